@@ -1,0 +1,44 @@
+# Everything a fresh machine with Python, make and gcc needs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+OUT ?= out/demo
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade
+
+.PHONY: help demo test check lock clean
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("ILES needs Python >= 3.11, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# merkletools declares pysha3, which does not build; so the lock is installed without resolving (docs/decisions.md).
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.installed ## set up, then run one day at Strem
+	$(BIN)/iles run strem --out $(OUT)
+
+test: check ## set up, lint, types, import rules and all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## set up, then lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/.dev ## renew the lock files (all platforms, hashes, no host)
+	$(BIN)/uv pip compile $(LOCK) -o requirements.lock pyproject.toml --group build
+	$(BIN)/uv pip compile $(LOCK) -c requirements.lock -o requirements-dev.lock --group dev
+
+clean: ## remove what make made
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
