@@ -37,6 +37,7 @@ class DeviceKind(StrEnum):
     STATION = "station"  # OCPP ChargingStation with one EVSE
     GATEWAY = "gateway"  # S2 building gateway
     METER = "meter"
+    WEATHER = "weather"  # a forecast feed: measures nothing, takes no setpoint
 
 
 @wire("device.Mode")
@@ -125,6 +126,20 @@ class ThermalUsage(News):
     step_s: int
     rates: tuple[float, ...]
     at: datetime
+
+
+@wire("device.WeatherForecast")
+@dataclass(frozen=True, slots=True)
+class WeatherForecast(News):
+    """A weather service's forecast of the sun as the output of a normal PV plant, per unit of its rating.
+
+    `pv_per_unit[k]` holds from `start + k * step_s` for `step_s` seconds.
+    """
+
+    issued: datetime
+    start: datetime
+    step_s: int
+    pv_per_unit: tuple[float, ...]
 
 
 class Port(Protocol):

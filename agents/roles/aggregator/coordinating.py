@@ -1,0 +1,172 @@
+"""The aggregator's virtual power plant desk: forms it, runs the ADMM rounds with its members, hands the result on.
+
+One session runs per congestion point at a time; others wait. The mathematics is in `agents.planning.vpp`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from agents.planning.messages import NetProfile, PriceRound, SessionClosed, VppInvitation
+from agents.planning.storage import Floats
+from agents.planning.vpp import Band, absorb, open_coordination
+from agents.roles.aggregator.portfolio import PortfolioDesk
+from agents.roles.aggregator.state import VppSession
+from agents.roles.base import on
+from agents.roles.contract import Arm, Effect, Publish, Send
+
+
+class CoordinatingDesk(PortfolioDesk):
+    """Price out, net profile back, some rounds."""
+
+    def open_session(
+        self,
+        purpose: str,
+        reference: str,
+        congestion_point: str,
+        period: date,
+        first_isp: int,
+        low_kw: Floats,
+        high_kw: Floats,
+        now: datetime,
+        first_share: float = 1.0,
+    ) -> list[Effect]:
+        """Start (or queue) the split of a band [low, high] kW over the ISPs from `first_isp` on."""
+        members = tuple(name for name in self.config.at(congestion_point) if name in self.state.contracts)
+        session = VppSession(
+            self.identifier(),
+            purpose,
+            reference,
+            congestion_point,
+            period,
+            first_isp,
+            first_isp + len(low_kw) - 1,
+            first_share,
+            low_kw,
+            high_kw,
+            members,
+            {},
+            {},
+            {},
+        )
+        if self.is_busy(congestion_point):
+            self.state.queue = (*self.state.queue, session)
+            return []
+        return self._invite(session, now)
+
+    def is_busy(self, congestion_point: str) -> bool:
+        """Whether a session or an offer not yet decided holds this congestion point's members."""
+        running = any(s.congestion_point == congestion_point for s in self.state.sessions.values())
+        return running or any(s.congestion_point == congestion_point for _, s in self.state.offers.values())
+
+    def _invite(self, session: VppSession, now: datetime) -> list[Effect]:
+        if not session.waiting:
+            return self.concluded(session, now)
+        self.state.sessions[session.identity] = session
+        invitation = VppInvitation(
+            session.identity, session.period, session.first_isp, session.last_isp, session.first_share
+        )
+        return [*(Send(name, invitation) for name in session.waiting), self._guard(session, now)]
+
+    def _guard(self, session: VppSession, now: datetime) -> Effect:
+        return Arm(f"session {session.identity}", now + timedelta(seconds=self.rules.control_s))
+
+    @on(NetProfile)
+    def answered_round(self, message: NetProfile, sender: str, now: datetime) -> list[Effect]:
+        """A member's answer; with the last one the round is worked off."""
+        session = self.state.sessions.get(message.session)
+        if session is None or sender not in session.waiting:
+            return []
+        rounds = 0 if session.coordination is None else session.coordination.rounds + 1
+        if message.round != rounds or len(message.deviation_kw) != len(session.low_kw):
+            return []
+        session = replace(
+            session,
+            waiting=tuple(name for name in session.waiting if name != sender),
+            profiles_kw={**session.profiles_kw, sender: message.deviation_kw},
+        )
+        if message.round == 0:
+            told = {part.element: part.power_w for part in message.baselines}
+            session = replace(
+                session,
+                elements={**session.elements, sender: tuple(told)},
+                baselines={**session.baselines, **told},
+            )
+        self.state.sessions[session.identity] = session
+        return [] if session.waiting else self._round(session, now)
+
+    def timer_session(self, identity: str, now: datetime) -> list[Effect]:
+        """Members that do not answer are left out, so that one dead agent cannot stop a virtual power plant."""
+        session = self.state.sessions.get(identity)
+        if session is None or not session.waiting:
+            return []
+        gone = session.waiting
+        keep = {k: v for k, v in session.profiles_kw.items() if k not in gone}
+        elements = {k: v for k, v in session.elements.items() if k not in gone}
+        session = replace(session, waiting=(), profiles_kw=keep, elements=elements)
+        self.state.sessions[identity] = session
+        return [*(Send(name, SessionClosed(identity)) for name in gone), *self._round(session, now)]
+
+    def _round(self, session: VppSession, now: datetime) -> list[Effect]:
+        """All answers are in: update price and shared profile; ask again, or conclude."""
+        taking = tuple(name for name in sorted(session.elements) if session.elements[name])
+        count = sum(len(session.elements[name]) for name in taking)
+        size = len(session.low_kw)
+        total = np.sum([session.profiles_kw[name] for name in taking], axis=0) if taking else np.zeros(size)
+        coordination = session.coordination
+        if coordination is None:
+            band = Band(session.low_kw, session.high_kw, self.config.shortage_price, self.rules.hours)
+            coordination = open_coordination(band, count, self.config.rho)
+        else:
+            coordination = absorb(coordination, total)
+        session = replace(session, coordination=coordination)
+        if coordination.done or not taking:
+            self.state.sessions.pop(session.identity, None)
+            return [self._figures(session, total), *self.concluded(session, now)]
+        self.state.sessions[session.identity] = replace(session, waiting=taking)
+        signal = PriceRound(session.identity, coordination.rounds + 1, coordination.rho, coordination.signal_kw)
+        return [*(Send(name, signal) for name in taking), self._guard(session, now)]
+
+    def _figures(self, session: VppSession, total: Floats) -> Effect:
+        coordination = session.coordination
+        return Publish(
+            "dispatch",
+            {
+                "session": session.identity,
+                "aggregator": self.name,
+                "purpose": session.purpose,
+                "congestion_point": session.congestion_point,
+                "period": session.period,
+                "first_isp": session.first_isp,
+                "members": tuple(name for name in sorted(session.elements) if session.elements[name]),
+                "rounds": 0 if coordination is None else coordination.rounds,
+                "residuals": () if coordination is None else coordination.residuals,
+                "low_kw": session.low_kw,
+                "high_kw": session.high_kw,
+                "total_kw": total,
+            },
+        )
+
+    def concluded(self, session: VppSession, now: datetime) -> list[Effect]:
+        """A split is found (or nobody takes part): the trading and holding desks take it from here."""
+        return self.next_session(session.congestion_point, now)
+
+    def next_session(self, congestion_point: str, now: datetime) -> list[Effect]:
+        """Start the next waiting session of a congestion point, when its members are free."""
+        if self.is_busy(congestion_point):
+            return []
+        for session in self.state.queue:
+            if session.congestion_point == congestion_point:
+                self.state.queue = tuple(s for s in self.state.queue if s.identity != session.identity)
+                return self._invite(session, now)
+        return []
+
+    def watts(self, session: VppSession, name: str, factor_pct: int = 100) -> list[int]:
+        """A member's deviation of a session in watts, [ISPs of the session]; the running ISP's by its share to come."""
+        moved = [round(float(x) * 10 * factor_pct) for x in session.profiles_kw[name]]
+        if moved:
+            moved[0] = round(moved[0] * session.first_share)
+        return moved

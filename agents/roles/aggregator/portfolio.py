@@ -1,0 +1,73 @@
+"""The aggregator's portfolio desk: members' forecasts in, D-Prognoses out, to the DSO and one level up to the ILES."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from agents.roles.aggregator.state import AggregatorBase, place
+from agents.roles.base import on
+from agents.roles.contract import Arm, Effect, Send
+from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
+
+
+class PortfolioDesk(AggregatorBase):
+    """Adds up what its members expect."""
+
+    @on(DPrognosis)
+    def forecast(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
+        """A member's forecast; with the last one of a cycle the sums go out (or at the latest an interval later)."""
+        member = self.members.get(sender)
+        fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
+        if member is None or member.usage_point != message.congestion_point or fault is not None:
+            return []
+        period = message.period.isoformat()
+        held = self.state.forecasts.setdefault(period, {})
+        if sender in held and held[sender].revision >= message.revision:
+            return []
+        held[sender] = message
+        fresh = (*self.state.fresh.get(period, ()), sender)
+        first = len(fresh) == 1
+        self.state.fresh[period] = fresh
+        if len(set(fresh)) == len(self.members):
+            return self._prognose(period, now)
+        latest = now + timedelta(seconds=self.rules.control_s)
+        return [Arm(f"prognose {period}", latest)] if first else []
+
+    def timer_prognose(self, period: str, now: datetime) -> list[Effect]:
+        """Somebody is late: go on with what is known."""
+        return self._prognose(period, now) if self.state.fresh.get(period) else []
+
+    def _prognose(self, period: str, now: datetime) -> list[Effect]:
+        self.state.fresh[period] = ()
+        effects: list[Effect] = []
+        for point in self.config.congestion_points:
+            known = [self.state.forecasts[period].get(name) for name in self.config.at(point)]
+            rows = [forecast.power_w for forecast in known if forecast is not None]
+            if not rows:
+                continue
+            self.state.revision += 1
+            day = self.rules.day_of(now).day
+            sums = tuple(int(x) for x in np.sum(np.array(rows, dtype=np.int64), axis=0))
+            some = next(f for f in known if f is not None)
+            header = self.header(self.config.dso, now)
+            prognosis = DPrognosis(
+                header, some.period, point, self.state.revision, sums, self.rules.timezone, self.rules.isp_minutes
+            )
+            self.state.prognoses[place(point, some.period)] = prognosis
+            self.state.sent = {k: v for k, v in self.state.sent.items() if v.period >= day - timedelta(days=1)}
+            self.state.sent[header.message_id] = prognosis
+            effects += [Send(self.config.dso, prognosis), Send(self.config.market, prognosis)]
+        return effects + self.foresee(period, now)
+
+    @on(DPrognosisResponse)
+    def answered(self, message: DPrognosisResponse, sender: str, now: datetime) -> list[Effect]:
+        """The DSO did not take a prognosis: it cannot serve as a baseline."""
+        if message.result is Result.REJECTED:
+            self.state.sent.pop(message.d_prognosis_message_id, None)
+        return []
+
+    def foresee(self, period: str, now: datetime) -> list[Effect]:
+        """What the new prognosis means for promises already made; the holding desk answers."""
+        return []

@@ -1,0 +1,183 @@
+"""The aggregator's market desk: contracts with its members and with the DSO, and both levels' settlement."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from agents.planning.messages import AssetList, AssetQuery
+from agents.roles.aggregator.holding import HoldingDesk
+from agents.roles.aggregator.state import place
+from agents.roles.base import on
+from agents.roles.contract import Arm, Effect, Send, Started
+from agents.roles.settling import (
+    metered_w,
+    payment_effects,
+    reservation,
+    response_effects,
+    settle,
+    settlement_effects,
+)
+from market.concession import Preferences, Side, Terms
+from market.contracts import FlexContract
+from market.elements import element_order
+from market.templates import from_template
+from market.uftp import (
+    AgrPortfolioUpdate,
+    Connection,
+    ContractSettlement,
+    FlexOrder,
+    FlexOrderSettlement,
+    FlexSettlement,
+    FlexSettlementResponse,
+    IspPower,
+    Metering,
+)
+
+CONCESSION_ROUNDS = 8
+CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
+TERM = timedelta(days=365)
+
+
+class AggregatorRole(HoldingDesk):
+    """Pools its members' flexibility and sells it to the DSO."""
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """Register the portfolio with the CRO; then look for assets to contract; settle after each day."""
+        connections = tuple(
+            Connection(m.usage_point, self.rules.first_day, None, None, self.domain) for m in self.config.members
+        )
+        update = AgrPortfolioUpdate(self.header(self.config.market, now), connections, self.rules.timezone)
+        return [Send(self.config.market, update), Arm("contracts", now + CONTRACTING)]
+
+    def timer_contracts(self, _: str, now: datetime) -> list[Effect]:
+        """Ask the market what the members have published."""
+        owners = tuple(self.rules.domains[member.name] for member in self.config.members)
+        return [Send(self.config.market, AssetQuery(owners))]
+
+    @on(AssetList)
+    def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
+        """Take up a template for each member that has something to give, and open the negotiation."""
+        effects: list[Effect] = []
+        first = self.rules.first_day
+        for member in self.config.members:
+            owner = self.rules.domains[member.name]
+            elements = tuple(asset.element for asset in message.assets if asset.owner == owner)
+            if not elements or member.name in self.state.contracts:
+                continue
+            big = sum(element.max_increase_w for element in elements) > 150_000
+            contract = from_template(
+                "plant-daily" if big else "household-daily",
+                contract_id=self.identifier(),
+                buyer=self.domain,
+                seller=owner,
+                start_date=first,
+                end_date=first + TERM,
+                timezone=self.rules.timezone,
+                flex_elements=elements,
+                isp_minutes=self.rules.isp_minutes,
+                # Corrections in real time prolong an activation or start another: a contract that is to be held needs both.
+                max_activations=24,
+                max_runtime_isps=96,
+                recovery_isps=0,
+            )
+            effects += self.propose(contract, now)
+        return effects
+
+    def preferences(self, contract: FlexContract) -> Preferences:
+        """It buys from members and sells to the DSO, the second above the first."""
+        c = self.config
+        if contract.buyer == self.domain:
+            low, high = Terms(c.aspiration_price, 50), Terms(c.reservation_price, 300)
+            return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
+        low, high = Terms(c.sale_reservation_price, 100), Terms(c.sale_aspiration_price, 900)
+        return Preferences(Side.SELLER, high, low, CONCESSION_ROUNDS)
+
+    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """A member joins the pool, or the DSO holds an option on it."""
+        if contract.buyer == self.domain:
+            seller = self.rules.name_of(contract.seller)
+            if seller is not None:
+                self.state.contracts[seller] = contract
+        else:
+            self.state.sale = contract
+        return []
+
+    # ---- after the day -----------------------------------------------------------------------------------------------
+
+    @on(Metering)
+    def metering(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
+        """Members' meters; with the last connection of the portfolio the members are settled."""
+        if sender not in self.members:
+            return []
+        period = message.period.isoformat()
+        self.state.metering[f"{message.ean}|{period}"] = message
+        known = [f"{member.usage_point}|{period}" in self.state.metering for member in self.config.members]
+        if message.ean != self.members[sender].usage_point or not all(known) or period in self.state.settled:
+            return []
+        self.state.settled = (*self.state.settled, period)
+        return self._settle_members(message.period, now)
+
+    def _settle_members(self, period: date, now: datetime) -> list[Effect]:
+        effects: list[Effect] = []
+        for member in self.config.members:
+            contract = self.state.contracts.get(member.name)
+            if contract is None:
+                continue
+            rows, ordered = self._member_rows(member.name, contract, period)
+            isps = reservation(contract, {}, {}, self.rules.day(period).count, ordered)
+            parts = (ContractSettlement(contract.contract_id, period, isps),)
+            message, sent = settlement_effects(self, member.name, self.ledger, period, rows, parts, now)
+            self.state.settlements[message.header.message_id] = message
+            effects += sent
+        return effects
+
+    def _member_rows(
+        self, member: str, contract: FlexContract, period: date
+    ) -> tuple[tuple[FlexOrderSettlement, ...], dict[int, int]]:
+        """A member's settlement, element by element, and what was ordered of it in each ISP."""
+        rows: list[FlexOrderSettlement] = []
+        total: dict[int, int] = {}
+        mine = [p for p in self.state.parts if p.member == member and p.period == period.isoformat()]
+        for element in sorted({part.element for part in mine}):
+            orders: list[FlexOrder] = []
+            baseline: dict[int, int] = {}
+            for part in mine:
+                if part.element == element:
+                    isps = tuple(IspPower(isp, ordered) for isp, _, ordered in part.isps)
+                    orders.append(element_order(self.state.member_orders[part.order_reference], element, isps, contract))
+                    for isp, before, ordered in part.isps:
+                        baseline.setdefault(isp, before)
+                        total[isp] = total.get(isp, 0) + ordered
+            metering = self.state.metering.get(f"{element}|{period.isoformat()}")
+            profile = None if metering is None else metering.profile("Power")
+            if profile is not None:
+                rows += settle(orders, baseline, profile.values, contract)
+        return tuple(rows), total
+
+    @on(FlexSettlement)
+    def dso_settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
+        """The DSO settles: the same sum from own orders, baselines and the members' meters, and the answer."""
+        if sender != self.config.dso:
+            return []
+        day = self.rules.day(message.period_start)
+        ours: list[FlexOrderSettlement] = []
+        for point in self.config.congestion_points:
+            orders = [o for o in self.state.orders if o.congestion_point == point and o.period == day.day]
+            baseline = self.state.baselines.get(place(point, day.day), {})
+            actual = metered_w(self._meterings(point, day.day), day.count)
+            ours += settle(orders, baseline, actual, self.state.sale)
+        return response_effects(self, sender, self.ledger, message, ours, now)
+
+    def _meterings(self, point: str, period: date) -> list[Metering]:
+        keys = [f"{self.members[name].usage_point}|{period.isoformat()}" for name in self.config.at(point)]
+        return [self.state.metering[key] for key in keys if key in self.state.metering]
+
+    @on(FlexSettlementResponse)
+    def member_responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
+        """A member accepts: pay it. What it disputes waits for people."""
+        settlement = self.state.settlements.pop(message.flex_settlement_message_id, None)
+        contract = self.state.contracts.get(sender)
+        if settlement is None or contract is None:
+            return []
+        return payment_effects(self, self.ledger, settlement, message, (contract,), self.rules.domains[sender], now)

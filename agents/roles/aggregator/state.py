@@ -1,0 +1,177 @@
+"""What an aggregator is told at the start and what it remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+
+from agents.planning.storage import Floats
+from agents.planning.vpp import Coordination
+from agents.roles.base import MarketRules
+from agents.roles.contracting import ContractingDesk
+from agents.roles.witnessing import WitnessingDesk
+from cim.model.codec import wire
+from cim.model.intervals import LocalDay
+from market.contracts import FlexContract
+from market.ledger.records import BlockHead
+from market.negotiation import Negotiation
+from market.uftp import DPrognosis, FlexOffer, FlexOrder, FlexRequest, FlexSettlement, Metering
+
+
+@wire("aggregator.Member")
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One prosumer of the portfolio and where its connection hangs."""
+
+    name: str
+    usage_point: str
+    congestion_point: str
+
+
+@wire("aggregator.Config")
+@dataclass(frozen=True, slots=True)
+class AggregatorConfig:
+    """An aggregator's own papers.
+
+    Attributes:
+        dso, market, ledger: agents it deals with (market = the ILES manager, also CRO).
+        members: its portfolio.
+        margin_pct: what it adds to its members' price in an offer.
+        shortage_price: ct/kWh that it gives a request not met; above all its members' prices.
+        rho: first penalty of the ADMM, ct/kW^2.
+        reservation_price, aspiration_price: for its members' flexibility, ten-thousandths per kWh.
+        sale_reservation_price, sale_aspiration_price: for what it sells to the DSO, the same unit.
+    """
+
+    dso: str
+    market: str
+    ledger: str
+    members: tuple[Member, ...]
+    margin_pct: int = 10
+    shortage_price: float = 50.0
+    rho: float = 0.3
+    reservation_price: int = 2200
+    aspiration_price: int = 700
+    sale_reservation_price: int = 900
+    sale_aspiration_price: int = 4000
+
+    @property
+    def congestion_points(self) -> tuple[str, ...]:
+        """The congestion points at which it has members, in order."""
+        return tuple(sorted({member.congestion_point for member in self.members}))
+
+    def at(self, congestion_point: str) -> tuple[str, ...]:
+        """The members of a congestion point, in order."""
+        return tuple(sorted(m.name for m in self.members if m.congestion_point == congestion_point))
+
+
+@wire("aggregator.Session")
+@dataclass(frozen=True, slots=True)
+class VppSession:
+    """A running split: what for, over which ISPs, who takes part, and how far it is.
+
+    Attributes:
+        purpose: `offer` (a request's answer) or `hold` (keeping a promise).
+        reference: message id of the request, or empty.
+        waiting: members whose answer of this round is still out.
+        profiles_kw: last answer by member.
+        elements: element names by member.
+        baselines: by element: watts on the session's ISPs.
+    """
+
+    identity: str
+    purpose: str
+    reference: str
+    congestion_point: str
+    period: date
+    first_isp: int
+    last_isp: int
+    first_share: float
+    low_kw: Floats
+    high_kw: Floats
+    waiting: tuple[str, ...]
+    profiles_kw: dict[str, Floats]
+    elements: dict[str, tuple[str, ...]]
+    baselines: dict[str, tuple[int, ...]]
+    coordination: Coordination | None = None
+
+
+@wire("aggregator.ElementOrder")
+@dataclass(frozen=True, slots=True)
+class ElementPart:
+    """An element's part of a member order: (ISP, baseline, ordered), watts."""
+
+    order_reference: str
+    period: str
+    member: str
+    element: str
+    isps: tuple[tuple[int, int, int], ...]
+
+
+@wire("aggregator.State")
+@dataclass(slots=True)
+class AggregatorState:
+    """What an aggregator must remember; keys `place` are `congestion point|period`."""
+
+    forecasts: dict[str, dict[str, DPrognosis]] = field(default_factory=dict)  # period -> member
+    fresh: dict[str, tuple[str, ...]] = field(default_factory=dict)  # period -> members heard in this cycle
+    prognoses: dict[str, DPrognosis] = field(default_factory=dict)  # place -> last sent
+    sent: dict[str, DPrognosis] = field(default_factory=dict)  # message id -> what was sent
+    revision: int = 0
+    requests: dict[str, FlexRequest] = field(default_factory=dict)  # message id -> request
+    room: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)  # place -> [T] kW the DSO left, down and up
+    sessions: dict[str, VppSession] = field(default_factory=dict)
+    queue: tuple[VppSession, ...] = ()  # sessions waiting for the running one of their congestion point
+    offers: dict[str, tuple[FlexOffer, VppSession]] = field(default_factory=dict)  # message id -> offer, its session
+    orders: tuple[FlexOrder, ...] = ()  # from the DSO
+    baselines: dict[str, dict[int, int]] = field(default_factory=dict)  # place -> ISP -> watts, frozen at first order
+    filed: dict[str, tuple[FlexOrder, ...]] = field(default_factory=dict)  # reference -> member orders to send
+    order_sessions: dict[str, VppSession] = field(default_factory=dict)  # member order reference -> session
+    parts: tuple[ElementPart, ...] = ()
+    order_member: dict[str, str] = field(default_factory=dict)
+    interval_kw: dict[str, dict[str, float]] = field(default_factory=dict)  # congestion point -> member -> last kW
+    interval_at: datetime | None = None
+    isp_kwh: dict[str, tuple[int, float]] = field(default_factory=dict)  # congestion point -> running ISP, energy
+    contracts: dict[str, FlexContract] = field(default_factory=dict)  # member -> contract
+    sale: FlexContract | None = None  # with the DSO
+    metering: dict[str, Metering] = field(default_factory=dict)  # ean|period
+    settlements: dict[str, FlexSettlement] = field(default_factory=dict)
+    settled: tuple[str, ...] = ()  # periods
+    member_orders: dict[str, FlexOrder] = field(default_factory=dict)  # order reference -> order
+    activated: dict[str, tuple[datetime, ...]] = field(default_factory=dict)  # member -> ISPs activated, their starts
+    talks: dict[str, Negotiation] = field(default_factory=dict)
+    head: BlockHead | None = None
+
+
+class AggregatorBase(ContractingDesk[AggregatorState], WitnessingDesk[AggregatorState]):
+    """What all the aggregator's desks share."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: AggregatorConfig) -> None:
+        super().__init__(name, rules, key, AggregatorState())
+        self.config = config
+        self.ledger = config.ledger
+        self.members = {member.name: member for member in config.members}
+
+    def ordered_kw(self, congestion_point: str, day: LocalDay) -> Floats:
+        """[T] kW the DSO ordered at a congestion point on a day."""
+        total = np.zeros(day.count)
+        for order in self.state.orders:
+            if order.congestion_point == congestion_point and order.period == day.day:
+                for row in order.isps:
+                    total[row.start - 1 : row.start - 1 + row.duration] += row.power_w / 1000
+        return total
+
+    def promise_kw(self, congestion_point: str, day: LocalDay) -> Floats:
+        """[T] kW promised (baseline + ordered) where something is ordered, NaN elsewhere."""
+        promise = np.full(day.count, np.nan)
+        ordered = self.ordered_kw(congestion_point, day)
+        for isp, baseline in self.state.baselines.get(place(congestion_point, day.day), {}).items():
+            promise[isp - 1] = baseline / 1000 + ordered[isp - 1]
+        return promise
+
+
+def place(congestion_point: str, period: date) -> str:
+    """The key of what belongs to one congestion point on one day."""
+    return f"{congestion_point}|{period.isoformat()}"

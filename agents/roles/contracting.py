@@ -1,0 +1,125 @@
+"""A party's contracting desk: proposals, counters, acceptance (S02), and the agreed contract in the ledger.
+
+The rules of the conversation are `market.negotiation`'s table, how far to give way is `market.concession`'s affair.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from agents.roles.base import Filed, Role, on
+from agents.roles.contract import Arm, Effect, Publish, Send
+from market import concession
+from market.concession import Move, Preferences, Terms
+from market.contracts import FlexContract
+from market.errors import RemoteProtocolError
+from market.negotiation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
+from market.negotiation_messages import (
+    ContractAccept,
+    ContractCounter,
+    ContractProposal,
+    ContractReject,
+    Offer,
+)
+
+S = TypeVar("S", bound=Any)
+
+PATIENCE = timedelta(minutes=10)  # how long an offer binds
+ROUNDS = 8
+
+
+class ContractingDesk(Role[S]):
+    """Negotiates one contract with each peer; the state holds `talks`: conversation id -> Negotiation."""
+
+    ledger: str
+
+    def preferences(self, contract: FlexContract) -> Preferences:
+        """What this party wants and will still take for such a contract."""
+        raise NotImplementedError
+
+    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """A contract is concluded: use it from now on."""
+        raise NotImplementedError
+
+    def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """Open a negotiation with the other side of `contract` at this party's aspiration."""
+        conversation = self.identifier()
+        peer = contract.seller if contract.buyer == self.domain else contract.buyer
+        talk = Negotiation(conversation, self.domain, peer, self.rules.keys)
+        self.state.talks[conversation] = talk
+        opened = concession.offer_at(self.preferences(contract), 1).into(contract)
+        unsigned = ContractProposal(conversation, self.domain, peer, 1, now, opened, now + PATIENCE)
+        return self._say(talk, signed_offer(unsigned, self.signer))
+
+    def _say(self, talk: Negotiation, message: Any) -> list[Effect]:
+        talk.send(message)
+        peer = self.rules.name_of(talk.peer)
+        effects: list[Effect] = [Send(peer, message)] if peer is not None else []
+        if isinstance(message, ContractProposal | ContractCounter):
+            effects.append(Arm(f"talk {talk.conversation_id}", message.expires + GRACE))
+        return effects
+
+    @on(ContractProposal, ContractCounter)
+    def offered(self, message: Offer, sender: str, now: datetime) -> list[Effect]:
+        """An offer: take it, counter it or refuse it."""
+        talk = self.state.talks.get(message.conversation_id)
+        if talk is None:
+            talk = Negotiation(message.conversation_id, self.domain, message.sender, self.rules.keys)
+        if self.rules.domains.get(sender) != message.sender:
+            return [self._breach(sender, "the message names another sender", now)]
+        try:
+            talk.receive(message)
+        except RemoteProtocolError as error:
+            return [self._breach(sender, str(error), now)]
+        self.state.talks[message.conversation_id] = talk
+        move, terms = concession.respond(self.preferences(message.contract), Terms.of(message.contract), message.round)
+        if move is Move.ACCEPT:
+            return [*self._say(talk, accept_of(message, now, self.signer)), *self._concluded(talk, now)]
+        if move is Move.REJECT:
+            return self._say(talk, reject_of(message, now, "beyond what can be agreed"))
+        counter = ContractCounter(
+            talk.conversation_id,
+            self.domain,
+            talk.peer,
+            message.round + 1,
+            now,
+            terms.into(message.contract),
+            now + PATIENCE,
+        )
+        return self._say(talk, signed_offer(counter, self.signer))
+
+    @on(ContractAccept, ContractReject)
+    def answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
+        """The peer takes or refuses our offer."""
+        talk = self.state.talks.get(message.conversation_id)
+        if talk is None:
+            return [self._breach(sender, "no such conversation", now)]
+        try:
+            state = talk.receive(message)
+        except RemoteProtocolError as error:
+            return [self._breach(sender, str(error), now)]
+        if state is State.AGREED:
+            return self._concluded(talk, now)
+        return [Publish("negotiation", {"peer": sender, "outcome": str(state), "at": now})]
+
+    def timer_talk(self, conversation: str, now: datetime) -> list[Effect]:
+        """An offer may have expired unanswered."""
+        talk = self.state.talks.get(conversation)
+        if talk is not None:
+            talk.lapse(now)
+        return []
+
+    def _concluded(self, talk: Negotiation, now: datetime) -> list[Effect]:
+        record = talk.record()
+        contract = talk.offer.contract if talk.offer is not None else None
+        if contract is None:
+            return []
+        effects = self.agreed(contract, now)
+        if contract.buyer == self.domain:  # one side files what both have signed
+            effects.append(Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,))))
+            effects.append(Publish("contract", contract))
+        return effects
+
+    def _breach(self, sender: str, reason: str, now: datetime) -> Effect:
+        return Publish("breach", {"by": sender, "seen_by": self.name, "reason": reason, "at": now})

@@ -1,0 +1,9 @@
+"""The DSO: watches the grid by prognoses and meters, asks for flexibility, orders it, settles and pays.
+
+It sees no device and no prosumer's plans, only what USEF gives it.
+"""
+
+from agents.roles.dso.role import DsoRole
+from agents.roles.dso.state import DsoConfig, GridConnection
+
+__all__ = ["DsoConfig", "DsoRole", "GridConnection"]

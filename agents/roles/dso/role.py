@@ -1,0 +1,167 @@
+"""The DSO's market desk: its register at the CRO, its options on portfolios, and the settlement after the day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from agents.roles.base import on
+from agents.roles.contract import Arm, Effect, Send, Started
+from agents.roles.dso.state import place
+from agents.roles.dso.trading import DsoTradingDesk
+from agents.roles.settling import metered_w, payment_effects, reservation, settle, settlement_effects
+from market.concession import Preferences, Side, Terms
+from market.contracts import FlexContract, FlexElement
+from market.templates import from_template
+from market.uftp import (
+    Connection,
+    ContractSettlement,
+    DsoPortfolioUpdate,
+    FlexOrderSettlement,
+    FlexSettlementResponse,
+    Metering,
+)
+
+CONCESSION_ROUNDS = 8
+CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
+LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
+TERM = timedelta(days=365)
+
+
+class DsoRole(DsoTradingDesk):
+    """One per site."""
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """Publish the congestion points, then negotiate options, then wait for the days to settle."""
+        effects: list[Effect] = [Arm("contracts", now + CONTRACTING)]
+        for point in self.config.points:
+            connections = tuple(
+                Connection(c.usage_point, self.rules.first_day, None, point.identity)
+                for c in self.config.at(point.identity)
+            )
+            header = self.header(self.config.market, now)
+            update = DsoPortfolioUpdate(header, point.identity, connections, self.rules.timezone)
+            effects.append(Send(self.config.market, update))
+        return effects + [Arm(f"settle {day.day.isoformat()}", day.end + LATEST) for day in self.rules.periods]
+
+    def timer_contracts(self, _: str, now: datetime) -> list[Effect]:
+        """Take up the template for an option on each seller's portfolio and open the negotiation."""
+        effects: list[Effect] = []
+        first = self.rules.first_day
+        for seller in self.config.aggregators:
+            elements = []
+            for point in self.config.points:
+                size = sum(c.contracted_w for c in self.config.at(point.identity) if c.aggregator == seller)
+                if size:
+                    elements.append(FlexElement(point.identity, "portfolio", size, -size))
+            contract = from_template(
+                "dso-flexoption",
+                contract_id=self.identifier(),
+                buyer=self.domain,
+                seller=self.rules.domains[seller],
+                start_date=first,
+                end_date=first + TERM,
+                timezone=self.rules.timezone,
+                flex_elements=tuple(elements),
+                isp_minutes=self.rules.isp_minutes,
+                max_activations=24,
+                max_runtime_isps=96,
+                amount_down_w=0,
+                amount_up_w=sum(e.max_increase_w for e in elements) // 4,
+            )
+            effects += self.propose(contract, now)
+        return effects
+
+    def preferences(self, contract: FlexContract) -> Preferences:
+        """It buys: never above what the flexibility is worth to the grid."""
+        low, high = Terms(self.config.aspiration_price, 50), Terms(self.config.reservation_price, 600)
+        return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
+
+    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """The option is ours."""
+        seller = self.rules.name_of(contract.seller)
+        if seller is not None:
+            self.state.contracts[seller] = contract
+        return []
+
+    @on(Metering)
+    def metering(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
+        """A connection's meter; with the last one the day is settled."""
+        known = {c.usage_point for c in self.config.connections}
+        if message.ean not in known or header_of(self, sender) != message.header.sender_domain:
+            return []
+        period = message.period.isoformat()
+        self.state.metering[f"{message.ean}|{period}"] = message
+        if all(f"{ean}|{period}" in self.state.metering for ean in known):
+            return self._settle(period, now)
+        return []
+
+    def timer_settle(self, period: str, now: datetime) -> list[Effect]:
+        """Not all meters came: settle with those that did."""
+        return self._settle(period, now)
+
+    def _settle(self, period: str, now: datetime) -> list[Effect]:
+        if period in self.state.settled:
+            return []
+        self.state.settled = (*self.state.settled, period)
+        day = self.rules.day(date.fromisoformat(period))
+        effects: list[Effect] = []
+        for seller in self.config.aggregators:
+            rows: list[FlexOrderSettlement] = []
+            requested: dict[int, int] = {}
+            offered: dict[int, int] = {}
+            ordered: dict[int, int] = {}
+            contract = self.state.contracts.get(seller)
+            for point in self.config.points:
+                key = place(seller, point.identity, day)
+                meterings = [
+                    self.state.metering[f"{c.usage_point}|{period}"]
+                    for c in self._connections(seller, point.identity)
+                    if f"{c.usage_point}|{period}" in self.state.metering
+                ]
+                actual = metered_w(meterings, day.count)
+                orders = self.state.orders.get(key, ())
+                rows += settle(orders, self.state.baselines.get(key, {}), actual, contract)
+                for total, part in (
+                    (requested, self.state.requested_w.get(key, {})),
+                    (offered, self.state.offered_w.get(key, {})),
+                    (ordered, self.ordered_w(key)),
+                ):
+                    for isp, power in part.items():
+                        total[isp] = total.get(isp, 0) + power
+            parts: tuple[ContractSettlement, ...] = ()
+            if contract is not None:
+                isps = reservation(contract, requested, offered, day.count, ordered)
+                parts = (ContractSettlement(contract.contract_id, day.day, isps),)
+            message, sent = settlement_effects(self, seller, self.ledger, day.day, tuple(rows), parts, now)
+            self.state.settlements[message.header.message_id] = message
+            effects += sent
+        self._remember(period)
+        return effects
+
+    def _remember(self, period: str) -> None:
+        """The day's meters become history for the next analysis."""
+        for connection in self.config.connections:
+            metering = self.state.metering.pop(f"{connection.usage_point}|{period}", None)
+            profile = None if metering is None else metering.profile("Power")
+            if profile is not None:
+                day = np.array(profile.values, dtype=np.float64) / 1000
+                held = self.state.history_kw[connection.usage_point]
+                self.state.history_kw[connection.usage_point] = (*held, day)[-10:]
+
+    @on(FlexSettlementResponse)
+    def responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
+        """The seller accepts: pay it. What it disputes waits for people."""
+        settlement = self.state.settlements.pop(message.flex_settlement_message_id, None)
+        contract = self.state.contracts.get(sender)
+        if settlement is None:
+            return []
+        contracts = () if contract is None else (contract,)
+        return payment_effects(self, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)
+
+
+def header_of(role: DsoRole, sender: str) -> str | None:
+    """The domain an agent must sign its headers with."""
+    return role.rules.domains.get(sender)

@@ -1,0 +1,90 @@
+"""The ledger keeper: makes records durable, tells who filed them, closes a block per settlement period, has it co-signed.
+
+What the records mean is not its affair; the proofs are `market.ledger`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agents.roles.base import Filed, MarketRules, Receipt, Role, on
+from agents.roles.contract import Append, Arm, BlockClosed, CloseBlock, Cosign, Effect, Publish, Recorded, Send, Started
+from cim.model.codec import wire
+from market.ledger.records import BlockHead
+
+CLOSING = timedelta(hours=6)  # after the day's end: metering, settlement and answers are in by then
+
+
+@wire("ledger.HeadAnnounced")
+@dataclass(frozen=True, slots=True)
+class HeadAnnounced:
+    """A block was closed; co-sign its head if it extends the one you know."""
+
+    head: BlockHead
+
+
+@wire("ledger.HeadCosigned")
+@dataclass(frozen=True, slots=True)
+class HeadCosigned:
+    """A party's signature of a head."""
+
+    number: int
+    signature: bytes
+
+
+@wire("keeper.State")
+@dataclass(slots=True)
+class KeeperState:
+    """What the keeper must remember."""
+
+    started: datetime | None = None
+    heads: dict[str, BlockHead] = field(default_factory=dict)
+
+
+class KeeperRole(Role[KeeperState]):
+    """One per market."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, cosigners: tuple[str, ...]) -> None:
+        super().__init__(name, rules, key, KeeperState())
+        self.cosigners = cosigners
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """One block for what is agreed before the first day, then one for each day."""
+        self.state.started = now
+        ends = [self.rules.periods[0].start, *(day.end + CLOSING for day in self.rules.periods)]
+        return [Arm(f"close {number}", at) for number, at in enumerate(ends, start=1)]
+
+    @on(Filed)
+    def filed(self, message: Filed, sender: str, now: datetime) -> list[Effect]:
+        """Make them durable; the receipt follows."""
+        return [Append(f"{sender} {message.reference}", message.records)]
+
+    @on(Recorded)
+    def recorded(self, event: Recorded, now: datetime) -> list[Effect]:
+        """They are durable (or clash with what is there): tell who filed them."""
+        sender, _, reference = event.reference.partition(" ")
+        return [Send(sender, Receipt(reference, event.fault))]
+
+    def timer_close(self, number: str, now: datetime) -> list[Effect]:
+        """Close the block of a period."""
+        index = int(number)
+        days = self.rules.periods
+        start = self.state.started if index == 1 else days[index - 2].start
+        end = days[0].start if index == 1 else days[index - 2].end
+        return [] if start is None else [CloseBlock(index, start, end)]
+
+    @on(BlockClosed)
+    def closed(self, event: BlockClosed, now: datetime) -> list[Effect]:
+        """Ask for co-signatures, so that no party alone could rewrite the past."""
+        self.state.heads[str(event.head.number)] = event.head
+        announced: list[Effect] = [Send(name, HeadAnnounced(event.head)) for name in self.cosigners]
+        return [*announced, Publish("block", event.head)]
+
+    @on(HeadCosigned)
+    def cosigned(self, message: HeadCosigned, sender: str, now: datetime) -> list[Effect]:
+        """Store a co-signature."""
+        if sender not in self.cosigners or str(message.number) not in self.state.heads:
+            return []
+        return [Cosign(message.number, self.rules.domains[sender], message.signature)]

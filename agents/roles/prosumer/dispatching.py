@@ -1,0 +1,175 @@
+"""The prosumer's dispatching desk: its part in a virtual power plant, and what orders hold its elements to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from agents.planning import home
+from agents.planning.flexibility import Flexibility, Storable
+from agents.planning.messages import (
+    ElementBaseline,
+    NetProfile,
+    OrderSplit,
+    PriceRound,
+    SessionClosed,
+    VppInvitation,
+)
+from agents.planning.storage import Floats
+from agents.roles.base import on
+from agents.roles.contract import Effect, Send
+from agents.roles.prosumer.forecasting import ForecastingDesk, value
+from agents.roles.prosumer.state import ElementOrder, MemberSession
+from cim.model.intervals import LocalDay
+from cim.model.readings import Kind
+from devices.port import DeviceKind
+from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
+
+
+class DispatchingDesk(ForecastingDesk):
+    """Answers price rounds with its elements' exact best responses, and turns orders into schedules."""
+
+    @on(VppInvitation)
+    def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
+        """Which elements take part, with their baselines; the models behind them stay here."""
+        size = message.last_isp - message.first_isp + 1
+        zero = np.zeros(size)
+        if sender != self.config.aggregator or self.state.contract is None:
+            return [Send(sender, NetProfile(message.session, 0, zero))]
+        day = self.rules.day(message.period)
+        plan = self.plan(day)
+        models = self._models(day, message.first_isp, message.last_isp, now)
+        part = slice(message.first_isp - 1, message.last_isp)
+        baselines = tuple(self.expected(plan, model.element)[part] for model in models)
+        self.state.sessions[message.session] = MemberSession(
+            message.period.isoformat(),
+            message.first_isp,
+            message.last_isp,
+            message.first_share,
+            models,
+            baselines,
+            tuple(zero for _ in models),
+        )
+        told = tuple(
+            ElementBaseline(model.element, tuple(round(float(x) * 1000) for x in baseline))
+            for model, baseline in zip(models, baselines, strict=True)
+        )
+        return [Send(sender, NetProfile(message.session, 0, zero, told))]
+
+    @on(PriceRound)
+    def priced(self, message: PriceRound, sender: str, now: datetime) -> list[Effect]:
+        """One round of the split: every element's exact best response, of which only the sum is told."""
+        session = self.state.sessions.get(message.session)
+        if session is None or sender != self.config.aggregator:
+            return []
+        answers = tuple(
+            model.respond(deviation - message.signal_kw, message.rho)
+            for model, deviation in zip(session.models, session.deviations_kw, strict=True)
+        )
+        self.state.sessions[message.session] = replace(session, deviations_kw=answers)
+        total = np.sum(answers, axis=0) if answers else np.zeros(len(message.signal_kw))
+        return [Send(sender, NetProfile(message.session, message.round, total))]
+
+    @on(SessionClosed)
+    def closed(self, message: SessionClosed, sender: str, now: datetime) -> list[Effect]:
+        """Forget a session that led to nothing."""
+        self.state.sessions.pop(message.session, None)
+        return []
+
+    @on(FlexOrder)
+    def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
+        """The aggregator orders this session's profile, wholly or by a factor: hold the elements to it."""
+        if sender != self.config.aggregator:
+            return []
+        if message.order_reference in self.state.received:
+            return []  # a repeated order changes nothing
+        session = self.state.sessions.pop(message.option_reference or "", None)
+        if session is None:
+            fault = f"OptionReference: {message.option_reference} is no open session"
+            return [Send(sender, self._response(message, now, fault))]
+        self.state.received[message.order_reference] = message
+        day = self.rules.day(message.period)
+        plan = self.plan(day)
+        factor = message.activation_factor_pct / 100
+        parts: list[tuple[str, tuple[IspPower, ...]]] = []
+        for model, baseline, deviation in zip(
+            session.models, session.baselines_kw, session.deviations_kw, strict=True
+        ):
+            moved = deviation * factor
+            watts = [round(float(x) * 1000) for x in moved]
+            if not any(watts):
+                continue
+            plan.held[model.element] = self._hold(plan.held[model.element], session, model, baseline, moved)
+            parts.append((model.element, self._book(message, session, model.element, baseline, watts)))
+        return [
+            Send(sender, self._response(message, now, None)),
+            Send(sender, OrderSplit(message.order_reference, tuple(parts))),
+            *self.schedules(day),
+        ]
+
+    def _book(
+        self, order: FlexOrder, session: MemberSession, element: str, baseline: Floats, watts: list[int]
+    ) -> tuple[IspPower, ...]:
+        """Remember an element's part for settlement; in a running ISP only the share still to come counts."""
+        shares = [session.first_share, *[1.0] * (len(watts) - 1)]
+        # What an element gives against the order's direction (its own rebound) is held, but is no part of the order.
+        direction = {row.start: np.sign(row.power_w) for row in order.isps}
+        rows = tuple(
+            (session.first_isp + k, round(float(baseline[k]) * 1000), ordered)
+            for k, share in enumerate(shares)
+            if (ordered := round(watts[k] * share)) * direction.get(session.first_isp + k, 0) > 0
+        )
+        self.state.orders = (
+            *self.state.orders,
+            ElementOrder(order.order_reference, session.period, element, rows),
+        )
+        return tuple(IspPower(isp, ordered) for isp, _, ordered in rows)
+
+    @staticmethod
+    def _hold(held: Floats, session: MemberSession, model: Flexibility, baseline: Floats, moved: Floats) -> Floats:
+        """Held powers after an order: where it moves the element, and for a store all between its first and last move."""
+        touched = np.abs(moved) >= 5e-4
+        if isinstance(model, Storable):
+            where = np.flatnonzero(touched)
+            touched[where[0] : where[-1] + 1] = True
+        result = held.copy()
+        window = result[session.first_isp - 1 : session.last_isp]
+        window[touched] = (baseline + moved)[touched]
+        return result
+
+    def _response(self, order: FlexOrder, now: datetime, fault: str | None) -> FlexOrderResponse:
+        header = self.header(self.config.aggregator, now, order.header.conversation_id)
+        result = Result.ACCEPTED if fault is None else Result.REJECTED
+        return FlexOrderResponse(header, order.header.message_id, result, fault)
+
+    def _models(self, day: LocalDay, first: int, last: int, now: datetime) -> tuple[Flexibility, ...]:
+        """The elements under contract that can move on these ISPs; a lost one takes no part."""
+        plan = self.plan(day)
+        preferences, hours = self.config.preferences, self.rules.hours
+        contract = self.state.contract
+        covered = {element.name for element in contract.flex_elements} if contract else set()
+        models: list[Flexibility | None] = []
+        for name, config in self.elements.items():
+            report = self.state.reports.get(name)
+            if name not in covered or report is None or value(report, Kind.POWER) is None:
+                continue
+            expected = self.expected(plan, name)
+            if config.kind in (DeviceKind.PV, DeviceKind.CHP):
+                models.append(home.generator_flexibility(config, expected, first, last, preferences, hours))
+            elif config.kind is DeviceKind.BATTERY:
+                stored = self.stored_kwh(name, max(day.isp_start(first), now))
+                models.append(home.battery_flexibility(config, expected, stored, first, last, preferences, hours))
+            elif config.kind is DeviceKind.STATION and name in self.state.vehicles and now >= day.start:
+                session = self.state.vehicles[name]
+                models.append(home.vehicle_flexibility(session, config, expected, day, first, last, preferences))
+            elif config.kind is DeviceKind.GATEWAY and name in self.state.rooms:
+                room, temperature = self.state.rooms[name], value(report, Kind.TEMPERATURE)
+                if temperature is not None:
+                    models.append(
+                        home.thermal_flexibility(
+                            room, temperature, config, expected, first, last, preferences, hours
+                        )
+                    )
+        return tuple(model for model in models if model is not None)

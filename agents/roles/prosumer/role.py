@@ -1,0 +1,114 @@
+"""The prosumer's market desk: its assets published, its contract negotiated, its own sums after the day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from agents.planning.messages import AssetJoined, AssetsPublished
+from agents.roles.base import Filed, on
+from agents.roles.contract import Effect, Send
+from agents.roles.prosumer.dispatching import DispatchingDesk
+from agents.roles.settling import metering_of, response_effects, settle
+from devices.port import DeviceKind
+from market.assets import AssetPublication
+from market.concession import Preferences, Side, Terms
+from market.contracts import FlexContract
+from market.elements import element_order
+from market.uftp import FlexOrder, FlexOrderSettlement, FlexSettlement, IspPower, Metering
+
+_CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
+CONCESSION_ROUNDS = 8
+
+
+class ProsumerRole(DispatchingDesk):
+    """A home, farm, estate, plant or park behind one connection."""
+
+    @on(AssetJoined)
+    def joined(self, message: AssetJoined, sender: str, now: datetime) -> list[Effect]:
+        """An asset is connected; when all are, they go to the market."""
+        if sender not in self.elements or sender in self.state.joined:
+            return []
+        plate = message.nameplate
+        self.state.joined[sender] = AssetPublication(
+            sender,
+            str(plate.kind),
+            self.domain,
+            self.config.usage_point,
+            self.config.congestion_point,
+            plate.max_consumption_w,
+            -plate.max_generation_w,
+            can_decrease=plate.kind in _CAN_LOWER,
+        )
+        if len(self.state.joined) < len(self.elements):
+            return []
+        assets = tuple(self.state.joined[name] for name in sorted(self.state.joined))
+        return [Send(self.config.market, AssetsPublished(assets))]
+
+    def preferences(self, contract: FlexContract) -> Preferences:
+        """It sells: never below what moving its power costs it."""
+        return Preferences(
+            Side.SELLER,
+            Terms(self.config.aspiration_price, 300),
+            Terms(self.config.reservation_price, 100),
+            CONCESSION_ROUNDS,
+        )
+
+    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """From now on its elements take part in the aggregator's virtual power plant."""
+        self.state.contract = contract
+        return []
+
+    def timer_metering(self, period: str, now: datetime) -> list[Effect]:
+        """After the day: what the meter and each element measured, signed, to DSO and aggregator."""
+        day = self.rules.day(date.fromisoformat(period))
+        energy = self.state.energy_wh.get(period, {})
+        zero = [0.0] * day.count
+        effects: list[Effect] = []
+        told: dict[str, Metering] = {}
+        for name in self.elements:
+            message = metering_of(self, self.config.aggregator, day.day, name, energy.get(name, zero), now)
+            told[name] = message
+            effects.append(Send(self.config.aggregator, message))
+        point, meter = self.config.usage_point, energy.get(self.config.meter, zero)
+        for to in (self.config.aggregator, self.config.dso):
+            told[point] = metering_of(self, to, day.day, point, meter, now)
+            effects.append(Send(to, told[point]))
+        record = self.record("metering", f"{period}/{self.domain}", tuple(told[k] for k in sorted(told)), now)
+        self.state.metered[period] = told
+        self._remember(period)
+        return [*effects, Send(self.config.ledger, Filed(f"metering {period}", (record,)))]
+
+    def _remember(self, period: str) -> None:
+        """The day becomes history for the next forecasts; older days are dropped."""
+        day = self.rules.day(date.fromisoformat(period))
+        base = self.measured_kw(self.config.meter, day) - sum(self.measured_kw(name, day) for name in self.elements)
+        self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
+        for kept in (self.state.plans, self.state.energy_wh):
+            for old in [key for key in kept if key < period]:
+                del kept[old]  # type: ignore[attr-defined]
+
+    @on(FlexSettlement)
+    def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
+        """The aggregator settles: the same sum from own orders, baselines and meters, and the answer."""
+        if sender != self.config.aggregator or self.state.contract is None:
+            return []
+        ours = self._own_settlement(message.period_start.isoformat())
+        return response_effects(self, sender, self.config.ledger, message, ours, now)
+
+    def _own_settlement(self, period: str) -> tuple[FlexOrderSettlement, ...]:
+        contract = self.state.contract
+        rows: list[FlexOrderSettlement] = []
+        metered = self.state.metered.get(period, {})
+        for name in sorted(self.elements):
+            orders: list[FlexOrder] = []
+            baseline: dict[int, int] = {}
+            for part in self.state.orders:
+                if part.element == name and part.period == period and contract is not None:
+                    isps = tuple(IspPower(isp, ordered) for isp, _, ordered in part.isps)
+                    orders.append(element_order(self.state.received[part.order_reference], name, isps, contract))
+                    for isp, before, _ in part.isps:
+                        baseline.setdefault(isp, before)
+            profile = metered[name].profile("Power") if name in metered else None
+            if orders and profile is not None:
+                rows += settle(orders, baseline, profile.values, contract)
+        return tuple(rows)

@@ -1,0 +1,186 @@
+"""What a prosumer is told at the start and what it remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from agents.planning.flexibility import Flexibility
+from agents.planning.home import ElementConfig, Preferences
+from agents.planning.messages import AssetReport, AssetSchedule
+from agents.planning.storage import Floats
+from agents.roles.base import MarketRules
+from agents.roles.contract import Effect, Send
+from agents.roles.contracting import ContractingDesk
+from cim.model.codec import wire
+from cim.model.intervals import LocalDay
+from devices.port import DeviceKind, Mode, Setpoint, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
+from market.assets import AssetPublication
+from market.contracts import FlexContract
+from market.negotiation import Negotiation
+from market.uftp import FlexOrder, Metering
+
+_LIMITED = (DeviceKind.PV, DeviceKind.STATION)  # these are bounded, the others are given a power
+
+
+@wire("prosumer.Config")
+@dataclass(frozen=True, slots=True)
+class ProsumerConfig:
+    """A prosumer's own papers.
+
+    Attributes:
+        meter: name of its smart meter.
+        usage_point: EAN-like address of its connection.
+        congestion_point: where it hangs.
+        aggregator, dso, market, ledger: agents it deals with (market = the ILES manager).
+        elements: what it can steer.
+        base_history_kw: metered days before the first, without the elements, each [quarter-hours].
+        reservation_price, aspiration_price: of its flexibility, ten-thousandths of the currency per kWh.
+    """
+
+    meter: str
+    usage_point: str
+    congestion_point: str
+    aggregator: str
+    dso: str
+    market: str
+    ledger: str
+    elements: tuple[ElementConfig, ...]
+    base_history_kw: tuple[Floats, ...]
+    reservation_price: int
+    aspiration_price: int
+    preferences: Preferences = Preferences()
+
+
+@wire("prosumer.DayPlan")
+@dataclass(slots=True)
+class DayPlan:
+    """One day: what is expected without orders, and where orders hold an element to a power.
+
+    `forecast` and `held` are [T] kW by element; NaN in `held` means free. `base` is the rest of the connection.
+    """
+
+    base: Floats
+    forecast: dict[str, Floats]
+    held: dict[str, Floats]
+
+
+@wire("prosumer.Session")
+@dataclass(frozen=True, slots=True)
+class MemberSession:
+    """A virtual power plant's session from the member's side: its private models and its last deviations."""
+
+    period: str
+    first_isp: int
+    last_isp: int
+    first_share: float
+    models: tuple[Flexibility, ...]
+    baselines_kw: tuple[Floats, ...]
+    deviations_kw: tuple[Floats, ...]
+
+
+@wire("prosumer.ElementOrder")
+@dataclass(frozen=True, slots=True)
+class ElementOrder:
+    """One element's part of an order: (ISP, baseline when the session opened, ordered), watts."""
+
+    order_reference: str
+    period: str
+    element: str
+    isps: tuple[tuple[int, int, int], ...]
+
+
+@wire("prosumer.State")
+@dataclass(slots=True)
+class ProsumerState:
+    """What a prosumer must remember."""
+
+    joined: dict[str, AssetPublication] = field(default_factory=dict)
+    reports: dict[str, AssetReport] = field(default_factory=dict)
+    vehicles: dict[str, VehiclePlugged] = field(default_factory=dict)
+    plugged_wh: dict[str, float] = field(default_factory=dict)
+    rooms: dict[str, ThermalDescription] = field(default_factory=dict)
+    usages: dict[str, ThermalUsage] = field(default_factory=dict)
+    weather: WeatherForecast | None = None
+    plans: dict[str, DayPlan] = field(default_factory=dict)
+    told: dict[str, dict[str, AssetSchedule]] = field(default_factory=dict)  # element -> period -> schedule
+    energy_wh: dict[str, dict[str, Floats]] = field(default_factory=dict)  # period -> element or meter -> [T]
+    counter_wh: float | None = None
+    counter_at: datetime | None = None
+    base_history_kw: tuple[Floats, ...] = ()
+    revision: int = 0
+    sessions: dict[str, MemberSession] = field(default_factory=dict)
+    contract: FlexContract | None = None
+    orders: tuple[ElementOrder, ...] = ()
+    received: dict[str, FlexOrder] = field(default_factory=dict)  # order reference -> order
+    metered: dict[str, dict[str, Metering]] = field(default_factory=dict)  # period -> element -> as told
+    talks: dict[str, Negotiation] = field(default_factory=dict)
+
+
+class ProsumerBase(ContractingDesk[ProsumerState]):
+    """What all the prosumer's desks share."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: ProsumerConfig) -> None:
+        super().__init__(name, rules, key, ProsumerState(base_history_kw=config.base_history_kw))
+        self.config = config
+        self.ledger = config.ledger
+        self.elements = {element.element: element for element in config.elements}
+
+    def plan(self, day: LocalDay) -> DayPlan:
+        """The plan of a day, empty when it is new."""
+        key = day.day.isoformat()
+        if key not in self.state.plans:
+            free = np.full(day.count, np.nan)
+            self.state.plans[key] = DayPlan(
+                np.zeros(day.count),
+                {name: np.zeros(day.count) for name in self.elements},
+                {name: free for name in self.elements},
+            )
+        return self.state.plans[key]
+
+    def add_energy(self, source: str, start: datetime, end: datetime, energy_wh: float) -> None:
+        """Spread a measured energy over the ISPs between two instants."""
+        if end <= start:
+            return
+        rest = start
+        while rest < end:
+            day = self.rules.day_of(rest)
+            isp = day.isp_of(rest)
+            until = min(day.isp_start(isp + 1), end)
+            share = energy_wh * ((until - rest) / (end - start))
+            days = self.state.energy_wh.setdefault(day.day.isoformat(), {})
+            values = np.array(days.get(source, np.zeros(day.count)))  # a copy: arrays in the state are never changed
+            values[isp - 1] += share
+            days[source] = values
+            rest = until
+
+    def measured_kw(self, source: str, day: LocalDay) -> Floats:
+        """[T] mean power of an element or the meter on a day, as measured so far."""
+        values = self.state.energy_wh.get(day.day.isoformat(), {}).get(source)
+        return np.zeros(day.count) if values is None else values / self.rules.hours / 1000
+
+    def expected(self, plan: DayPlan, name: str) -> Floats:
+        """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere."""
+        held, forecast = plan.held[name], plan.forecast[name]
+        if self.elements[name].kind is DeviceKind.PV:  # held = at most that much generation
+            return np.where(np.isnan(held), forecast, np.fmax(forecast, held))
+        return np.where(np.isnan(held), forecast, held)
+
+    def schedules(self, day: LocalDay) -> list[Effect]:
+        """Tell each asset its setpoints of the day, where they changed since it was last told."""
+        plan = self.plan(day)
+        key = day.day.isoformat()
+        effects: list[Effect] = []
+        for name, config in self.elements.items():
+            mode = Mode.LIMIT if config.kind in _LIMITED else Mode.TARGET
+            power = self.expected(plan, name) if config.kind is DeviceKind.BATTERY else plan.held[name]
+            setpoints = tuple(None if np.isnan(x) else Setpoint(mode, round(float(x) * 1000)) for x in power)
+            schedule = AssetSchedule(name, day.day, setpoints)
+            told = self.state.told.get(name, {})
+            if told.get(key) == schedule or (key not in told and not any(setpoints)):
+                continue
+            self.state.told[name] = {**{k: v for k, v in told.items() if k >= key}, key: schedule}
+            effects.append(Send(name, schedule))
+        return effects

@@ -1,0 +1,126 @@
+"""What every party does after the day: the same sums from its own data, accept or dispute, pay, all in signed records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from agents.roles.base import Filed, Role
+from agents.roles.contract import Effect, Publish, Send
+from market.contracts import FlexContract
+from market.payments import Payment, capacity_payments, payments_of, statuses
+from market.settlement import settle_orders
+from market.uftp import (
+    AcceptedDisputed,
+    ContractSettlement,
+    ContractSettlementIsp,
+    FlexOrder,
+    FlexOrderSettlement,
+    FlexSettlement,
+    FlexSettlementResponse,
+    Metering,
+    MeteringProfile,
+    Result,
+)
+
+
+def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Sequence[float], now: datetime) -> Metering:
+    """A Metering message: mean power of each ISP in whole watts, from watt-hours."""
+    rules = role.rules
+    power = tuple(round(float(x) / rules.hours) for x in energy_wh)
+    profile = MeteringProfile("Power", "W", power)
+    return Metering(role.header(to, now), period, ean, 1, (profile,), rules.timezone, rules.isp_minutes)
+
+
+def metered_w(messages: Sequence[Metering], count: int) -> list[int]:
+    """[T] sum of the meterings' power, watts."""
+    rows = [p.values for m in messages if (p := m.profile("Power")) is not None and len(p.values) == count]
+    return [int(x) for x in np.sum(np.array(rows, dtype=np.int64), axis=0)] if rows else [0] * count
+
+
+def dense(baseline: Mapping[int, int], count: int) -> list[int]:
+    """[T] watts from ISP -> watts; ISPs without an order have none and count as 0."""
+    return [baseline.get(isp, 0) for isp in range(1, count + 1)]
+
+
+def settle(
+    orders: Sequence[FlexOrder], baseline: Mapping[int, int], actual_w: Sequence[int], contract: FlexContract | None
+) -> tuple[FlexOrderSettlement, ...]:
+    """All orders of one congestion point (or element) and day under one contract."""
+    penalties = {None: 0} if contract is None else {None: 0, contract.contract_id: contract.penalty}
+    return settle_orders(orders, dense(baseline, len(actual_w)), actual_w, penalties) if orders else ()
+
+
+def reservation(contract: FlexContract, requested: Mapping[int, int], offered: Mapping[int, int], count: int,
+                ordered: Mapping[int, int]) -> tuple[ContractSettlementIsp, ...]:  # fmt: skip
+    """What a contract reserved on a day and whether it was there: where less was offered than asked for, only that.
+
+    The obligation is min(|reserved|, |requested|) (USEF, "FlexReservationUpdate").
+    """
+    rows = []
+    reserved = contract.amount_up_w or contract.amount_down_w
+    for isp in range(1, count + 1):
+        asked, given = requested.get(isp, 0), offered.get(isp, 0)
+        short = asked * reserved > 0 and abs(given) < min(abs(asked), abs(reserved))
+        available = given if short else reserved
+        rows.append(ContractSettlementIsp(isp, reserved, asked, available, given, ordered.get(isp, 0)))
+    return tuple(rows)
+
+
+def settlement_effects(
+    role: Role[Any],
+    to: str,
+    ledger: str,
+    period: date,
+    orders: tuple[FlexOrderSettlement, ...],
+    contracts: tuple[ContractSettlement, ...],
+    now: datetime,
+) -> tuple[FlexSettlement, list[Effect]]:
+    """The buyer's FlexSettlement: into the ledger and to the seller."""
+    message = FlexSettlement(role.header(to, now), period, period, role.rules.currency, orders, contracts)
+    record = role.record("flex-settlement", f"{period}/{role.domain}/{role.rules.domains[to]}", message, now)
+    filed = Send(ledger, Filed(f"settlement {message.header.message_id}", (record,)))
+    return message, [filed, Send(to, message), Publish("settlement", message)]
+
+
+def response_effects(
+    role: Role[Any], to: str, ledger: str, theirs: FlexSettlement, ours: Sequence[FlexOrderSettlement], now: datetime
+) -> list[Effect]:
+    """The seller's answer: the plausibility check of every order, recorded and sent."""
+    answers = statuses(ours, theirs.order_settlements)
+    header = role.header(to, now, theirs.header.conversation_id)
+    message = FlexSettlementResponse(header, theirs.header.message_id, Result.ACCEPTED, answers)
+    key = f"{theirs.period_start}/{role.rules.domains[to]}/{role.domain}"
+    record = role.record("flex-settlement-response", key, message, now)
+    return [
+        Send(ledger, Filed(f"response {message.header.message_id}", (record,))),
+        Send(to, message),
+        Publish("settlement-response", message),
+    ]
+
+
+def payment_effects(
+    role: Role[Any],
+    ledger: str,
+    settlement: FlexSettlement,
+    response: FlexSettlementResponse,
+    contracts: Sequence[FlexContract],
+    seller: str,
+    now: datetime,
+) -> list[Effect]:
+    """What is accepted is paid: one signed record of all the payments of a settlement; disputed orders wait."""
+    accepted = {s.order_reference for s in response.statuses if s.disposition is AcceptedDisputed.ACCEPTED}
+    rows = [row for row in settlement.order_settlements if row.order_reference in accepted]
+    payments: list[Payment] = list(payments_of(rows, role.domain, seller, settlement.currency))
+    by_id = {contract.contract_id: contract for contract in contracts}
+    for part in settlement.contract_settlements:
+        if part.contract_id in by_id:
+            payments += capacity_payments(by_id[part.contract_id], part.period.isoformat(), part.isps)
+    if not payments:
+        return []
+    key = f"{settlement.period_start}/{role.domain}/{seller}"
+    record = role.record("remuneration", key, tuple(payments), now)
+    return [Send(ledger, Filed(f"remuneration {key}", (record,))), Publish("payments", tuple(payments))]

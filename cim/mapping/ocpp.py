@@ -1,0 +1,86 @@
+"""OCPP 2.0.1 sampled values to CIM readings: (part 2, SampledValueType, MeasurandEnumType)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from cim.model.readings import Kind, Quality, Reading
+
+# measurand: (what it is, +1 towards the prosumer or -1 towards the grid)
+MEASURANDS: Mapping[str, tuple[Kind, int]] = {
+    "Power.Active.Import": (Kind.POWER, 1),
+    "Power.Active.Export": (Kind.POWER, -1),
+    "Energy.Active.Import.Register": (Kind.ENERGY_IMPORT, 1),
+    "Energy.Active.Export.Register": (Kind.ENERGY_EXPORT, 1),  # a counter of its own: the direction is in its kind
+    "SoC": (Kind.STATE_OF_CHARGE, 1),
+    "Voltage": (Kind.VOLTAGE, 1),
+}
+DEFAULT_MEASURAND = "Energy.Active.Import.Register"  # part 2, 2.48: when the station names none
+
+# kind: unit -> factor to the unit of the kind; a unit not listed is not that quantity
+UNITS: Mapping[Kind, Mapping[str, float]] = {
+    Kind.POWER: {"W": 1.0, "kW": 1000.0},
+    Kind.ENERGY_IMPORT: {"Wh": 1.0, "kWh": 1000.0},
+    Kind.ENERGY_EXPORT: {"Wh": 1.0, "kWh": 1000.0},
+    Kind.STATE_OF_CHARGE: {"Percent": 1.0},
+    Kind.VOLTAGE: {"V": 1.0},
+}
+# What a sample without unitOfMeasure means. The standard's default is Wh, which only energy can be; for the other
+# measurands the SI unit of the measurand is what stations mean.
+DEFAULT_UNIT: Mapping[Kind, str] = {
+    Kind.POWER: "W",
+    Kind.ENERGY_IMPORT: "Wh",
+    Kind.ENERGY_EXPORT: "Wh",
+    Kind.STATE_OF_CHARGE: "Percent",
+    Kind.VOLTAGE: "V",
+}
+PHASES = ("L1", "L2", "L3", "L1-N", "L2-N", "L3-N")  # line-to-line samples say nothing about a total
+_ADDITIVE = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
+
+
+def readings(source: str, at: datetime, samples: Iterable[Mapping[str, Any]]) -> tuple[Reading, ...]:
+    """One CIM reading for each kind in a MeterValue's `sampledValue` list, in the order of `Kind`.
+
+    A sample without a phase is the total and wins over samples by phase; without one, power and energy are summed over
+    the phases and voltage is their mean. A unit that does not fit the measurand makes the reading INVALID.
+    """
+    totals: dict[str, float] = {}
+    by_phase: dict[str, dict[str, float]] = {}
+    for sample in samples:
+        measurand = sample.get("measurand", DEFAULT_MEASURAND)
+        if measurand not in MEASURANDS:
+            continue
+        kind, sign = MEASURANDS[measurand]
+        value = sign * _in_unit_of(kind, sample)
+        phase = sample.get("phase")
+        if phase is None:
+            totals[measurand] = value
+        elif phase in PHASES:
+            by_phase.setdefault(measurand, {})[phase] = value
+    for measurand, phases in by_phase.items():
+        whole = sum(phases.values())
+        additive = MEASURANDS[measurand][0] in _ADDITIVE
+        totals.setdefault(measurand, whole if additive else whole / len(phases))
+    net: dict[Kind, float] = {}
+    for measurand, value in totals.items():  # import and export power of one meter make one net power
+        kind = MEASURANDS[measurand][0]
+        net[kind] = net.get(kind, 0.0) + value
+    return tuple(_reading(source, kind, net[kind], at) for kind in Kind if kind in net)
+
+
+def _in_unit_of(kind: Kind, sample: Mapping[str, Any]) -> float:
+    unit = sample.get("unitOfMeasure", {})
+    factor = UNITS[kind].get(unit.get("unit", DEFAULT_UNIT[kind]), math.nan)
+    multiplier = unit.get("multiplier", 0)
+    value = sample["value"]
+    # JSON numbers have no bound: what no meter can mean becomes NaN, and so an INVALID reading.
+    return value * factor * 10.0**multiplier if abs(multiplier) <= 12 and abs(value) < 1e15 else math.nan
+
+
+def _reading(source: str, kind: Kind, value: float, at: datetime) -> Reading:
+    if not math.isfinite(value):
+        return Reading(source, kind, 0.0, at, Quality.INVALID)
+    return Reading(source, kind, value, at)

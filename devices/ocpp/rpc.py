@@ -1,0 +1,161 @@
+"""OCPP-J's remote procedure calls, without I/O; the same for both ends (OCPP 2.0.1 part 4, chapter 4).
+
+Two rules: one outstanding CALL for each side, the others wait in order; and a CALL that comes again, word for word, is
+answered again without a second effect.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from devices.ocpp.messages import CALL, CALLERROR, CALLRESULT, Payload, PeerFault, actions, check, loads, payload_of
+
+Handler = Callable[[Payload], Any]
+_REMEMBERED = 64  # answers kept for repeated CALLs
+_NEVER_REMEMBERED = ("BootNotification", "Heartbeat")  # their answers tell the time; asking twice does no harm
+_log = logging.getLogger("iles.devices.ocpp")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one of our calls: `payload` of the CALLRESULT, or `error` (RPC error code and words)."""
+
+    action: str
+    payload: Payload
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    unique_id: str
+    action: str
+    frame: str
+
+
+class Rpc:
+    """One end of an OCPP-J conversation.
+
+    Args:
+        name: begins our message ids, which are counted, so that a run can be repeated.
+        handlers: what to do for each action; returns a `call_result` of the library, or raises `PeerFault`.
+        on_answer: told of every answer to our calls, by message id.
+    """
+
+    def __init__(self, name: str, handlers: Mapping[str, Handler], on_answer: Callable[[str, Answer], None]) -> None:
+        self._prefix = name[:24]
+        self._handlers = handlers
+        self._on_answer = on_answer
+        self._count = 0
+        self._queue: deque[_Pending] = deque()
+        self._outstanding: _Pending | None = None
+        self._answered: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    @property
+    def quiet(self) -> bool:
+        """True when no call of ours is unanswered or waiting."""
+        return self._outstanding is None and not self._queue
+
+    def call(self, message: Any) -> str:
+        """Queue a request (`ocpp.v201.call`); returns its message id. `flush` gives what may be sent."""
+        action = type(message).__name__
+        payload = check(CALL, action, payload_of(message))
+        self._count += 1
+        unique_id = f"{self._prefix}:{self._count}"
+        self._queue.append(_Pending(unique_id, action, _dumps([CALL, unique_id, action, payload])))
+        return unique_id
+
+    def flush(self) -> list[str]:
+        """The next CALL, when none is outstanding."""
+        if self._outstanding is not None or not self._queue:
+            return []
+        self._outstanding = self._queue.popleft()
+        return [self._outstanding.frame]
+
+    def resume(self) -> list[str]:
+        """A new session: the outstanding CALL again, with the same id so that the peer can know it."""
+        return [self._outstanding.frame] if self._outstanding is not None else self.flush()
+
+    def abandon(self, reason: str, unique_id: str | None = None) -> None:
+        """Give up the call `unique_id`, or all of them; a late answer is ignored."""
+        waiting = ([self._outstanding] if self._outstanding is not None else []) + list(self._queue)
+        gone = [p for p in waiting if unique_id in (None, p.unique_id)]
+        self._queue = deque(p for p in self._queue if p not in gone)
+        if self._outstanding in gone:
+            self._outstanding = None
+        for pending in gone:
+            self._on_answer(pending.unique_id, Answer(pending.action, {}, reason))
+
+    def receive(self, frame: str) -> list[str]:
+        """Take one frame; the frames to send back. Never raises for what a peer sent."""
+        try:
+            message = loads(frame)
+            if not isinstance(message, list) or len(message) < 3 or isinstance(message[0], bool):
+                raise PeerFault("RpcFrameworkError", "expected a JSON array that begins with a message type and an id")
+        except PeerFault as fault:
+            # Part 4, 4.2.3: where the id cannot be read, the CALLERROR carries "-1".
+            return [_error("-1", fault)]
+        kind, unique_id = message[0], message[1]
+        if kind in (CALLRESULT, CALLERROR):
+            self._take_answer(kind, unique_id, message)
+            return self.flush()
+        if not isinstance(unique_id, str) or not 0 < len(unique_id) <= 36:
+            return [_error("-1", PeerFault("RpcFrameworkError", "the message id must be a text of 1 to 36 characters"))]
+        if kind != CALL:
+            return [_error(unique_id, PeerFault("MessageTypeNotSupported", f"message type {kind!r} is unknown"))]
+        return [self._take_call(unique_id, message, frame), *self.flush()]
+
+    def _take_call(self, unique_id: str, message: list[Any], frame: str) -> str:
+        known = self._answered.get((unique_id, frame))
+        if known is not None:
+            return known
+        try:
+            if len(message) != 4 or not isinstance(message[2], str):
+                raise PeerFault("FormatViolation", 'expected [2, "id", "action", {payload}]')
+            action = message[2]
+            if action not in actions():
+                raise PeerFault("NotImplemented", f"the action {action[:50]!r} is unknown")
+            handler = self._handlers.get(action)
+            payload = check(CALL, action, message[3])
+            if handler is None:
+                raise PeerFault("NotSupported", f"the action {action} is known, but not supported here")
+            result = check(CALLRESULT, action, payload_of(handler(payload)))
+            answer = _dumps([CALLRESULT, unique_id, result])
+        except PeerFault as fault:
+            answer = _error(unique_id, fault)
+        except Exception:
+            # The standard has a code for our own faults; the station must not be left without an answer.
+            _log.exception("a handler failed on %s", frame[:200])
+            answer = _error(unique_id, PeerFault("InternalError", "the request could not be processed"))
+        if len(message) < 3 or message[2] not in _NEVER_REMEMBERED:
+            self._answered[unique_id, frame] = answer
+            if len(self._answered) > _REMEMBERED:
+                self._answered.popitem(last=False)
+        return answer
+
+    def _take_answer(self, kind: int, unique_id: Any, message: list[Any]) -> None:
+        pending = self._outstanding
+        if pending is None or unique_id != pending.unique_id:
+            return  # late, repeated or invented: nobody waits for it, and a CALLRESULT is never answered
+        self._outstanding = None
+        if kind == CALLERROR:
+            words = ": ".join(str(part) for part in message[2:4])
+            answer = Answer(pending.action, {}, words or "CALLERROR")
+        else:
+            try:
+                answer = Answer(pending.action, check(CALLRESULT, pending.action, message[2]))
+            except PeerFault as fault:
+                answer = Answer(pending.action, {}, str(fault))
+        self._on_answer(pending.unique_id, answer)
+
+
+def _dumps(message: list[Any]) -> str:
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def _error(unique_id: str, fault: PeerFault) -> str:
+    return _dumps([CALLERROR, unique_id, fault.code, fault.description, {}])

@@ -1,0 +1,160 @@
+"""A building gateway as a device port: S2 behind `devices.port.Port`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cim.model.errors import BadInput
+from cim.model.readings import Kind, Quality, Reading
+from devices.dialin import DialInServer
+from devices.frames import FrameLink, wire_to
+from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, News, Setpoint
+from devices.s2 import pebc
+from devices.s2.heard import FRBC, PEBC
+from devices.s2.machine import CemMachine
+from devices.s2.session import Refused
+
+_KINDS = (Kind.POWER, Kind.TEMPERATURE)
+_TAKEN = ("ACCEPTED", "STARTED", "SUCCEEDED")
+
+
+class GatewayPort:
+    """One S2 resource manager: a heat pump with a room as its store (FRBC), or what can be limited (PEBC).
+
+    A TARGET is an FRBC instruction with a scheduled return to the device's own rule; a LIMIT is a PEBC envelope, for
+    which the control type is changed when the RM offers both (S2 has one active control type at a time).
+
+    Args:
+        name: the device's name: the last part of the URL it dials, and its user name.
+        link: the direct way to it, or
+        server: the server it dials (which holds its password).
+        interval_s: how often it reports; readings older than twice that are STALE.
+        timeout_s: how long it may take to dial in or to answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: FrameLink | None = None,
+        server: DialInServer | None = None,
+        interval_s: int = 900,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self.name = name
+        self._stale_after = timedelta(seconds=2 * interval_s)
+        self._timeout_s = timeout_s
+        self._machine = CemMachine(name)
+        self._wire = wire_to("s2", name, self._machine, link=link, server=server, timeout_s=timeout_s)
+
+    async def open(self, now: datetime) -> Nameplate:
+        """Wait for the handshake and for the description of the control type."""
+        self._machine.now = now
+        await self._wire.open()
+        if not await self._wire.deliver([], lambda: self._machine.ready and self._wire.connected):
+            raise DeviceUnreachable(
+                f"gateway {self.name} did not shake hands and describe itself within {self._timeout_s:g} s; "
+                f"expected it to dial {self._wire.where} with subprotocol s2 and to offer FRBC or PEBC"
+            )
+        details, machine = self._machine.details, self._machine
+        steered = machine.steering() if machine.control is FRBC else None
+        consumption = max(steered.low_w, steered.high_w) if steered else pebc.largest_power_w(machine.constraints)
+        return Nameplate(
+            DeviceKind.GATEWAY,
+            details.manufacturer or "",
+            details.model or "",
+            details.serial_number or "",
+            max_generation_w=max(0, round(-min(steered.low_w, steered.high_w))) if steered else 0,
+            max_consumption_w=max(0, round(consumption)),
+        )
+
+    async def sync(self, now: datetime) -> None:
+        """Take what the gateway has to say at this instant."""
+        self._machine.now = now
+        await self._wire.sync()
+
+    async def measure(self, now: datetime) -> tuple[Reading, ...]:
+        """Net power and room temperature as last reported; ABSENT when the gateway is not connected."""
+        self._machine.now = now
+        return tuple(self._reading(kind, now) for kind in _KINDS)
+
+    def _reading(self, kind: Kind, now: datetime) -> Reading:
+        last = self._machine.last.get(kind)
+        if last is None or not self._wire.connected:
+            return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
+        if last.quality is Quality.GOOD and now - last.at > self._stale_after:
+            return replace(last, quality=Quality.STALE)
+        return last
+
+    async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
+        """TARGET: an FRBC instruction now and the return at `valid_until`; LIMIT: a PEBC envelope until then."""
+        if valid_until <= now:
+            raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
+        machine = self._machine
+        machine.now = now
+        wanted = FRBC if setpoint.mode is Mode.TARGET else PEBC
+        await self._control(wanted, setpoint)
+        try:
+            if wanted is PEBC:
+                frames, awaited = machine.limit(setpoint.power_w, valid_until)
+            else:
+                steered = machine.steering()
+                factor = steered.factor(setpoint.power_w)
+                if factor is None:
+                    raise BadInput(
+                        f"setpoint of {self.name}: {setpoint.power_w} W is outside what the device can run at; "
+                        f"expected {steered.low_w:g}..{steered.high_w:g} W"
+                    )
+                frames, awaited = machine.target(factor, valid_until)
+        except Refused as refusal:
+            raise DeviceFault(f"gateway {self.name}: {refusal.words}; expected another setpoint") from refusal
+        await self._await(frames, awaited, f"{setpoint.mode} {setpoint.power_w} W")
+        if wanted is FRBC and machine.outcomes.get(awaited[-1]) == "STARTED":
+            active = machine.actuator
+            if active is None or active.active_operation_mode_id != machine.steering().mode:
+                raise DeviceFault(f"gateway {self.name} reads back another operation mode; expected the commanded one")
+
+    async def release(self, now: datetime) -> None:
+        """Back to the device's own rule, and to FRBC where it is offered."""
+        self._machine.now = now
+        frames, awaited = self._machine.release()
+        await self._await(frames, awaited, "release")
+        if self._machine.control is PEBC and self._machine.offers(FRBC):
+            await self._wire.deliver(self._machine.select(FRBC), lambda: self._machine.ready)
+
+    def drain(self) -> tuple[News, ...]:
+        """Descriptions and forecasts since the last call."""
+        news = tuple(self._machine.news)
+        self._machine.news.clear()
+        return news
+
+    async def close(self) -> None:
+        """Turn the gateway away."""
+        await self._wire.close()
+
+    async def _control(self, wanted: object, setpoint: Setpoint) -> None:
+        machine, control = self._machine, FRBC if wanted is FRBC else PEBC
+        if not self._wire.connected:
+            raise DeviceUnreachable(f"gateway {self.name} is not connected; expected it to dial {self._wire.where}")
+        if machine.control is control and machine.ready:
+            return
+        if not machine.offers(control):
+            raise DeviceFault(
+                f"gateway {self.name} does not offer {control.value}, which a {setpoint.mode} setpoint needs; "
+                "expected it among its available_control_types"
+            )
+        if not await self._wire.deliver(machine.select(control), lambda: machine.ready):
+            raise DeviceUnreachable(f"gateway {self.name} did not describe {control.value} in time; expected it to")
+
+    async def _await(self, frames: list[str], awaited: list[UUID], what: str) -> None:
+        outcomes = self._machine.outcomes
+        if not frames:
+            return
+        if not await self._wire.deliver(frames, lambda: all(i in outcomes for i in awaited)):
+            raise DeviceUnreachable(f"gateway {self.name} did not answer to {what} in time; expected a status update")
+        for instruction in awaited:
+            if outcomes[instruction] == "LOST":
+                raise DeviceUnreachable(f"gateway {self.name} was cut off before it answered to {what}")
+            if outcomes[instruction] not in _TAKEN:
+                raise DeviceFault(f"gateway {self.name} answered {outcomes[instruction]} to {what}; expected ACCEPTED")

@@ -1,0 +1,108 @@
+"""Reading an FRBC.SystemDescription: which mode is the device's own rule, which one can be steered, and how."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cim.mapping.s2 import ELECTRIC
+from devices.port import ThermalDescription, ThermalUsage
+from devices.s2.session import Refused, Status
+
+_MAX_STEPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """One actuator's steerable operation mode: power runs from `low_w` (factor 0) to `high_w` (factor 1)."""
+
+    actuator: uuid.UUID
+    mode: uuid.UUID
+    low_w: float
+    high_w: float
+    fill_low: float
+    fill_high: float
+
+    def factor(self, power_w: float) -> float | None:
+        """The operation mode factor for `power_w`; None when the mode cannot run at it."""
+        low, high = sorted((self.low_w, self.high_w))
+        if not low - 0.5 <= power_w <= high + 0.5:
+            return None
+        span = self.high_w - self.low_w
+        return min(1.0, max(0.0, (power_w - self.low_w) / span)) if span else 0.0
+
+
+def steering(description: Any, own_rule: uuid.UUID | None) -> Steering:
+    """The widest normal mode of the first electric actuator, other than its own rule where there is another.
+
+    Raises:
+        Refused: the description has no electric actuator with a usable mode.
+    """
+    for actuator in description.actuators:
+        modes = [_steering(actuator.id, mode) for mode in actuator.operation_modes if not mode.abnormal_condition_only]
+        usable = [mode for mode in modes if mode is not None]
+        others = [mode for mode in usable if mode.mode != own_rule] or usable
+        if others:
+            return max(others, key=lambda mode: abs(mode.high_w - mode.low_w))
+    raise Refused(
+        Status.INVALID_CONTENT, "FRBC.SystemDescription: expected an actuator with an electric operation mode"
+    )
+
+
+def _steering(actuator: Any, mode: Any) -> Steering | None:
+    if not mode.elements:
+        return None
+    element = mode.elements[0]
+    ranges = [r for r in element.power_ranges if r.commodity_quantity.value in ELECTRIC]
+    if not ranges:
+        return None
+    low, high = sum(r.start_of_range for r in ranges), sum(r.end_of_range for r in ranges)
+    return Steering(actuator, mode.id, low, high, element.fill_rate.start_of_range, element.fill_rate.end_of_range)
+
+
+def own_rule_by_label(description: Any, label: str) -> uuid.UUID | None:
+    """The operation mode whose diagnostic label says that it is the device's own rule."""
+    for actuator in description.actuators:
+        for mode in actuator.operation_modes:
+            if (mode.diagnostic_label or "").casefold() == label.casefold():
+                found: uuid.UUID = mode.id
+                return found
+    return None
+
+
+def thermal_description(description: Any, steered: Steering) -> ThermalDescription:
+    """The description as news for the building's manager."""
+    level, span = description.storage.fill_level_range, steered.high_w - steered.low_w
+    low, high = sorted((steered.low_w, steered.high_w))
+    return ThermalDescription(
+        level.start_of_range,
+        level.end_of_range,
+        round(low),
+        round(high),
+        (steered.fill_high - steered.fill_low) / span if span else 0.0,
+        description.valid_from.astimezone(UTC),
+    )
+
+
+def thermal_usage(forecast: Any, at: datetime) -> ThermalUsage:
+    """An FRBC.UsageForecast in steps of equal length (the greatest common divisor of its own). Raises `Refused`."""
+    seconds = [element.duration.root / 1000 for element in forecast.elements]
+    if not seconds or any(s < 1 or s != int(s) for s in seconds):
+        raise Refused(Status.INVALID_CONTENT, "FRBC.UsageForecast: expected elements of whole seconds")
+    step_s = math.gcd(*(int(s) for s in seconds))
+    if sum(seconds) / step_s > _MAX_STEPS:
+        raise Refused(Status.INVALID_CONTENT, f"FRBC.UsageForecast: more than {_MAX_STEPS} steps of {step_s} s")
+    rates = tuple(
+        element.usage_rate_expected
+        for element, length in zip(forecast.elements, seconds, strict=True)
+        for _ in range(int(length) // step_s)
+    )
+    return ThermalUsage(forecast.start_time.astimezone(UTC), step_s, rates, at)
+
+
+def whole_milliseconds(span: timedelta) -> int:
+    """A span as an S2 Duration."""
+    return max(1, round(span.total_seconds() * 1000))

@@ -1,0 +1,129 @@
+"""S2 messages over any wire, without I/O; the same for both ends (EN 50491-12-2; s2-ws-json).
+
+Two rules: every message but a ReceptionStatus is answered by exactly one ReceptionStatus, before anything else; and a
+message that comes again is acknowledged again without a second effect.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from s2python.common import ReceptionStatus, ReceptionStatusValues
+from s2python.s2_parser import S2Parser
+from s2python.s2_validation_error import S2ValidationError
+from s2python.version import S2_VERSION
+
+from devices import strict_json
+
+VERSIONS = (S2_VERSION,)
+Status = ReceptionStatusValues
+_NAMESPACE = uuid.UUID("6f1c9d0e-52a5-5d0b-9f6f-3b1f0f5a2c11")  # ours: ids are counted, so that a run can be repeated
+_NOBODY = uuid.UUID(int=0)  # the subject of a message whose id cannot be read (as s2-python does it)
+_REMEMBERED = 64
+_log = logging.getLogger("iles.devices.s2")
+
+
+class Refused(Exception):
+    """The peer's message is refused with a ReceptionStatus."""
+
+    def __init__(self, status: ReceptionStatusValues, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+        self.words = words
+
+
+class S2Session:
+    """One end of an S2 conversation.
+
+    Args:
+        name: begins what our message ids are made of.
+        handle: what to do with a parsed message; the messages to send after its ReceptionStatus. May raise `Refused`.
+        on_status: told of the ReceptionStatus of each of our messages: (message id, status, words).
+    """
+
+    def __init__(
+        self, name: str, handle: Callable[[Any], list[Any]], on_status: Callable[[uuid.UUID, str, str], None]
+    ) -> None:
+        self._name = name
+        self._handle = handle
+        self._on_status = on_status
+        self._count = 0
+        self._unanswered: dict[uuid.UUID, str] = {}
+        self._seen: OrderedDict[uuid.UUID, str] = OrderedDict()
+
+    @property
+    def quiet(self) -> bool:
+        """True when every message of ours has its ReceptionStatus."""
+        return not self._unanswered
+
+    def reset(self) -> None:
+        """A new connection: what was not acknowledged will not be."""
+        self._unanswered.clear()
+
+    def new_id(self) -> uuid.UUID:
+        """The next id of ours."""
+        self._count += 1
+        return uuid.uuid5(_NAMESPACE, f"{self._name}/{self._count}")
+
+    def fixed_id(self, what: str) -> uuid.UUID:
+        """An id that stays the same over sessions, of an object named `what`."""
+        return uuid.uuid5(_NAMESPACE, f"{self._name}#{what}")
+
+    def pack(self, messages: list[Any]) -> list[str]:
+        """Our messages as frames; a ReceptionStatus is expected for each."""
+        for message in messages:
+            self._unanswered[message.message_id] = message.message_type
+        return [message.to_json() for message in messages]
+
+    def receive(self, frame: str) -> list[str]:
+        """Take one frame; the frames to send back. Never raises for what a peer sent."""
+        try:
+            data = strict_json.loads(frame)
+        except ValueError:
+            return [_status(_NOBODY, Status.INVALID_DATA, "expected JSON")]
+        kind = data.get("message_type") if isinstance(data, dict) else None
+        if not isinstance(kind, str):
+            return [_status(_NOBODY, Status.INVALID_MESSAGE, "expected an object with a message_type")]
+        subject = _uuid(data.get("message_id"))
+        try:
+            message: Any = S2Parser.parse_as_any_message(data)
+        except (S2ValidationError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            if kind == "ReceptionStatus":
+                return []  # it may not be answered, or two ends could go on for ever
+            cause = str(error.__cause__ or getattr(error, "msg", error)).replace("\n", " ")
+            return [_status(subject or _NOBODY, Status.INVALID_MESSAGE, f"{kind[:40]}: {cause[:200]}")]
+        if isinstance(message, ReceptionStatus):
+            if self._unanswered.pop(message.subject_message_id, None) is not None:
+                self._on_status(message.subject_message_id, message.status.value, message.diagnostic_label or "")
+            return []
+        if subject is None:
+            return [_status(_NOBODY, Status.INVALID_MESSAGE, f"{kind}: message_id must be a UUID")]
+        if self._seen.get(subject) == frame:
+            return [_status(subject, Status.OK)]
+        try:
+            answers = self._handle(message)
+        except Refused as refusal:
+            return [_status(subject, refusal.status, refusal.words)]
+        except Exception:
+            # The standard has a status for our own faults; the peer must not be left without an answer.
+            _log.exception("a handler failed on %s", frame[:200])
+            return [_status(subject, Status.PERMANENT_ERROR, "the message could not be processed")]
+        self._seen[subject] = frame
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return [_status(subject, Status.OK), *self.pack(answers)]
+
+
+def _uuid(value: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _status(subject: uuid.UUID, status: ReceptionStatusValues, words: str | None = None) -> str:
+    return ReceptionStatus(subject_message_id=subject, status=status, diagnostic_label=words).to_json()

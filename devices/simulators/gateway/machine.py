@@ -1,0 +1,246 @@
+"""The resource manager's side of S2 without I/O: a heat pump under FRBC or PEBC.
+
+Two rules. Spontaneous messages are made in `start` and `advance` only, so that every transport gives the same order.
+Instructions are carried out at their `execution_time` on the simulated clock; a due one that is overdue still counts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from s2python.common import (
+    ControlType,
+    EnergyManagementRole,
+    Handshake,
+    InstructionStatus,
+    InstructionStatusUpdate,
+    RevokableObjects,
+)
+from s2python.frbc import FRBCActuatorStatus, FRBCInstruction, FRBCStorageStatus
+from s2python.pebc import PEBCInstruction
+
+from devices.s2.session import VERSIONS, Refused, S2Session, Status
+from devices.simulators.gateway import words
+from devices.simulators.gateway.thing import HeatPumpRoom
+
+FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
+
+
+class GatewayMachine:
+    """One simulated gateway in front of one heat pump.
+
+    Args:
+        name: its name.
+        thing: the physics behind it; its `target_w` is set here.
+        forecast_every_s: how often it sends a new usage forecast.
+    """
+
+    def __init__(self, name: str, thing: HeatPumpRoom, forecast_every_s: int = 3600) -> None:
+        self.name = name
+        self.thing = thing
+        self.now = datetime(1970, 1, 1, tzinfo=UTC)
+        self.control: ControlType | None = None
+        self.closed = False
+        self._forecast_every = timedelta(seconds=forecast_every_s)
+        self._forecast_at = self.now
+        self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
+        self._ids = words.Ids(self._session.fixed_id)
+        self._agreed = False
+        self._scheduled: dict[uuid.UUID, FRBCInstruction] = {}
+        self._active: FRBCInstruction | None = None
+        self._factor = 0.0
+        self._envelope: PEBCInstruction | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """True when a control type is agreed and every message of ours has its ReceptionStatus."""
+        return self.closed or (self.control is not None and self._session.quiet)
+
+    def start(self, now: datetime) -> list[str]:
+        """Power up; the conversation begins with the connection."""
+        self.now = now
+        return self.attached()
+
+    def attached(self) -> list[str]:
+        """A connection is there: shake hands. What was instructed before stays in force until it ends."""
+        self._session.reset()
+        self.control, self.closed, self._agreed = None, False, False
+        role = EnergyManagementRole.RM
+        return self._pack(Handshake(message_id=self._id(), role=role, supported_protocol_versions=list(VERSIONS)))
+
+    def detached(self) -> None:
+        """The connection is gone; scheduled instructions are still carried out."""
+        self.control = None
+
+    def receive(self, frame: str) -> list[str]:
+        """Take one frame; the frames to send back."""
+        return self._session.receive(frame)
+
+    def advance(self, now: datetime) -> list[str]:
+        """The clock moved on: carry out what is due and tell what is measured."""
+        self.now = now
+        changes = self._carry_out()
+        self._follow_envelope()
+        if self.control is None:
+            return []
+        messages = [*changes, words.power_measurement(self._id, self.thing, now)]
+        if self.control is FRBC:
+            messages.append(self._storage_status())
+            if now >= self._forecast_at + self._forecast_every:
+                messages.append(self._forecast())
+        return self._pack(*messages)
+
+    # -- what is due ------------------------------------------------------------------------------------------------
+
+    def _carry_out(self) -> list[Any]:
+        """Carry out due FRBC instructions, oldest first; the statuses to tell."""
+        told: list[Any] = []
+        due = [i for i in self._scheduled.values() if i.execution_time <= self.now]
+        for instruction in sorted(due, key=lambda i: i.execution_time):
+            del self._scheduled[instruction.id]
+            if self._active is not None:
+                told.append(self._status_of(self._active.id, InstructionStatus.SUCCEEDED))
+            self._active = instruction
+            told += [self._status_of(instruction.id, InstructionStatus.STARTED), self._actuator_status(instruction)]
+        active = self._active
+        steered = active is not None and active.operation_mode == self._ids.steered
+        if active is not None and steered and not self._comfortable():
+            # EN 50491-12-2, FRBC: outside the fill level range the RM may drop an instruction; the room goes first.
+            told.append(self._status_of(active.id, InstructionStatus.ABORTED))
+            self._active, steered = None, False
+            told.append(self._actuator_status(None))
+        factor = active.operation_mode_factor if active is not None else 0.0
+        self.thing.target_w = factor * self.thing.max_power_w if steered else None
+        return told
+
+    def _comfortable(self) -> bool:
+        return self.thing.level_min_c <= self.thing.temperature_c <= self.thing.level_max_c
+
+    def _follow_envelope(self) -> None:
+        """Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends."""
+        limit_w = self._limit_w()
+        if limit_w is not None:
+            cold = self.thing.temperature_c < self.thing.set_c
+            self.thing.target_w = min(limit_w, self.thing.max_power_w) if cold else 0.0
+
+    def _limit_w(self) -> float | None:
+        if self._envelope is None:
+            return None
+        at = self._envelope.execution_time
+        for element in self._envelope.power_envelopes[0].power_envelope_elements:
+            end = at + timedelta(milliseconds=element.duration.root)
+            if at <= self.now < end:
+                return max(0.0, element.upper_limit)
+            at = end
+        if self.now >= at:
+            self._envelope = None
+        return None
+
+    # -- what the CEM says ------------------------------------------------------------------------------------------
+
+    def _handle(self, message: Any) -> list[Any]:
+        kind = message.message_type
+        if kind == "Handshake":
+            if message.role is not EnergyManagementRole.CEM:
+                raise Refused(Status.INVALID_CONTENT, "Handshake: expected the role CEM")
+            return []
+        if kind == "HandshakeResponse":
+            if message.selected_protocol_version not in VERSIONS:
+                self.closed = True
+                raise Refused(Status.INVALID_CONTENT, f"HandshakeResponse: expected one of {', '.join(VERSIONS)}")
+            self._agreed = True
+            return [words.details(self._id, self._ids, self.name)]
+        if kind == "SessionRequest":
+            self.closed = True
+            return []
+        if not self._agreed:
+            raise Refused(Status.INVALID_CONTENT, f"{kind}: expected a HandshakeResponse first")
+        if kind == "SelectControlType":
+            return self._select(message.control_type)
+        if kind == "FRBC.Instruction" and self.control is FRBC:
+            return self._instructed(message)
+        if kind == "PEBC.Instruction" and self.control is PEBC:
+            return self._enveloped(message)
+        if kind == "RevokeObject":
+            return self._revoked(message)
+        raise Refused(Status.INVALID_CONTENT, f"{kind} is not for an RM in this state")
+
+    def _select(self, control: ControlType) -> list[Any]:
+        if control not in (FRBC, PEBC):
+            raise Refused(Status.INVALID_CONTENT, f"control type {control.value} is not offered")
+        if self.control not in (None, control):
+            # Another control type ends what the former one instructed; over a reconnection it stays in force.
+            self._scheduled.clear()
+            self._active = self._envelope = None
+            self.thing.target_w = None
+        self.control = control
+        measured = words.power_measurement(self._id, self.thing, self.now)
+        if control is PEBC:
+            return [words.power_constraints(self._id, self._ids, self.thing, self.now), measured]
+        description = words.system_description(self._id, self._ids, self.thing, self.now)
+        return [description, self._actuator_status(self._active), measured, self._storage_status(), self._forecast()]
+
+    def _instructed(self, message: FRBCInstruction) -> list[Any]:
+        if message.actuator_id != self._ids.actuator:
+            raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: actuator_id was not described")
+        if message.operation_mode not in (self._ids.thermostat, self._ids.steered):
+            raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode was not described")
+        if not 0.0 <= message.operation_mode_factor <= 1.0:
+            raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode_factor is not within 0..1")
+        self._scheduled[message.id] = message
+        return [self._status_of(message.id, InstructionStatus.ACCEPTED), *self._carry_out()]
+
+    def _enveloped(self, message: PEBCInstruction) -> list[Any]:
+        if str(message.power_constraints_id) != str(self._ids.constraints):
+            raise Refused(Status.INVALID_CONTENT, "PEBC.Instruction: power_constraints_id is not valid now")
+        if any(e.commodity_quantity is not words.QUANTITY for e in message.power_envelopes):
+            raise Refused(Status.INVALID_CONTENT, f"PEBC.Instruction: expected an envelope of {words.QUANTITY.value}")
+        self._envelope = message
+        self._follow_envelope()
+        return [self._status_of(message.id, InstructionStatus.ACCEPTED)]
+
+    def _revoked(self, message: Any) -> list[Any]:
+        if message.object_type is RevokableObjects.FRBC_Instruction:
+            if self._scheduled.pop(message.object_id, None) is None:
+                raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is still to come")
+        elif message.object_type is RevokableObjects.PEBC_Instruction:
+            if self._envelope is None or self._envelope.id != message.object_id:
+                raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is in force")
+            self._envelope = None
+            self.thing.target_w = None
+        else:
+            raise Refused(Status.INVALID_CONTENT, f"RevokeObject: {message.object_type.value} is not the CEM's")
+        return [self._status_of(message.object_id, InstructionStatus.REVOKED)]
+
+    # -- what the RM says -------------------------------------------------------------------------------------------
+
+    def _id(self) -> uuid.UUID:
+        return self._session.new_id()
+
+    def _pack(self, *messages: Any) -> list[str]:
+        return self._session.pack(list(messages))
+
+    def _forecast(self) -> Any:
+        self._forecast_at = self.now
+        return words.usage_forecast(self._id, self.thing, self.now)
+
+    def _storage_status(self) -> FRBCStorageStatus:
+        return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.thing.temperature_c)
+
+    def _actuator_status(self, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
+        mode = instruction.operation_mode if instruction is not None else self._ids.thermostat
+        factor = instruction.operation_mode_factor if instruction is not None else 0.0
+        return FRBCActuatorStatus(
+            message_id=self._id(),
+            actuator_id=self._ids.actuator,
+            active_operation_mode_id=mode,
+            operation_mode_factor=factor,
+            transition_timestamp=None,
+        )
+
+    def _status_of(self, instruction: uuid.UUID, status: InstructionStatus) -> InstructionStatusUpdate:
+        return InstructionStatusUpdate(
+            message_id=self._id(), instruction_id=instruction, status_type=status, timestamp=self.now
+        )

@@ -1,0 +1,230 @@
+"""The station side of OCPP 2.0.1 without I/O.
+
+Two rules. Spontaneous messages are queued in `start` and `advance` only, so that every transport gives the same order.
+A charging profile holds until its `validTo` on the simulated clock, then the station runs without a limit again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from devices.ocpp.messages import Payload, call, call_result, datatypes, enums, stamp
+from devices.ocpp.rpc import Answer, Rpc
+from devices.simulators.station import words
+from devices.simulators.station.profiles import Profiles
+from devices.simulators.station.thing import ChargePoint, Session
+
+
+class StationMachine:
+    """One simulated charging station with one EVSE.
+
+    Args:
+        name: its identity.
+        thing: the physics behind it; its `limit_w` is set here.
+        interval_s: how often it sends a heartbeat when it has nothing else to say, until the CSMS says otherwise.
+    """
+
+    closed = False
+
+    def __init__(self, name: str, thing: ChargePoint, interval_s: int = 900) -> None:
+        self.name = name
+        self.thing = thing
+        self.now = datetime(1970, 1, 1, tzinfo=UTC)
+        self.accepted = False
+        self._interval = timedelta(seconds=interval_s)
+        self._profiles = Profiles()
+        self._session: Session | None = None
+        self._transaction = ""
+        self._transactions = 0
+        self._seq_no = 0
+        self._charging_state = ""
+        self._meter: Payload = {}
+        self._spoke_at = self.now
+        self._boot_at: datetime | None = None
+        handlers = {
+            "SetChargingProfile": self._set_charging_profile,
+            "ClearChargingProfile": self._clear_charging_profile,
+            "GetCompositeSchedule": self._composite_schedule,
+            "GetBaseReport": self._base_report,
+            "GetVariables": self._variables,
+            "TriggerMessage": self._trigger,
+            "DataTransfer": lambda _: call_result.DataTransfer(
+                status=enums.DataTransferStatusEnumType.unknown_vendor_id
+            ),
+        }
+        self._rpc = Rpc(name, handlers, self._on_answer)
+
+    @property
+    def quiet(self) -> bool:
+        """True when no call of this station is unanswered."""
+        return self._rpc.quiet
+
+    def start(self, now: datetime) -> list[str]:
+        """Power up: boot, and tell the connector's state."""
+        self.now = now
+        self._boot(enums.BootReasonEnumType.power_up)
+        self._status(enums.ConnectorStatusEnumType.available)
+        return self._rpc.flush()
+
+    def attached(self) -> list[str]:
+        """The connection is (again) there: what was not answered is sent again."""
+        return self._rpc.resume()
+
+    def detached(self) -> None:
+        """The connection is gone; messages wait (E04: transaction events are kept while offline)."""
+
+    def receive(self, frame: str) -> list[str]:
+        """Take one frame; the frames to send back."""
+        return self._rpc.receive(frame)
+
+    def advance(self, now: datetime) -> list[str]:
+        """The clock moved on: tell what happened. To be called after the physics has moved to `now`."""
+        self.now = now
+        self._apply_limit()
+        if not self.accepted:
+            if self._boot_at is not None and now >= self._boot_at:
+                self._boot(enums.BootReasonEnumType.power_up)
+            return self._rpc.flush()
+        present = self.thing.session
+        known = self._session
+        if known is not None and (present is None or present.plugged_at != known.plugged_at):
+            self._unplug()
+        elif known is not None:
+            self._update()
+        if present is not None and self._session is None:
+            self._plug(present)
+        if self._spoke_at + self._interval <= now:
+            self._call(call.Heartbeat())
+        return self._rpc.flush()
+
+    # -- what the station tells -------------------------------------------------------------------------------------
+
+    def _call(self, message: Any) -> None:
+        self._spoke_at = self.now
+        self._rpc.call(message)
+
+    def _boot(self, reason: Any) -> None:
+        self._boot_at = None
+        self._call(words.boot_notification(self.name, reason))
+
+    def _status(self, status: Any) -> None:
+        self._call(call.StatusNotification(stamp(self.now), connector_status=status, evse_id=1, connector_id=1))
+
+    def _plug(self, session: Session) -> None:
+        self._session = session
+        self._transactions += 1
+        # The instant makes the id unique beyond a restart, the counter within one.
+        self._transaction = f"{self.name[:14]}:{session.plugged_at:%y%m%d%H%M%S}:{self._transactions}"[:36]
+        self._seq_no = 0
+        self._charging_state = ""
+        self._status(enums.ConnectorStatusEnumType.occupied)
+        triggers = enums.TriggerReasonEnumType
+        self._event(enums.TransactionEventEnumType.started, triggers.cable_plugged_in, "Transaction.Begin")
+        self._call(words.charging_needs(session, self.thing.max_power_w))
+
+    def _update(self) -> None:
+        triggers = enums.TriggerReasonEnumType
+        changed = self._state() != self._charging_state
+        trigger = triggers.charging_state_changed if changed else triggers.meter_value_periodic
+        self._event(enums.TransactionEventEnumType.updated, trigger, "Sample.Periodic")
+
+    def _unplug(self) -> None:
+        self._event(enums.TransactionEventEnumType.ended, enums.TriggerReasonEnumType.ev_departed, "Transaction.End")
+        self._status(enums.ConnectorStatusEnumType.available)
+        self._session = None
+        self._profiles.end_transaction(self._transaction)
+        self._transaction = ""
+        self._apply_limit()
+
+    def _state(self) -> str:
+        if self.thing.power_w > 0:
+            return "Charging"
+        limit = self.thing.limit_w
+        return "SuspendedEVSE" if limit is not None and limit < words.MIN_CURRENT_A * words.VOLTAGE_V else "SuspendedEV"
+
+    def _event(self, event_type: Any, trigger: Any, context: str) -> None:
+        ended = event_type is enums.TransactionEventEnumType.ended
+        self._charging_state = "Idle" if ended else self._state()
+        power_w = 0.0 if ended else self.thing.power_w
+        info = datatypes.TransactionType(
+            transaction_id=self._transaction,
+            charging_state=self._charging_state,
+            stopped_reason="EVDisconnected" if ended else None,
+        )
+        self._call(
+            call.TransactionEvent(
+                event_type=event_type,
+                timestamp=stamp(self.now),
+                trigger_reason=trigger,
+                seq_no=self._seq_no,
+                transaction_info=info,
+                meter_value=[words.meter_value(self.now, power_w, self.thing.energy_import_wh, context)],
+                evse=datatypes.EVSEType(id=1, connector_id=1),
+            )
+        )
+        self._seq_no += 1
+
+    # -- what the station is told -----------------------------------------------------------------------------------
+
+    def _on_answer(self, _unique_id: str, answer: Answer) -> None:
+        if answer.action != "BootNotification":
+            return
+        self.accepted = answer.payload.get("status") == "Accepted"
+        interval = timedelta(seconds=max(1, answer.payload.get("interval", 0) or self._interval.total_seconds()))
+        if self.accepted:
+            self._interval = interval
+        else:
+            self._boot_at = self.now + interval  # B02, B03: try again after the interval
+
+    def _apply_limit(self) -> None:
+        self.thing.limit_w = self._profiles.limit_w(self.now, self._transaction)
+
+    def _set_charging_profile(self, payload: Payload) -> Any:
+        reason = self._profiles.install(payload, self._transaction)
+        self._apply_limit()
+        if reason:
+            return call_result.SetChargingProfile("Rejected", status_info=datatypes.StatusInfoType(reason_code=reason))
+        return call_result.SetChargingProfile(status="Accepted")
+
+    def _clear_charging_profile(self, payload: Payload) -> Any:
+        cleared = self._profiles.clear(payload)
+        self._apply_limit()
+        return call_result.ClearChargingProfile(status="Accepted" if cleared else "Unknown")
+
+    def _composite_schedule(self, payload: Payload) -> Any:
+        if payload["evseId"] not in (0, 1) or payload.get("chargingRateUnit", "W") != "W":
+            return call_result.GetCompositeSchedule(status="Rejected")
+        steps = self._profiles.composite(self.now, payload["duration"], self._transaction, self.thing.max_power_w)
+        schedule = datatypes.CompositeScheduleType(
+            evse_id=payload["evseId"],
+            duration=payload["duration"],
+            schedule_start=stamp(self.now),
+            charging_rate_unit="W",
+            charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start, limit) for start, limit in steps],
+        )
+        return call_result.GetCompositeSchedule(status="Accepted", schedule=schedule)
+
+    def _base_report(self, payload: Payload) -> Any:
+        # The report is the second half of the answer (B07.FR.01), so it is not a spontaneous message.
+        self._rpc.call(words.report(payload["requestId"], self.now, self.thing))
+        return call_result.GetBaseReport(status="Accepted")
+
+    def _variables(self, payload: Payload) -> Any:
+        results = [
+            datatypes.GetVariableResultType(
+                attribute_status="UnknownComponent",
+                component=item["component"],
+                variable=item["variable"],
+                attribute_type=item.get("attributeType"),
+            )
+            for item in payload["getVariableData"]
+        ]
+        return call_result.GetVariables(get_variable_result=results)
+
+    def _trigger(self, payload: Payload) -> Any:
+        if payload["requestedMessage"] != "BootNotification":
+            return call_result.TriggerMessage(status="NotImplemented")
+        self.accepted = False
+        self._boot(enums.BootReasonEnumType.triggered)
+        return call_result.TriggerMessage(status="Accepted")

@@ -1,0 +1,56 @@
+"""What the station simulator needs of the physics behind it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Session(Protocol):
+    """A vehicle that is plugged in."""
+
+    @property
+    def plugged_at(self) -> datetime:
+        """When it was plugged in, UTC."""
+        ...
+
+    @property
+    def departure(self) -> datetime:
+        """When it means to leave, UTC."""
+        ...
+
+    @property
+    def energy_wh(self) -> float:
+        """What it asks for, Wh."""
+        ...
+
+    @property
+    def delivered_wh(self) -> float:
+        """What it has got, Wh."""
+        ...
+
+
+class ChargePoint(Protocol):
+    """One EVSE and the vehicle at it."""
+
+    limit_w: float | None  # set by the station: the largest power that may be drawn now, None for no limit
+
+    @property
+    def max_power_w(self) -> float:
+        """Rated power, W."""
+        ...
+
+    @property
+    def session(self) -> Session | None:
+        """The vehicle that is plugged in now."""
+        ...
+
+    @property
+    def power_w(self) -> float:
+        """What is drawn, W, >= 0."""
+        ...
+
+    @property
+    def energy_import_wh(self) -> float:
+        """The meter's register, Wh."""
+        ...

@@ -1,0 +1,67 @@
+"""The OCPP 2.0.1 messages with which the simulated station describes itself, its vehicle and its meter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from devices.ocpp.messages import call, datatypes, stamp
+from devices.simulators.station.thing import ChargePoint, Session
+
+VOLTAGE_V = 230
+MIN_CURRENT_A = 6  # IEC 61851-1: below this a vehicle does not charge
+
+
+def boot_notification(name: str, reason: Any) -> Any:
+    """Who we are."""
+    station = datatypes.ChargingStationType(
+        model="Simulated AC 1", vendor_name="ILES", serial_number=name[:25], firmware_version="1"
+    )
+    return call.BootNotification(charging_station=station, reason=reason)
+
+
+def charging_needs(session: Session, max_power_w: float) -> Any:
+    """What the vehicle said it needs; currents are per phase."""
+    phases, mode = (3, "AC_three_phase") if max_power_w > VOLTAGE_V * 32 else (1, "AC_single_phase")
+    needs = datatypes.ChargingNeedsType(
+        requested_energy_transfer=mode,
+        departure_time=stamp(session.departure),
+        ac_charging_parameters=datatypes.ACChargingParametersType(
+            energy_amount=max(0, round(session.energy_wh)),
+            ev_min_current=MIN_CURRENT_A,
+            ev_max_current=max(1, round(max_power_w / (VOLTAGE_V * phases))),
+            ev_max_voltage=VOLTAGE_V,
+        ),
+    )
+    return call.NotifyEVChargingNeeds(charging_needs=needs, evse_id=1)
+
+
+def meter_value(now: datetime, power_w: float, energy_wh: float, context: str) -> Any:
+    """Active import power and the import register."""
+    samples = [
+        _sample(power_w, "Power.Active.Import", "W", context),
+        _sample(energy_wh, "Energy.Active.Import.Register", "Wh", context),
+    ]
+    return datatypes.MeterValueType(stamp(now), sampled_value=samples)
+
+
+def report(request_id: int, now: datetime, thing: ChargePoint) -> Any:
+    """The part of the device model that this station has: the EVSE's power and its rating."""
+    power = datatypes.ReportDataType(
+        component=datatypes.ComponentType(name="EVSE", evse=datatypes.EVSEType(id=1)),
+        variable=datatypes.VariableType(name="Power"),
+        variable_attribute=[datatypes.VariableAttributeType(value=f"{thing.power_w:g}")],
+        variable_characteristics=datatypes.VariableCharacteristicsType(
+            data_type="decimal", supports_monitoring=False, unit="W", max_limit=float(thing.max_power_w)
+        ),
+    )
+    return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power])
+
+
+def _sample(value: float, measurand: str, unit: str, context: str) -> Any:
+    return datatypes.SampledValueType(
+        value=round(value, 3),
+        context=context,
+        measurand=measurand,
+        unit_of_measure=datatypes.UnitOfMeasureType(unit=unit),
+    )

@@ -1,0 +1,129 @@
+"""Simulated SunSpec devices behind real sockets: Modbus TCP, each face on a port of its own.
+
+Framing and messages are pymodbus's (`FramerSocket`, `DecodePDU`). Its server classes are not used: their datastores
+want to own the registers and are deprecated, while a face must see each request at its own instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pymodbus.exceptions import ModbusException
+from pymodbus.framer import FramerSocket
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadHoldingRegistersResponse,
+    ReadInputRegistersRequest,
+    WriteMultipleRegistersRequest,
+    WriteMultipleRegistersResponse,
+    WriteSingleRegisterRequest,
+    WriteSingleRegisterResponse,
+)
+
+from cim.model.errors import BadInput
+from devices.simulators.sunspec.face import SunSpecFace
+from devices.simulators.sunspec.functions import Refused
+from devices.sunspec.registers import MAX_READ, MAX_WRITE
+
+_LONGEST_ADU = 260  # Modbus Messaging on TCP/IP 1.0b, section 4.1
+
+
+class ModbusTcpServer:
+    """Serves any number of faces. All methods belong to one event loop."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        """`host` is the address to listen on."""
+        self._host = host
+        self._listeners: list[asyncio.Server] = []
+        self._links: dict[_Link, None] = {}  # a dict, for its order
+
+    async def add(self, face: SunSpecFace, port: int = 0) -> int:
+        """Serve `face` on `port` (0: any free one); returns the real port.
+
+        Raises:
+            BadInput: the port cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            listener = await loop.create_server(lambda: _Link(face, self._links), self._host, port)
+        except (OSError, OverflowError) as error:
+            raise BadInput(
+                f"port: {port} on {self._host} cannot be listened on ({error}); expected a free port"
+            ) from error
+        self._listeners.append(listener)
+        return int(listener.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop listening and drop all links; safe to call twice."""
+        for link in list(self._links):
+            link.drop()
+        for listener in self._listeners:
+            listener.close()
+            await listener.wait_closed()
+        self._listeners.clear()
+
+
+class _Link(asyncio.Protocol):
+    """One client's connection. Whatever a client sends, only its own link can suffer."""
+
+    def __init__(self, face: SunSpecFace, links: dict[_Link, None]) -> None:
+        self._face, self._links = face, links
+        self._framer = FramerSocket(DecodePDU(True))
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server makes no other
+        self._transport = transport
+        self._links[self] = None
+        if self._face.silent:
+            self.drop()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._links.pop(self, None)
+
+    def drop(self) -> None:
+        """Cut the link at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            while self._transport is not None and self._buffer:
+                if self._face.silent:
+                    self.drop()
+                    return
+                used, request = self._framer.handleFrame(self._buffer, 0, 0)
+                self._buffer = self._buffer[used:]
+                if request is None:
+                    break
+                reply = _answer(self._face, request)
+                reply.dev_id, reply.transaction_id = request.dev_id, request.transaction_id
+                self._transport.write(self._framer.buildFrame(reply))
+        except (ModbusException, ValueError, LookupError):
+            self.drop()  # a frame that cannot be decoded: nothing after it can be trusted to begin at a frame
+        if len(self._buffer) > _LONGEST_ADU:
+            self.drop()
+
+
+def _answer(face: SunSpecFace, request: ModbusPDU) -> ModbusPDU:
+    try:
+        if isinstance(request, ReadInputRegistersRequest):  # a subclass of the holding request in pymodbus
+            return ExceptionResponse(request.function_code, 1)
+        if isinstance(request, ReadHoldingRegistersRequest):
+            if not 1 <= request.count <= MAX_READ:
+                return ExceptionResponse(request.function_code, 3)
+            return ReadHoldingRegistersResponse(registers=face.read(request.address, request.count))
+        if isinstance(request, WriteMultipleRegistersRequest):
+            if not 1 <= request.count <= MAX_WRITE or len(request.registers) != request.count:
+                return ExceptionResponse(request.function_code, 3)
+            face.write(request.address, list(request.registers))
+            return WriteMultipleRegistersResponse(address=request.address, count=request.count)
+        if isinstance(request, WriteSingleRegisterRequest):
+            face.write(request.address, list(request.registers))
+            return WriteSingleRegisterResponse(address=request.address, registers=list(request.registers))
+    except Refused as refused:
+        return ExceptionResponse(request.function_code, refused.code)
+    return ExceptionResponse(request.function_code, 1)

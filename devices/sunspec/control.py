@@ -1,0 +1,140 @@
+"""A setpoint as register writes, by the control model that a device has (SunSpec models 123, 124 and 704).
+
+Each plan has two phases: first what the setpoint is and how long it lasts, last the bit that enables it. So a link that
+breaks in between never leaves a setpoint standing that cannot expire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cim.mapping.sunspec import SETPOINT_SIGN
+from devices.port import DeviceFault, Mode
+from devices.sunspec.codec import Block, Rounding, encode_raw
+from devices.sunspec.duties import Steering
+from devices.sunspec.image import DeviceImage, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Registers for consecutive points of a model: (point name, its registers), sent in one request."""
+
+    points: tuple[tuple[str, list[int]], ...]
+
+
+MODES: Mapping[Steering, Mode] = MappingProxyType(
+    {
+        Steering.LIMIT_123: Mode.LIMIT,
+        Steering.LIMIT_704: Mode.LIMIT,
+        Steering.STORAGE_124: Mode.TARGET,
+        Steering.SET_704: Mode.TARGET,
+    }
+)
+
+_ENABLE = MappingProxyType(
+    {
+        Steering.LIMIT_123: "WMaxLim_Ena",
+        Steering.LIMIT_704: "WMaxLimPctEna",
+        Steering.STORAGE_124: "StorCtl_Mod",
+        Steering.SET_704: "WSetEna",
+    }
+)
+
+# What a plan reads first: the base of a percentage and the scale factors of the setpoint, as they are now.
+_BASIS: Mapping[Steering, tuple[Wanted, ...]] = MappingProxyType(
+    {
+        Steering.LIMIT_123: ((123, "WMaxLimPct"), (123, "WMaxLimPct_RvrtTms")),
+        Steering.LIMIT_704: ((702, "WMax"), (702, "WMaxRtg"), (704, "WMaxLimPct"), (704, "WMaxLimPctRvrtTms")),
+        Steering.STORAGE_124: ((124, "WChaMax"), (124, "InWRte"), (124, "InOutWRte_RvrtTms")),
+        Steering.SET_704: ((704, "WSet"), (704, "WSetRvrtTms")),
+    }
+)
+
+
+async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w: int, seconds: int) -> None:
+    """Write a setpoint that lasts `seconds`, enable it, and read it back.
+
+    Raises:
+        DeviceUnreachable: the wire broke.
+        DeviceFault: it cannot be expressed, was refused, or reads back as something else.
+    """
+    model_id, reversion = steering.reversion
+    base = (((121, "WMax") if has_121 else (120, "WRtg")),) if steering is Steering.LIMIT_123 else ()
+    blocks = await image.read([*base, *_BASIS[steering]])
+    if blocks[model_id].raw(reversion) is None:
+        raise DeviceFault(f"{model_id}.{reversion} is not implemented; expected a setpoint that expires by itself")
+    writes = _plan(steering, blocks, power_w, seconds)
+    for write in writes:
+        await image.write(
+            model_id, write.points[0][0], [register for _, registers in write.points for register in registers]
+        )
+    await _compare(image, model_id, [point for write in writes for point in write.points])
+
+
+async def release(image: DeviceImage, steering: Steering) -> None:
+    """Clear the enable bit and read it back. Raises as `command` does."""
+    model_id, _ = steering.reversion
+    name = _ENABLE[steering]
+    off = encode_raw(image.table(model_id).point(name), 0)
+    await image.write(model_id, name, off)
+    await _compare(image, model_id, [(name, off)])
+
+
+def _plan(steering: Steering, blocks: Mapping[int, Block], power_w: int, seconds: int) -> tuple[Write, ...]:
+    model_id, reversion = steering.reversion
+    block = blocks[model_id]
+    lasts = (reversion, block.encode(reversion, seconds))
+
+    def raw(name: str, value: int) -> tuple[str, list[int]]:
+        return name, encode_raw(block.model.point(name), value)
+
+    if steering is Steering.SET_704:
+        watts = block.encode("WSet", SETPOINT_SIGN * power_w, Rounding.TOWARD_ZERO)
+        return (
+            Write((raw("WSetMod", 1), ("WSet", watts))),  # in one request: the mode says what the number means
+            Write((raw("WSetEnaRvrt", 0), lasts)),
+            Write((raw("WSetEna", 1),)),
+        )
+    if steering is Steering.STORAGE_124:
+        share = _percent(power_w, _first(blocks, (124, "WChaMax")))
+        if abs(share) > 100:
+            raise DeviceFault(f"power_w {power_w} is {share:g} % of 124.WChaMax; expected at most 100 %")
+        # Charge power may lie between -OutWRte and InWRte; InWRte = X with OutWRte = -X leaves it no choice but X.
+        taken = block.encode("InWRte", share, Rounding.TOWARD_ZERO)
+        given = block.encode("OutWRte", -share, Rounding.TOWARD_ZERO)
+        return Write((("OutWRte", given), ("InWRte", taken))), Write((lasts,)), Write((raw("StorCtl_Mod", 0b11),))
+    # A limit is rounded down, and a limit above the rating means the rating.
+    rating = ((702, "WMax"), (702, "WMaxRtg")) if model_id == 704 else ((121, "WMax"), (120, "WRtg"))
+    share = min(100.0, _percent(-power_w, _first(blocks, *rating)))
+    limit = ("WMaxLimPct", block.encode("WMaxLimPct", share, Rounding.DOWN))
+    if steering is Steering.LIMIT_704:
+        return (
+            Write((limit,)),
+            Write((raw("WMaxLimPctEnaRvrt", 0), lasts)),
+            Write((raw("WMaxLimPctEna", 1),)),
+        )
+    return Write((limit,)), Write((lasts,)), Write((raw("WMaxLim_Ena", 1),))
+
+
+def _percent(power_w: float, base_w: float) -> float:
+    return 100.0 * power_w / base_w
+
+
+def _first(blocks: Mapping[int, Block], *points: Wanted) -> float:
+    for model_id, name in points:
+        value = blocks[model_id].number(name) if model_id in blocks else None
+        if value:
+            return value
+    names = " and ".join(f"{model_id}.{name}" for model_id, name in points)
+    raise DeviceFault(f"{names}, the base of the percentage, is not implemented or 0; expected watts")
+
+
+async def _compare(image: DeviceImage, model_id: int, written: list[tuple[str, list[int]]]) -> None:
+    block = (await image.read([(model_id, name) for name, _ in written]))[model_id]
+    for name, registers in written:
+        back = block.raw(name)
+        if back is None or encode_raw(block.model.point(name), back) != registers:
+            sent = " ".join(map(str, registers))
+            raise DeviceFault(f"{model_id}.{name} reads back as {back} after writing {sent}; expected the same")

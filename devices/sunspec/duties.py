@@ -1,0 +1,139 @@
+"""Which SunSpec models a device of each kind needs, and what they say of its ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from devices.port import DeviceFault, DeviceKind, Nameplate
+from devices.sunspec.codec import Block
+
+Wanted = tuple[int, str]
+
+
+class Steering(Enum):
+    """By which model a device takes setpoints."""
+
+    LIMIT_123 = (123, "WMaxLimPct_RvrtTms")
+    STORAGE_124 = (124, "InOutWRte_RvrtTms")
+    LIMIT_704 = (704, "WMaxLimPctRvrtTms")
+    SET_704 = (704, "WSetRvrtTms")
+
+    @property
+    def reversion(self) -> Wanted:
+        """The point that makes a setpoint expire in the device itself."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """One way to do a kind's duty.
+
+    Attributes:
+        models: what the device must have.
+        measured: the models that readings come from.
+        steering: how it takes setpoints; None for a meter.
+        generation, consumption, capacity: points that give the rating, the first implemented one counts.
+    """
+
+    models: tuple[int, ...]
+    measured: tuple[int, ...]
+    steering: Steering | None
+    generation: tuple[Wanted, ...] = ()
+    consumption: tuple[Wanted, ...] = ()
+    capacity: tuple[Wanted, ...] = ()
+
+    @property
+    def rated(self) -> tuple[Wanted, ...]:
+        """All points that the nameplate needs."""
+        revert = (self.steering.reversion,) if self.steering else ()
+        return self.generation + self.consumption + self.capacity + revert
+
+
+_INVERTERS = (103, 102, 101)
+_METERS = (203, 204, 202, 201)
+_W_702 = ((702, "WMaxRtg"), (702, "WMax"))
+
+DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
+    {
+        DeviceKind.PV: (
+            Duty((701, 702, 704), (701,), Steering.LIMIT_704, generation=_W_702),
+            *(Duty((m, 120, 121, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"), (121, "WMax"))) for m in _INVERTERS),
+            *(Duty((m, 120, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"),)) for m in _INVERTERS),
+        ),
+        DeviceKind.BATTERY: (
+            Duty(
+                (701, 702, 704, 713),
+                (701, 713),
+                Steering.SET_704,
+                generation=((702, "WDisChaRteMaxRtg"), *_W_702),
+                consumption=((702, "WChaRteMaxRtg"), *_W_702),
+                capacity=((713, "WHRtg"),),
+            ),
+            *(
+                Duty(
+                    (m, 120, 124),
+                    (m, 124),
+                    Steering.STORAGE_124,
+                    generation=((120, "MaxDisChaRte"), (124, "WChaMax")),
+                    consumption=((120, "MaxChaRte"), (124, "WChaMax")),
+                    capacity=((120, "WHRtg"),),
+                )
+                for m in _INVERTERS
+            ),
+        ),
+        DeviceKind.CHP: (Duty((701, 702, 704), (701,), Steering.SET_704, generation=_W_702),),
+        DeviceKind.METER: tuple(Duty((m,), (m,), None) for m in _METERS),
+    }
+)
+
+
+def duty_of(kind: DeviceKind, models: Container[int], found: str) -> Duty:
+    """The first way of doing a kind's duty for which the device has all models: 704 before 123 and 124.
+
+    Raises:
+        DeviceFault: it has none; `found` is its models in words.
+    """
+    ways = DUTIES[kind]
+    for duty in ways:
+        if all(model_id in models for model_id in duty.models):
+            return duty
+    expected = " or ".join("+".join(map(str, duty.models)) for duty in ways)
+    raise DeviceFault(f"the device has SunSpec models {found or 'none'}; expected 1 and {expected} for kind {kind}")
+
+
+def nameplate_of(kind: DeviceKind, duty: Duty, blocks: Mapping[int, Block]) -> Nameplate:
+    """What models 1 and the rating points in `blocks` say.
+
+    Raises:
+        DeviceFault: a rating that the kind's duty needs is not implemented.
+    """
+    common = blocks[1]
+    return Nameplate(
+        kind=kind,
+        manufacturer=common.text("Mn"),
+        model=common.text("Md"),
+        serial=common.text("SN"),
+        max_generation_w=_rating(duty.generation, blocks),
+        max_consumption_w=_rating(duty.consumption, blocks),
+        capacity_wh=_rating(duty.capacity, blocks),
+        # A meter has nothing to revert, so nothing of it can outlive its controller either.
+        reverts_by_itself=duty.steering is None or _implemented(duty.steering.reversion, blocks),
+    )
+
+
+def _implemented(wanted: Wanted, blocks: Mapping[int, Block]) -> bool:
+    return blocks[wanted[0]].raw(wanted[1]) is not None
+
+
+def _rating(points: tuple[Wanted, ...], blocks: Mapping[int, Block]) -> int:
+    for model_id, name in points:
+        value = blocks[model_id].number(name)
+        if value:
+            return round(value)
+    if points:
+        names = " and ".join(f"{model_id}.{name}" for model_id, name in points)
+        raise DeviceFault(f"rating {names} is not implemented or 0; expected a positive rating")
+    return 0

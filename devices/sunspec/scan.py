@@ -1,0 +1,89 @@
+"""Which SunSpec models a device has and where (SunSpec Device Information Model Specification 1.1, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from devices.port import DeviceFault
+from devices.sunspec.models import END_MODEL, HEADER
+from devices.sunspec.registers import ExceptionReply, Registers
+
+BASES = (40000, 0, 50000)
+SUNS = [0x5375, 0x6E53]
+_MOST_MODELS = 200  # a chain longer than this is a device that repeats itself
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One model of a device: its ID, the address of its ID register, and its `L`."""
+
+    id: int
+    address: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMap:
+    """All models of a device, in the order of their addresses; `base` is where `SunS` stands."""
+
+    base: int
+    found: tuple[Found, ...]
+
+    def __iter__(self) -> Iterator[Found]:
+        return iter(self.found)
+
+    def __contains__(self, model_id: object) -> bool:
+        return any(entry.id == model_id for entry in self.found)
+
+    def first(self) -> Mapping[int, Found]:
+        """The first instance of each model, by ID."""
+        return {entry.id: entry for entry in reversed(self.found)}
+
+
+async def scan(registers: Registers) -> ModelMap:
+    """Walk the model chain of a device.
+
+    Raises:
+        DeviceUnreachable: it does not answer at all.
+        DeviceFault: no `SunS` at 40000, 0 or 50000, or a chain that cannot be true.
+    """
+    base = await _base(registers)
+    address, found = base + len(SUNS), list[Found]()
+    while True:
+        model_id, length = await _header(registers, address)
+        if model_id == END_MODEL:
+            return ModelMap(base, tuple(found))
+        if length == 0:
+            raise DeviceFault(f"SunSpec model {model_id} at {address} has length 0; expected at least 1")
+        found.append(Found(model_id, address, length))
+        address += HEADER + length
+        if address >= END_MODEL or len(found) > _MOST_MODELS:
+            raise DeviceFault(
+                f"the SunSpec model chain from {base} does not end: {len(found)} models up to address {address}; "
+                f"expected the end marker 0x{END_MODEL:X}"
+            )
+
+
+async def _base(registers: Registers) -> int:
+    answers: list[str] = []
+    for base in BASES:
+        try:
+            answer = await registers.read(base, len(SUNS))
+        except ExceptionReply as fault:  # most devices refuse the addresses they do not have
+            answers.append(f"{base}: {fault}")
+            continue
+        if answer == SUNS:
+            return base
+        answers.append(f"{base}: " + " ".join(f"0x{register:04X}" for register in answer))
+    raise DeviceFault(f"no SunSpec device: expected 'SunS' at one of {', '.join(map(str, BASES))}; got {answers}")
+
+
+async def _header(registers: Registers, address: int) -> tuple[int, int]:
+    try:
+        model_id, length = await registers.read(address, HEADER)
+    except ExceptionReply:  # some devices give the end marker no length register
+        (model_id,), length = await registers.read(address, 1), 0
+        if model_id != END_MODEL:
+            raise
+    return model_id, length

@@ -1,0 +1,27 @@
+"""How physical things behave: batteries, PV, CHP, heated rooms, charge points, and the connection they share.
+
+No protocol, no decision and no market rule lives here; energy is accounted exactly.
+"""
+
+from environment.physics.base_load import BaseLoad
+from environment.physics.battery import Battery
+from environment.physics.charge_point import ChargePoint, PlugEvent
+from environment.physics.chp import Chp
+from environment.physics.connection import Connection
+from environment.physics.heat_pump import HeatPumpRoom
+from environment.physics.pv import PvArray
+from environment.physics.thing import Series, Thing, ThingKind
+
+__all__ = [
+    "BaseLoad",
+    "Battery",
+    "ChargePoint",
+    "Chp",
+    "Connection",
+    "HeatPumpRoom",
+    "PlugEvent",
+    "PvArray",
+    "Series",
+    "Thing",
+    "ThingKind",
+]

@@ -1,0 +1,97 @@
+"""A charge point with one vehicle at a time, each wanting a certain energy before it leaves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from environment.physics.thing import SECONDS_PER_HOUR, Thing, ThingKind
+from environment.profiles.sessions import Session
+
+_DUST_S = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class PlugEvent:
+    """A vehicle came (`plugged`) or left; `energy_wh` is what it wants, or what it got."""
+
+    plugged: bool
+    at_s: float
+    energy_wh: float
+    session: Session
+
+
+class ChargePoint(Thing):
+    """Charges the plugged vehicle at once and as fast as the limit allows, until it has its energy or leaves.
+
+    Args:
+        sessions: in the order of time, not overlapping.
+        rated_w: most power.
+
+    Attributes:
+        session: the vehicle that is plugged in now.
+        delivered_wh: what it got so far.
+        unserved_wh: energy that vehicles wanted but left without, so far.
+    """
+
+    kind = ThingKind.EV
+
+    def __init__(self, name: str, now_s: float, *, sessions: tuple[Session, ...], rated_w: float) -> None:
+        super().__init__(name, now_s)
+        # A session that began before the world did is left out: nobody knows what it had got by then.
+        self._waiting = [session for session in reversed(sessions) if session.start_s >= now_s]
+        self.rated_w = rated_w
+        self.session: Session | None = None
+        self.delivered_wh = 0.0
+        self.unserved_wh = 0.0
+        self._limit_w: float | None = None
+        self._events: list[PlugEvent] = []
+        self.settle(now_s)
+
+    @property
+    def limit_w(self) -> float | None:
+        """The setpoint (>= 0): power stays <= it; None allows the rating."""
+        return self._limit_w
+
+    @limit_w.setter
+    def limit_w(self, value: float | None) -> None:
+        self._limit_w = None if value is None else max(value, 0.0)
+        self.settle(self.now_s)
+
+    @property
+    def remaining_wh(self) -> float:
+        """What the plugged vehicle still wants."""
+        return 0.0 if self.session is None else max(self.session.energy_wh - self.delivered_wh, 0.0)
+
+    def drain(self) -> tuple[PlugEvent, ...]:
+        """Plug events since the last call, oldest first."""
+        events, self._events = tuple(self._events), []
+        return events
+
+    def settle(self, now_s: float) -> None:
+        """Let vehicles come and go, and decide the charging power."""
+        if self.session is not None and now_s >= self.session.departure_s:
+            self._events.append(PlugEvent(False, now_s, self.delivered_wh, self.session))
+            self.unserved_wh += self.remaining_wh
+            self.session = None
+        if self.session is None and self._waiting and self._waiting[-1].start_s <= now_s:
+            self.session = self._waiting.pop()
+            self.delivered_wh = 0.0
+            self._events.append(PlugEvent(True, now_s, self.session.energy_wh, self.session))
+        power_w = 0.0
+        if self.session is not None:
+            power_w = self.rated_w if self._limit_w is None else min(self._limit_w, self.rated_w)
+            if self.remaining_wh * SECONDS_PER_HOUR <= power_w * _DUST_S:
+                power_w = 0.0
+        self.power_w = power_w
+
+    def until(self, now_s: float) -> float:
+        """When the vehicle is full or leaves, or the next one comes."""
+        if self.session is None:
+            return self._waiting[-1].start_s if self._waiting else math.inf
+        if self.power_w > 0:
+            return min(self.session.departure_s, now_s + self.remaining_wh / self.power_w * SECONDS_PER_HOUR)
+        return self.session.departure_s
+
+    def _store(self, energy_wh: float, seconds: float) -> None:  # noqa: ARG002
+        self.delivered_wh += energy_wh

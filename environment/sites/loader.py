@@ -1,0 +1,119 @@
+"""Read a site file; tell ALL its faults at once, each with its place, the value and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from cim.model.errors import BadInput
+from environment.sites.references import reference_faults
+from environment.sites.schema import Site
+
+_FOLDER = Path(__file__).parent
+_TAGS = frozenset({"pv", "battery", "chp", "station", "gateway"})  # pydantic puts a union's tag into the place
+
+
+class SiteFaults(BadInput):
+    """A site file with faults.
+
+    Attributes:
+        faults: one sentence each, `place: value ...: what was expected`.
+    """
+
+    def __init__(self, origin: str, faults: tuple[str, ...]) -> None:
+        self.faults = faults
+        plural = "fault" if len(faults) == 1 else "faults"
+        super().__init__("\n".join([f"site file {origin} has {len(faults)} {plural}:", *faults]))
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key given twice, which plain YAML would silently let the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str):
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
+                seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def known_sites() -> tuple[str, ...]:
+    """The names of the sites that ship with ILES."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+
+
+def load_site(name_or_path: str) -> Site:
+    """The site called `name_or_path`, or read from the YAML file at that path.
+
+    Raises:
+        BadInput: there is no such site or file.
+        SiteFaults: the file is broken; lists every fault.
+    """
+    shipped = _FOLDER / f"{name_or_path}.yaml"
+    path = shipped if name_or_path in known_sites() else Path(name_or_path)
+    if not path.is_file():
+        raise BadInput(f"site: {name_or_path!r} is unknown; expected {', '.join(known_sites())} or a YAML file's path")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"site: {name_or_path!r} cannot be read ({error}); expected a UTF-8 text file") from error
+    return parse_site(text, path.name)
+
+
+def parse_site(text: str, origin: str) -> Site:
+    """The site that `text` (YAML) describes; `origin` names it in errors. Raises `SiteFaults`."""
+    try:
+        raw = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
+        raise SiteFaults(origin, (f"{place}: {error.problem}: expected valid YAML",)) from error
+    except yaml.YAMLError as error:
+        raise SiteFaults(origin, (f"the file: {str(error).splitlines()[0]}: expected valid YAML",)) from error
+    if not isinstance(raw, dict):
+        raise SiteFaults(origin, (f"the file: value {_short(raw)}: expected a mapping with the keys of a site",))
+    faults: list[str] = []
+    site = None
+    try:
+        site = Site.model_validate(raw)
+    except ValidationError as error:
+        faults = [_sentence(dict(item)) for item in error.errors(include_url=False)]
+    faults += reference_faults(raw)
+    if faults or site is None:
+        raise SiteFaults(origin, tuple(faults))
+    return site
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    place = ""
+    for part in error["loc"]:
+        if isinstance(part, int):
+            place += f"[{part}]"
+        elif part not in _TAGS:
+            place += f".{part}" if place else str(part)
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"{place}: value missing: expected this key to be given"
+    if error["type"] == "extra_forbidden":
+        return f"{place}: value {_short(error['input'])}: expected no such key"
+    if error["type"] == "model_type" and "Rating" in message:
+        message = "expected {value: ..., source: <key of sources>} or {value: ..., assumed: true}"
+    if not message.startswith("expected"):
+        message = f"expected otherwise: {message}"
+    return f"{place}: value {_short(_plain(error['input']))}: {message}"
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(exclude_none=True) if hasattr(value, "model_dump") else value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

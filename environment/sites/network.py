@@ -1,0 +1,60 @@
+"""The feeder of a site as plain values: its own nodes and branches, and the low-voltage grid below them."""
+
+from __future__ import annotations
+
+from environment.feeder.elements import Line, Network, Node, Transformer
+from environment.feeder.limits import Limits
+from environment.profiles.library import load_grid
+from environment.sites.schema import Site
+
+
+def build_network(site: Site) -> Network:
+    """The whole feeder of `site`; the pack's external grid is replaced by the feeder's node `low_voltage.at`."""
+    network = site.network
+    nodes = [Node(node.name, node.nominal_v.value) for node in network.nodes]
+    lines = [
+        Line(
+            line.name,
+            line.from_node,
+            line.to_node,
+            line.r_ohm_per_km.value * line.length_km.value,
+            line.x_ohm_per_km.value * line.length_km.value,
+            line.c_nf_per_km.value * line.length_km.value,
+            line.rated_a.value,
+        )
+        for line in network.lines
+    ]
+    transformers = [
+        Transformer(
+            item.name,
+            item.hv_node,
+            item.lv_node,
+            item.rated_va.value,
+            item.hv_v.value,
+            item.lv_v.value,
+            item.uk_pct.value,
+            item.copper_loss_w.value,
+            item.iron_loss_w.value,
+            item.i0_pct.value,
+            item.clock,
+        )
+        for item in network.transformers
+    ]
+    if network.low_voltage is not None:
+        grid = load_grid(network.low_voltage.pack)
+        outside = grid["slack_node"]
+        join = {outside: network.low_voltage.at}
+        nodes += [Node(**node) for node in grid["nodes"] if node["name"] != outside]
+        for item in grid["lines"]:
+            ends = {end: join.get(item[end], item[end]) for end in ("from_node", "to_node")}
+            lines.append(Line(**(item | ends)))
+        for item in grid["transformers"]:
+            ends = {end: join.get(item[end], item[end]) for end in ("hv_node", "lv_node")}
+            transformers.append(Transformer(**(item | ends)))
+    return Network(tuple(nodes), tuple(lines), tuple(transformers), network.slack_node, network.slack_voltage_pu.value)
+
+
+def build_limits(site: Site) -> Limits:
+    """The limits of `site` as plain values."""
+    band = site.limits
+    return Limits(band.min_voltage_pu.value, band.max_voltage_pu.value, band.max_loading_pct.value)

@@ -1,0 +1,243 @@
+"""The shape of a site file."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from environment.sites.ratings import NotNegative, Part, Positive, Share
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("expected an IANA time zone, for example Europe/Vienna")
+    return value
+
+
+class Party(Part):
+    """A market party: its agent's name and its UFTP domain."""
+
+    name: Name
+    domain: Domain
+
+
+class CongestionPoint(Part):
+    """A part of the grid that may congest (USEF): the branch that limits it, and the point above it."""
+
+    id: Annotated[str, Field(pattern=r"^ea1\.\d{4}-\d{2}\.[a-z0-9.-]+:[a-z0-9-]+$")]
+    title: str
+    branch: str
+    parent: str | None
+
+
+class LimitBand(Part):
+    """The limits of the DSO's safety analysis."""
+
+    min_voltage_pu: Positive
+    max_voltage_pu: Positive
+    max_loading_pct: Positive
+
+
+class LowVoltage(Part):
+    """A packed low-voltage grid that hangs at a node of the feeder in place of its external grid."""
+
+    pack: str
+    at: str
+
+
+class FeederLine(Part):
+    """An ACLineSegment of the site's own feeder."""
+
+    name: Name
+    from_node: str
+    to_node: str
+    length_km: Positive
+    r_ohm_per_km: Positive
+    x_ohm_per_km: Positive
+    c_nf_per_km: NotNegative
+    rated_a: Positive
+
+
+class FeederTransformer(Part):
+    """A PowerTransformer of the site's own feeder."""
+
+    name: Name
+    hv_node: str
+    lv_node: str
+    rated_va: Positive
+    hv_v: Positive
+    lv_v: Positive
+    uk_pct: Positive
+    copper_loss_w: NotNegative
+    iron_loss_w: NotNegative
+    i0_pct: NotNegative
+    clock: Annotated[int, Field(ge=0, le=11)]
+
+
+class FeederNode(Part):
+    """A ConnectivityNode of the site's own feeder."""
+
+    name: Name
+    nominal_v: Positive
+
+
+class SiteNetwork(Part):
+    """The site's feeder and the low-voltage grid below it."""
+
+    slack_node: str
+    slack_voltage_pu: Positive
+    low_voltage: LowVoltage | None
+    nodes: tuple[FeederNode, ...]
+    lines: tuple[FeederLine, ...]
+    transformers: tuple[FeederTransformer, ...]
+
+
+class BatteryDefaults(Part):
+    """What all batteries of the site have in common."""
+
+    one_way_efficiency: Share
+    initial_soc: Share
+
+
+class BuildingDefaults(Part):
+    """What all heated buildings of the site have in common; see `environment.physics.heat_pump`.
+
+    A heat pump of rated power P holds `design_span_k` against the outside: loss = COP P / span,
+    capacity = loss * time constant.
+    """
+
+    cop: Positive
+    set_c: Positive
+    level_min_c: Positive
+    level_max_c: Positive
+    time_constant_h: Positive
+    design_span_k: Positive
+    tan_phi: NotNegative
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BuildingDefaults:
+        if not self.level_min_c.value < self.set_c.value < self.level_max_c.value:
+            raise ValueError("expected level_min_c < set_c < level_max_c")
+        return self
+
+
+class Pv(Part):
+    """A PV plant with a SunSpec inverter; `sunspec` is the model that curtails it."""
+
+    kind: Literal["pv"]
+    name: Name
+    rated_w: Positive
+    column: str
+    sunspec: Literal["123"]
+
+
+class BatteryUnit(Part):
+    """A battery with a SunSpec converter: a home battery (model 124) or a DER storage (models 704, 713)."""
+
+    kind: Literal["battery"]
+    name: Name
+    rated_w: Positive
+    capacity_wh: Positive
+    sunspec: Literal["124", "704"]
+
+
+class ChpUnit(Part):
+    """A CHP plant behind a SunSpec gateway (model 704)."""
+
+    kind: Literal["chp"]
+    name: Name
+    rated_w: Positive
+    plan: Share
+    minimum: Share
+    ramp_per_min: Share
+    sunspec: Literal["704"]
+
+
+class Station(Part):
+    """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave."""
+
+    kind: Literal["station"]
+    name: Name
+    rated_w: Positive
+    column: str
+    departure_hour: NotNegative
+
+
+class Gateway(Part):
+    """An S2 building gateway in front of a heat pump."""
+
+    kind: Literal["gateway"]
+    name: Name
+    rated_w: Positive
+    column: str
+
+
+Device = Annotated[Pv | BatteryUnit | ChpUnit | Station | Gateway, Field(discriminator="kind")]
+
+
+class Load(Part):
+    """What a prosumer draws that nobody steers: a profile times its peak."""
+
+    column: str
+    peak_w: Positive
+    peak_var: NotNegative
+
+
+class Prosumer(Part):
+    """One connection with everything behind it. Its smart meter (SunSpec 203) is named `<prosumer>.meter`."""
+
+    name: Name
+    title: str
+    kind: Literal["household", "farm", "estate", "care_centre", "industry", "charging_park", "chp_plant", "pv_plant"]
+    node: str
+    congestion_point: str
+    aggregator: str
+    base_load: Load | None = None
+    devices: tuple[Device, ...] = ()
+
+    @property
+    def meter(self) -> str:
+        """The name of its smart meter."""
+        return f"{self.name}.meter"
+
+    def device_name(self, device: Device) -> str:
+        """The site-wide name of one of its devices, for example `farm-1.pv`."""
+        return f"{self.name}.{device.name}"
+
+
+class Site(Part):
+    """A pilot site: what stands where, who owns what, and what the grid can carry."""
+
+    name: Name
+    title: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    timezone: Annotated[str, AfterValidator(_zone)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    isp_minutes: Literal[15, 30, 60]
+    control_interval_s: Annotated[int, Field(ge=60, le=900)]
+    default_day: date
+    profiles: str
+    sources: dict[str, str]
+    network: SiteNetwork
+    limits: LimitBand
+    congestion_points: Annotated[tuple[CongestionPoint, ...], Field(min_length=1)]
+    dso: Party
+    iles: Party
+    ledger: Party
+    aggregators: Annotated[tuple[Party, ...], Field(min_length=1)]
+    batteries: BatteryDefaults
+    buildings: BuildingDefaults
+    prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
+
+    def prosumer(self, name: str) -> Prosumer:
+        """The prosumer called `name`; KeyError if there is none."""
+        for prosumer in self.prosumers:
+            if prosumer.name == name:
+                return prosumer
+        raise KeyError(name)

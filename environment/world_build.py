@@ -1,0 +1,115 @@
+"""From a site's description to its physical things."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from environment.physics import BaseLoad, Battery, ChargePoint, Chp, Connection, HeatPumpRoom, PvArray, Series, Thing
+from environment.physics.heat_pump import Room
+from environment.profiles.library import Profiles
+from environment.profiles.sessions import Session, sessions_of
+from environment.sites.schema import (
+    BatteryUnit,
+    BuildingDefaults,
+    ChpUnit,
+    Gateway,
+    Prosumer,
+    Pv,
+    Site,
+    Station,
+)
+
+_SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies from the site's `initial_soc`, at most
+
+
+def build_connections(site: Site, profiles: Profiles, now_s: float, seed: int) -> dict[str, Connection]:
+    """Every prosumer's connection with new things at `now_s`; the seed spreads the batteries' first state of charge."""
+    return {
+        prosumer.name: Connection(prosumer.name, _things(site, prosumer, profiles, now_s, seed + number))
+        for number, prosumer in enumerate(site.prosumers)
+    }
+
+
+def _things(site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, seed: int) -> tuple[Thing, ...]:
+    things: list[Thing] = []
+    load = prosumer.base_load
+    if load is not None:
+        reactive = f"{load.column}.q"
+        things.append(
+            BaseLoad(
+                f"{prosumer.name}.load",
+                now_s,
+                active=_series(profiles, load.column),
+                peak_w=load.peak_w.value,
+                reactive=_series(profiles, reactive) if reactive in profiles.columns else None,
+                peak_var=load.peak_var.value,
+            )
+        )
+    rng = np.random.default_rng(seed)
+    for device in prosumer.devices:
+        name = prosumer.device_name(device)
+        if isinstance(device, BatteryUnit):
+            things.append(_battery(site, name, device, now_s, float(rng.uniform(-_SOC_SPREAD, _SOC_SPREAD))))
+        else:
+            things.append(_thing(site, name, device, profiles, now_s))
+    return tuple(things)
+
+
+def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, spread: float) -> Battery:
+    capacity_wh = device.capacity_wh.value
+    return Battery(
+        name,
+        now_s,
+        rated_w=device.rated_w.value,
+        capacity_wh=capacity_wh,
+        efficiency=site.batteries.one_way_efficiency.value,
+        stored_wh=(site.batteries.initial_soc.value + spread) * capacity_wh,
+    )
+
+
+def _thing(site: Site, name: str, device: Pv | ChpUnit | Station | Gateway, profiles: Profiles, now_s: float) -> Thing:
+    rated_w = device.rated_w.value
+    if isinstance(device, Pv):
+        return PvArray(name, now_s, sun=_series(profiles, device.column), rated_w=rated_w)
+    if isinstance(device, ChpUnit):
+        return Chp(
+            name,
+            now_s,
+            rated_w=rated_w,
+            plan_w=-device.plan.value * rated_w,
+            min_w=device.minimum.value * rated_w,
+            ramp_w_per_min=device.ramp_per_min.value * rated_w,
+        )
+    if isinstance(device, Station):
+        return ChargePoint(name, now_s, sessions=station_sessions(site, device, profiles), rated_w=rated_w)
+    return _room(site.buildings, name, device, profiles, now_s)
+
+
+def _room(building: BuildingDefaults, name: str, device: Gateway, profiles: Profiles, now_s: float) -> HeatPumpRoom:
+    rated_w = device.rated_w.value
+    loss_w_per_k = building.cop.value * rated_w / building.design_span_k.value
+    room = Room(
+        capacity_wh_per_k=loss_w_per_k * building.time_constant_h.value,
+        loss_w_per_k=loss_w_per_k,
+        cop=building.cop.value,
+        set_c=building.set_c.value,
+        level_min_c=building.level_min_c.value,
+        level_max_c=building.level_max_c.value,
+    )
+    demand = _series(profiles, device.column)
+    return HeatPumpRoom(name, now_s, demand=demand, rated_w=rated_w, room=room, tan_phi=building.tan_phi.value)
+
+
+def _series(profiles: Profiles, column: str) -> Series:
+    return Series(profiles.column(column), profiles.first.timestamp())
+
+
+def station_sessions(site: Site, station: Station, profiles: Profiles) -> tuple[Session, ...]:
+    """The year's charging sessions at a station of the site."""
+    return sessions_of(
+        profiles.column(station.column),
+        profiles.first,
+        station.rated_w.value,
+        station.departure_hour.value,
+        site.timezone,
+    )

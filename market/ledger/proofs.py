@@ -1,0 +1,186 @@
+"""Proofs of one record that anyone checks offline, holding nothing but a head: JSON, hashes and public keys inside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cim.model.errors import BadInput
+from market.ledger import hashing, merkle, schema, signing
+from market.ledger.errors import LedgerBroken
+
+_FORMAT = "iles-proof-1"
+_QUERY = "SELECT sequence, kind, key, at, author, body, block FROM records WHERE kind = ? AND key = ?"
+_MEMBERS = "SELECT kind, key, leaf FROM records WHERE block = ? ORDER BY kind, key"
+
+
+@dataclass(frozen=True)
+class ProvenParty:
+    """A signer: name and key, and the path that binds them to `parties_hash` (all bytes as hex)."""
+
+    name: str
+    public: str
+    index: int
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That a signed record stands in a block under a head (all bytes as hex, instants in microseconds since 1970).
+
+    Attributes:
+        kind, key, at, author, body: the record.
+        signatures: (party, value) in order of party.
+        index: of the record in its block; the block's size stands in its head.
+        path: audit path of RFC 6962 from the leaf to the head's root.
+        heads: columns of the heads from the record's block to the last one, each chained to the one before.
+        parties: the signers, bound to the heads' `parties_hash`, whose tree has `parties_size` leaves.
+    """
+
+    kind: str
+    key: str
+    at: int
+    author: str
+    body: str
+    signatures: tuple[tuple[str, str], ...]
+    index: int
+    path: tuple[str, ...]
+    heads: tuple[tuple[int, int, int, int, str, str, str, int], ...]
+    parties: tuple[ProvenParty, ...]
+    parties_size: int
+
+    def to_json(self) -> str:
+        """The proof as a JSON text."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> Proof:
+        """The proof in `text`.
+
+        Raises:
+            BadInput: it is not a proof's JSON.
+        """
+        try:
+            data = json.loads(text)
+            if data.pop("format") != _FORMAT:
+                raise BadInput(f"proof: its format is not known; expected {_FORMAT}")
+            data["signatures"] = tuple((str(party), str(value)) for party, value in data["signatures"])
+            data["path"] = tuple(map(str, data["path"]))
+            data["heads"] = tuple((*map(int, h[:4]), *map(str, h[4:7]), int(h[7])) for h in data["heads"])
+            data["parties"] = tuple(ProvenParty(**{**p, "path": tuple(p["path"])}) for p in data["parties"])
+            return Proof(**data)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise BadInput(f"proof: it is not the JSON of a ledger proof ({error})") from error
+
+
+def prove(path: Path | str, kind: str, key: str) -> Proof:
+    """The proof that record (kind, key) stands in the ledger at `path`, up to its last head.
+
+    Raises:
+        NotALedger: the file is no ledger.
+        BadInput: there is no such record, or it is not in a block yet.
+    """
+    database = schema.open_file(Path(path), read_only=True)
+    try:
+        rows = _rows(database, kind, key)
+    except schema.DatabaseError as error:
+        raise LedgerBroken(f"file: SQLite cannot read it ({error})") from error
+    finally:
+        database.close()
+    (_, _, _, at, author, body, block), signatures, members, heads, foundation = rows
+    index = next(place for place, member in enumerate(members) if member[:2] == (kind, key))
+    signers = {party for party, _ in signatures}
+    digests = [digest for _, _, _, digest in foundation]
+    return Proof(
+        kind=kind,
+        key=key,
+        at=at,
+        author=author,
+        body=body.hex(),
+        signatures=tuple((party, value.hex()) for party, value in signatures),
+        index=index,
+        path=_hex(merkle.inclusion_proof([leaf for _, _, leaf in members], index)),
+        heads=tuple((*h[:4], h[4].hex(), h[5].hex(), h[6].hex(), h[7]) for h in heads if h[0] >= block),
+        parties=tuple(
+            ProvenParty(name, public.hex(), place, _hex(merkle.inclusion_proof(digests, place)))
+            for place, (table, name, public, _) in enumerate(foundation)
+            if table == "parties" and name in signers
+        ),
+        parties_size=len(digests),
+    )
+
+
+def check_proof(proof: Proof, head: bytes) -> tuple[str, ...]:
+    """Check a proof against a `head` digest one holds; needs no ledger. Returns one line per check.
+
+    Raises:
+        LedgerBroken: the first thing that does not fit.
+        BadInput: a field is not hex.
+    """
+    try:
+        return _checked(proof, head)
+    except ValueError as error:
+        raise BadInput(f"proof: a field is not hexadecimal ({error})") from error
+
+
+def _checked(proof: Proof, expected: bytes) -> tuple[str, ...]:
+    heads = [
+        (*head[:4], bytes.fromhex(head[4]), bytes.fromhex(head[5]), bytes.fromhex(head[6]), head[7])
+        for head in proof.heads
+    ]
+    digests = [hashing.head_digest(*columns) for columns in heads]
+    if expected not in digests:
+        raise LedgerBroken(f"proof heads: none of the {len(heads)} is the expected {expected.hex()}")
+    for before, after in zip(digests, heads[1:], strict=False):
+        if after[5] != before:
+            raise LedgerBroken(f"proof heads: head {after[0]} does not follow the one before")
+    _, _, _, size, root, _, parties_hash, _ = heads[0]
+    message = hashing.record_message(proof.kind, proof.key, proof.at, proof.author, bytes.fromhex(proof.body))
+    signatures = [(party, bytes.fromhex(value)) for party, value in proof.signatures]
+    leaf = merkle.leaf_hash(hashing.record_leaf(message, signatures))
+    if not merkle.verify_inclusion(leaf, proof.index, size, [bytes.fromhex(step) for step in proof.path], root):
+        raise LedgerBroken(f"proof path: the record is not leaf {proof.index} of {size} under the head's root")
+    keys: dict[str, bytes] = {}
+    for party in proof.parties:
+        digest = hashing.row_digest("parties", party.name, bytes.fromhex(party.public))
+        path = [bytes.fromhex(step) for step in party.path]
+        if not merkle.verify_inclusion(digest, party.index, proof.parties_size, path, parties_hash):
+            raise LedgerBroken(f"proof parties: {party.name} with this key is not a party to the ledger")
+        keys[party.name] = bytes.fromhex(party.public)
+    for name, value in signatures:
+        if name not in keys or not signing.verify(keys[name], message, value):
+            raise LedgerBroken(f"proof signatures: that of {name} does not fit the record and the party's key")
+    if proof.author not in {name for name, _ in signatures}:
+        raise LedgerBroken(f"proof signatures: the author {proof.author} has not signed")
+    return (
+        f"record {proof.kind} {proof.key} is leaf {proof.index} of {size} in block {heads[0][0]}",
+        f"{len(heads)} heads follow each other, the expected one among them",
+        f"signed by {', '.join(sorted(keys))}, parties to the ledger",
+    )
+
+
+def _rows(database: Any, kind: str, key: str) -> tuple[Any, ...]:
+    record = database.execute(_QUERY, (kind, key)).fetchone()
+    if record is None:
+        raise BadInput(f"record: the ledger holds no {kind} {key}")
+    if record[-1] is None:
+        raise BadInput(f"record {kind} {key}: it is not in a block yet, so no head vouches for it")
+    by_party = "SELECT party, value FROM signatures WHERE sequence = ? ORDER BY party"
+    foundation = [
+        (table, *row)
+        for table in ("meta", "parties")
+        for row in database.execute(f"SELECT * FROM {table} ORDER BY name")  # noqa: S608 - fixed names
+    ]
+    return (
+        record,
+        database.execute(by_party, (record[0],)).fetchall(),
+        database.execute(_MEMBERS, record[-1:]).fetchall(),
+        database.execute("SELECT * FROM blocks ORDER BY number").fetchall(),
+        foundation,
+    )
+
+
+def _hex(path: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(step.hex() for step in path)

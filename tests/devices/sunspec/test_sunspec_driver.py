@@ -1,0 +1,137 @@
+"""The driver on simulated devices, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cim.model.errors import ProgrammingFault
+from cim.model.readings import Kind, Quality
+from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Nameplate, Port
+from devices.simulators.sunspec import dialects
+from devices.simulators.sunspec.face import FaceRegisters, SunSpecFace
+from devices.sunspec.driver import SunSpecPort
+
+QUARTER = timedelta(minutes=15)
+
+
+def _opened(device: Any, now: datetime) -> tuple[SunSpecPort, Nameplate]:
+    port = SunSpecPort("dut", device.kind, FaceRegisters(device.face))
+    return port, asyncio.run(port.open(now))
+
+
+def _values(device: Any, now: datetime) -> dict[Kind, float]:
+    port, _ = _opened(device, now)
+    readings = asyncio.run(port.measure(now))
+    assert all(
+        reading.quality is Quality.GOOD and reading.source == "dut" and reading.at == now for reading in readings
+    )
+    return {reading.kind: reading.value for reading in readings}
+
+
+def test_the_driver_is_a_port(device: Any, now: datetime) -> None:
+    """The driver fits the Port protocol, and sync, drain and close are harmless at any time."""
+    port: Port = SunSpecPort("dut", device.kind, FaceRegisters(device.face))
+    asyncio.run(port.sync(now))
+    assert port.drain() == ()
+    asyncio.run(port.close())
+    asyncio.run(port.close())
+
+
+def test_nameplates(device: Any, now: datetime) -> None:
+    """Each dialect tells who it is and what it is rated for, as magnitudes."""
+    _, plate = _opened(device, now)
+    assert (plate.manufacturer, plate.model, plate.kind) == ("ILES", "simulator", device.kind)
+    assert plate.serial.startswith("sn-")
+    assert plate.reverts_by_itself
+    assert plate.max_generation_w == (0 if device.kind is DeviceKind.METER else 10_000)
+    assert plate.max_consumption_w == (10_000 if device.kind is DeviceKind.BATTERY else 0)
+    assert plate.capacity_wh == (20_000 if device.kind is DeviceKind.BATTERY else 0)
+
+
+@pytest.mark.parametrize("dialect", ["pv_123", "pv_704", "chp_704", "battery_124", "battery_704", "meter_203"])
+def test_generation_is_negative_and_consumption_positive(dialect: str, make: Callable[..., Any], now: datetime) -> None:
+    """Whatever sign the model uses on the wire, POWER follows the one sign rule."""
+    assert _values(make(dialect, power_w=-1234.5), now)[Kind.POWER] == pytest.approx(-1234.5, abs=0.05)
+    assert _values(make(dialect, power_w=777.0), now)[Kind.POWER] == 777.0
+
+
+def test_counters_and_store(make: Callable[..., Any], now: datetime) -> None:
+    """Energy counters come to 0.1 Wh without running ahead; a store's state as share and as energy."""
+    values = _values(make("battery_704", import_wh=77.77, export_wh=12_345.67), now)
+    assert (values[Kind.ENERGY_IMPORT], values[Kind.ENERGY_EXPORT]) == (77.7, 12_345.6)
+    assert (values[Kind.STATE_OF_CHARGE], values[Kind.STORED_ENERGY]) == (25.0, 5_000.0)
+    home = _values(make("battery_124"), now)
+    assert (home[Kind.STATE_OF_CHARGE], home[Kind.STORED_ENERGY]) == (25.0, 5_000.0)
+    meter = _values(make("meter_203", import_wh=0.0), now)
+    assert (meter[Kind.ENERGY_IMPORT], meter[Kind.ENERGY_EXPORT]) == (0.0, 12_345.6)
+    assert meter[Kind.VOLTAGE] == 231.4
+
+
+@given(st.floats(0, 4.2e9), st.floats(0, 4.2e9))
+def test_energy_is_told_to_a_watt_hour_for_years_of_a_megawatt(taken: float, given_: float) -> None:
+    """Up to 4,200 MWh both counters of an acc32 meter are within 1 Wh of the truth, and never above it."""
+    from types import SimpleNamespace
+
+    now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
+    thing = SimpleNamespace(power_w=1e6, import_wh=taken, export_wh=given_)
+    face = SunSpecFace(dialects.meter_203(thing), now, serial="s")
+    port = SunSpecPort("m", DeviceKind.METER, FaceRegisters(face))
+    asyncio.run(port.open(now))
+    values = {reading.kind: reading.value for reading in asyncio.run(port.measure(now))}
+    assert 0 <= taken - values[Kind.ENERGY_IMPORT] + 1e-5 < 1.01
+    assert 0 <= given_ - values[Kind.ENERGY_EXPORT] + 1e-5 < 1.01
+    assert Kind.VOLTAGE not in values
+
+
+def test_a_blind_point_is_invalid(make: Callable[..., Any], now: datetime) -> None:
+    """A "not implemented" power is an INVALID reading, not a zero that someone could act on."""
+    device = make("pv_123")
+    image = device.face._image
+    image.registers[image._at[103] + 14] = 0x8000
+    port, _ = _opened(device, now)
+    readings = {reading.kind: reading for reading in asyncio.run(port.measure(now))}
+    assert readings[Kind.POWER].quality is Quality.INVALID
+    assert readings[Kind.ENERGY_EXPORT].quality is Quality.GOOD
+
+
+def test_a_measurement_costs_few_requests(device: Any, now: datetime) -> None:
+    """One request for each stretch of at most 125 registers: at most two for any kind."""
+    port, _ = _opened(device, now)
+    asked: list[int] = []
+    read = device.face.read
+    device.face.read = lambda address, count: asked.append(count) or read(address, count)
+    asyncio.run(port.measure(now))
+    assert 1 <= len(asked) <= 2
+    assert max(asked) <= 125
+
+
+def test_a_device_without_the_models_of_its_duty_is_refused(make: Callable[..., Any], now: datetime) -> None:
+    """Opening a PV inverter as a battery names what it has and what a battery needs."""
+    port = SunSpecPort("bat", DeviceKind.BATTERY, FaceRegisters(make("pv_123").face))
+    with pytest.raises(DeviceFault, match=r"bat: the device has SunSpec models 1, 103, 120, 121, 123; expected"):
+        asyncio.run(port.open(now))
+
+
+def test_a_silent_device_is_unreachable(device: Any, now: datetime) -> None:
+    """A lost device raises DeviceUnreachable and comes back without being opened again."""
+    port, _ = _opened(device, now)
+    device.face.silent = True
+    with pytest.raises(DeviceUnreachable, match="dut"):
+        asyncio.run(port.measure(now))
+    device.face.silent = False
+    assert asyncio.run(port.measure(now))
+
+
+def test_a_port_must_be_opened_first(make: Callable[..., Any], now: datetime) -> None:
+    """Order of calls is our own rule; so is that only some kinds speak SunSpec."""
+    with pytest.raises(ProgrammingFault, match="not open"):
+        asyncio.run(SunSpecPort("x", DeviceKind.PV, FaceRegisters(make("pv_123").face)).measure(now))
+    with pytest.raises(ProgrammingFault, match="does not speak SunSpec"):
+        SunSpecPort("x", DeviceKind.STATION, FaceRegisters(make("pv_123").face))

@@ -1,0 +1,258 @@
+"""The ledger's store, proofs and command: what is appended stays, and anyone can check it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cim.model.codec import decode, encode
+from cim.model.errors import BadInput
+from experiments.ledger_command import app
+from market.ledger.errors import LedgerBroken, LedgerConflict, NotALedger
+from market.ledger.proofs import Proof, check_proof, prove
+from market.ledger.reader import LedgerReader
+from market.ledger.records import Party, Record
+from market.ledger.signing import Signer, key_from_seed, load_or_create_key
+from market.ledger.signing import verify as verify_signature
+from market.ledger.store import LedgerStore
+from market.ledger.verify import verify
+
+START = datetime(2026, 5, 20, tzinfo=UTC)
+DAY = timedelta(days=1)
+AGR, DSO = (key_from_seed(1, name) for name in ("agr", "dso"))
+PARTIES = [Party("dso", DSO.public), Party("agr", AGR.public)]
+
+
+def order(number: int) -> Record:
+    """An order both have signed."""
+    made = Record("order", f"{number:04d}", START + timedelta(minutes=number), "dso", encode((number, "W")))
+    return made.signed("dso", DSO).signed("agr", AGR)
+
+
+def filled(path: Path, count: int = 9) -> bytes:
+    """A ledger of one block and one open record; its head's digest."""
+    with LedgerStore(path) as ledger:
+        ledger.create(PARTIES, {"site": "test"})
+        ledger.append([order(n) for n in range(count)])
+        head = ledger.close_block(1, START, START + DAY, START + DAY)
+        ledger.cosign(1, "agr", AGR.sign(head.message))
+        ledger.append([order(count)])
+    return head.digest
+
+
+def test_a_closed_ledger_is_one_file_that_verifies(tmp_path: Path) -> None:
+    """After close exactly one file is left, and verification counts what was put in."""
+    head = filled(tmp_path / "a.ledger")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ledger"]
+    found = verify(tmp_path / "a.ledger", head)
+    assert (found.records, found.open_records, found.blocks, found.signatures) == (10, 1, 1, 20)
+    assert (found.cosignatures, found.parties, found.head) == (1, 2, head)
+    assert any("expected head" in line for line in found.checks)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ledger"]
+
+
+def test_records_come_back_as_they_went_in(tmp_path: Path) -> None:
+    """Reading by block and kind gives equal records, signatures included."""
+    filled(tmp_path / "a.ledger", 3)
+    with LedgerReader(tmp_path / "a.ledger") as ledger:
+        assert ledger.records(block=1) == tuple(order(n) for n in range(3))
+        assert ledger.records(block=0, kind="order") == (order(3),)
+        assert ledger.records(kind="contract") == ()
+        assert decode(ledger.records()[2].body) == (2, "W")
+        assert ledger.summary().kinds == (("order", 4),)
+        assert [s.party for s in ledger.cosignatures(1)] == ["agr"]
+
+
+def test_the_head_depends_on_no_arrival_order(tmp_path: Path) -> None:
+    """The same records in another order, in other batches, give the same head."""
+    heads = []
+    for name, numbers in (("a", range(20)), ("b", range(19, -1, -1))):
+        with LedgerStore(tmp_path / name) as ledger:
+            ledger.create(PARTIES, {})
+            for number in numbers:
+                ledger.append([order(number)])
+            heads.append(ledger.close_block(1, START, START + DAY, START + DAY).digest)
+        verify(tmp_path / name)
+    assert heads[0] == heads[1]
+
+
+def test_the_same_again_changes_nothing_and_other_content_is_refused(tmp_path: Path) -> None:
+    """Appending, closing, co-signing and creating are idempotent; conflicts leave the ledger as it was."""
+    path = tmp_path / "a.ledger"
+    head = filled(path)
+    with LedgerStore(path) as ledger:
+        ledger.create(PARTIES, {"site": "test"})
+        ledger.append([order(n) for n in range(10)])
+        assert ledger.close_block(1, START, START + DAY, START + DAY).digest == head
+        ledger.cosign(1, "agr", AGR.sign(ledger.heads()[0].message))
+        forged = replace(order(3), body=b"x", signatures=()).signed("dso", DSO)
+        with pytest.raises(LedgerConflict, match="order 0003"):
+            ledger.append([order(77), forged])
+        with pytest.raises(LedgerConflict, match="expected 2"):
+            ledger.close_block(3, START, START + DAY, START + DAY)
+        with pytest.raises(LedgerConflict, match="other parties"):
+            ledger.create(PARTIES[:1], {"site": "test"})
+    assert verify(path, head).records == 10
+
+
+def test_a_record_without_good_signatures_is_not_taken(tmp_path: Path) -> None:
+    """The author must have signed, every signature must fit, every signer must be a party."""
+    with LedgerStore(tmp_path / "a.ledger") as ledger:
+        ledger.create(PARTIES, {})
+        bare = replace(order(1), signatures=())
+        for wrong, words in (
+            (bare, "has not signed"),
+            (bare.signed("agr", AGR), "has not signed"),
+            (bare.signed("dso", AGR), "does not fit"),
+            (bare.signed("dso", DSO).signed("eve", AGR), "not a party"),
+            (replace(order(1), key="other"), "does not fit"),
+        ):
+            with pytest.raises(BadInput, match=words):
+                ledger.append([wrong])
+        assert ledger.records() == ()
+
+
+def test_blocks_may_leave_later_records_open(tmp_path: Path) -> None:
+    """`until` keeps records made at or after it for the next block; empty blocks are fine."""
+    with LedgerStore(tmp_path / "a.ledger") as ledger:
+        ledger.create(PARTIES, {})
+        ledger.append([order(n) for n in range(10)])
+        assert ledger.close_block(1, START, START + DAY, START + DAY, START + timedelta(minutes=4)).count == 4
+        assert ledger.close_block(2, START + DAY, START + 2 * DAY, START + 2 * DAY).count == 6
+        assert ledger.close_block(3, START + 2 * DAY, START + 3 * DAY, START + 3 * DAY).count == 0
+    assert verify(tmp_path / "a.ledger").blocks == 3
+
+
+def test_a_cut_off_ledger_does_not_hold_the_expected_head(tmp_path: Path) -> None:
+    """Whoever kept a head notices when a ledger of the same making does not have it."""
+    filled(tmp_path / "a.ledger", 3)
+    with pytest.raises(LedgerBroken, match="none of the 1 heads"):
+        verify(tmp_path / "a.ledger", bytes(32))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 3\0" + bytes(100), None])
+def test_what_is_no_ledger_is_said_in_one_sentence(tmp_path: Path, content: bytes | None) -> None:
+    """Missing, empty and foreign files are refused on reading, with exit code 2 or 1 and no traceback."""
+    path = tmp_path / "a.ledger"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises((NotALedger, LedgerBroken)):
+        verify(path)
+    for command in (["verify", str(path)], ["show", str(path)], ["prove", str(path), "order", "1"]):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code in (1, 2)
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_a_proof_holds_offline_and_nothing_in_it_can_be_changed(tmp_path: Path) -> None:
+    """A proof survives JSON, fits every later head, and fails when any field is changed."""
+    path = tmp_path / "a.ledger"
+    head = filled(path)
+    with LedgerStore(path) as ledger:
+        later = ledger.close_block(2, START + DAY, START + 2 * DAY, START + 2 * DAY).digest
+    proof = Proof.from_json(prove(path, "order", "0004").to_json())
+    assert proof == prove(path, "order", "0004")
+    assert check_proof(proof, head)
+    assert check_proof(proof, later)
+    for wrong in (
+        replace(proof, key="0005"),
+        replace(proof, body="00"),
+        replace(proof, at=proof.at + 1),
+        replace(proof, index=proof.index + 1),
+        replace(proof, author="agr"),
+        replace(proof, signatures=proof.signatures[:1]),
+        replace(proof, path=proof.path[1:]),
+        replace(proof, heads=proof.heads[1:]),
+        replace(proof, parties=proof.parties[:1]),
+        replace(proof, parties_size=proof.parties_size + 9),
+        replace(proof, parties=tuple(replace(p, public="00" * 32) for p in proof.parties)),
+    ):
+        with pytest.raises(LedgerBroken):
+            check_proof(wrong, later)
+    with pytest.raises(LedgerBroken, match="expected"):
+        check_proof(proof, bytes(32))
+    for bad in ("", "[]", "{}", '{"format": "iles-proof-1"}', '{"format": 3}', "null"):
+        with pytest.raises(BadInput):
+            Proof.from_json(bad)
+
+
+def test_the_command_verifies_shows_proves_and_checks(tmp_path: Path) -> None:
+    """The four commands work together, exit 0 when sound, 1 when broken, 2 on bad input."""
+    path, run = tmp_path / "a.ledger", CliRunner()
+    head = filled(path).hex()
+    assert "The ledger is sound: 10 records" in run.invoke(app, ["verify", str(path), "--head", head]).output
+    assert run.invoke(app, ["verify", str(path), "--head", "00" * 32]).exit_code == 1
+    assert run.invoke(app, ["verify", str(path), "--head", "zz"]).exit_code == 2
+    assert head[:12] in run.invoke(app, ["show", str(path)]).output
+    proof = tmp_path / "proof.json"
+    assert run.invoke(app, ["prove", str(path), "order", "0001", "-o", str(proof)]).exit_code == 0
+    assert "The proof is sound." in run.invoke(app, ["check", str(proof), head]).output
+    assert run.invoke(app, ["check", str(proof), "00" * 32]).exit_code == 1
+    assert run.invoke(app, ["check", str(tmp_path / "none"), head]).exit_code == 2
+    assert run.invoke(app, ["prove", str(path), "order", "none"]).exit_code == 2
+    assert run.invoke(app, ["prove", str(path), "order", "0009"]).exit_code == 2
+
+
+def test_keys_are_private_and_signatures_fit_only_their_data(tmp_path: Path) -> None:
+    """A key file is 0600 and gives the same key again; a file others may read is refused."""
+    signer = load_or_create_key(tmp_path / "keys" / "dso.key")
+    path = tmp_path / "keys" / "dso.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load_or_create_key(path).public == signer.public
+    assert verify_signature(signer.public, b"a", signer.sign(b"a"))
+    assert not verify_signature(signer.public, b"b", signer.sign(b"a"))
+    assert not verify_signature(b"", b"a", b"")
+    assert key_from_seed(1, "a").public != key_from_seed(2, "a").public != key_from_seed(2, "b").public
+    assert signer.public.hex() in repr(signer)
+    path.chmod(0o644)
+    with pytest.raises(BadInput, match="600"):
+        load_or_create_key(path)
+    with pytest.raises(BadInput, match="32"):
+        Signer(b"short")
+
+
+WRITER = """
+import sys
+sys.path[:0] = {paths!r}
+from test_ledger_store import PARTIES, order
+from market.ledger.store import LedgerStore
+ledger = LedgerStore(sys.argv[1])
+ledger.create(PARTIES, {{}})
+for number in range(100000):
+    ledger.append([order(number)])
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 20, 57])
+def test_a_ledger_whose_keeper_was_killed_is_whole(tmp_path: Path, after: int) -> None:
+    """After SIGKILL everything that append returned from is there, it verifies, and the keeper can go on."""
+    path = tmp_path / "a.ledger"
+    here = Path(__file__).parent
+    paths = [str(here), str(here.parent.parent)]
+    command = [sys.executable, "-c", WRITER.format(paths=paths), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = -1
+        while told < after:
+            told = int(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+    found = verify(path)
+    assert found.records >= after + 1
+    assert found.open_records == found.records
+    with LedgerReader(path) as reader:
+        assert reader.records() == tuple(order(n) for n in range(found.records))
+    with LedgerStore(path) as ledger:
+        ledger.append([order(n) for n in range(found.records + 3)])
+        ledger.close_block(1, START, START + DAY, START + DAY)
+    assert verify(path).records == found.records + 3
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ledger"]
