@@ -138,8 +138,10 @@ def heating(usage: ThermalUsage | None, description: ThermalDescription | None, 
     for k in range(day.count):
         index = (day.isp_start(k + 1) - usage.start) // step
         # Outside the resource manager's horizon the same time of another day is the best there is.
-        rate = usage.rates[index % len(usage.rates)] if len(usage.rates) * usage.step_s >= 86400 else (
-            usage.rates[min(max(index, 0), len(usage.rates) - 1)]
+        rate = (
+            usage.rates[index % len(usage.rates)]
+            if len(usage.rates) * usage.step_s >= 86400
+            else (usage.rates[min(max(index, 0), len(usage.rates) - 1)])
         )
         plan[k] = min(max(rate / description.fill_rate_per_w, description.power_min_w), description.power_max_w)
     return plan / 1000
@@ -155,7 +157,9 @@ def generator_flexibility(
     part = expected_kw[first - 1 : last]
     if config.kind is DeviceKind.PV:
         zero = np.zeros(len(part))
-        return Curtailable(config.element, zero, np.maximum(-part, 0.0), preferences.feed_in, 0.0, preferences.weight, hours)
+        return Curtailable(
+            config.element, zero, np.maximum(-part, 0.0), preferences.feed_in, 0.0, preferences.weight, hours
+        )
     up = np.maximum(config.floor_w / 1000 - part, 0.0)
     down = np.minimum(-config.generation_w / 1000 - part, 0.0)
     return Curtailable(config.element, down, up, preferences.chp, preferences.chp, preferences.weight, hours)

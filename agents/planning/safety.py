@@ -57,7 +57,12 @@ class Assessment:
 
 
 def assess(
-    network: Network, limits: Limits, margin_pct: float, point: PointGrid, nodes: tuple[str, ...], p_w: tuple[Floats, ...]
+    network: Network,
+    limits: Limits,
+    margin_pct: float,
+    point: PointGrid,
+    nodes: tuple[str, ...],
+    p_w: tuple[Floats, ...],
 ) -> Assessment:
     """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
 
@@ -70,7 +75,7 @@ def assess(
     for name, power in zip(nodes, p_w, strict=True):
         base[:, feeder.node_index[name]] += power
     below = [feeder.node_index[name] for name in point.below]
-    weights = _weights(base, below)
+    weights = _weights(base, [feeder.node_index[name] for name in point.nodes if name in nodes])
     need = np.zeros(len(base))
     first = result = feeder.flow(base)
     for _ in range(_PASSES):
@@ -83,13 +88,15 @@ def assess(
     net = base[:, below].sum(axis=1)
     down, up = np.minimum(-rated - net, 0.0), np.maximum(rated - net, 0.0)
     index = feeder.branch_names.index(point.branch)
-    return Assessment(point.identity, np.where(np.abs(need) < _ENOUGH_W, 0.0, need), down, up, first.loading_pct[:, index])
+    return Assessment(
+        point.identity, np.where(np.abs(need) < _ENOUGH_W, 0.0, need), down, up, first.loading_pct[:, index]
+    )
 
 
-def _weights(base: Array, below: list[int]) -> Array:
-    """Where a change is expected to happen: at the nodes that move most power now, [T, N] summing to 1."""
+def _weights(base: Array, own: list[int]) -> Array:
+    """Where a change is expected to happen: at the point's own nodes that move most power now, [T, N] summing to 1."""
     weights = np.zeros_like(base)
-    weights[:, below] = np.abs(base[:, below]) + 1.0
+    weights[:, own] = np.abs(base[:, own]) + 1.0
     normed: Array = weights / weights.sum(axis=1, keepdims=True)
     return normed
 

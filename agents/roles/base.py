@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from agents.roles.contract import Computed, Effect, Event, Fired, Received
 from cim.model.codec import decode, encode, wire
+from cim.model.errors import ProgrammingFault
 from cim.model.intervals import LocalDay, local_day_of
 from market.ledger.records import Record
 from market.ledger.signing import Signer
@@ -95,6 +96,9 @@ class Role(Generic[S]):
             for name, method in vars(base).items()
             for kind in getattr(method, "handles", ())
         }
+        for kind, name in cls.handlers.items():
+            if kind not in getattr(getattr(cls, name), "handles", ()):
+                raise ProgrammingFault(f"{cls.__name__}.{name} hides the handler of {kind.__name__}; expected another name")
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, state: S) -> None:
         self.name = name

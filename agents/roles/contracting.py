@@ -38,7 +38,7 @@ class ContractingDesk(Role[S]):
         """What this party wants and will still take for such a contract."""
         raise NotImplementedError
 
-    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """A contract is concluded: use it from now on."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ class ContractingDesk(Role[S]):
         return effects
 
     @on(ContractProposal, ContractCounter)
-    def offered(self, message: Offer, sender: str, now: datetime) -> list[Effect]:
+    def contract_offered(self, message: Offer, sender: str, now: datetime) -> list[Effect]:
         """An offer: take it, counter it or refuse it."""
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
@@ -90,7 +90,7 @@ class ContractingDesk(Role[S]):
         return self._say(talk, signed_offer(counter, self.signer))
 
     @on(ContractAccept, ContractReject)
-    def answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
+    def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
         """The peer takes or refuses our offer."""
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
@@ -115,7 +115,7 @@ class ContractingDesk(Role[S]):
         contract = talk.offer.contract if talk.offer is not None else None
         if contract is None:
             return []
-        effects = self.agreed(contract, now)
+        effects = self.contract_agreed(contract, now)
         if contract.buyer == self.domain:  # one side files what both have signed
             effects.append(Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,))))
             effects.append(Publish("contract", contract))

@@ -27,7 +27,9 @@ from market.uftp import (
 )
 
 
-def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Sequence[float], now: datetime) -> Metering:
+def metering_of(
+    role: Role[Any], to: str, period: date, ean: str, energy_wh: Sequence[float], now: datetime
+) -> Metering:
     """A Metering message: mean power of each ISP in whole watts, from watt-hours."""
     rules = role.rules
     power = tuple(round(float(x) / rules.hours) for x in energy_wh)

@@ -23,6 +23,8 @@ class WitnessingDesk(Role[S]):
         head, known = message.head, self.state.head
         follows = known is None or (head.number == known.number + 1 and head.previous == known.digest)
         if sender != self.ledger or not follows:
-            return [Publish("breach", {"by": sender, "seen_by": self.name, "reason": "head does not follow", "at": now})]
+            return [
+                Publish("breach", {"by": sender, "seen_by": self.name, "reason": "head does not follow", "at": now})
+            ]
         self.state.head = head
         return [Send(self.ledger, HeadCosigned(head.number, self.signer.sign(head.message)))]

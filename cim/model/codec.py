@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from importlib import import_module
 from typing import Any, TypeVar
 
 import msgpack
@@ -29,6 +30,7 @@ _tag_of: dict[type, str] = {}
 _fields_of: dict[type, tuple[str, ...]] = {}
 _enum_bytes: dict[Enum, bytes] = {}
 _enum_of: dict[bytes, Enum] = {}
+_homes: dict[str, tuple[str, ...]] = {}
 _INT64 = struct.Struct("<q")
 
 
@@ -53,7 +55,7 @@ def wire(tag: str) -> Callable[[type[T]], type[T]]:
     return register
 
 
-def _default(value: Any) -> msgpack.ExtType:
+def _default(value: Any) -> Any:
     kind = type(value)
     fields = _fields_of.get(kind)
     if fields is not None:
@@ -76,6 +78,8 @@ def _default(value: Any) -> msgpack.ExtType:
             return msgpack.ExtType(_INTS, value.astype("<i8", copy=False).tobytes())
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, np.integer | np.floating | np.bool_):
+        return value.item()  # a number is a number, wherever arithmetic got it from
     raise ProgrammingFault(f"{kind.__qualname__} cannot travel: it is not registered with @wire")
 
 
@@ -84,8 +88,22 @@ def _pack(value: Any) -> bytes:
     return msgpack.packb(value, default=_default, strict_types=True, buf_size=1024)  # type: ignore[no-any-return]
 
 
+def declare_homes(homes: dict[str, tuple[str, ...]]) -> None:
+    """Say which modules define the tags of each family (the part before the first dot).
+
+    They are imported when such a tag is first read, so that a process needs only what it is sent. The list is closed:
+    bytes from outside can load nothing that is not in it.
+    """
+    _homes.update(homes)
+
+
 def _known(tag: Any) -> type:
-    cls = _by_tag.get(tag) if isinstance(tag, str) else None
+    if not isinstance(tag, str):
+        raise BadInput(f"message: type {tag!r} is unknown; expected a registered wire type")
+    if tag not in _by_tag:
+        for module in _homes.get(tag.partition(".")[0], ()):
+            import_module(module)
+    cls = _by_tag.get(tag)
     if cls is None:
         raise BadInput(f"message: type {tag!r} is unknown; expected a registered wire type")
     return cls
@@ -111,6 +129,9 @@ def _ext(code: int, data: bytes) -> Any:
         return np.frombuffer(data, dtype="<i8")
     if code == _ENUM:
         member = _enum_of.get(data)
+        if member is None:
+            _known(_unpack(data)[0])  # its family may not have been imported yet
+            member = _enum_of.get(data)
         if member is None:
             raise BadInput(f"message: {data!r} is not a member of a registered enumeration")
         return member

@@ -94,6 +94,17 @@ class DialOut:
                 f"({self.refusal or 'connected'}); expected every message to be answered"
             ) from None
 
+    async def at_rest(self, timeout_s: float) -> bool:
+        """Wait until nothing of the machine is unanswered; False when it was cut off or that took too long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.connected and not self.machine.quiet:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return self.connected
+
     async def cut_off(self) -> None:
         """Return when the connection is gone."""
         while self.connected:

@@ -60,6 +60,10 @@ class DirectLink:
         for name, simulator in self._simulators.items():
             self._waiting[name] += simulator.advance(now)
 
+    def queue(self, name: str, frames: list[str]) -> None:
+        """Let `frames` of `name` wait until they are fetched, where somebody else moves the clocks."""
+        self._waiting[name] += frames
+
     def cut(self, name: str, gone: bool) -> None:
         """Lose (or restore) the connection to `name`; after it, what was not answered is sent again."""
         was = self._cut.get(name, False)

@@ -56,6 +56,18 @@ _INVERTERS = (103, 102, 101)
 _METERS = (203, 204, 202, 201)
 _W_702 = ((702, "WMaxRtg"), (702, "WMax"))
 
+
+def _home_battery(models: tuple[int, ...], measured: tuple[int, ...]) -> Duty:
+    return Duty(
+        models,
+        measured,
+        Steering.STORAGE_124,
+        generation=((120, "MaxDisChaRte"), (124, "WChaMax")),
+        consumption=((120, "MaxChaRte"), (124, "WChaMax")),
+        capacity=((120, "WHRtg"),),
+    )
+
+
 DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
     {
         DeviceKind.PV: (
@@ -72,17 +84,9 @@ DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
                 consumption=((702, "WChaRteMaxRtg"), *_W_702),
                 capacity=((713, "WHRtg"),),
             ),
-            *(
-                Duty(
-                    (m, 120, 124),
-                    (m, 124),
-                    Steering.STORAGE_124,
-                    generation=((120, "MaxDisChaRte"), (124, "WChaMax")),
-                    consumption=((120, "MaxChaRte"), (124, "WChaMax")),
-                    capacity=((120, "WHRtg"),),
-                )
-                for m in _INVERTERS
-            ),
+            # 701 counts energy both ways; beside it 103's power and its one counter would only say the same again.
+            *(_home_battery((m, 120, 124, 701), (701, 124)) for m in _INVERTERS),
+            *(_home_battery((m, 120, 124), (m, 124)) for m in _INVERTERS),
         ),
         DeviceKind.CHP: (Duty((701, 702, 704), (701,), Steering.SET_704, generation=_W_702),),
         DeviceKind.METER: tuple(Duty((m,), (m,), None) for m in _METERS),

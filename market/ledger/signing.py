@@ -68,7 +68,12 @@ def _first_in(chunk: tuple[int, Sequence[tuple[bytes, bytes, bytes]]]) -> int | 
 
 def key_from_seed(seed: int, party: str) -> Signer:
     """A party's key in a SIMULATION, the same for the same run seed; worthless as a secret."""
-    return Signer(hashlib.sha256(f"iles-simulation-key\0{seed}\0{party}".encode()).digest())
+    return Signer(simulation_seed(seed, party))
+
+
+def simulation_seed(seed: int, party: str) -> bytes:
+    """The 32 bytes that such a key is made of."""
+    return hashlib.sha256(f"iles-simulation-key\0{seed}\0{party}".encode()).digest()
 
 
 def load_or_create_key(path: Path) -> Signer:

@@ -78,9 +78,7 @@ class OfferOption:
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_activation_factor_pct <= 100:
-            raise BadInput(
-                f"MinActivationFactor: {self.min_activation_factor_pct} % is outside 1..100 % (0.01..1.00)"
-            )
+            raise BadInput(f"MinActivationFactor: {self.min_activation_factor_pct} % is outside 1..100 % (0.01..1.00)")
 
     def activated(self, factor_pct: int) -> tuple[int, tuple[IspPower, ...]]:
         """(price, ISPs) at an activation factor: factor times what is offered, each rounded half to even."""

@@ -103,9 +103,7 @@ class HoldingDesk(TradingDesk):
         # Over-delivery is no harm within the day's room; it never exceeds what is missing by more than the room.
         high = np.where(missing > 0, np.maximum(high, missing), high)
         low = np.where(missing < 0, np.minimum(low, missing), low)
-        return self.open_session(
-            "hold", "", point, day.day, first, low[first - 1 :], high[first - 1 :], now, share
-        )
+        return self.open_session("hold", "", point, day.day, first, low[first - 1 :], high[first - 1 :], now, share)
 
     def _room(self, point: str, day: LocalDay) -> tuple[Floats, Floats]:
         """What a correction may do to ISPs that miss nothing: the room the DSO left (rebound only within it)."""

@@ -93,7 +93,7 @@ class AggregatorRole(HoldingDesk):
         low, high = Terms(c.sale_reservation_price, 100), Terms(c.sale_aspiration_price, 900)
         return Preferences(Side.SELLER, high, low, CONCESSION_ROUNDS)
 
-    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """A member joins the pool, or the DSO holds an option on it."""
         if contract.buyer == self.domain:
             seller = self.rules.name_of(contract.seller)
@@ -145,7 +145,9 @@ class AggregatorRole(HoldingDesk):
             for part in mine:
                 if part.element == element:
                     isps = tuple(IspPower(isp, ordered) for isp, _, ordered in part.isps)
-                    orders.append(element_order(self.state.member_orders[part.order_reference], element, isps, contract))
+                    orders.append(
+                        element_order(self.state.member_orders[part.order_reference], element, isps, contract)
+                    )
                     for isp, before, ordered in part.isps:
                         baseline.setdefault(isp, before)
                         total[isp] = total.get(isp, 0) + ordered

@@ -79,7 +79,7 @@ class DsoRole(DsoTradingDesk):
         low, high = Terms(self.config.aspiration_price, 50), Terms(self.config.reservation_price, 600)
         return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
 
-    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """The option is ours."""
         seller = self.rules.name_of(contract.seller)
         if seller is not None:

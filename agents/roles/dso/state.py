@@ -139,7 +139,9 @@ class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
         key = place(seller, point, day)
         prognosis = self.state.prognoses.get(key)
         if prognosis is None:
-            usual = [like_day(self.state.history_kw[c.usage_point], day.count) for c in self._connections(seller, point)]
+            usual = [
+                like_day(self.state.history_kw[c.usage_point], day.count) for c in self._connections(seller, point)
+            ]
             expected = np.sum(usual, axis=0) * 1000
         else:
             expected = np.array(prognosis.power_w, dtype=np.float64)

@@ -74,9 +74,18 @@ class DispatchingDesk(ForecastingDesk):
 
     @on(SessionClosed)
     def closed(self, message: SessionClosed, sender: str, now: datetime) -> list[Effect]:
-        """Forget a session that led to nothing."""
-        self.state.sessions.pop(message.session, None)
+        """A session led to nothing: nothing is held."""
+        self._shelve(message.session)
         return []
+
+    def _shelve(self, identity: str) -> MemberSession | None:
+        """Take a session out of the running ones; it is kept for its day so that its owner can see what was decided."""
+        session = self.state.sessions.pop(identity, None)
+        if session is not None:
+            latest = max(s.period for s in (session, *self.state.past_sessions.values()))
+            kept = {k: s for k, s in self.state.past_sessions.items() if s.period >= latest}
+            self.state.past_sessions = {**kept, identity: session}
+        return session
 
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
@@ -85,7 +94,7 @@ class DispatchingDesk(ForecastingDesk):
             return []
         if message.order_reference in self.state.received:
             return []  # a repeated order changes nothing
-        session = self.state.sessions.pop(message.option_reference or "", None)
+        session = self._shelve(message.option_reference or "")
         if session is None:
             fault = f"OptionReference: {message.option_reference} is no open session"
             return [Send(sender, self._response(message, now, fault))]
@@ -94,9 +103,7 @@ class DispatchingDesk(ForecastingDesk):
         plan = self.plan(day)
         factor = message.activation_factor_pct / 100
         parts: list[tuple[str, tuple[IspPower, ...]]] = []
-        for model, baseline, deviation in zip(
-            session.models, session.baselines_kw, session.deviations_kw, strict=True
-        ):
+        for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
             moved = deviation * factor
             watts = [round(float(x) * 1000) for x in moved]
             if not any(watts):
@@ -168,8 +175,6 @@ class DispatchingDesk(ForecastingDesk):
                 room, temperature = self.state.rooms[name], value(report, Kind.TEMPERATURE)
                 if temperature is not None:
                     models.append(
-                        home.thermal_flexibility(
-                            room, temperature, config, expected, first, last, preferences, hours
-                        )
+                        home.thermal_flexibility(room, temperature, config, expected, first, last, preferences, hours)
                     )
         return tuple(model for model in models if model is not None)

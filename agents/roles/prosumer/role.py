@@ -53,7 +53,7 @@ class ProsumerRole(DispatchingDesk):
             CONCESSION_ROUNDS,
         )
 
-    def agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
+    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """From now on its elements take part in the aggregator's virtual power plant."""
         self.state.contract = contract
         return []

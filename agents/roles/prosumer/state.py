@@ -112,6 +112,7 @@ class ProsumerState:
     base_history_kw: tuple[Floats, ...] = ()
     revision: int = 0
     sessions: dict[str, MemberSession] = field(default_factory=dict)
+    past_sessions: dict[str, MemberSession] = field(default_factory=dict)
     contract: FlexContract | None = None
     orders: tuple[ElementOrder, ...] = ()
     received: dict[str, FlexOrder] = field(default_factory=dict)  # order reference -> order

@@ -1,6 +1,6 @@
 """The resource manager's side of S2 without I/O: a heat pump under FRBC or PEBC.
 
-Two rules. Spontaneous messages are made in `start` and `advance` only, so that every transport gives the same order.
+Two rules. Spontaneous messages are made in `start`, `look` and `advance` only, so every transport gives the same order.
 Instructions are carried out at their `execution_time` on the simulated clock; a due one that is overdue still counts.
 """
 
@@ -50,8 +50,9 @@ class GatewayMachine:
         self._agreed = False
         self._scheduled: dict[uuid.UUID, FRBCInstruction] = {}
         self._active: FRBCInstruction | None = None
-        self._factor = 0.0
         self._envelope: PEBCInstruction | None = None
+        self._untold: list[Any] = []
+        self._mean = words.MeanPower(thing)
 
     @property
     def quiet(self) -> bool:
@@ -61,6 +62,7 @@ class GatewayMachine:
     def start(self, now: datetime) -> list[str]:
         """Power up; the conversation begins with the connection."""
         self.now = now
+        self._mean.begin(now)
         return self.attached()
 
     def attached(self) -> list[str]:
@@ -78,14 +80,27 @@ class GatewayMachine:
         """Take one frame; the frames to send back."""
         return self._session.receive(frame)
 
-    def advance(self, now: datetime) -> list[str]:
-        """The clock moved on: carry out what is due and tell what is measured."""
+    def next_change(self) -> datetime | None:
+        """The next instant at which something instructed begins or ends by itself."""
+        edges = [instruction.execution_time for instruction in self._scheduled.values()]
+        edges += [end for _, end, _ in self._elements()]
+        return min((at for at in edges if at > self.now), default=None)
+
+    def look(self, now: datetime) -> None:
+        """The clock moved on: carry out what is due. `advance` will tell.
+
+        To be called after the physics has moved to `now`; at `next_change`, an instruction ends at its very instant.
+        """
         self.now = now
-        changes = self._carry_out()
-        self._follow_envelope()
+        self._untold += self._carry_out()
+
+    def advance(self, now: datetime) -> list[str]:
+        """`look`, and tell what happened and what is measured."""
+        self.look(now)
+        changes, self._untold = self._untold, []
         if self.control is None:
-            return []
-        messages = [*changes, words.power_measurement(self._id, self.thing, now)]
+            return []  # a new session begins with a whole description
+        messages = [*changes, self._measurement()]
         if self.control is FRBC:
             messages.append(self._storage_status())
             if now >= self._forecast_at + self._forecast_every:
@@ -104,39 +119,49 @@ class GatewayMachine:
                 told.append(self._status_of(self._active.id, InstructionStatus.SUCCEEDED))
             self._active = instruction
             told += [self._status_of(instruction.id, InstructionStatus.STARTED), self._actuator_status(instruction)]
-        active = self._active
-        steered = active is not None and active.operation_mode == self._ids.steered
-        if active is not None and steered and not self._comfortable():
+        self._steer()
+        if self._steered is not None and self.thing.guarded:
             # EN 50491-12-2, FRBC: outside the fill level range the RM may drop an instruction; the room goes first.
-            told.append(self._status_of(active.id, InstructionStatus.ABORTED))
-            self._active, steered = None, False
+            told.append(self._status_of(self._steered.id, InstructionStatus.ABORTED))
+            self._active = None
             told.append(self._actuator_status(None))
-        factor = active.operation_mode_factor if active is not None else 0.0
-        self.thing.target_w = factor * self.thing.max_power_w if steered else None
+            self._steer()
         return told
 
-    def _comfortable(self) -> bool:
-        return self.thing.level_min_c <= self.thing.temperature_c <= self.thing.level_max_c
+    @property
+    def _steered(self) -> FRBCInstruction | None:
+        """The instruction in force, if it is not the one to follow the thermostat."""
+        active = self._active
+        return active if active is not None and active.operation_mode == self._ids.steered else None
 
-    def _follow_envelope(self) -> None:
-        """Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends."""
-        limit_w = self._limit_w()
+    def _steer(self) -> None:
+        """Give the heat pump the target that follows from what is in force; an unchanged one is not given again."""
+        limit_w, steered, target_w = self._limit_w(), self._steered, None
         if limit_w is not None:
+            # Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends.
             cold = self.thing.temperature_c < self.thing.set_c
-            self.thing.target_w = min(limit_w, self.thing.max_power_w) if cold else 0.0
+            target_w = min(limit_w, self.thing.max_power_w) if cold else 0.0
+        elif steered is not None:
+            target_w = steered.operation_mode_factor * self.thing.max_power_w
+        if target_w != self.thing.target_w:
+            self.thing.target_w = target_w
+
+    def _elements(self) -> list[tuple[datetime, datetime, float]]:
+        """(start, end, upper limit in watts) of each element of the envelope in force."""
+        found: list[tuple[datetime, datetime, float]] = []
+        if self._envelope is not None:
+            at = self._envelope.execution_time
+            for element in self._envelope.power_envelopes[0].power_envelope_elements:
+                end = at + timedelta(milliseconds=element.duration.root)
+                found.append((at, end, element.upper_limit))
+                at = end
+        return found
 
     def _limit_w(self) -> float | None:
-        if self._envelope is None:
-            return None
-        at = self._envelope.execution_time
-        for element in self._envelope.power_envelopes[0].power_envelope_elements:
-            end = at + timedelta(milliseconds=element.duration.root)
-            if at <= self.now < end:
-                return max(0.0, element.upper_limit)
-            at = end
-        if self.now >= at:
+        elements = self._elements()
+        if elements and self.now >= elements[-1][1]:
             self._envelope = None
-        return None
+        return next((max(0.0, limit) for start, end, limit in elements if start <= self.now < end), None)
 
     # -- what the CEM says ------------------------------------------------------------------------------------------
 
@@ -174,9 +199,9 @@ class GatewayMachine:
             # Another control type ends what the former one instructed; over a reconnection it stays in force.
             self._scheduled.clear()
             self._active = self._envelope = None
-            self.thing.target_w = None
+            self._steer()
         self.control = control
-        measured = words.power_measurement(self._id, self.thing, self.now)
+        measured = self._measurement()
         if control is PEBC:
             return [words.power_constraints(self._id, self._ids, self.thing, self.now), measured]
         description = words.system_description(self._id, self._ids, self.thing, self.now)
@@ -198,7 +223,7 @@ class GatewayMachine:
         if any(e.commodity_quantity is not words.QUANTITY for e in message.power_envelopes):
             raise Refused(Status.INVALID_CONTENT, f"PEBC.Instruction: expected an envelope of {words.QUANTITY.value}")
         self._envelope = message
-        self._follow_envelope()
+        self._steer()
         return [self._status_of(message.id, InstructionStatus.ACCEPTED)]
 
     def _revoked(self, message: Any) -> list[Any]:
@@ -209,7 +234,7 @@ class GatewayMachine:
             if self._envelope is None or self._envelope.id != message.object_id:
                 raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is in force")
             self._envelope = None
-            self.thing.target_w = None
+            self._steer()
         else:
             raise Refused(Status.INVALID_CONTENT, f"RevokeObject: {message.object_type.value} is not the CEM's")
         return [self._status_of(message.object_id, InstructionStatus.REVOKED)]
@@ -225,6 +250,9 @@ class GatewayMachine:
     def _forecast(self) -> Any:
         self._forecast_at = self.now
         return words.usage_forecast(self._id, self.thing, self.now)
+
+    def _measurement(self) -> Any:
+        return words.power_measurement(self._id, self._mean.at(self.now), self.now)
 
     def _storage_status(self) -> FRBCStorageStatus:
         return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.thing.temperature_c)

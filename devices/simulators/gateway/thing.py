@@ -27,6 +27,11 @@ class HeatPumpRoom(Protocol):
         ...
 
     @property
+    def guarded(self) -> bool:
+        """True while the room, at the edge of its comfort, overrules the target."""
+        ...
+
+    @property
     def set_c(self) -> float:
         """The thermostat's set point."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from s2python.common import (
@@ -153,7 +153,29 @@ def power_constraints(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: datetim
     )
 
 
-def power_measurement(new_id: NewId, thing: HeatPumpRoom, now: datetime) -> Any:
-    """What the heat pump draws."""
-    value = PowerValue(commodity_quantity=QUANTITY, value=thing.power_w)
+class MeanPower:
+    """The mean power since the last report, from the meter's register: so reports rebuild the energy exactly."""
+
+    def __init__(self, thing: HeatPumpRoom) -> None:
+        self._thing = thing
+        self._at = datetime(1970, 1, 1, tzinfo=UTC)
+        self._energy_wh = self._mean_w = 0.0
+
+    def begin(self, now: datetime) -> None:
+        """From here on; until time has passed, the mean is the power now."""
+        self._at, self._energy_wh, self._mean_w = now, self._thing.energy_import_wh, self._thing.power_w
+
+    def at(self, now: datetime) -> float:
+        """The mean (W) from the last report to `now`; the same again if `now` was reported already."""
+        hours = (now - self._at).total_seconds() / 3600
+        if hours > 0:
+            energy_wh = self._thing.energy_import_wh
+            self._mean_w = (energy_wh - self._energy_wh) / hours
+            self._at, self._energy_wh = now, energy_wh
+        return self._mean_w
+
+
+def power_measurement(new_id: NewId, power_w: float, now: datetime) -> Any:
+    """What the heat pump drew, as a mean up to `now`."""
+    value = PowerValue(commodity_quantity=QUANTITY, value=power_w)
     return PowerMeasurement(message_id=new_id(), measurement_timestamp=now, values=[value])

@@ -1,7 +1,7 @@
 """The station side of OCPP 2.0.1 without I/O.
 
-Two rules. Spontaneous messages are queued in `start` and `advance` only, so that every transport gives the same order.
-A charging profile holds until its `validTo` on the simulated clock, then the station runs without a limit again.
+Two rules. Spontaneous messages are made in `start`, `look` and `advance` only, so that every transport gives the same
+order. A charging profile holds until its `validTo` on the simulated clock, then the station runs without a limit again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class StationMachine:
         self._charging_state = ""
         self._meter: Payload = {}
         self._spoke_at = self.now
+        self._event_at = self.now
         self._boot_at: datetime | None = None
+        self._held: list[Any] = []  # what happened before the boot was accepted (B02: not to be sent until then)
         handlers = {
             "SetChargingProfile": self._set_charging_profile,
             "ClearChargingProfile": self._clear_charging_profile,
@@ -61,10 +63,12 @@ class StationMachine:
         return self._rpc.quiet
 
     def start(self, now: datetime) -> list[str]:
-        """Power up: boot, and tell the connector's state."""
+        """Power up: boot, tell the connector's state, and where the meter's register stands before any transaction."""
         self.now = now
         self._boot(enums.BootReasonEnumType.power_up)
-        self._status(enums.ConnectorStatusEnumType.available)
+        self._rpc.call(words.status_notification(now, enums.ConnectorStatusEnumType.available))
+        sample = words.meter_value(now, self.thing.power_w, self.thing.energy_import_wh, "Sample.Clock")
+        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[sample]))
         return self._rpc.flush()
 
     def attached(self) -> list[str]:
@@ -78,22 +82,36 @@ class StationMachine:
         """Take one frame; the frames to send back."""
         return self._rpc.receive(frame)
 
-    def advance(self, now: datetime) -> list[str]:
-        """The clock moved on: tell what happened. To be called after the physics has moved to `now`."""
+    def next_change(self) -> datetime | None:
+        """The next instant at which a charging profile begins, steps or ends by itself."""
+        return self._profiles.next_edge(self.now)
+
+    def look(self, now: datetime) -> None:
+        """The clock moved on: note who came and left, and apply the limit that holds now. `advance` will tell.
+
+        To be called after the physics has moved to `now`: at the very instants at which vehicles come and go, so that
+        none is missed and each event has its own time and register.
+        """
         self.now = now
         self._apply_limit()
+        present, known = self.thing.session, self._session
+        if known is not None and (present is None or present.plugged_at != known.plugged_at):
+            self._unplug()
+        if present is not None and self._session is None:
+            self._plug(present)
+
+    def advance(self, now: datetime) -> list[str]:
+        """`look`, and tell what happened."""
+        self.look(now)
         if not self.accepted:
             if self._boot_at is not None and now >= self._boot_at:
                 self._boot(enums.BootReasonEnumType.power_up)
             return self._rpc.flush()
-        present = self.thing.session
-        known = self._session
-        if known is not None and (present is None or present.plugged_at != known.plugged_at):
-            self._unplug()
-        elif known is not None:
+        held, self._held = self._held, []
+        for message in held:
+            self._rpc.call(message)
+        if self._session is not None and self._event_at != now:
             self._update()
-        if present is not None and self._session is None:
-            self._plug(present)
         if self._spoke_at + self._interval <= now:
             self._call(call.Heartbeat())
         return self._rpc.flush()
@@ -102,14 +120,17 @@ class StationMachine:
 
     def _call(self, message: Any) -> None:
         self._spoke_at = self.now
-        self._rpc.call(message)
+        if self.accepted and not self._held:
+            self._rpc.call(message)
+        else:
+            self._held.append(message)
 
     def _boot(self, reason: Any) -> None:
-        self._boot_at = None
-        self._call(words.boot_notification(self.name, reason))
+        self._boot_at, self._spoke_at = None, self.now
+        self._rpc.call(words.boot_notification(self.name, reason))
 
     def _status(self, status: Any) -> None:
-        self._call(call.StatusNotification(stamp(self.now), connector_status=status, evse_id=1, connector_id=1))
+        self._call(words.status_notification(self.now, status))
 
     def _plug(self, session: Session) -> None:
         self._session = session
@@ -164,6 +185,7 @@ class StationMachine:
             )
         )
         self._seq_no += 1
+        self._event_at = self.now
 
     # -- what the station is told -----------------------------------------------------------------------------------
 

@@ -56,6 +56,10 @@ class Profiles:
         """A TxProfile ends with its transaction."""
         self._by_id = {n: p for n, p in self._by_id.items() if p.get("transactionId") != transaction or not transaction}
 
+    def next_edge(self, now: datetime) -> datetime | None:
+        """The next instant after `now` at which a profile begins, steps or ends; None if none will."""
+        return min((at for p in self._by_id.values() for at in _edges(p) if at > now), default=None)
+
     def limit_w(self, now: datetime, transaction: str) -> float | None:
         """The limit at `now` in watts; None when there is none."""
         by_purpose: dict[str, float] = {}

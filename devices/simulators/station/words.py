@@ -20,6 +20,11 @@ def boot_notification(name: str, reason: Any) -> Any:
     return call.BootNotification(charging_station=station, reason=reason)
 
 
+def status_notification(now: datetime, status: Any) -> Any:
+    """The state of the one connector."""
+    return call.StatusNotification(stamp(now), connector_status=status, evse_id=1, connector_id=1)
+
+
 def charging_needs(session: Session, max_power_w: float) -> Any:
     """What the vehicle said it needs; currents are per phase."""
     phases, mode = (3, "AC_three_phase") if max_power_w > VOLTAGE_V * 32 else (1, "AC_single_phase")

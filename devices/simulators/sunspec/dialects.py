@@ -67,10 +67,14 @@ def pv_704(thing: PvThing) -> Dialect:
 
 
 def battery_124(thing: BatteryThing) -> Dialect:
-    """A home battery by 103, 120, 121, 124. Both rates of 124 are percent of `WChaMax`."""
+    """A home battery by 103, 120, 121, 124. Both rates of 124 are percent of `WChaMax`.
+
+    It has model 701 as well, because 103 counts only what is given: 701 has a counter for each way.
+    """
 
     def setup(image: RegisterImage) -> None:
         _inverter_setup(image, 82)
+        _measurement_setup(image)
         _rating(image, 120, "WRtg_SF", WRtg=thing.rated_w)
         _rating(image, 120, "WHRtg_SF", WHRtg=thing.capacity_wh)
         _rating(image, 120, "MaxChaRte_SF", MaxChaRte=thing.rated_w)
@@ -82,11 +86,12 @@ def battery_124(thing: BatteryThing) -> Dialect:
 
     def refresh(image: RegisterImage) -> None:
         _inverter(image, thing.power_w, thing.export_wh, throttled=False)
+        _der(image, thing)
         share = _stored_share(thing)
         state = 4 if thing.power_w > 0 else 3 if thing.power_w < 0 else 2 if share <= 0 else 5 if share >= 1 else 6
         image.set(124, {"ChaState": round(share * 10000), "ChaSt": state})
 
-    return Dialect((103, 120, 121, 124), setup, refresh, storage_124(thing))
+    return Dialect((103, 120, 121, 124, 701), setup, refresh, storage_124(thing))
 
 
 def battery_704(thing: BatteryThing) -> Dialect:
@@ -158,9 +163,13 @@ def _inverter(image: RegisterImage, power_w: float, export_wh: float, *, throttl
 
 
 def _der_setup(image: RegisterImage) -> None:
+    _measurement_setup(image)
+    image.set(703, {"ES": 1})
+
+
+def _measurement_setup(image: RegisterImage) -> None:
     image.set(701, {"ACType": 2, "St": 1, "ConnSt": 1, "Alrm": 0})
     image.set(701, {"LNV": _NOMINAL_V, "V_SF": 0, "Hz": _NOMINAL_HZ * 1000, "Hz_SF": -3})
-    image.set(703, {"ES": 1})
 
 
 def _der(image: RegisterImage, thing: Metered) -> None:

@@ -41,6 +41,11 @@ class SunSpecFace:
         self.advance(now)
 
     @property
+    def steerable(self) -> bool:
+        """False for a meter: nothing of it can be set."""
+        return self._running is not None
+
+    @property
     def next_expiry(self) -> datetime | None:
         """When the running setpoint reverts by itself; None if none does."""
         return self._running.expiry if self._running else None

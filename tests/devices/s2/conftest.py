@@ -28,6 +28,11 @@ class Room:
             return self.target_w
         return self.max_power_w if self.temperature_c < self.set_c else 0.0
 
+    @property
+    def guarded(self) -> bool:
+        """A target is overruled outside of the comfort band."""
+        return self.target_w is not None and not self.level_min_c <= self.temperature_c <= self.level_max_c
+
     def usage_forecast(self, now: datetime) -> tuple[datetime, int, tuple[float, ...]]:
         """Even cooling for an hour."""
         return now, 900, (1e-4,) * 4

@@ -1,0 +1,98 @@
+"""The Ray actor around a host, and the Ray task that carries out jobs. Everything crosses as wire bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ray
+
+import agents.runtime.registry  # noqa: F401 - papers, messages and job arguments name types by tag
+from agents.runtime.casting import AgentSpec
+from agents.runtime.host import Host
+from agents.runtime.shelf import Shelf
+from agents.runtime.wires import DIAL_IN, DirectWorld, direct_port, tcp_port
+from cim.model.codec import decode, encode
+from devices.dialin import DialInServer, known_passwords
+from devices.port import Port
+
+
+@ray.remote(num_cpus=1, max_retries=3)
+def run_job(job: str, arguments: bytes) -> bytes:
+    """A job (`agents.planning.jobs`) in a worker of its own; pure, so that Ray may run it again."""
+    from agents.planning.jobs import run
+
+    return encode(run(job, decode(arguments)))
+
+
+async def _remote(job: str, arguments: tuple[Any, ...]) -> Any:
+    return decode(await run_job.remote(job, encode(arguments)))
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)
+class HostActor:
+    """A host in a Ray actor.
+
+    Args:
+        setup: the encoded papers, see `RayStage._setup`.
+        world: the simulated site for the direct wire, or None for sockets.
+    """
+
+    def __init__(self, setup: bytes, world: DirectWorld | None) -> None:
+        specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = decode(setup)
+        self._specs: tuple[AgentSpec, ...] = specs
+        self._endpoints: dict[str, tuple[str, int]] = endpoints
+        self._world = world
+        self._server: DialInServer | None = None
+        self._host: Host | None = None
+
+    async def listen(self) -> dict[str, str]:
+        """Let this host's dial-in devices in; returns the URL each should dial."""
+        if self._world is not None or not self._passwords:
+            return {}
+        if self._server is None:
+            self._server = DialInServer(authenticate=known_passwords(self._passwords))
+            await self._server.start()
+        return {
+            spec.device: self._server.url(DIAL_IN[spec.device_kind], spec.device)
+            for spec in self._specs
+            if spec.device is not None and spec.device_kind in DIAL_IN
+        }
+
+    async def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
+        """Connect the devices and start the agents."""
+        shelf = None
+        if self._ledger is not None:
+            shelf = Shelf(Path(self._ledger), self._rules.keys, self._meta)
+        ports = {spec.device: self._port(spec) for spec in self._specs if spec.device is not None}
+        self._host = Host(self._specs, self._rules, ports, _remote, shelf)
+        at: datetime = decode(now)
+        return await self._host.open(at, allow_missing)
+
+    def _port(self, spec: AgentSpec) -> Port:
+        if self._world is not None:
+            return direct_port(spec, self._world, self._weather)
+        return tcp_port(spec, self._endpoints, self._server, self._weather)
+
+    async def work(self, job: bytes) -> bytes:
+        """One round."""
+        now, inbox = decode(job)
+        return encode(await self._opened.work(now, inbox))
+
+    @property
+    def _opened(self) -> Host:
+        if self._host is None:
+            raise RuntimeError("the host is not open")
+        return self._host
+
+    async def snapshot(self, agent: str) -> bytes:
+        """An agent's state."""
+        return self._opened.roles[agent].snapshot()
+
+    async def close(self) -> None:
+        """Let go of devices, ledger and door."""
+        if self._host is not None:
+            await self._host.close()
+        if self._server is not None:
+            await self._server.close()

@@ -1,0 +1,161 @@
+"""The Ray runtime: hosts as Ray actors, one agent each by default or packed, on one machine or a cluster.
+
+Ray's own retries are at-least-once at best, so they are off; an actor that died is restarted by Ray, opened again and
+given its round again. What its agents knew comes back from the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from agents.runtime.casting import AgentSpec
+from agents.runtime.company import Company, Wire
+from agents.runtime.envelope import Envelope, Outcome
+from agents.runtime.host_actor import HostActor, run_job
+from cim.model.codec import decode, encode
+from cim.model.errors import IlesError
+
+
+def start_ray() -> None:
+    """Start Ray for this process on loopback, with token authentication and without a dashboard, unless it runs."""
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if os.environ["RAY_AUTH_MODE"] == "token" and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # An agent per actor means many workers on purpose; Ray would warn of each dozen.
+    os.environ.setdefault("RAY_worker_maximum_startup_concurrency", "1000")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level="error", _node_ip_address="127.0.0.1")
+
+
+class RayStage:
+    """Hosts in Ray actors.
+
+    Args:
+        agents_per_actor: how many agents share an actor; 1 gives each its own.
+        allow_missing: go on without devices that do not answer.
+    """
+
+    def __init__(
+        self, company: Company, wire: Wire, ledger: Path, agents_per_actor: int = 1, allow_missing: bool = False
+    ) -> None:
+        self._company, self._wire, self._ledger = company, wire, ledger
+        self._allow_missing = allow_missing
+        self._hosts: dict[str, Any] = {}
+        self._placed = place(company.agents, agents_per_actor)
+        self.host_of: Mapping[str, str] = {
+            spec.name: host for host, specs in self._placed.items() for spec in specs
+        }
+        self.missing: tuple[str, ...] = ()
+
+    @property
+    def actors(self) -> int:
+        """How many Ray actors host agents."""
+        return len(self._placed)
+
+    def start(self) -> None:
+        """Create the actors; they start side by side while the caller goes on."""
+        for host, specs in self._placed.items():
+            self._hosts[host] = HostActor.options(name=f"iles-{host}-{secrets.token_hex(4)}").remote(
+                self._setup(specs), self._wire.direct
+            )
+
+    def _setup(self, specs: tuple[AgentSpec, ...]) -> bytes:
+        company, wire = self._company, self._wire
+        devices = {spec.device for spec in specs if spec.device is not None}
+        keeper = any(spec.role == "ledger-keeper" for spec in specs)
+        return encode(
+            (
+                specs,
+                company.rules,
+                company.weather,
+                {name: at for name, at in wire.endpoints.items() if name in devices},
+                {name: word for name, word in wire.passwords.items() if name in devices},
+                str(self._ledger) if keeper else None,
+                company.ledger_meta,
+            )
+        )
+
+    async def open(self, now: datetime) -> None:
+        """Let the dial-in devices in, connect all devices."""
+        hosts = list(self._hosts.values())
+        urls: dict[str, str] = {}
+        for told in _get([host.listen.remote() for host in hosts]):
+            urls |= told
+        await self._wire.dial(urls)
+        for missing in _get([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
+            self.missing = (*self.missing, *missing)
+
+    async def work(self, now: datetime, inboxes: Mapping[str, tuple[Envelope, ...]]) -> dict[str, Outcome]:
+        """One round on all named hosts at once."""
+        names = sorted(inboxes)
+        jobs = {name: encode((now, inboxes[name])) for name in names}
+        refs = {name: self._hosts[name].work.remote(job) for name, job in jobs.items()}
+        try:
+            done = dict(zip(names, _get([refs[name] for name in names]), strict=True))
+        except RayActorError:
+            done = {name: self._surely(name, refs[name], jobs[name], now) for name in names}
+        return {name: decode(result) for name, result in done.items()}
+
+    def _surely(self, name: str, ref: Any, job: bytes, now: datetime) -> bytes:
+        """A host's result; one that died is opened again (Ray has restarted it) and given the same round again."""
+        while True:
+            try:
+                result: bytes = _get([ref])[0]
+            except RayActorError:
+                host = self._hosts[name]
+                try:
+                    _get([host.listen.remote()])
+                    _get([host.open.remote(encode(now), True)])
+                    ref = host.work.remote(job)
+                except RayActorError:
+                    continue
+            else:
+                return result
+
+    async def snapshot(self, agent: str) -> bytes:
+        """An agent's state, for the operator and the report."""
+        result: bytes = _get([self._hosts[self.host_of[agent]].snapshot.remote(agent)])[0]
+        return result
+
+    async def close(self) -> None:
+        """Let go of all devices and end the actors."""
+        for host in self._hosts.values():
+            try:
+                _get([host.close.remote()])
+            except RayActorError:
+                continue
+            finally:
+                ray.kill(host)
+        self._hosts = {}
+
+
+def place(agents: tuple[AgentSpec, ...], per_actor: int) -> dict[str, tuple[AgentSpec, ...]]:
+    """Agents by host: alone under their own name, or packed in order."""
+    if per_actor == 1:
+        return {spec.name: (spec,) for spec in agents}
+    packs = [agents[k : k + per_actor] for k in range(0, len(agents), per_actor)]
+    return {f"host-{number}": pack for number, pack in enumerate(packs, start=1)}
+
+
+def _get(refs: list[Any]) -> list[Any]:
+    """`ray.get` that gives ILES's own errors back as they were raised in the actor."""
+    try:
+        return ray.get(refs)  # type: ignore[no-any-return]
+    except RayTaskError as error:
+        if isinstance(error.cause, IlesError):
+            raise error.cause from None
+        raise
+
+
+__all__ = ["RayStage", "place", "run_job", "start_ray"]

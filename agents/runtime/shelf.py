@@ -1,0 +1,46 @@
+"""The hands of the ledger keeper: carries its effects out on the ledger's one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from agents.roles.contract import Append, BlockClosed, CloseBlock, Cosign, Effect, Event, Recorded
+from cim.model.errors import BadInput
+from market.ledger.errors import LedgerConflict
+from market.ledger.records import Party
+from market.ledger.store import LedgerStore
+
+
+class Shelf:
+    """An open ledger.
+
+    Args:
+        path: its file.
+        parties: who may sign, by domain.
+        meta: what the ledger says of itself.
+    """
+
+    def __init__(self, path: Path, parties: dict[str, bytes], meta: dict[str, str]) -> None:
+        self._store = LedgerStore(path)
+        self._store.create((Party(name, public) for name, public in sorted(parties.items())), meta)
+
+    def carry_out(self, effects: list[tuple[str, Effect]], now: datetime) -> Iterator[tuple[str, Event]]:
+        """Appends first (each with its own receipt), then closing, then co-signatures; yields the outcomes."""
+        for name, effect in effects:
+            if isinstance(effect, Append):
+                try:
+                    self._store.append(effect.records)
+                    yield name, Recorded(effect.reference)
+                except (LedgerConflict, BadInput) as error:
+                    yield name, Recorded(effect.reference, str(error))
+            elif isinstance(effect, CloseBlock):
+                head = self._store.close_block(effect.number, effect.period_start, effect.period_end, now)
+                yield name, BlockClosed(head)
+            elif isinstance(effect, Cosign):
+                self._store.cosign(effect.number, effect.party, effect.signature)
+
+    def close(self) -> None:
+        """Leave exactly one file."""
+        self._store.close()

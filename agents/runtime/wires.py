@@ -1,0 +1,131 @@
+"""How a host reaches its devices: over sockets (`tcp`), or by handing registers and frames over (`direct`).
+
+Both ways end in the same drivers and codecs; only what carries the bytes differs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from agents.runtime.casting import AgentSpec
+from cim.model.errors import ProgrammingFault
+from cim.model.readings import Reading
+from devices.dialin import DialInServer
+from devices.frames import FrameLink
+from devices.port import (
+    DeviceFault,
+    DeviceKind,
+    Nameplate,
+    News,
+    Port,
+    Setpoint,
+    WeatherForecast,
+)
+from devices.sunspec.registers import Registers
+
+DIAL_IN = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}
+HORIZON = timedelta(hours=60)
+
+
+class DirectWorld(Protocol):
+    """The simulated site without sockets."""
+
+    @property
+    def link(self) -> FrameLink:
+        """To the dial-in devices."""
+        ...
+
+    def registers(self, name: str) -> Registers:
+        """To a SunSpec device."""
+        ...
+
+
+class WeatherPort:
+    """A `Port` in front of a weather service's forecasts; it measures nothing."""
+
+    def __init__(self, name: str, site: str, seed: int) -> None:
+        self.name = name
+        self._site, self._seed = site, seed
+        self._news: list[News] = []
+
+    async def open(self, now: datetime) -> Nameplate:
+        """Load the service."""
+        from environment.profiles.library import load
+        from environment.sites import load_site
+        from environment.weather import WeatherFeed
+
+        site = load_site(self._site)
+        self._profiles = load(site.profiles)
+        self._feed = WeatherFeed(self._profiles, self._seed, site.timezone)
+        return Nameplate(DeviceKind.WEATHER, "ILES", "simulated weather service", self.name)
+
+    async def sync(self, now: datetime) -> None:
+        """Fetch the forecast that is issued now."""
+        start = now.replace(minute=0, second=0, microsecond=0)
+        end = min(start + HORIZON, self._profiles.last)
+        values = self._feed.forecast(now, start, end)
+        self._news.append(WeatherForecast(now, start, 900, tuple(float(x) for x in values)))
+
+    async def measure(self, now: datetime) -> tuple[Reading, ...]:
+        """Nothing is measured."""
+        return ()
+
+    async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
+        """A weather service takes no setpoint."""
+        raise DeviceFault(f"{self.name}: a weather service takes no setpoint; expected none")
+
+    async def release(self, now: datetime) -> None:
+        """Nothing is held."""
+
+    def drain(self) -> tuple[News, ...]:
+        """Forecasts since the last call."""
+        news, self._news = tuple(self._news), []
+        return news
+
+    async def close(self) -> None:
+        """Nothing to let go."""
+
+
+def tcp_port(
+    spec: AgentSpec, endpoints: dict[str, tuple[str, int]], server: DialInServer | None, weather: tuple[str, int]
+) -> Port:
+    """The port of an agent's device over sockets."""
+    device, kind = _device(spec)
+    if kind is DeviceKind.WEATHER:
+        return WeatherPort(device, *weather)
+    if kind in DIAL_IN:
+        return _dial_in(device, kind, None, server)
+    from devices.sunspec.driver import SunSpecPort
+    from devices.sunspec.registers import TcpRegisters
+
+    host, port = endpoints[device]
+    return SunSpecPort(device, kind, TcpRegisters(host, port))
+
+
+def direct_port(spec: AgentSpec, world: DirectWorld, weather: tuple[str, int]) -> Port:
+    """The port of an agent's device without a socket."""
+    device, kind = _device(spec)
+    if kind is DeviceKind.WEATHER:
+        return WeatherPort(device, *weather)
+    if kind in DIAL_IN:
+        return _dial_in(device, kind, world.link, None)
+    from devices.sunspec.driver import SunSpecPort
+
+    return SunSpecPort(device, kind, world.registers(device))
+
+
+def _device(spec: AgentSpec) -> tuple[str, DeviceKind]:
+    if spec.device is None or spec.device_kind is None:
+        raise ProgrammingFault(f"{spec.name} holds no wire")
+    return spec.device, spec.device_kind
+
+
+def _dial_in(device: str, kind: DeviceKind, link: FrameLink | None, server: DialInServer | None) -> Port:
+    if kind is DeviceKind.STATION:
+        from devices.ocpp.driver import StationPort
+
+        return StationPort(device, link, server)
+    from devices.s2.driver import GatewayPort
+
+    return GatewayPort(device, link, server)

@@ -1,0 +1,133 @@
+"""The simulated site that a run's devices live in: in this process, or in one of its own behind sockets.
+
+(In a Ray actor: `agents.runtime.ray_world`.) All take their time from the conductor.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any, Protocol
+
+from agents.runtime.company import Company, Wire
+from agents.runtime.wires import DIAL_IN
+from devices.simulators.simulation import Simulation
+from environment.profiles.library import load
+from environment.sites import load_site
+
+
+class SimulatedWorld(Protocol):
+    """What a run needs of its world; `truth` is for verification, never for an agent."""
+
+    def wire(self, company: Company) -> Wire:
+        """How the company's hosts reach their devices."""
+        ...
+
+    async def advance(self, to: datetime) -> None:
+        """Move on to an instant; returns when all devices are quiet."""
+        ...
+
+    async def silence(self, device: str, lost: bool) -> None:
+        """Lose a device, or get it back."""
+        ...
+
+    async def truth(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """See `environment.world.World.truth`."""
+        ...
+
+    async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """See `environment.world.World.truth_by_kind`."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
+def simulation(site: str, start: datetime, seed: int) -> Simulation:
+    """A site's simulation from `start` on."""
+    loaded = load_site(site)
+    return Simulation(loaded, load(loaded.profiles), start, seed)
+
+
+class InProcessWorld:
+    """The direct wire of the local runtime: registers and frames are handed over by plain calls."""
+
+    def __init__(self, site: str, start: datetime, seed: int) -> None:
+        self._simulation = simulation(site, start, seed)
+
+    def wire(self, company: Company) -> Wire:
+        """The simulation itself is the other end."""
+        return Wire(direct=self._simulation)
+
+    async def advance(self, to: datetime) -> None:
+        """Move the physics and let the devices say what they have to say."""
+        self._simulation.advance(to)
+
+    async def silence(self, device: str, lost: bool) -> None:
+        """Lose a device, or get it back."""
+        self._simulation.silence(device, lost)
+
+    async def truth(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """What really flowed."""
+        return dict(self._simulation.truth(start, end))
+
+    async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """What really flowed, by kind of thing."""
+        return dict(self._simulation.truth_by_kind(start, end))
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class TcpWorld:
+    """A process of its own: Modbus TCP servers, stations and gateways that dial in, and a control channel beside."""
+
+    def __init__(self, client: Any, endpoints: dict[str, tuple[str, int]]) -> None:
+        self._client = client
+        self._endpoints = endpoints
+        self._passwords: dict[str, str] = {}
+
+    @classmethod
+    async def open(cls, site: str, start: datetime, seed: int, base_port: int = 0) -> TcpWorld:
+        """Start the process.
+
+        Raises:
+            BadInput: a port is in use.
+        """
+        from devices.simulators.control import ControlClient
+
+        client = await ControlClient.start(site, start, seed, base_port=base_port)
+        return cls(client, dict(await client.endpoints()))
+
+    def wire(self, company: Company) -> Wire:
+        """Endpoints of the SunSpec devices; passwords, made for this run, for those that dial in."""
+        self._passwords = {
+            spec.device: secrets.token_urlsafe(18)
+            for spec in company.agents
+            if spec.device is not None and spec.device_kind in DIAL_IN
+        }
+        return Wire(endpoints=self._endpoints, passwords=self._passwords, dial=self._dial)
+
+    async def _dial(self, urls: dict[str, str]) -> None:
+        await self._client.dial({name: (url, name, self._passwords[name]) for name, url in urls.items()})
+
+    async def advance(self, to: datetime) -> None:
+        """Move on; the process answers when all its devices are quiet."""
+        await self._client.advance(to)
+
+    async def silence(self, device: str, lost: bool) -> None:
+        """Lose a device, or get it back."""
+        await self._client.silence(device, lost)
+
+    async def truth(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """What really flowed."""
+        return dict(await self._client.truth(start, end))
+
+    async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """What really flowed, by kind of thing."""
+        return dict(await self._client.truth_by_kind(start, end))
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._client.close()

@@ -1,0 +1,175 @@
+"""Between the physics and the simulators in front of it: datetimes for POSIX seconds, and forecasts that are not truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cim.model.intervals import LocalDay, local_day_of
+from devices.port import DeviceKind
+from environment.physics import ChargePoint, HeatPumpRoom
+from environment.profiles.library import QUARTER
+from environment.profiles.sessions import Session
+from environment.sites.schema import BatteryUnit, ChpUnit, Device, Gateway, Pv, Site, Station
+from environment.world import World
+
+Demand = Callable[[LocalDay], NDArray[np.float64] | None]
+
+_HISTORY_DAYS = 7
+_HORIZON = 192  # quarter-hours: tomorrow's last one, seen from today's first
+
+_KINDS: dict[type, DeviceKind] = {
+    Pv: DeviceKind.PV,
+    BatteryUnit: DeviceKind.BATTERY,
+    ChpUnit: DeviceKind.CHP,
+    Station: DeviceKind.STATION,
+    Gateway: DeviceKind.GATEWAY,
+}
+
+
+def device_kinds(site: Site) -> dict[str, DeviceKind]:
+    """Every smart meter and device of a site by its name, in the order of the site file."""
+    kinds: dict[str, DeviceKind] = {}
+    for prosumer in site.prosumers:
+        kinds[prosumer.meter] = DeviceKind.METER
+        for device in prosumer.devices:
+            kinds[prosumer.device_name(device)] = kind_of(device)
+    return kinds
+
+
+def kind_of(device: Device) -> DeviceKind:
+    """What a device of a site file is to the wire."""
+    return _KINDS[type(device)]
+
+
+class Stay:
+    """A plugged vehicle as `devices.simulators.station.thing.Session`."""
+
+    def __init__(self, session: Session, delivered_wh: float) -> None:
+        self.plugged_at = datetime.fromtimestamp(session.start_s, UTC)
+        self.departure = datetime.fromtimestamp(session.departure_s, UTC)
+        self.energy_wh = session.energy_wh
+        self.delivered_wh = delivered_wh
+
+
+class StationThing:
+    """A physical charge point as `devices.simulators.station.thing.ChargePoint`."""
+
+    def __init__(self, point: ChargePoint) -> None:
+        self._point = point
+
+    @property
+    def limit_w(self) -> float | None:
+        """The largest power that may be drawn now."""
+        return self._point.limit_w
+
+    @limit_w.setter
+    def limit_w(self, value: float | None) -> None:
+        if value != self._point.limit_w:
+            self._point.limit_w = value
+
+    @property
+    def max_power_w(self) -> float:
+        """Rated power, W."""
+        return self._point.rated_w
+
+    @property
+    def power_w(self) -> float:
+        """What is drawn, W."""
+        return self._point.power_w
+
+    @property
+    def energy_import_wh(self) -> float:
+        """The meter's register, Wh."""
+        return self._point.import_wh
+
+    @property
+    def session(self) -> Stay | None:
+        """The vehicle that is plugged in now."""
+        session = self._point.session
+        return None if session is None else Stay(session, self._point.delivered_wh)
+
+    def next_visit(self) -> datetime | None:
+        """When the vehicle leaves, or the next one comes."""
+        session = self._point.session
+        at_s = self._point.until(self._point.now_s) if session is None else session.departure_s
+        return None if at_s == float("inf") else datetime.fromtimestamp(at_s, UTC)
+
+
+class RoomThing:
+    """A heated room as `devices.simulators.gateway.thing.HeatPumpRoom`.
+
+    Args:
+        room: the physics.
+        demand: of a local day, watts by wall-clock quarter-hour, shape (96,), as earlier days let expect; None for none.
+        timezone: IANA name of the wall clock.
+    """
+
+    def __init__(self, room: HeatPumpRoom, demand: Demand, timezone: str) -> None:
+        self._room, self._demand, self._timezone = room, demand, timezone
+        self.level_min_c = room.room.level_min_c
+        self.level_max_c = room.room.level_max_c
+        self.set_c = room.room.set_c
+        self.max_power_w = room.rated_w
+        self.fill_rate_per_w = room.fill_rate_per_w
+
+    @property
+    def target_w(self) -> float | None:
+        """The electric power that it was asked for."""
+        return self._room.target_w
+
+    @target_w.setter
+    def target_w(self, value: float | None) -> None:
+        self._room.target_w = value
+
+    @property
+    def guarded(self) -> bool:
+        """True while the room's comfort overrules the target."""
+        return self._room.guarded
+
+    @property
+    def temperature_c(self) -> float:
+        """Room temperature, degrees Celsius."""
+        return self._room.temperature_c
+
+    @property
+    def power_w(self) -> float:
+        """Electric power, W."""
+        return self._room.power_w
+
+    @property
+    def energy_import_wh(self) -> float:
+        """The meter's register, Wh."""
+        return self._room.import_wh
+
+    def usage_forecast(self, now: datetime) -> tuple[datetime, int, tuple[float, ...]]:
+        """What drains the room at its set temperature, K/s for each quarter-hour of two days, as earlier days did.
+
+        The physics knows the real demand; a resource manager does not, so it takes the mean of the same wall-clock
+        time on the last days. Without any it expects that things stay as they are.
+        """
+        start = datetime.fromtimestamp(now.timestamp() // QUARTER.total_seconds() * QUARTER.total_seconds(), UTC)
+        zone = ZoneInfo(self._timezone)
+        demand = self._demand(local_day_of(now, self._timezone))
+        watts = np.full(96, self.power_w) if demand is None else demand
+        slots = [(start + k * QUARTER).astimezone(zone) for k in range(_HORIZON)]
+        rates = tuple(float(watts[at.hour * 4 + at.minute // 15]) * self.fill_rate_per_w for at in slots)
+        return start, int(QUARTER.total_seconds()), rates
+
+
+def recent_demand(world: World, name: str) -> Demand:
+    """What the last days' records of device `name` let expect; nothing of the day in question or later is looked at."""
+    known: dict[LocalDay, NDArray[np.float64] | None] = {}
+
+    def demand(day: LocalDay) -> NDArray[np.float64] | None:
+        if day not in known:
+            days = min(_HISTORY_DAYS, (day.start - world.profiles.first) // timedelta(days=1))
+            known.clear()  # days only go forward
+            known[day] = world.history(name, days, day).mean(axis=0) if days > 0 else None
+        return known[day]
+
+    return demand

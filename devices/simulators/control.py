@@ -1,0 +1,229 @@
+"""The control channel of a simulator process: the experiment's clock and faults, beside the devices' own protocols.
+
+TCP on loopback; each message is a length (4 bytes, big-endian) and `cim.model.codec` bytes. The first one is the token;
+then requests `(operation, *arguments)`, each answered by `("ok", value)` or `(fault, sentence)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import struct
+import sys
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cim.model.codec import decode, encode
+from cim.model.errors import BadInput
+from devices.port import DeviceFault, DeviceKind, DeviceUnreachable
+
+TOKEN_VARIABLE = "ILES_SIMULATOR_TOKEN"  # noqa: S105 - the name of a variable, not what is in it
+_LENGTH = struct.Struct(">I")
+_LONGEST = 1 << 26
+
+
+async def read_message(reader: asyncio.StreamReader) -> Any:
+    """The next message. Raises `asyncio.IncompleteReadError` at the end, `BadInput` for what is none."""
+    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+    if length > _LONGEST:
+        raise BadInput(f"message: {length} bytes; expected at most {_LONGEST}")
+    return decode(await reader.readexactly(length))
+
+
+async def write_message(writer: asyncio.StreamWriter, message: Any) -> None:
+    """Send one message."""
+    data = encode(message)
+    writer.write(_LENGTH.pack(len(data)) + data)
+    await writer.drain()
+
+
+class ControlClient:
+    """Drives a simulator process. Get one by `start`; all methods belong to one event loop.
+
+    Every method raises `DeviceUnreachable` when the process is gone, and `BadInput` for arguments that do not fit.
+
+    Attributes:
+        endpoints: SunSpec devices by name: (host, port).
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        endpoints: dict[str, tuple[str, int]],
+        errors: _Errors,
+    ) -> None:
+        self.endpoints = endpoints
+        self._process, self._reader, self._writer = process, reader, writer
+        self._errors = errors
+        self._lock = asyncio.Lock()
+        self._gone = False
+
+    @classmethod
+    async def start(
+        cls,
+        site: str,
+        start: datetime,
+        seed: int,
+        *,
+        host: str = "127.0.0.1",
+        base_port: int = 0,
+        timeout_s: float = 60.0,
+    ) -> ControlClient:
+        """Start a simulator process of this Python and connect to it; it ends with this connection.
+
+        Args:
+            site: a site's name or the path of its file.
+            start: the first instant, UTC.
+            seed: see `Simulation`.
+            host: where the SunSpec devices listen.
+            base_port: the first one's port, 0 for any.
+            timeout_s: how long it may take to come up.
+
+        Raises:
+            BadInput: the process refused (its own sentence).
+            DeviceUnreachable: it did not come up.
+        """
+        token = secrets.token_urlsafe(32)
+        arguments = ["--site", site, "--start", start.isoformat(), "--seed", str(seed), "--host", host]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "devices.simulators", *arguments, "--base-port", str(base_port)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, TOKEN_VARIABLE: token},
+        )
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        assert process.stderr is not None  # noqa: S101 - asked for above
+        errors = _Errors(process.stderr)
+        try:
+            async with asyncio.timeout(timeout_s):
+                line = await process.stdout.readline()
+                if not line:
+                    await errors.ended()
+                    code = await process.wait()
+                    if code == 2 and errors.last:
+                        raise BadInput(errors.last)
+                    raise DeviceUnreachable(f"the simulator process ended at once (exit code {code}): {errors.last}")
+                told = json.loads(line)
+                reader, writer = await asyncio.open_connection("127.0.0.1", told["control"])
+        except (TimeoutError, OSError, ValueError) as error:
+            await _end(process, errors)
+            raise DeviceUnreachable(
+                f"the simulator process did not come up within {timeout_s:g} s ({error}); expected its endpoints"
+            ) from error
+        except BaseException:
+            await _end(process, errors)
+            raise
+        endpoints = {name: (str(where[0]), int(where[1])) for name, where in told["endpoints"].items()}
+        client = cls(process, reader, writer, endpoints, errors)
+        try:
+            await client._ask(token)
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    async def kinds(self) -> dict[str, DeviceKind]:
+        """Every device and smart meter by name, in the order of the site file."""
+        found: dict[str, DeviceKind] = await self._ask(("kinds",))
+        return found
+
+    async def dial(self, targets: Mapping[str, tuple[str, str, str]]) -> None:
+        """Let stations and gateways dial: by name (URL, user, password)."""
+        await self._ask(("dial", dict(targets)))
+
+    async def advance(self, to: datetime) -> tuple[str, ...]:
+        """Move the site on; returns when every connected peer has answered. See `SimulatorHost.advance`."""
+        unsettled: tuple[str, ...] = await self._ask(("advance", to))
+        return unsettled
+
+    async def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Any, Any]]:
+        """See `Simulation.truth`."""
+        found: dict[str, tuple[Any, Any]] = await self._ask(("truth", start, end))
+        return found
+
+    async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """See `Simulation.truth_by_kind`."""
+        found: dict[str, Any] = await self._ask(("truth_by_kind", start, end))
+        return found
+
+    async def silence(self, name: str, lost: bool) -> None:
+        """See `Simulation.silence`."""
+        await self._ask(("silence", name, lost))
+
+    async def now(self) -> datetime:
+        """The instant that the site has reached."""
+        at: datetime = await self._ask(("now",))
+        return at
+
+    async def close(self) -> None:
+        """End the process; safe to call twice."""
+        if not self._gone:
+            with contextlib.suppress(DeviceUnreachable):
+                await self._ask(("stop",))
+        self._gone = True
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+        await _end(self._process, self._errors)
+
+    async def _ask(self, request: Any) -> Any:
+        async with self._lock:
+            if self._gone:
+                raise DeviceUnreachable("the simulator process has ended; expected it to be running")
+            try:
+                await write_message(self._writer, request)
+                outcome, value = await read_message(self._reader)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                self._gone = True
+                raise DeviceUnreachable(
+                    f"the simulator process has ended ({self._errors.last or 'it said nothing'}); "
+                    "expected it to be running"
+                ) from error
+            except BaseException:
+                self._gone = True  # an answer may be under way: nothing on this channel fits its request any more
+                raise
+        if outcome == "input":
+            raise BadInput(value)
+        if outcome != "ok":
+            raise DeviceFault(value)
+        return value
+
+
+class _Errors:
+    """Reads a process's standard error, so that it never blocks, and keeps the end of it."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self._lines: deque[str] = deque(maxlen=20)
+        self._task = asyncio.create_task(self._read(stream))
+
+    @property
+    def last(self) -> str:
+        """The last line that says something."""
+        return next((line for line in reversed(self._lines) if line), "")
+
+    async def ended(self) -> None:
+        """Return when the stream has ended."""
+        await self._task
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
+            self._lines.append(line.decode(errors="replace").strip())
+
+
+async def _end(process: asyncio.subprocess.Process, errors: _Errors) -> None:
+    try:
+        async with asyncio.timeout(5.0):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    await errors.ended()

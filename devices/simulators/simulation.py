@@ -1,0 +1,167 @@
+"""A whole simulated site without I/O: its physics, and one protocol face for each device and smart meter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cim.model.errors import BadInput
+from devices.port import DeviceKind
+from devices.simulators.adapters import RoomThing, StationThing, kind_of, recent_demand
+from devices.simulators.direct import DirectLink
+from devices.simulators.gateway.machine import GatewayMachine
+from devices.simulators.station.machine import StationMachine
+from devices.simulators.sunspec import dialects
+from devices.simulators.sunspec.dialects import Dialect
+from devices.simulators.sunspec.face import FaceRegisters, SunSpecFace
+from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray
+from environment.profiles.library import Profiles
+from environment.sites.schema import BatteryUnit, Device, Site
+from environment.world import World
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_SERIAL_BYTES = 32  # SunSpec model 1, `SN`
+
+
+class Simulation:
+    """A site's devices as their drivers see them, on a clock that only `advance` moves.
+
+    Args:
+        site: what stands where.
+        profiles: the year it follows.
+        start: the first instant, UTC, a whole quarter-hour inside the profiles.
+        seed: makes small differences between things of a kind; the same seed, the same site.
+
+    Attributes:
+        names: `<prosumer>.meter` and all devices, in the order of the site file.
+        link: the direct way to charging stations and gateways.
+        machines: the same as protocol machines by name, for whoever carries their frames otherwise.
+        faces: the SunSpec devices by name.
+    """
+
+    def __init__(self, site: Site, profiles: Profiles, start: datetime, seed: int = 0) -> None:
+        self.site = site
+        self._world = World(site, profiles, start, seed)
+        self._kinds: dict[str, DeviceKind] = {}
+        self.faces: dict[str, SunSpecFace] = {}
+        self.machines: dict[str, StationMachine | GatewayMachine] = {}
+        self._stations: list[StationThing] = []
+        self.link = DirectLink()
+        for prosumer in site.prosumers:
+            connection = self._world.connections[prosumer.name]
+            self._kinds[prosumer.meter] = DeviceKind.METER
+            self._show(prosumer.meter, dialects.meter_203(connection))
+            for device in prosumer.devices:
+                name = prosumer.device_name(device)
+                self._kinds[name] = kind_of(device)
+                self._build(name, device)
+        self.names = tuple(self._kinds)
+        self._steerable = [face for face in self.faces.values() if face.steerable]
+
+    def _build(self, name: str, device: Device) -> None:
+        thing = self._world.devices[name]
+        if isinstance(thing, PvArray):
+            self._show(name, dialects.pv_123(thing))
+        elif isinstance(thing, Battery) and isinstance(device, BatteryUnit):
+            self._show(name, dialects.battery_124(thing) if device.sunspec == "124" else dialects.battery_704(thing))
+        elif isinstance(thing, Chp):
+            self._show(name, dialects.chp_704(thing))
+        elif isinstance(thing, ChargePoint):
+            station = StationThing(thing)
+            self._stations.append(station)
+            self._let_dial(name, StationMachine(name, station))
+        elif isinstance(thing, HeatPumpRoom):
+            room = RoomThing(thing, recent_demand(self._world, name), self.site.timezone)
+            self._let_dial(name, GatewayMachine(name, room))
+
+    def _show(self, name: str, dialect: Dialect) -> None:
+        self.faces[name] = SunSpecFace(dialect, self.now, serial=name[:_SERIAL_BYTES])
+
+    def _let_dial(self, name: str, machine: StationMachine | GatewayMachine) -> None:
+        self.machines[name] = machine
+        self.link.add(name, machine, self.now)
+
+    @property
+    def now(self) -> datetime:
+        """The instant that the site has reached, UTC."""
+        return self._world.now
+
+    def kind(self, name: str) -> DeviceKind:
+        """What `name` is. Raises `BadInput` for an unknown name."""
+        self._check(name)
+        return self._kinds[name]
+
+    def registers(self, name: str) -> FaceRegisters:
+        """The direct wire to a SunSpec device. Raises `BadInput` for a name that is none."""
+        self._check(name)
+        face = self.faces.get(name)
+        if face is None:
+            raise BadInput(f"device: {name!r} is a {self._kinds[name]}; expected one that speaks SunSpec")
+        return FaceRegisters(face)
+
+    def advance(self, to: datetime) -> None:
+        """Move physics and devices on to `to`, and let stations and gateways queue on `link` what they have to say.
+
+        Raises:
+            BadInput: `to` lies before `now` or beyond the profiles.
+        """
+        self.move(to)
+        for name, frames in self.report().items():
+            self.link.queue(name, frames)
+
+    def move(self, to: datetime) -> None:
+        """`advance` without a word: physics, expiries and registers only.
+
+        Every setpoint that expires on the way does so at its very instant, and every vehicle comes and goes at its own.
+        """
+        while True:
+            at = self._next_stop(to)
+            self._world.advance(at)
+            for face in self._steerable:
+                expiry = face.next_expiry
+                if expiry is not None and expiry <= at:
+                    face.advance(at)
+            for machine in self.machines.values():
+                machine.look(at)
+            if at >= to:
+                break
+        for face in self.faces.values():
+            face.advance(to)
+
+    def report(self) -> dict[str, list[str]]:
+        """What stations and gateways say now, by name; somebody must carry it."""
+        return {name: machine.advance(self.now) for name, machine in self.machines.items()}
+
+    def _next_stop(self, to: datetime) -> datetime:
+        instants = [face.next_expiry for face in self._steerable]
+        instants += [machine.next_change() for machine in self.machines.values()]
+        instants += [station.next_visit() for station in self._stations]
+        return min((at for at in instants if at is not None and self.now < at < to), default=to)
+
+    def silence(self, name: str, lost: bool) -> None:
+        """Lose a device (it no longer answers, its physics and timers go on), or get it back.
+
+        Raises:
+            BadInput: the name is unknown.
+        """
+        self._check(name)
+        face = self.faces.get(name)
+        if face is not None:
+            face.silent = lost
+        else:
+            self.link.cut(name, lost)
+
+    def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
+        """What really flowed, see `environment.world.World.truth`; for verification, never for an agent."""
+        return self._world.truth(start, end)
+
+    def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
+        """What really flowed by kind of thing, see `environment.world.World.truth_by_kind`."""
+        return self._world.truth_by_kind(start, end)
+
+    def _check(self, name: str) -> None:
+        if name not in self._kinds:
+            raise BadInput(f"device: {name!r} is unknown at {self.site.name}; expected one of {', '.join(self.names)}")

@@ -1,0 +1,147 @@
+"""One run of a site, from its devices to its ledger: wire, stage, conductor, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.roles.keeper import CLOSING
+from agents.runtime.company import Company, Wire
+from agents.runtime.conductor import Conductor
+from agents.runtime.recruiting import recruit
+from agents.runtime.worlds import InProcessWorld, SimulatedWorld, TcpWorld
+from cim.model.intervals import LocalDay
+from environment.profiles.library import load
+from environment.sites import load_site
+from environment.sites.schema import Site
+from experiments.collecting import Collector
+from experiments.settings import RunSettings
+
+if TYPE_CHECKING:
+    from agents.runtime.local import LocalStage
+    from agents.runtime.ray_stage import RayStage
+
+OPENING_HOUR = 10  # local time on the day before the first: devices connect, contracts are made, then comes the forecast
+
+
+@dataclass
+class RunResult:
+    """What a run left behind.
+
+    Attributes:
+        truth: prosumer -> (active power, reactive power) of each ISP, whole watts and vars, as it really was.
+        by_kind: kind of thing -> mean watts of each ISP.
+        snapshots: prosumer -> its role's state at the end.
+        seconds: where the time went.
+    """
+
+    site: Site
+    company: Company
+    start: datetime
+    end: datetime
+    collector: Collector
+    truth: dict[str, Any]
+    by_kind: dict[str, Any]
+    snapshots: dict[str, bytes]
+    seconds: dict[str, float]
+    ray_actors: int
+    messages: int
+    missing: tuple[str, ...] = ()
+    startup_s: float = 0.0
+
+
+def span(site: Site, settings: RunSettings) -> tuple[LocalDay, LocalDay]:
+    """The first and last local day of a run."""
+    first = LocalDay(settings.day or site.default_day, site.timezone, site.isp_minutes)
+    return first, first.next(settings.days - 1)
+
+
+def run_site(
+    settings: RunSettings, ledger: Path, telemetry: Path | None, flexibility: bool, progress: Callable[[datetime], None]
+) -> RunResult:
+    """Run a site in simulated time to its last block.
+
+    Raises:
+        BadInput, DeviceError: one sentence saying what does not fit or does not answer.
+    """
+    return asyncio.run(_run(settings, ledger, telemetry, flexibility, progress))
+
+
+async def _run(
+    settings: RunSettings, ledger: Path, telemetry: Path | None, flexibility: bool, progress: Callable[[datetime], None]
+) -> RunResult:
+    begun = time.perf_counter()
+    site = load_site(settings.site)
+    profiles = load(site.profiles)
+    first, last = span(site, settings)
+    company = recruit(site, profiles, first.day, settings.days, settings.seed, flexibility=flexibility)
+    start = first.next(-1).at(OPENING_HOUR)
+    world = await open_world(settings, start)
+    stage: LocalStage | RayStage | None = None
+    try:
+        wire = world.wire(company)
+        stage = make_stage(settings, company, wire, ledger)
+        await stage.open(start)
+        startup = time.perf_counter() - begun
+        collector = Collector(telemetry)
+        finish = last.end + CLOSING + timedelta(minutes=30)
+        conductor = Conductor(stage, world, start, finish, collector, progress)
+        try:
+            await conductor.run()
+        finally:
+            collector.close()
+        names = [spec.name for spec in company.agents if spec.role == "prosumer"]
+        snapshots = {name: await stage.snapshot(name) for name in names}
+        truth = await world.truth(first.start, last.end)
+        kinds = await world.truth_by_kind(first.start, last.end)
+    finally:
+        if stage is not None:
+            await stage.close()
+        await world.close()
+    return RunResult(
+        site, company, first.start, last.end, collector, truth, kinds, snapshots, conductor.seconds,
+        getattr(stage, "actors", 0), conductor.messages, stage.missing, startup,
+    )  # fmt: skip
+
+
+def make_stage(settings: RunSettings, company: Company, wire: Wire, ledger: Path) -> LocalStage | RayStage:
+    """The runtime that was asked for."""
+    if settings.runtime == "local":
+        from agents.runtime.local import LocalStage
+
+        return LocalStage(company, wire, ledger, settings.allow_missing)
+    from agents.runtime.ray_stage import RayStage
+
+    stage = RayStage(company, wire, ledger, settings.agents_per_actor, settings.allow_missing)
+    stage.start()
+    return stage
+
+
+async def open_world(settings: RunSettings, start: datetime) -> SimulatedWorld:
+    """The simulated site: in this process, in a Ray actor, or in a process of its own behind sockets."""
+    if settings.wire == "tcp":
+        return await TcpWorld.open(settings.site, start, settings.seed, settings.base_port)
+    if settings.runtime == "ray":
+        from agents.runtime.ray_world import RayWorld
+
+        return RayWorld(settings.site, start, settings.seed)
+    return InProcessWorld(settings.site, start, settings.seed)
+
+
+def run_without_flexibility(settings: RunSettings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The comparison: the same days, devices and agents, but the DSO asks for nothing. Returns truth and kinds.
+
+    It runs in one process without sockets: the outcome depends on neither runtime nor wire.
+    """
+    from dataclasses import replace
+
+    with tempfile.TemporaryDirectory(prefix="iles-") as folder:
+        quiet = replace(settings, runtime="local", wire="direct")
+        result = run_site(quiet, Path(folder) / "ledger.db", None, False, lambda _: None)
+    return result.truth, result.by_kind
