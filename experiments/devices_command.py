@@ -19,9 +19,11 @@ PasswordFile = Annotated[Path | None, typer.Option("--passwords", help="File wit
 
 
 @app.command("simulate")
-def simulate_command(
+def simulate_command(  # noqa: PLR0917 - the command's options
     site: Annotated[str, typer.Argument(metavar="SITE", help="A site's name or the path of its file.")],
-    date: Annotated[str | None, typer.Option(help="Local day to live through; the site's default day if left out.")] = None,
+    date: Annotated[
+        str | None, typer.Option(help="Local day to live through; the site's default day if left out.")
+    ] = None,
     host: Host = "127.0.0.1",
     base_port: Annotated[int, typer.Option(help="Port of the first SunSpec device; 0 for any.")] = 15020,
     csms: Annotated[str | None, typer.Option(help="Where stations dial: ws://host:port/ocpp")] = None,

@@ -16,7 +16,7 @@ from devices.ocpp.machine import CsmsMachine
 from devices.port import DeviceKind
 from devices.sunspec.driver import SunSpecPort
 from devices.sunspec.duties import DUTIES
-from devices.sunspec.models import model
+from devices.sunspec.models import is_defined, model
 from devices.sunspec.registers import Registers, TcpRegisters
 from devices.sunspec.scan import scan
 
@@ -133,12 +133,7 @@ async def _read(port: SunSpecPort, registers: Registers, console: Console) -> No
 
 
 def _model_name(model_id: int) -> str:
-    from cim.model.errors import IlesError
-
-    try:
-        return model(model_id).label
-    except IlesError:
-        return "not a model of the SunSpec standard"
+    return model(model_id).name if is_defined(model_id) else "not a model of the SunSpec standard"
 
 
 def _action(frame: str) -> str:

@@ -121,10 +121,10 @@ def _show(host: SimulatorHost, options: Options, begin: datetime, site: Site) ->
         kind = simulation.kind(name)
         if name in host.endpoints:
             address, port = host.endpoints[name]
-            table.add_row(name, kind, "SunSpec Modbus TCP", f"{address}:{port}", "any")
+            table.add_row(name, kind, "SunSpec TCP", f"{address}:{port}", "any")
         else:
             url = options.url(kind)
-            where = f"dials {url}/{name}" if url else f"dials out when {_OPTIONS[kind]} is given"
+            where = f"dials {url}/{name}" if url else f"dials if given {_OPTIONS[kind]}"
             table.add_row(name, kind, _PROTOCOLS[kind], where, "")
     console = Console(highlight=False)
     console.print(table)

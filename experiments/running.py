@@ -87,11 +87,13 @@ async def _run(
     try:
         wire = world.wire(company)
         stage = make_stage(settings, company, wire, ledger)
+        field = FaultyField(world, first, settings.lose)
+        await field.lose_before(start)
         await stage.open(start)
         startup = time.perf_counter() - begun
         collector = Collector(telemetry)
         finish = last.end + CLOSING + timedelta(minutes=30)
-        conductor = Conductor(stage, world, start, finish, collector, progress)
+        conductor = Conductor(stage, field, start, finish, collector, progress)
         try:
             await conductor.run()
         finally:
@@ -108,6 +110,27 @@ async def _run(
         site, company, first.start, last.end, collector, truth, kinds, snapshots, conductor.seconds,
         getattr(stage, "actors", 0), conductor.messages, stage.missing, startup,
     )  # fmt: skip
+
+
+class FaultyField:
+    """The world, less the devices that are to be lost: each at its instant."""
+
+    def __init__(self, world: SimulatedWorld, first: LocalDay, lose: tuple[tuple[str, int | None], ...]) -> None:
+        self._world = world
+        opening = first.next(-1).start
+        self._due = sorted(
+            (opening if minute is None else first.at(minute // 60, minute % 60), device) for device, minute in lose
+        )
+
+    async def lose_before(self, instant: datetime) -> None:
+        """Lose what is due by `instant`."""
+        while self._due and self._due[0][0] <= instant:
+            await self._world.silence(self._due.pop(0)[1], True)
+
+    async def advance(self, to: datetime) -> None:
+        """Move on; a device lost at `to` is gone before anybody reads it there."""
+        await self._world.advance(to)
+        await self.lose_before(to)
 
 
 def make_stage(settings: RunSettings, company: Company, wire: Wire, ledger: Path) -> LocalStage | RayStage:

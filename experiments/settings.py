@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
+
+from cim.model.errors import BadInput
+
+
+class Runtime(StrEnum):
+    """Where the agents live."""
+
+    RAY = "ray"
+    LOCAL = "local"
+
+
+class Wire(StrEnum):
+    """How they reach their devices."""
+
+    TCP = "tcp"
+    DIRECT = "direct"
 
 
 @dataclass(frozen=True)
@@ -20,7 +37,8 @@ class RunSettings:
         agents_per_actor: how many agents share a Ray actor.
         out: folder for results.
         allow_missing: go on without devices that do not answer at the start.
-        lose: devices that are lost in mid-run, by name, at 12:00 of the first day.
+        base_port: first TCP port of the simulated devices; 0 takes free ones.
+        lose: (device, minute of the first local day; None for from the start on) to be lost.
     """
 
     site: str
@@ -33,3 +51,23 @@ class RunSettings:
     out: Path
     allow_missing: bool = False
     base_port: int = 0
+    lose: tuple[tuple[str, int | None], ...] = ()
+
+
+def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:
+    """`DEVICE@HH:MM` and `DEVICE@start` as values.
+
+    Raises:
+        BadInput: a text has another form.
+    """
+    found: list[tuple[str, int | None]] = []
+    for text in texts:
+        device, _, at = text.partition("@")
+        hour, colon, minute = at.partition(":")
+        if device and at == "start":
+            found.append((device, None))
+        elif device and colon and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60:
+            found.append((device, int(hour) * 60 + int(minute)))
+        else:
+            raise BadInput(f"lose: {text!r}; expected DEVICE@HH:MM or DEVICE@start, for example farm-1.pv@12:00")
+    return tuple(found)

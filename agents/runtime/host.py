@@ -187,10 +187,10 @@ class Host:
         for name, effect in hands:
             if isinstance(effect, Poll | Command | Release):
                 devices.setdefault(effect.device, []).append((name, effect))
-        begun = time.perf_counter()
         if devices:
+            begun = time.perf_counter()
             await asyncio.gather(*(self._steer(effects, now) for effects in devices.values()))
-        seconds["wire"] = time.perf_counter() - begun
+            seconds["wire"] = seconds.get("wire", 0.0) + time.perf_counter() - begun
         for name, effect in hands:
             if isinstance(effect, Compute):
                 begun = time.perf_counter()
@@ -204,7 +204,7 @@ class Host:
                 raise ProgrammingFault(f"{records[0][0]} keeps a ledger, but its host has none")
             for name, event in self._shelf.carry_out(records, now):
                 self._tell(name, event)
-            seconds["ledger"] = time.perf_counter() - begun
+            seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
 
     def _tell(self, name: str, event: Event) -> None:
         self._own.setdefault(name, []).append(event)

@@ -1,4 +1,4 @@
-"""Between the physics and the simulators in front of it: datetimes for POSIX seconds, and forecasts that are not truth."""
+"""Between the physics and the simulators before it: datetimes for POSIX seconds, forecasts that are not truth."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class RoomThing:
 
     Args:
         room: the physics.
-        demand: of a local day, watts by wall-clock quarter-hour, shape (96,), as earlier days let expect; None for none.
+        demand: of a local day, watts by wall-clock quarter-hour, shape (96,), as earlier days let expect, or None.
         timezone: IANA name of the wall clock.
     """
 

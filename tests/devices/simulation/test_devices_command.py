@@ -1,0 +1,146 @@
+"""The `iles devices` commands as people run them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from typer.testing import CliRunner
+
+from devices.simulators.dialout import DialOut
+from devices.simulators.station.machine import StationMachine
+from experiments.devices_command import app
+
+_RUN = "import sys; from experiments.devices_command import app; app()"
+
+
+def _invoke(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@contextmanager
+def _running(*arguments, until):
+    """The command as a process, once it has said what `until` matches; yields (process, what it said so far)."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "COLUMNS": "160", "PYTHONUNBUFFERED": "1"},
+    )
+    said = ""
+    try:
+        assert process.stdout is not None
+        while not re.search(until, said):
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        yield process, said
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("simulate", "atlantis"), "site: 'atlantis' is unknown"),
+        (("simulate", "strem", "--date", "someday"), "--date: 'someday' is not a date"),
+        (("simulate", "strem", "--date", "2031-01-01"), "is outside the profiles"),
+        (("simulate", "strem", "--speed", "0"), "--speed: 0 does not fit"),
+        (("simulate", "strem", "--csms", "http://x"), "--csms: 'http://x' is no WebSocket URL"),
+        (("simulate", "strem", "--csms", "ws://x/ocpp"), "has none; expected a line"),
+        (("simulate", "strem", "--passwords", "/nowhere"), "file: it cannot be read or written"),
+        (("csms",), "no station is known"),
+        (("csms", "--password", "cs1"), "expected both, with = between them"),
+        (("scan", "nowhere"), "'nowhere' is not an address"),
+        (("scan", "127.0.0.1:1"), "expected a Modbus TCP device"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(arguments, sentence):
+    """Exit code 2 and a sentence on standard error, whatever is wrong; a secret is never repeated."""
+    result = _invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.slow
+def test_a_busy_port_is_named():
+    """`simulate` and `csms` name the port that they cannot have."""
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        for arguments in (
+            ("simulate", "strem", "--base-port", str(port)),
+            ("csms", "--port", str(port), "--password", "cs1=secret"),
+        ):
+            result = _invoke(*arguments)
+            assert result.exit_code == 2
+            assert f"port: {port} on 127.0.0.1 cannot be listened on" in result.stderr
+
+
+@pytest.mark.slow
+def test_an_independent_client_scans_a_simulated_device_and_so_do_we():
+    """pysunspec2's own client finds what `simulate` shows; `scan` prints it; Ctrl-C ends it."""
+    from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
+
+    with _running("simulate", "strem", "--base-port", "0", until="Ctrl-C ends it") as (process, said):
+        assert "dials if given --csms" in said
+        found = re.search(r"farm-5\.battery .*127\.0\.0\.1:(\d+)", said)
+        assert found, said
+        device = SunSpecModbusClientDeviceTCP(slave_id=1, ipaddr="127.0.0.1", ipport=int(found[1]), timeout=10)
+        try:
+            device.scan()
+            assert [key for key in device.models if isinstance(key, int)] == [1, 103, 120, 121, 124, 701]
+            device.DERMeasureAC[0].read()
+            assert device.DERMeasureAC[0].W.cvalue == 0
+            assert device.common[0].SN.cvalue == "farm-5.battery"
+        finally:
+            device.close()
+        result = _invoke("scan", f"127.0.0.1:{found[1]}")
+        assert result.exit_code == 0, result.output
+        assert "DERMeasureAC" in result.stdout
+        assert "ILES simulator farm-5.battery; can do the duty of a battery" in result.stdout
+        assert re.search(r"energy_import 0 Wh \(GOOD\)", result.stdout)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate()
+        assert (process.returncode, rest) == (0, "")
+
+
+@pytest.mark.slow
+def test_the_commissioning_csms_shows_what_a_station_reports(tmp_path):
+    """Boot, state and readings of a station that dials in are printed under its name; its password is not."""
+    from types import SimpleNamespace
+
+    thing = SimpleNamespace(max_power_w=11_000.0, session=None, limit_w=None, power_w=0.0, energy_import_wh=1234.0)
+    secrets = tmp_path / "passwords"
+    secrets.write_text("# stations\ncs1=open sesame\n")
+    with _running("csms", "--port", "0", "--passwords", str(secrets), until=r"ws://\S+/ocpp/cs1") as (process, said):
+        url = re.search(r"ws://\S+/ocpp/cs1", said)[0]
+
+        async def visit():
+            from datetime import UTC, datetime
+
+            machine = StationMachine("cs1", thing)
+            machine.start(datetime(2026, 5, 1, tzinfo=UTC))
+            out = DialOut(machine, url, ("cs1", "open sesame"), "ocpp2.0.1")
+            out.dial()
+            await out.settled()
+            await out.hang_up()
+
+        asyncio.run(visit())
+        process.send_signal(signal.SIGINT)
+        heard = process.communicate()[0]
+    assert "cs1  is ILES, Simulated AC 1, cs1, 1" in heard
+    assert "cs1  energy_import 1234 Wh (GOOD) at 2026-05-01 00:00:00Z" in heard
+    assert "sesame" not in said + heard
