@@ -75,4 +75,9 @@ def _store(cp: Any, model: Storable, length: int) -> tuple[Any, Any, list[Any]]:
         path[:-1] <= model.ceiling_kwh[:-1],
         path[-1] == model.energy_kwh + model.total_kwh,
     ]
+    # A store does not charge and discharge at once; the tightest convex form of that is to share the interval's time.
+    # Where energy is worth so little that burning it pays, this makes the result a lower bound (see `storage`).
+    charge, discharge = np.maximum(model.high_kw, 0.0), np.maximum(-model.low_kw, 0.0)
+    rules += [cp.multiply(into, discharge) + cp.multiply(out_of, charge) <= charge * discharge]
+    rules += [into <= charge, out_of <= discharge]
     return deviation, cost + model.weight / 2 * cp.sum_squares(deviation), rules

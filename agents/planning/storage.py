@@ -7,14 +7,23 @@ The problem of one store over T intervals, in the deviation of its power from a 
          floor_t <= e_0 + sum_{s<=t} g(p_s) <= ceiling_t,    sum_t g(p_t) = total
     with g(p) = eta_in p dt for p > 0 and p dt / eta_out for p < 0  (the energy that reaches the store).
 
-It is a resource allocation with nested bounds: solve it with the total alone, and where the path leaves its bounds most,
-that bound is tight in the optimum (van der Klauw, Gerards, Hurink 2017, "Resource allocation problems in decentralized
-energy management", OR Spectrum 39): pin it there and solve both halves on their own. Each relaxed problem is one
-monotone equation in the marginal value of stored energy.
+It is solved exactly by dynamic programming over the marginal value of stored energy, the multiplier `m` (ct per kW that
+reaches the store). For each interval the best power is a rising, piecewise linear function of `m`, so the energy that can
+be stored by the end of interval t at value `m` is too: E_t(m) = clip(E_{t-1}(m) + g(p_t(m)), floor_t, ceiling_t). Forward,
+E is kept as its sorted breakpoints, of which clipping drops the ends; what is kept of each clip is the range of values
+[lo_t, hi_t] inside which the bound does not bind. Backward, the value at the end (where E meets the total) is carried to
+earlier intervals and clipped into those ranges (van der Klauw, Gerards, Hurink 2017, "Resource allocation problems in
+decentralized energy management", OR Spectrum 39, solve the same nested problem by splitting it at its tight bounds).
+
+Where stored energy is worth less than -2 wear / (1/eta_out - eta_in), a store would gain by charging and discharging at
+once, that is, by burning energy, and the problem is no longer convex. ILES's stores do not burn: below that value
+discharging follows the value as slowly as charging does, which keeps the answer unique, continuous and within bounds,
+though it may miss the optimum by a little. Bounds that cannot be met are approached as fast as the power allows.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +31,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_PATH_TOLERANCE = 1e-6  # kWh
-_ITERATIONS = 80
+Breakpoints = list[tuple[float, float]]  # (value, by how much the slope of the stored energy changes there), rising
+
+_INFINITY = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,66 +80,125 @@ def stored(store: Store, power_kw: Floats) -> Floats:
 def best_response(store: Store, target_kw: Floats, rho: float) -> Floats:
     """The power [T] that solves the module's problem for v = `target_kw` (a wished deviation) and penalty `rho`."""
     wish = store.weight * store.plan_kw + rho * (store.plan_kw + target_kw)
-    power = np.empty_like(wish)
-    _solve(store, wish, store.weight + rho, 0, len(wish), store.energy_kwh, store.energy_kwh + store.total_kwh, power)
-    return power
+    curvature = store.weight + rho
+    values = _values(store, wish, curvature)
+    into = np.maximum((wish - store.wear + values * store.eta_in) / curvature, 0.0)
+    out_of = np.minimum((wish + store.wear + _when_discharging(store, values)) / curvature, 0.0)
+    return np.minimum(np.maximum(into + out_of, store.low_kw), store.high_kw)
 
 
-def _solve(
-    store: Store, wish: Floats, curvature: float, begin: int, end: int, first: float, last: float, out: Floats
-) -> None:
-    """Fill `out[begin:end]` so that the stored energy goes from `first` to `last` within its bounds."""
-    if begin >= end:
-        return
-    part = slice(begin, end)
-    out[part] = _relaxed(store, wish[part], curvature, part, last - first)
-    if end - begin == 1:
-        return
-    gains = out[part]
-    path = first + np.cumsum(np.where(gains > 0, gains * store.eta_in, gains / store.eta_out) * store.hours)
-    inner = slice(begin, end - 1)  # the last point is pinned by `last`
-    over = path[:-1] - store.ceiling_kwh[inner]
-    under = store.floor_kwh[inner] - path[:-1]
-    worst_over, worst_under = int(np.argmax(over)), int(np.argmax(under))
-    if max(over[worst_over], under[worst_under]) <= _PATH_TOLERANCE:
-        return
-    if over[worst_over] >= under[worst_under]:
-        cut, level = begin + worst_over + 1, float(store.ceiling_kwh[begin + worst_over])
-    else:
-        cut, level = begin + worst_under + 1, float(store.floor_kwh[begin + worst_under])
-    _solve(store, wish, curvature, begin, cut, first, level, out)
-    _solve(store, wish, curvature, cut, end, level, last, out)
+def _burning(store: Store) -> float:
+    """The value of stored energy below which burning it would pay."""
+    lost = 1 / store.eta_out - store.eta_in
+    return -2 * store.wear / lost if lost > 1e-12 else -_INFINITY
 
 
-def _relaxed(store: Store, wish: Floats, curvature: float, part: slice, need: float) -> Floats:
-    """The powers for which the marginal value of stored energy is one number and the energy sums to `need`."""
-    low, high = store.low_kw[part], store.high_kw[part]
+def _when_discharging(store: Store, values: Floats) -> Floats:
+    """What a kW of discharging takes out of the store is worth, ct, for `values` of stored energy."""
+    burning = _burning(store)
+    if burning == -_INFINITY:
+        return values / store.eta_out
+    return np.maximum(values, burning) / store.eta_out + np.minimum(values - burning, 0.0) * store.eta_in
 
-    def powers(value: float) -> Floats:
-        into = (wish - store.wear + value * store.eta_in) / curvature
-        out_of = (wish + store.wear + value / store.eta_out) / curvature
-        free: Floats = np.where(into > 0, into, np.where(out_of < 0, out_of, 0.0))
-        return np.minimum(np.maximum(free, low), high)
 
-    def energy(value: float) -> float:
-        power = powers(value)
-        return float(np.where(power > 0, power * store.eta_in, power / store.eta_out).sum()) * store.hours - need
+def _rises(store: Store, wish: Floats, curvature: float) -> list[Breakpoints]:
+    """For each interval, where and by how much the slope of its stored energy over the value changes."""
+    burning, gain, loss = _burning(store), store.eta_in, 1 / store.eta_out
+    per_value = store.hours / curvature
+    steep, flat = per_value * loss * loss, per_value * loss * gain
+    # charging lies between these two values ...
+    charge_low = (curvature * np.maximum(store.low_kw, 0.0) - wish + store.wear) / gain
+    charge_high = (curvature * np.maximum(store.high_kw, 0.0) - wish + store.wear) / gain
+    # ... and discharging between these
+    edges = curvature * np.minimum(np.stack([store.low_kw, store.high_kw]), 0.0) - wish - store.wear
+    below = edges < burning * loss
+    with np.errstate(invalid="ignore"):  # without losses nothing burns: -inf + inf in a branch that is not taken
+        edges = np.where(below, burning + (edges - burning * loss) / gain, edges / loss)
+    slopes = np.where(below, flat, steep)
+    charges = (store.high_kw > np.maximum(store.low_kw, 0.0)).tolist()
+    discharges = (store.low_kw < np.minimum(store.high_kw, 0.0)).tolist()
+    rises: list[Breakpoints] = []
+    columns = zip(
+        charges, charge_low.tolist(), charge_high.tolist(), discharges, *edges.tolist(), *slopes.tolist(), strict=True
+    )
+    charging = per_value * gain * gain
+    for charge, from_value, to_value, discharge, left, right, left_slope, right_slope in columns:
+        points = [(from_value, charging), (to_value, -charging)] if charge else []
+        if discharge:
+            points += [(left, left_slope), (right, -right_slope)]
+            if left_slope != right_slope:
+                points.append((burning, right_slope - left_slope))
+        rises.append(points)
+    return rises
 
-    reach = 2 * curvature * float(max(np.abs(low).max(), np.abs(high).max()) + np.abs(wish).max() / curvature + 1.0)
-    left, right = -reach / store.eta_in, reach / store.eta_in
-    f_left, f_right = energy(left), energy(right)
-    if f_left >= 0:
-        return powers(left)  # even emptying as fast as allowed leaves more than asked: the nearest there is
-    if f_right <= 0:
-        return powers(right)
-    for _ in range(_ITERATIONS):
-        # regula falsi with halving (Illinois): the function is monotone and piecewise linear, so it ends in a few steps
-        middle = (left * f_right - right * f_left) / (f_right - f_left)
-        f_middle = energy(middle)
-        if abs(f_middle) <= _PATH_TOLERANCE / 10:
-            return powers(middle)
-        if f_middle < 0:
-            left, f_left, f_right = middle, f_middle, f_right / 2
+
+def _values(store: Store, wish: Floats, curvature: float) -> Floats:
+    """[T] the marginal value of stored energy in each interval."""
+    least, most = stored(store, store.low_kw).tolist(), stored(store, store.high_kw).tolist()
+    floor, ceiling = store.floor_kwh.tolist(), store.ceiling_kwh.tolist()
+    last = len(wish) - 1
+    floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
+    curve: Breakpoints = []
+    bottom = top = store.energy_kwh  # the stored energy at the lowest and at the highest value
+    ranges: list[tuple[float, float]] = []
+    for t, points in enumerate(_rises(store, wish, curvature)):
+        for point in points:
+            insort(curve, point)
+        bottom, top = bottom + least[t], top + most[t]
+        low = high = _INFINITY
+        if top <= floor[t]:
+            bottom = top
+        elif bottom >= ceiling[t]:
+            low = high = -_INFINITY
+            top = bottom
         else:
-            right, f_right, f_left = middle, f_middle, f_left / 2
-    return powers((left + right) / 2)
+            low = -_INFINITY
+            if bottom < floor[t]:
+                low, bottom = _cut_left(curve, floor[t] - bottom), floor[t]
+            if top > ceiling[t]:
+                high, top = _cut_right(curve, top - ceiling[t]), ceiling[t]
+        if bottom >= top:
+            curve.clear()
+        ranges.append((low, high))
+    value = 0.0
+    values = np.empty(len(wish))
+    for t in range(last, -1, -1):
+        low, high = ranges[t]
+        value = min(max(value, low), high)
+        values[t] = value
+    return values
+
+
+def _cut_left(curve: Breakpoints, rise: float) -> float:
+    """The value at which the curve has risen by `rise` from its left end; what lies left of it is cut off."""
+    slope = 0.0
+    for index, (value, change) in enumerate(curve):
+        slope += change
+        if index + 1 == len(curve):
+            break
+        step = slope * (curve[index + 1][0] - value)
+        if step >= rise:
+            value = min(value + rise / slope, curve[index + 1][0]) if rise > 0 else value
+            curve[: index + 1] = [(value, slope)]
+            return value
+        rise -= step
+    end = curve[-1][0]
+    curve.clear()
+    return end
+
+
+def _cut_right(curve: Breakpoints, fall: float) -> float:
+    """The value at which the curve lies `fall` below its right end; what lies right of it is cut off."""
+    slope = 0.0
+    for index in range(len(curve) - 1, 0, -1):
+        value, change = curve[index]
+        slope -= change
+        step = slope * (value - curve[index - 1][0])
+        if step >= fall:
+            value = max(value - fall / slope, curve[index - 1][0]) if fall > 0 else value
+            curve[index:] = [(value, -slope)]
+            return value
+        fall -= step
+    end = curve[0][0]
+    curve.clear()
+    return end

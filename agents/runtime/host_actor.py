@@ -8,7 +8,6 @@ from typing import Any
 
 import ray
 
-import agents.runtime.registry  # noqa: F401 - papers, messages and job arguments name types by tag
 from agents.runtime.casting import AgentSpec
 from agents.runtime.host import Host
 from agents.runtime.shelf import Shelf
@@ -21,6 +20,7 @@ from devices.port import Port
 @ray.remote(num_cpus=1, max_retries=3)
 def run_job(job: str, arguments: bytes) -> bytes:
     """A job (`agents.planning.jobs`) in a worker of its own; pure, so that Ray may run it again."""
+    import agents.runtime.registry  # noqa: F401 - Ray ships this function alone, without its module's imports
     from agents.planning.jobs import run
 
     return encode(run(job, decode(arguments)))
@@ -32,20 +32,21 @@ async def _remote(job: str, arguments: tuple[Any, ...]) -> Any:
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)
 class HostActor:
-    """A host in a Ray actor.
+    """A host in a Ray actor; its papers come by `configure`, so that a restarted actor can be given them again."""
 
-    Args:
-        setup: the encoded papers, see `RayStage._setup`.
-        world: the simulated site for the direct wire, or None for sockets.
-    """
+    def __init__(self) -> None:
+        import agents.runtime.registry  # noqa: F401 - Ray ships this class alone, without its module's imports
 
-    def __init__(self, setup: bytes, world: DirectWorld | None) -> None:
+        self._world: DirectWorld | None = None
+        self._server: DialInServer | None = None
+        self._host: Host | None = None
+
+    async def configure(self, setup: bytes, world: DirectWorld | None) -> None:
+        """Take the encoded papers (see `RayStage`) and the simulated site, or None for sockets."""
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = decode(setup)
         self._specs: tuple[AgentSpec, ...] = specs
         self._endpoints: dict[str, tuple[str, int]] = endpoints
         self._world = world
-        self._server: DialInServer | None = None
-        self._host: Host | None = None
 
     async def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""

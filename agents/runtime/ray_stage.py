@@ -6,7 +6,6 @@ given its round again. What its agents knew comes back from the journal.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,23 +18,9 @@ from ray.exceptions import RayActorError, RayTaskError
 from agents.runtime.casting import AgentSpec
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Envelope, Outcome
-from agents.runtime.host_actor import HostActor, run_job
+from agents.runtime.host_actor import HostActor
 from cim.model.codec import decode, encode
 from cim.model.errors import IlesError
-
-
-def start_ray() -> None:
-    """Start Ray for this process on loopback, with token authentication and without a dashboard, unless it runs."""
-    if ray.is_initialized():
-        return
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if os.environ["RAY_AUTH_MODE"] == "token" and "RAY_AUTH_TOKEN_PATH" not in os.environ:
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # An agent per actor means many workers on purpose; Ray would warn of each dozen.
-    os.environ.setdefault("RAY_worker_maximum_startup_concurrency", "1000")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="error", _node_ip_address="127.0.0.1")
 
 
 class RayStage:
@@ -52,6 +37,7 @@ class RayStage:
         self._company, self._wire, self._ledger = company, wire, ledger
         self._allow_missing = allow_missing
         self._hosts: dict[str, Any] = {}
+        self._papers: dict[str, bytes] = {}
         self._placed = place(company.agents, agents_per_actor)
         self.host_of: Mapping[str, str] = {
             spec.name: host for host, specs in self._placed.items() for spec in specs
@@ -66,9 +52,8 @@ class RayStage:
     def start(self) -> None:
         """Create the actors; they start side by side while the caller goes on."""
         for host, specs in self._placed.items():
-            self._hosts[host] = HostActor.options(name=f"iles-{host}-{secrets.token_hex(4)}").remote(
-                self._setup(specs), self._wire.direct
-            )
+            self._hosts[host] = HostActor.options(name=f"iles-{host}-{secrets.token_hex(4)}").remote()
+            self._papers[host] = self._setup(specs)
 
     def _setup(self, specs: tuple[AgentSpec, ...]) -> bytes:
         company, wire = self._company, self._wire
@@ -86,9 +71,13 @@ class RayStage:
             )
         )
 
+    def _configure(self, name: str) -> Any:
+        return self._hosts[name].configure.remote(self._papers[name], self._wire.direct)
+
     async def open(self, now: datetime) -> None:
         """Let the dial-in devices in, connect all devices."""
         hosts = list(self._hosts.values())
+        _get([self._configure(name) for name in self._hosts])
         urls: dict[str, str] = {}
         for told in _get([host.listen.remote() for host in hosts]):
             urls |= told
@@ -115,6 +104,7 @@ class RayStage:
             except RayActorError:
                 host = self._hosts[name]
                 try:
+                    _get([self._configure(name)])
                     _get([host.listen.remote()])
                     _get([host.open.remote(encode(now), True)])
                     ref = host.work.remote(job)
@@ -156,6 +146,3 @@ def _get(refs: list[Any]) -> list[Any]:
         if isinstance(error.cause, IlesError):
             raise error.cause from None
         raise
-
-
-__all__ = ["RayStage", "place", "run_job", "start_ray"]

@@ -98,7 +98,7 @@ class TcpWorld:
         from devices.simulators.control import ControlClient
 
         client = await ControlClient.start(site, start, seed, base_port=base_port)
-        return cls(client, dict(await client.endpoints()))
+        return cls(client, dict(client.endpoints))
 
     def wire(self, company: Company) -> Wire:
         """Endpoints of the SunSpec devices; passwords, made for this run, for those that dial in."""

@@ -28,7 +28,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _by_tag: dict[str, type] = {}
 _tag_of: dict[type, str] = {}
 _fields_of: dict[type, tuple[str, ...]] = {}
-_enum_bytes: dict[Enum, bytes] = {}
+_enum_bytes: dict[type, dict[Enum, bytes]] = {}
 _enum_of: dict[bytes, Enum] = {}
 _homes: dict[str, tuple[str, ...]] = {}
 _INT64 = struct.Struct("<q")
@@ -45,9 +45,9 @@ def wire(tag: str) -> Callable[[type[T]], type[T]]:
         if dataclasses.is_dataclass(cls):
             _fields_of[cls] = tuple(f.name for f in dataclasses.fields(cls))
         elif issubclass(cls, Enum):
-            for member in cls:
-                _enum_bytes[member] = _pack([tag, member.value])
-                _enum_of[_enum_bytes[member]] = member
+            # By type first: members of two StrEnums with the same text are equal and hash alike.
+            _enum_bytes[cls] = {member: _pack([tag, member.value]) for member in cls}
+            _enum_of.update((data, member) for member, data in _enum_bytes[cls].items())
         else:
             raise ProgrammingFault(f"{cls.__qualname__} is neither a dataclass nor an enum; it cannot travel")
         return cls
@@ -60,9 +60,9 @@ def _default(value: Any) -> Any:
     fields = _fields_of.get(kind)
     if fields is not None:
         return msgpack.ExtType(_OBJECT, _pack([_tag_of[kind], *[getattr(value, name) for name in fields]]))
-    known = _enum_bytes.get(value) if kind in _tag_of else None
-    if known is not None:
-        return msgpack.ExtType(_ENUM, known)
+    members = _enum_bytes.get(kind)
+    if members is not None:
+        return msgpack.ExtType(_ENUM, members[value])
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ProgrammingFault(f"instant {value!r} has no time zone; all instants are UTC")

@@ -20,6 +20,7 @@ class DeviceImage:
         """`models` is what `scan` found behind `registers`."""
         self._registers = registers
         self._found: Mapping[int, Found] = models.first()
+        self._known: dict[tuple[Wanted, ...], Sequence[tuple[int, int, int]]] = {}  # a driver asks the same every time
 
     def table(self, model_id: int) -> Model:
         """The definition of a model, laid out for the length that this device gives."""
@@ -30,7 +31,8 @@ class DeviceImage:
 
         Neighbouring spans go into one request while that stays within 125 registers.
         """
-        spans = self._spans(wanted)
+        key = tuple(wanted)
+        spans = self._known.get(key) or self._known.setdefault(key, self._spans(key))
         blocks: dict[int, Block] = {}
         while spans:
             first = spans[0][1]

@@ -23,6 +23,7 @@ from s2python.pebc import PEBCInstruction
 
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 from devices.simulators.gateway import words
+from devices.simulators.gateway.orders import Orders
 from devices.simulators.gateway.thing import HeatPumpRoom
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
@@ -48,9 +49,7 @@ class GatewayMachine:
         self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
         self._ids = words.Ids(self._session.fixed_id)
         self._agreed = False
-        self._scheduled: dict[uuid.UUID, FRBCInstruction] = {}
-        self._active: FRBCInstruction | None = None
-        self._envelope: PEBCInstruction | None = None
+        self._orders = Orders()
         self._untold: list[Any] = []
         self._mean = words.MeanPower(thing)
 
@@ -82,9 +81,7 @@ class GatewayMachine:
 
     def next_change(self) -> datetime | None:
         """The next instant at which something instructed begins or ends by itself."""
-        edges = [instruction.execution_time for instruction in self._scheduled.values()]
-        edges += [end for _, end, _ in self._elements()]
-        return min((at for at in edges if at > self.now), default=None)
+        return self._orders.next_edge(self.now)
 
     def look(self, now: datetime) -> None:
         """The clock moved on: carry out what is due. `advance` will tell.
@@ -100,7 +97,7 @@ class GatewayMachine:
         changes, self._untold = self._untold, []
         if self.control is None:
             return []  # a new session begins with a whole description
-        messages = [*changes, self._measurement()]
+        messages = [*changes, words.power_measurement(self._id, self._mean.at(self.now), self.now)]
         if self.control is FRBC:
             messages.append(self._storage_status())
             if now >= self._forecast_at + self._forecast_every:
@@ -112,31 +109,25 @@ class GatewayMachine:
     def _carry_out(self) -> list[Any]:
         """Carry out due FRBC instructions, oldest first; the statuses to tell."""
         told: list[Any] = []
-        due = [i for i in self._scheduled.values() if i.execution_time <= self.now]
-        for instruction in sorted(due, key=lambda i: i.execution_time):
-            del self._scheduled[instruction.id]
-            if self._active is not None:
-                told.append(self._status_of(self._active.id, InstructionStatus.SUCCEEDED))
-            self._active = instruction
+        orders = self._orders
+        for instruction in orders.due(self.now):
+            if orders.active is not None:
+                told.append(self._status_of(orders.active.id, InstructionStatus.SUCCEEDED))
+            orders.active = instruction
             told += [self._status_of(instruction.id, InstructionStatus.STARTED), self._actuator_status(instruction)]
         self._steer()
-        if self._steered is not None and self.thing.guarded:
+        steered = orders.in_mode(self._ids.steered)
+        if steered is not None and self.thing.guarded:
             # EN 50491-12-2, FRBC: outside the fill level range the RM may drop an instruction; the room goes first.
-            told.append(self._status_of(self._steered.id, InstructionStatus.ABORTED))
-            self._active = None
+            told.append(self._status_of(steered.id, InstructionStatus.ABORTED))
+            orders.active = None
             told.append(self._actuator_status(None))
             self._steer()
         return told
 
-    @property
-    def _steered(self) -> FRBCInstruction | None:
-        """The instruction in force, if it is not the one to follow the thermostat."""
-        active = self._active
-        return active if active is not None and active.operation_mode == self._ids.steered else None
-
     def _steer(self) -> None:
         """Give the heat pump the target that follows from what is in force; an unchanged one is not given again."""
-        limit_w, steered, target_w = self._limit_w(), self._steered, None
+        limit_w, steered, target_w = self._orders.limit_w(self.now), self._orders.in_mode(self._ids.steered), None
         if limit_w is not None:
             # Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends.
             cold = self.thing.temperature_c < self.thing.set_c
@@ -145,23 +136,6 @@ class GatewayMachine:
             target_w = steered.operation_mode_factor * self.thing.max_power_w
         if target_w != self.thing.target_w:
             self.thing.target_w = target_w
-
-    def _elements(self) -> list[tuple[datetime, datetime, float]]:
-        """(start, end, upper limit in watts) of each element of the envelope in force."""
-        found: list[tuple[datetime, datetime, float]] = []
-        if self._envelope is not None:
-            at = self._envelope.execution_time
-            for element in self._envelope.power_envelopes[0].power_envelope_elements:
-                end = at + timedelta(milliseconds=element.duration.root)
-                found.append((at, end, element.upper_limit))
-                at = end
-        return found
-
-    def _limit_w(self) -> float | None:
-        elements = self._elements()
-        if elements and self.now >= elements[-1][1]:
-            self._envelope = None
-        return next((max(0.0, limit) for start, end, limit in elements if start <= self.now < end), None)
 
     # -- what the CEM says ------------------------------------------------------------------------------------------
 
@@ -197,15 +171,20 @@ class GatewayMachine:
             raise Refused(Status.INVALID_CONTENT, f"control type {control.value} is not offered")
         if self.control not in (None, control):
             # Another control type ends what the former one instructed; over a reconnection it stays in force.
-            self._scheduled.clear()
-            self._active = self._envelope = None
+            self._orders = Orders()
             self._steer()
         self.control = control
-        measured = self._measurement()
+        measured = words.power_measurement(self._id, self._mean.at(self.now), self.now)
         if control is PEBC:
             return [words.power_constraints(self._id, self._ids, self.thing, self.now), measured]
         description = words.system_description(self._id, self._ids, self.thing, self.now)
-        return [description, self._actuator_status(self._active), measured, self._storage_status(), self._forecast()]
+        return [
+            description,
+            self._actuator_status(self._orders.active),
+            measured,
+            self._storage_status(),
+            self._forecast(),
+        ]
 
     def _instructed(self, message: FRBCInstruction) -> list[Any]:
         if message.actuator_id != self._ids.actuator:
@@ -214,7 +193,7 @@ class GatewayMachine:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode was not described")
         if not 0.0 <= message.operation_mode_factor <= 1.0:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode_factor is not within 0..1")
-        self._scheduled[message.id] = message
+        self._orders.scheduled[message.id] = message
         return [self._status_of(message.id, InstructionStatus.ACCEPTED), *self._carry_out()]
 
     def _enveloped(self, message: PEBCInstruction) -> list[Any]:
@@ -222,18 +201,18 @@ class GatewayMachine:
             raise Refused(Status.INVALID_CONTENT, "PEBC.Instruction: power_constraints_id is not valid now")
         if any(e.commodity_quantity is not words.QUANTITY for e in message.power_envelopes):
             raise Refused(Status.INVALID_CONTENT, f"PEBC.Instruction: expected an envelope of {words.QUANTITY.value}")
-        self._envelope = message
+        self._orders.envelope = message
         self._steer()
         return [self._status_of(message.id, InstructionStatus.ACCEPTED)]
 
     def _revoked(self, message: Any) -> list[Any]:
         if message.object_type is RevokableObjects.FRBC_Instruction:
-            if self._scheduled.pop(message.object_id, None) is None:
+            if self._orders.scheduled.pop(message.object_id, None) is None:
                 raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is still to come")
         elif message.object_type is RevokableObjects.PEBC_Instruction:
-            if self._envelope is None or self._envelope.id != message.object_id:
+            if self._orders.envelope is None or self._orders.envelope.id != message.object_id:
                 raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is in force")
-            self._envelope = None
+            self._orders.envelope = None
             self._steer()
         else:
             raise Refused(Status.INVALID_CONTENT, f"RevokeObject: {message.object_type.value} is not the CEM's")
@@ -250,9 +229,6 @@ class GatewayMachine:
     def _forecast(self) -> Any:
         self._forecast_at = self.now
         return words.usage_forecast(self._id, self.thing, self.now)
-
-    def _measurement(self) -> Any:
-        return words.power_measurement(self._id, self._mean.at(self.now), self.now)
 
     def _storage_status(self) -> FRBCStorageStatus:
         return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.thing.temperature_c)

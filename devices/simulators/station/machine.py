@@ -233,16 +233,7 @@ class StationMachine:
         return call_result.GetBaseReport(status="Accepted")
 
     def _variables(self, payload: Payload) -> Any:
-        results = [
-            datatypes.GetVariableResultType(
-                attribute_status="UnknownComponent",
-                component=item["component"],
-                variable=item["variable"],
-                attribute_type=item.get("attributeType"),
-            )
-            for item in payload["getVariableData"]
-        ]
-        return call_result.GetVariables(get_variable_result=results)
+        return call_result.GetVariables(get_variable_result=words.unknown_variables(payload))
 
     def _trigger(self, payload: Payload) -> Any:
         if payload["requestedMessage"] != "BootNotification":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from devices.ocpp.messages import call, datatypes, stamp
+from devices.ocpp.messages import Payload, call, datatypes, stamp
 from devices.simulators.station.thing import ChargePoint, Session
 
 VOLTAGE_V = 230
@@ -61,6 +61,19 @@ def report(request_id: int, now: datetime, thing: ChargePoint) -> Any:
         ),
     )
     return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power])
+
+
+def unknown_variables(request: Payload) -> list[Any]:
+    """The answer to each item of a GetVariables request: this station tells its device model by report only."""
+    return [
+        datatypes.GetVariableResultType(
+            attribute_status="UnknownComponent",
+            component=item["component"],
+            variable=item["variable"],
+            attribute_type=item.get("attributeType"),
+        )
+        for item in request["getVariableData"]
+    ]
 
 
 def _sample(value: float, measurand: str, unit: str, context: str) -> Any:

@@ -1,0 +1,107 @@
+"""Section 2: demand and generation by kind, and the power at the point of common coupling (PCC)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from environment.sites.network import build_network
+from experiments.report.data import RunData
+from experiments.report.style import KINDS, LIMIT, QUIET, WITH, WITHOUT, colour, figure, label
+from experiments.report.timeline import Floats, closed
+
+
+def section(data: RunData) -> str:
+    """Both figures."""
+    return _kinds(data) + _pcc(data)
+
+
+def _kinds(data: RunData) -> str:
+    time = data.time
+    fig = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=(
+        "without flexibility", "with flexibility"))  # fmt: skip
+    for row, kinds in ((1, data.without_kinds), (2, data.result.by_kind)):
+        for kind in [name for name in KINDS if name in kinds]:
+            power = closed(time.gather(np.asarray(kinds[kind], dtype=np.float64) / 1000))
+            for sign in (1, -1):
+                part = np.maximum(sign * power, 0) * sign
+                if part.any():
+                    fig.add_trace(_area(data, kind, part, sign, row), row=row, col=1)
+    # One entry for each kind, whichever panel and sign it is seen in first.
+    seen: list[str] = []
+    for trace in fig.data:
+        trace.showlegend = trace.name not in seen
+        seen.append(trace.name)
+    fig.update_yaxes(title="power, kW (− = generation)", matches="y")
+    fig.update_xaxes(time.axis() | {"title": None})
+    fig.update_xaxes(title=time.axis()["title"], row=2, col=1)
+    fig.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0})
+    kept = f"Means over each {time.bucket_name}. " if time.bucket > 1 else ""
+    note = kept + "Consumption is stacked upwards, generation (and discharge) downwards; both panels have one scale."
+    return figure("fig-kinds", "Demand and generation by kind", fig, 620, note)
+
+
+def _area(data: RunData, kind: str, part: Floats, sign: int, row: int) -> Any:
+    return go.Scatter(
+        x=data.time.starts(closed=True), y=part.round(3), name=label(kind), legendgroup=kind, mode="lines",
+        line={"width": 0.6, "color": colour(kind), "shape": "hv"}, fillcolor=colour(kind),
+        stackgroup=f"{row}{sign}", hovertemplate="%{y:.1f} kW",
+    )  # fmt: skip
+
+
+def _pcc(data: RunData) -> str:
+    time = data.time
+    fig = go.Figure()
+    x = time.starts(closed=True)
+    expected = _day_ahead(data)
+    for name, values, style in (
+        ("forecast of the day before", expected, {"color": QUIET, "width": 1.5, "dash": "dot", "shape": "hv"}),
+        ("without flexibility", data.without.flow.slack_p_w / 1000, {"color": WITHOUT, "width": 2, "shape": "hv"}),
+        ("with flexibility", data.with_.flow.slack_p_w / 1000, {"color": WITH, "width": 2, "shape": "hv"}),
+    ):
+        if values is not None:
+            row = closed(time.gather(values)).round(3)
+            fig.add_trace(go.Scatter(x=x, y=row, name=name, mode="lines", line=style, hovertemplate="%{y:.1f} kW"))
+    limit, branch = _limit_kw(data)
+    if limit is not None:
+        for sign in (1, -1):
+            fig.add_trace(
+                go.Scatter(x=[x[0], x[-1]], y=[sign * limit] * 2, mode="lines", name=f"limit of {branch}",
+                           legendgroup="limit", showlegend=sign > 0, hoverinfo="skip",
+                           line={"color": LIMIT, "width": 1.5, "dash": "dash"})
+            )  # fmt: skip
+    fig.update_yaxes(title="net power, kW (− = export)")
+    fig.update_xaxes(time.axis())
+    low, high = data.with_.flow.slack_p_w.sum(), data.without.flow.slack_p_w.sum()
+    note = (
+        f"Energy over the span: {high * time.hours / 1000:.0f} kWh without, {low * time.hours / 1000:.0f} kWh with "
+        "flexibility, losses included. The limit is the branch's rating in kVA at nominal voltage"
+        + (f"; points are means over each {time.bucket_name}." if time.bucket > 1 else ".")
+    )
+    return figure("fig-pcc", "Power at the point of common coupling", fig, 400, note)
+
+
+def _day_ahead(data: RunData) -> Floats | None:
+    """[ISPs of the span] kW: the last forecast of each day that was made before it began; NaN where there is none."""
+    row = np.full(data.time.count, np.nan)
+    for value in data.values("pcc-forecast"):
+        first = data.time.offset(value["period"])
+        if first >= 0 and value["at"] <= data.time.instant(first):
+            power = np.asarray(value["power_w"], dtype=np.float64) / 1000
+            row[first : first + len(power)] = power
+    return None if np.isnan(row).all() else row
+
+
+def _limit_kw(data: RunData) -> tuple[float | None, str]:
+    """What the branch of the topmost congestion point may carry."""
+    site = data.result.site
+    top = next(point for point in site.congestion_points if point.parent is None)
+    network = build_network(site)
+    volts = {node.name: node.nominal_v for node in network.nodes}
+    rated = {item.name: item.rated_va for item in network.transformers}
+    rated |= {line.name: line.rated_a * volts[line.from_node] * 3**0.5 for line in network.lines}
+    value = rated.get(top.branch)
+    return (None if value is None else value * site.limits.max_loading_pct.value / 100_000), top.branch

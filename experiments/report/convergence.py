@@ -1,0 +1,70 @@
+"""Section 6: how the virtual power plants' splits converged (sharing ADMM)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from experiments.report.data import RunData
+from experiments.report.style import QUIET, WITH, WITHOUT, figure, text
+from experiments.report.tables import table
+
+_DRAWN = 120
+_FLOOR_KW = 1e-6  # a residual of exactly zero has no place on a logarithmic axis
+_PURPOSES = {"offer": WITH, "hold": WITHOUT}
+
+
+def section(data: RunData) -> str:
+    """Residuals of each session and the table of sessions."""
+    sessions: list[dict[str, Any]] = data.values("dispatch")
+    if not sessions:
+        return "<p class=note>No split was needed.</p>"
+    return _figure(sessions) + _table(data, sessions)
+
+
+def _figure(sessions: list[dict[str, Any]]) -> str:
+    drawn = sorted((s for s in sessions if s["residuals"]), key=lambda s: -s["rounds"])[:_DRAWN]
+    fig = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
+                        subplot_titles=("primal residual", "dual residual"))  # fmt: skip
+    seen: list[str] = []
+    for session in drawn:
+        purpose = str(session["purpose"])
+        for column in (1, 2):
+            values = [max(float(pair[column - 1]), _FLOOR_KW) for pair in session["residuals"]]
+            fig.add_trace(
+                go.Scatter(x=list(range(1, len(values) + 1)), y=values, mode="lines", opacity=0.6, name=text(purpose),
+                           legendgroup=purpose, showlegend=purpose not in seen,
+                           line={"width": 1.3, "color": _PURPOSES.get(purpose, QUIET)},
+                           hovertemplate=f"{text(session['aggregator'])} ISP {session['first_isp']}, round %{{x}}: "
+                           "%{y:.3g} kW<extra></extra>"), row=1, col=column)  # fmt: skip
+            seen.append(purpose)
+    fig.update_xaxes(title="round")
+    fig.update_yaxes(type="log", exponentformat="power")
+    fig.update_yaxes(title="residual on the sum, kW", row=1, col=1)
+    fig.update_layout(hovermode="closest", legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "x": 0})
+    left = len(sessions) - len(drawn)
+    note = "One line for each session: <i>offer</i> answers a request, <i>hold</i> corrects what members fell short of."
+    if left:
+        note += f" {left} shorter sessions are left out."
+    return figure("fig-admm", "Convergence of the splits", fig, 400, note)
+
+
+def _table(data: RunData, sessions: list[dict[str, Any]]) -> str:
+    rows = []
+    for s in sessions:
+        low, high, total = (np.asarray(s[name], dtype=np.float64) for name in ("low_kw", "high_kw", "total_kw"))
+        # What is requested is a lower bound above zero or an upper bound below it; the rest is room.
+        asked = np.where(low > 0, low, np.where(high < 0, high, 0.0))
+        peak = int(np.abs(asked).argmax()) if len(asked) else 0
+        isp = s["first_isp"] + peak
+        requested, found = (float(row[peak]) if len(row) else 0.0 for row in (asked, total))
+        short = float(np.maximum(np.abs(asked) - np.sign(asked) * total, 0).max()) if len(asked) else 0.0
+        point = data.point_titles.get(s["congestion_point"], s["congestion_point"])
+        rows.append((s["aggregator"], s["purpose"], point, str(s["period"]), s["first_isp"], len(s["members"]),
+                     s["rounds"], requested, isp, found, short))  # fmt: skip
+    head = ("aggregator", "purpose", "congestion point", "period", "first ISP", "members", "rounds",
+            "requested at most, kW", "in ISP", "found there, kW", "largest shortage, kW")  # fmt: skip
+    return table("Sessions of the virtual power plants", head, rows)

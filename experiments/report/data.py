@@ -1,0 +1,91 @@
+"""What the sections need of a run, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from agents.planning.safety import PointGrid
+from experiments.grid import GridRecord
+from experiments.report.timeline import Floats, Timeline
+from experiments.running import RunResult
+from market.uftp import FlexOrderSettlement, FlexSettlement
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run beside the same days without flexibility; see `experiments.report.page.write_report`."""
+
+    result: RunResult
+    with_: GridRecord
+    without: GridRecord
+    without_kinds: dict[str, Any]
+    without_truth: dict[str, Any]
+    summary: dict[str, Any]
+
+    @cached_property
+    def time(self) -> Timeline:
+        """The ISPs of all operated days."""
+        return Timeline(self.result.company.rules.periods)
+
+    def values(self, topic: str) -> list[Any]:
+        """What was published on a topic, in order."""
+        return self.result.collector.values(topic)
+
+    def name(self, domain: str) -> str:
+        """The agent behind a domain."""
+        return self.result.company.rules.name_of(domain) or domain
+
+    @cached_property
+    def point_titles(self) -> dict[str, str]:
+        """Congestion points by identity, in words."""
+        return {point.id: point.title for point in self.result.site.congestion_points}
+
+    @cached_property
+    def points(self) -> tuple[PointGrid, ...]:
+        """What the DSO watches on behalf of each congestion point."""
+        return next((spec.config.points for spec in self.result.company.agents if spec.role == "dso"), ())
+
+    @cached_property
+    def element_kinds(self) -> dict[str, str]:
+        """A device's name -> the site file's kind of it."""
+        site = self.result.site
+        return {p.device_name(device): device.kind for p in site.prosumers for device in p.devices}
+
+    @cached_property
+    def dso_settlements(self) -> list[FlexSettlement]:
+        """Settlements between the DSO and its sellers."""
+        domain = self.result.site.dso.domain
+        return [message for message in self.values("settlement") if message.header.sender_domain == domain]
+
+    @cached_property
+    def member_settlements(self) -> list[FlexSettlement]:
+        """Settlements between an aggregator and its members."""
+        domain = self.result.site.dso.domain
+        return [message for message in self.values("settlement") if message.header.sender_domain != domain]
+
+    def settled(self, messages: Iterable[FlexSettlement]) -> Iterator[tuple[FlexSettlement, FlexOrderSettlement]]:
+        """Every order's settlement with the message it came in."""
+        for message in messages:
+            for order in message.order_settlements:
+                yield message, order
+
+    def spread(self, orders: Iterable[FlexOrderSettlement], field: str) -> Floats:
+        """[ISPs of the span] kW: the sum of one field over orders' settlements."""
+        row = np.zeros(self.time.count)
+        for order in orders:
+            first = self.time.offset(order.period)
+            if first < 0:
+                continue
+            for isp in order.isps:
+                row[first + isp.start - 1 : first + isp.start - 1 + isp.duration] += getattr(isp, field) / 1000
+        return row
+
+    @cached_property
+    def ordered_kw(self) -> Floats:
+        """[ISPs of the span] kW that the DSO ordered, over all its congestion points."""
+        return self.spread((order for _, order in self.settled(self.dso_settlements)), "ordered_flex_power_w")

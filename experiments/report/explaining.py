@@ -1,0 +1,93 @@
+"""Why a limit was still broken: what was forecast, asked, offered, ordered and delivered in that ISP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from environment.feeder import Violation
+from environment.feeder.limits import ViolationKind
+from experiments.report.data import RunData
+from market.uftp import Disposition, FlexOffer, FlexOrder, FlexRequest
+
+_SMALL_KW = 0.05
+
+
+def explain(data: RunData, violation: Violation) -> str:
+    """The chain from forecast to delivery for one violation, and which link of it fell short."""
+    day, isp = data.time.place(violation.isp_index)
+    point = _point_of(data, violation.element)
+    if point is None:
+        return "The element belongs to no congestion point, so nobody could be asked about it."
+    start = day.isp_start(isp)
+    title = data.point_titles.get(point, point)
+    seen = [v for v in data.values("safety") if v["point"] == point and v["period"] == day.day and v["at"] <= start]
+    if not seen:
+        return f"No safety analysis of {title} covered this ISP before it began."
+    asked = _asked(data, point, day.day, isp)
+    offered = sum(_power(o.options[0].isps, isp) for o in _on(data, "flex-offer", point, day.day) if o.options) / 1000
+    ordered = sum(_power(o.isps, isp) for o in _on(data, "flex-order", point, day.day)) / 1000
+    rows = [order for _, order in data.settled(data.dso_settlements) if order.congestion_point == point]
+    delivered = float(data.spread(rows, "delivered_flex_power_w")[violation.isp_index])
+    return (
+        f"{_forecast(data, seen, violation, isp)} {title}: {abs(asked):.1f} kW asked in all, "
+        f"{abs(offered):.1f} offered, {abs(ordered):.1f} ordered, {abs(delivered):.1f} delivered. "
+        f"{_verdict(asked, offered, ordered, delivered)}"
+    )
+
+
+def _forecast(data: RunData, seen: list[dict[str, Any]], violation: Violation, isp: int) -> str:
+    # The last analysis in time shows what was known; one within the gate could no longer lead to an order.
+    last = seen[-1]
+    at: datetime = last["at"]
+    need = float(last["need_w"][isp - 1]) / 1000
+    words = (
+        f"The last analysis ({data.time.local(at)}) expected the point's branch at {last['loading_pct'][isp - 1]:.1f} %"
+    )
+    if violation.kind is not ViolationKind.OVERLOAD:
+        words += f" while {violation.element} came to {violation.value:.4f} pu"
+    if abs(need) >= _SMALL_KW:
+        return f"{words} and still saw a need of {abs(need):.1f} kW."
+    return f"{words} and saw no further need that could still be ordered."
+
+
+def _verdict(asked: float, offered: float, ordered: float, delivered: float) -> str:
+    if abs(asked) < _SMALL_KW:
+        return "The forecast did not show it in time, so nothing was asked."
+    if abs(offered) < abs(asked) - _SMALL_KW:
+        if abs(delivered) < abs(ordered) - _SMALL_KW:
+            return "Less could be offered than was needed, and not all that was ordered was delivered."
+        return "The aggregators' members could not offer as much as was needed."
+    if abs(ordered) < abs(asked) - _SMALL_KW:
+        return "The offers sufficed, but less was ordered than asked for."
+    if abs(delivered) < abs(ordered) - _SMALL_KW:
+        return f"It was ordered, but {abs(ordered) - abs(delivered):.1f} kW of it were not delivered."
+    return "All that was asked for was delivered: the forecast it was based on lay too low."
+
+
+def _asked(data: RunData, point: str, period: Any, isp: int) -> float:
+    """kW: the needs of all rounds; in one round every seller is asked for the whole need."""
+    rounds: dict[datetime, float] = {}
+    request: FlexRequest
+    for request in _on(data, "flex-request", point, period):
+        for row in request.isps:
+            if row.disposition is Disposition.REQUESTED and row.start <= isp < row.start + row.duration:
+                need = row.min_power_w if row.min_power_w > 0 else row.max_power_w
+                rounds[request.header.time_stamp] = need / 1000
+    return sum(rounds.values())
+
+
+def _on(data: RunData, topic: str, point: str, period: Any) -> list[Any]:
+    found: list[FlexRequest | FlexOffer | FlexOrder] = data.values(topic)
+    return [message for message in found if message.congestion_point == point and message.period == period]
+
+
+def _power(isps: Any, isp: int) -> int:
+    return sum(row.power_w for row in isps if row.start <= isp < row.start + row.duration)
+
+
+def _point_of(data: RunData, element: str) -> str | None:
+    for point in data.points:
+        if element == point.branch or element in point.branches or element in point.nodes:
+            return point.identity
+    return None

@@ -1,0 +1,63 @@
+"""The page: all sections in one self-contained file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from experiments.grid import GridRecord
+from experiments.report import balance, convergence, delivery, head, loading, money, rebound, trading
+from experiments.report.data import RunData
+from experiments.report.style import text
+from experiments.running import RunResult
+
+_PARTS = Path(__file__).parent
+
+
+def write_report(
+    path: Path,
+    result: RunResult,
+    grid_with: GridRecord,
+    grid_without: GridRecord,
+    without_by_kind: dict[str, Any],
+    without_truth: dict[str, Any],
+    summary: dict[str, Any],
+) -> None:
+    """Write report.html: it holds everything it needs, opens offline and loads nothing.
+
+    Args:
+        path: the file.
+        result: the run with flexibility.
+        grid_with, grid_without: the power flow on what really happened in either case.
+        without_by_kind, without_truth: the same days without flexibility, as in `RunResult`.
+        summary: as summary.json holds it (`experiments.summary.Summary`).
+    """
+    data = RunData(result, grid_with, grid_without, without_by_kind, without_truth, summary)
+    path.write_text(render(data), encoding="utf-8")
+
+
+def render(data: RunData) -> str:
+    """The whole page."""
+    from plotly.offline import get_plotlyjs
+
+    sections = (
+        ("power", "Demand and generation", balance.section(data)),
+        ("grid", "Grid", loading.section(data)),
+        ("delivery", "Who delivered what", delivery.section(data) + rebound.section(data)),
+        ("money", "Money", money.section(data)),
+        ("dispatch", "Dispatch by ADMM", convergence.section(data)),
+        ("trading", "Trading, contracts, settlement", trading.section(data)),
+    )
+    title = f"{data.result.site.title}, {data.time.days[0].day}"
+    links = "".join(f'<a href="#{name}">{text(words)}</a>' for name, words, _ in sections)
+    body = "".join(f'<section id="{name}"><h2>{text(words)}</h2>{part}</section>' for name, words, part in sections)
+    page = Template((_PARTS / "page.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        title=text(title),
+        style=(_PARTS / "page.css").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+        head=head.section(data),
+        links=links,
+        body=body,
+    )
