@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cim.model.errors import IlesError
-from experiments.settings import Runtime, RunSettings, Wire
+from experiments.settings import RunSettings, Runtime, Wire
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +29,9 @@ def run(
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="How many days.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same run: identifiers, forecasts' errors, keys.")] = 1,
-    runtime: Annotated[Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")] = Runtime.RAY,
+    runtime: Annotated[
+        Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
+    ] = Runtime.RAY,
     wire: Annotated[
         Wire | None,
         typer.Option(help="`tcp`: devices over sockets (default for ray); `direct`: no sockets (default for local)."),
@@ -39,7 +41,9 @@ def run(
     allow_missing: Annotated[bool, typer.Option(help="Go on without devices that do not answer at the start.")] = False,
     lose: Annotated[
         list[str] | None,
-        typer.Option(metavar="DEVICE@HH:MM", help="Lose a device at a local time of the first day (`@start`: from the start)."),
+        typer.Option(
+            metavar="DEVICE@HH:MM", help="Lose a device at a local time of the first day (`@start`: from the start)."
+        ),
     ] = None,
     base_port: Annotated[
         int, typer.Option(min=0, max=65000, help="First TCP port of the simulated devices; 0 takes free ones.")

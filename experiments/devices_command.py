@@ -19,7 +19,7 @@ PasswordFile = Annotated[Path | None, typer.Option("--passwords", help="File wit
 
 
 @app.command("simulate")
-def simulate_command(  # noqa: PLR0917 - the command's options
+def simulate_command(
     site: Annotated[str, typer.Argument(metavar="SITE", help="A site's name or the path of its file.")],
     date: Annotated[
         str | None, typer.Option(help="Local day to live through; the site's default day if left out.")

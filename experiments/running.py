@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from agents.runtime.local import LocalStage
     from agents.runtime.ray_stage import RayStage
 
-OPENING_HOUR = 10  # local time on the day before the first: devices connect, contracts are made, then comes the forecast
+OPENING_HOUR = (
+    10  # local time on the day before the first: devices connect, contracts are made, then comes the forecast
+)
 
 
 @dataclass

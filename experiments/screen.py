@@ -59,12 +59,17 @@ class Screen:
 def show(summary: Summary, out: Path) -> None:
     """The summary, and where the results are."""
     console = Console()
-    table = Table(title=f"{summary.site} from {summary.from_}, {summary.days} day(s), seed {summary.seed}", show_header=False)
+    table = Table(
+        title=f"{summary.site} from {summary.from_}, {summary.days} day(s), seed {summary.seed}", show_header=False
+    )
     grid, money = summary.grid, summary.money
     rows = [
         ("agents", ", ".join(f"{count} {role}" for role, count in summary.agents.items())),
         ("runtime", f"{summary.runtime}, {summary.wire} wire, {summary.ray_actors} Ray actors"),
-        ("flexibility", f"{summary.flex_requests} requests, {summary.flex_offers} offers, {summary.flex_orders} orders"),
+        (
+            "flexibility",
+            f"{summary.flex_requests} requests, {summary.flex_offers} offers, {summary.flex_orders} orders",
+        ),
         (
             "energy",
             f"{summary.ordered_wh / 1000:.1f} kWh ordered, {summary.delivered_wh / 1000:.1f} delivered, "
@@ -78,14 +83,20 @@ def show(summary: Summary, out: Path) -> None:
             "highest loading",
             f"{grid.max_loading_pct.without_flexibility:.1f} % without, {grid.max_loading_pct.with_flexibility:.1f} % with",
         ),
-        ("settlement", f"{summary.contracts} contracts, {summary.settlements} settlements, {summary.disputes} disputes"),
+        (
+            "settlement",
+            f"{summary.contracts} contracts, {summary.settlements} settlements, {summary.disputes} disputes",
+        ),
         ("money", f"{len(money) - 1} parties, sum {money['sum']}"),
         (
             "dispatch",
             f"{summary.dispatch.sessions} splits, at most {summary.dispatch.rounds} rounds, "
             f"{summary.dispatch.relative_gap:.2%} above the central optimum",
         ),
-        ("ledger", f"{summary.ledger.records} records in {summary.ledger.blocks} blocks, verified, head {summary.ledger.head}"),
+        (
+            "ledger",
+            f"{summary.ledger.records} records in {summary.ledger.blocks} blocks, verified, head {summary.ledger.head}",
+        ),
         ("time", f"{summary.wall_s:.1f} s in all, {summary.startup_s:.1f} s of it start-up"),
         ("where it went", ", ".join(f"{part} {value:.1f} s" for part, value in summary.seconds.items())),
     ]
@@ -93,4 +104,7 @@ def show(summary: Summary, out: Path) -> None:
         table.add_row(name, value)
     console.print(table)
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
-    console.print(f"summary: {out / 'summary.json'}   ledger: {out / 'ledger.db'}   telemetry: {out / 'telemetry'}", soft_wrap=True)
+    console.print(
+        f"summary: {out / 'summary.json'}   ledger: {out / 'ledger.db'}   telemetry: {out / 'telemetry'}",
+        soft_wrap=True,
+    )

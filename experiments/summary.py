@@ -130,9 +130,10 @@ def summarise(
     requests: list[FlexRequest] = values("flex-request")
     offers: list[FlexOffer] = values("flex-offer")
     orders: list[FlexOrder] = values("flex-order")
+    first = (settings.day or result.site.default_day).isoformat()
     return Summary(
+        **{"from": first},  # a keyword in Python
         site=result.site.name,
-        from_=str((settings.day or result.site.default_day).isoformat()),
         days=settings.days,
         seed=settings.seed,
         runtime=settings.runtime,
@@ -160,7 +161,10 @@ def summarise(
             compared=gap.sessions,
         ),
         ledger=LedgerFigures(
-            records=verification.records, blocks=verification.blocks, head=verification.head.hex(), verified=True
+            records=verification.records,
+            blocks=verification.blocks,
+            head=(verification.head or b"").hex(),
+            verified=True,
         ),
         startup_s=round(result.startup_s, 2),
         wall_s=round(wall_s, 2),

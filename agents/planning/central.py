@@ -30,7 +30,7 @@ def solve(models: Sequence[Flexibility], band: Band) -> CentralOptimum:
 
     length = len(band.low_kw)
     parts = [_element(cp, model, length) for model in models]
-    total = sum((deviation for deviation, _, _ in parts), start=np.zeros(length))
+    total: Any = sum((deviation for deviation, _, _ in parts), start=np.zeros(length))
     short_up = cp.Variable(length, nonneg=True)
     short_down = cp.Variable(length, nonneg=True)
     rules = [rule for _, _, rules in parts for rule in rules]

@@ -98,7 +98,9 @@ class Role(Generic[S]):
         }
         for kind, name in cls.handlers.items():
             if kind not in getattr(getattr(cls, name), "handles", ()):
-                raise ProgrammingFault(f"{cls.__name__}.{name} hides the handler of {kind.__name__}; expected another name")
+                raise ProgrammingFault(
+                    f"{cls.__name__}.{name} hides the handler of {kind.__name__}; expected another name"
+                )
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, state: S) -> None:
         self.name = name
@@ -110,16 +112,18 @@ class Role(Generic[S]):
     def handle(self, event: Event, now: datetime) -> list[Effect]:
         """Everything this role wants because of `event`; events it has no handler for change nothing."""
         if isinstance(event, Received):
-            handler = self.handlers.get(type(event.message))
-            return [] if handler is None else getattr(self, handler)(event.message, event.sender, now)  # type: ignore[no-any-return]
+            return self._call(self.handlers.get(type(event.message)), event.message, event.sender, now)
         if isinstance(event, Fired):
             kind, _, argument = event.timer.partition(" ")
-            return getattr(self, f"timer_{kind}")(argument, now)  # type: ignore[no-any-return]
+            return self._call(f"timer_{kind}", argument, now)
         if isinstance(event, Computed):
             kind, _, argument = event.reference.partition(" ")
-            return getattr(self, f"computed_{kind}")(argument, event.result, now)  # type: ignore[no-any-return]
-        handler = self.handlers.get(type(event))
-        return [] if handler is None else getattr(self, handler)(event, now)  # type: ignore[no-any-return]
+            return self._call(f"computed_{kind}", argument, event.result, now)
+        return self._call(self.handlers.get(type(event)), event, now)
+
+    def _call(self, handler: str | None, *arguments: Any) -> list[Effect]:
+        effects: list[Effect] = [] if handler is None else getattr(self, handler)(*arguments)
+        return effects
 
     def snapshot(self) -> bytes:
         """Everything that is needed to go on elsewhere."""

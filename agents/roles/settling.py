@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.planning.storage import Floats
 from agents.roles.base import Filed, Role
 from agents.roles.contract import Effect, Publish, Send
 from market.contracts import FlexContract
@@ -27,9 +28,7 @@ from market.uftp import (
 )
 
 
-def metering_of(
-    role: Role[Any], to: str, period: date, ean: str, energy_wh: Sequence[float], now: datetime
-) -> Metering:
+def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime) -> Metering:
     """A Metering message: mean power of each ISP in whole watts, from watt-hours."""
     rules = role.rules
     power = tuple(round(float(x) / rules.hours) for x in energy_wh)
@@ -52,7 +51,9 @@ def settle(
     orders: Sequence[FlexOrder], baseline: Mapping[int, int], actual_w: Sequence[int], contract: FlexContract | None
 ) -> tuple[FlexOrderSettlement, ...]:
     """All orders of one congestion point (or element) and day under one contract."""
-    penalties = {None: 0} if contract is None else {None: 0, contract.contract_id: contract.penalty}
+    penalties: dict[str | None, int] = {None: 0}
+    if contract is not None:
+        penalties[contract.contract_id] = contract.penalty
     return settle_orders(orders, dense(baseline, len(actual_w)), actual_w, penalties) if orders else ()
 
 

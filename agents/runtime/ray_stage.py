@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
@@ -39,9 +39,7 @@ class RayStage:
         self._hosts: dict[str, Any] = {}
         self._papers: dict[str, bytes] = {}
         self._placed = place(company.agents, agents_per_actor)
-        self.host_of: Mapping[str, str] = {
-            spec.name: host for host, specs in self._placed.items() for spec in specs
-        }
+        self.host_of: Mapping[str, str] = {spec.name: host for host, specs in self._placed.items() for spec in specs}
         self.missing: tuple[str, ...] = ()
 
     @property
@@ -52,7 +50,7 @@ class RayStage:
     def start(self) -> None:
         """Create the actors; they start side by side while the caller goes on."""
         for host, specs in self._placed.items():
-            self._hosts[host] = HostActor.options(name=f"iles-{host}-{secrets.token_hex(4)}").remote()
+            self._hosts[host] = cast("Any", HostActor).options(name=f"iles-{host}-{secrets.token_hex(4)}").remote()
             self._papers[host] = self._setup(specs)
 
     def _setup(self, specs: tuple[AgentSpec, ...]) -> bytes:
@@ -141,7 +139,7 @@ def place(agents: tuple[AgentSpec, ...], per_actor: int) -> dict[str, tuple[Agen
 def _get(refs: list[Any]) -> list[Any]:
     """`ray.get` that gives ILES's own errors back as they were raised in the actor."""
     try:
-        return ray.get(refs)  # type: ignore[no-any-return]
+        return ray.get(refs)
     except RayTaskError as error:
         if isinstance(error.cause, IlesError):
             raise error.cause from None

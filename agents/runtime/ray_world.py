@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import RayTaskError
@@ -109,7 +109,7 @@ class RayWorld:
     """The run's side of the world actor."""
 
     def __init__(self, site: str, start: datetime, seed: int) -> None:
-        self._actor = WorldActor.remote(site, start, seed)
+        self._actor = cast("Any", WorldActor).remote(site, start, seed)
 
     def wire(self, company: Company) -> Wire:
         """Every host gets a handle."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Shelf:
         self._store = LedgerStore(path)
         self._store.create((Party(name, public) for name, public in sorted(parties.items())), meta)
 
-    def carry_out(self, effects: list[tuple[str, Effect]], now: datetime) -> Iterator[tuple[str, Event]]:
+    def carry_out(self, effects: Sequence[tuple[str, Effect]], now: datetime) -> Iterator[tuple[str, Event]]:
         """Appends first (each with its own receipt), then closing, then co-signatures; yields the outcomes."""
         for name, effect in effects:
             if isinstance(effect, Append):

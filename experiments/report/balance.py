@@ -25,31 +25,30 @@ def _kinds(data: RunData) -> str:
         "without flexibility", "with flexibility"))  # fmt: skip
     for row, kinds in ((1, data.without_kinds), (2, data.result.by_kind)):
         for kind in [name for name in KINDS if name in kinds]:
-            power = closed(time.gather(np.asarray(kinds[kind], dtype=np.float64) / 1000))
-            for sign in (1, -1):
-                part = np.maximum(sign * power, 0) * sign
-                if part.any():
-                    fig.add_trace(_area(data, kind, part, sign, row), row=row, col=1)
-    # One entry for each kind, whichever panel and sign it is seen in first.
-    seen: list[str] = []
-    for trace in fig.data:
-        trace.showlegend = trace.name not in seen
-        seen.append(trace.name)
-    fig.update_yaxes(title="power, kW (− = generation)", matches="y")
+            power = time.gather(np.asarray(kinds[kind], dtype=np.float64) / 1000).round(3)
+            fig.add_trace(
+                go.Bar(x=time.starts(), y=power, name=label(kind), legendgroup=kind, showlegend=row == 1, offset=0,
+                       marker={"color": colour(kind), "line": {"width": 0}}, width=time.width_ms,
+                       hovertemplate="%{y:.1f} kW"), row=row, col=1)  # fmt: skip
+    # Both panels by one scale, set here: axes that match each other are not ranged over stacked bars.
+    fig.update_yaxes(title="power, kW (− = generation)", range=_stacked_range(fig))
     fig.update_xaxes(time.axis() | {"title": None})
     fig.update_xaxes(title=time.axis()["title"], row=2, col=1)
-    fig.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0})
+    fig.update_layout(barmode="relative", legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0})
     kept = f"Means over each {time.bucket_name}. " if time.bucket > 1 else ""
     note = kept + "Consumption is stacked upwards, generation (and discharge) downwards; both panels have one scale."
     return figure("fig-kinds", "Demand and generation by kind", fig, 620, note)
 
 
-def _area(data: RunData, kind: str, part: Floats, sign: int, row: int) -> Any:
-    return go.Scatter(
-        x=data.time.starts(closed=True), y=part.round(3), name=label(kind), legendgroup=kind, mode="lines",
-        line={"width": 0.6, "color": colour(kind), "shape": "hv"}, fillcolor=colour(kind),
-        stackgroup=f"{row}{sign}", hovertemplate="%{y:.1f} kW",
-    )  # fmt: skip
+def _stacked_range(fig: Any) -> list[float]:
+    ends = [0.0, 0.0]
+    for panel in ("y", "y2"):
+        rows = np.array([trace.y for trace in fig.data if (trace.yaxis or "y") == panel])
+        if rows.size:
+            ends[0] = min(ends[0], float(np.minimum(rows, 0).sum(axis=0).min()))
+            ends[1] = max(ends[1], float(np.maximum(rows, 0).sum(axis=0).max()))
+    room = 0.05 * (ends[1] - ends[0])
+    return [ends[0] - room, ends[1] + room]
 
 
 def _pcc(data: RunData) -> str:

@@ -13,7 +13,7 @@ from experiments.report.style import QUIET, WITH, WITHOUT, figure, text
 from experiments.report.tables import table
 
 _DRAWN = 120
-_FLOOR_KW = 1e-6  # a residual of exactly zero has no place on a logarithmic axis
+_FLOOR_KW = 1e-5  # below it a residual is nothing, and nothing has no place on a logarithmic axis
 _PURPOSES = {"offer": WITH, "hold": WITHOUT}
 
 
@@ -33,7 +33,7 @@ def _figure(sessions: list[dict[str, Any]]) -> str:
     for session in drawn:
         purpose = str(session["purpose"])
         for column in (1, 2):
-            values = [max(float(pair[column - 1]), _FLOOR_KW) for pair in session["residuals"]]
+            values = [_drawn(float(pair[column - 1])) for pair in session["residuals"]]
             fig.add_trace(
                 go.Scatter(x=list(range(1, len(values) + 1)), y=values, mode="lines", opacity=0.6, name=text(purpose),
                            legendgroup=purpose, showlegend=purpose not in seen,
@@ -46,10 +46,17 @@ def _figure(sessions: list[dict[str, Any]]) -> str:
     fig.update_yaxes(title="residual on the sum, kW", row=1, col=1)
     fig.update_layout(hovermode="closest", legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "x": 0})
     left = len(sessions) - len(drawn)
-    note = "One line for each session: <i>offer</i> answers a request, <i>hold</i> corrects what members fell short of."
+    note = (
+        "One line for each session: <i>offer</i> answers a request, <i>hold</i> corrects what members fell short of. "
+        "A residual of nothing is left out: it has no place on a logarithmic axis."
+    )
     if left:
         note += f" {left} shorter sessions are left out."
     return figure("fig-admm", "Convergence of the splits", fig, 400, note)
+
+
+def _drawn(residual: float) -> float | None:
+    return residual if residual > _FLOOR_KW else None
 
 
 def _table(data: RunData, sessions: list[dict[str, Any]]) -> str:

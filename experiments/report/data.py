@@ -13,7 +13,7 @@ from agents.planning.safety import PointGrid
 from experiments.grid import GridRecord
 from experiments.report.timeline import Floats, Timeline
 from experiments.running import RunResult
-from market.uftp import FlexOrderSettlement, FlexSettlement
+from market.uftp import FlexOrderSettlement, FlexOrderSettlementStatus, FlexSettlement
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,15 @@ class RunData:
         """Settlements between an aggregator and its members."""
         domain = self.result.site.dso.domain
         return [message for message in self.values("settlement") if message.header.sender_domain != domain]
+
+    @cached_property
+    def answers(self) -> dict[tuple[str, str], FlexOrderSettlementStatus]:
+        """What a seller said, by the settlement's message id and the order's reference."""
+        return {
+            (answer.flex_settlement_message_id, status.order_reference): status
+            for answer in self.values("settlement-response")
+            for status in answer.statuses
+        }
 
     def settled(self, messages: Iterable[FlexSettlement]) -> Iterator[tuple[FlexSettlement, FlexOrderSettlement]]:
         """Every order's settlement with the message it came in."""

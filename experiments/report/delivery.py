@@ -54,12 +54,12 @@ def _bars(
     for who, power, shade in parts:
         fig.add_trace(
             go.Bar(x=time.starts(), y=time.gather(power).round(3), name=text(who), offset=0, marker={"color": shade,
-                   "line": {"width": 0}}, width=time.bucket * time.hours * 3.6e6 * 0.96,
+                   "line": {"width": 0}}, width=time.width_ms * 0.96,
                    hovertemplate="%{y:.1f} kW"))  # fmt: skip
     line = np.append(time.gather(ordered), 0.0)
     fig.add_trace(
         go.Scatter(x=time.starts(closed=True), y=line.round(3), name="ordered", mode="lines",
-                   line={"color": "#55606f", "width": 1.6, "shape": "hv"}, hovertemplate="%{y:.1f} kW"))  # fmt: skip
+                   line={"color": QUIET, "width": 1.6, "shape": "hv"}, hovertemplate="%{y:.1f} kW"))  # fmt: skip
     fig.update_layout(barmode="relative", legend={"orientation": "v", "x": 1.01, "y": 1.0})
     fig.update_yaxes(title="change from baseline, kW")
     fig.update_xaxes(time.axis())

@@ -38,7 +38,7 @@ def section(data: RunData) -> str:
          f"{dispatch['relative_gap']:.2%} above the optimum", True),
         ("trading", f"{s['flex_requests']} / {s['flex_offers']} / {s['flex_orders']}", "requests / offers / orders",
          True),
-        ("ledger", f"{text(ledger['head'][:12])}…",
+        ("ledger", f"{text(ledger['head'][:10])}…",
          f"{ledger['records']} records in {ledger['blocks']} blocks, "
          f"{'verified' if ledger['verified'] else 'NOT verified'}", bool(ledger["verified"])),
         ("agents", f"{sum(s['agents'].values())}",

@@ -54,7 +54,7 @@ def _flows(data: RunData, payments: list[Payment]) -> str:
 
 
 def _gains(data: RunData, payments: list[Payment]) -> str:
-    names = list(balance(payments))
+    names = _parties(data, payments)
     fig = go.Figure()
     for reason, shade in REASONS.items():
         for sign, word in ((1, "received"), (-1, "paid")):
@@ -74,11 +74,19 @@ def _table(data: RunData, payments: list[Payment]) -> str:
     gains = balance(payments)
     rows = [
         (data.name(name), *(_amount(payments, name, reason) for reason in REASONS), Amount(gain))
-        for name, gain in gains.items()
+        for name, gain in ((name, gains[name]) for name in _parties(data, payments))
     ]
     total = ("sum", *(_total(payments, gains, reason) for reason in REASONS), Amount(sum(gains.values())))
     head = ("party", *REASONS, f"net, {data.result.site.currency}")
     return table("Money of each party (received − paid)", head, rows, total=total)
+
+
+def _parties(data: RunData, payments: list[Payment]) -> list[str]:
+    """Domains: the DSO, its aggregators, then their members."""
+    site = data.result.site
+    first = [site.dso.domain, *(party.domain for party in site.aggregators)]
+    gains = balance(payments)
+    return [*(name for name in first if name in gains), *(name for name in gains if name not in first)]
 
 
 def _amount(payments: list[Payment], name: str, reason: str) -> Amount:

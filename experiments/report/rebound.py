@@ -49,7 +49,7 @@ def _figure(data: RunData, change: dict[str, Floats], net: Floats, back: Floats)
         fig.add_trace(
             go.Bar(x=time.starts(), y=time.gather(power).round(3), name=label(kind), offset=0,
                    marker={"color": colour(kind), "line": {"width": 0}},
-                   width=time.bucket * time.hours * 3.6e6 * 0.96, hovertemplate="%{y:.1f} kW"))  # fmt: skip
+                   width=time.width_ms * 0.96, hovertemplate="%{y:.1f} kW"))  # fmt: skip
     x = time.starts(closed=True)
     shade = closed(time.gather(back)).round(3)
     if shade.any():

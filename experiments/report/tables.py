@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from experiments.report.style import text
 
 CAP = 100
+_LONG = 40  # characters; longer texts may break into lines
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def table(
     """Rows of plain values as a table; numbers stand right, everything is escaped, `total` is the last row."""
     if not rows:
         return f"<p class=note>{text(caption)}: none.</p>"
-    heads = "".join(f"<th scope=col>{text(name)}</th>" for name in head)
+    heads = "".join(f"<th scope=col{_side(value)}>{text(name)}</th>" for name, value in zip(head, rows[0], strict=True))
     body = "".join(_row(row) for row in rows[:cap])
     left = len(rows) - cap
     foot = f"<tfoot>{_row(total)}</tfoot>" if total is not None else ""
@@ -38,6 +39,10 @@ def table(
     )
 
 
+def _side(value: object) -> str:
+    return " class=num" if isinstance(value, int | float | Amount) and not isinstance(value, bool) else ""
+
+
 def _row(row: Sequence[object]) -> str:
     return "<tr>" + "".join(_cell(value) for value in row) + "</tr>"
 
@@ -46,7 +51,8 @@ def _cell(value: object) -> str:
     if isinstance(value, Amount):
         return f"<td class=num>{money(value.value)}</td>"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"<td>{text('–' if value is None else value)}</td>"
+        words = str("–" if value is None else value)
+        return f"<td{' class=long' if len(words) > _LONG else ''}>{text(words)}</td>"
     return f"<td class=num>{number(value)}</td>"
 
 

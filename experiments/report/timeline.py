@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,11 @@ class Timeline:
         minutes = self.bucket * self.days[0].isp_minutes
         return {60: "hour", 1440: "24 hours"}.get(minutes, f"{minutes} min")
 
+    @property
+    def width_ms(self) -> float:
+        """A bucket's width in plotly's unit of a date axis, milliseconds."""
+        return self.bucket * self.hours * 3.6e6
+
     def gather(self, values: Sequence[float] | Floats, how: str = "mean") -> Floats:
         """[ISPs] -> [buckets] by `mean`, `max`, `min` or `sum`; the last bucket may be shorter."""
         row = np.asarray(values, dtype=np.float64)
@@ -95,7 +100,7 @@ class Timeline:
     def shown(self, instant: datetime) -> datetime:
         """An instant on the axis: local time by the clock of the first instant, so that it never runs backwards."""
         offset = self.days[0].start.astimezone(self.zone).utcoffset() or timedelta(0)
-        return (instant + offset).replace(tzinfo=None)
+        return (instant.astimezone(UTC) + offset).replace(tzinfo=None)
 
     def starts(self, closed: bool = False) -> list[datetime]:
         """Each bucket's start on the axis; `closed` adds the end, for lines drawn as steps."""

@@ -1,4 +1,4 @@
-"""Section 7: what was traded and agreed, settled and disputed, what broke, and where the time went."""
+"""Section 7: what was traded and agreed, what broke, and where the time went."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from experiments.report import settling
 from experiments.report.data import RunData
 from experiments.report.style import WITH, figure, text
 from experiments.report.tables import Amount, table
 from market.contracts import FlexContract
-from market.uftp import AcceptedDisputed, Disposition, FlexSettlement
+from market.uftp import Disposition
 
 
 def section(data: RunData) -> str:
     """All tables and the bar of seconds."""
-    return (
-        _trades(data)
-        + _contracts(data)
-        + _orders(data, "Settlement between DSO and aggregators", data.dso_settlements)
-        + _orders(data, "Settlement between aggregators and members, element by element", data.member_settlements)
-        + _incidents(data)
-        + _seconds(data)
-    )
+    return _trades(data) + _contracts(data) + settling.section(data) + _incidents(data) + _seconds(data)
 
 
 def _trades(data: RunData) -> str:
@@ -88,39 +82,6 @@ def _elements(contract: FlexContract) -> str:
 def _days(contract: FlexContract) -> str:
     names = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
     return "all" if len(contract.days_of_week) == 7 else " ".join(names[k - 1] for k in contract.days_of_week)
-
-
-def _orders(data: RunData, caption: str, messages: list[FlexSettlement]) -> str:
-    answers = {
-        (answer.flex_settlement_message_id, status.order_reference): status
-        for answer in data.values("settlement-response")
-        for status in answer.statuses
-    }
-    rows = []
-    for message, order in data.settled(messages):
-        status = answers.get((message.header.message_id, order.order_reference))
-        energy = [
-            sum(abs(getattr(isp, field)) * isp.duration for isp in order.isps) * data.time.hours / 1000
-            for field in ("ordered_flex_power_w", "delivered_flex_power_w", "power_deficiency_w")
-        ]
-        said = "no answer" if status is None else str(status.disposition)
-        reason = "" if status is None or status.dispute_reason is None else status.dispute_reason
-        place = data.point_titles.get(order.congestion_point, order.congestion_point)
-        rows.append((str(order.period), data.name(message.header.sender_domain),
-                     data.name(message.header.recipient_domain), place, _short(order.order_reference), *energy,
-                     Amount(order.price), Amount(order.penalty), Amount(order.net_settlement), said,
-                     reason))  # fmt: skip
-    # A dispute must not be among the rows that are left out.
-    rows.sort(key=lambda row: row[-2] == str(AcceptedDisputed.ACCEPTED))
-    head = ("day", "buyer", "seller", "for", "order", "ordered, kWh", "delivered, kWh", "missing, kWh", "price",
-            "penalty", "net", "answer", "dispute")  # fmt: skip
-    return table(caption, head, rows)
-
-
-def _short(reference: str) -> str:
-    """The first part of an order's reference; `hold-…` is a correction."""
-    first = reference.split("/", maxsplit=1)[0]
-    return first[:13] if first.startswith("hold-") else first[:8]
 
 
 def _incidents(data: RunData) -> str:

@@ -67,9 +67,7 @@ def _heat_pump(rng: np.random.Generator, name: str, size: int) -> Flexibility:
     used = np.cumsum(plan) * HOURS
     width = rng.uniform(1, 4)
     low, high = np.zeros(size), np.full(size, 4.0)
-    return Storable(
-        name, plan, low, high, used - width, used + width, 0.0, float(used[-1]), 1.0, 1.0, 0.05, 0.0, HOURS
-    )
+    return Storable(name, plan, low, high, used - width, used + width, 0.0, float(used[-1]), 1.0, 1.0, 0.05, 0.0, HOURS)
 
 
 def capability(models: list[Flexibility]) -> tuple[Floats, Floats]:

@@ -127,9 +127,7 @@ def test_a_battery_that_could_gain_by_burning_energy_does_not_and_stays_feasible
     rho=st.floats(1e-3, 1e3),
     scale=st.floats(0, 1e4),
 )
-def test_feasible_bounds_are_kept_whatever_is_asked(
-    kind: str, seed: int, size: int, rho: float, scale: float
-) -> None:
+def test_feasible_bounds_are_kept_whatever_is_asked(kind: str, seed: int, size: int, rho: float, scale: float) -> None:
     """Targets of any size and penalties over six decades never drive a store out of its bounds."""
     rng = np.random.default_rng(seed)
     store = MAKERS[kind](rng, max(size, 2))

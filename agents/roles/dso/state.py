@@ -142,7 +142,7 @@ class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
             usual = [
                 like_day(self.state.history_kw[c.usage_point], day.count) for c in self._connections(seller, point)
             ]
-            expected = np.sum(usual, axis=0) * 1000
+            expected: Floats = np.sum(usual, axis=0) * 1000
         else:
             expected = np.array(prognosis.power_w, dtype=np.float64)
         for isp, baseline in self.state.baselines.get(key, {}).items():

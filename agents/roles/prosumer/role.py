@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+import numpy as np
+
 from agents.planning.messages import AssetJoined, AssetsPublished
 from agents.roles.base import Filed, on
 from agents.roles.contract import Effect, Send
@@ -62,7 +64,7 @@ class ProsumerRole(DispatchingDesk):
         """After the day: what the meter and each element measured, signed, to DSO and aggregator."""
         day = self.rules.day(date.fromisoformat(period))
         energy = self.state.energy_wh.get(period, {})
-        zero = [0.0] * day.count
+        zero = np.zeros(day.count)
         effects: list[Effect] = []
         told: dict[str, Metering] = {}
         for name in self.elements:
@@ -85,7 +87,7 @@ class ProsumerRole(DispatchingDesk):
         self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
         for kept in (self.state.plans, self.state.energy_wh):
             for old in [key for key in kept if key < period]:
-                del kept[old]  # type: ignore[attr-defined]
+                del kept[old]
 
     @on(FlexSettlement)
     def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:

@@ -51,7 +51,7 @@ class ProsumerConfig:
     base_history_kw: tuple[Floats, ...]
     reservation_price: int
     aspiration_price: int
-    preferences: Preferences = Preferences()
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @wire("prosumer.DayPlan")
@@ -137,7 +137,7 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
             self.state.plans[key] = DayPlan(
                 np.zeros(day.count),
                 {name: np.zeros(day.count) for name in self.elements},
-                {name: free for name in self.elements},
+                dict.fromkeys(self.elements, free),
             )
         return self.state.plans[key]
 

@@ -1,0 +1,74 @@
+"""Section 7, the settlements: what each order and element earned, and every dispute."""
+
+from __future__ import annotations
+
+from experiments.report.data import RunData
+from experiments.report.tables import Amount, table
+from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
+
+_ENERGIES = ("ordered_flex_power_w", "delivered_flex_power_w", "power_deficiency_w")
+
+
+def section(data: RunData) -> str:
+    """Both levels of settlement."""
+    return _orders(data) + _elements(data)
+
+
+def _orders(data: RunData) -> str:
+    rows = []
+    for message, order in data.settled(data.dso_settlements):
+        said, reason = _answer(data, message, order)
+        seller, place = data.name(message.header.recipient_domain), _place(data, order)
+        rows.append((str(order.period), seller, place, _short(order.order_reference), *_energies(data, [order]),
+                     Amount(order.price), Amount(order.penalty), Amount(order.net_settlement), said, reason))  # fmt: skip
+    # A dispute must not be among the rows that are left out.
+    rows.sort(key=lambda row: row[-2] == str(AcceptedDisputed.ACCEPTED))
+    head = ("day", "seller", "congestion point", "order", "ordered, kWh", "delivered, kWh", "missing, kWh", "price",
+            "penalty", "net", "answer", "dispute")  # fmt: skip
+    return table("Settlement between DSO and aggregators, order by order", head, rows)
+
+
+def _elements(data: RunData) -> str:
+    groups: dict[tuple[str, str, str, str], list[FlexOrderSettlement]] = {}
+    disputed: dict[tuple[str, str, str, str], list[str]] = {}
+    for message, order in data.settled(data.member_settlements):
+        ends = data.name(message.header.sender_domain), data.name(message.header.recipient_domain)
+        key = (str(order.period), *ends, _place(data, order))
+        groups.setdefault(key, []).append(order)
+        said, reason = _answer(data, message, order)
+        if said != str(AcceptedDisputed.ACCEPTED):
+            disputed.setdefault(key, []).append(f"{_short(order.order_reference)}: {reason or said}")
+    rows = [
+        (*key, len(orders), *_energies(data, orders), Amount(sum(o.price for o in orders)),
+         Amount(sum(o.penalty for o in orders)), Amount(sum(o.net_settlement for o in orders)),
+         len(disputed.get(key, [])), "; ".join(disputed.get(key, [])[:3]))
+        for key, orders in groups.items()
+    ]  # fmt: skip
+    rows.sort(key=lambda row: not row[-2])
+    head = ("day", "buyer", "seller", "element", "orders", "ordered, kWh", "delivered, kWh", "missing, kWh", "price",
+            "penalty", "net", "not accepted", "first of them")  # fmt: skip
+    return table("Settlement between aggregators and members, by element and day", head, rows)
+
+
+def _energies(data: RunData, orders: list[FlexOrderSettlement]) -> tuple[float, ...]:
+    """kWh ordered, delivered and missing."""
+    return tuple(
+        sum(abs(getattr(isp, field)) * isp.duration for order in orders for isp in order.isps) * data.time.hours / 1000
+        for field in _ENERGIES
+    )
+
+
+def _answer(data: RunData, message: FlexSettlement, order: FlexOrderSettlement) -> tuple[str, str]:
+    """What the seller said of an order's settlement, and why."""
+    status = data.answers.get((message.header.message_id, order.order_reference))
+    return ("no answer", "") if status is None else (str(status.disposition), status.dispute_reason or "")
+
+
+def _place(data: RunData, order: FlexOrderSettlement) -> str:
+    return data.point_titles.get(order.congestion_point, order.congestion_point)
+
+
+def _short(reference: str) -> str:
+    """The first part of an order's reference; `hold-…` is a correction."""
+    first = reference.split("/", maxsplit=1)[0]
+    return first[:13] if first.startswith("hold-") else first[:8]
