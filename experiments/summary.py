@@ -131,45 +131,45 @@ def summarise(
     offers: list[FlexOffer] = values("flex-offer")
     orders: list[FlexOrder] = values("flex-order")
     first = (settings.day or result.site.default_day).isoformat()
-    return Summary(
-        **{"from": first},  # a keyword in Python
-        site=result.site.name,
-        days=settings.days,
-        seed=settings.seed,
-        runtime=settings.runtime,
-        wire=settings.wire,
-        agents=dict(sorted(Counter(spec.role for spec in result.company.agents).items())),
-        ray_actors=result.ray_actors,
-        isps=sum(day.count for day in result.company.rules.periods),
-        messages=result.messages,
-        readings=result.collector.counts["readings"],
-        contracts=result.collector.counts["contract"],
-        flex_requests=len(requests),
-        flex_offers=len(offers),
-        flex_orders=len(orders),
-        ordered_wh=round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
-        delivered_wh=round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
-        deficiency_wh=round(sum(row.power_deficiency_w for row in rows) * hours),
-        settlements=len(settlements),
-        disputes=disputes,
-        money={**money, "sum": sum(money.values())},
-        grid=_grid(without, with_),
-        dispatch=Dispatch(
+    figures = {
+        "site": result.site.name,
+        "days": settings.days,
+        "seed": settings.seed,
+        "runtime": settings.runtime,
+        "wire": settings.wire,
+        "agents": dict(sorted(Counter(spec.role for spec in result.company.agents).items())),
+        "ray_actors": result.ray_actors,
+        "isps": sum(day.count for day in result.company.rules.periods),
+        "messages": result.messages,
+        "readings": result.collector.counts["readings"],
+        "contracts": result.collector.counts["contract"],
+        "flex_requests": len(requests),
+        "flex_offers": len(offers),
+        "flex_orders": len(orders),
+        "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
+        "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
+        "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
+        "settlements": len(settlements),
+        "disputes": disputes,
+        "money": {**money, "sum": sum(money.values())},
+        "grid": _grid(without, with_),
+        "dispatch": Dispatch(
             sessions=len(values("dispatch")),
             rounds=gap.rounds,
             relative_gap=round(gap.relative_gap, 6),
             compared=gap.sessions,
         ),
-        ledger=LedgerFigures(
+        "ledger": LedgerFigures(
             records=verification.records,
             blocks=verification.blocks,
             head=(verification.head or b"").hex(),
             verified=True,
         ),
-        startup_s=round(result.startup_s, 2),
-        wall_s=round(wall_s, 2),
-        seconds={part: round(value, 3) for part, value in sorted(result.seconds.items())},
-    )
+        "startup_s": round(result.startup_s, 2),
+        "wall_s": round(wall_s, 2),
+        "seconds": {part: round(value, 3) for part, value in sorted(result.seconds.items())},
+    }
+    return Summary.model_validate({"from": first, **figures})
 
 
 def _grid(without: GridRecord, with_: GridRecord) -> GridFigures:

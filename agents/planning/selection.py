@@ -1,4 +1,6 @@
-"""The DSO's choice among offers: the cheapest activation factors that cover the need, as a small linear programme.
+"""The DSO's choice among offers: the cheapest activation factors that cover the need, as a small mixed-integer programme.
+
+An offer is ordered not at all or between its MinActivationFactor and the whole (Shapeshifter 3.1.0, "OfferOption").
 
 A job (see `agents.planning.jobs`): it uses a solver, so it is never called inside a role.
 """
@@ -12,6 +14,7 @@ import numpy as np
 from agents.planning.storage import Floats
 
 _SHORTAGE = 1e4  # ten-thousandths per kW and ISP left uncovered: above any offer's price, so need comes first
+_NOTHING = 1e-7  # a factor that is only the solver's tolerance
 
 
 def select(
@@ -28,24 +31,28 @@ def select(
     Returns:
         Factors, rounded up so that rounding leaves no need uncovered.
     """
-    from scipy.optimize import linprog
+    from scipy.optimize import Bounds, LinearConstraint, milp
 
-    if not offers:
-        return ()
     asked = np.flatnonzero(need_kw)
-    sign = np.sign(need_kw[asked])
-    matrix = np.array([[offer[t] * s for offer in offers] for t, s in zip(asked, sign, strict=True)])
     count, rows = len(offers), len(asked)
-    cost = np.concatenate([np.array(prices, dtype=float), np.full(rows, _SHORTAGE)])
-    result = linprog(
-        cost,
-        A_ub=-np.hstack([matrix, np.eye(rows)]),
-        b_ub=-np.abs(need_kw[asked]),
-        bounds=[(0, 1)] * count + [(0, None)] * rows,
-        method="highs",
+    if not offers or not rows:
+        return (0,) * count
+    helps = np.stack(offers, axis=1)[asked] * np.sign(need_kw[asked])[:, None]
+    # variables: factor of each offer, whether it is ordered at all, what is left uncovered in each ISP asked for
+    lowest = np.array(minimum_pct) / 100
+    none, whole = np.zeros((count, rows)), np.eye(count)
+    rules = [
+        LinearConstraint(np.hstack([helps, np.zeros((rows, count)), np.eye(rows)]), lb=np.abs(need_kw[asked])),
+        LinearConstraint(np.hstack([whole, -whole, none]), ub=0.0),
+        LinearConstraint(np.hstack([whole, -np.diag(lowest), none]), lb=0.0),
+    ]
+    result = milp(
+        np.concatenate([np.array(prices, dtype=float), np.zeros(count), np.full(rows, _SHORTAGE)]),
+        integrality=np.repeat([0, 1, 0], [count, count, rows]),
+        bounds=Bounds(0.0, np.repeat([1.0, 1.0, np.inf], [count, count, rows])),
+        constraints=rules,
     )
-    factors = result.x[:count]
     return tuple(
-        0 if factor < 1e-3 else max(min(math.ceil(factor * 100 - 1e-6), 100), low)
-        for factor, low in zip(factors, minimum_pct, strict=True)
+        0 if factor < _NOTHING else max(min(math.ceil(factor * 100 - 1e-6), 100), low)
+        for factor, low in zip(result.x[:count], minimum_pct, strict=True)
     )

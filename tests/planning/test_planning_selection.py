@@ -1,0 +1,61 @@
+"""The DSO's choice of offers: enough, cheap, and within each offer's own terms."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.planning.jobs import run
+from agents.planning.selection import select
+
+
+def test_the_cheapest_cover_wins() -> None:
+    """Of two offers that both suffice, the cheaper is ordered; the dearer only for what is then missing."""
+    need = np.array([0.0, -10.0, -10.0])
+    whole = np.array([0.0, -10.0, -10.0])
+    assert select(need, (whole, whole), (500, 400), (1, 1)) == (0, 100)
+    assert select(need, (whole, whole * 0.6), (500, 100), (1, 1)) == (40, 100)
+
+
+def test_a_factor_is_at_least_what_the_offer_demands() -> None:
+    """Ten percent would do, but the offer is sold from half upwards; a whole offer only whole."""
+    need, offer = np.array([1.0]), np.array([10.0])
+    assert select(need, (offer,), (100,), (1,)) == (10,)
+    assert select(need, (offer,), (100,), (50,)) == (50,)
+    assert select(need, (offer,), (100,), (100,)) == (100,)
+
+
+def test_too_little_on_offer_is_ordered_entirely() -> None:
+    """A shortage orders all that helps, and nothing that has the wrong sign."""
+    need = np.array([-100.0])
+    offers = (np.array([-30.0]), np.array([-20.0]), np.array([25.0]))
+    assert select(need, offers, (90_000, 10, 0), (1, 1, 1)) == (100, 100, 0)
+
+
+def test_no_offers_and_no_need() -> None:
+    """An empty list gives an empty answer; offers nobody needs are not ordered."""
+    assert select(np.array([5.0]), (), (), ()) == ()
+    assert select(np.zeros(4), (np.ones(4),), (100,), (1,)) == (0,)
+
+
+def test_free_flexibility_that_is_not_needed_is_left() -> None:
+    """An offer for nothing is ordered only as far as it covers need."""
+    need = np.array([5.0, 0.0])
+    assert select(need, (np.array([10.0, 1.0]),), (0,), (1,))[0] >= 50
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 6))
+def test_rounding_never_uncovers_need(seed: int, count: int) -> None:
+    """Whenever all offers together suffice, the ordered factors do; factors are 0 or minimum..100 percent."""
+    rng = np.random.default_rng(seed)
+    sign = rng.choice([-1.0, 1.0])
+    offers = tuple(sign * rng.uniform(0, 50, 6) for _ in range(count))
+    need = np.sum(offers, axis=0) * rng.uniform(0, 1, 6)
+    prices = tuple(int(p) for p in rng.integers(0, 50_000, count))
+    lowest = tuple(int(p) for p in rng.integers(1, 101, count))
+    factors = run("selection", (need, offers, prices, lowest))
+    assert all(factor == 0 or low <= factor <= 100 for factor, low in zip(factors, lowest, strict=True))
+    given_kw = np.sum([offer * factor / 100 for offer, factor in zip(offers, factors, strict=True)], axis=0)
+    assert (sign * (given_kw - need) >= -0.1 - 1e-3 * np.abs(need)).all()

@@ -1,0 +1,140 @@
+"""The virtual power plant's rounds end at the central optimum, price what is missing, and keep hard bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import portfolios
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.planning import central, vpp
+from agents.planning.flexibility import Curtailable
+from agents.planning.vpp import Band, absorb, open_coordination, shortage_kw
+
+SIZE = 48  # half-size days keep the folder quick
+
+
+@pytest.mark.parametrize("shape", portfolios.SHAPES)
+@pytest.mark.parametrize(("count", "seed"), [(5, 0), (10, 1), (21, 2)])
+def test_the_rounds_end_within_one_percent_of_the_central_optimum(shape: str, count: int, seed: int) -> None:
+    """Mixed portfolios and four request shapes: cost within 1 % (of what meeting the request costs, or 1 ct).
+
+    What is left unmet is the central optimum's shortage, and hard bounds are kept to the tolerance.
+    """
+    models = portfolios.portfolio(seed, count, SIZE)
+    asked = portfolios.band(shape, models, SIZE)
+    best = central.solve(models, asked)
+    free = central.solve(models, portfolios.band("none", models, SIZE))
+    state, deviations = portfolios.negotiate(models, asked)
+    total = np.sum(deviations, axis=0)
+    np.testing.assert_allclose(total, state.total_kw)
+    cost = central.cost_of(models, deviations, asked)
+    assert cost - best.cost <= max(0.01 * max(abs(best.cost), best.cost - free.cost), 1.0)
+    assert cost >= best.cost - 0.01  # the reference is a lower bound, so nobody beats it
+    missing, least = shortage_kw(asked, total).sum(), shortage_kw(asked, best.total_kw).sum()
+    assert missing == pytest.approx(least, rel=0.02, abs=0.2)
+    allowed = 1e-3 * float(np.abs(total).max()) + 0.1
+    assert (total[asked.low_kw <= 0] >= asked.low_kw[asked.low_kw <= 0] - allowed).all()
+    assert (total[asked.high_kw >= 0] <= asked.high_kw[asked.high_kw >= 0] + allowed).all()
+
+
+def test_what_can_be_met_leaves_no_shortage() -> None:
+    """A feasible request ends without any shortage a meter would see (10 W)."""
+    models = portfolios.portfolio(0, 10, SIZE)
+    asked = portfolios.band("noon", models, SIZE)
+    _, deviations = portfolios.negotiate(models, asked)
+    assert shortage_kw(asked, np.sum(deviations, axis=0)).max() < 0.01
+
+
+def test_two_curtailables_split_by_their_marginal_costs() -> None:
+    """The textbook case: price = marginal cost of everybody who moves, so p_i = (price - b_i) h / a_i."""
+    wide = np.full(4, 1e3)
+    one = Curtailable("one", -wide, wide, 4.0, 4.0, 0.1, 1.0)
+    two = Curtailable("two", -wide, wide, 6.0, 6.0, 0.2, 1.0)
+    need = np.full(4, 90.0)
+    state, (first, second) = portfolios.negotiate([one, two], Band(need, need + 50, 1e3, 1.0), rho=0.1)
+    price = (90 + 4 / 0.1 + 6 / 0.2) / (1 / 0.1 + 1 / 0.2)
+    np.testing.assert_allclose(first, (price - 4) / 0.1, rtol=5e-3)
+    np.testing.assert_allclose(second, (price - 6) / 0.2, rtol=5e-3)
+    np.testing.assert_allclose(state.price, price, rtol=5e-3)
+
+
+def test_a_request_above_the_price_of_shortage_stays_unmet() -> None:
+    """Where flexibility costs more than what is missing is worth, nobody moves and the shortage is the request."""
+    dear = Curtailable("dear", np.zeros(3), np.full(3, 10.0), 80.0, 0.0, 0.01, 1.0)
+    asked = Band(np.full(3, 5.0), np.full(3, 9.0), 50.0, 1.0)
+    _, deviations = portfolios.negotiate([dear], asked)
+    np.testing.assert_allclose(deviations[0], 0.0, atol=0.02)
+    np.testing.assert_allclose(shortage_kw(asked, deviations[0]), 5.0, atol=0.02)
+
+
+def test_nothing_asked_for_is_agreed_at_once() -> None:
+    """Elements content with their plans and room for them: two rounds, nobody moves."""
+    models = [m for m in portfolios.portfolio(0, 4, SIZE) if isinstance(m, Curtailable)]
+    room = np.full(SIZE, 5.0)
+    state, deviations = portfolios.negotiate(list(models), Band(-room, room, 50.0, 0.25))
+    assert state.rounds == 2
+    np.testing.assert_allclose(deviations, 0.0, atol=1e-12)
+
+
+def test_nobody_there_still_ends() -> None:
+    """A coordination without elements divides by nothing and ends."""
+    state = open_coordination(Band(np.full(2, 3.0), np.full(2, 4.0), 50.0, 0.25), 0, 0.3)
+    for _ in range(vpp.MAX_ROUNDS):
+        state = absorb(state, np.zeros(2))
+        assert np.isfinite(state.signal_kw).all()
+    assert state.done
+    assert state.rounds <= vpp.MAX_ROUNDS
+
+
+def test_rounds_are_bounded_and_each_leaves_its_residuals() -> None:
+    """Even members that answer nonsense cannot keep a session open; every round's residuals are kept."""
+    rng = np.random.default_rng(0)
+    state = open_coordination(Band(np.full(4, 3.0), np.full(4, 4.0), 50.0, 0.25), 3, 0.3)
+    while not state.done:
+        state = absorb(state, rng.normal(size=4) * 100)
+    assert state.rounds == vpp.MAX_ROUNDS == len(state.residuals)
+
+
+def test_the_price_does_not_jump_when_the_penalty_softens() -> None:
+    """The penalty falls and then stays; the shadow price is the same before and after the change."""
+    models = portfolios.portfolio(1, 10, SIZE)
+    state, _ = portfolios.negotiate(models, portfolios.band("noon", models, SIZE), rho=0.3)
+    assert 0.03 <= state.rho < 0.3
+    assert (state.price > -1e-6).all()  # consuming more is worth something at noon, and never a fine
+    assert state.price.max() == pytest.approx(np.clip(state.price.max(), 5, 50))  # between feed-in and shortage
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), rho=st.floats(1e-3, 10))
+def test_a_curtailables_answer_is_its_exact_proximal_step(seed: int, rho: float) -> None:
+    """No power within the bounds (fine grid) is better than the answer, in any interval."""
+    rng = np.random.default_rng(seed)
+    model = Curtailable(
+        "c", -rng.uniform(0, 5, 6), rng.uniform(0, 5, 6), *rng.uniform(0, 9, 2), rng.uniform(0, 0.1), 0.25
+    )
+    target = rng.normal(size=6) * 20
+
+    def value(deviation: np.ndarray) -> np.ndarray:
+        linear = np.where(deviation > 0, model.price_up, -model.price_down) * deviation * model.hours
+        return linear + model.weight / 2 * deviation**2 + rho / 2 * (deviation - target) ** 2
+
+    answer = model.respond(target, rho)
+    assert (answer >= model.down_kw).all()
+    assert (answer <= model.up_kw).all()
+    grid = np.linspace(model.down_kw, model.up_kw, 400)
+    assert (value(answer) <= value(grid).min(axis=0) + 1e-9).all()
+    assert model.cost(answer) == pytest.approx(
+        float((value(answer) - rho / 2 * (answer - target) ** 2).sum()), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_reference_counts_costs_as_the_elements_do(seed: int) -> None:
+    """Forced to a given profile, the reference's cost is the element's own cost."""
+    for model in portfolios.portfolio(seed, 10, SIZE):
+        moved = model.respond(np.random.default_rng(seed).normal(size=SIZE) * 3, 0.3)
+        forced = Band(np.full(SIZE, -1e3), np.full(SIZE, 1e3), 50.0, portfolios.HOURS)
+        forced = replace(forced, low_kw=np.minimum(moved, 0) - 1e-4, high_kw=np.maximum(moved, 0) + 1e-4)
+        assert central.solve([model], forced).cost == pytest.approx(model.cost(moved), rel=1e-3, abs=1e-2)
