@@ -6,7 +6,7 @@ All profiles are [T] kW over the ISPs of one local day, by the one sign rule.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -116,14 +116,20 @@ def self_consumption(net_kw: Floats, config: ElementConfig, stored_kwh: float, f
     return plan
 
 
-def charging(session: VehiclePlugged, delivered_wh: float, config: ElementConfig, day: LocalDay, first: int) -> Floats:
-    """A plugged vehicle's plan from ISP `first` on: charge at once, as fast as it may, until it has what it asked for."""
+def charging(
+    session: VehiclePlugged, delivered_wh: float, config: ElementConfig, day: LocalDay, first: int, now: datetime
+) -> Floats:
+    """A plugged vehicle's plan from ISP `first` on: charge at once, as fast as it may, until it has what it asked for.
+
+    What it takes between `now` and the start of `first` is gone by then.
+    """
     plan = np.zeros(day.count)
-    need = max(session.energy_wh - delivered_wh, 0.0) / 1000
-    top = min(session.max_power_w, config.consumption_w) / 1000
     hours = day.isp_minutes / 60
+    top = min(session.max_power_w, config.consumption_w) / 1000
+    before = max((day.isp_start(first) - now) / timedelta(hours=1), 0.0)
+    need = max(session.energy_wh - delivered_wh, 0.0) / 1000 - top * before
     for k in range(first - 1, day.count):
-        if day.isp_start(k + 1) >= session.departure:
+        if day.isp_start(k + 2) > session.departure or need <= 0:
             break
         plan[k] = min(top, need / hours)
         need -= plan[k] * hours
@@ -210,17 +216,18 @@ def vehicle_flexibility(
     """A plugged vehicle may take its energy at any time before it leaves; None when there is nothing to move."""
     plan = expected_kw[first - 1 : last]
     hours = day.isp_minutes / 60
-    energy = float(plan.sum()) * hours
-    if energy <= 0.1:
-        return None
     top = min(session.max_power_w, config.consumption_w) / 1000
-    present = np.array([day.isp_start(k) < session.departure for k in range(first, last + 1)])
+    # What is expected after it leaves is other vehicles': it cannot be moved.
+    present = np.array([day.isp_start(k + 1) <= session.departure for k in range(first, last + 1)])
+    if float(plan[present].sum()) * hours <= 0.1:
+        return None
+    energy = float(plan.sum()) * hours
     size = len(plan)
     return Storable(
         config.element,
         plan,
-        np.zeros(size),
-        np.where(present, top, 0.0),
+        np.where(present, 0.0, plan),
+        np.where(present, np.maximum(top, plan), plan),
         np.zeros(size),
         np.full(size, energy),
         0.0,

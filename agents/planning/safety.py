@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 _PASSES = 12
 _ENOUGH_W = 100.0
+_HALVINGS = 8
 
 
 @wire("safety.Point")
@@ -84,13 +85,22 @@ def assess(
             break
         need = need + step
         result = feeder.flow(base + need[:, None] * weights)
+    need = np.where(np.abs(need) < _ENOUGH_W, 0.0, need)
+    enough, little = np.ones(len(need)), np.zeros(len(need))
+    for _ in range(_HALVINGS if need.any() else 0):
+        # The steps may have gone too far (losses fall faster than power): nobody is asked for more than mends it.
+        share = (enough + little) / 2
+        asked = share * need
+        result = feeder.flow(base + asked[:, None] * weights)
+        step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + asked)
+        mended = np.abs(step) < _ENOUGH_W
+        enough, little = np.where(mended, share, enough), np.where(mended, little, share)
+    need = need * enough
     rated = _rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
     net = base[:, below].sum(axis=1)
     down, up = np.minimum(-rated - net, 0.0), np.maximum(rated - net, 0.0)
     index = feeder.branch_names.index(point.branch)
-    return Assessment(
-        point.identity, np.where(np.abs(need) < _ENOUGH_W, 0.0, need), down, up, first.loading_pct[:, index]
-    )
+    return Assessment(point.identity, need, down, up, first.loading_pct[:, index])
 
 
 def _weights(base: Array, own: list[int]) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.planning.storage import Floats
 
-_SHORTAGE = 1e4  # ten-thousandths per kW and ISP left uncovered: above any offer's price, so need comes first
+_SHORTAGE = 1e4  # ten-thousandths per kW and ISP left uncovered: far above an offer's price, so need comes first
 _NOTHING = 1e-7  # a factor that is only the solver's tolerance
 
 

@@ -32,6 +32,11 @@ _enum_bytes: dict[type, dict[Enum, bytes]] = {}
 _enum_of: dict[bytes, Enum] = {}
 _homes: dict[str, tuple[str, ...]] = {}
 _INT64 = struct.Struct("<q")
+# What msgpack, the conversions below and the types' own checks raise on values that nobody would have sent in earnest.
+_FAULTS_OF_BYTES = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error,
+    msgpack.UnpackException,
+)  # fmt: skip
 
 
 def wire(tag: str) -> Callable[[type[T]], type[T]]:
@@ -113,6 +118,8 @@ def _ext(code: int, data: bytes) -> Any:
     if code == _OBJECT:
         tag, *values = _unpack(data)
         cls = _known(tag)
+        if cls not in _fields_of:
+            raise BadInput(f"message: {tag} is an enumeration; expected its own extension code")  # one way to write it
         try:
             return cls(*values)
         except TypeError as error:
@@ -130,7 +137,8 @@ def _ext(code: int, data: bytes) -> Any:
     if code == _ENUM:
         member = _enum_of.get(data)
         if member is None:
-            _known(_unpack(data)[0])  # its family may not have been imported yet
+            tag, _ = _unpack(data)
+            _known(tag)  # its family may not have been imported yet
             member = _enum_of.get(data)
         if member is None:
             raise BadInput(f"message: {data!r} is not a member of a registered enumeration")
@@ -157,7 +165,7 @@ def decode(data: bytes) -> Any:
         return _unpack(data)
     except BadInput:
         raise
-    except (ValueError, TypeError, struct.error, msgpack.UnpackException) as error:
+    except _FAULTS_OF_BYTES as error:
         raise BadInput(f"message: {len(data)} bytes are not a valid wire value ({error})") from error
 
 

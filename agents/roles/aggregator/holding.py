@@ -20,6 +20,7 @@ from cim.model.intervals import LocalDay
 from market.uftp import IspPower
 
 TOLERANCE_KW = 0.5
+LOOKAHEAD_ISPS = 8  # correct in good time, but not for a forecast that will change again before it matters
 RELATIVE_TOLERANCE = 0.02
 
 
@@ -95,6 +96,7 @@ class HoldingDesk(TradingDesk):
         allowed = np.maximum(TOLERANCE_KW, RELATIVE_TOLERANCE * ordered)
         missing = np.where(extra * signs > allowed, extra, 0.0)
         missing[: first - 1] = 0.0
+        missing[first - 1 + LOOKAHEAD_ISPS :] = 0.0
         if not missing.any():
             return []
         low, high = self._room(point, day)

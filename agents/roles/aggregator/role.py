@@ -19,17 +19,15 @@ from agents.roles.settling import (
 )
 from market.concession import Preferences, Side, Terms
 from market.contracts import FlexContract
-from market.elements import element_order
+from market.elements import ElementMove, commitment
 from market.templates import from_template
 from market.uftp import (
     AgrPortfolioUpdate,
     Connection,
     ContractSettlement,
-    FlexOrder,
     FlexOrderSettlement,
     FlexSettlement,
     FlexSettlementResponse,
-    IspPower,
     Metering,
 )
 
@@ -140,21 +138,20 @@ class AggregatorRole(HoldingDesk):
         total: dict[int, int] = {}
         mine = [p for p in self.state.parts if p.member == member and p.period == period.isoformat()]
         for element in sorted({part.element for part in mine}):
-            orders: list[FlexOrder] = []
-            baseline: dict[int, int] = {}
-            for part in mine:
-                if part.element == element:
-                    isps = tuple(IspPower(isp, ordered) for isp, _, ordered in part.isps)
-                    orders.append(
-                        element_order(self.state.member_orders[part.order_reference], element, isps, contract)
-                    )
-                    for isp, before, ordered in part.isps:
-                        baseline.setdefault(isp, before)
-                        total[isp] = total.get(isp, 0) + ordered
+            moves = [
+                ElementMove(self.state.member_orders[part.order_reference], part.isps)
+                for part in mine
+                if part.element == element
+            ]
             metering = self.state.metering.get(f"{element}|{period.isoformat()}")
             profile = None if metering is None else metering.profile("Power")
-            if profile is not None:
-                rows += settle(orders, baseline, profile.values, contract)
+            owed = commitment(element, moves, contract)
+            if owed is None or profile is None:
+                continue
+            order, baseline = owed
+            for row in order.isps:
+                total[row.start] = total.get(row.start, 0) + row.power_w
+            rows += settle((order,), baseline, profile.values, contract)
         return tuple(rows), total
 
     @on(FlexSettlement)

@@ -27,6 +27,9 @@ from cim.model.readings import Kind
 from devices.port import DeviceKind
 from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
 
+_NOTHING_KW = 5e-4
+_NOTICEABLE = 0.1  # of the largest move of a room's heat pump
+
 
 class DispatchingDesk(ForecastingDesk):
     """Answers price rounds with its elements' exact best responses, and turns orders into schedules."""
@@ -104,47 +107,55 @@ class DispatchingDesk(ForecastingDesk):
         factor = message.activation_factor_pct / 100
         parts: list[tuple[str, tuple[IspPower, ...]]] = []
         for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
-            moved = deviation * factor
-            watts = [round(float(x) * 1000) for x in moved]
-            if not any(watts):
+            moved = self._moves(session, model, deviation * factor)
+            if not moved.any():
                 continue
-            plan.held[model.element] = self._hold(plan.held[model.element], session, model, baseline, moved)
-            parts.append((model.element, self._book(message, session, model.element, baseline, watts)))
+            held = plan.held[model.element].copy()
+            held[session.first_isp - 1 : session.last_isp] = np.where(
+                moved == 0, held[session.first_isp - 1 : session.last_isp], baseline + moved
+            )
+            plan.held[model.element] = self._span(held, session, model, baseline, moved)
+            parts.append((model.element, self._book(message, session, model.element, baseline, moved)))
         return [
             Send(sender, self._response(message, now, None)),
             Send(sender, OrderSplit(message.order_reference, tuple(parts))),
             *self.schedules(day),
         ]
 
+    def _moves(self, session: MemberSession, model: Flexibility, moved: Floats) -> Floats:
+        """The moves worth making: a room is moved only noticeably, in between its own thermostat knows better."""
+        least = _NOTHING_KW
+        if self.elements[model.element].kind is DeviceKind.GATEWAY:
+            least = max(least, _NOTICEABLE * float(np.abs(moved).max()))
+        return np.where(np.abs(moved) >= least, moved, 0.0)
+
+    def _span(
+        self, held: Floats, session: MemberSession, model: Flexibility, baseline: Floats, moved: Floats
+    ) -> Floats:
+        """A battery or vehicle is held from its first to its last move, so that its energy works out."""
+        if not isinstance(model, Storable) or self.elements[model.element].kind is DeviceKind.GATEWAY:
+            return held
+        where = np.flatnonzero(moved)
+        window = held[session.first_isp - 1 : session.last_isp]
+        span = slice(where[0], where[-1] + 1)
+        window[span] = (baseline + moved)[span]
+        return held
+
     def _book(
-        self, order: FlexOrder, session: MemberSession, element: str, baseline: Floats, watts: list[int]
+        self, order: FlexOrder, session: MemberSession, element: str, baseline: Floats, moved: Floats
     ) -> tuple[IspPower, ...]:
         """Remember an element's part for settlement; in a running ISP only the share still to come counts."""
-        shares = [session.first_share, *[1.0] * (len(watts) - 1)]
-        # What an element gives against the order's direction (its own rebound) is held, but is no part of the order.
-        direction = {row.start: np.sign(row.power_w) for row in order.isps}
+        shares = [session.first_share, *[1.0] * (len(moved) - 1)]
         rows = tuple(
-            (session.first_isp + k, round(float(baseline[k]) * 1000), ordered)
+            (session.first_isp + k, round(float(baseline[k]) * 1000), watts)
             for k, share in enumerate(shares)
-            if (ordered := round(watts[k] * share)) * direction.get(session.first_isp + k, 0) > 0
+            if (watts := round(float(moved[k]) * 1000 * share))
         )
         self.state.orders = (
             *self.state.orders,
             ElementOrder(order.order_reference, session.period, element, rows),
         )
-        return tuple(IspPower(isp, ordered) for isp, _, ordered in rows)
-
-    @staticmethod
-    def _hold(held: Floats, session: MemberSession, model: Flexibility, baseline: Floats, moved: Floats) -> Floats:
-        """Held powers after an order: where it moves the element, and for a store all between its first and last move."""
-        touched = np.abs(moved) >= 5e-4
-        if isinstance(model, Storable):
-            where = np.flatnonzero(touched)
-            touched[where[0] : where[-1] + 1] = True
-        result = held.copy()
-        window = result[session.first_isp - 1 : session.last_isp]
-        window[touched] = (baseline + moved)[touched]
-        return result
+        return tuple(IspPower(isp, watts) for isp, _, watts in rows)
 
     def _response(self, order: FlexOrder, now: datetime, fault: str | None) -> FlexOrderResponse:
         header = self.header(self.config.aggregator, now, order.header.conversation_id)

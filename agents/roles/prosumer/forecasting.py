@@ -61,13 +61,18 @@ class ForecastingDesk(ProsumerBase):
         """Keep an asset's state; what it drew counts for the interval behind it."""
         if sender not in self.elements:
             return []
+        before = self.state.reports.get(sender, message)
         self.state.reports[sender] = message
+        effects: list[Effect] = []
         for news in message.news:
             if isinstance(news, VehiclePlugged):
                 self.state.vehicles[sender] = news
-                self.state.plugged_wh[sender] = value(message, Kind.ENERGY_IMPORT) or 0.0
+                # The register as it stood before: by this report the vehicle may have taken something already.
+                self.state.plugged_wh[sender] = value(before, Kind.ENERGY_IMPORT) or 0.0
+                effects += self._free(sender, now)
             elif isinstance(news, VehicleUnplugged):
                 self.state.vehicles.pop(sender, None)
+                effects += self._free(sender, now)
             elif isinstance(news, ThermalDescription):
                 self.state.rooms[sender] = news
             elif isinstance(news, ThermalUsage):
@@ -76,7 +81,18 @@ class ForecastingDesk(ProsumerBase):
         interval = timedelta(seconds=self.rules.control_s)
         if power is not None and now > self.rules.periods[0].start:
             self.add_energy(sender, now - interval, now, power * interval / timedelta(hours=1))
-        return []
+        return effects
+
+    def _free(self, name: str, now: datetime) -> list[Effect]:
+        """A vehicle came or left: what an order holds its station to was meant for another one."""
+        day = self.rules.day_of(now)
+        plan = self.state.plans.get(day.day.isoformat())
+        if plan is None:
+            return []
+        held = plan.held[name].copy()
+        held[day.isp_of(now) - 1 :] = np.nan
+        plan.held[name] = held
+        return self.schedules(day)
 
     @on(Measured)
     def metered(self, event: Measured, now: datetime) -> list[Effect]:
@@ -123,7 +139,7 @@ class ForecastingDesk(ProsumerBase):
         plan.base = _join(plan.base, home.corrected(base, self._base_kw(day, first - 1), first), keep)
         for name, config in self.elements.items():
             if config.kind is not DeviceKind.BATTERY:
-                plan.forecast[name] = _join(plan.forecast[name], self._expected(name, config, day, first), keep)
+                plan.forecast[name] = _join(plan.forecast[name], self._expected(name, config, day, first, now), keep)
         if first == 1:  # a battery follows one plan all day: what it gives is then known to the watt-hour
             net = plan.base + sum((self.expected(plan, n) for n in self._driven()), start=np.zeros(day.count))
             for name, config in self.elements.items():
@@ -136,7 +152,7 @@ class ForecastingDesk(ProsumerBase):
         """The elements that are not batteries, in order."""
         return [name for name, config in self.elements.items() if config.kind is not DeviceKind.BATTERY]
 
-    def _expected(self, name: str, config: ElementConfig, day: LocalDay, first: int) -> Floats:
+    def _expected(self, name: str, config: ElementConfig, day: LocalDay, first: int, now: datetime) -> Floats:
         if config.kind is DeviceKind.PV:
             return home.solar(config, self.state.weather, day)
         if config.kind is DeviceKind.CHP:
@@ -149,7 +165,7 @@ class ForecastingDesk(ProsumerBase):
         if session is None or first == 1:
             return usual
         plugged = np.array([day.isp_start(k + 1) < session.departure for k in range(day.count)])
-        plan = home.charging(session, self.delivered_wh(name), config, day, first)
+        plan = home.charging(session, self.delivered_wh(name), config, day, first, now)
         return np.where(plugged, plan, usual)
 
     def delivered_wh(self, name: str) -> float:

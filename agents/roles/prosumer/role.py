@@ -15,8 +15,8 @@ from devices.port import DeviceKind
 from market.assets import AssetPublication
 from market.concession import Preferences, Side, Terms
 from market.contracts import FlexContract
-from market.elements import element_order
-from market.uftp import FlexOrder, FlexOrderSettlement, FlexSettlement, IspPower, Metering
+from market.elements import ElementMove, commitment
+from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
 _CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
 CONCESSION_ROUNDS = 8
@@ -102,15 +102,14 @@ class ProsumerRole(DispatchingDesk):
         rows: list[FlexOrderSettlement] = []
         metered = self.state.metered.get(period, {})
         for name in sorted(self.elements):
-            orders: list[FlexOrder] = []
-            baseline: dict[int, int] = {}
-            for part in self.state.orders:
-                if part.element == name and part.period == period and contract is not None:
-                    isps = tuple(IspPower(isp, ordered) for isp, _, ordered in part.isps)
-                    orders.append(element_order(self.state.received[part.order_reference], name, isps, contract))
-                    for isp, before, _ in part.isps:
-                        baseline.setdefault(isp, before)
+            moves = [
+                ElementMove(self.state.received[part.order_reference], part.isps)
+                for part in self.state.orders
+                if part.element == name and part.period == period
+            ]
             profile = metered[name].profile("Power") if name in metered else None
-            if orders and profile is not None:
-                rows += settle(orders, baseline, profile.values, contract)
+            owed = None if contract is None or not moves else commitment(name, moves, contract)
+            if owed is not None and profile is not None:
+                order, baseline = owed
+                rows += settle((order,), baseline, profile.values, contract)
         return tuple(rows)

@@ -1,0 +1,113 @@
+"""The safety analysis asks for enough and no more, with the right sign, and gives room only within the limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.planning.jobs import run
+from agents.planning.safety import Assessment, PointGrid, assess
+from agents.planning.storage import Floats
+from cim.model.errors import ProgrammingFault
+from environment.feeder import Feeder, Limits, Line, Network, Node, Transformer
+
+NETWORK = Network(
+    nodes=(Node("mv", 20_000), Node("lv", 400), Node("near", 400), Node("far", 400)),
+    lines=(
+        Line("l1", "lv", "near", 0.02, 0.008, 0, 350),
+        Line("l2", "near", "far", 0.03, 0.012, 0, 350),
+    ),
+    transformers=(Transformer("t", "mv", "lv", 160_000, 20_000, 400, 4, 2_350, 460, 0.3, 5),),
+    slack_node="mv",
+    slack_voltage_pu=1.0,
+)
+POINT = PointGrid("cp", "t", ("lv", "near", "far"), ("lv", "near", "far"), ("t", "l1", "l2"))
+NODES = ("near", "far")
+MARGIN = 5.0
+
+
+def analyse(near: Floats, far: Floats, limits: Limits, network: Network = NETWORK) -> Assessment:
+    """The analysis of two connections' expected power."""
+    found: Assessment = assess(network, limits, MARGIN, POINT, NODES, (near, far))
+    return found
+
+
+def after(near: Floats, far: Floats, found: Assessment) -> tuple[Floats, Floats]:
+    """(worst loading %, voltages) when the need is met in proportion to what each connection moves."""
+    feeder = Feeder(NETWORK)
+    total = np.abs(near) + np.abs(far) + 2.0
+    base = np.zeros((len(near), 4))
+    base[:, 2] = near + found.need_w * (np.abs(near) + 1) / total
+    base[:, 3] = far + found.need_w * (np.abs(far) + 1) / total
+    result = feeder.flow(base)
+    return result.loading_pct.max(axis=1), result.voltage_pu
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_meeting_the_need_brings_the_feeder_within_its_limits(sign: float) -> None:
+    """Too much export asks for more consumption, too much import for less; afterwards limit less margin holds."""
+    near, far = sign * np.array([20e3, 150e3, 200e3]), sign * np.array([10e3, 60e3, 40e3])
+    limits = Limits(0.80, 1.20, 100.0)
+    found = analyse(near, far, limits)
+    assert found.need_w[0] == 0
+    assert (sign * found.need_w[1:] < 0).all()
+    assert (found.loading_pct[1:] > 100).all()
+    loading, _ = after(near, far, found)
+    assert (loading <= 100 - MARGIN + 0.2).all()
+    assert (loading[1:] >= 100 - MARGIN - 2).all()  # and no more was asked for than that takes
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), sign=st.sampled_from([-1.0, 1.0]))
+def test_voltage_and_loading_are_mended_together(seed: int, sign: float) -> None:
+    """Whatever breaks, on whichever element: within limits afterwards, and the need has the mending sign."""
+    rng = np.random.default_rng(seed)
+    near, far = sign * rng.uniform(0, 120e3, 4), sign * rng.uniform(0, 110e3, 4)
+    limits = Limits(0.95, 1.05, 100.0)
+    found = analyse(near, far, limits)
+    assert (sign * found.need_w <= 0).all()
+    loading, voltage = after(near, far, found)
+    assert (loading <= 100 - MARGIN + 0.5).all()
+    assert (voltage <= 1.05 + 5e-4).all()
+    assert (voltage >= 0.95 - 5e-4).all()
+
+
+def test_a_safe_point_needs_nothing() -> None:
+    """Within limits less margin: no need at all, not even a watt."""
+    quiet = np.array([-30e3, 0.0, 40e3])
+    found = analyse(quiet, quiet, Limits(0.9, 1.1, 100.0))
+    np.testing.assert_array_equal(found.need_w, 0.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(near=st.floats(-120e3, 120e3), far=st.floats(-90e3, 90e3))
+def test_room_never_lets_the_branch_exceed_its_limit(near: float, far: float) -> None:
+    """Using all of the room either way leaves the branch's net power within rating less margin; signs are right."""
+    found = analyse(np.array([near]), np.array([far]), Limits(0.8, 1.2, 100.0))
+    allowed = 160e3 * (100 - MARGIN) / 100
+    assert found.room_down_w[0] <= 0 <= found.room_up_w[0]
+    if abs(near + far) <= allowed:
+        assert near + far + found.room_down_w[0] == pytest.approx(-allowed)
+        assert near + far + found.room_up_w[0] == pytest.approx(allowed)
+
+
+def test_a_line_can_be_the_branch() -> None:
+    """A congestion point behind a line: its rating is sqrt(3) V I."""
+    point = replace(POINT, branch="l2", below=("far",), nodes=("far",), branches=("l2",))
+    found = assess(NETWORK, Limits(0.5, 1.5, 80.0), 0.0, point, NODES, (np.zeros(1), np.array([-230e3])))
+    assert found.need_w[0] > 0
+    assert found.room_up_w[0] == pytest.approx(0.8 * np.sqrt(3) * 400 * 350 + 230e3)
+    assert found.room_down_w[0] == 0
+
+
+def test_an_analysis_is_a_named_job() -> None:
+    """Roles reach it by name only; a name that is no job is our own fault."""
+    one = np.array([1e3])
+    found = run("safety", (NETWORK, Limits(), MARGIN, POINT, NODES, (one, one)))
+    assert found.identity == "cp"
+    with pytest.raises(ProgrammingFault, match="'surprise' is unknown"):
+        run("surprise", ())
