@@ -84,7 +84,8 @@ def best_response(store: Store, target_kw: Floats, rho: float) -> Floats:
     values = _values(store, wish, curvature)
     into = np.maximum((wish - store.wear + values * store.eta_in) / curvature, 0.0)
     out_of = np.minimum((wish + store.wear + _when_discharging(store, values)) / curvature, 0.0)
-    return np.minimum(np.maximum(into + out_of, store.low_kw), store.high_kw)
+    power: Floats = np.minimum(np.maximum(into + out_of, store.low_kw), store.high_kw)
+    return power
 
 
 def _burning(store: Store) -> float:
@@ -98,7 +99,8 @@ def _when_discharging(store: Store, values: Floats) -> Floats:
     burning = _burning(store)
     if burning == -_INFINITY:
         return values / store.eta_out
-    return np.maximum(values, burning) / store.eta_out + np.minimum(values - burning, 0.0) * store.eta_in
+    worth: Floats = np.maximum(values, burning) / store.eta_out + np.minimum(values - burning, 0.0) * store.eta_in
+    return worth
 
 
 def _rises(store: Store, wish: Floats, curvature: float) -> list[Breakpoints]:
@@ -178,9 +180,9 @@ def _cut_left(curve: Breakpoints, rise: float) -> float:
             break
         step = slope * (curve[index + 1][0] - value)
         if step >= rise:
-            value = min(value + rise / slope, curve[index + 1][0]) if rise > 0 else value
-            curve[: index + 1] = [(value, slope)]
-            return value
+            cut = min(value + rise / slope, curve[index + 1][0]) if rise > 0 else value
+            curve[: index + 1] = [(cut, slope)]
+            return cut
         rise -= step
     end = curve[-1][0]
     curve.clear()
@@ -195,9 +197,9 @@ def _cut_right(curve: Breakpoints, fall: float) -> float:
         slope -= change
         step = slope * (value - curve[index - 1][0])
         if step >= fall:
-            value = max(value - fall / slope, curve[index - 1][0]) if fall > 0 else value
-            curve[index:] = [(value, -slope)]
-            return value
+            cut = max(value - fall / slope, curve[index - 1][0]) if fall > 0 else value
+            curve[index:] = [(cut, -slope)]
+            return cut
         fall -= step
     end = curve[0][0]
     curve.clear()

@@ -32,36 +32,42 @@ async def _remote(job: str, arguments: tuple[Any, ...]) -> Any:
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)
 class HostActor:
-    """A host in a Ray actor; its papers come by `configure`, so that a restarted actor can be given them again."""
+    """A host in a Ray actor; its papers come by `configure`, so that a restarted actor can be given them again.
+
+    The methods are plain calls: an asyncio actor costs Ray twice the time per call and a third more at the start.
+    """
 
     def __init__(self) -> None:
         import agents.runtime.registry  # noqa: F401 - Ray ships this class alone, without its module's imports
+        from agents.runtime.loops import Loop
 
+        self._loop = Loop()
         self._world: DirectWorld | None = None
         self._server: DialInServer | None = None
         self._host: Host | None = None
 
-    async def configure(self, setup: bytes, world: DirectWorld | None) -> None:
+    def configure(self, setup: bytes, world: DirectWorld | None) -> None:
         """Take the encoded papers (see `RayStage`) and the simulated site, or None for sockets."""
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = decode(setup)
         self._specs: tuple[AgentSpec, ...] = specs
         self._endpoints: dict[str, tuple[str, int]] = endpoints
         self._world = world
 
-    async def listen(self) -> dict[str, str]:
+    def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""
         if self._world is not None or not self._passwords:
             return {}
         if self._server is None:
+            self._loop.keep_turning()  # devices speak when they like, not only while a call is worked on
             self._server = DialInServer(authenticate=known_passwords(self._passwords))
-            await self._server.start()
+            self._loop.run(self._server.start())
         return {
             spec.device: self._server.url(DIAL_IN[spec.device_kind], spec.device)
             for spec in self._specs
             if spec.device is not None and spec.device_kind in DIAL_IN
         }
 
-    async def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
+    def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
         """Connect the devices and start the agents."""
         shelf = None
         if self._ledger is not None:
@@ -69,17 +75,17 @@ class HostActor:
         ports = {spec.device: self._port(spec) for spec in self._specs if spec.device is not None}
         self._host = Host(self._specs, self._rules, ports, _remote, shelf)
         at: datetime = decode(now)
-        return await self._host.open(at, allow_missing)
+        return self._loop.run(self._host.open(at, allow_missing))
 
     def _port(self, spec: AgentSpec) -> Port:
         if self._world is not None:
             return direct_port(spec, self._world, self._weather)
         return tcp_port(spec, self._endpoints, self._server, self._weather)
 
-    async def work(self, job: bytes) -> bytes:
+    def work(self, job: bytes) -> bytes:
         """One round."""
         now, inbox = decode(job)
-        return encode(await self._opened.work(now, inbox))
+        return encode(self._loop.run(self._opened.work(now, inbox)))
 
     @property
     def _opened(self) -> Host:
@@ -87,13 +93,13 @@ class HostActor:
             raise RuntimeError("the host is not open")
         return self._host
 
-    async def snapshot(self, agent: str) -> bytes:
+    def snapshot(self, agent: str) -> bytes:
         """An agent's state."""
         return self._opened.roles[agent].snapshot()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of devices, ledger and door."""
         if self._host is not None:
-            await self._host.close()
+            self._loop.run(self._host.close())
         if self._server is not None:
-            await self._server.close()
+            self._loop.run(self._server.close())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime
 from fractions import Fraction
 
@@ -42,7 +43,7 @@ def test_the_isps_of_a_prognosis_are_its_dense_values(powers: list[int]) -> None
     assert [isp.power_w for isp in isps for _ in range(isp.duration)] == powers
     starts = [1, *[isp.start + isp.duration for isp in isps]]
     assert [isp.start for isp in isps] == starts[:-1]
-    assert all(one.power_w != two.power_w for one, two in zip(isps, isps[1:], strict=False))
+    assert all(one.power_w != two.power_w for one, two in itertools.pairwise(isps))
     assert fault_of_isps([(isp.start, isp.duration) for isp in isps], len(powers)) is None
 
 

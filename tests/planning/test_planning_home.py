@@ -97,7 +97,9 @@ def test_self_consumption_keeps_to_ratings_energy_and_purpose(seed: int, first: 
 
 
 @settings(max_examples=60, deadline=None)
-@given(energy=st.integers(0, 120_000), delivered=st.floats(0, 130_000), hours=st.integers(-5, 30), first=st.integers(1, 96))
+@given(
+    energy=st.integers(0, 120_000), delivered=st.floats(0, 130_000), hours=st.integers(-5, 30), first=st.integers(1, 96)
+)
 def test_charging_stops_at_departure_and_at_what_was_asked(
     energy: int, delivered: float, hours: int, first: int
 ) -> None:
