@@ -52,6 +52,7 @@ class Coordination:
         dual: [T] u, the scaled price.
         total_kw: [T] sum of the last answers.
         residuals: (primal, dual) of each round, kW on the sum.
+        coarseness: factor on all tolerances: a correction made every few minutes need not be exact to a watt.
     """
 
     band: Band
@@ -63,6 +64,7 @@ class Coordination:
     rounds: int = 0
     residuals: tuple[tuple[float, float], ...] = ()
     done: bool = False
+    coarseness: float = 1.0
 
     @property
     def signal_kw(self) -> Floats:
@@ -75,10 +77,10 @@ class Coordination:
         return -self.rho * self.dual / self.band.hours
 
 
-def open_coordination(band: Band, elements: int, rho: float) -> Coordination:
+def open_coordination(band: Band, elements: int, rho: float, coarseness: float = 1.0) -> Coordination:
     """Start from no deviation at all."""
     zero = np.zeros(len(band.low_kw))
-    return Coordination(band, rho, elements, zero, zero, zero)
+    return Coordination(band, rho, elements, zero, zero, zero, coarseness=coarseness)
 
 
 def absorb(state: Coordination, total_kw: Floats) -> Coordination:
@@ -94,9 +96,9 @@ def absorb(state: Coordination, total_kw: Floats) -> Coordination:
     # How far the price moved, weighed by the power it moves: what is still to be won by going on.
     worth = float(np.abs(dual) @ np.abs(shared))
     moved = float(np.abs(dual - state.dual) @ np.abs(shared))
-    allowed = TOLERANCE_KW + RELATIVE_TOLERANCE * float(np.abs(total_kw).max())
+    allowed = state.coarseness * (TOLERANCE_KW + RELATIVE_TOLERANCE * float(np.abs(total_kw).max()))
     rounds = state.rounds + 1
-    met = primal <= allowed and change <= allowed and moved <= PRICE_TOLERANCE * worth
+    met = primal <= allowed and change <= allowed and moved <= state.coarseness * PRICE_TOLERANCE * worth
     rho = _penalty(state.rho, rounds)
     return replace(
         state,

@@ -18,6 +18,8 @@ from agents.roles.aggregator.state import VppSession
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Publish, Send
 
+_COARSE = 10.0  # a correction in real time is followed by the next one
+
 
 class CoordinatingDesk(PortfolioDesk):
     """Price out, net profile back, some rounds."""
@@ -119,7 +121,8 @@ class CoordinatingDesk(PortfolioDesk):
         coordination = session.coordination
         if coordination is None:
             band = Band(session.low_kw, session.high_kw, self.config.shortage_price, self.rules.hours)
-            coordination = open_coordination(band, count, self.config.rho)
+            coarseness = _COARSE if session.purpose == "hold" else 1.0
+            coordination = open_coordination(band, count, self.config.rho, coarseness)
         else:
             coordination = absorb(coordination, total)
         session = replace(session, coordination=coordination)

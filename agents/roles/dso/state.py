@@ -50,6 +50,8 @@ class DsoConfig:
         points: its congestion points, those furthest down first: what is mended below helps above.
         margin_pct: how far below the limit it wants prognoses to stay.
         gate_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
+        lookahead_isps: on the day itself it orders at most so many ISPs beyond the gate: the rest can wait for a
+            better prognosis.
         aspiration_price, reservation_price: for flexibility, ten-thousandths per kWh.
     """
 
@@ -62,6 +64,7 @@ class DsoConfig:
     aggregators: tuple[str, ...]
     margin_pct: float = 3.0
     gate_isps: int = 4
+    lookahead_isps: int = 12
     aspiration_price: int = 1200
     reservation_price: int = 6000
 

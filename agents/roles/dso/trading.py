@@ -87,7 +87,9 @@ class DsoTradingDesk(DsoBase):
         current = self.state.rounds[period]
         day = self.rules.day(date.fromisoformat(period))
         first = 1 if now < day.start else day.isp_of(now) + self.config.gate_isps
-        need = np.where(np.arange(1, day.count + 1) >= first, result.need_w, 0.0)
+        last = day.count if now < day.start else first + self.config.lookahead_isps - 1
+        isps = np.arange(1, day.count + 1)
+        need = np.where((isps >= first) & (isps <= last), result.need_w, 0.0)
         need = np.sign(need) * np.ceil(np.abs(need) / _GRAIN_W) * _GRAIN_W
         figures = Publish(
             "safety",
