@@ -27,9 +27,10 @@ def execute(settings: RunSettings) -> None:
     # One thread per solver: two runs share the cores, and sums come out the same everywhere.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    from experiments.running import run_without_flexibility
+    from experiments.running import check, run_without_flexibility
     from experiments.screen import Screen, show
 
+    check(settings)
     out = prepare(settings)
     screen = Screen(settings)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

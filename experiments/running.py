@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from agents.roles.keeper import CLOSING
 from agents.runtime.company import Company, Wire
 from agents.runtime.conductor import Conductor
-from agents.runtime.recruiting import recruit
+from agents.runtime.recruiting import known_days, recruit
 from agents.runtime.worlds import InProcessWorld, SimulatedWorld, TcpWorld
+from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.profiles.library import load
 from environment.sites import load_site
@@ -62,6 +63,23 @@ def span(site: Site, settings: RunSettings) -> tuple[LocalDay, LocalDay]:
     """The first and last local day of a run."""
     first = LocalDay(settings.day or site.default_day, site.timezone, site.isp_minutes)
     return first, first.next(settings.days - 1)
+
+
+def check(settings: RunSettings) -> None:
+    """Everything that can be said to be wrong before anything is started.
+
+    Raises:
+        BadInput: site, date or a device to lose.
+    """
+    site = load_site(settings.site)
+    first, last = span(site, settings)
+    profiles = load(site.profiles)
+    known_days(first, profiles)
+    known_days(last, profiles)
+    names = {p.device_name(d) for p in site.prosumers for d in p.devices} | {p.meter for p in site.prosumers}
+    for device, _ in settings.lose:
+        if device not in names:
+            raise BadInput(f"lose: device {device!r} is unknown at {site.name}; expected for example {min(names)}")
 
 
 def run_site(

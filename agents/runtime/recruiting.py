@@ -63,7 +63,7 @@ def recruit(
         {domain: key_from_seed(seed, domain).public for domain in sorted(domains.values())},
         f"{site.name}/{seed}",
     )
-    known = _known_days(opening, profiles)
+    known = known_days(opening, profiles)
     history = History(site, profiles)
     before = opening.next(-1)
 
@@ -106,7 +106,7 @@ def _domains(site: Site) -> dict[str, str]:
     return domains
 
 
-def _known_days(opening: LocalDay, profiles: Profiles) -> int:
+def known_days(opening: LocalDay, profiles: Profiles) -> int:
     """How many whole days of metering there are before the day on which the first day is planned."""
     known = sum(opening.next(-1 - back).start >= profiles.first for back in range(1, HISTORY_DAYS + 1))
     if known == 0 or opening.end + timedelta(hours=8) > profiles.last:

@@ -106,7 +106,8 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "model_type" and "Rating" in message:
         message = "expected {value: ..., source: <key of sources>} or {value: ..., assumed: true}"
     if not message.startswith("expected"):
-        message = f"expected otherwise: {message}"
+        said = message.replace("Input should be", "").replace("String should match pattern", "text that matches")
+        message = f"expected {said.strip()}"
     return f"{place}: value {_short(_plain(error['input']))}: {message}"
 
 

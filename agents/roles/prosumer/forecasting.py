@@ -18,6 +18,7 @@ from cim.model.readings import Kind, Quality, Reading
 from devices.port import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
 from market.uftp import DPrognosis
 
+PATIENCE = timedelta(minutes=2)  # how long to wait at the start for assets that do not answer
 DAY_AHEAD_HOUR = 11  # local time on the day before at which tomorrow is forecast
 REVISION_MINUTE = 5  # of each hour: after the first control interval, when the last hour is metered
 
@@ -28,7 +29,7 @@ class ForecastingDesk(ProsumerBase):
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """Arm the day-ahead forecasts and the hourly revisions of the operated days."""
-        effects: list[Effect] = []
+        effects: list[Effect] = [Arm("publish", now + PATIENCE)]
         for day in self.rules.periods:
             key = day.day.isoformat()
             effects.append(Arm(f"forecast {key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))

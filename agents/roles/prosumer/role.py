@@ -41,8 +41,13 @@ class ProsumerRole(DispatchingDesk):
             -plate.max_generation_w,
             can_decrease=plate.kind in _CAN_LOWER,
         )
-        if len(self.state.joined) < len(self.elements):
-            return []
+        return self._publish() if len(self.state.joined) == len(self.elements) else []
+
+    def timer_publish(self, _: str, now: datetime) -> list[Effect]:
+        """An asset is missing: go to the market with the others."""
+        return self._publish() if 0 < len(self.state.joined) < len(self.elements) else []
+
+    def _publish(self) -> list[Effect]:
         assets = tuple(self.state.joined[name] for name in sorted(self.state.joined))
         return [Send(self.config.market, AssetsPublished(assets))]
 

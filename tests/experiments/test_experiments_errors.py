@@ -1,0 +1,128 @@
+"""Wrong input to `iles run` gets one clear sentence and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SITES = Path(__file__).parents[2] / "environment" / "sites"
+
+
+def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "experiments.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", "nosuch"), "site: 'nosuch' is unknown; expected strem"),
+        (("run", "strem", "--date", "2019-01-01"), "date: 2019-01-01 is outside"),
+        (("run", "strem", "--date", "20160520"), "is no date; expected YYYY-MM-DD"),
+        (("run", "strem", "--lose", "nothing@12:00"), "device 'nothing' is unknown"),
+        (("run", "strem", "--lose", "farm-1.pv@99"), "expected DEVICE@HH:MM"),
+        (("run", "strem", "--days", "0"), "greater than or equal to 1"),
+        (("run", "strem", "--runtime", "moon"), "'moon' is not one of"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+    """Which field, which value, what was expected; exit code 2; no traceback."""
+    done = iles(*arguments)
+    said = re.sub(r"[\s│]+", " ", done.stderr)
+    assert done.returncode == 2
+    assert sentence in said
+    assert "Traceback" not in done.stderr
+
+
+def test_a_site_file_with_five_faults_names_all_five(tmp_path: Path) -> None:
+    """All faults of a site file are listed at once, each with its path in the file, the value and what was expected."""
+    text = (SITES / "strem.yaml").read_text()
+    for old, new in (
+        ("timezone: Europe/Vienna", "timezone: Mars/Olympus"),
+        ("isp_minutes: 15", "isp_minutes: 7"),
+        ("currency: EUR", "currency: euro"),
+        ("aggregator: agr-east", "aggregator: agr-north"),
+        ("rated_w: {value: 117200, source: simbench}", "rated_w: 117200"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text)
+    done = iles("run", broken)
+    assert done.returncode == 2
+    assert "has 5 faults" in done.stderr
+    for place in ("timezone", "isp_minutes", "currency", "prosumers[0].aggregator", "prosumers[0].devices[0].rated_w"):
+        assert re.search(rf"^{re.escape(place)}: value .*: expected ", done.stderr, re.MULTILINE), place
+
+
+@pytest.mark.slow
+def test_a_busy_port_is_named(tmp_path: Path) -> None:
+    """A port that somebody else listens on is named, exit code 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = iles(
+            "run", "strem", "--runtime", "local", "--wire", "tcp", "--base-port", str(port), "--out", tmp_path / "p"
+        )
+    assert done.returncode == 2
+    assert f"port: {port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_silent_device_at_the_start_is_named(tmp_path: Path) -> None:
+    """A device that does not answer at start-up ends the run with its name, unless it is allowed to be missing."""
+    done = iles("run", "strem", "--runtime", "local", "--lose", "farm-1.pv@start", "--out", tmp_path / "s")
+    assert done.returncode == 2
+    assert "farm-1.pv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_explains_itself() -> None:
+    """`--help` of each command says what it is for."""
+    for command in ((), ("run",), ("ledger",), ("ledger", "verify"), ("devices",), ("devices", "simulate")):
+        done = iles(*command, "--help")
+        assert done.returncode == 0
+        assert len(done.stdout.split()) > 15, command
+
+
+def test_the_summary_document_names_every_field() -> None:
+    """docs/summary.md documents each field of the schema under its path."""
+    from experiments.summary import Summary
+
+    schema = Summary.model_json_schema(by_alias=True)
+    document = (Path(__file__).parents[2] / "docs" / "summary.md").read_text()
+
+    def paths(properties: dict, prefix: str = "") -> list[str]:
+        found = []
+        for name, value in properties.items():
+            found.append(prefix + name)
+            if "$ref" in value:
+                found += paths(schema["$defs"][value["$ref"].split("/")[-1]]["properties"], f"{prefix}{name}.")
+        return found
+
+    missing = [path for path in paths(schema["properties"]) if f"`{path}`" not in document]
+    assert missing == []
+
+
+@pytest.mark.slow
+def test_breaking_a_storey_rule_fails(tmp_path: Path) -> None:
+    """An `import ray` in market/ makes the import rules fail; without it they hold."""
+    root = Path(__file__).parents[2]
+    for name in ("cim", "environment", "devices", "market", "agents", "experiments"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    shutil.copy(root / "pyproject.toml", tmp_path)
+
+    def lint() -> int:
+        code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as c; c()"
+        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False).returncode
+
+    assert lint() == 0
+    with (tmp_path / "market" / "settlement.py").open("a") as file:
+        file.write("\nimport ray\n")
+    assert lint() == 1

@@ -1,0 +1,100 @@
+"""What a day's orders together hold one element to."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.contracts import FlexContract, FlexElement
+from market.elements import ElementMove, commitment, volume_amount
+from market.templates import from_template
+from market.uftp import FlexOrder, Header, IspPower
+
+FIRST = date(2016, 6, 15)
+CONTRACT: FlexContract = from_template(
+    "household-daily", contract_id="c-1", buyer="agr.example", seller="farm.example", start_date=FIRST,
+    end_date=FIRST, timezone="Europe/Vienna", flex_elements=(FlexElement("pv", "pv", 9000, 0),), volume_price=1000,
+)  # fmt: skip
+
+
+def order(reference: str, *rows: tuple[int, int]) -> FlexOrder:
+    header = Header("agr.example", "farm.example", datetime(2016, 6, 14, 10, tzinfo=UTC), reference, reference)
+    isps = tuple(IspPower(isp, power) for isp, power in rows)
+    return FlexOrder(header, FIRST, "ean", reference, 5, "EUR", isps, "Europe/Vienna")
+
+
+def test_later_orders_add_to_earlier_ones() -> None:
+    """Moves of one interval are summed, whichever order made them."""
+    first = ElementMove(order("a", (40, 500), (41, 500)), ((40, -900, 300), (41, -900, 200)))
+    second = ElementMove(order("b", (41, 100)), ((41, -700, 150),))
+    owed, _ = commitment("pv", [first, second], CONTRACT) or (None, {})
+    assert owed is not None
+    assert owed.isps == (IspPower(40, 300), IspPower(41, 350))
+
+
+def test_the_baseline_is_the_one_told_before_the_first_touch() -> None:
+    """A later order cannot move the baseline of an interval that an earlier one touched."""
+    first = ElementMove(order("a", (41, 500)), ((41, -900, 200),))
+    second = ElementMove(order("b", (41, 100), (42, 100)), ((41, -700, 150), (42, -600, 80)))
+    _, baseline = commitment("pv", [first, second], CONTRACT) or (None, {})
+    assert baseline == {41: -900, 42: -600}
+
+
+def test_an_elements_own_rebound_is_not_owed() -> None:
+    """Moves where nothing was ordered, or against the order, are neither owed nor paid."""
+    move = ElementMove(order("a", (40, 500), (41, 500)), ((40, 0, 300), (41, 0, -100), (60, 0, -250)))
+    owed, _ = commitment("battery", [move], CONTRACT) or (None, {})
+    assert owed is not None
+    assert owed.isps == (IspPower(40, 300),)
+
+
+def test_the_order_names_the_element_the_day_and_the_contract() -> None:
+    """What is owed is one order of the element under its contract, at the volume price of what is owed."""
+    owed, _ = commitment("pv", [ElementMove(order("a", (40, 500)), ((40, 0, 400),))], CONTRACT) or (None, {})
+    assert owed is not None
+    assert (owed.order_reference, owed.congestion_point, owed.contract_id) == (f"{FIRST}/pv", "pv", "c-1")
+    assert owed.price == volume_amount((IspPower(40, 400),), 1000, 15) == 100
+
+
+def test_nothing_is_owed_when_orders_cancel_out() -> None:
+    """None is the answer when the moves add up to nothing, or go nowhere that was asked for."""
+    there = ElementMove(order("a", (40, 500)), ((40, 0, 400),))
+    back = ElementMove(order("b", (40, -500)), ((40, 400, -400),))
+    assert commitment("pv", [there, back], CONTRACT) is None
+    assert commitment("pv", [ElementMove(order("a", (40, 500)), ((50, 0, 400),))], CONTRACT) is None
+
+
+WATTS = st.integers(-5000, 5000)
+ISPS = st.integers(1, 96)
+ORDERS = st.dictionaries(ISPS, WATTS.filter(bool), min_size=1, max_size=6)
+MOVES = st.dictionaries(ISPS, st.tuples(WATTS, WATTS), max_size=6)
+
+
+@given(st.lists(st.tuples(ORDERS, MOVES), min_size=1, max_size=4))
+def test_what_is_owed_never_goes_against_what_was_wanted(drawn: list[tuple[dict[int, int], dict[int, tuple[int, int]]]]) -> None:
+    """Every owed interval was ordered in that direction, equals the sum of moves, and has its first baseline."""
+    moves = [
+        ElementMove(order(str(k), *rows.items()), tuple((isp, *both) for isp, both in own.items()))
+        for k, (rows, own) in enumerate(drawn)
+    ]
+    found = commitment("pv", moves, CONTRACT)
+    wanted = {isp: power for rows, _ in drawn for isp, power in rows.items()}
+    if found is None:
+        return
+    owed, baseline = found
+    assert owed.isps
+    for row in owed.isps:
+        assert row.power_w * wanted[row.start] > 0
+        assert row.power_w == sum(own[row.start][1] for _, own in drawn if row.start in own)
+        assert baseline[row.start] == next(own[row.start][0] for _, own in drawn if row.start in own)
+    assert owed.price == volume_amount(owed.isps, CONTRACT.volume_price, 15)
+
+
+@given(st.lists(st.tuples(ISPS, WATTS), max_size=8), st.integers(0, 9000))
+def test_an_amount_does_not_depend_on_direction(rows: list[tuple[int, int]], price: int) -> None:
+    """Flexibility up is worth what flexibility down is worth."""
+    up = tuple(IspPower(isp, power) for isp, power in rows)
+    down = tuple(IspPower(isp, -power) for isp, power in rows)
+    assert volume_amount(up, price, 15) == volume_amount(down, price, 15)

@@ -1,0 +1,164 @@
+"""Two contracting desks end with the same contract, signed by both, or with none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import players
+import pytest
+from players import AHEAD, FIRST, RULES, Pump
+
+from agents.roles.base import Filed
+from agents.roles.contract import Arm, Effect, Publish
+from agents.roles.contracting import PATIENCE, ContractingDesk
+from cim.model.codec import decode, wire
+from market.concession import Preferences, Side, Terms
+from market.contracts import FlexContract, FlexElement
+from market.ledger.signing import verify
+from market.negotiation import GRACE, Negotiation, State
+from market.negotiation_messages import ContractAccept, ContractCounter, ContractProposal, ContractReject
+from market.templates import from_template
+
+BUYER, SELLER = "agr", "farm-a"
+
+
+@wire("test.DeskState")
+@dataclass(slots=True)
+class DeskState:
+    """What a desk alone must remember."""
+
+    talks: dict[str, Negotiation] = field(default_factory=dict)
+
+
+class Desk(ContractingDesk[DeskState]):
+    """A party that does nothing but negotiate a price between `aspiration` and `reservation`."""
+
+    ledger = "ledger"
+
+    def __init__(self, name: str, side: Side, aspiration: int, reservation: int) -> None:
+        super().__init__(name, RULES, players.key(name), DeskState())
+        self.wants = Preferences(side, Terms(aspiration, 100), Terms(reservation, 100), 8)
+        self.agreed: list[FlexContract] = []
+
+    def preferences(self, contract: FlexContract) -> Preferences:
+        """As it was told."""
+        return self.wants
+
+    def contract_agreed(self, contract: FlexContract, now: Any) -> list[Effect]:
+        """Keep it."""
+        self.agreed.append(contract)
+        return []
+
+
+def draft() -> FlexContract:
+    return from_template(
+        "household-daily", contract_id="c-1", buyer=f"{BUYER}.example", seller=f"{SELLER}.example", start_date=FIRST,
+        end_date=FIRST, timezone=RULES.timezone, flex_elements=(FlexElement("farm-a.pv", "pv", 9000, 0),),
+    )  # fmt: skip
+
+
+def desks(buyer: tuple[int, int] = (700, 2200), seller: tuple[int, int] = (1800, 800)) -> tuple[Desk, Desk, Pump]:
+    one, other = Desk(BUYER, Side.BUYER, *buyer), Desk(SELLER, Side.SELLER, *seller)
+    return one, other, Pump(one, other)
+
+
+def breaches(pump: Pump) -> list[str]:
+    return [e.value["reason"] for _, e in pump.effects if isinstance(e, Publish) and e.topic == "breach"]
+
+
+def test_overlapping_reservations_end_in_one_contract() -> None:
+    """Both desks hold the same contract at a price both would still take."""
+    buyer, seller, pump = desks()
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    assert buyer.agreed == seller.agreed
+    (contract,) = buyer.agreed
+    assert 800 <= contract.volume_price <= 2200
+    assert breaches(pump) == []
+
+
+def test_the_contract_is_filed_once_and_signed_by_both() -> None:
+    """The buyer alone files the record; it carries both parties' valid signatures of the very contract."""
+    buyer, _, pump = desks()
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    (filed,) = pump.said(Filed)
+    (record,) = filed.records
+    assert pump.said(Filed, sender=SELLER) == []
+    assert decode(record.body) == buyer.agreed[0]
+    assert {s.party for s in record.signatures} == {f"{BUYER}.example", f"{SELLER}.example"}
+    assert all(verify(RULES.keys[s.party], record.message, s.value) for s in record.signatures)
+
+
+def test_incompatible_reservations_end_in_a_reject() -> None:
+    """When the buyer's most is below the seller's least, both know it came to nothing and nothing is filed."""
+    buyer, seller, pump = desks(buyer=(100, 500), seller=(1800, 800))
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    assert len(pump.said(ContractReject)) == 1
+    assert buyer.agreed == seller.agreed == []
+    assert {talk.state for desk in (buyer, seller) for talk in desk.state.talks.values()} == {State.REJECTED}
+    assert pump.said(Filed) == []
+
+
+def test_a_message_that_names_another_sender_is_a_breach() -> None:
+    """A proposal delivered by somebody else than it names is published as a breach and not answered."""
+    buyer, seller, pump = desks()
+    pump.deaf = (SELLER,)
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    (proposal,) = pump.said(ContractProposal)
+    pump.deaf = ()
+    pump.tell(SELLER, "farm-b", proposal, AHEAD)
+    assert breaches(pump) == ["the message names another sender"]
+    assert seller.state.talks == {}
+
+
+@pytest.mark.parametrize(
+    "forgery", [lambda c: replace(c, volume_price=1), lambda c: replace(c, contract_id="c-2")], ids=["price", "id"]
+)
+def test_a_contract_changed_after_signing_is_a_breach(forgery: Any) -> None:
+    """An offer whose contract is not the one that was signed is refused and leaves no conversation behind."""
+    buyer, seller, pump = desks()
+    pump.deaf = (SELLER,)
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    (proposal,) = pump.said(ContractProposal)
+    pump.deaf = ()
+    pump.tell(SELLER, BUYER, replace(proposal, contract=forgery(proposal.contract)), AHEAD)
+    assert len(breaches(pump)) == 1
+    assert "signature" in breaches(pump)[0]
+    assert seller.state.talks == {}
+
+
+def test_an_answer_to_no_conversation_is_a_breach() -> None:
+    """Nobody can accept what was never offered."""
+    buyer, _, pump = desks()
+    stray = ContractAccept("nowhere", f"{SELLER}.example", f"{BUYER}.example", 1, AHEAD, b"\0" * 64)
+    pump.tell(BUYER, SELLER, stray, AHEAD)
+    assert breaches(pump) == ["no such conversation"]
+    assert buyer.agreed == []
+
+
+def test_an_unanswered_offer_lapses_after_the_grace() -> None:
+    """The offer's timer stands at its expiry plus the grace; then the conversation is over, and late answers breach."""
+    buyer, _, pump = desks()
+    pump.deaf = (SELLER,)
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    (arm,) = [effect for _, effect in pump.effects if isinstance(effect, Arm)]
+    assert arm.at == AHEAD + PATIENCE + GRACE
+    (talk,) = buyer.state.talks.values()
+    pump.fire(BUYER, arm.timer, arm.at - timedelta(seconds=1))
+    assert talk.state is State.WAITING
+    pump.fire(BUYER, arm.timer, arm.at)
+    assert talk.state is State.LAPSED
+
+
+def test_a_negotiation_survives_a_restart_in_the_middle() -> None:
+    """A desk restored from its snapshot answers the next counter as the one that went on."""
+    buyer, _, pump = desks()
+    pump.deaf = (BUYER,)
+    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    (counter,) = pump.said(ContractCounter)
+    again = Desk(BUYER, Side.BUYER, 700, 2200)
+    again.restore(buyer.snapshot())
+    answers = [desk.contract_offered(counter, SELLER, AHEAD) for desk in (buyer, again)]
+    assert answers[0] == answers[1]
+    assert answers[0]
