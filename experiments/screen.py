@@ -100,6 +100,8 @@ def show(summary: Summary, out: Path) -> None:
         ("time", f"{summary.wall_s:.1f} s in all, {summary.startup_s:.1f} s of it start-up"),
         ("where it went", ", ".join(f"{part} {value:.1f} s" for part, value in summary.seconds.items())),
     ]
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a head is only of use whole
     for name, value in rows:
         table.add_row(name, value)
     console.print(table)

@@ -43,15 +43,15 @@ def commitment(
     """
     total: dict[int, int] = {}
     baseline: dict[int, int] = {}
-    wanted: dict[int, int] = {}
+    wanted: set[tuple[int, bool]] = set()
     for move in moves:
         for row in move.order.isps:
             for isp in range(row.start, row.start + row.duration):
-                wanted[isp] = 1 if row.power_w > 0 else -1
+                wanted.add((isp, row.power_w > 0))
         for isp, before, moved in move.isps:
             baseline.setdefault(isp, before)
             total[isp] = total.get(isp, 0) + moved
-    owed = tuple(IspPower(isp, total[isp]) for isp in sorted(total) if total[isp] * wanted.get(isp, 0) > 0)
+    owed = tuple(IspPower(isp, total[isp]) for isp in sorted(total) if total[isp] and (isp, total[isp] > 0) in wanted)
     if not owed:
         return None
     first = moves[0].order

@@ -18,10 +18,12 @@ ILES = [sys.executable, "-m", "experiments.cli"]
 
 
 def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command as a person would call it."""
     return subprocess.run([*ILES, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False)
 
 
 def run(out: Path, *arguments: str) -> dict[str, Any]:
+    """A run's summary."""
     done = iles("run", "strem", "--seed", "7", "--out", out, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((out / "summary.json").read_text())
@@ -29,11 +31,13 @@ def run(out: Path, *arguments: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this module's runs leave their results."""
     return tmp_path_factory.mktemp("day")
 
 
 @pytest.fixture(scope="module")
 def day(folder: Path) -> dict[str, Any]:
+    """One day in one process without sockets: what the other ways are held against."""
     return run(folder / "b", "--runtime", "local")
 
 

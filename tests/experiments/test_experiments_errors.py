@@ -15,6 +15,7 @@ SITES = Path(__file__).parents[2] / "environment" / "sites"
 
 
 def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command as a person would call it."""
     command = [sys.executable, "-m", "experiments.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 

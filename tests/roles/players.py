@@ -19,7 +19,7 @@ from agents.roles.dso.state import GridConnection
 from agents.roles.prosumer import ProsumerConfig, ProsumerRole
 from cim.model.readings import Kind, Quality, Reading
 from devices.port import DeviceKind, Nameplate, WeatherForecast
-from environment.feeder import Limits, Network
+from environment.feeder import Limits, Line, Network, Node
 from market.ledger.signing import key_from_seed, simulation_seed
 from market.uftp import Disposition, FlexRequest, RequestIsp
 
@@ -40,6 +40,12 @@ RULES = rules()
 DAY = RULES.day(FIRST)
 AHEAD = DAY.next(-1).at(12)  # the day before, at noon
 NOON = DAY.at(12)
+
+NETWORK = Network(
+    (Node("n0", 400.0), Node("n1", 400.0), Node("n2", 400.0)),
+    (Line("line-2", "n0", "n2", 0.01, 0.004, 0.0, 200.0), Line("line-1", "n2", "n1", 0.02, 0.008, 0.0, 20.0)),
+    (), "n0", 1.0,
+)  # fmt: skip
 
 
 def key(name: str) -> bytes:
@@ -107,6 +113,7 @@ class Pump:
     def __init__(self, *roles: Role[Any], deaf: tuple[str, ...] = ()) -> None:
         self.roles = {role.name: role for role in roles}
         self.deaf = deaf
+        self.ignores: dict[str, type] = {}  # by agent: messages of this type do not reach it
         self.queue: deque[tuple[str, str, Any]] = deque()
         self.log: list[tuple[str, str, Any]] = []
         self.effects: list[tuple[str, Effect]] = []
@@ -118,7 +125,7 @@ class Pump:
         while self.queue:
             origin, to, message = self.queue.popleft()
             self.log.append((origin, to, message))
-            if to in self.roles and to not in self.deaf:
+            if to in self.roles and to not in self.deaf and not isinstance(message, self.ignores.get(to, ())):
                 self.sequence += 1
                 self._take(to, self.roles[to].handle(Received(origin, self.sequence, message), now))
 
@@ -140,9 +147,7 @@ class Pump:
 
     def said(self, kind: type, to: str | None = None, sender: str | None = None) -> list[Any]:
         """All messages of a type so far, in order."""
-        return [
-            m for s, t, m in self.log if isinstance(m, kind) and to in (None, t) and sender in (None, s)
-        ]
+        return [m for s, t, m in self.log if isinstance(m, kind) and to in (None, t) and sender in (None, s)]
 
 
 def market_of_farms(deaf: tuple[str, ...] = ()) -> Pump:

@@ -35,6 +35,7 @@ LIFE = INTERVAL * LIFE_IN_INTERVALS
 
 
 def battery(kind: type[AssetRole] = BatteryRole, generation_w: int = 5000, consumption_w: int = 4000) -> AssetRole:
+    """An asset whose device has answered."""
     role = kind(NAME, RULES, players.key(NAME), OWNER)
     plate = players.nameplate(DeviceKind.BATTERY, generation_w, consumption_w)
     role.handle(Connected(NAME, plate), DAY.start - timedelta(hours=1))
@@ -42,22 +43,27 @@ def battery(kind: type[AssetRole] = BatteryRole, generation_w: int = 5000, consu
 
 
 def schedule(power_w: int | None, mode: Mode = Mode.TARGET) -> AssetSchedule:
+    """The same setpoint all day."""
     return AssetSchedule(NAME, FIRST, (None if power_w is None else Setpoint(mode, power_w),) * 96)
 
 
 def told(role: AssetRole, message: Any, at: Any, sender: str = OWNER) -> list[Effect]:
+    """What it wants on hearing a message."""
     return role.handle(Received(sender, 1, message), at)
 
 
 def measured(role: AssetRole, at: Any) -> list[Effect]:
+    """What it wants on a good reading."""
     return role.handle(Measured(NAME, players.good(NAME, 100.0, at), ()), at)
 
 
 def lost(role: AssetRole, at: Any) -> list[Effect]:
+    """What it wants when its device does not answer."""
     return role.handle(Measured(NAME, players.absent(NAME, at), (), "no answer"), at)
 
 
 def commands(effects: list[Effect]) -> list[Command]:
+    """The setpoints among effects."""
     return [effect for effect in effects if isinstance(effect, Command)]
 
 

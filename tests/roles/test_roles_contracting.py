@@ -53,6 +53,7 @@ class Desk(ContractingDesk[DeskState]):
 
 
 def draft() -> FlexContract:
+    """What is negotiated about."""
     return from_template(
         "household-daily", contract_id="c-1", buyer=f"{BUYER}.example", seller=f"{SELLER}.example", start_date=FIRST,
         end_date=FIRST, timezone=RULES.timezone, flex_elements=(FlexElement("farm-a.pv", "pv", 9000, 0),),
@@ -60,11 +61,13 @@ def draft() -> FlexContract:
 
 
 def desks(buyer: tuple[int, int] = (700, 2200), seller: tuple[int, int] = (1800, 800)) -> tuple[Desk, Desk, Pump]:
+    """A buyer and a seller, each with (aspiration, reservation)."""
     one, other = Desk(BUYER, Side.BUYER, *buyer), Desk(SELLER, Side.SELLER, *seller)
     return one, other, Pump(one, other)
 
 
 def breaches(pump: Pump) -> list[str]:
+    """Why somebody broke the protocol."""
     return [e.value["reason"] for _, e in pump.effects if isinstance(e, Publish) and e.topic == "breach"]
 
 

@@ -86,7 +86,7 @@ class AggregatorRole(HoldingDesk):
         """It buys from members and sells to the DSO, the second above the first."""
         c = self.config
         if contract.buyer == self.domain:
-            low, high = Terms(c.aspiration_price, 50), Terms(c.reservation_price, 300)
+            low, high = Terms(c.aspiration_price, 5), Terms(c.reservation_price, 60)
             return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
         low, high = Terms(c.sale_reservation_price, 100), Terms(c.sale_aspiration_price, 900)
         return Preferences(Side.SELLER, high, low, CONCESSION_ROUNDS)

@@ -216,6 +216,8 @@ class TradingDesk(CoordinatingDesk):
         if kind != "members" or sender != self.config.ledger:
             return []
         orders = self.state.filed.pop(cause, ())
+        if message.fault is not None:
+            return [Publish("refusal", {"member": sender, "reason": message.fault, "at": now})]
         return [Send(self.state.order_member[order.order_reference], order) for order in orders]
 
     @on(OrderSplit)

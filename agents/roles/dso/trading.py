@@ -148,7 +148,7 @@ class DsoTradingDesk(DsoBase):
         request = self.state.requests.get(message.flex_request_message_id)
         if message.result is Result.ACCEPTED or request is None:
             return []
-        return self._heard(request.period.isoformat(), sender, None, now)
+        return self._heard(request.period.isoformat(), request.congestion_point, sender, None)
 
     @on(FlexOffer)
     def offered(self, message: FlexOffer, sender: str, now: datetime) -> list[Effect]:
@@ -168,11 +168,15 @@ class DsoTradingDesk(DsoBase):
         answer = Send(sender, FlexOfferResponse(header, message.header.message_id, result, fault))
         usable = message if fault is None and message.options else None
         published = [Publish("flex-offer", message)] if usable is not None else []
-        return [answer, *published, *self._heard(message.period.isoformat(), sender, usable, now)]
+        return [
+            answer,
+            *published,
+            *self._heard(message.period.isoformat(), message.congestion_point, sender, usable),
+        ]
 
-    def _heard(self, period: str, seller: str, offer: FlexOffer | None, now: datetime) -> list[Effect]:
+    def _heard(self, period: str, point: str, seller: str, offer: FlexOffer | None) -> list[Effect]:
         current = self.state.rounds.get(period)
-        if current is None or seller not in current.asked:
+        if current is None or seller not in current.asked or point != current.point:
             return []
         offers = current.offers if offer is None else {**current.offers, seller: offer}
         current = replace(current, asked=tuple(name for name in current.asked if name != seller), offers=offers)
@@ -245,7 +249,12 @@ class DsoTradingDesk(DsoBase):
             return []
         effects: list[Effect] = []
         period = reference.split(" ")[0]
-        for order in self.state.filed.pop(reference, ()):
+        filed = self.state.filed.pop(reference, ())
+        if message.fault is not None:
+            reason = f"orders not recorded: {message.fault}"
+            effects.append(Publish("refusal", {"member": sender, "reason": reason, "at": now}))
+            filed = ()
+        for order in filed:
             seller = self.rules.name_of(order.header.recipient_domain)
             if seller is None:
                 continue

@@ -55,8 +55,8 @@ class ProsumerRole(DispatchingDesk):
         """It sells: never below what moving its power costs it."""
         return Preferences(
             Side.SELLER,
-            Terms(self.config.aspiration_price, 300),
-            Terms(self.config.reservation_price, 100),
+            Terms(self.config.aspiration_price, 60),
+            Terms(self.config.reservation_price, 10),
             CONCESSION_ROUNDS,
         )
 

@@ -1,0 +1,230 @@
+"""What every role promises: no hidden handler, deterministic identifiers, and a snapshot that goes on elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import players
+import pytest
+from players import AHEAD, DAY, FARMS, FIRST, NOON, POINT, RULES
+
+from agents.planning.messages import AssetJoined, AssetQuery, AssetReport, AssetSchedule, AssetsPublished, MeterUpdate
+from agents.roles.asset import BatteryRole
+from agents.roles.base import Filed, Role, on
+from agents.roles.contract import (
+    BlockClosed,
+    Computed,
+    Connected,
+    Effect,
+    Event,
+    Fired,
+    Measured,
+    Received,
+    Recorded,
+    Started,
+)
+from agents.roles.iles import IlesConfig, IlesRole
+from agents.roles.keeper import HeadCosigned, KeeperRole
+from cim.model.codec import encode
+from cim.model.errors import ProgrammingFault
+from cim.model.readings import Kind, Reading
+from devices.port import DeviceKind, Mode, Setpoint
+from market.assets import AssetPublication
+from market.ledger.records import BlockHead
+from market.uftp import DPrognosis, Header
+
+MINUTE = timedelta(minutes=1)
+PV = "farm-a.pv"
+
+
+def prognosis(sender: str, to: str, place: str, revision: int = 1) -> DPrognosis:
+    """A flat prognosis."""
+    name = f"{sender}{revision}"
+    header = Header(f"{sender}.example", f"{to}.example", AHEAD, name, name)
+    return DPrognosis(header, FIRST, place, revision, (-9000,) * 96, RULES.timezone)
+
+
+def published() -> AssetsPublished:
+    """A farm's one asset on the market."""
+    return AssetsPublished((AssetPublication(PV, "pv", "farm-a.example", "ean.farm-a", POINT, 0, -10_000),))
+
+
+def counters(at: Any, value: float) -> tuple[Reading, ...]:
+    """A meter's registers."""
+    return (Reading("m", Kind.ENERGY_IMPORT, value, at), Reading("m", Kind.ENERGY_EXPORT, 1.0, at))
+
+
+def asset() -> Role[Any]:
+    """A battery."""
+    return BatteryRole(PV, RULES, players.key(PV), "farm-a")
+
+
+def keeper() -> Role[Any]:
+    """A ledger keeper."""
+    return KeeperRole("ledger", RULES, players.key("ledger"), ("dso",))
+
+
+def iles() -> Role[Any]:
+    """An ILES manager."""
+    return IlesRole("iles", RULES, players.key("iles"), IlesConfig("weather", FARMS, "ledger"))
+
+
+def from_(sender: str, message: Any) -> Received:
+    """A message as it arrives."""
+    return Received(sender, 1, message)
+
+
+HEAD = BlockHead(1, AHEAD, DAY.start, 0, b"\0" * 32, b"\1" * 32, b"\2" * 32, DAY.start)
+LIVES: dict[str, tuple[Callable[[], Role[Any]], list[tuple[Event, Any]]]] = {
+    "asset": (
+        asset,
+        [
+            (Connected(PV, players.nameplate(DeviceKind.BATTERY, 5000, 4000)), AHEAD),
+            (from_("farm-a", AssetSchedule(PV, FIRST, (Setpoint(Mode.TARGET, 900), None) * 48)), NOON),
+            (Measured(PV, players.good(PV, 5.0, NOON), ()), NOON + MINUTE),
+            (Measured(PV, players.absent(PV, NOON), (), "lost"), NOON + 2 * MINUTE),
+            (Measured(PV, players.good(PV, 5.0, NOON), ()), NOON + 20 * MINUTE),
+            (Fired("control"), NOON + 25 * MINUTE),
+        ],
+    ),
+    "prosumer": (
+        lambda: players.farm("farm-a"),
+        [
+            (Started(), AHEAD),
+            (Connected("farm-a.meter", players.nameplate(DeviceKind.METER, 0, 0)), AHEAD),
+            (from_(PV, AssetJoined(PV, players.nameplate(DeviceKind.PV, 10_000, 0))), AHEAD),
+            (Fired(f"forecast {FIRST}"), AHEAD),
+            (Measured("farm-a.meter", counters(NOON, 5.0), ()), NOON),
+            (from_(PV, AssetReport(PV, NOON, players.good(PV, -900.0, NOON), ())), NOON),
+            (Measured("farm-a.meter", counters(NOON, 50.0), ()), NOON + 5 * MINUTE),
+            (Fired(f"revise {FIRST}"), NOON + 5 * MINUTE),
+            (Fired(f"metering {FIRST}"), DAY.end + 60 * MINUTE),
+        ],
+    ),
+    "aggregator": (
+        players.aggregator,
+        [
+            (Started(), AHEAD),
+            (from_("farm-a", prognosis("farm-a", "agr", "ean.farm-a")), AHEAD),
+            (from_("farm-b", prognosis("farm-b", "agr", "ean.farm-b")), AHEAD),
+            (from_("dso", players.request()), AHEAD),
+            (from_("farm-a", MeterUpdate("ean.farm-a", NOON, NOON + 5 * MINUTE, 7)), NOON + 5 * MINUTE),
+            (from_("farm-a", prognosis("farm-a", "agr", "ean.farm-a", 2)), NOON),
+            (Fired(f"prognose {FIRST}"), NOON),
+        ],
+    ),
+    "dso": (
+        players.dso,
+        [
+            (Started(), AHEAD),
+            (Fired("contracts"), AHEAD),
+            (from_("agr", prognosis("agr", "dso", POINT)), AHEAD),
+            (Fired(f"begin {FIRST}"), AHEAD),
+            (Computed(f"safety {FIRST}", players.assessment({48: 5000.0})), AHEAD),
+            (Fired(f"choose {FIRST}"), AHEAD),
+            (Computed(f"selection {FIRST}", ()), AHEAD),
+            (Fired(f"settle {FIRST}"), DAY.end),
+        ],
+    ),
+    "iles": (
+        iles,
+        [
+            (Connected("weather", players.nameplate(DeviceKind.WEATHER, 0, 0)), AHEAD),
+            (from_("farm-a", published()), AHEAD),
+            (from_("agr", AssetQuery(("farm-a.example",))), AHEAD),
+            (from_("agr", prognosis("agr", "iles", POINT)), AHEAD),
+            (from_("agr-2", prognosis("agr-2", "iles", POINT)), AHEAD),
+        ],
+    ),
+    "ledger-keeper": (
+        keeper,
+        [
+            (Started(), AHEAD),
+            (from_("dso", Filed("orders 1", ())), AHEAD),
+            (Recorded("dso orders 1"), AHEAD),
+            (Fired("close 1"), DAY.start),
+            (BlockClosed(HEAD), DAY.start),
+            (from_("dso", HeadCosigned(1, b"s")), DAY.start),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_a_restored_role_goes_on_like_the_one_it_was(life: str) -> None:
+    """After any number of events a fresh instance restored from the snapshot wants the same, byte for byte."""
+    make, events = LIVES[life]
+    lived = make()
+    effects: list[Effect] = []
+    for event, now in events:
+        again = make()
+        again.restore(lived.snapshot())
+        effects = lived.handle(event, now)
+        assert encode(tuple(again.handle(event, now))) == encode(tuple(effects))
+        assert again.snapshot() == lived.snapshot()
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_the_same_events_give_the_same_effects(life: str) -> None:
+    """Two instances that live through the same want the same, identifiers and signatures included."""
+    make, events = LIVES[life]
+    told = []
+    for _ in range(2):
+        role = make()
+        told.append([encode(tuple(role.handle(event, now))) for event, now in events])
+    assert told[0] == told[1]
+    assert any(len(effects) > 3 for effects in told[0])
+
+
+def test_a_session_survives_a_restart_of_everybody() -> None:
+    """Restored from their snapshots between two messages, aggregator and members come to the same offer."""
+    from market.uftp import FlexOffer
+
+    calm, shaken = players.market_of_farms(), players.market_of_farms()
+    fresh = {"agr": players.aggregator(), **{name: players.farm(name) for name in FARMS}}
+    for name, role in fresh.items():
+        role.restore(shaken.roles[name].snapshot())
+        shaken.roles[name] = role
+    for pump in (calm, shaken):
+        pump.tell("agr", "dso", players.request(), AHEAD)
+    assert calm.said(FlexOffer)
+    assert encode(tuple(calm.said(FlexOffer))) == encode(tuple(shaken.said(FlexOffer)))
+
+
+def test_a_hidden_handler_is_refused_at_class_creation() -> None:
+    """A subclass that overrides a handler without marking it is refused in one sentence, when it is written."""
+
+    class Base(Role[None]):
+        """A role with one handler."""
+
+        @on(Started)
+        def begun(self, event: Started, now: Any) -> list[Effect]:
+            """Nothing."""
+            return []
+
+    with pytest.raises(ProgrammingFault, match=r"Hiding.begun hides the handler of Started"):
+
+        class Hiding(Base):
+            """A role that hides it."""
+
+            def begun(self, event: Started, now: Any) -> list[Effect]:
+                """Nothing."""
+                return []
+
+
+def test_events_without_a_handler_change_nothing() -> None:
+    """A role ignores what it has no handler for, and its snapshot stays the same."""
+    role = asset()
+    before = role.snapshot()
+    assert role.handle(Recorded("x"), AHEAD) == []
+    assert role.handle(from_("dso", Filed("x", ())), AHEAD) == []
+    assert role.snapshot() == before
+
+
+def test_identifiers_differ_between_agents_and_draws() -> None:
+    """No two identifiers of a run are the same."""
+    one, other = players.farm("farm-a"), players.farm("farm-b")
+    drawn = [role.identifier() for role in (one, other) for _ in range(50)]
+    assert len(set(drawn)) == 100

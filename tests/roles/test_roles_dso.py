@@ -1,0 +1,291 @@
+"""The DSO analyses when all have spoken, asks for what can still be ordered, and orders what is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import players
+import pytest
+from players import AHEAD, DAY, FIRST, NOON, POINT, RULES, UPPER, assessment, dso
+
+from agents.roles.base import Filed, Receipt
+from agents.roles.contract import Arm, Compute, Computed, Effect, Fired, Received, Send
+from agents.roles.dso import DsoRole
+from agents.roles.dso.state import place
+from cim.model.codec import decode
+from market.uftp import (
+    Disposition,
+    DPrognosis,
+    DPrognosisResponse,
+    FlexOffer,
+    FlexOfferResponse,
+    FlexOrder,
+    FlexRequest,
+    Header,
+    IspPower,
+    OfferOption,
+    Result,
+)
+
+PERIOD = FIRST.isoformat()
+PAIRS = (("agr", POINT), ("agr-2", POINT), ("agr", UPPER))
+
+
+def prognosis(seller: str, point: str, revision: int = 1, level_w: int = -9000, **changes: Any) -> DPrognosis:
+    """A seller's flat prognosis."""
+    name = f"{seller} {point} {revision}"
+    header = Header(f"{seller}.example", "dso.example", AHEAD, name, name)
+    return replace(DPrognosis(header, FIRST, point, revision, (level_w,) * 96, RULES.timezone), **changes)
+
+
+def hear(role: DsoRole, seller: str, message: Any, now: datetime = AHEAD) -> list[Effect]:
+    """What the DSO wants on hearing a message."""
+    return role.handle(Received(seller, 1, message), now)
+
+
+def hear_all(role: DsoRole, revision: int = 1, now: datetime = AHEAD, power_w: int = -9000) -> list[Effect]:
+    """A whole cycle of prognoses."""
+    return [e for s, p in PAIRS for e in hear(role, s, prognosis(s, p, revision, power_w), now)]
+
+
+def of(effects: list[Effect], kind: type) -> list[Any]:
+    """Effects of a type, or messages of a type that are sent."""
+    found = [e for e in effects if isinstance(e, kind)]
+    return found or [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
+
+
+def analysed(role: DsoRole, need_w: dict[int, float], now: datetime = AHEAD) -> list[Effect]:
+    """What the DSO wants when its analysis has found a need."""
+    return role.handle(Computed(f"safety {PERIOD}", assessment(need_w)), now)
+
+
+def offer(request: FlexRequest, seller: str, power_w: int = 4000, **changes: Any) -> FlexOffer:
+    """A seller's offer of the same power wherever it is asked for some."""
+    rows = tuple(IspPower(r.start, power_w) for r in request.isps if r.disposition is Disposition.REQUESTED)
+    name = f"offer {seller} {request.header.message_id}"
+    made = FlexOffer(
+        Header(f"{seller}.example", "dso.example", AHEAD, name, name), FIRST, request.congestion_point,
+        request.expiration, (OfferOption("option", 800, rows, 1),), "EUR", RULES.timezone, 15,
+        request.header.message_id, None, f"{seller} {request.congestion_point} 1",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def ordering(role: DsoRole, need_w: dict[int, float] | None = None) -> tuple[Filed, tuple[FlexRequest, ...]]:
+    """Prognoses, analysis, requests, offers and the choice; what is filed then."""
+    hear_all(role)
+    requests = tuple(of(analysed(role, need_w or {48: 5000.0, 49: 5000.0}), FlexRequest))
+    for request in requests:
+        seller = RULES.name_of(request.header.recipient_domain) or ""
+        effects = hear(role, seller, offer(request, seller))
+    assert [c.job for c in of(effects, Compute)] == ["selection"]
+    (filed,) = of(role.handle(Computed(f"selection {PERIOD}", (100, 50)), AHEAD), Filed)
+    return filed, requests
+
+
+def test_the_prognoses_of_all_pairs_start_one_analysis() -> None:
+    """The last of the cycle's prognoses starts one safety job; until then a timer stands for the late ones."""
+    role = dso()
+    first = hear(role, *_said(0))
+    second = hear(role, *_said(1))
+    assert of(first + second, Compute) == []
+    assert {arm.at for arm in of(first + second, Arm)} == {AHEAD + timedelta(seconds=RULES.control_s)}
+    (job,) = of(hear(role, *_said(2)), Compute)
+    assert (job.reference, job.job) == (f"safety {PERIOD}", "safety")
+    assert role.handle(Fired(f"begin {PERIOD}"), AHEAD) == []
+
+
+def _said(index: int, revision: int = 1) -> tuple[str, DPrognosis]:
+    seller, point = PAIRS[index]
+    return seller, prognosis(seller, point, revision)
+
+
+def test_a_late_prognosis_does_not_stop_the_analysis() -> None:
+    """After an interval the analysis goes on with what is known."""
+    role = dso()
+    hear(role, *_said(0))
+    assert len(of(role.handle(Fired(f"begin {PERIOD}"), AHEAD), Compute)) == 1
+
+
+def test_one_round_runs_at_a_time() -> None:
+    """A newer cycle of prognoses during a round starts no second one; after the round it does."""
+    role = dso()
+    assert len(of(hear_all(role, 1), Compute)) == 1
+    assert of(hear_all(role, 2), Compute) == []
+    (following,) = of(analysed(role, {}), Compute)
+    assert following.arguments[3].identity == UPPER
+    assert of(analysed(role, {}), Compute) == []
+    assert len(of(hear_all(role, 3), Compute)) == 1
+
+
+def test_without_flexibility_nothing_is_analysed() -> None:
+    """The comparison run accepts prognoses and asks for nothing."""
+    effects = hear_all(dso(players.rules(flexibility=False)))
+    assert {m.result for m in of(effects, DPrognosisResponse)} == {Result.ACCEPTED}
+    assert of(effects, Compute) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"timezone": "Europe/London"}, "TimeZone"),
+        ({"isp_minutes": 30}, "ISP"),
+        ({"power_w": (0,) * 92}, "ISP: 92 values; expected 96"),
+        ({"congestion_point": "elsewhere"}, "CongestionPoint"),
+    ],
+)
+def test_a_prognosis_that_does_not_fit_is_rejected_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    """The answer names the field; the prognosis is not kept."""
+    role = dso()
+    (answer,) = of(hear(role, "agr", prognosis("agr", POINT, **changes)), DPrognosisResponse)
+    assert answer.result is Result.REJECTED
+    assert reason in answer.rejection_reason
+    assert role.state.prognoses == {}
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_a_revision_must_grow(revision: int) -> None:
+    """A prognosis that is not newer than the known one is rejected."""
+    role = dso()
+    hear(role, "agr", prognosis("agr", POINT, 2))
+    (answer,) = of(hear(role, "agr", prognosis("agr", POINT, revision)), DPrognosisResponse)
+    assert answer.rejection_reason == f"Revision: {revision} is not above 2"
+
+
+def asked(effects: list[Effect]) -> list[int]:
+    """The ISPs that are asked for."""
+    requests = of(effects, FlexRequest)
+    assert len({r.isps[0].start for r in requests}) <= 1
+    return [row.start for row in requests[0].isps if row.disposition is Disposition.REQUESTED] if requests else []
+
+
+def test_day_ahead_every_interval_may_be_requested() -> None:
+    """Before the day starts the whole need is asked for, of every seller of the congestion point."""
+    role = dso()
+    hear_all(role)
+    effects = analysed(role, dict.fromkeys(range(1, 97), 3000.0))
+    assert asked(effects) == list(range(1, 97))
+    assert [e.to for e in effects if isinstance(e, Send)] == ["agr", "agr-2"]
+
+
+def test_on_the_day_requests_lie_between_gate_and_lookahead() -> None:
+    """What starts too soon cannot be ordered any more, what is far off waits for a better prognosis."""
+    role = dso()
+    hear_all(role, now=NOON)
+    first = DAY.isp_of(NOON) + role.config.gate_isps
+    effects = analysed(role, dict.fromkeys(range(1, 97), 3000.0), NOON)
+    assert asked(effects) == list(range(first, first + role.config.lookahead_isps))
+    for request in of(effects, FlexRequest):
+        assert [row.start for row in request.isps] == list(range(first, 97))
+
+
+def test_a_need_out_of_reach_is_not_requested() -> None:
+    """A need that lies before the gate or beyond the lookahead only leads to the next congestion point."""
+    role = dso()
+    hear_all(role, now=NOON)
+    effects = analysed(role, {DAY.isp_of(NOON) + 3: 3000.0, 96: 3000.0}, NOON)
+    assert asked(effects) == []
+    assert of(effects, Compute)[0].arguments[3].identity == UPPER
+
+
+def test_needs_are_rounded_up_and_room_is_shared() -> None:
+    """A request never asks for less than the need; the room beside it is split by the portfolios' sizes."""
+    role = dso()
+    hear_all(role)
+    small, large = of(analysed(role, {48: 4901.0}), FlexRequest)
+    row = {r.start: r for r in small.isps}
+    assert (row[48].min_power_w, row[48].disposition) == (5000, Disposition.REQUESTED)
+    assert (row[50].min_power_w, row[50].max_power_w) == (-12_500, 12_500)
+    assert {r.start: r for r in large.isps}[50].max_power_w == 37_500
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"flex_request_message_id": "unknown"}, "FlexRequestMessageID"),
+        ({"d_prognosis_message_id": "unknown"}, "D-PrognosisMessageID"),
+        ({"d_prognosis_message_id": f"agr-2 {POINT} 1"}, "D-PrognosisMessageID"),
+        ({"timezone": "Europe/London"}, "TimeZone"),
+        ({"options": (OfferOption("o", 1, (IspPower(97, 5),)),)}, "97"),
+    ],
+)
+def test_an_offer_that_does_not_fit_is_rejected_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    """The answer names the field; the offer is not chosen from."""
+    role = dso()
+    hear_all(role)
+    request = of(analysed(role, {48: 5000.0}), FlexRequest)[0]
+    (answer,) = of(hear(role, "agr", offer(request, "agr", **changes)), FlexOfferResponse)
+    assert answer.result is Result.REJECTED
+    assert reason in answer.rejection_reason
+    assert role.state.rounds[PERIOD].offers == {}
+
+
+def test_orders_are_sent_only_after_the_receipt() -> None:
+    """The choice is filed with the prognoses it stands on; the orders go out with the ledger's receipt, once."""
+    role = dso()
+    filed, _ = ordering(role)
+    assert [record.kind for record in filed.records] == ["flex-order", "d-prognosis"] * 2
+    assert hear(role, "agr", Receipt(filed.reference)) == []
+    effects = hear(role, "ledger", Receipt(filed.reference))
+    orders = of(effects, FlexOrder)
+    assert orders == [decode(record.body) for record in filed.records if record.kind == "flex-order"]
+    assert [(o.activation_factor_pct, o.price) for o in orders] == [(100, 800), (50, 400)]
+    assert of(hear(role, "ledger", Receipt(filed.reference)), FlexOrder) == []
+
+
+def test_nothing_is_ordered_when_the_ledger_refuses() -> None:
+    """A receipt with a fault means that nothing was recorded, so nothing may be ordered."""
+    role = dso()
+    filed, _ = ordering(role)
+    assert of(hear(role, "ledger", Receipt(filed.reference, "clash")), FlexOrder) == []
+    assert role.state.orders == {}
+
+
+def test_the_round_goes_up_after_the_orders() -> None:
+    """With the orders out the next congestion point is analysed on what was promised."""
+    role = dso()
+    filed, _ = ordering(role)
+    (job,) = of(hear(role, "ledger", Receipt(filed.reference)), Compute)
+    assert job.arguments[3].identity == UPPER
+    powers = dict(zip(job.arguments[4], job.arguments[5], strict=True))
+    assert powers["n1"][47] == -18_000 + 4000 + 2000
+    assert powers["n1"][49] == -18_000
+
+
+def test_baselines_are_frozen_at_the_first_order() -> None:
+    """A newer prognosis moves neither the baseline of an ordered interval nor what is expected there."""
+    role = dso()
+    filed, _ = ordering(role)
+    hear(role, "ledger", Receipt(filed.reference))
+    key = place("agr", POINT, DAY)
+    assert role.state.baselines[key] == {48: -9000, 49: -9000}
+    hear_all(role, 2, power_w=-1000)
+    assert role.state.baselines[key] == {48: -9000, 49: -9000}
+    expected = role.expected_w("agr", POINT, DAY)
+    assert (expected[47], expected[49]) == (-5000, -1000)
+
+
+def test_sellers_that_do_not_answer_are_left_out() -> None:
+    """When time is up the choice is made among the offers that came."""
+    role = dso()
+    hear_all(role)
+    request = of(analysed(role, {48: 5000.0}), FlexRequest)[0]
+    hear(role, "agr", offer(request, "agr"))
+    (job,) = of(role.handle(Fired(f"choose {PERIOD}"), AHEAD), Compute)
+    assert job.job == "selection"
+    assert len(job.arguments[1]) == 1
+
+
+def test_a_late_offer_is_not_taken_for_the_next_congestion_point() -> None:
+    """An offer for a point whose round is over does not count as the answer to another point's request."""
+    role = dso()
+    hear_all(role)
+    late = of(analysed(role, {48: 5000.0}), FlexRequest)[0]
+    role.handle(Fired(f"choose {PERIOD}"), AHEAD)
+    role.handle(Computed(f"selection {PERIOD}", ()), AHEAD)
+    assert [r.congestion_point for r in of(analysed(role, {48: 5000.0}), FlexRequest)] == [UPPER]
+    hear(role, "agr", offer(late, "agr"))
+    assert role.state.rounds[PERIOD].asked == ("agr",)
+    assert role.state.rounds[PERIOD].offers == {}

@@ -1,0 +1,112 @@
+"""A site becomes a company: everybody has papers, a key and at most one device."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from agents.runtime.casting import build_role
+from agents.runtime.company import Company
+from agents.runtime.recruiting import contracted_w, point_grids, recruit
+from cim.model.errors import BadInput
+from environment.profiles.library import Profiles, load
+from environment.sites import load_site
+from environment.sites.network import build_network
+from environment.sites.schema import Site
+from market.ledger.signing import Signer
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    """The site that ships."""
+    return load_site("strem")
+
+
+@pytest.fixture(scope="module")
+def profiles(site: Site) -> Profiles:
+    """Its profiles."""
+    return load(site.profiles)
+
+
+@pytest.fixture(scope="module")
+def company(site: Site, profiles: Profiles) -> Company:
+    """Everybody who lives there."""
+    return recruit(site, profiles, site.default_day, 1, 7)
+
+
+def test_a_site_has_at_least_thirty_agents_each_named_once(company: Company) -> None:
+    """The company is a multi-agent system of at least thirty, and no name is used twice."""
+    names = [spec.name for spec in company.agents]
+    assert len(names) >= 30
+    assert len(set(names)) == len(names)
+    assert set(names) == set(company.rules.domains)
+
+
+def test_every_device_has_exactly_one_agent(site: Site, company: Company) -> None:
+    """Each device and meter of the site is held by one agent, and no agent holds a wire to anything else."""
+    devices = [p.device_name(d) for p in site.prosumers for d in p.devices] + [p.meter for p in site.prosumers]
+    held = [spec.device for spec in company.agents if spec.device is not None]
+    assert sorted(held) == sorted([*devices, "weather"])
+
+
+def test_every_agent_can_be_cast(company: Company) -> None:
+    """Each agent's papers make a role, whose key is the one the market knows under its domain."""
+    for spec in company.agents:
+        assert build_role(spec, company.rules).name == spec.name
+        assert Signer(spec.key).public == company.rules.keys[company.rules.domains[spec.name]]
+
+
+def test_everybody_is_in_one_portfolio(site: Site, company: Company) -> None:
+    """Every prosumer is a member of exactly one aggregator, which the DSO's register also names."""
+    members = {m.name: s.name for s in company.agents if s.role == "aggregator" for m in s.config.members}
+    assert members == {p.name: p.aggregator for p in site.prosumers}
+    (dso,) = [spec.config for spec in company.agents if spec.role == "dso"]
+    assert [c.aggregator for c in dso.connections] == [p.aggregator for p in site.prosumers]
+    assert all(c.contracted_w == contracted_w(p) >= 1000 for c, p in zip(dso.connections, site.prosumers, strict=True))
+
+
+def test_a_company_is_the_same_for_the_same_seed(site: Site, profiles: Profiles, company: Company) -> None:
+    """Keys derive from the run's seed: the same again, others for another seed."""
+    again, other = (recruit(site, profiles, site.default_day, 1, seed) for seed in (7, 8))
+    assert [spec.key for spec in again.agents] == [spec.key for spec in company.agents]
+    assert not {spec.key for spec in other.agents} & {spec.key for spec in company.agents}
+
+
+def test_congestion_points_come_bottom_up(site: Site, company: Company) -> None:
+    """A congestion point is looked at before the one above it."""
+    (dso,) = [spec.config for spec in company.agents if spec.role == "dso"]
+    order = [grid.identity for grid in dso.points]
+    for point in site.congestion_points:
+        if point.parent in order:
+            assert order.index(point.id) < order.index(point.parent)
+
+
+def test_every_fed_node_is_watched_once(site: Site) -> None:
+    """The points' own nodes do not overlap and cover all that is fed through them; the same for branches."""
+    network = build_network(site)
+    grids = point_grids(site, network)
+    own = [node for grid in grids for node in grid.nodes]
+    assert len(set(own)) == len(own)
+    assert set(own) == {node for grid in grids for node in grid.below}
+    assert {p.node for p in site.prosumers} <= set(own)
+    branches = [branch for grid in grids for branch in grid.branches]
+    assert len(set(branches)) == len(branches)
+    assert all(grid.branch in grid.branches for grid in grids)
+
+
+@pytest.mark.parametrize("years", [-30, 30])
+def test_a_day_outside_the_profiles_is_one_sentence(site: Site, profiles: Profiles, years: int) -> None:
+    """The error names the date and the days that would do."""
+    wrong = site.default_day + timedelta(days=366 * years)
+    with pytest.raises(BadInput, match=rf"^date: {wrong} is outside what .*; expected \d{{4}}-\d\d-\d\d to [\d-]+$"):
+        recruit(site, profiles, wrong, 1, 1)
+
+
+def test_the_days_the_error_names_would_do(site: Site, profiles: Profiles) -> None:
+    """Both ends of the span that the sentence expects can be recruited for."""
+    with pytest.raises(BadInput) as caught:
+        recruit(site, profiles, date(1990, 1, 1), 1, 1)
+    first, _, last = str(caught.value).partition("expected ")[2].partition(" to ")
+    for day in (first, last):
+        assert recruit(site, profiles, date.fromisoformat(day), 1, 1).agents
