@@ -220,6 +220,7 @@ class DialInServer:
             door.machine.detached()
             _log.info("a newer session of %s at /%s replaces the older", key[1], key[0])
         try:
+            door.changed.set()  # whoever waits for the device to dial in hears it at once
             await self._send_all(connection, door.machine.attached())
             if older is not None:
                 await older.close(SUPERSEDED, "a newer session of this device was authenticated")

@@ -86,10 +86,11 @@ def _day(text: str | None) -> date | None:
 
 
 def _mount() -> None:
-    from experiments import devices_command, ledger_command
+    from experiments import devices_command, ledger_command, profiles_command
 
     app.add_typer(devices_command.app, name="devices")
     app.add_typer(ledger_command.app, name="ledger")
+    app.add_typer(profiles_command.app, name="profiles")
 
 
 def main() -> None:

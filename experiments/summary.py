@@ -17,6 +17,8 @@ from market.uftp import AcceptedDisputed, FlexOffer, FlexOrder, FlexRequest, Fle
 
 SCHEMA: Literal["iles.summary/1"] = "iles.summary/1"
 
+_PARTS = {"safety": "power_flow"}  # jobs under the name of what they spend their time on
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -167,7 +169,10 @@ def summarise(
         ),
         "startup_s": round(result.startup_s, 2),
         "wall_s": round(wall_s, 2),
-        "seconds": {part: round(value, 3) for part, value in sorted(result.seconds.items())},
+        "seconds": {
+            _PARTS.get(part, part): round(value, 3)
+            for part, value in sorted({**result.seconds, "start_up": result.startup_s}.items())
+        },
     }
     return Summary.model_validate({"from": first, **figures})
 

@@ -55,6 +55,7 @@ class Host:
         ports: the device port of each agent that has one, by device name.
         executor: carries out `Compute` jobs.
         shelf: the ledger, where the ledger keeper lives here.
+        incarnation: how often this host was started before; its messages must not look like those of an earlier life.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Host:
         executor: Executor,
         shelf: Shelf | None = None,
         journal: Journal | None = None,
+        incarnation: int = 0,
     ) -> None:
         self.specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
         self.roles = {name: build_role(spec, rules) for name, spec in self.specs.items()}
@@ -74,7 +76,7 @@ class Host:
         self._journal = journal or NoJournal()
         self._timers: list[tuple[datetime, str, str]] = []
         self._armed: dict[tuple[str, str], datetime] = {}
-        self._sequence = dict.fromkeys(self.roles, 0)
+        self._sequence = dict.fromkeys(self.roles, incarnation << 32)
         self._seen: dict[tuple[str, str], int] = {}
         self._own: dict[str, list[Event]] = {}  # outcomes of effects, not yet handled
 

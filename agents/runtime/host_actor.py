@@ -46,12 +46,13 @@ class HostActor:
         self._server: DialInServer | None = None
         self._host: Host | None = None
 
-    def configure(self, setup: bytes, world: DirectWorld | None) -> None:
-        """Take the encoded papers (see `RayStage`) and the simulated site, or None for sockets."""
+    def configure(self, setup: bytes, world: DirectWorld | None, incarnation: int) -> None:
+        """Take the encoded papers (see `RayStage`), the simulated site (None for sockets), and which life this is."""
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = decode(setup)
         self._specs: tuple[AgentSpec, ...] = specs
         self._endpoints: dict[str, tuple[str, int]] = endpoints
         self._world = world
+        self._incarnation = incarnation
 
     def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""
@@ -73,7 +74,7 @@ class HostActor:
         if self._ledger is not None:
             shelf = Shelf(Path(self._ledger), self._rules.keys, self._meta)
         ports = {spec.device: self._port(spec) for spec in self._specs if spec.device is not None}
-        self._host = Host(self._specs, self._rules, ports, _remote, shelf)
+        self._host = Host(self._specs, self._rules, ports, _remote, shelf, incarnation=self._incarnation)
         at: datetime = decode(now)
         return self._loop.run(self._host.open(at, allow_missing))
 

@@ -6,7 +6,9 @@ given its round again. What its agents knew comes back from the journal.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,8 @@ from agents.runtime.envelope import Envelope, Outcome
 from agents.runtime.host_actor import HostActor
 from cim.model.codec import decode, encode
 from cim.model.errors import IlesError
+
+_REVIVAL_S = 60.0  # Ray restarts an actor in about a second; one that does not come back is a broken machine
 
 
 class RayStage:
@@ -38,6 +42,7 @@ class RayStage:
         self._allow_missing = allow_missing
         self._hosts: dict[str, Any] = {}
         self._papers: dict[str, bytes] = {}
+        self._lives: dict[str, int] = {}
         self._placed = place(company.agents, agents_per_actor)
         self.host_of: Mapping[str, str] = {spec.name: host for host, specs in self._placed.items() for spec in specs}
         self.missing: tuple[str, ...] = ()
@@ -70,7 +75,8 @@ class RayStage:
         )
 
     def _configure(self, name: str) -> Any:
-        return self._hosts[name].configure.remote(self._papers[name], self._wire.direct)
+        life = self._lives[name] = self._lives.get(name, -1) + 1
+        return self._hosts[name].configure.remote(self._papers[name], self._wire.direct, life)
 
     async def open(self, now: datetime) -> None:
         """Let the dial-in devices in, connect all devices."""
@@ -91,25 +97,33 @@ class RayStage:
         try:
             done = dict(zip(names, _get([refs[name] for name in names]), strict=True))
         except RayActorError:
-            done = {name: self._surely(name, refs[name], jobs[name], now) for name in names}
+            done = {name: await self._surely(name, refs[name], jobs[name], now) for name in names}
         return {name: decode(result) for name, result in done.items()}
 
-    def _surely(self, name: str, ref: Any, job: bytes, now: datetime) -> bytes:
+    async def _surely(self, name: str, ref: Any, job: bytes, now: datetime) -> bytes:
         """A host's result; one that died is opened again (Ray has restarted it) and given the same round again."""
         while True:
             try:
                 result: bytes = _get([ref])[0]
             except RayActorError:
-                host = self._hosts[name]
-                try:
-                    _get([self._configure(name)])
-                    _get([host.listen.remote()])
-                    _get([host.open.remote(encode(now), True)])
-                    ref = host.work.remote(job)
-                except RayActorError:
-                    continue
+                ref = await self._revive(name, job, now)
             else:
                 return result
+
+    async def _revive(self, name: str, job: bytes, now: datetime) -> Any:
+        """Give a restarted actor its papers, let its devices dial it, open it; returns its round, under way again."""
+        host = self._hosts[name]
+        deadline = time.monotonic() + _REVIVAL_S
+        while True:
+            try:
+                _get([self._configure(name)])
+                await self._wire.dial(_get([host.listen.remote()])[0])
+                _get([host.open.remote(encode(now), True)])
+                return host.work.remote(job)
+            except RayActorError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)  # Ray is still restarting it
 
     async def snapshot(self, agent: str) -> bytes:
         """An agent's state, for the operator and the report."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +16,8 @@ from devices.port import DeviceError, DeviceFault, DeviceKind, DeviceUnreachable
 
 _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
+
+_BOOT_GRACE_S = 0.5
 
 
 class StationPort:
@@ -46,6 +49,7 @@ class StationPort:
         """Wait for the station's BootNotification and read its device model."""
         self._machine.now = now
         await self._wire.open()
+        await self._remind()
         if not await self._wire.deliver([], lambda: self._machine.booted and self._wire.connected):
             raise DeviceUnreachable(
                 f"charging station {self.name} sent no BootNotification within {self._timeout_s:g} s; "
@@ -65,6 +69,13 @@ class StationPort:
             station.get("serialNumber", ""),
             max_consumption_w=self._machine.max_power_w or 0,
         )
+
+    async def _remind(self) -> None:
+        """A station that was running when we started does not boot again by itself: ask it to (F06 TriggerMessage)."""
+        if await self._wire.deliver([], lambda: self._wire.connected) and not self._machine.booted:
+            await asyncio.sleep(_BOOT_GRACE_S)  # one that has just been switched on says so at once
+            if not self._machine.booted:
+                await self._wire.deliver(self._machine.ask_boot(), lambda: self._machine.booted)
 
     async def sync(self, now: datetime) -> None:
         """Take what the station has to say at this instant."""

@@ -112,6 +112,16 @@ class CsmsMachine:
         """Drop our profiles."""
         return self._rpc.call(requests.clear_charging_profile())
 
+    def ask_boot(self) -> list[str]:
+        """Ask a station that is connected, but was booted before we were, for a BootNotification; the frames to send."""
+        self._trigger_boot()
+        return self._rpc.flush()
+
+    def _trigger_boot(self) -> None:
+        if not self._triggered:
+            self._triggered = True
+            self._rpc.call(call.TriggerMessage(requested_message=enums.MessageTriggerEnumType.boot_notification))
+
     def ask_report(self) -> str:
         """Ask for the device model."""
         self.report_ended = False
@@ -132,11 +142,7 @@ class CsmsMachine:
             if not self.booted:
                 # B02.FR.09: nothing but a BootNotification before it was accepted. After a restart of ours the
                 # station does not know that, so it is asked for one.
-                if not self._triggered:
-                    self._triggered = True
-                    self._rpc.call(
-                        call.TriggerMessage(requested_message=enums.MessageTriggerEnumType.boot_notification)
-                    )
+                self._trigger_boot()
                 raise PeerFault("SecurityError", "the station has not booted; expected a BootNotification first")
             return handler(payload)
 

@@ -61,8 +61,9 @@ class S2Session:
         return not self._unanswered
 
     def reset(self) -> None:
-        """A new connection: what was not acknowledged will not be."""
+        """A new connection: what was not acknowledged will not be, and a peer that restarted counts its ids afresh."""
         self._unanswered.clear()
+        self._seen.clear()
 
     def new_id(self) -> uuid.UUID:
         """The next id of ours."""

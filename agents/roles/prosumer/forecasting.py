@@ -32,10 +32,11 @@ class ForecastingDesk(ProsumerBase):
         effects: list[Effect] = [Arm("publish", now + PATIENCE)]
         for day in self.rules.periods:
             key = day.day.isoformat()
-            effects.append(Arm(f"forecast {key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
             effects.append(Arm(f"metering {key}", day.end + timedelta(hours=1)))
-            revision = day.start + timedelta(minutes=REVISION_MINUTE)
-            effects.append(Arm(f"revise {key}", revision))
+            if now < day.start:
+                effects.append(Arm(f"forecast {key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
+            if now < day.end:
+                effects.append(Arm(f"revise {key}", max(day.start + timedelta(minutes=REVISION_MINUTE), now)))
         return effects
 
     @on(Connected)
@@ -105,7 +106,7 @@ class ForecastingDesk(ProsumerBase):
         net = counters[Kind.ENERGY_IMPORT] - counters[Kind.ENERGY_EXPORT]
         before, since = self.state.counter_wh, self.state.counter_at
         self.state.counter_wh, self.state.counter_at = net, now
-        if before is None or since is None or now <= self.rules.periods[0].start:
+        if before is None or since is None or since >= now or now <= self.rules.periods[0].start:
             return effects
         self.add_energy(self.config.meter, since, now, net - before)
         power = round((net - before) / ((now - since) / timedelta(hours=1)))

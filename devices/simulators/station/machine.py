@@ -240,4 +240,9 @@ class StationMachine:
             return call_result.TriggerMessage(status="NotImplemented")
         self.accepted = False
         self._boot(enums.BootReasonEnumType.triggered)
+        # B01.FR.05: once accepted, the state of the connector is told before anything else.
+        state = (
+            enums.ConnectorStatusEnumType.available if self._session is None else enums.ConnectorStatusEnumType.occupied
+        )
+        self._held.insert(0, words.status_notification(self.now, state))
         return call_result.TriggerMessage(status="Accepted")
