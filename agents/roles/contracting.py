@@ -5,6 +5,7 @@ The rules of the conversation are `market.negotiation`'s table, how far to give 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -29,18 +30,18 @@ PATIENCE = timedelta(minutes=10)  # how long an offer binds
 ROUNDS = 8
 
 
-class ContractingDesk(Role[S]):
+class ContractingDesk(Role[S], ABC):
     """Negotiates one contract with each peer; the state holds `talks`: conversation id -> Negotiation."""
 
     ledger: str
 
+    @abstractmethod
     def preferences(self, contract: FlexContract) -> Preferences:
         """What this party wants and will still take for such a contract."""
-        raise NotImplementedError
 
+    @abstractmethod
     def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """A contract is concluded: use it from now on."""
-        raise NotImplementedError
 
     def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Open a negotiation with the other side of `contract` at this party's aspiration."""
