@@ -209,6 +209,7 @@ def test_needs_are_rounded_up_and_room_is_shared() -> None:
         ({"d_prognosis_message_id": f"agr-2 {POINT} 1"}, "D-PrognosisMessageID"),
         ({"timezone": "Europe/London"}, "TimeZone"),
         ({"options": (OfferOption("o", 1, (IspPower(97, 5),)),)}, "97"),
+        ({"period": FIRST + timedelta(days=1)}, "FlexRequestMessageID"),
     ],
 )
 def test_an_offer_that_does_not_fit_is_rejected_with_the_reason(changes: dict[str, Any], reason: str) -> None:

@@ -158,7 +158,8 @@ class DsoTradingDesk(DsoBase):
         count = self.rules.day(message.period).count
         for option in message.options:
             fault = fault or fault_of_isps([(row.start, row.duration) for row in option.isps], count)
-        if request is None or request.congestion_point != message.congestion_point:
+        asked = None if request is None else (request.congestion_point, request.period)
+        if asked != (message.congestion_point, message.period):
             fault = fault or f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
         prognosis = self.state.by_id.get(message.d_prognosis_message_id or "")
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
