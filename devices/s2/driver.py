@@ -87,6 +87,11 @@ class GatewayPort:
             return replace(last, quality=Quality.STALE)
         return last
 
+    def _obeys(self) -> bool:
+        """Whether the actuator says that it runs in the mode we steer by."""
+        active = self._machine.actuator
+        return active is not None and active.active_operation_mode_id == self._machine.steering().mode
+
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
         """TARGET: an FRBC instruction now and the return at `valid_until`; LIMIT: a PEBC envelope until then."""
         if valid_until <= now:
@@ -110,10 +115,10 @@ class GatewayPort:
         except Refused as refusal:
             raise DeviceFault(f"gateway {self.name}: {refusal.words}; expected another setpoint") from refusal
         await self._await(frames, awaited, f"{setpoint.mode} {setpoint.power_w} W")
-        if wanted is FRBC and machine.outcomes.get(awaited[-1]) == "STARTED":
-            active = machine.actuator
-            if active is None or active.active_operation_mode_id != machine.steering().mode:
-                raise DeviceFault(f"gateway {self.name} reads back another operation mode; expected the commanded one")
+        started = wanted is FRBC and machine.outcomes.get(awaited[-1]) == "STARTED"
+        # The actuator's status is a message of its own, behind the one that told STARTED: it may still be on its way.
+        if started and not await self._wire.deliver([], self._obeys):
+            raise DeviceFault(f"gateway {self.name} reads back another operation mode; expected the commanded one")
 
     async def release(self, now: datetime) -> None:
         """Back to the device's own rule, and to FRBC where it is offered."""
