@@ -37,7 +37,7 @@ check: $(VENV)/.dev ## set up, then lint, types and import rules
 	$(BIN)/lint-imports
 
 lock: $(VENV)/.dev ## renew the lock files (all platforms, hashes, no host)
-	$(BIN)/uv pip compile $(LOCK) -o requirements.lock pyproject.toml --group build
+	$(BIN)/uv pip compile $(LOCK) --extra bench -o requirements.lock pyproject.toml --group build
 	$(BIN)/uv pip compile $(LOCK) -c requirements.lock -o requirements-dev.lock --group dev
 
 clean: ## remove what make made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from devices.dialin import DialInServer
 from devices.port import DeviceFault, DeviceUnreachable
@@ -39,8 +39,17 @@ class Machine(Protocol):
         ...
 
 
+@runtime_checkable
+class Dialled(Protocol):
+    """A direct way that outlives its drivers: it must hear when another one comes."""
+
+    def dial(self, device: str) -> None:
+        """A driver opens: if one held the connection before, that connection ends and a new one begins."""
+        ...
+
+
 class FrameLink(Protocol):
-    """The direct way to a device: its frames are handed over in memory."""
+    """The direct way to a device: its frames are handed over in memory. It may be `Dialled` as well."""
 
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """Hand `frames` to `device` and get the frames it wants to send; called until both are silent.
@@ -102,6 +111,8 @@ class DirectWire:
 
     async def open(self) -> None:
         """Begin a session; a device that is not there yet is found at the next exchange."""
+        if not self._attached and isinstance(self._link, Dialled):
+            self._link.dial(self._device)
         await self.sync()
 
     async def deliver(self, frames: list[str], done: Callable[[], bool]) -> bool:

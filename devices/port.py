@@ -5,6 +5,7 @@ Every driver implements `Port`. Values cross it in CIM terms (`cim.model`), with
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -81,12 +82,22 @@ class News:
 @wire("device.VehiclePlugged")
 @dataclass(frozen=True, slots=True)
 class VehiclePlugged(News):
-    """A vehicle was connected and said what it needs (OCPP 2.0.1 K01/K15 NotifyEVChargingNeeds)."""
+    """A vehicle was connected and said what it needs (OCPP 2.0.1 K01/K15 NotifyEVChargingNeeds).
+
+    A station may say it again, perhaps to a driver that was not there the first time; see `same_stay`.
+    """
 
     energy_wh: int
     max_power_w: int
     departure: datetime
     at: datetime
+    transaction: str = ""  # empty where the driver does not know it
+
+    def same_stay(self, other: VehiclePlugged) -> bool:
+        """Whether both are about one stay at the station, told twice."""
+        if self.transaction and other.transaction:
+            return self.transaction == other.transaction
+        return (self.energy_wh, self.departure) == (other.energy_wh, other.departure)
 
 
 @wire("device.VehicleUnplugged")
@@ -142,11 +153,44 @@ class WeatherForecast(News):
     pv_per_unit: tuple[float, ...]
 
 
+OnNews = Callable[[News], None]
+
+
+class NewsBox:
+    """A driver's news until it is drained.
+
+    `on_news` is called with each piece before the peer's frame is answered: whoever makes it durable there loses none,
+    because a peer that got no answer says it again.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[News] = []
+        self.on_news: OnNews | None = None
+
+    def put(self, news: News) -> None:
+        """Tell the listener, then keep it."""
+        if self.on_news is not None:
+            self.on_news(news)
+        self._waiting.append(news)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def drain(self) -> tuple[News, ...]:
+        """News since the last call, oldest first."""
+        news, self._waiting = tuple(self._waiting), []
+        return news
+
+
 class Port(Protocol):
     """The runtime's side of one device. All coroutines end within the driver's time-out.
 
     `now` is the market's time: simulated in an experiment, the wall clock in a pilot.
     """
+
+    def listen(self, on_news: OnNews) -> None:
+        """Have `on_news` called with each piece of news as it arrives, before the peer has its answer."""
+        ...
 
     async def open(self, now: datetime) -> Nameplate:
         """Connect (or wait for the device to dial in), read what it is, and check that it can do its duty.

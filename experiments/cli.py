@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -36,7 +37,15 @@ def run(
         Wire | None,
         typer.Option(help="`tcp`: devices over sockets (default for ray); `direct`: no sockets (default for local)."),
     ] = None,
-    agents_per_actor: Annotated[int, typer.Option(min=1, help="How many agents share a Ray actor.")] = 1,
+    agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="How many agents share a Ray actor.")] = 1,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN=RESOURCE", help="Agents that fit PATTERN only on nodes with a Ray RESOURCE."),
+    ] = None,
+    durable: Annotated[
+        bool | None,
+        typer.Option(help="Agents outlive their process through a journal (default for ray; see also REDIS_URL)."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; `out/SITE-DATE-seedN` otherwise.")] = None,
     allow_missing: Annotated[bool, typer.Option(help="Go on without devices that do not answer at the start.")] = False,
     lose: Annotated[
@@ -57,6 +66,7 @@ def run(
     from experiments.run_command import default_out, execute
     from experiments.settings import losses
 
+    _one_thread()
     day = _day(date_)
     chosen = wire or (Wire.TCP if runtime is Runtime.RAY else Wire.DIRECT)
     execute(
@@ -72,8 +82,77 @@ def run(
             allow_missing,
             base_port,
             losses(lose or []),
+            _where(place or []),
+            runtime is Runtime.RAY if durable is None else durable,
         )
     )
+
+
+@app.command()
+def up(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Everything that outlives a stop; `sites/SITE` otherwise. One folder, one site.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.001, help="Seconds of the site's time in a second.")] = 1.0,
+    date_: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="First local day that is operated.")
+    ] = None,
+    start: Annotated[
+        int, typer.Option(min=0, max=23, help="Local hour, on the day before the first, at which the site begins.")
+    ] = 10,
+    days: Annotated[int, typer.Option(min=1, help="End after so many days; otherwise with the site's profiles.")] = 3650,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated devices' differences, identifiers, demo keys.")] = 1,
+    runtime: Annotated[
+        Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
+    ] = Runtime.RAY,
+    agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="How many agents share a Ray actor.")] = 1,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN=RESOURCE", help="Agents that fit PATTERN only on nodes with a Ray RESOURCE."),
+    ] = None,
+    allow_missing: Annotated[bool, typer.Option(help="Begin without devices that do not answer.")] = False,
+    host: Annotated[str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The portal's port; 0 takes a free one.")] = 8080,
+) -> None:
+    """Keep a site alive on the clock, with its portal, until you stop it; then go on where it was.
+
+    Every step of every agent is durable before it is sent (an embedded Redis-protocol server in FOLDER, or yours by
+    REDIS_URL), so stopping it, even by pulling the plug, loses nothing.
+    """
+    from experiments.living.settings import UpSettings
+    from experiments.up_command import default_folder, execute
+
+    _one_thread()
+    execute(
+        UpSettings(
+            site,
+            _day(date_),
+            start,
+            seed,
+            speed,
+            runtime.value,
+            agents_per_actor,
+            _where(place or []),
+            folder or default_folder(site),
+            host,
+            port,
+            days,
+            allow_missing,
+        )
+    )
+
+
+def _where(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    from agents.runtime.placement import where_of
+
+    return where_of(texts)
+
+
+def _one_thread() -> None:
+    """One thread per solver: actors and runs share the cores, and sums come out the same everywhere."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _day(text: str | None) -> date | None:
@@ -86,8 +165,10 @@ def _day(text: str | None) -> date | None:
 
 
 def _mount() -> None:
-    from experiments import devices_command, ledger_command, profiles_command
+    from experiments import bench_command, devices_command, faults_command, ledger_command, profiles_command
 
+    app.add_typer(bench_command.app, name="bench")
+    app.command()(faults_command.faults)
     app.add_typer(devices_command.app, name="devices")
     app.add_typer(ledger_command.app, name="ledger")
     app.add_typer(profiles_command.app, name="profiles")

@@ -55,9 +55,8 @@ class _Teller:
             about = machine.station
             words = [about["vendorName"], about["model"], about.get("serialNumber", ""), about.get("firmwareVersion")]
             self._tell("is " + ", ".join(word for word in words if word))
-        for piece in machine.news:
+        for piece in machine.news.drain():
             self._tell(str(piece))
-        machine.news.clear()
         for kind, reading in machine.last.items():
             if self._shown.get(kind) != reading:
                 self._shown[kind] = reading

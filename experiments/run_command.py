@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import date
@@ -24,9 +23,6 @@ def execute(settings: RunSettings) -> None:
         BadInput, DeviceError: one sentence each; the caller prints it.
     """
     begun = time.perf_counter()
-    # One thread per solver: two runs share the cores, and sums come out the same everywhere.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
     from experiments.running import check, run_without_flexibility
     from experiments.screen import Screen, show
 

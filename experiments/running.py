@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from agents.runtime.local import LocalStage
     from agents.runtime.ray_stage import RayStage
 
+Watch = Callable[[Any, datetime], None]
+
 OPENING_HOUR = (
     10  # local time on the day before the first: devices connect, contracts are made, then comes the forecast
 )
@@ -42,6 +47,8 @@ class RunResult:
         by_kind: kind of thing -> mean watts of each ISP.
         snapshots: prosumer -> its role's state at the end.
         seconds: where the time went.
+        handled: events that each agent handled.
+        revivals: (host, seconds until it worked again) of each time one died.
     """
 
     site: Site
@@ -57,6 +64,8 @@ class RunResult:
     messages: int
     missing: tuple[str, ...] = ()
     startup_s: float = 0.0
+    handled: dict[str, int] = field(default_factory=dict)
+    revivals: tuple[tuple[str, float], ...] = ()
 
 
 def span(site: Site, settings: RunSettings) -> tuple[LocalDay, LocalDay]:
@@ -83,18 +92,31 @@ def check(settings: RunSettings) -> None:
 
 
 def run_site(
-    settings: RunSettings, ledger: Path, telemetry: Path | None, flexibility: bool, progress: Callable[[datetime], None]
+    settings: RunSettings,
+    ledger: Path,
+    telemetry: Path | None,
+    flexibility: bool,
+    progress: Callable[[datetime], None],
+    watch: Watch | None = None,
 ) -> RunResult:
     """Run a site in simulated time to its last block.
 
+    Args:
+        watch: called with the stage at each instant, before it is worked off.
+
     Raises:
-        BadInput, DeviceError: one sentence saying what does not fit or does not answer.
+        BadInput, DeviceError, JournalError: one sentence saying what does not fit or does not answer.
     """
-    return asyncio.run(_run(settings, ledger, telemetry, flexibility, progress))
+    return asyncio.run(_run(settings, ledger, telemetry, flexibility, progress, watch))
 
 
 async def _run(
-    settings: RunSettings, ledger: Path, telemetry: Path | None, flexibility: bool, progress: Callable[[datetime], None]
+    settings: RunSettings,
+    ledger: Path,
+    telemetry: Path | None,
+    flexibility: bool,
+    progress: Callable[[datetime], None],
+    watch: Watch | None,
 ) -> RunResult:
     begun = time.perf_counter()
     site = load_site(settings.site)
@@ -102,34 +124,56 @@ async def _run(
     first, last = span(site, settings)
     company = recruit(site, profiles, first.day, settings.days, settings.seed, flexibility=flexibility)
     start = first.next(-1).at(OPENING_HOUR)
-    world = await open_world(settings, start)
-    stage: LocalStage | RayStage | None = None
-    try:
-        wire = world.wire(company)
-        stage = make_stage(settings, company, wire, ledger)
+    async with AsyncExitStack() as cleanup:
+        world = await open_world(settings, start)
+        cleanup.push_async_callback(world.close)
+        journal = cleanup.enter_context(journal_of(settings, ledger.parent))
+        stage = make_stage(settings, company, world.wire(company), ledger, journal)
+        cleanup.push_async_callback(stage.close)
         field = FaultyField(world, first, settings.lose)
         await field.lose_before(start)
         await stage.open(start)
         startup = time.perf_counter() - begun
         collector = Collector(telemetry)
+        cleanup.callback(collector.close)
+
+        def instant(now: datetime) -> None:
+            progress(now)
+            if watch is not None:
+                watch(stage, now)
+
         finish = last.end + CLOSING + timedelta(minutes=30)
-        conductor = Conductor(stage, field, start, finish, collector, progress)
-        try:
-            await conductor.run()
-        finally:
-            collector.close()
+        conductor = Conductor(stage, field, start, finish, collector, instant)
+        await conductor.run()
         names = [spec.name for spec in company.agents if spec.role == "prosumer"]
         snapshots = {name: await stage.snapshot(name) for name in names}
         truth = await world.truth(first.start, last.end)
         kinds = await world.truth_by_kind(first.start, last.end)
-    finally:
-        if stage is not None:
-            await stage.close()
-        await world.close()
+        health = await stage.health()
     return RunResult(
         site, company, first.start, last.end, collector, truth, kinds, snapshots, conductor.seconds,
         getattr(stage, "actors", 0), conductor.messages, stage.missing, startup,
+        {agent.name: agent.handled for host in health.values() for agent in host.agents},
+        tuple(getattr(stage, "revivals", ())),
     )  # fmt: skip
+
+
+@contextmanager
+def journal_of(settings: RunSettings, folder: Path) -> Iterator[tuple[str, str] | None]:
+    """(URL, space) of the run's journal: the server of `REDIS_URL`, or one of its own that ends with the run."""
+    if not settings.durable:
+        yield None
+        return
+    space = f"run-{secrets.token_hex(6)}"
+    url = os.environ.get("REDIS_URL")
+    if url:
+        yield url, space
+        return
+    from agents.runtime.journal.embedded import EmbeddedRedis
+
+    with tempfile.TemporaryDirectory(prefix=".journal-", dir=folder) as own, EmbeddedRedis(Path(own)) as server:
+        server.keep_alive()
+        yield server.url, space
 
 
 class FaultyField:
@@ -153,15 +197,21 @@ class FaultyField:
         await self.lose_before(to)
 
 
-def make_stage(settings: RunSettings, company: Company, wire: Wire, ledger: Path) -> LocalStage | RayStage:
+def make_stage(
+    settings: RunSettings, company: Company, wire: Wire, ledger: Path, journal: tuple[str, str] | None
+) -> LocalStage | RayStage:
     """The runtime that was asked for."""
     if settings.runtime == "local":
-        from agents.runtime.local import LocalStage
+        from agents.runtime.journal.redis_journal import RedisJournal
+        from agents.runtime.local import HOST, LocalStage
 
-        return LocalStage(company, wire, ledger, settings.allow_missing)
+        kept = None if journal is None else RedisJournal(*journal, HOST)
+        return LocalStage(company, wire, ledger, settings.allow_missing, kept)
+    from agents.runtime.placement import Placement
     from agents.runtime.ray_stage import RayStage
 
-    stage = RayStage(company, wire, ledger, settings.agents_per_actor, settings.allow_missing)
+    placement = Placement(settings.agents_per_actor, settings.place)
+    stage = RayStage(company, wire, ledger, placement, settings.allow_missing, journal)
     stage.start()
     return stage
 
@@ -185,6 +235,6 @@ def run_without_flexibility(settings: RunSettings) -> tuple[dict[str, Any], dict
     from dataclasses import replace
 
     with tempfile.TemporaryDirectory(prefix="iles-") as folder:
-        quiet = replace(settings, runtime="local", wire="direct")
+        quiet = replace(settings, runtime="local", wire="direct", durable=False)
         result = run_site(quiet, Path(folder) / "ledger.db", None, False, lambda _: None)
     return result.truth, result.by_kind

@@ -39,6 +39,8 @@ class RunSettings:
         allow_missing: go on without devices that do not answer at the start.
         base_port: first TCP port of the simulated devices; 0 takes free ones.
         lose: (device, minute of the first local day; None for from the start on) to be lost.
+        durable: agents outlive their process: every step goes to a journal first.
+        place: (pattern of agent names, Ray resource their node must offer).
     """
 
     site: str
@@ -52,6 +54,8 @@ class RunSettings:
     allow_missing: bool = False
     base_port: int = 0
     lose: tuple[tuple[str, int | None], ...] = ()
+    place: tuple[tuple[str, str], ...] = ()
+    durable: bool = False
 
 
 def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:

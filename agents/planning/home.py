@@ -95,8 +95,12 @@ def solar(config: ElementConfig, weather: WeatherForecast | None, day: LocalDay)
     if weather is None:
         return np.minimum(like_day(config.history_kw, day.count), 0.0)
     values = np.asarray(weather.pv_per_unit)
-    offsets = [(day.isp_start(k + 1) - weather.start) // timedelta(seconds=weather.step_s) for k in range(day.count)]
-    per_unit = np.array([values[k] if 0 <= k < len(values) else 0.0 for k in offsets])
+    microsecond = timedelta(microseconds=1)
+    begin, isp = (day.start - weather.start) // microsecond, day.isp // microsecond
+    offsets = (begin + np.arange(day.count) * isp) // (weather.step_s * 1_000_000)
+    known = (offsets >= 0) & (offsets < len(values))
+    per_unit = np.zeros(day.count)
+    per_unit[known] = values[offsets[known]]
     return -per_unit * config.generation_w / 1000
 
 

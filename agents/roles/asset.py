@@ -8,12 +8,13 @@ fail-safe. On readings that are not good it never raises power.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agents.planning.messages import AssetJoined, AssetReport, AssetSchedule
 from agents.roles.base import MarketRules, Role, on
 from agents.roles.contract import Arm, Command, Commanded, Connected, Effect, Measured, Poll, Publish, Release, Send
 from cim.model.codec import wire
+from cim.model.readings import Kind, Quality
 from devices.port import Mode, Nameplate, Setpoint
 
 LIFE_IN_INTERVALS = 3  # a setpoint outlives its writer by at most this many control intervals
@@ -47,7 +48,7 @@ class AssetRole(Role[AssetState]):
 
     def timer_control(self, _: str, now: datetime) -> list[Effect]:
         """Read; what to write is decided on the reading."""
-        following = now + timedelta(seconds=self.rules.control_s)
+        following = self.rules.boundary(now)
         last = self.rules.periods[-1].end
         return [Poll(self.name), *([Arm("control", following)] if following <= last else [])]
 
@@ -62,7 +63,7 @@ class AssetRole(Role[AssetState]):
         if event.fault is not None:
             self.state.written = None  # what it holds now is its own affair; write afresh once it is back
             return effects
-        return effects + self._steer(now)
+        return effects + self._steer(now, _steady(event))
 
     @on(AssetSchedule)
     def scheduled(self, message: AssetSchedule, sender: str, now: datetime) -> list[Effect]:
@@ -81,19 +82,32 @@ class AssetRole(Role[AssetState]):
         self.state.written = None
         return [Publish("device", {"device": self.name, "fault": event.fault, "at": now})]
 
-    def _steer(self, now: datetime) -> list[Effect]:
+    def _steer(self, now: datetime, steady: bool = True) -> list[Effect]:
         wanted = self._wanted(now)
+        if not steady and self._raises(wanted):
+            return []  # blind: what was written ends by itself, and the device keeps its own fail-safe
         if wanted is None:
             if self.state.written is None:
                 return []
             self.state.written = None
             return [Release(self.name)]
-        life = timedelta(seconds=self.rules.control_s * LIFE_IN_INTERVALS)
+        life = self.rules.interval * LIFE_IN_INTERVALS
         at = self.state.written_at
         if wanted == self.state.written and at is not None and now - at < life / 2:
             return []
         self.state.written, self.state.written_at = wanted, now
         return [Command(self.name, wanted, now + life)]
+
+    def _raises(self, wanted: Setpoint | None) -> bool:
+        """Whether this lets the device take or give more power than what was written last."""
+        held = self.state.written
+        if wanted is None:
+            return held is not None
+        if held is None:
+            return wanted.mode is Mode.TARGET and wanted.power_w != 0
+        if wanted.power_w * held.power_w < 0:
+            return True
+        return abs(wanted.power_w) > abs(held.power_w)
 
     def _wanted(self, now: datetime) -> Setpoint | None:
         day = self.rules.day_of(now)
@@ -116,6 +130,10 @@ class AssetRole(Role[AssetState]):
         low = -plate.max_generation_w
         high = plate.max_consumption_w
         return Setpoint(setpoint.mode, min(max(setpoint.power_w, low), high))
+
+
+def _steady(event: Measured) -> bool:
+    return any(r.kind is Kind.POWER and r.quality is Quality.GOOD for r in event.readings)
 
 
 class BatteryRole(AssetRole):

@@ -6,23 +6,28 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
-from agents.roles.contract import Computed, Effect, Event, Fired, Received
+from agents.roles.contract import Computed, Effect, Event, Fired, Publish, Received
 from cim.model.codec import decode, encode, wire
-from cim.model.errors import ProgrammingFault
+from cim.model.errors import BadInput, ProgrammingFault
 from cim.model.intervals import LocalDay, local_day_of
 from market.ledger.records import Record
 from market.ledger.signing import Signer
-from market.uftp import Header
+from market.uftp import Header, Result
 
 S = TypeVar("S")
 Handler = Callable[..., list[Effect]]
 
+# Trading begins this long after what was said at an instant, so that all of it has been heard, in whatever order.
+MOMENT = timedelta(microseconds=1)
+_FORMAT = 2  # of a snapshot
+
 
 @wire("role.MarketRules")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MarketRules:
     """What all parties of one market share.
 
@@ -49,25 +54,60 @@ class MarketRules:
 
     def name_of(self, domain: str) -> str | None:
         """The agent behind a domain, or None."""
-        return next((name for name, known in self.domains.items() if known == domain), None)
+        return self._names.get(domain)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {domain: name for name, domain in reversed(self.domains.items())}
 
     def day(self, period: date) -> LocalDay:
         """The local day of a period."""
-        return LocalDay(period, self.timezone, self.isp_minutes)
+        return _day(period, self.timezone, self.isp_minutes)
 
     def day_of(self, instant: datetime) -> LocalDay:
         """The local day that contains an instant."""
-        return local_day_of(instant, self.timezone, self.isp_minutes)
+        return _day_of(instant, self.timezone, self.isp_minutes)
 
-    @property
+    @cached_property
+    def interval(self) -> timedelta:
+        """A control interval."""
+        return timedelta(seconds=self.control_s)
+
+    def interval_start(self, instant: datetime) -> datetime:
+        """The last control-interval boundary at or before `instant`; intervals count from the local day's start."""
+        start = self.day_of(instant).start
+        return start + (instant - start) // self.interval * self.interval
+
+    def boundary(self, instant: datetime) -> datetime:
+        """The next control-interval boundary strictly after `instant`: where a periodic timer is armed again.
+
+        However late a timer fires, what follows is on the grid that all agents share, also when the clocks change.
+        """
+        return min(self.interval_start(instant) + self.interval, self.day_of(instant).end)
+
+    def patience(self, now: datetime) -> datetime:
+        """Until when to wait for others' answers: a boundary, half to one and a half control intervals from now."""
+        return self.boundary(now + self.interval / 2)
+
+    @cached_property
     def hours(self) -> float:
         """Length of an ISP in hours."""
         return self.isp_minutes / 60
 
-    @property
+    @cached_property
     def periods(self) -> tuple[LocalDay, ...]:
         """All days that are operated."""
         return tuple(self.day(self.first_day).next(k) for k in range(self.days))
+
+
+@lru_cache(maxsize=64)
+def _day(period: date, timezone: str, isp_minutes: int) -> LocalDay:
+    return LocalDay(period, timezone, isp_minutes)
+
+
+@lru_cache(maxsize=256)
+def _day_of(instant: datetime, timezone: str, isp_minutes: int) -> LocalDay:
+    return local_day_of(instant, timezone, isp_minutes)
 
 
 def on(*kinds: type) -> Callable[[Handler], Handler]:
@@ -107,7 +147,6 @@ class Role(Generic[S]):
         self.rules = rules
         self.signer = Signer(key)
         self.state = state
-        self.made = 0  # identifiers drawn so far; part of the snapshot
 
     def handle(self, event: Event, now: datetime) -> list[Effect]:
         """Everything this role wants because of `event`; events it has no handler for change nothing."""
@@ -127,23 +166,46 @@ class Role(Generic[S]):
 
     def snapshot(self) -> bytes:
         """Everything that is needed to go on elsewhere."""
-        return encode((self.made, self.state))
+        return encode((_FORMAT, self.state))
 
     def restore(self, data: bytes) -> None:
-        """Go on from a snapshot."""
-        self.made, self.state = decode(data)
+        """Go on from a snapshot. Raises `BadInput` when it is not one of this format."""
+        kept = decode(data)
+        if not isinstance(kept, tuple) or len(kept) != 2 or kept[0] != _FORMAT:
+            raise BadInput(f"snapshot of {self.name}: expected format {_FORMAT} and a state")
+        self.state = kept[1]
 
-    def identifier(self) -> str:
-        """A UUID that depends on nothing but the run's seed, this role's name and how many it has drawn."""
-        self.made += 1
-        digest = hashlib.sha256(f"{self.rules.seed}\0{self.name}\0{self.made}".encode()).digest()
+    def identifier(self, *about: str) -> str:
+        """A UUID that depends on nothing but the run's seed, this role's name and what it is about.
+
+        Nothing is counted, so the order in which an agent hears things changes no identifier. `about` must therefore
+        tell everything apart that is to be told apart.
+        """
+        digest = hashlib.sha256("\0".join((self.rules.seed, self.name, *about)).encode()).digest()
         return str(uuid.UUID(bytes=digest[:16], version=4))
 
-    def header(self, to: str, now: datetime, conversation: str | None = None) -> Header:
-        """A UFTP header from this agent to another."""
-        message_id = self.identifier()
+    def header(self, to: str, now: datetime, conversation: str | None, *about: str) -> Header:
+        """A UFTP header from this agent to another, of the message that is `about` this, at this instant.
+
+        `about` begins with the kind of message; a reply goes on with the id of the message it answers and with its
+        result, an original message with its period, congestion point and revision (as far as it has them).
+        """
+        message_id = self.identifier(to, now.isoformat(), *about)
         domains = self.rules.domains
         return Header(domains[self.name], domains[to], now, message_id, conversation or message_id)
+
+    def reply(self, to: str, now: datetime, message: Any, fault: str | None) -> tuple[Header, str, Result, str | None]:
+        """What every UFTP response begins with: header, id of the `message` answered, result, reason of a refusal."""
+        answered = message.header.message_id
+        header = self.header(
+            to, now, message.header.conversation_id, f"{type(message).__name__}Response", answered, fault or ""
+        )
+        return header, answered, Result.ACCEPTED if fault is None else Result.REJECTED, fault
+
+    def lapse(self, what: str, about: str, peer: str, reason: str, now: datetime) -> Publish:
+        """Tell that something came too early, too late or twice and leads to nothing: what, about what, whose, why."""
+        told = {"what": what, "about": about, "peer": peer, "seen_by": self.name, "reason": reason, "at": now}
+        return Publish("lapse", told)
 
     @property
     def domain(self) -> str:

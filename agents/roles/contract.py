@@ -105,7 +105,7 @@ Event = Started | Received | Fired | Connected | Measured | Commanded | Computed
 
 
 @wire("effect.Send")
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs three times as much, and a host makes hundreds of thousands a second
 class Send:
     """A message to another agent."""
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from agents.roles.base import Filed, Role, on
+from agents.roles.base import Filed, Receipt, Role, on
 from agents.roles.contract import Arm, Effect, Publish, Send
 from market import concession
 from market.concession import Move, Preferences, Terms
@@ -45,7 +45,7 @@ class ContractingDesk(Role[S], ABC):
 
     def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Open a negotiation with the other side of `contract` at this party's aspiration."""
-        conversation = self.identifier()
+        conversation = self.identifier("conversation", contract.contract_id)
         peer = contract.seller if contract.buyer == self.domain else contract.buyer
         talk = Negotiation(conversation, self.domain, peer, self.rules.keys)
         self.state.talks[conversation] = talk
@@ -74,19 +74,22 @@ class ContractingDesk(Role[S], ABC):
         except RemoteProtocolError as error:
             return [self._breach(sender, str(error), now)]
         self.state.talks[message.conversation_id] = talk
+        if talk.lapse(now) is State.LAPSED:
+            return [self.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has expired", now)]
         move, terms = concession.respond(self.preferences(message.contract), Terms.of(message.contract), message.round)
+        at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
         if move is Move.ACCEPT:
-            return [*self._say(talk, accept_of(message, now, self.signer)), *self._concluded(talk, now)]
+            return [*self._say(talk, accept_of(message, at, self.signer)), *self._concluded(talk, now)]
         if move is Move.REJECT:
-            return self._say(talk, reject_of(message, now, "beyond what can be agreed"))
+            return self._say(talk, reject_of(message, at, "beyond what can be agreed"))
         counter = ContractCounter(
             talk.conversation_id,
             self.domain,
             talk.peer,
             message.round + 1,
-            now,
+            at,
             terms.into(message.contract),
-            now + PATIENCE,
+            at + PATIENCE,
         )
         return self._say(talk, signed_offer(counter, self.signer))
 
@@ -96,6 +99,8 @@ class ContractingDesk(Role[S], ABC):
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
             return [self._breach(sender, "no such conversation", now)]
+        if talk.state is State.LAPSED:
+            return [self.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has lapsed", now)]
         try:
             state = talk.receive(message)
         except RemoteProtocolError as error:
@@ -107,9 +112,16 @@ class ContractingDesk(Role[S], ABC):
     def timer_talk(self, conversation: str, now: datetime) -> list[Effect]:
         """An offer may have expired unanswered."""
         talk = self.state.talks.get(conversation)
-        if talk is not None:
-            talk.lapse(now)
-        return []
+        if talk is None or talk.state is State.LAPSED or talk.lapse(now) is not State.LAPSED:
+            return []
+        peer = self.rules.name_of(talk.peer) or talk.peer
+        return [self.lapse("negotiation", conversation, peer, "the offer expired unanswered", now)]
+
+    def talking(self, peer: str) -> bool:
+        """Whether a negotiation with this agent is not over."""
+        domain = self.rules.domains[peer]
+        open_states = (State.IDLE, State.WAITING, State.DECIDING)
+        return any(talk.peer == domain and talk.state in open_states for talk in self.state.talks.values())
 
     def _concluded(self, talk: Negotiation, now: datetime) -> list[Effect]:
         record = talk.record()
@@ -121,6 +133,14 @@ class ContractingDesk(Role[S], ABC):
             effects.append(Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,))))
             effects.append(Publish("contract", contract))
         return effects
+
+    @on(Receipt)
+    def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
+        """What could not be recorded is told."""
+        if message.fault is None or sender != self.ledger:
+            return []
+        reason = f"{message.reference} is not recorded: {message.fault}"
+        return [Publish("refusal", {"member": sender, "reason": reason, "at": now})]
 
     def _breach(self, sender: str, reason: str, now: datetime) -> Effect:
         return Publish("breach", {"by": sender, "seen_by": self.name, "reason": reason, "at": now})

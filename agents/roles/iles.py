@@ -30,7 +30,6 @@ from market.uftp import (
     DsoPortfolioQueryResponse,
     DsoPortfolioUpdate,
     DsoPortfolioUpdateResponse,
-    Result,
 )
 
 
@@ -98,7 +97,7 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
     @on(AssetQuery)
     def queried(self, message: AssetQuery, sender: str, now: datetime) -> list[Effect]:
         """What the asker's portfolio has published."""
-        found = tuple(asset for asset in self.state.assets.values() if asset.owner in message.owners)
+        found = tuple(asset for _, asset in sorted(self.state.assets.items()) if asset.owner in message.owners)
         return [Send(sender, AssetList(found))]
 
     # ---- common reference operator -------------------------------------------------------------------------------------
@@ -118,9 +117,7 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
         return [self._agr_answer(message, sender, now, None)]
 
     def _agr_answer(self, message: AgrPortfolioUpdate, to: str, now: datetime, fault: str | None) -> Effect:
-        header = self.header(to, now, message.header.conversation_id)
-        result = Result.ACCEPTED if fault is None else Result.REJECTED
-        return Send(to, AgrPortfolioUpdateResponse(header, message.header.message_id, result, fault))
+        return Send(to, AgrPortfolioUpdateResponse(*self.reply(to, now, message, fault)))
 
     @on(DsoPortfolioUpdate)
     def dso_updated(self, message: DsoPortfolioUpdate, sender: str, now: datetime) -> list[Effect]:
@@ -129,25 +126,23 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
             known = self.state.connections.get(connection.entity_address, connection)
             moved = replace(known, congestion_point=message.congestion_point)
             self.state.connections[connection.entity_address] = moved
-        header = self.header(sender, now, message.header.conversation_id)
-        return [Send(sender, DsoPortfolioUpdateResponse(header, message.header.message_id, Result.ACCEPTED))]
+        return [Send(sender, DsoPortfolioUpdateResponse(*self.reply(sender, now, message, None)))]
 
     @on(DsoPortfolioQuery)
     def dso_queried(self, message: DsoPortfolioQuery, sender: str, now: datetime) -> list[Effect]:
         """Who is active at a congestion point."""
         point = message.congestion_point
         found = tuple(c for _, c in sorted(self.state.connections.items()) if c.congestion_point == point)
-        header = self.header(sender, now, message.header.conversation_id)
-        answer = DsoPortfolioQueryResponse(header, message.header.message_id, message.period, point, found)
-        return [Send(sender, answer)]
+        header, answered, *_ = self.reply(sender, now, message, None)
+        return [Send(sender, DsoPortfolioQueryResponse(header, answered, message.period, point, found))]
 
     @on(AgrPortfolioQuery)
     def agr_queried(self, message: AgrPortfolioQuery, sender: str, now: datetime) -> list[Effect]:
         """Where an aggregator's connections hang."""
         domain = self.rules.domains[sender]
         found = tuple(c for _, c in sorted(self.state.connections.items()) if c.agr_domain == domain)
-        header = self.header(sender, now, message.header.conversation_id)
-        return [Send(sender, AgrPortfolioQueryResponse(header, message.header.message_id, message.period, found))]
+        header, answered, *_ = self.reply(sender, now, message, None)
+        return [Send(sender, AgrPortfolioQueryResponse(header, answered, message.period, found))]
 
     # ---- the point of common coupling ----------------------------------------------------------------------------------
 
@@ -155,7 +150,14 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
     def prognosed(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
         """An aggregator's prognosis; the sum over all of them is what the site will draw at its PCC."""
         period = message.period.isoformat()
-        self.state.prognoses[f"{sender}|{message.congestion_point}|{period}"] = message
+        key = f"{sender}|{message.congestion_point}|{period}"
+        known = self.state.prognoses.get(key)
+        if known is not None and known.revision >= message.revision:
+            return [self.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
+        self.state.prognoses[key] = message
+        yesterday = self.rules.day_of(now).next(-1).day.isoformat()
+        for old in [k for k in self.state.prognoses if k.rpartition("|")[2] < yesterday]:
+            del self.state.prognoses[old]
         rows = [m.power_w for key, m in sorted(self.state.prognoses.items()) if key.endswith(period)]
         if len({len(row) for row in rows}) > 1:
             return []

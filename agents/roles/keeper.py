@@ -14,6 +14,7 @@ from cim.model.codec import wire
 from market.ledger.records import BlockHead
 
 CLOSING = timedelta(hours=6)  # after the day's end: metering, settlement and answers are in by then
+LATE = timedelta(hours=1)  # after a standstill over a closing: the others have to catch up first
 
 
 @wire("ledger.HeadAnnounced")
@@ -39,7 +40,11 @@ class KeeperState:
     """What the keeper must remember."""
 
     started: datetime | None = None
-    heads: dict[str, BlockHead] = field(default_factory=dict)
+    heads: dict[str, BlockHead] = field(default_factory=dict)  # the last ones, by number
+    late: dict[str, datetime] = field(default_factory=dict)  # closings put off, by number
+
+
+_HEADS = 30  # whose co-signatures may still come
 
 
 class KeeperRole(Role[KeeperState]):
@@ -53,8 +58,10 @@ class KeeperRole(Role[KeeperState]):
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """One block for what is agreed before the first day, then one for each day."""
         self.state.started = now
-        ends = [self.rules.periods[0].start, *(day.end + CLOSING for day in self.rules.periods)]
-        return [Arm(f"close {number}", at) for number, at in enumerate(ends, start=1)]
+        return [Arm(f"close {number}", at) for number, at in enumerate(self._closings(), start=1)]
+
+    def _closings(self) -> list[datetime]:
+        return [self.rules.periods[0].start, *(day.end + CLOSING for day in self.rules.periods)]
 
     @on(Filed)
     def filed(self, message: Filed, sender: str, now: datetime) -> list[Effect]:
@@ -68,9 +75,14 @@ class KeeperRole(Role[KeeperState]):
         return [Send(sender, Receipt(reference, event.fault))]
 
     def timer_close(self, number: str, now: datetime) -> list[Effect]:
-        """Close the block of a period."""
+        """Close the block of a period, in the order of the periods."""
         index = int(number)
         days = self.rules.periods
+        if index > 1 and number not in self.state.late and now - self._closings()[index - 1] > self.rules.interval:
+            # One second each: blocks close in their order, however many closings a standstill went over.
+            self.state.late[number] = now + LATE + timedelta(seconds=index)
+            return [Arm(f"close {number}", self.state.late[number])]
+        self.state.late.pop(number, None)
         start = self.state.started if index == 1 else days[index - 2].start
         end = days[0].start if index == 1 else days[index - 2].end
         return [] if start is None else [CloseBlock(index, start, end)]
@@ -78,7 +90,10 @@ class KeeperRole(Role[KeeperState]):
     @on(BlockClosed)
     def closed(self, event: BlockClosed, now: datetime) -> list[Effect]:
         """Ask for co-signatures, so that no party alone could rewrite the past."""
-        self.state.heads[str(event.head.number)] = event.head
+        number = event.head.number
+        self.state.heads[str(number)] = event.head
+        for old in [k for k in self.state.heads if int(k) <= number - _HEADS]:
+            del self.state.heads[old]
         announced: list[Effect] = [Send(name, HeadAnnounced(event.head)) for name in self.cosigners]
         return [*announced, Publish("block", event.head)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,9 @@ from market.uftp import (
     FlexSettlementResponse,
     Metering,
     MeteringProfile,
-    Result,
 )
+
+LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 
 
 def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime) -> Metering:
@@ -33,7 +34,8 @@ def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Flo
     rules = role.rules
     power = tuple(round(float(x) / rules.hours) for x in energy_wh)
     profile = MeteringProfile("Power", "W", power)
-    return Metering(role.header(to, now), period, ean, 1, (profile,), rules.timezone, rules.isp_minutes)
+    header = role.header(to, now, None, "Metering", period.isoformat(), ean)
+    return Metering(header, period, ean, 1, (profile,), rules.timezone, rules.isp_minutes)
 
 
 def metered_w(messages: Sequence[Metering], count: int) -> list[int]:
@@ -83,7 +85,8 @@ def settlement_effects(
     now: datetime,
 ) -> tuple[FlexSettlement, list[Effect]]:
     """The buyer's FlexSettlement: into the ledger and to the seller."""
-    message = FlexSettlement(role.header(to, now), period, period, role.rules.currency, orders, contracts)
+    header = role.header(to, now, None, "FlexSettlement", period.isoformat())
+    message = FlexSettlement(header, period, period, role.rules.currency, orders, contracts)
     record = role.record("flex-settlement", f"{period}/{role.domain}/{role.rules.domains[to]}", message, now)
     filed = Send(ledger, Filed(f"settlement {message.header.message_id}", (record,)))
     return message, [filed, Send(to, message), Publish("settlement", message)]
@@ -94,8 +97,8 @@ def response_effects(
 ) -> list[Effect]:
     """The seller's answer: the plausibility check of every order, recorded and sent."""
     answers = statuses(ours, theirs.order_settlements)
-    header = role.header(to, now, theirs.header.conversation_id)
-    message = FlexSettlementResponse(header, theirs.header.message_id, Result.ACCEPTED, answers)
+    header, answered, result, _ = role.reply(to, now, theirs, None)
+    message = FlexSettlementResponse(header, answered, result, answers)
     key = f"{theirs.period_start}/{role.rules.domains[to]}/{role.domain}"
     record = role.record("flex-settlement-response", key, message, now)
     return [

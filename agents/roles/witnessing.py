@@ -21,6 +21,8 @@ class WitnessingDesk(Role[S]):
     def announced(self, message: HeadAnnounced, sender: str, now: datetime) -> list[Effect]:
         """Sign a head that continues the chain."""
         head, known = message.head, self.state.head
+        if sender == self.ledger and head == known:
+            return [self.lapse("HeadAnnounced", str(head.number), sender, "the head was signed before", now)]
         follows = known is None or (head.number == known.number + 1 and head.previous == known.digest)
         if sender != self.ledger or not follows:
             return [

@@ -21,6 +21,7 @@ _ROLES = {
     "dso": "agents.roles.dso:DsoRole",
     "iles": "agents.roles.iles:IlesRole",
     "ledger-keeper": "agents.roles.keeper:KeeperRole",
+    "echo": "agents.roles.echo:EchoRole",
 }
 
 

@@ -1,20 +1,27 @@
-"""The conductor of simulated time: instant by instant, round by round, until all mailboxes and devices are quiet.
+"""The conductor: instant by instant, round by round, until all mailboxes and devices are quiet; then on to the next timer.
 
-At one instant every host works off its whole inbox; then the round's outboxes are exchanged; when a round is empty the
-world (the simulated devices) moves on to the next timer. So every placement and runtime sees the same order.
+At one instant every host works off its whole inbox; then the round's parcels are exchanged; when a round is empty the
+clock moves on. So every placement and runtime sees the same order. A parcel is given again until its receiver has taken
+it durably, and its sender is told so: whoever dies, the conductor included, nothing is lost.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from agents.runtime.envelope import Envelope, Outcome
+from agents.runtime.clocks import Clock, SimClock
+from agents.runtime.envelope import Outcome, Parcel, Task
 from cim.model.errors import ProgrammingFault
 
 _MAX_ROUNDS = 5000  # at one instant; agents that still talk then will talk for ever
+_TRIES = 8  # at one instant for a parcel that its receiver does not take
+_AGAIN = timedelta(seconds=1)  # then it waits, twice as long each time
+_LONGEST = timedelta(minutes=1)
+_CREDIT = 100_000  # messages a host may have under way before it has to wait
 
 Sink = Callable[[datetime, str, str, Any], None]
 
@@ -28,11 +35,19 @@ class Stage(Protocol):
         ...
 
     async def open(self, now: datetime) -> None:
-        """Connect all devices and start all agents."""
+        """Rebuild or start all agents and connect all devices."""
         ...
 
-    async def work(self, now: datetime, inboxes: Mapping[str, tuple[Envelope, ...]]) -> dict[str, Outcome]:
-        """One round on the named hosts, side by side."""
+    async def resume(self) -> dict[str, tuple[Outcome, ...]]:
+        """By host: what may not have reached its receivers, oldest first; the last says how the host is now."""
+        ...
+
+    async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
+        """One round on the named hosts, side by side; who is not in the answer is still at it (see `overdue`)."""
+        ...
+
+    async def overdue(self) -> dict[str, Outcome]:
+        """Outcomes of hosts that were late and have come since."""
         ...
 
 
@@ -44,8 +59,42 @@ class Field(Protocol):
         ...
 
 
+@dataclass
+class _Post:
+    """What the conductor knows of a host."""
+
+    inbox: dict[tuple[str, int], Parcel] = field(default_factory=dict)  # not taken yet
+    outbound: dict[int, dict[str, int]] = field(default_factory=dict)  # round -> receiver -> messages not taken yet
+    timer: datetime | None = None
+    local: bool = True
+    heard: int = 0
+    busy: bool = False
+    tries: int = 0  # in vain, at this instant
+    again: datetime | None = None  # when to try the next time
+    pause: timedelta = _AGAIN
+
+    @property
+    def settled(self) -> int:
+        return min(self.outbound) - 1 if self.outbound else self.heard
+
+    @property
+    def owed(self) -> int:
+        return sum(sum(receivers.values()) for receivers in self.outbound.values())
+
+    def ready(self, now: datetime) -> bool:
+        if self.busy:
+            return False
+        if self.inbox and (self.again is None or self.again <= now):
+            return True
+        return self.local or (self.timer is not None and self.timer <= now)
+
+    def wakes(self) -> datetime | None:
+        due = [at for at in (self.timer, self.again if self.inbox else None) if at is not None]
+        return min(due) if due else None
+
+
 class Conductor:
-    """Runs agents on a simulated clock.
+    """Runs agents on a clock.
 
     Args:
         stage: where they live.
@@ -53,6 +102,7 @@ class Conductor:
         start, end: the span to run, UTC.
         sink: hears everything that is published: (instant, agent, topic, value).
         progress: hears each new instant.
+        clock: when an instant has come; simulated time does not wait.
     """
 
     def __init__(
@@ -63,54 +113,108 @@ class Conductor:
         end: datetime,
         sink: Sink,
         progress: Callable[[datetime], None] = lambda _: None,
+        clock: Clock | None = None,
     ) -> None:
         self._stage, self._field = stage, field
-        self._start, self._end = start, end
+        self._end = end
         self._sink, self._progress = sink, progress
-        self._timers: dict[str, datetime | None] = {}
+        self._clock = clock or SimClock()
+        self._posts = {host: _Post() for host in sorted(set(stage.host_of.values()))}
+        self.stopped = False
+        self.now = start
         self.messages = 0
         self.rounds = 0
         self.seconds: dict[str, float] = {}
 
+    def stop(self) -> None:
+        """End after the running instant."""
+        self.stopped = True
+        self._clock.interrupt()
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        """Hosts that have not answered yet."""
+        return tuple(host for host, post in self._posts.items() if post.busy)
+
     async def run(self) -> None:
-        """From the first instant to the last."""
-        now = self._start
-        hosts = sorted(set(self._stage.host_of.values()))
-        active = hosts
+        """From where the hosts are to the last instant, or until stopped."""
+        for host, outcomes in sorted((await self._stage.resume()).items()):
+            for outcome in outcomes:
+                self._absorb(host, outcome)
+        self.rounds = max(post.heard for post in self._posts.values())
         while True:
-            self._progress(now)
-            await self._instant(now, dict.fromkeys(active, ()))
-            due = [at for at in self._timers.values() if at is not None]
-            if not due or min(due) > self._end:
+            self._progress(self.now)
+            await self._instant()
+            wakes = [at for post in self._posts.values() if not post.busy and (at := post.wakes()) is not None]
+            if self.stopped or not (wakes or self.late) or (wakes and min(wakes) > self._end):
                 return
-            now = min(due)
-            active = [host for host in hosts if self._timers.get(host) == now]
+            reached = await self._clock.reach(min(wakes, default=self.now + _AGAIN))
+            if reached is None:
+                return
+            self.now = max(self.now, reached)  # a clock that was set back does not undo what has happened
             begun = time.perf_counter()
-            await self._field.advance(now)
+            await self._field.advance(self.now)
             self._book("world", time.perf_counter() - begun)
 
-    async def _instant(self, now: datetime, inboxes: dict[str, tuple[Envelope, ...]]) -> None:
-        host_of = self._stage.host_of
+    async def _instant(self) -> None:
         for _ in range(_MAX_ROUNDS):
-            if not inboxes:
+            for host, outcome in sorted((await self._stage.overdue()).items()):
+                self._absorb(host, outcome)
+            tasks = self._tasks()
+            if not tasks:
                 return
-            self.rounds += 1
             begun = time.perf_counter()
-            outcomes = await self._stage.work(now, inboxes)
+            outcomes = await self._stage.work(self.now, tasks)
             self._book("rounds", time.perf_counter() - begun)
-            following: dict[str, list[Envelope]] = {}
             for host in sorted(outcomes):
-                outcome = outcomes[host]
-                self._timers[host] = outcome.next_timer
-                for agent, topic, value in outcome.published:
-                    self._sink(now, agent, topic, value)
-                for part, seconds in outcome.seconds.items():
-                    self._book(part, seconds)
-                for envelope in outcome.outbox:
-                    self.messages += 1
-                    following.setdefault(host_of[envelope.to], []).append(envelope)
-            inboxes = {host: tuple(envelopes) for host, envelopes in following.items()}
-        raise ProgrammingFault(f"agents still talk after {_MAX_ROUNDS} rounds at {now.isoformat()}; expected quiet")
+                self._absorb(host, outcomes[host])
+        raise ProgrammingFault(f"agents still talk after {_MAX_ROUNDS} rounds at {self.now.isoformat()}; expected quiet")
+
+    def _tasks(self) -> dict[str, Task]:
+        ready = [(host, post) for host, post in self._posts.items() if post.ready(self.now)]
+        if not ready:
+            return {}
+        self.rounds += 1
+        # Who has much under way waits for its receivers, unless everybody does.
+        able = [(host, post) for host, post in ready if post.owed < _CREDIT] or ready
+        tasks: dict[str, Task] = {}
+        for host, post in able:
+            post.busy = True
+            post.tries += bool(post.inbox)
+            if post.again is not None and post.again <= self.now:
+                post.again, post.tries = None, _TRIES - 1
+            tasks[host] = Task(self.rounds, tuple(post.inbox.values()), post.settled)
+        return tasks
+
+    def _absorb(self, host: str, outcome: Outcome) -> None:
+        post = self._posts[host]
+        post.timer, post.local, post.busy = outcome.next_timer, outcome.local, False
+        for source, number in outcome.taken:
+            if post.inbox.pop((source, number), None) is not None:
+                self._delivered(source, number, host)
+        if not post.inbox or outcome.taken:
+            post.tries, post.pause = 0, _AGAIN
+        elif post.tries >= _TRIES:
+            post.again = self.now + post.pause
+            post.pause = min(2 * post.pause, _LONGEST)
+        if outcome.number <= post.heard:
+            return
+        post.heard = outcome.number
+        for agent, topic, value in outcome.published:
+            self._sink(self.now, agent, topic, value)
+        for part, seconds in outcome.seconds.items():
+            self._book(part, seconds)
+        self.messages += outcome.handled
+        for receiver, envelopes in outcome.mail.items():
+            self._posts[receiver].inbox[host, outcome.number] = Parcel(host, outcome.number, envelopes)
+            post.outbound.setdefault(outcome.number, {})[receiver] = outcome.sizes.get(receiver, len(envelopes))
+
+    def _delivered(self, source: str, number: int, receiver: str) -> None:
+        sender = self._posts[source]
+        receivers = sender.outbound.get(number, {})
+        receivers.pop(receiver, None)
+        if not receivers:
+            sender.outbound.pop(number, None)
 
     def _book(self, part: str, seconds: float) -> None:
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds

@@ -1,38 +1,102 @@
-"""What travels between hosts: a message with its idempotency key, and what comes back from a round of work."""
+"""What travels between hosts: messages with their idempotency keys, in parcels; a round's task and its outcome."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from cim.model.codec import wire
+from cim.model.codec import tag_of
+from cim.model.errors import ProgrammingFault
+
+SAFETY, ORDINARY = 0, 1
+
+# Messages that limit or steer a device overtake everything else in a mailbox.
+_SAFETY_TAGS = frozenset({"home.AssetSchedule"})
 
 
-@wire("runtime.Envelope")
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A message on its way; (sender, sequence) identifies it for good."""
+_lanes: dict[type, int] = {}
+
+
+def lane_of(message: Any) -> int:
+    """The lane of a message: `SAFETY` messages are handled first; order holds within a lane."""
+    kind = type(message)
+    lane = _lanes.get(kind)
+    if lane is None:
+        lane = _lanes[kind] = SAFETY if tag_of(message) in _SAFETY_TAGS else ORDINARY
+    return lane
+
+
+class Envelope(NamedTuple):
+    """A message on its way.
+
+    (sender, to, lane) is a channel; its sequence numbers count up by one, so a receiver recognises what is repeated,
+    what is stale and what has come too early. A tuple, because hundreds of thousands a second pass through a host.
+    """
 
     to: str
     sender: str
+    lane: int
     sequence: int
     message: Any
 
 
-@wire("runtime.Outcome")
+class Parcel(NamedTuple):
+    """All messages of one host's round for one other host; (source, number) identifies it for good.
+
+    Between processes it is sealed: a batch of bytes (`cim.model.batches`) that nobody on the way opens.
+    """
+
+    source: str
+    number: int
+    envelopes: tuple[Envelope, ...] | bytes
+
+    def opened(self) -> tuple[Envelope, ...]:
+        """What is in it. Raises ProgrammingFault where it is still sealed."""
+        if isinstance(self.envelopes, bytes):
+            raise ProgrammingFault(f"parcel {self.number} of {self.source} is still sealed")
+        return self.envelopes
+
+
+class Task(NamedTuple):
+    """A round of work.
+
+    Attributes:
+        number: of the round; counts up through the life of a site.
+        parcels: what came for this host.
+        settled: everything this host sent up to this round has been taken by its receivers, durably.
+    """
+
+    number: int
+    parcels: tuple[Parcel, ...] = ()
+    settled: int = 0
+
+
+Published = tuple[str, str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a host's round of work led to.
 
     Attributes:
-        outbox: messages for other agents, delivered in the next round.
+        number: of the round.
+        mail: messages for other hosts, by host.
+        taken: (source, number) of the parcels of which every message is now durably handled (or was before).
+        local: it has mail for itself, to be worked off in the next round.
         published: (agent, topic, value) for the data platform.
         next_timer: when it wants to be woken.
         seconds: where the time went, by part.
+        handled: messages taken.
+        sizes: how many messages a parcel has, where it is sealed (`mail` holds bytes between processes).
     """
 
-    outbox: tuple[Envelope, ...]
-    published: tuple[tuple[str, str, Any], ...]
+    number: int
+    mail: dict[str, tuple[Envelope, ...] | bytes]
+    taken: tuple[tuple[str, int], ...]
+    local: bool
+    published: tuple[Published, ...]
     next_timer: datetime | None
     seconds: dict[str, float]
+    handled: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)

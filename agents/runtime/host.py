@@ -1,49 +1,36 @@
-"""A host: some agents in one process, their mailboxes and timers, and the hands that carry out their effects.
+"""A host: some agents in one process, worked in rounds, exactly once.
 
-The same host serves every runtime: alone with one agent in a Ray actor, or with thousands of them.
+The order is: receive, drop if seen, handle, ONE durable append (state and what it led to), send, acknowledge. So the
+host may die at any instant: whoever comes back goes on behind the last append, and a round that was asked for twice is
+answered twice the same. The same host serves every runtime: with one agent in a Ray actor, or with thousands.
 """
 
 from __future__ import annotations
 
-import asyncio
-import heapq
 import time
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from agents.roles.base import MarketRules
-from agents.roles.contract import (
-    Append,
-    Arm,
-    CloseBlock,
-    Command,
-    Commanded,
-    Compute,
-    Computed,
-    Connected,
-    Cosign,
-    Effect,
-    Event,
-    Fired,
-    Measured,
-    Poll,
-    Publish,
-    Received,
-    Release,
-    Send,
-    Started,
-)
+from agents.roles.contract import Arm, Connected, Effect, Event, Fired, Publish, Send, Started
+from agents.runtime.book import Book, Round, Step
 from agents.runtime.casting import AgentSpec, build_role
-from agents.runtime.envelope import Envelope, Outcome
+from agents.runtime.envelope import Envelope, Outcome, Task, lane_of
+from agents.runtime.hands import Executor, Hand, Hands
+from agents.runtime.health import AgentHealth, HostHealth
 from agents.runtime.journal import Journal, NoJournal
+from agents.runtime.resident import Resident
 from agents.runtime.shelf import Shelf
+from agents.runtime.timers import Timers
 from cim.model.codec import tag_of
 from cim.model.errors import ProgrammingFault
-from cim.model.readings import Kind, Quality, Reading
-from devices.port import DeviceError, Port
+from devices.port import DeviceError, News, Port
 
-Executor = Callable[[str, tuple[Any, ...]], Awaitable[Any]]
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_ORDER = itemgetter(0, 2, 1, 3)  # of a mailbox: agent, lane, sender, sequence: nothing but the messages decides it
 
 
 class Host:
@@ -54,8 +41,13 @@ class Host:
         rules: the market's.
         ports: the device port of each agent that has one, by device name.
         executor: carries out `Compute` jobs.
+        neighbours: the host of every other agent of the site, and this host's own name for those who live here.
         shelf: the ledger, where the ledger keeper lives here.
-        incarnation: how often this host was started before; its messages must not look like those of an earlier life.
+        journal: where steps are made durable.
+        birth: the round in which agents that have no past begin.
+        mailbox: how many messages an agent takes in a round; what is over waits at the sender.
+        clock: the real time, where it goes on while the host works.
+        point: called at each named point of a round; the seam for crashes on purpose.
     """
 
     def __init__(
@@ -64,188 +56,274 @@ class Host:
         rules: MarketRules,
         ports: dict[str, Port],
         executor: Executor,
+        neighbours: Mapping[str, str],
+        *,
         shelf: Shelf | None = None,
         journal: Journal | None = None,
-        incarnation: int = 0,
+        birth: int = 0,
+        mailbox: int = 10_000,
+        clock: Callable[[], datetime] | None = None,
+        point: Callable[[str], None] | None = None,
     ) -> None:
         self.specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
-        self.roles = {name: build_role(spec, rules) for name, spec in self.specs.items()}
-        self.ports = ports
-        self._executor = executor
-        self._shelf = shelf
-        self._journal = journal or NoJournal()
-        self._timers: list[tuple[datetime, str, str]] = []
-        self._armed: dict[tuple[str, str], datetime] = {}
-        self._sequence = dict.fromkeys(self.roles, incarnation << 32)
-        self._seen: dict[tuple[str, str], int] = {}
+        self.residents = {name: Resident(name, build_role(spec, rules), birth) for name, spec in self.specs.items()}
+        self.hands = Hands(ports, executor, shelf, clock)
+        self._neighbours = neighbours
+        self._mailbox = mailbox
+        self._point = point or (lambda _: None)
+        self._book = Book(journal or NoJournal(), self.residents)
+        self._timers = Timers()
+        self._local: list[Envelope] = []  # for agents here, from the last round
         self._own: dict[str, list[Event]] = {}  # outcomes of effects, not yet handled
+        self._seconds: dict[str, float] = {}
+        self._now = _NEVER
+
+    # ---- the beginning -------------------------------------------------------------------------------------------------
 
     async def open(self, now: datetime, allow_missing: bool = False) -> tuple[str, ...]:
-        """Connect every device and tell its agent; returns a sentence for each one that does not answer.
+        """Rebuild the agents from the journal (or let them begin), and connect every device.
+
+        Returns a sentence for each device that does not answer; an agent with a past learns that from its next reading.
 
         Raises:
-            DeviceError: the first that does not answer, unless `allow_missing`.
+            DeviceError: the first that does not answer at the beginning, unless `allow_missing`.
         """
-        for name in self.roles:
+        self._now = now
+        self._book.restore()
+        self._local = self._book.own_mail()
+        for name, resident in self.residents.items():
+            for timer, at in resident.timers.items():
+                self._timers.arm(name, timer, at)
+        self.hands.noted = dict(self._book.noted)
+        fresh = {name for name, resident in self.residents.items() if resident.residence_at == 0}
+        for name in sorted(fresh):
             self._own[name] = [Started()]
-        opened = await asyncio.gather(
-            *(self.ports[device].open(now) for device in self._devices()), return_exceptions=True
-        )
         missing: list[str] = []
-        for (device, agent), plate in zip(self._devices().items(), opened, strict=True):
-            if isinstance(plate, DeviceError) and allow_missing:
+        for name, spec in self.specs.items():
+            if spec.device is not None:
+                self.hands.ports[spec.device].listen(partial(self._note, spec.device))
+        opened = await self.hands.open(tuple(s.device for s in self.specs.values() if s.device is not None), now)
+        for name, spec in self.specs.items():
+            if spec.device is None:
+                continue
+            plate = opened[spec.device]
+            if isinstance(plate, DeviceError):
+                if name in fresh and not allow_missing:
+                    raise plate
                 missing.append(str(plate))
-            elif isinstance(plate, BaseException):
-                raise plate
-            else:
-                self._own[agent].append(Connected(device, plate))
+            elif name in fresh:
+                self._own[name].append(Connected(spec.device, plate))
         return tuple(missing)
 
-    def _devices(self) -> dict[str, str]:
-        return {spec.device: name for name, spec in self.specs.items() if spec.device is not None}
+    def _note(self, device: str, news: News) -> None:
+        """A device said something by itself: keep it before it is acknowledged to the device."""
+        self._book.note(device, news, self._now)
 
     async def close(self) -> None:
-        """Let go of all devices and the ledger."""
-        for port in self.ports.values():
-            await port.close()
-        if self._shelf is not None:
-            self._shelf.close()
+        """Let go of all devices, the ledger and the journal."""
+        await self.hands.close()
+        self._book.close()
 
-    async def work(self, now: datetime, inbox: tuple[Envelope, ...]) -> Outcome:
+    # ---- rounds --------------------------------------------------------------------------------------------------------
+
+    async def resume(self) -> tuple[Outcome, ...]:
+        """End a round that a crash cut off; returns all outcomes that may not have reached their receivers.
+
+        The last of them says how the host is now.
+        """
+        if self._book.open is not None:
+            await self._finish(self._book.open, [])
+        kept = tuple(self._outcome(part) for part in self._book.unsettled())
+        last = 0 if self._book.last is None else self._book.last.number
+        return (*kept, self._outcome(Round(last, self._now)))
+
+    async def work(self, now: datetime, task: Task) -> Outcome:
         """One round: work off everything that is due, in an order that depends on nothing but the messages."""
-        seconds: dict[str, float] = {}
-        outbox: list[Envelope] = []
-        published: list[tuple[str, str, Any]] = []
-        events = self._due(now, inbox)
-        while events:
-            # Outcomes of an agent's own effects concern nobody else, so they need not wait for the next round.
-            hands = self._handle(events, now, outbox, published, seconds)
-            await self._carry_out(hands, now, seconds)
-            events = self._due(now, ())
-        return Outcome(tuple(outbox), tuple(published), self._next(), seconds)
+        self._seconds = {}
+        self._now = now
+        opened = self._book.open
+        if opened is not None and opened.number != task.number:
+            await self._finish(opened, [])
+            opened = None
+        if opened is not None:
+            return self._outcome(await self._finish(opened, []))
+        done = self._book.last
+        if done is not None and task.number <= done.number:
+            if task.number < done.number:
+                raise ProgrammingFault(f"round {task.number} was asked for after round {done.number}")
+            return self._outcome(done)
+        self._point("received")
+        part = Round(task.number, now)
+        events, inbox, taken, whole = self._due(now, task)
+        self._book.begin(part, task.settled if whole else 0)
+        part.taken, part.handled = taken, len(inbox)
+        return self._outcome(await self._finish(part, inbox, events))
 
-    def _handle(
-        self,
-        events: dict[str, list[Event]],
-        now: datetime,
-        outbox: list[Envelope],
-        published: list[tuple[str, str, Any]],
-        seconds: dict[str, float],
-    ) -> list[tuple[str, Effect]]:
-        """Let the roles decide; what they send and publish is collected, what touches the world is returned."""
-        hands: list[tuple[str, Effect]] = []
-        for name in sorted(events):
-            role = self.roles[name]
-            sent: list[Envelope] = []
-            for event in events[name]:
-                begun = time.perf_counter()
-                effects = role.handle(event, now)
-                part = _part(event)
-                seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - begun
-                for effect in effects:
-                    if isinstance(effect, Send):
-                        self._sequence[name] += 1
-                        sent.append(Envelope(effect.to, name, self._sequence[name], effect.message))
-                    elif isinstance(effect, Arm):
-                        self._arm(name, effect)
-                    elif isinstance(effect, Publish):
-                        published.append((name, effect.topic, effect.value))
-                    else:
-                        hands.append((name, effect))
-            if self._journal.durable:
-                self._journal.append(name, role.snapshot(), tuple(sent))
-            outbox += sent
-        return hands
-
-    def _due(self, now: datetime, inbox: tuple[Envelope, ...]) -> dict[str, list[Event]]:
-        """Events by agent: outcomes of its own effects, then timers, then messages by (sender, sequence)."""
-        events, self._own = self._own, {}
-        while self._timers and self._timers[0][0] <= now:
-            at, name, timer = heapq.heappop(self._timers)
-            if self._armed.get((name, timer)) == at:  # a timer that was moved leaves its old entry behind
-                del self._armed[name, timer]
+    async def _finish(
+        self, part: Round, inbox: list[Envelope], events: dict[str, list[Event]] | None = None
+    ) -> Round:
+        """Handle, append, carry out, and again with the outcomes until there are none."""
+        hands: list[Hand] = list(part.hands)
+        events = events or {}
+        while True:
+            if events or inbox:
+                step = self._handle(events, inbox, part.now)
+                self._point("handled")
+                await self._book.append(part, step, not (step.hands or self._timers.waiting(part.now)))
+                self._point("appended")
+                hands = step.hands
+                self._local += [envelope for envelope in step.outbox if envelope[0] in self.residents]
+            if hands:
+                for name, event in await self.hands.carry_out(hands, part.now, self._seconds):
+                    self._own.setdefault(name, []).append(event)
+                self._point("carried")
+            hands, inbox = [], []
+            events, self._own = self._own, {}
+            for name, timer in self._timers.due(part.now):
                 events.setdefault(name, []).append(Fired(timer))
-        for envelope in sorted(inbox, key=lambda e: (e.to, e.sender, e.sequence)):
-            key = (envelope.to, envelope.sender)
-            if envelope.sequence <= self._seen.get(key, 0):
+            if not events:
+                break
+        self._book.end(part)
+        self._point("finished")
+        return part
+
+    def _due(
+        self, now: datetime, task: Task
+    ) -> tuple[dict[str, list[Event]], list[Envelope], tuple[tuple[str, int], ...], bool]:
+        """Outcomes of an agent's own effects, then timers; and the messages that are new, in order."""
+        events, self._own = self._own, {}
+        for name, timer in self._timers.due(now):
+            events.setdefault(name, []).append(Fired(timer))
+        mail, self._local = self._local, []
+        for parcel in task.parcels:
+            mail += parcel.opened()
+        mail.sort(key=_ORDER)
+        fresh: list[Envelope] = []
+        left: set[tuple[str, str, int, int]] = set()
+        room: dict[str, int] = {}
+        residents = self.residents
+        for envelope in mail:
+            to, sender, lane, sequence, _ = envelope
+            resident = residents.get(to)
+            if resident is None:
+                raise ProgrammingFault(f"a message for {to} came to a host where it does not live")
+            new = resident.accepts(sender, lane, sequence)
+            if new is False:
                 continue
-            self._seen[key] = envelope.sequence
-            received = Received(envelope.sender, envelope.sequence, envelope.message)
-            events.setdefault(envelope.to, []).append(received)
-        return events
+            taken = room.get(to, 0)
+            if new is None or taken >= self._mailbox:
+                left.add(envelope[:4])
+                if sender in residents:
+                    self._local.append(envelope)
+                continue
+            room[to] = taken + 1
+            resident.seen[sender, lane] = sequence
+            fresh.append(envelope)
+        whole = tuple(
+            (parcel.source, parcel.number)
+            for parcel in task.parcels
+            if not left or not any(envelope[:4] in left for envelope in parcel.opened())
+        )
+        return events, fresh, whole, not self._local
 
-    def _arm(self, name: str, effect: Arm) -> None:
-        self._armed[name, effect.timer] = effect.at
-        heapq.heappush(self._timers, (effect.at, name, effect.timer))
+    def _handle(self, events: dict[str, list[Event]], inbox: list[Envelope], now: datetime) -> Step:
+        """Let the roles decide; what they send and publish is collected, what touches the world is returned.
 
-    def _next(self) -> datetime | None:
-        while self._timers and self._armed.get(self._timers[0][1:]) != self._timers[0][0]:
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
-
-    async def _carry_out(self, hands: list[tuple[str, Effect]], now: datetime, seconds: dict[str, float]) -> None:
-        """Everything that touches the world: devices side by side, jobs, then the ledger in one order."""
-        devices: dict[str, list[tuple[str, Effect]]] = {}
-        for name, effect in hands:
-            if isinstance(effect, Poll | Command | Release):
-                devices.setdefault(effect.device, []).append((name, effect))
-        if devices:
-            begun = time.perf_counter()
-            await asyncio.gather(*(self._steer(effects, now) for effects in devices.values()))
-            seconds["wire"] = seconds.get("wire", 0.0) + time.perf_counter() - begun
-        for name, effect in hands:
-            if isinstance(effect, Compute):
-                begun = time.perf_counter()
-                result = await self._executor(effect.job, effect.arguments)
-                seconds[effect.job] = seconds.get(effect.job, 0.0) + time.perf_counter() - begun
-                self._tell(name, Computed(effect.reference, result))
+        An agent's own outcomes and timers come before its messages; what one agent does concerns no other in this step.
+        """
         begun = time.perf_counter()
-        records = [(name, e) for name, e in hands if isinstance(e, Append | CloseBlock | Cosign)]
-        if records:
-            if self._shelf is None:
-                raise ProgrammingFault(f"{records[0][0]} keeps a ledger, but its host has none")
-            for name, event in self._shelf.carry_out(records, now):
-                self._tell(name, event)
-            seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
+        others = tuple((name, event) for name in sorted(events) for event in events[name])
+        step = Step(others, inbox)
+        index: dict[str, int] = {}
+        for name, event in others:
+            resident = self.residents[name]
+            if isinstance(event, Fired):
+                resident.timers.pop(event.timer, None)
+            self._take(resident, resident.handle(event, now), index.get(name, 0), step)
+            index[name] = index.get(name, 0) + 1
+        begun = self._clocked("market", begun)
+        residents = self.residents
+        send = step.outbox.append
+        for number, envelope in enumerate(inbox):
+            resident = residents[envelope[0]]
+            effects = resident.take(envelope, now)
+            if not effects and effects is not None:
+                continue
+            if effects is not None and len(effects) == 1 and type(effects[0]) is Send:
+                effect = effects[0]
+                send(resident.address(effect.to, lane_of(effect.message), effect.message))
+            else:
+                self._take(resident, effects, -1 - number, step)
+        # Whose messages came first is an accident of names; what is published and carried out goes by agent.
+        step.published.sort(key=itemgetter(0))
+        step.hands.sort(key=itemgetter(0))
+        if inbox:
+            self._clocked(_label(inbox[0][4]), begun)
+        return step
 
-    def _tell(self, name: str, event: Event) -> None:
-        self._own.setdefault(name, []).append(event)
+    def _take(self, resident: Resident, effects: list[Effect] | None, index: int, step: Step) -> None:
+        if effects is None:
+            parked = resident.parked[-1]
+            step.failed.append((resident.name, index, parked))
+            step.published.append((resident.name, "parked", parked))
+            return
+        for effect in effects:
+            if isinstance(effect, Send):
+                message = effect.message
+                step.outbox.append(resident.address(effect.to, lane_of(message), message))
+            elif isinstance(effect, Arm):
+                resident.timers[effect.timer] = effect.at
+                self._timers.arm(resident.name, effect.timer, effect.at)
+                step.armed.append((resident.name, effect.timer, effect.at))
+            elif isinstance(effect, Publish):
+                step.published.append((resident.name, effect.topic, effect.value))
+            else:
+                step.hands.append((resident.name, effect))
 
-    async def _steer(self, effects: list[tuple[str, Effect]], now: datetime) -> None:
-        """One device's effects, one after the other; a fault is an outcome, never the end of the host."""
-        for name, effect in effects:
-            if isinstance(effect, Poll):
-                self._tell(name, await self._measure(effect.device, now))
-            elif isinstance(effect, Command):
-                fault = await self._try(
-                    lambda e=effect: self.ports[e.device].command(e.setpoint, e.valid_until, now)  # type: ignore[misc]
+    def _clocked(self, label: str, begun: float) -> float:
+        now = time.perf_counter()
+        self._seconds[label] = self._seconds.get(label, 0.0) + now - begun
+        return now
+
+    def health(self) -> HostHealth:
+        """How its agents are, and whether the journal keeps what it is given."""
+        return HostHealth(
+            tuple(
+                AgentHealth(
+                    name,
+                    self.specs[name].role,
+                    resident.handled,
+                    sum(envelope[0] == name for envelope in self._local),
+                    resident.parked,
+                    resident.last_at,
+                    self.specs[name].device,
                 )
-                self._tell(name, Commanded(effect.device, effect.setpoint, fault))
-            elif isinstance(effect, Release):
-                fault = await self._try(lambda e=effect: self.ports[e.device].release(now))  # type: ignore[misc]
-                self._tell(name, Commanded(effect.device, None, fault))
+                for name, resident in self.residents.items()
+            ),
+            self._book.durable,
+            self._book.entries,
+            self._book.rewritten,
+            self._book.trouble,
+        )
 
-    async def _measure(self, device: str, now: datetime) -> Measured:
-        port = self.ports[device]
-        try:
-            await port.sync(now)
-            readings = await port.measure(now)
-        except DeviceError as error:
-            return Measured(device, (Reading(device, Kind.POWER, 0.0, now, Quality.ABSENT),), port.drain(), str(error))
-        lost = bool(readings) and all(reading.quality is Quality.ABSENT for reading in readings)
-        return Measured(device, readings, port.drain(), f"{device}: no reading" if lost else None)
+    def _outcome(self, part: Round) -> Outcome:
+        mail: dict[str, list[Envelope]] = {}
+        neighbours, residents = self._neighbours, self.residents
+        for envelope in part.outbox:
+            if envelope[0] not in residents:
+                mail.setdefault(neighbours[envelope[0]], []).append(envelope)
+        return Outcome(
+            part.number,
+            {host: tuple(envelopes) for host, envelopes in mail.items()},
+            part.taken,
+            bool(self._local or self._own),
+            tuple(part.published),
+            self._timers.next(),
+            dict(self._seconds),
+            part.handled,
+        )
 
-    @staticmethod
-    async def _try(action: Callable[[], Awaitable[None]]) -> str | None:
-        try:
-            await action()
-        except DeviceError as error:
-            return str(error)
-        return None
 
-
-def _part(event: Event) -> str:
+def _label(message: Any) -> str:
     """Under what a role's own time is booked: the split among members, or everything else it decides."""
-    if isinstance(event, Received) and tag_of(event.message).startswith("vpp."):
-        return "dispatch"
-    return "market"
+    return "dispatch" if tag_of(message).startswith("vpp.") else "market"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,17 @@ from typing import Any
 import ray
 
 from agents.runtime.casting import AgentSpec
+from agents.runtime.envelope import Outcome, Parcel, Task
 from agents.runtime.host import Host
+from agents.runtime.journal import Journal, NoJournal
 from agents.runtime.shelf import Shelf
 from agents.runtime.wires import DIAL_IN, DirectWorld, direct_port, tcp_port
+from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode
 from devices.dialin import DialInServer, known_passwords
 from devices.port import Port
+
+Sealed = tuple[bytes, dict[str, bytes]]  # an outcome, and its parcels by host
 
 
 @ray.remote(num_cpus=1, max_retries=3)
@@ -39,20 +46,37 @@ class HostActor:
 
     def __init__(self) -> None:
         import agents.runtime.registry  # noqa: F401 - Ray ships this class alone, without its module's imports
-        from agents.runtime.loops import Loop
+        from agents.runtime.loops import Loop, spare_collector
 
+        spare_collector()
         self._loop = Loop()
         self._world: DirectWorld | None = None
         self._server: DialInServer | None = None
         self._host: Host | None = None
+        self._doom: list[Any] | None = None
 
-    def configure(self, setup: bytes, world: DirectWorld | None, incarnation: int) -> None:
-        """Take the encoded papers (see `RayStage`), the simulated site (None for sockets), and which life this is."""
-        specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = decode(setup)
+    def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
+        """Take the encoded papers (see `RayStage`) and the simulated site (None for sockets).
+
+        `birth` is the round in which an agent without a past begins.
+        """
+        papers = decode(setup)
+        specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
+        self._neighbours, self._journal_at = papers[7:]
         self._specs: tuple[AgentSpec, ...] = specs
         self._endpoints: dict[str, tuple[str, int]] = endpoints
         self._world = world
-        self._incarnation = incarnation
+        self._birth = birth
+
+    def doom(self, point: str, passage: int) -> None:
+        """Die by SIGKILL at a passage of a named point: as a power failure would have it, nothing is said or closed."""
+        self._doom = [point, passage]
+
+    def _point(self, name: str) -> None:
+        if self._doom is not None and self._doom[0] == name:
+            self._doom[1] -= 1
+            if self._doom[1] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""
@@ -69,24 +93,50 @@ class HostActor:
         }
 
     def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
-        """Connect the devices and start the agents."""
+        """Rebuild or start the agents and connect the devices."""
         shelf = None
         if self._ledger is not None:
             shelf = Shelf(Path(self._ledger), self._rules.keys, self._meta)
         ports = {spec.device: self._port(spec) for spec in self._specs if spec.device is not None}
-        self._host = Host(self._specs, self._rules, ports, _remote, shelf, incarnation=self._incarnation)
+        self._host = Host(
+            self._specs,
+            self._rules,
+            ports,
+            _remote,
+            self._neighbours,
+            shelf=shelf,
+            journal=self._journal(),
+            birth=self._birth,
+            point=self._point,
+        )
         at: datetime = decode(now)
         return self._loop.run(self._host.open(at, allow_missing))
+
+    def _journal(self) -> Journal:
+        if self._journal_at is None:
+            return NoJournal()
+        from agents.runtime.journal.redis_journal import RedisJournal
+
+        url, space = self._journal_at
+        return RedisJournal(url, space, self._neighbours[self._specs[0].name])
 
     def _port(self, spec: AgentSpec) -> Port:
         if self._world is not None:
             return direct_port(spec, self._world, self._weather)
         return tcp_port(spec, self._endpoints, self._server, self._weather)
 
-    def work(self, job: bytes) -> bytes:
+    def work(self, now: bytes, number: int, parcels: list[tuple[str, int, bytes]], settled: int) -> Sealed:
         """One round."""
-        now, inbox = decode(job)
-        return encode(self._loop.run(self._opened.work(now, inbox)))
+        # The rows of a batch are envelopes but for their name, which costs as much to give as to read them.
+        opened = tuple(Parcel(source, sent, tuple(decode_batch(data))) for source, sent, data in parcels)  # type: ignore[arg-type]
+        at: datetime = decode(now)
+        sealed = _sealed(self._loop.run(self._opened.work(at, Task(number, opened, settled))))
+        self._point("replied")
+        return sealed
+
+    def resume(self) -> list[Sealed]:
+        """What may not have reached its receivers, and how this host is."""
+        return [_sealed(outcome) for outcome in self._loop.run(self._opened.resume())]
 
     @property
     def _opened(self) -> Host:
@@ -94,9 +144,13 @@ class HostActor:
             raise RuntimeError("the host is not open")
         return self._host
 
+    def health(self) -> bytes:
+        """How its agents are."""
+        return encode(self._opened.health())
+
     def snapshot(self, agent: str) -> bytes:
         """An agent's state."""
-        return self._opened.roles[agent].snapshot()
+        return self._opened.residents[agent].role.snapshot()
 
     def close(self) -> None:
         """Let go of devices, ledger and door."""
@@ -104,3 +158,20 @@ class HostActor:
             self._loop.run(self._host.close())
         if self._server is not None:
             self._loop.run(self._server.close())
+
+
+def _sealed(outcome: Outcome) -> Sealed:
+    mail = {host: encode_batch(tuple(envelopes)) for host, envelopes in outcome.mail.items()}  # type: ignore[arg-type]
+    sizes = {host: len(envelopes) for host, envelopes in outcome.mail.items()}
+    rest = (
+        outcome.number, outcome.taken, outcome.local, outcome.published, outcome.next_timer, outcome.seconds,
+        outcome.handled, sizes,
+    )  # fmt: skip
+    return encode(rest), mail
+
+
+def unsealed(sealed: Sealed) -> Outcome:
+    """An outcome as it came from an actor; its parcels stay sealed."""
+    number, taken, local, published, next_timer, seconds, handled, sizes = decode(sealed[0])
+    return Outcome(number, dict(sealed[1]), taken, local, published, next_timer, seconds, handled, sizes)
+

@@ -1,4 +1,4 @@
-"""The local runtime: every agent in this process, one host, one event loop; for experiments and tests."""
+"""The local runtime: every agent in this process, one event loop; for experiments and tests."""
 
 from __future__ import annotations
 
@@ -9,22 +9,37 @@ from typing import Any
 
 from agents.planning.jobs import run
 from agents.runtime.company import Company, Wire
-from agents.runtime.envelope import Envelope, Outcome
+from agents.runtime.envelope import Outcome, Task
+from agents.runtime.health import HostHealth
 from agents.runtime.host import Host
+from agents.runtime.journal import Journal
 from agents.runtime.shelf import Shelf
 from agents.runtime.wires import DIAL_IN, direct_port, tcp_port
 from devices.dialin import DialInServer, known_passwords
+from devices.port import Port
 
 HOST = "local"
 
 
 class LocalStage:
-    """One host for all agents."""
+    """One host for all agents.
 
-    def __init__(self, company: Company, wire: Wire, ledger: Path, allow_missing: bool = False) -> None:
+    Args:
+        journal: makes the host durable.
+    """
+
+    def __init__(
+        self,
+        company: Company,
+        wire: Wire,
+        ledger: Path,
+        allow_missing: bool = False,
+        journal: Journal | None = None,
+    ) -> None:
         self._company, self._wire = company, wire
         self._ledger = ledger
         self._allow_missing = allow_missing
+        self._journal = journal
         self._server: DialInServer | None = None
         self._host: Host | None = None
         self.missing: tuple[str, ...] = ()
@@ -32,32 +47,38 @@ class LocalStage:
 
     async def open(self, now: datetime) -> None:
         """Build the host, let the dial-in devices in, connect the others."""
-        company, wire = self._company, self._wire
-        holders = [spec for spec in company.agents if spec.device is not None]
-        if wire.direct is not None:
-            direct = wire.direct
-            ports = {spec.device: direct_port(spec, direct, company.weather) for spec in holders if spec.device}
-        else:
-            self._server = DialInServer(authenticate=known_passwords(wire.passwords))
-            await self._server.start()
-            server = self._server
-            ports = {
-                spec.device: tcp_port(spec, wire.endpoints, server, company.weather) for spec in holders if spec.device
-            }
-            await wire.dial(
-                {
-                    spec.device: server.url(DIAL_IN[spec.device_kind], spec.device)
-                    for spec in holders
-                    if spec.device and spec.device_kind in DIAL_IN
-                }
-            )
+        company = self._company
+        ports = await self._ports()
         shelf = Shelf(self._ledger, company.rules.keys, company.ledger_meta)
-        self._host = Host(company.agents, company.rules, ports, _inline, shelf)
+        self._host = Host(
+            company.agents, company.rules, ports, inline, self.host_of, shelf=shelf, journal=self._journal
+        )
         self.missing = await self._host.open(now, self._allow_missing)
 
-    async def work(self, now: datetime, inboxes: Mapping[str, tuple[Envelope, ...]]) -> dict[str, Outcome]:
+    async def _ports(self) -> dict[str, Port]:
+        company, wire = self._company, self._wire
+        holders = {spec.device: spec for spec in company.agents if spec.device is not None}
+        if wire.direct is not None:
+            direct = wire.direct
+            return {device: direct_port(spec, direct, company.weather) for device, spec in holders.items()}
+        server = self._server = DialInServer(authenticate=known_passwords(wire.passwords))
+        await server.start()
+        ports = {d: tcp_port(spec, wire.endpoints, server, company.weather) for d, spec in holders.items()}
+        dialling = {d: DIAL_IN[spec.device_kind] for d, spec in holders.items() if spec.device_kind in DIAL_IN}
+        await wire.dial({device: server.url(protocol, device) for device, protocol in dialling.items()})
+        return ports
+
+    async def resume(self) -> dict[str, tuple[Outcome, ...]]:
+        """What the one host has to say of itself."""
+        return {HOST: await self.host.resume()}
+
+    async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
         """The one host's round."""
-        return {HOST: await self.host.work(now, inboxes[HOST])}
+        return {HOST: await self.host.work(now, tasks[HOST])}
+
+    async def overdue(self) -> dict[str, Outcome]:
+        """Nobody is ever late."""
+        return {}
 
     @property
     def host(self) -> Host:
@@ -66,9 +87,13 @@ class LocalStage:
             raise RuntimeError("the stage is not open")
         return self._host
 
+    async def health(self) -> dict[str, HostHealth]:
+        """The one host's account of its agents."""
+        return {HOST: self.host.health()}
+
     async def snapshot(self, agent: str) -> bytes:
         """An agent's state, for the operator and the report."""
-        return self.host.roles[agent].snapshot()
+        return self.host.residents[agent].role.snapshot()
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -78,5 +103,6 @@ class LocalStage:
             await self._server.close()
 
 
-async def _inline(job: str, arguments: tuple[Any, ...]) -> Any:
+async def inline(job: str, arguments: tuple[Any, ...]) -> Any:
+    """Do a job at once."""
     return run(job, arguments)

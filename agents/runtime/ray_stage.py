@@ -1,7 +1,7 @@
 """The Ray runtime: hosts as Ray actors, one agent each by default or packed, on one machine or a cluster.
 
-Ray's own retries are at-least-once at best, so they are off; an actor that died is restarted by Ray, opened again and
-given its round again. What its agents knew comes back from the journal.
+Ray's own retries are at-least-once at best, so they are off; an actor that died is restarted by Ray (on another node
+where its own is gone), opened again and given its round again. What its agents knew comes back from the journal.
 """
 
 from __future__ import annotations
@@ -17,35 +17,49 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from agents.runtime.casting import AgentSpec
 from agents.runtime.company import Company, Wire
-from agents.runtime.envelope import Envelope, Outcome
-from agents.runtime.host_actor import HostActor
+from agents.runtime.envelope import Outcome, Task
+from agents.runtime.health import HostHealth
+from agents.runtime.host_actor import HostActor, unsealed
+from agents.runtime.placement import Hosting, Placement, missing_resources
 from cim.model.codec import decode, encode
-from cim.model.errors import IlesError
+from cim.model.errors import BadInput, IlesError
 
-_REVIVAL_S = 60.0  # Ray restarts an actor in about a second; one that does not come back is a broken machine
+_REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, a lost node takes longer
+_PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
+_SLIVER = 0.001  # of a placement resource: it says where, not how many
 
 
 class RayStage:
     """Hosts in Ray actors.
 
     Args:
-        agents_per_actor: how many agents share an actor; 1 gives each its own.
+        placement: who shares an actor, and where it may live.
         allow_missing: go on without devices that do not answer.
+        journal: (URL, space) of the journal's server; None: a restarted agent begins anew.
+        patience: seconds that the others wait for a host in one round; None: as long as it takes.
     """
 
     def __init__(
-        self, company: Company, wire: Wire, ledger: Path, agents_per_actor: int = 1, allow_missing: bool = False
+        self,
+        company: Company,
+        wire: Wire,
+        ledger: Path,
+        placement: Placement,
+        allow_missing: bool = False,
+        journal: tuple[str, str] | None = None,
+        patience: float | None = None,
     ) -> None:
         self._company, self._wire, self._ledger = company, wire, ledger
-        self._allow_missing = allow_missing
+        self._allow_missing, self._journal = allow_missing, journal
+        self._patience = patience
         self._hosts: dict[str, Any] = {}
         self._papers: dict[str, bytes] = {}
-        self._lives: dict[str, int] = {}
-        self._placed = place(company.agents, agents_per_actor)
-        self.host_of: Mapping[str, str] = {spec.name: host for host, specs in self._placed.items() for spec in specs}
+        self._placed = placement.place(company.agents)
+        self._late: dict[str, asyncio.Task[Outcome]] = {}
+        self.host_of: Mapping[str, str] = {s.name: host for host, h in self._placed.items() for s in h.specs}
         self.missing: tuple[str, ...] = ()
+        self.revivals: list[tuple[str, float]] = []  # host, seconds from its death being noticed until it worked again
 
     @property
     def actors(self) -> int:
@@ -53,85 +67,143 @@ class RayStage:
         return len(self._placed)
 
     def start(self) -> None:
-        """Create the actors; they start side by side while the caller goes on."""
-        for host, specs in self._placed.items():
-            self._hosts[host] = cast("Any", HostActor).options(name=f"iles-{host}-{secrets.token_hex(4)}").remote()
-            self._papers[host] = self._setup(specs)
+        """Create the actors; they start side by side while the caller goes on.
 
-    def _setup(self, specs: tuple[AgentSpec, ...]) -> bytes:
+        Raises:
+            BadInput: no node offers a resource that the placement asks for.
+        """
+        for fault in missing_resources(self._placed, cast("Any", ray).cluster_resources()):
+            raise BadInput(fault)
+        for host, hosting in self._placed.items():
+            options: dict[str, Any] = {"name": f"iles-{host}-{secrets.token_hex(4)}"}
+            if hosting.resource is not None:
+                options["resources"] = {hosting.resource: _SLIVER}
+            self._hosts[host] = cast("Any", HostActor).options(**options).remote()
+            self._papers[host] = self._setup(hosting)
+
+    def _setup(self, hosting: Hosting) -> bytes:
         company, wire = self._company, self._wire
-        devices = {spec.device for spec in specs if spec.device is not None}
-        keeper = any(spec.role == "ledger-keeper" for spec in specs)
+        devices = {spec.device for spec in hosting.specs if spec.device is not None}
+        keeper = any(spec.role == "ledger-keeper" for spec in hosting.specs)
         return encode(
             (
-                specs,
+                hosting.specs,
                 company.rules,
                 company.weather,
                 {name: at for name, at in wire.endpoints.items() if name in devices},
                 {name: word for name, word in wire.passwords.items() if name in devices},
                 str(self._ledger) if keeper else None,
                 company.ledger_meta,
+                dict(self.host_of),
+                self._journal,
             )
         )
 
-    def _configure(self, name: str) -> Any:
-        life = self._lives[name] = self._lives.get(name, -1) + 1
-        return self._hosts[name].configure.remote(self._papers[name], self._wire.direct, life)
+    async def _fetch(self, refs: list[Any]) -> list[Any]:
+        """Results of actor calls; the event loop goes on where somebody may be waiting for it."""
+        return _get(refs) if self._patience is None else await asyncio.to_thread(_get, refs)
+
+    def _configure(self, name: str, birth: int) -> Any:
+        return self._hosts[name].configure.remote(self._papers[name], self._wire.direct, birth)
 
     async def open(self, now: datetime) -> None:
         """Let the dial-in devices in, connect all devices."""
         hosts = list(self._hosts.values())
-        _get([self._configure(name) for name in self._hosts])
+        await self._fetch([self._configure(name, 0) for name in self._hosts])
         urls: dict[str, str] = {}
-        for told in _get([host.listen.remote() for host in hosts]):
+        for told in await self._fetch([host.listen.remote() for host in hosts]):
             urls |= told
         await self._wire.dial(urls)
-        for missing in _get([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
+        for missing in await self._fetch([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
             self.missing = (*self.missing, *missing)
 
-    async def work(self, now: datetime, inboxes: Mapping[str, tuple[Envelope, ...]]) -> dict[str, Outcome]:
-        """One round on all named hosts at once."""
-        names = sorted(inboxes)
-        jobs = {name: encode((now, inboxes[name])) for name in names}
-        refs = {name: self._hosts[name].work.remote(job) for name, job in jobs.items()}
-        try:
-            done = dict(zip(names, _get([refs[name] for name in names]), strict=True))
-        except RayActorError:
-            done = {name: await self._surely(name, refs[name], jobs[name], now) for name in names}
-        return {name: decode(result) for name, result in done.items()}
+    async def resume(self) -> dict[str, tuple[Outcome, ...]]:
+        """What every host has to say of itself."""
+        told = await self._fetch([host.resume.remote() for host in self._hosts.values()])
+        return {
+            name: tuple(unsealed(sealed) for sealed in outcomes)
+            for name, outcomes in zip(self._hosts, told, strict=True)
+        }
 
-    async def _surely(self, name: str, ref: Any, job: bytes, now: datetime) -> bytes:
+    async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
+        """One round on all named hosts at once; who does not answer in time goes on alone (see `overdue`)."""
+        at = encode(now)
+        refs = {name: self._call(name, at, task) for name, task in tasks.items()}
+        if self._patience is None:
+            try:
+                done = dict(zip(refs, _get(list(refs.values())), strict=True))
+            except RayActorError:
+                done = {name: await self._surely(name, ref, at, now, tasks[name]) for name, ref in refs.items()}
+            return {name: unsealed(sealed) for name, sealed in done.items()}
+        for name, ref in refs.items():
+            self._late[name] = asyncio.ensure_future(self._worked(name, ref, at, now, tasks[name]))
+        await asyncio.wait([self._late[name] for name in refs], timeout=self._patience)
+        return await self.overdue()
+
+    def _call(self, name: str, at: bytes, task: Task) -> Any:
+        return self._hosts[name].work.remote(at, task.number, [tuple(p) for p in task.parcels], task.settled)
+
+    async def _worked(self, name: str, ref: Any, at: bytes, now: datetime, task: Task) -> Outcome:
+        return unsealed(await self._surely(name, ref, at, now, task))
+
+    async def overdue(self) -> dict[str, Outcome]:
+        """Outcomes of hosts that were late and have come since."""
+        done = {name: waited.result() for name, waited in self._late.items() if waited.done()}
+        for name in done:
+            del self._late[name]
+        return done
+
+    async def _surely(self, name: str, ref: Any, at: bytes, now: datetime, task: Task) -> Any:
         """A host's result; one that died is opened again (Ray has restarted it) and given the same round again."""
         while True:
             try:
-                result: bytes = _get([ref])[0]
+                return (await self._fetch([ref]))[0]
             except RayActorError:
-                ref = await self._revive(name, job, now)
-            else:
-                return result
+                await self._revive(name, now, task.number)
+                ref = self._call(name, at, task)
 
-    async def _revive(self, name: str, job: bytes, now: datetime) -> Any:
-        """Give a restarted actor its papers, let its devices dial it, open it; returns its round, under way again."""
-        host = self._hosts[name]
-        deadline = time.monotonic() + _REVIVAL_S
+    async def _revive(self, name: str, now: datetime, number: int) -> None:
+        """Give a restarted actor its papers, let its devices dial it, open it; as often as it takes."""
+        host, begun = self._hosts[name], time.monotonic()
+        pause, longest = _PAUSES_S
         while True:
             try:
-                _get([self._configure(name)])
-                await self._wire.dial(_get([host.listen.remote()])[0])
-                _get([host.open.remote(encode(now), True)])
-                return host.work.remote(job)
+                await self._fetch([self._configure(name, number)])
+                await self._wire.dial((await self._fetch([host.listen.remote()]))[0])
+                await self._fetch([host.open.remote(encode(now), True)])
             except RayActorError:
-                if time.monotonic() > deadline:
+                if self._patience is None and time.monotonic() - begun > _REVIVAL_S:
                     raise
-                await asyncio.sleep(0.2)  # Ray is still restarting it
+                await asyncio.sleep(pause)  # Ray is still restarting it, or it died again
+                pause = min(2 * pause, longest)
+            else:
+                self.revivals.append((name, time.monotonic() - begun))
+                return
+
+    async def health(self) -> dict[str, HostHealth]:
+        """Each host's account of its agents; a host that is at work or dead gives none."""
+        idle = [name for name in self._hosts if name not in self._late]
+        found: dict[str, HostHealth] = {}
+        for name in idle:
+            try:
+                found[name] = decode((await self._fetch([self._hosts[name].health.remote()]))[0])
+            except RayActorError:
+                continue
+        return found
+
+    def doom(self, host: str, point: str, passage: int) -> None:
+        """Let a host's process die at a named point of its coming work; for experiments with failures."""
+        _get([self._hosts[host].doom.remote(point, passage)])
 
     async def snapshot(self, agent: str) -> bytes:
         """An agent's state, for the operator and the report."""
-        result: bytes = _get([self._hosts[self.host_of[agent]].snapshot.remote(agent)])[0]
+        result: bytes = (await self._fetch([self._hosts[self.host_of[agent]].snapshot.remote(agent)]))[0]
         return result
 
     async def close(self) -> None:
         """Let go of all devices and end the actors."""
+        for waited in self._late.values():
+            waited.cancel()
         for host in self._hosts.values():
             try:
                 _get([host.close.remote()])
@@ -140,14 +212,6 @@ class RayStage:
             finally:
                 ray.kill(host)
         self._hosts = {}
-
-
-def place(agents: tuple[AgentSpec, ...], per_actor: int) -> dict[str, tuple[AgentSpec, ...]]:
-    """Agents by host: alone under their own name, or packed in order."""
-    if per_actor == 1:
-        return {spec.name: (spec,) for spec in agents}
-    packs = [agents[k : k + per_actor] for k in range(0, len(agents), per_actor)]
-    return {f"host-{number}": pack for number, pack in enumerate(packs, start=1)}
 
 
 def _get(refs: list[Any]) -> list[Any]:

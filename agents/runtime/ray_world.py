@@ -42,6 +42,10 @@ class WorldActor:
         """Frames of a dial-in device."""
         return await self._simulation.link.exchange(device, frames)
 
+    async def dial(self, device: str) -> None:
+        """A driver begins: the device's session begins with it."""
+        self._simulation.link.dial(device)
+
     async def truth(self, start: datetime, end: datetime) -> dict[str, Any]:
         """What really flowed."""
         return dict(self._simulation.truth(start, end))
@@ -83,6 +87,10 @@ class RemoteLink:
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
+
+    def dial(self, device: str) -> None:
+        """A driver begins: the device's session begins with it."""
+        ray.get(self._actor.dial.remote(device))
 
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """Hand frames over and get the device's."""

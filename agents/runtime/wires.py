@@ -5,6 +5,7 @@ Both ways end in the same drivers and codecs; only what carries the bytes differ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -59,6 +60,9 @@ class WeatherPort:
         self._profiles = load(site.profiles)
         self._feed = WeatherFeed(self._profiles, self._seed, site.timezone)
         return Nameplate(DeviceKind.WEATHER, "ILES", "simulated weather service", self.name)
+
+    def listen(self, on_news: Callable[[News], None]) -> None:
+        """It says nothing without being asked."""
 
     async def sync(self, now: datetime) -> None:
         """Fetch the forecast that is issued now."""

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from agents.runtime.company import Company, Wire
@@ -14,6 +16,8 @@ from agents.runtime.wires import DIAL_IN
 from devices.simulators.simulation import Simulation
 from environment.profiles.library import load
 from environment.sites import load_site
+
+Progress = Callable[[datetime, float], None]  # how far a log is replayed: the instant, and the share
 
 
 class SimulatedWorld(Protocol):
@@ -44,17 +48,32 @@ class SimulatedWorld(Protocol):
         ...
 
 
-def simulation(site: str, start: datetime, seed: int) -> Simulation:
-    """A site's simulation from `start` on."""
+def simulation(
+    site: str, start: datetime, seed: int, log: Path | None = None, progress: Progress | None = None
+) -> Simulation:
+    """A site's simulation from `start` on, or from where its log ends; see `RecordedSimulation`."""
     loaded = load_site(site)
-    return Simulation(loaded, load(loaded.profiles), start, seed)
+    if log is None:
+        return Simulation(loaded, load(loaded.profiles), start, seed)
+    from devices.simulators.recording import RecordedSimulation
+
+    return RecordedSimulation(loaded, load(loaded.profiles), start, seed, log, progress)
 
 
 class InProcessWorld:
-    """The direct wire of the local runtime: registers and frames are handed over by plain calls."""
+    """The direct wire of the local runtime: registers and frames are handed over by plain calls.
 
-    def __init__(self, site: str, start: datetime, seed: int) -> None:
-        self._simulation = simulation(site, start, seed)
+    With a `log` it goes on where that one ends, see `RecordedSimulation`, which also tells what is refused.
+    """
+
+    def __init__(
+        self, site: str, start: datetime, seed: int, log: Path | None = None, progress: Progress | None = None
+    ) -> None:
+        self._simulation = simulation(site, start, seed, log, progress)
+
+    async def now(self) -> datetime:
+        """The instant that the world has reached."""
+        return self._simulation.now
 
     def wire(self, company: Company) -> Wire:
         """The simulation itself is the other end."""
@@ -77,7 +96,8 @@ class InProcessWorld:
         return dict(self._simulation.truth_by_kind(start, end))
 
     async def close(self) -> None:
-        """Nothing to end."""
+        """Let go of the log."""
+        self._simulation.close()
 
 
 class TcpWorld:
@@ -89,16 +109,29 @@ class TcpWorld:
         self._passwords: dict[str, str] = {}
 
     @classmethod
-    async def open(cls, site: str, start: datetime, seed: int, base_port: int = 0) -> TcpWorld:
-        """Start the process.
+    async def open(
+        cls,
+        site: str,
+        start: datetime,
+        seed: int,
+        base_port: int = 0,
+        log: Path | None = None,
+        progress: Progress | None = None,
+    ) -> TcpWorld:
+        """Start the process; with a `log` it goes on where that one ends, see `RecordedSimulation`.
 
         Raises:
-            BadInput: a port is in use.
+            BadInput: a port is in use, or the log does not fit.
         """
         from devices.simulators.control import ControlClient
 
-        client = await ControlClient.start(site, start, seed, base_port=base_port)
+        client = await ControlClient.start(site, start, seed, base_port=base_port, log=log, progress=progress)
         return cls(client, dict(client.endpoints))
+
+    async def now(self) -> datetime:
+        """The instant that the world has reached."""
+        at: datetime = await self._client.now()
+        return at
 
     def wire(self, company: Company) -> Wire:
         """Endpoints of the SunSpec devices; passwords, made for this run, for those that dial in."""

@@ -13,16 +13,19 @@ _PART = 20_000
 class ReadingTable:
     """Writes readings to `DIR/readings-0000.parquet` and so on, a part at a time.
 
-    Columns: source, kind, reading_type (IEC 61968-9), value, at (UTC), quality.
+    Columns: source, kind, reading_type (IEC 61968-9), value, at (UTC), quality. `keep` goes on behind the parts that are
+    there; otherwise they are replaced.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("readings-*.parquet"):
-            old.unlink()
+        old = sorted(folder.glob("readings-*.parquet"))
+        if not keep:
+            for part in old:
+                part.unlink()
         self._folder = folder
         self._rows: list[Reading] = []
-        self._parts = 0
+        self._parts = int(old[-1].stem.rpartition("-")[2]) + 1 if keep and old else 0
         self.count = 0
 
     def add(self, readings: Iterable[Reading]) -> None:

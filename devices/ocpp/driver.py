@@ -12,7 +12,17 @@ from devices.dialin import DialInServer
 from devices.frames import FrameLink, wire_to
 from devices.ocpp.machine import LOST, CsmsMachine
 from devices.ocpp.messages import Payload
-from devices.port import DeviceError, DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, News, Setpoint
+from devices.port import (
+    DeviceError,
+    DeviceFault,
+    DeviceKind,
+    DeviceUnreachable,
+    Mode,
+    Nameplate,
+    News,
+    OnNews,
+    Setpoint,
+)
 
 _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
@@ -45,6 +55,10 @@ class StationPort:
         self._machine = CsmsMachine(name, interval_s)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
+    def listen(self, on_news: OnNews) -> None:
+        """See `devices.port.Port`."""
+        self._machine.news.on_news = on_news
+
     async def open(self, now: datetime) -> Nameplate:
         """Wait for the station's BootNotification and read its device model."""
         self._machine.now = now
@@ -61,6 +75,7 @@ class StationPort:
                 await self._wire.deliver([], lambda: self._machine.report_ended)
         except DeviceError:
             pass  # the device model is optional here: without it the rated power stays unknown (0)
+        await self._catch_up()
         station = self._machine.station
         return Nameplate(
             DeviceKind.STATION,
@@ -77,6 +92,22 @@ class StationPort:
             if not self._machine.booted:
                 await self._wire.deliver(self._machine.ask_boot(), lambda: self._machine.booted)
 
+    async def _catch_up(self) -> None:
+        """Learn what a station that was running before us has told already: connector, registers, transaction (F06)."""
+        machine = self._machine
+        if not machine.running:
+            return
+        for what in ("StatusNotification", "MeterValues", "TransactionEvent"):
+            heard = len(machine.heard)
+            try:
+                answer = await self._ask(machine.ask_state(what))
+            except DeviceFault:
+                continue  # a station without triggers tells all this by and by; until then nothing is taken for granted
+            if answer.get("status") == "Accepted":
+                await self._wire.deliver([], lambda what=what, heard=heard: what in machine.heard[heard:])  # type: ignore[misc]
+            elif what == "TransactionEvent" and answer.get("status") == "Rejected":
+                machine.caught_up = True  # none runs
+
     async def sync(self, now: datetime) -> None:
         """Take what the station has to say at this instant."""
         self._machine.now = now
@@ -91,7 +122,8 @@ class StationPort:
         machine, last = self._machine, self._machine.last.get(kind)
         if not self._wire.connected:
             return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
-        if machine.transaction is None and machine.status in _AT_REST and (kind is Kind.POWER or last is not None):
+        at_rest = machine.transaction is None and machine.caught_up and machine.status in _AT_REST
+        if at_rest and (kind is Kind.POWER or last is not None):
             # No transaction, no current: the contactor is open and the register stands. The connector's state is told
             # at every change and the connection is alive, so this holds now.
             return Reading(self.name, kind, last.value if last is not None and kind is not Kind.POWER else 0.0, now)
@@ -131,9 +163,7 @@ class StationPort:
 
     def drain(self) -> tuple[News, ...]:
         """Vehicles that came and went since the last call."""
-        news = tuple(self._machine.news)
-        self._machine.news.clear()
-        return news
+        return self._machine.news.drain()
 
     async def close(self) -> None:
         """Turn the station away."""

@@ -13,9 +13,9 @@ from typing import Any
 from cim.mapping.ocpp import readings
 from cim.model.readings import Kind, Reading
 from devices.ocpp import requests
-from devices.ocpp.messages import Payload, PeerFault, call, call_result, datatypes, enums, instant, stamp
+from devices.ocpp.messages import Payload, call, call_result, datatypes, enums, instant, stamp
 from devices.ocpp.rpc import Answer, Rpc
-from devices.port import News, VehiclePlugged, VehicleUnplugged
+from devices.port import NewsBox, VehiclePlugged, VehicleUnplugged
 
 LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
@@ -50,9 +50,11 @@ class CsmsMachine:
     max_power_w: int | None = None
     transaction: Transaction | None = None
     last: dict[Kind, Reading] = field(default_factory=dict)
-    news: list[News] = field(default_factory=list)
+    news: NewsBox = field(default_factory=NewsBox)
     answers: dict[str, Answer] = field(default_factory=dict)
     report_ended: bool = False
+    running: bool = False  # it was running when this driver first met it: what went before is to be asked for
+    caught_up: bool = False  # whether a transaction runs is known
 
     closed = False
 
@@ -60,6 +62,7 @@ class CsmsMachine:
         self._told_at = self.now  # the latest time the station gave
         self._ended: list[str] = []
         self._triggered = False
+        self.heard: list[str] = []  # the last actions of the station
         empty: dict[str, Any] = {
             "StatusNotification": self._status_notification,
             "MeterValues": self._meter_values,
@@ -79,7 +82,7 @@ class CsmsMachine:
             ),
             "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self.now)),
         }
-        guarded = {action: self._after_boot(handler) for action, handler in empty.items()}
+        guarded = {action: self._after_boot(action, handler) for action, handler in empty.items()}
         self._rpc = Rpc(self.name, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
 
     # -- the wire's side -------------------------------------------------------------------------------------------
@@ -122,6 +125,10 @@ class CsmsMachine:
             self._triggered = True
             self._rpc.call(call.TriggerMessage(requested_message=enums.MessageTriggerEnumType.boot_notification))
 
+    def ask_state(self, what: str) -> str:
+        """Ask for a message of this kind now (F06): StatusNotification, MeterValues or TransactionEvent."""
+        return self._rpc.call(requests.trigger(what))
+
     def ask_report(self) -> str:
         """Ask for the device model."""
         self.report_ended = False
@@ -137,25 +144,29 @@ class CsmsMachine:
 
     # -- what the station says -------------------------------------------------------------------------------------
 
-    def _after_boot(self, handler: Any) -> Any:
+    def _after_boot(self, action: str, handler: Any) -> Any:
         def guarded(payload: Payload) -> Any:
+            self.heard = [*self.heard[-15:], action]
             if not self.booted:
-                # B02.FR.09: nothing but a BootNotification before it was accepted. After a restart of ours the
-                # station does not know that, so it is asked for one.
+                # Every station that has the password is accepted (A00, B01), also by the driver before this one. So it
+                # has booted already, and what it says counts; a refusal would lose it, as only events of a transaction
+                # are sent again (E13). What it is must be asked for.
+                self.running = True
                 self._trigger_boot()
-                raise PeerFault("SecurityError", "the station has not booted; expected a BootNotification first")
             return handler(payload)
 
         return guarded
 
     def _boot(self, payload: Payload) -> Any:
         self.station = payload["chargingStation"]
+        self.running = self.running or payload.get("reason") == enums.BootReasonEnumType.triggered
         self.booted = True
         return call_result.BootNotification(current_time=stamp(self.now), interval=self.interval_s, status="Accepted")
 
     def _status_notification(self, payload: Payload) -> Any:
         self._tell(instant(payload["timestamp"], "timestamp"))
         self.status = payload["connectorStatus"]
+        self.caught_up = self.caught_up or not self.running or self.status == "Available"
         return call_result.StatusNotification()
 
     def _authorize(self, _payload: Payload) -> Any:
@@ -182,12 +193,14 @@ class CsmsMachine:
         energy_wh, max_power_w = requests.vehicle_needs(needs)
         if self.max_power_w:
             max_power_w = min(max_power_w, self.max_power_w)  # the EVSE may be weaker than the vehicle
-        self.news.append(VehiclePlugged(energy_wh, max_power_w, departure, at))
+        transaction = self.transaction.id if self.transaction else ""
+        self.news.put(VehiclePlugged(energy_wh, max_power_w, departure, at, transaction))
         return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.accepted)
 
     def _transaction_event(self, payload: Payload) -> Any:
         at = instant(payload["timestamp"], "timestamp")
         number = payload["transactionInfo"]["transactionId"]
+        self.caught_up = True
         samples = [(instant(m["timestamp"], "meterValue.timestamp"), m) for m in payload.get("meterValue", [])]
         self._tell(at)
         if number in self._ended:
@@ -203,13 +216,16 @@ class CsmsMachine:
         if samples and energy is not None:
             tx.first_wh = energy.value if tx.first_wh is None else tx.first_wh
             tx.last_wh = energy.value
+        for at_sample, sample in samples:
+            begin = requests.register_at_begin(self.name, at_sample, sample)
+            tx.first_wh = tx.first_wh if begin is None else begin  # told again, for those who missed it
         if payload["eventType"] == "Ended":
             self._end(tx, at)
         token = datatypes.IdTokenInfoType(status="Accepted") if "idToken" in payload else None
         return call_result.TransactionEvent(id_token_info=token)
 
     def _end(self, tx: Transaction, at: datetime) -> None:
-        self.news.append(VehicleUnplugged(tx.energy_wh, at))
+        self.news.put(VehicleUnplugged(tx.energy_wh, at))
         self.transaction = None
         self._ended = [*self._ended[-15:], tx.id]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from cim.mapping.ocpp import readings
+from cim.model.readings import Kind
 from devices.ocpp.messages import Payload, PeerFault, call, datatypes, enums, stamp
 
 EVSE = 1
@@ -53,6 +55,19 @@ def clear_charging_profile() -> Any:
 def get_base_report() -> Any:
     """B07: the configuration inventory, in which the EVSE's rated power stands."""
     return call.GetBaseReport(request_id=1, report_base=enums.ReportBaseEnumType.configuration_inventory)
+
+
+def trigger(what: str) -> Any:
+    """F06: send a message of this kind now, about the EVSE."""
+    connector = 1 if what == "StatusNotification" else None
+    evse = datatypes.EVSEType(id=EVSE, connector_id=connector)
+    return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType(what), evse=evse)
+
+
+def register_at_begin(name: str, at: datetime, meter_value: Payload) -> float | None:
+    """The energy register when the transaction began, Wh, if this is that sample (context `Transaction.Begin`)."""
+    begun = [s for s in meter_value["sampledValue"] if s.get("context") == "Transaction.Begin"]
+    return next((r.value for r in readings(name, at, begun) if r.kind is Kind.ENERGY_IMPORT), None)
 
 
 def vehicle_needs(needs: Payload) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,13 +12,14 @@ from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
 from devices.dialin import DialInServer
 from devices.frames import FrameLink, wire_to
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, News, Setpoint
+from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, News, OnNews, Setpoint
 from devices.s2 import pebc
-from devices.s2.heard import FRBC, PEBC
+from devices.s2.heard import FRBC, NOTHING, PEBC
 from devices.s2.machine import CemMachine
 from devices.s2.session import Refused
 
 _KINDS = (Kind.POWER, Kind.TEMPERATURE)
+_STATE_GRACE_S = 2.0
 _TAKEN = ("ACCEPTED", "STARTED", "SUCCEEDED")
 
 
@@ -48,6 +51,10 @@ class GatewayPort:
         self._machine = CemMachine(name)
         self._wire = wire_to("s2", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
+    def listen(self, on_news: OnNews) -> None:
+        """See `devices.port.Port`."""
+        self._machine.news.on_news = on_news
+
     async def open(self, now: datetime) -> Nameplate:
         """Wait for the handshake and for the description of the control type."""
         self._machine.now = now
@@ -57,6 +64,7 @@ class GatewayPort:
                 f"gateway {self.name} did not shake hands and describe itself within {self._timeout_s:g} s; "
                 f"expected it to dial {self._wire.where} with subprotocol s2 and to offer FRBC or PEBC"
             )
+        await self._wait_for_state()
         details, machine = self._machine.details, self._machine
         steered = machine.steering() if machine.control is FRBC else None
         consumption = max(steered.low_w, steered.high_w) if steered else pebc.largest_power_w(machine.constraints)
@@ -68,6 +76,14 @@ class GatewayPort:
             max_generation_w=max(0, round(-min(steered.low_w, steered.high_w))) if steered else 0,
             max_consumption_w=max(0, round(consumption)),
         )
+
+    async def _wait_for_state(self) -> None:
+        """Power and fill level follow the description; so the first reading is not ABSENT for their sake."""
+        kinds = _KINDS if self._machine.control is FRBC else _KINDS[:1]
+        if any(kind not in self._machine.last for kind in kinds):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STATE_GRACE_S):
+                    await self._wire.deliver([], lambda: all(kind in self._machine.last for kind in kinds))
 
     async def sync(self, now: datetime) -> None:
         """Take what the gateway has to say at this instant."""
@@ -100,6 +116,12 @@ class GatewayPort:
         machine.now = now
         wanted = FRBC if setpoint.mode is Mode.TARGET else PEBC
         await self._control(wanted, setpoint)
+        if machine.foreign:
+            # What the driver before this one scheduled cannot be named, so it cannot be revoked: end all of it.
+            machine.foreign = False
+            frames = machine.select(NOTHING)
+            if not await self._wire.deliver(frames + machine.select(wanted), lambda: machine.ready):
+                raise DeviceUnreachable(f"gateway {self.name} did not describe itself again in time; expected it to")
         try:
             if wanted is PEBC:
                 frames, awaited = machine.limit(setpoint.power_w, valid_until)
@@ -130,9 +152,7 @@ class GatewayPort:
 
     def drain(self) -> tuple[News, ...]:
         """Descriptions and forecasts since the last call."""
-        news = tuple(self._machine.news)
-        self._machine.news.clear()
-        return news
+        return self._machine.news.drain()
 
     async def close(self) -> None:
         """Turn the gateway away."""

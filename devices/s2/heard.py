@@ -11,11 +11,13 @@ from s2python.common import ControlType, RevokableObjects
 
 from cim.mapping.s2 import fill_level, power
 from cim.model.readings import Kind, Reading
-from devices.port import News
+from devices.port import NewsBox
 from devices.s2 import frbc
 from devices.s2.session import Refused, Status
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
+
+NOTHING = ControlType.NO_SELECTION
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Heard:
     leakage: Any = None
     actuator: Any = None
     last: dict[Kind, Reading] = field(default_factory=dict)
-    news: list[News] = field(default_factory=list)
+    news: NewsBox = field(default_factory=NewsBox)
     outcomes: dict[uuid.UUID, str] = field(default_factory=dict)
     own_rule: tuple[uuid.UUID, float] | None = None  # operation mode and factor
     told_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the latest time that the RM gave
@@ -91,7 +93,7 @@ class Heard:
         if self.own_rule is None or self.own_rule[0] not in modes:
             self.own_rule = (message.active_operation_mode_id, message.operation_mode_factor)
         if first:
-            self.news.append(frbc.thermal_description(self.description, self.steering()))
+            self.news.put(frbc.thermal_description(self.description, self.steering()))
 
     def _on_storage(self, message: Any) -> None:
         # FRBC.StorageStatus has no time of its own: it is as fresh as the latest time that was told or is known.
@@ -99,7 +101,7 @@ class Heard:
         self.last[reading.kind] = reading
 
     def _on_usage(self, message: Any) -> None:
-        self.news.append(frbc.thermal_usage(message, max(self.now, self.told_at)))
+        self.news.put(frbc.thermal_usage(message, max(self.now, self.told_at)))
 
     def _on_power(self, message: Any) -> None:
         at = message.measurement_timestamp.astimezone(UTC)

@@ -41,12 +41,15 @@ class CemMachine(Heard):
         self._to_come: tuple[uuid.UUID, datetime] | None = None  # the return that is scheduled, and when
         self._envelope: uuid.UUID | None = None
         self._used: ControlType | None = None  # the control type of our last instructions, over sessions
+        self._met = False
+        self.foreign = False  # the device was found following instructions that are not ours
 
     # -- the wire's side -------------------------------------------------------------------------------------------
 
     def attached(self) -> list[str]:
         """A session begins: shake hands."""
         self._session.reset()
+        self._session.begin(self.now.isoformat())
         self.forget_session()
         return self._session.pack(
             [
@@ -158,6 +161,9 @@ class CemMachine(Heard):
         if message.message_type == "ResourceManagerDetails":
             return self._on_details(message)
         self.hear(message)
+        if message.message_type == "FRBC.ActuatorStatus" and not self._met:
+            self._met = True
+            self.foreign = message.active_operation_mode_id == self.steering().mode
         return []
 
     def _on_handshake(self, message: Any) -> list[Any]:

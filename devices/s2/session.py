@@ -52,8 +52,13 @@ class S2Session:
         self._handle = handle
         self._on_status = on_status
         self._count = 0
+        self._life = ""
         self._unanswered: dict[uuid.UUID, str] = {}
         self._seen: OrderedDict[uuid.UUID, str] = OrderedDict()
+
+    def begin(self, life: str) -> None:
+        """Name this end's life when it begins: ids of an end that was there before are not given again."""
+        self._life = self._life or life
 
     @property
     def quiet(self) -> bool:
@@ -68,7 +73,7 @@ class S2Session:
     def new_id(self) -> uuid.UUID:
         """The next id of ours."""
         self._count += 1
-        return uuid.uuid5(_NAMESPACE, f"{self._name}/{self._count}")
+        return uuid.uuid5(_NAMESPACE, f"{self._name}/{self._life}/{self._count}")
 
     def fixed_id(self, what: str) -> uuid.UUID:
         """An id that stays the same over sessions, of an object named `what`."""

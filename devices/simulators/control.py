@@ -14,8 +14,9 @@ import secrets
 import struct
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from cim.model.codec import decode, encode
@@ -75,6 +76,8 @@ class ControlClient:
         host: str = "127.0.0.1",
         base_port: int = 0,
         timeout_s: float = 60.0,
+        log: Path | None = None,
+        progress: Callable[[datetime, float], None] | None = None,
     ) -> ControlClient:
         """Start a simulator process of this Python and connect to it; it ends with this connection.
 
@@ -84,7 +87,9 @@ class ControlClient:
             seed: see `Simulation`.
             host: where the SunSpec devices listen.
             base_port: the first one's port, 0 for any.
-            timeout_s: how long it may take to come up.
+            timeout_s: how long it may take to come up, or to say how far it is.
+            log: a file in which it keeps what is done to the site; one that was begun before is gone on with.
+            progress: told the instant and the share of a long log that is done again.
 
         Raises:
             BadInput: the process refused (its own sentence).
@@ -92,6 +97,7 @@ class ControlClient:
         """
         token = secrets.token_urlsafe(32)
         arguments = ["--site", site, "--start", start.isoformat(), "--seed", str(seed), "--host", host]
+        arguments += ["--log", str(log)] if log is not None else []
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "devices.simulators", *arguments, "--base-port", str(base_port)),
             stdin=asyncio.subprocess.DEVNULL,
@@ -103,15 +109,11 @@ class ControlClient:
         assert process.stderr is not None  # noqa: S101 - asked for above
         errors = _Errors(process.stderr)
         try:
-            async with asyncio.timeout(timeout_s):
-                line = await process.stdout.readline()
-                if not line:
-                    await errors.ended()
-                    code = await process.wait()
-                    if code == 2 and errors.last:
-                        raise BadInput(errors.last)
-                    raise DeviceUnreachable(f"the simulator process ended at once (exit code {code}): {errors.last}")
-                told = json.loads(line)
+            async with asyncio.timeout(timeout_s) as deadline:
+                while "control" not in (told := await _line(process, process.stdout, errors)):
+                    deadline.reschedule(asyncio.get_running_loop().time() + timeout_s)
+                    if progress is not None:
+                        progress(datetime.fromisoformat(told["replayed"]), told["share"])
                 reader, writer = await asyncio.open_connection("127.0.0.1", told["control"])
         except (TimeoutError, OSError, ValueError) as error:
             await _end(process, errors)
@@ -195,6 +197,18 @@ class ControlClient:
         if outcome != "ok":
             raise DeviceFault(value)
         return value
+
+
+async def _line(process: asyncio.subprocess.Process, stream: asyncio.StreamReader, errors: _Errors) -> dict[str, Any]:
+    line = await stream.readline()
+    if not line:
+        await errors.ended()
+        code = await process.wait()
+        if code == 2 and errors.last:
+            raise BadInput(errors.last)
+        raise DeviceUnreachable(f"the simulator process ended at once (exit code {code}): {errors.last}")
+    told: dict[str, Any] = json.loads(line)
+    return told
 
 
 class _Errors:

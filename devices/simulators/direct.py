@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from devices.port import DeviceUnreachable
 
@@ -42,6 +42,23 @@ class Simulator(Protocol):
         ...
 
 
+class SiteMachine(Simulator, Protocol):
+    """A simulated dial-in device as part of a site, whose physics somebody else moves."""
+
+    @property
+    def thing(self) -> Any:
+        """The physics behind it."""
+        ...
+
+    def next_change(self) -> datetime | None:
+        """The next instant at which something that it was told begins or ends by itself."""
+        ...
+
+    def look(self, now: datetime) -> None:
+        """The physics has moved on to `now`: do what is due, and note what to tell in `advance`."""
+        ...
+
+
 class DirectLink:
     """Hands frames to simulators by name; what they have to say waits here until it is fetched."""
 
@@ -49,6 +66,7 @@ class DirectLink:
         self._simulators: dict[str, Simulator] = {}
         self._waiting: dict[str, list[str]] = {}
         self._cut: dict[str, bool] = {}
+        self._held: set[str] = set()  # devices that a driver has spoken to
 
     def add(self, name: str, simulator: Simulator, now: datetime) -> None:
         """Power up a simulator."""
@@ -74,11 +92,22 @@ class DirectLink:
         elif was and not gone:
             self._waiting[name] = self._simulators[name].attached()
 
+    def gone(self, name: str) -> bool:
+        """True while the connection to `name` is cut."""
+        return self._cut.get(name, False)
+
+    def dial(self, device: str) -> None:
+        """See `devices.frames.Dialled`."""
+        if device in self._held and not self._cut.get(device, False):
+            self.cut(device, True)
+            self.cut(device, False)
+
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """See `devices.frames.FrameLink`."""
         simulator = self._simulators.get(device)
         if simulator is None or self._cut.get(device, False):
             raise DeviceUnreachable(f"{device} does not answer on the direct link; expected a simulator of that name")
+        self._held.add(device)
         waiting, self._waiting[device] = self._waiting[device], []
         for frame in frames:
             waiting += simulator.receive(frame)

@@ -32,7 +32,6 @@ class SimulatorHost:
         self._host, self._settle_s = host, settle_s
         self._server = ModbusTcpServer(host)
         self._runners: dict[str, DialOut] = {}
-        self._lost: dict[str, bool] = {}
 
     async def serve(self, base_port: int = 0) -> None:
         """Listen for every SunSpec device: from `base_port` on in the order of `simulation.names`, or anywhere (0).
@@ -61,7 +60,7 @@ class SimulatorHost:
             machine = self.simulation.machines[name]
             runner = DialOut(machine, url, (user, password), subprotocol, backoff_max_s=_BACKOFF_MAX_S)
             self._runners[name] = runner
-            if not self._lost.get(name, False):
+            if not self.simulation.silent(name):
                 runner.dial()
 
     async def advance(self, to: datetime) -> tuple[str, ...]:
@@ -70,12 +69,13 @@ class SimulatorHost:
         Returns:
             The names of connected devices whose peer did not answer everything in time; () is the rule.
         """
-        self.simulation.move(to)
-        return await self.report()
+        return await self._carry(self.simulation.step(to))
 
     async def report(self) -> tuple[str, ...]:
         """Carry what stations and gateways say now, see `advance`."""
-        said = self.simulation.report()
+        return await self._carry(self.simulation.report())
+
+    async def _carry(self, said: dict[str, list[str]]) -> tuple[str, ...]:
         outcomes = await asyncio.gather(*(self._tell(name, frames) for name, frames in said.items()))
         return tuple(name for name, settled in zip(said, outcomes, strict=True) if not settled)
 
@@ -96,7 +96,6 @@ class SimulatorHost:
     async def silence(self, name: str, lost: bool) -> None:
         """Lose a device or get it back, see `Simulation.silence`."""
         self.simulation.silence(name, lost)
-        self._lost[name] = lost
         runner = self._runners.get(name)
         if runner is None:
             return

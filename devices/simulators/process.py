@@ -1,7 +1,9 @@
 """A simulated site as a process of its own: `python -m devices.simulators`; see `devices.simulators.control`.
 
 On start it writes one line of JSON to standard output, `{"control": port, "endpoints": {name: [host, port]}}`, and
-nothing else. It ends with the control connection that came first, unless it is told to stay.
+nothing else; with a log that is long to replay, lines `{"replayed": instant, "share": 0..1}` before it, and with one
+that was begun before, `"replayed": inputs` and `"now": instant` in it. It ends with the control connection that came
+first, unless it is told to stay.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cim.model.errors import BadInput, IlesError
 from devices.simulators.control import TOKEN_VARIABLE, read_message, write_message
 from devices.simulators.host import SimulatorHost
+from devices.simulators.recording import RecordedSimulation
+from devices.simulators.recording_log import LogFailed
 from devices.simulators.simulation import Simulation
 
 _ORPHAN_S = 60.0  # nobody came: whoever started it is gone
@@ -136,7 +141,9 @@ async def _run(arguments: argparse.Namespace, token: str) -> None:
     from environment.sites.loader import load_site
 
     site = load_site(arguments.site)
-    simulation = Simulation(site, load(site.profiles), _instant(arguments.start), arguments.seed)
+    given = (site, load(site.profiles), _instant(arguments.start), arguments.seed)
+    simulation = Simulation(*given) if arguments.log is None else RecordedSimulation(*given, arguments.log, _tell_share)
+    told = {"replayed": simulation.replayed, "now": simulation.now.isoformat()} if simulation.replayed else {}
     host = SimulatorHost(simulation, arguments.host)
     control = ControlServer(host, token, arguments.stay)
     loop = asyncio.get_running_loop()
@@ -146,12 +153,21 @@ async def _run(arguments: argparse.Namespace, token: str) -> None:
     try:
         await host.serve(arguments.base_port)
         port = await control.start()
-        sys.stdout.write(json.dumps({"control": port, "endpoints": host.endpoints}) + "\n")
-        sys.stdout.flush()
+        _tell({"control": port, "endpoints": host.endpoints, **told})
         await control.run()
     finally:
         await control.close()
         await host.close()
+        simulation.close()
+
+
+def _tell(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _tell_share(at: datetime, share: float) -> None:
+    _tell({"replayed": at.isoformat(), "share": round(share, 3)})
 
 
 def main() -> int:
@@ -162,6 +178,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="makes small differences between things of a kind")
     parser.add_argument("--host", default="127.0.0.1", help="address the SunSpec devices listen on")
     parser.add_argument("--base-port", type=int, default=0, help="the first SunSpec device's port; 0: any")
+    parser.add_argument("--log", type=Path, help="keep what is done to the site here, and go on where it ends")
     parser.add_argument("--stay", action="store_true", help="do not end with the first control connection")
     arguments = parser.parse_args()
     try:
@@ -169,7 +186,9 @@ def main() -> int:
         if not token:
             raise BadInput(f"{TOKEN_VARIABLE}: not set; expected the token that the control channel asks for")
         asyncio.run(_run(arguments, token))
-    except BadInput as error:
+    except BrokenPipeError:
+        return 1  # whoever started it is gone
+    except (BadInput, LogFailed) as error:
         sys.stderr.write(f"{' '.join(str(error).splitlines())}\n")
         return 2
     return 0

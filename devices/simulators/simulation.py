@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cim.model.errors import BadInput
 from devices.port import DeviceKind
 from devices.simulators.adapters import RoomThing, StationThing, kind_of, recent_demand
-from devices.simulators.direct import DirectLink
+from devices.simulators.direct import DirectLink, SiteMachine
 from devices.simulators.gateway.machine import GatewayMachine
 from devices.simulators.station.machine import StationMachine
 from devices.simulators.sunspec import dialects
@@ -40,16 +40,19 @@ class Simulation:
         link: the direct way to charging stations and gateways.
         machines: the same as protocol machines by name, for whoever carries their frames otherwise.
         faces: the SunSpec devices by name.
+        replayed: how many inputs of a former life were done again, see `devices.simulators.recording`.
     """
+
+    replayed = 0
 
     def __init__(self, site: Site, profiles: Profiles, start: datetime, seed: int = 0) -> None:
         self.site = site
         self._world = World(site, profiles, start, seed)
         self._kinds: dict[str, DeviceKind] = {}
         self.faces: dict[str, SunSpecFace] = {}
-        self.machines: dict[str, StationMachine | GatewayMachine] = {}
+        self.machines: dict[str, SiteMachine] = {}
         self._stations: list[StationThing] = []
-        self.link = DirectLink()
+        self.link = self._make_link()
         for prosumer in site.prosumers:
             connection = self._world.connections[prosumer.name]
             self._kinds[prosumer.meter] = DeviceKind.METER
@@ -78,11 +81,26 @@ class Simulation:
             self._let_dial(name, GatewayMachine(name, room))
 
     def _show(self, name: str, dialect: Dialect) -> None:
-        self.faces[name] = SunSpecFace(dialect, self.now, serial=name[:_SERIAL_BYTES])
+        self.faces[name] = self._make_face(name, dialect)
 
-    def _let_dial(self, name: str, machine: StationMachine | GatewayMachine) -> None:
-        self.machines[name] = machine
-        self.link.add(name, machine, self.now)
+    def _let_dial(self, name: str, machine: SiteMachine) -> None:
+        self.machines[name] = self._make_machine(name, machine)
+        self.link.add(name, self.machines[name], self.now)
+
+    # A site that keeps what is done to it puts its own in these three places.
+
+    def _make_link(self) -> DirectLink:
+        return DirectLink()
+
+    def _make_face(self, name: str, dialect: Dialect) -> SunSpecFace:
+        return SunSpecFace(dialect, self.now, serial=self._serial(name))
+
+    def _make_machine(self, name: str, machine: SiteMachine) -> SiteMachine:  # noqa: ARG002
+        return machine
+
+    @staticmethod
+    def _serial(name: str) -> str:
+        return name[:_SERIAL_BYTES]
 
     @property
     def now(self) -> datetime:
@@ -108,15 +126,28 @@ class Simulation:
         Raises:
             BadInput: `to` lies before `now` or beyond the profiles.
         """
-        self.move(to)
-        for name, frames in self.report().items():
+        for name, frames in self.step(to).items():
             self.link.queue(name, frames)
+
+    def step(self, to: datetime) -> dict[str, list[str]]:
+        """`move` and `report` in one."""
+        self.move(to)
+        return self.report()
 
     def move(self, to: datetime) -> None:
         """`advance` without a word: physics, expiries and registers only.
 
         Every setpoint that expires on the way does so at its very instant, and every vehicle comes and goes at its own.
         """
+        self._pass(to)
+        self.show()
+
+    def show(self) -> None:
+        """Let every register show what the physics says now."""
+        for face in self.faces.values():
+            face.advance(self.now)
+
+    def _pass(self, to: datetime) -> None:
         while True:
             at = self._next_stop(to)
             self._world.advance(at)
@@ -128,8 +159,6 @@ class Simulation:
                 machine.look(at)
             if at >= to:
                 break
-        for face in self.faces.values():
-            face.advance(to)
 
     def report(self) -> dict[str, list[str]]:
         """What stations and gateways say now, by name; somebody must carry it."""
@@ -154,6 +183,12 @@ class Simulation:
         else:
             self.link.cut(name, lost)
 
+    def silent(self, name: str) -> bool:
+        """True while a device is lost, see `silence`. Raises `BadInput` for an unknown name."""
+        self._check(name)
+        face = self.faces.get(name)
+        return face.silent if face is not None else self.link.gone(name)
+
     def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
         """What really flowed, see `environment.world.World.truth`; for verification, never for an agent."""
         return self._world.truth(start, end)
@@ -161,6 +196,9 @@ class Simulation:
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
         """What really flowed by kind of thing, see `environment.world.World.truth_by_kind`."""
         return self._world.truth_by_kind(start, end)
+
+    def close(self) -> None:
+        """Let go of what it holds, which without a log is nothing. Safe to call twice."""
 
     def _check(self, name: str) -> None:
         if name not in self._kinds:

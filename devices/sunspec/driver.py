@@ -10,7 +10,17 @@ from datetime import datetime
 from cim.mapping.sunspec import PointMapping, rows_of
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Quality, Reading
-from devices.port import DeviceError, DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, News, Setpoint
+from devices.port import (
+    DeviceError,
+    DeviceFault,
+    DeviceKind,
+    DeviceUnreachable,
+    Mode,
+    Nameplate,
+    News,
+    OnNews,
+    Setpoint,
+)
 from devices.sunspec import control
 from devices.sunspec.duties import DUTIES, Duty, duty_of, nameplate_of
 from devices.sunspec.image import DeviceImage, Wanted
@@ -40,6 +50,9 @@ class SunSpecPort:
         self._has_121 = False
         self._rows: tuple[PointMapping, ...] = ()
         self._wanted: tuple[Wanted, ...] = ()
+
+    def listen(self, on_news: OnNews) -> None:
+        """Nothing to hear: SunSpec has no unasked messages."""
 
     async def open(self, now: datetime) -> Nameplate:  # noqa: ARG002 - Port gives every call its instant
         """Scan the device, check that it can do its duty, and read its nameplate."""

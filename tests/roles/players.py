@@ -13,7 +13,7 @@ from agents.planning.messages import AssetJoined, AssetList, AssetReport, Assets
 from agents.planning.safety import Assessment, PointGrid
 from agents.roles.aggregator import AggregatorConfig, AggregatorRole, Member
 from agents.roles.base import MarketRules, Role
-from agents.roles.contract import Effect, Fired, Received, Send
+from agents.roles.contract import Arm, Effect, Fired, Received, Send
 from agents.roles.dso import DsoConfig, DsoRole
 from agents.roles.dso.state import GridConnection
 from agents.roles.prosumer import ProsumerConfig, ProsumerRole
@@ -118,11 +118,17 @@ class Pump:
         self.log: list[tuple[str, str, Any]] = []
         self.effects: list[tuple[str, Effect]] = []
         self.sequence = 0
+        self.work: dict[tuple[str, str], datetime] = {}  # (agent, timer): what waits until all of an instant is heard
 
     def post(self, sender: str, effects: list[Effect], now: datetime) -> None:
         """Take up a role's effects and carry on until everybody is quiet."""
         self._take(sender, effects)
-        while self.queue:
+        while self.queue or self.work:
+            if not self.queue:
+                (name, timer), now = min(self.work.items(), key=lambda item: (item[1], item[0]))
+                del self.work[name, timer]
+                self._take(name, self.roles[name].handle(Fired(timer), now))
+                continue
             origin, to, message = self.queue.popleft()
             self.log.append((origin, to, message))
             if to in self.roles and to not in self.deaf and not isinstance(message, self.ignores.get(to, ())):
@@ -133,6 +139,8 @@ class Pump:
         for effect in effects:
             if isinstance(effect, Send):
                 self.queue.append((sender, effect.to, effect.message))
+            elif isinstance(effect, Arm) and effect.timer.startswith("work "):
+                self.work[sender, effect.timer] = effect.at
             else:
                 self.effects.append((sender, effect))
 
@@ -172,4 +180,12 @@ def request(low_w: int = 6000, high_w: int = 7000, first: int = 45, last: int = 
     role = dso()
     rows = tuple(RequestIsp(isp, Disposition.REQUESTED, low_w, high_w) for isp in range(first, last + 1))
     expires = AHEAD + timedelta(minutes=10)
-    return FlexRequest(role.header("agr", AHEAD), FIRST, POINT, 1, expires, rows, RULES.timezone)
+    return FlexRequest(
+        role.header("agr", AHEAD, None, "FlexRequest", str(low_w), str(high_w), str(first)),
+        FIRST,
+        POINT,
+        1,
+        expires,
+        rows,
+        RULES.timezone,
+    )

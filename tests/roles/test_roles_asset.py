@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from agents.roles.contract import (
     Release,
     Send,
 )
+from cim.model.readings import Quality
 from devices.port import DeviceKind, Mode, Setpoint
 
 NAME, OWNER = "farm-a.pv", "farm-a"
@@ -125,6 +127,27 @@ def test_without_readings_nothing_is_written_and_the_fault_is_told_once() -> Non
     back = measured(role, NOON + 2 * INTERVAL)
     assert [e.value["fault"] for e in back if isinstance(e, Publish) and e.topic == "device"] == [None]
     assert commands(back)[0].setpoint.power_w == 1500
+
+
+def test_on_a_reading_that_is_not_good_power_is_lowered_but_never_raised() -> None:
+    """A stale reading is enough to take less, and never enough to take or give more, nor to let the device run free."""
+    role = battery()
+    told(role, schedule(1500), NOON)
+    stale = tuple(replace(r, quality=Quality.STALE) for r in players.good(NAME, 1500.0, NOON))
+    for wanted, written in ((2500, []), (None, []), (-100, []), (900, [900])):
+        role.state.schedules[DAY.day.isoformat()] = schedule(wanted)
+        effects = role.handle(Measured(NAME, stale, ()), NOON + INTERVAL)
+        assert [c.setpoint.power_w for c in commands(effects)] == written
+        assert not [e for e in effects if isinstance(e, Release)]
+
+
+def test_late_timers_are_armed_again_on_the_grid() -> None:
+    """However late the control timer fires, the next one stands at a whole number of intervals of the day."""
+    late = NOON + timedelta(hours=2, seconds=77)
+    assert battery().handle(Fired("control"), late) == [
+        Poll(NAME),
+        Arm("control", NOON + timedelta(hours=2, minutes=5)),
+    ]
 
 
 def test_after_a_loss_the_setpoint_is_written_afresh() -> None:

@@ -28,7 +28,7 @@ from agents.roles.contract import (
 from agents.roles.iles import IlesConfig, IlesRole
 from agents.roles.keeper import HeadCosigned, KeeperRole
 from cim.model.codec import encode
-from cim.model.errors import ProgrammingFault
+from cim.model.errors import BadInput, ProgrammingFault
 from cim.model.readings import Kind, Reading
 from devices.port import DeviceKind, Mode, Setpoint
 from market.assets import AssetPublication
@@ -223,8 +223,16 @@ def test_events_without_a_handler_change_nothing() -> None:
     assert role.snapshot() == before
 
 
-def test_identifiers_differ_between_agents_and_draws() -> None:
-    """No two identifiers of a run are the same."""
+def test_identifiers_differ_between_agents_and_subjects() -> None:
+    """An identifier says whose it is and what it is about, and nothing else: it is the same whenever it is asked for."""
     one, other = players.farm("farm-a"), players.farm("farm-b")
-    drawn = [role.identifier() for role in (one, other) for _ in range(50)]
+    drawn = [role.identifier("DPrognosis", str(k)) for role in (one, other) for k in range(50)]
     assert len(set(drawn)) == 100
+    assert drawn[::-1] == [role.identifier("DPrognosis", str(k)) for role in (other, one) for k in reversed(range(50))]
+    assert one.identifier("a", "bc") != one.identifier("ab", "c")
+
+
+def test_a_snapshot_of_another_format_is_refused() -> None:
+    """A snapshot that is not of this format is refused in one sentence that names the agent."""
+    with pytest.raises(BadInput, match=r"snapshot of farm-a\.pv: expected format"):
+        asset().restore(encode((1, None)))

@@ -42,7 +42,8 @@ def order(offer: FlexOffer, factor: int = 100, **changes: Any) -> FlexOrder:
     (option,) = offer.options
     price, isps = option.activated(factor)
     made = FlexOrder(
-        dso().header("agr", AHEAD), offer.period, offer.congestion_point, "o-1", price, "EUR", isps, RULES.timezone, 15,
+        dso().header("agr", AHEAD, None, "FlexOrder"),
+        offer.period, offer.congestion_point, "o-1", price, "EUR", isps, RULES.timezone, 15,
         offer.header.message_id, option.option_reference, factor, None, offer.d_prognosis_message_id,
     )  # fmt: skip
     return replace(made, **changes)
@@ -135,6 +136,11 @@ def test_members_are_not_ordered_when_the_ledger_refuses() -> None:
     pump.tell("agr", "dso", order(offered(pump)), AHEAD)
     receipts(pump, "it is already there with other content")
     assert pump.said(FlexOrder) == []
+    (answer,) = pump.said(FlexOrderResponse)
+    assert answer.result is Result.REJECTED
+    state = pump.roles["agr"].state
+    assert (state.orders, state.member_orders, state.activated) == ((), {}, dict.fromkeys(FARMS, ()))
+    assert not any(state.baselines.values())
 
 
 def test_repeated_orders_change_nothing() -> None:
@@ -255,12 +261,14 @@ def test_a_request_that_does_not_fit_is_rejected_with_the_reason(changes: dict[s
 
 
 def test_a_second_request_waits_for_the_first_to_be_decided() -> None:
-    """Members are promised only once: the second session starts when the first offer is ordered."""
+    """Members are promised only once: the second session starts when the first one's orders are recorded."""
     pump = market_of_farms()
     first = offered(pump)
     again = replace(request(first=60, last=61), header=replace(request().header, message_id="second"))
     pump.tell("agr", "dso", again, AHEAD)
     assert pump.said(FlexOffer) == [first]
     pump.tell("agr", "dso", order(first), AHEAD)
+    assert pump.said(FlexOffer) == [first]
+    receipts(pump)
     assert [o.flex_request_message_id for o in pump.said(FlexOffer)][-1] == "second"
     assert pump.roles["agr"].state.baselines.keys() == {f"{POINT}|{FIRST}"}

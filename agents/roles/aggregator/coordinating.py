@@ -1,12 +1,13 @@
 """The aggregator's virtual power plant desk: forms it, runs the ADMM rounds with its members, hands the result on.
 
-One session runs per congestion point at a time; others wait. The mathematics is in `agents.planning.vpp`.
+One session runs per congestion point at a time; others wait. None begins before everything that was said at an instant
+has been heard, so the order in which it was heard decides nothing. The mathematics is in `agents.planning.vpp`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from agents.planning.storage import Floats
 from agents.planning.vpp import Band, absorb, open_coordination
 from agents.roles.aggregator.portfolio import PortfolioDesk
 from agents.roles.aggregator.state import VppSession
-from agents.roles.base import on
+from agents.roles.base import MOMENT, on
 from agents.roles.contract import Arm, Effect, Publish, Send
 
 _COARSE = 10.0  # a correction in real time is followed by the next one
@@ -36,10 +37,13 @@ class CoordinatingDesk(PortfolioDesk):
         now: datetime,
         first_share: float = 1.0,
     ) -> list[Effect]:
-        """Start (or queue) the split of a band [low, high] kW over the ISPs from `first_isp` on."""
+        """Queue the split of a band [low, high] kW over the ISPs from `first_isp` on."""
         members = tuple(name for name in self.config.at(congestion_point) if name in self.state.contracts)
         session = VppSession(
-            self.identifier(),
+            self.identifier(
+                "session", now.isoformat(), purpose, reference, congestion_point, period.isoformat(), str(first_isp)
+            ),
+            now,
             purpose,
             reference,
             congestion_point,
@@ -54,15 +58,23 @@ class CoordinatingDesk(PortfolioDesk):
             {},
             {},
         )
-        if self.is_busy(congestion_point):
-            self.state.queue = (*self.state.queue, session)
-            return []
-        return self._invite(session, now)
+        self.state.queue = (*self.state.queue, session)
+        return self.next_session(congestion_point, now)
 
     def is_busy(self, congestion_point: str) -> bool:
-        """Whether a session or an offer not yet decided holds this congestion point's members."""
-        running = any(s.congestion_point == congestion_point for s in self.state.sessions.values())
-        return running or any(s.congestion_point == congestion_point for _, s in self.state.offers.values())
+        """Whether a session, an offer not yet decided or orders not yet recorded hold this congestion point's members."""
+        state = self.state
+        running = any(s.congestion_point == congestion_point for s in state.sessions.values())
+        offered = any(s.congestion_point == congestion_point for _, s in state.offers.values())
+        return (
+            running
+            or offered
+            or any(
+                state.order_sessions[order.order_reference].congestion_point == congestion_point
+                for orders in state.filed.values()
+                for order in orders
+            )
+        )
 
     def _invite(self, session: VppSession, now: datetime) -> list[Effect]:
         if not session.waiting:
@@ -74,17 +86,20 @@ class CoordinatingDesk(PortfolioDesk):
         return [*(Send(name, invitation) for name in session.waiting), self._guard(session, now)]
 
     def _guard(self, session: VppSession, now: datetime) -> Effect:
-        return Arm(f"session {session.identity}", now + timedelta(seconds=self.rules.control_s))
+        return Arm(f"session {session.identity}", self.rules.patience(now))
 
     @on(NetProfile)
     def answered_round(self, message: NetProfile, sender: str, now: datetime) -> list[Effect]:
         """A member's answer; with the last one the round is worked off."""
         session = self.state.sessions.get(message.session)
-        if session is None or sender not in session.waiting:
-            return []
-        rounds = 0 if session.coordination is None else session.coordination.rounds + 1
-        if message.round != rounds or len(message.deviation_kw) != len(session.low_kw):
-            return []
+        rounds = 0 if session is None or session.coordination is None else session.coordination.rounds + 1
+        if (
+            session is None
+            or sender not in session.waiting
+            or message.round != rounds
+            or len(message.deviation_kw) != len(session.low_kw)
+        ):
+            return [self.lapse("NetProfile", message.session, sender, "nobody waits for this answer", now)]
         session = replace(
             session,
             waiting=tuple(name for name in session.waiting if name != sender),
@@ -158,18 +173,30 @@ class CoordinatingDesk(PortfolioDesk):
         return self.next_session(session.congestion_point, now)
 
     def next_session(self, congestion_point: str, now: datetime) -> list[Effect]:
-        """Start the next waiting session of a congestion point, when its members are free."""
+        """Start the next waiting session of a congestion point in a moment, when its members are free."""
+        waiting = any(s.congestion_point == congestion_point for s in self.state.queue)
+        return [Arm(f"work {congestion_point}", now + MOMENT)] if waiting and not self.is_busy(congestion_point) else []
+
+    def timer_work(self, congestion_point: str, now: datetime) -> list[Effect]:
+        """Everything said so far has been heard: hold the promise, then begin the session that comes first."""
+        effects = self.correct(congestion_point, now)
         if self.is_busy(congestion_point):
-            return []
-        for session in self.state.queue:
-            if session.congestion_point == congestion_point:
-                self.state.queue = tuple(s for s in self.state.queue if s.identity != session.identity)
-                return self._invite(session, now)
+            return effects
+        waiting = sorted((s for s in self.state.queue if s.congestion_point == congestion_point), key=lambda s: s.rank)
+        for session in waiting:
+            self.state.queue = tuple(s for s in self.state.queue if s.identity != session.identity)
+            if now < self.rules.day(session.period).isp_start(session.first_isp + 1):
+                return [*effects, *self._invite(session, now)]
+            effects.append(self.lapse(session.purpose, session.identity, self.name, "its time is over", now))
+        return effects
+
+    def correct(self, congestion_point: str, now: datetime) -> list[Effect]:
+        """Queue a session for what the last interval misses of the promise; the holding desk answers."""
         return []
 
     def watts(self, session: VppSession, name: str, factor_pct: int = 100) -> list[int]:
         """A member's deviation of a session in watts, [ISPs of the session]; the running ISP's by its share to come."""
-        moved = [round(float(x) * 10 * factor_pct) for x in session.profiles_kw[name]]
+        moved = [round(x * 10 * factor_pct) for x in session.profiles_kw[name].tolist()]
         if moved:
             moved[0] = round(moved[0] * session.first_share)
         return moved

@@ -14,8 +14,8 @@ from agents.planning.messages import MeterUpdate
 from agents.planning.storage import Floats
 from agents.roles.aggregator.state import VppSession, place
 from agents.roles.aggregator.trading import TradingDesk
-from agents.roles.base import on
-from agents.roles.contract import Effect
+from agents.roles.base import MOMENT, on
+from agents.roles.contract import Arm, Effect
 from cim.model.intervals import LocalDay
 from market.uftp import IspPower
 
@@ -31,40 +31,65 @@ class HoldingDesk(TradingDesk):
     def metered(self, message: MeterUpdate, sender: str, now: datetime) -> list[Effect]:
         """A member's last interval; with the last member's of a congestion point it is held against the promise."""
         member = self.members.get(sender)
-        if member is None or message.end != now:
+        if member is None:
             return []
-        if self.state.interval_at != now:
-            self.state.interval_at, self.state.interval_kw = now, {}
-        heard = self.state.interval_kw.setdefault(member.congestion_point, {})
         # A blind meter counts as what its owner forecast: it must not look like flexibility delivered.
-        heard[sender] = self._forecast_kw(sender, now) if message.power_w is None else message.power_w / 1000
-        if len(heard) < len(self.config.at(member.congestion_point)):
+        blind = message.power_w is None
+        power = self._forecast_kw(sender, message.end) if blind else (message.power_w or 0) / 1000
+        point, state = member.congestion_point, self.state
+        day = self.rules.day_of(message.end)
+        isp = day.isp_of(message.end)
+        self._book(sender, message, power, day.isp_start(isp))
+        interval = self.rules.interval_start(message.end)
+        if point not in state.interval_at or interval > state.interval_at[point]:
+            state.interval_at[point], state.interval_kw[point] = interval, {}
+        if interval < state.interval_at[point]:
+            return [self.lapse("MeterUpdate", message.end.isoformat(), sender, "a later interval has begun", now)]
+        known = sender in state.interval_kw[point]
+        state.interval_kw[point][sender] = power
+        complete = len(state.interval_kw[point]) == len(self.config.at(point))
+        promised = isp in state.baselines.get(place(point, day.day), {})
+        if known or not complete or not promised or interval == day.isp_start(isp):
             return []
-        return self._held(member.congestion_point, sum(heard[name] for name in sorted(heard)), now)
+        state.due[point] = interval
+        return [Arm(f"work {point}", now + MOMENT)]
 
-    def _forecast_kw(self, member: str, now: datetime) -> float:
-        day = self.rules.day_of(now - timedelta(seconds=1))
+    def _forecast_kw(self, member: str, end: datetime) -> float:
+        day = self.rules.day_of(end - MOMENT)
         forecast = self.state.forecasts.get(day.day.isoformat(), {}).get(member)
-        return 0.0 if forecast is None else forecast.power_w[day.isp_of(now - timedelta(seconds=1)) - 1] / 1000
+        return 0.0 if forecast is None else forecast.power_w[day.isp_of(end - MOMENT) - 1] / 1000
 
-    def _held(self, point: str, power_kw: float, now: datetime) -> list[Effect]:
-        """The portfolio's last interval is known: book it, and correct the rest of the running ISP if it falls short."""
-        interval = timedelta(seconds=self.rules.control_s)
-        day = self.rules.day_of(now - interval)
-        isp = day.isp_of(now - interval)
-        running, energy = self.state.isp_kwh.get(point, (0, 0.0))
-        energy = (energy if running == isp else 0.0) + power_kw * (interval / timedelta(hours=1))
-        self.state.isp_kwh[point] = (isp, energy)
-        end = day.isp_start(isp + 1)
-        rest = (end - now) / timedelta(hours=1)
-        promise = self.promise_kw(point, day)
-        if rest <= 0 or np.isnan(promise[isp - 1]) or self.is_busy(point):
+    def _book(self, member: str, message: MeterUpdate, power_kw: float, begun: datetime) -> None:
+        """Add a member's energy to the ISP that began at `begun`, for the real span since it was last booked."""
+        state, point = self.state, self.members[member].congestion_point
+        since = max(message.start, state.metered_at.get(member, message.start), begun)
+        state.metered_at[member] = max(message.end, state.metered_at.get(member, message.end))
+        if point not in state.isp_at or begun > state.isp_at[point]:
+            state.isp_at[point], state.isp_kwh[point] = begun, {}
+        if begun == state.isp_at[point] and message.end > since:
+            booked = state.isp_kwh[point]
+            booked[member] = booked.get(member, 0.0) + power_kw * ((message.end - since) / timedelta(hours=1))
+
+    def correct(self, congestion_point: str, now: datetime) -> list[Effect]:
+        """The portfolio's last interval is known: correct the rest of the running ISP if it falls short."""
+        state, point = self.state, congestion_point
+        interval = state.due.pop(point, None)
+        if interval is None or interval != state.interval_at.get(point) or self.is_busy(point):
             return []
+        day = self.rules.day_of(interval)
+        isp = day.isp_of(interval)
+        end = day.isp_start(isp + 1)
+        if end - now < self.rules.interval / 2:
+            return []  # too late to move anything by a sensible amount
+        power = sum(state.interval_kw[point][name] for name in sorted(state.interval_kw[point]))
+        energy = sum(state.isp_kwh[point][name] for name in sorted(state.isp_kwh[point]))
         ordered = float(self.ordered_kw(point, day)[isp - 1])
-        missing = (promise[isp - 1] * self.rules.hours - energy - power_kw * rest) / rest
+        rest, to_come = (end - now) / timedelta(hours=1), (end - interval) / timedelta(hours=1)
+        promise = self.promise_kw(point, day)[isp - 1]
         extra = np.zeros(day.count)
-        extra[isp - 1] = missing
-        return self._correct(point, day, isp, extra, self._directions(ordered, isp, day), now, rest / self.rules.hours)
+        extra[isp - 1] = (promise * self.rules.hours - energy - power * to_come) / rest
+        signs = self._directions(ordered, isp, day)
+        return self._correct(point, day, isp, extra, signs, now, rest / self.rules.hours, interval.isoformat())
 
     @staticmethod
     def _directions(ordered: float, isp: int, day: LocalDay) -> Floats:
@@ -76,6 +101,8 @@ class HoldingDesk(TradingDesk):
         """A new prognosis is out: where it falls short of promises still to come, correct in good time."""
         day = self.rules.day(date.fromisoformat(period))
         effects: list[Effect] = []
+        if now >= day.end:
+            return effects
         for point in self.config.congestion_points:
             prognosis = self.state.prognoses.get(place(point, day.day))
             if prognosis is None or not self.state.baselines.get(place(point, day.day)):
@@ -85,13 +112,21 @@ class HoldingDesk(TradingDesk):
             first = 1 if now < day.start else day.isp_of(now) + 1
             if first <= day.count:
                 signs = np.sign(self.ordered_kw(point, day))
-                effects += self._correct(point, day, first, extra, signs, now, 1.0)
+                effects += self._correct(point, day, first, extra, signs, now, 1.0, prognosis.header.message_id)
         return effects
 
     def _correct(
-        self, point: str, day: LocalDay, first: int, extra: Floats, signs: Floats, now: datetime, share: float
+        self,
+        point: str,
+        day: LocalDay,
+        first: int,
+        extra: Floats,
+        signs: Floats,
+        now: datetime,
+        share: float,
+        cause: str,
     ) -> list[Effect]:
-        """Open a session for what is missing (`extra` kW in the direction `signs`) from ISP `first` on."""
+        """Queue a session for what is missing (`extra` kW in the direction `signs`) from ISP `first` on."""
         ordered = np.abs(self.ordered_kw(point, day))
         allowed = np.maximum(TOLERANCE_KW, RELATIVE_TOLERANCE * ordered)
         missing = np.where(extra * signs > allowed, extra, 0.0)
@@ -105,7 +140,8 @@ class HoldingDesk(TradingDesk):
         # Over-delivery is no harm within the day's room; it never exceeds what is missing by more than the room.
         high = np.where(missing > 0, np.maximum(high, missing), high)
         low = np.where(missing < 0, np.minimum(low, missing), low)
-        return self.open_session("hold", "", point, day.day, first, low[first - 1 :], high[first - 1 :], now, share)
+        bounds = low[first - 1 :], high[first - 1 :]
+        return self.open_session("hold", cause, point, day.day, first, *bounds, now, share)
 
     def _room(self, point: str, day: LocalDay) -> tuple[Floats, Floats]:
         """What a correction may do to ISPs that miss nothing: the room the DSO left (rebound only within it)."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.roles.aggregator.state import AggregatorBase, place
+from agents.roles.aggregator.state import AggregatorBase
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send
 from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
@@ -22,18 +22,20 @@ class PortfolioDesk(AggregatorBase):
         fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
         if member is None or member.usage_point != message.congestion_point or fault is not None:
             return []
+        day = self.rules.day(message.period)
+        if now >= day.end or len(message.power_w) != day.count:
+            why = f"{len(message.power_w)} values; expected {day.count}" if now < day.end else "its day is over"
+            return [self.lapse("DPrognosis", message.header.message_id, sender, why, now)]
         period = message.period.isoformat()
         held = self.state.forecasts.setdefault(period, {})
         if sender in held and held[sender].revision >= message.revision:
-            return []
+            return [self.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
         held[sender] = message
-        fresh = (*self.state.fresh.get(period, ()), sender)
-        first = len(fresh) == 1
-        self.state.fresh[period] = fresh
-        if len(set(fresh)) == len(self.members):
+        known = self.state.fresh.get(period, ())
+        self.state.fresh[period] = tuple(sorted({*known, sender}))
+        if len(self.state.fresh[period]) == len(self.members):
             return self._prognose(period, now)
-        latest = now + timedelta(seconds=self.rules.control_s)
-        return [Arm(f"prognose {period}", latest)] if first else []
+        return [] if known else [Arm(f"prognose {period}", self.rules.patience(now))]
 
     def timer_prognose(self, period: str, now: datetime) -> list[Effect]:
         """Somebody is late: go on with what is known."""
@@ -47,15 +49,15 @@ class PortfolioDesk(AggregatorBase):
             rows = [forecast.power_w for forecast in known if forecast is not None]
             if not rows:
                 continue
-            self.state.revision += 1
+            key = f"{point}|{period}"
+            revision = self.state.revisions[key] = self.state.revisions.get(key, 0) + 1
             day = self.rules.day_of(now).day
-            sums = tuple(int(x) for x in np.sum(np.array(rows, dtype=np.int64), axis=0))
-            some = next(f for f in known if f is not None)
-            header = self.header(self.config.dso, now)
+            sums = tuple(np.sum(np.array(rows, dtype=np.int64), axis=0).tolist())
+            header = self.header(self.config.dso, now, None, "DPrognosis", period, point, str(revision))
             prognosis = DPrognosis(
-                header, some.period, point, self.state.revision, sums, self.rules.timezone, self.rules.isp_minutes
+                header, date.fromisoformat(period), point, revision, sums, self.rules.timezone, self.rules.isp_minutes
             )
-            self.state.prognoses[place(point, some.period)] = prognosis
+            self.state.prognoses[key] = prognosis
             self.state.sent = {k: v for k, v in self.state.sent.items() if v.period >= day - timedelta(days=1)}
             self.state.sent[header.message_id] = prognosis
             effects += [Send(self.config.dso, prognosis), Send(self.config.market, prognosis)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from agents.planning.messages import AssetList, AssetQuery
 from agents.roles.aggregator.holding import HoldingDesk
@@ -10,6 +11,7 @@ from agents.roles.aggregator.state import place
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send, Started
 from agents.roles.settling import (
+    LATEST,
     metered_w,
     payment_effects,
     reservation,
@@ -18,7 +20,7 @@ from agents.roles.settling import (
     settlement_effects,
 )
 from market.concession import Preferences, Side, Terms
-from market.contracts import FlexContract
+from market.contracts import CountedPer, FlexContract
 from market.elements import ElementMove, commitment
 from market.templates import from_template
 from market.uftp import (
@@ -33,7 +35,10 @@ from market.uftp import (
 
 CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
+TIMES_ASKED = 3
 TERM = timedelta(days=365)
+KEPT_DAYS = 7  # for which meterings and orders are kept, as settlements may be told late
+SETTLED = 2 * KEPT_DAYS
 
 
 class AggregatorRole(HoldingDesk):
@@ -45,13 +50,18 @@ class AggregatorRole(HoldingDesk):
         connections = tuple(
             Connection(m.usage_point, self.rules.first_day, None, None, self.domain) for m in self.config.members
         )
-        update = AgrPortfolioUpdate(self.header(self.config.market, now), connections, self.rules.timezone)
-        return [Send(self.config.market, update), Arm("contracts", now + CONTRACTING)]
+        header = self.header(self.config.market, now, None, "AGRPortfolioUpdate")
+        update = AgrPortfolioUpdate(header, connections, self.rules.timezone)
+        ends = [Arm(f"settle {day.day.isoformat()}", day.end + LATEST) for day in self.rules.periods]
+        return [Send(self.config.market, update), Arm("contracts", now + CONTRACTING), *ends]
 
     def timer_contracts(self, _: str, now: datetime) -> list[Effect]:
         """Ask the market what the members have published."""
-        owners = tuple(self.rules.domains[member.name] for member in self.config.members)
-        return [Send(self.config.market, AssetQuery(owners))]
+        owners = tuple(self.rules.domains[m.name] for m in self.config.members if m.name not in self.state.contracts)
+        self.state.asked += 1
+        # Who had published nothing yet when we asked may have been late.
+        again: list[Effect] = [Arm("contracts", now + CONTRACTING)] if self.state.asked < TIMES_ASKED else []
+        return [Send(self.config.market, AssetQuery(owners)), *again] if owners else []
 
     @on(AssetList)
     def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
@@ -61,12 +71,12 @@ class AggregatorRole(HoldingDesk):
         for member in self.config.members:
             owner = self.rules.domains[member.name]
             elements = tuple(asset.element for asset in message.assets if asset.owner == owner)
-            if not elements or member.name in self.state.contracts:
+            if not elements or member.name in self.state.contracts or self.talking(member.name):
                 continue
             big = sum(element.max_increase_w for element in elements) > 150_000
             contract = from_template(
                 "plant-daily" if big else "household-daily",
-                contract_id=self.identifier(),
+                contract_id=self.identifier("contract", member.name, now.isoformat()),
                 buyer=self.domain,
                 seller=owner,
                 start_date=first,
@@ -109,12 +119,54 @@ class AggregatorRole(HoldingDesk):
         if sender not in self.members:
             return []
         period = message.period.isoformat()
+        if period in self.state.settled or message.period < self.rules.day_of(now).next(-KEPT_DAYS).day:
+            return [self.lapse("Metering", message.header.message_id, sender, f"{period} is settled", now)]
         self.state.metering[f"{message.ean}|{period}"] = message
-        known = [f"{member.usage_point}|{period}" in self.state.metering for member in self.config.members]
-        if message.ean != self.members[sender].usage_point or not all(known) or period in self.state.settled:
+        if message.ean != self.members[sender].usage_point or not self._metered(period):
             return []
-        self.state.settled = (*self.state.settled, period)
-        return self._settle_members(message.period, now)
+        return self._settle(period, now)
+
+    def _metered(self, period: str) -> bool:
+        return all(f"{member.usage_point}|{period}" in self.state.metering for member in self.config.members)
+
+    def timer_settle(self, period: str, now: datetime) -> list[Effect]:
+        """Not all meters came: settle with those that did; after a standstill the members have to catch up first."""
+        if period in self.state.settled:
+            return []
+        due = self.rules.day(date.fromisoformat(period)).end + LATEST
+        if now - due > self.rules.interval and period not in self.state.late:
+            self.state.late[period] = now + 4 * self.rules.interval
+            return [Arm(f"settle {period}", self.state.late[period])]
+        return self._settle(period, now)
+
+    def _settle(self, period: str, now: datetime) -> list[Effect]:
+        self.state.settled = (*self.state.settled, period)[-SETTLED:]
+        effects = self._settle_members(date.fromisoformat(period), now)
+        owed = self.state.owed.pop(period, None)
+        if owed is not None:
+            effects += self._answer(owed, now)
+        self._forget(self.rules.day(date.fromisoformat(period)).next(-KEPT_DAYS).day)
+        return effects
+
+    def _forget(self, first: date) -> None:
+        """Drop what is about days before `first`."""
+        state, key = self.state, first.isoformat()
+        by_period: tuple[dict[str, Any], ...] = (state.forecasts, state.fresh, state.late, state.answered)
+        by_place: tuple[dict[str, Any], ...] = (
+            state.prognoses, state.revisions, state.room, state.baselines, state.metering
+        )  # fmt: skip
+        for kept in by_period + by_place:
+            for old in [k for k in kept if k.rpartition("|")[2] < key]:
+                del kept[old]
+        for reference in [k for k, order in state.member_orders.items() if order.period < first]:
+            del state.member_orders[reference], state.order_member[reference]
+            state.order_sessions.pop(reference, None)
+        state.orders = tuple(order for order in state.orders if order.period >= first)
+        state.parts = tuple(part for part in state.parts if part.period >= key)
+        begin = self.rules.day(first).start
+        for name, starts in state.activated.items():
+            if state.contracts[name].counted_per is CountedPer.DAY:
+                state.activated[name] = tuple(start for start in starts if start >= begin)
 
     def _settle_members(self, period: date, now: datetime) -> list[Effect]:
         effects: list[Effect] = []
@@ -159,6 +211,16 @@ class AggregatorRole(HoldingDesk):
         """The DSO settles: the same sum from own orders, baselines and the members' meters, and the answer."""
         if sender != self.config.dso:
             return []
+        period, number = message.period_start.isoformat(), message.header.message_id
+        if period in self.state.answered:
+            return [self.lapse("FlexSettlement", number, sender, f"{period} is answered already", now)]
+        if period not in self.state.settled and not self._metered(period):
+            self.state.owed[period] = message  # the members' meters come by other ways than the DSO's sums
+            return []
+        return self._answer(message, now)
+
+    def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
+        self.state.answered[message.period_start.isoformat()] = message.header.message_id
         day = self.rules.day(message.period_start)
         ours: list[FlexOrderSettlement] = []
         for point in self.config.congestion_points:
@@ -166,7 +228,7 @@ class AggregatorRole(HoldingDesk):
             baseline = self.state.baselines.get(place(point, day.day), {})
             actual = metered_w(self._meterings(point, day.day), day.count)
             ours += settle(orders, baseline, actual, self.state.sale)
-        return response_effects(self, sender, self.ledger, message, ours, now)
+        return response_effects(self, self.config.dso, self.ledger, message, ours, now)
 
     def _meterings(self, point: str, period: date) -> list[Metering]:
         keys = [f"{self.members[name].usage_point}|{period.isoformat()}" for name in self.config.at(point)]
@@ -175,8 +237,12 @@ class AggregatorRole(HoldingDesk):
     @on(FlexSettlementResponse)
     def member_responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
         """A member accepts: pay it. What it disputes waits for people."""
-        settlement = self.state.settlements.pop(message.flex_settlement_message_id, None)
+        settlement = self.state.settlements.get(message.flex_settlement_message_id)
         contract = self.state.contracts.get(sender)
-        if settlement is None or contract is None:
-            return []
+        theirs = settlement is not None and settlement.header.recipient_domain == self.rules.domains[sender]
+        if settlement is None or contract is None or not theirs:
+            return [
+                self.lapse("FlexSettlementResponse", message.header.message_id, sender, "nothing waits for it", now)
+            ]
+        del self.state.settlements[message.flex_settlement_message_id]
         return payment_effects(self, self.ledger, settlement, message, (contract,), self.rules.domains[sender], now)

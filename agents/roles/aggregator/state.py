@@ -73,8 +73,9 @@ class VppSession:
     """A running split: what for, over which ISPs, who takes part, and how far it is.
 
     Attributes:
+        opened_at: when it was wanted; of those that wait the oldest begins first.
         purpose: `offer` (a request's answer) or `hold` (keeping a promise).
-        reference: message id of the request, or empty.
+        reference: message id of the request, or what makes the correction necessary.
         waiting: members whose answer of this round is still out.
         profiles_kw: last answer by member.
         elements: element names by member.
@@ -82,6 +83,7 @@ class VppSession:
     """
 
     identity: str
+    opened_at: datetime
     purpose: str
     reference: str
     congestion_point: str
@@ -96,6 +98,11 @@ class VppSession:
     elements: dict[str, tuple[str, ...]]
     baselines: dict[str, tuple[int, ...]]
     coordination: Coordination | None = None
+
+    @property
+    def rank(self) -> tuple[datetime, bool, date, int, str]:
+        """Its place in the queue, by nothing but what it is for: promises before new business."""
+        return self.opened_at, self.purpose != "hold", self.period, self.first_isp, self.identity
 
 
 @wire("aggregator.ElementOrder")
@@ -119,7 +126,7 @@ class AggregatorState:
     fresh: dict[str, tuple[str, ...]] = field(default_factory=dict)  # period -> members heard in this cycle
     prognoses: dict[str, DPrognosis] = field(default_factory=dict)  # place -> last sent
     sent: dict[str, DPrognosis] = field(default_factory=dict)  # message id -> what was sent
-    revision: int = 0
+    revisions: dict[str, int] = field(default_factory=dict)  # place -> of the last prognosis
     requests: dict[str, FlexRequest] = field(default_factory=dict)  # message id -> request
     room: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)  # place -> [T] kW the DSO left, down and up
     sessions: dict[str, VppSession] = field(default_factory=dict)
@@ -131,14 +138,22 @@ class AggregatorState:
     order_sessions: dict[str, VppSession] = field(default_factory=dict)  # member order reference -> session
     parts: tuple[ElementPart, ...] = ()
     order_member: dict[str, str] = field(default_factory=dict)
-    interval_kw: dict[str, dict[str, float]] = field(default_factory=dict)  # congestion point -> member -> last kW
-    interval_at: datetime | None = None
-    isp_kwh: dict[str, tuple[int, float]] = field(default_factory=dict)  # congestion point -> running ISP, energy
+    answers: dict[str, FlexOrder] = field(default_factory=dict)  # reference -> the DSO's order, accepted once recorded
+    interval_at: dict[str, datetime] = field(default_factory=dict)  # congestion point -> end of the last interval
+    interval_kw: dict[str, dict[str, float]] = field(default_factory=dict)  # congestion point -> member -> kW in it
+    due: dict[str, datetime] = field(default_factory=dict)  # congestion point -> interval still to be held to a promise
+    metered_at: dict[str, datetime] = field(default_factory=dict)  # member -> until when its energy is booked
+    isp_at: dict[str, datetime] = field(default_factory=dict)  # congestion point -> start of the running ISP
+    isp_kwh: dict[str, dict[str, float]] = field(default_factory=dict)  # congestion point -> member -> energy in it
+    asked: int = 0  # how often the market was asked for the members' assets
     contracts: dict[str, FlexContract] = field(default_factory=dict)  # member -> contract
     sale: FlexContract | None = None  # with the DSO
     metering: dict[str, Metering] = field(default_factory=dict)  # ean|period
     settlements: dict[str, FlexSettlement] = field(default_factory=dict)
     settled: tuple[str, ...] = ()  # periods
+    owed: dict[str, FlexSettlement] = field(default_factory=dict)  # period -> the DSO's, not answered yet
+    answered: dict[str, str] = field(default_factory=dict)  # period -> the DSO's, message id
+    late: dict[str, datetime] = field(default_factory=dict)  # period -> until when its settlement was put off
     member_orders: dict[str, FlexOrder] = field(default_factory=dict)  # order reference -> order
     activated: dict[str, tuple[datetime, ...]] = field(default_factory=dict)  # member -> ISPs activated, their starts
     talks: dict[str, Negotiation] = field(default_factory=dict)

@@ -6,29 +6,25 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.planning.messages import OrderSplit, SessionClosed
-from agents.roles.aggregator.coordinating import CoordinatingDesk
-from agents.roles.aggregator.state import ElementPart, VppSession, place
-from agents.roles.base import Filed, Receipt, on
-from agents.roles.contract import Arm, Effect, Publish, Send
-from market.activations import Activations
+from agents.roles.aggregator.ordering import OrderingDesk
+from agents.roles.aggregator.state import VppSession, place
+from agents.roles.base import on
+from agents.roles.contract import Arm, Effect, Send
 from market.elements import volume_amount
 from market.uftp import (
     Disposition,
     FlexOffer,
     FlexOrder,
-    FlexOrderResponse,
     FlexRequest,
     FlexRequestResponse,
     IspPower,
     OfferOption,
-    Result,
     fault_of_isps,
     header_faults,
 )
 
 
-class TradingDesk(CoordinatingDesk):
+class TradingDesk(OrderingDesk):
     """Requests in, offers out; orders in, member orders out, each recorded before anyone acts on it."""
 
     @on(FlexRequest)
@@ -41,8 +37,12 @@ class TradingDesk(CoordinatingDesk):
         fault = fault or fault_of_isps([(row.start, row.duration) for row in message.isps], day.count)
         if fault is None and message.congestion_point not in self.config.congestion_points:
             fault = f"CongestionPoint: {message.congestion_point} has no connection of {self.name}"
+        if fault is None and now >= min(message.expiration, day.end):
+            fault = f"ExpirationDateTime: the request ended at {min(message.expiration, day.end).isoformat()}"
         if fault is not None:
             return [self._answer_request(message, now, fault)]
+        if message.header.message_id in self.state.requests:
+            return [self.lapse("FlexRequest", message.header.message_id, sender, "it is being worked on", now)]
         low, high = np.full(day.count, -1e6), np.full(day.count, 1e6)
         first = day.count + 1
         for row in message.isps:
@@ -66,19 +66,24 @@ class TradingDesk(CoordinatingDesk):
         ]
 
     def _answer_request(self, message: FlexRequest, now: datetime, fault: str | None) -> Effect:
-        header = self.header(self.config.dso, now, message.header.conversation_id)
-        result = Result.ACCEPTED if fault is None else Result.REJECTED
-        return Send(self.config.dso, FlexRequestResponse(header, message.header.message_id, result, fault))
+        return Send(self.config.dso, FlexRequestResponse(*self.reply(self.config.dso, now, message, fault)))
 
     def concluded(self, session: VppSession, now: datetime) -> list[Effect]:
         """The split for a request is found: offer it, at what the members' contracts ask plus the margin."""
         if session.purpose != "offer":
             return super().concluded(session, now)
-        request = self.state.requests.pop(session.reference)
-        isps = self._offered(session, request)
-        header = self.header(self.config.dso, now, request.header.conversation_id)
+        request = self.state.requests.pop(session.reference, None)
         point = session.congestion_point
-        prognosis = self.state.prognoses[place(point, session.period)]
+        prognosis = self.state.prognoses.get(place(point, session.period))
+        if request is None or prognosis is None or now >= request.expiration:
+            why = "no prognosis was sent" if prognosis is None else "the request is over"
+            told = self.lapse("offer", session.identity, self.config.dso, why, now)
+            return [told, *self.dismiss(session), *super().concluded(session, now)]
+        isps = self._offered(session, request)
+        conversation = request.header.conversation_id
+        header = self.header(
+            self.config.dso, now, conversation, "FlexOffer", request.header.message_id, session.identity
+        )
         # An offer without options says: nothing to give; so the DSO need not wait for it to expire.
         options: tuple[OfferOption, ...] = ()
         if isps:
@@ -98,7 +103,7 @@ class TradingDesk(CoordinatingDesk):
         )
         sent: list[Effect] = [Send(self.config.dso, offer)]
         if not isps:
-            return [*sent, *self._dismiss(session), *super().concluded(session, now)]
+            return [*sent, *self.dismiss(session), *super().concluded(session, now)]
         self.state.offers[header.message_id] = (offer, session)
         return [*sent, Arm(f"expired {header.message_id}", request.expiration)]
 
@@ -129,37 +134,29 @@ class TradingDesk(CoordinatingDesk):
             return price
         return min(price, volume_amount(isps, sale.volume_price, self.rules.isp_minutes))
 
-    def taking(self, session: VppSession) -> tuple[str, ...]:
-        """The members that take part in a session, in order."""
-        return tuple(name for name in sorted(session.elements) if session.elements[name])
-
-    def member_isps(
-        self, session: VppSession, name: str, isps: tuple[IspPower, ...], factor_pct: int = 100
-    ) -> tuple[IspPower, ...]:
-        """A member's part on the given ISPs, where it goes in their direction."""
-        watts = self.watts(session, name, factor_pct)
-        rows = ((row.start, watts[row.start - session.first_isp], row.power_w) for row in isps)
-        return tuple(IspPower(start, own) for start, own, whole in rows if own * whole > 0)
-
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
         """The DSO orders an option: it must be what was offered, times the activation factor; then order the members."""
         if sender != self.config.dso:
             return []
         if any(order.order_reference == message.order_reference for order in self.state.orders):
-            return [self._answer_order(message, now, None)]  # "Already Submitted" is a success
+            told = self.lapse("FlexOrder", message.order_reference, sender, "the order is in force already", now)
+            if message.order_reference in self.state.answers:
+                return [told]  # its answer comes when it is recorded
+            return [told, self.answer_order(message, now, None)]  # "Already Submitted" is a success
         held = self.state.offers.get(message.flex_offer_message_id or "")
         fault = "FlexOfferMessageID: no open offer" if held is None else _order_fault(message, held[0], now)
         if held is None or fault is not None:
-            return [self._answer_order(message, now, fault)]
+            return [self.answer_order(message, now, fault)]
         offer, session = self.state.offers.pop(message.flex_offer_message_id or "")
         self._freeze(message, offer)
         self.state.orders = (*self.state.orders, message)
-        return [
-            self._answer_order(message, now, None),
-            *self.order_members(session, message.isps, message.activation_factor_pct, message.order_reference, now),
-            *self.next_session(session.congestion_point, now),
-        ]
+        cause = message.order_reference
+        effects = self.order_members(session, message.isps, message.activation_factor_pct, cause, now)
+        if cause in self.state.filed:
+            self.state.answers[cause] = message  # accepted once the members' orders are recorded
+            return effects
+        return [self.answer_order(message, now, None), *effects, *self.next_session(session.congestion_point, now)]
 
     def _freeze(self, order: FlexOrder, offer: FlexOffer) -> None:
         """The baseline of an ISP is the prognosis its first order was offered against, for good."""
@@ -169,90 +166,12 @@ class TradingDesk(CoordinatingDesk):
             if prognosis is not None:
                 held.setdefault(row.start, prognosis.power_w[row.start - 1])
 
-    def _answer_order(self, message: FlexOrder, now: datetime, fault: str | None) -> Effect:
-        header = self.header(self.config.dso, now, message.header.conversation_id)
-        result = Result.ACCEPTED if fault is None else Result.REJECTED
-        return Send(self.config.dso, FlexOrderResponse(header, message.header.message_id, result, fault))
-
-    def order_members(
-        self, session: VppSession, isps: tuple[IspPower, ...], factor_pct: int, cause: str, now: datetime
-    ) -> list[Effect]:
-        """Put a session's split into force: record each member's order first, send it on the receipt."""
-        orders: list[FlexOrder] = []
-        effects: list[Effect] = []
-        for name in self.taking(session):
-            rows = self.member_isps(session, name, isps, factor_pct)
-            contract = self.state.contracts[name]
-            starts = tuple(self.rules.day(session.period).isp_start(row.start) for row in rows)
-            rule = Activations(contract)
-            earlier = self.state.activated.get(name, ())
-            if not any(self.watts(session, name, factor_pct)) or rule.allowed(rule.runs(earlier), starts) is not None:
-                effects.append(Send(name, SessionClosed(session.identity)))
-                continue
-            self.state.activated[name] = tuple(sorted({*earlier, *starts}))
-            header = self.header(name, now)
-            reference = f"{cause}/{name}"
-            price = volume_amount(rows, contract.volume_price, self.rules.isp_minutes)
-            rules = self.rules
-            orders.append(
-                FlexOrder(
-                    header, session.period, self.members[name].usage_point, reference, price, rules.currency, rows,
-                    rules.timezone, rules.isp_minutes, None, session.identity, factor_pct, contract.contract_id,
-                )
-            )  # fmt: skip
-            self.state.member_orders[reference] = orders[-1]
-            self.state.order_sessions[reference] = session
-            self.state.order_member[reference] = name
-        if not orders:
-            return effects
-        self.state.filed[cause] = tuple(orders)
-        records = tuple(self.record("member-order", order.order_reference, order, now) for order in orders)
-        return [*effects, Send(self.config.ledger, Filed(f"members {cause}", records))]
-
-    @on(Receipt)
-    def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
-        """Recorded: now the members may act on it."""
-        kind, _, cause = message.reference.partition(" ")
-        if kind != "members" or sender != self.config.ledger:
-            return []
-        orders = self.state.filed.pop(cause, ())
-        if message.fault is not None:
-            return [Publish("refusal", {"member": sender, "reason": message.fault, "at": now})]
-        return [Send(self.state.order_member[order.order_reference], order) for order in orders]
-
-    @on(OrderSplit)
-    def split(self, message: OrderSplit, sender: str, now: datetime) -> list[Effect]:
-        """How a member's order falls on its elements, with the baselines told before any price."""
-        reference = message.order_reference
-        if self.state.order_member.get(reference) != sender:
-            return []
-        session = self.state.order_sessions.pop(reference)
-        for element, isps in message.parts:
-            if element not in session.elements.get(sender, ()):
-                continue
-            rows = tuple(
-                (row.start, session.baselines[element][row.start - session.first_isp], row.power_w) for row in isps
-            )
-            period = session.period.isoformat()
-            self.state.parts = (*self.state.parts, ElementPart(reference, period, sender, element, rows))
-        return []
-
-    @on(FlexOrderResponse)
-    def member_answered(self, message: FlexOrderResponse, sender: str, now: datetime) -> list[Effect]:
-        """A member cannot follow its order: the holding desk will find what is missing on the meter."""
-        if message.result is Result.ACCEPTED:
-            return []
-        return [Publish("refusal", {"member": sender, "reason": message.rejection_reason, "at": now})]
-
     def timer_expired(self, message_id: str, now: datetime) -> list[Effect]:
         """Nobody ordered: the members are free again."""
         held = self.state.offers.pop(message_id, None)
         if held is None:
             return []
-        return [*self._dismiss(held[1]), *self.next_session(held[1].congestion_point, now)]
-
-    def _dismiss(self, session: VppSession) -> list[Effect]:
-        return [Send(name, SessionClosed(session.identity)) for name in sorted(session.elements)]
+        return [*self.dismiss(held[1]), *self.next_session(held[1].congestion_point, now)]
 
 
 def _order_fault(order: FlexOrder, offer: FlexOffer, now: datetime) -> str | None:

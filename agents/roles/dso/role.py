@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send, Started
+from agents.roles.dso.ordering import DsoOrderingDesk
 from agents.roles.dso.state import place
-from agents.roles.dso.trading import DsoTradingDesk
-from agents.roles.settling import metered_w, payment_effects, reservation, settle, settlement_effects
+from agents.roles.settling import LATEST, metered_w, payment_effects, reservation, settle, settlement_effects
+from cim.model.intervals import LocalDay
 from market.concession import Preferences, Side, Terms
 from market.contracts import FlexContract, FlexElement
 from market.templates import from_template
@@ -25,11 +27,11 @@ from market.uftp import (
 
 CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
-LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
+KEPT_DAYS = 7  # for which settled days are remembered, as answers may come late
 TERM = timedelta(days=365)
 
 
-class DsoRole(DsoTradingDesk):
+class DsoRole(DsoOrderingDesk):
     """One per site."""
 
     @on(Started)
@@ -41,7 +43,7 @@ class DsoRole(DsoTradingDesk):
                 Connection(c.usage_point, self.rules.first_day, None, point.identity)
                 for c in self.config.at(point.identity)
             )
-            header = self.header(self.config.market, now)
+            header = self.header(self.config.market, now, None, "DSOPortfolioUpdate", point.identity)
             update = DsoPortfolioUpdate(header, point.identity, connections, self.rules.timezone)
             effects.append(Send(self.config.market, update))
         return effects + [Arm(f"settle {day.day.isoformat()}", day.end + LATEST) for day in self.rules.periods]
@@ -58,7 +60,7 @@ class DsoRole(DsoTradingDesk):
                     elements.append(FlexElement(point.identity, "portfolio", size, -size))
             contract = from_template(
                 "dso-flexoption",
-                contract_id=self.identifier(),
+                contract_id=self.identifier("contract", seller, now.isoformat()),
                 buyer=self.domain,
                 seller=self.rules.domains[seller],
                 start_date=first,
@@ -93,19 +95,25 @@ class DsoRole(DsoTradingDesk):
         if message.ean not in known or header_of(self, sender) != message.header.sender_domain:
             return []
         period = message.period.isoformat()
+        if period in self.state.settled or message.period < self.rules.day_of(now).next(-KEPT_DAYS).day:
+            return [self.lapse("Metering", message.header.message_id, sender, f"{period} is settled", now)]
         self.state.metering[f"{message.ean}|{period}"] = message
         if all(f"{ean}|{period}" in self.state.metering for ean in known):
             return self._settle(period, now)
         return []
 
     def timer_settle(self, period: str, now: datetime) -> list[Effect]:
-        """Not all meters came: settle with those that did."""
+        """Not all meters came: settle with those that did; after a standstill the others have to catch up first."""
+        if period in self.state.settled:
+            return []
+        due = self.rules.day(date.fromisoformat(period)).end + LATEST
+        if now - due > self.rules.interval and period not in self.state.late:
+            self.state.late[period] = now + 4 * self.rules.interval
+            return [Arm(f"settle {period}", self.state.late[period])]
         return self._settle(period, now)
 
     def _settle(self, period: str, now: datetime) -> list[Effect]:
-        if period in self.state.settled:
-            return []
-        self.state.settled = (*self.state.settled, period)
+        self.state.settled = (*self.state.settled, period)[-2 * KEPT_DAYS :]
         day = self.rules.day(date.fromisoformat(period))
         effects: list[Effect] = []
         for seller in self.config.aggregators:
@@ -139,7 +147,25 @@ class DsoRole(DsoTradingDesk):
             self.state.settlements[message.header.message_id] = message
             effects += sent
         self._remember(period)
+        self._forget(day)
         return effects
+
+    def _forget(self, day: LocalDay) -> None:
+        """Drop what was needed until a day was settled."""
+        state, first = self.state, day.next(-KEPT_DAYS).day.isoformat()
+
+        def over(period: str) -> bool:
+            return period in state.settled or period < first
+
+        by_place: tuple[dict[str, Any], ...] = (
+            state.prognoses, state.fresh, state.rounds, state.requested_w, state.offered_w, state.orders,
+            state.baselines, state.revisions, state.late, state.metering,
+        )  # fmt: skip
+        for kept in by_place:
+            for old in [key for key in kept if over(key.rpartition("|")[2])]:
+                del kept[old]
+        state.by_id = {k: v for k, v in state.by_id.items() if not over(v.period.isoformat())}
+        state.requests = {k: v for k, v in state.requests.items() if not over(v.period.isoformat())}
 
     def _remember(self, period: str) -> None:
         """The day's meters become history for the next analysis."""
@@ -154,10 +180,13 @@ class DsoRole(DsoTradingDesk):
     @on(FlexSettlementResponse)
     def responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
         """The seller accepts: pay it. What it disputes waits for people."""
-        settlement = self.state.settlements.pop(message.flex_settlement_message_id, None)
+        settlement = self.state.settlements.get(message.flex_settlement_message_id)
         contract = self.state.contracts.get(sender)
-        if settlement is None:
-            return []
+        if settlement is None or settlement.header.recipient_domain != self.rules.domains[sender]:
+            return [
+                self.lapse("FlexSettlementResponse", message.header.message_id, sender, "nothing waits for it", now)
+            ]
+        del self.state.settlements[message.flex_settlement_message_id]
         contracts = () if contract is None else (contract,)
         return payment_effects(self, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -42,7 +44,7 @@ class GridConnection:
 
 
 @wire("dso.Config")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DsoConfig:
     """The DSO's own papers.
 
@@ -76,7 +78,7 @@ class DsoConfig:
         """The aggregators with connections at a congestion point, in order."""
         return tuple(sorted({c.aggregator for c in self.at(point)}))
 
-    @property
+    @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Every (aggregator, congestion point) that owes a prognosis."""
         return tuple((seller, point.identity) for point in self.points for seller in self.sellers(point.identity))
@@ -117,7 +119,8 @@ class DsoState:
     filed: dict[str, tuple[FlexOrder, ...]] = field(default_factory=dict)  # reference -> orders to send
     orders: dict[str, tuple[FlexOrder, ...]] = field(default_factory=dict)  # place -> orders
     baselines: dict[str, dict[int, int]] = field(default_factory=dict)  # place -> ISP -> watts at first order
-    revision: int = 0
+    revisions: dict[str, int] = field(default_factory=dict)  # place -> of the last request
+    late: dict[str, datetime] = field(default_factory=dict)  # period -> until when its settlement was put off
     contracts: dict[str, FlexContract] = field(default_factory=dict)  # seller -> contract
     metering: dict[str, Metering] = field(default_factory=dict)  # usage point|period
     history_kw: dict[str, tuple[Floats, ...]] = field(default_factory=dict)  # usage point -> metered days

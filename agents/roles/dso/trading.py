@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 
 from agents.planning.safety import Assessment
-from agents.roles.base import Filed, Receipt, on
+from agents.roles.base import MOMENT, on
 from agents.roles.contract import Arm, Compute, Effect, Publish, Send
 from agents.roles.dso.state import DsoBase, TradingRound, place
 from cim.model.intervals import LocalDay
@@ -18,7 +18,6 @@ from market.uftp import (
     DPrognosisResponse,
     FlexOffer,
     FlexOfferResponse,
-    FlexOrder,
     FlexRequest,
     FlexRequestResponse,
     RequestIsp,
@@ -42,13 +41,13 @@ class DsoTradingDesk(DsoBase):
             fault = f"CongestionPoint: {message.congestion_point} has no connection of {sender}"
         if fault is None and len(message.power_w) != day.count:
             fault = f"ISP: {len(message.power_w)} values; expected {day.count} on {day.day}"
+        if fault is None and now >= day.end:
+            fault = f"Period: {message.period} is over"
         key = place(sender, message.congestion_point, day)
         known = self.state.prognoses.get(key)
         if fault is None and known is not None and known.revision >= message.revision:
             fault = f"Revision: {message.revision} is not above {known.revision}"
-        header = self.header(sender, now, message.header.conversation_id)
-        result = Result.ACCEPTED if fault is None else Result.REJECTED
-        answer = Send(sender, DPrognosisResponse(header, message.header.message_id, result, fault))
+        answer = Send(sender, DPrognosisResponse(*self.reply(sender, now, message, fault)))
         if fault is not None:
             return [answer]
         self.state.prognoses[key] = message
@@ -58,7 +57,7 @@ class DsoTradingDesk(DsoBase):
         self.state.fresh[period] = tuple(sorted(fresh))
         if len(fresh) == len(self.config.pairs):
             return [answer, *self._begin(period, now)]
-        return [answer, Arm(f"begin {period}", now + timedelta(seconds=self.rules.control_s))]
+        return [answer, Arm(f"begin {period}", self.rules.patience(now))]
 
     def timer_begin(self, period: str, now: datetime) -> list[Effect]:
         """Somebody is late: go on with what is known."""
@@ -68,10 +67,12 @@ class DsoTradingDesk(DsoBase):
         self.state.fresh[period] = ()
         if not self.rules.flexibility or period in self.state.rounds:
             return []
+        if now >= self.rules.day(date.fromisoformat(period)).end:
+            return []
         points = tuple(point.identity for point in self.config.points)
-        return self._analyse(period, points, now)
+        return self.analyse(period, points, now)
 
-    def _analyse(self, period: str, points: tuple[str, ...], now: datetime) -> list[Effect]:
+    def analyse(self, period: str, points: tuple[str, ...], now: datetime) -> list[Effect]:
         """Look at the next congestion point, or end the round."""
         if not points:
             self.state.rounds.pop(period, None)
@@ -84,8 +85,11 @@ class DsoTradingDesk(DsoBase):
 
     def computed_safety(self, period: str, result: Assessment, now: datetime) -> list[Effect]:
         """The analysis is done: ask for what is needed and can still be ordered."""
-        current = self.state.rounds[period]
+        current = self.state.rounds.get(period)
         day = self.rules.day(date.fromisoformat(period))
+        if current is None or now >= day.end:
+            self.state.rounds.pop(period, None)
+            return [self.lapse("safety analysis", period, self.name, "its day is over", now)]
         first = 1 if now < day.start else day.isp_of(now) + self.config.gate_isps
         last = day.count if now < day.start else first + self.config.lookahead_isps - 1
         isps = np.arange(1, day.count + 1)
@@ -96,10 +100,10 @@ class DsoTradingDesk(DsoBase):
             {"period": day.day, "point": current.point, "at": now, "need_w": need, "loading_pct": result.loading_pct},
         )
         if not need.any():
-            return [figures, *self._analyse(period, current.todo, now)]
+            return [figures, *self.analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need)
         sellers = self.config.sellers(current.point)
-        expires = now + 2 * timedelta(seconds=self.rules.control_s)
+        expires = now + 2 * self.rules.interval
         self.state.rounds[period] = replace(current, assessment=assessment, asked=sellers)
         effects: list[Effect] = [figures]
         for seller in sellers:
@@ -109,7 +113,8 @@ class DsoTradingDesk(DsoBase):
                 isp: int(need[isp - 1]) for isp in range(1, day.count + 1) if need[isp - 1]
             }
             effects += [Send(seller, request), Publish("flex-request", request)]
-        return [*effects, Arm(f"choose {period}", expires - timedelta(seconds=self.rules.control_s))]
+        # Not on the grid, where meters are read and elements report: whoever is ordered something has heard those then.
+        return [*effects, Arm(f"choose {period}", expires - self.rules.interval + MOMENT)]
 
     def _request(
         self,
@@ -135,10 +140,12 @@ class DsoTradingDesk(DsoBase):
                 rows.append(RequestIsp(isp, Disposition.REQUESTED, min(need, down), need))
             else:
                 rows.append(RequestIsp(isp, Disposition.AVAILABLE, down, up))
-        self.state.revision += 1
+        key = place(seller, point, day)
+        revision = self.state.revisions[key] = self.state.revisions.get(key, 0) + 1
         contract = self.state.contracts.get(seller)
+        header = self.header(seller, now, None, "FlexRequest", day.day.isoformat(), point, str(revision))
         return FlexRequest(
-            self.header(seller, now), day.day, point, self.state.revision, expires, tuple(rows), self.rules.timezone,
+            header, day.day, point, revision, expires, tuple(rows), self.rules.timezone,
             self.rules.isp_minutes, None if contract is None else contract.contract_id,
         )  # fmt: skip
 
@@ -159,21 +166,31 @@ class DsoTradingDesk(DsoBase):
         for option in message.options:
             fault = fault or fault_of_isps([(row.start, row.duration) for row in option.isps], count)
         asked = None if request is None else (request.congestion_point, request.period)
-        if asked != (message.congestion_point, message.period):
+        if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
             fault = fault or f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
         prognosis = self.state.by_id.get(message.d_prognosis_message_id or "")
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
             fault = fault or f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"
-        header = self.header(sender, now, message.header.conversation_id)
-        result = Result.ACCEPTED if fault is None else Result.REJECTED
-        answer = Send(sender, FlexOfferResponse(header, message.header.message_id, result, fault))
+        answer = Send(sender, FlexOfferResponse(*self.reply(sender, now, message, fault)))
         usable = message if fault is None and message.options else None
+        if fault is not None:
+            return [answer, self.lapse("FlexOffer", message.header.message_id, sender, fault, now)]
         published = [Publish("flex-offer", message)] if usable is not None else []
         return [
             answer,
             *published,
-            *self._heard(message.period.isoformat(), message.congestion_point, sender, usable),
+            *(
+                self._heard(message.period.isoformat(), message.congestion_point, sender, usable)
+                or self._unheard(message, sender, now)
+            ),
         ]
+
+    def _unheard(self, offer: FlexOffer, seller: str, now: datetime) -> list[Effect]:
+        """An offer that no running round waits for: it came after the choice, or was made twice."""
+        current = self.state.rounds.get(offer.period.isoformat())
+        if not offer.options or (current is not None and current.offers.get(seller) == offer):
+            return []
+        return [self.lapse("FlexOffer", offer.header.message_id, seller, "the choice has been made", now)]
 
     def _heard(self, period: str, point: str, seller: str, offer: FlexOffer | None) -> list[Effect]:
         current = self.state.rounds.get(period)
@@ -211,60 +228,3 @@ class DsoTradingDesk(DsoBase):
         assert current.assessment is not None  # noqa: S101 - a round chooses only after its analysis
         arguments = (current.assessment.need_w / 1000, tuple(profiles), tuple(prices), tuple(minima))
         return [Compute(f"selection {period}", "selection", arguments)]
-
-    def computed_selection(self, period: str, factors: tuple[int, ...], now: datetime) -> list[Effect]:
-        """The choice is made: record the orders (with the prognoses they stand on) before anyone acts on them."""
-        current = self.state.rounds[period]
-        orders = [
-            self._order(seller, current.offers[seller], factor, now)
-            for seller, factor in zip(sorted(current.offers), factors, strict=True)
-            if factor
-        ]
-        if not orders:
-            return self._analyse(period, current.todo, now)
-        reference = f"{period} {current.point} {self.state.revision}"
-        self.state.filed[reference] = tuple(orders)
-        records = []
-        for order in orders:
-            records.append(self.record("flex-order", order.order_reference, order, now))
-            prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
-            name = f"{prognosis.header.message_id}/{order.order_reference}"
-            records.append(self.record("d-prognosis", name, prognosis, now))
-        return [Send(self.ledger, Filed(f"orders {reference}", tuple(records)))]
-
-    def _order(self, seller: str, offer: FlexOffer, factor: int, now: datetime) -> FlexOrder:
-        option = offer.options[0]
-        price, isps = option.activated(factor)
-        rules = self.rules
-        return FlexOrder(
-            self.header(seller, now, offer.header.conversation_id), offer.period, offer.congestion_point,
-            self.identifier(), price, offer.currency, isps, rules.timezone, rules.isp_minutes,
-            offer.header.message_id, option.option_reference, factor, offer.contract_id, offer.d_prognosis_message_id,
-        )  # fmt: skip
-
-    @on(Receipt)
-    def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
-        """Recorded: now order, freeze the baselines, and go on to the next congestion point."""
-        kind, _, reference = message.reference.partition(" ")
-        if kind != "orders" or sender != self.ledger:
-            return []
-        effects: list[Effect] = []
-        period = reference.split(" ")[0]
-        filed = self.state.filed.pop(reference, ())
-        if message.fault is not None:
-            reason = f"orders not recorded: {message.fault}"
-            effects.append(Publish("refusal", {"member": sender, "reason": reason, "at": now}))
-            filed = ()
-        for order in filed:
-            seller = self.rules.name_of(order.header.recipient_domain)
-            if seller is None:
-                continue
-            key = place(seller, order.congestion_point, self.rules.day(order.period))
-            self.state.orders[key] = (*self.state.orders.get(key, ()), order)
-            prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
-            frozen = self.state.baselines.setdefault(key, {})
-            for row in order.isps:
-                frozen.setdefault(row.start, prognosis.power_w[row.start - 1])
-            effects += [Send(seller, order), Publish("flex-order", order)]
-        current = self.state.rounds.get(period)
-        return effects if current is None else [*effects, *self._analyse(period, current.todo, now)]

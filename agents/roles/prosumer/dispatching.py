@@ -20,12 +20,13 @@ from agents.planning.messages import (
 from agents.planning.storage import Floats
 from agents.roles.base import on
 from agents.roles.contract import Effect, Send
-from agents.roles.prosumer.forecasting import ForecastingDesk, value
+from agents.roles.prosumer.forecasting import ForecastingDesk
+from agents.roles.prosumer.metering import value
 from agents.roles.prosumer.state import ElementOrder, MemberSession
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 from devices.port import DeviceKind
-from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
+from market.uftp import FlexOrder, FlexOrderResponse, IspPower
 
 _NOTHING_KW = 5e-4
 _NOTICEABLE = 0.1  # of the largest move of a room's heat pump
@@ -42,6 +43,9 @@ class DispatchingDesk(ForecastingDesk):
         if sender != self.config.aggregator or self.state.contract is None:
             return [Send(sender, NetProfile(message.session, 0, zero))]
         day = self.rules.day(message.period)
+        if now >= day.isp_start(message.last_isp + 1):
+            late = self.lapse("VppInvitation", message.session, sender, "its ISPs are over", now)
+            return [Send(sender, NetProfile(message.session, 0, zero)), late]
         plan = self.plan(day)
         models = self._models(day, message.first_isp, message.last_isp, now)
         part = slice(message.first_isp - 1, message.last_isp)
@@ -65,8 +69,10 @@ class DispatchingDesk(ForecastingDesk):
     def priced(self, message: PriceRound, sender: str, now: datetime) -> list[Effect]:
         """One round of the split: every element's exact best response, of which only the sum is told."""
         session = self.state.sessions.get(message.session)
-        if session is None or sender != self.config.aggregator:
+        if sender != self.config.aggregator:
             return []
+        if session is None or len(message.signal_kw) != session.last_isp - session.first_isp + 1:
+            return [self.lapse("PriceRound", message.session, sender, "no such session is open", now)]
         answers = tuple(
             model.respond(deviation - message.signal_kw, message.rho)
             for model, deviation in zip(session.models, session.deviations_kw, strict=True)
@@ -96,13 +102,14 @@ class DispatchingDesk(ForecastingDesk):
         if sender != self.config.aggregator:
             return []
         if message.order_reference in self.state.received:
-            return []  # a repeated order changes nothing
+            return [self.lapse("FlexOrder", message.order_reference, sender, "the order is in force already", now)]
         session = self._shelve(message.option_reference or "")
         if session is None:
-            fault = f"OptionReference: {message.option_reference} is no open session"
-            return [Send(sender, self._response(message, now, fault))]
-        self.state.received[message.order_reference] = message
+            return self._refuse(message, f"OptionReference: {message.option_reference} is no open session", now)
         day = self.rules.day(message.period)
+        if now >= day.isp_start(session.last_isp + 1):
+            return self._refuse(message, f"ISP: all up to {session.last_isp} of {message.period} are over", now)
+        self.state.received[message.order_reference] = message
         plan = self.plan(day)
         factor = message.activation_factor_pct / 100
         parts: list[tuple[str, tuple[IspPower, ...]]] = []
@@ -157,10 +164,13 @@ class DispatchingDesk(ForecastingDesk):
         )
         return tuple(IspPower(isp, watts) for isp, _, watts in rows)
 
+    def _refuse(self, order: FlexOrder, fault: str, now: datetime) -> list[Effect]:
+        to = self.config.aggregator
+        told = self.lapse("FlexOrder", order.order_reference, to, fault, now)
+        return [Send(to, self._response(order, now, fault)), told]
+
     def _response(self, order: FlexOrder, now: datetime, fault: str | None) -> FlexOrderResponse:
-        header = self.header(self.config.aggregator, now, order.header.conversation_id)
-        result = Result.ACCEPTED if fault is None else Result.REJECTED
-        return FlexOrderResponse(header, order.header.message_id, result, fault)
+        return FlexOrderResponse(*self.reply(self.config.aggregator, now, order, fault))
 
     def _models(self, day: LocalDay, first: int, last: int, now: datetime) -> tuple[Flexibility, ...]:
         """The elements under contract that can move on these ISPs; a lost one takes no part."""

@@ -8,23 +8,25 @@ import numpy as np
 
 from agents.planning import home
 from agents.planning.home import ElementConfig
-from agents.planning.messages import AssetReport, MeterUpdate, WeatherBulletin
+from agents.planning.messages import WeatherBulletin
 from agents.planning.storage import Floats
 from agents.roles.base import on
-from agents.roles.contract import Arm, Connected, Effect, Measured, Poll, Publish, Send, Started
-from agents.roles.prosumer.state import ProsumerBase
+from agents.roles.contract import Arm, Connected, Effect, Poll, Send, Started
+from agents.roles.prosumer.metering import MeteringDesk, value
 from cim.model.intervals import LocalDay
-from cim.model.readings import Kind, Quality, Reading
-from devices.port import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
+from cim.model.readings import Kind
+from devices.port import DeviceKind
 from market.uftp import DPrognosis
 
 PATIENCE = timedelta(minutes=2)  # how long to wait at the start for assets that do not answer
 DAY_AHEAD_HOUR = 11  # local time on the day before at which tomorrow is forecast
 REVISION_MINUTE = 5  # of each hour: after the first control interval, when the last hour is metered
+METERING = timedelta(hours=1)  # after the day's end: it is metered and told
+_HOUR = timedelta(hours=1)
 
 
-class ForecastingDesk(ProsumerBase):
-    """Forecasts, revisions and metering of the connection."""
+class ForecastingDesk(MeteringDesk):
+    """Forecasts of the connection and their revisions."""
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
@@ -32,7 +34,7 @@ class ForecastingDesk(ProsumerBase):
         effects: list[Effect] = [Arm("publish", now + PATIENCE)]
         for day in self.rules.periods:
             key = day.day.isoformat()
-            effects.append(Arm(f"metering {key}", day.end + timedelta(hours=1)))
+            effects.append(Arm(f"metering {key}", day.end + METERING))
             if now < day.start:
                 effects.append(Arm(f"forecast {key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
             if now < day.end:
@@ -46,7 +48,7 @@ class ForecastingDesk(ProsumerBase):
 
     def timer_control(self, _: str, now: datetime) -> list[Effect]:
         """Read the meter each control interval."""
-        following = now + timedelta(seconds=self.rules.control_s)
+        following = self.rules.boundary(now)
         more = following <= self.rules.periods[-1].end
         return [Poll(self.config.meter), *([Arm("control", following)] if more else [])]
 
@@ -58,76 +60,22 @@ class ForecastingDesk(ProsumerBase):
             self.state.weather = message.forecast
         return []
 
-    @on(AssetReport)
-    def reported(self, message: AssetReport, sender: str, now: datetime) -> list[Effect]:
-        """Keep an asset's state; what it drew counts for the interval behind it."""
-        if sender not in self.elements:
-            return []
-        before = self.state.reports.get(sender, message)
-        self.state.reports[sender] = message
-        effects: list[Effect] = []
-        for news in message.news:
-            if isinstance(news, VehiclePlugged):
-                self.state.vehicles[sender] = news
-                # The register as it stood before: by this report the vehicle may have taken something already.
-                self.state.plugged_wh[sender] = value(before, Kind.ENERGY_IMPORT) or 0.0
-                effects += self._free(sender, now)
-            elif isinstance(news, VehicleUnplugged):
-                self.state.vehicles.pop(sender, None)
-                effects += self._free(sender, now)
-            elif isinstance(news, ThermalDescription):
-                self.state.rooms[sender] = news
-            elif isinstance(news, ThermalUsage):
-                self.state.usages[sender] = news
-        power = value(message, Kind.POWER)
-        interval = timedelta(seconds=self.rules.control_s)
-        if power is not None and now > self.rules.periods[0].start:
-            self.add_energy(sender, now - interval, now, power * interval / timedelta(hours=1))
-        return effects
-
-    def _free(self, name: str, now: datetime) -> list[Effect]:
-        """A vehicle came or left: what an order holds its station to was meant for another one."""
-        day = self.rules.day_of(now)
-        plan = self.state.plans.get(day.day.isoformat())
-        if plan is None:
-            return []
-        held = plan.held[name].copy()
-        held[day.isp_of(now) - 1 :] = np.nan
-        plan.held[name] = held
-        return self.schedules(day)
-
-    @on(Measured)
-    def metered(self, event: Measured, now: datetime) -> list[Effect]:
-        """The meter's counters: energy per ISP, and the mean power for the aggregator."""
-        effects: list[Effect] = [Publish("telemetry", event.readings)]
-        counters = {r.kind: r.value for r in event.readings if r.quality is Quality.GOOD}
-        if Kind.ENERGY_IMPORT not in counters or Kind.ENERGY_EXPORT not in counters:
-            return [*effects, *self._update(now - timedelta(seconds=self.rules.control_s), now, None)]
-        net = counters[Kind.ENERGY_IMPORT] - counters[Kind.ENERGY_EXPORT]
-        before, since = self.state.counter_wh, self.state.counter_at
-        self.state.counter_wh, self.state.counter_at = net, now
-        if before is None or since is None or since >= now or now <= self.rules.periods[0].start:
-            return effects
-        self.add_energy(self.config.meter, since, now, net - before)
-        power = round((net - before) / ((now - since) / timedelta(hours=1)))
-        return [*effects, *self._update(since, now, power)]
-
-    def _update(self, start: datetime, end: datetime, power_w: int | None) -> list[Effect]:
-        if end <= self.rules.periods[0].start:
-            return []
-        return [Send(self.config.aggregator, MeterUpdate(self.config.usage_point, start, end, power_w))]
-
     def timer_forecast(self, period: str, now: datetime) -> list[Effect]:
         """Day-ahead: forecast the whole day, plan the batteries on it, tell the aggregator."""
         day = self.rules.day(date.fromisoformat(period))
+        if now >= day.end:
+            return []  # after a standstill over the whole day
         self.replan(day, 1, now)
         return [self.prognosis(day, now), *self.schedules(day)]
 
     def timer_revise(self, period: str, now: datetime) -> list[Effect]:
         """Each hour of the day: forecast the rest of it again with what was measured meanwhile."""
         day = self.rules.day(date.fromisoformat(period))
+        if now >= day.end:
+            return []
         self.replan(day, day.isp_of(now) + 1, now)
-        following = now + timedelta(hours=1)
+        first = day.start + timedelta(minutes=REVISION_MINUTE)
+        following = first + max((now - first) // _HOUR + 1, 0) * _HOUR
         more: list[Effect] = [Arm(f"revise {period}", following)] if following < day.end else []
         return [self.prognosis(day, now), *self.schedules(day), *more]
 
@@ -138,16 +86,18 @@ class ForecastingDesk(ProsumerBase):
             return
         keep = slice(0, first - 1)
         base = home.like_day(self.state.base_history_kw, day.count)
-        plan.base = _join(plan.base, home.corrected(base, self._base_kw(day, first - 1), first), keep)
+        seen = base[first - 2] + self._base_error_kw(day, first - 2, base) if first > 1 else 0.0
+        plan.base = _join(plan.base, home.corrected(base, seen, first), keep)
         for name, config in self.elements.items():
             if config.kind is not DeviceKind.BATTERY:
                 plan.forecast[name] = _join(plan.forecast[name], self._expected(name, config, day, first, now), keep)
         if first == 1:  # a battery follows one plan all day: what it gives is then known to the watt-hour
+            begin = 1 if now < day.start else day.isp_of(now)  # the forecast may come late
             net = plan.base + sum((self.expected(plan, n) for n in self._driven()), start=np.zeros(day.count))
             for name, config in self.elements.items():
                 if config.kind is DeviceKind.BATTERY:
-                    stored = self.stored_kwh(name, day.start)
-                    plan.forecast[name] = home.self_consumption(net, config, stored, 1, self.rules.hours)
+                    stored = self.stored_kwh(name, max(day.start, now))
+                    plan.forecast[name] = home.self_consumption(net, config, stored, begin, self.rules.hours)
                     net = net + plan.forecast[name]
 
     def _driven(self) -> list[str]:
@@ -189,38 +139,34 @@ class ForecastingDesk(ProsumerBase):
             if plan is not None:
                 power = self.expected(plan, name)[day.isp_of(when) - 1]
                 into = power * home.EFFICIENCY if power > 0 else power / home.EFFICIENCY
-                energy += into * ((until - when) / timedelta(hours=1))
+                energy += into * ((until - when) / _HOUR)
             when = until
         return min(max(energy, 0.0), self.elements[name].capacity_wh / 1000)
 
-    def _base_kw(self, day: LocalDay, isp: int) -> float:
-        """What the base drew in ISP `isp`: the meter less the elements; the forecast where nothing was metered."""
-        plan = self.plan(day)
-        if isp < 1 or self.config.meter not in self.state.energy_wh.get(day.day.isoformat(), {}):
-            return float(plan.base[max(isp, 1) - 1])
+    def _base_error_kw(self, day: LocalDay, isp: int, base: Floats) -> float:
+        """How far the base of ISP `isp` (the meter less the elements) was from its forecast; 0 where that is not known.
+
+        Only an ISP that is over counts: of the running one some have been read already and others not.
+        """
+        read = self.state.counter_at
+        if isp < 1 or read is None or read < day.isp_start(isp + 1):
+            return 0.0
+        if self.config.meter not in self.state.energy_wh.get(day.day.isoformat(), {}):
+            return 0.0
         elements = sum(self.measured_kw(name, day)[isp - 1] for name in self.elements)
-        return float(self.measured_kw(self.config.meter, day)[isp - 1] - elements)
+        return float(self.measured_kw(self.config.meter, day)[isp - 1] - elements - base[isp - 1])
 
     def prognosis(self, day: LocalDay, now: datetime) -> Effect:
         """The connection's D-Prognosis for its aggregator."""
         plan = self.plan(day)
         total = plan.base + sum((self.expected(plan, name) for name in self.elements), start=np.zeros(day.count))
-        self.state.revision += 1
-        header = self.header(self.config.aggregator, now)
-        watts = tuple(round(float(x) * 1000) for x in total)
+        period = day.day.isoformat()
+        revision = self.state.revisions[period] = self.state.revisions.get(period, 0) + 1
+        to, point = self.config.aggregator, self.config.usage_point
+        header = self.header(to, now, None, "DPrognosis", period, point, str(revision))
+        watts = tuple(round(x) for x in (total * 1000).tolist())
         rules = self.rules
-        return Send(
-            self.config.aggregator,
-            DPrognosis(
-                header, day.day, self.config.usage_point, self.state.revision, watts, rules.timezone, rules.isp_minutes
-            ),
-        )
-
-
-def value(report: AssetReport, kind: Kind) -> float | None:
-    """A good reading's value, or None."""
-    found: Reading | None = next((r for r in report.readings if r.kind is kind and r.quality is Quality.GOOD), None)
-    return None if found is None else found.value
+        return Send(to, DPrognosis(header, day.day, point, revision, watts, rules.timezone, rules.isp_minutes))
 
 
 def _join(old: Floats, new: Floats, keep: slice) -> Floats:

@@ -8,8 +8,9 @@ import numpy as np
 
 from agents.planning.messages import AssetJoined, AssetsPublished
 from agents.roles.base import Filed, on
-from agents.roles.contract import Effect, Send
+from agents.roles.contract import Arm, Effect, Poll, Send
 from agents.roles.prosumer.dispatching import DispatchingDesk
+from agents.roles.prosumer.forecasting import METERING
 from agents.roles.settling import metering_of, response_effects, settle
 from devices.port import DeviceKind
 from market.assets import AssetPublication
@@ -20,6 +21,7 @@ from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
 _CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
 CONCESSION_ROUNDS = 8
+KEPT_DAYS = 7  # for which orders and meterings are kept, as settlements may be told late
 
 
 class ProsumerRole(DispatchingDesk):
@@ -68,6 +70,9 @@ class ProsumerRole(DispatchingDesk):
     def timer_metering(self, period: str, now: datetime) -> list[Effect]:
         """After the day: what the meter and each element measured, signed, to DSO and aggregator."""
         day = self.rules.day(date.fromisoformat(period))
+        if self._awaits_reading(period, day.end, now):
+            self.state.late[period] = self.rules.patience(now)
+            return [Poll(self.config.meter), Arm(f"metering {period}", self.state.late[period])]
         energy = self.state.energy_wh.get(period, {})
         zero = np.zeros(day.count)
         effects: list[Effect] = []
@@ -85,21 +90,41 @@ class ProsumerRole(DispatchingDesk):
         self._remember(period)
         return [*effects, Send(self.config.ledger, Filed(f"metering {period}", (record,)))]
 
+    def _awaits_reading(self, period: str, end: datetime, now: datetime) -> bool:
+        """After a standstill over the day's end: what meter and elements show now still tells what the day took."""
+        read = self.state.counter_at
+        stood_still = now - end > METERING + self.rules.interval
+        return stood_still and period not in self.state.late and (read is None or read < end)
+
     def _remember(self, period: str) -> None:
         """The day becomes history for the next forecasts; older days are dropped."""
         day = self.rules.day(date.fromisoformat(period))
         base = self.measured_kw(self.config.meter, day) - sum(self.measured_kw(name, day) for name in self.elements)
         self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
-        for kept in (self.state.plans, self.state.energy_wh):
+        state = self.state
+        for kept in (state.plans, state.energy_wh, state.revisions, state.late):
             for old in [key for key in kept if key < period]:
                 del kept[old]
+        first = day.next(-KEPT_DAYS).day
+        for told in (state.metered, state.answered):
+            for old in [key for key in told if key < first.isoformat()]:
+                del told[old]
+        state.orders = tuple(order for order in state.orders if order.period >= first.isoformat())
+        state.received = {k: order for k, order in state.received.items() if order.period >= first}
+        state.sessions = {k: session for k, session in state.sessions.items() if session.period >= period}
 
     @on(FlexSettlement)
     def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
         """The aggregator settles: the same sum from own orders, baselines and meters, and the answer."""
         if sender != self.config.aggregator or self.state.contract is None:
             return []
-        ours = self._own_settlement(message.period_start.isoformat())
+        period = message.period_start.isoformat()
+        if period not in self.state.metered:
+            return [self.lapse("FlexSettlement", message.header.message_id, sender, f"{period} is not metered", now)]
+        if period in self.state.answered:
+            return [self.lapse("FlexSettlement", message.header.message_id, sender, f"{period} is answered", now)]
+        self.state.answered[period] = message.header.message_id
+        ours = self._own_settlement(period)
         return response_effects(self, sender, self.config.ledger, message, ours, now)
 
     def _own_settlement(self, period: str) -> tuple[FlexOrderSettlement, ...]:

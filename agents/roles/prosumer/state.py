@@ -109,14 +109,20 @@ class ProsumerState:
     energy_wh: dict[str, dict[str, Floats]] = field(default_factory=dict)  # period -> element or meter -> [T]
     counter_wh: float | None = None
     counter_at: datetime | None = None
+    read_at: dict[str, datetime] = field(default_factory=dict)  # element -> last good reading of its power
+    registers_wh: dict[str, float] = field(
+        default_factory=dict
+    )  # element -> its energy register then, where it has one
     base_history_kw: tuple[Floats, ...] = ()
-    revision: int = 0
+    revisions: dict[str, int] = field(default_factory=dict)  # period -> of the last prognosis
     sessions: dict[str, MemberSession] = field(default_factory=dict)
     past_sessions: dict[str, MemberSession] = field(default_factory=dict)
     contract: FlexContract | None = None
     orders: tuple[ElementOrder, ...] = ()
     received: dict[str, FlexOrder] = field(default_factory=dict)  # order reference -> order
     metered: dict[str, dict[str, Metering]] = field(default_factory=dict)  # period -> element -> as told
+    late: dict[str, datetime] = field(default_factory=dict)  # period -> until when its metering was put off
+    answered: dict[str, str] = field(default_factory=dict)  # period -> the settlement answered, message id
     talks: dict[str, Negotiation] = field(default_factory=dict)
 
 
@@ -177,9 +183,12 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
         for name, config in self.elements.items():
             mode = Mode.LIMIT if config.kind in _LIMITED else Mode.TARGET
             power = self.expected(plan, name) if config.kind is DeviceKind.BATTERY else plan.held[name]
-            setpoints = tuple(None if np.isnan(x) else Setpoint(mode, round(float(x) * 1000)) for x in power)
-            schedule = AssetSchedule(name, day.day, setpoints)
             told = self.state.told.get(name, {})
+            if key not in told and np.isnan(power).all():
+                continue
+            # NaN, the only number that differs from itself, means free.
+            setpoints = tuple(None if x != x else Setpoint(mode, round(x * 1000)) for x in power.tolist())  # noqa: PLR0124
+            schedule = AssetSchedule(name, day.day, setpoints)
             if told.get(key) == schedule or (key not in told and not any(setpoints)):
                 continue
             self.state.told[name] = {**{k: v for k, v in told.items() if k >= key}, key: schedule}

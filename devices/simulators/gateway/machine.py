@@ -68,8 +68,10 @@ class GatewayMachine:
         """A connection is there: shake hands. What was instructed before stays in force until it ends."""
         self._session.reset()
         self.control, self.closed, self._agreed = None, False, False
-        role = EnergyManagementRole.RM
-        return self._pack(Handshake(message_id=self._id(), role=role, supported_protocol_versions=list(VERSIONS)))
+        hand = Handshake(
+            message_id=self._id(), role=EnergyManagementRole.RM, supported_protocol_versions=list(VERSIONS)
+        )
+        return self._pack(hand)
 
     def detached(self) -> None:
         """The connection is gone; scheduled instructions are still carried out."""
@@ -167,24 +169,21 @@ class GatewayMachine:
         raise Refused(Status.INVALID_CONTENT, f"{kind} is not for an RM in this state")
 
     def _select(self, control: ControlType) -> list[Any]:
-        if control not in (FRBC, PEBC):
+        if control not in (FRBC, PEBC, ControlType.NO_SELECTION):
             raise Refused(Status.INVALID_CONTENT, f"control type {control.value} is not offered")
         if self.control not in (None, control):
             # Another control type ends what the former one instructed; over a reconnection it stays in force.
             self._orders = Orders()
             self._steer()
         self.control = control
+        if control is ControlType.NO_SELECTION:
+            return []
         measured = words.power_measurement(self._id, self._mean.at(self.now), self.now)
         if control is PEBC:
             return [words.power_constraints(self._id, self._ids, self.thing, self.now), measured]
         description = words.system_description(self._id, self._ids, self.thing, self.now)
-        return [
-            description,
-            self._actuator_status(self._orders.active),
-            measured,
-            self._storage_status(),
-            self._forecast(),
-        ]
+        status = self._actuator_status(self._orders.active)
+        return [description, status, measured, self._storage_status(), self._forecast()]
 
     def _instructed(self, message: FRBCInstruction) -> list[Any]:
         if message.actuator_id != self._ids.actuator:

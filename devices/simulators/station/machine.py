@@ -39,7 +39,7 @@ class StationMachine:
         self._transactions = 0
         self._seq_no = 0
         self._charging_state = ""
-        self._meter: Payload = {}
+        self._begin: Any = None  # the meter when the transaction began
         self._spoke_at = self.now
         self._event_at = self.now
         self._boot_at: datetime | None = None
@@ -49,11 +49,9 @@ class StationMachine:
             "ClearChargingProfile": self._clear_charging_profile,
             "GetCompositeSchedule": self._composite_schedule,
             "GetBaseReport": self._base_report,
-            "GetVariables": self._variables,
+            "GetVariables": lambda asked: call_result.GetVariables(words.unknown_variables(asked)),
             "TriggerMessage": self._trigger,
-            "DataTransfer": lambda _: call_result.DataTransfer(
-                status=enums.DataTransferStatusEnumType.unknown_vendor_id
-            ),
+            "DataTransfer": lambda _: call_result.DataTransfer(status="UnknownVendorId"),
         }
         self._rpc = Rpc(name, handlers, self._on_answer)
 
@@ -67,8 +65,7 @@ class StationMachine:
         self.now = now
         self._boot(enums.BootReasonEnumType.power_up)
         self._rpc.call(words.status_notification(now, enums.ConnectorStatusEnumType.available))
-        sample = words.meter_value(now, self.thing.power_w, self.thing.energy_import_wh, "Sample.Clock")
-        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[sample]))
+        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[self._sample("Sample.Clock")]))
         return self._rpc.flush()
 
     def attached(self) -> list[str]:
@@ -107,9 +104,7 @@ class StationMachine:
             if self._boot_at is not None and now >= self._boot_at:
                 self._boot(enums.BootReasonEnumType.power_up)
             return self._rpc.flush()
-        held, self._held = self._held, []
-        for message in held:
-            self._rpc.call(message)
+        self._tell_held()
         if self._session is not None and self._event_at != now:
             self._update()
         if self._spoke_at + self._interval <= now:
@@ -117,6 +112,15 @@ class StationMachine:
         return self._rpc.flush()
 
     # -- what the station tells -------------------------------------------------------------------------------------
+
+    def _tell_held(self) -> None:
+        held, self._held = self._held, []
+        for message in held:
+            self._rpc.call(message)
+
+    def _sample(self, context: str, ended: bool = False) -> Any:
+        power_w = 0.0 if ended else self.thing.power_w
+        return words.meter_value(self.now, power_w, self.thing.energy_import_wh, context)
 
     def _call(self, message: Any) -> None:
         self._spoke_at = self.now
@@ -138,15 +142,15 @@ class StationMachine:
         # The instant makes the id unique beyond a restart, the counter within one.
         self._transaction = f"{self.name[:14]}:{session.plugged_at:%y%m%d%H%M%S}:{self._transactions}"[:36]
         self._seq_no = 0
+        self._begin = self._sample("Transaction.Begin")
         self._charging_state = ""
         self._status(enums.ConnectorStatusEnumType.occupied)
-        triggers = enums.TriggerReasonEnumType
-        self._event(enums.TransactionEventEnumType.started, triggers.cable_plugged_in, "Transaction.Begin")
+        plugged = enums.TriggerReasonEnumType.cable_plugged_in
+        self._event(enums.TransactionEventEnumType.started, plugged, "Transaction.Begin")
         self._call(words.charging_needs(session, self.thing.max_power_w))
 
     def _update(self) -> None:
-        triggers = enums.TriggerReasonEnumType
-        changed = self._state() != self._charging_state
+        changed, triggers = self._state() != self._charging_state, enums.TriggerReasonEnumType
         trigger = triggers.charging_state_changed if changed else triggers.meter_value_periodic
         self._event(enums.TransactionEventEnumType.updated, trigger, "Sample.Periodic")
 
@@ -167,12 +171,10 @@ class StationMachine:
     def _event(self, event_type: Any, trigger: Any, context: str) -> None:
         ended = event_type is enums.TransactionEventEnumType.ended
         self._charging_state = "Idle" if ended else self._state()
-        power_w = 0.0 if ended else self.thing.power_w
-        info = datatypes.TransactionType(
-            transaction_id=self._transaction,
-            charging_state=self._charging_state,
-            stopped_reason="EVDisconnected" if ended else None,
-        )
+        samples = [self._sample(context, ended)]
+        if ended and self._begin is not None:
+            samples.insert(0, self._begin)  # J02: the samples of an ended transaction reach back to its beginning
+        info = words.transaction(self._transaction, self._charging_state, ended)
         self._call(
             call.TransactionEvent(
                 event_type=event_type,
@@ -180,7 +182,7 @@ class StationMachine:
                 trigger_reason=trigger,
                 seq_no=self._seq_no,
                 transaction_info=info,
-                meter_value=[words.meter_value(self.now, power_w, self.thing.energy_import_wh, context)],
+                meter_value=samples,
                 evse=datatypes.EVSEType(id=1, connector_id=1),
             )
         )
@@ -205,9 +207,8 @@ class StationMachine:
     def _set_charging_profile(self, payload: Payload) -> Any:
         reason = self._profiles.install(payload, self._transaction)
         self._apply_limit()
-        if reason:
-            return call_result.SetChargingProfile("Rejected", status_info=datatypes.StatusInfoType(reason_code=reason))
-        return call_result.SetChargingProfile(status="Accepted")
+        info = datatypes.StatusInfoType(reason_code=reason) if reason else None
+        return call_result.SetChargingProfile("Rejected" if reason else "Accepted", status_info=info)
 
     def _clear_charging_profile(self, payload: Payload) -> Any:
         cleared = self._profiles.clear(payload)
@@ -218,13 +219,7 @@ class StationMachine:
         if payload["evseId"] not in (0, 1) or payload.get("chargingRateUnit", "W") != "W":
             return call_result.GetCompositeSchedule(status="Rejected")
         steps = self._profiles.composite(self.now, payload["duration"], self._transaction, self.thing.max_power_w)
-        schedule = datatypes.CompositeScheduleType(
-            evse_id=payload["evseId"],
-            duration=payload["duration"],
-            schedule_start=stamp(self.now),
-            charging_rate_unit="W",
-            charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start, limit) for start, limit in steps],
-        )
+        schedule = words.composite_schedule(payload, self.now, steps)
         return call_result.GetCompositeSchedule(status="Accepted", schedule=schedule)
 
     def _base_report(self, payload: Payload) -> Any:
@@ -232,17 +227,23 @@ class StationMachine:
         self._rpc.call(words.report(payload["requestId"], self.now, self.thing))
         return call_result.GetBaseReport(status="Accepted")
 
-    def _variables(self, payload: Payload) -> Any:
-        return call_result.GetVariables(get_variable_result=words.unknown_variables(payload))
-
     def _trigger(self, payload: Payload) -> Any:
-        if payload["requestedMessage"] != "BootNotification":
-            return call_result.TriggerMessage(status="NotImplemented")
-        self.accepted = False
-        self._boot(enums.BootReasonEnumType.triggered)
-        # B01.FR.05: once accepted, the state of the connector is told before anything else.
-        state = (
-            enums.ConnectorStatusEnumType.available if self._session is None else enums.ConnectorStatusEnumType.occupied
-        )
-        self._held.insert(0, words.status_notification(self.now, state))
+        # What is triggered belongs to the answer, so it is no spontaneous message; what waits is told before it.
+        what = payload["requestedMessage"]
+        if self.accepted:
+            self._tell_held()
+        states = enums.ConnectorStatusEnumType
+        status = words.status_notification(self.now, states.available if self._session is None else states.occupied)
+        if what == "BootNotification":
+            self.accepted = False
+            self._boot(enums.BootReasonEnumType.triggered)
+            self._held.insert(0, status)  # B01.FR.05: once accepted, the state of the connector is told first
+        elif what == "StatusNotification":
+            self._call(status)
+        elif what == "MeterValues":
+            self._call(call.MeterValues(evse_id=1, meter_value=[self._sample("Trigger")]))
+        elif what == "TransactionEvent" and self._session is not None:
+            self._event(enums.TransactionEventEnumType.updated, enums.TriggerReasonEnumType.trigger, "Trigger")
+        else:
+            return call_result.TriggerMessage("Rejected" if what == "TransactionEvent" else "NotImplemented")
         return call_result.TriggerMessage(status="Accepted")

@@ -50,6 +50,23 @@ def meter_value(now: datetime, power_w: float, energy_wh: float, context: str) -
     return datatypes.MeterValueType(stamp(now), sampled_value=samples)
 
 
+def transaction(number: str, charging_state: str, ended: bool) -> Any:
+    """The transaction as it stands."""
+    reason = "EVDisconnected" if ended else None
+    return datatypes.TransactionType(transaction_id=number, charging_state=charging_state, stopped_reason=reason)
+
+
+def composite_schedule(request: Payload, now: datetime, steps: list[tuple[int, float]]) -> Any:
+    """What a GetCompositeSchedule request gets: (seconds from now, limit in watts) of each step."""
+    return datatypes.CompositeScheduleType(
+        evse_id=request["evseId"],
+        duration=request["duration"],
+        schedule_start=stamp(now),
+        charging_rate_unit="W",
+        charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start, limit) for start, limit in steps],
+    )
+
+
 def report(request_id: int, now: datetime, thing: ChargePoint) -> Any:
     """The part of the device model that this station has: the EVSE's power and its rating."""
     power = datatypes.ReportDataType(

@@ -65,7 +65,9 @@ def test_an_independent_strict_client_charges_here(client):
         assert told["validTo"] == "2026-05-01T08:20:00Z"
         assert told["refused"] == "NotSupported"
         plugged, left = port.drain()
-        assert plugged == VehiclePlugged(12_000, 11_040, datetime(2026, 5, 1, 12, tzinfo=UTC), NOW)
+        plugged_as = VehiclePlugged(12_000, 11_040, datetime(2026, 5, 1, 12, tzinfo=UTC), NOW, plugged.transaction)
+        assert plugged == plugged_as
+        assert plugged.transaction
         assert left == VehicleUnplugged(700, NOW + timedelta(minutes=10))
         assert machine.last[Kind.POWER].value == 4000
         await port.close()

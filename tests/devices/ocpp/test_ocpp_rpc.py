@@ -52,11 +52,11 @@ def test_each_fault_of_the_peer_has_its_code(frame, unique_id, code):
     assert json.loads(answer)[:3] == [4, unique_id, code]
 
 
-def test_nothing_but_a_boot_before_the_boot():
-    """B02.FR.09: a station that has not booted gets SecurityError, and is asked once to boot."""
+def test_a_station_that_was_accepted_before_our_restart_is_heard_and_asked_to_boot_once():
+    """What a running station says to a driver that is new counts (it would be lost), and it is asked who it is."""
     machine = CsmsMachine("cs1")
     first, trigger = machine.receive('[2,"a","Heartbeat",{}]')
-    assert json.loads(first)[2] == "SecurityError"
+    assert json.loads(first)[0] == 3
     assert json.loads(trigger)[2:] == ["TriggerMessage", {"requestedMessage": "BootNotification"}]
     assert len(machine.receive('[2,"b","Heartbeat",{}]')) == 1
 
@@ -69,7 +69,7 @@ def test_a_repeated_call_is_answered_again_without_a_second_effect():
         '"acChargingParameters":{"energyAmount":9000,"evMinCurrent":6,"evMaxCurrent":16,"evMaxVoltage":230}}}]'
     )
     assert machine.receive(needs) == machine.receive(needs)
-    assert [(n.energy_wh, n.max_power_w) for n in machine.news] == [(9000, 11_040)]
+    assert [(n.energy_wh, n.max_power_w) for n in machine.news.drain()] == [(9000, 11_040)]
 
 
 def test_events_of_an_ended_transaction_do_not_open_it_again():

@@ -51,7 +51,8 @@ def test_a_charging_day(point):
         site.link.advance(site.now)
         await site.port.sync(site.now)
         (plugged,) = site.port.drain()
-        assert plugged == VehiclePlugged(20_000, 11_040, site.now + timedelta(hours=5), site.now)
+        number = site.station._transaction
+        assert plugged == VehiclePlugged(20_000, 11_040, site.now + timedelta(hours=5), site.now, number)
         await site.limit(4000)
         assert point.limit_w == 4000
         limited = await site.step()

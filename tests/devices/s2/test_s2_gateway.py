@@ -41,6 +41,11 @@ class _Direct:
     async def command(self, mode, watts, span=QUARTER):
         await self.port.command(Setpoint(mode, watts), self.now + span, self.now)
 
+    async def reborn(self):
+        """The driver dies without a word and is built anew."""
+        self.port = GatewayPort("gw", link=self.link)
+        await self.port.open(self.now)
+
     async def end(self):
         await self.port.close()
 
@@ -66,6 +71,15 @@ class _Tcp(_Direct):
         await self.out.settled()
         await self.port.sync(self.now)
         return {r.kind: r for r in await self.port.measure(self.now)}
+
+    async def reborn(self):
+        await self.out.hang_up()
+        await self.port.close()
+        self.port = GatewayPort("gw", server=self.server)
+        opening = asyncio.create_task(self.port.open(self.now))
+        await asyncio.sleep(0)
+        self.out.dial()
+        await opening
 
     async def end(self):
         await self.out.hang_up()
@@ -239,6 +253,44 @@ def test_direct_and_socket_tell_the_same(room):
     direct = asyncio.run(_walk(_Direct(), type(room)()))
     assert direct == asyncio.run(_walk(_Tcp(), type(room)()))
     assert sum(len(news) for news in direct[2::2]) >= 4
+
+
+@pytest.mark.parametrize("wire", [_Direct, pytest.param(_Tcp, marks=pytest.mark.slow)])
+def test_a_new_driver_finds_the_device_as_the_old_one_left_it(wire, room):
+    """Readings are the same, the old target goes on; the first target of the new life is not ended by the old return."""
+
+    async def run():
+        site = await wire().build(room)
+        await site.port.open(START)
+        await site.command(Mode.TARGET, 1500, 2 * QUARTER)
+        before = await site.advance()
+        await site.reborn()
+        assert {r.kind: r for r in await site.port.measure(site.now)} == before
+        assert room.target_w == 1500
+        await site.command(Mode.TARGET, 1000, 3 * QUARTER)
+        assert room.target_w == 1000
+        await site.advance()
+        assert room.target_w == 1000, "the return that the first driver had scheduled is gone"
+        await site.advance()
+        await site.advance()
+        assert room.target_w is None
+        await site.end()
+
+    asyncio.run(run())
+
+
+def test_news_is_heard_as_it_comes(room):
+    """A listener hears each description and forecast once, in the order in which they are drained."""
+
+    async def run():
+        site = await _Direct().build(room)
+        heard = []
+        site.port.listen(heard.append)
+        await site.port.open(START)
+        assert tuple(heard) == site.port.drain()
+        assert len(heard) == 2
+
+    asyncio.run(run())
 
 
 def test_after_a_reconnection_the_old_return_is_still_revoked(room):

@@ -1,0 +1,68 @@
+"""The lightest role: it sends back what it is sent, so that what is measured is the runtime and not a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.planning.storage import Floats
+from agents.roles.base import MarketRules, Role, on
+from agents.roles.contract import Effect, Send, Started
+from cim.model.codec import wire
+
+
+@wire("echo.Config")
+@dataclass(frozen=True, slots=True)
+class EchoConfig:
+    """Whom it plays with.
+
+    Attributes:
+        peer: the agent it sends its first messages to; empty: it only answers.
+        balls: how many messages it sends at the start; each goes back and forth.
+        hops: how often a message is sent on before it is dropped.
+        values: payload of each message.
+    """
+
+    peer: str
+    balls: int
+    hops: int
+    values: Floats
+
+
+@wire("echo.Ball")
+@dataclass(slots=True)
+class Ball:
+    """A message with a profile as its payload, and how many hops are left to it."""
+
+    hops: int
+    values: Floats
+
+
+@wire("echo.State")
+@dataclass(slots=True)
+class EchoState:
+    """What it remembers."""
+
+    caught: int = 0
+
+
+class EchoRole(Role[EchoState]):
+    """Catches balls and throws them back."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: EchoConfig) -> None:
+        super().__init__(name, rules, key, EchoState())
+        self.config = config
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """Throw the first balls."""
+        config = self.config
+        if not config.peer:
+            return []
+        return [Send(config.peer, Ball(config.hops, config.values)) for _ in range(config.balls)]
+
+    @on(Ball)
+    def caught(self, message: Ball, sender: str, now: datetime) -> list[Effect]:
+        """Throw it back, as long as it has hops left."""
+        self.state.caught += 1
+        return [Send(sender, Ball(message.hops - 1, message.values))] if message.hops > 1 else []

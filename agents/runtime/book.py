@@ -1,0 +1,306 @@
+"""A host's book: its rounds and what of them is not settled yet, kept in the journal and read back after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agents.roles.contract import Event, Measured
+from agents.runtime.entry import Entry
+from agents.runtime.envelope import Envelope, Published
+from agents.runtime.hands import Hand
+from agents.runtime.journal import Journal, JournalAway, JournalEmptied, JournalError, JournalFull
+from agents.runtime.resident import Parked, Resident
+from cim.model.batches import decode_batch, encode_batch
+from cim.model.codec import decode, encode
+from devices.port import News
+
+_WINDOW = 4096  # entries after which an agent's residence is written again, so that the journal stays short
+_SWEPT = 8  # of those, at most so many in one entry
+_SMALL = 4096  # bytes of events worth keeping before a residence is
+_PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
+
+
+@dataclass
+class Step:
+    """One step of a round: what was handled and what it led to."""
+
+    others: tuple[tuple[str, Event], ...]
+    inbox: list[Envelope]
+    outbox: list[Envelope] = field(default_factory=list)
+    hands: list[Hand] = field(default_factory=list)
+    published: list[Published] = field(default_factory=list)
+    armed: list[tuple[str, str, datetime]] = field(default_factory=list)
+    failed: list[tuple[str, int, Parked]] = field(default_factory=list)
+
+
+@dataclass
+class Round:
+    """A round of this host, as far as it is."""
+
+    number: int
+    now: datetime
+    outbox: list[Envelope] = field(default_factory=list)
+    published: list[Published] = field(default_factory=list)
+    hands: list[Hand] = field(default_factory=list)
+    taken: tuple[tuple[str, int], ...] = ()
+    handled: int = 0
+    entry: int = 0  # number of its first journal entry
+
+
+class Book:
+    """Rounds by number; the newest may be open (cut off by a crash)."""
+
+    def __init__(self, journal: Journal, residents: Mapping[str, Resident]) -> None:
+        self._journal, self._residents = journal, residents
+        self._number = 0
+        self._rounds: dict[int, Round] = {}
+        self._settled = 0
+        self._ages: OrderedDict[str, None] = OrderedDict()  # agents by the age of their last residence
+        self._waiting: list[tuple[str, News]] = []  # notes that could not be appended at once
+        self.open: Round | None = None
+        self.last: Round | None = None
+        self.noted: dict[str, list[News]] = {}
+        self.trouble: str | None = None
+        self.rewritten = 0
+
+    @property
+    def durable(self) -> bool:
+        """Whether the journal outlives this process."""
+        return self._journal.durable
+
+    @property
+    def entries(self) -> int:
+        """How many entries were appended."""
+        return self._number
+
+    def begin(self, part: Round, settled: int) -> None:
+        """A round begins; what was sent up to round `settled` is with its receivers."""
+        self._settled = max(self._settled, settled)
+        for number in [n for n in self._rounds if n <= self._settled]:
+            del self._rounds[number]
+        self._rounds[part.number] = part
+        self.open = part
+
+    def end(self, part: Round) -> None:
+        """A round has led to all it will lead to."""
+        part.hands = []
+        self.last, self.open = part, None
+
+    def unsettled(self) -> tuple[Round, ...]:
+        """The rounds whose messages may not have reached their receivers, oldest first."""
+        return tuple(self._rounds[number] for number in sorted(self._rounds))
+
+    def own_mail(self) -> list[Envelope]:
+        """After `restore`: messages between agents of this host that were sent, but not handled."""
+        found = []
+        for part in self.unsettled():
+            for envelope in part.outbox:
+                resident = self._residents.get(envelope.to)
+                if resident is not None and resident.accepts(*envelope[1:4]) is not False:
+                    found.append(envelope)
+        return found
+
+    # ---- writing -------------------------------------------------------------------------------------------------------
+
+    async def append(self, part: Round, step: Step, done: bool) -> None:
+        """Take a step into its round and make it durable; waits as long as the journal is away."""
+        part.outbox += step.outbox
+        part.published += step.published
+        part.hands = step.hands
+        if not self._journal.durable:
+            return
+        self._number += 1
+        part.entry = part.entry or self._number
+        inbox, others = encode_batch(step.inbox), encode(step.others)
+        touched = self._weigh(step, len(inbox), len(others))
+        residences = self._residences(touched)
+        entry = Entry(
+            part.number, part.now, self._settled, done, inbox, others, tuple(step.failed), residences,
+            encode_batch(step.outbox), tuple(step.hands), tuple(step.published), tuple(step.armed), part.taken,
+            tuple(self._waiting),
+        )  # fmt: skip
+        self._waiting = []
+        await self._surely(encode(entry), part, done)
+
+    def note(self, device: str, news: News, now: datetime) -> None:
+        """Keep what a device said by itself; with the journal away it waits for the next entry."""
+        self._waiting.append((device, news))
+        if not self._journal.durable:
+            self._waiting = []
+            return
+        self._number += 1
+        number = 0 if self.last is None else self.last.number
+        part = self.open.number if self.open is not None else number
+        nothing = (b"", b"", (), (), b"", (), (), (), ())
+        entry = Entry(part, now, self._settled, self.open is None, *nothing, notes=tuple(self._waiting))
+        try:
+            self._journal.append(self._number, encode(entry), self._keep_from())
+        except JournalError as error:
+            self._number -= 1
+            self.trouble = str(error)
+        else:
+            self._waiting = []
+
+    def _weigh(self, step: Step, inbox: int, others: int) -> list[Resident]:
+        """Book on each agent what the journal keeps of it; returns those touched."""
+        touched: dict[str, Resident] = {}
+        each = others // max(len(step.others), 1)
+        for name, _ in step.others:
+            touched[name] = resident = self._residents[name]
+            resident.since_bytes += each
+        each = inbox // max(len(step.inbox), 1)
+        for envelope in step.inbox:
+            touched[envelope[0]] = resident = self._residents[envelope[0]]
+            resident.since_bytes += each
+        return list(touched.values())
+
+    def _residences(self, touched: Iterable[Resident]) -> tuple[tuple[str, bytes], ...]:
+        due = [
+            resident
+            for resident in touched
+            if not resident.residence_at or resident.since_bytes > max(_SMALL, resident.residence_bytes)
+        ]
+        names = {resident.name for resident in due}
+        for name in self._ages:
+            old = self._residents[name]
+            if len(due) >= len(names) + _SWEPT or self._number - old.residence_at < _WINDOW:
+                break
+            if name not in names:
+                due.append(old)
+        return tuple((resident.name, self._reside(resident, self._number)) for resident in due)
+
+    def _reside(self, resident: Resident, number: int, data: bytes | None = None) -> bytes:
+        data = resident.residence() if data is None else data
+        resident.residence_at, resident.residence_bytes, resident.since_bytes = number, len(data), 0
+        self._ages[resident.name] = None
+        self._ages.move_to_end(resident.name)
+        return data
+
+    def _keep_from(self) -> int:
+        """The oldest entry that is still needed."""
+        oldest = self._residents[next(iter(self._ages))].residence_at if self._ages else 1
+        rounds = [part.entry for part in self._rounds.values() if part.entry]
+        if self.last is not None and self.last.entry:
+            rounds.append(self.last.entry)
+        return min([oldest, *rounds])
+
+    async def _surely(self, data: bytes, part: Round, done: bool) -> None:
+        pause, longest = _PAUSES
+        while True:
+            try:
+                if self.trouble is None or not self._journal_was_emptied:
+                    self._journal.append(self._number, data, self._keep_from())
+                else:
+                    self._journal.rewrite(self._number, self._everything(part, done))
+                    self._journal_was_emptied = False
+                    self.rewritten += 1
+            except JournalEmptied as error:
+                self.trouble, self._journal_was_emptied = str(error), True
+                continue
+            except (JournalAway, JournalFull) as error:
+                self.trouble = str(error)
+            else:
+                self.trouble = None
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    _journal_was_emptied = False
+
+    def _everything(self, part: Round, done: bool) -> bytes:
+        """One entry that stands for the whole journal."""
+        outbox = [envelope for kept in self.unsettled() for envelope in kept.outbox]
+        for kept in self._rounds.values():
+            kept.entry = self._number
+        residences = tuple((name, self._reside(r, self._number)) for name, r in sorted(self._residents.items()))
+        notes = tuple((device, news) for device, all_news in self.noted.items() for news in all_news)
+        return encode(
+            Entry(
+                part.number, part.now, self._settled, done, b"", b"", (), residences, encode_batch(outbox),
+                tuple(part.hands), tuple(part.published), (), part.taken, notes,
+            )  # fmt: skip
+        )
+
+    # ---- reading back --------------------------------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Become the journal's writer, and make everybody as the journal says.
+
+        Where the journal lost what it had acknowledged, everybody begins anew, and `trouble` says so.
+        """
+        try:
+            entries = self._journal.claim()
+        except JournalEmptied as error:
+            self.trouble, self._journal_was_emptied, entries = str(error), True, ()
+        for number, data in entries:
+            self._number = number
+            self._read(number, decode(data))
+
+    def _read(self, number: int, entry: Entry) -> None:
+        part = self._rounds.get(entry.round)
+        if part is None:
+            part = Round(entry.round, entry.now, entry=number)
+            self._rounds[entry.round] = part
+        self._settled = max(self._settled, entry.settled)
+        for old in [n for n in self._rounds if n <= self._settled]:
+            del self._rounds[old]
+        step = Step(
+            decode(entry.others) if entry.others else (),
+            [Envelope._make(row) for row in decode_batch(entry.inbox)] if entry.inbox else [],
+        )
+        outbox = [Envelope._make(row) for row in decode_batch(entry.outbox)] if entry.outbox else []
+        for device, news in entry.notes:
+            self.noted.setdefault(device, []).append(news)
+        if entry.others or entry.inbox or entry.residences:
+            part.outbox += outbox
+            part.handled += len(step.inbox)
+            part.published += entry.published
+            part.hands, part.taken = list(entry.hands), entry.taken or part.taken
+            self.last, self.open = (part, None) if entry.done else (self.last, part)
+        self._replay(number, entry, step, outbox)
+
+    def _replay(self, number: int, entry: Entry, step: Step, outbox: list[Envelope]) -> None:
+        failed = {(name, index): parked for name, index, parked in entry.failed}
+        index: dict[str, int] = {}
+        events: list[tuple[int, str, Any]] = []
+        for name, event in step.others:
+            events.append((index.get(name, 0), name, event))
+            index[name] = index.get(name, 0) + 1
+        events += [(-1 - k, envelope.to, envelope) for k, envelope in enumerate(step.inbox)]
+        for number_there, name, event in events:
+            resident = self._residents[name]
+            if not resident.residence_at:
+                continue  # its residence comes later in what is kept
+            if (name, number_there) in failed:
+                resident.put_aside(failed[name, number_there])
+            else:
+                resident.replay(event, entry.now)
+        for to, sender, lane, sequence, _ in step.inbox:
+            self._residents[to].seen[sender, lane] = sequence
+        for to, sender, lane, sequence, _ in outbox:
+            self._residents[sender].sent[to, lane] = sequence
+        for name, timer, at in entry.armed:
+            self._residents[name].timers[timer] = at
+        self._weigh(step, len(entry.inbox), len(entry.others))
+        for _, event in step.others:
+            if isinstance(event, Measured):
+                for news in event.news:
+                    self._forget(event.device, news)
+        for name, data in entry.residences:
+            self._residents[name].move_in(data)
+            self._reside(self._residents[name], number, data)
+
+    def _forget(self, device: str, news: Any) -> None:
+        """News that was measured is noted no more."""
+        if news in self.noted.get(device, []):
+            self.noted[device].remove(news)
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
+

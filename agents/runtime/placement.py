@@ -1,0 +1,86 @@
+"""Which agents share a host, and on which node of a cluster a host may live: a setting, not a rewrite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from agents.runtime.casting import AgentSpec
+from cim.model.errors import BadInput
+
+MOST = 10_000  # agents in one host
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """One host: who lives there, and the Ray resource its node must offer (None: any node)."""
+
+    specs: tuple[AgentSpec, ...]
+    resource: str | None = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How agents are dealt out.
+
+    Attributes:
+        agents_per_actor: how many share a host, 1 to 10,000.
+        where: (pattern of agent names, Ray resource), the first that fits counts. Device agents stay with their wire
+            that way: by site or wire (a resource of your own), or by node (Ray's own `node:<ip>`).
+    """
+
+    agents_per_actor: int = 1
+    where: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the number.
+
+        Raises:
+            BadInput: it is outside 1 to 10,000.
+        """
+        if not 1 <= self.agents_per_actor <= MOST:
+            raise BadInput(f"agents_per_actor: {self.agents_per_actor}; expected 1 to {MOST}")
+
+    def resource_of(self, agent: str) -> str | None:
+        """The resource that an agent's node must offer."""
+        return next((resource for pattern, resource in self.where if fnmatchcase(agent, pattern)), None)
+
+    def place(self, agents: tuple[AgentSpec, ...]) -> dict[str, Hosting]:
+        """Agents by host: alone under their own name, or packed in order with others for the same resource."""
+        if self.agents_per_actor == 1:
+            return {spec.name: Hosting((spec,), self.resource_of(spec.name)) for spec in agents}
+        groups: dict[str | None, list[AgentSpec]] = {}
+        for spec in agents:
+            groups.setdefault(self.resource_of(spec.name), []).append(spec)
+        size = self.agents_per_actor
+        packs = [
+            Hosting(tuple(group[k : k + size]), resource)
+            for resource, group in groups.items()
+            for k in range(0, len(group), size)
+        ]
+        return {f"host-{number}": pack for number, pack in enumerate(packs, start=1)}
+
+
+def where_of(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    """`PATTERN=RESOURCE` as values.
+
+    Raises:
+        BadInput: a text has another form.
+    """
+    found = []
+    for text in texts:
+        pattern, equals, resource = text.partition("=")
+        if not (pattern and equals and resource):
+            raise BadInput(f"place: {text!r}; expected PATTERN=RESOURCE, for example 'farm-1*=wire-strem'")
+        found.append((pattern, resource))
+    return tuple(found)
+
+
+def missing_resources(hosts: Mapping[str, Hosting], offered: Mapping[str, float]) -> tuple[str, ...]:
+    """A sentence for each resource that no node offers: its hosts would wait for ever."""
+    wanted = sorted({h.resource for h in hosts.values() if h.resource is not None} - set(offered))
+    return tuple(
+        f"place: no node offers the resource {name!r}; expected a node started with --resources '{{\"{name}\": 1}}'"
+        for name in wanted
+    )

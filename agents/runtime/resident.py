@@ -1,0 +1,174 @@
+"""An agent as its host sees it: the role, its mailbox marks, its timers, and what is needed to rebuild it exactly.
+
+A role is deterministic, so its last full state and the events since make it again: after a crash, and after a handler
+failed halfway through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agents.roles.base import Role
+from agents.roles.contract import Effect, Event, Fired, Received
+from agents.runtime.envelope import Envelope
+from cim.model.codec import decode, encode, wire
+
+_LIFE = (1 << 24) - 1  # sequence numbers of a channel begin at (round of birth << 24) + 1
+_SINCE = 256  # events kept in memory before a new base is taken, where no journal decides it
+_PARKED = 100
+_new = tuple.__new__  # half the time of the named tuple's own way
+
+
+@wire("runtime.Parked")
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event at which a role failed; it is put aside, with its error, and the agent goes on without it."""
+
+    agent: str
+    at: datetime
+    event: Any
+    error: str
+
+
+@wire("runtime.Residence")
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """Everything of an agent at one moment.
+
+    Attributes:
+        role: its snapshot.
+        seen: (sender, lane, last sequence taken).
+        sent: (to, lane, last sequence given).
+        timers: (timer, instant).
+    """
+
+    role: bytes
+    seen: tuple[tuple[str, int, int], ...]
+    sent: tuple[tuple[str, int, int], ...]
+    timers: tuple[tuple[str, datetime], ...]
+    parked: tuple[Parked, ...]
+    handled: int
+
+
+class Resident:
+    """One agent of a host.
+
+    Args:
+        birth: the round in which it began (0 for the first start of a site); where it begins anew, its peers must not
+            take its messages for old ones.
+    """
+
+    def __init__(self, name: str, role: Role[Any], birth: int) -> None:
+        self.name, self.role, self.birth = name, role, birth
+        self._handlers = {kind: getattr(role, method) for kind, method in role.handlers.items()}
+        self.seen: dict[tuple[str, int], int] = {}
+        self.sent: dict[tuple[str, int], int] = {}
+        self.timers: dict[str, datetime] = {}
+        self.parked: tuple[Parked, ...] = ()
+        self.handled = 0
+        self.last_at: datetime | None = None
+        self.base: bytes | None = None  # role snapshot
+        self.since: list[tuple[Event | Envelope, datetime]] = []
+        self.since_bytes = 0  # of what a journal holds of it after its last residence there
+        self.residence_at = 0  # number of the journal entry with its last residence; 0: there is none
+        self.residence_bytes = 0
+
+    # ---- the mailbox ---------------------------------------------------------------------------------------------------
+
+    def accepts(self, sender: str, lane: int, sequence: int) -> bool | None:
+        """True: it is the next one; False: seen before; None: too early, one before it is still on its way."""
+        last = self.seen.get((sender, lane))
+        if last is None:
+            # Who begins anew has forgotten how far a channel was.
+            return True if self.birth or sequence & _LIFE == 1 else None
+        if sequence <= last:
+            return False
+        return True if sequence == last + 1 or sequence & _LIFE == 1 else None
+
+    def address(self, to: str, lane: int, message: Any) -> Envelope:
+        """The next message of a channel."""
+        key = (to, lane)
+        sequence = self.sent.get(key, self.birth << 24) + 1
+        self.sent[key] = sequence
+        return _new(Envelope, (to, self.name, lane, sequence, message))
+
+    # ---- the role ------------------------------------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: datetime) -> list[Effect] | None:
+        """What the role wants; None: it failed, the event is parked and the role is as it was before."""
+        self._base()
+        self.handled += 1
+        self.last_at = now
+        try:
+            effects = self.role.handle(event, now)
+        except Exception as error:  # whatever it is, one event must not end an agent
+            self._park(event, error, now)
+            return None
+        self.since.append((event, now))
+        return effects
+
+    def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
+        """`handle` for a message: the way through which nearly everything comes, so without detours."""
+        if self.base is None or len(self.since) >= _SINCE:
+            self._base()
+        self.handled += 1
+        self.last_at = now
+        message = envelope[4]
+        handler = self._handlers.get(type(message))
+        try:
+            effects = [] if handler is None else handler(message, envelope[1], now)
+        except Exception as error:  # whatever it is, one message must not end an agent
+            self._park(_received(envelope), error, now)
+            return None
+        self.since.append((envelope, now))
+        return effects
+
+    def _base(self) -> None:
+        if self.base is None or len(self.since) >= _SINCE:
+            self.base, self.since = self.role.snapshot(), []
+
+    def _park(self, event: Event, error: Exception, now: datetime) -> None:
+        self.put_aside(Parked(self.name, now, event, f"{type(error).__name__}: {error}"))
+        if self.base is not None:
+            self.role.restore(self.base)
+            for past, at in self.since:
+                self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
+
+    def put_aside(self, parked: Parked) -> None:
+        """Keep what was parked where it can be seen."""
+        self.parked = (*self.parked, parked)[-_PARKED:]
+
+    # ---- out of and into a journal ---------------------------------------------------------------------------------------
+
+    def residence(self) -> bytes:
+        """Everything of this agent; it becomes the base of what follows."""
+        self.base, self.since = self.role.snapshot(), []
+        timers = tuple(sorted(self.timers.items()))
+        seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
+        sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
+        return encode(Residence(self.base, seen, sent, timers, self.parked, self.handled))
+
+    def move_in(self, data: bytes) -> None:
+        """Be as `residence` said."""
+        kept: Residence = decode(data)
+        self.role.restore(kept.role)
+        self.base, self.since = kept.role, []
+        self.seen = {(sender, lane): last for sender, lane, last in kept.seen}
+        self.sent = {(to, lane): last for to, lane, last in kept.sent}
+        self.timers = dict(kept.timers)
+        self.parked, self.handled = kept.parked, kept.handled
+
+    def replay(self, event: Event | Envelope, now: datetime) -> None:
+        """Handle an event again that was handled before; what it led to is known already."""
+        if isinstance(event, Fired):
+            self.timers.pop(event.timer, None)
+        self.handled += 1
+        self.last_at = now
+        self.role.handle(_received(event) if isinstance(event, tuple) else event, now)
+        self.since.append((event, now))
+
+
+def _received(envelope: Any) -> Received:
+    return Received(envelope[1], envelope[3], envelope[4])

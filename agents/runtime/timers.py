@@ -1,0 +1,40 @@
+"""The timers of a host's agents: one heap, in which a timer that was moved leaves a dead entry behind."""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+
+
+class Timers:
+    """(agent, timer) -> instant, the earliest first."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, str, str]] = []
+        self._armed: dict[tuple[str, str], datetime] = {}
+
+    def arm(self, agent: str, timer: str, at: datetime) -> None:
+        """Set a timer, or move it."""
+        self._armed[agent, timer] = at
+        heapq.heappush(self._heap, (at, agent, timer))
+
+    def due(self, now: datetime) -> list[tuple[str, str]]:
+        """(agent, timer) of all that are due, in the order of their instants; they are armed no more."""
+        found: list[tuple[str, str]] = []
+        while self._heap and self._heap[0][0] <= now:
+            at, agent, timer = heapq.heappop(self._heap)
+            if self._armed.get((agent, timer)) == at:
+                del self._armed[agent, timer]
+                found.append((agent, timer))
+        return found
+
+    def waiting(self, now: datetime) -> bool:
+        """Whether one is due already."""
+        first = self.next()
+        return first is not None and first <= now
+
+    def next(self) -> datetime | None:
+        """The earliest instant, or None."""
+        while self._heap and self._armed.get(self._heap[0][1:]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None

@@ -1,0 +1,61 @@
+"""`iles bench messages`: how fast agents talk, beside what others do on the same machine in the same minute."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+from agents.runtime.loops import spare_collector
+from experiments.bench import ours, peers
+
+AGENTS = 1000
+
+
+def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """All figures; medians of `repeats`, ours and theirs taken in turn."""
+    repeats = 5 if full else 3
+    size = 4 if full else 1
+    rates: dict[str, list[float]] = {}
+
+    def take(name: str, rate: Callable[[], float]) -> None:
+        say(name)
+        rates.setdefault(name, []).append(rate())
+
+    from agents.runtime.ray_environment import start_ray
+
+    say("starting Ray")
+    start_ray()
+    spare_collector()
+    for _ in range(repeats):
+        take("local", lambda: ours.local_rate(AGENTS, 50 * size))
+        take("mango_local", lambda: peers.mango_local(AGENTS, 50 * size))
+        take("asyncio_queue", lambda: peers.asyncio_queue(50_000 * size))
+        take("hosts", lambda: ours.hosts_rate(AGENTS, 20, 10 * size))
+        take("mango_tcp", lambda: peers.mango_tcp(AGENTS, 10 * size))
+    say("durable")
+    kept = [ours.durable(AGENTS, 250, 80 * size) for _ in range(repeats)]
+    count = 40
+    say(f"starting {count} empty Ray actors")
+    bare = peers.RayPeers(count)
+    for _ in range(repeats):
+        take("actor_per_agent", lambda: bare.rate(2000 * size))
+    bare.end()
+    say(f"starting {count} agents, an actor each")
+    started = ours.startup_s(count)
+    median = {name: statistics.median(values) for name, values in rates.items()}
+    return {
+        "ratios": {
+            "hosts_vs_actor_per_agent": median["hosts"] / median["actor_per_agent"],
+            "hosts_vs_mango_tcp": median["hosts"] / median["mango_tcp"],
+            "local_vs_mango_local": median["local"] / median["mango_local"],
+        },
+        **{name: statistics.median(each[name] for each in kept) for name in kept[0]},
+        "startup_ratio": started / bare.startup_s,
+        "startup_s": started,
+        "startup_empty_s": bare.startup_s,
+        "per_s": median,
+        "agents": AGENTS,
+        "payload_floats": peers.VALUES,
+        "repeats": repeats,
+    }

@@ -1,0 +1,167 @@
+"""The same work on our hosts: in one process, in Ray actors, and with every step in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import agents.runtime.registry  # noqa: F401 - the closed list of what may cross between hosts
+from agents.roles.base import MarketRules
+from agents.roles.echo import Ball, EchoConfig
+from agents.runtime.casting import AgentSpec
+from agents.runtime.company import Company, Wire
+from agents.runtime.conductor import Conductor, Stage
+from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
+from agents.runtime.host import Host
+from agents.runtime.local import inline
+from agents.runtime.placement import Placement
+from agents.runtime.twin import Dice, Faults, TwinStage
+
+NOW = datetime(2016, 5, 20, tzinfo=UTC)
+RULES = MarketRules("UTC", 15, "EUR", 300, date(2016, 5, 20), 1, True, {}, {}, "bench")
+VALUES = np.arange(96.0)
+
+
+class _Nowhere:
+    """There is no world behind these agents."""
+
+    async def advance(self, to: datetime) -> None:
+        """Nothing moves."""
+
+
+def team(agents: int, balls: int, hops: int) -> tuple[AgentSpec, ...]:
+    """Pairs of agents: each throws `balls` messages to the other."""
+    half = agents // 2
+
+    def spec(side: str, other: str, k: int) -> AgentSpec:
+        return AgentSpec(f"{side}{k:06}", "echo", bytes(32), EchoConfig(f"{other}{k:06}", balls, hops, VALUES))
+
+    return (*(spec("a", "b", k) for k in range(half)), *(spec("b", "a", k) for k in range(half)))
+
+
+async def _play(stage: Stage) -> tuple[int, float]:
+    conductor = Conductor(stage, _Nowhere(), NOW, NOW, lambda *_: None)
+    begun = time.perf_counter()
+    await conductor.run()
+    return conductor.messages, time.perf_counter() - begun
+
+
+def local_rate(agents: int, balls: int) -> float:
+    """Messages a second between the agents of one host; each agent throws its messages, nobody answers."""
+    specs = team(agents, balls, 1)
+    host_of = dict.fromkeys((spec.name for spec in specs), "one")
+
+    async def build(_: str, point: Callable[[str], None]) -> Host:
+        return Host(specs, RULES, {}, inline, host_of)
+
+    async def run() -> float:
+        stage = TwinStage(host_of, build, Dice(0, Faults()))
+        await stage.open(NOW)
+        messages, seconds = await _play(stage)
+        return messages / seconds
+
+    return asyncio.run(run())
+
+
+def hosts_rate(agents: int, balls: int, hops: int) -> float:
+    """Messages a second between two hosts in Ray actors, both ways at once."""
+    from agents.runtime.ray_stage import RayStage
+
+    company = Company(team(agents, balls, hops), RULES, ("", 0), {})
+
+    async def run() -> float:
+        stage = RayStage(company, Wire(), Path(os.devnull), Placement(agents // 2))
+        stage.start()
+        try:
+            await stage.open(NOW)
+            messages, seconds = await _play(stage)
+        finally:
+            await stage.close()
+        return messages / seconds
+
+    return asyncio.run(run())
+
+
+def startup_s(agents: int) -> float:
+    """Seconds from nothing until `agents` agents live, an actor each."""
+    from agents.runtime.ray_stage import RayStage
+
+    company = Company(team(agents, 0, 1), RULES, ("", 0), {})
+
+    async def run() -> float:
+        begun = time.perf_counter()
+        stage = RayStage(company, Wire(), Path(os.devnull), Placement(1))
+        stage.start()
+        try:
+            await stage.open(NOW)
+            return time.perf_counter() - begun
+        finally:
+            await stage.close()
+
+    return asyncio.run(run())
+
+
+def durable(agents: int, batch: int, batches: int) -> dict[str, float]:
+    """Messages a second through a host whose every step is in a synced append, and how long a message waits for it."""
+    from agents.runtime.journal.embedded import EmbeddedRedis
+    from agents.runtime.journal.redis_journal import RedisJournal
+
+    with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
+        fsync = _fsync_ms(Path(folder))
+        waits = asyncio.run(_durable(RedisJournal(server.url, "bench", "one"), agents, batch, batches))
+    total = sum(waits)
+    return {
+        "durable_per_s": batch * batches / total,
+        "durable_p50_ms": 1000 * statistics.median(waits),
+        "durable_p99_ms": 1000 * float(np.quantile(waits, 0.99)),
+        "fsync_ms": fsync,
+    }
+
+
+async def _durable(journal: Any, agents: int, batch: int, batches: int) -> list[float]:
+    specs = tuple(
+        AgentSpec(f"a{k:06}", "echo", bytes(32), EchoConfig("", 0, 0, VALUES)) for k in range(agents)
+    )
+    names = [spec.name for spec in specs]
+    neighbours = {**dict.fromkeys(names, "one"), "peer": "two"}
+    host = Host(specs, RULES, {}, inline, neighbours, journal=journal)
+    await host.open(NOW)
+    number = (await host.work(NOW, Task(1))).number
+    sequences = dict.fromkeys(names, 0)
+    waits: list[float] = []
+    for k in range(batches):
+        envelopes = []
+        for j in range(batch):
+            name = names[(k * batch + j) % agents]
+            sequences[name] += 1
+            envelopes.append(Envelope(name, "peer", ORDINARY, sequences[name], Ball(2, VALUES)))
+        number += 1
+        begun = time.perf_counter()
+        outcome = await host.work(NOW, Task(number, (Parcel("two", number, tuple(envelopes)),), number - 2))
+        waits.append(time.perf_counter() - begun)
+        if outcome.handled != batch or len(outcome.mail["two"]) != batch:
+            raise RuntimeError("the host did not answer every message")
+    await host.close()
+    return waits
+
+
+def _fsync_ms(folder: Path) -> float:
+    """What the disk itself takes for one synced append of a few kilobytes, milliseconds (median)."""
+    waits = []
+    with (folder / "fsync").open("wb") as file:
+        for _ in range(50):
+            begun = time.perf_counter()
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+            waits.append(time.perf_counter() - begun)
+    return 1000 * statistics.median(waits)

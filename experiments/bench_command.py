@@ -1,0 +1,55 @@
+"""`iles bench`: measurements, ours beside others'."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="Measure, side by side with what others do on the same machine.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Full = Annotated[bool, typer.Option("--full", help="Longer runs and more of them.")]
+
+
+@app.callback()
+def group() -> None:
+    """Measure, side by side with what others do on the same machine."""
+
+
+@app.command()
+def messages(as_json: Json = False, full: Full = False) -> None:
+    """How fast agents talk: in one host, between packed hosts, durably; beside mango-agents, Ray and asyncio."""
+    from cim.model.errors import BadInput
+
+    try:
+        import mango  # noqa: F401 - only to know early whether it is there
+    except ImportError:
+        raise BadInput("bench: mango-agents is not installed; expected the extra `bench` (pip install 'iles[bench]')") from None
+    from experiments.bench.messages import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
+def show(found: dict[str, Any], as_json: bool) -> None:
+    """As JSON, or as a table of every figure."""
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table("figure", "value")
+    for name, value in _flat(found):
+        table.add_row(name, f"{value:,.3g}" if isinstance(value, float) and value < 1000 else f"{value:,.0f}")
+    Console().print(table)
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    rows: list[tuple[str, float]] = []
+    for name, value in found.items():
+        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+    return rows

@@ -1,0 +1,93 @@
+"""Many seeds over all cores: each its own story with its own faults, judged by every invariant."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+
+from agents.runtime.twin import Faults
+
+LEAST_MESSAGES, LEAST_FAULTS = 400, 20
+_CHUNK = 10
+
+# Rates that put some dozens of faults into each story; every tenth seed lives through a storm instead.
+FAULTS = Faults(
+    drop=0.02, duplicate=0.025, delay=0.004, reorder=0.15, crash=0.0015, lose_reply=0.003, jump=0.004, most=400
+)
+STORM = replace(FAULTS, drop=0.3, duplicate=0.3, reorder=0.5)
+_STORMY = 10
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a seed.
+
+    Attributes:
+        faults: injected, by kind.
+        orders: of the DSO, in the ledger; none where everything ran out of time, which is said and no violation.
+    """
+
+    seed: int
+    messages: int
+    faults: dict[str, int]
+    orders: int
+    violations: tuple[str, ...]
+
+    @property
+    def replay(self) -> str:
+        """The command that plays this seed again."""
+        return f"iles faults --runtime local --seed {self.seed}"
+
+
+def faults_of(seed: int) -> Faults:
+    """How much goes wrong in a seed's story."""
+    return STORM if seed % _STORMY == 0 else FAULTS
+
+
+def judge(seed: int, planted_bug: str | None = None) -> Verdict:
+    """Play a seed with its faults and judge it."""
+    from experiments.faults.breaks import planted
+    from experiments.faults.invariants import violations
+    from experiments.faults.story import play
+
+    story = play(seed, faults_of(seed), None if planted_bug is None else planted(planted_bug))
+    orders = len(story.book.of("flex-order"))
+    return Verdict(seed, story.messages, story.faults, orders, violations(story))
+
+
+def _judge_all(seeds: Sequence[int], planted_bug: str | None) -> list[Verdict]:
+    return [judge(seed, planted_bug) for seed in seeds]
+
+
+def _warm() -> None:
+    """Import once per worker, not once per chunk."""
+    import experiments.faults.breaks
+    import experiments.faults.invariants  # noqa: F401
+
+
+def campaign(
+    seeds: Sequence[int], planted_bug: str | None = None, advance: Callable[[int], None] = lambda _: None
+) -> Iterator[Verdict]:
+    """Verdicts as they come, chunk by chunk; never stops early.
+
+    Args:
+        planted_bug: a name of `breaks.BREAKS`, planted in every run.
+        advance: hears how many seeds were just judged.
+    """
+    chunks = [seeds[k : k + _CHUNK] for k in range(0, len(seeds), _CHUNK)]
+    workers = min(os.cpu_count() or 1, len(chunks))
+    if workers <= 1:
+        for chunk in chunks:
+            yield from _judge_all(chunk, planted_bug)
+            advance(len(chunk))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_warm) as pool:
+        waiting = [pool.submit(_judge_all, chunk, planted_bug) for chunk in chunks]
+        for done in as_completed(waiting):
+            verdicts = done.result()
+            advance(len(verdicts))
+            yield from verdicts

@@ -1,0 +1,76 @@
+"""Judging the runtime and the ledger: nothing handled twice, nothing lost, nothing put aside; one chain of heads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from agents.roles.contract import Received, Send
+from cim.model.codec import tag_of
+from experiments.faults.story import Story
+from market.ledger.hashing import genesis
+from market.ledger.signing import verify
+
+
+def nothing_is_handled_twice(story: Story) -> Iterator[str]:
+    """In the history that counts, a message (sender, type, sequence number) occurs once."""
+    for agent in story.cast.values():
+        seen: Counter[tuple[str, str, int]] = Counter(
+            (event.sender, tag_of(event.message), event.sequence)
+            for _, event, _ in agent.log
+            if isinstance(event, Received)
+        )
+        for (sender, tag, sequence), times in sorted(seen.items()):
+            if times > 1:
+                yield f"{agent.name}: message {sequence} ({tag}) of {sender} handled {times} times; expected once"
+
+
+def nothing_is_lost(story: Story) -> Iterator[str]:
+    """As many messages of each type arrive (or are put aside) on each channel as were sent on it, in the histories that count."""
+    sent: Counter[tuple[str, str, str]] = Counter()
+    received: Counter[tuple[str, str, str]] = Counter()
+    keys: set[tuple[str, str, str, int]] = set()
+    for agent in story.cast.values():
+        for _, event, effects in agent.log:
+            for effect in effects:
+                if isinstance(effect, Send):
+                    sent[agent.name, effect.to, tag_of(effect.message)] += 1
+            if isinstance(event, Received):
+                channel = (event.sender, agent.name, tag_of(event.message))
+                if (*channel, event.sequence) not in keys:
+                    keys.add((*channel, event.sequence))
+                    received[channel] += 1
+    for _, agent_name, topic, value in story.published:
+        if topic == "parked" and isinstance(value.event, Received):  # put aside, with its error, is not lost
+            received[value.event.sender, agent_name, tag_of(value.event.message)] += 1
+    for channel in sorted({*sent, *received}):
+        if sent[channel] != received[channel]:
+            sender, to, tag = channel
+            yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({tag}) arrived; expected all"
+
+
+def nobody_fails(story: Story) -> Iterator[str]:
+    """No role failed at an event: what is put aside is visible, but a sound market puts nothing aside."""
+    for now, agent, topic, value in story.published:
+        if topic == "parked":
+            yield f"{agent} at {now.isoformat()}: {value.error}; expected it to handle {type(value.event).__name__}"
+
+
+def heads_extend_each_other(story: Story) -> Iterator[str]:
+    """The ledger verifies byte by byte, each head carries the one before, and every witness has signed every head."""
+    book = story.book
+    if book.fault is not None:
+        yield f"ledger: {book.fault}"
+    if len(book.heads) != len(story.plot.rules.periods) + 1:
+        yield f"ledger: {len(book.heads)} blocks; expected {len(story.plot.rules.periods) + 1}"
+    previous = None
+    for head in book.heads:
+        expected = genesis(head.parties_hash) if previous is None else previous.digest
+        if head.previous != expected:
+            yield f"ledger, block {head.number}: it does not extend the block before; expected {expected.hex()[:16]}..."
+        previous = head
+        signed = {signature.party: signature.value for signature in book.cosignatures[head.number]}
+        for name in story.plot.witnesses:
+            domain = story.plot.rules.domains[name]
+            if not verify(story.plot.rules.keys[domain], head.message, signed.get(domain, b"")):
+                yield f"ledger, block {head.number}: no good co-signature of {domain}; expected one"

@@ -1,0 +1,122 @@
+"""Kills on purpose: a day of a site on real Ray, whose host processes get SIGKILL at seeded points all through the day.
+
+The ledger must be that of the same day without kills, every agent must have handled as many events, and each host
+must be back in time.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from experiments.running import RunResult, run_site
+from experiments.settings import RunSettings
+from market.ledger.verify import verify
+
+POINTS = ("received", "handled", "appended", "carried", "finished", "replied")
+BACK_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Kills:
+    """What came of it.
+
+    Attributes:
+        killed: processes that died, and came back.
+        points: how many died at each named point.
+        lost, doubled: agents that handled fewer or more events than without kills: (agent, without, with).
+        slowest_s: the longest time until a host worked again.
+        heads: of the ledger without and with kills.
+    """
+
+    killed: int
+    points: dict[str, int]
+    lost: tuple[tuple[str, int, int], ...]
+    doubled: tuple[tuple[str, int, int], ...]
+    slowest_s: float
+    mean_s: float
+    heads: tuple[str, str]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """A sentence for each promise that was not kept."""
+        found = [f"{name}: handled {b} events, {a} without kills" for name, a, b in (*self.lost, *self.doubled)]
+        if self.heads[0] != self.heads[1]:
+            found.append(
+                f"ledger: head {self.heads[1][:16]} is not {self.heads[0][:16]}, that of the run without kills"
+            )
+        if self.slowest_s > BACK_WITHIN_S:
+            found.append(f"a host was back after {self.slowest_s:.1f} s; expected {BACK_WITHIN_S:g} s")
+        return tuple(found)
+
+
+class Reaper:
+    """Draws who dies when: each instant of the reference run has its share, its busy phases no more than its quiet ones.
+
+    Args:
+        kills: how many in all.
+        instants: the instants of the run without kills.
+    """
+
+    def __init__(self, kills: int, seed: int, instants: list[datetime]) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - failures are drawn, not secrets
+        self._left = kills
+        self._due = sorted(self._random.choice(instants) for _ in range(kills))
+        self._doomed: dict[str, str] = {}
+        self._revived = 0
+        self.points: dict[str, int] = {}
+
+    def __call__(self, stage: Any, now: datetime) -> None:
+        """Doom the hosts whose time has come; one that is doomed already is not doomed twice."""
+        for host, _ in stage.revivals[self._revived :]:
+            point = self._doomed.pop(host, "appended")
+            self.points[point] = self.points.get(point, 0) + 1
+        self._revived = len(stage.revivals)
+        hosts = sorted(set(stage.host_of.values()))
+        while self._due and self._due[0] <= now:
+            free = [host for host in hosts if host not in self._doomed]
+            if not free:
+                return
+            self._due.pop(0)
+            host, point = self._random.choice(free), self._random.choice(POINTS)
+            self._doomed[host] = point
+            stage.doom(host, point, self._random.randint(1, 2))
+
+
+def run(settings: RunSettings, kills: int, say: Any) -> Kills:
+    """The day without kills (in one process), then with them (on Ray).
+
+    Args:
+        say: called with a sentence about what is being done, and with each instant.
+    """
+    instants: list[datetime] = []
+    out = settings.out
+    say("the day without kills")
+    quiet = replace(settings, runtime="local", wire="direct", durable=False)
+    clean = run_site(quiet, out / "clean.db", None, True, instants.append)
+    from agents.runtime.ray_environment import start_ray
+
+    say("starting Ray")
+    start_ray()
+    say(f"the day with {kills} kills")
+    reaper = Reaper(kills, settings.seed, instants)
+    result = run_site(replace(settings, durable=True), out / "ledger.db", None, True, say, reaper)
+    return _compared(clean, result, reaper, out)
+
+
+def _compared(clean: RunResult, killed: RunResult, reaper: Reaper, out: Path) -> Kills:
+    pairs = [(name, clean.handled[name], killed.handled.get(name, 0)) for name in sorted(clean.handled)]
+    heads = tuple((verify(out / name).head or b"").hex() for name in ("clean.db", "ledger.db"))
+    times = [seconds for _, seconds in killed.revivals]
+    return Kills(
+        len(times),
+        reaper.points,
+        tuple(pair for pair in pairs if pair[2] < pair[1]),
+        tuple(pair for pair in pairs if pair[2] > pair[1]),
+        max(times, default=0.0),
+        sum(times) / len(times) if times else 0.0,
+        (heads[0], heads[1]),
+    )

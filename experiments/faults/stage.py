@@ -1,0 +1,105 @@
+"""Where the story's agents live: some hosts in one process; durable in memory when things are to go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agents.roles.contract import Effect, Received
+from agents.runtime.casting import AgentSpec
+from agents.runtime.envelope import Envelope, Outcome, Task
+from agents.runtime.host import Host
+from agents.runtime.resident import Resident
+from agents.runtime.shelf import Shelf
+from experiments.faults.jobs import inline
+from experiments.faults.plot import Plot
+from experiments.faults.watching import Step, Watched
+
+KEEPER = "ledger"
+
+
+class MemoryJournal:
+    """Outlives its host, not its process: a crash here is one of a host."""
+
+    durable = True
+
+    def __init__(self) -> None:
+        self._kept: dict[int, bytes] = {}
+
+    def claim(self) -> tuple[tuple[int, bytes], ...]:
+        """All that is kept, oldest first."""
+        return tuple(self._kept.items())
+
+    def append(self, number: int, data: bytes, keep_from: int) -> None:
+        """Keep an entry, drop those that are not needed any more."""
+        self._kept[number] = data
+        while (first := next(iter(self._kept))) < keep_from:
+            del self._kept[first]
+
+    def rewrite(self, number: int, data: bytes) -> None:
+        """Start afresh."""
+        self._kept = {number: data}
+
+    def close(self) -> None:
+        """It stays: the next life of the host needs it."""
+
+
+class WatchedResident(Resident):
+    """Lets no message pass its role by: what is watched is told of each one, with its sequence number."""
+
+    def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
+        """The way through which all other events come."""
+        return self.handle(Received(envelope.sender, envelope.sequence, envelope.message), now)
+
+
+class PlainStage:
+    """A home's agents share a host, and so do the sellers; in one process.
+
+    Args:
+        ledger: path of the ledger's file.
+        steps: gives the planted bug of an agent, or None.
+    """
+
+    def __init__(self, plot: Plot, ledger: Path, steps: Callable[[AgentSpec], Step | None]) -> None:
+        self.plot, self._steps = plot, steps
+        self.shelf = Shelf(ledger, plot.rules.keys, {"seed": str(plot.seed)})
+        self.host_of: Mapping[str, str] = plot.host_of
+        self.cast: dict[str, Watched] = {}
+        self.hosts: dict[str, Host] = {}
+        self._journals = {host: MemoryJournal() for host in self.host_of.values()}
+
+    async def durable(self, name: str, point: Callable[[str], None]) -> Host:
+        """A life of a host on its journal; its agents' logs grow as the journal is read."""
+        return self._host(name, journal=self._journals[name], point=point)
+
+    def _host(self, name: str, **settings: Any) -> Host:
+        specs = tuple(spec for spec in self.plot.specs if self.host_of[spec.name] == name)
+        ports = {spec.device: self.plot.ports[spec.device] for spec in specs if spec.device is not None}
+        shelf = self.shelf if name == KEEPER else None
+        host = Host(specs, self.plot.rules, dict(ports), inline, self.host_of, shelf=shelf, **settings)
+        for spec in specs:
+            past = self.cast[spec.name].log if spec.name in self.cast else None
+            born = host.residents[spec.name]
+            self.cast[spec.name] = Watched(born.role, self._steps(spec), past)
+            host.residents[spec.name] = WatchedResident(spec.name, self.cast[spec.name], born.birth)  # type: ignore[arg-type]
+        return host
+
+    async def open(self, now: datetime) -> None:
+        """All of them, without a journal."""
+        for name in sorted(set(self.host_of.values())):
+            self.hosts[name] = self._host(name)
+            await self.hosts[name].open(now)
+
+    async def resume(self) -> dict[str, tuple[Outcome, ...]]:
+        """What each has to say of itself."""
+        return {name: await host.resume() for name, host in self.hosts.items()}
+
+    async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
+        """One after the other: nothing here waits for a wire."""
+        return {name: await self.hosts[name].work(now, task) for name, task in tasks.items()}
+
+    async def overdue(self) -> dict[str, Outcome]:
+        """Nobody is ever late."""
+        return {}

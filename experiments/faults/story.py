@@ -1,0 +1,149 @@
+"""A seed's whole story, from the first contract to the last co-signature, and everything it leaves to be judged."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agents.runtime import registry as _registry  # noqa: F401 - which modules define what is recorded
+from agents.runtime.casting import AgentSpec
+from agents.runtime.conductor import Conductor, Stage
+from agents.runtime.twin import Dice, Faults, JumpyClock, TwinStage
+from cim.model.codec import decode
+from experiments.faults.plot import Plot, draw
+from experiments.faults.stage import PlainStage
+from experiments.faults.watching import Step, Watched
+from market.ledger.errors import LedgerError
+from market.ledger.reader import LedgerReader
+from market.ledger.records import BlockHead, Record, Signature
+from market.ledger.verify import verify
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file there is a file like any other, but on no disk
+
+
+@dataclass(frozen=True)
+class Book:
+    """The ledger as it was left.
+
+    Attributes:
+        bodies: (kind, decoded body) of each record, in order.
+        fault: what its verification found, or None.
+    """
+
+    records: tuple[Record, ...]
+    bodies: tuple[tuple[str, Any], ...]
+    heads: tuple[BlockHead, ...]
+    cosignatures: dict[int, tuple[Signature, ...]]
+    fault: str | None
+
+    def of(self, kind: str) -> list[Any]:
+        """All bodies of a kind, in order."""
+        return [body for what, body in self.bodies if what == kind]
+
+
+@dataclass
+class Story:
+    """What a run left.
+
+    Attributes:
+        cast: each agent, with its history.
+        published: (instant, agent, topic, value).
+        messages: how many were delivered.
+        faults: how many of each kind were injected.
+    """
+
+    plot: Plot
+    cast: dict[str, Watched]
+    book: Book
+    published: list[tuple[datetime, str, str, Any]]
+    messages: int
+    faults: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """The seed it was drawn from."""
+        return self.plot.seed
+
+    def state(self, agent: str) -> Any:
+        """What an agent remembers in the end."""
+        return self.cast[agent].inner.state
+
+    def of_role(self, role: str) -> list[Watched]:
+        """All agents of a role, in order."""
+        return [self.cast[spec.name] for spec in self.plot.specs if spec.role == role]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug, planted from outside.
+
+    Attributes:
+        step: how an agent comes to handle its events wrongly; None for agents it does not touch.
+        before: what is done to the drawn plot.
+        after: what is done to the ledger's file before it is read.
+    """
+
+    step: Callable[[AgentSpec], Step | None] = lambda _: None
+    before: Callable[[Plot], None] = lambda _: None
+    after: Callable[[Path], None] = lambda _: None
+
+
+def play(seed: int, faults: Faults | None = None, planted: Planted | None = None) -> Story:
+    """Play a seed's story to its end.
+
+    Args:
+        faults: how much goes wrong; nothing without it, and then hosts keep no journal.
+        planted: the bug to be caught.
+    """
+    planted = planted or Planted()
+    plot = draw(seed)
+    planted.before(plot)
+    folder = Path(tempfile.mkdtemp(prefix="iles-twin-", dir=MEMORY if MEMORY.is_dir() else None))
+    path = folder / "ledger.db"
+    try:
+        stage = PlainStage(plot, path, planted.step)
+        published: list[tuple[datetime, str, str, Any]] = []
+        dice = Dice(seed, faults or Faults())
+        where: Stage = stage if faults is None else TwinStage(stage.host_of, stage.durable, dice)
+        conductor = Conductor(
+            where,
+            plot.world,
+            plot.start,
+            plot.end,
+            lambda *what: published.append(what),
+            clock=None if faults is None else JumpyClock(dice),
+        )
+        try:
+            asyncio.run(_run(where, conductor, plot))
+        finally:
+            stage.shelf.close()
+        planted.after(path)
+        return Story(plot, stage.cast, read_book(path), published, conductor.messages, dict(dice.thrown))
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _run(stage: Stage, conductor: Conductor, plot: Plot) -> None:
+    await stage.open(plot.start)
+    await conductor.run()
+    plot.world.end_setpoints()
+
+
+def read_book(path: Path) -> Book:
+    """The ledger in a file, checked byte by byte."""
+    fault = None
+    try:
+        verify(path)
+    except LedgerError as error:
+        fault = str(error)
+    with LedgerReader(path) as reader:
+        records, heads = reader.records(), reader.heads()
+        cosignatures = {head.number: reader.cosignatures(head.number) for head in heads}
+    bodies = tuple((record.kind, decode(record.body)) for record in records)
+    return Book(records, bodies, heads, cosignatures, fault)

@@ -1,0 +1,76 @@
+"""A role under observation: what it handled and what it wanted because of it, along the one history that counts.
+
+A host may crash, go back and handle events again; the log goes back with the role, so in the end it holds exactly what
+the surviving state has been through. That is what exactly-once is about.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from agents.roles.base import Role
+from agents.roles.contract import Effect, Event, Received, Send
+
+_LENGTH = struct.Struct("<I")
+
+
+class Seen(NamedTuple):
+    """One event, and the effects it led to."""
+
+    now: datetime
+    event: Event
+    effects: list[Effect]
+
+
+Step = Callable[[Role[Any], Event, datetime], tuple[list[list[Effect]], list[Effect]]]
+"""How a bug has an event handled: the role's effects of each time it was given it, and what of them gets to the host."""
+
+
+class Watched:
+    """Stands in a host in the place of the role `inner`; a planted bug may come in between.
+
+    Args:
+        past: the log of the host's life before this one, from which a restored role takes what it has been through.
+    """
+
+    def __init__(self, inner: Role[Any], step: Step | None = None, past: list[Seen] | None = None) -> None:
+        self.inner, self.name, self._step = inner, inner.name, step
+        self.handlers: dict[type, str] = {}  # a resident finds no way around `handle` here
+        self._past = past or []
+        self.log: list[Seen] = []
+
+    def handle(self, event: Event, now: datetime) -> list[Effect]:
+        """As the role does, and noted."""
+        if self._step is None:
+            effects = self.inner.handle(event, now)
+            self.log.append(Seen(now, event, effects))
+            return effects
+        times, carried_out = self._step(self.inner, event, now)
+        self.log += [Seen(now, event, effects) for effects in times]
+        return carried_out
+
+    def snapshot(self) -> bytes:
+        """The role's, and how long its log is."""
+        return self.inner.snapshot() + _LENGTH.pack(len(self.log))
+
+    def restore(self, data: bytes) -> None:
+        """Go back: what came after never happened."""
+        self.inner.restore(data[: -_LENGTH.size])
+        length = _LENGTH.unpack(data[-_LENGTH.size :])[0]
+        self.log = (self.log if len(self.log) >= length else self._past)[:length]
+
+    def sent(self, kind: type | tuple[type, ...]) -> Iterator[tuple[Seen, Send]]:
+        """All it sent of some message types, in order, each with the event that made it do so."""
+        for seen in self.log:
+            for effect in seen.effects:
+                if isinstance(effect, Send) and isinstance(effect.message, kind):
+                    yield seen, effect
+
+    def received(self, kind: type | tuple[type, ...]) -> Iterator[tuple[datetime, str, Any]]:
+        """All it received of some message types: (instant, sender, message)."""
+        for now, event, _ in self.log:
+            if isinstance(event, Received) and isinstance(event.message, kind):
+                yield now, event.sender, event.message

@@ -1,0 +1,155 @@
+"""`iles faults`: things go wrong on purpose, and what must hold is checked after every run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from experiments.faults.campaign import Verdict
+
+
+class Where(StrEnum):
+    """Which runtime is to suffer."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def faults(
+    runtime: Annotated[
+        Where, typer.Option(help="`local`: thousands of small markets; `ray`: a site whose actors are killed.")
+    ] = Where.RAY,
+    seeds: Annotated[int, typer.Option(min=1, help="local: how many seeds, from 1 on.")] = 1000,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="local: play this seed alone; ray: where the kills fall.")
+    ] = None,
+    break_: Annotated[
+        str | None, typer.Option("--break", metavar="NAME", help="Plant a known bug; `list` names them.")
+    ] = None,
+    kills: Annotated[int, typer.Option(min=1, help="ray: how many SIGKILLs.")] = 200,
+    agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="ray: agents in one actor.")] = 4,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
+) -> None:
+    """Drop, double, reorder and delay messages, crash hosts, let clocks leap; then check every invariant.
+
+    Exit code 1 when one fails. A failing seed is printed with the command that plays it again.
+    """
+    # One thread per solver: the workers already share the cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    if break_ == "list":
+        _list_breaks()
+        return
+    if runtime is Where.RAY:
+        _killing(kills, 1 if seed is None else seed, agents_per_actor, json_)
+        return
+    chosen = list(range(1, seeds + 1)) if seed is None else [seed]
+    begun = time.perf_counter()
+    verdicts = _judged(chosen, break_)
+    figures = _figures(verdicts, time.perf_counter() - begun)
+    _tell(figures, verdicts, break_, json_)
+    if figures["failed"]:
+        raise typer.Exit(1)
+
+
+def _killing(kills: int, seed: int, agents_per_actor: int, json_: bool) -> None:
+    """A day of a site on Ray with processes killed all through it."""
+    from rich.console import Console
+
+    from experiments.faults.live import run
+    from experiments.settings import RunSettings
+
+    status = Console(stderr=True).status("starting")
+    with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, status:
+        settings = RunSettings("strem", None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
+        came = run(settings, kills, lambda what: status.update(str(what)))
+    if json_:
+        typer.echo(json.dumps({**asdict(came), "faults": came.faults}))
+    else:
+        points = ", ".join(f"{count} {point}" for point, count in sorted(came.points.items()))
+        typer.echo(
+            f"{came.killed} killed ({points}): {len(came.lost)} lost, {len(came.doubled)} doubled; "
+            f"back within {came.slowest_s:.1f} s"
+        )
+        for sentence in came.faults:
+            typer.echo(f"  {sentence}")
+    if came.faults:
+        raise typer.Exit(1)
+
+
+def _list_breaks() -> None:
+    from experiments.faults.breaks import BREAKS
+
+    for name, known in BREAKS.items():
+        typer.echo(f"{name:20} {known.about} (caught by {', '.join(known.caught_by)})")
+
+
+def _judged(seeds: list[int], break_: str | None) -> list[Verdict]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from experiments.faults.breaks import planted
+    from experiments.faults.campaign import campaign
+
+    if break_ is not None:
+        planted(break_)  # a name that is wrong is told before anything starts
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("seeds", total=len(seeds))
+        return sorted(campaign(seeds, break_, lambda done: bar.advance(task, done)), key=lambda verdict: verdict.seed)
+
+
+def _figures(verdicts: list[Verdict], seconds: float) -> dict[str, Any]:
+    from experiments.faults.campaign import LEAST_FAULTS, LEAST_MESSAGES
+
+    kinds: Counter[str] = Counter()
+    for verdict in verdicts:
+        kinds.update(verdict.faults)
+    quiet = [v.seed for v in verdicts if v.messages < LEAST_MESSAGES or sum(v.faults.values()) < LEAST_FAULTS]
+    return {
+        "seeds": len(verdicts),
+        "failed": [verdict.seed for verdict in verdicts if verdict.violations],
+        "quiet": quiet,
+        "messages": {"least": min(v.messages for v in verdicts), "all": sum(v.messages for v in verdicts)},
+        "faults": {"least": min(sum(v.faults.values()) for v in verdicts), "all": dict(sorted(kinds.items()))},
+        "with_orders": sum(v.orders > 0 for v in verdicts),
+        "seconds": round(seconds, 1),
+        "violations": {str(v.seed): list(v.violations) for v in verdicts if v.violations},
+    }
+
+
+def _tell(figures: dict[str, Any], verdicts: list[Verdict], break_: str | None, json_: bool) -> None:
+    if json_:
+        typer.echo(json.dumps(figures))
+        return
+    suffix = "" if break_ is None else f" --break {break_}"
+    for verdict in verdicts:
+        if verdict.violations:
+            typer.echo(f"seed {verdict.seed}: {len(verdict.violations)} violations; replay: {verdict.replay}{suffix}")
+            for sentence in verdict.violations:
+                typer.echo(f"  {sentence}")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in figures["faults"]["all"].items())
+    typer.echo(
+        f"{figures['seeds']} seeds, {figures['messages']['all']} messages, {kinds or 'no faults'}: "
+        f"{len(figures['failed'])} failed; {figures['with_orders']} with orders; {figures['seconds']} s"
+    )

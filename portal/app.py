@@ -1,0 +1,53 @@
+"""The routes of the portal."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from portal.guard import Guard, check_token
+from portal.models import DsoState, Health, HealthSummary, Status
+from portal.views import Glance, SiteView, ViewError
+
+_CLOSED_LIPS = "the site's state cannot be read at the moment; with the token this page says why"
+
+
+def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: float = 1.0) -> FastAPI:
+    """The portal of one site.
+
+    Args:
+        site: what it shows.
+        token: that callers must show (`portal.tokens.portal_token`), on all paths but `portal.guard.OPEN`.
+        patience_s: how long the site may take to tell its state.
+        fresh_s: how long one answer of the site serves all callers.
+
+    Raises:
+        BadInput: the token is too short to be one.
+    """
+    check_token(token)
+    # No pages for trying it out: they load scripts from elsewhere. The schema is there, behind the token.
+    app = FastAPI(title="ILES portal", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_middleware(Guard, token=token)
+    app.state.authenticated = True
+    see_health = Glance(site.health, "health", patience_s, fresh_s)
+    see_dso = Glance(site.dso_state, "dso state", patience_s, fresh_s)
+
+    @app.exception_handler(ViewError)
+    async def unseen(request: Request, error: ViewError) -> JSONResponse:
+        """One sentence; its words only for those who may know agents."""
+        return JSONResponse({"detail": str(error) if request.state.known else _CLOSED_LIPS}, 503)
+
+    @app.get("/health")
+    async def health(request: Request, response: Response) -> Health | HealthSummary:
+        """How the site is: 200 where it steers its devices, 503 where it does not. In full only with the token."""
+        seen = await see_health()
+        if seen.status is Status.DOWN:
+            response.status_code = 503
+        return seen if request.state.known else seen.summary()
+
+    @app.get("/dso/state")
+    async def dso_state() -> DsoState:
+        """The grid and the market as the DSO sees them."""
+        return await see_dso()
+
+    return app

@@ -1,0 +1,43 @@
+"""What the portal says, field by field: the JSON of its answers. Nothing here asks, decides or counts over time.
+
+Power is integer watts, positive towards the prosumer; money is integer ten-thousandths of the currency unit; instants are
+UTC; ISPs are numbered from 1 within the local day (USEF).
+"""
+
+from portal.models.dso import (
+    AskedIsp,
+    DsoState,
+    GridPoint,
+    IspPower,
+    Offer,
+    OfferedOption,
+    Order,
+    OrderStatus,
+    Prognosis,
+    Request,
+    SettledOrder,
+    Settlement,
+)
+from portal.models.health import AgentHealth, Health, HealthSummary, JournalHealth, Mode, ParkedMessage, Status
+
+__all__ = [
+    "AgentHealth",
+    "AskedIsp",
+    "DsoState",
+    "GridPoint",
+    "Health",
+    "HealthSummary",
+    "IspPower",
+    "JournalHealth",
+    "Mode",
+    "Offer",
+    "OfferedOption",
+    "Order",
+    "OrderStatus",
+    "ParkedMessage",
+    "Prognosis",
+    "Request",
+    "SettledOrder",
+    "Settlement",
+    "Status",
+]

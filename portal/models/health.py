@@ -1,0 +1,113 @@
+"""How a site is: agents, journal, what was put aside."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from portal.models.base import Count, Instant, Shown
+
+
+class Status(StrEnum):
+    """How a site is: `degraded` still steers its devices, with something amiss; `down` does not."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+class Mode(StrEnum):
+    """Whose time it is."""
+
+    SIMULATED = "simulated"
+    WALL_CLOCK = "wall clock"
+
+
+class AgentHealth(Shown):
+    """One agent.
+
+    Attributes:
+        host: that it lives in.
+        handled: events taken so far.
+        waiting: messages in its mailbox.
+        parked: messages put aside because its role failed on them.
+        last_at: when it last handled anything.
+        restarts: how often its host has begun a new life.
+        device_fault: why its device does not answer; None: it does, or there is none.
+    """
+
+    name: str
+    role: str
+    host: str
+    alive: bool
+    handled: Count
+    waiting: Count
+    parked: Count
+    last_at: Instant | None
+    restarts: Count
+    device: str | None
+    device_fault: str | None
+
+
+class JournalHealth(Shown):
+    """The journal of all hosts: its state in a word, more in a sentence, and how many entries are not synced yet."""
+
+    state: str
+    detail: str
+    lag: Count
+
+
+class ParkedMessage(Shown):
+    """A message (or other event) of type `kind` at which an agent's role failed."""
+
+    agent: str
+    at: Instant
+    kind: str
+    error: str
+
+
+class Health(Shown):
+    """How a site is, in full.
+
+    Attributes:
+        now: the site's own time, simulated or not.
+        speed: seconds of the site's time in a second.
+    """
+
+    status: Status
+    site: str
+    now: Instant
+    mode: Mode
+    speed: Annotated[float, Field(gt=0)]
+    agents: tuple[AgentHealth, ...]
+    journal: JournalHealth
+    parked: tuple[ParkedMessage, ...]
+
+    def summary(self) -> HealthSummary:
+        """What anybody may know: no names, no errors' words."""
+        alive = sum(agent.alive for agent in self.agents)
+        waiting = sum(agent.waiting for agent in self.agents)
+        parked = sum(agent.parked for agent in self.agents)
+        return HealthSummary(
+            status=self.status,
+            site=self.site,
+            now=self.now,
+            agents=len(self.agents),
+            alive=alive,
+            waiting=waiting,
+            parked=parked,
+        )
+
+
+class HealthSummary(Shown):
+    """How a site is, for anybody: counts of agents, of those alive, and of messages waiting and parked."""
+
+    status: Status
+    site: str
+    now: Instant
+    agents: Count
+    alive: Count
+    waiting: Count
+    parked: Count

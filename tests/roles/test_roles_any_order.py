@@ -1,0 +1,180 @@
+"""A whole market day in miniature: in any order of delivery, after a standstill, and with a ledger that refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import miniature
+import players
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from players import DAY
+
+from agents.planning.messages import OrderSplit, PriceRound, VppInvitation
+from agents.roles.base import Receipt
+from agents.roles.contract import Computed, Effect, Fired, Publish, Received, Started
+from cim.model.codec import encode
+from devices.port import Mode
+from market.ledger.reader import LedgerReader
+from market.uftp import FlexOrder, FlexOrderResponse, FlexSettlement, Header, Result
+
+END = DAY.end + timedelta(hours=9)
+
+
+def played(path: Path, **how: Any) -> tuple[miniature.Miniature, dict[tuple[str, str], bytes]]:
+    """A day, and the bodies of the ledger's records."""
+    market = miniature.Miniature(path, **how)
+    market.play(END)
+    market.ledger.close()
+    reader = LedgerReader(path)
+    records = {(r.kind, r.key): r.body for r in reader.records()}
+    reader.close()
+    return market, records
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[miniature.Miniature, dict[tuple[str, str], bytes]]:
+    """The day as it is when messages arrive in the order in which they were sent."""
+    return played(tmp_path_factory.mktemp("calm") / "ledger.db")
+
+
+def test_a_day_is_traded_and_settled(calm: Any) -> None:
+    """The miniature is worth looking at: contracts, orders, both levels' settlements, and nothing that lapsed."""
+    market, records = calm
+    kinds = {kind for kind, _ in records}
+    assert kinds >= {"contract", "flex-order", "member-order", "metering", "flex-settlement", "remuneration"}
+    assert [market.told(topic) for topic in ("lapse", "refusal", "breach")] == [[], [], []]
+    assert any(row.order_settlements for row in market.said(FlexSettlement))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_delivery_decides_nothing(calm: Any, tmp_path: Path, seed: int) -> None:
+    """Whatever the order in which one instant's messages and outcomes arrive, the ledger is the same, byte for byte."""
+    _, records = played(tmp_path / "ledger.db", seed=seed)
+    assert records == calm[1]
+
+
+def test_no_two_messages_of_an_agent_share_an_identifier(calm: Any) -> None:
+    """A message id, a conversation and an order reference say which message it is, for good."""
+    known: dict[str, bytes] = {}
+    for _, _, message in calm[0].sent:
+        header = getattr(message, "header", None)
+        if isinstance(header, Header):
+            assert known.setdefault(header.message_id, encode(message)) == encode(message)
+    assert len(known) > 200
+
+
+def test_no_state_holds_what_a_snapshot_would_change(calm: Any) -> None:
+    """After a whole day every role's state is of scalars, tuples, dicts and wire values, and comes back as it was."""
+    for role in calm[0].roles.values():
+        assert not list(_unfit(role.state, role.name))
+        before = role.snapshot()
+        role.restore(before)
+        assert role.snapshot() == before
+
+
+def _unfit(value: Any, where: str) -> Any:
+    if isinstance(value, list | set):
+        yield where
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _unfit(getattr(value, field.name), f"{where}.{field.name}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unfit(item, f"{where}[{key}]")
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _unfit(item, where)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("begin", "hours"), [(DAY.at(9, 12), 5), (DAY.at(12, 7), 20), (DAY.start - timedelta(hours=3), 40)]
+)
+def test_after_a_standstill_of_everybody_what_can_be_settled_is_settled(tmp_path: Path, begin: Any, hours: int) -> None:
+    """Every timer fires hours late, at once: nobody fails, the grid is kept, and each period is settled once."""
+    silence = (begin, begin + timedelta(hours=hours, minutes=3, seconds=17))
+    market = miniature.Miniature(tmp_path / "ledger.db", silence=silence)
+    market.play(END + timedelta(hours=40))
+    market.ledger.close()
+    settled = market.said(FlexSettlement)
+    assert len(settled) == 6, "each contract's, once"
+    assert market.told("refusal") == []
+    meter = {m.ean: sum(m.profile("Power").values) / 4 for _, _, m in market.sent if type(m).__name__ == "Metering"}
+    for home in miniature.HOMES:
+        if begin > DAY.start:
+            taken, given = market.physics.energy[f"{home}.meter"]
+            assert meter[f"ean.{home}"] != 0
+            assert abs(meter[f"ean.{home}"]) < taken + given
+    late = [at for at, command in market.commands if command.setpoint.mode is Mode.LIMIT and at >= DAY.end]
+    assert late == []
+    polls = {timer for (_, timer), _ in market.armed.items()}
+    assert "control" not in polls
+
+
+def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -> None:
+    """What cannot be recorded is not in force: the DSO hears a refusal, drops its order, and nothing is owed for it."""
+    market, records = played(tmp_path / "ledger.db", refuse=lambda reference: reference.startswith("agr members "))
+    refused = [m for m in market.said(FlexOrderResponse) if m.result is Result.REJECTED]
+    assert refused
+    assert {kind for kind, _ in records} >= {"flex-order-refusal"}
+    gone = {key for kind, key in records if kind == "flex-order-refusal"}
+    paid = {row.order_reference for m in market.said(FlexSettlement) for row in m.order_settlements}
+    assert not gone & paid
+    assert market.roles["agr"].state.orders == ()
+    assert market.told("breach") == []
+
+
+def test_what_a_settled_day_needed_is_dropped(calm: Any) -> None:
+    """Requests, prognoses and rounds of a settled period are not kept for ever."""
+    state = calm[0].roles["dso"].state
+    assert (state.requests, state.by_id, state.prognoses, state.rounds, state.orders) == ({}, {}, {}, {}, {})
+
+
+def lapses(effects: list[Effect]) -> list[str]:
+    """What effects tell to have lapsed."""
+    return [e.value["what"] for e in effects if isinstance(e, Publish) and e.topic == "lapse"]
+
+
+def test_what_nobody_waits_for_lapses_and_says_so() -> None:
+    """Too early, too late, twice: a defined answer and a published reason, never an exception."""
+    farm, agr, dso = players.farm("farm-a"), players.aggregator(), players.dso()
+    size = 4
+    early = PriceRound("s-1", 1, 0.3, miniature.np.zeros(size))
+    assert lapses(farm.handle(Received("agr", 1, early), players.NOON)) == ["PriceRound"]
+    assert lapses(agr.handle(Received("farm-a", 1, OrderSplit("o-1", ())), players.NOON)) == ["OrderSplit"]
+    assert lapses(agr.handle(Received("ledger", 1, Receipt("members o-1")), players.NOON)) == ["Receipt"]
+    assert lapses(dso.handle(Received("ledger", 1, Receipt("orders 2016-06-15 p o-1")), players.NOON)) == ["Receipt"]
+    period = players.FIRST.isoformat()
+    assert lapses(dso.handle(Computed(f"selection {period}", (100,)), players.NOON)) == ["selection"]
+    late = Computed(f"safety {period}", players.assessment({48: 5000.0}))
+    assert lapses(dso.handle(late, DAY.end)) == ["safety analysis"]
+    assert farm.handle(Fired(f"forecast {period}"), DAY.end) == farm.handle(Fired(f"revise {period}"), DAY.end) == []
+    over = VppInvitation("s-2", players.FIRST, 1, size)
+    farm.state.contract = object()
+    assert lapses(farm.handle(Received("agr", 2, over), players.NOON)) == ["VppInvitation"]
+    farm.handle(Started(), players.AHEAD)
+    order = FlexOrder(
+        dso.header("agr", players.AHEAD, None, "FlexOrder"), players.FIRST, "ean.farm-a", "o", 0, "EUR", (),
+        players.RULES.timezone, 15, None, "s-9",
+    )  # fmt: skip
+    assert lapses(farm.handle(Received("agr", 3, order), players.NOON)) == ["FlexOrder"]
+
+
+@given(st.integers(0, 3 * 86_400_000_000), st.sampled_from(["2016-03-26", "2016-10-29", "2016-06-14"]))
+def test_the_next_boundary_is_on_the_grid_of_its_local_day(microseconds: int, first: str) -> None:
+    """It is strictly later, at most an interval away, and a whole number of intervals into its day, clock change or not."""
+    from datetime import date
+
+    begin = players.RULES.day(date.fromisoformat(first)).start
+    at = begin + timedelta(microseconds=microseconds)
+    following = players.RULES.boundary(at)
+    assert at < following <= at + players.RULES.interval
+    start = players.RULES.day_of(following).start
+    assert (following - start) % players.RULES.interval == timedelta(0)
+    assert players.RULES.interval_start(at) <= at < players.RULES.boundary(players.RULES.interval_start(at))
