@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -37,8 +38,10 @@ def faults(
     break_: Annotated[
         str | None, typer.Option("--break", metavar="NAME", help="Plant a known bug; `list` names them.")
     ] = None,
-    kills: Annotated[int, typer.Option(min=1, help="ray: how many SIGKILLs.")] = 200,
+    kills: Annotated[int, typer.Option(min=0, help="ray: how many SIGKILLs.")] = 200,
     agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="ray: agents in one actor.")] = 4,
+    journal_kills: Annotated[int, typer.Option(min=0, help="ray: how often the journal's server is killed.")] = 0,
+    emptied: Annotated[int, typer.Option(min=0, help="ray: how often the journal is emptied.")] = 0,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
     """Drop, double, reorder and delay messages, crash hosts, let clocks leap; then check every invariant.
@@ -52,7 +55,7 @@ def faults(
         _list_breaks()
         return
     if runtime is Where.RAY:
-        _killing(kills, 1 if seed is None else seed, agents_per_actor, json_)
+        _killing((kills, journal_kills, emptied), 1 if seed is None else seed, agents_per_actor, json_)
         return
     chosen = list(range(1, seeds + 1)) if seed is None else [seed]
     begun = time.perf_counter()
@@ -63,17 +66,18 @@ def faults(
         raise typer.Exit(1)
 
 
-def _killing(kills: int, seed: int, agents_per_actor: int, json_: bool) -> None:
+def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, json_: bool) -> None:
     """A day of a site on Ray with processes killed all through it."""
     from rich.console import Console
 
-    from experiments.faults.live import run
+    from experiments.faults.live import Failures, run
     from experiments.settings import RunSettings
 
     status = Console(stderr=True).status("starting")
-    with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, status:
+    # Ray tells of each process that dies on stdout, where only the outcome belongs.
+    with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, redirect_stdout(sys.stderr), status:
         settings = RunSettings("strem", None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
-        came = run(settings, kills, lambda what: status.update(str(what)))
+        came = run(settings, Failures(*counts), lambda what: status.update(str(what)))
     if json_:
         typer.echo(json.dumps({**asdict(came), "faults": came.faults}))
     else:

@@ -9,33 +9,44 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agents.roles.contract import Event, Measured
+from agents.roles.contract import Fired, Measured
 from agents.runtime.entry import Entry
 from agents.runtime.envelope import Envelope, Published
 from agents.runtime.hands import Hand
 from agents.runtime.journal import Journal, JournalAway, JournalEmptied, JournalError, JournalFull
-from agents.runtime.resident import Parked, Resident
+from agents.runtime.resident import Occasion, Parked, Resident
 from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode
+from cim.model.errors import BadInput
 from devices.port import News
 
 _WINDOW = 4096  # entries after which an agent's residence is written again, so that the journal stays short
 _SWEPT = 8  # of those, at most so many in one entry
 _SMALL = 4096  # bytes of events worth keeping before a residence is
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
+_CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
 
 @dataclass
 class Step:
     """One step of a round: what was handled and what it led to."""
 
-    others: tuple[tuple[str, Event], ...]
+    others: tuple[tuple[str, Occasion], ...]
     inbox: list[Envelope]
     outbox: list[Envelope] = field(default_factory=list)
     hands: list[Hand] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     armed: list[tuple[str, str, datetime]] = field(default_factory=list)
     failed: list[tuple[str, int, Parked]] = field(default_factory=list)
+
+
+@dataclass
+class _Note:
+    """What a device said by itself and no agent has handled yet; `entry`: of the journal, 0 as long as it is in none."""
+
+    device: str
+    news: News
+    entry: int = 0
 
 
 @dataclass
@@ -61,10 +72,10 @@ class Book:
         self._rounds: dict[int, Round] = {}
         self._settled = 0
         self._ages: OrderedDict[str, None] = OrderedDict()  # agents by the age of their last residence
-        self._waiting: list[tuple[str, News]] = []  # notes that could not be appended at once
+        self._notes: list[_Note] = []
+        self._appending = False
         self.open: Round | None = None
         self.last: Round | None = None
-        self.noted: dict[str, list[News]] = {}
         self.trouble: str | None = None
         self.rewritten = 0
 
@@ -105,6 +116,13 @@ class Book:
                     found.append(envelope)
         return found
 
+    def noted(self) -> dict[str, tuple[News, ...]]:
+        """After `restore`: by device, what it said and nobody has handled."""
+        found: dict[str, tuple[News, ...]] = {}
+        for note in self._notes:
+            found[note.device] = (*found.get(note.device, ()), note.news)
+        return found
+
     # ---- writing -------------------------------------------------------------------------------------------------------
 
     async def append(self, part: Round, step: Step, done: bool) -> None:
@@ -119,32 +137,47 @@ class Book:
         inbox, others = encode_batch(step.inbox), encode(step.others)
         touched = self._weigh(step, len(inbox), len(others))
         residences = self._residences(touched)
+        self._forget(step)
+        notes = [note for note in self._notes if not note.entry]
         entry = Entry(
             part.number, part.now, self._settled, done, inbox, others, tuple(step.failed), residences,
             encode_batch(step.outbox), tuple(step.hands), tuple(step.published), tuple(step.armed), part.taken,
-            tuple(self._waiting),
+            tuple((note.device, note.news) for note in notes),
         )  # fmt: skip
-        self._waiting = []
-        await self._surely(encode(entry), part, done)
+        self._appending = True  # what a device says meanwhile must not come between an entry and its repetition
+        try:
+            await self._surely(encode(entry), part, done)
+        finally:
+            self._appending = False
+        for note in notes:
+            note.entry = self._number
+        self._append_notes(part.now)
 
     def note(self, device: str, news: News, now: datetime) -> None:
-        """Keep what a device said by itself; with the journal away it waits for the next entry."""
-        self._waiting.append((device, news))
-        if not self._journal.durable:
-            self._waiting = []
+        """Keep what a device said by itself, once; with the journal away it waits for the next entry."""
+        if not self._journal.durable or any((n.device, n.news) == (device, news) for n in self._notes):
+            return
+        self._notes.append(_Note(device, news))
+        if not self._appending:
+            self._append_notes(now)
+
+    def _append_notes(self, now: datetime) -> None:
+        notes = [note for note in self._notes if not note.entry]
+        if not notes:
+            return
+        last = 0 if self.last is None else self.last.number
+        part = last if self.open is None else self.open.number
+        nothing = (b"", b"", (), (), b"", (), (), (), ())
+        told = tuple((note.device, note.news) for note in notes)
+        entry = Entry(part, now, self._settled, self.open is None, *nothing, notes=told)
+        try:
+            self._journal.append(self._number + 1, encode(entry), self._keep_from())
+        except JournalError as error:
+            self.trouble = str(error)
             return
         self._number += 1
-        number = 0 if self.last is None else self.last.number
-        part = self.open.number if self.open is not None else number
-        nothing = (b"", b"", (), (), b"", (), (), (), ())
-        entry = Entry(part, now, self._settled, self.open is None, *nothing, notes=tuple(self._waiting))
-        try:
-            self._journal.append(self._number, encode(entry), self._keep_from())
-        except JournalError as error:
-            self._number -= 1
-            self.trouble = str(error)
-        else:
-            self._waiting = []
+        for note in notes:
+            note.entry = self._number
 
     def _weigh(self, step: Step, inbox: int, others: int) -> list[Resident]:
         """Book on each agent what the journal keeps of it; returns those touched."""
@@ -187,7 +220,7 @@ class Book:
         rounds = [part.entry for part in self._rounds.values() if part.entry]
         if self.last is not None and self.last.entry:
             rounds.append(self.last.entry)
-        return min([oldest, *rounds])
+        return min([oldest, *rounds, *(note.entry for note in self._notes if note.entry)])
 
     async def _surely(self, data: bytes, part: Round, done: bool) -> None:
         pause, longest = _PAUSES
@@ -218,28 +251,44 @@ class Book:
         for kept in self._rounds.values():
             kept.entry = self._number
         residences = tuple((name, self._reside(r, self._number)) for name, r in sorted(self._residents.items()))
-        notes = tuple((device, news) for device, all_news in self.noted.items() for news in all_news)
-        return encode(
-            Entry(
-                part.number, part.now, self._settled, done, b"", b"", (), residences, encode_batch(outbox),
-                tuple(part.hands), tuple(part.published), (), part.taken, notes,
-            )  # fmt: skip
-        )
+        notes = tuple((note.device, note.news) for note in self._notes)
+        for note in self._notes:
+            note.entry = self._number
+        entry = Entry(
+            part.number, part.now, self._settled, done, b"", b"", (), residences, encode_batch(outbox),
+            tuple(part.hands), tuple(part.published), (), part.taken, notes,
+        )  # fmt: skip
+        return encode(entry)
 
     # ---- reading back --------------------------------------------------------------------------------------------------
 
-    def restore(self) -> None:
+    async def restore(self) -> None:
         """Become the journal's writer, and make everybody as the journal says.
 
         Where the journal lost what it had acknowledged, everybody begins anew, and `trouble` says so.
+
+        Raises:
+            JournalAway, JournalFull: even after some tries.
+            BadInput: it keeps agents that do not live here.
         """
-        try:
-            entries = self._journal.claim()
-        except JournalEmptied as error:
-            self.trouble, self._journal_was_emptied, entries = str(error), True, ()
-        for number, data in entries:
+        for number, data in await self._claim():
             self._number = number
             self._read(number, decode(data))
+
+    async def _claim(self) -> tuple[tuple[int, bytes], ...]:
+        pause, longest = _PAUSES
+        for tries in range(1, _CLAIMS + 1):
+            try:
+                return self._journal.claim()
+            except JournalEmptied as error:
+                self.trouble, self._journal_was_emptied = str(error), True
+                break
+            except (JournalAway, JournalFull):
+                if tries == _CLAIMS:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+        return ()
 
     def _read(self, number: int, entry: Entry) -> None:
         part = self._rounds.get(entry.round)
@@ -254,8 +303,12 @@ class Book:
             [Envelope._make(row) for row in decode_batch(entry.inbox)] if entry.inbox else [],
         )
         outbox = [Envelope._make(row) for row in decode_batch(entry.outbox)] if entry.outbox else []
-        for device, news in entry.notes:
-            self.noted.setdefault(device, []).append(news)
+        for name in [*(n for n, _ in step.others), *(e.to for e in step.inbox), *(n for n, _ in entry.residences)]:
+            if name not in self._residents:
+                raise BadInput(
+                    f"journal: entry {number} keeps {name!r}, who does not live in this host; "
+                    "expected the agents and the placement that it was written with"
+                )
         if entry.others or entry.inbox or entry.residences:
             part.outbox += outbox
             part.handled += len(step.inbox)
@@ -276,8 +329,14 @@ class Book:
             resident = self._residents[name]
             if not resident.residence_at:
                 continue  # its residence comes later in what is kept
+            if isinstance(event, Fired):
+                resident.timers.pop(event.timer, None)
+            if isinstance(event, Parked):
+                resident.put_aside(event)
+                continue
             if (name, number_there) in failed:
                 resident.put_aside(failed[name, number_there])
+                resident.handled, resident.last_at = resident.handled + 1, entry.now
             else:
                 resident.replay(event, entry.now)
         for to, sender, lane, sequence, _ in step.inbox:
@@ -287,20 +346,18 @@ class Book:
         for name, timer, at in entry.armed:
             self._residents[name].timers[timer] = at
         self._weigh(step, len(entry.inbox), len(entry.others))
-        for _, event in step.others:
-            if isinstance(event, Measured):
-                for news in event.news:
-                    self._forget(event.device, news)
+        self._forget(step)
+        self._notes += [_Note(device, news, number) for device, news in entry.notes]
         for name, data in entry.residences:
             self._residents[name].move_in(data)
             self._reside(self._residents[name], number, data)
 
-    def _forget(self, device: str, news: Any) -> None:
-        """News that was measured is noted no more."""
-        if news in self.noted.get(device, []):
-            self.noted[device].remove(news)
+    def _forget(self, step: Step) -> None:
+        """News that an agent has handled is noted no more."""
+        for _, event in step.others:
+            if isinstance(event, Measured) and event.news:
+                self._notes = [n for n in self._notes if n.device != event.device or n.news not in event.news]
 
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
-

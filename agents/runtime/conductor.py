@@ -146,9 +146,11 @@ class Conductor:
             self._progress(self.now)
             await self._instant()
             wakes = [at for post in self._posts.values() if not post.busy and (at := post.wakes()) is not None]
-            if self.stopped or not (wakes or self.late) or (wakes and min(wakes) > self._end):
+            if self.late:
+                wakes.append(self.now + _AGAIN)  # what they have for others must not wait for somebody's timer
+            if self.stopped or not wakes or min(wakes) > self._end:
                 return
-            reached = await self._clock.reach(min(wakes, default=self.now + _AGAIN))
+            reached = await self._clock.reach(min(wakes))
             if reached is None:
                 return
             self.now = max(self.now, reached)  # a clock that was set back does not undo what has happened
@@ -168,7 +170,9 @@ class Conductor:
             self._book("rounds", time.perf_counter() - begun)
             for host in sorted(outcomes):
                 self._absorb(host, outcomes[host])
-        raise ProgrammingFault(f"agents still talk after {_MAX_ROUNDS} rounds at {self.now.isoformat()}; expected quiet")
+        raise ProgrammingFault(
+            f"agents still talk after {_MAX_ROUNDS} rounds at {self.now.isoformat()}; expected quiet"
+        )
 
     def _tasks(self) -> dict[str, Task]:
         ready = [(host, post) for host, post in self._posts.items() if post.ready(self.now)]
@@ -192,7 +196,7 @@ class Conductor:
         for source, number in outcome.taken:
             if post.inbox.pop((source, number), None) is not None:
                 self._delivered(source, number, host)
-        if not post.inbox or outcome.taken:
+        if not post.inbox or outcome.taken or outcome.handled:
             post.tries, post.pause = 0, _AGAIN
         elif post.tries >= _TRIES:
             post.again = self.now + post.pause
@@ -207,6 +211,7 @@ class Conductor:
         self.messages += outcome.handled
         for receiver, envelopes in outcome.mail.items():
             self._posts[receiver].inbox[host, outcome.number] = Parcel(host, outcome.number, envelopes)
+            self._posts[receiver].again = None  # what is new does not wait behind what was not taken
             post.outbound.setdefault(outcome.number, {})[receiver] = outcome.sizes.get(receiver, len(envelopes))
 
     def _delivered(self, source: str, number: int, receiver: str) -> None:

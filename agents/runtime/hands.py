@@ -26,6 +26,7 @@ from agents.roles.contract import (
     Poll,
     Release,
 )
+from agents.runtime.resident import Occasion, Parked
 from agents.runtime.shelf import Shelf
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
@@ -50,7 +51,7 @@ class Hands:
     ) -> None:
         self.ports = ports
         self._executor, self._shelf, self._clock = executor, shelf, clock
-        self.noted: dict[str, list[News]] = {}  # news from before a crash, not yet drained
+        self.noted: dict[str, tuple[News, ...]] = {}  # news from before a crash, not yet drained
 
     async def open(self, devices: tuple[str, ...], now: datetime) -> dict[str, Nameplate | DeviceError]:
         """Connect them side by side; what each says it is, or why not."""
@@ -60,9 +61,11 @@ class Hands:
                 raise plate
         return dict(zip(devices, opened, strict=True))  # type: ignore[arg-type]
 
-    async def carry_out(self, hands: list[Hand], now: datetime, seconds: dict[str, float]) -> list[tuple[str, Event]]:
-        """All of it; returns the outcomes by agent, in order."""
-        told: list[tuple[str, Event]] = []
+    async def carry_out(
+        self, hands: list[Hand], now: datetime, seconds: dict[str, float]
+    ) -> list[tuple[str, Occasion]]:
+        """All of it; returns the outcomes by agent, in order; a job that failed is parked."""
+        told: list[tuple[str, Occasion]] = []
         devices: dict[str, list[Hand]] = {}
         for name, effect in hands:
             if isinstance(effect, Poll | Command | Release):
@@ -75,9 +78,11 @@ class Hands:
         for name, effect in hands:
             if isinstance(effect, Compute):
                 begun = time.perf_counter()
-                result = await self._executor(effect.job, effect.arguments)
+                try:
+                    told.append((name, Computed(effect.reference, await self._executor(effect.job, effect.arguments))))
+                except Exception as error:  # whatever it is, one job must not end a host, now and after each restart
+                    told.append((name, Parked(name, now, effect, f"{type(error).__name__}: {error}")))
                 seconds[effect.job] = seconds.get(effect.job, 0.0) + time.perf_counter() - begun
-                told.append((name, Computed(effect.reference, result)))
         records = [(name, e) for name, e in hands if isinstance(e, Append | CloseBlock | Cosign)]
         if records:
             begun = time.perf_counter()
@@ -118,7 +123,8 @@ class Hands:
         return Measured(device, readings, self._news(port, device), f"{device}: no reading" if lost else None)
 
     def _news(self, port: Port, device: str) -> tuple[News, ...]:
-        return (*self.noted.pop(device, ()), *port.drain())
+        noted = self.noted.pop(device, ())
+        return (*noted, *(news for news in port.drain() if news not in noted))  # a device that got no answer repeats it
 
     async def close(self) -> None:
         """Let go of all devices and the ledger."""

@@ -8,6 +8,7 @@ answered twice the same. The same host serves every runtime: with one agent in a
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -15,14 +16,14 @@ from operator import itemgetter
 from typing import Any
 
 from agents.roles.base import MarketRules
-from agents.roles.contract import Arm, Connected, Effect, Event, Fired, Publish, Send, Started
+from agents.roles.contract import Arm, Connected, Effect, Fired, Publish, Send, Started
 from agents.runtime.book import Book, Round, Step
 from agents.runtime.casting import AgentSpec, build_role
 from agents.runtime.envelope import Envelope, Outcome, Task, lane_of
 from agents.runtime.hands import Executor, Hand, Hands
 from agents.runtime.health import AgentHealth, HostHealth
 from agents.runtime.journal import Journal, NoJournal
-from agents.runtime.resident import Resident
+from agents.runtime.resident import Occasion, Parked, Resident
 from agents.runtime.shelf import Shelf
 from agents.runtime.timers import Timers
 from cim.model.codec import tag_of
@@ -74,7 +75,7 @@ class Host:
         self._book = Book(journal or NoJournal(), self.residents)
         self._timers = Timers()
         self._local: list[Envelope] = []  # for agents here, from the last round
-        self._own: dict[str, list[Event]] = {}  # outcomes of effects, not yet handled
+        self._own: dict[str, list[Occasion]] = {}  # outcomes of effects, not yet handled
         self._seconds: dict[str, float] = {}
         self._now = _NEVER
 
@@ -89,17 +90,17 @@ class Host:
             DeviceError: the first that does not answer at the beginning, unless `allow_missing`.
         """
         self._now = now
-        self._book.restore()
+        await self._book.restore()
         self._local = self._book.own_mail()
         for name, resident in self.residents.items():
             for timer, at in resident.timers.items():
                 self._timers.arm(name, timer, at)
-        self.hands.noted = dict(self._book.noted)
+        self.hands.noted = self._book.noted()
         fresh = {name for name, resident in self.residents.items() if resident.residence_at == 0}
         for name in sorted(fresh):
             self._own[name] = [Started()]
         missing: list[str] = []
-        for name, spec in self.specs.items():
+        for spec in self.specs.values():
             if spec.device is not None:
                 self.hands.ports[spec.device].listen(partial(self._note, spec.device))
         opened = await self.hands.open(tuple(s.device for s in self.specs.values() if s.device is not None), now)
@@ -142,16 +143,17 @@ class Host:
         self._seconds = {}
         self._now = now
         opened = self._book.open
-        if opened is not None and opened.number != task.number:
-            await self._finish(opened, [])
-            opened = None
         if opened is not None:
+            if opened.number != task.number:
+                raise ProgrammingFault(f"round {task.number} was asked for, but round {opened.number} was not resumed")
             return self._outcome(await self._finish(opened, []))
         done = self._book.last
         if done is not None and task.number <= done.number:
             if task.number < done.number:
                 raise ProgrammingFault(f"round {task.number} was asked for after round {done.number}")
             return self._outcome(done)
+        if done is None and task.number > 1:
+            self._begin_anew(task.number)
         self._point("received")
         part = Round(task.number, now)
         events, inbox, taken, whole = self._due(now, task)
@@ -159,8 +161,13 @@ class Host:
         part.taken, part.handled = taken, len(inbox)
         return self._outcome(await self._finish(part, inbox, events))
 
+    def _begin_anew(self, number: int) -> None:
+        """The site has a past that this host does not know: its peers must not take its messages for old ones."""
+        for resident in self.residents.values():
+            resident.birth = resident.birth or number
+
     async def _finish(
-        self, part: Round, inbox: list[Envelope], events: dict[str, list[Event]] | None = None
+        self, part: Round, inbox: list[Envelope], events: dict[str, list[Occasion]] | None = None
     ) -> Round:
         """Handle, append, carry out, and again with the outcomes until there are none."""
         hands: list[Hand] = list(part.hands)
@@ -179,21 +186,25 @@ class Host:
                 self._point("carried")
             hands, inbox = [], []
             events, self._own = self._own, {}
-            for name, timer in self._timers.due(part.now):
-                events.setdefault(name, []).append(Fired(timer))
+            self._fire(part.now, events)
             if not events:
                 break
         self._book.end(part)
         self._point("finished")
         return part
 
+    def _fire(self, now: datetime, events: dict[str, list[Occasion]]) -> None:
+        for name, timer in self._timers.due(now):
+            # Before anything is handled: an event that comes first may arm the same timer anew.
+            self.residents[name].timers.pop(timer, None)
+            events.setdefault(name, []).append(Fired(timer))
+
     def _due(
         self, now: datetime, task: Task
-    ) -> tuple[dict[str, list[Event]], list[Envelope], tuple[tuple[str, int], ...], bool]:
+    ) -> tuple[dict[str, list[Occasion]], list[Envelope], tuple[tuple[str, int], ...], bool]:
         """Outcomes of an agent's own effects, then timers; and the messages that are new, in order."""
         events, self._own = self._own, {}
-        for name, timer in self._timers.due(now):
-            events.setdefault(name, []).append(Fired(timer))
+        self._fire(now, events)
         mail, self._local = self._local, []
         for parcel in task.parcels:
             mail += parcel.opened()
@@ -226,7 +237,7 @@ class Host:
         )
         return events, fresh, whole, not self._local
 
-    def _handle(self, events: dict[str, list[Event]], inbox: list[Envelope], now: datetime) -> Step:
+    def _handle(self, events: dict[str, list[Occasion]], inbox: list[Envelope], now: datetime) -> Step:
         """Let the roles decide; what they send and publish is collected, what touches the world is returned.
 
         An agent's own outcomes and timers come before its messages; what one agent does concerns no other in this step.
@@ -237,20 +248,21 @@ class Host:
         index: dict[str, int] = {}
         for name, event in others:
             resident = self.residents[name]
-            if isinstance(event, Fired):
-                resident.timers.pop(event.timer, None)
-            self._take(resident, resident.handle(event, now), index.get(name, 0), step)
+            if isinstance(event, Parked):
+                resident.put_aside(event)
+                step.published.append((name, "parked", event))
+            else:
+                self._take(resident, resident.handle(event, now), index.get(name, 0), step)
             index[name] = index.get(name, 0) + 1
         begun = self._clocked("market", begun)
         residents = self.residents
-        send = step.outbox.append
+        send, known = step.outbox.append, self._neighbours
         for number, envelope in enumerate(inbox):
             resident = residents[envelope[0]]
             effects = resident.take(envelope, now)
             if not effects and effects is not None:
                 continue
-            if effects is not None and len(effects) == 1 and type(effects[0]) is Send:
-                effect = effects[0]
+            if effects is not None and len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
                 send(resident.address(effect.to, lane_of(effect.message), effect.message))
             else:
                 self._take(resident, effects, -1 - number, step)
@@ -262,6 +274,8 @@ class Host:
         return step
 
     def _take(self, resident: Resident, effects: list[Effect] | None, index: int, step: Step) -> None:
+        if effects:
+            effects = self._possible(resident, effects)
         if effects is None:
             parked = resident.parked[-1]
             step.failed.append((resident.name, index, parked))
@@ -280,6 +294,17 @@ class Host:
             else:
                 step.hands.append((resident.name, effect))
 
+    def _possible(self, resident: Resident, effects: list[Effect]) -> list[Effect] | None:
+        """The effects; None where a message is for nobody: then the role failed, like one that raises."""
+        for effect in effects:
+            if isinstance(effect, Send) and effect.to not in self._neighbours:
+                fault = ProgrammingFault(
+                    f"{tag_of(effect.message)} to {effect.to!r}, whom nobody knows; expected an agent"
+                )
+                resident.regret(fault, self._now)
+                return None
+        return effects
+
     def _clocked(self, label: str, begun: float) -> float:
         now = time.perf_counter()
         self._seconds[label] = self._seconds.get(label, 0.0) + now - begun
@@ -287,13 +312,14 @@ class Host:
 
     def health(self) -> HostHealth:
         """How its agents are, and whether the journal keeps what it is given."""
+        waiting = Counter(envelope[0] for envelope in self._local)
         return HostHealth(
             tuple(
                 AgentHealth(
                     name,
                     self.specs[name].role,
                     resident.handled,
-                    sum(envelope[0] == name for envelope in self._local),
+                    waiting[name],
                     resident.parked,
                     resident.last_at,
                     self.specs[name].device,

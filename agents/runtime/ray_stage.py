@@ -51,7 +51,7 @@ class RayStage:
         patience: float | None = None,
     ) -> None:
         self._company, self._wire, self._ledger = company, wire, ledger
-        self._allow_missing, self._journal = allow_missing, journal
+        self._allow_missing, self.journal = allow_missing, journal
         self._patience = patience
         self._hosts: dict[str, Any] = {}
         self._papers: dict[str, bytes] = {}
@@ -95,7 +95,7 @@ class RayStage:
                 str(self._ledger) if keeper else None,
                 company.ledger_meta,
                 dict(self.host_of),
-                self._journal,
+                self.journal,
             )
         )
 

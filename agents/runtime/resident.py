@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.roles.base import Role
-from agents.roles.contract import Effect, Event, Fired, Received
+from agents.roles.contract import Effect, Event, Received
 from agents.runtime.envelope import Envelope
 from cim.model.codec import decode, encode, wire
 
@@ -24,12 +24,15 @@ _new = tuple.__new__  # half the time of the named tuple's own way
 @wire("runtime.Parked")
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """An event at which a role failed; it is put aside, with its error, and the agent goes on without it."""
+    """An event at which a role failed, or a job that did; it is put aside, with its error, and the agent goes on without it."""
 
     agent: str
     at: datetime
     event: Any
     error: str
+
+
+Occasion = Event | Parked  # what an agent takes note of besides messages
 
 
 @wire("runtime.Residence")
@@ -42,6 +45,7 @@ class Residence:
         seen: (sender, lane, last sequence taken).
         sent: (to, lane, last sequence given).
         timers: (timer, instant).
+        birth: the round in which it began.
     """
 
     role: bytes
@@ -50,6 +54,7 @@ class Residence:
     timers: tuple[tuple[str, datetime], ...]
     parked: tuple[Parked, ...]
     handled: int
+    birth: int
 
 
 class Resident:
@@ -81,8 +86,8 @@ class Resident:
         """True: it is the next one; False: seen before; None: too early, one before it is still on its way."""
         last = self.seen.get((sender, lane))
         if last is None:
-            # Who begins anew has forgotten how far a channel was.
-            return True if self.birth or sequence & _LIFE == 1 else None
+            # Who begins anew has forgotten how far a channel was that is older than itself.
+            return True if sequence & _LIFE == 1 or sequence < self.birth << 24 else None
         if sequence <= last:
             return False
         return True if sequence == last + 1 or sequence & _LIFE == 1 else None
@@ -125,6 +130,11 @@ class Resident:
         self.since.append((envelope, now))
         return effects
 
+    def regret(self, error: Exception, now: datetime) -> None:
+        """What the last event led to cannot be: it is parked, and the role is as it was before."""
+        event, _ = self.since.pop()
+        self._park(_received(event) if isinstance(event, tuple) else event, error, now)
+
     def _base(self) -> None:
         if self.base is None or len(self.since) >= _SINCE:
             self.base, self.since = self.role.snapshot(), []
@@ -148,7 +158,7 @@ class Resident:
         timers = tuple(sorted(self.timers.items()))
         seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
         sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
-        return encode(Residence(self.base, seen, sent, timers, self.parked, self.handled))
+        return encode(Residence(self.base, seen, sent, timers, self.parked, self.handled, self.birth))
 
     def move_in(self, data: bytes) -> None:
         """Be as `residence` said."""
@@ -158,12 +168,10 @@ class Resident:
         self.seen = {(sender, lane): last for sender, lane, last in kept.seen}
         self.sent = {(to, lane): last for to, lane, last in kept.sent}
         self.timers = dict(kept.timers)
-        self.parked, self.handled = kept.parked, kept.handled
+        self.parked, self.handled, self.birth = kept.parked, kept.handled, kept.birth
 
     def replay(self, event: Event | Envelope, now: datetime) -> None:
         """Handle an event again that was handled before; what it led to is known already."""
-        if isinstance(event, Fired):
-            self.timers.pop(event.timer, None)
         self.handled += 1
         self.last_at = now
         self.role.handle(_received(event) if isinstance(event, tuple) else event, now)

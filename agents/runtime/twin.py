@@ -112,6 +112,7 @@ class TwinStage:
 
     async def open(self, now: datetime) -> None:
         """All hosts, alive."""
+        self._now = now
         for name in sorted(set(self.host_of.values())):
             self.hosts[name] = await self._build(name, self._dice.point)
             await self.hosts[name].open(now)
@@ -123,7 +124,14 @@ class TwinStage:
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """What every host has to say of itself."""
-        return {name: await host.resume() for name, host in self.hosts.items()}
+        return {name: await self._resumed(name) for name in self.hosts}
+
+    async def _resumed(self, name: str) -> tuple[Outcome, ...]:
+        while True:
+            try:
+                return await self.hosts[name].resume()
+            except Crash:
+                await self._again(name, self._now)
 
     async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
         """One round, with whatever goes wrong in it."""

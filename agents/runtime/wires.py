@@ -5,6 +5,7 @@ Both ways end in the same drivers and codecs; only what carries the bytes differ
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -129,7 +130,7 @@ def _dial_in(device: str, kind: DeviceKind, link: FrameLink | None, server: Dial
     if kind is DeviceKind.STATION:
         from devices.ocpp.driver import StationPort
 
-        return StationPort(device, link, server)
+        return StationPort(device, link, server, life=secrets.token_hex(4))
     from devices.s2.driver import GatewayPort
 
     return GatewayPort(device, link, server)

@@ -39,6 +39,8 @@ class StationPort:
         server: the server it dials (which holds its password).
         interval_s: how often it reports; readings older than twice that are STALE.
         timeout_s: how long it may take to dial in or to answer.
+        life: differs from driver to driver of the same station (8 signs count), because a station may remember our
+            message ids; without it the same run gives the same frames.
     """
 
     def __init__(
@@ -48,11 +50,12 @@ class StationPort:
         server: DialInServer | None = None,
         interval_s: int = 900,
         timeout_s: float = 30.0,
+        life: str = "",
     ) -> None:
         self.name = name
         self._stale_after = timedelta(seconds=2 * interval_s)
         self._timeout_s = timeout_s
-        self._machine = CsmsMachine(name, interval_s)
+        self._machine = CsmsMachine(name, interval_s, life)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:

@@ -43,6 +43,7 @@ class CsmsMachine:
 
     name: str
     interval_s: int = 900  # heartbeat interval that the station is given at boot
+    life: str = ""  # tells our message ids from those of the drivers this station had before
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     booted: bool = False
     station: Payload = field(default_factory=dict)
@@ -83,7 +84,9 @@ class CsmsMachine:
             "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self.now)),
         }
         guarded = {action: self._after_boot(action, handler) for action, handler in empty.items()}
-        self._rpc = Rpc(self.name, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
+        # OCPP 2.0.1 part 4, 4.1.4: a message id is unique over all connections of a station, so over our lives as well.
+        begin = f"{self.name[:15]}:{self.life[:8]}" if self.life else self.name
+        self._rpc = Rpc(begin, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
 
     # -- the wire's side -------------------------------------------------------------------------------------------
 

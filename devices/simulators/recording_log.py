@@ -7,6 +7,7 @@ cut can cost the last seconds of the file: nothing waits for the disk.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -120,7 +121,8 @@ class InputLog:
             while written < len(data):
                 written += os.pwrite(self._descriptor, data[written:], self.size + written)
         except OSError as error:
-            os.ftruncate(self._descriptor, self.size)
+            with contextlib.suppress(OSError):  # what is left of it is written over by the next one
+                os.ftruncate(self._descriptor, self.size)
             raise LogFailed(
                 f"log: {self.path} cannot be written ({error.strerror}); expected room for what is done to the site"
             ) from error

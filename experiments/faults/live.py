@@ -1,7 +1,7 @@
-"""Kills on purpose: a day of a site on real Ray, whose host processes get SIGKILL at seeded points all through the day.
+"""Failures on purpose: a day of a site on real Ray, whose host processes get SIGKILL at seeded points all through the day.
 
-The ledger must be that of the same day without kills, every agent must have handled as many events, and each host
-must be back in time.
+The journal's server can be killed and emptied as well. The ledger must be that of the same day without failures, every
+agent must have handled as many events, and each host must be back in time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agents.runtime.journal import JournalAway
 from experiments.running import RunResult, run_site
 from experiments.settings import RunSettings
 from market.ledger.verify import verify
@@ -53,24 +54,37 @@ class Kills:
         return tuple(found)
 
 
+@dataclass(frozen=True)
+class Failures:
+    """How many of each: hosts killed, the journal's server killed, and emptied."""
+
+    kills: int
+    journal_kills: int = 0
+    emptied: int = 0
+
+
 class Reaper:
     """Draws who dies when: each instant of the reference run has its share, its busy phases no more than its quiet ones.
 
     Args:
-        kills: how many in all.
-        instants: the instants of the run without kills.
+        instants: the instants of the run without failures.
     """
 
-    def __init__(self, kills: int, seed: int, instants: list[datetime]) -> None:
+    def __init__(self, failures: Failures, seed: int, instants: list[datetime]) -> None:
         self._random = random.Random(seed)  # noqa: S311 - failures are drawn, not secrets
-        self._left = kills
-        self._due = sorted(self._random.choice(instants) for _ in range(kills))
+
+        def drawn(count: int) -> list[datetime]:
+            return sorted(self._random.choice(instants) for _ in range(count))
+
+        self._due = drawn(failures.kills)
+        self._server_due, self._empty_due = drawn(failures.journal_kills), drawn(failures.emptied)
         self._doomed: dict[str, str] = {}
         self._revived = 0
         self.points: dict[str, int] = {}
 
     def __call__(self, stage: Any, now: datetime) -> None:
         """Doom the hosts whose time has come; one that is doomed already is not doomed twice."""
+        self._sabotage(stage, now)
         for host, _ in stage.revivals[self._revived :]:
             point = self._doomed.pop(host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
@@ -85,9 +99,22 @@ class Reaper:
             self._doomed[host] = point
             stage.doom(host, point, self._random.randint(1, 2))
 
+    def _sabotage(self, stage: Any, now: datetime) -> None:
+        from agents.runtime.journal.sabotage import empty_server, kill_server
 
-def run(settings: RunSettings, kills: int, say: Any) -> Kills:
-    """The day without kills (in one process), then with them (on Ray).
+        url, _ = stage.journal
+        for due, act in ((self._server_due, kill_server), (self._empty_due, empty_server)):
+            while due and due[0] <= now:
+                due.pop(0)
+                try:
+                    act(url)
+                except JournalAway:  # it is still coming back from the last time: so it waits its turn
+                    due.insert(0, now)
+                    break
+
+
+def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
+    """The day without failures (in one process), then with them (on Ray).
 
     Args:
         say: called with a sentence about what is being done, and with each instant.
@@ -101,8 +128,8 @@ def run(settings: RunSettings, kills: int, say: Any) -> Kills:
 
     say("starting Ray")
     start_ray()
-    say(f"the day with {kills} kills")
-    reaper = Reaper(kills, settings.seed, instants)
+    say(f"the day with {failures.kills} kills")
+    reaper = Reaper(failures, settings.seed, instants)
     result = run_site(replace(settings, durable=True), out / "ledger.db", None, True, say, reaper)
     return _compared(clean, result, reaper, out)
 

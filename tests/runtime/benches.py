@@ -1,9 +1,10 @@
-"""Fake ports, and a stage that spreads agents over hosts in one process."""
+"""Fake devices, and a site whose hosts, journals and ledger a test can kill and bring back as it likes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import players
 
+import agents.runtime.registry  # noqa: F401 - what journals keep must be readable
 from agents.planning.home import ElementConfig
-from agents.planning.jobs import run
 from agents.roles.aggregator import AggregatorConfig, Member
 from agents.roles.dso import DsoConfig
 from agents.roles.dso.state import GridConnection
@@ -20,24 +21,45 @@ from agents.roles.iles import IlesConfig
 from agents.roles.prosumer import ProsumerConfig
 from agents.runtime.casting import AgentSpec
 from agents.runtime.conductor import Conductor
-from agents.runtime.envelope import Envelope, Outcome
 from agents.runtime.host import Host
+from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from agents.runtime.local import inline
 from agents.runtime.shelf import Shelf
+from agents.runtime.twin import Dice, Faults, TwinStage
+from cim.model.codec import encode
 from cim.model.readings import Kind, Reading
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Nameplate, News, Setpoint, WeatherForecast
+from devices.port import (
+    DeviceFault,
+    DeviceKind,
+    DeviceUnreachable,
+    Nameplate,
+    News,
+    NewsBox,
+    OnNews,
+    Setpoint,
+    WeatherForecast,
+)
 from environment.feeder import Limits
 
 
 class FakePort:
-    """A device that does as it is told, unless it is `lost` or `refuses`."""
+    """A device that does as it is told, unless it is `lost` or `refuses`; it outlives its host, the news box does not."""
 
     def __init__(self, name: str, kind: DeviceKind, generation_w: int = 0) -> None:
         self.name = name
         self.plate = Nameplate(kind, "Maker", "Model", name, generation_w)
         self.lost = self.refuses = False
         self.written: list[tuple[Setpoint | None, datetime | None]] = []
-        self.news: list[News] = []
-        self.calls: list[str] = []
+        self.box = NewsBox()
+
+    def listen(self, on_news: OnNews) -> None:
+        """A new life of the host: what the old one had in memory is gone."""
+        self.box = NewsBox()
+        self.box.on_news = on_news
+
+    def tell(self, news: News) -> None:
+        """The device says something by itself."""
+        self.box.put(news)
 
     async def open(self, now: datetime) -> Nameplate:
         """Its nameplate."""
@@ -45,7 +67,7 @@ class FakePort:
             raise DeviceUnreachable(f"{self.name}: no answer; expected a device")
         if self.plate.kind is DeviceKind.WEATHER:
             sun = tuple(float(x) for x in np.full(192, 0.9))
-            self.news.append(WeatherForecast(now, players.DAY.next(-1).start, 900, sun))
+            self.tell(WeatherForecast(now, players.DAY.next(-1).start, 900, sun))
         return self.plate
 
     async def sync(self, now: datetime) -> None:
@@ -53,7 +75,6 @@ class FakePort:
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Half its rating, and counters that stand."""
-        self.calls.append("measure")
         await asyncio.sleep(0)
         if self.lost:
             raise DeviceUnreachable(f"{self.name}: no answer; expected a device")
@@ -63,45 +84,20 @@ class FakePort:
 
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
         """Keep it."""
-        self.calls.append("command")
         if self.refuses:
             raise DeviceFault(f"{self.name}: refused; expected an answer")
         self.written.append((setpoint, valid_until))
 
     async def release(self, now: datetime) -> None:
         """Let go."""
-        self.calls.append("release")
         self.written.append((None, None))
 
     def drain(self) -> tuple[News, ...]:
         """Its news."""
-        news, self.news = tuple(self.news), []
-        return news
+        return self.box.drain()
 
     async def close(self) -> None:
         """Nothing to let go of."""
-
-
-class Notes:
-    """A durable journal that keeps all it is given, by agent."""
-
-    durable = True
-
-    def __init__(self) -> None:
-        self.kept: dict[str, list[tuple[bytes, tuple[Envelope, ...]]]] = {}
-
-    def load(self, agent: str) -> bytes | None:
-        """The last state."""
-        return self.kept[agent][-1][0] if agent in self.kept else None
-
-    def append(self, agent: str, state: bytes, outbox: tuple[Envelope, ...]) -> None:
-        """Keep it."""
-        self.kept.setdefault(agent, []).append((state, outbox))
-
-
-async def inline(job: str, arguments: tuple[Any, ...]) -> Any:
-    """Do a job at once."""
-    return run(job, arguments)
 
 
 def specs(rated_w: int = 20_000) -> tuple[AgentSpec, ...]:
@@ -138,48 +134,87 @@ def port(spec: AgentSpec) -> FakePort:
     return FakePort(spec.device, spec.device_kind, 20_000 if spec.device_kind is DeviceKind.PV else 0)
 
 
-class SpreadStage:
-    """The market's agents dealt out over some hosts, in one process."""
+class Site:
+    """Agents on hosts in one process: what outlives a host is here (journals, ledger, devices).
 
-    def __init__(self, hosts: int, ledger: Path) -> None:
-        everybody = specs()
-        self.host_of: Mapping[str, str] = {s.name: f"h{k % hosts}" for k, s in enumerate(everybody)}
-        self.notes = Notes()
+    Args:
+        durable: False: hosts without journals.
+        settings: of every host.
+    """
+
+    def __init__(
+        self,
+        everybody: tuple[AgentSpec, ...],
+        host_of: Mapping[str, str],
+        ledger: Path,
+        executor: Any = inline,
+        durable: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.everybody, self.host_of, self.path = everybody, host_of, ledger
+        self._executor, self._settings = executor, settings
+        self.stores = {host: MemoryStore() for host in sorted(set(host_of.values()))} if durable else {}
+        self.ports = {spec.device: port(spec) for spec in everybody if spec.device is not None}
         self.shelf = Shelf(ledger, players.RULES.keys, {"site": "test"})
-        self.ports: dict[str, FakePort] = {s.device: port(s) for s in everybody if s.device is not None}
-        self.hosts = {
-            name: Host(
-                tuple(s for s in everybody if self.host_of[s.name] == name),
-                players.RULES,
-                dict(self.ports),
-                inline,
-                self.shelf if self.host_of["ledger"] == name else None,
-                self.notes,
-            )
-            for name in sorted(set(self.host_of.values()))
-        }
+        self.lives = 0
 
-    async def open(self, now: datetime) -> None:
-        """All hosts."""
-        for host in self.hosts.values():
-            await host.open(now)
+    async def build(self, name: str, point: Callable[[str], None] | None = None) -> Host:
+        """A new life of a host, on its journal."""
+        self.lives += 1
+        here = tuple(spec for spec in self.everybody if self.host_of[spec.name] == name)
+        ports: dict[str, Any] = {spec.device: self.ports[spec.device] for spec in here if spec.device is not None}
+        keeper = self.shelf if self.host_of.get("ledger") == name else None
+        journal = MemoryJournal(self.stores[name]) if self.stores else None
+        return Host(
+            here, players.RULES, ports, self._executor, self.host_of,
+            shelf=keeper, journal=journal, point=point, **self._settings,
+        )  # fmt: skip
 
-    async def work(self, now: datetime, inboxes: Mapping[str, tuple[Envelope, ...]]) -> dict[str, Outcome]:
-        """Side by side."""
-        names = sorted(inboxes)
-        outcomes = await asyncio.gather(*(self.hosts[name].work(now, inboxes[name]) for name in names))
-        return dict(zip(names, outcomes, strict=True))
+    def stage(self, dice: Dice | None = None) -> TwinStage:
+        """All hosts, in the hands of `dice`."""
+        return TwinStage(self.host_of, self.build, dice or Dice(0, Faults()))
 
     async def advance(self, to: datetime) -> None:
         """The world stands still."""
 
+    def records(self) -> list[Any]:
+        """All of the ledger, in an order that depends on nothing but what was recorded."""
+        database = sqlite3.connect(self.path)
+        rows = database.execute("SELECT kind, key, at, author, body, block FROM records ORDER BY kind, key").fetchall()
+        database.close()
+        return rows
 
-async def play(hosts: int, ledger: Path, start: datetime, end: datetime) -> tuple[SpreadStage, Conductor, list[Any]]:
-    """Run the market over a span; returns (stage, conductor, what was published)."""
-    stage = SpreadStage(hosts, ledger)
-    heard: list[Any] = []
-    conductor = Conductor(stage, stage, start, end, lambda *what: heard.append(what))
+
+def states(stage: TwinStage) -> dict[str, bytes]:
+    """Every agent's state."""
+    return {name: resident.role.snapshot() for host in stage.hosts.values() for name, resident in host.residents.items()}
+
+
+def commands(site: Site) -> dict[str, list[Any]]:
+    """What was written to each device; a setpoint that is written again in a row counts once."""
+    return {
+        name: [w for k, w in enumerate(port.written) if k == 0 or w != port.written[k - 1]]
+        for name, port in site.ports.items()
+    }
+
+
+async def run(
+    site: Site, stage: Any, start: datetime, end: datetime, sink: Callable[..., None] = lambda *_: None, **more: Any
+) -> Conductor:
+    """Open a stage and run it over a span."""
     await stage.open(start)
+    conductor = Conductor(stage, site, start, end, sink, **more)
     await conductor.run()
-    stage.shelf.close()
-    return stage, conductor, heard
+    return conductor
+
+
+async def market(
+    hosts: int, ledger: Path, start: datetime, end: datetime, dice: Dice | None = None
+) -> tuple[Site, TwinStage, Conductor, list[Any]]:
+    """The market dealt out over some hosts, over a span; the last is what was published."""
+    everybody = specs()
+    site = Site(everybody, {spec.name: f"h{k % hosts}" for k, spec in enumerate(everybody)}, ledger)
+    stage = site.stage(dice)
+    heard: list[Any] = []
+    conductor = await run(site, stage, start, end, lambda *what: heard.append(what))
+    return site, stage, conductor, heard

@@ -49,9 +49,10 @@ def _plan(simulation, seed):
 async def _drive(simulation, port_of, start, plan, until=STEPS, life=0):
     """Go on from where the site is, with new drivers; what was told at the last instant is told again."""
     ports = {name: port_of(simulation, name) for name in simulation.names}
+    for name, port in ports.items():
+        if isinstance(port, StationPort):  # a driver gives no message id that one before it gave
+            ports[name] = StationPort(name, simulation.link, life=f"life{life}")
     for port in ports.values():
-        if isinstance(port, StationPort):
-            port._machine._rpc._count = 10_000 * life  # a driver gives no message id that one before it gave
         await port.open(simulation.now)
     step = (simulation.now - start) // STEP
     while True:
