@@ -70,6 +70,7 @@ def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, jso
     """A day of a site on Ray with processes killed all through it."""
     from rich.console import Console
 
+    from agents.runtime.ray_environment import stop_ray
     from experiments.faults.live import Failures, run
     from experiments.settings import RunSettings
 
@@ -78,6 +79,7 @@ def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, jso
     with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, redirect_stdout(sys.stderr), status:
         settings = RunSettings("strem", None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
         came = run(settings, Failures(*counts), lambda what: status.update(str(what)))
+        stop_ray()
     if json_:
         typer.echo(json.dumps({**asdict(came), "faults": came.faults}))
     else:

@@ -164,7 +164,8 @@ class Host:
     def _begin_anew(self, number: int) -> None:
         """The site has a past that this host does not know: its peers must not take its messages for old ones."""
         for resident in self.residents.values():
-            resident.birth = resident.birth or number
+            if not resident.residence_at:
+                resident.birth = resident.birth or number
 
     async def _finish(
         self, part: Round, inbox: list[Envelope], events: dict[str, list[Occasion]] | None = None
@@ -296,8 +297,9 @@ class Host:
 
     def _possible(self, resident: Resident, effects: list[Effect]) -> list[Effect] | None:
         """The effects; None where a message is for nobody: then the role failed, like one that raises."""
+        known = self._neighbours
         for effect in effects:
-            if isinstance(effect, Send) and effect.to not in self._neighbours:
+            if type(effect) is Send and effect.to not in known:
                 fault = ProgrammingFault(
                     f"{tag_of(effect.message)} to {effect.to!r}, whom nobody knows; expected an agent"
                 )

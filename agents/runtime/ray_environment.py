@@ -69,6 +69,12 @@ def start_ray(address: str | None = None, node_ip: str = "127.0.0.1", dashboard_
         raise ProgrammingFault(f"Ray listens on {told}; expected {node_ip}")
 
 
+def stop_ray() -> None:
+    """End this process's part in Ray, and a Ray of its own altogether; from then on Ray prints nothing more."""
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+
+
 def prepare_ray(address: str | None = None, node_ip: str = "127.0.0.1") -> None:
     """Set Ray's variables in this process's environment, for what it starts itself (`ray.cluster_utils`) as well.
 

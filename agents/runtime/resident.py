@@ -55,6 +55,7 @@ class Residence:
     parked: tuple[Parked, ...]
     handled: int
     birth: int
+    last_at: datetime | None
 
 
 class Resident:
@@ -158,7 +159,7 @@ class Resident:
         timers = tuple(sorted(self.timers.items()))
         seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
         sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
-        return encode(Residence(self.base, seen, sent, timers, self.parked, self.handled, self.birth))
+        return encode(Residence(self.base, seen, sent, timers, self.parked, self.handled, self.birth, self.last_at))
 
     def move_in(self, data: bytes) -> None:
         """Be as `residence` said."""
@@ -168,7 +169,7 @@ class Resident:
         self.seen = {(sender, lane): last for sender, lane, last in kept.seen}
         self.sent = {(to, lane): last for to, lane, last in kept.sent}
         self.timers = dict(kept.timers)
-        self.parked, self.handled, self.birth = kept.parked, kept.handled, kept.birth
+        self.parked, self.handled, self.birth, self.last_at = kept.parked, kept.handled, kept.birth, kept.last_at
 
     def replay(self, event: Event | Envelope, now: datetime) -> None:
         """Handle an event again that was handled before; what it led to is known already."""

@@ -26,7 +26,6 @@ from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.local import inline
 from agents.runtime.shelf import Shelf
 from agents.runtime.twin import Dice, Faults, TwinStage
-from cim.model.codec import encode
 from cim.model.readings import Kind, Reading
 from devices.port import (
     DeviceFault,
@@ -67,7 +66,8 @@ class FakePort:
             raise DeviceUnreachable(f"{self.name}: no answer; expected a device")
         if self.plate.kind is DeviceKind.WEATHER:
             sun = tuple(float(x) for x in np.full(192, 0.9))
-            self.tell(WeatherForecast(now, players.DAY.next(-1).start, 900, sun))
+            start = players.DAY.next(-1).start
+            self.tell(WeatherForecast(start, start, 900, sun))
         return self.plate
 
     async def sync(self, now: datetime) -> None:
@@ -187,7 +187,9 @@ class Site:
 
 def states(stage: TwinStage) -> dict[str, bytes]:
     """Every agent's state."""
-    return {name: resident.role.snapshot() for host in stage.hosts.values() for name, resident in host.residents.items()}
+    return {
+        name: resident.role.snapshot() for host in stage.hosts.values() for name, resident in host.residents.items()
+    }
 
 
 def commands(site: Site) -> dict[str, list[Any]]:

@@ -164,7 +164,7 @@ def troupe(ticks: int = 2) -> tuple[AgentSpec, ...]:
     return (
         chatterer("agr", greets=("farm-a.pv", "dso"), ticks=ticks, files=True),
         chatterer("dso", greets=("agr", "farm-a"), ticks=1),
-        chatterer("farm-a", greets=("farm-a.pv",)),
+        chatterer("farm-a", greets=("farm-a.pv", "agr")),
         chatterer("farm-a.pv", device=True, greets=("farm-a",), ticks=ticks),
         AgentSpec("ledger", "ledger-keeper", key("ledger"), ()),
     )

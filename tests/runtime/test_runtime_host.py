@@ -9,7 +9,7 @@ from typing import Any
 
 import benches
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from players import AHEAD, DAY, FARMS, FIRST, NOON, RULES
 
@@ -99,6 +99,7 @@ INBOX = tuple(
 
 
 @given(st.permutations(INBOX))
+@settings(deadline=None)
 def test_the_order_of_arrival_does_not_matter(inbox: list[Envelope]) -> None:
     """Whatever order a round's messages came in, the outcome is the same to the byte."""
     expected = Rounds(host("agr", "farm-a")).work(AHEAD, *INBOX)
@@ -108,6 +109,7 @@ def test_the_order_of_arrival_does_not_matter(inbox: list[Envelope]) -> None:
 
 
 @given(st.permutations(INBOX), st.integers(1, 7))
+@settings(deadline=None)
 def test_the_order_of_arrival_over_rounds_does_not_matter_to_the_states(inbox: list[Envelope], cut: int) -> None:
     """What comes too early is left, and taken when what was missing has come: nobody handles a channel out of order."""
     whole, halves = host("agr", "farm-a"), Rounds(host("agr", "farm-a"))

@@ -1,4 +1,4 @@
-"""Ray actors that are killed come back and the day goes on (exactly-once is the journal's, which comes next)."""
+"""Ray actors that are killed come back and the day goes on: anew without a journal, where they were with one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import pytest
 
 _RUN = """
 import asyncio, sys
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from agents.runtime.ray_environment import start_ray
 start_ray()
 import ray
 from agents.runtime.conductor import Conductor
+from agents.runtime.journal.embedded import EmbeddedRedis
+from agents.runtime.placement import Placement
 from agents.runtime.ray_stage import RayStage
 from agents.runtime.recruiting import recruit
 from agents.runtime.worlds import TcpWorld
@@ -23,38 +26,61 @@ from cim.model.intervals import LocalDay
 from environment.profiles.library import load
 from environment.sites import load_site
 
-async def main(ledger):
+async def main(folder, durable, cleanup):
     site = load_site("strem")
     day = LocalDay(site.default_day, site.timezone)
     company = recruit(site, load(site.profiles), day.day, 1, 7)
     start = day.next(-1).at(10)
+    journal = None
+    if durable:
+        server = cleanup.enter_context(EmbeddedRedis(folder / "journal"))
+        journal = server.url, "test"
     world = await TcpWorld.open("strem", start, 7)
-    stage = RayStage(company, world.wire(company), Path(ledger), 30)
+    stage = RayStage(company, world.wire(company), folder / "ledger.db", Placement(30), journal=journal)
     stage.start()
-    killed = []
+    killed, published, agents = [], [], ("farm-1.pv", "farm-4.station")
     def heard(now):
-        if now >= day.start + timedelta(hours=1) and not killed:
+        if now >= day.start + timedelta(minutes=100) and not killed:
             killed.append(now)
-            ray.kill(stage._hosts[stage.host_of["farm-1.pv"]], no_restart=False)
-    readings = []
+            for host in sorted({stage.host_of[agent] for agent in agents}):
+                ray.kill(stage._hosts[host], no_restart=False)
+    good = set()
     def sink(now, agent, topic, value):
-        if topic == "telemetry" and agent in ("farm-1.pv", "farm-4.station") and killed and now > killed[0]:
-            readings.extend(r for r in value if r.quality == "GOOD")
+        if killed and now > killed[0]:
+            published.append((agent, topic))
+            if topic == "telemetry" and agent in agents:
+                good.update(r.source for r in value if r.quality == "GOOD")
     await stage.open(start)
-    await Conductor(stage, world, start, day.start + timedelta(hours=2), sink, heard).run()
+    handled = {}
+    conductor = Conductor(stage, world, start, day.start + timedelta(minutes=50), sink, heard)
+    await conductor.run()
+    for host in (await stage.health()).values():
+        handled.update((agent.name, agent.handled) for agent in host.agents)
+    conductor = Conductor(stage, world, conductor.now, day.start + timedelta(hours=2), sink, heard)
+    await conductor.run()
+    after = {agent.name: agent for host in (await stage.health()).values() for agent in host.agents}
     await stage.close()
     await world.close()
-    sources = sorted({r.source for r in readings})
-    print("killed", len(killed), "good readings after from", *sources)
+    print("killed", len(killed), "revived", len(stage.revivals) > 0, "good readings after from", *sorted(good))
+    print("went on", *sorted(agent for agent in agents if after[agent].handled > handled[agent]))
+    print("parked", sum(len(agent.parked) for agent in after.values()))
 
-asyncio.run(main(sys.argv[1]))
+with ExitStack() as cleanup:
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] == "durable", cleanup))
 """
 
 
 @pytest.mark.slow
-def test_a_killed_actor_is_restarted_and_reaches_its_devices_again(tmp_path: Path) -> None:
-    """After SIGKILL of a host its agents live again: Modbus is reconnected, the station has dialled in anew."""
-    command = [sys.executable, "-c", _RUN, str(tmp_path / "ledger.db")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+@pytest.mark.parametrize("durable", ["forgetful", "durable"])
+def test_a_killed_actor_is_restarted_and_reaches_its_devices_again(tmp_path: Path, durable: str) -> None:
+    """After SIGKILL of a host its agents live again: Modbus is reconnected, the station has dialled in anew.
+
+    With a journal they remember all they had handled; without one they begin anew. A second conductor takes over midway.
+    """
+    command = [sys.executable, "-c", _RUN, str(tmp_path), durable]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "killed 1 good readings after from farm-1.pv farm-4.station" in done.stdout
+    assert "killed 1 revived True good readings after from farm-1.pv farm-4.station" in done.stdout
+    assert "parked 0" in done.stdout
+    remembered = "went on farm-1.pv farm-4.station" in done.stdout
+    assert remembered == (durable == "durable"), done.stdout

@@ -1,0 +1,111 @@
+"""Who has lost its journal begins anew: its peers hear it, and it hears them."""
+
+from __future__ import annotations
+
+import asyncio
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import benches
+import pytest
+from chatter import END, HOSTS, MINUTE, START, Chat, chatterer
+from lives import Fate, Here, Result, clean, troupe_site
+from players import RULES
+
+from agents.runtime.envelope import ORDINARY, Envelope
+from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from agents.runtime.journal.port import JournalEmptied
+
+
+@pytest.mark.parametrize("host", ["one", "two"])
+@pytest.mark.parametrize("then", [False, True])
+def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> None:
+    """A host and its journal are gone, the site goes on: its peers hear it, and it hears them; also after a restart."""
+    with TemporaryDirectory() as folder:
+        site = troupe_site(folder)
+
+        async def live() -> Any:
+            stage = site.stage()
+            await stage.open(START)
+            conductor = benches.Conductor(stage, site, START, START + MINUTE, lambda *_: None)
+            await conductor.run()
+            site.stores[host] = MemoryStore()
+            for _ in range(1 + then):
+                stage = site.stage()
+                await stage.open(conductor.now)
+                conductor = benches.Conductor(stage, site, conductor.now, conductor.now + 5 * MINUTE, lambda *_: None)
+                await conductor.run()
+            return stage
+
+        stage = asyncio.run(live())
+        site.shelf.close()
+        left = Result(site, stage, [])
+    heard, whole = left.bag()[0], clean()[0].bag()[0]
+    assert all(texts.count("started") == 1 for texts in heard.values())
+    there, here = ("farm-a.pv", "agr") if host == "one" else ("agr", "farm-a")
+    assert heard[there].count(f"{here} hello 1 2") == 2  # of the old one, and of the new one
+    assert heard[here].count(f"{there} hello 1 1") == 1  # and the answer
+    assert {"agr at tick 2 1", "agr limits -2"} & set(whole["farm-a.pv"]) <= set(heard["farm-a.pv"])
+    new = [name for name, there in HOSTS.items() if there == host and name != "ledger"]
+    births = {name: r.birth for h in stage.hosts.values() for name, r in h.residents.items()}
+    assert all(births[name] > 1 for name in new)
+    assert all(birth == 0 for name, birth in births.items() if HOSTS[name] != host)
+
+
+def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> None:
+    """Of an older channel it takes what comes; of a younger one it knows the first message when it sees it."""
+    here = Here(chatterer("agr"))
+    here.number = 6
+    here.work()
+    assert here.host.residents["agr"].birth == 7
+    old, young = 57, (9 << 24) + 1
+    envelope = lambda sender, sequence: Envelope("agr", sender, ORDINARY, sequence, Chat(f"{sequence}"))  # noqa: E731
+    assert here.work(envelope("dso", old)).handled == 1
+    assert here.work(envelope("farm-b", young + 1)).handled == 0
+    assert here.work(envelope("farm-b", young + 1), envelope("farm-b", young)).handled == 2
+
+
+def test_a_restart_is_no_new_birth() -> None:
+    """Who has a past begins at no round: a gap at the head of a channel stays a gap, whatever round it comes back in."""
+    here = Here(chatterer("agr"), birth=0)
+    here.work()
+    here.settings = {"birth": 9}
+    here.live()
+    assert here.host.residents["agr"].birth == 0
+    one, two = here.chat("a", "b")
+    assert here.work(two).handled == 0
+    assert here.work(one, two).handled == 2
+
+
+def test_one_journal_emptied_and_host_dead_is_said() -> None:
+    """What the journal knows to have lost is the host's trouble until it is rewritten."""
+    here = Here(chatterer("agr"))
+    here.work()
+
+    class Damaged(MemoryJournal):
+        def claim(self) -> tuple[tuple[int, bytes], ...]:
+            super().claim()
+            raise JournalEmptied("there were entries that are gone")
+
+    journal = Damaged(here.store)
+    from agents.runtime.host import Host
+
+    host = Host(here.specs, RULES, {}, benches.inline, {"agr": "here"}, journal=journal)
+    asyncio.run(host.open(START))
+    assert host.health().trouble == "there were entries that are gone"
+    here.store.empty()
+    here.host = host
+    here.work()
+    assert (host.health().trouble, host.health().rewritten) == (None, 1)
+    here.live()
+    assert here.heard() == ("started",)
+
+
+def test_the_clean_story_needs_no_fate() -> None:
+    """A site run on hosts without journals is the same story."""
+    with TemporaryDirectory() as folder:
+        site = troupe_site(folder, durable=False)
+        stage = site.stage(Fate())
+        asyncio.run(benches.run(site, stage, START, END))
+        site.shelf.close()
+        assert benches.states(stage) == clean()[0].states
