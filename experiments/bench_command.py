@@ -28,7 +28,9 @@ def messages(as_json: Json = False, full: Full = False) -> None:
     try:
         import mango  # noqa: F401 - only to know early whether it is there
     except ImportError:
-        raise BadInput("bench: mango-agents is not installed; expected the extra `bench` (pip install 'iles[bench]')") from None
+        raise BadInput(
+            "bench: mango-agents is not installed; expected the extra `bench` (pip install 'iles[bench]')"
+        ) from None
     from experiments.bench.messages import measure
 
     console = Console(stderr=True)

@@ -101,8 +101,12 @@ def up(
     start: Annotated[
         int, typer.Option(min=0, max=23, help="Local hour, on the day before the first, at which the site begins.")
     ] = 10,
-    days: Annotated[int, typer.Option(min=1, help="End after so many days; otherwise with the site's profiles.")] = 3650,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulated devices' differences, identifiers, demo keys.")] = 1,
+    days: Annotated[
+        int, typer.Option(min=1, help="End after so many days; otherwise with the site's profiles.")
+    ] = 3650,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the simulated devices' differences, identifiers, demo keys.")
+    ] = 1,
     runtime: Annotated[
         Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
     ] = Runtime.RAY,
@@ -112,7 +116,9 @@ def up(
         typer.Option(metavar="PATTERN=RESOURCE", help="Agents that fit PATTERN only on nodes with a Ray RESOURCE."),
     ] = None,
     allow_missing: Annotated[bool, typer.Option(help="Begin without devices that do not answer.")] = False,
-    host: Annotated[str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The portal's port; 0 takes a free one.")] = 8080,
 ) -> None:
     """Keep a site alive on the clock, with its portal, until you stop it; then go on where it was.

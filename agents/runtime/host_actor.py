@@ -174,4 +174,3 @@ def unsealed(sealed: Sealed) -> Outcome:
     """An outcome as it came from an actor; its parcels stay sealed."""
     number, taken, local, published, next_timer, seconds, handled, sizes = decode(sealed[0])
     return Outcome(number, dict(sealed[1]), taken, local, published, next_timer, seconds, handled, sizes)
-

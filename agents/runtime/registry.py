@@ -31,7 +31,12 @@ declare_homes(
         "plan": ("agents.planning.flexibility", "agents.planning.vpp"),
         "prosumer": ("agents.roles.prosumer.state",),
         "role": ("agents.roles.base",),
-        "runtime": ("agents.runtime.casting", "agents.runtime.entry", "agents.runtime.health", "agents.runtime.resident"),
+        "runtime": (
+            "agents.runtime.casting",
+            "agents.runtime.entry",
+            "agents.runtime.health",
+            "agents.runtime.resident",
+        ),
         "safety": ("agents.planning.safety",),
         "uftp": ("market.uftp",),
         "vpp": ("agents.planning.messages",),

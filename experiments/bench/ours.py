@@ -128,9 +128,7 @@ def durable(agents: int, batch: int, batches: int) -> dict[str, float]:
 
 
 async def _durable(journal: Any, agents: int, batch: int, batches: int) -> list[float]:
-    specs = tuple(
-        AgentSpec(f"a{k:06}", "echo", bytes(32), EchoConfig("", 0, 0, VALUES)) for k in range(agents)
-    )
+    specs = tuple(AgentSpec(f"a{k:06}", "echo", bytes(32), EchoConfig("", 0, 0, VALUES)) for k in range(agents))
     names = [spec.name for spec in specs]
     neighbours = {**dict.fromkeys(names, "one"), "peer": "two"}
     host = Host(specs, RULES, {}, inline, neighbours, journal=journal)

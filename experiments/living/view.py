@@ -111,9 +111,7 @@ class LivingView:
         config: DsoConfig = spec.config
         names = {domain: name for name, domain in self._company.rules.domains.items()}
         now = self._conductor.now
-        settled = {
-            row.order_reference: row for s in self._lookout.settlements for row in s.order_settlements
-        }
+        settled = {row.order_reference: row for s in self._lookout.settlements for row in s.order_settlements}
         orders = sorted((o for each in state.orders.values() for o in each), key=lambda o: o.header.time_stamp)
         prognoses = sorted(state.prognoses.values(), key=lambda p: (p.header.time_stamp, p.congestion_point))
         requests = sorted(state.requests.values(), key=lambda r: r.header.time_stamp)
