@@ -69,6 +69,8 @@ def like_day(history: tuple[Floats, ...], count: int) -> Floats:
     """The mean of the last metered days, fitted to a day of `count` ISPs (clock changes stretch or cut it)."""
     if not history:
         return np.zeros(count)
+    if len(history) == 1:
+        return fit(history[0], count).copy()
     mean: Floats = np.mean([fit(day, count) for day in history[-10:]], axis=0)
     return mean
 

@@ -71,7 +71,9 @@ class Dice:
 
     def point(self, _: str) -> None:
         """A host passes a named point."""
-        if self.falls("crash", self.faults.crash):
+        crash = self.faults.crash  # thousands are passed: what `falls` does, but for its call
+        if crash > 0 and self._random.random() < crash and self.thrown.total() < self.faults.most:
+            self.thrown["crash"] += 1
             raise Crash
 
     def way(self, host: str, parcels: tuple[Parcel, ...], now: datetime) -> tuple[Parcel, ...]:
@@ -118,9 +120,15 @@ class TwinStage:
             await self.hosts[name].open(now)
 
     async def _again(self, name: str, now: datetime) -> None:
-        """A new life, from the journal."""
-        self.hosts[name] = await self._build(name, self._dice.point)
-        await self.hosts[name].open(now, True)
+        """A new life, from the journal, with the round ended that it was in."""
+        while True:
+            self.hosts[name] = await self._build(name, self._dice.point)
+            try:
+                await self.hosts[name].open(now, True)
+                await self.hosts[name].resume()
+            except Crash:
+                continue
+            return
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """What every host has to say of itself."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from cim.model.errors import BadInput
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LocalDay:
     """One local calendar day of a market: `day` in `timezone` (IANA name), cut into ISPs of `isp_minutes`."""
 
@@ -26,22 +26,24 @@ class LocalDay:
         if self.isp_minutes <= 0 or 60 % self.isp_minutes:
             raise BadInput(f"isp_minutes: {self.isp_minutes} does not divide an hour; expected for example 15 or 30")
 
-    @property
+    # What follows from the fields is worked out once: the same few days are asked thousands of times.
+
+    @cached_property
     def start(self) -> datetime:
         """Local midnight at which the day begins, in UTC."""
         return _midnight(self.day, self.timezone)
 
-    @property
+    @cached_property
     def end(self) -> datetime:
         """Local midnight at which the day ends, in UTC."""
         return _midnight(self.day + timedelta(days=1), self.timezone)
 
-    @property
+    @cached_property
     def isp(self) -> timedelta:
         """The length of one ISP."""
         return timedelta(minutes=self.isp_minutes)
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many ISPs the day has: 96 quarter-hours, but 92 or 100 when the clocks change."""
         return round((self.end - self.start) / self.isp)

@@ -9,6 +9,8 @@ from cim.model.readings import Reading
 from devices.port import DeviceKind, Nameplate, News, WeatherForecast
 from devices.simulators.plain import NEVER, PlainDevice
 
+_HOUR = timedelta(hours=1)
+
 
 class PlainMeter(PlainDevice):
     """What flows through a connection: it measures for itself, between the same instants as what stands behind it."""
@@ -19,8 +21,11 @@ class PlainMeter(PlainDevice):
 
     def settle(self, step: int, now: datetime) -> datetime:
         """The sum of what is behind it, settled first."""
-        until = min((device.settle(step, now) for device in self.behind), default=NEVER)
-        self.power_w = sum(device.power_w for device in self.behind)
+        until, power = NEVER, 0.0
+        for device in self.behind:
+            until = min(until, device.settle(step, now))
+            power += device.power_w
+        self.power_w = power
         return until
 
     def run(self, hours: float, isp: int) -> None:
@@ -87,15 +92,15 @@ class PlainWorld:
 
     def _advance(self, meter: PlainMeter, to: datetime) -> None:
         now, step = self.now, (self.now - self.start) // self.step
+        boundary = self.start + (step + 1) * self.step
         while now < to:
             until = meter.settle(step, now)
-            boundary = self.start + (step + 1) * self.step
             end = min(until, boundary, to)
             isp = min((now - self.start) // self.isp, self.isps - 1)
-            meter.run((end - now) / timedelta(hours=1), isp)
+            meter.run((end - now) / _HOUR, isp)
             now = end
             if now == boundary:
-                step += 1
+                step, boundary = step + 1, boundary + self.step
         meter.settle(step, now)
 
     def end_setpoints(self) -> None:

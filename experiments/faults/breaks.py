@@ -1,7 +1,7 @@
 """Known bugs, planted from outside into a sound market: `--break NAME` must be caught by the invariants.
 
-Each comes in between an agent and its host (see `watching`), or does something to the world or the ledger's file; no
-product code has a switch for them.
+Each comes in between an agent and its host (see `watching`), or does something to a host, the world or the ledger's
+file; no product code has a switch for them.
 """
 
 # ruff: noqa: ARG001 - every change has one signature, whether it needs all of it or not
@@ -17,12 +17,15 @@ from types import MappingProxyType
 from typing import Any
 
 from agents.planning.flexibility import Curtailable
-from agents.planning.messages import AssetReport, VppInvitation
+from agents.planning.messages import VppInvitation
 from agents.roles.base import Filed, Receipt, Role
-from agents.roles.contract import Command, Effect, Event, Fired, Received, Send
+from agents.roles.contract import Command, Effect, Event, Received, Send
+from agents.runtime.book import Round, Step
+from agents.runtime.host import Host
+from agents.runtime.twin import Faults
 from cim.model.codec import decode
 from cim.model.errors import BadInput
-from experiments.faults.plot import FARMS, Plot
+from experiments.faults.plot import Plot
 from experiments.faults.story import Planted
 from market.ledger.records import Record
 from market.payments import Payment
@@ -68,26 +71,24 @@ def _filing(kind: str, rewrite: Callable[[Any], Any]) -> Change:
     return change
 
 
-def _lost_dedup() -> Planted:
-    """A host that forgot what it has seen gives a repeated report to its agent again."""
-
-    def step(inner: Role[Any], event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
-        again = isinstance(event, Received) and isinstance(event.message, AssetReport)
-        times = [inner.handle(event, now) for _ in range(2 if again else 1)]
-        return times, [effect for effects in times for effect in effects]
-
-    return Planted(step=lambda spec: step if spec.name == FARMS[0] else None)
+def _no_dedup(host: Host) -> None:
+    """No mailbox knows any more what it has seen."""
+    for resident in host.residents.values():
+        resident.accepts = lambda *_: True  # type: ignore[method-assign]
 
 
-def _lost_outbox() -> Planted:
-    """A host that crashed between the append and the sending: the state is there, what was to be sent is not."""
+def _no_outbox(host: Host) -> None:
+    """What a step sends is not in its journal entry: a life that dies before it is with its receivers has lost it."""
+    book = host._book
+    append = book.append
 
-    def step(inner: Role[Any], event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
-        effects = inner.handle(event, now)
-        crashed = isinstance(event, Fired) and event.timer.startswith("metering")
-        return [effects], [e for e in effects if not (crashed and isinstance(e, Send))]
+    async def forgetting(part: Round, step: Step, done: bool) -> None:
+        outbox, step.outbox = step.outbox, []
+        await append(part, step, done)
+        step.outbox = outbox
+        part.outbox += outbox
 
-    return Planted(step=lambda spec: step if spec.name == FARMS[0] else None)
+    book.append = forgetting  # type: ignore[method-assign]
 
 
 def _doubled_order(inner: Role[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
@@ -184,8 +185,16 @@ def _rewritten(path: Path) -> None:
 
 BREAKS: Mapping[str, Break] = MappingProxyType(
     {
-        "lost-dedup": Break("a repeated message is handled again", ("handled-once",), _lost_dedup),
-        "lost-outbox": Break("a crash forgets what was to be sent", ("nothing-lost",), _lost_outbox),
+        "lost-dedup": Break(
+            "a repeated message is handled again",
+            ("handled-once",),
+            lambda: Planted(host=_no_dedup, rougher=Faults(duplicate=0.1)),
+        ),
+        "lost-outbox": Break(
+            "a crash forgets what was to be sent",
+            ("nothing-lost",),
+            lambda: Planted(host=_no_outbox, rougher=Faults(crash=0.02)),
+        ),
         "doubled-order": Break(
             "an offer is ordered twice", ("orders-offered",), lambda: _changing("dso", _doubled_order)
         ),

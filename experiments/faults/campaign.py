@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from agents.runtime.loops import spare_collector
 from agents.runtime.twin import Faults
 
 LEAST_MESSAGES, LEAST_FAULTS = 400, 20
@@ -15,8 +18,9 @@ _CHUNK = 10
 
 # Rates that put some dozens of faults into each story; every tenth seed lives through a storm instead.
 FAULTS = Faults(
-    drop=0.02, duplicate=0.025, delay=0.004, reorder=0.15, crash=0.0015, lose_reply=0.003, jump=0.004, most=400
-)
+    drop=0.015, duplicate=0.03, delay=0.002, reorder=0.5, crash=0.001, lose_reply=0.002, jump=0.004, hold=timedelta(minutes=4),
+    most=400,
+)  # fmt: skip
 STORM = replace(FAULTS, drop=0.3, duplicate=0.3, reorder=0.5)
 _STORMY = 10
 
@@ -66,6 +70,9 @@ def _warm() -> None:
     """Import once per worker, not once per chunk."""
     import experiments.faults.breaks
     import experiments.faults.invariants  # noqa: F401
+
+    gc.freeze()  # what is imported stays: the collector need not look at it again and again
+    spare_collector()
 
 
 def campaign(

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agents.roles.contract import Received, Send
-from cim.model.codec import tag_of
 from experiments.faults.story import Story
 from market.ledger.hashing import genesis
 from market.ledger.signing import verify
@@ -15,38 +14,38 @@ from market.ledger.signing import verify
 def nothing_is_handled_twice(story: Story) -> Iterator[str]:
     """In the history that counts, a message (sender, type, sequence number) occurs once."""
     for agent in story.cast.values():
-        seen: Counter[tuple[str, str, int]] = Counter(
-            (event.sender, tag_of(event.message), event.sequence)
+        seen: Counter[tuple[str, type, int]] = Counter(
+            (event.sender, type(event.message), event.sequence)
             for _, event, _ in agent.log
             if isinstance(event, Received)
         )
-        for (sender, tag, sequence), times in sorted(seen.items()):
+        for (sender, kind, sequence), times in seen.items():
             if times > 1:
-                yield f"{agent.name}: message {sequence} ({tag}) of {sender} handled {times} times; expected once"
+                yield f"{agent.name}: message {sequence} ({kind.__name__}) of {sender} handled {times} times; expected once"
 
 
 def nothing_is_lost(story: Story) -> Iterator[str]:
     """As many messages of each type arrive (or are put aside) on each channel as were sent on it, in the histories that count."""
-    sent: Counter[tuple[str, str, str]] = Counter()
-    received: Counter[tuple[str, str, str]] = Counter()
-    keys: set[tuple[str, str, str, int]] = set()
+    sent: Counter[tuple[str, str, type]] = Counter()
+    received: Counter[tuple[str, str, type]] = Counter()
+    keys: set[tuple[str, str, type, int]] = set()
     for agent in story.cast.values():
         for _, event, effects in agent.log:
             for effect in effects:
                 if isinstance(effect, Send):
-                    sent[agent.name, effect.to, tag_of(effect.message)] += 1
+                    sent[agent.name, effect.to, type(effect.message)] += 1
             if isinstance(event, Received):
-                channel = (event.sender, agent.name, tag_of(event.message))
+                channel = (event.sender, agent.name, type(event.message))
                 if (*channel, event.sequence) not in keys:
                     keys.add((*channel, event.sequence))
                     received[channel] += 1
     for _, agent_name, topic, value in story.published:
         if topic == "parked" and isinstance(value.event, Received):  # put aside, with its error, is not lost
-            received[value.event.sender, agent_name, tag_of(value.event.message)] += 1
-    for channel in sorted({*sent, *received}):
+            received[value.event.sender, agent_name, type(value.event.message)] += 1
+    for channel in sorted({*sent, *received}, key=lambda channel: (*channel[:2], channel[2].__name__)):
         if sent[channel] != received[channel]:
-            sender, to, tag = channel
-            yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({tag}) arrived; expected all"
+            sender, to, kind = channel
+            yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({kind.__name__}) arrived; expected all"
 
 
 def nobody_fails(story: Story) -> Iterator[str]:

@@ -30,6 +30,8 @@ FIRST = date(2016, 6, 15)
 OPENING_HOUR = 10  # local, the day before: contracts first, then tomorrow's forecast at eleven
 HOURS = 46  # until the block of the operated day is closed and co-signed
 FARMS = ("farm-a", "farm-b")
+# Shares of the seeds with what makes a story long: the sellers compete, a home has a battery.
+TWO_SELLERS, STORING = 0.08, 0.12
 _LINE_V = 400.0
 
 
@@ -66,11 +68,11 @@ class Plot:
 def draw(seed: int) -> Plot:
     """The plot of a seed: the same for the same seed, wherever it is drawn."""
     dice = random.Random(seed)  # noqa: S311 - a plot, not a secret
-    sellers = ("agr", "agr-2") if dice.random() < 0.3 else ("agr",)
+    sellers = ("agr", "agr-2") if dice.random() < TWO_SELLERS else ("agr",)
     rated = {farm: dice.randrange(8_000, 20_001, 500) for farm in FARMS}
     seller_of = {farm: sellers[k % len(sellers)] for k, farm in enumerate(FARMS)}
-    battery_wh = dice.randrange(5_000, 15_001, 1_000)
-    devices = [f"{farm}.pv" for farm in FARMS] + ["farm-a.battery"]
+    battery_wh = dice.randrange(5_000, 15_001, 1_000) if dice.random() < STORING else 0
+    devices = [f"{farm}.pv" for farm in FARMS] + ["farm-a.battery"] * bool(battery_wh)
     rules = _rules(seed, (*FARMS, *devices, *sellers, "dso", "iles", "ledger"))
     start = rules.day(FIRST).next(-1).at(OPENING_HOUR)
     sun, told = _sky(dice)
@@ -98,7 +100,7 @@ def _sky(dice: random.Random) -> tuple[list[float], list[list[float]]]:
     top = dice.uniform(0.7, 0.95)
     true = [max(0.0, math.cos((hour + 0.5 - 13) / 15 * math.pi)) * top * dice.uniform(0.97, 1.03) for hour in range(24)]
     # The day before the service hopes for a little more sun than there will be, but for the hours it misses.
-    ahead = [value * dice.uniform(1.0, 1.05) for value in true]
+    ahead = [value * dice.uniform(1.0, 1.03) for value in true]
     if dice.random() < 0.3:
         ahead[dice.randrange(8, 18)] *= dice.uniform(0.8, 0.95)
     return true, [ahead, true]
@@ -123,7 +125,7 @@ def _world(
     for farm in FARMS:
         plate = Nameplate(DeviceKind.PV, "ILES", "plain", f"{farm}.pv", rated[farm])
         behind: list[PlainDevice] = [PlainProfile(plate, [-value * rated[farm] for value in turned(sun)])]
-        if farm == FARMS[0]:
+        if farm == FARMS[0] and battery_wh:
             power = battery_wh // 2
             plate = Nameplate(DeviceKind.BATTERY, "ILES", "plain", f"{farm}.battery", power, power, battery_wh)
             behind.append(PlainBattery(plate, 0.95, battery_wh * dice.uniform(0.1, 0.5)))
@@ -159,13 +161,13 @@ class _Papers:
         for farm in FARMS:
             elements = [ElementConfig(f"{farm}.pv", DeviceKind.PV, rated[farm])]
             roles = {f"{farm}.pv": ("generator", DeviceKind.PV)}
-            if farm == FARMS[0]:
+            if farm == FARMS[0] and battery_wh:
                 power = battery_wh // 2
                 elements.append(ElementConfig(f"{farm}.battery", DeviceKind.BATTERY, power, power, battery_wh))
                 roles[f"{farm}.battery"] = ("battery", DeviceKind.BATTERY)
             papers = ProsumerConfig(
                 f"{farm}.meter", f"ean.{farm}", POINT, self.seller_of[farm], "dso", "iles", "ledger", tuple(elements),
-                (loads_kw[farm],), dice.randrange(600, 1000), dice.randrange(1400, 2000),
+                (loads_kw[farm],), dice.randrange(600, 1000), dice.randrange(1300, 1900),
                 Preferences(feed_in=dice.uniform(5, 9), weight=3.0),
             )  # fmt: skip
             meter = f"{farm}.meter"

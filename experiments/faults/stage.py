@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from agents.roles.contract import Effect, Received
 from agents.runtime.casting import AgentSpec
 from agents.runtime.envelope import Envelope, Outcome, Task
+from agents.runtime.hands import Hands, Told
 from agents.runtime.host import Host
 from agents.runtime.resident import Resident
 from agents.runtime.shelf import Shelf
@@ -18,32 +19,45 @@ from experiments.faults.plot import Plot
 from experiments.faults.watching import Step, Watched
 
 KEEPER = "ledger"
+IN_BYTES = 8  # every such seed's journals hold bytes, as a server's do: a third of the time, so not every seed's
 
 
-class MemoryJournal:
-    """Outlives its host, not its process: a crash here is one of a host."""
+class TwinJournal:
+    """Outlives its host, not its process: a crash here is one of a host.
+
+    Args:
+        objects: keep entries as they are; False has them made into bytes and back, as on a server.
+    """
 
     durable = True
 
-    def __init__(self) -> None:
-        self._kept: dict[int, bytes] = {}
+    def __init__(self, objects: bool) -> None:
+        self.objects = objects
+        self._kept: dict[int, Any] = {}
 
-    def claim(self) -> tuple[tuple[int, bytes], ...]:
+    def claim(self) -> tuple[tuple[int, Any], ...]:
         """All that is kept, oldest first."""
         return tuple(self._kept.items())
 
-    def append(self, number: int, data: bytes, keep_from: int) -> None:
+    def append(self, number: int, data: Any, keep_from: int) -> None:
         """Keep an entry, drop those that are not needed any more."""
         self._kept[number] = data
         while (first := next(iter(self._kept))) < keep_from:
             del self._kept[first]
 
-    def rewrite(self, number: int, data: bytes) -> None:
+    def rewrite(self, number: int, data: Any) -> None:
         """Start afresh."""
         self._kept = {number: data}
 
     def close(self) -> None:
         """It stays: the next life of the host needs it."""
+
+
+class PlainHands(Hands):
+    """Its devices answer at once, so it needs no task for each to wait in."""
+
+    async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
+        return [await one for one in steered]
 
 
 class WatchedResident(Resident):
@@ -60,15 +74,23 @@ class PlainStage:
     Args:
         ledger: path of the ledger's file.
         steps: gives the planted bug of an agent, or None.
+        planted: does to each life of a host what a planted bug of the runtime does.
     """
 
-    def __init__(self, plot: Plot, ledger: Path, steps: Callable[[AgentSpec], Step | None]) -> None:
-        self.plot, self._steps = plot, steps
+    def __init__(
+        self,
+        plot: Plot,
+        ledger: Path,
+        steps: Callable[[AgentSpec], Step | None] = lambda _: None,
+        planted: Callable[[Host], None] = lambda _: None,
+    ) -> None:
+        self.plot, self._steps, self._planted = plot, steps, planted
         self.shelf = Shelf(ledger, plot.rules.keys, {"seed": str(plot.seed)})
         self.host_of: Mapping[str, str] = plot.host_of
         self.cast: dict[str, Watched] = {}
         self.hosts: dict[str, Host] = {}
-        self._journals = {host: MemoryJournal() for host in self.host_of.values()}
+        objects = plot.seed % IN_BYTES != 0
+        self._journals = {host: TwinJournal(objects) for host in self.host_of.values()}
 
     async def durable(self, name: str, point: Callable[[str], None]) -> Host:
         """A life of a host on its journal; its agents' logs grow as the journal is read."""
@@ -79,11 +101,13 @@ class PlainStage:
         ports = {spec.device: self.plot.ports[spec.device] for spec in specs if spec.device is not None}
         shelf = self.shelf if name == KEEPER else None
         host = Host(specs, self.plot.rules, dict(ports), inline, self.host_of, shelf=shelf, **settings)
+        host.hands = PlainHands(dict(ports), inline, shelf, None)
         for spec in specs:
             past = self.cast[spec.name].log if spec.name in self.cast else None
             born = host.residents[spec.name]
             self.cast[spec.name] = Watched(born.role, self._steps(spec), past)
             host.residents[spec.name] = WatchedResident(spec.name, self.cast[spec.name], born.birth)  # type: ignore[arg-type]
+        self._planted(host)
         return host
 
     async def open(self, now: datetime) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from agents.runtime import registry as _registry  # noqa: F401 - which modules define what is recorded
 from agents.runtime.casting import AgentSpec
 from agents.runtime.conductor import Conductor, Stage
+from agents.runtime.host import Host
 from agents.runtime.twin import Dice, Faults, JumpyClock, TwinStage
 from cim.model.codec import decode
 from experiments.faults.plot import Plot, draw
@@ -85,13 +86,24 @@ class Planted:
 
     Attributes:
         step: how an agent comes to handle its events wrongly; None for agents it does not touch.
+        host: what is done to each life of a host.
         before: what is done to the drawn plot.
         after: what is done to the ledger's file before it is read.
+        rougher: faults without which the bug would not show: the story gets at least so many of them.
     """
 
     step: Callable[[AgentSpec], Step | None] = lambda _: None
+    host: Callable[[Host], None] = lambda _: None
     before: Callable[[Plot], None] = lambda _: None
     after: Callable[[Path], None] = lambda _: None
+    rougher: Faults | None = None
+
+    def roughened(self, faults: Faults | None) -> Faults | None:
+        """The faults in which this bug shows."""
+        if self.rougher is None or faults is None:
+            return self.rougher or faults
+        crash, duplicate = max(faults.crash, self.rougher.crash), max(faults.duplicate, self.rougher.duplicate)
+        return replace(faults, crash=crash, duplicate=duplicate)
 
 
 def play(seed: int, faults: Faults | None = None, planted: Planted | None = None) -> Story:
@@ -102,12 +114,13 @@ def play(seed: int, faults: Faults | None = None, planted: Planted | None = None
         planted: the bug to be caught.
     """
     planted = planted or Planted()
+    faults = planted.roughened(faults)
     plot = draw(seed)
     planted.before(plot)
     folder = Path(tempfile.mkdtemp(prefix="iles-twin-", dir=MEMORY if MEMORY.is_dir() else None))
     path = folder / "ledger.db"
     try:
-        stage = PlainStage(plot, path, planted.step)
+        stage = PlainStage(plot, path, planted.step, planted.host)
         published: list[tuple[datetime, str, str, Any]] = []
         dice = Dice(seed, faults or Faults())
         where: Stage = stage if faults is None else TwinStage(stage.host_of, stage.durable, dice)

@@ -10,7 +10,7 @@ import pytest
 from agents.planning.safety import assess
 from agents.planning.selection import select
 from agents.roles.dso import DsoConfig
-from agents.runtime.twin import Faults
+from agents.runtime.twin import Crash, Dice, Faults
 from experiments.faults.campaign import LEAST_FAULTS, LEAST_MESSAGES, campaign, faults_of, judge
 from experiments.faults.invariants import violations
 from experiments.faults.jobs import assess_line, select_one
@@ -80,6 +80,34 @@ def test_crashes_end_in_the_clean_ledger(seed: int) -> None:
     crashed = play(seed, Faults(crash=0.02, lose_reply=0.02))
     assert crashed.faults["crash"] > 5
     assert sorted(crashed.book.records, key=_name) == sorted(play(seed).book.records, key=_name)
+
+
+def test_journals_in_bytes_and_as_objects_tell_the_same_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the twin's journals encode their entries decides nothing: every seed tests what runs on a server."""
+    stories = []
+    for every in (1, 1000):
+        monkeypatch.setattr("experiments.faults.stage.IN_BYTES", every)
+        stories.append(play(2, Faults(crash=0.02, lose_reply=0.02, duplicate=0.1)))
+    assert stories[0].faults["crash"] > 5
+    assert sorted(stories[0].book.records, key=_name) == sorted(stories[1].book.records, key=_name)
+    assert [violations(story) for story in stories] == [(), ()]
+
+
+def test_a_host_may_die_at_the_beginning_of_any_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the round before ended in effects that told it nothing (co-signatures), so that no entry closed it."""
+    passed = 0
+
+    def dies(self: Dice, point: str) -> None:
+        nonlocal passed
+        passed += point == "received"
+        if point == "received" and passed % 2:
+            self.thrown["crash"] += 1
+            raise Crash
+
+    monkeypatch.setattr(Dice, "point", dies)
+    story = play(2, Faults())
+    assert story.faults["crash"] > 300
+    assert violations(story) == ()
 
 
 def test_a_campaign_judges_every_seed_once() -> None:
