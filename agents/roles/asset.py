@@ -12,7 +12,19 @@ from datetime import datetime
 
 from agents.planning.messages import AssetJoined, AssetReport, AssetSchedule
 from agents.roles.base import MarketRules, Role, on
-from agents.roles.contract import Arm, Command, Commanded, Connected, Effect, Measured, Poll, Publish, Release, Send
+from agents.roles.contract import (
+    Arm,
+    Command,
+    Commanded,
+    Connected,
+    Effect,
+    Measured,
+    Poll,
+    Publish,
+    Recalled,
+    Release,
+    Send,
+)
 from cim.model.codec import wire
 from cim.model.readings import Kind, Quality
 from devices.port import Mode, Nameplate, Setpoint
@@ -30,6 +42,7 @@ class AssetState:
     written: Setpoint | None = None
     written_at: datetime | None = None
     lost: bool = False
+    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
 class AssetRole(Role[AssetState]):
@@ -38,6 +51,13 @@ class AssetRole(Role[AssetState]):
     def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:
         super().__init__(name, rules, key, AssetState())
         self.owner = owner
+
+    @on(Recalled)
+    def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
+        """Nothing of a device is in the ledger; what it holds ends by itself, its owner hears that it is here anew."""
+        what = f"its schedule: {self.name} runs by its own rule until {self.owner} sends one"
+        self.state.forgotten = (what,)
+        return [Publish("forgotten", {"agent": self.name, "what": self.state.forgotten, "at": now})]
 
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -181,8 +180,10 @@ class Role(Generic[S]):
         Nothing is counted, so the order in which an agent hears things changes no identifier. `about` must therefore
         tell everything apart that is to be told apart.
         """
-        digest = hashlib.sha256("\0".join((self.rules.seed, self.name, *about)).encode()).digest()
-        return str(uuid.UUID(bytes=digest[:16], version=4))
+        digest = bytearray(hashlib.sha256("\0".join((self.rules.seed, self.name, *about)).encode()).digest()[:16])
+        digest[6], digest[8] = digest[6] & 0x0F | 0x40, digest[8] & 0x3F | 0x80  # RFC 9562: version 4, its variant
+        text = digest.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def header(self, to: str, now: datetime, conversation: str | None, *about: str) -> Header:
         """A UFTP header from this agent to another, of the message that is `about` this, at this instant.
@@ -233,3 +234,9 @@ class Receipt:
 
     reference: str
     fault: str | None = None
+
+
+@wire("role.FileAgain")
+@dataclass(frozen=True, slots=True)
+class FileAgain:
+    """From the ledger keeper: I have forgotten what you filed; what you have no receipt of may not be recorded."""

@@ -14,7 +14,7 @@ from typing import Any
 from cim.model.codec import wire
 from cim.model.readings import Reading
 from devices.port import Nameplate, News, Setpoint
-from market.ledger.records import BlockHead, Record
+from market.ledger.records import BlockHead, Record, Signature
 
 # ---- events ----------------------------------------------------------------------------------------------------------
 
@@ -23,6 +23,24 @@ from market.ledger.records import BlockHead, Record
 @dataclass(frozen=True, slots=True)
 class Started:
     """The agent lives; the first event of all."""
+
+
+@wire("event.Recalled")
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The agent lives, and had lived before, but nothing of it is left: instead of `Started`, what the ledger knows.
+
+    Attributes:
+        records: of the ledger, in which it has a part (as author, signer, or named in them), in their order.
+        heads: the last block heads, each with its co-signatures, in order.
+        began: when the ledger's first record was made.
+        lost_at: when the loss was found.
+    """
+
+    records: tuple[Record, ...]
+    heads: tuple[tuple[BlockHead, tuple[Signature, ...]], ...]
+    began: datetime
+    lost_at: datetime
 
 
 @wire("event.Received")
@@ -99,7 +117,7 @@ class BlockClosed:
     head: BlockHead
 
 
-Event = Started | Received | Fired | Connected | Measured | Commanded | Computed | Recorded | BlockClosed
+Event = Started | Recalled | Received | Fired | Connected | Measured | Commanded | Computed | Recorded | BlockClosed
 
 # ---- effects ---------------------------------------------------------------------------------------------------------
 

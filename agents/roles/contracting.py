@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from agents.roles.base import Filed, Receipt, Role, on
+from agents.roles.base import FileAgain, Filed, Receipt, Role, on
 from agents.roles.contract import Arm, Effect, Publish, Send
 from market import concession
 from market.concession import Move, Preferences, Terms
@@ -141,6 +141,25 @@ class ContractingDesk(Role[S], ABC):
             return []
         reason = f"{message.reference} is not recorded: {message.fault}"
         return [Publish("refusal", {"member": sender, "reason": reason, "at": now})]
+
+    @on(FileAgain)
+    def file_again(self, message: FileAgain, sender: str, now: datetime) -> list[Effect]:
+        """The keeper has forgotten everything: file once more, to the letter, what it may not have recorded.
+
+        What it did record is passed over.
+        """
+        if sender != self.ledger:
+            return []
+        talks = [t for t in self.state.talks.values() if t.state is State.AGREED and t.offer is not None]
+        contracts = [(t.offer.contract, t.record()) for t in talks if t.offer.contract.buyer == self.domain]
+        effects: list[Effect] = [
+            Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,))) for contract, record in contracts
+        ]
+        return effects + [Send(self.ledger, filed) for filed in self.unconfirmed()]
+
+    def unconfirmed(self) -> list[Filed]:
+        """What was filed beside contracts and has no receipt, as it was filed."""
+        return []
 
     def _breach(self, sender: str, reason: str, now: datetime) -> Effect:
         return Publish("breach", {"by": sender, "seen_by": self.name, "reason": reason, "at": now})

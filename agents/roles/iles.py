@@ -12,7 +12,8 @@ import numpy as np
 
 from agents.planning.messages import AssetList, AssetQuery, AssetsPublished, WeatherBulletin
 from agents.roles.base import MarketRules, Role, on
-from agents.roles.contract import Arm, Connected, Effect, Measured, Poll, Publish, Send
+from agents.roles.contract import Arm, Connected, Effect, Measured, Poll, Publish, Recalled, Send
+from agents.roles.recalling import Past, forgotten
 from agents.roles.witnessing import WitnessingDesk
 from cim.model.codec import wire
 from cim.model.errors import BadInput
@@ -52,6 +53,7 @@ class IlesState:
     connections: dict[str, Connection] = field(default_factory=dict)
     prognoses: dict[str, DPrognosis] = field(default_factory=dict)  # seller|point|period
     head: BlockHead | None = None
+    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
 class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
@@ -61,6 +63,19 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
         super().__init__(name, rules, key, IlesState())
         self.config = config
         self.ledger = config.ledger
+
+    @on(Recalled)
+    def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
+        """Only the heads it has signed are in the ledger; the registers fill again as parties bring their entries."""
+        past = Past(event, self.rules)
+        self.state.head = past.head(self.domain)
+        sentences = (
+            "the market's register: assets stand in it again once they are connected again",
+            "the CRO's register: connections stand in it again once their aggregators and DSO bring them again",
+            "prognoses at the point of common coupling, until their next revisions",
+        )
+        self.state.forgotten, told = forgotten(self.name, past, sentences, now)
+        return [told]
 
     # ---- weather -----------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agents.roles.base import Filed, MarketRules, Receipt, Role, on
-from agents.roles.contract import Append, Arm, BlockClosed, CloseBlock, Cosign, Effect, Publish, Recorded, Send, Started
+from agents.roles.base import FileAgain, Filed, MarketRules, Receipt, Role, on
+from agents.roles.contract import (
+    Append,
+    Arm,
+    BlockClosed,
+    CloseBlock,
+    Cosign,
+    Effect,
+    Publish,
+    Recalled,
+    Recorded,
+    Send,
+    Started,
+)
 from cim.model.codec import wire
 from market.ledger.records import BlockHead
 
@@ -42,6 +54,7 @@ class KeeperState:
     started: datetime | None = None
     heads: dict[str, BlockHead] = field(default_factory=dict)  # the last ones, by number
     late: dict[str, datetime] = field(default_factory=dict)  # closings put off, by number
+    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
 _HEADS = 30  # whose co-signatures may still come
@@ -59,6 +72,26 @@ class KeeperRole(Role[KeeperState]):
         """One block for what is agreed before the first day, then one for each day."""
         self.state.started = now
         return [Arm(f"close {number}", at) for number, at in enumerate(self._closings(), start=1)]
+
+    @on(Recalled)
+    def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
+        """Go on behind the last block; have signed what is not, and filed again what may not have come through."""
+        state, heads = self.state, event.heads
+        state.started = heads[0][0].period_start if heads else event.began
+        state.heads = {str(head.number): head for head, _ in heads[-_HEADS:]}
+        closed = heads[-1][0].number if heads else 0
+        effects: list[Effect] = [
+            Arm(f"close {number}", at) for number, at in enumerate(self._closings(), start=1) if number > closed
+        ]
+        for name in self.cosigners:
+            unsigned = (head for head, signed in heads if all(s.party != self.rules.domains[name] for s in signed))
+            effects += [Send(name, HeadAnnounced(head)) for head in unsigned]
+        effects += [Send(name, FileAgain()) for name in self.cosigners]
+        told = ["records that were filed and not yet recorded: those of contracts and orders are asked for again"]
+        if not heads:
+            told.append(f"when it was started: the first block's period begins with the first record, {event.began}")
+        state.forgotten = tuple(told)
+        return [*effects, Publish("forgotten", {"agent": self.name, "what": state.forgotten, "at": now})]
 
     def _closings(self) -> list[datetime]:
         return [self.rules.periods[0].start, *(day.end + CLOSING for day in self.rules.periods)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from agents.roles.base import Filed, Role
 from agents.roles.contract import Effect, Publish, Send
 from market.contracts import FlexContract
 from market.payments import Payment, capacity_payments, payments_of, statuses
-from market.settlement import settle_orders
+from market.settlement import price_of, rounded, settle_orders
 from market.uftp import (
     AcceptedDisputed,
     ContractSettlement,
@@ -22,20 +23,31 @@ from market.uftp import (
     FlexOrderSettlement,
     FlexSettlement,
     FlexSettlementResponse,
+    IspPower,
     Metering,
     MeteringProfile,
 )
 
 LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
+METERED = "Metered"  # a profile beside "Power" where not all of a day is known: 1 where an ISP was metered, else 0
 
 
-def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime) -> Metering:
-    """A Metering message: mean power of each ISP in whole watts, from watt-hours."""
+def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
+                lost: Collection[int] = ()) -> Metering:  # fmt: skip
+    """A Metering message: mean power of each ISP in whole watts, from watt-hours; `lost` ISPs are marked as such."""
     rules = role.rules
     power = tuple(round(float(x) / rules.hours) for x in energy_wh)
-    profile = MeteringProfile("Power", "W", power)
+    profiles = [MeteringProfile("Power", "W", tuple(0 if k in lost else w for k, w in enumerate(power, start=1)))]
+    if lost:
+        profiles.append(MeteringProfile(METERED, "1", tuple(int(k not in lost) for k in range(1, len(power) + 1))))
     header = role.header(to, now, None, "Metering", period.isoformat(), ean)
-    return Metering(header, period, ean, 1, (profile,), rules.timezone, rules.isp_minutes)
+    return Metering(header, period, ean, 1, tuple(profiles), rules.timezone, rules.isp_minutes)
+
+
+def lost_isps(messages: Sequence[Metering]) -> frozenset[int]:
+    """The ISPs (1-based) of a day that one of these meters did not see."""
+    profiles = [p for m in messages if (p := m.profile(METERED)) is not None]
+    return frozenset(k for profile in profiles for k, known in enumerate(profile.values, start=1) if not known)
 
 
 def metered_w(messages: Sequence[Metering], count: int) -> list[int]:
@@ -50,13 +62,29 @@ def dense(baseline: Mapping[int, int], count: int) -> list[int]:
 
 
 def settle(
-    orders: Sequence[FlexOrder], baseline: Mapping[int, int], actual_w: Sequence[int], contract: FlexContract | None
+    orders: Sequence[FlexOrder],
+    baseline: Mapping[int, int],
+    actual_w: Sequence[int],
+    contract: FlexContract | None,
+    lost: Collection[int] = (),
 ) -> tuple[FlexOrderSettlement, ...]:
-    """All orders of one congestion point (or element) and day under one contract."""
+    """All orders of one congestion point (or element) and day under one contract; on `lost` ISPs nobody knows."""
     penalties: dict[str | None, int] = {None: 0}
     if contract is not None:
         penalties[contract.contract_id] = contract.penalty
+    if lost:
+        orders = [part for order in orders if (part := _where_metered(order, lost)) is not None]
     return settle_orders(orders, dense(baseline, len(actual_w)), actual_w, penalties) if orders else ()
+
+
+def _where_metered(order: FlexOrder, lost: Collection[int]) -> FlexOrder | None:
+    """An order's part on the ISPs that were metered, at its price for them; elsewhere it is neither paid nor fined."""
+    single = [IspPower(isp, row.power_w) for row in order.isps for isp in range(row.start, row.start + row.duration)]
+    known = tuple(row for row in single if row.start not in lost)
+    if len(known) == len(single):
+        return order
+    price = rounded(price_of(order) * sum(abs(row.power_w) for row in known))
+    return replace(order, isps=known, price=price) if known else None
 
 
 def reservation(contract: FlexContract, requested: Mapping[int, int], offered: Mapping[int, int], count: int,

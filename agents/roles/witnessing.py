@@ -22,7 +22,9 @@ class WitnessingDesk(Role[S]):
         """Sign a head that continues the chain."""
         head, known = message.head, self.state.head
         if sender == self.ledger and head == known:
-            return [self.lapse("HeadAnnounced", str(head.number), sender, "the head was signed before", now)]
+            # The keeper may have lost the signature; signing again gives the same one.
+            again = Send(self.ledger, HeadCosigned(head.number, self.signer.sign(head.message)))
+            return [again, self.lapse("HeadAnnounced", str(head.number), sender, "the head was signed before", now)]
         follows = known is None or (head.number == known.number + 1 and head.previous == known.digest)
         if sender != self.ledger or not follows:
             return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from devices.port import News
 _WINDOW = 4096  # entries after which an agent's residence is written again, so that the journal stays short
 _SWEPT = 8  # of those, at most so many in one entry
 _SMALL = 4096  # bytes of events worth keeping before a residence is
+_USUAL = 120  # bytes that an event comes to, where none are made
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
@@ -68,6 +69,13 @@ class Book:
 
     def __init__(self, journal: Journal, residents: Mapping[str, Resident]) -> None:
         self._journal, self._residents = journal, residents
+        # A journal in this very process can keep what is said as it is: it is never changed once said.
+        objects = getattr(journal, "objects", False)
+        self._encode: Callable[[Any], Any] = _same if objects else encode
+        self._decode: Callable[[Any], Any] = _same if objects else decode
+        self._encode_batch: Callable[[Any], Any] = tuple if objects else encode_batch
+        self._decode_batch: Callable[[Any], Any] = list if objects else _envelopes
+        self._unit = _USUAL if objects else 1
         self._number = 0
         self._rounds: dict[int, Round] = {}
         self._settled = 0
@@ -134,24 +142,25 @@ class Book:
             return
         self._number += 1
         part.entry = part.entry or self._number
-        inbox, others = encode_batch(step.inbox), encode(step.others)
+        inbox, others = self._encode_batch(step.inbox), self._encode(step.others)
         touched = self._weigh(step, len(inbox), len(others))
         residences = self._residences(touched)
         self._forget(step)
-        notes = [note for note in self._notes if not note.entry]
+        notes = [note for note in self._notes if not note.entry] if self._notes else []
         entry = Entry(
             part.number, part.now, self._settled, done, inbox, others, tuple(step.failed), residences,
-            encode_batch(step.outbox), tuple(step.hands), tuple(step.published), tuple(step.armed), part.taken,
+            self._encode_batch(step.outbox), tuple(step.hands), tuple(step.published), tuple(step.armed), part.taken,
             tuple((note.device, note.news) for note in notes),
         )  # fmt: skip
         self._appending = True  # what a device says meanwhile must not come between an entry and its repetition
         try:
-            await self._surely(encode(entry), part, done)
+            await self._surely(self._encode(entry), part, done)
         finally:
             self._appending = False
         for note in notes:
             note.entry = self._number
-        self._append_notes(part.now)
+        if self._notes:
+            self._append_notes(part.now)
 
     def note(self, device: str, news: News, now: datetime) -> None:
         """Keep what a device said by itself, once; with the journal away it waits for the next entry."""
@@ -171,7 +180,7 @@ class Book:
         told = tuple((note.device, note.news) for note in notes)
         entry = Entry(part, now, self._settled, self.open is None, *nothing, notes=told)
         try:
-            self._journal.append(self._number + 1, encode(entry), self._keep_from())
+            self._journal.append(self._number + 1, self._encode(entry), self._keep_from())
         except JournalError as error:
             self.trouble = str(error)
             return
@@ -182,11 +191,11 @@ class Book:
     def _weigh(self, step: Step, inbox: int, others: int) -> list[Resident]:
         """Book on each agent what the journal keeps of it; returns those touched."""
         touched: dict[str, Resident] = {}
-        each = others // max(len(step.others), 1)
+        each = others * self._unit // max(len(step.others), 1)
         for name, _ in step.others:
             touched[name] = resident = self._residents[name]
             resident.since_bytes += each
-        each = inbox // max(len(step.inbox), 1)
+        each = inbox * self._unit // max(len(step.inbox), 1)
         for envelope in step.inbox:
             touched[envelope[0]] = resident = self._residents[envelope[0]]
             resident.since_bytes += each
@@ -196,8 +205,13 @@ class Book:
         due = [
             resident
             for resident in touched
-            if not resident.residence_at or resident.since_bytes > max(_SMALL, resident.residence_bytes)
+            if not resident.residence_at
+            or (resident.since_bytes > _SMALL and resident.since_bytes > resident.residence_bytes)
         ]
+        if not due and (
+            not self._ages or self._number - self._residents[next(iter(self._ages))].residence_at < _WINDOW
+        ):
+            return ()
         names = {resident.name for resident in due}
         for name in self._ages:
             old = self._residents[name]
@@ -255,10 +269,11 @@ class Book:
         for note in self._notes:
             note.entry = self._number
         entry = Entry(
-            part.number, part.now, self._settled, done, b"", b"", (), residences, encode_batch(outbox),
+            part.number, part.now, self._settled, done, b"", b"", (), residences, self._encode_batch(outbox),
             tuple(part.hands), tuple(part.published), (), part.taken, notes,
         )  # fmt: skip
-        return encode(entry)
+        data: bytes = self._encode(entry)
+        return data
 
     # ---- reading back --------------------------------------------------------------------------------------------------
 
@@ -273,7 +288,7 @@ class Book:
         """
         for number, data in await self._claim():
             self._number = number
-            self._read(number, decode(data))
+            self._read(number, self._decode(data))
 
     async def _claim(self) -> tuple[tuple[int, bytes], ...]:
         pause, longest = _PAUSES
@@ -299,10 +314,10 @@ class Book:
         for old in [n for n in self._rounds if n <= self._settled]:
             del self._rounds[old]
         step = Step(
-            decode(entry.others) if entry.others else (),
-            [Envelope._make(row) for row in decode_batch(entry.inbox)] if entry.inbox else [],
+            self._decode(entry.others) if entry.others else (),
+            self._decode_batch(entry.inbox) if entry.inbox else [],
         )
-        outbox = [Envelope._make(row) for row in decode_batch(entry.outbox)] if entry.outbox else []
+        outbox = self._decode_batch(entry.outbox) if entry.outbox else []
         for name in [*(n for n, _ in step.others), *(e.to for e in step.inbox), *(n for n, _ in entry.residences)]:
             if name not in self._residents:
                 raise BadInput(
@@ -361,3 +376,11 @@ class Book:
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
+
+
+def _envelopes(data: bytes) -> list[Envelope]:
+    return [Envelope._make(row) for row in decode_batch(data)]
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from devices.port import DeviceError, Nameplate, News, Port
 
 Executor = Callable[[str, tuple[Any, ...]], Awaitable[Any]]
 Hand = tuple[str, Effect]  # agent, what it wants
+Told = list[tuple[str, Event]]
 
 
 class Hands:
@@ -72,7 +73,7 @@ class Hands:
                 devices.setdefault(effect.device, []).append((name, effect))
         if devices:
             begun = time.perf_counter()
-            for outcomes in await asyncio.gather(*(self._steer(effects, now) for effects in devices.values())):
+            for outcomes in await self._side_by_side([self._steer(effects, now) for effects in devices.values()]):
                 told += outcomes
             seconds["wire"] = seconds.get("wire", 0.0) + time.perf_counter() - begun
         for name, effect in hands:
@@ -92,9 +93,12 @@ class Hands:
             seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
         return told
 
-    async def _steer(self, effects: list[Hand], now: datetime) -> list[tuple[str, Event]]:
+    async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
+        return [await steered[0]] if len(steered) == 1 else await asyncio.gather(*steered)
+
+    async def _steer(self, effects: list[Hand], now: datetime) -> Told:
         """One device's effects, one after the other; a fault is an outcome, never the end of the host."""
-        told: list[tuple[str, Event]] = []
+        told: Told = []
         for name, effect in effects:
             if isinstance(effect, Poll):
                 told.append((name, await self._measure(effect.device, now)))

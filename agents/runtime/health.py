@@ -20,6 +20,7 @@ class AgentHealth:
         parked: what it failed at; each with its error.
         last_at: when it last handled something.
         device: the device whose wire it holds.
+        forgotten: after a loss of everything, in a sentence each, what could not be rebuilt.
     """
 
     name: str
@@ -29,6 +30,7 @@ class AgentHealth:
     parked: tuple[Parked, ...]
     last_at: datetime | None
     device: str | None
+    forgotten: tuple[str, ...] = ()
 
 
 @wire("runtime.HostHealth")

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from agents.roles.base import MarketRules
-from agents.roles.contract import Arm, Connected, Effect, Fired, Publish, Send, Started
+from agents.roles.contract import Arm, Connected, Effect, Fired, Publish, Recalled, Send, Started
 from agents.runtime.book import Book, Round, Step
 from agents.runtime.casting import AgentSpec, build_role
 from agents.runtime.envelope import Envelope, Outcome, Task, lane_of
@@ -78,6 +78,7 @@ class Host:
         self._own: dict[str, list[Occasion]] = {}  # outcomes of effects, not yet handled
         self._seconds: dict[str, float] = {}
         self._now = _NEVER
+        self.fresh: tuple[str, ...] = ()  # once open: the agents that have no past here
 
     # ---- the beginning -------------------------------------------------------------------------------------------------
 
@@ -97,7 +98,8 @@ class Host:
                 self._timers.arm(name, timer, at)
         self.hands.noted = self._book.noted()
         fresh = {name for name, resident in self.residents.items() if resident.residence_at == 0}
-        for name in sorted(fresh):
+        self.fresh = tuple(sorted(fresh))
+        for name in self.fresh:
             self._own[name] = [Started()]
         missing: list[str] = []
         for spec in self.specs.values():
@@ -115,6 +117,12 @@ class Host:
             elif name in fresh:
                 self._own[name].append(Connected(spec.device, plate))
         return tuple(missing)
+
+    def recall(self, past: Mapping[str, Recalled]) -> None:
+        """Give agents without a memory what the ledger knows of them, in place of a beginning; before the first round."""
+        for name, event in past.items():
+            if Recalled in self.residents[name].role.handlers:
+                self._own[name] = [event if isinstance(e, Started) else e for e in self._own[name]]
 
     def _note(self, device: str, news: News) -> None:
         """A device said something by itself: keep it before it is acknowledged to the device."""
@@ -325,6 +333,7 @@ class Host:
                     resident.parked,
                     resident.last_at,
                     self.specs[name].device,
+                    getattr(resident.role.state, "forgotten", ()),
                 )
                 for name, resident in self.residents.items()
             ),

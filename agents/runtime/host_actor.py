@@ -112,6 +112,14 @@ class HostActor:
         at: datetime = decode(now)
         return self._loop.run(self._host.open(at, allow_missing))
 
+    def fresh(self) -> tuple[str, ...]:
+        """The agents that have no past in the journal, as the host was opened."""
+        return self._opened.fresh
+
+    def recall(self, past: bytes) -> None:
+        """Give agents without a memory what the ledger knows of them; before the first round."""
+        self._opened.recall(decode(past))
+
     def _journal(self) -> Journal:
         if self._journal_at is None:
             return NoJournal()

@@ -13,6 +13,7 @@ from agents.runtime.envelope import Outcome, Task
 from agents.runtime.health import HostHealth
 from agents.runtime.host import Host
 from agents.runtime.journal import Journal
+from agents.runtime.recalling import recollect
 from agents.runtime.shelf import Shelf
 from agents.runtime.wires import DIAL_IN, direct_port, tcp_port
 from devices.dialin import DialInServer, known_passwords
@@ -54,6 +55,7 @@ class LocalStage:
             company.agents, company.rules, ports, inline, self.host_of, shelf=shelf, journal=self._journal
         )
         self.missing = await self._host.open(now, self._allow_missing)
+        self._host.recall(recollect(self._ledger, self._host.fresh, company.rules.domains, now))
 
     async def _ports(self) -> dict[str, Port]:
         company, wire = self._company, self._wire

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from agents.runtime.envelope import Outcome, Task
 from agents.runtime.health import HostHealth
 from agents.runtime.host_actor import HostActor, unsealed
 from agents.runtime.placement import Hosting, Placement, missing_resources
+from agents.runtime.recalling import has_begun, recollect
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput, IlesError
 
@@ -116,6 +118,17 @@ class RayStage:
         await self._wire.dial(urls)
         for missing in await self._fetch([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
             self.missing = (*self.missing, *missing)
+        await self._recall(tuple(self._hosts), now)
+
+    async def _recall(self, names: tuple[str, ...], now: datetime) -> None:
+        """Who has no memory although the ledger shows that the site had begun is told what the ledger knows of it."""
+        if not has_begun(self._ledger):
+            return
+        told = await self._fetch([self._hosts[name].fresh.remote() for name in names])
+        fresh = dict(zip(names, told, strict=True))
+        past = recollect(self._ledger, chain.from_iterable(fresh.values()), self._company.rules.domains, now)
+        parts = {host: {name: past[name] for name in fresh[host] if name in past} for host in names}
+        await self._fetch([self._hosts[host].recall.remote(encode(part)) for host, part in parts.items() if part])
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """What every host has to say of itself."""
@@ -171,6 +184,9 @@ class RayStage:
                 await self._fetch([self._configure(name, number)])
                 await self._wire.dial((await self._fetch([host.listen.remote()]))[0])
                 await self._fetch([host.open.remote(encode(now), True)])
+                await self._recall((name,), now)
+                # The round it died in, or one before whose last effects led to no step, is open: end it first.
+                await self._fetch([host.resume.remote()])
             except RayActorError:
                 if self._patience is None and time.monotonic() - begun > _REVIVAL_S:
                     raise

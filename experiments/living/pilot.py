@@ -137,7 +137,7 @@ class Pilot:
                 table.add(value)
                 return
             self._lookout.hear(now, topic, value)
-            if topic in ("breach", "parked", "lapse", "refusal"):
+            if topic in ("breach", "parked", "lapse", "refusal", "forgotten"):
                 _log.warning(topic, agent=agent, at=now.isoformat(), what=str(value)[:500])
 
         return sink

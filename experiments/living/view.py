@@ -79,6 +79,7 @@ class LivingView:
                     restarts=restarts[host],
                     device=spec.device,
                     device_fault=self._lookout.faults.get(spec.device or ""),
+                    forgotten=agent.forgotten if agent else (),
                 )
             )
         trouble = self._trouble() or next((a.trouble for a in accounts.values() if a.trouble), None)

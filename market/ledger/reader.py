@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -57,21 +58,30 @@ class LedgerReader:
         """The meta entries the ledger was made with."""
         return dict(self._db.execute("SELECT name, value FROM meta ORDER BY name"))
 
-    def records(self, block: int | None = None, kind: str | None = None) -> tuple[Record, ...]:
-        """Records in the order in which they came; of one block (0 = still open) or one kind when given."""
+    def records(
+        self, block: int | None = None, kind: str | None = None, since: datetime | None = None
+    ) -> tuple[Record, ...]:
+        """Records in the order in which they came; of one block (0 = still open), one kind or from an instant on."""
         signatures: dict[int, list[Signature]] = {}
         for sequence, party, value in self._db.execute("SELECT sequence, party, value FROM signatures"):
             signatures.setdefault(sequence, []).append(Signature(party, value))
         rows = self._db.execute(
             "SELECT sequence, kind, key, at, author, body FROM records "
             "WHERE (:block IS NULL OR coalesce(block, 0) = :block) AND (:kind IS NULL OR kind = :kind) "
-            "ORDER BY sequence",
-            {"block": block, "kind": kind},
+            "AND (:since IS NULL OR at >= :since) ORDER BY sequence",
+            {"block": block, "kind": kind, "since": None if since is None else hashing.microseconds(since)},
         )
         return tuple(
             Record(what, key, hashing.instant_of(at), author, body, tuple(signatures.get(sequence, ())))
             for sequence, what, key, at, author, body in rows
         )
+
+    def began(self) -> datetime | None:
+        """When the first record was made; None where there is none."""
+        if not self._keys:
+            return None
+        (at,) = self._db.execute("SELECT min(at) FROM records").fetchone()
+        return None if at is None else hashing.instant_of(at)
 
     def heads(self) -> tuple[BlockHead, ...]:
         """All block heads in order."""

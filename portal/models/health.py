@@ -36,6 +36,7 @@ class AgentHealth(Shown):
         last_at: when it last handled anything.
         restarts: how often its host has begun a new life.
         device_fault: why its device does not answer; None: it does, or there is none.
+        forgotten: after a loss of everything, what could not be rebuilt from ledger and meters, a sentence each.
     """
 
     name: str
@@ -49,6 +50,7 @@ class AgentHealth(Shown):
     restarts: Count
     device: str | None
     device_fault: str | None
+    forgotten: tuple[str, ...] = ()
 
 
 class JournalHealth(Shown):

@@ -81,6 +81,8 @@ class HoldingDesk(TradingDesk):
         end = day.isp_start(isp + 1)
         if end - now < self.rules.interval / 2:
             return []  # too late to move anything by a sensible amount
+        if state.recalled is not None and day.isp_start(isp) < state.recalled:
+            return []  # what this ISP took before everything was lost is not known
         power = sum(state.interval_kw[point][name] for name in sorted(state.interval_kw[point]))
         energy = sum(state.isp_kwh[point][name] for name in sorted(state.isp_kwh[point]))
         ordered = float(self.ordered_kw(point, day)[isp - 1])

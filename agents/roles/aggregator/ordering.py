@@ -66,8 +66,16 @@ class OrderingDesk(CoordinatingDesk):
         if not orders:
             return effects
         self.state.filed[cause] = tuple(orders)
-        records = tuple(self.record("member-order", order.order_reference, order, now) for order in orders)
-        return [*effects, Send(self.config.ledger, Filed(f"members {cause}", records))]
+        return [*effects, Send(self.config.ledger, self._filed(cause))]
+
+    def _filed(self, cause: str) -> Filed:
+        orders = self.state.filed[cause]
+        records = (self.record("member-order", o.order_reference, o, o.header.time_stamp) for o in orders)
+        return Filed(f"members {cause}", tuple(records))
+
+    def unconfirmed(self) -> list[Filed]:
+        """The members' orders that wait for their receipt."""
+        return [self._filed(cause) for cause in self.state.filed]
 
     @on(Receipt)
     def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:

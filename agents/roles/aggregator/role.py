@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from agents.planning.messages import AssetList, AssetQuery
-from agents.roles.aggregator.holding import HoldingDesk
+from agents.roles.aggregator.recalling import RecallingDesk
 from agents.roles.aggregator.state import place
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send, Started
+from agents.roles.recalling import KEPT_DAYS
 from agents.roles.settling import (
     LATEST,
+    lost_isps,
     metered_w,
     payment_effects,
     reservation,
@@ -37,11 +39,9 @@ CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
 TIMES_ASKED = 3
 TERM = timedelta(days=365)
-KEPT_DAYS = 7  # for which meterings and orders are kept, as settlements may be told late
-SETTLED = 2 * KEPT_DAYS
 
 
-class AggregatorRole(HoldingDesk):
+class AggregatorRole(RecallingDesk):
     """Pools its members' flexibility and sells it to the DSO."""
 
     @on(Started)
@@ -140,7 +140,7 @@ class AggregatorRole(HoldingDesk):
         return self._settle(period, now)
 
     def _settle(self, period: str, now: datetime) -> list[Effect]:
-        self.state.settled = (*self.state.settled, period)[-SETTLED:]
+        self.state.settled = (*self.state.settled, period)[-2 * KEPT_DAYS :]
         effects = self._settle_members(date.fromisoformat(period), now)
         owed = self.state.owed.pop(period, None)
         if owed is not None:
@@ -170,9 +170,10 @@ class AggregatorRole(HoldingDesk):
 
     def _settle_members(self, period: date, now: datetime) -> list[Effect]:
         effects: list[Effect] = []
+        told = self.state.told.pop(period.isoformat(), ())
         for member in self.config.members:
             contract = self.state.contracts.get(member.name)
-            if contract is None:
+            if contract is None or member.name in told:
                 continue
             rows, ordered = self._member_rows(member.name, contract, period)
             isps = reservation(contract, {}, {}, self.rules.day(period).count, ordered)
@@ -198,12 +199,12 @@ class AggregatorRole(HoldingDesk):
             metering = self.state.metering.get(f"{element}|{period.isoformat()}")
             profile = None if metering is None else metering.profile("Power")
             owed = commitment(element, moves, contract)
-            if owed is None or profile is None:
+            if owed is None or metering is None or profile is None:
                 continue
             order, baseline = owed
             for row in order.isps:
                 total[row.start] = total.get(row.start, 0) + row.power_w
-            rows += settle((order,), baseline, profile.values, contract)
+            rows += settle((order,), baseline, profile.values, contract, lost_isps([metering]))
         return tuple(rows), total
 
     @on(FlexSettlement)
@@ -226,8 +227,9 @@ class AggregatorRole(HoldingDesk):
         for point in self.config.congestion_points:
             orders = [o for o in self.state.orders if o.congestion_point == point and o.period == day.day]
             baseline = self.state.baselines.get(place(point, day.day), {})
-            actual = metered_w(self._meterings(point, day.day), day.count)
-            ours += settle(orders, baseline, actual, self.state.sale)
+            meterings = self._meterings(point, day.day)
+            actual = metered_w(meterings, day.count)
+            ours += settle(orders, baseline, actual, self.state.sale, lost_isps(meterings))
         return response_effects(self, self.config.dso, self.ledger, message, ours, now)
 
     def _meterings(self, point: str, period: date) -> list[Metering]:

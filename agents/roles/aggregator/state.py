@@ -158,6 +158,9 @@ class AggregatorState:
     activated: dict[str, tuple[datetime, ...]] = field(default_factory=dict)  # member -> ISPs activated, their starts
     talks: dict[str, Negotiation] = field(default_factory=dict)
     head: BlockHead | None = None
+    told: dict[str, tuple[str, ...]] = field(default_factory=dict)  # period -> members settled before a loss
+    recalled: datetime | None = None  # when everything was lost; what was metered before is not known
+    forgotten: tuple[str, ...] = ()  # what that left nothing of
 
 
 class AggregatorBase(ContractingDesk[AggregatorState], WitnessingDesk[AggregatorState]):

@@ -29,13 +29,21 @@ class DsoOrderingDesk(DsoTradingDesk):
             return self.analyse(period, current.todo, now)
         reference = f"{period} {current.point} {orders[0].order_reference}"
         self.state.filed[reference] = tuple(orders)
+        return [Send(self.ledger, self._filed(reference))]
+
+    def _filed(self, reference: str) -> Filed:
         records = []
-        for order in orders:
-            records.append(self.record("flex-order", order.order_reference, order, now))
+        for order in self.state.filed[reference]:
+            at = order.header.time_stamp
+            records.append(self.record("flex-order", order.order_reference, order, at))
             prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
             name = f"{prognosis.header.message_id}/{order.order_reference}"
-            records.append(self.record("d-prognosis", name, prognosis, now))
-        return [Send(self.ledger, Filed(f"orders {reference}", tuple(records)))]
+            records.append(self.record("d-prognosis", name, prognosis, at))
+        return Filed(f"orders {reference}", tuple(records))
+
+    def unconfirmed(self) -> list[Filed]:
+        """The orders that wait for their receipt."""
+        return [self._filed(reference) for reference in self.state.filed]
 
     def _order(self, seller: str, offer: FlexOffer, factor: int, now: datetime) -> FlexOrder:
         option = offer.options[0]

@@ -9,9 +9,10 @@ import numpy as np
 
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send, Started
-from agents.roles.dso.ordering import DsoOrderingDesk
+from agents.roles.dso.recalling import DsoRecallingDesk
 from agents.roles.dso.state import place
-from agents.roles.settling import LATEST, metered_w, payment_effects, reservation, settle, settlement_effects
+from agents.roles.recalling import KEPT_DAYS
+from agents.roles.settling import LATEST, lost_isps, metered_w, payment_effects, reservation, settle, settlement_effects
 from cim.model.intervals import LocalDay
 from market.concession import Preferences, Side, Terms
 from market.contracts import FlexContract, FlexElement
@@ -27,11 +28,10 @@ from market.uftp import (
 
 CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
-KEPT_DAYS = 7  # for which settled days are remembered, as answers may come late
 TERM = timedelta(days=365)
 
 
-class DsoRole(DsoOrderingDesk):
+class DsoRole(DsoRecallingDesk):
     """One per site."""
 
     @on(Started)
@@ -52,7 +52,7 @@ class DsoRole(DsoOrderingDesk):
         """Take up the template for an option on each seller's portfolio and open the negotiation."""
         effects: list[Effect] = []
         first = self.rules.first_day
-        for seller in self.config.aggregators:
+        for seller in (name for name in self.config.aggregators if name not in self.state.contracts):
             elements = []
             for point in self.config.points:
                 size = sum(c.contracted_w for c in self.config.at(point.identity) if c.aggregator == seller)
@@ -116,7 +116,8 @@ class DsoRole(DsoOrderingDesk):
         self.state.settled = (*self.state.settled, period)[-2 * KEPT_DAYS :]
         day = self.rules.day(date.fromisoformat(period))
         effects: list[Effect] = []
-        for seller in self.config.aggregators:
+        told = self.state.told.pop(period, ())
+        for seller in (name for name in self.config.aggregators if name not in told):
             rows: list[FlexOrderSettlement] = []
             requested: dict[int, int] = {}
             offered: dict[int, int] = {}
@@ -131,7 +132,7 @@ class DsoRole(DsoOrderingDesk):
                 ]
                 actual = metered_w(meterings, day.count)
                 orders = self.state.orders.get(key, ())
-                rows += settle(orders, self.state.baselines.get(key, {}), actual, contract)
+                rows += settle(orders, self.state.baselines.get(key, {}), actual, contract, lost_isps(meterings))
                 for total, part in (
                     (requested, self.state.requested_w.get(key, {})),
                     (offered, self.state.offered_w.get(key, {})),
@@ -172,7 +173,7 @@ class DsoRole(DsoOrderingDesk):
         for connection in self.config.connections:
             metering = self.state.metering.pop(f"{connection.usage_point}|{period}", None)
             profile = None if metering is None else metering.profile("Power")
-            if profile is not None:
+            if metering is not None and profile is not None and not lost_isps([metering]):
                 day = np.array(profile.values, dtype=np.float64) / 1000
                 held = self.state.history_kw[connection.usage_point]
                 self.state.history_kw[connection.usage_point] = (*held, day)[-10:]

@@ -125,9 +125,11 @@ class DsoState:
     metering: dict[str, Metering] = field(default_factory=dict)  # usage point|period
     history_kw: dict[str, tuple[Floats, ...]] = field(default_factory=dict)  # usage point -> metered days
     settled: tuple[str, ...] = ()
+    told: dict[str, tuple[str, ...]] = field(default_factory=dict)  # period -> sellers settled before a loss
     settlements: dict[str, FlexSettlement] = field(default_factory=dict)
     talks: dict[str, Negotiation] = field(default_factory=dict)
     head: BlockHead | None = None
+    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
 class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):

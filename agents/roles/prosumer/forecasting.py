@@ -92,13 +92,17 @@ class ForecastingDesk(MeteringDesk):
             if config.kind is not DeviceKind.BATTERY:
                 plan.forecast[name] = _join(plan.forecast[name], self._expected(name, config, day, first, now), keep)
         if first == 1:  # a battery follows one plan all day: what it gives is then known to the watt-hour
-            begin = 1 if now < day.start else day.isp_of(now)  # the forecast may come late
-            net = plan.base + sum((self.expected(plan, n) for n in self._driven()), start=np.zeros(day.count))
-            for name, config in self.elements.items():
-                if config.kind is DeviceKind.BATTERY:
-                    stored = self.stored_kwh(name, max(day.start, now))
-                    plan.forecast[name] = home.self_consumption(net, config, stored, begin, self.rules.hours)
-                    net = net + plan.forecast[name]
+            self.plan_batteries(day, 1 if now < day.start else day.isp_of(now), now)  # the forecast may come late
+
+    def plan_batteries(self, day: LocalDay, begin: int, now: datetime) -> None:
+        """Plan all batteries from ISP `begin` on for what the other elements and the base are expected to leave."""
+        plan = self.plan(day)
+        net = plan.base + sum((self.expected(plan, n) for n in self._driven()), start=np.zeros(day.count))
+        for name, config in self.elements.items():
+            if config.kind is DeviceKind.BATTERY:
+                stored = self.stored_kwh(name, max(day.start, now))
+                plan.forecast[name] = home.self_consumption(net, config, stored, begin, self.rules.hours)
+                net = net + plan.forecast[name]
 
     def _driven(self) -> list[str]:
         """The elements that are not batteries, in order."""
@@ -152,6 +156,8 @@ class ForecastingDesk(MeteringDesk):
         if isp < 1 or read is None or read < day.isp_start(isp + 1):
             return 0.0
         if self.config.meter not in self.state.energy_wh.get(day.day.isoformat(), {}):
+            return 0.0
+        if any(isp in self.lost_isps(name, day) for name in (self.config.meter, *self.elements)):
             return 0.0
         elements = sum(self.measured_kw(name, day)[isp - 1] for name in self.elements)
         return float(self.measured_kw(self.config.meter, day)[isp - 1] - elements - base[isp - 1])

@@ -61,6 +61,7 @@ class MeteringDesk(ProsumerBase):
                 energy = register - before  # over a gap the register knows better than the power at its end
             since = max(last, first)
             self.add_energy(name, since, at, energy * ((at - since) / (at - last)))
+        self.first_read(name, at)
         if last is None or last <= at:
             self.state.read_at[name] = at
             if register is not None:
@@ -87,6 +88,10 @@ class MeteringDesk(ProsumerBase):
         net = counters[Kind.ENERGY_IMPORT] - counters[Kind.ENERGY_EXPORT]
         before, since = self.state.counter_wh, self.state.counter_at
         self.state.counter_wh, self.state.counter_at = net, now
+        if self.first_read(self.config.meter, now):
+            # What the running ISP took so far is lost: to who holds it against a promise the meter was blind.
+            day = self.rules.day_of(now)
+            effects += self._update(day.isp_start(day.isp_of(now)), now, None)
         if before is None or since is None or since >= now or now <= self.rules.periods[0].start:
             return effects
         self.add_energy(self.config.meter, since, now, net - before)

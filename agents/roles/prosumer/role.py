@@ -9,9 +9,10 @@ import numpy as np
 from agents.planning.messages import AssetJoined, AssetsPublished
 from agents.roles.base import Filed, on
 from agents.roles.contract import Arm, Effect, Poll, Send
-from agents.roles.prosumer.dispatching import DispatchingDesk
 from agents.roles.prosumer.forecasting import METERING
-from agents.roles.settling import metering_of, response_effects, settle
+from agents.roles.prosumer.recalling import RecallingDesk
+from agents.roles.recalling import KEPT_DAYS
+from agents.roles.settling import lost_isps, metering_of, response_effects, settle
 from devices.port import DeviceKind
 from market.assets import AssetPublication
 from market.concession import Preferences, Side, Terms
@@ -21,17 +22,20 @@ from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
 _CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
 CONCESSION_ROUNDS = 8
-KEPT_DAYS = 7  # for which orders and meterings are kept, as settlements may be told late
 
 
-class ProsumerRole(DispatchingDesk):
+class ProsumerRole(RecallingDesk):
     """A home, farm, estate, plant or park behind one connection."""
 
     @on(AssetJoined)
     def joined(self, message: AssetJoined, sender: str, now: datetime) -> list[Effect]:
         """An asset is connected; when all are, they go to the market."""
-        if sender not in self.elements or sender in self.state.joined:
+        if sender not in self.elements:
             return []
+        if sender in self.state.joined:  # it has lost everything: tell it again what it was told
+            today = self.rules.day_of(now).day.isoformat()
+            told = self.state.told.get(sender, {})
+            return [Send(sender, schedule) for period, schedule in told.items() if period >= today]
         plate = message.nameplate
         self.state.joined[sender] = AssetPublication(
             sender,
@@ -78,12 +82,14 @@ class ProsumerRole(DispatchingDesk):
         effects: list[Effect] = []
         told: dict[str, Metering] = {}
         for name in self.elements:
-            message = metering_of(self, self.config.aggregator, day.day, name, energy.get(name, zero), now)
+            lost = self.lost_isps(name, day)
+            message = metering_of(self, self.config.aggregator, day.day, name, energy.get(name, zero), now, lost)
             told[name] = message
             effects.append(Send(self.config.aggregator, message))
         point, meter = self.config.usage_point, energy.get(self.config.meter, zero)
+        lost = self.lost_isps(self.config.meter, day)
         for to in (self.config.aggregator, self.config.dso):
-            told[point] = metering_of(self, to, day.day, point, meter, now)
+            told[point] = metering_of(self, to, day.day, point, meter, now, lost)
             effects.append(Send(to, told[point]))
         record = self.record("metering", f"{period}/{self.domain}", tuple(told[k] for k in sorted(told)), now)
         self.state.metered[period] = told
@@ -99,8 +105,9 @@ class ProsumerRole(DispatchingDesk):
     def _remember(self, period: str) -> None:
         """The day becomes history for the next forecasts; older days are dropped."""
         day = self.rules.day(date.fromisoformat(period))
-        base = self.measured_kw(self.config.meter, day) - sum(self.measured_kw(name, day) for name in self.elements)
-        self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
+        if not any(self.lost_isps(name, day) for name in (self.config.meter, *self.elements)):
+            base = self.measured_kw(self.config.meter, day) - sum(self.measured_kw(name, day) for name in self.elements)
+            self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
         state = self.state
         for kept in (state.plans, state.energy_wh, state.revisions, state.late):
             for old in [key for key in kept if key < period]:
@@ -141,5 +148,5 @@ class ProsumerRole(DispatchingDesk):
             owed = None if contract is None or not moves else commitment(name, moves, contract)
             if owed is not None and profile is not None:
                 order, baseline = owed
-                rows += settle((order,), baseline, profile.values, contract)
+                rows += settle((order,), baseline, profile.values, contract, lost_isps([metered[name]]))
         return tuple(rows)

@@ -124,6 +124,9 @@ class ProsumerState:
     late: dict[str, datetime] = field(default_factory=dict)  # period -> until when its metering was put off
     answered: dict[str, str] = field(default_factory=dict)  # period -> the settlement answered, message id
     talks: dict[str, Negotiation] = field(default_factory=dict)
+    recalled: datetime | None = None  # when everything was lost; what was metered before is not known
+    read_since: dict[str, datetime] = field(default_factory=dict)  # element or meter -> its first reading after that
+    forgotten: tuple[str, ...] = ()  # what the loss left nothing of
 
 
 class ProsumerBase(ContractingDesk[ProsumerState]):
@@ -162,6 +165,20 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
             values[isp - 1] += share
             days[source] = values
             rest = until
+
+    def lost_isps(self, source: str, day: LocalDay) -> tuple[int, ...]:
+        """The ISPs of a day that an element or the meter was not read through, as everything was lost meanwhile."""
+        if self.state.recalled is None:
+            return ()
+        since = self.state.read_since.get(source, day.end)
+        return tuple(isp for isp in range(1, day.count + 1) if day.isp_start(isp) < since)
+
+    def first_read(self, source: str, at: datetime) -> bool:
+        """Note a reading; whether it is the first after a loss of everything."""
+        if self.state.recalled is None or source in self.state.read_since:
+            return False
+        self.state.read_since[source] = at
+        return True
 
     def measured_kw(self, source: str, day: LocalDay) -> Floats:
         """[T] mean power of an element or the meter on a day, as measured so far."""
