@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,11 +28,11 @@ _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first,
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
 
-@dataclass
+@dataclass(slots=True)
 class Step:
     """One step of a round: what was handled and what it led to."""
 
-    others: tuple[tuple[str, Occasion], ...]
+    others: Sequence[tuple[str, Occasion]]
     inbox: list[Envelope]
     outbox: list[Envelope] = field(default_factory=list)
     hands: list[Hand] = field(default_factory=list)
@@ -50,7 +50,7 @@ class _Note:
     entry: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Round:
     """A round of this host, as far as it is."""
 
@@ -100,9 +100,10 @@ class Book:
     def begin(self, part: Round, settled: int) -> None:
         """A round begins; what was sent up to round `settled` is with its receivers."""
         self._settled = max(self._settled, settled)
-        for number in [n for n in self._rounds if n <= self._settled]:
-            del self._rounds[number]
-        self._rounds[part.number] = part
+        rounds = self._rounds
+        while rounds and (first := next(iter(rounds))) <= self._settled:  # they stand in their order
+            del rounds[first]
+        rounds[part.number] = part
         self.open = part
 
     def end(self, part: Round) -> None:
@@ -142,7 +143,7 @@ class Book:
             return
         self._number += 1
         part.entry = part.entry or self._number
-        inbox, others = self._encode_batch(step.inbox), self._encode(step.others)
+        inbox, others = self._encode_batch(step.inbox), self._encode(tuple(step.others))
         touched = self._weigh(step, len(inbox), len(others))
         residences = self._residences(touched)
         self._forget(step)
@@ -188,7 +189,7 @@ class Book:
         for note in notes:
             note.entry = self._number
 
-    def _weigh(self, step: Step, inbox: int, others: int) -> list[Resident]:
+    def _weigh(self, step: Step, inbox: int, others: int) -> Iterable[Resident]:
         """Book on each agent what the journal keeps of it; returns those touched."""
         touched: dict[str, Resident] = {}
         each = others * self._unit // max(len(step.others), 1)
@@ -199,7 +200,7 @@ class Book:
         for envelope in step.inbox:
             touched[envelope[0]] = resident = self._residents[envelope[0]]
             resident.since_bytes += each
-        return list(touched.values())
+        return touched.values()
 
     def _residences(self, touched: Iterable[Resident]) -> tuple[tuple[str, bytes], ...]:
         due = [
@@ -231,10 +232,17 @@ class Book:
     def _keep_from(self) -> int:
         """The oldest entry that is still needed."""
         oldest = self._residents[next(iter(self._ages))].residence_at if self._ages else 1
-        rounds = [part.entry for part in self._rounds.values() if part.entry]
-        if self.last is not None and self.last.entry:
-            rounds.append(self.last.entry)
-        return min([oldest, *rounds, *(note.entry for note in self._notes if note.entry)])
+        last = self.last
+        if last is not None and 0 < last.entry < oldest:
+            oldest = last.entry
+        for part in self._rounds.values():  # they stand in the order of their entries
+            if part.entry:
+                oldest = min(oldest, part.entry)
+                break
+        for note in self._notes:
+            if 0 < note.entry < oldest:
+                oldest = note.entry
+        return oldest
 
     async def _surely(self, data: bytes, part: Round, done: bool) -> None:
         pause, longest = _PAUSES
@@ -369,6 +377,8 @@ class Book:
 
     def _forget(self, step: Step) -> None:
         """News that an agent has handled is noted no more."""
+        if not self._notes:
+            return
         for _, event in step.others:
             if isinstance(event, Measured) and event.news:
                 self._notes = [n for n in self._notes if n.device != event.device or n.news not in event.news]

@@ -79,14 +79,14 @@ class _Post:
 
     @property
     def owed(self) -> int:
-        return sum(sum(receivers.values()) for receivers in self.outbound.values())
+        return sum([sum(receivers.values()) for receivers in self.outbound.values()])
 
     def ready(self, now: datetime) -> bool:
         if self.busy:
             return False
-        if self.inbox and (self.again is None or self.again <= now):
+        if self.local or (self.inbox and (self.again is None or self.again <= now)):
             return True
-        return self.local or (self.timer is not None and self.timer <= now)
+        return self.timer is not None and self.timer <= now
 
     def wakes(self) -> datetime | None:
         due = [at for at in (self.timer, self.again if self.inbox else None) if at is not None]
@@ -160,8 +160,9 @@ class Conductor:
 
     async def _instant(self) -> None:
         for _ in range(_MAX_ROUNDS):
-            for host, outcome in sorted((await self._stage.overdue()).items()):
-                self._absorb(host, outcome)
+            overdue = await self._stage.overdue()
+            for host in sorted(overdue):
+                self._absorb(host, overdue[host])
             tasks = self._tasks()
             if not tasks:
                 return
@@ -207,12 +208,16 @@ class Conductor:
         for agent, topic, value in outcome.published:
             self._sink(self.now, agent, topic, value)
         for part, seconds in outcome.seconds.items():
-            self._book(part, seconds)
+            self.seconds[part] = self.seconds.get(part, 0.0) + seconds
         self.messages += outcome.handled
+        if not outcome.mail:
+            return
+        number, sizes = outcome.number, outcome.sizes
         for receiver, envelopes in outcome.mail.items():
-            self._posts[receiver].inbox[host, outcome.number] = Parcel(host, outcome.number, envelopes)
-            self._posts[receiver].again = None  # what is new does not wait behind what was not taken
-            post.outbound.setdefault(outcome.number, {})[receiver] = outcome.sizes.get(receiver, len(envelopes))
+            theirs = self._posts[receiver]
+            theirs.inbox[host, number] = Parcel(host, number, envelopes)
+            theirs.again = None  # what is new does not wait behind what was not taken
+        post.outbound[number] = {to: sizes.get(to, len(envelopes)) for to, envelopes in outcome.mail.items()}
 
     def _delivered(self, source: str, number: int, receiver: str) -> None:
         sender = self._posts[source]

@@ -11,7 +11,7 @@ from cim.model.codec import wire
 
 
 @wire("runtime.Entry")
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed; to freeze it would triple what it costs to make, in every step of every host
 class Entry:
     """One step of a round: events were handled, and this is what they led to.
 

@@ -75,7 +75,7 @@ class Task(NamedTuple):
 Published = tuple[str, str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed; to freeze it would double what it costs to make, in every round of every host
 class Outcome:
     """What a host's round of work led to.
 

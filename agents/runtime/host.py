@@ -188,16 +188,17 @@ class Host:
                 await self._book.append(part, step, not (step.hands or self._timers.waiting(part.now)))
                 self._point("appended")
                 hands = step.hands
-                self._local += [envelope for envelope in step.outbox if envelope[0] in self.residents]
+                residents = self.residents
+                self._local += [envelope for envelope in step.outbox if envelope[0] in residents]
             if hands:
                 for name, event in await self.hands.carry_out(hands, part.now, self._seconds):
                     self._own.setdefault(name, []).append(event)
                 self._point("carried")
             hands, inbox = [], []
+            if not self._own and not self._timers.waiting(part.now):
+                break
             events, self._own = self._own, {}
             self._fire(part.now, events)
-            if not events:
-                break
         self._book.end(part)
         self._point("finished")
         return part
@@ -252,19 +253,20 @@ class Host:
         An agent's own outcomes and timers come before its messages; what one agent does concerns no other in this step.
         """
         begun = time.perf_counter()
-        others = tuple((name, event) for name in sorted(events) for event in events[name])
-        step = Step(others, inbox)
-        index: dict[str, int] = {}
-        for name, event in others:
-            resident = self.residents[name]
-            if isinstance(event, Parked):
-                resident.put_aside(event)
-                step.published.append((name, "parked", event))
-            else:
-                self._take(resident, resident.handle(event, now), index.get(name, 0), step)
-            index[name] = index.get(name, 0) + 1
-        begun = self._clocked("market", begun)
         residents = self.residents
+        others: list[tuple[str, Occasion]] = []
+        step = Step(others, inbox)
+        for name in sorted(events):
+            resident = residents[name]
+            for index, event in enumerate(events[name]):
+                others.append((name, event))
+                if isinstance(event, Parked):
+                    resident.put_aside(event)
+                    step.published.append((name, "parked", event))
+                else:
+                    self._take(resident, resident.handle(event, now), index, step)
+        if others:
+            begun = self._clocked("market", begun)
         send, known = step.outbox.append, self._neighbours
         for number, envelope in enumerate(inbox):
             resident = residents[envelope[0]]
@@ -276,8 +278,10 @@ class Host:
             else:
                 self._take(resident, effects, -1 - number, step)
         # Whose messages came first is an accident of names; what is published and carried out goes by agent.
-        step.published.sort(key=itemgetter(0))
-        step.hands.sort(key=itemgetter(0))
+        if len(step.published) > 1:
+            step.published.sort(key=itemgetter(0))
+        if len(step.hands) > 1:
+            step.hands.sort(key=itemgetter(0))
         if inbox:
             self._clocked(_label(inbox[0][4]), begun)
         return step
@@ -295,9 +299,10 @@ class Host:
                 message = effect.message
                 step.outbox.append(resident.address(effect.to, lane_of(message), message))
             elif isinstance(effect, Arm):
-                resident.timers[effect.timer] = effect.at
-                self._timers.arm(resident.name, effect.timer, effect.at)
-                step.armed.append((resident.name, effect.timer, effect.at))
+                timer, at = effect.timer, effect.at
+                resident.timers[timer] = at
+                self._timers.arm(resident.name, timer, at)
+                step.armed.append((resident.name, timer, at))
             elif isinstance(effect, Publish):
                 step.published.append((resident.name, effect.topic, effect.value))
             else:
@@ -356,7 +361,7 @@ class Host:
             bool(self._local or self._own),
             tuple(part.published),
             self._timers.next(),
-            dict(self._seconds),
+            self._seconds,  # the next round has one of its own
             part.handled,
         )
 

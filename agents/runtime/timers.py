@@ -10,22 +10,23 @@ class Timers:
     """(agent, timer) -> instant, the earliest first."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[datetime, str, str]] = []
+        self._heap: list[tuple[datetime, tuple[str, str]]] = []
         self._armed: dict[tuple[str, str], datetime] = {}
 
     def arm(self, agent: str, timer: str, at: datetime) -> None:
         """Set a timer, or move it."""
-        self._armed[agent, timer] = at
-        heapq.heappush(self._heap, (at, agent, timer))
+        key = (agent, timer)
+        self._armed[key] = at
+        heapq.heappush(self._heap, (at, key))
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
         """(agent, timer) of all that are due, in the order of their instants; they are armed no more."""
         found: list[tuple[str, str]] = []
         while self._heap and self._heap[0][0] <= now:
-            at, agent, timer = heapq.heappop(self._heap)
-            if self._armed.get((agent, timer)) == at:
-                del self._armed[agent, timer]
-                found.append((agent, timer))
+            at, key = heapq.heappop(self._heap)
+            if self._armed.get(key) == at:
+                del self._armed[key]
+                found.append(key)
         return found
 
     def waiting(self, now: datetime) -> bool:
@@ -35,6 +36,10 @@ class Timers:
 
     def next(self) -> datetime | None:
         """The earliest instant, or None."""
-        while self._heap and self._armed.get(self._heap[0][1:]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        heap, armed = self._heap, self._armed
+        while heap:
+            at, key = heap[0]
+            if armed.get(key) == at:
+                return at
+            heapq.heappop(heap)
+        return None

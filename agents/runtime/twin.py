@@ -146,7 +146,7 @@ class TwinStage:
         return {name: await self._worked(name, now, task) for name, task in tasks.items()}
 
     async def _worked(self, name: str, now: datetime, task: Task) -> Outcome:
-        given = task._replace(parcels=self._dice.way(name, task.parcels, now))
+        given = Task(task.number, self._dice.way(name, task.parcels, now), task.settled)
         while True:
             try:
                 outcome = await self.hosts[name].work(now, given)

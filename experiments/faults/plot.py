@@ -55,9 +55,10 @@ class Plot:
 
     @property
     def host_of(self) -> dict[str, str]:
-        """Who lives where: each home with its devices, the sellers, the DSO with the ILES manager, and the ledger."""
-        shared = {"dso": "grid", "iles": "grid"} | {s.name: "sellers" for s in self.specs if s.role == "aggregator"}
-        return {spec.name: shared.get(spec.name, spec.name.partition(".")[0]) for spec in self.specs}
+        """Who lives where: the homes with their devices, the sellers, the DSO with the ILES manager, and the ledger."""
+        shared = {"dso": "grid", "iles": "grid", "ledger": "ledger"}
+        shared |= {s.name: "sellers" for s in self.specs if s.role == "aggregator"}
+        return {spec.name: shared.get(spec.name, "homes") for spec in self.specs}
 
     @property
     def witnesses(self) -> tuple[str, ...]:

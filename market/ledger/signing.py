@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 from nacl import bindings
@@ -34,6 +35,8 @@ class Signer:
         return f"Signer(public={self.public.hex()})"
 
 
+# The same signature is checked by whoever receives it, by the keeper before it is recorded, and by those who settle.
+@lru_cache(maxsize=1024)
 def verify(public: bytes, data: bytes, signature: bytes) -> bool:
     """Whether `signature` is `public`'s signature of `data`; never raises for bad keys or signatures."""
     if len(public) != _PUBLIC or len(signature) != _SIGNATURE:
