@@ -59,7 +59,8 @@ class EchoRole(Role[EchoState]):
         config = self.config
         if not config.peer:
             return []
-        return [Send(config.peer, Ball(config.hops, config.values)) for _ in range(config.balls)]
+        ball = Ball(config.hops, config.values)
+        return [Send(config.peer, ball) for _ in range(config.balls)]
 
     @on(Ball)
     def caught(self, message: Ball, sender: str, now: datetime) -> list[Effect]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from cim.model.codec import tag_of
+import numpy as np
+
+from cim.model.codec import tag_of_type
 from cim.model.errors import ProgrammingFault
 
 SAFETY, ORDINARY = 0, 1
@@ -15,16 +17,15 @@ SAFETY, ORDINARY = 0, 1
 _SAFETY_TAGS = frozenset({"home.AssetSchedule"})
 
 
-_lanes: dict[type, int] = {}
+class _Lanes(dict[type, int]):
+    """The lane of each type of message, found once: `SAFETY` messages are handled first; order holds within a lane."""
+
+    def __missing__(self, kind: type) -> int:
+        lane = self[kind] = SAFETY if tag_of_type(kind) in _SAFETY_TAGS else ORDINARY
+        return lane
 
 
-def lane_of(message: Any) -> int:
-    """The lane of a message: `SAFETY` messages are handled first; order holds within a lane."""
-    kind = type(message)
-    lane = _lanes.get(kind)
-    if lane is None:
-        lane = _lanes[kind] = SAFETY if tag_of(message) in _SAFETY_TAGS else ORDINARY
-    return lane
+LANES = _Lanes()
 
 
 class Envelope(NamedTuple):
@@ -41,6 +42,9 @@ class Envelope(NamedTuple):
     message: Any
 
 
+Batch = bytes | np.ndarray[Any, np.dtype[np.uint8]]  # a large one is an array: Ray copies it half as often
+
+
 class Parcel(NamedTuple):
     """All messages of one host's round for one other host; (source, number) identifies it for good.
 
@@ -49,11 +53,11 @@ class Parcel(NamedTuple):
 
     source: str
     number: int
-    envelopes: tuple[Envelope, ...] | bytes
+    envelopes: tuple[Envelope, ...] | Batch
 
     def opened(self) -> tuple[Envelope, ...]:
         """What is in it. Raises ProgrammingFault where it is still sealed."""
-        if isinstance(self.envelopes, bytes):
+        if not isinstance(self.envelopes, tuple):
             raise ProgrammingFault(f"parcel {self.number} of {self.source} is still sealed")
         return self.envelopes
 
@@ -92,7 +96,7 @@ class Outcome:
     """
 
     number: int
-    mail: dict[str, tuple[Envelope, ...] | bytes]
+    mail: dict[str, tuple[Envelope, ...] | Batch]
     taken: tuple[tuple[str, int], ...]
     local: bool
     published: tuple[Published, ...]

@@ -19,7 +19,7 @@ from agents.roles.base import MarketRules
 from agents.roles.contract import Arm, Connected, Effect, Fired, Publish, Recalled, Send, Started
 from agents.runtime.book import Book, Round, Step
 from agents.runtime.casting import AgentSpec, build_role
-from agents.runtime.envelope import Envelope, Outcome, Task, lane_of
+from agents.runtime.envelope import Envelope, Outcome, Task
 from agents.runtime.hands import Executor, Hand, Hands
 from agents.runtime.health import AgentHealth, HostHealth
 from agents.runtime.journal import Journal, NoJournal
@@ -221,24 +221,27 @@ class Host:
         mail.sort(key=_ORDER)
         fresh: list[Envelope] = []
         left: set[tuple[str, str, int, int]] = set()
-        room: dict[str, int] = {}
-        residents = self.residents
+        agent, room = None, 0
         for envelope in mail:
             to, sender, lane, sequence, _ = envelope
-            resident = residents.get(to)
-            if resident is None:
-                raise ProgrammingFault(f"a message for {to} came to a host where it does not live")
-            new = resident.accepts(sender, lane, sequence)
+            if to != agent:  # the mail of one agent stands together
+                if to not in self.residents:
+                    raise ProgrammingFault(f"a message for {to} came to a host where it does not live")
+                agent, room = to, self._mailbox
+                resident = self.residents[to]
+                seen = resident.seen
+            channel = (sender, lane)
+            last = seen.get(channel)
+            new = True if last is not None and sequence == last + 1 else resident.accepts(sender, lane, sequence)
             if new is False:
                 continue
-            taken = room.get(to, 0)
-            if new is None or taken >= self._mailbox:
+            if new is None or not room:
                 left.add(envelope[:4])
-                if sender in residents:
+                if sender in self.residents:
                     self._local.append(envelope)
                 continue
-            room[to] = taken + 1
-            resident.seen[sender, lane] = sequence
+            room -= 1
+            seen[channel] = sequence
             fresh.append(envelope)
         whole = tuple(
             (parcel.source, parcel.number)
@@ -274,7 +277,7 @@ class Host:
             if not effects and effects is not None:
                 continue
             if effects is not None and len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
-                send(resident.address(effect.to, lane_of(effect.message), effect.message))
+                send(resident.address(effect.to, effect.message))
             else:
                 self._take(resident, effects, -1 - number, step)
         # Whose messages came first is an accident of names; what is published and carried out goes by agent.
@@ -296,8 +299,7 @@ class Host:
             return
         for effect in effects:
             if isinstance(effect, Send):
-                message = effect.message
-                step.outbox.append(resident.address(effect.to, lane_of(message), message))
+                step.outbox.append(resident.address(effect.to, effect.message))
             elif isinstance(effect, Arm):
                 timer, at = effect.timer, effect.at
                 resident.timers[timer] = at

@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 
 from agents.runtime.casting import AgentSpec
-from agents.runtime.envelope import Outcome, Parcel, Task
+from agents.runtime.envelope import Batch, Outcome, Parcel, Task
 from agents.runtime.host import Host
 from agents.runtime.journal import Journal, NoJournal
 from agents.runtime.shelf import Shelf
@@ -21,7 +22,8 @@ from cim.model.codec import decode, encode
 from devices.dialin import DialInServer, known_passwords
 from devices.port import Port
 
-Sealed = tuple[bytes, dict[str, bytes]]  # an outcome, and its parcels by host
+Sealed = tuple[bytes, dict[str, Batch]]  # an outcome, and its parcels by host
+_LARGE = 1 << 16  # bytes
 
 
 @ray.remote(num_cpus=1, max_retries=3)
@@ -133,7 +135,7 @@ class HostActor:
             return direct_port(spec, self._world, self._weather)
         return tcp_port(spec, self._endpoints, self._server, self._weather)
 
-    def work(self, now: bytes, number: int, parcels: list[tuple[str, int, bytes]], settled: int) -> Sealed:
+    def work(self, now: bytes, number: int, parcels: list[tuple[str, int, Batch]], settled: int) -> Sealed:
         """One round."""
         # The rows of a batch are envelopes but for their name, which costs as much to give as to read them.
         opened = tuple(Parcel(source, sent, tuple(decode_batch(data))) for source, sent, data in parcels)  # type: ignore[arg-type]
@@ -169,7 +171,10 @@ class HostActor:
 
 
 def _sealed(outcome: Outcome) -> Sealed:
-    mail = {host: encode_batch(tuple(envelopes)) for host, envelopes in outcome.mail.items()}  # type: ignore[arg-type]
+    mail: dict[str, Batch] = {}
+    for host, envelopes in outcome.mail.items():
+        data = encode_batch(envelopes)  # type: ignore[arg-type]
+        mail[host] = data if len(data) < _LARGE else np.frombuffer(data, np.uint8)
     sizes = {host: len(envelopes) for host, envelopes in outcome.mail.items()}
     rest = (
         outcome.number, outcome.taken, outcome.local, outcome.published, outcome.next_timer, outcome.seconds,

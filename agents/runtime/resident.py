@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.roles.base import Role
 from agents.roles.contract import Effect, Event, Received
-from agents.runtime.envelope import Envelope
+from agents.runtime.envelope import LANES, Envelope
 from cim.model.codec import decode, encode, wire
 
 _LIFE = (1 << 24) - 1  # sequence numbers of a channel begin at (round of birth << 24) + 1
@@ -93,11 +93,12 @@ class Resident:
             return False
         return True if sequence == last + 1 or sequence & _LIFE == 1 else None
 
-    def address(self, to: str, lane: int, message: Any) -> Envelope:
+    def address(self, to: str, message: Any) -> Envelope:
         """The next message of a channel."""
+        lane = LANES[type(message)]
         key = (to, lane)
-        sequence = self.sent.get(key, self.birth << 24) + 1
-        self.sent[key] = sequence
+        sequence = self.sent.get(key) or self.birth << 24
+        self.sent[key] = sequence = sequence + 1
         return _new(Envelope, (to, self.name, lane, sequence, message))
 
     # ---- the role ------------------------------------------------------------------------------------------------------
@@ -117,8 +118,10 @@ class Resident:
 
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
         """`handle` for a message: the way through which nearly everything comes, so without detours."""
-        if self.base is None or len(self.since) >= _SINCE:
+        since = self.since
+        if self.base is None or len(since) >= _SINCE:
             self._base()
+            since = self.since
         self.handled += 1
         self.last_at = now
         message = envelope[4]
@@ -128,7 +131,7 @@ class Resident:
         except Exception as error:  # whatever it is, one message must not end an agent
             self._park(_received(envelope), error, now)
             return None
-        self.since.append((envelope, now))
+        since.append((envelope, now))
         return effects
 
     def regret(self, error: Exception, now: datetime) -> None:

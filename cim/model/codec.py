@@ -240,6 +240,11 @@ def tag_of(value: Any) -> str:
     return _tag_of[type(value)]
 
 
+def tag_of_type(kind: type) -> str:
+    """The registered tag of a wire type."""
+    return _tag_of[kind]
+
+
 def fields_of(kind: type) -> tuple[str, ...] | None:
     """The fields of a registered dataclass; None for any other type."""
     return _fields_of.get(kind)

@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.host import Host
 from agents.runtime.local import inline
 from agents.runtime.placement import Placement
+from agents.runtime.recruiting import recruit
 from agents.runtime.twin import Dice, Faults, TwinStage
+from environment.profiles.library import load
+from environment.sites import load_site
 
 NOW = datetime(2016, 5, 20, tzinfo=UTC)
 RULES = MarketRules("UTC", 15, "EUR", 300, date(2016, 5, 20), 1, True, {}, {}, "bench")
@@ -92,10 +96,15 @@ def hosts_rate(agents: int, balls: int, hops: int) -> float:
 
 
 def startup_s(agents: int) -> float:
-    """Seconds from nothing until `agents` agents live, an actor each."""
+    """Seconds from nothing until `agents` agents of Strem live, an actor each, with their papers but not their wires."""
     from agents.runtime.ray_stage import RayStage
 
-    company = Company(team(agents, 0, 1), RULES, ("", 0), {})
+    strem = load_site("strem")
+    company = recruit(strem, load(strem.profiles), strem.default_day, 1, 1)
+    # Every k-th, so that all roles are there.
+    step = len(company.agents) / agents
+    some = [company.agents[int(k * step)] for k in range(agents)]
+    company = replace(company, agents=tuple(replace(spec, device=None, device_kind=None) for spec in some))
 
     async def run() -> float:
         begun = time.perf_counter()

@@ -16,7 +16,7 @@ from players import AHEAD, DAY, FARMS, FIRST, NOON, RULES
 from agents.planning.messages import AssetSchedule
 from agents.roles.base import Filed
 from agents.roles.contract import Arm, Compute, Computed, Fired
-from agents.runtime.envelope import ORDINARY, SAFETY, Envelope, Outcome, Parcel, Task, lane_of
+from agents.runtime.envelope import LANES, ORDINARY, SAFETY, Envelope, Outcome, Parcel, Task
 from agents.runtime.host import Host
 from cim.model.codec import encode
 from cim.model.errors import ProgrammingFault
@@ -51,7 +51,7 @@ class Rounds:
 
 def envelope(to: str, sender: str, sequence: int, message: Any) -> Envelope:
     """On the lane that the message has."""
-    return Envelope(to, sender, lane_of(message), sequence, message)
+    return Envelope(to, sender, LANES[type(message)], sequence, message)
 
 
 def bytes_of(outcome: Outcome) -> bytes:
@@ -88,7 +88,7 @@ def test_a_repeated_message_is_dropped() -> None:
 
 def test_what_is_published_needs_its_own_lane() -> None:
     """Only what limits or steers a device is on the lane of safety."""
-    assert (lane_of(schedule(-1)), lane_of(prognosis("farm-a", 1, 0))) == (SAFETY, ORDINARY)
+    assert (LANES[type(schedule(-1))], LANES[type(prognosis("farm-a", 1, 0))]) == (SAFETY, ORDINARY)
 
 
 INBOX = tuple(
