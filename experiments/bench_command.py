@@ -39,6 +39,17 @@ def messages(as_json: Json = False, full: Full = False) -> None:
     show(found, as_json)
 
 
+@app.command()
+def crowd(as_json: Json = False, full: Full = False) -> None:
+    """What a hundred thousand agents in packed hosts cost on this machine, and whether their memory grows."""
+    from experiments.bench.crowd import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
 def show(found: dict[str, Any], as_json: bool) -> None:
     """As JSON, or as a table of every figure."""
     if as_json:

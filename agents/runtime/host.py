@@ -31,6 +31,8 @@ from cim.model.errors import ProgrammingFault
 from devices.port import DeviceError, News, Port
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# Events that a host keeps in memory to make its roles anew after a failure: of all agents, and of one at least and most.
+_SINCE, _LEAST, _MOST = 50_000, 4, 256
 _ORDER = itemgetter(0, 2, 1, 3)  # of a mailbox: agent, lane, sender, sequence: nothing but the messages decides it
 
 
@@ -67,7 +69,10 @@ class Host:
         point: Callable[[str], None] | None = None,
     ) -> None:
         self.specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
-        self.residents = {name: Resident(name, build_role(spec, rules), birth) for name, spec in self.specs.items()}
+        most = max(_LEAST, min(_MOST, _SINCE // max(len(specs), 1)))
+        self.residents = {
+            name: Resident(name, build_role(spec, rules), birth, most) for name, spec in self.specs.items()
+        }
         self.hands = Hands(ports, executor, shelf, clock)
         self._neighbours = neighbours
         self._mailbox = mailbox

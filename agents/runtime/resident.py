@@ -16,7 +16,6 @@ from agents.runtime.envelope import LANES, Envelope
 from cim.model.codec import decode, encode, wire
 
 _LIFE = (1 << 24) - 1  # sequence numbers of a channel begin at (round of birth << 24) + 1
-_SINCE = 256  # events kept in memory before a new base is taken, where no journal decides it
 _PARKED = 100
 _new = tuple.__new__  # half the time of the named tuple's own way
 
@@ -64,10 +63,12 @@ class Resident:
     Args:
         birth: the round in which it began (0 for the first start of a site); where it begins anew, its peers must not
             take its messages for old ones.
+        most: events kept in memory before a new base is taken, where no journal decides it.
     """
 
-    def __init__(self, name: str, role: Role[Any], birth: int) -> None:
+    def __init__(self, name: str, role: Role[Any], birth: int, most: int = 256) -> None:
         self.name, self.role, self.birth = name, role, birth
+        self._most = most
         self._handlers = {kind: getattr(role, method) for kind, method in role.handlers.items()}
         self.seen: dict[tuple[str, int], int] = {}
         self.sent: dict[tuple[str, int], int] = {}
@@ -119,7 +120,7 @@ class Resident:
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
         """`handle` for a message: the way through which nearly everything comes, so without detours."""
         since = self.since
-        if self.base is None or len(since) >= _SINCE:
+        if self.base is None or len(since) >= self._most:
             self._base()
             since = self.since
         self.handled += 1
@@ -140,7 +141,7 @@ class Resident:
         self._park(_received(event) if isinstance(event, tuple) else event, error, now)
 
     def _base(self) -> None:
-        if self.base is None or len(self.since) >= _SINCE:
+        if self.base is None or len(self.since) >= self._most:
             self.base, self.since = self.role.snapshot(), []
 
     def _park(self, event: Event, error: Exception, now: datetime) -> None:

@@ -35,7 +35,7 @@ RULES = MarketRules("UTC", 15, "EUR", 300, date(2016, 5, 20), 1, True, {}, {}, "
 VALUES = np.arange(96.0)
 
 
-class _Nowhere:
+class Nowhere:
     """There is no world behind these agents."""
 
     async def advance(self, to: datetime) -> None:
@@ -53,7 +53,7 @@ def team(agents: int, balls: int, hops: int) -> tuple[AgentSpec, ...]:
 
 
 async def _play(stage: Stage) -> tuple[int, float]:
-    conductor = Conductor(stage, _Nowhere(), NOW, NOW, lambda *_: None)
+    conductor = Conductor(stage, Nowhere(), NOW, NOW, lambda *_: None)
     begun = time.perf_counter()
     await conductor.run()
     return conductor.messages, time.perf_counter() - begun

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import runpy
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -271,3 +273,18 @@ def test_instances_are_filled_directly_only_where_that_is_the_same() -> None:
     assert make_all(Handmade, 2, [[1, 2]]) == [Handmade(1), Handmade(2)]
     with pytest.raises(ValueError, match="low"):
         make_all(Checked, 1, [[2], [1]])
+
+
+def test_a_batch_is_gone_with_the_last_of_its_rows() -> None:
+    """Nothing but its rows holds a batch: else megabytes wait for the garbage collector, which hosts run seldom."""
+    data = encode_batch([("b", "a", 1, k + 1, Profile("s", k, np.arange(96.0))) for k in range(20)])
+    gc.collect()
+    gc.disable()
+    try:
+        before = sys.getrefcount(data)
+        rows = decode_batch(data)
+        assert sys.getrefcount(data) > before
+        del rows
+        assert sys.getrefcount(data) == before
+    finally:
+        gc.enable()

@@ -190,3 +190,18 @@ def test_a_round_after_one_that_was_cut_off_is_a_fault_of_the_program() -> None:
 def _cut(point: str) -> None:
     if point == "appended":
         raise KeyboardInterrupt
+
+
+def test_a_packed_host_keeps_few_events_of_each_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it keeps to make a role anew is bounded for the host as a whole, and a failure is still undone exactly."""
+    monkeypatch.setattr("agents.runtime.host._SINCE", 6)
+    here, sound = Here(), Here()
+    texts = [f"{k}" for k in range(20)]
+    for market, said in ((here, [*texts, "boom", "last"]), (sound, [*texts, "last"])):
+        market.work()
+        for text in said:
+            market.work(*market.chat(text))
+    agent = here.host.residents["agr"]
+    assert len(agent.since) <= 6
+    assert [p.error for p in agent.parked] == ["ValueError: that was too much"]
+    assert agent.role.snapshot() == sound.host.residents["agr"].role.snapshot()

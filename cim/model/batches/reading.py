@@ -25,25 +25,16 @@ class Reader:
     def __init__(self, data: bytes, offset: int) -> None:
         self._data = data
         self.offset = offset
-        self._readers: tuple[Callable[..., Column], ...] = (
-            _plain,
-            _repeated,
-            self._objects,
-            self._matrix,
-            self._ragged,
-            self._tuples,
-            self._mixed,
-            _instants,
-        )
 
     def column(self, node: Any, count: int) -> Column:
         """The `count` values of a node."""
         code, *rest = node
-        if type(code) is not int or not 0 <= code < len(self._readers):
-            raise BadInput(f"batch: column code {code!r} is unknown; expected 0 to {len(self._readers) - 1}")
-        return self._readers[code](count, *rest)
+        if type(code) is not int or not 0 <= code < len(_READERS):
+            raise BadInput(f"batch: column code {code!r} is unknown; expected 0 to {len(_READERS) - 1}")
+        return _READERS[code](self, count, *rest)
 
-    def _objects(self, count: int, tag: Any, *nodes: Any) -> Column:
+    def objects(self, count: int, tag: Any, *nodes: Any) -> Column:
+        """Values of a wire type."""
         cls = codec.dataclass_of(tag)
         if not nodes:
             raise BadInput(f"batch: {tag} comes without a field; expected at least one")
@@ -59,17 +50,20 @@ class Reader:
             raise BadInput(f"batch: {len(self._data)} bytes; expected at least {self.offset}")
         return np.frombuffer(self._data, DTYPES[dtype], size, begin)
 
-    def _matrix(self, count: int, dtype: Any, width: Any) -> Column:
+    def matrix(self, count: int, dtype: Any, width: Any) -> Column:
+        """Arrays of one length."""
         if type(width) is not int or width < 1:
             raise BadInput(f"batch: arrays of {width!r} numbers; expected at least one")
         return list(self._array(dtype, count * width).reshape(count, width))
 
-    def _ragged(self, count: int, dtype: Any, lengths: Any) -> Column:
+    def ragged(self, count: int, dtype: Any, lengths: Any) -> Column:
+        """Arrays of several lengths."""
         ends = list(accumulate(unpack_numbers(lengths, count), initial=0))
         flat = self._array(dtype, ends[-1])
         return [flat[begin:end] for begin, end in pairwise(ends)]
 
-    def _tuples(self, count: int, lengths: Any, node: Any) -> Column:
+    def tuples(self, count: int, lengths: Any, node: Any) -> Column:
+        """Tuples, from all that is in them."""
         sizes = unpack_numbers(lengths, count)
         total = sum(sizes)
         if total > len(self._data):
@@ -81,7 +75,8 @@ class Reader:
             return list(zip(*[iter(inner)] * sizes[0], strict=True))
         return [inner[begin:end] for begin, end in pairwise(accumulate(sizes, initial=0))]
 
-    def _mixed(self, count: int, numbers: Any, nodes: Any) -> Column:
+    def mixed(self, count: int, numbers: Any, nodes: Any) -> Column:
+        """Values of several types."""
         order = unpack_numbers(numbers, count)
         counts = np.bincount(np.fromiter(order, np.intp, count), minlength=len(nodes)).tolist()
         columns = [iter(self.column(node, size)) for node, size in zip(nodes, counts, strict=True)]
@@ -94,17 +89,30 @@ def _tuple(values: Any) -> tuple[Any, ...]:
     return values
 
 
-def _plain(count: int, values: Any) -> Column:
+def _plain(_: Reader, count: int, values: Any) -> Column:
     if len(_tuple(values)) != count:
         raise BadInput(f"batch: a column of {len(values)} values; expected {count}")
     return values  # type: ignore[no-any-return]
 
 
-def _repeated(count: int, values: Any, numbers: Any) -> Column:
+def _repeated(_: Reader, count: int, values: Any, numbers: Any) -> Column:
     if not all(map(is_constant, set(map(type, _tuple(values))))):
         raise BadInput("batch: a value that could change stands for several rows; expected constants")
     return list(map(values.__getitem__, unpack_numbers(numbers, count)))
 
 
-def _instants(count: int, values: Any) -> Column:
-    return [EPOCH + timedelta(0, 0, value) for value in _plain(count, values)]
+def _instants(reader: Reader, count: int, values: Any) -> Column:
+    return [EPOCH + timedelta(0, 0, value) for value in _plain(reader, count, values)]
+
+
+# By code. Not bound to a reader: one that held itself would hold its batch until the collector comes by.
+_READERS: tuple[Callable[..., Column], ...] = (
+    _plain,
+    _repeated,
+    Reader.objects,
+    Reader.matrix,
+    Reader.ragged,
+    Reader.tuples,
+    Reader.mixed,
+    _instants,
+)
