@@ -1,0 +1,62 @@
+"""A living site that is stopped, and killed, while orders are delivered: it goes on, and settles as if nothing had been."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market.ledger.verify import verify
+
+pytestmark = pytest.mark.slow
+ILES = [sys.executable, "-m", "experiments.cli"]
+STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)
+PATIENCE_S = 400
+
+
+def alive(folder: Path) -> subprocess.Popen[bytes]:
+    """`iles up` on this folder, hurried: a day in less than a minute."""
+    options = ("--days", "1", "--seed", "7", "--speed", "4000", "--runtime", "local", "--port", "0", "--folder", folder)
+    return subprocess.Popen([*ILES, "up", "strem", *map(str, options)], stderr=subprocess.PIPE)
+
+
+def orders(ledger: Path) -> int:
+    """How many orders to members are recorded so far."""
+    try:
+        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as file:
+            (count,) = file.execute("SELECT count(*) FROM records WHERE kind = 'member-order'").fetchone()
+    except sqlite3.Error:
+        return 0
+    return int(count)
+
+
+def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> None:
+    """Twice asked to end and once killed, each time with orders under way: the ledger's head is that of `iles run`."""
+    done: Any = subprocess.run(
+        [*ILES, "run", "strem", "--runtime", "local", "--seed", "7", "--out", str(tmp_path / "run")],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder, stops, awaited = tmp_path / "site", list(STOPS), 1
+    ledger = folder / "ledger.db"
+    begun = time.monotonic()
+    site = alive(folder)
+    while site.poll() is None:
+        assert time.monotonic() - begun < PATIENCE_S, "the site came to no end"
+        time.sleep(0.1)
+        if stops and (known := orders(ledger)) >= awaited:
+            site.send_signal(signum := stops.pop(0))
+            _, said = site.communicate()
+            assert site.returncode == (-signum if signum is signal.SIGKILL else 0), said
+            site, awaited = alive(folder), known + 4
+    assert site.returncode == 0, site.communicate()[1]
+    site.communicate()
+    assert not stops
+    assert verify(ledger).head == verify(tmp_path / "run" / "ledger.db").head
