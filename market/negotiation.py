@@ -5,7 +5,7 @@ Two rules (the style is h11's):
    not fit the conversation, whoever sent it has broken the protocol: `LocalProtocolError` for us, `RemoteProtocolError`
    for the peer; the state stays as it was.
 2. An offer binds whoever made it until it expires. So the state moves only by an answer or by time, never by taking
-   back, and the two sides end in the same state as long as an answer is not longer on its way than the grace.
+   back; and an acceptance made before that is one, however long it was on its way: both sides end in the same state.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ TRANSITIONS: Mapping[State, Mapping[tuple[By, type], State]] = {
     },
     State.AGREED: {},
     State.REJECTED: {},
-    State.LAPSED: {},
+    State.LAPSED: {
+        (By.PEER, ContractAccept): State.AGREED,
+    },
 }
 
 
@@ -176,6 +178,8 @@ class Negotiation:
         if isinstance(message, ContractProposal | ContractCounter):
             return self._misfit_of_offer(message)
         assert self.offer is not None  # noqa: S101 - the table lets answers through only after an offer
+        if self.offer.sender != recipient:
+            return f"{sender} answers its own offer"
         if message.round != self.offer.round:
             return f"round {message.round} answers none of the present offers; expected {self.offer.round}"
         if not self.offer.at <= message.at < self.offer.expires:

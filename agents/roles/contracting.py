@@ -99,7 +99,7 @@ class ContractingDesk(Role[S], ABC):
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
             return [self._breach(sender, "no such conversation", now)]
-        if talk.state is State.LAPSED:
+        if talk.state is State.LAPSED and isinstance(message, ContractReject):
             return [self.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has lapsed", now)]
         try:
             state = talk.receive(message)

@@ -83,6 +83,24 @@ def test_a_refusal_and_an_expired_offer_end_it() -> None:
         buyer.record()
 
 
+def test_an_acceptance_made_in_time_is_one_however_late_it_comes() -> None:
+    """Whoever gave its offer up for unanswered is bound by it all the same; not by an answer made after it expired."""
+    buyer, seller = pair()
+    seller.receive(buyer.send(offer(1, BUYER)))
+    taken = seller.send(accept_of(offer(1, BUYER), NOW, SIGNERS[SELLER]))
+    expired = NOW + timedelta(hours=1)
+    assert buyer.lapse(expired + buyer.grace) is State.LAPSED
+    with pytest.raises(RemoteProtocolError, match="expected before"):
+        buyer.receive(accept_of(offer(1, BUYER), expired, SIGNERS[SELLER]))
+    assert buyer.receive(taken) is State.AGREED
+    assert buyer.record() == seller.record()
+    buyer, seller = pair()
+    seller.receive(buyer.send(offer(1, BUYER)))
+    assert seller.lapse(expired) is State.LAPSED
+    with pytest.raises(RemoteProtocolError, match="answers its own offer"):
+        seller.receive(accept_of(offer(1, BUYER), NOW, SIGNERS[BUYER]))
+
+
 def test_what_does_not_fit_is_the_senders_fault_and_changes_nothing() -> None:
     """Wrong conversation, party, round, time, contract or signature: an error on the right side, same state."""
     buyer, seller = pair()
