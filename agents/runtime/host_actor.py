@@ -58,8 +58,10 @@ class HostActor:
     def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
         """Take the encoded papers (see `RayStage`) and the simulated site (None for sockets).
 
-        `birth` is the round in which an agent without a past begins.
+        `birth` is the round in which an agent without a past begins. What this very process had opened before (it was
+        out of reach, or its journal was) is let go first: each device has one owner.
         """
+        self.close()
         papers = decode(setup)
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
         self._neighbours, self._journal_at = papers[7:]
@@ -162,10 +164,12 @@ class HostActor:
 
     def close(self) -> None:
         """Let go of devices, ledger and door."""
-        if self._host is not None:
-            self._loop.run(self._host.close())
-        if self._server is not None:
-            self._loop.run(self._server.close())
+        host, self._host = self._host, None
+        if host is not None:
+            self._loop.run(host.close())
+        server, self._server = self._server, None
+        if server is not None:
+            self._loop.run(server.close())
 
 
 def _sealed(outcome: Outcome) -> Sealed:

@@ -85,8 +85,8 @@ class Reaper:
     def __call__(self, stage: Any, now: datetime) -> None:
         """Doom the hosts whose time has come; one that is doomed already is not doomed twice."""
         self._sabotage(stage, now)
-        for host, _ in stage.revivals[self._revived :]:
-            point = self._doomed.pop(host, "appended")
+        for revival in stage.revivals[self._revived :]:
+            point = self._doomed.pop(revival.host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
         self._revived = len(stage.revivals)
         hosts = sorted(set(stage.host_of.values()))
@@ -137,7 +137,7 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
 def _compared(clean: RunResult, killed: RunResult, reaper: Reaper, out: Path) -> Kills:
     pairs = [(name, clean.handled[name], killed.handled.get(name, 0)) for name in sorted(clean.handled)]
     heads = tuple((verify(out / name).head or b"").hex() for name in ("clean.db", "ledger.db"))
-    times = [seconds for _, seconds in killed.revivals]
+    times = [revival.seconds for revival in killed.revivals]
     return Kills(
         len(times),
         reaper.points,
