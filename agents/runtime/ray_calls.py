@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cim.model.errors import IlesError
 
-# Dead, being restarted or out of reach; or it had answered, and the node that kept its (large) answer has died.
-LOST = (RayActorError, ObjectLostError)
+
+class HostAnew(IlesError):
+    """The actor's process has died while nobody called it, and Ray has started a new one, which knows nothing yet."""
 
 
 class HostLost(IlesError):
     """A host's process died, and nothing brought it back in time."""
+
+
+# Dead, being restarted or out of reach; or it had answered, and the node that kept its (large) answer has died.
+LOST = (RayActorError, ObjectLostError, HostAnew)
 
 
 def get(refs: list[Any]) -> list[Any]:
@@ -31,13 +37,18 @@ async def fetch(refs: list[Any]) -> list[Any]:
 
     Raises:
         IlesError: what the actor raised on purpose.
-        RayActorError, ObjectLostError: see `LOST`.
+        RayActorError, ObjectLostError, HostAnew: see `LOST`.
         RayTaskError: anything else that it raised.
     """
     try:
         return list(await asyncio.gather(*refs))
     except RayTaskError as error:
         raise _own(error) from None
+
+
+def here() -> NodeAffinitySchedulingStrategy:
+    """Where an actor lives that needs this machine's files, or whose loss would end this process's run anyway."""
+    return NodeAffinitySchedulingStrategy(cast("Any", ray).get_runtime_context().get_node_id(), soft=False)
 
 
 def _own(error: RayTaskError) -> Exception:

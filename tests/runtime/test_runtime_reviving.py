@@ -54,6 +54,7 @@ class Actor:
     def __init__(self) -> None:
         self.fails: dict[str, list[Exception]] = {}
         self.calls: list[str] = []
+        self.dies_after: str | None = None
         self.store = MemoryStore()
         self.refusals: list[Exception] = []
         self.thread = ThreadPoolExecutor(1)
@@ -81,7 +82,13 @@ class Actor:
         self.calls.append(name)
         if self.fails.get(name):
             raise self.fails[name].pop(0)
-        return getattr(self.host, name)(*given)
+        done = getattr(self.host, name)(*given)
+        if self.dies_after == name:
+            self.dies_after = None
+            self.host.close()
+            self.host._loop._loop.close()
+            self.begin()
+        return done
 
     def __getattr__(self, name: str) -> Any:
         """Its methods, to be called with `.remote`."""
@@ -201,6 +208,26 @@ def test_an_answer_that_died_with_its_node_is_asked_for_again(make: Make) -> Non
 
     asyncio.run(live())
     assert len(stage.revivals) == 1
+
+
+@pytest.mark.parametrize("moment", ["idle", "configure", "listen", "open"])
+def test_a_host_that_died_between_two_calls_is_brought_back(make: Make, moment: str) -> None:
+    """Nobody noticed its death, and Ray has started a new process, which knows nothing: also while it is being revived."""
+    stage, actors = make()
+    agr = actors["agr"]
+
+    async def live() -> dict[str, Outcome]:
+        await stage.open(START)
+        await _round(stage, 1, "agr")
+        agr.end()
+        agr.begin()
+        assert set(await stage.health()) == {"dso"}
+        agr.dies_after = None if moment == "idle" else moment
+        return await _round(stage, 2, "agr", "dso")
+
+    assert set(asyncio.run(live())) == {"agr", "dso"}
+    assert agr.dies_after is None
+    assert agr.host._opened.residents["agr"].handled == 1
 
 
 def test_a_host_that_nothing_brings_back_is_one_sentence(make: Make) -> None:
