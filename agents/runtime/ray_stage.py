@@ -24,7 +24,7 @@ from agents.runtime.health import HostHealth
 from agents.runtime.host_actor import HostActor, unsealed
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.placement import Hosting, Placement, missing_resources
-from agents.runtime.ray_calls import LOST, HostLost, fetch, get
+from agents.runtime.ray_calls import LOST, HostLost, fetch, get, here
 from agents.runtime.recalling import has_begun, recollect
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
@@ -94,8 +94,12 @@ class RayStage:
             raise BadInput(fault)
         for host, hosting in self._placed.items():
             options: dict[str, Any] = {"name": f"iles-{host}-{secrets.token_hex(4)}"}
+            # Over all nodes alike: actors that ask for no CPU would else crowd on whichever Ray takes first.
+            options["scheduling_strategy"] = "SPREAD"
             if hosting.resource is not None:
                 options["resources"] = {hosting.resource: _SLIVER}
+            elif _keeps_ledger(hosting):
+                options["scheduling_strategy"] = here()  # its file is on this machine, and read by this process too
             self._hosts[host] = cast("Any", HostActor).options(**options).remote()
             self._papers[host] = self._setup(hosting)
 
@@ -236,6 +240,11 @@ class RayStage:
             except LOST:
                 continue
         return found
+
+    def seats(self) -> dict[str, tuple[str, int]]:
+        """The id of the node and of the process in which each host lives; between two rounds, with all hosts there."""
+        told = get([host.seat.remote() for host in self._hosts.values()])
+        return dict(zip(self._hosts, told, strict=True))
 
     def doom(self, host: str, point: str, passage: int) -> None:
         """Let a host's process die at a named point of its coming work; for experiments with failures."""
