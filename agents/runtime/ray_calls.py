@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import cycle
 from typing import Any, cast
 
 import ray
@@ -48,7 +50,24 @@ async def fetch(refs: list[Any]) -> list[Any]:
 
 def here() -> NodeAffinitySchedulingStrategy:
     """Where an actor lives that needs this machine's files, or whose loss would end this process's run anyway."""
-    return NodeAffinitySchedulingStrategy(cast("Any", ray).get_runtime_context().get_node_id(), soft=False)
+    return NodeAffinitySchedulingStrategy(_own_node(), soft=False)
+
+
+def around() -> Iterator[NodeAffinitySchedulingStrategy]:
+    """Over and over, each node that has a CPU to offer, this process's own last; elsewhere when that node has died.
+
+    For actors that ask for something: one that asks for nothing Ray puts on any node, whatever strategy it is given.
+    """
+    nodes = [node for node in cast("Any", ray).nodes() if node["Alive"]]
+    able = [node["NodeID"] for node in nodes if node["Resources"].get("CPU")] or [_own_node()]
+    own = _own_node()
+    for node in cycle(sorted(able, key=lambda node: (node == own, node))):
+        yield NodeAffinitySchedulingStrategy(node, soft=True)
+
+
+def _own_node() -> str:
+    node: str = cast("Any", ray).get_runtime_context().get_node_id()
+    return node
 
 
 def _own(error: RayTaskError) -> Exception:

@@ -24,7 +24,7 @@ from agents.runtime.health import HostHealth
 from agents.runtime.host_actor import HostActor, unsealed
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.placement import Hosting, Placement, missing_resources
-from agents.runtime.ray_calls import LOST, HostLost, fetch, get, here
+from agents.runtime.ray_calls import LOST, HostLost, around, fetch, get, here
 from agents.runtime.recalling import has_begun, recollect
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
@@ -32,6 +32,7 @@ from cim.model.errors import BadInput
 _REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, and notices a lost node after about 15
 _PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
+_SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,15 @@ class RayStage:
         """
         for fault in missing_resources(self._placed, cast("Any", ray).cluster_resources()):
             raise BadInput(fault)
+        nodes = around()
         for host, hosting in self._placed.items():
             options: dict[str, Any] = {"name": f"iles-{host}-{secrets.token_hex(4)}"}
-            # Over all nodes alike: actors that ask for no CPU would else crowd on whichever Ray takes first.
-            options["scheduling_strategy"] = "SPREAD"
             if hosting.resource is not None:
                 options["resources"] = {hosting.resource: _SLIVER}
             elif _keeps_ledger(hosting):
                 options["scheduling_strategy"] = here()  # its file is on this machine, and read by this process too
+            else:
+                options |= {"scheduling_strategy": next(nodes), "memory": _SOMETHING}
             self._hosts[host] = cast("Any", HostActor).options(**options).remote()
             self._papers[host] = self._setup(hosting)
 

@@ -41,9 +41,9 @@ def test_a_lost_node_changes_no_settlement() -> None:
     came = json.loads(done.stdout)
     assert came["faults"] == came["lost"] == came["doubled"] == []
     assert came["heads"][0] == came["heads"][1] != ""
-    assert sum(came["nodes"]) == 60
+    assert came["nodes"] == [28, 32], "four hosts, dealt out in turn; the ledger keeper's is where the run is"
     moved = {one["agent"]: one for one in came["moved"]}
-    assert len(moved) == came["nodes"][1] >= 16
+    assert len(moved) == 32
     assert {one["to"] for one in moved.values()} == {1}
     assert any(one["delivering"] for one in moved.values())
     assert "ledger" not in moved
