@@ -8,7 +8,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ import typer
 
 if TYPE_CHECKING:
     from experiments.faults.campaign import Verdict
+    from experiments.settings import RunSettings
 
 
 class Where(StrEnum):
@@ -42,6 +44,10 @@ def faults(
     agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="ray: agents in one actor.")] = 4,
     journal_kills: Annotated[int, typer.Option(min=0, help="ray: how often the journal's server is killed.")] = 0,
     emptied: Annotated[int, typer.Option(min=0, help="ray: how often the journal is emptied.")] = 0,
+    nodes: Annotated[
+        int | None,
+        typer.Option(min=2, help="ray: instead of kills, so many Ray nodes on this machine, and one of them is lost."),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
     """Drop, double, reorder and delay messages, crash hosts, let clocks leap; then check every invariant.
@@ -53,6 +59,9 @@ def faults(
         os.environ.setdefault(name, "1")
     if break_ == "list":
         _list_breaks()
+        return
+    if runtime is Where.RAY and nodes is not None:
+        _losing_a_node(nodes, 1 if seed is None else seed, agents_per_actor, json_)
         return
     if runtime is Where.RAY:
         _killing((kills, journal_kills, emptied), 1 if seed is None else seed, agents_per_actor, json_)
@@ -68,17 +77,11 @@ def faults(
 
 def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, json_: bool) -> None:
     """A day of a site on Ray with processes killed all through it."""
-    from rich.console import Console
-
     from agents.runtime.ray_environment import stop_ray
     from experiments.faults.live import Failures, run
-    from experiments.settings import RunSettings
 
-    status = Console(stderr=True).status("starting")
-    # Ray tells of each process that dies on stdout, where only the outcome belongs.
-    with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, redirect_stdout(sys.stderr), status:
-        settings = RunSettings("strem", None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
-        came = run(settings, Failures(*counts), lambda what: status.update(str(what)))
+    with _quietly(seed, agents_per_actor) as (settings, say):
+        came = run(settings, Failures(*counts), say)
         stop_ray()
     if json_:
         typer.echo(json.dumps({**asdict(came), "faults": came.faults}))
@@ -92,6 +95,48 @@ def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, jso
             typer.echo(f"  {sentence}")
     if came.faults:
         raise typer.Exit(1)
+
+
+def _losing_a_node(count: int, seed: int, agents_per_actor: int, json_: bool) -> None:
+    """A day of a site on several Ray nodes, one of which is killed while orders are delivered."""
+    from experiments.faults.nodes import run
+
+    with _quietly(seed, agents_per_actor) as (settings, say):
+        came = run(settings, count, say)
+    if json_:
+        typer.echo(json.dumps({**asdict(came), "slowest_s": came.slowest_s, "faults": came.faults}, default=str))
+    else:
+        delivering = sum(moved.delivering for moved in came.moved)
+        back = sum(moved.to is not None for moved in came.moved)
+        seats = ", ".join(f"{agents} on node {number}" for number, agents in enumerate(came.nodes, start=1))
+        when = f"{came.at:%Y-%m-%d %H:%M} UTC" if came.at else "no instant"
+        typer.echo(f"{seats}; node {came.killed} killed at {when}, while the orders of {came.isp:%H:%M} were delivered")
+        for moved in came.moved:
+            where = "not back" if moved.to is None else f"on node {moved.to} after {moved.away_s:.1f} s"
+            typer.echo(f"  {moved.agent:24} {where}{', delivering' if moved.delivering else ''}")
+        typer.echo(
+            f"{back} of {len(came.moved)} agents back ({delivering} were delivering), noticed after "
+            f"{came.noticed_s:.1f} s, all back within {came.slowest_s:.1f} s; {len(came.lost)} lost, "
+            f"{len(came.doubled)} doubled; ledger {came.heads[1][:16]}, undisturbed {came.heads[0][:16]}"
+        )
+        for sentence in came.faults:
+            typer.echo(f"  {sentence}")
+    if came.faults:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _quietly(seed: int, agents_per_actor: int) -> Iterator[tuple[RunSettings, Callable[[object], None]]]:
+    """A folder for a run, and where it may say what it is doing."""
+    from rich.console import Console
+
+    from experiments.settings import RunSettings
+
+    status = Console(stderr=True).status("starting")
+    # Ray tells of each process that dies on stdout, where only the outcome belongs.
+    with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, redirect_stdout(sys.stderr), status:
+        settings = RunSettings("strem", None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
+        yield settings, lambda what: status.update(str(what))
 
 
 def _list_breaks() -> None:

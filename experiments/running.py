@@ -29,7 +29,7 @@ from experiments.settings import RunSettings
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalStage
-    from agents.runtime.ray_stage import RayStage
+    from agents.runtime.ray_stage import RayStage, Revival
 
 Watch = Callable[[Any, datetime], None]
 
@@ -48,7 +48,7 @@ class RunResult:
         snapshots: prosumer -> its role's state at the end.
         seconds: where the time went.
         handled: events that each agent handled.
-        revivals: (host, seconds until it worked again) of each time one died.
+        revivals: each time a host died and was brought back.
     """
 
     site: Site
@@ -65,7 +65,7 @@ class RunResult:
     missing: tuple[str, ...] = ()
     startup_s: float = 0.0
     handled: dict[str, int] = field(default_factory=dict)
-    revivals: tuple[tuple[str, float], ...] = ()
+    revivals: tuple[Revival, ...] = ()
 
 
 def span(site: Site, settings: RunSettings) -> tuple[LocalDay, LocalDay]:

@@ -15,6 +15,7 @@ from agents.runtime.casting import AgentSpec
 from agents.runtime.envelope import Batch, Outcome, Parcel, Task
 from agents.runtime.host import Host
 from agents.runtime.journal import Journal, NoJournal
+from agents.runtime.ray_calls import HostAnew
 from agents.runtime.shelf import Shelf
 from agents.runtime.wires import DIAL_IN, DirectWorld, direct_port, tcp_port
 from cim.model.batches import decode_batch, encode_batch
@@ -56,12 +57,15 @@ class HostActor:
         self._server: DialInServer | None = None
         self._host: Host | None = None
         self._doom: list[Any] | None = None
+        self._papers = False
 
     def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
         """Take the encoded papers (see `RayStage`) and the simulated site (None for sockets).
 
-        `birth` is the round in which an agent without a past begins.
+        `birth` is the round in which an agent without a past begins. What this very process had opened before (it was
+        out of reach, or its journal was) is let go first: each device has one owner.
         """
+        self.close()
         papers = decode(setup)
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
         self._neighbours, self._journal_at = papers[7:]
@@ -69,10 +73,15 @@ class HostActor:
         self._endpoints: dict[str, tuple[str, int]] = endpoints
         self._world = world
         self._birth = birth
+        self._papers = True
 
     def doom(self, point: str, passage: int) -> None:
         """Die by SIGKILL at a passage of a named point: as a power failure would have it, nothing is said or closed."""
         self._doom = [point, passage]
+
+    def seat(self) -> tuple[str, int]:
+        """The id of the node and of the process in which this host lives."""
+        return ray.get_runtime_context().get_node_id(), os.getpid()
 
     def _point(self, name: str) -> None:
         if self._doom is not None and self._doom[0] == name:
@@ -82,6 +91,7 @@ class HostActor:
 
     def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""
+        self._expect_papers()
         if self._world is not None or not self._passwords:
             return {}
         if self._server is None:
@@ -96,6 +106,7 @@ class HostActor:
 
     def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
         """Rebuild or start the agents and connect the devices."""
+        self._expect_papers()
         shelf = None
         if self._ledger is not None:
             shelf = Shelf(Path(self._ledger), self._rules.keys, self._meta)
@@ -113,6 +124,10 @@ class HostActor:
         )
         at: datetime = decode(now)
         return self._loop.run(self._host.open(at, allow_missing))
+
+    def _expect_papers(self) -> None:
+        if not self._papers:  # it died between two calls that belong together
+            raise HostAnew("this host's process is a new one; expected `configure` first")
 
     def fresh(self) -> tuple[str, ...]:
         """The agents that have no past in the journal, as the host was opened."""
@@ -151,7 +166,7 @@ class HostActor:
     @property
     def _opened(self) -> Host:
         if self._host is None:
-            raise RuntimeError("the host is not open")
+            raise HostAnew("this host's process is a new one; expected `configure` and `open` first")
         return self._host
 
     def health(self) -> bytes:
@@ -164,10 +179,12 @@ class HostActor:
 
     def close(self) -> None:
         """Let go of devices, ledger and door."""
-        if self._host is not None:
-            self._loop.run(self._host.close())
-        if self._server is not None:
-            self._loop.run(self._server.close())
+        host, self._host = self._host, None
+        if host is not None:
+            self._loop.run(host.close())
+        server, self._server = self._server, None
+        if server is not None:
+            self._loop.run(server.close())
 
 
 def _sealed(outcome: Outcome) -> Sealed:

@@ -46,10 +46,7 @@ def start_ray(address: str | None = None, node_ip: str = "127.0.0.1", dashboard_
     prepare_ray(joined, node_ip)
     if joined is not None:
         _knock(joined)
-    if "ray" in sys.modules and os.environ != before:
-        raise ProgrammingFault(
-            "Ray was imported before start_ray and has missed its settings; expected start_ray first"
-        )
+    refuse_late(before)
     if joined is not None:
         _join(joined)
         return
@@ -67,6 +64,18 @@ def start_ray(address: str | None = None, node_ip: str = "127.0.0.1", dashboard_
     if is_loopback(node_ip) and not is_loopback(told):
         ray.shutdown()  # a version of Ray that does not keep to it: see prepare_ray
         raise ProgrammingFault(f"Ray listens on {told}; expected {node_ip}")
+
+
+def refuse_late(before: dict[str, str]) -> None:
+    """After `prepare_ray`: Ray reads its settings when it is loaded, so it must not have been loaded without them.
+
+    Raises:
+        ProgrammingFault: it was, in an environment that was still as `before`.
+    """
+    if "ray" in sys.modules and os.environ != before:
+        raise ProgrammingFault(
+            "Ray was imported before start_ray and has missed its settings; expected start_ray first"
+        )
 
 
 def stop_ray() -> None:

@@ -10,26 +10,43 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
 
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.health import HostHealth
 from agents.runtime.host_actor import HostActor, unsealed
+from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.placement import Hosting, Placement, missing_resources
+from agents.runtime.ray_calls import LOST, HostLost, around, fetch, get, here
 from agents.runtime.recalling import has_begun, recollect
 from cim.model.codec import decode, encode
-from cim.model.errors import BadInput, IlesError
+from cim.model.errors import BadInput
 
-_REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, a lost node takes longer
+_REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, and notices a lost node after about 15
 _PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
+_SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
+
+
+@dataclass(frozen=True)
+class Revival:
+    """A host that was brought back.
+
+    Attributes:
+        seconds: from its death being noticed until it worked again.
+        at: when it worked again, on `time.monotonic`.
+    """
+
+    host: str
+    seconds: float
+    at: float
 
 
 class RayStage:
@@ -61,7 +78,7 @@ class RayStage:
         self._late: dict[str, asyncio.Task[Outcome]] = {}
         self.host_of: Mapping[str, str] = {s.name: host for host, h in self._placed.items() for s in h.specs}
         self.missing: tuple[str, ...] = ()
-        self.revivals: list[tuple[str, float]] = []  # host, seconds from its death being noticed until it worked again
+        self.revivals: list[Revival] = []
 
     @property
     def actors(self) -> int:
@@ -76,17 +93,21 @@ class RayStage:
         """
         for fault in missing_resources(self._placed, cast("Any", ray).cluster_resources()):
             raise BadInput(fault)
+        nodes = around()
         for host, hosting in self._placed.items():
             options: dict[str, Any] = {"name": f"iles-{host}-{secrets.token_hex(4)}"}
             if hosting.resource is not None:
                 options["resources"] = {hosting.resource: _SLIVER}
+            elif _keeps_ledger(hosting):
+                options["scheduling_strategy"] = here()  # its file is on this machine, and read by this process too
+            else:
+                options |= {"scheduling_strategy": next(nodes), "memory": _SOMETHING}
             self._hosts[host] = cast("Any", HostActor).options(**options).remote()
             self._papers[host] = self._setup(hosting)
 
     def _setup(self, hosting: Hosting) -> bytes:
         company, wire = self._company, self._wire
         devices = {spec.device for spec in hosting.specs if spec.device is not None}
-        keeper = any(spec.role == "ledger-keeper" for spec in hosting.specs)
         return encode(
             (
                 hosting.specs,
@@ -94,16 +115,12 @@ class RayStage:
                 company.weather,
                 {name: at for name, at in wire.endpoints.items() if name in devices},
                 {name: word for name, word in wire.passwords.items() if name in devices},
-                str(self._ledger) if keeper else None,
+                str(self._ledger) if _keeps_ledger(hosting) else None,
                 company.ledger_meta,
                 dict(self.host_of),
                 self.journal,
             )
         )
-
-    async def _fetch(self, refs: list[Any]) -> list[Any]:
-        """Results of actor calls; the event loop goes on where somebody may be waiting for it."""
-        return _get(refs) if self._patience is None else await asyncio.to_thread(_get, refs)
 
     def _configure(self, name: str, birth: int) -> Any:
         return self._hosts[name].configure.remote(self._papers[name], self._wire.direct, birth)
@@ -111,12 +128,12 @@ class RayStage:
     async def open(self, now: datetime) -> None:
         """Let the dial-in devices in, connect all devices."""
         hosts = list(self._hosts.values())
-        await self._fetch([self._configure(name, 0) for name in self._hosts])
+        await fetch([self._configure(name, 0) for name in self._hosts])
         urls: dict[str, str] = {}
-        for told in await self._fetch([host.listen.remote() for host in hosts]):
+        for told in await fetch([host.listen.remote() for host in hosts]):
             urls |= told
         await self._wire.dial(urls)
-        for missing in await self._fetch([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
+        for missing in await fetch([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
             self.missing = (*self.missing, *missing)
         await self._recall(tuple(self._hosts), now)
 
@@ -124,15 +141,15 @@ class RayStage:
         """Who has no memory although the ledger shows that the site had begun is told what the ledger knows of it."""
         if not has_begun(self._ledger):
             return
-        told = await self._fetch([self._hosts[name].fresh.remote() for name in names])
+        told = await fetch([self._hosts[name].fresh.remote() for name in names])
         fresh = dict(zip(names, told, strict=True))
         past = recollect(self._ledger, chain.from_iterable(fresh.values()), self._company.rules.domains, now)
         parts = {host: {name: past[name] for name in fresh[host] if name in past} for host in names}
-        await self._fetch([self._hosts[host].recall.remote(encode(part)) for host, part in parts.items() if part])
+        await fetch([self._hosts[host].recall.remote(encode(part)) for host, part in parts.items() if part])
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """What every host has to say of itself."""
-        told = await self._fetch([host.resume.remote() for host in self._hosts.values()])
+        told = await fetch([host.resume.remote() for host in self._hosts.values()])
         return {
             name: tuple(unsealed(sealed) for sealed in outcomes)
             for name, outcomes in zip(self._hosts, told, strict=True)
@@ -144,9 +161,10 @@ class RayStage:
         refs = {name: self._call(name, at, task) for name, task in tasks.items()}
         if self._patience is None:
             try:
-                done = dict(zip(refs, _get(list(refs.values())), strict=True))
-            except RayActorError:
-                done = {name: await self._surely(name, ref, at, now, tasks[name]) for name, ref in refs.items()}
+                done = dict(zip(refs, get(list(refs.values())), strict=True))
+            except LOST:
+                again = [self._surely(name, ref, at, now, tasks[name]) for name, ref in refs.items()]
+                done = dict(zip(refs, await asyncio.gather(*again), strict=True))
             return {name: unsealed(sealed) for name, sealed in done.items()}
         for name, ref in refs.items():
             self._late[name] = asyncio.ensure_future(self._worked(name, ref, at, now, tasks[name]))
@@ -170,31 +188,49 @@ class RayStage:
         """A host's result; one that died is opened again (Ray has restarted it) and given the same round again."""
         while True:
             try:
-                return (await self._fetch([ref]))[0]
-            except RayActorError:
+                return (await fetch([ref]))[0]
+            except LOST:
                 await self._revive(name, now, task.number)
                 ref = self._call(name, at, task)
 
     async def _revive(self, name: str, now: datetime, number: int) -> None:
-        """Give a restarted actor its papers, let its devices dial it, open it; as often as it takes."""
-        host, begun = self._hosts[name], time.monotonic()
+        """Bring a host back, as often as it takes; what is only late (Ray, a node, the journal) ends no run.
+
+        Raises:
+            HostLost: in simulated time with nobody who goes on meanwhile, when nothing has brought the process back.
+        """
+        begun = missed = time.monotonic()
         pause, longest = _PAUSES_S
         while True:
             try:
-                await self._fetch([self._configure(name, number)])
-                await self._wire.dial((await self._fetch([host.listen.remote()]))[0])
-                await self._fetch([host.open.remote(encode(now), True)])
-                await self._recall((name,), now)
-                # The round it died in, or one before whose last effects led to no step, is open: end it first.
-                await self._fetch([host.resume.remote()])
-            except RayActorError:
-                if self._patience is None and time.monotonic() - begun > _REVIVAL_S:
-                    raise
-                await asyncio.sleep(pause)  # Ray is still restarting it, or it died again
-                pause = min(2 * pause, longest)
+                await self._bring_back(name, now, number)
+            except LOST as error:  # Ray is still restarting it, or it died again
+                if self._patience is None and time.monotonic() - missed > _REVIVAL_S:
+                    raise HostLost(self._lost(name)) from error
+            except (JournalAway, JournalFull):  # a host that runs waits for it as well
+                missed = time.monotonic()
             else:
-                self.revivals.append((name, time.monotonic() - begun))
+                ended = time.monotonic()
+                self.revivals.append(Revival(name, ended - begun, ended))
                 return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    async def _bring_back(self, name: str, now: datetime, number: int) -> None:
+        """Give a restarted actor its papers, let its devices dial it, open it."""
+        host = self._hosts[name]
+        await fetch([self._configure(name, number)])
+        await self._wire.dial((await fetch([host.listen.remote()]))[0])
+        await fetch([host.open.remote(encode(now), True)])
+        await self._recall((name,), now)
+        # The round it died in, or one before whose last effects led to no step, is open: end it first.
+        await fetch([host.resume.remote()])
+
+    def _lost(self, name: str) -> str:
+        hosting = self._placed[name]
+        place = "a node" if hosting.resource is None else f"a node that offers {hosting.resource!r}"
+        agents = ", ".join(spec.name for spec in hosting.specs[:3]) + (" ..." if len(hosting.specs) > 3 else "")
+        return f"{name} ({agents}) died and was not back within {_REVIVAL_S:g} s; expected {place} with room for it"
 
     async def health(self) -> dict[str, HostHealth]:
         """Each host's account of its agents; a host that is at work or dead gives none."""
@@ -202,18 +238,23 @@ class RayStage:
         found: dict[str, HostHealth] = {}
         for name in idle:
             try:
-                found[name] = decode((await self._fetch([self._hosts[name].health.remote()]))[0])
-            except RayActorError:
+                found[name] = decode((await fetch([self._hosts[name].health.remote()]))[0])
+            except LOST:
                 continue
         return found
 
+    def seats(self) -> dict[str, tuple[str, int]]:
+        """The id of the node and of the process in which each host lives; between two rounds, with all hosts there."""
+        told = get([host.seat.remote() for host in self._hosts.values()])
+        return dict(zip(self._hosts, told, strict=True))
+
     def doom(self, host: str, point: str, passage: int) -> None:
         """Let a host's process die at a named point of its coming work; for experiments with failures."""
-        _get([self._hosts[host].doom.remote(point, passage)])
+        get([self._hosts[host].doom.remote(point, passage)])
 
     async def snapshot(self, agent: str) -> bytes:
         """An agent's state, for the operator and the report."""
-        result: bytes = (await self._fetch([self._hosts[self.host_of[agent]].snapshot.remote(agent)]))[0]
+        result: bytes = (await fetch([self._hosts[self.host_of[agent]].snapshot.remote(agent)]))[0]
         return result
 
     async def close(self) -> None:
@@ -222,19 +263,13 @@ class RayStage:
             waited.cancel()
         for host in self._hosts.values():
             try:
-                _get([host.close.remote()])
-            except RayActorError:
+                get([host.close.remote()])
+            except LOST:
                 continue
             finally:
                 ray.kill(host)
         self._hosts = {}
 
 
-def _get(refs: list[Any]) -> list[Any]:
-    """`ray.get` that gives ILES's own errors back as they were raised in the actor."""
-    try:
-        return ray.get(refs)
-    except RayTaskError as error:
-        if isinstance(error.cause, IlesError):
-            raise error.cause from None
-        raise
+def _keeps_ledger(hosting: Hosting) -> bool:
+    return any(spec.role == "ledger-keeper" for spec in hosting.specs)

@@ -10,6 +10,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from agents.runtime.company import Company, Wire
+from agents.runtime.ray_calls import here
 from agents.runtime.worlds import simulation
 from devices.frames import FrameLink
 from devices.port import DeviceError
@@ -117,7 +118,7 @@ class RayWorld:
     """The run's side of the world actor."""
 
     def __init__(self, site: str, start: datetime, seed: int) -> None:
-        self._actor = cast("Any", WorldActor).remote(site, start, seed)
+        self._actor = cast("Any", WorldActor).options(scheduling_strategy=here()).remote(site, start, seed)
 
     def wire(self, company: Company) -> Wire:
         """Every host gets a handle."""

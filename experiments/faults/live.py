@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.runtime.journal import JournalAway
+from experiments.faults.comparing import differences, heads, uneven
 from experiments.running import RunResult, run_site
 from experiments.settings import RunSettings
-from market.ledger.verify import verify
 
 POINTS = ("received", "handled", "appended", "carried", "finished", "replied")
 BACK_WITHIN_S = 5.0
@@ -44,11 +44,7 @@ class Kills:
     @property
     def faults(self) -> tuple[str, ...]:
         """A sentence for each promise that was not kept."""
-        found = [f"{name}: handled {b} events, {a} without kills" for name, a, b in (*self.lost, *self.doubled)]
-        if self.heads[0] != self.heads[1]:
-            found.append(
-                f"ledger: head {self.heads[1][:16]} is not {self.heads[0][:16]}, that of the run without kills"
-            )
+        found = differences((*self.lost, *self.doubled), self.heads, "kills")
         if self.slowest_s > BACK_WITHIN_S:
             found.append(f"a host was back after {self.slowest_s:.1f} s; expected {BACK_WITHIN_S:g} s")
         return tuple(found)
@@ -85,8 +81,8 @@ class Reaper:
     def __call__(self, stage: Any, now: datetime) -> None:
         """Doom the hosts whose time has come; one that is doomed already is not doomed twice."""
         self._sabotage(stage, now)
-        for host, _ in stage.revivals[self._revived :]:
-            point = self._doomed.pop(host, "appended")
+        for revival in stage.revivals[self._revived :]:
+            point = self._doomed.pop(revival.host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
         self._revived = len(stage.revivals)
         hosts = sorted(set(stage.host_of.values()))
@@ -135,15 +131,14 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
 
 
 def _compared(clean: RunResult, killed: RunResult, reaper: Reaper, out: Path) -> Kills:
-    pairs = [(name, clean.handled[name], killed.handled.get(name, 0)) for name in sorted(clean.handled)]
-    heads = tuple((verify(out / name).head or b"").hex() for name in ("clean.db", "ledger.db"))
-    times = [seconds for _, seconds in killed.revivals]
+    lost, doubled = uneven(clean, killed)
+    times = [revival.seconds for revival in killed.revivals]
     return Kills(
         len(times),
         reaper.points,
-        tuple(pair for pair in pairs if pair[2] < pair[1]),
-        tuple(pair for pair in pairs if pair[2] > pair[1]),
+        lost,
+        doubled,
         max(times, default=0.0),
         sum(times) / len(times) if times else 0.0,
-        (heads[0], heads[1]),
+        heads(out / "clean.db", out / "ledger.db"),
     )

@@ -61,7 +61,7 @@ class LivingView:
         """How everybody is; a host that does not answer counts as dead until it is back."""
         accounts = await self._stage.health()
         late = set(self._conductor.late)
-        restarts = Counter(host for host, _ in getattr(self._stage, "revivals", ()))
+        restarts = Counter(revival.host for revival in getattr(self._stage, "revivals", ()))
         known = {agent.name: agent for account in accounts.values() for agent in account.agents}
         agents = []
         for spec in self._company.agents:

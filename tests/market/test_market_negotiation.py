@@ -98,7 +98,7 @@ def test_an_acceptance_made_in_time_is_one_however_late_it_comes() -> None:
     seller.receive(buyer.send(offer(1, BUYER)))
     assert seller.lapse(expired) is State.LAPSED
     with pytest.raises(RemoteProtocolError, match="answers its own offer"):
-        seller.receive(accept_of(offer(1, BUYER), NOW, SIGNERS[BUYER]))
+        seller.receive(replace(accept_of(offer(1, BUYER), NOW, SIGNERS[BUYER]), sender=BUYER, recipient=SELLER))
 
 
 def test_what_does_not_fit_is_the_senders_fault_and_changes_nothing() -> None:

@@ -1,0 +1,239 @@
+"""A host that died is brought back however long its journal is away, and the others go on meanwhile. No Ray is started."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from chatter import START, chatterer
+from players import RULES
+from ray.exceptions import ActorUnavailableError, ObjectLostError
+
+from agents.runtime import book, loops, ray_stage
+from agents.runtime.company import Company, Wire
+from agents.runtime.envelope import Outcome, Task
+from agents.runtime.host_actor import HostActor
+from agents.runtime.journal import JournalAway, JournalFull
+from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from agents.runtime.placement import Placement
+from agents.runtime.ray_calls import HostLost
+from agents.runtime.ray_stage import RayStage
+
+_DEAD = ActorUnavailableError("killed by the test", b"\0" * 16)
+_GONE = ObjectLostError("00" * 28, None, "at the node that the test killed")
+_AWAY, _FULL = JournalAway("told to be away"), JournalFull("told to be full")
+
+
+class Late(MemoryJournal):
+    """Its server refuses claims, as often as the actor's test wants."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__(actor.store)
+        self.actor = actor
+
+    def claim(self) -> tuple[tuple[int, bytes], ...]:
+        """The next refusal, or what is kept."""
+        if self.actor.refusals:
+            raise self.actor.refusals.pop(0)
+        return super().claim()
+
+
+class Actor:
+    """Stands for a Ray actor: `fails` says by method what the next calls raise; all else is done by a real `HostActor`.
+
+    It works in a thread of its own, one call at a time, as an actor does in its process.
+    """
+
+    def __init__(self) -> None:
+        self.fails: dict[str, list[Exception]] = {}
+        self.calls: list[str] = []
+        self.dies_after: str | None = None
+        self.store = MemoryStore()
+        self.refusals: list[Exception] = []
+        self.thread = ThreadPoolExecutor(1)
+        self.begin()
+
+    def begin(self) -> None:
+        """A process, as Ray starts it."""
+        plain: Any = HostActor
+        self.host = plain.__ray_metadata__.modified_class()
+        self.host._journal = lambda: Late(self)
+
+    def end(self) -> None:
+        """The process is gone, and with it what it held."""
+        self.thread.submit(self.host.close).result()
+        self.host._loop._loop.close()
+
+    def dies(self) -> None:
+        """It is killed while it works; Ray needs a moment to start it again."""
+        self.fails = {"work": [_DEAD], "configure": [_DEAD]}
+        self.end()
+        self.begin()
+
+    def called(self, name: str, given: tuple[Any, ...]) -> Any:
+        """One call."""
+        self.calls.append(name)
+        if self.fails.get(name):
+            raise self.fails[name].pop(0)
+        done = getattr(self.host, name)(*given)
+        if self.dies_after == name:
+            self.dies_after = None
+            self.host.close()
+            self.host._loop._loop.close()
+            self.begin()
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        """Its methods, to be called with `.remote`."""
+        return SimpleNamespace(remote=lambda *given: Ref(self.thread.submit(self.called, name, given)))
+
+
+@dataclass(frozen=True)
+class Ref:
+    """What a call to an actor gives at once."""
+
+    done: Future[Any]
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.wrap_future(self.done).__await__()
+
+
+Setting = tuple[RayStage, dict[str, Actor]]
+Make = Callable[..., Setting]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes a stage with two hosts. Waits are milliseconds, and a host gives its claim up after two tries."""
+    monkeypatch.setattr(ray_stage, "get", lambda refs: [ref.done.result() for ref in refs])
+    monkeypatch.setattr(ray_stage, "_PAUSES_S", (0.001, 0.01))
+    monkeypatch.setattr(ray_stage, "_REVIVAL_S", 0.1)
+    monkeypatch.setattr(book, "_PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(book, "_CLAIMS", 2)
+    monkeypatch.setattr(loops, "spare_collector", lambda: None)
+    actors: dict[str, Actor] = {}
+
+    def made(patience: float | None = None) -> Setting:
+        specs = (chatterer("agr"), chatterer("dso"))
+        company = Company(specs, RULES, ("strem", 1), {})
+        stage = RayStage(company, Wire(), tmp_path / "ledger.db", Placement(1), patience=patience)
+        actors.update((spec.name, Actor()) for spec in specs)
+        stage._hosts |= actors
+        stage._papers |= {name: stage._setup(hosting) for name, hosting in stage._placed.items()}
+        return stage, actors
+
+    yield made
+    for actor in actors.values():
+        actor.end()
+        actor.thread.shutdown()
+
+
+async def _round(stage: RayStage, number: int, *names: str) -> dict[str, Outcome]:
+    return await stage.work(START, {name: Task(number, (), number - 1) for name in names})
+
+
+def test_a_journal_that_is_not_there_at_the_first_start_is_said(make: Make) -> None:
+    """Nobody waits for ever for a server that was never started: the claim's tries, and its own sentence."""
+    stage, actors = make()
+    actors["agr"].refusals = [_AWAY] * 3
+    with pytest.raises(JournalAway, match="told to be away"):
+        asyncio.run(stage.open(START))
+    assert actors["agr"].calls.count("open") == 1
+
+
+@pytest.mark.parametrize("refusal", [_AWAY, _FULL], ids=["away", "full"])
+def test_a_host_comes_back_although_its_journal_was_away_for_longer_than_it_tries(
+    make: Make, refusal: Exception
+) -> None:
+    """The run goes on where it was once the journal answers; away or full, far beyond what a claim waits, and Ray may."""
+    stage, actors = make()
+    agr = actors["agr"]
+
+    async def live() -> dict[str, Outcome]:
+        await stage.open(START)
+        await _round(stage, 1, "agr", "dso")
+        agr.dies()
+        agr.refusals = [refusal] * 60
+        return await _round(stage, 2, "agr", "dso")
+
+    outcomes = asyncio.run(live())
+    assert {name: outcome.number for name, outcome in outcomes.items()} == {"agr": 2, "dso": 2}
+    assert [revival.host for revival in stage.revivals] == ["agr"]
+    assert agr.calls.count("open") == 1 + 60 // 2 + 1
+    assert agr.host._opened.residents["agr"].handled == 1, "its greeting was handled before it died, and not again"
+
+
+def test_the_others_go_on_while_a_host_waits_for_its_journal(make: Make) -> None:
+    """With patience a round ends without the host that is away; it is heard as soon as its journal is back."""
+    stage, actors = make(patience=0.05)
+    agr = actors["agr"]
+
+    async def live() -> None:
+        await stage.open(START)
+        assert set(await _round(stage, 1, "agr", "dso")) == {"agr", "dso"}
+        agr.dies()
+        agr.refusals = [_AWAY] * 1_000_000
+        assert set(await _round(stage, 2, "agr", "dso")) == {"dso"}
+        for number in range(3, 6):
+            assert set(await _round(stage, number, "dso")) == {"dso"}
+        assert set(await stage.health()) == {"dso"}
+        agr.refusals.clear()
+        begun = time.monotonic()
+        while not (late := await stage.overdue()):
+            assert time.monotonic() - begun < 10
+            await asyncio.sleep(0.01)
+        assert late["agr"].number == 2
+
+    asyncio.run(live())
+
+
+def test_an_answer_that_died_with_its_node_is_asked_for_again(make: Make) -> None:
+    """The round was done; a host that still lives is opened anew, lets go of what it held, and answers the same."""
+    stage, actors = make()
+
+    async def live() -> dict[str, Outcome]:
+        await stage.open(START)
+        first = await _round(stage, 1, "agr")
+        actors["agr"].fails = {"work": [_GONE]}
+        again = await _round(stage, 1, "agr")
+        assert (again["agr"].number, again["agr"].mail) == (1, first["agr"].mail)
+        return again
+
+    asyncio.run(live())
+    assert len(stage.revivals) == 1
+
+
+@pytest.mark.parametrize("moment", ["idle", "configure", "listen", "open"])
+def test_a_host_that_died_between_two_calls_is_brought_back(make: Make, moment: str) -> None:
+    """Nobody noticed its death, and Ray has started a new process, which knows nothing: also while it is being revived."""
+    stage, actors = make()
+    agr = actors["agr"]
+
+    async def live() -> dict[str, Outcome]:
+        await stage.open(START)
+        await _round(stage, 1, "agr")
+        agr.end()
+        agr.begin()
+        assert set(await stage.health()) == {"dso"}
+        agr.dies_after = None if moment == "idle" else moment
+        return await _round(stage, 2, "agr", "dso")
+
+    assert set(asyncio.run(live())) == {"agr", "dso"}
+    assert agr.dies_after is None
+    assert agr.host._opened.residents["agr"].handled == 1
+
+
+def test_a_host_that_nothing_brings_back_is_one_sentence(make: Make) -> None:
+    """In simulated time nobody goes on without it, so it is not waited for for ever: who, and what was expected."""
+    stage, actors = make()
+    asyncio.run(stage.open(START))
+    actors["agr"].fails = {"work": [_DEAD], "configure": [_DEAD] * 1000}
+    with pytest.raises(HostLost, match=r"agr \(agr\) died and was not back within 0\.1 s; expected a node with room"):
+        asyncio.run(_round(stage, 1, "agr"))
