@@ -11,11 +11,12 @@ from typing import Any
 import ray
 
 from agents.runtime.casting import AgentSpec
+from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Outcome, Parcel, Task
 from agents.runtime.host import Host
 from agents.runtime.journal import Journal, NoJournal
 from agents.runtime.shelf import Shelf
-from agents.runtime.wires import DIAL_IN, DirectWorld, direct_port, tcp_port
+from agents.runtime.wires import DIAL_IN, Address, DirectWorld, direct_port, tcp_port
 from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode
 from devices.dialin import DialInServer, known_passwords
@@ -62,9 +63,10 @@ class HostActor:
         """
         papers = decode(setup)
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
-        self._neighbours, self._journal_at = papers[7:]
+        self._neighbours, self._journal_at, self._door, real_time = papers[7:]
+        self._clock = wall_time if real_time else None
         self._specs: tuple[AgentSpec, ...] = specs
-        self._endpoints: dict[str, tuple[str, int]] = endpoints
+        self._endpoints: dict[str, Address] = endpoints
         self._world = world
         self._birth = birth
 
@@ -84,7 +86,9 @@ class HostActor:
             return {}
         if self._server is None:
             self._loop.keep_turning()  # devices speak when they like, not only while a call is worked on
-            self._server = DialInServer(authenticate=known_passwords(self._passwords))
+            authenticate = known_passwords(self._passwords)
+            host, port = self._door
+            self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
             self._loop.run(self._server.start())
         return {
             spec.device: self._server.url(DIAL_IN[spec.device_kind], spec.device)
@@ -107,6 +111,7 @@ class HostActor:
             shelf=shelf,
             journal=self._journal(),
             birth=self._birth,
+            clock=self._clock,
             point=self._point,
         )
         at: datetime = decode(now)

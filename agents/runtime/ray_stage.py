@@ -98,6 +98,8 @@ class RayStage:
                 company.ledger_meta,
                 dict(self.host_of),
                 self.journal,
+                wire.door,
+                wire.real_time,
             )
         )
 

@@ -76,7 +76,7 @@ def hosts_rate(agents: int, balls: int, hops: int) -> float:
     """Messages a second between two hosts in Ray actors, both ways at once."""
     from agents.runtime.ray_stage import RayStage
 
-    company = Company(team(agents, balls, hops), RULES, ("", 0), {})
+    company = Company(team(agents, balls, hops), RULES, ("", "", None), {})
 
     async def run() -> float:
         stage = RayStage(company, Wire(), Path(os.devnull), Placement(agents // 2))
@@ -95,7 +95,7 @@ def startup_s(agents: int) -> float:
     """Seconds from nothing until `agents` agents live, an actor each."""
     from agents.runtime.ray_stage import RayStage
 
-    company = Company(team(agents, 0, 1), RULES, ("", 0), {})
+    company = Company(team(agents, 0, 1), RULES, ("", "", None), {})
 
     async def run() -> float:
         begun = time.perf_counter()
