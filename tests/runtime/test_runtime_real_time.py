@@ -9,19 +9,24 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import benches
 import pytest
 from chatter import MINUTE, START, chatterer
 from lives import Here
+from players import AHEAD, RULES
 from websockets.asyncio.client import connect
 
 from agents.runtime.clocks import wall_time
+from agents.runtime.envelope import Task
+from agents.runtime.host import Host
+from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.placement import DOOR, Placement, where_of
 from agents.runtime.recruiting import recruit
 from agents.runtime.twin import Crash
 from agents.runtime.wires import WeatherPort
 from cim.model.errors import BadInput
 from devices.dialin import DialInServer, known_passwords
-from devices.port import DeviceKind, WeatherForecast
+from devices.port import DeviceKind, Port, WeatherForecast
 from environment.profiles.library import load
 from environment.sites import load_site
 from market.ledger.signing import Signer, load_or_create_secret
@@ -184,3 +189,27 @@ def test_the_wall_clock_is_utc() -> None:
     first = wall_time()
     assert first.tzinfo is UTC
     assert wall_time() >= first
+
+
+@pytest.mark.parametrize("name", ["farm-a.pv", "farm-a"])
+def test_a_device_that_was_missing_at_the_beginning_comes_in_at_the_next_start(name: str) -> None:
+    """Its agent, which has a past by then, is told what it is, once, and reads it from then on."""
+    (spec,) = (spec for spec in benches.specs() if spec.name == name)
+    assert spec.device is not None
+    store, port = MemoryStore(), benches.port(spec)
+    neighbours = {other.name: "here" if other.name == name else "there" for other in benches.specs()}
+
+    async def life(number: int) -> tuple[tuple[str, ...], list[str]]:
+        ports: dict[str, Port] = {str(spec.device): port}
+        here = Host((spec,), RULES, ports, benches.inline, neighbours, journal=MemoryJournal(store))
+        missing = await here.open(AHEAD, allow_missing=True)
+        outcome = await here.work(AHEAD, Task(number, (), number - 1))
+        return missing, [topic for _, topic, _ in outcome.published]
+
+    port.lost = True
+    missing, published = asyncio.run(life(1))
+    assert len(missing) == 1
+    assert "telemetry" not in published
+    port.lost = False
+    assert asyncio.run(life(2)) == ((), ["telemetry"])
+    assert "telemetry" not in asyncio.run(life(3))[1]
