@@ -19,10 +19,15 @@ from agents.runtime.shelf import Shelf
 from agents.runtime.wires import DIAL_IN, Address, DirectWorld, direct_port, tcp_port
 from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode
+from cim.model.errors import ProgrammingFault
 from devices.dialin import DialInServer, known_passwords
 from devices.port import Port
 
 Sealed = tuple[bytes, dict[str, bytes]]  # an outcome, and its parcels by host
+
+
+class HostNotOpen(ProgrammingFault):
+    """The actor was asked for its host before it had one: it is new, or Ray has restarted it since it was last asked."""
 
 
 @ray.remote(num_cpus=1, max_retries=3)
@@ -55,6 +60,7 @@ class HostActor:
         self._server: DialInServer | None = None
         self._host: Host | None = None
         self._doom: list[Any] | None = None
+        self._specs: tuple[AgentSpec, ...] = ()
 
     def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
         """Take the encoded papers (see `RayStage`) and the simulated site (None for sockets).
@@ -65,7 +71,7 @@ class HostActor:
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
         self._neighbours, self._journal_at, self._door, real_time = papers[7:]
         self._clock = wall_time if real_time else None
-        self._specs: tuple[AgentSpec, ...] = specs
+        self._specs = specs
         self._endpoints: dict[str, Address] = endpoints
         self._world = world
         self._birth = birth
@@ -82,6 +88,7 @@ class HostActor:
 
     def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""
+        self._must_have_papers()
         if self._world is not None or not self._passwords:
             return {}
         if self._server is None:
@@ -98,6 +105,7 @@ class HostActor:
 
     def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
         """Rebuild or start the agents and connect the devices."""
+        self._must_have_papers()
         shelf = None
         if self._ledger is not None:
             shelf = Shelf(Path(self._ledger), self._rules.keys, self._meta)
@@ -151,10 +159,14 @@ class HostActor:
         """What may not have reached its receivers, and how this host is."""
         return [_sealed(outcome) for outcome in self._loop.run(self._opened.resume())]
 
+    def _must_have_papers(self) -> None:
+        if not self._specs:
+            raise HostNotOpen("the host has no papers; expected configure() first, also after a restart")
+
     @property
     def _opened(self) -> Host:
         if self._host is None:
-            raise RuntimeError("the host is not open")
+            raise HostNotOpen("the host is not open; expected configure() and open() first, also after a restart")
         return self._host
 
     def health(self) -> bytes:

@@ -21,7 +21,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.health import HostHealth
-from agents.runtime.host_actor import HostActor, unsealed
+from agents.runtime.host_actor import HostActor, HostNotOpen, unsealed
 from agents.runtime.placement import Hosting, Placement, missing_resources
 from agents.runtime.recalling import has_begun, recollect
 from cim.model.codec import decode, encode
@@ -29,6 +29,8 @@ from cim.model.errors import BadInput, IlesError
 
 _REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, a lost node takes longer
 _PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
+# Between two rounds Ray may have restarted an actor already: then it answers, but has lost its host.
+_DEAD = (RayActorError, HostNotOpen)
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
 
 
@@ -147,7 +149,7 @@ class RayStage:
         if self._patience is None:
             try:
                 done = dict(zip(refs, _get(list(refs.values())), strict=True))
-            except RayActorError:
+            except _DEAD:
                 done = {name: await self._surely(name, ref, at, now, tasks[name]) for name, ref in refs.items()}
             return {name: unsealed(sealed) for name, sealed in done.items()}
         for name, ref in refs.items():
@@ -173,7 +175,7 @@ class RayStage:
         while True:
             try:
                 return (await self._fetch([ref]))[0]
-            except RayActorError:
+            except _DEAD:
                 await self._revive(name, now, task.number)
                 ref = self._call(name, at, task)
 
@@ -189,7 +191,7 @@ class RayStage:
                 await self._recall((name,), now)
                 # The round it died in, or one before whose last effects led to no step, is open: end it first.
                 await self._fetch([host.resume.remote()])
-            except RayActorError:
+            except _DEAD:
                 if self._patience is None and time.monotonic() - begun > _REVIVAL_S:
                     raise
                 await asyncio.sleep(pause)  # Ray is still restarting it, or it died again
@@ -199,13 +201,13 @@ class RayStage:
                 return
 
     async def health(self) -> dict[str, HostHealth]:
-        """Each host's account of its agents; a host that is at work or dead gives none."""
+        """Each host's account of its agents; a host that is at work, dead or not yet open again gives none."""
         idle = [name for name in self._hosts if name not in self._late]
         found: dict[str, HostHealth] = {}
         for name in idle:
             try:
                 found[name] = decode((await self._fetch([self._hosts[name].health.remote()]))[0])
-            except RayActorError:
+            except _DEAD:
                 continue
         return found
 
@@ -225,7 +227,7 @@ class RayStage:
         for host in self._hosts.values():
             try:
                 _get([host.close.remote()])
-            except RayActorError:
+            except _DEAD:
                 continue
             finally:
                 ray.kill(host)
