@@ -80,6 +80,7 @@ def draft_endpoints(path: Path, served: dict[str, tuple[str, int]], dialling: li
         "dial_in": {name: secrets.token_urlsafe(18) for name in dialling},
     }
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yaml.safe_dump(content, file, sort_keys=False)

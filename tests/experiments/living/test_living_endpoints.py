@@ -177,7 +177,7 @@ def test_a_draft_is_a_good_file_of_its_owners(site: Site, tmp_path: Path) -> Non
     kinds = device_kinds(site)
     dialling = [name for name, kind in kinds.items() if kind in DIAL_IN]
     served = {name: ("127.0.0.1", 15020 + k) for k, name in enumerate(kinds) if name not in dialling}
-    path = tmp_path / "pilot.yaml"
+    path = tmp_path / "sites" / "pilot.yaml"
     draft_endpoints(path, served, dialling, 9100)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = load_endpoints(path, site)
