@@ -14,6 +14,7 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -34,6 +35,8 @@ _log = logging.getLogger("iles.devices.dialin")
 
 
 class _Machine(Protocol):
+    now: datetime
+
     @property
     def closed(self) -> bool: ...
     def attached(self) -> list[str]: ...
@@ -81,6 +84,8 @@ class DialInServer:
         subprotocols: path prefix to the WebSocket subprotocol that it demands.
         authenticate: is this the password of this device?
         tls: a server context for security profile 2.
+        clock: what time it really is, told to a machine before it hears a frame; None where time stands still between
+            the instants that the machine's owner tells it.
     """
 
     def __init__(
@@ -90,12 +95,14 @@ class DialInServer:
         subprotocols: Mapping[str, str] = SUBPROTOCOLS,
         authenticate: Authenticate = lambda _user, _password: False,
         tls: ssl.SSLContext | None = None,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self._subprotocols = dict(subprotocols)
         self._authenticate = authenticate
         self._tls = tls
+        self._clock = clock
         self._doors: dict[tuple[str, str], _Door] = {}
         self._server: Server | None = None
 
@@ -221,6 +228,7 @@ class DialInServer:
             _log.info("a newer session of %s at /%s replaces the older", key[1], key[0])
         try:
             door.changed.set()  # whoever waits for the device to dial in hears it at once
+            self._tell_time(door.machine)
             await self._send_all(connection, door.machine.attached())
             if older is not None:
                 await older.close(SUPERSEDED, "a newer session of this device was authenticated")
@@ -230,6 +238,7 @@ class DialInServer:
                 if not isinstance(frame, str):
                     await connection.close(1003, "expected text frames")
                     break
+                self._tell_time(door.machine)
                 answers = door.machine.receive(frame)
                 door.changed.set()
                 await self._send_all(connection, answers)
@@ -243,6 +252,10 @@ class DialInServer:
                 door.session = None
                 door.machine.detached()
             door.changed.set()
+
+    def _tell_time(self, machine: _Machine) -> None:
+        if self._clock is not None:
+            machine.now = self._clock()
 
     @staticmethod
     async def _send_all(connection: ServerConnection, frames: list[str]) -> None:

@@ -1,5 +1,7 @@
 """The weather service's PV forecast: the truth seen through an error that shrinks as the time comes nearer.
 
+Where there is no weather service (a site on the wall clock) `SeasonalSun` says what the season usually gives.
+
 ASSUMPTION, because SimBench ships no weather: what the profiles will show is the truth; a forecast adds an error that
 is a sum of independent corrections, one for each hour between issue and target. So forecasts of the same target
 improve from issue to issue, as a weather service's do, and cannot be averaged into the truth. The standard deviation
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cim.model.errors import BadInput
-from environment.profiles.library import Profiles
+from environment.profiles.library import QUARTER, Profiles
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +25,7 @@ _LATER = float(np.sqrt((_SIGMA_DAY**2 - _SIGMA_HOUR**2) / 23))  # standard devia
 _HORIZON_HOURS = 72
 _CORRELATION_H = 3.0
 _ENVELOPE_DAYS = 10
+_SEASON_DAYS = 14
 
 
 class WeatherFeed:
@@ -35,12 +38,9 @@ class WeatherFeed:
     """
 
     def __init__(self, profiles: Profiles, seed: int, timezone: str) -> None:
-        columns = sorted(column for column in profiles.columns if column.startswith("PV"))
-        if not columns:
-            raise BadInput(f"profiles: {profiles.name!r} have no PV column; expected one named PV...")
         self.timezone = timezone
         self._profiles, self._seed = profiles, seed
-        self._truth: Floats = np.mean([profiles.column(column) for column in columns], axis=0)
+        self._truth = _sun(profiles)
         self._envelope = _envelope(self._truth)
         self._corrections: dict[int, Floats] = {}
 
@@ -84,6 +84,45 @@ class WeatherFeed:
                 field[index] = level
             self._corrections[hour] = field
         return self._corrections[hour]
+
+
+class SeasonalSun:
+    """What the sun usually gives at a time of day in a season: no forecast of the weather, and it says nothing of today.
+
+    The mean over the days of the profile year that lie within two weeks of the date, at the same time UTC (the sun
+    knows no clock change), so it is never better informed than an almanac.
+
+    Args:
+        profiles: a year, in columns named `PV...`.
+    """
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._origin = profiles.first.replace(hour=0, minute=0)
+        lead = (profiles.first - self._origin) // QUARTER  # so that a row is a day in UTC
+        truth = np.concatenate([np.full(lead, np.nan), _sun(profiles)])
+        by_day = truth[: truth.size // 96 * 96].reshape(-1, 96)
+        days = range(-_SEASON_DAYS, _SEASON_DAYS + 1)
+        self._usual: Floats = np.nanmean([np.roll(by_day, shift, axis=0) for shift in days], axis=0)
+
+    def forecast(self, issued: datetime, start: datetime, end: datetime) -> Floats:  # noqa: ARG002 - as `WeatherFeed`
+        """Per unit of rated power, shape (quarter-hours,), for any `start` to `end`, whole quarter-hours UTC."""
+        instants = [start + k * QUARTER for k in range((end - start) // QUARTER)]
+        return np.array([self._usual[self._row(at), at.hour * 4 + at.minute // 15] for at in instants])
+
+    def _row(self, at: datetime) -> int:
+        """The day of the profile year with the date of `at`."""
+        leap_day = (at.month, at.day) == (2, 29)
+        same = at.replace(year=self._origin.year + 1, day=28 if leap_day else at.day, hour=0, minute=0)
+        return (same - self._origin).days % len(self._usual)
+
+
+def _sun(profiles: Profiles) -> Floats:
+    """The mean of all PV profiles."""
+    columns = sorted(column for column in profiles.columns if column.startswith("PV"))
+    if not columns:
+        raise BadInput(f"profiles: {profiles.name!r} have no PV column; expected one named PV...")
+    mean: Floats = np.mean([profiles.column(column) for column in columns], axis=0)
+    return mean
 
 
 def _envelope(truth: Floats) -> Floats:

@@ -94,19 +94,27 @@ def up(
     folder: Annotated[
         Path | None, typer.Option(help="Everything that outlives a stop; `sites/SITE` otherwise. One folder, one site.")
     ] = None,
-    speed: Annotated[float, typer.Option(min=0.001, help="Seconds of the site's time in a second.")] = 1.0,
+    endpoints: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the REAL devices are (YAML); then the site lives on the wall clock."),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds of the simulated site's time in a second; 1 by default.")
+    ] = None,
     date_: Annotated[
         str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="First local day that is operated.")
     ] = None,
     start: Annotated[
-        int, typer.Option(min=0, max=23, help="Local hour, on the day before the first, at which the site begins.")
-    ] = 10,
+        int | None,
+        typer.Option(min=0, max=23, help="Local hour, on the day before the first, at which it begins; 10 by default."),
+    ] = None,
     days: Annotated[
-        int, typer.Option(min=1, help="End after so many days; otherwise with the site's profiles.")
+        int, typer.Option(min=1, max=3650, help="End after so many days; a simulated site ends with its profiles.")
     ] = 3650,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the simulated devices' differences, identifiers, demo keys.")
-    ] = 1,
+        int | None,
+        typer.Option(min=0, help="Of the simulated devices' differences, identifiers, demo keys; 1 by default."),
+    ] = None,
     runtime: Annotated[
         Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
     ] = Runtime.RAY,
@@ -124,19 +132,21 @@ def up(
     """Keep a site alive on the clock, with its portal, until you stop it; then go on where it was.
 
     Every step of every agent is durable before it is sent (an embedded Redis-protocol server in FOLDER, or yours by
-    REDIS_URL), so stopping it, even by pulling the plug, loses nothing.
+    REDIS_URL), so stopping it, even by pulling the plug, loses nothing. The devices are simulated, or with --endpoints
+    real: then the site begins now, each party has a key of its own in FOLDER, and the clock is the machine's.
     """
     from experiments.living.settings import UpSettings
-    from experiments.up_command import default_folder, execute
+    from experiments.up_command import default_folder, execute, only_simulated
 
+    only_simulated(endpoints, {"--speed": speed, "--start": start, "--date": date_, "--seed": seed})
     _one_thread()
     execute(
         UpSettings(
             site,
             _day(date_),
-            start,
-            seed,
-            speed,
+            10 if start is None else start,
+            1 if seed is None else seed,
+            1.0 if speed is None else speed,
             runtime.value,
             agents_per_actor,
             _where(place or []),
@@ -145,6 +155,7 @@ def up(
             port,
             days,
             allow_missing,
+            endpoints,
         )
     )
 

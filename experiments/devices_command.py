@@ -32,16 +32,27 @@ def simulate_command(
     speed: Annotated[float, typer.Option(help="Simulated seconds for each second.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Makes small differences between things of a kind.")] = 0,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+    present: Annotated[
+        bool, typer.Option("--present", help="Live now, on days of the profile year like those of the present.")
+    ] = False,
+    endpoints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Serve and dial as this endpoints file of `iles up` says; made if not there."
+        ),
+    ] = None,
 ) -> None:
     """Run a site's simulated devices alone, until Ctrl-C.
 
     The devices live on the chosen day: it begins there at the present time of day, and that is what stations and
-    gateways put on their messages.
+    gateways put on their messages. With --present and --endpoints they stand in for a site's real devices.
     """
     with one_sentence():
         from experiments.devices_simulate import Options, simulate
 
-        options = Options(site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed)
+        options = Options(
+            site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed, present, endpoints
+        )
         _until_stopped(simulate(options), seconds)
 
 

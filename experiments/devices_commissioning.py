@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -36,9 +37,16 @@ class _Teller:
     def closed(self) -> bool:
         return self._machine.closed
 
+    @property
+    def now(self) -> datetime:
+        return self._machine.now
+
+    @now.setter
+    def now(self, at: datetime) -> None:
+        self._machine.now = at
+
     def attached(self) -> list[str]:
         self._tell("connected")
-        self._machine.now = datetime.now(UTC)
         return self._machine.attached()
 
     def detached(self) -> None:
@@ -47,7 +55,6 @@ class _Teller:
 
     def receive(self, frame: str) -> list[str]:
         machine = self._machine
-        machine.now = datetime.now(UTC)
         booted = machine.booted
         answers = machine.receive(frame)
         self._tell(_action(frame))
@@ -77,7 +84,8 @@ async def csms(host: str, port: int, passwords: dict[str, str]) -> None:
     if not passwords:
         raise BadInput("--password: no station is known; expected at least one STATION=SECRET (or --passwords FILE)")
     console = Console(highlight=False, soft_wrap=True)
-    server = DialInServer(host, port, {"ocpp": "ocpp2.0.1"}, known_passwords(passwords))
+    clock = partial(datetime.now, UTC)
+    server = DialInServer(host, port, {"ocpp": "ocpp2.0.1"}, known_passwords(passwords), clock=clock)
     for station in passwords:
         server.register("ocpp", station, _Teller(station, console))
     await server.start()

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cim.model.errors import BadInput
-from cim.model.intervals import LocalDay
+from cim.model.intervals import LocalDay, local_day_of
 from devices.port import DeviceKind
 from devices.simulators.host import PREFIXES, SimulatorHost
 from devices.simulators.simulation import Simulation
-from environment.profiles.library import QUARTER, load
+from environment.profiles.library import QUARTER, Profiles, load
+from environment.profiles.present import of_the_present
 from environment.sites.loader import load_site
 from environment.sites.schema import Site
+from experiments.living.endpoints import LOOPBACK, device_kinds, draft_endpoints, load_endpoints
 
 _TICK_S = 1.0
+_PAST_DAYS = 14
+_DOOR_PORT = 9100  # of an endpoints file that is made here: where `iles up` is to listen
 _REPORT_S = 10.0  # how often stations and gateways speak, as real ones do
 _OPTIONS = {DeviceKind.STATION: "--csms", DeviceKind.GATEWAY: "--s2"}
 _PROTOCOLS = {DeviceKind.STATION: "OCPP 2.0.1", DeviceKind.GATEWAY: "S2"}
@@ -36,6 +42,8 @@ class Options:
     passwords: dict[str, str] = field(repr=False)
     speed: float
     seed: int
+    present: bool = False
+    endpoints: Path | None = None
 
     def url(self, kind: DeviceKind) -> str | None:
         """Where devices of a kind dial, without their names."""
@@ -53,15 +61,20 @@ async def simulate(options: Options) -> None:
     """
     if not 0 < options.speed <= 3600:
         raise BadInput(f"--speed: {options.speed:g} does not fit; expected more than 0 and at most 3600")
+    if options.present and (options.date is not None or options.speed != 1):
+        raise BadInput("--present: --date or --speed is given too; expected neither, the present is now and real")
     site = load_site(options.site)
-    profiles = load(site.profiles)
-    begin = _begin(site, options.date, datetime.now(UTC))
+    wall = datetime.now(UTC)
+    profiles = _present(site, wall) if options.present else load(site.profiles)
+    begin = wall if options.present else _begin(site, options.date, wall)
     simulation = Simulation(site, profiles, _quarter(begin), options.seed)
-    targets = _targets(simulation, options)
     host = SimulatorHost(simulation, options.host)
     try:
         simulation.move(begin)
         await host.serve(options.base_port)
+        if options.endpoints is not None:
+            options = rehearsal(options, site, host.endpoints)
+        targets = _targets(simulation, options)
         _show(host, options, begin, site)
         await host.dial(targets)
         await _run(host, begin, options.speed, profiles.last)
@@ -81,6 +94,40 @@ async def _run(host: SimulatorHost, begin: datetime, speed: float, end: datetime
         if passed - reported >= _REPORT_S:
             reported = passed
             await host.report()
+
+
+def _present(site: Site, wall: datetime) -> Profiles:
+    """A year from now on, and the days before that a room's recent demand is known from."""
+    today = local_day_of(wall, site.timezone).day
+    return of_the_present(load(site.profiles), site.timezone, today - timedelta(days=_PAST_DAYS), _PAST_DAYS + 366)
+
+
+def rehearsal(options: Options, site: Site, served: dict[str, tuple[str, int]]) -> Options:
+    """Dial where the endpoints file says and with its passwords; the file is made where there is none.
+
+    Raises:
+        BadInput: the file does not fit, or expects a device where it is not.
+    """
+    assert options.endpoints is not None  # noqa: S101 - the caller has looked
+    dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES]
+    if not options.endpoints.exists():
+        draft_endpoints(options.endpoints, served, dialling, _DOOR_PORT if options.base_port else _free_port())
+    known = load_endpoints(options.endpoints, site)
+    for name, where in served.items():
+        if known.sunspec[name][:2] != where:
+            raise BadInput(
+                f"endpoints: {options.endpoints} has {name} at {known.sunspec[name][0]}:{known.sunspec[name][1]}, "
+                f"it is served at {where[0]}:{where[1]}; expected the same, by --host and --base-port, or a new file"
+            )
+    door = "ws://{}:{}".format(*known.door)
+    return replace(options, csms=f"{door}/ocpp", s2=f"{door}/s2", passwords=known.passwords)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _begin(site: Site, day: str | None, wall: datetime) -> datetime:

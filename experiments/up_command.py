@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cim.model.errors import BadInput
 from experiments.living.settings import UpSettings
 
 
@@ -25,14 +26,32 @@ def execute(settings: UpSettings) -> None:
     with Live(Text(""), console=console, refresh_per_second=4, transient=True) as live:
 
         def tick(now: datetime) -> None:
-            live.update(Text(f"{settings.site} · {now:%Y-%m-%d %H:%M} UTC · {settings.speed:g}x · Ctrl-C stops"))
+            pace = f"{settings.speed:g}x" if settings.endpoints is None else "wall clock"
+            live.update(Text(f"{settings.site} · {now:%Y-%m-%d %H:%M} UTC · {pace} · Ctrl-C stops"))
 
         pilot = Pilot(settings, console.print, tick)
         ended = asyncio.run(pilot.run())
     if ended:
-        console.print(f"{settings.site}: the end of its profiles; the ledger is in {settings.folder}")
+        console.print(f"{settings.site}: the end of its days; the ledger is in {settings.folder}")
     else:
         console.print(f"{settings.site}: stopped; `iles up {settings.site}` with the same folder goes on from here")
+
+
+def only_simulated(endpoints: Path | None, asked: dict[str, object]) -> None:
+    """With real devices nobody chooses the time or the chances.
+
+    Args:
+        endpoints: where the real devices are, if there are any.
+        asked: option to what was given for it, None for nothing.
+
+    Raises:
+        BadInput: an option does not go with `--endpoints`.
+    """
+    for option, value in asked.items():
+        if endpoints is not None and value is not None:
+            raise BadInput(
+                f"{option}: {value} does not go with --endpoints; expected it left out, real devices have their own time"
+            )
 
 
 def default_folder(site: str) -> Path:

@@ -52,6 +52,11 @@ class AssetRole(Role[AssetState]):
         super().__init__(name, rules, key, AssetState())
         self.owner = owner
 
+    @property
+    def waits(self) -> bool:
+        """Nobody has said yet what the device is."""
+        return self.state.nameplate is None
+
     @on(Recalled)
     def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
         """Nothing of a device is in the ledger; what it holds ends by itself, its owner hears that it is here anew."""

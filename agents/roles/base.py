@@ -163,6 +163,11 @@ class Role(Generic[S]):
         effects: list[Effect] = [] if handler is None else getattr(self, handler)(*arguments)
         return effects
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has a device that it has never met."""
+        return False
+
     def snapshot(self) -> bytes:
         """Everything that is needed to go on elsewhere."""
         return encode((_FORMAT, self.state))

@@ -117,8 +117,11 @@ class KeeperRole(Role[KeeperState]):
             return [Arm(f"close {number}", self.state.late[number])]
         self.state.late.pop(number, None)
         start = self.state.started if index == 1 else days[index - 2].start
-        end = days[0].start if index == 1 else days[index - 2].end
-        return [] if start is None else [CloseBlock(index, start, end)]
+        if start is None:
+            return []
+        # A site on the wall clock begins in the middle of its first day: nothing was agreed before that one.
+        end = max(days[0].start, start) if index == 1 else days[index - 2].end
+        return [CloseBlock(index, start, end)]
 
     @on(BlockClosed)
     def closed(self, event: BlockClosed, now: datetime) -> list[Effect]:

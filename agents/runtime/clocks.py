@@ -8,6 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+def wall_time() -> datetime:
+    """UTC now."""
+    return datetime.now(UTC)
+
+
 class Clock(Protocol):
     """Time as the conductor keeps it."""
 
@@ -68,7 +73,7 @@ class WallClock:
 
     def now(self) -> datetime:
         """UTC now."""
-        return datetime.now(UTC)
+        return wall_time()
 
     async def reach(self, at: datetime) -> datetime | None:
         """Wait until it is `at`; later when the wait took longer (a suspended machine, a long round)."""

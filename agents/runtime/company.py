@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.roles.base import MarketRules
 from agents.runtime.casting import AgentSpec
-from agents.runtime.wires import DirectWorld
+from agents.runtime.wires import Address, DirectWorld, Weather
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,14 @@ class Company:
     """Everybody who lives at a site.
 
     Attributes:
-        weather: site name and seed of its (simulated) weather service.
+        weather: profiles and time zone that its weather port knows, and the seed of a simulated weather service; None
+            where there is none, then the port tells what the season usually gives.
         ledger_meta: what the ledger says of itself.
     """
 
     agents: tuple[AgentSpec, ...]
     rules: MarketRules
-    weather: tuple[str, int]
+    weather: Weather
     ledger_meta: dict[str, str]
 
 
@@ -34,12 +35,16 @@ class Wire:
     """How to reach the devices: either `direct`, or endpoints and dial-in passwords.
 
     Attributes:
-        endpoints: (host, port) of each SunSpec device.
+        endpoints: (host, port, Modbus unit identifier) of each SunSpec device.
         passwords: of each dial-in device.
         dial: tells the dial-in devices their URLs (simulators; real ones have it in their settings).
+        door: host and port where dial-in devices are let in; port 0 is any free one, another for each host.
+        real_time: the devices' time is the wall clock's, it goes on while a host works.
     """
 
     direct: DirectWorld | None = None
-    endpoints: dict[str, tuple[str, int]] = field(default_factory=dict)
+    endpoints: dict[str, Address] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     dial: Callable[[dict[str, str]], Awaitable[None]] = _nobody
+    door: tuple[str, int] = ("127.0.0.1", 0)
+    real_time: bool = False

@@ -113,7 +113,9 @@ class Hands:
         if self._clock is not None and self._clock() >= effect.valid_until:
             # The host stood still (its journal was away): what was right then may be wrong now.
             return f"{effect.device}: the setpoint was valid until {effect.valid_until.isoformat()}, which is over"
-        return await _try(self.ports[effect.device].command(effect.setpoint, effect.valid_until, now))
+        # A device counts a setpoint's life from when it is written, which may be long after it was wanted.
+        written = now if self._clock is None else max(now, self._clock())
+        return await _try(self.ports[effect.device].command(effect.setpoint, effect.valid_until, written))
 
     async def _measure(self, device: str, now: datetime) -> Measured:
         port = self.ports[device]

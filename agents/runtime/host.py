@@ -90,7 +90,8 @@ class Host:
     async def open(self, now: datetime, allow_missing: bool = False) -> tuple[str, ...]:
         """Rebuild the agents from the journal (or let them begin), and connect every device.
 
-        Returns a sentence for each device that does not answer; an agent with a past learns that from its next reading.
+        Returns a sentence for each device that does not answer; an agent with a past learns that from its next reading, and
+        one whose device was never there before is told of it now.
 
         Raises:
             DeviceError: the first that does not answer at the beginning, unless `allow_missing`.
@@ -119,8 +120,8 @@ class Host:
                 if name in fresh and not allow_missing:
                     raise plate
                 missing.append(str(plate))
-            elif name in fresh:
-                self._own[name].append(Connected(spec.device, plate))
+            elif name in fresh or self.residents[name].role.waits:
+                self._own.setdefault(name, []).append(Connected(spec.device, plate))
         return tuple(missing)
 
     def recall(self, past: Mapping[str, Recalled]) -> None:

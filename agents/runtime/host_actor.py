@@ -12,12 +12,13 @@ import numpy as np
 import ray
 
 from agents.runtime.casting import AgentSpec
+from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Batch, Outcome, Parcel, Task
 from agents.runtime.host import Host
 from agents.runtime.journal import Journal, NoJournal
 from agents.runtime.ray_calls import HostAnew
 from agents.runtime.shelf import Shelf
-from agents.runtime.wires import DIAL_IN, DirectWorld, direct_port, tcp_port
+from agents.runtime.wires import DIAL_IN, Address, DirectWorld, direct_port, tcp_port
 from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode
 from devices.dialin import DialInServer, known_passwords
@@ -57,7 +58,7 @@ class HostActor:
         self._server: DialInServer | None = None
         self._host: Host | None = None
         self._doom: list[Any] | None = None
-        self._papers = False
+        self._specs: tuple[AgentSpec, ...] = ()
 
     def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
         """Take the encoded papers (see `RayStage`) and the simulated site (None for sockets).
@@ -68,12 +69,12 @@ class HostActor:
         self.close()
         papers = decode(setup)
         specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
-        self._neighbours, self._journal_at = papers[7:]
-        self._specs: tuple[AgentSpec, ...] = specs
-        self._endpoints: dict[str, tuple[str, int]] = endpoints
+        self._neighbours, self._journal_at, self._door, real_time = papers[7:]
+        self._clock = wall_time if real_time else None
+        self._specs = specs
+        self._endpoints: dict[str, Address] = endpoints
         self._world = world
         self._birth = birth
-        self._papers = True
 
     def doom(self, point: str, passage: int) -> None:
         """Die by SIGKILL at a passage of a named point: as a power failure would have it, nothing is said or closed."""
@@ -96,7 +97,9 @@ class HostActor:
             return {}
         if self._server is None:
             self._loop.keep_turning()  # devices speak when they like, not only while a call is worked on
-            self._server = DialInServer(authenticate=known_passwords(self._passwords))
+            authenticate = known_passwords(self._passwords)
+            host, port = self._door
+            self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
             self._loop.run(self._server.start())
         return {
             spec.device: self._server.url(DIAL_IN[spec.device_kind], spec.device)
@@ -120,13 +123,14 @@ class HostActor:
             shelf=shelf,
             journal=self._journal(),
             birth=self._birth,
+            clock=self._clock,
             point=self._point,
         )
         at: datetime = decode(now)
         return self._loop.run(self._host.open(at, allow_missing))
 
     def _expect_papers(self) -> None:
-        if not self._papers:  # it died between two calls that belong together
+        if not self._specs:  # it died between two calls that belong together
             raise HostAnew("this host's process is a new one; expected `configure` first")
 
     def fresh(self) -> tuple[str, ...]:

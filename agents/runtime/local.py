@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.planning.jobs import run
+from agents.runtime.clocks import wall_time
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.health import HostHealth
@@ -38,6 +39,7 @@ class LocalStage:
         journal: Journal | None = None,
     ) -> None:
         self._company, self._wire = company, wire
+        self._clock = wall_time if wire.real_time else None
         self._ledger = ledger
         self._allow_missing = allow_missing
         self._journal = journal
@@ -52,7 +54,14 @@ class LocalStage:
         ports = await self._ports()
         shelf = Shelf(self._ledger, company.rules.keys, company.ledger_meta)
         self._host = Host(
-            company.agents, company.rules, ports, inline, self.host_of, shelf=shelf, journal=self._journal
+            company.agents,
+            company.rules,
+            ports,
+            inline,
+            self.host_of,
+            shelf=shelf,
+            journal=self._journal,
+            clock=self._clock,
         )
         self.missing = await self._host.open(now, self._allow_missing)
         self._host.recall(recollect(self._ledger, self._host.fresh, company.rules.domains, now))
@@ -63,7 +72,9 @@ class LocalStage:
         if wire.direct is not None:
             direct = wire.direct
             return {device: direct_port(spec, direct, company.weather) for device, spec in holders.items()}
-        server = self._server = DialInServer(authenticate=known_passwords(wire.passwords))
+        authenticate = known_passwords(wire.passwords)
+        host, port = wire.door
+        server = self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
         await server.start()
         ports = {d: tcp_port(spec, wire.endpoints, server, company.weather) for d, spec in holders.items()}
         dialling = {d: DIAL_IN[spec.device_kind] for d, spec in holders.items() if spec.device_kind in DIAL_IN}

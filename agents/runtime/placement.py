@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from agents.runtime.casting import AgentSpec
+from agents.runtime.wires import DIAL_IN
 from cim.model.errors import BadInput
 
 MOST = 10_000  # agents in one host
+DOOR = "dial_in"  # no agent has such a name
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class Placement:
         agents_per_actor: how many share a host, 1 to 10,000.
         where: (pattern of agent names, Ray resource), the first that fits counts. Device agents stay with their wire
             that way: by site or wire (a resource of your own), or by node (Ray's own `node:<ip>`).
+        one_door: those whose devices dial in share one host, because real devices know one address to dial.
     """
 
     agents_per_actor: int = 1
     where: tuple[tuple[str, str], ...] = ()
+    one_door: bool = False
 
     def __post_init__(self) -> None:
         """Check the number.
@@ -47,7 +51,22 @@ class Placement:
         return next((resource for pattern, resource in self.where if fnmatchcase(agent, pattern)), None)
 
     def place(self, agents: tuple[AgentSpec, ...]) -> dict[str, Hosting]:
-        """Agents by host: alone under their own name, or packed in order with others for the same resource."""
+        """Agents by host: alone under their own name, or packed in order with others for the same resource.
+
+        Raises:
+            BadInput: those who share a door are wanted on different nodes.
+        """
+        door = tuple(spec for spec in agents if self.one_door and spec.device_kind in DIAL_IN)
+        hosts = self._dealt(tuple(spec for spec in agents if spec not in door))
+        if door:
+            resources = {self.resource_of(spec.name) for spec in door}
+            if len(resources) > 1:
+                named = ", ".join(sorted(str(resource) for resource in resources))
+                raise BadInput(f"place: devices that dial in share one actor, but are placed on {named}; expected one")
+            hosts[DOOR] = Hosting(door, resources.pop())
+        return hosts
+
+    def _dealt(self, agents: tuple[AgentSpec, ...]) -> dict[str, Hosting]:
         if self.agents_per_actor == 1:
             return {spec.name: Hosting((spec,), self.resource_of(spec.name)) for spec in agents}
         groups: dict[str | None, list[AgentSpec]] = {}

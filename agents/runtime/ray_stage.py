@@ -119,6 +119,8 @@ class RayStage:
                 company.ledger_meta,
                 dict(self.host_of),
                 self.journal,
+                wire.door,
+                wire.real_time,
             )
         )
 
@@ -233,7 +235,7 @@ class RayStage:
         return f"{name} ({agents}) died and was not back within {_REVIVAL_S:g} s; expected {place} with room for it"
 
     async def health(self) -> dict[str, HostHealth]:
-        """Each host's account of its agents; a host that is at work or dead gives none."""
+        """Each host's account of its agents; a host that is at work, dead or not yet open again gives none."""
         idle = [name for name in self._hosts if name not in self._late]
         found: dict[str, HostHealth] = {}
         for name in idle:

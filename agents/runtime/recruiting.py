@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
+from operator import itemgetter
 
 import numpy as np
 
@@ -25,9 +27,10 @@ from environment.history import History
 from environment.profiles.library import Profiles
 from environment.sites.network import build_limits, build_network
 from environment.sites.schema import BatteryUnit, ChpUnit, Device, Prosumer, Pv, Site, Station
-from market.ledger.signing import key_from_seed, simulation_seed
+from market.ledger.signing import Signer, simulation_seed
 
 Past = Callable[[str], tuple[Floats, ...]]
+Secret = Callable[[str], bytes]
 
 HISTORY_DAYS = 10
 WEATHER = "weather"
@@ -41,16 +44,30 @@ _ROLE = {
 
 
 def recruit(
-    site: Site, profiles: Profiles, first_day: date, days: int, seed: int, *, flexibility: bool = True
+    site: Site,
+    profiles: Profiles,
+    first_day: date,
+    days: int,
+    seed: int,
+    *,
+    flexibility: bool = True,
+    secret: Secret | None = None,
 ) -> Company:
-    """All agents of a site for a simulated span.
+    """All agents of a site.
+
+    Args:
+        profiles: hold the days before `first_day`, from which habits are known.
+        seed: of keys, identifiers and the weather service in a simulated span.
+        secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
+            `identifiers`. It has no weather service.
 
     Raises:
         BadInput: the days, or at least one day of history before them, are not in the profiles.
     """
     opening = LocalDay(first_day, site.timezone, site.isp_minutes)
     domains = _domains(site)
-    seeds = {name: simulation_seed(seed, domain) for name, domain in domains.items()}
+    key = secret or partial(simulation_seed, seed)
+    seeds = {name: key(domain) for name, domain in domains.items()}
     rules = MarketRules(
         site.timezone,
         site.isp_minutes,
@@ -60,8 +77,8 @@ def recruit(
         days,
         flexibility,
         domains,
-        {domain: key_from_seed(seed, domain).public for domain in sorted(domains.values())},
-        f"{site.name}/{seed}",
+        {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))},
+        f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
     )
     known = known_days(opening, profiles)
     history = History(site, profiles)
@@ -88,7 +105,8 @@ def recruit(
     witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
     agents.append(AgentSpec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
-    return Company(tuple(agents), rules, (site.name, seed), meta)
+    weather = (site.profiles, site.timezone, seed if secret is None else None)
+    return Company(tuple(agents), rules, weather, meta)
 
 
 def usage_point(site: Site, prosumer: str) -> str:

@@ -28,6 +28,8 @@ from devices.sunspec.registers import Registers
 
 DIAL_IN = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}
 HORIZON = timedelta(hours=60)
+Address = tuple[str, int, int]  # host, port, Modbus unit identifier
+Weather = tuple[str, str, int | None]  # profiles, time zone, seed of a simulated service
 
 
 class DirectWorld(Protocol):
@@ -44,22 +46,32 @@ class DirectWorld(Protocol):
 
 
 class WeatherPort:
-    """A `Port` in front of a weather service's forecasts; it measures nothing."""
+    """A `Port` in front of what is known of the sun to come; it measures nothing.
 
-    def __init__(self, name: str, site: str, seed: int) -> None:
+    Args:
+        profiles: name of the profiles' pack.
+        timezone: of the site.
+        seed: of a simulated weather service, which sees those profiles through an error. None: there is no service, and
+            the port tells what the season usually gives, whatever the year.
+    """
+
+    def __init__(self, name: str, profiles: str, timezone: str, seed: int | None) -> None:
         self.name = name
-        self._site, self._seed = site, seed
+        self._pack, self._timezone, self._seed = profiles, timezone, seed
         self._news: list[News] = []
 
     async def open(self, now: datetime) -> Nameplate:
-        """Load the service."""
+        """Load the service, or the almanac."""
         from environment.profiles.library import load
-        from environment.sites import load_site
-        from environment.weather import WeatherFeed
+        from environment.weather import SeasonalSun, WeatherFeed
 
-        site = load_site(self._site)
-        self._profiles = load(site.profiles)
-        self._feed = WeatherFeed(self._profiles, self._seed, site.timezone)
+        profiles = load(self._pack)
+        if self._seed is None:
+            self._last: datetime | None = None
+            self._feed: WeatherFeed | SeasonalSun = SeasonalSun(profiles)
+            return Nameplate(DeviceKind.WEATHER, "ILES", "usual sun of the season", self.name)
+        self._last = profiles.last
+        self._feed = WeatherFeed(profiles, self._seed, self._timezone)
         return Nameplate(DeviceKind.WEATHER, "ILES", "simulated weather service", self.name)
 
     def listen(self, on_news: Callable[[News], None]) -> None:
@@ -68,7 +80,7 @@ class WeatherPort:
     async def sync(self, now: datetime) -> None:
         """Fetch the forecast that is issued now."""
         start = now.replace(minute=0, second=0, microsecond=0)
-        end = min(start + HORIZON, self._profiles.last)
+        end = start + HORIZON if self._last is None else min(start + HORIZON, self._last)
         values = self._feed.forecast(now, start, end)
         self._news.append(WeatherForecast(now, start, 900, tuple(float(x) for x in values)))
 
@@ -92,9 +104,7 @@ class WeatherPort:
         """Nothing to let go."""
 
 
-def tcp_port(
-    spec: AgentSpec, endpoints: dict[str, tuple[str, int]], server: DialInServer | None, weather: tuple[str, int]
-) -> Port:
+def tcp_port(spec: AgentSpec, endpoints: dict[str, Address], server: DialInServer | None, weather: Weather) -> Port:
     """The port of an agent's device over sockets."""
     device, kind = _device(spec)
     if kind is DeviceKind.WEATHER:
@@ -104,11 +114,10 @@ def tcp_port(
     from devices.sunspec.driver import SunSpecPort
     from devices.sunspec.registers import TcpRegisters
 
-    host, port = endpoints[device]
-    return SunSpecPort(device, kind, TcpRegisters(host, port))
+    return SunSpecPort(device, kind, TcpRegisters(*endpoints[device]))
 
 
-def direct_port(spec: AgentSpec, world: DirectWorld, weather: tuple[str, int]) -> Port:
+def direct_port(spec: AgentSpec, world: DirectWorld, weather: Weather) -> Port:
     """The port of an agent's device without a socket."""
     device, kind = _device(spec)
     if kind is DeviceKind.WEATHER:

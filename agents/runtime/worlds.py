@@ -140,7 +140,8 @@ class TcpWorld:
             for spec in company.agents
             if spec.device is not None and spec.device_kind in DIAL_IN
         }
-        return Wire(endpoints=self._endpoints, passwords=self._passwords, dial=self._dial)
+        endpoints = {name: (host, port, 1) for name, (host, port) in self._endpoints.items()}
+        return Wire(endpoints=endpoints, passwords=self._passwords, dial=self._dial)
 
     async def _dial(self, urls: dict[str, str]) -> None:
         await self._client.dial({name: (url, name, self._passwords[name]) for name, url in urls.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cim.mapping.ocpp import readings
@@ -11,20 +11,23 @@ from devices.ocpp.messages import Payload, PeerFault, call, datatypes, enums, st
 
 EVSE = 1
 TX_PROFILE, DEFAULT_PROFILE = 1, 2  # our profile ids: one of each purpose, so that a new one replaces the old
+_BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
 _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
 
 
 def set_charging_profile(power_w: int, now: datetime, valid_until: datetime, transaction: str | None) -> Any:
     """K01: at most `power_w` from `now` to `valid_until`, one period in watts.
 
+    The schedule begins a little earlier, because a station whose clock is behind ours would leave it for later.
     A TxProfile of the running transaction; without one, a TxDefaultProfile for whoever plugs in before it ends. The
     schedule's duration says the same as validTo, for stations that heed only one of them.
     """
+    begin = now - _BEHIND
     number = TX_PROFILE if transaction else DEFAULT_PROFILE
     schedule = datatypes.ChargingScheduleType(
         id=number,
-        start_schedule=stamp(now),
-        duration=_seconds(now, valid_until),
+        start_schedule=stamp(begin),
+        duration=_seconds(begin, valid_until),
         charging_rate_unit=enums.ChargingRateUnitEnumType.watts,
         charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start_period=0, limit=float(power_w))],
     )

@@ -76,7 +76,7 @@ class SunSpecPort:
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Read the duty's points; one that is not implemented comes as INVALID, or not at all where it is optional."""
-        image, _ = self._opened()
+        image, _ = await self._opened(now)
         with self._named():
             blocks = await image.read(self._wanted)
         readings = []
@@ -99,7 +99,7 @@ class SunSpecPort:
             ProgrammingFault: a mode or sign that the kind cannot take, or an expiry that has passed.
             DeviceUnreachable, DeviceFault: see `devices.port.Port.command`.
         """
-        image, duty = self._opened()
+        image, duty = await self._opened(now)
         self._check(setpoint, duty)
         seconds = math.ceil((valid_until - now).total_seconds())
         if seconds <= 0:
@@ -110,9 +110,9 @@ class SunSpecPort:
         with self._named():
             await control.command(image, duty.steering, self._has_121, setpoint.power_w, seconds)
 
-    async def release(self, now: datetime) -> None:  # noqa: ARG002
+    async def release(self, now: datetime) -> None:
         """Clear the enable bit; nothing to do for a meter."""
-        image, duty = self._opened()
+        image, duty = await self._opened(now)
         if duty.steering is not None:
             with self._named():
                 await control.release(image, duty.steering)
@@ -136,9 +136,11 @@ class SunSpecPort:
                 f"{self.name}: power_w {setpoint.power_w} for kind {self.kind}; expected 0 or less (generation)"
             )
 
-    def _opened(self) -> tuple[DeviceImage, Duty]:
+    async def _opened(self, now: datetime) -> tuple[DeviceImage, Duty]:
+        """Scan a device that did not answer when it was opened: an inverter sleeps at night, and wakes up later."""
         if self._image is None or self._duty is None:
-            raise ProgrammingFault(f"{self.name}: the port is not open; expected open() first")
+            await self.open(now)
+        assert self._image is not None and self._duty is not None  # noqa: S101, PT018 - open() has set or raised
         return self._image, self._duty
 
     @contextmanager

@@ -44,6 +44,22 @@ class _StrictLoader(yaml.SafeLoader):
         return mapping
 
 
+def strict_yaml(text: str) -> Any:
+    """What a YAML text says.
+
+    Raises:
+        BadInput: it is no YAML, or gives a key twice; a sentence that begins with the place.
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
+        raise BadInput(f"{place}: {error.problem}: expected valid YAML") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"the file: {str(error).splitlines()[0]}: expected valid YAML") from error
+
+
 def known_sites() -> tuple[str, ...]:
     """The names of the sites that ship with ILES."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
@@ -70,13 +86,9 @@ def load_site(name_or_path: str) -> Site:
 def parse_site(text: str, origin: str) -> Site:
     """The site that `text` (YAML) describes; `origin` names it in errors. Raises `SiteFaults`."""
     try:
-        raw = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
-        raise SiteFaults(origin, (f"{place}: {error.problem}: expected valid YAML",)) from error
-    except yaml.YAMLError as error:
-        raise SiteFaults(origin, (f"the file: {str(error).splitlines()[0]}: expected valid YAML",)) from error
+        raw = strict_yaml(text)
+    except BadInput as error:
+        raise SiteFaults(origin, (str(error),)) from error
     if not isinstance(raw, dict):
         raise SiteFaults(origin, (f"the file: value {_short(raw)}: expected a mapping with the keys of a site",))
     faults: list[str] = []

@@ -80,7 +80,7 @@ def hosts_rate(agents: int, balls: int, hops: int) -> float:
     """Messages a second between two hosts in Ray actors, both ways at once."""
     from agents.runtime.ray_stage import RayStage
 
-    company = Company(team(agents, balls, hops), RULES, ("", 0), {})
+    company = Company(team(agents, balls, hops), RULES, ("", "", None), {})
 
     async def run() -> float:
         stage = RayStage(company, Wire(), Path(os.devnull), Placement(agents // 2))

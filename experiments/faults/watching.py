@@ -53,6 +53,11 @@ class Watched:
         self.log += [Seen(now, event, effects) for effects in times]
         return carried_out
 
+    @property
+    def waits(self) -> bool:
+        """As the role inside."""
+        return self.inner.waits
+
     def snapshot(self) -> bytes:
         """The role's, and how long its log is."""
         return self.inner.snapshot() + _LENGTH.pack(len(self.log))

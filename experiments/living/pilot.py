@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,12 @@ from agents.roles.keeper import CLOSING
 from agents.runtime.clocks import PacedClock
 from agents.runtime.company import Company, Wire
 from agents.runtime.conductor import Conductor
-from agents.runtime.recruiting import known_days, recruit
-from agents.runtime.worlds import TcpWorld
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
-from cim.model.intervals import LocalDay
 from cim.platform.tables import ReadingTable
-from environment.profiles.library import load
 from environment.sites import load_site
-from experiments.living.settings import Beginning, UpSettings, beginning
+from experiments.living.ground import RealGround, SimulatedGround, Surveyor
+from experiments.living.settings import UpSettings
 from experiments.living.view import LivingView, Lookout
 from portal.app import create_app
 from portal.server import serve
@@ -58,55 +55,46 @@ class Pilot:
             self._conductor.stop()
 
     async def run(self) -> bool:
-        """Live until stopped; True when the site came to the end of its profiles.
+        """Live until stopped; True when the site came to the end of its days.
 
         Raises:
             BadInput, DeviceError, JournalError: one sentence each.
         """
         settings = self._settings
-        site = load_site(settings.site)
-        profiles = load(site.profiles)
-        first = LocalDay(settings.day or site.default_day, site.timezone, site.isp_minutes)
-        known_days(first, profiles)
-        most = (profiles.last.date() - first.day).days - 2
-        wanted = Beginning(
-            site.name, settings.seed, first.next(-1).at(settings.hour).isoformat(), first.day.isoformat(),
-            min(settings.days, most),
-        )  # fmt: skip
-        kept = beginning(settings.folder, wanted)
-        company = recruit(site, profiles, date.fromisoformat(kept.first_day), kept.days, kept.seed)
+        surveyor: Surveyor = SimulatedGround(settings) if settings.endpoints is None else RealGround(settings)
         async with AsyncExitStack() as cleanup:
             cleanup.enter_context(_alone(settings.folder))
-            journal, trouble = cleanup.enter_context(journal_server(settings.folder, site.name))
-            self._say("starting the simulated devices")
-            log = settings.folder / "world.log"
-            start = datetime.fromisoformat(kept.start).astimezone(UTC)
-            world = await TcpWorld.open(settings.site, start, kept.seed, log=log)
-            cleanup.push_async_callback(world.close)
-            now = await world.now()
-            stage = self._stage(company, world.wire(company), journal)
+            journal, trouble = cleanup.enter_context(journal_server(settings.folder, load_site(settings.site).name))
+            if settings.endpoints is None:
+                self._say("starting the simulated devices")
+            ground = await surveyor.prepare(cleanup)
+            company, clock, wire = ground.company, ground.clock, ground.wire
+            stage = self._stage(company, wire, journal)
             cleanup.push_async_callback(stage.close)
             self._say(f"connecting {sum(spec.device is not None for spec in company.agents)} devices")
-            await stage.open(now)
+            if wire.passwords and settings.endpoints is not None:
+                self._say("those that dial in are expected at ws://{}:{}/ocpp/NAME or /s2/NAME".format(*wire.door))
+            await stage.open(ground.now)
             for sentence in stage.missing:
                 _log.warning("device missing", reason=sentence)
             table = ReadingTable(settings.folder / "telemetry", keep=True)
             cleanup.callback(table.flush)
             self._remember()
             cleanup.callback(self._keep)
-            end = company.rules.day(date.fromisoformat(kept.first_day)).next(kept.days - 1).end + CLOSING
-            clock = PacedClock(now, settings.speed)
-            conductor = Conductor(
-                stage, world, now, end + timedelta(minutes=30), self._sink(table), self._ticked(table), clock
-            )
+            # Where time went on meanwhile, the first instant is that at which the devices were there.
+            now = clock.now() if wire.real_time else ground.now
+            end = company.rules.periods[-1].end + CLOSING + timedelta(minutes=30)
+            conductor = Conductor(stage, ground.field, now, end, self._sink(table), self._ticked(table), clock)
             self._conductor = conductor
-            view = LivingView(company, stage, conductor, self._lookout, settings.speed, trouble)
+            speed = None if wire.real_time else settings.speed
+            view = LivingView(company, stage, conductor, self._lookout, speed, trouble)
             app = create_app(view, portal_token(settings.folder))
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)
-            clock.restart(now)
+            if isinstance(clock, PacedClock):
+                clock.restart(now)
             await conductor.run()
             return not conductor.stopped
 
@@ -125,7 +113,7 @@ class Pilot:
         start_ray()
         from agents.runtime.ray_stage import RayStage
 
-        placement = Placement(settings.agents_per_actor, settings.place)
+        placement = Placement(settings.agents_per_actor, settings.place, one_door=wire.real_time)
         stage = RayStage(company, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S)
         self._say(f"starting {stage.actors} actors")
         stage.start()

@@ -10,7 +10,9 @@ from pathlib import Path
 from cim.model.errors import BadInput
 
 FILE = "site.json"
-_FIXED = ("site", "seed", "start")
+SIMULATED, REAL = "simulated", "real"
+# What must be asked for as it was; a real site has no say in when it begins.
+_FIXED = {SIMULATED: ("site", "devices", "seed", "start"), REAL: ("site", "devices")}
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class UpSettings:
         runtime: `ray` or `local`.
         folder: everything that must outlive a stop.
         host, port: where the portal listens.
+        days: how many are operated at most.
+        endpoints: the file that says where the real devices are; None: they are simulated. With it `day`, `hour`, `seed`
+            and `speed` say nothing.
     """
 
     site: str
@@ -41,17 +46,19 @@ class UpSettings:
     port: int
     days: int
     allow_missing: bool = False
+    endpoints: Path | None = None
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What cannot change while a site lives."""
+    """What cannot change while a site lives; `devices` are simulated or real."""
 
     site: str
     seed: int
     start: str
     first_day: str
     days: int
+    devices: str = SIMULATED
 
 
 def beginning(folder: Path, wanted: Beginning) -> Beginning:
@@ -71,7 +78,7 @@ def beginning(folder: Path, wanted: Beginning) -> Beginning:
         kept = Beginning(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise BadInput(f"folder: {path} cannot be read ({error}); expected what `iles up` wrote there") from error
-    for name in _FIXED:
+    for name in _FIXED[wanted.devices]:
         ours, theirs = getattr(wanted, name), getattr(kept, name)
         if ours != theirs:
             raise BadInput(

@@ -42,6 +42,7 @@ class LivingView:
     Args:
         stage: where the agents live.
         lookout: what was published and matters here.
+        speed: of the site's time; None on the wall clock.
         trouble: why the journal's server is not there, or None.
     """
 
@@ -51,7 +52,7 @@ class LivingView:
         stage: Any,
         conductor: Conductor,
         lookout: Lookout,
-        speed: float,
+        speed: float | None,
         trouble: Callable[[], str | None],
     ) -> None:
         self._company, self._stage, self._conductor = company, stage, conductor
@@ -94,8 +95,8 @@ class LivingView:
             status=Status.DOWN if not alive else Status.DEGRADED if amiss else Status.OK,
             site=self._company.ledger_meta["site"],
             now=self._conductor.now,
-            mode=Mode.SIMULATED,
-            speed=self._speed,
+            mode=Mode.WALL_CLOCK if self._speed is None else Mode.SIMULATED,
+            speed=1.0 if self._speed is None else self._speed,
             agents=tuple(agents),
             journal=JournalHealth(
                 state="away" if trouble else "synced",

@@ -80,7 +80,12 @@ def simulation_seed(seed: int, party: str) -> bytes:
 
 
 def load_or_create_key(path: Path) -> Signer:
-    """A real party's key from its file of 32 bytes; made at random, readable by its owner only, when it is not there.
+    """A real party's key, see `load_or_create_secret`."""
+    return Signer(load_or_create_secret(path))
+
+
+def load_or_create_secret(path: Path) -> bytes:
+    """32 bytes from their file; made at random, readable by their owner only, when it is not there.
 
     Raises:
         BadInput: the file is not 32 bytes, or others may read it.
@@ -92,10 +97,13 @@ def load_or_create_key(path: Path) -> Signer:
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
             raise BadInput(f"{path}: mode {mode:o} lets others read the key; expected 600") from None
-        return Signer(path.read_bytes())
+        known = path.read_bytes()
+        if len(known) != _SEED:
+            raise BadInput(f"{path}: {len(known)} bytes; expected {_SEED}") from None
+        return known
     seed = os.urandom(_SEED)
     with os.fdopen(handle, "wb") as file:
         file.write(seed)
         file.flush()
         os.fsync(file.fileno())
-    return Signer(seed)
+    return seed

@@ -1,4 +1,4 @@
-"""Wrong input to `iles run` gets one clear sentence and exit code 2, never a traceback."""
+"""Wrong input to `iles run` and `iles up` gets one clear sentence and exit code 2, never a traceback."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         (("run", "strem", "--lose", "farm-1.pv@99"), "expected DEVICE@HH:MM"),
         (("run", "strem", "--days", "0"), "greater than or equal to 1"),
         (("run", "strem", "--runtime", "moon"), "'moon' is not one of"),
+        (("up", "strem", "--endpoints", "none.yaml", "--speed", "2"), "--speed: 2.0 does not go with --endpoints"),
+        (("up", "strem", "--endpoints", "none.yaml"), "endpoints: none.yaml cannot be read"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

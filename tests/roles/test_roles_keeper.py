@@ -97,6 +97,13 @@ def test_blocks_are_closed_one_before_and_one_for_each_day() -> None:
     assert role.handle(Fired("close 2"), DAY.end + CLOSING) == [CloseBlock(2, DAY.start, DAY.end)]
 
 
+def test_a_site_that_begins_within_its_first_day_has_no_block_that_ends_before_it_begins() -> None:
+    """On a wall clock the first day is under way: the block before it is closed at once, and is empty."""
+    role, begun = keeper(), DAY.at(9)
+    role.handle(Started(), begun)
+    assert role.handle(Fired("close 1"), begun) == [CloseBlock(1, begun, begun)]
+
+
 def heads(shelf: Shelf, role: KeeperRole) -> list[BlockHead]:
     """Two closed blocks of a real ledger."""
     effects = [("ledger", CloseBlock(1, AHEAD, DAY.start)), ("ledger", CloseBlock(2, DAY.start, DAY.end))]

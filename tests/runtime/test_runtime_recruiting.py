@@ -50,6 +50,11 @@ def test_every_device_has_exactly_one_agent(site: Site, company: Company) -> Non
     assert sorted(held) == sorted([*devices, "weather"])
 
 
+def test_the_weather_is_that_of_the_sites_own_profiles(site: Site, company: Company) -> None:
+    """Also of a site that is read from a file of one's own, which has no name that others know."""
+    assert company.weather == (site.profiles, site.timezone, 7)
+
+
 def test_every_agent_can_be_cast(company: Company) -> None:
     """Each agent's papers make a role, whose key is the one the market knows under its domain."""
     for spec in company.agents:

@@ -41,6 +41,11 @@ class ForecastingDesk(MeteringDesk):
                 effects.append(Arm(f"revise {key}", max(day.start + timedelta(minutes=REVISION_MINUTE), now)))
         return effects
 
+    @property
+    def waits(self) -> bool:
+        """The meter was never read."""
+        return self.state.counter_at is None
+
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
         """The meter answers: read it through the operated days."""

@@ -60,6 +60,7 @@ def server_settings(folder: Path, port: int, password: str, maxmemory_bytes: int
         "auto-aof-rewrite-percentage 100",
         "auto-aof-rewrite-min-size 64mb",
         "maxmemory-policy noeviction",
+        "lazyfree-lazy-user-del no",  # what a rewrite lets go of is free before the next append asks for room
         f"maxmemory {maxmemory_bytes or 0}",
         "databases 1",
     ]

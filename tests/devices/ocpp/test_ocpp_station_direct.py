@@ -100,6 +100,21 @@ def test_a_limit_before_the_vehicle_waits_for_it(point):
     asyncio.run(run())
 
 
+def test_a_limit_holds_at_once_at_a_station_whose_clock_is_behind(point):
+    """Clocks are never equal: what is to hold from now on also holds at a station that has not come to now."""
+
+    async def run():
+        site = _Site(point)
+        await site.port.open(site.now)
+        point.plug(site.now)
+        site.link.advance(site.now)
+        ours = site.now + timedelta(seconds=2)
+        await site.port.command(Setpoint(Mode.LIMIT, 3000), ours + QUARTER, ours)
+        assert point.limit_w == 3000
+
+    asyncio.run(run())
+
+
 def test_what_a_station_cannot_do_is_refused_in_one_sentence(point):
     """OCPP 2.0.1 cannot discharge, and a setpoint that is over is none."""
 

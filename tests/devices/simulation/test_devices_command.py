@@ -57,6 +57,8 @@ def _running(*arguments, until):
         (("simulate", "strem", "--date", "someday"), "--date: 'someday' is not a date"),
         (("simulate", "strem", "--date", "2031-01-01"), "is outside the profiles"),
         (("simulate", "strem", "--speed", "0"), "--speed: 0 does not fit"),
+        (("simulate", "strem", "--present", "--speed", "2"), "--present: --date or --speed is given too"),
+        (("simulate", "strem", "--present", "--date", "2016-05-20"), "expected neither, the present is now and real"),
         (("simulate", "strem", "--csms", "http://x"), "--csms: 'http://x' is no WebSocket URL"),
         (("simulate", "strem", "--csms", "ws://x/ocpp"), "has none; expected a line"),
         (("simulate", "strem", "--passwords", "/nowhere"), "file: it cannot be read or written"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Nameplate, Port
+from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, Port, Setpoint
 from devices.simulators.sunspec import dialects
 from devices.simulators.sunspec.face import FaceRegisters, SunSpecFace
 from devices.sunspec.driver import SunSpecPort
@@ -129,9 +129,26 @@ def test_a_silent_device_is_unreachable(device: Any, now: datetime) -> None:
     assert asyncio.run(port.measure(now))
 
 
-def test_a_port_must_be_opened_first(make: Callable[..., Any], now: datetime) -> None:
-    """Order of calls is our own rule; so is that only some kinds speak SunSpec."""
-    with pytest.raises(ProgrammingFault, match="not open"):
-        asyncio.run(SunSpecPort("x", DeviceKind.PV, FaceRegisters(make("pv_123").face)).measure(now))
+def test_a_device_that_slept_when_it_was_opened_is_there_once_it_wakes(make: Callable[..., Any], now: datetime) -> None:
+    """An inverter that is off at night is unreachable, not the end of its agent, and is scanned when it answers."""
+    device = make("pv_123")
+    device.face.silent = True
+    port = SunSpecPort("x", DeviceKind.PV, FaceRegisters(device.face))
+    later = now + timedelta(hours=1)
+    for call in (
+        port.open(now),
+        port.measure(now),
+        port.command(Setpoint(Mode.LIMIT, 0), later, now),
+        port.release(now),
+    ):
+        with pytest.raises(DeviceUnreachable, match="x"):
+            asyncio.run(call)
+    device.face.silent = False
+    assert asyncio.run(port.measure(now))[0].quality is Quality.GOOD
+    asyncio.run(port.command(Setpoint(Mode.LIMIT, 0), later, now))
+
+
+def test_only_some_kinds_speak_sunspec(make: Callable[..., Any]) -> None:
+    """A port for another kind is a fault of the program."""
     with pytest.raises(ProgrammingFault, match="does not speak SunSpec"):
         SunSpecPort("x", DeviceKind.STATION, FaceRegisters(make("pv_123").face))

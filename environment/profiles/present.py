@@ -1,0 +1,85 @@
+"""A profile year dated anew: what a day of the present is expected to be like, taken from a like day of that year.
+
+ASSUMPTION, because nobody has profiles of the present: habits follow the weekday and the season, so a day is like the
+day of the profile year with the same weekday whose date is nearest. Public holidays and the weather are not in it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cim.model.errors import BadInput
+from cim.model.intervals import LocalDay
+from environment.profiles.library import QUARTER, Profiles
+
+_SLOTS = 96
+
+
+def like_day(day: date, first: date, last: date) -> date:
+    """The day within `first` to `last` (both included, at least a year) that is most like `day`.
+
+    Same weekday, and the same date or at most three days from it (six at the ends of the span).
+
+    Raises:
+        BadInput: the span holds no such day, because it is shorter than a year.
+    """
+    wanted = [_in_year(day, year) for year in range(first.year - 1, last.year + 2)]
+    near = [same + timedelta(days=k) for same in wanted for k in range(-6, 7)]
+    found = [d for d in near if d.weekday() == day.weekday() and first <= d <= last]
+    if not found:
+        raise BadInput(f"profiles: {first} to {last} hold no day like {day}; expected a whole year")
+    return min(found, key=lambda d: (min(abs(d - same) for same in wanted), d))
+
+
+def _in_year(day: date, year: int) -> date:
+    leap_day = (day.month, day.day) == (2, 29)
+    return date(year, 2, 28) if leap_day else day.replace(year=year)
+
+
+def of_the_present(profiles: Profiles, timezone: str, first: date, days: int) -> Profiles:
+    """Profiles of the `days` local days from `first` on, each quarter-hour as at that wall-clock time of the like day.
+
+    Where the like day has no such time (the clocks went forward), the quarter-hour before it holds.
+
+    Raises:
+        BadInput: `profiles` cover less than a year.
+    """
+    opening, rest = LocalDay(first, timezone), profiles.last.astimezone(ZoneInfo(timezone))
+    begin = profiles.first.astimezone(ZoneInfo(timezone)).date()
+    if LocalDay(begin, timezone).start < profiles.first:
+        begin += timedelta(days=1)  # the first local day is not whole
+    source: list[int] = []
+    for number in range(days):
+        today = opening.next(number)
+        like = LocalDay(like_day(today.day, begin, rest.date() - timedelta(days=1)), timezone)
+        slots = _slots(like)
+        origin = profiles.index(like.start)
+        source += (origin + slots[_wall_clock(today)]).tolist()
+    values = {}
+    for name, column in profiles.values.items():
+        taken = column[source]
+        taken.flags.writeable = False
+        values[name] = taken
+    return Profiles(f"{profiles.name} as of {first}", opening.start, values)
+
+
+def _wall_clock(day: LocalDay) -> NDArray[np.int64]:
+    """For each quarter-hour of a local day, which of the 96 on the clock's face it is."""
+    zone = ZoneInfo(day.timezone)
+    times = [(day.start + k * QUARTER).astimezone(zone) for k in range(round((day.end - day.start) / QUARTER))]
+    return np.array([at.hour * 4 + at.minute // 15 for at in times], dtype=np.int64)
+
+
+def _slots(day: LocalDay) -> NDArray[np.int64]:
+    """For each of the 96 on the clock's face, which quarter-hour of the day it is (the first, of two)."""
+    found = np.full(_SLOTS, -1, dtype=np.int64)
+    for quarter, slot in enumerate(_wall_clock(day)):
+        if found[slot] < 0:
+            found[slot] = quarter
+    for slot in np.flatnonzero(found < 0):
+        found[slot] = found[slot - 1]
+    return found

@@ -1,0 +1,215 @@
+"""Where time goes on while a host works: nothing stale is written, now or after a stop, and frames are told the time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import benches
+import pytest
+from chatter import MINUTE, START, chatterer
+from lives import Here
+from players import AHEAD, RULES
+from websockets.asyncio.client import connect
+
+from agents.runtime.clocks import wall_time
+from agents.runtime.envelope import Task
+from agents.runtime.host import Host
+from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from agents.runtime.placement import DOOR, Placement, where_of
+from agents.runtime.recruiting import recruit
+from agents.runtime.twin import Crash
+from agents.runtime.wires import WeatherPort
+from cim.model.errors import BadInput
+from devices.dialin import DialInServer, known_passwords
+from devices.port import DeviceKind, Port, WeatherForecast
+from environment.profiles.library import load
+from environment.sites import load_site
+from market.ledger.signing import Signer, load_or_create_secret
+
+PV = chatterer("farm-a.pv", device=True, ticks=99)
+
+
+class Watch:
+    """A wall clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def __call__(self) -> datetime:
+        """What it shows."""
+        return self.at
+
+
+def commanded(here: Here) -> list[Any]:
+    """(valid until, written at) of what the PV plant was commanded, from now on."""
+    told: list[Any] = []
+
+    async def command(setpoint: Any, valid_until: datetime, now: datetime) -> None:
+        told.append((valid_until, now))
+
+    here.ports["farm-a.pv"].command = command
+    return told
+
+
+def test_a_setpoint_lives_from_when_it_is_written() -> None:
+    """A host that is behind the clock gives the device only the life that is left, so that it ends when it should."""
+    watch = Watch()
+    here = Here(PV, clock=watch)
+    told = commanded(here)
+    watch.at = START + timedelta(seconds=20)
+    here.work()
+    ((valid_until, written),) = told
+    assert written == START + timedelta(seconds=20) < valid_until
+
+
+def test_a_setpoint_whose_time_has_passed_is_not_written() -> None:
+    """A host that stood still writes nothing that was meant for another time."""
+    watch = Watch()
+    here = Here(PV, clock=watch)
+    told = commanded(here)
+    watch.at = START + timedelta(hours=9)
+    here.work()
+    assert told == []
+
+
+@pytest.mark.parametrize(("stopped", "written"), [(timedelta(seconds=5), 1), (timedelta(hours=3), 0)])
+def test_a_stop_before_a_setpoint_was_written_sends_no_stale_one_afterwards(stopped: timedelta, written: int) -> None:
+    """Effects are carried out again after a stop; a setpoint only while it still holds, and for what is left of it."""
+    watch, passed = Watch(), count(1)
+
+    def point(name: str) -> None:
+        if name == "appended" and next(passed) == 2:  # the reading is in, the command is not out
+            raise Crash
+
+    here = Here(PV, clock=watch, point=point)
+    told = commanded(here)
+    with pytest.raises(Crash):
+        here.work()
+    assert told == []
+    watch.at = here.now = START + stopped
+    here.live()
+    asyncio.run(here.host.resume())
+    assert len(told) == written
+    assert all(at == watch.at < valid_until for valid_until, at in told)
+
+
+def test_a_machine_that_is_dialled_is_told_the_time_before_each_frame() -> None:
+    """A station that asks what time it is between two instants of the market hears the real one."""
+
+    class Machine:
+        now, closed = START, False
+        heard: tuple[Any, ...] = ()
+
+        def attached(self) -> list[str]:
+            self.heard = (*self.heard, self.now)
+            return []
+
+        def detached(self) -> None:
+            pass
+
+        def receive(self, frame: str) -> list[str]:
+            self.heard = (*self.heard, self.now)
+            return ["done"]
+
+    async def story() -> tuple[Any, ...]:
+        watch, machine = Watch(), Machine()
+        watch.at = START + MINUTE
+        server = DialInServer(authenticate=known_passwords({"cs": "a-password-of-16"}), clock=watch)
+        server.register("ocpp", "cs", machine)
+        await server.start()
+        basic = base64.b64encode(b"cs:a-password-of-16").decode()
+        headers = {"Authorization": f"Basic {basic}"}
+        url, spoken = server.url("ocpp", "cs"), ["ocpp2.0.1"]
+        async with connect(url, additional_headers=headers, subprotocols=spoken, proxy=None) as line:  # type: ignore[arg-type]
+            watch.at = START + 2 * MINUTE
+            await line.send("frame")
+            await line.recv()
+        await server.close()
+        return machine.heard
+
+    assert asyncio.run(story()) == (START + MINUTE, START + 2 * MINUTE)
+
+
+def test_those_who_are_dialled_at_one_door_share_a_host() -> None:
+    """Real stations know one address; all others are placed as before, and a door stands on one node."""
+    site = load_site("strem")
+    agents = recruit(site, load(site.profiles), site.default_day, 1, 1).agents
+    dialling = {s.name for s in agents if s.device_kind in (DeviceKind.STATION, DeviceKind.GATEWAY)}
+    placed = Placement(one_door=True).place(agents)
+    assert {s.name for s in placed[DOOR].specs} == dialling
+    assert all(len(hosting.specs) == 1 for host, hosting in placed.items() if host != DOOR)
+    assert sum(len(hosting.specs) for hosting in placed.values()) == len(agents)
+    somewhere = sorted(dialling)[0]
+    with pytest.raises(BadInput, match=r"share one actor, but are placed on None, roof; expected one"):
+        Placement(one_door=True, where=where_of([f"{somewhere}=roof"])).place(agents)
+
+
+def test_a_real_sites_keys_and_identifiers_come_from_its_secrets(tmp_path: Path) -> None:
+    """Each party's key is in a file of its own, the same again after a stop; no weather service is made up."""
+    site = load_site("strem")
+
+    def secret(name: str) -> bytes:
+        return load_or_create_secret(tmp_path / name)
+
+    first, again = (recruit(site, load(site.profiles), site.default_day, 1, 1, secret=secret) for _ in range(2))
+    assert [spec.key for spec in first.agents] == [spec.key for spec in again.agents]
+    assert first.rules == again.rules
+    assert len({spec.key for spec in first.agents}) == len(first.agents)
+    for spec in first.agents:
+        domain = first.rules.domains[spec.name]
+        assert spec.key == (tmp_path / domain).read_bytes()
+        assert first.rules.keys[domain] == Signer(spec.key).public
+    assert first.rules.seed == (tmp_path / "identifiers").read_bytes().hex()
+    assert first.weather == (site.profiles, site.timezone, None)
+
+
+def test_without_a_weather_service_the_season_speaks_for_any_year() -> None:
+    """The port says what it is, and gives sixty hours of the usual sun."""
+    port = WeatherPort("weather", "simbench-rural1", "Europe/Vienna", None)
+    now = datetime(2031, 12, 31, 17, 23, tzinfo=UTC)
+
+    async def story() -> Any:
+        plate = await port.open(now)
+        await port.sync(now)
+        return plate, port.drain()
+
+    plate, (news,) = asyncio.run(story())
+    assert plate.model == "usual sun of the season"
+    assert isinstance(news, WeatherForecast)
+    assert (news.start, len(news.pv_per_unit)) == (now.replace(minute=0), 240)
+
+
+def test_the_wall_clock_is_utc() -> None:
+    """And it goes on."""
+    first = wall_time()
+    assert first.tzinfo is UTC
+    assert wall_time() >= first
+
+
+@pytest.mark.parametrize("name", ["farm-a.pv", "farm-a"])
+def test_a_device_that_was_missing_at_the_beginning_comes_in_at_the_next_start(name: str) -> None:
+    """Its agent, which has a past by then, is told what it is, once, and reads it from then on."""
+    (spec,) = (spec for spec in benches.specs() if spec.name == name)
+    assert spec.device is not None
+    store, port = MemoryStore(), benches.port(spec)
+    neighbours = {other.name: "here" if other.name == name else "there" for other in benches.specs()}
+
+    async def life(number: int) -> tuple[tuple[str, ...], list[str]]:
+        ports: dict[str, Port] = {str(spec.device): port}
+        here = Host((spec,), RULES, ports, benches.inline, neighbours, journal=MemoryJournal(store))
+        missing = await here.open(AHEAD, allow_missing=True)
+        outcome = await here.work(AHEAD, Task(number, (), number - 1))
+        return missing, [topic for _, topic, _ in outcome.published]
+
+    port.lost = True
+    missing, published = asyncio.run(life(1))
+    assert len(missing) == 1
+    assert "telemetry" not in published
+    port.lost = False
+    assert asyncio.run(life(2)) == ((), ["telemetry"])
+    assert "telemetry" not in asyncio.run(life(3))[1]
