@@ -140,6 +140,14 @@ class Arm:
     at: datetime
 
 
+@wire("effect.Disarm")
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """What this timer was to wake me for has happened; one that is not armed is none."""
+
+    timer: str
+
+
 @wire("effect.Poll")
 @dataclass(frozen=True, slots=True)
 class Poll:
@@ -214,4 +222,4 @@ class Cosign:
     signature: bytes
 
 
-Effect = Send | Arm | Poll | Command | Release | Publish | Compute | Append | CloseBlock | Cosign
+Effect = Send | Arm | Disarm | Poll | Command | Release | Publish | Compute | Append | CloseBlock | Cosign

@@ -37,7 +37,7 @@ class Step:
     outbox: list[Envelope] = field(default_factory=list)
     hands: list[Hand] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    armed: list[tuple[str, str, datetime]] = field(default_factory=list)
+    armed: list[tuple[str, str, datetime | None]] = field(default_factory=list)
     failed: list[tuple[str, int, Parked]] = field(default_factory=list)
 
 
@@ -367,7 +367,7 @@ class Book:
         for to, sender, lane, sequence, _ in outbox:
             self._residents[sender].sent[to, lane] = sequence
         for name, timer, at in entry.armed:
-            self._residents[name].timers[timer] = at
+            self._residents[name].set_timer(timer, at)
         self._weigh(step, len(entry.inbox), len(entry.others))
         self._forget(step)
         self._notes += [_Note(device, news, number) for device, news in entry.notes]

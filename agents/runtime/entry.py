@@ -28,7 +28,7 @@ class Entry:
         outbox: the messages sent, a batch.
         hands: (agent, effect) still to be carried out when this was appended.
         published: (agent, topic, value).
-        armed: (agent, timer, instant).
+        armed: (agent, timer, instant; None where it was disarmed).
         taken: (source, number) of the parcels taken.
         notes: (device, news) that arrived by itself; a step of its own.
     """
@@ -44,6 +44,6 @@ class Entry:
     outbox: bytes
     hands: tuple[tuple[str, Any], ...]
     published: tuple[tuple[str, str, Any], ...]
-    armed: tuple[tuple[str, str, datetime], ...]
+    armed: tuple[tuple[str, str, datetime | None], ...]
     taken: tuple[tuple[str, int], ...]
     notes: tuple[tuple[str, Any], ...] = ()

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from agents.roles.base import MarketRules
-from agents.roles.contract import Arm, Connected, Effect, Fired, Publish, Recalled, Send, Started
+from agents.roles.contract import Arm, Connected, Disarm, Effect, Fired, Publish, Recalled, Send, Started
 from agents.runtime.book import Book, Round, Step
 from agents.runtime.casting import AgentSpec, build_role
 from agents.runtime.envelope import Envelope, Outcome, Task
@@ -311,6 +311,10 @@ class Host:
                 resident.timers[timer] = at
                 self._timers.arm(resident.name, timer, at)
                 step.armed.append((resident.name, timer, at))
+            elif isinstance(effect, Disarm):
+                if resident.timers.pop(effect.timer, None) is not None:
+                    self._timers.disarm(resident.name, effect.timer)
+                    step.armed.append((resident.name, effect.timer, None))
             elif isinstance(effect, Publish):
                 step.published.append((resident.name, effect.topic, effect.value))
             else:

@@ -151,6 +151,13 @@ class Resident:
             for past, at in self.since:
                 self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
 
+    def set_timer(self, timer: str, at: datetime | None) -> None:
+        """As a journal tells it: armed for an instant, or (None) disarmed."""
+        if at is None:
+            self.timers.pop(timer, None)
+        else:
+            self.timers[timer] = at
+
     def put_aside(self, parked: Parked) -> None:
         """Keep what was parked where it can be seen."""
         self.parked = (*self.parked, parked)[-_PARKED:]

@@ -19,6 +19,10 @@ class Timers:
         self._armed[key] = at
         heapq.heappush(self._heap, (at, key))
 
+    def disarm(self, agent: str, timer: str) -> None:
+        """It is not to fire."""
+        self._armed.pop((agent, timer), None)
+
     def due(self, now: datetime) -> list[tuple[str, str]]:
         """(agent, timer) of all that are due, in the order of their instants; they are armed no more."""
         found: list[tuple[str, str]] = []

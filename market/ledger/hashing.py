@@ -6,6 +6,7 @@ Kept free of the codec (and so of numpy): a verification must start at once, and
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ Column = str | bytes | int | None
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 START_OF_CHAIN = bytes(32)
+_length = struct.Struct(">Q").pack
 
 
 def microseconds(instant: datetime) -> int:
@@ -30,16 +32,16 @@ def pack(*values: Column) -> bytes:
     """The values as bytes, each with a type mark and its length, so that no two different tuples give equal bytes."""
     parts: list[bytes] = []
     for value in values:
-        if isinstance(value, str):
+        if isinstance(value, bytes):
+            mark, data = b"b", value
+        elif isinstance(value, str):
             # A tampered file may hold bytes that are no UTF-8; they must still be hashed as they stand.
             mark, data = b"s", value.encode("utf-8", "surrogateescape")
-        elif isinstance(value, bytes):
-            mark, data = b"b", value
         elif value is None:
             mark, data = b"n", b""
         else:
             mark, data = b"i", str(value).encode()
-        parts.append(mark + len(data).to_bytes(8, "big") + data)
+        parts += (mark, _length(len(data)), data)
     return b"".join(parts)
 
 

@@ -35,6 +35,7 @@ from agents.roles.contract import (
     Computed,
     Connected,
     Cosign,
+    Disarm,
     Effect,
     Event,
     Fired,
@@ -194,6 +195,8 @@ class Miniature:
             self.count += 1
             self.armed[name, effect.timer] = effect.at
             heapq.heappush(self.heap, (effect.at, self.count, name, effect.timer))
+        elif isinstance(effect, Disarm):
+            self.armed.pop((name, effect.timer), None)
         elif isinstance(effect, Publish):
             self.published.append((name, effect.topic, effect.value))
         elif isinstance(effect, Append | CloseBlock | Cosign):

@@ -17,6 +17,7 @@ from agents.roles.contract import (
     Commanded,
     Compute,
     Connected,
+    Disarm,
     Effect,
     Measured,
     Poll,
@@ -92,6 +93,8 @@ class Chatterer(Role[Memory]):
         self._hear(sender, message.text, message.hops)
         if message.text == "boom":
             raise ValueError("that was too much")
+        if message.text == "calm":
+            return [Disarm("tick 1")]
         to = "nobody" if message.text == "lost" else sender
         return [Send(to, Chat(message.text, message.hops - 1))] if message.hops else []
 

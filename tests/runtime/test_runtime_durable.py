@@ -181,3 +181,16 @@ def test_a_journal_of_other_agents_is_one_sentence() -> None:
     here.specs = (chatterer("agr"),)
     with pytest.raises(BadInput, match=r"journal: entry 1 keeps 'dso', who does not live in this host; expected"):
         here.live()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_disarmed_timer_wakes_nobody(restarts: bool) -> None:
+    """Neither when its instant comes nor after a restart; to disarm it again is nothing."""
+    here = Here(chatterer("agr", ticks=1))
+    assert here.work().next_timer == START + MINUTE
+    assert here.work(*here.chat("calm", "calm")).next_timer is None
+    if restarts:
+        here.live()
+    here.now += MINUTE
+    assert here.work().next_timer is None
+    assert here.heard() == ("started", "dso calm 0", "dso calm 0")

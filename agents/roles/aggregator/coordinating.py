@@ -17,7 +17,7 @@ from agents.planning.vpp import Band, absorb, open_coordination
 from agents.roles.aggregator.portfolio import PortfolioDesk
 from agents.roles.aggregator.state import VppSession
 from agents.roles.base import MOMENT, on
-from agents.roles.contract import Arm, Effect, Publish, Send
+from agents.roles.contract import Arm, Disarm, Effect, Publish, Send
 
 _COARSE = 10.0  # a correction in real time is followed by the next one
 
@@ -143,7 +143,8 @@ class CoordinatingDesk(PortfolioDesk):
         session = replace(session, coordination=coordination)
         if coordination.done or not taking:
             self.state.sessions.pop(session.identity, None)
-            return [self._figures(session, total), *self.concluded(session, now)]
+            guard = Disarm(f"session {session.identity}")
+            return [self._figures(session, total), guard, *self.concluded(session, now)]
         self.state.sessions[session.identity] = replace(session, waiting=taking)
         signal = PriceRound(session.identity, coordination.rounds + 1, coordination.rho, coordination.signal_kw)
         return [*(Send(name, signal) for name in taking), self._guard(session, now)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.roles.aggregator.state import AggregatorBase
 from agents.roles.base import on
-from agents.roles.contract import Arm, Effect, Send
+from agents.roles.contract import Arm, Disarm, Effect, Send
 from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
 
 
@@ -34,7 +34,8 @@ class PortfolioDesk(AggregatorBase):
         known = self.state.fresh.get(period, ())
         self.state.fresh[period] = tuple(sorted({*known, sender}))
         if len(self.state.fresh[period]) == len(self.members):
-            return self._prognose(period, now)
+            late: list[Effect] = [Disarm(f"prognose {period}")] if known else []
+            return [*self._prognose(period, now), *late]
         return [] if known else [Arm(f"prognose {period}", self.rules.patience(now))]
 
     def timer_prognose(self, period: str, now: datetime) -> list[Effect]:

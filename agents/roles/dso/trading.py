@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.planning.safety import Assessment
 from agents.roles.base import MOMENT, on
-from agents.roles.contract import Arm, Compute, Effect, Publish, Send
+from agents.roles.contract import Arm, Compute, Disarm, Effect, Publish, Send
 from agents.roles.dso.state import DsoBase, TradingRound, place
 from cim.model.intervals import LocalDay
 from market.uftp import (
@@ -56,7 +56,7 @@ class DsoTradingDesk(DsoBase):
         fresh = {*self.state.fresh.get(period, ()), f"{sender}|{message.congestion_point}"}
         self.state.fresh[period] = tuple(sorted(fresh))
         if len(fresh) == len(self.config.pairs):
-            return [answer, *self._begin(period, now)]
+            return [answer, Disarm(f"begin {period}"), *self._begin(period, now)]
         return [answer, Arm(f"begin {period}", self.rules.patience(now))]
 
     def timer_begin(self, period: str, now: datetime) -> list[Effect]:
