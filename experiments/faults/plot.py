@@ -31,7 +31,7 @@ OPENING_HOUR = 10  # local, the day before: contracts first, then tomorrow's for
 HOURS = 46  # until the block of the operated day is closed and co-signed
 FARMS = ("farm-a", "farm-b")
 # Shares of the seeds with what makes a story long: the sellers compete, a home has a battery.
-TWO_SELLERS, STORING = 0.08, 0.12
+TWO_SELLERS, STORING = 0.05, 0.06
 _LINE_V = 400.0
 
 
