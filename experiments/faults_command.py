@@ -87,9 +87,11 @@ def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, jso
         typer.echo(json.dumps({**asdict(came), "faults": came.faults}))
     else:
         points = ", ".join(f"{count} {point}" for point, count in sorted(came.points.items()))
+        died = f"{came.killed} killed ({points})" if came.killed else "0 killed"
+        server = f", the journal's server killed {came.journal_killed} times and emptied {came.emptied} times"
         typer.echo(
-            f"{came.killed} killed ({points}): {len(came.lost)} lost, {len(came.doubled)} doubled; "
-            f"back within {came.slowest_s:.1f} s"
+            f"{died}{server if came.journal_killed or came.emptied else ''}: {len(came.lost)} lost, "
+            f"{len(came.doubled)} doubled; back within {came.slowest_s:.1f} s"
         )
         for sentence in came.faults:
             typer.echo(f"  {sentence}")

@@ -7,6 +7,7 @@ agent must have handled as many events, and each host must be back in time.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ class Kills:
         lost, doubled: agents that handled fewer or more events than without kills: (agent, without, with).
         slowest_s: the longest time until a host worked again.
         heads: of the ledger without and with kills.
+        journal_killed, emptied: how often the journal's server was killed, and emptied.
     """
 
     killed: int
@@ -40,6 +42,8 @@ class Kills:
     slowest_s: float
     mean_s: float
     heads: tuple[str, str]
+    journal_killed: int = 0
+    emptied: int = 0
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -77,6 +81,7 @@ class Reaper:
         self._doomed: dict[str, str] = {}
         self._revived = 0
         self.points: dict[str, int] = {}
+        self.sabotaged: Counter[str] = Counter()
 
     def __call__(self, stage: Any, now: datetime) -> None:
         """Doom the hosts whose time has come; one that is doomed already is not doomed twice."""
@@ -104,6 +109,7 @@ class Reaper:
                 due.pop(0)
                 try:
                     act(url)
+                    self.sabotaged[act.__name__] += 1
                 except JournalAway:  # it is still coming back from the last time: so it waits its turn
                     due.insert(0, now)
                     break
@@ -141,4 +147,6 @@ def _compared(clean: RunResult, killed: RunResult, reaper: Reaper, out: Path) ->
         max(times, default=0.0),
         sum(times) / len(times) if times else 0.0,
         heads(out / "clean.db", out / "ledger.db"),
+        reaper.sabotaged["kill_server"],
+        reaper.sabotaged["empty_server"],
     )
