@@ -1,13 +1,18 @@
-"""A host's journal entry: everything that one step changed, in one durable append."""
+"""A host's journal entry: everything that one step changed, in one durable append; and how it is written."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agents.runtime.envelope import Envelope
 from agents.runtime.resident import Parked
-from cim.model.codec import wire
+from cim.model.batches import decode_batch, encode_batch
+from cim.model.codec import decode, encode, wire
+
+_USUAL = 120  # bytes that an event comes to, where none are made
 
 
 @wire("runtime.Entry")
@@ -47,3 +52,31 @@ class Entry:
     armed: tuple[tuple[str, str, datetime | None], ...]
     taken: tuple[tuple[str, int], ...]
     notes: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How a journal's entries are written and read.
+
+    Attributes:
+        unit: bytes that one of a batch's lengths stands for.
+    """
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+    encode_batch: Callable[[Any], Any]
+    decode_batch: Callable[[Any], list[Envelope]]
+    unit: int
+
+
+def _envelopes(data: bytes) -> list[Envelope]:
+    return [Envelope._make(row) for row in decode_batch(data)]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+BYTES = Script(encode, decode, encode_batch, _envelopes, 1)
+# A journal in this very process can keep what is said as it is: it is never changed once said.
+OBJECTS = Script(_same, _same, tuple, list, _USUAL)

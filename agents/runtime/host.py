@@ -7,33 +7,31 @@ answered twice the same. The same host serves every runtime: with one agent in a
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from operator import itemgetter
-from typing import Any
 
 from agents.roles.base import MarketRules
-from agents.roles.contract import Arm, Connected, Disarm, Effect, Fired, Publish, Recalled, Send, Started
-from agents.runtime.book import Book, Round, Step
+from agents.roles.contract import Connected, Fired, Recalled, Started
+from agents.runtime.book import Book
 from agents.runtime.casting import AgentSpec, build_role
+from agents.runtime.deciding import Deciding
 from agents.runtime.envelope import Envelope, Outcome, Task
 from agents.runtime.hands import Executor, Hand, Hands
 from agents.runtime.health import AgentHealth, HostHealth
+from agents.runtime.intake import take_in, whole
 from agents.runtime.journal import Journal, NoJournal
-from agents.runtime.resident import Occasion, Parked, Resident
+from agents.runtime.resident import Occasion, Resident
+from agents.runtime.rounds import Round
 from agents.runtime.shelf import Shelf
 from agents.runtime.timers import Timers
-from cim.model.codec import tag_of
 from cim.model.errors import ProgrammingFault
 from devices.port import DeviceError, News, Port
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Events that a host keeps in memory to make its roles anew after a failure: of all agents, and of one at least and most.
 _SINCE, _LEAST, _MOST = 50_000, 4, 256
-_ORDER = itemgetter(0, 2, 1, 3)  # of a mailbox: agent, lane, sender, sequence: nothing but the messages decides it
 
 
 class Host:
@@ -71,7 +69,7 @@ class Host:
         self.specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
         most = max(_LEAST, min(_MOST, _SINCE // max(len(specs), 1)))
         self.residents = {
-            name: Resident(name, build_role(spec, rules), birth, most) for name, spec in self.specs.items()
+            name: Resident(name, partial(build_role, spec, rules), birth, most) for name, spec in self.specs.items()
         }
         self.hands = Hands(ports, executor, shelf, clock)
         self._neighbours = neighbours
@@ -81,7 +79,7 @@ class Host:
         self._timers = Timers()
         self._local: list[Envelope] = []  # for agents here, from the last round
         self._own: dict[str, list[Occasion]] = {}  # outcomes of effects, not yet handled
-        self._seconds: dict[str, float] = {}
+        self._deciding = Deciding(self.residents, neighbours, self._timers)
         self._now = _NEVER
         self.fresh: tuple[str, ...] = ()  # once open: the agents that have no past here
 
@@ -154,7 +152,7 @@ class Host:
 
     async def work(self, now: datetime, task: Task) -> Outcome:
         """One round: work off everything that is due, in an order that depends on nothing but the messages."""
-        self._seconds = {}
+        self._deciding.seconds = {}
         self._now = now
         opened = self._book.open
         if opened is not None:
@@ -170,8 +168,8 @@ class Host:
             self._begin_anew(task.number)
         self._point("received")
         part = Round(task.number, now)
-        events, inbox, taken, whole = self._due(now, task)
-        self._book.begin(part, task.settled if whole else 0)
+        events, inbox, taken = self._due(now, task)
+        self._book.begin(part, 0 if self._local else task.settled)
         part.taken, part.handled = taken, len(inbox)
         return self._outcome(await self._finish(part, inbox, events))
 
@@ -189,7 +187,7 @@ class Host:
         events = events or {}
         while True:
             if events or inbox:
-                step = self._handle(events, inbox, part.now)
+                step = self._deciding.decide(events, inbox, part.now)
                 self._point("handled")
                 await self._book.append(part, step, not (step.hands or self._timers.waiting(part.now)))
                 self._point("appended")
@@ -197,7 +195,7 @@ class Host:
                 residents = self.residents
                 self._local += [envelope for envelope in step.outbox if envelope[0] in residents]
             if hands:
-                for name, event in await self.hands.carry_out(hands, part.now, self._seconds):
+                for name, event in await self.hands.carry_out(hands, part.now, self._deciding.seconds):
                     self._own.setdefault(name, []).append(event)
                 self._point("carried")
             hands, inbox = [], []
@@ -217,125 +215,18 @@ class Host:
 
     def _due(
         self, now: datetime, task: Task
-    ) -> tuple[dict[str, list[Occasion]], list[Envelope], tuple[tuple[str, int], ...], bool]:
-        """Outcomes of an agent's own effects, then timers; and the messages that are new, in order."""
+    ) -> tuple[dict[str, list[Occasion]], list[Envelope], tuple[tuple[str, int], ...]]:
+        """Outcomes of an agent's own effects, then timers; the messages that are new, in order; the parcels taken whole."""
         events, self._own = self._own, {}
         self._fire(now, events)
         mail, self._local = self._local, []
         for parcel in task.parcels:
             mail += parcel.opened()
-        mail.sort(key=_ORDER)
-        fresh: list[Envelope] = []
-        left: set[tuple[str, str, int, int]] = set()
-        agent, room = None, 0
-        for envelope in mail:
-            to, sender, lane, sequence, _ = envelope
-            if to != agent:  # the mail of one agent stands together
-                if to not in self.residents:
-                    raise ProgrammingFault(f"a message for {to} came to a host where it does not live")
-                agent, room = to, self._mailbox
-                resident = self.residents[to]
-                seen = resident.seen
-            channel = (sender, lane)
-            last = seen.get(channel)
-            new = True if last is not None and sequence == last + 1 else resident.accepts(sender, lane, sequence)
-            if new is False:
-                continue
-            if new is None or not room:
-                left.add(envelope[:4])
-                if sender in self.residents:
-                    self._local.append(envelope)
-                continue
-            room -= 1
-            seen[channel] = sequence
-            fresh.append(envelope)
-        whole = tuple(
-            (parcel.source, parcel.number)
-            for parcel in task.parcels
-            if not left or not any(envelope[:4] in left for envelope in parcel.opened())
-        )
-        return events, fresh, whole, not self._local
-
-    def _handle(self, events: dict[str, list[Occasion]], inbox: list[Envelope], now: datetime) -> Step:
-        """Let the roles decide; what they send and publish is collected, what touches the world is returned.
-
-        An agent's own outcomes and timers come before its messages; what one agent does concerns no other in this step.
-        """
-        begun = time.perf_counter()
         residents = self.residents
-        others: list[tuple[str, Occasion]] = []
-        step = Step(others, inbox)
-        for name in sorted(events):
-            resident = residents[name]
-            for index, event in enumerate(events[name]):
-                others.append((name, event))
-                if isinstance(event, Parked):
-                    resident.put_aside(event)
-                    step.published.append((name, "parked", event))
-                else:
-                    self._take(resident, resident.handle(event, now), index, step)
-        if others:
-            begun = self._clocked("market", begun)
-        send, known = step.outbox.append, self._neighbours
-        for number, envelope in enumerate(inbox):
-            resident = residents[envelope[0]]
-            effects = resident.take(envelope, now)
-            if not effects and effects is not None:
-                continue
-            if effects is not None and len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
-                send(resident.address(effect.to, effect.message))
-            else:
-                self._take(resident, effects, -1 - number, step)
-        # Whose messages came first is an accident of names; what is published and carried out goes by agent.
-        if len(step.published) > 1:
-            step.published.sort(key=itemgetter(0))
-        if len(step.hands) > 1:
-            step.hands.sort(key=itemgetter(0))
-        if inbox:
-            self._clocked(_label(inbox[0][4]), begun)
-        return step
-
-    def _take(self, resident: Resident, effects: list[Effect] | None, index: int, step: Step) -> None:
-        if effects:
-            effects = self._possible(resident, effects)
-        if effects is None:
-            parked = resident.parked[-1]
-            step.failed.append((resident.name, index, parked))
-            step.published.append((resident.name, "parked", parked))
-            return
-        for effect in effects:
-            if isinstance(effect, Send):
-                step.outbox.append(resident.address(effect.to, effect.message))
-            elif isinstance(effect, Arm):
-                timer, at = effect.timer, effect.at
-                resident.timers[timer] = at
-                self._timers.arm(resident.name, timer, at)
-                step.armed.append((resident.name, timer, at))
-            elif isinstance(effect, Disarm):
-                if resident.timers.pop(effect.timer, None) is not None:
-                    self._timers.disarm(resident.name, effect.timer)
-                    step.armed.append((resident.name, effect.timer, None))
-            elif isinstance(effect, Publish):
-                step.published.append((resident.name, effect.topic, effect.value))
-            else:
-                step.hands.append((resident.name, effect))
-
-    def _possible(self, resident: Resident, effects: list[Effect]) -> list[Effect] | None:
-        """The effects; None where a message is for nobody: then the role failed, like one that raises."""
-        known = self._neighbours
-        for effect in effects:
-            if type(effect) is Send and effect.to not in known:
-                fault = ProgrammingFault(
-                    f"{tag_of(effect.message)} to {effect.to!r}, whom nobody knows; expected an agent"
-                )
-                resident.regret(fault, self._now)
-                return None
-        return effects
-
-    def _clocked(self, label: str, begun: float) -> float:
-        now = time.perf_counter()
-        self._seconds[label] = self._seconds.get(label, 0.0) + now - begun
-        return now
+        fresh, left = take_in(mail, residents, self._mailbox) if mail else (mail, set())
+        if left:
+            self._local = [envelope for envelope in mail if envelope[1] in residents and envelope[:4] in left]
+        return events, fresh, whole(task.parcels, left)
 
     def health(self) -> HostHealth:
         """How its agents are, and whether the journal keeps what it is given."""
@@ -373,11 +264,6 @@ class Host:
             bool(self._local or self._own),
             tuple(part.published),
             self._timers.next(),
-            self._seconds,  # the next round has one of its own
+            self._deciding.seconds,  # the next round has one of its own
             part.handled,
         )
-
-
-def _label(message: Any) -> str:
-    """Under what a role's own time is booked: the split among members, or everything else it decides."""
-    return "dispatch" if tag_of(message).startswith("vpp.") else "market"

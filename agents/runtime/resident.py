@@ -6,6 +6,7 @@ failed halfway through.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,13 +62,15 @@ class Resident:
     """One agent of a host.
 
     Args:
+        build: makes its role as it is at the beginning.
         birth: the round in which it began (0 for the first start of a site); where it begins anew, its peers must not
             take its messages for old ones.
         most: events kept in memory before a new base is taken, where no journal decides it.
     """
 
-    def __init__(self, name: str, role: Role[Any], birth: int, most: int = 256) -> None:
-        self.name, self.role, self.birth = name, role, birth
+    def __init__(self, name: str, build: Callable[[], Role[Any]], birth: int, most: int = 256) -> None:
+        self.name, self.build, self.birth = name, build, birth
+        self.role = role = build()
         self._most = most
         self._handlers = {kind: getattr(role, method) for kind, method in role.handlers.items()}
         self.seen: dict[tuple[str, int], int] = {}
@@ -76,7 +79,7 @@ class Resident:
         self.parked: tuple[Parked, ...] = ()
         self.handled = 0
         self.last_at: datetime | None = None
-        self.base: bytes | None = None  # role snapshot
+        self.base: bytes | None = None  # role snapshot; None: as it was built
         self.since: list[tuple[Event | Envelope, datetime]] = []
         self.since_bytes = 0  # of what a journal holds of it after its last residence there
         self.residence_at = 0  # number of the journal entry with its last residence; 0: there is none
@@ -106,7 +109,8 @@ class Resident:
 
     def handle(self, event: Event, now: datetime) -> list[Effect] | None:
         """What the role wants; None: it failed, the event is parked and the role is as it was before."""
-        self._base()
+        if len(self.since) >= self._most:
+            self._rebase()
         self.handled += 1
         self.last_at = now
         try:
@@ -120,8 +124,8 @@ class Resident:
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
         """`handle` for a message: the way through which nearly everything comes, so without detours."""
         since = self.since
-        if self.base is None or len(since) >= self._most:
-            self._base()
+        if len(since) >= self._most:
+            self._rebase()
             since = self.since
         self.handled += 1
         self.last_at = now
@@ -140,16 +144,16 @@ class Resident:
         event, _ = self.since.pop()
         self._park(_received(event) if isinstance(event, tuple) else event, error, now)
 
-    def _base(self) -> None:
-        if self.base is None or len(self.since) >= self._most:
-            self.base, self.since = self.role.snapshot(), []
+    def _rebase(self) -> bytes:
+        self.base = base = self.role.snapshot()
+        self.since = []
+        return base
 
     def _park(self, event: Event, error: Exception, now: datetime) -> None:
         self.put_aside(Parked(self.name, now, event, f"{type(error).__name__}: {error}"))
-        if self.base is not None:
-            self.role.restore(self.base)
-            for past, at in self.since:
-                self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
+        self.role.restore(self.build().snapshot() if self.base is None else self.base)
+        for past, at in self.since:
+            self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
 
     def set_timer(self, timer: str, at: datetime | None) -> None:
         """As a journal tells it: armed for an instant, or (None) disarmed."""
@@ -166,11 +170,11 @@ class Resident:
 
     def residence(self) -> bytes:
         """Everything of this agent; it becomes the base of what follows."""
-        self.base, self.since = self.role.snapshot(), []
+        base = self._rebase()
         timers = tuple(sorted(self.timers.items()))
         seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
         sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
-        return encode(Residence(self.base, seen, sent, timers, self.parked, self.handled, self.birth, self.last_at))
+        return encode(Residence(base, seen, sent, timers, self.parked, self.handled, self.birth, self.last_at))
 
     def move_in(self, data: bytes) -> None:
         """Be as `residence` said."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from agents.runtime.resident import Resident
 from agents.runtime.shelf import Shelf
 from experiments.faults.jobs import inline
 from experiments.faults.plot import Plot
-from experiments.faults.watching import Step, Watched
+from experiments.faults.watching import Seen, Step, Watched
 
 KEEPER = "ledger"
 IN_BYTES = 16  # every such seed's journals hold bytes, as a server's do: a third of the time, so not every seed's
@@ -61,7 +62,17 @@ class PlainHands(Hands):
 
 
 class WatchedResident(Resident):
-    """Lets no message pass its role by: what is watched is told of each one, with its sequence number."""
+    """Lets no message pass its role by: what is watched is told of each one, with its sequence number.
+
+    Args:
+        born: whose place it takes.
+        step, past: of what is watched.
+    """
+
+    def __init__(self, born: Resident, step: Step | None, past: list[Seen] | None) -> None:
+        roles = chain([born.role], iter(born.build, None))
+        build: Callable[[], Any] = lambda: Watched(next(roles), step, past)  # noqa: E731 - a function of one line
+        super().__init__(born.name, build, born.birth)
 
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
         """The way through which all other events come."""
@@ -104,9 +115,8 @@ class PlainStage:
         host.hands = PlainHands(dict(ports), inline, shelf, None)
         for spec in specs:
             past = self.cast[spec.name].log if spec.name in self.cast else None
-            born = host.residents[spec.name]
-            self.cast[spec.name] = Watched(born.role, self._steps(spec), past)
-            host.residents[spec.name] = WatchedResident(spec.name, self.cast[spec.name], born.birth)  # type: ignore[arg-type]
+            watched = WatchedResident(host.residents[spec.name], self._steps(spec), past)
+            host.residents[spec.name], self.cast[spec.name] = watched, watched.role  # type: ignore[assignment]
         self._planted(host)
         return host
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Here, Moody
 
-from agents.runtime import book
+from agents.runtime import book, residences
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome
 from agents.runtime.journal import JournalAway
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
@@ -84,8 +84,8 @@ def test_a_round_asked_for_twice_is_answered_twice_the_same(restarted: bool) -> 
 def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.DataObject) -> None:
     """Entries kept are bounded by the sweep, whoever is busy or idle; a restart at any round is the host that never died."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(book, "_WINDOW", 8)
-        patch.setattr(book, "_SMALL", 200)
+        patch.setattr(residences, "_WINDOW", 8)
+        patch.setattr(residences, "_SMALL", 200)
         # farm-b never hears a word after the start, and must not keep the journal long.
         kin = (chatterer("agr", ticks=99), chatterer("dso"), chatterer("farm-b"), chatterer("farm-a"))
         here, whole = Here(*kin), Here(*kin)

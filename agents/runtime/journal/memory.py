@@ -49,7 +49,7 @@ class MemoryStore:
 class MemoryJournal:
     """Keeps entries in a `MemoryStore`; the next life of a host may claim the same object or another on the same store."""
 
-    durable = True
+    durable, objects = True, False
 
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.store = MemoryStore() if store is None else store

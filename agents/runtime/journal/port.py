@@ -38,6 +38,11 @@ class Journal(Protocol):
         """False spares the host from encoding entries nobody keeps."""
         ...
 
+    @property
+    def objects(self) -> bool:
+        """Whether entries are kept as they are, never as bytes: only where journal and host share a process."""
+        ...
+
     def claim(self) -> tuple[tuple[int, bytes], ...]:
         """Become the one writer: older lives are fenced off.
 
@@ -78,7 +83,7 @@ def check_numbers(number: int, keep_from: int) -> None:
 class NoJournal:
     """Keeps nothing: a restarted host begins anew."""
 
-    durable = False
+    durable = objects = False
 
     def claim(self) -> tuple[tuple[int, bytes], ...]:
         """Nothing is ever there."""

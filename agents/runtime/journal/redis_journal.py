@@ -31,7 +31,7 @@ class RedisJournal:
     when the server has forgotten them, unless its clock was set back in between.
     """
 
-    durable = True
+    durable, objects = True, False
 
     def __init__(self, url: str, space: str, host: str, timeout_s: float = 2.0) -> None:
         for field, value in (("space", space), ("host", host)):
