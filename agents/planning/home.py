@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -96,6 +97,11 @@ def solar(config: ElementConfig, weather: WeatherForecast | None, day: LocalDay)
     """Expected PV power (<= 0): the weather service's forecast at this plant's rating, or its last days without one."""
     if weather is None:
         return np.minimum(like_day(config.history_kw, day.count), 0.0)
+    return -_sun(weather, day) * config.generation_w / 1000
+
+
+@lru_cache(maxsize=64)  # the plants of a host ask for the same few days of the same forecast
+def _sun(weather: WeatherForecast, day: LocalDay) -> Floats:
     values = np.asarray(weather.pv_per_unit)
     microsecond = timedelta(microseconds=1)
     begin, isp = (day.start - weather.start) // microsecond, day.isp // microsecond
@@ -103,7 +109,8 @@ def solar(config: ElementConfig, weather: WeatherForecast | None, day: LocalDay)
     known = (offsets >= 0) & (offsets < len(values))
     per_unit = np.zeros(day.count)
     per_unit[known] = values[offsets[known]]
-    return -per_unit * config.generation_w / 1000
+    per_unit.flags.writeable = False
+    return per_unit
 
 
 def self_consumption(net_kw: Floats, config: ElementConfig, stored_kwh: float, first: int, hours: float) -> Floats:

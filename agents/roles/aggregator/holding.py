@@ -85,19 +85,14 @@ class HoldingDesk(TradingDesk):
             return []  # what this ISP took before everything was lost is not known
         power = sum(state.interval_kw[point][name] for name in sorted(state.interval_kw[point]))
         energy = sum(state.isp_kwh[point][name] for name in sorted(state.isp_kwh[point]))
-        ordered = float(self.ordered_kw(point, day)[isp - 1])
+        ordered = self.ordered_kw(point, day)
         rest, to_come = (end - now) / timedelta(hours=1), (end - interval) / timedelta(hours=1)
-        promise = self.promise_kw(point, day)[isp - 1]
+        promise = self.promise_kw(point, day, ordered)[isp - 1]
         extra = np.zeros(day.count)
         extra[isp - 1] = (promise * self.rules.hours - energy - power * to_come) / rest
-        signs = self._directions(ordered, isp, day)
-        return self._correct(point, day, isp, extra, signs, now, rest / self.rules.hours, interval.isoformat())
-
-    @staticmethod
-    def _directions(ordered: float, isp: int, day: LocalDay) -> Floats:
         signs = np.zeros(day.count)
-        signs[isp - 1] = np.sign(ordered)
-        return signs
+        signs[isp - 1] = np.sign(ordered[isp - 1])
+        return self._correct(point, day, isp, extra, ordered, signs, now, rest / self.rules.hours, interval.isoformat())
 
     def foresee(self, period: str, now: datetime) -> list[Effect]:
         """A new prognosis is out: where it falls short of promises still to come, correct in good time."""
@@ -109,12 +104,13 @@ class HoldingDesk(TradingDesk):
             prognosis = self.state.prognoses.get(place(point, day.day))
             if prognosis is None or not self.state.baselines.get(place(point, day.day)):
                 continue
-            expected = np.array(prognosis.power_w) / 1000
-            extra = np.nan_to_num(self.promise_kw(point, day) - expected)
             first = 1 if now < day.start else day.isp_of(now) + 1
             if first <= day.count:
-                signs = np.sign(self.ordered_kw(point, day))
-                effects += self._correct(point, day, first, extra, signs, now, 1.0, prognosis.header.message_id)
+                ordered = self.ordered_kw(point, day)
+                missing = self.promise_kw(point, day, ordered) - np.array(prognosis.power_w) / 1000
+                extra = np.where(np.isnan(missing), 0.0, missing)
+                cause = prognosis.header.message_id
+                effects += self._correct(point, day, first, extra, ordered, np.sign(ordered), now, 1.0, cause)
         return effects
 
     def _correct(
@@ -123,20 +119,20 @@ class HoldingDesk(TradingDesk):
         day: LocalDay,
         first: int,
         extra: Floats,
+        ordered: Floats,
         signs: Floats,
         now: datetime,
         share: float,
         cause: str,
     ) -> list[Effect]:
         """Queue a session for what is missing (`extra` kW in the direction `signs`) from ISP `first` on."""
-        ordered = np.abs(self.ordered_kw(point, day))
-        allowed = np.maximum(TOLERANCE_KW, RELATIVE_TOLERANCE * ordered)
+        allowed = np.maximum(TOLERANCE_KW, RELATIVE_TOLERANCE * np.abs(ordered))
         missing = np.where(extra * signs > allowed, extra, 0.0)
         missing[: first - 1] = 0.0
         missing[first - 1 + LOOKAHEAD_ISPS :] = 0.0
         if not missing.any():
             return []
-        low, high = self._room(point, day)
+        low, high = self._room(point, day, ordered)
         low = np.where(missing > 0, missing, low)
         high = np.where(missing < 0, missing, high)
         # Over-delivery is no harm within the day's room; it never exceeds what is missing by more than the room.
@@ -145,10 +141,9 @@ class HoldingDesk(TradingDesk):
         bounds = low[first - 1 :], high[first - 1 :]
         return self.open_session("hold", cause, point, day.day, first, *bounds, now, share)
 
-    def _room(self, point: str, day: LocalDay) -> tuple[Floats, Floats]:
+    def _room(self, point: str, day: LocalDay, ordered: Floats) -> tuple[Floats, Floats]:
         """What a correction may do to ISPs that miss nothing: the room the DSO left (rebound only within it)."""
         low, high = self.state.room.get(place(point, day.day), (np.zeros(day.count), np.zeros(day.count)))
-        ordered = self.ordered_kw(point, day)
         return np.minimum(np.where(ordered == 0, low, 0.0), 0.0), np.maximum(np.where(ordered == 0, high, 1e6), 0.0)
 
     def concluded(self, session: VppSession, now: datetime) -> list[Effect]:

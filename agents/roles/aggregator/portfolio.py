@@ -52,14 +52,15 @@ class PortfolioDesk(AggregatorBase):
                 continue
             key = f"{point}|{period}"
             revision = self.state.revisions[key] = self.state.revisions.get(key, 0) + 1
-            day = self.rules.day_of(now).day
             sums = tuple(np.sum(np.array(rows, dtype=np.int64), axis=0).tolist())
             header = self.header(self.config.dso, now, None, "DPrognosis", period, point, str(revision))
             prognosis = DPrognosis(
                 header, date.fromisoformat(period), point, revision, sums, self.rules.timezone, self.rules.isp_minutes
             )
             self.state.prognoses[key] = prognosis
-            self.state.sent = {k: v for k, v in self.state.sent.items() if v.period >= day - timedelta(days=1)}
+            if revision == 1:  # a new day: those before yesterday can be nobody's baseline any more
+                yesterday = self.rules.day_of(now).day - timedelta(days=1)
+                self.state.sent = {k: v for k, v in self.state.sent.items() if v.period >= yesterday}
             self.state.sent[header.message_id] = prognosis
             effects += [Send(self.config.dso, prognosis), Send(self.config.market, prognosis)]
         return effects + self.foresee(period, now)

@@ -181,10 +181,9 @@ class AggregatorBase(ContractingDesk[AggregatorState], WitnessingDesk[Aggregator
                     total[row.start - 1 : row.start - 1 + row.duration] += row.power_w / 1000
         return total
 
-    def promise_kw(self, congestion_point: str, day: LocalDay) -> Floats:
-        """[T] kW promised (baseline + ordered) where something is ordered, NaN elsewhere."""
+    def promise_kw(self, congestion_point: str, day: LocalDay, ordered: Floats) -> Floats:
+        """[T] kW promised (baseline + `ordered_kw`) where something is ordered, NaN elsewhere."""
         promise = np.full(day.count, np.nan)
-        ordered = self.ordered_kw(congestion_point, day)
         for isp, baseline in self.state.baselines.get(place(congestion_point, day.day), {}).items():
             promise[isp - 1] = baseline / 1000 + ordered[isp - 1]
         return promise

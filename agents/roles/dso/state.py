@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.planning.home import fit, like_day
+from agents.planning.home import like_day
 from agents.planning.safety import Assessment, PointGrid
 from agents.planning.storage import Floats
 from agents.roles.base import MarketRules
@@ -153,8 +153,11 @@ class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
             expected: Floats = np.sum(usual, axis=0) * 1000
         else:
             expected = np.array(prognosis.power_w, dtype=np.float64)
-        for isp, baseline in self.state.baselines.get(key, {}).items():
-            expected[isp - 1] = baseline + self.ordered_w(key).get(isp, 0)
+        baselines = self.state.baselines.get(key)
+        if baselines:
+            ordered = self.ordered_w(key)
+            for isp, baseline in baselines.items():
+                expected[isp - 1] = baseline + ordered.get(isp, 0)
         return expected
 
     def ordered_w(self, key: str) -> dict[int, int]:
@@ -173,12 +176,13 @@ class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
         nodes: dict[str, Floats] = {}
         for seller, point in self.config.pairs:
             members = self._connections(seller, point)
-            usual = [fit(like_day(self.state.history_kw[c.usage_point], day.count), day.count) * 1000 for c in members]
-            rest = self.expected_w(seller, point, day) - np.sum(usual, axis=0)
+            usual = np.array([like_day(self.state.history_kw[c.usage_point], day.count) for c in members]) * 1000
+            rest = self.expected_w(seller, point, day) - usual.sum(axis=0)
             size = sum(c.contracted_w for c in members)
             for connection, power in zip(members, usual, strict=True):
                 own = power + rest * (connection.contracted_w / size)
-                nodes[connection.node] = nodes.get(connection.node, np.zeros(day.count)) + own
+                known = nodes.get(connection.node)
+                nodes[connection.node] = own if known is None else known + own
         names = tuple(sorted(nodes))
         return names, tuple(nodes[name] for name in names)
 

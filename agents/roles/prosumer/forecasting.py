@@ -162,10 +162,12 @@ class ForecastingDesk(MeteringDesk):
             return 0.0
         if self.config.meter not in self.state.energy_wh.get(day.day.isoformat(), {}):
             return 0.0
-        if any(isp in self.lost_isps(name, day) for name in (self.config.meter, *self.elements)):
+        if self.state.recalled is not None and any(
+            isp in self.lost_isps(name, day) for name in (self.config.meter, *self.elements)
+        ):
             return 0.0
-        elements = sum(self.measured_kw(name, day)[isp - 1] for name in self.elements)
-        return float(self.measured_kw(self.config.meter, day)[isp - 1] - elements - base[isp - 1])
+        elements = sum(self.metered_kw(name, day, isp) for name in self.elements)
+        return self.metered_kw(self.config.meter, day, isp) - elements - float(base[isp - 1])
 
     def prognosis(self, day: LocalDay, now: datetime) -> Effect:
         """The connection's D-Prognosis for its aggregator."""
@@ -175,7 +177,7 @@ class ForecastingDesk(MeteringDesk):
         revision = self.state.revisions[period] = self.state.revisions.get(period, 0) + 1
         to, point = self.config.aggregator, self.config.usage_point
         header = self.header(to, now, None, "DPrognosis", period, point, str(revision))
-        watts = tuple(round(x) for x in (total * 1000).tolist())
+        watts = tuple(np.rint(total * 1000).astype(np.int64).tolist())
         rules = self.rules
         return Send(to, DPrognosis(header, day.day, point, revision, watts, rules.timezone, rules.isp_minutes))
 

@@ -161,7 +161,8 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
             until = min(day.isp_start(isp + 1), end)
             share = energy_wh * ((until - rest) / (end - start))
             days = self.state.energy_wh.setdefault(day.day.isoformat(), {})
-            values = np.array(days.get(source, np.zeros(day.count)))  # a copy: arrays in the state are never changed
+            known = days.get(source)
+            values = np.zeros(day.count) if known is None else known.copy()  # arrays in the state are never changed
             values[isp - 1] += share
             days[source] = values
             rest = until
@@ -184,6 +185,11 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
         """[T] mean power of an element or the meter on a day, as measured so far."""
         values = self.state.energy_wh.get(day.day.isoformat(), {}).get(source)
         return np.zeros(day.count) if values is None else values / self.rules.hours / 1000
+
+    def metered_kw(self, source: str, day: LocalDay, isp: int) -> float:
+        """The mean power of an element or the meter in one ISP, as measured so far."""
+        values = self.state.energy_wh.get(day.day.isoformat(), {}).get(source)
+        return 0.0 if values is None else float(values[isp - 1]) / self.rules.hours / 1000
 
     def expected(self, plan: DayPlan, name: str) -> Floats:
         """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere."""
