@@ -29,7 +29,8 @@ from experiments.settings import RunSettings
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalStage
-    from agents.runtime.ray_stage import RayStage, Revival
+    from agents.runtime.ray_reviving import Revival
+    from agents.runtime.ray_stage import RayStage
 
 Watch = Callable[[Any, datetime], None]
 

@@ -18,6 +18,7 @@ from cim.model.intervals import LocalDay
 from devices.port import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
 
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
+_HISTORY_DAYS = 10  # that a like day is the mean of
 
 
 @wire("home.Preferences")
@@ -72,8 +73,13 @@ def like_day(history: tuple[Floats, ...], count: int) -> Floats:
         return np.zeros(count)
     if len(history) == 1:
         return fit(history[0], count).copy()
-    mean: Floats = np.mean([fit(day, count) for day in history[-10:]], axis=0)
+    mean: Floats = np.mean([fit(day, count) for day in history[-_HISTORY_DAYS:]], axis=0)
     return mean
+
+
+def with_day(history: tuple[Floats, ...], day: Floats) -> tuple[Floats, ...]:
+    """The last metered days and one more, as many as `like_day` looks at."""
+    return (*history, day)[-_HISTORY_DAYS:]
 
 
 def fit(profile: Floats, count: int) -> Floats:

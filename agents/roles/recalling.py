@@ -5,7 +5,7 @@ Records are taken only as far as their signatures hold: who rebuilds from anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from cim.model.intervals import LocalDay
 from market.contracts import FlexContract
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
-from market.uftp import FlexSettlement, FlexSettlementResponse
+from market.uftp import DPrognosis, FlexOrder, FlexOrderResponse, FlexSettlement, FlexSettlementResponse
 
 T = TypeVar("T")
 
@@ -90,6 +90,15 @@ class Past:
             found[period, buyer, seller] = Owed(settlement, responses.get(key), key in paid)
         return found
 
+    def standing_orders(self, now: datetime) -> Iterator[tuple[str, FlexOrder, DPrognosis | None]]:
+        """Orders about open days that were not refused: reference, order, its prognosis where that is recorded."""
+        refused = self.of("flex-order-refusal", FlexOrderResponse)
+        prognoses = {p.header.message_id: p for p in self.of("d-prognosis", DPrognosis).values()}
+        days = {day.day for day in self.open_days(now)}
+        for reference, order in self.of("flex-order", FlexOrder).items():
+            if reference not in refused and order.period in days:
+                yield reference, order, prognoses.get(order.d_prognosis_message_id or "")
+
     def head(self, domain: str) -> BlockHead | None:
         """The last head that carries this party's own signature."""
         key = self._rules.keys[domain]
@@ -132,11 +141,3 @@ def forgotten(name: str, past: Past, sentences: Sequence[str], now: datetime) ->
     if past.doubtful:
         told.append(f"records whose signatures do not fit: {', '.join(past.doubtful)}")
     return tuple(told), Publish("forgotten", {"agent": name, "what": tuple(told), "at": now})
-
-
-def by_period(owed: Mapping[tuple[str, str], Owed]) -> dict[str, tuple[str, ...]]:
-    """Period -> the other sides with whom it is settled."""
-    found: dict[str, tuple[str, ...]] = {}
-    for period, other in owed:
-        found[period] = (*found.get(period, ()), other)
-    return found

@@ -19,6 +19,7 @@ from market.uftp import (
     AcceptedDisputed,
     ContractSettlement,
     ContractSettlementIsp,
+    DPrognosis,
     FlexOrder,
     FlexOrderSettlement,
     FlexSettlement,
@@ -54,6 +55,12 @@ def metered_w(messages: Sequence[Metering], count: int) -> list[int]:
     """[T] sum of the meterings' power, watts."""
     rows = [p.values for m in messages if (p := m.profile("Power")) is not None and len(p.values) == count]
     return [int(x) for x in np.sum(np.array(rows, dtype=np.int64), axis=0)] if rows else [0] * count
+
+
+def freeze(baseline: dict[int, int], order: FlexOrder, prognosis: DPrognosis) -> None:
+    """The baseline (ISP -> watts) of an ISP is the prognosis its first order was offered against, for good."""
+    for row in order.isps:
+        baseline.setdefault(row.start, prognosis.power_w[row.start - 1])
 
 
 def dense(baseline: Mapping[int, int], count: int) -> list[int]:

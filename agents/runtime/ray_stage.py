@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -22,31 +20,14 @@ from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.health import HostHealth
 from agents.runtime.host_actor import HostActor, unsealed
-from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.placement import Hosting, Placement, missing_resources
-from agents.runtime.ray_calls import LOST, HostLost, around, fetch, get, here
-from agents.runtime.recalling import has_begun, recollect
+from agents.runtime.ray_calls import LOST, around, fetch, get, here
+from agents.runtime.ray_reviving import Reviver, recall
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
 
-_REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, and notices a lost node after about 15
-_PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
 _SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
-
-
-@dataclass(frozen=True)
-class Revival:
-    """A host that was brought back.
-
-    Attributes:
-        seconds: from its death being noticed until it worked again.
-        at: when it worked again, on `time.monotonic`.
-    """
-
-    host: str
-    seconds: float
-    at: float
 
 
 class RayStage:
@@ -78,7 +59,8 @@ class RayStage:
         self._late: dict[str, asyncio.Task[Outcome]] = {}
         self.host_of: Mapping[str, str] = {s.name: host for host, h in self._placed.items() for s in h.specs}
         self.missing: tuple[str, ...] = ()
-        self.revivals: list[Revival] = []
+        self._reviver = Reviver(self._placed, self._call, self._reopen, urgent=patience is None)
+        self.revivals = self._reviver.revivals
 
     @property
     def actors(self) -> int:
@@ -124,30 +106,27 @@ class RayStage:
             )
         )
 
-    def _configure(self, name: str, birth: int) -> Any:
-        return self._hosts[name].configure.remote(self._papers[name], self._wire.direct, birth)
-
     async def open(self, now: datetime) -> None:
         """Let the dial-in devices in, connect all devices."""
-        hosts = list(self._hosts.values())
-        await fetch([self._configure(name, 0) for name in self._hosts])
+        self.missing += await self._opened(self._hosts, now, 0, self._allow_missing)
+
+    async def _opened(self, hosts: Mapping[str, Any], now: datetime, birth: int, lenient: bool) -> tuple[str, ...]:
+        """Give hosts their papers, let their devices dial them, open them; returns the devices that are missing."""
+        papers, direct = self._papers, self._wire.direct
+        await fetch([host.configure.remote(papers[name], direct, birth) for name, host in hosts.items()])
         urls: dict[str, str] = {}
-        for told in await fetch([host.listen.remote() for host in hosts]):
+        for told in await fetch([host.listen.remote() for host in hosts.values()]):
             urls |= told
         await self._wire.dial(urls)
-        for missing in await fetch([host.open.remote(encode(now), self._allow_missing) for host in hosts]):
-            self.missing = (*self.missing, *missing)
-        await self._recall(tuple(self._hosts), now)
+        missing = await fetch([host.open.remote(encode(now), lenient) for host in hosts.values()])
+        await recall(hosts, self._ledger, self._company.rules.domains, now)
+        return tuple(chain.from_iterable(missing))
 
-    async def _recall(self, names: tuple[str, ...], now: datetime) -> None:
-        """Who has no memory although the ledger shows that the site had begun is told what the ledger knows of it."""
-        if not has_begun(self._ledger):
-            return
-        told = await fetch([self._hosts[name].fresh.remote() for name in names])
-        fresh = dict(zip(names, told, strict=True))
-        past = recollect(self._ledger, chain.from_iterable(fresh.values()), self._company.rules.domains, now)
-        parts = {host: {name: past[name] for name in fresh[host] if name in past} for host in names}
-        await fetch([self._hosts[host].recall.remote(encode(part)) for host, part in parts.items() if part])
+    async def _reopen(self, name: str, now: datetime, number: int) -> None:
+        host = self._hosts[name]
+        await self._opened({name: host}, now, number, lenient=True)
+        # The round it died in, or one before whose last effects led to no step, is open: end it first.
+        await fetch([host.resume.remote()])
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """What every host has to say of itself."""
@@ -163,21 +142,17 @@ class RayStage:
         refs = {name: self._call(name, at, task) for name, task in tasks.items()}
         if self._patience is None:
             try:
-                done = dict(zip(refs, get(list(refs.values())), strict=True))
+                return {name: unsealed(sealed) for name, sealed in zip(refs, get(list(refs.values())), strict=True)}
             except LOST:
-                again = [self._surely(name, ref, at, now, tasks[name]) for name, ref in refs.items()]
-                done = dict(zip(refs, await asyncio.gather(*again), strict=True))
-            return {name: unsealed(sealed) for name, sealed in done.items()}
+                again = [self._reviver.surely(name, ref, now, tasks[name]) for name, ref in refs.items()]
+                return dict(zip(refs, await asyncio.gather(*again), strict=True))
         for name, ref in refs.items():
-            self._late[name] = asyncio.ensure_future(self._worked(name, ref, at, now, tasks[name]))
+            self._late[name] = asyncio.ensure_future(self._reviver.surely(name, ref, now, tasks[name]))
         await asyncio.wait([self._late[name] for name in refs], timeout=self._patience)
         return await self.overdue()
 
     def _call(self, name: str, at: bytes, task: Task) -> Any:
         return self._hosts[name].work.remote(at, task.number, [tuple(p) for p in task.parcels], task.settled)
-
-    async def _worked(self, name: str, ref: Any, at: bytes, now: datetime, task: Task) -> Outcome:
-        return unsealed(await self._surely(name, ref, at, now, task))
 
     async def overdue(self) -> dict[str, Outcome]:
         """Outcomes of hosts that were late and have come since."""
@@ -185,54 +160,6 @@ class RayStage:
         for name in done:
             del self._late[name]
         return done
-
-    async def _surely(self, name: str, ref: Any, at: bytes, now: datetime, task: Task) -> Any:
-        """A host's result; one that died is opened again (Ray has restarted it) and given the same round again."""
-        while True:
-            try:
-                return (await fetch([ref]))[0]
-            except LOST:
-                await self._revive(name, now, task.number)
-                ref = self._call(name, at, task)
-
-    async def _revive(self, name: str, now: datetime, number: int) -> None:
-        """Bring a host back, as often as it takes; what is only late (Ray, a node, the journal) ends no run.
-
-        Raises:
-            HostLost: in simulated time with nobody who goes on meanwhile, when nothing has brought the process back.
-        """
-        begun = missed = time.monotonic()
-        pause, longest = _PAUSES_S
-        while True:
-            try:
-                await self._bring_back(name, now, number)
-            except LOST as error:  # Ray is still restarting it, or it died again
-                if self._patience is None and time.monotonic() - missed > _REVIVAL_S:
-                    raise HostLost(self._lost(name)) from error
-            except (JournalAway, JournalFull):  # a host that runs waits for it as well
-                missed = time.monotonic()
-            else:
-                ended = time.monotonic()
-                self.revivals.append(Revival(name, ended - begun, ended))
-                return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
-
-    async def _bring_back(self, name: str, now: datetime, number: int) -> None:
-        """Give a restarted actor its papers, let its devices dial it, open it."""
-        host = self._hosts[name]
-        await fetch([self._configure(name, number)])
-        await self._wire.dial((await fetch([host.listen.remote()]))[0])
-        await fetch([host.open.remote(encode(now), True)])
-        await self._recall((name,), now)
-        # The round it died in, or one before whose last effects led to no step, is open: end it first.
-        await fetch([host.resume.remote()])
-
-    def _lost(self, name: str) -> str:
-        hosting = self._placed[name]
-        place = "a node" if hosting.resource is None else f"a node that offers {hosting.resource!r}"
-        agents = ", ".join(spec.name for spec in hosting.specs[:3]) + (" ..." if len(hosting.specs) > 3 else "")
-        return f"{name} ({agents}) died and was not back within {_REVIVAL_S:g} s; expected {place} with room for it"
 
     async def health(self) -> dict[str, HostHealth]:
         """Each host's account of its agents; a host that is at work, dead or not yet open again gives none."""

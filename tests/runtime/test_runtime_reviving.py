@@ -16,7 +16,7 @@ from chatter import START, chatterer
 from players import RULES
 from ray.exceptions import ActorUnavailableError, ObjectLostError
 
-from agents.runtime import book, loops, ray_stage
+from agents.runtime import book, loops, ray_reviving, ray_stage
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host_actor import HostActor
@@ -113,8 +113,8 @@ Make = Callable[..., Setting]
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes a stage with two hosts. Waits are milliseconds, and a host gives its claim up after two tries."""
     monkeypatch.setattr(ray_stage, "get", lambda refs: [ref.done.result() for ref in refs])
-    monkeypatch.setattr(ray_stage, "_PAUSES_S", (0.001, 0.01))
-    monkeypatch.setattr(ray_stage, "_REVIVAL_S", 0.1)
+    monkeypatch.setattr(ray_reviving, "_PAUSES_S", (0.001, 0.01))
+    monkeypatch.setattr(ray_reviving, "_REVIVAL_S", 0.1)
     monkeypatch.setattr(book, "_PAUSES", (0.001, 0.001))
     monkeypatch.setattr(book, "_CLAIMS", 2)
     monkeypatch.setattr(loops, "spare_collector", lambda: None)

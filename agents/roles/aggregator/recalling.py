@@ -7,10 +7,11 @@ from datetime import datetime
 from agents.roles.aggregator.holding import HoldingDesk
 from agents.roles.aggregator.state import place
 from agents.roles.base import on
-from agents.roles.contract import Effect, Recalled, Send, Started
-from agents.roles.recalling import Past, ahead, by_period, forgotten, revision
-from agents.roles.settling import payment_effects
-from market.uftp import DPrognosis, FlexOrder, FlexOrderResponse, FlexSettlement, Metering
+from agents.roles.contract import Effect, Recalled, Started
+from agents.roles.recalling import Past, ahead, forgotten, revision
+from agents.roles.resettling import answer_owed, note_settled, tell_or_pay
+from agents.roles.settling import freeze
+from market.uftp import FlexOrder, FlexSettlement, Metering
 
 
 class RecallingDesk(HoldingDesk):
@@ -26,11 +27,11 @@ class RecallingDesk(HoldingDesk):
         past, state = Past(event, self.rules), self.state
         state.recalled, state.head = now, past.head(self.domain)
         self._contracts(past, now)
-        effects = [*ahead(self.handle(Started(), now), self.rules, now), *self._paid(past, now)]
+        effects = [*ahead(self.handle(Started(), now), self.rules, now), *self._settlements(past, now)]
         self._meters(past)
         baseless = self._promises(past, now)
         unsplit = self._member_orders(past)
-        effects += self._unanswered(past, now)
+        effects += answer_owed(self, past, self.config.dso, self.dso_settled, now)
         for day in past.open_days(now):
             for point in self.config.congestion_points:
                 state.revisions[place(point, day.day)] = revision(day, now)
@@ -58,27 +59,11 @@ class RecallingDesk(HoldingDesk):
             elif (member := self.rules.name_of(contract.seller)) in self.members and member is not None:
                 self.state.contracts[member] = contract
 
-    def _paid(self, past: Past, now: datetime) -> list[Effect]:
-        """Members that were settled are not settled again; who has not answered is told again; who has, is paid."""
-        state, effects = self.state, list[Effect]()
-        owed = past.owed_by(self.domain)
-        for period, sellers in by_period(owed).items():
-            told = tuple(name for name in self.members if self.rules.domains[name] in sellers)
-            if set(state.contracts) <= set(told):
-                state.settled = (*state.settled, period)
-            else:
-                state.told[period] = told
-        for (_, seller), one in owed.items():
-            name = self.rules.name_of(seller)
-            if name is None or name not in state.contracts or one.paid:
-                continue
-            if one.response is None:
-                state.settlements[one.settlement.header.message_id] = one.settlement
-                effects.append(Send(name, one.settlement))
-                continue
-            contracts = (state.contracts[name],)
-            effects += payment_effects(self, self.ledger, one.settlement, one.response, contracts, seller, now)
-        return effects
+    def _settlements(self, past: Past, now: datetime) -> list[Effect]:
+        """Members' settlements go on; a member whose contract is not in force any more is neither told nor paid."""
+        owed, contracts = past.owed_by(self.domain), self.state.contracts
+        note_settled(self, owed, self.members, contracts)
+        return tell_or_pay(self, {k: one for k, one in owed.items() if self.rules.name_of(k[1]) in contracts}, now)
 
     def _meters(self, past: Past) -> None:
         for told in past.of("metering", tuple).values():
@@ -89,23 +74,16 @@ class RecallingDesk(HoldingDesk):
     def _promises(self, past: Past, now: datetime) -> list[str]:
         """The DSO's orders that were not refused, and the baselines they froze; returns those that cannot be used."""
         state = self.state
-        refused = past.of("flex-order-refusal", FlexOrderResponse)
-        prognoses = {p.header.message_id: p for p in past.of("d-prognosis", DPrognosis).values()}
         contracts = {None} if state.sale is None else {None, state.sale.contract_id}
-        days = {day.day for day in past.open_days(now)}
         baseless = []
-        for reference, order in past.of("flex-order", FlexOrder).items():
-            if order.header.recipient_domain != self.domain or reference in refused or order.period not in days:
+        for reference, order, prognosis in past.standing_orders(now):
+            if order.header.recipient_domain != self.domain:
                 continue
-            prognosis = prognoses.get(order.d_prognosis_message_id or "")
             if prognosis is None or order.contract_id not in contracts:
                 baseless.append(reference)
                 continue
             state.orders = (*state.orders, order)
-            key = place(order.congestion_point, order.period)
-            frozen = state.baselines.setdefault(key, {})
-            for row in order.isps:
-                frozen.setdefault(row.start, prognosis.power_w[row.start - 1])
+            freeze(state.baselines.setdefault(place(order.congestion_point, order.period), {}), order, prognosis)
             state.sent[prognosis.header.message_id] = prognosis
         return baseless
 
@@ -122,18 +100,6 @@ class RecallingDesk(HoldingDesk):
             if period not in state.settled:
                 unsplit[period] = unsplit.get(period, 0) + 1
         return unsplit
-
-    def _unanswered(self, past: Past, now: datetime) -> list[Effect]:
-        """The DSO's settlements: those answered are, and the others are owed an answer."""
-        effects: list[Effect] = []
-        for (period, buyer), one in past.owed_to(self.domain).items():
-            if buyer != self.rules.domains[self.config.dso]:
-                continue
-            if one.response is not None:
-                self.state.answered[period] = one.settlement.header.message_id
-            else:
-                effects += self.dso_settled(one.settlement, self.config.dso, now)
-        return effects
 
     def dso_settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
         """The DSO settles; the market desk answers."""

@@ -10,6 +10,7 @@ from agents.roles.aggregator.ordering import OrderingDesk
 from agents.roles.aggregator.state import VppSession, place
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send
+from agents.roles.settling import freeze
 from market.elements import volume_amount
 from market.uftp import (
     Disposition,
@@ -159,12 +160,10 @@ class TradingDesk(OrderingDesk):
         return [self.answer_order(message, now, None), *effects, *self.next_session(session.congestion_point, now)]
 
     def _freeze(self, order: FlexOrder, offer: FlexOffer) -> None:
-        """The baseline of an ISP is the prognosis its first order was offered against, for good."""
         prognosis = self.state.sent.get(offer.d_prognosis_message_id or "")
         held = self.state.baselines.setdefault(place(order.congestion_point, order.period), {})
-        for row in order.isps:
-            if prognosis is not None:
-                held.setdefault(row.start, prognosis.power_w[row.start - 1])
+        if prognosis is not None:
+            freeze(held, order, prognosis)
 
     def timer_expired(self, message_id: str, now: datetime) -> list[Effect]:
         """Nobody ordered: the members are free again."""

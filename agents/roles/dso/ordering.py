@@ -8,6 +8,7 @@ from agents.roles.base import Filed, Receipt, on
 from agents.roles.contract import Effect, Publish, Send
 from agents.roles.dso.state import place
 from agents.roles.dso.trading import DsoTradingDesk
+from agents.roles.settling import freeze
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 
@@ -78,9 +79,7 @@ class DsoOrderingDesk(DsoTradingDesk):
             key = place(seller, order.congestion_point, self.rules.day(order.period))
             self.state.orders[key] = (*self.state.orders.get(key, ()), order)
             prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
-            frozen = self.state.baselines.setdefault(key, {})
-            for row in order.isps:
-                frozen.setdefault(row.start, prognosis.power_w[row.start - 1])
+            freeze(self.state.baselines.setdefault(key, {}), order, prognosis)
             effects += [Send(seller, order), Publish("flex-order", order)]
         current = self.state.rounds.get(period)
         over = current is None or current.point != point

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import numpy as np
-
 from agents.roles.base import on
 from agents.roles.contract import Effect, Recalled, Send, Started
 from agents.roles.dso.ordering import DsoOrderingDesk
 from agents.roles.dso.state import place
-from agents.roles.recalling import Past, ahead, by_period, forgotten, revision
-from agents.roles.settling import lost_isps, payment_effects
-from market.uftp import DPrognosis, FlexOrder, FlexOrderResponse, Metering
+from agents.roles.recalling import Past, ahead, forgotten, revision
+from agents.roles.resettling import note_settled, tell_or_pay
+from agents.roles.settling import freeze
+from market.uftp import Metering
 
 
 class DsoRecallingDesk(DsoOrderingDesk):
@@ -49,52 +48,26 @@ class DsoRecallingDesk(DsoOrderingDesk):
         return [*effects, told]
 
     def _settlements(self, past: Past, now: datetime) -> list[Effect]:
-        """Who was settled is not settled again; who has not answered is told again; who has, is paid."""
-        state, effects = self.state, list[Effect]()
-        owed = past.owed_by(self.domain)
-        domains = self.rules.domains
-        for period, sellers in by_period(owed).items():
-            told = tuple(name for name in self.config.aggregators if domains[name] in sellers)
-            if len(told) == len(self.config.aggregators):
-                state.settled = (*state.settled, period)
-            else:
-                state.told[period] = told
-        for (_, seller), one in owed.items():
-            name = self.rules.name_of(seller)
-            if name is None or one.paid:
-                continue
-            if one.response is None:
-                state.settlements[one.settlement.header.message_id] = one.settlement
-                effects.append(Send(name, one.settlement))
-                continue
-            contract = state.contracts.get(name)
-            contracts = () if contract is None else (contract,)
-            effects += payment_effects(self, self.ledger, one.settlement, one.response, contracts, seller, now)
-        return effects
+        owed, sellers = past.owed_by(self.domain), self.config.aggregators
+        note_settled(self, owed, sellers, sellers)
+        return tell_or_pay(self, owed, now)
 
     def _orders(self, past: Past, now: datetime) -> list[str]:
         """Orders that were not refused, and the baselines that they froze; returns those that cannot be used."""
         state = self.state
-        refused = past.of("flex-order-refusal", FlexOrderResponse)
-        prognoses = {p.header.message_id: p for p in past.of("d-prognosis", DPrognosis).values()}
         contracts = {None, *(c.contract_id for c in state.contracts.values())}
-        days = {day.day: day for day in past.open_days(now)}
         baseless = []
-        for reference, order in past.of("flex-order", FlexOrder).items():
+        for reference, order, prognosis in past.standing_orders(now):
             seller = self.rules.name_of(order.header.recipient_domain)
-            day = days.get(order.period)
-            mine = order.header.sender_domain == self.domain and reference not in refused
-            if not mine or seller is None or day is None or order.period.isoformat() in state.settled:
+            mine = order.header.sender_domain == self.domain
+            if not mine or seller is None or order.period.isoformat() in state.settled:
                 continue
-            prognosis = prognoses.get(order.d_prognosis_message_id or "")
             if prognosis is None or order.contract_id not in contracts:
                 baseless.append(reference)
                 continue
-            key = place(seller, order.congestion_point, day)
+            key = place(seller, order.congestion_point, self.rules.day(order.period))
             state.orders[key] = (*state.orders.get(key, ()), order)
-            frozen = state.baselines.setdefault(key, {})
-            for row in order.isps:
-                frozen.setdefault(row.start, prognosis.power_w[row.start - 1])
+            freeze(state.baselines.setdefault(key, {}), order, prognosis)
             state.by_id[prognosis.header.message_id] = prognosis
             known = state.prognoses.get(key)
             if known is None or known.revision < prognosis.revision:
@@ -118,10 +91,7 @@ class DsoRecallingDesk(DsoOrderingDesk):
                 if not isinstance(message, Metering) or message.ean not in known:
                     continue
                 period = message.period.isoformat()
-                profile = message.profile("Power")
                 if period not in self.state.settled:
                     self.state.metering[f"{message.ean}|{period}"] = message
-                elif profile is not None and not lost_isps([message]):
-                    day = np.array(profile.values, dtype=np.float64) / 1000
-                    held = self.state.history_kw[message.ean]
-                    self.state.history_kw[message.ean] = (*held, day)[-10:]
+                else:
+                    self.into_history(message)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Send, Started
 from agents.roles.dso.recalling import DsoRecallingDesk
@@ -172,11 +170,8 @@ class DsoRole(DsoRecallingDesk):
         """The day's meters become history for the next analysis."""
         for connection in self.config.connections:
             metering = self.state.metering.pop(f"{connection.usage_point}|{period}", None)
-            profile = None if metering is None else metering.profile("Power")
-            if metering is not None and profile is not None and not lost_isps([metering]):
-                day = np.array(profile.values, dtype=np.float64) / 1000
-                held = self.state.history_kw[connection.usage_point]
-                self.state.history_kw[connection.usage_point] = (*held, day)[-10:]
+            if metering is not None:
+                self.into_history(metering)
 
     @on(FlexSettlementResponse)
     def responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:

@@ -8,11 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.planning.home import like_day
+from agents.planning.home import like_day, with_day
 from agents.planning.safety import Assessment, PointGrid
 from agents.planning.storage import Floats
 from agents.roles.base import MarketRules
 from agents.roles.contracting import ContractingDesk
+from agents.roles.settling import lost_isps
 from agents.roles.witnessing import WitnessingDesk
 from cim.model.codec import wire
 from cim.model.intervals import LocalDay
@@ -167,6 +168,13 @@ class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
             for row in order.isps:
                 total[row.start] = total.get(row.start, 0) + row.power_w
         return total
+
+    def into_history(self, metering: Metering) -> None:
+        """A connection's day counts for the next analyses, if its meter saw all of it."""
+        profile = metering.profile("Power")
+        if profile is not None and not lost_isps([metering]):
+            history = self.state.history_kw
+            history[metering.ean] = with_day(history[metering.ean], np.array(profile.values, dtype=np.float64) / 1000)
 
     def _connections(self, seller: str, point: str) -> tuple[GridConnection, ...]:
         return tuple(c for c in self.config.at(point) if c.aggregator == seller)

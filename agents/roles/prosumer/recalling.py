@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from agents.planning import home
 from agents.planning.messages import AssetSchedule
 from agents.roles.base import on
 from agents.roles.contract import Arm, Effect, Recalled, Send
 from agents.roles.prosumer.dispatching import DispatchingDesk
 from agents.roles.prosumer.forecasting import DAY_AHEAD_HOUR, METERING, PATIENCE, REVISION_MINUTE
 from agents.roles.recalling import KEPT_DAYS, Past, forgotten, revision
+from agents.roles.resettling import answer_owed
 from agents.roles.settling import lost_isps
 from cim.model.intervals import LocalDay
 from market.uftp import FlexOrder, FlexSettlement, Metering
@@ -32,7 +33,7 @@ class RecallingDesk(DispatchingDesk):
         effects: list[Effect] = [Arm("publish", now + PATIENCE)]
         effects += self._metered(past, now)
         orders = self._held(past, now)
-        effects += self._owed(past, now)
+        effects += answer_owed(self, past, self.config.aggregator, self.settled, now)
         days = past.open_days(now)
         for day in days:
             effects += self._timers(day, now)
@@ -112,7 +113,7 @@ class RecallingDesk(DispatchingDesk):
         rows = {ean: p.values for ean, m in messages.items() if (p := m.profile("Power")) is not None}
         meter = np.array(rows.pop(self.config.usage_point), dtype=np.float64)
         base = (meter - sum((np.array(row) for row in rows.values()), start=np.zeros(len(meter)))) / 1000
-        self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
+        self.state.base_history_kw = home.with_day(self.state.base_history_kw, base)
 
     def _held(self, past: Past, now: datetime) -> int:
         """Orders as recorded, so that none is taken twice; returns how many of them are about days not over."""
@@ -121,18 +122,6 @@ class RecallingDesk(DispatchingDesk):
                   and o.period >= self.rules.day_of(now).next(-KEPT_DAYS).day}  # fmt: skip
         self.state.received = orders
         return sum(order.period >= self.rules.day_of(now).day for order in orders.values())
-
-    def _owed(self, past: Past, now: datetime) -> Sequence[Effect]:
-        """Settlements that were answered are; the others are now."""
-        effects: list[Effect] = []
-        for (period, buyer), one in past.owed_to(self.domain).items():
-            if buyer != self.rules.domains[self.config.aggregator]:
-                continue
-            if one.response is not None:
-                self.state.answered[period] = one.settlement.header.message_id
-            else:
-                effects += self.settled(one.settlement, self.config.aggregator, now)
-        return effects
 
     def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
         """The aggregator settles; the market desk answers."""

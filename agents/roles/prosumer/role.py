@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import numpy as np
 
+from agents.planning import home
 from agents.planning.messages import AssetJoined, AssetsPublished
 from agents.roles.base import Filed, on
 from agents.roles.contract import Arm, Effect, Poll, Send
@@ -107,7 +108,7 @@ class ProsumerRole(RecallingDesk):
         day = self.rules.day(date.fromisoformat(period))
         if not any(self.lost_isps(name, day) for name in (self.config.meter, *self.elements)):
             base = self.measured_kw(self.config.meter, day) - sum(self.measured_kw(name, day) for name in self.elements)
-            self.state.base_history_kw = (*self.state.base_history_kw, base)[-10:]
+            self.state.base_history_kw = home.with_day(self.state.base_history_kw, base)
         state = self.state
         for kept in (state.plans, state.energy_wh, state.revisions, state.late):
             for old in [key for key in kept if key < period]:
