@@ -72,14 +72,11 @@ class _Post:
     tries: int = 0  # in vain, at this instant
     again: datetime | None = None  # when to try the next time
     pause: timedelta = _AGAIN
+    owed: int = 0  # messages that its receivers have not taken
 
     @property
     def settled(self) -> int:
         return min(self.outbound) - 1 if self.outbound else self.heard
-
-    @property
-    def owed(self) -> int:
-        return sum([sum(receivers.values()) for receivers in self.outbound.values()])
 
     def ready(self, now: datetime) -> bool:
         if self.busy:
@@ -217,12 +214,13 @@ class Conductor:
             theirs = self._posts[receiver]
             theirs.inbox[host, number] = Parcel(host, number, envelopes)
             theirs.again = None  # what is new does not wait behind what was not taken
-        post.outbound[number] = {to: sizes.get(to, len(envelopes)) for to, envelopes in outcome.mail.items()}
+        post.outbound[number] = sent = {to: sizes.get(to, len(parcel)) for to, parcel in outcome.mail.items()}
+        post.owed += sum(sent.values())
 
     def _delivered(self, source: str, number: int, receiver: str) -> None:
         sender = self._posts[source]
         receivers = sender.outbound.get(number, {})
-        receivers.pop(receiver, None)
+        sender.owed -= receivers.pop(receiver, 0)
         if not receivers:
             sender.outbound.pop(number, None)
 

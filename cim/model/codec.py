@@ -79,6 +79,12 @@ def _instant_ext(value: datetime) -> Any:
     return _ext_type(_INSTANT, _INT64.pack((value - _EPOCH) // _MICROSECOND))
 
 
+# Many values carry the same day, and writing it costs more than remembering how it was written.
+@lru_cache(maxsize=1024)
+def _date_ext(value: date) -> Any:
+    return _ext_type(_DATE, value.isoformat().encode())
+
+
 def _array_ext(value: Any) -> Any:
     if value.ndim == 1:
         for code, native, little in _ARRAYS:
@@ -90,7 +96,7 @@ def _array_ext(value: Any) -> Any:
 # In this order, as an instant is a date, too.
 _BY_BASE: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (datetime, _instant_ext),
-    (date, lambda value: _ext_type(_DATE, value.isoformat().encode())),
+    (date, _date_ext),
     (timedelta, lambda value: _ext_type(_SPAN, _INT64.pack(value // _MICROSECOND))),
     (np.ndarray, _array_ext),
     (tuple, list),

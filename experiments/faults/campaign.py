@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import multiprocessing
 import os
@@ -9,9 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from agents.runtime.loops import spare_collector
 from agents.runtime.twin import Faults
+
+if TYPE_CHECKING:
+    from experiments.faults.story import Run
 
 LEAST_MESSAGES, LEAST_FAULTS = 400, 20
 _CHUNK = 10
@@ -51,19 +56,20 @@ def faults_of(seed: int) -> Faults:
     return STORM if seed % _STORMY == 0 else FAULTS
 
 
-def judge(seed: int, planted_bug: str | None = None) -> Verdict:
+def judge(seed: int, planted_bug: str | None = None, run: Run = asyncio.run) -> Verdict:
     """Play a seed with its faults and judge it."""
     from experiments.faults.breaks import planted
     from experiments.faults.invariants import violations
     from experiments.faults.story import play
 
-    story = play(seed, faults_of(seed), None if planted_bug is None else planted(planted_bug))
+    story = play(seed, faults_of(seed), None if planted_bug is None else planted(planted_bug), run)
     orders = len(story.book.of("flex-order"))
     return Verdict(seed, story.messages, story.faults, orders, violations(story))
 
 
 def _judge_all(seeds: Sequence[int], planted_bug: str | None) -> list[Verdict]:
-    return [judge(seed, planted_bug) for seed in seeds]
+    with asyncio.Runner() as runner:
+        return [judge(seed, planted_bug, runner.run) for seed in seeds]
 
 
 def _warm() -> None:

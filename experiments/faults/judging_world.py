@@ -73,13 +73,12 @@ def setpoints_end(story: Story) -> Iterator[str]:
     """Every command carries an expiry within a few control intervals, and its device let go of it by then."""
     longest = story.plot.rules.control_s * _LONGEST_LIVES
     for agent in story.cast.values():
-        for now, _, effects in agent.log:
-            for effect in effects:
-                if isinstance(effect, Command) and not 0 < (effect.valid_until - now).total_seconds() <= longest:
-                    yield (
-                        f"{agent.name}, command of {now.isoformat()}: valid until {effect.valid_until.isoformat()}; "
-                        f"expected an expiry within {longest} s"
-                    )
+        for seen, command in agent.wanted(Command):
+            if not 0 < (command.valid_until - seen.now).total_seconds() <= longest:
+                yield (
+                    f"{agent.name}, command of {seen.now.isoformat()}: valid until {command.valid_until.isoformat()}; "
+                    f"expected an expiry within {longest} s"
+                )
     for meter in story.plot.world.meters.values():
         for device in meter.behind:
             for held in device.held:

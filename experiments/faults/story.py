@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -106,12 +106,16 @@ class Planted:
         return replace(faults, crash=crash, duplicate=duplicate)
 
 
-def play(seed: int, faults: Faults | None = None, planted: Planted | None = None) -> Story:
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+def play(seed: int, faults: Faults | None = None, planted: Planted | None = None, run: Run = asyncio.run) -> Story:
     """Play a seed's story to its end.
 
     Args:
         faults: how much goes wrong; nothing without it, and then hosts keep no journal.
         planted: the bug to be caught.
+        run: what runs it, where one event loop serves many stories.
     """
     planted = planted or Planted()
     faults = planted.roughened(faults)
@@ -133,7 +137,7 @@ def play(seed: int, faults: Faults | None = None, planted: Planted | None = None
             clock=None if faults is None else JumpyClock(dice),
         )
         try:
-            asyncio.run(_run(where, conductor, plot))
+            run(_run(where, conductor, plot))
         finally:
             stage.shelf.close()
         planted.after(path)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from agents.roles.base import Role
 from agents.roles.contract import Effect, Event, Received, Send
 
+E = TypeVar("E", bound=Effect)
 _seen = tuple.__new__  # half the time of the named tuple's own way
 _LENGTH = struct.Struct("<I")
 
@@ -42,6 +43,7 @@ class Watched:
         self.handlers: dict[type, str] = {}  # a resident finds no way around `handle` here
         self._past = past or []
         self.log: list[Seen] = []
+        self._wanted: dict[type, list[tuple[Seen, Any]]] | None = None
 
     def handle(self, event: Event, now: datetime) -> list[Effect]:
         """As the role does, and noted."""
@@ -68,12 +70,20 @@ class Watched:
         length = _LENGTH.unpack(data[-_LENGTH.size :])[0]
         self.log = (self.log if len(self.log) >= length else self._past)[:length]
 
+    def wanted(self, kind: type[E]) -> list[tuple[Seen, E]]:
+        """All its effects of a kind, in order, each with the event that it came of; once the story is over."""
+        if self._wanted is None:
+            self._wanted = {}
+            for seen in self.log:
+                for effect in seen.effects:
+                    self._wanted.setdefault(type(effect), []).append((seen, effect))
+        return self._wanted.get(kind, [])
+
     def sent(self, kind: type | tuple[type, ...]) -> Iterator[tuple[Seen, Send]]:
         """All it sent of some message types, in order, each with the event that made it do so."""
-        for seen in self.log:
-            for effect in seen.effects:
-                if isinstance(effect, Send) and isinstance(effect.message, kind):
-                    yield seen, effect
+        for seen, effect in self.wanted(Send):
+            if isinstance(effect.message, kind):
+                yield seen, effect
 
     def received(self, kind: type | tuple[type, ...]) -> Iterator[tuple[datetime, str, Any]]:
         """All it received of some message types: (instant, sender, message)."""

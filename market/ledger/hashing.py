@@ -15,7 +15,7 @@ Column = str | bytes | int | None
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 START_OF_CHAIN = bytes(32)
-_length = struct.Struct(">Q").pack
+_head = struct.Struct(">cQ").pack
 
 
 def microseconds(instant: datetime) -> int:
@@ -33,15 +33,16 @@ def pack(*values: Column) -> bytes:
     parts: list[bytes] = []
     for value in values:
         if isinstance(value, bytes):
-            mark, data = b"b", value
-        elif isinstance(value, str):
+            parts += (_head(b"b", len(value)), value)
+            continue
+        if isinstance(value, str):
             # A tampered file may hold bytes that are no UTF-8; they must still be hashed as they stand.
             mark, data = b"s", value.encode("utf-8", "surrogateescape")
         elif value is None:
             mark, data = b"n", b""
         else:
             mark, data = b"i", str(value).encode()
-        parts += (mark, _length(len(data)), data)
+        parts += (_head(mark, len(data)), data)
     return b"".join(parts)
 
 
