@@ -136,14 +136,14 @@ class AssetRole(Role[AssetState]):
 
     def _wanted(self, now: datetime) -> Setpoint | None:
         day = self.rules.day_of(now)
-        schedule = self.state.schedules.get(day.day.isoformat())
+        schedule = self.state.schedules.get(day.key)
         if schedule is None:
             return None
         setpoint = schedule.setpoints[day.isp_of(now) - 1]
         return None if setpoint is None else self.safe(setpoint)
 
     def _forget(self, now: datetime) -> None:
-        today = self.rules.day_of(now).day.isoformat()
+        today = self.rules.day_of(now).key
         for period in [p for p in self.state.schedules if p < today]:
             del self.state.schedules[period]
 

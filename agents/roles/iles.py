@@ -170,7 +170,7 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
         if known is not None and known.revision >= message.revision:
             return [self.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
         self.state.prognoses[key] = message
-        yesterday = self.rules.day_of(now).next(-1).day.isoformat()
+        yesterday = self.rules.day_of(now).next(-1).key
         for old in [k for k in self.state.prognoses if k.rpartition("|")[2] < yesterday]:
             del self.state.prognoses[old]
         rows = [m.power_w for key, m in sorted(self.state.prognoses.items()) if key.endswith(period)]

@@ -117,7 +117,7 @@ class Past:
 
 def ahead(effects: Sequence[Effect], rules: MarketRules, now: datetime) -> list[Effect]:
     """What a role arms and sends at its start, less what is about days that are closed for good."""
-    first = rules.day_of(now).next(-KEPT_DAYS).day.isoformat()
+    first = rules.day_of(now).next(-KEPT_DAYS).key
     return [
         e for e in effects if not (isinstance(e, Arm) and _period_of(e.timer) is not None and e.timer[-10:] < first)
     ]

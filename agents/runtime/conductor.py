@@ -131,7 +131,7 @@ class Conductor:
     @property
     def late(self) -> tuple[str, ...]:
         """Hosts that have not answered yet."""
-        return tuple(host for host, post in self._posts.items() if post.busy)
+        return tuple([host for host, post in self._posts.items() if post.busy])
 
     async def run(self) -> None:
         """From where the hosts are to the last instant, or until stopped."""
@@ -157,9 +157,10 @@ class Conductor:
 
     async def _instant(self) -> None:
         for _ in range(_MAX_ROUNDS):
-            overdue = await self._stage.overdue()
-            for host in sorted(overdue):
-                self._absorb(host, overdue[host])
+            if self.late:
+                overdue = await self._stage.overdue()
+                for host in sorted(overdue):
+                    self._absorb(host, overdue[host])
             tasks = self._tasks()
             if not tasks:
                 return

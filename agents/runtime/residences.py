@@ -10,7 +10,7 @@ from agents.runtime.rounds import Step
 
 _WINDOW = 4096  # entries after which an agent's residence is written again, so that the journal stays short
 _SWEPT = 8  # of those, at most so many in one entry
-_SMALL = 4096  # bytes of events worth keeping before a residence is
+_SMALL = 16_384  # bytes of events worth keeping before a residence is
 
 
 class Residences:

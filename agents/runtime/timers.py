@@ -35,6 +35,8 @@ class Timers:
 
     def waiting(self, now: datetime) -> bool:
         """Whether one is due already."""
+        if not self._heap or self._heap[0][0] > now:
+            return False
         first = self.next()
         return first is not None and first <= now
 

@@ -6,6 +6,7 @@ journals; answers get lost, so that a round is asked for again; the clock jumps.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,6 +58,7 @@ class Dice:
         self.thrown: Counter[str] = Counter()
         self._doubles: dict[str, list[Parcel]] = {}
         self._held: dict[tuple[str, str, int], datetime] = {}
+        self._passages = self._until_crash()
 
     def falls(self, kind: str, probability: float) -> bool:
         """Whether a fault happens now."""
@@ -71,10 +73,22 @@ class Dice:
 
     def point(self, _: str) -> None:
         """A host passes a named point."""
-        crash = self.faults.crash  # thousands are passed: what `falls` does, but for its call
-        if crash > 0 and self._random.random() < crash and self.thrown.total() < self.faults.most:
-            self.thrown["crash"] += 1
-            raise Crash
+        self._passages -= 1
+        if self._passages == 0:
+            self._passages = self._until_crash()
+            if self.thrown.total() < self.faults.most:
+                self.thrown["crash"] += 1
+                raise Crash
+
+    def _until_crash(self) -> int:
+        """How many points are passed until a host dies at one; thousands are, so this is drawn once for all of them.
+
+        The number of independent trials up to the first success: a geometric distribution.
+        """
+        crash = self.faults.crash
+        if crash <= 0 or crash >= 1:
+            return int(crash >= 1)  # 0: counted down for ever
+        return 1 + int(math.log(1.0 - self._random.random()) / math.log(1.0 - crash))
 
     def way(self, host: str, parcels: tuple[Parcel, ...], now: datetime) -> tuple[Parcel, ...]:
         """What of a host's parcels arrives this time."""

@@ -29,6 +29,11 @@ class LocalDay:
     # What follows from the fields is worked out once: the same few days are asked thousands of times.
 
     @cached_property
+    def key(self) -> str:
+        """The day's date by ISO 8601: its name in states, timers and the ledger."""
+        return self.day.isoformat()
+
+    @cached_property
     def start(self) -> datetime:
         """Local midnight at which the day begins, in UTC."""
         return _midnight(self.day, self.timezone)

@@ -19,6 +19,7 @@ from experiments.running import RunResult, run_site
 from experiments.settings import RunSettings
 
 POINTS = ("received", "handled", "appended", "carried", "finished", "replied")
+SURE = ("received", "handled", "appended", "finished")  # passed by every host that handles something
 BACK_WITHIN_S = 5.0
 
 
@@ -63,15 +64,38 @@ class Failures:
     emptied: int = 0
 
 
+class Diary:
+    """Which agents handle something at each instant of the undisturbed day, run in one process."""
+
+    def __init__(self) -> None:
+        self.busy: dict[datetime, frozenset[str]] = {}
+        self._at: datetime | None = None
+        self._handled: dict[str, int] = {}
+
+    def __call__(self, stage: Any, now: datetime) -> None:
+        """Called at each instant, before it is worked off."""
+        self.note({name: resident.handled for name, resident in stage.host.residents.items()})
+        self._at = now
+
+    def note(self, handled: dict[str, int]) -> None:
+        """How many events each agent has handled by the end of the last instant."""
+        worked = frozenset(name for name, count in handled.items() if count > self._handled.get(name, 0))
+        if self._at is not None and worked:
+            self.busy[self._at] = worked
+        self._handled = handled
+
+
 class Reaper:
-    """Draws who dies when: each instant of the reference run has its share, its busy phases no more than its quiet ones.
+    """Draws who dies when: each instant of the undisturbed day has its share, its busy phases no more than its quiet ones.
 
     Args:
-        instants: the instants of the run without failures.
+        busy: by instant, the agents that handle something then; only their hosts are chosen.
     """
 
-    def __init__(self, failures: Failures, seed: int, instants: list[datetime]) -> None:
+    def __init__(self, failures: Failures, seed: int, busy: dict[datetime, frozenset[str]]) -> None:
         self._random = random.Random(seed)  # noqa: S311 - failures are drawn, not secrets
+        self._busy, instants = busy, sorted(busy)
+        self._last = {name: at for at in instants for name in busy[at]}
 
         def drawn(count: int) -> list[datetime]:
             return sorted(self._random.choice(instants) for _ in range(count))
@@ -84,21 +108,32 @@ class Reaper:
         self.sabotaged: Counter[str] = Counter()
 
     def __call__(self, stage: Any, now: datetime) -> None:
-        """Doom the hosts whose time has come; one that is doomed already is not doomed twice."""
+        """Doom hosts that are about to work; one that did not come by its point is let go, and another dies for it."""
         self._sabotage(stage, now)
         for revival in stage.revivals[self._revived :]:
             point = self._doomed.pop(revival.host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
         self._revived = len(stage.revivals)
-        hosts = sorted(set(stage.host_of.values()))
+        for host, point in list(self._doomed.items()):
+            if point != "replied":  # who died behind its reply is found dead when it is called the next time
+                stage.doom(host, point, 0)
+                del self._doomed[host]
+                self._due.insert(0, now)
+        working = {stage.host_of[agent] for agent in self._busy.get(now, ())}
+        goes_on = {stage.host_of[agent] for agent, last in self._last.items() if last > now}
         while self._due and self._due[0] <= now:
-            free = [host for host in hosts if host not in self._doomed]
+            free = sorted(working - self._doomed.keys())
             if not free:
                 return
             self._due.pop(0)
-            host, point = self._random.choice(free), self._random.choice(POINTS)
+            host = self._random.choice(free)
+            point, passage = self._random.choice(POINTS), self._random.randint(1, 2)
+            if host not in goes_on:
+                point, passage = self._random.choice(SURE), 1  # its last chance
+            elif point == "replied":
+                passage = 1
             self._doomed[host] = point
-            stage.doom(host, point, self._random.randint(1, 2))
+            stage.doom(host, point, passage)
 
     def _sabotage(self, stage: Any, now: datetime) -> None:
         from agents.runtime.journal.sabotage import empty_server, kill_server
@@ -121,17 +156,18 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     Args:
         say: called with a sentence about what is being done, and with each instant.
     """
-    instants: list[datetime] = []
+    diary = Diary()
     out = settings.out
     say("the day without kills")
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
-    clean = run_site(quiet, out / "clean.db", None, True, instants.append)
+    clean = run_site(quiet, out / "clean.db", None, True, say, diary)
+    diary.note(clean.handled)
     from agents.runtime.ray_environment import start_ray
 
     say("starting Ray")
     start_ray()
     say(f"the day with {failures.kills} kills")
-    reaper = Reaper(failures, settings.seed, instants)
+    reaper = Reaper(failures, settings.seed, diary.busy)
     result = run_site(replace(settings, durable=True), out / "ledger.db", None, True, say, reaper)
     return _compared(clean, result, reaper, out)
 

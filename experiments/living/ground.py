@@ -65,7 +65,7 @@ class SimulatedGround:
         most = (self._profiles.last.date() - first.day).days - 2
         start = first.next(-1).at(settings.hour).isoformat()
         days = min(settings.days, most)
-        wanted = Beginning(self._site.name, settings.seed, start, first.day.isoformat(), days)
+        wanted = Beginning(self._site.name, settings.seed, start, first.key, days)
         self._kept = beginning(settings.folder, wanted)
 
     async def prepare(self, cleanup: AsyncExitStack) -> Ground:
@@ -96,7 +96,7 @@ class RealGround:
         self._profiles = load(site.profiles)
         self._endpoints = load_endpoints(settings.endpoints, site)
         now = wall_time()
-        today = local_day_of(now, site.timezone).day.isoformat()
+        today = local_day_of(now, site.timezone).key
         self._kept = beginning(settings.folder, Beginning(site.name, 0, now.isoformat(), today, settings.days, REAL))
 
     async def prepare(self, cleanup: AsyncExitStack) -> Ground:  # noqa: ARG002 - nothing is started here

@@ -56,7 +56,7 @@ class HoldingDesk(TradingDesk):
 
     def _forecast_kw(self, member: str, end: datetime) -> float:
         day = self.rules.day_of(end - MOMENT)
-        forecast = self.state.forecasts.get(day.day.isoformat(), {}).get(member)
+        forecast = self.state.forecasts.get(day.key, {}).get(member)
         return 0.0 if forecast is None else forecast.power_w[day.isp_of(end - MOMENT) - 1] / 1000
 
     def _book(self, member: str, message: MeterUpdate, power_kw: float, begun: datetime) -> None:

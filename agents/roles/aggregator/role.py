@@ -52,7 +52,7 @@ class AggregatorRole(RecallingDesk):
         )
         header = self.header(self.config.market, now, None, "AGRPortfolioUpdate")
         update = AgrPortfolioUpdate(header, connections, self.rules.timezone)
-        ends = [Arm(f"settle {day.day.isoformat()}", day.end + LATEST) for day in self.rules.periods]
+        ends = [Arm(f"settle {day.key}", day.end + LATEST) for day in self.rules.periods]
         return [Send(self.config.market, update), Arm("contracts", now + CONTRACTING), *ends]
 
     def timer_contracts(self, _: str, now: datetime) -> list[Effect]:

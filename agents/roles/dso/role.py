@@ -44,7 +44,7 @@ class DsoRole(DsoRecallingDesk):
             header = self.header(self.config.market, now, None, "DSOPortfolioUpdate", point.identity)
             update = DsoPortfolioUpdate(header, point.identity, connections, self.rules.timezone)
             effects.append(Send(self.config.market, update))
-        return effects + [Arm(f"settle {day.day.isoformat()}", day.end + LATEST) for day in self.rules.periods]
+        return effects + [Arm(f"settle {day.key}", day.end + LATEST) for day in self.rules.periods]
 
     def timer_contracts(self, _: str, now: datetime) -> list[Effect]:
         """Take up the template for an option on each seller's portfolio and open the negotiation."""
@@ -151,7 +151,7 @@ class DsoRole(DsoRecallingDesk):
 
     def _forget(self, day: LocalDay) -> None:
         """Drop what was needed until a day was settled."""
-        state, first = self.state, day.next(-KEPT_DAYS).day.isoformat()
+        state, first = self.state, day.next(-KEPT_DAYS).key
 
         def over(period: str) -> bool:
             return period in state.settled or period < first

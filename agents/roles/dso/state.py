@@ -197,4 +197,4 @@ class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
 
 def place(seller: str, point: str, day: LocalDay) -> str:
     """The key of what belongs to one seller at one congestion point on one day."""
-    return f"{seller}|{point}|{day.day.isoformat()}"
+    return f"{seller}|{point}|{day.key}"

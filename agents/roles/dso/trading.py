@@ -143,7 +143,7 @@ class DsoTradingDesk(DsoBase):
         key = place(seller, point, day)
         revision = self.state.revisions[key] = self.state.revisions.get(key, 0) + 1
         contract = self.state.contracts.get(seller)
-        header = self.header(seller, now, None, "FlexRequest", day.day.isoformat(), point, str(revision))
+        header = self.header(seller, now, None, "FlexRequest", day.key, point, str(revision))
         return FlexRequest(
             header, day.day, point, revision, expires, tuple(rows), self.rules.timezone,
             self.rules.isp_minutes, None if contract is None else contract.contract_id,

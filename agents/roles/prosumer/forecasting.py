@@ -33,7 +33,7 @@ class ForecastingDesk(MeteringDesk):
         """Arm the day-ahead forecasts and the hourly revisions of the operated days."""
         effects: list[Effect] = [Arm("publish", now + PATIENCE)]
         for day in self.rules.periods:
-            key = day.day.isoformat()
+            key = day.key
             effects.append(Arm(f"metering {key}", day.end + METERING))
             if now < day.start:
                 effects.append(Arm(f"forecast {key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
@@ -143,7 +143,7 @@ class ForecastingDesk(MeteringDesk):
         when = at if report is None else report.at
         while when < at:
             day = self.rules.day_of(when)
-            plan = self.state.plans.get(day.day.isoformat())
+            plan = self.state.plans.get(day.key)
             until = min(day.isp_start(day.isp_of(when) + 1), at)
             if plan is not None:
                 power = self.expected(plan, name)[day.isp_of(when) - 1]
@@ -160,7 +160,7 @@ class ForecastingDesk(MeteringDesk):
         read = self.state.counter_at
         if isp < 1 or read is None or read < day.isp_start(isp + 1):
             return 0.0
-        if self.config.meter not in self.state.energy_wh.get(day.day.isoformat(), {}):
+        if self.config.meter not in self.state.energy_wh.get(day.key, {}):
             return 0.0
         if self.state.recalled is not None and any(
             isp in self.lost_isps(name, day) for name in (self.config.meter, *self.elements)
@@ -173,7 +173,7 @@ class ForecastingDesk(MeteringDesk):
         """The connection's D-Prognosis for its aggregator."""
         plan = self.plan(day)
         total = plan.base + sum((self.expected(plan, name) for name in self.elements), start=np.zeros(day.count))
-        period = day.day.isoformat()
+        period = day.key
         revision = self.state.revisions[period] = self.state.revisions.get(period, 0) + 1
         to, point = self.config.aggregator, self.config.usage_point
         header = self.header(to, now, None, "DPrognosis", period, point, str(revision))

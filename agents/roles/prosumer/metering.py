@@ -70,7 +70,7 @@ class MeteringDesk(ProsumerBase):
     def _free(self, name: str, now: datetime) -> list[Effect]:
         """A vehicle came or left: what an order holds its station to was meant for another one."""
         day = self.rules.day_of(now)
-        plan = self.state.plans.get(day.day.isoformat())
+        plan = self.state.plans.get(day.key)
         if plan is None:
             return []
         held = plan.held[name].copy()

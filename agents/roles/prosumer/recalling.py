@@ -41,7 +41,7 @@ class RecallingDesk(DispatchingDesk):
             t for day in self.rules.periods if day.start > now and day not in days for t in self._timers(day, now)
         ]
         lost = [(max(day.start, event.began), min(day.end, now)) for day in days
-                if day.start < now and day.day.isoformat() not in state.metered]  # fmt: skip
+                if day.start < now and day.key not in state.metered]  # fmt: skip
         state.forgotten, told = forgotten(
             self.name,
             past,
@@ -60,7 +60,7 @@ class RecallingDesk(DispatchingDesk):
 
     def _timers(self, day: LocalDay, now: datetime) -> list[Effect]:
         """As at the start, but when the elements have had time to report."""
-        state, key, soon = self.state, day.day.isoformat(), now + PATIENCE
+        state, key, soon = self.state, day.key, now + PATIENCE
         effects: list[Effect] = []
         if key not in state.metered:
             effects.append(Arm(f"metering {key}", day.end + METERING))

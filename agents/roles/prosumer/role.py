@@ -34,7 +34,7 @@ class ProsumerRole(RecallingDesk):
         if sender not in self.elements:
             return []
         if sender in self.state.joined:  # it has lost everything: tell it again what it was told
-            today = self.rules.day_of(now).day.isoformat()
+            today = self.rules.day_of(now).key
             told = self.state.told.get(sender, {})
             return [Send(sender, schedule) for period, schedule in told.items() if period >= today]
         plate = message.nameplate

@@ -140,7 +140,7 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
 
     def plan(self, day: LocalDay) -> DayPlan:
         """The plan of a day, empty when it is new."""
-        key = day.day.isoformat()
+        key = day.key
         if key not in self.state.plans:
             free = np.full(day.count, np.nan)
             self.state.plans[key] = DayPlan(
@@ -160,7 +160,7 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
             isp = day.isp_of(rest)
             until = min(day.isp_start(isp + 1), end)
             share = energy_wh * ((until - rest) / (end - start))
-            days = self.state.energy_wh.setdefault(day.day.isoformat(), {})
+            days = self.state.energy_wh.setdefault(day.key, {})
             known = days.get(source)
             values = np.zeros(day.count) if known is None else known.copy()  # arrays in the state are never changed
             values[isp - 1] += share
@@ -183,12 +183,12 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
 
     def measured_kw(self, source: str, day: LocalDay) -> Floats:
         """[T] mean power of an element or the meter on a day, as measured so far."""
-        values = self.state.energy_wh.get(day.day.isoformat(), {}).get(source)
+        values = self.state.energy_wh.get(day.key, {}).get(source)
         return np.zeros(day.count) if values is None else values / self.rules.hours / 1000
 
     def metered_kw(self, source: str, day: LocalDay, isp: int) -> float:
         """The mean power of an element or the meter in one ISP, as measured so far."""
-        values = self.state.energy_wh.get(day.day.isoformat(), {}).get(source)
+        values = self.state.energy_wh.get(day.key, {}).get(source)
         return 0.0 if values is None else float(values[isp - 1]) / self.rules.hours / 1000
 
     def expected(self, plan: DayPlan, name: str) -> Floats:
@@ -201,7 +201,7 @@ class ProsumerBase(ContractingDesk[ProsumerState]):
     def schedules(self, day: LocalDay) -> list[Effect]:
         """Tell each asset its setpoints of the day, where they changed since it was last told."""
         plan = self.plan(day)
-        key = day.day.isoformat()
+        key = day.key
         effects: list[Effect] = []
         for name, config in self.elements.items():
             mode = Mode.LIMIT if config.kind in _LIMITED else Mode.TARGET
