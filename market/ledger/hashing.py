@@ -9,6 +9,7 @@ import hashlib
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Column = str | bytes | int | None
 
@@ -61,6 +62,7 @@ def chained(tip: bytes, digest: bytes) -> bytes:
     return hashlib.sha256(tip + digest).digest()
 
 
+@lru_cache(maxsize=64, typed=True)  # a record is signed, checked, hashed and stored within moments
 def record_message(kind: str, key: str, at: int, author: str, body: bytes) -> bytes:
     """What the parties to a record sign; `at` in microseconds since 1970."""
     return pack("iles-record-1", kind, key, at, author, body)
