@@ -77,7 +77,7 @@ def faults(
 
 def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, json_: bool) -> None:
     """A day of a site on Ray with processes killed all through it."""
-    from agents.runtime.ray_environment import stop_ray
+    from agents.runtime.onray.environment import stop_ray
     from experiments.faults.live import Failures, run
 
     with _quietly(seed, agents_per_actor) as (settings, say):

@@ -46,7 +46,7 @@ def _run(settings: RunSettings, out: Path, screen: Any) -> RunResult:
     from experiments.running import run_site
 
     if settings.runtime == "ray":
-        from agents.runtime.ray_environment import start_ray
+        from agents.runtime.onray.environment import start_ray
 
         screen.say("starting Ray")
         start_ray()

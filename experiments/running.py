@@ -29,8 +29,8 @@ from experiments.settings import RunSettings
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalStage
-    from agents.runtime.ray_reviving import Revival
-    from agents.runtime.ray_stage import RayStage
+    from agents.runtime.onray.reviving import Revival
+    from agents.runtime.onray.stage import RayStage
 
 Watch = Callable[[Any, datetime], None]
 
@@ -208,8 +208,8 @@ def make_stage(
 
         kept = None if journal is None else RedisJournal(*journal, HOST)
         return LocalStage(company, wire, ledger, settings.allow_missing, kept)
+    from agents.runtime.onray.stage import RayStage
     from agents.runtime.placement import Placement
-    from agents.runtime.ray_stage import RayStage
 
     placement = Placement(settings.agents_per_actor, settings.place)
     stage = RayStage(company, wire, ledger, placement, settings.allow_missing, journal)
@@ -222,7 +222,7 @@ async def open_world(settings: RunSettings, start: datetime) -> SimulatedWorld:
     if settings.wire == "tcp":
         return await TcpWorld.open(settings.site, start, settings.seed, settings.base_port)
     if settings.runtime == "ray":
-        from agents.runtime.ray_world import RayWorld
+        from agents.runtime.onray.world import RayWorld
 
         return RayWorld(settings.site, start, settings.seed)
     return InProcessWorld(settings.site, start, settings.seed)

@@ -1,4 +1,4 @@
-"""How agents live: hosts that carry out effects, the conductor of simulated time, the local and the Ray runtime.
+"""How agents live: `hosting` (one host), the conductor of time and mail, the local runtime, its failing twin, `onray`, `journal`.
 
-No decision and no market rule lives here; only this room knows Ray.
+No decision and no market rule lives here; only this room knows Ray and Redis.
 """

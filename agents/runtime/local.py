@@ -11,11 +11,11 @@ from agents.planning.jobs import run
 from agents.runtime.clocks import wall_time
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.health import HostHealth
-from agents.runtime.host import Host
+from agents.runtime.hosting.health import HostHealth
+from agents.runtime.hosting.host import Host
+from agents.runtime.hosting.shelf import Shelf
 from agents.runtime.journal import Journal
 from agents.runtime.recalling import recollect
-from agents.runtime.shelf import Shelf
 from agents.runtime.wires import DIAL_IN, direct_port, tcp_port
 from devices.dialin import DialInServer, known_passwords
 from devices.port import Port

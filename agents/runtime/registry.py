@@ -33,9 +33,9 @@ declare_homes(
         "role": ("agents.roles.base",),
         "runtime": (
             "agents.runtime.casting",
-            "agents.runtime.entry",
-            "agents.runtime.health",
-            "agents.runtime.resident",
+            "agents.runtime.hosting.entry",
+            "agents.runtime.hosting.health",
+            "agents.runtime.hosting.resident",
         ),
         "safety": ("agents.planning.safety",),
         "uftp": ("market.uftp",),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agents.runtime.envelope import Outcome, Parcel, Task
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
 
 POINTS = ("received", "handled", "appended", "carried", "finished")
 

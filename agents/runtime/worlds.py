@@ -1,6 +1,6 @@
 """The simulated site that a run's devices live in: in this process, or in one of its own behind sockets.
 
-(In a Ray actor: `agents.runtime.ray_world`.) All take their time from the conductor.
+(In a Ray actor: `agents.runtime.onray.world`.) All take their time from the conductor.
 """
 
 from __future__ import annotations

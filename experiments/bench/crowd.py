@@ -83,12 +83,12 @@ def _pss_kb(process: int) -> int:
 
 def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Messages a second, memory, and how much more memory the last quarter of the messages takes than the third."""
-    from agents.runtime.ray_environment import start_ray
+    from agents.runtime.onray.environment import start_ray
 
     hops = HOPS * (4 if full else 1)
     say("starting Ray")
     start_ray()
-    from agents.runtime.ray_stage import RayStage  # loads Ray, which must find its settings made
+    from agents.runtime.onray.stage import RayStage  # loads Ray, which must find its settings made
 
     spare_collector()
     begun = time.perf_counter()

@@ -22,7 +22,7 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
         say(name)
         rates.setdefault(name, []).append(rate())
 
-    from agents.runtime.ray_environment import start_ray
+    from agents.runtime.onray.environment import start_ray
 
     say("starting Ray")
     start_ray()

@@ -22,7 +22,7 @@ from agents.runtime.casting import AgentSpec
 from agents.runtime.company import Company, Wire
 from agents.runtime.conductor import Conductor, Stage
 from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
 from agents.runtime.local import inline
 from agents.runtime.placement import Placement
 from agents.runtime.recruiting import recruit
@@ -78,7 +78,7 @@ def local_rate(agents: int, balls: int) -> float:
 
 def hosts_rate(agents: int, balls: int, hops: int) -> float:
     """Messages a second between two hosts in Ray actors, both ways at once."""
-    from agents.runtime.ray_stage import RayStage
+    from agents.runtime.onray.stage import RayStage
 
     company = Company(team(agents, balls, hops), RULES, ("", "", None), {})
 
@@ -97,7 +97,7 @@ def hosts_rate(agents: int, balls: int, hops: int) -> float:
 
 def startup_s(agents: int) -> float:
     """Seconds from nothing until `agents` agents of Strem live, an actor each, with their papers but not their wires."""
-    from agents.runtime.ray_stage import RayStage
+    from agents.runtime.onray.stage import RayStage
 
     strem = load_site("strem")
     company = recruit(strem, load(strem.profiles), strem.default_day, 1, 1)

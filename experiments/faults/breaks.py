@@ -20,8 +20,8 @@ from agents.planning.flexibility import Curtailable
 from agents.planning.messages import VppInvitation
 from agents.roles.base import Filed, Receipt, Role
 from agents.roles.contract import Command, Effect, Event, Received, Send
-from agents.runtime.host import Host
-from agents.runtime.rounds import Round, Step
+from agents.runtime.hosting.host import Host
+from agents.runtime.hosting.rounds import Round, Step
 from agents.runtime.twin import Faults
 from cim.model.codec import decode
 from cim.model.errors import BadInput

@@ -162,7 +162,7 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
     clean = run_site(quiet, out / "clean.db", None, True, say, diary)
     diary.note(clean.handled)
-    from agents.runtime.ray_environment import start_ray
+    from agents.runtime.onray.environment import start_ray
 
     say("starting Ray")
     start_ray()

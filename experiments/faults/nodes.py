@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.runtime.ray_nodes import RayNodes
+from agents.runtime.onray.nodes import RayNodes
 from experiments.faults.activation import Activation, greatest_activation
 from experiments.faults.comparing import Uneven, differences, heads, uneven
 from experiments.running import RunResult, run_site

@@ -11,10 +11,10 @@ from typing import Any
 from agents.roles.contract import Effect, Received
 from agents.runtime.casting import AgentSpec
 from agents.runtime.envelope import Envelope, Outcome, Task
-from agents.runtime.hands import Hands, Told
-from agents.runtime.host import Host
-from agents.runtime.resident import Resident
-from agents.runtime.shelf import Shelf
+from agents.runtime.hosting.hands import Hands, Told
+from agents.runtime.hosting.host import Host
+from agents.runtime.hosting.resident import Resident
+from agents.runtime.hosting.shelf import Shelf
 from experiments.faults.jobs import inline
 from experiments.faults.plot import Plot
 from experiments.faults.watching import Seen, Step, Watched

@@ -14,7 +14,7 @@ from typing import Any
 from agents.runtime import registry as _registry  # noqa: F401 - which modules define what is recorded
 from agents.runtime.casting import AgentSpec
 from agents.runtime.conductor import Conductor, Stage
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
 from agents.runtime.twin import Dice, Faults, JumpyClock, TwinStage
 from cim.model.codec import decode
 from experiments.faults.plot import Plot, draw

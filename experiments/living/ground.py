@@ -12,7 +12,7 @@ import structlog
 from agents.runtime.clocks import PacedClock, WallClock, wall_time
 from agents.runtime.company import Company, Wire
 from agents.runtime.conductor import Field
-from agents.runtime.exposure import is_loopback
+from agents.runtime.onray.exposure import is_loopback
 from agents.runtime.recruiting import HISTORY_DAYS, known_days, recruit
 from agents.runtime.worlds import TcpWorld
 from cim.model.intervals import LocalDay, local_day_of

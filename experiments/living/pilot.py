@@ -106,12 +106,12 @@ class Pilot:
             from agents.runtime.local import HOST, LocalStage
 
             return LocalStage(company, wire, ledger, settings.allow_missing, RedisJournal(*journal, HOST))
+        from agents.runtime.onray.environment import start_ray
         from agents.runtime.placement import Placement
-        from agents.runtime.ray_environment import start_ray
 
         self._say("starting Ray")
         start_ray()
-        from agents.runtime.ray_stage import RayStage
+        from agents.runtime.onray.stage import RayStage
 
         placement = Placement(settings.agents_per_actor, settings.place, one_door=wire.real_time)
         stage = RayStage(company, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S)

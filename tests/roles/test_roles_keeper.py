@@ -26,7 +26,7 @@ from agents.roles.contract import (
     Started,
 )
 from agents.roles.keeper import CLOSING, HeadAnnounced, HeadCosigned, KeeperRole
-from agents.runtime.shelf import Shelf
+from agents.runtime.hosting.shelf import Shelf
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
 

@@ -21,10 +21,10 @@ from agents.roles.iles import IlesConfig
 from agents.roles.prosumer import ProsumerConfig
 from agents.runtime.casting import AgentSpec
 from agents.runtime.conductor import Conductor
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
+from agents.runtime.hosting.shelf import Shelf
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.local import inline
-from agents.runtime.shelf import Shelf
 from agents.runtime.twin import Dice, Faults, TwinStage
 from cim.model.readings import Kind, Reading
 from devices.port import (

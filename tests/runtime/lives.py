@@ -15,7 +15,7 @@ from players import RULES
 
 from agents.runtime.conductor import Conductor
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Parcel, Task
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
 from agents.runtime.journal import JournalAway
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.twin import Crash, Dice, Faults

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Here, Moody
 
-from agents.runtime import book, residences
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome
+from agents.runtime.hosting import book, residences
 from agents.runtime.journal import JournalAway
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from cim.model.errors import BadInput

@@ -17,7 +17,7 @@ from agents.planning.messages import AssetSchedule
 from agents.roles.base import Filed
 from agents.roles.contract import Arm, Compute, Computed, Fired
 from agents.runtime.envelope import LANES, ORDINARY, SAFETY, Envelope, Outcome, Parcel, Task
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
 from cim.model.codec import encode
 from cim.model.errors import ProgrammingFault
 from devices.port import DeviceKind, DeviceUnreachable, Mode, Setpoint

@@ -9,8 +9,8 @@ import pytest
 from chatter import MINUTE, START, chatterer
 from lives import Here, Moody
 
-from agents.runtime import book
 from agents.runtime.envelope import Outcome
+from agents.runtime.hosting import book
 from devices.port import VehicleUnplugged
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)

@@ -13,13 +13,13 @@ import asyncio, sys, time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from agents.runtime.ray_environment import start_ray
+from agents.runtime.onray.environment import start_ray
 start_ray()
 import ray
 from agents.runtime.conductor import Conductor
 from agents.runtime.journal.embedded import EmbeddedRedis
 from agents.runtime.placement import Placement
-from agents.runtime.ray_stage import RayStage
+from agents.runtime.onray.stage import RayStage
 from agents.runtime.recruiting import recruit
 from agents.runtime.worlds import TcpWorld
 from cim.model.intervals import LocalDay

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Task
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.placement import DOOR, Placement, where_of
 from agents.runtime.recruiting import recruit

@@ -19,11 +19,11 @@ from players import AHEAD, DAY, RULES
 from agents.roles.contract import Recalled, Started
 from agents.runtime.company import Company, Wire
 from agents.runtime.conductor import Conductor
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
+from agents.runtime.hosting.shelf import Shelf
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.local import LocalStage
 from agents.runtime.recalling import has_begun, recollect
-from agents.runtime.shelf import Shelf
 from cim.model.codec import decode
 from devices.port import Port
 from market.ledger.errors import NotALedger

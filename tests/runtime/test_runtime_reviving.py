@@ -16,15 +16,18 @@ from chatter import START, chatterer
 from players import RULES
 from ray.exceptions import ActorUnavailableError, ObjectLostError
 
-from agents.runtime import book, loops, ray_reviving, ray_stage
+from agents.runtime import loops
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.host_actor import HostActor
+from agents.runtime.hosting import book
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from agents.runtime.onray import reviving as ray_reviving
+from agents.runtime.onray import stage as ray_stage
+from agents.runtime.onray.calls import HostLost
+from agents.runtime.onray.host_actor import HostActor
+from agents.runtime.onray.stage import RayStage
 from agents.runtime.placement import Placement
-from agents.runtime.ray_calls import HostLost
-from agents.runtime.ray_stage import RayStage
 
 _DEAD = ActorUnavailableError("killed by the test", b"\0" * 16)
 _GONE = ObjectLostError("00" * 28, None, "at the node that the test killed")

@@ -26,8 +26,8 @@ from agents.roles.contract import (
     Poll,
     Release,
 )
-from agents.runtime.resident import Occasion, Parked
-from agents.runtime.shelf import Shelf
+from agents.runtime.hosting.resident import Occasion, Parked
+from agents.runtime.hosting.shelf import Shelf
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
 from devices.port import DeviceError, Nameplate, News, Port

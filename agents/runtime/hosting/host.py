@@ -14,18 +14,18 @@ from functools import partial
 
 from agents.roles.base import MarketRules
 from agents.roles.contract import Connected, Fired, Recalled, Started
-from agents.runtime.book import Book
 from agents.runtime.casting import AgentSpec, build_role
-from agents.runtime.deciding import Deciding
 from agents.runtime.envelope import Envelope, Outcome, Task
-from agents.runtime.hands import Executor, Hand, Hands
-from agents.runtime.health import AgentHealth, HostHealth
-from agents.runtime.intake import take_in, whole
+from agents.runtime.hosting.book import Book
+from agents.runtime.hosting.deciding import Deciding
+from agents.runtime.hosting.hands import Executor, Hand, Hands
+from agents.runtime.hosting.health import AgentHealth, HostHealth
+from agents.runtime.hosting.intake import take_in, whole
+from agents.runtime.hosting.resident import Occasion, Resident
+from agents.runtime.hosting.rounds import Round
+from agents.runtime.hosting.shelf import Shelf
+from agents.runtime.hosting.timers import Timers
 from agents.runtime.journal import Journal, NoJournal
-from agents.runtime.resident import Occasion, Resident
-from agents.runtime.rounds import Round
-from agents.runtime.shelf import Shelf
-from agents.runtime.timers import Timers
 from cim.model.errors import ProgrammingFault
 from devices.port import DeviceError, News, Port
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.host_actor import unsealed
 from agents.runtime.journal import JournalAway, JournalFull
+from agents.runtime.onray.calls import LOST, HostLost, fetch
+from agents.runtime.onray.host_actor import unsealed
 from agents.runtime.placement import Hosting
-from agents.runtime.ray_calls import LOST, HostLost, fetch
 from agents.runtime.recalling import has_begun, recollect
 from cim.model.codec import encode
 

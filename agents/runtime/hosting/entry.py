@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.runtime.envelope import Envelope
-from agents.runtime.resident import Parked
+from agents.runtime.hosting.resident import Parked
 from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode, wire
 

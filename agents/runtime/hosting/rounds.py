@@ -8,8 +8,8 @@ from datetime import datetime
 
 from agents.roles.contract import Measured
 from agents.runtime.envelope import Envelope, Published
-from agents.runtime.hands import Hand
-from agents.runtime.resident import Occasion, Parked
+from agents.runtime.hosting.hands import Hand
+from agents.runtime.hosting.resident import Occasion, Parked
 from devices.port import News
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from agents.runtime.resident import Resident
-from agents.runtime.rounds import Step
+from agents.runtime.hosting.resident import Resident
+from agents.runtime.hosting.rounds import Step
 
 _WINDOW = 4096  # entries after which an agent's residence is written again, so that the journal stays short
 _SWEPT = 8  # of those, at most so many in one entry

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.roles.contract import Fired
-from agents.runtime.entry import Entry, Script
 from agents.runtime.envelope import Envelope
-from agents.runtime.residences import Residences
-from agents.runtime.resident import Parked
-from agents.runtime.rounds import Note, Round, Step, unhandled
+from agents.runtime.hosting.entry import Entry, Script
+from agents.runtime.hosting.residences import Residences
+from agents.runtime.hosting.resident import Parked
+from agents.runtime.hosting.rounds import Note, Round, Step, unhandled
 from cim.model.errors import BadInput
 
 

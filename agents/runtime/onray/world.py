@@ -10,7 +10,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from agents.runtime.company import Company, Wire
-from agents.runtime.ray_calls import here
+from agents.runtime.onray.calls import here
 from agents.runtime.worlds import simulation
 from devices.frames import FrameLink
 from devices.port import DeviceError

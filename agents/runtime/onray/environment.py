@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents.runtime.exposure import is_loopback, refuse_public
+from agents.runtime.onray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput, ProgrammingFault
 
 _KNOCK_S = 5.0

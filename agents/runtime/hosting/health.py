@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.runtime.resident import Parked
+from agents.runtime.hosting.resident import Parked
 from cim.model.codec import wire
 
 

@@ -14,10 +14,10 @@ import ray
 from agents.runtime.casting import AgentSpec
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Batch, Outcome, Parcel, Task
-from agents.runtime.host import Host
+from agents.runtime.hosting.host import Host
+from agents.runtime.hosting.shelf import Shelf
 from agents.runtime.journal import Journal, NoJournal
-from agents.runtime.ray_calls import HostAnew
-from agents.runtime.shelf import Shelf
+from agents.runtime.onray.calls import HostAnew
 from agents.runtime.wires import DIAL_IN, Address, DirectWorld, direct_port, tcp_port
 from cim.model.batches import decode_batch, encode_batch
 from cim.model.codec import decode, encode

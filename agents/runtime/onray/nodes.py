@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Self, cast
 
-from agents.runtime.exposure import is_loopback
-from agents.runtime.ray_environment import prepare_ray, refuse_late, stop_ray
+from agents.runtime.onray.environment import prepare_ray, refuse_late, stop_ray
+from agents.runtime.onray.exposure import is_loopback
 from cim.model.errors import BadInput, ProgrammingFault
 
 _LOOPBACK = "127.0.0.1"

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from agents.runtime.entry import BYTES, OBJECTS, Entry
 from agents.runtime.envelope import Envelope
+from agents.runtime.hosting.entry import BYTES, OBJECTS, Entry
+from agents.runtime.hosting.reading import Past
+from agents.runtime.hosting.residences import Residences
+from agents.runtime.hosting.resident import Resident
+from agents.runtime.hosting.rounds import Note, Round, Step, unhandled
 from agents.runtime.journal import Journal, JournalAway, JournalEmptied, JournalError, JournalFull
-from agents.runtime.reading import Past
-from agents.runtime.residences import Residences
-from agents.runtime.resident import Resident
-from agents.runtime.rounds import Note, Round, Step, unhandled
 from devices.port import News
 
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest

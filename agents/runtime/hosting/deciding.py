@@ -10,9 +10,9 @@ from typing import Any
 
 from agents.roles.contract import Arm, Disarm, Effect, Publish, Send
 from agents.runtime.envelope import Envelope
-from agents.runtime.resident import Occasion, Parked, Resident
-from agents.runtime.rounds import Step
-from agents.runtime.timers import Timers
+from agents.runtime.hosting.resident import Occasion, Parked, Resident
+from agents.runtime.hosting.rounds import Step
+from agents.runtime.hosting.timers import Timers
 from cim.model.codec import tag_of
 from cim.model.errors import ProgrammingFault
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from agents.runtime.envelope import Envelope, Parcel
-from agents.runtime.resident import Resident
+from agents.runtime.hosting.resident import Resident
 from cim.model.errors import ProgrammingFault
 
 Key = tuple[str, str, int, int]

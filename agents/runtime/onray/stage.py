@@ -18,11 +18,11 @@ import ray
 
 from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.health import HostHealth
-from agents.runtime.host_actor import HostActor, unsealed
+from agents.runtime.hosting.health import HostHealth
+from agents.runtime.onray.calls import LOST, around, fetch, get, here
+from agents.runtime.onray.host_actor import HostActor, unsealed
+from agents.runtime.onray.reviving import Reviver, recall
 from agents.runtime.placement import Hosting, Placement, missing_resources
-from agents.runtime.ray_calls import LOST, around, fetch, get, here
-from agents.runtime.ray_reviving import Reviver, recall
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
 
