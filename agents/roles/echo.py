@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.planning.storage import Floats
 from agents.roles.base import MarketRules, Role, on
-from agents.roles.contract import Effect, Send, Started
+from agents.roles.contract import Arm, Effect, Send, Started
 from cim.model.codec import wire
 
 
@@ -21,12 +21,14 @@ class EchoConfig:
         balls: how many messages it sends at the start; each goes back and forth.
         hops: how often a message is sent on before it is dropped.
         values: payload of each message.
+        waves: how often it throws: at the start, then each second once more.
     """
 
     peer: str
     balls: int
     hops: int
     values: Floats
+    waves: int = 1
 
 
 @wire("echo.Ball")
@@ -44,6 +46,7 @@ class EchoState:
     """What it remembers."""
 
     caught: int = 0
+    waves: int = 0
 
 
 class EchoRole(Role[EchoState]):
@@ -56,11 +59,15 @@ class EchoRole(Role[EchoState]):
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """Throw the first balls."""
+        return self.timer_throw("", now) if self.config.peer else []
+
+    def timer_throw(self, _: str, now: datetime) -> list[Effect]:
+        """Throw a wave of balls."""
         config = self.config
-        if not config.peer:
-            return []
+        self.state.waves += 1
+        more: list[Effect] = [Arm("throw", now + timedelta(seconds=1))] if self.state.waves < config.waves else []
         ball = Ball(config.hops, config.values)
-        return [Send(config.peer, ball) for _ in range(config.balls)]
+        return [*(Send(config.peer, ball) for _ in range(config.balls)), *more]
 
     @on(Ball)
     def caught(self, message: Ball, sender: str, now: datetime) -> list[Effect]:

@@ -93,7 +93,7 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
     spare_collector()
     begun = time.perf_counter()
     say(f"hiring {AGENTS:,} agents")
-    company = Company(ours.team(AGENTS, 1, hops), ours.RULES, ("", "", None), {})
+    company = Company(ours.team(AGENTS, 1, hops, 1), ours.RULES, ("", "", None), {})
     stage = RayStage(company, Wire(), Path(os.devnull), Placement(PER_ACTOR))
     stage.start()
 

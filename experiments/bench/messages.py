@@ -10,10 +10,11 @@ from agents.runtime.loops import spare_collector
 from experiments.bench import ours, peers
 
 AGENTS = 1000
+COLD = 2  # the first of each are not counted
 
 
 def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """All figures; medians of `repeats`, ours and theirs taken in turn."""
+    """All figures; medians of `repeats`, one after the other in the same minute."""
     repeats = 5 if full else 3
     size = 4 if full else 1
     rates: dict[str, list[float]] = {}
@@ -22,28 +23,32 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
         say(name)
         rates.setdefault(name, []).append(rate())
 
+    spare_collector()
+    for _ in range(COLD):
+        say("warming up")
+        ours.local_rate(AGENTS, 10)
+        peers.mango_local(AGENTS, 10)
+    for _ in range(repeats):
+        take("local", lambda: ours.local_rate(AGENTS, 100 * size))
+        take("mango_local", lambda: peers.mango_local(AGENTS, 50 * size))
+        take("asyncio_queue", lambda: peers.asyncio_queue(50_000 * size))
+    say("mango_tcp")
+    pair = peers.MangoPair()
+    rates["mango_tcp"] = [pair.rate(AGENTS, 10 * size) for _ in range(COLD + repeats)][COLD:]
+    pair.end()
     from agents.runtime.onray.environment import start_ray
 
     say("starting Ray")
     start_ray()
-    spare_collector()
-    say("warming up")  # the first to use Ray's object store pays for its pages, which has nothing to do with messages
-    for _ in range(2):
-        ours.hosts_rate(AGENTS, 20, 10)
-    peers.mango_tcp(AGENTS, 2)
-    for _ in range(repeats):
-        take("local", lambda: ours.local_rate(AGENTS, 50 * size))
-        take("mango_local", lambda: peers.mango_local(AGENTS, 50 * size))
-        take("asyncio_queue", lambda: peers.asyncio_queue(50_000 * size))
-        take("hosts", lambda: ours.hosts_rate(AGENTS, 20, 20 * size))
-        take("mango_tcp", lambda: peers.mango_tcp(AGENTS, 10 * size))
+    say("hosts")  # the first to use Ray's object store pays for its pages, which has nothing to do with messages
+    rates["hosts"] = ours.hosts_rates(AGENTS, 20, 20 * size, COLD + repeats)[COLD:]
     say("durable")
     kept = [ours.durable(AGENTS, 250, 80 * size) for _ in range(repeats)]
     count = 40
     say(f"starting {count} empty Ray actors")
     bare = peers.RayPeers(count)
     for _ in range(repeats):
-        take("actor_per_agent", lambda: bare.rate(2000 * size))
+        take("actor_per_agent", lambda: bare.rate(1000 * size))
     bare.end()
     say(f"starting {count} agents, an actor each")
     started = ours.startup_s(count)

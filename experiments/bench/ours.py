@@ -9,7 +9,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,26 +43,33 @@ class Nowhere:
         """Nothing moves."""
 
 
-def team(agents: int, balls: int, hops: int) -> tuple[AgentSpec, ...]:
-    """Pairs of agents: each throws `balls` messages to the other."""
+def team(agents: int, balls: int, hops: int, waves: int) -> tuple[AgentSpec, ...]:
+    """Pairs of agents: each throws `balls` messages to the other, in each of the `waves`."""
     half = agents // 2
 
     def spec(side: str, other: str, k: int) -> AgentSpec:
-        return AgentSpec(f"{side}{k:06}", "echo", bytes(32), EchoConfig(f"{other}{k:06}", balls, hops, VALUES))
+        return AgentSpec(f"{side}{k:06}", "echo", bytes(32), EchoConfig(f"{other}{k:06}", balls, hops, VALUES, waves))
 
     return (*(spec("a", "b", k) for k in range(half)), *(spec("b", "a", k) for k in range(half)))
 
 
-async def _play(stage: Stage) -> tuple[int, float]:
-    conductor = Conductor(stage, Nowhere(), NOW, NOW, lambda *_: None)
-    begun = time.perf_counter()
+async def _play(stage: Stage, waves: int) -> list[float]:
+    """Messages a second in each wave."""
+    marks: list[tuple[float, int]] = []
+
+    def mark(_: datetime) -> None:
+        marks.append((time.perf_counter(), conductor.messages))
+
+    last = NOW + timedelta(seconds=waves - 1)
+    conductor = Conductor(stage, Nowhere(), NOW, last, lambda *_: None, mark)
     await conductor.run()
-    return conductor.messages, time.perf_counter() - begun
+    mark(last)
+    return [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(marks)]
 
 
 def local_rate(agents: int, balls: int) -> float:
     """Messages a second between the agents of one host; each agent throws its messages, nobody answers."""
-    specs = team(agents, balls, 1)
+    specs = team(agents, balls, 1, 1)
     host_of = dict.fromkeys((spec.name for spec in specs), "one")
 
     async def build(_: str, point: Callable[[str], None]) -> Host:
@@ -70,27 +78,25 @@ def local_rate(agents: int, balls: int) -> float:
     async def run() -> float:
         stage = TwinStage(host_of, build, Dice(0, Faults()))
         await stage.open(NOW)
-        messages, seconds = await _play(stage)
-        return messages / seconds
+        return (await _play(stage, 1))[0]
 
     return asyncio.run(run())
 
 
-def hosts_rate(agents: int, balls: int, hops: int) -> float:
-    """Messages a second between two hosts in Ray actors, both ways at once."""
+def hosts_rates(agents: int, balls: int, hops: int, waves: int) -> list[float]:
+    """Messages a second between two hosts in Ray actors, both ways at once; the first wave comes while they are cold."""
     from agents.runtime.onray.stage import RayStage
 
-    company = Company(team(agents, balls, hops), RULES, ("", "", None), {})
+    company = Company(team(agents, balls, hops, waves), RULES, ("", "", None), {})
 
-    async def run() -> float:
+    async def run() -> list[float]:
         stage = RayStage(company, Wire(), Path(os.devnull), Placement(agents // 2))
         stage.start()
         try:
             await stage.open(NOW)
-            messages, seconds = await _play(stage)
+            return await _play(stage, waves)
         finally:
             await stage.close()
-        return messages / seconds
 
     return asyncio.run(run())
 

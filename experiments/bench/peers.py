@@ -41,31 +41,42 @@ def mango_local(agents: int, each: int) -> float:
     return asyncio.run(run())
 
 
-def mango_tcp(agents: int, each: int) -> float:
-    """Messages a second between two mango containers over TCP, each in a process of its own, both ways at once."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=_mango_child, args=(theirs, agents // 2, each), daemon=True)
-    child.start()
-    try:
-        return asyncio.run(_mango_side(ours, agents // 2, each, True))
-    finally:
-        child.join(10)
-        child.kill()
+class MangoPair:
+    """Two mango containers over TCP, each in a process of its own."""
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._child = context.Process(target=_mango_child, args=(theirs,), daemon=True)
+        self._child.start()
+
+    def rate(self, agents: int, each: int) -> float:
+        """Messages a second between the containers, both ways at once; new agents each time."""
+        self._ours.send((agents // 2, each))
+        return asyncio.run(_mango_side(self._ours, agents // 2, each, True))
+
+    def end(self) -> None:
+        """End the other process."""
+        self._ours.send(None)
+        self._child.join(10)
+        self._child.kill()
 
 
-def _mango_child(pipe: Any, agents: int, each: int) -> None:
-    asyncio.run(_mango_side(pipe, agents, each, False))
+def _mango_child(pipe: Any) -> None:
+    while (wanted := pipe.recv()) is not None:
+        agents, each = wanted
+        asyncio.run(_mango_side(pipe, agents, each, False))
 
 
 async def _mango_side(pipe: Any, agents: int, each: int, first: bool) -> float:
     import mango
 
-    class Catcher(mango.Agent):  # type: ignore[misc]
-        caught = 0
+    caught = 0
 
+    class Catcher(mango.Agent):  # type: ignore[misc]
         def handle_message(self, content: Any, meta: Any) -> None:
-            Catcher.caught += 1
+            nonlocal caught
+            caught += 1
 
     container = mango.create_tcp_container(addr=("127.0.0.1", 0), auto_port=True)
     team = [container.register(Catcher()) for _ in range(agents)]
@@ -86,7 +97,7 @@ async def _mango_side(pipe: Any, agents: int, each: int, first: bool) -> float:
         await told()
         begun = time.perf_counter()
         await asyncio.gather(*(throw(k) for k in range(agents)))
-        while Catcher.caught < agents * each:
+        while caught < agents * each:
             await asyncio.sleep(0.0005)
         pipe.send("done")
         await told()

@@ -72,14 +72,18 @@ class Deciding:
                     self._take(resident, effects, index, step, now)
 
     def _hear(self, inbox: list[Envelope], step: Step, now: datetime) -> None:
-        residents, send, known = self._residents, step.outbox.append, self._neighbours
+        send, known, agent = step.outbox.append, self._neighbours, None
         for number, envelope in enumerate(inbox):
-            resident = residents[envelope[0]]
-            effects = resident.take(envelope, now)
-            if not effects and effects is not None:
-                continue
-            if effects is not None and len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
-                send(resident.address(effect.to, effect.message))
+            if envelope[0] != agent:  # the mail of one agent stands together
+                agent = envelope[0]
+                resident = self._residents[agent]
+                take, address = resident.take, resident.address
+            effects = take(envelope, now)
+            if not effects:
+                if effects is None:
+                    self._take(resident, effects, -1 - number, step, now)
+            elif len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
+                send(address(effect.to, effect.message))
             else:
                 self._take(resident, effects, -1 - number, step, now)
 
@@ -91,9 +95,10 @@ class Deciding:
             step.failed.append((resident.name, index, parked))
             step.published.append((resident.name, "parked", parked))
             return
+        send, address = step.outbox.append, resident.address
         for effect in effects:
             if isinstance(effect, Send):
-                step.outbox.append(resident.address(effect.to, effect.message))
+                send(address(effect.to, effect.message))
             elif isinstance(effect, Arm):
                 timer, at = effect.timer, effect.at
                 resident.timers[timer] = at

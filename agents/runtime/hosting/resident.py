@@ -129,10 +129,10 @@ class Resident:
             since = self.since
         self.handled += 1
         self.last_at = now
-        message = envelope[4]
+        _, sender, _, _, message = envelope
         handler = self._handlers.get(type(message))
         try:
-            effects = [] if handler is None else handler(message, envelope[1], now)
+            effects = [] if handler is None else handler(message, sender, now)
         except Exception as error:  # whatever it is, one message must not end an agent
             self._park(_received(envelope), error, now)
             return None
