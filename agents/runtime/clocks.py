@@ -16,6 +16,11 @@ def wall_time() -> datetime:
 class Clock(Protocol):
     """Time as the conductor keeps it."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether to reach an instant takes time in which something may happen."""
+        ...
+
     async def reach(self, at: datetime) -> datetime | None:
         """Wait for an instant; returns the instant it is then (`at` or later), or None when interrupted."""
         ...
@@ -27,6 +32,8 @@ class Clock(Protocol):
 
 class SimClock:
     """Every instant has come as soon as it is asked for."""
+
+    waits = False
 
     async def reach(self, at: datetime) -> datetime | None:
         """At once."""
@@ -41,6 +48,8 @@ class PacedClock:
 
     The world waits with it, so an instant that is reached late is still that instant.
     """
+
+    waits = True
 
     def __init__(self, start: datetime, speed: float) -> None:
         self._start, self._speed = start, speed
@@ -67,6 +76,8 @@ class PacedClock:
 
 class WallClock:
     """The machine's clock, for real devices: what was slept through is over."""
+
+    waits = True
 
     def __init__(self) -> None:
         self._stop = asyncio.Event()

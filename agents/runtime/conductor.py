@@ -7,6 +7,7 @@ it durably, and its sender is told so: whoever dies, the conductor included, not
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ _MAX_ROUNDS = 5000  # at one instant; agents that still talk then will talk for 
 _TRIES = 8  # at one instant for a parcel that its receiver does not take
 _AGAIN = timedelta(seconds=1)  # then it waits, twice as long each time
 _LONGEST = timedelta(minutes=1)
+_GLANCE_S = 5.0  # while the clock has to wait, so often it is seen to that everybody is there
 _CREDIT = 100_000  # messages a host may have under way before it has to wait
 
 Sink = Callable[[datetime, str, str, Any], None]
@@ -48,6 +50,10 @@ class Stage(Protocol):
 
     async def overdue(self) -> dict[str, Outcome]:
         """Outcomes of hosts that were late and have come since."""
+        ...
+
+    async def missed(self) -> tuple[str, ...]:
+        """Hosts that should wait for their next round and do not: their processes have died. A round brings them back."""
         ...
 
 
@@ -147,13 +153,25 @@ class Conductor:
                 wakes.append(self.now + _AGAIN)  # what they have for others must not wait for somebody's timer
             if self.stopped or not wakes or min(wakes) > self._end:
                 return
-            reached = await self._clock.reach(min(wakes))
+            reached = await (self._wait(min(wakes)) if self._clock.waits else self._clock.reach(min(wakes)))
             if reached is None:
                 return
             self.now = max(self.now, reached)  # a clock that was set back does not undo what has happened
             begun = time.perf_counter()
             await self._field.advance(self.now)
             self._book("world", time.perf_counter() - begun)
+
+    async def _wait(self, at: datetime) -> datetime | None:
+        """Until an instant. Who dies meanwhile is not left dead until its next timer: its devices may have much to say."""
+        reaching = asyncio.ensure_future(self._clock.reach(at))
+        try:
+            while not (await asyncio.wait([reaching], timeout=_GLANCE_S))[0]:
+                for host in await self._stage.missed():
+                    self._posts[host].local = True
+                await self._instant()
+            return reaching.result()
+        finally:
+            reaching.cancel()
 
     async def _instant(self) -> None:
         for _ in range(_MAX_ROUNDS):

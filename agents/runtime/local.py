@@ -93,6 +93,10 @@ class LocalStage:
         """Nobody is ever late."""
         return {}
 
+    async def missed(self) -> tuple[str, ...]:
+        """The one host lives as long as this process."""
+        return ()
+
     @property
     def host(self) -> Host:
         """The one host, once open."""

@@ -174,9 +174,15 @@ class TwinStage:
         """Nobody is late here: a delay is the parcel's."""
         return {}
 
+    async def missed(self) -> tuple[str, ...]:
+        """Who dies is back at once."""
+        return ()
+
 
 class JumpyClock:
     """Simulated time that leaps ahead now and then, and is set back as if a server had corrected it."""
+
+    waits = False
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from chatter import END, MINUTE, START, chatterer
 from lives import clean, troupe_site
 
 from agents.runtime import conductor as conducting
+from agents.runtime.clocks import PacedClock
 from agents.runtime.conductor import Conductor
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Task
 from agents.runtime.twin import Dice, Faults, TwinStage
@@ -158,6 +160,10 @@ class Stubborn:
         """Nobody is late."""
         return {}
 
+    async def missed(self) -> tuple[str, ...]:
+        """Nobody dies."""
+        return ()
+
     async def advance(self, to: datetime) -> None:
         """No world."""
 
@@ -240,6 +246,42 @@ def test_agents_that_never_stop_talking_are_a_fault(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ProgrammingFault, match=r"agents still talk after 50 rounds at 2016-.*; expected quiet"):
         conduct(Talking(END))
+
+
+class Mortal(Stubborn):
+    """`b` dies while everybody waits; it is found once, and a round brings it back."""
+
+    dead = True
+
+    async def missed(self) -> tuple[str, ...]:
+        """Found at the first look."""
+        found, self.dead = self.dead, False
+        return ("b",) if found else ()
+
+
+def test_who_dies_while_the_clock_waits_is_brought_back_before_the_next_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets a round at the instant that was; then the wait goes on, and the next instant comes when it was due."""
+    monkeypatch.setattr(conducting, "_GLANCE_S", 0.02)
+    stage = Mortal(START, (START, START + SECOND))
+    clock = PacedClock(START, 2.0)
+    begun = time.monotonic()
+    conduct(stage, clock=clock)
+    assert time.monotonic() - begun >= 0.5
+    assert stage.given == [(START, ()), (START, (1,)), (START, ()), (START + SECOND, (4,))]
+
+
+def test_a_wait_that_is_interrupted_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped between two instants, nothing more is begun, however far the next one is."""
+    monkeypatch.setattr(conducting, "_GLANCE_S", 0.02)
+
+    async def live() -> Conductor:
+        stage: Any = Stubborn(START, (START, END))
+        conductor = Conductor(stage, stage, START, END, lambda *_: None, clock=PacedClock(START, 1.0))
+        asyncio.get_running_loop().call_later(0.1, conductor.stop)
+        await conductor.run()
+        return conductor
+
+    assert asyncio.run(live()).now == START
 
 
 def test_stop_ends_after_the_running_instant() -> None:

@@ -133,6 +133,10 @@ class HostActor:
         if not self._specs:  # it died between two calls that belong together
             raise HostAnew("this host's process is a new one; expected `configure` first")
 
+    def ready(self) -> None:
+        """It is there, and open. Raises HostAnew where its process is a new one."""
+        self._expect_papers()
+
     def fresh(self) -> tuple[str, ...]:
         """The agents that have no past in the journal, as the host was opened."""
         return self._opened.fresh

@@ -26,6 +26,7 @@ from agents.runtime.placement import Hosting, Placement, missing_resources
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
 
+_GLANCE_S = 2.0  # to answer that one is there
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
 _SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
 
@@ -160,6 +161,17 @@ class RayStage:
         for name in done:
             del self._late[name]
         return done
+
+    async def missed(self) -> tuple[str, ...]:
+        """Hosts whose process is gone, or a new one that nobody has opened yet; who is only slow to answer is not missed."""
+        calls = {name: asyncio.ensure_future(fetch([host.ready.remote()]))
+                 for name, host in self._hosts.items() if name not in self._late}  # fmt: skip
+        if not calls:
+            return ()
+        _, slow = await asyncio.wait(calls.values(), timeout=_GLANCE_S)
+        for call in slow:
+            call.cancel()
+        return tuple(name for name, call in calls.items() if call.done() and isinstance(call.exception(), LOST))
 
     async def health(self) -> dict[str, HostHealth]:
         """Each host's account of its agents; a host that is at work, dead or not yet open again gives none."""
