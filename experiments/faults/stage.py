@@ -71,7 +71,10 @@ class WatchedResident(Resident):
 
     def __init__(self, born: Resident, step: Step | None, past: list[Seen] | None) -> None:
         roles = chain([born.role], iter(born.build, None))
-        build: Callable[[], Any] = lambda: Watched(next(roles), step, past)  # noqa: E731 - a function of one line
+
+        def build() -> Any:
+            return Watched(next(roles), step, past)
+
         super().__init__(born.name, build, born.birth)
 
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
