@@ -104,6 +104,8 @@ class ControlClient:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, TOKEN_VARIABLE: token},
+            # Ctrl-C, or whatever ends the whole group, is for whoever started it, who releases devices first and hangs up.
+            start_new_session=True,
         )
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101 - asked for above

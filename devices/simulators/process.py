@@ -147,9 +147,8 @@ async def _run(arguments: argparse.Namespace, token: str) -> None:
     host = SimulatorHost(simulation, arguments.host)
     control = ControlServer(host, token, arguments.stay)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, control.stop)
-    # Ctrl-C reaches the whole group of processes: whoever started us wants to release devices first, and then hangs up.
-    loop.add_signal_handler(signal.SIGINT, control.stop if arguments.stay else lambda: None)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, control.stop)
     try:
         await host.serve(arguments.base_port)
         port = await control.start()

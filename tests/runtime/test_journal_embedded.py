@@ -239,3 +239,10 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"ended at its start: .*manifest"):
         server.start()
     assert server.pid is None
+
+
+def test_what_ends_our_whole_group_does_not_end_it(tmp_path: Path) -> None:
+    """Ctrl-C is for us: the server takes what we still have to write, and ends when we tell it to."""
+    with EmbeddedRedis(tmp_path / "data") as server:
+        assert server.pid is not None
+        assert os.getpgid(server.pid) != os.getpgid(0)

@@ -89,6 +89,7 @@ def spawn(folder: Path, lock: IO[bytes], settings: str) -> subprocess.Popen[byte
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 pass_fds=(lock.fileno(),),
+                start_new_session=True,  # Ctrl-C is for us: the server must outlive our last appends
             )
     except OSError as error:
         raise JournalError(f"the journal's server cannot be started in {folder}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -17,14 +18,23 @@ from market.ledger.verify import verify
 
 pytestmark = pytest.mark.slow
 ILES = [sys.executable, "-m", "experiments.cli"]
-STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)
+# To the whole group, as Ctrl-C and `timeout` have it; and to the one process, as a power failure would have it.
+STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 PATIENCE_S = 400
 
 
 def alive(folder: Path) -> subprocess.Popen[bytes]:
     """`iles up` on this folder, hurried: a day in less than a minute."""
     options = ("--days", "1", "--seed", "7", "--speed", "4000", "--runtime", "local", "--port", "0", "--folder", folder)
-    return subprocess.Popen([*ILES, "up", "strem", *map(str, options)], stderr=subprocess.PIPE)
+    return subprocess.Popen([*ILES, "up", "strem", *map(str, options)], stderr=subprocess.PIPE, start_new_session=True)
+
+
+def end(site: subprocess.Popen[bytes], signum: signal.Signals) -> None:
+    """Stop it, or kill it."""
+    if signum is signal.SIGKILL:
+        site.kill()
+    else:
+        os.killpg(site.pid, signum)
 
 
 def orders(ledger: Path) -> int:
@@ -38,7 +48,7 @@ def orders(ledger: Path) -> int:
 
 
 def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> None:
-    """Twice asked to end and once killed, each time with orders under way: the ledger's head is that of `iles run`."""
+    """Twice its whole group is asked to end, once it is killed, all amid orders: the ledger's head is that of `iles run`."""
     done: Any = subprocess.run(
         [*ILES, "run", "strem", "--runtime", "local", "--seed", "7", "--out", str(tmp_path / "run")],
         capture_output=True, check=False,
@@ -52,7 +62,7 @@ def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> N
         assert time.monotonic() - begun < PATIENCE_S, "the site came to no end"
         time.sleep(0.1)
         if stops and (known := orders(ledger)) >= awaited:
-            site.send_signal(signum := stops.pop(0))
+            end(site, signum := stops.pop(0))
             _, said = site.communicate()
             assert site.returncode == (-signum if signum is signal.SIGKILL else 0), said
             site, awaited = alive(folder), known + 4
