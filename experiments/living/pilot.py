@@ -114,7 +114,10 @@ class Pilot:
         from agents.runtime.onray.stage import RayStage
 
         placement = Placement(settings.agents_per_actor, settings.place, one_door=wire.real_time)
-        stage = RayStage(company, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S)
+        stage = RayStage(
+            company, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S,
+            lambda revival: _log.warning("revived", host=revival.host, seconds=round(revival.seconds, 1)),
+        )  # fmt: skip
         self._say(f"starting {stage.actors} actors")
         stage.start()
         return stage

@@ -45,6 +45,7 @@ class Reviver:
         call: gives a host (name, encoded time) its round; the reference to what it answers.
         reopen: opens a host (name, time, number of the round) whose actor Ray has restarted.
         urgent: the others wait for it, so it must be back in time; else it may take for ever.
+        told: hears of each host that is back.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class Reviver:
         call: Callable[[str, bytes, Task], Any],
         reopen: Callable[[str, datetime, int], Awaitable[None]],
         urgent: bool,
+        told: Callable[[Revival], None],
     ) -> None:
-        self._placed, self._call, self._reopen, self._urgent = placed, call, reopen, urgent
+        self._placed, self._call, self._reopen, self._urgent, self._told = placed, call, reopen, urgent, told
         self.revivals: list[Revival] = []
 
     async def surely(self, name: str, ref: Any, now: datetime, task: Task) -> Outcome:
@@ -84,7 +86,9 @@ class Reviver:
                 missed = time.monotonic()
             else:
                 ended = time.monotonic()
-                self.revivals.append(Revival(name, ended - begun, ended))
+                revival = Revival(name, ended - begun, ended)
+                self.revivals.append(revival)
+                self._told(revival)
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from agents.runtime.envelope import Outcome, Task
 from agents.runtime.hosting.health import HostHealth
 from agents.runtime.onray.calls import LOST, around, fetch, get, here
 from agents.runtime.onray.host_actor import HostActor, unsealed
-from agents.runtime.onray.reviving import Reviver, recall
+from agents.runtime.onray.reviving import Revival, Reviver, recall
 from agents.runtime.placement import Hosting, Placement, missing_resources
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
@@ -39,6 +39,7 @@ class RayStage:
         allow_missing: go on without devices that do not answer.
         journal: (URL, space) of the journal's server; None: a restarted agent begins anew.
         patience: seconds that the others wait for a host in one round; None: as long as it takes.
+        revived: hears of each host that died and is back.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class RayStage:
         allow_missing: bool = False,
         journal: tuple[str, str] | None = None,
         patience: float | None = None,
+        revived: Callable[[Revival], None] = lambda _: None,
     ) -> None:
         self._company, self._wire, self._ledger = company, wire, ledger
         self._allow_missing, self.journal = allow_missing, journal
@@ -60,7 +62,7 @@ class RayStage:
         self._late: dict[str, asyncio.Task[Outcome]] = {}
         self.host_of: Mapping[str, str] = {s.name: host for host, h in self._placed.items() for s in h.specs}
         self.missing: tuple[str, ...] = ()
-        self._reviver = Reviver(self._placed, self._call, self._reopen, urgent=patience is None)
+        self._reviver = Reviver(self._placed, self._call, self._reopen, patience is None, revived)
         self.revivals = self._reviver.revivals
 
     @property

@@ -74,6 +74,7 @@ def test_a_process_killed_between_two_instants_is_brought_back_before_the_next(t
                 break
             time.sleep(0.2)
         assert now["now"] == before["now"], "an instant came in between, so this proves nothing"
+        assert re.search(r"revived\s+host=\S+ seconds=", log.read_text()), log.read_text()
     finally:
         site.send_signal(signal.SIGTERM)
         site.wait(60)
