@@ -8,6 +8,7 @@ from datetime import datetime
 
 from agents.runtime.envelope import Envelope
 from agents.runtime.hosting.entry import BYTES, OBJECTS, Entry
+from agents.runtime.hosting.program import program
 from agents.runtime.hosting.reading import Past
 from agents.runtime.hosting.residences import Residences
 from agents.runtime.hosting.resident import Resident
@@ -25,6 +26,7 @@ class Book:
     def __init__(self, journal: Journal, residents: Mapping[str, Resident]) -> None:
         self._journal, self._residents = journal, residents
         self._script = OBJECTS if journal.objects else BYTES
+        self._program = program() if journal.durable else b""
         self._residences = Residences(residents)
         self._number = 0
         self._rounds: dict[int, Round] = {}
@@ -103,7 +105,7 @@ class Book:
         entry = Entry(
             part.number, part.now, self._settled, done, inbox, others, tuple(step.failed), due,
             script.encode_batch(step.outbox), tuple(step.hands), tuple(step.published), tuple(step.armed), part.taken,
-            tuple((note.device, note.news) for note in notes) if notes else (),
+            tuple((note.device, note.news) for note in notes) if notes else (), self._program,
         )  # fmt: skip
         self._appending = True  # what a device says meanwhile must not come between an entry and its repetition
         try:
@@ -202,11 +204,13 @@ class Book:
 
         Raises:
             JournalAway, JournalFull: even after some tries.
-            BadInput: it keeps agents that do not live here.
+            BadInput: it keeps agents that do not live here, or events that another program lived through.
         """
-        past = Past()
-        for number, data in await self._claim():
-            past.read(number, data, self._script, self._residences)
+        entries: list[tuple[int, Entry]] = [(number, self._script.decode(data)) for number, data in await self._claim()]
+        based = {name: number for number, entry in entries for name, _ in entry.residences}
+        past = Past(self._program, based)
+        for number, entry in entries:
+            past.read(number, entry, self._script, self._residences)
         self._number, self._settled = past.number, past.settled
         self._rounds, self._notes, self.open, self.last = past.rounds, past.notes, past.open, past.last
 
@@ -226,5 +230,27 @@ class Book:
         return ()
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Everybody's residence into the journal, if it can be done, and let go of it.
+
+        So after an end in peace nothing has to be lived through again: the next start is quick, and may be another
+        program's.
+        """
+        if self._journal.durable and self.trouble is None and self.last is not None and self.open is None:
+            self._rest(self.last)
         self._journal.close()
+
+    def _rest(self, last: Round) -> None:
+        number = self._number + 1
+        # Who has no residence yet has not begun.
+        grown = [r for r in self._residents.values() if r.residence_at and r.since_bytes]
+        if not grown:
+            return
+        due = tuple((resident.name, self._residences.written(resident, number)) for resident in grown)
+        nothing = (b"", b"", (), due, b"", (), (), (), last.taken, ())
+        entry = Entry(last.number, last.now, self._settled, True, *nothing, self._program)
+        try:
+            self._journal.append(number, self._script.encode(entry), self._keep_from())
+        except JournalError as error:  # it then tells the events instead
+            self.trouble = str(error)
+        else:
+            self._number = number

@@ -36,6 +36,7 @@ class Entry:
         armed: (agent, timer, instant; None where it was disarmed).
         taken: (source, number) of the parcels taken.
         notes: (device, news) that arrived by itself; a step of its own.
+        program: which wrote it (`program`); only the same one can live through its events again.
     """
 
     round: int
@@ -52,6 +53,7 @@ class Entry:
     armed: tuple[tuple[str, str, datetime | None], ...]
     taken: tuple[tuple[str, int], ...]
     notes: tuple[tuple[str, Any], ...] = ()
+    program: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +20,16 @@ class Past:
     """What a journal says of its host's rounds, as far as it has been read.
 
     Attributes:
+        program: which reads.
+        based: agent -> number of the entry with its last residence: what comes before that is in it.
         rounds: whose messages may not have reached their receivers, by number.
         settled: what was sent up to this round is with its receivers.
         last, open: the last round that was ended, and the one that was cut off.
         number: of the last entry.
     """
 
+    program: bytes = b""
+    based: dict[str, int] = field(default_factory=dict)
     rounds: dict[int, Round] = field(default_factory=dict)
     settled: int = 0
     notes: list[Note] = field(default_factory=list)
@@ -32,13 +37,12 @@ class Past:
     last: Round | None = None
     number: int = 0
 
-    def read(self, number: int, data: Any, script: Script, residences: Residences) -> None:
+    def read(self, number: int, entry: Entry, script: Script, residences: Residences) -> None:
         """Take the next entry in: its agents handle again what they handled then.
 
         Raises:
-            BadInput: it keeps agents that do not live here.
+            BadInput: it keeps agents that do not live here, or events that another program lived through.
         """
-        entry: Entry = script.decode(data)
         self.number = number
         part = self.rounds.get(entry.round)
         if part is None:
@@ -58,12 +62,17 @@ class Past:
             part.published += entry.published
             part.hands, part.taken = list(entry.hands), entry.taken or part.taken
             self.last, self.open = (part, None) if entry.done else (self.last, part)
-        _replay(entry, step, residences)
+        again = {name for name, based in self.based.items() if based < number}
+        if entry.program != self.program:
+            _must_not_live_again(number, entry, step, again)
+        _replay(entry, step, residences, again)
         residences.weigh(step, len(entry.inbox) * script.unit, len(entry.others) * script.unit)
         if self.notes:
             self.notes = unhandled(self.notes, step.others)
         self.notes += [Note(device, news, number) for device, news in entry.notes]
         for name, kept in entry.residences:
+            if self.based[name] != number:
+                continue
             resident = residences.residents[name]
             resident.move_in(kept)
             residences.written(resident, number, kept)
@@ -78,8 +87,18 @@ def _must_live_here(number: int, entry: Entry, step: Step, residences: Residence
             )
 
 
-def _replay(entry: Entry, step: Step, residences: Residences) -> None:
-    """Let the agents handle a step's events again; what they led to is in the entry already."""
+def _must_not_live_again(number: int, entry: Entry, step: Step, again: Set[str]) -> None:
+    for name in [*(n for n, _ in step.others), *(e.to for e in step.inbox)]:
+        if name in again:
+            raise BadInput(
+                f"journal: {name} would have to live again through entry {number}, which another program wrote "
+                f"({entry.program.hex() or 'an older one'}), and might decide otherwise; either start that one and end it "
+                "in peace (SIGTERM), or remove the journal: then the site goes on from its ledger"
+            )
+
+
+def _replay(entry: Entry, step: Step, residences: Residences, again: Set[str]) -> None:
+    """Let these agents handle a step's events again; what they led to is in the entry already."""
     residents = residences.residents
     failed = {(name, index): parked for name, index, parked in entry.failed}
     index: dict[str, int] = {}
@@ -89,9 +108,9 @@ def _replay(entry: Entry, step: Step, residences: Residences) -> None:
         index[name] = index.get(name, 0) + 1
     events += [(-1 - k, envelope.to, envelope) for k, envelope in enumerate(step.inbox)]
     for number_there, name, event in events:
-        resident = residents[name]
-        if not resident.residence_at:
+        if name not in again:
             continue  # its residence comes later in what is kept
+        resident = residents[name]
         if isinstance(event, Fired):
             resident.timers.pop(event.timer, None)
         if isinstance(event, Parked):
