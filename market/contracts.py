@@ -5,6 +5,7 @@ UFTP has no message for negotiating them; these are ours. Source: USEF Framework
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -100,6 +101,15 @@ class FlexContract:
     def isp(self) -> timedelta:
         """The length of one ISP."""
         return timedelta(minutes=self.isp_minutes)
+
+
+def in_force(contracts: Iterable[FlexContract], day: date) -> FlexContract | None:
+    """Which of the contracts of two parties counts on a local day: of several, the one agreed last; or None."""
+    found = None
+    for contract in contracts:  # as they were agreed
+        if contract.start_date <= day <= contract.end_date:
+            found = contract
+    return found
 
 
 def faults(contract: FlexContract) -> tuple[str, ...]:

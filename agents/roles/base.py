@@ -22,7 +22,7 @@ Handler = Callable[..., list[Effect]]
 
 # Trading begins this long after what was said at an instant, so that all of it has been heard, in whatever order.
 MOMENT = timedelta(microseconds=1)
-_FORMAT = 2  # of a snapshot
+_FORMAT = 3  # of a snapshot
 
 
 @wire("role.MarketRules")

@@ -6,14 +6,16 @@ The rules of the conversation are `market.negotiation`'s table, how far to give 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from agents.roles.base import FileAgain, Filed, Receipt, Role, on
 from agents.roles.contract import Arm, Effect, Publish, Send
+from agents.roles.recalling import KEPT_DAYS
 from market import concession
 from market.concession import Move, Preferences, Terms
-from market.contracts import FlexContract
+from market.contracts import FlexContract, in_force
 from market.errors import RemoteProtocolError
 from market.negotiation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
 from market.negotiation_messages import (
@@ -28,10 +30,15 @@ S = TypeVar("S", bound=Any)
 
 PATIENCE = timedelta(minutes=10)  # how long an offer binds
 ROUNDS = 8
+RENEWAL = timedelta(days=14)  # before a contract's end, its successor is sought
+SEEKING_HOUR = 10  # local, of the days on which a contract is sought that could not be had before
 
 
 class ContractingDesk(Role[S], ABC):
-    """Negotiates one contract with each peer; the state holds `talks`: conversation id -> Negotiation."""
+    """Negotiates contracts with its peers, and in time the next ones.
+
+    The state holds `talks` (conversation id -> Negotiation) and `contracts` (peer -> contracts, as they were agreed).
+    """
 
     ledger: str
 
@@ -39,9 +46,42 @@ class ContractingDesk(Role[S], ABC):
     def preferences(self, contract: FlexContract) -> Preferences:
         """What this party wants and will still take for such a contract."""
 
-    @abstractmethod
-    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
-        """A contract is concluded: use it from now on."""
+    # ---- what is agreed ------------------------------------------------------------------------------------------------
+
+    def agreed(self, contract: FlexContract, now: datetime) -> None:
+        """A contract is concluded: use it in its term. What ended before all open days is dropped."""
+        peer = self.rules.name_of(contract.seller if contract.buyer == self.domain else contract.buyer)
+        if peer is None:
+            return
+        first = self.rules.day_of(now).next(-KEPT_DAYS).day
+        kept = [c for c in self.state.contracts.get(peer, ()) if c.end_date >= first]
+        self.state.contracts[peer] = (*kept, contract)
+
+    def contract_on(self, peer: str, day: date) -> FlexContract | None:
+        """The contract with an agent that is in force on a local day, or None."""
+        return in_force(self.state.contracts.get(peer, ()), day)
+
+    def wanted_from(self, peer: str, now: datetime) -> date | None:
+        """The first day for which a contract with an agent is to be sought now; None while there is one for long enough."""
+        earliest = max(self.rules.day_of(now).day, self.rules.first_day)
+        ends = [contract.end_date for contract in self.state.contracts.get(peer, ())]
+        if not ends:
+            return earliest
+        first = max(ends) + timedelta(days=1)
+        return None if first > earliest + RENEWAL else max(first, earliest)
+
+    def seek_again(self, peers: Iterable[str], now: datetime) -> Arm:
+        """When to look the next time: tomorrow while somebody's contract is missing, else when one is about to end."""
+        first = self.rules.day_of(now).next(1)
+        ends = []
+        for peer in peers:
+            if self.wanted_from(peer, now) is not None:
+                return Arm("contracts", first.at(SEEKING_HOUR))
+            ends.append(max(contract.end_date for contract in self.state.contracts[peer]))
+        due = self.rules.day(min(ends) + timedelta(days=1) - RENEWAL) if ends else first
+        return Arm("contracts", max(due.at(SEEKING_HOUR), first.at(SEEKING_HOUR)))
+
+    # ---- how it comes to be agreed -------------------------------------------------------------------------------------
 
     def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Open a negotiation with the other side of `contract` at this party's aspiration."""
@@ -128,11 +168,11 @@ class ContractingDesk(Role[S], ABC):
         contract = talk.offer.contract if talk.offer is not None else None
         if contract is None:
             return []
-        effects = self.contract_agreed(contract, now)
-        if contract.buyer == self.domain:  # one side files what both have signed
-            effects.append(Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,))))
-            effects.append(Publish("contract", contract))
-        return effects
+        self.agreed(contract, now)
+        if contract.buyer != self.domain:  # one side files what both have signed
+            return []
+        filed = Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,)))
+        return [filed, Publish("contract", contract)]
 
     @on(Receipt)
     def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:

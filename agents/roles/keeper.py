@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agents.roles.base import FileAgain, Filed, MarketRules, Receipt, Role, on
+from agents.roles.base import FileAgain, Filed, MarketRules, Receipt, on
 from agents.roles.contract import (
     Append,
     Arm,
@@ -22,7 +22,9 @@ from agents.roles.contract import (
     Send,
     Started,
 )
+from agents.roles.daily import DailyDesk
 from cim.model.codec import wire
+from cim.model.intervals import LocalDay
 from market.ledger.records import BlockHead
 
 CLOSING = timedelta(hours=6)  # after the day's end: metering, settlement and answers are in by then
@@ -60,7 +62,7 @@ class KeeperState:
 _HEADS = 30  # whose co-signatures may still come
 
 
-class KeeperRole(Role[KeeperState]):
+class KeeperRole(DailyDesk[KeeperState]):
     """One per market."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, cosigners: tuple[str, ...]) -> None:
@@ -71,7 +73,12 @@ class KeeperRole(Role[KeeperState]):
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """One block for what is agreed before the first day, then one for each day."""
         self.state.started = now
-        return [Arm(f"close {number}", at) for number, at in enumerate(self._closings(), start=1)]
+        return [Arm("close 1", self._closing(1)), *self.begin_days(now)]
+
+    def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
+        """The closing of its block."""
+        number = (day.day - self.rules.first_day).days + 2
+        return [Arm(f"close {number}", self._closing(number))]
 
     @on(Recalled)
     def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
@@ -80,9 +87,8 @@ class KeeperRole(Role[KeeperState]):
         state.started = heads[0][0].period_start if heads else event.began
         state.heads = {str(head.number): head for head, _ in heads[-_HEADS:]}
         closed = heads[-1][0].number if heads else 0
-        effects: list[Effect] = [
-            Arm(f"close {number}", at) for number, at in enumerate(self._closings(), start=1) if number > closed
-        ]
+        effects: list[Effect] = [] if closed else [Arm("close 1", self._closing(1))]
+        effects += self.days_on(self.rules.day(self.rules.first_day).next(max(closed - 1, 0)), now)
         for name in self.cosigners:
             unsigned = (head for head, signed in heads if all(s.party != self.rules.domains[name] for s in signed))
             effects += [Send(name, HeadAnnounced(head)) for head in unsigned]
@@ -93,8 +99,8 @@ class KeeperRole(Role[KeeperState]):
         state.forgotten = tuple(told)
         return [*effects, Publish("forgotten", {"agent": self.name, "what": state.forgotten, "at": now})]
 
-    def _closings(self) -> list[datetime]:
-        return [self.rules.periods[0].start, *(day.end + CLOSING for day in self.rules.periods)]
+    def _closing(self, number: int) -> datetime:
+        return self.rules.periods[0].start if number == 1 else self.rules.periods[number - 2].end + CLOSING
 
     @on(Filed)
     def filed(self, message: Filed, sender: str, now: datetime) -> list[Effect]:
@@ -111,7 +117,7 @@ class KeeperRole(Role[KeeperState]):
         """Close the block of a period, in the order of the periods."""
         index = int(number)
         days = self.rules.periods
-        if index > 1 and number not in self.state.late and now - self._closings()[index - 1] > self.rules.interval:
+        if index > 1 and number not in self.state.late and now - self._closing(index) > self.rules.interval:
             # One second each: blocks close in their order, however many closings a standstill went over.
             self.state.late[number] = now + LATE + timedelta(seconds=index)
             return [Arm(f"close {number}", self.state.late[number])]

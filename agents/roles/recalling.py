@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from agents.roles.base import MarketRules
-from agents.roles.contract import Arm, Effect, Publish, Recalled
+from agents.roles.contract import Publish, Recalled
 from cim.model.codec import decode
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
@@ -67,10 +67,10 @@ class Past:
         return {key: body for key, body in self._bodies.get(kind, {}).items() if isinstance(body, what)}
 
     def contracts(self, domain: str, now: datetime) -> Iterator[FlexContract]:
-        """The contracts of a party that are in force, the newest last."""
-        today = self._rules.day_of(now).day
+        """The contracts of a party that have not ended before all open days, as they were recorded."""
+        first = self._rules.day_of(now).next(-KEPT_DAYS).day
         for contract in self.of("contract", FlexContract).values():
-            if domain in (contract.buyer, contract.seller) and contract.end_date >= today:
+            if domain in (contract.buyer, contract.seller) and contract.end_date >= first:
                 yield contract
 
     def owed_by(self, buyer: str) -> dict[tuple[str, str], Owed]:
@@ -113,21 +113,6 @@ class Past:
         """The operated days that have begun, or are prepared, and are not closed for good."""
         first = self._rules.day_of(now).next(-KEPT_DAYS).day
         return tuple(d for d in self._rules.periods if d.day >= first and d.start <= now + timedelta(days=2))
-
-
-def ahead(effects: Sequence[Effect], rules: MarketRules, now: datetime) -> list[Effect]:
-    """What a role arms and sends at its start, less what is about days that are closed for good."""
-    first = rules.day_of(now).next(-KEPT_DAYS).key
-    return [
-        e for e in effects if not (isinstance(e, Arm) and _period_of(e.timer) is not None and e.timer[-10:] < first)
-    ]
-
-
-def _period_of(timer: str) -> date | None:
-    try:
-        return date.fromisoformat(timer.rpartition(" ")[2])
-    except ValueError:
-        return None
 
 
 def revision(day: LocalDay, now: datetime) -> int:

@@ -36,7 +36,7 @@ def note_settled(
 def tell_or_pay(buyer: ContractingDesk[Any], owed: Mapping[tuple[str, str], Owed], now: datetime) -> list[Effect]:
     """Sellers that have not answered are told again; those that have, are paid.
 
-    The state holds `settlements` (message id -> not answered yet) and `contracts` (seller -> contract).
+    The state holds `settlements` (message id -> not answered yet) and `contracts` (seller -> contracts).
     """
     state, effects = buyer.state, list[Effect]()
     for (_, seller), one in owed.items():
@@ -47,7 +47,7 @@ def tell_or_pay(buyer: ContractingDesk[Any], owed: Mapping[tuple[str, str], Owed
             state.settlements[one.settlement.header.message_id] = one.settlement
             effects.append(Send(name, one.settlement))
             continue
-        contracts = (state.contracts[name],) if name in state.contracts else ()
+        contracts = state.contracts.get(name, ())
         effects += payment_effects(buyer, buyer.ledger, one.settlement, one.response, contracts, seller, now)
     return effects
 

@@ -197,6 +197,7 @@ def _dso(site: Site, past: Past) -> DsoConfig:
         point_grids(site, network),
         connections,
         tuple(party.name for party in site.aggregators),
+        term_days=site.contract_days,
     )
 
 

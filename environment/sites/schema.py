@@ -221,6 +221,7 @@ class Site(Part):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     isp_minutes: Literal[15, 30, 60]
     control_interval_s: Annotated[int, Field(ge=60, le=900)]
+    contract_days: Annotated[int, Field(ge=1, le=3650)] = 365
     default_day: date
     profiles: str
     sources: dict[str, str]

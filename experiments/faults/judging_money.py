@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
 from experiments.faults.story import Story
+from market.contracts import in_force
 from market.elements import ElementMove, commitment
 from market.payments import capacity_amount
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
@@ -29,7 +31,8 @@ def isps_are_settled_once(story: Story) -> Iterator[str]:
         for element, period, member in sorted({(p.element, p.period, p.member) for p in state.parts}):
             parts = [p for p in state.parts if (p.element, p.period) == (element, period)]
             moves = [ElementMove(state.member_orders[p.order_reference], p.isps) for p in parts]
-            held = commitment(element, moves, state.contracts[member])
+            contract = in_force(state.contracts[member], date.fromisoformat(period))
+            held = None if contract is None else commitment(element, moves, contract)
             for row in held[0].isps if held is not None else ():
                 owed[story.plot.rules.domains[member], f"{period}/{element}", row.start] += 1
     settled: Counter[tuple[str, str, int]] = Counter()

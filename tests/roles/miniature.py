@@ -82,6 +82,7 @@ class Miniature:
         path: of the ledger's file.
         seed: decides the order of deliveries; None for the order of sending.
         refuse: which filed references the ledger refuses.
+        term_days: of the contracts that are proposed.
         silence: (from, to): nothing at all happens in between; then everything that was due happens at once.
     """
 
@@ -92,8 +93,9 @@ class Miniature:
         refuse: Callable[[str], bool] = lambda _: False,
         silence: tuple[datetime, datetime] | None = None,
         days: int = 1,
+        term_days: int = 365,
     ) -> None:
-        self.rules = rules(days)
+        self.rules, self.term_days = rules(days), term_days
         self.start = players.DAY.next(-1).at(9)
         self.physics = Physics(self.start)
         self.random = None if seed is None else random.Random(seed)
@@ -127,13 +129,15 @@ class Miniature:
             cast[f"{home}.bat"] = BatteryRole(f"{home}.bat", market, key(f"{home}.bat"), home)
         for seller in ("agr", "agr-2"):
             members = tuple(Member(h, f"ean.{h}", players.POINT) for h in HOMES if SELLER[h] == seller)
-            config = AggregatorConfig("dso", "iles", "ledger", members)
+            config = AggregatorConfig("dso", "iles", "ledger", members, term_days=self.term_days)
             cast[seller] = AggregatorRole(seller, market, key(seller), config)
         flat = (np.zeros(96),)
         connections = tuple(GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat) for h in HOMES)
         point = PointGrid(players.POINT, "line-1", ("n1",), ("n1",), ("line-1",))
         limits = Limits(0.5, 1.5)
-        papers_dso = DsoConfig("iles", "ledger", NETWORK, limits, (point,), connections, ("agr", "agr-2"))
+        papers_dso = DsoConfig(
+            "iles", "ledger", NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days
+        )
         cast["dso"] = DsoRole("dso", market, key("dso"), papers_dso)
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger"))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), ("dso", "agr", "agr-2"))

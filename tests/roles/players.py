@@ -20,7 +20,9 @@ from agents.roles.prosumer import ProsumerConfig, ProsumerRole
 from cim.model.readings import Kind, Quality, Reading
 from devices.port import DeviceKind, Nameplate, WeatherForecast
 from environment.feeder import Limits, Line, Network, Node
+from market.contracts import FlexContract, FlexElement
 from market.ledger.signing import key_from_seed, simulation_seed
+from market.templates import from_template
 from market.uftp import Disposition, FlexRequest, RequestIsp
 
 FIRST = date(2016, 6, 15)
@@ -87,6 +89,14 @@ def dso(market: MarketRules = RULES) -> DsoRole:
     )
     papers = DsoConfig("iles", "ledger", NETWORK, Limits(), points, connections, ("agr", "agr-2"))
     return DsoRole("dso", market, key("dso"), papers)
+
+
+def agreement(seller: str, first: date = FIRST, last: date = FIRST, contract_id: str = "c-1") -> FlexContract:
+    """A contract of the aggregator with a farm."""
+    return from_template(
+        "household-daily", contract_id=contract_id, buyer="agr.example", seller=f"{seller}.example", start_date=first,
+        end_date=last, timezone="Europe/Vienna", flex_elements=(FlexElement(f"{seller}.pv", "pv", 9000, 0),),
+    )  # fmt: skip
 
 
 def assessment(need_w: dict[int, float], room_w: float = 50_000.0) -> Assessment:

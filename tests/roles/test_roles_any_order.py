@@ -156,7 +156,7 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     assert lapses(dso.handle(late, DAY.end)) == ["safety analysis"]
     assert farm.handle(Fired(f"forecast {period}"), DAY.end) == farm.handle(Fired(f"revise {period}"), DAY.end) == []
     over = VppInvitation("s-2", players.FIRST, 1, size)
-    farm.state.contract = object()
+    farm.agreed(players.agreement("farm-a"), players.AHEAD)
     assert lapses(farm.handle(Received("agr", 2, over), players.NOON)) == ["VppInvitation"]
     farm.handle(Started(), players.AHEAD)
     order = FlexOrder(

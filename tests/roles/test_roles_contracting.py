@@ -8,18 +8,17 @@ from typing import Any
 
 import players
 import pytest
-from players import AHEAD, FIRST, RULES, Pump
+from players import AHEAD, RULES, Pump
 
 from agents.roles.base import Filed
-from agents.roles.contract import Arm, Effect, Publish
+from agents.roles.contract import Arm, Publish
 from agents.roles.contracting import PATIENCE, ContractingDesk
 from cim.model.codec import decode, wire
 from market.concession import Preferences, Side, Terms
-from market.contracts import FlexContract, FlexElement
+from market.contracts import FlexContract
 from market.ledger.signing import verify
 from market.negotiation import GRACE, Negotiation, State
 from market.negotiation_messages import ContractAccept, ContractCounter, ContractProposal, ContractReject
-from market.templates import from_template
 
 BUYER, SELLER = "agr", "farm-a"
 
@@ -30,6 +29,7 @@ class DeskState:
     """What a desk alone must remember."""
 
     talks: dict[str, Negotiation] = field(default_factory=dict)
+    contracts: dict[str, tuple[FlexContract, ...]] = field(default_factory=dict)
 
 
 class Desk(ContractingDesk[DeskState]):
@@ -40,24 +40,20 @@ class Desk(ContractingDesk[DeskState]):
     def __init__(self, name: str, side: Side, aspiration: int, reservation: int) -> None:
         super().__init__(name, RULES, players.key(name), DeskState())
         self.wants = Preferences(side, Terms(aspiration, 100), Terms(reservation, 100), 8)
-        self.agreed: list[FlexContract] = []
+
+    @property
+    def concluded(self) -> list[FlexContract]:
+        """All it has, with whomever."""
+        return [contract for agreed in self.state.contracts.values() for contract in agreed]
 
     def preferences(self, contract: FlexContract) -> Preferences:
         """As it was told."""
         return self.wants
 
-    def contract_agreed(self, contract: FlexContract, now: Any) -> list[Effect]:
-        """Keep it."""
-        self.agreed.append(contract)
-        return []
-
 
 def draft() -> FlexContract:
     """What is negotiated about."""
-    return from_template(
-        "household-daily", contract_id="c-1", buyer=f"{BUYER}.example", seller=f"{SELLER}.example", start_date=FIRST,
-        end_date=FIRST, timezone=RULES.timezone, flex_elements=(FlexElement("farm-a.pv", "pv", 9000, 0),),
-    )  # fmt: skip
+    return players.agreement(SELLER)
 
 
 def desks(buyer: tuple[int, int] = (700, 2200), seller: tuple[int, int] = (1800, 800)) -> tuple[Desk, Desk, Pump]:
@@ -75,8 +71,8 @@ def test_overlapping_reservations_end_in_one_contract() -> None:
     """Both desks hold the same contract at a price both would still take."""
     buyer, seller, pump = desks()
     pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
-    assert buyer.agreed == seller.agreed
-    (contract,) = buyer.agreed
+    assert buyer.concluded == seller.concluded
+    (contract,) = buyer.concluded
     assert 800 <= contract.volume_price <= 2200
     assert breaches(pump) == []
 
@@ -88,7 +84,7 @@ def test_the_contract_is_filed_once_and_signed_by_both() -> None:
     (filed,) = pump.said(Filed)
     (record,) = filed.records
     assert pump.said(Filed, sender=SELLER) == []
-    assert decode(record.body) == buyer.agreed[0]
+    assert decode(record.body) == buyer.concluded[0]
     assert {s.party for s in record.signatures} == {f"{BUYER}.example", f"{SELLER}.example"}
     assert all(verify(RULES.keys[s.party], record.message, s.value) for s in record.signatures)
 
@@ -98,7 +94,7 @@ def test_incompatible_reservations_end_in_a_reject() -> None:
     buyer, seller, pump = desks(buyer=(100, 500), seller=(1800, 800))
     pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
     assert len(pump.said(ContractReject)) == 1
-    assert buyer.agreed == seller.agreed == []
+    assert buyer.concluded == seller.concluded == []
     assert {talk.state for desk in (buyer, seller) for talk in desk.state.talks.values()} == {State.REJECTED}
     assert pump.said(Filed) == []
 
@@ -137,7 +133,7 @@ def test_an_answer_to_no_conversation_is_a_breach() -> None:
     stray = ContractAccept("nowhere", f"{SELLER}.example", f"{BUYER}.example", 1, AHEAD, b"\0" * 64)
     pump.tell(BUYER, SELLER, stray, AHEAD)
     assert breaches(pump) == ["no such conversation"]
-    assert buyer.agreed == []
+    assert buyer.concluded == []
 
 
 def test_an_unanswered_offer_lapses_after_the_grace() -> None:

@@ -38,7 +38,7 @@ class CoordinatingDesk(PortfolioDesk):
         first_share: float = 1.0,
     ) -> list[Effect]:
         """Queue the split of a band [low, high] kW over the ISPs from `first_isp` on."""
-        members = tuple(name for name in self.config.at(congestion_point) if name in self.state.contracts)
+        members = tuple(name for name in self.config.at(congestion_point) if self.contract_on(name, period) is not None)
         session = VppSession(
             self.identifier(
                 "session", now.isoformat(), purpose, reference, congestion_point, period.isoformat(), str(first_isp)

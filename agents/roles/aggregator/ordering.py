@@ -41,12 +41,15 @@ class OrderingDesk(CoordinatingDesk):
         effects: list[Effect] = []
         for name in self.taking(session):
             rows = self.member_isps(session, name, isps, factor_pct)
-            contract = self.state.contracts[name]
-            day = self.rules.day(session.period)
+            contract, day = self.contract_on(name, session.period), self.rules.day(session.period)
+            if contract is None:
+                continue
             starts = tuple(day.isp_start(row.start) for row in rows)
             rule = Activations(contract)
             earlier = self.state.activated.get(name, ())
-            if not any(self.watts(session, name, factor_pct)) or rule.allowed(rule.runs(earlier), starts) is not None:
+            begin = self.rules.day(contract.start_date).start
+            runs = rule.runs([start for start in earlier if start >= begin])
+            if not any(self.watts(session, name, factor_pct)) or rule.allowed(runs, starts) is not None:
                 effects.append(Send(name, SessionClosed(session.identity)))
                 continue
             self.state.activated[name] = tuple(sorted({*earlier, *starts}))

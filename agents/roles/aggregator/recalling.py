@@ -8,7 +8,7 @@ from agents.roles.aggregator.holding import HoldingDesk
 from agents.roles.aggregator.state import place
 from agents.roles.base import on
 from agents.roles.contract import Effect, Recalled, Started
-from agents.roles.recalling import Past, ahead, forgotten, revision
+from agents.roles.recalling import Past, forgotten, revision
 from agents.roles.resettling import answer_owed, note_settled, tell_or_pay
 from agents.roles.settling import freeze
 from market.uftp import FlexOrder, FlexSettlement, Metering
@@ -27,7 +27,7 @@ class RecallingDesk(HoldingDesk):
         past, state = Past(event, self.rules), self.state
         state.recalled, state.head = now, past.head(self.domain)
         self._contracts(past, now)
-        effects = [*ahead(self.handle(Started(), now), self.rules, now), *self._settlements(past, now)]
+        effects = [*self.handle(Started(), now), *self._settlements(past, now)]
         self._meters(past)
         baseless = self._promises(past, now)
         unsplit = self._member_orders(past)
@@ -54,16 +54,14 @@ class RecallingDesk(HoldingDesk):
 
     def _contracts(self, past: Past, now: datetime) -> None:
         for contract in past.contracts(self.domain, now):
-            if contract.seller == self.domain:
-                self.state.sale = contract
-            elif (member := self.rules.name_of(contract.seller)) in self.members and member is not None:
-                self.state.contracts[member] = contract
+            if contract.seller == self.domain or self.rules.name_of(contract.seller) in self.members:
+                self.agreed(contract, now)
 
     def _settlements(self, past: Past, now: datetime) -> list[Effect]:
-        """Members' settlements go on; a member whose contract is not in force any more is neither told nor paid."""
-        owed, contracts = past.owed_by(self.domain), self.state.contracts
-        note_settled(self, owed, self.members, contracts)
-        return tell_or_pay(self, {k: one for k, one in owed.items() if self.rules.name_of(k[1]) in contracts}, now)
+        """Members' settlements go on; a member whose contract ended before all open days is neither told nor paid."""
+        owed, contracted = past.owed_by(self.domain), [name for name in self.members if name in self.state.contracts]
+        note_settled(self, owed, self.members, contracted)
+        return tell_or_pay(self, {k: one for k, one in owed.items() if self.rules.name_of(k[1]) in contracted}, now)
 
     def _meters(self, past: Past) -> None:
         for told in past.of("metering", tuple).values():
@@ -74,7 +72,7 @@ class RecallingDesk(HoldingDesk):
     def _promises(self, past: Past, now: datetime) -> list[str]:
         """The DSO's orders that were not refused, and the baselines they froze; returns those that cannot be used."""
         state = self.state
-        contracts = {None} if state.sale is None else {None, state.sale.contract_id}
+        contracts = {None, *(sale.contract_id for sale in state.contracts.get(self.config.dso, ()))}
         baseless = []
         for reference, order, prognosis in past.standing_orders(now):
             if order.header.recipient_domain != self.domain:

@@ -21,6 +21,7 @@ from agents.roles.settling import (
     settle,
     settlement_effects,
 )
+from cim.model.intervals import LocalDay
 from market.concession import Preferences, Side, Terms
 from market.contracts import CountedPer, FlexContract
 from market.elements import ElementMove, commitment
@@ -38,7 +39,6 @@ from market.uftp import (
 CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
 TIMES_ASKED = 3
-TERM = timedelta(days=365)
 
 
 class AggregatorRole(RecallingDesk):
@@ -52,26 +52,33 @@ class AggregatorRole(RecallingDesk):
         )
         header = self.header(self.config.market, now, None, "AGRPortfolioUpdate")
         update = AgrPortfolioUpdate(header, connections, self.rules.timezone)
-        ends = [Arm(f"settle {day.key}", day.end + LATEST) for day in self.rules.periods]
-        return [Send(self.config.market, update), Arm("contracts", now + CONTRACTING), *ends]
+        return [Send(self.config.market, update), Arm("contracts", now + CONTRACTING), *self.begin_days(now)]
+
+    def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
+        """Its settlement, at the latest."""
+        return [Arm(f"settle {day.key}", day.end + LATEST)]
 
     def timer_contracts(self, _: str, now: datetime) -> list[Effect]:
         """Ask the market what the members have published."""
-        owners = tuple(self.rules.domains[m.name] for m in self.config.members if m.name not in self.state.contracts)
+        wanting = [name for name in self.members if self.wanted_from(name, now) is not None]
+        if not wanting:
+            self.state.asked = 0
+            return [self.seek_again(self.members, now)]
         self.state.asked += 1
         # Who had published nothing yet when we asked may have been late.
-        again: list[Effect] = [Arm("contracts", now + CONTRACTING)] if self.state.asked < TIMES_ASKED else []
-        return [Send(self.config.market, AssetQuery(owners)), *again] if owners else []
+        soon = self.state.asked < TIMES_ASKED
+        again = Arm("contracts", now + CONTRACTING) if soon else self.seek_again(wanting, now)
+        return [Send(self.config.market, AssetQuery(tuple(self.rules.domains[name] for name in wanting))), again]
 
     @on(AssetList)
     def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
         """Take up a template for each member that has something to give, and open the negotiation."""
         effects: list[Effect] = []
-        first = self.rules.first_day
         for member in self.config.members:
             owner = self.rules.domains[member.name]
             elements = tuple(asset.element for asset in message.assets if asset.owner == owner)
-            if not elements or member.name in self.state.contracts or self.talking(member.name):
+            first = self.wanted_from(member.name, now)
+            if not elements or first is None or self.talking(member.name):
                 continue
             big = sum(element.max_increase_w for element in elements) > 150_000
             contract = from_template(
@@ -80,7 +87,7 @@ class AggregatorRole(RecallingDesk):
                 buyer=self.domain,
                 seller=owner,
                 start_date=first,
-                end_date=first + TERM,
+                end_date=first + timedelta(days=self.config.term_days),
                 timezone=self.rules.timezone,
                 flex_elements=elements,
                 isp_minutes=self.rules.isp_minutes,
@@ -100,16 +107,6 @@ class AggregatorRole(RecallingDesk):
             return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
         low, high = Terms(c.sale_reservation_price, 100), Terms(c.sale_aspiration_price, 900)
         return Preferences(Side.SELLER, high, low, CONCESSION_ROUNDS)
-
-    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
-        """A member joins the pool, or the DSO holds an option on it."""
-        if contract.buyer == self.domain:
-            seller = self.rules.name_of(contract.seller)
-            if seller is not None:
-                self.state.contracts[seller] = contract
-        else:
-            self.state.sale = contract
-        return []
 
     # ---- after the day -----------------------------------------------------------------------------------------------
 
@@ -165,14 +162,16 @@ class AggregatorRole(RecallingDesk):
         state.parts = tuple(part for part in state.parts if part.period >= key)
         begin = self.rules.day(first).start
         for name, starts in state.activated.items():
-            if state.contracts[name].counted_per is CountedPer.DAY:
-                state.activated[name] = tuple(start for start in starts if start >= begin)
+            contract, since = self.contract_on(name, first), begin
+            if contract is not None and contract.counted_per is CountedPer.TERM:
+                since = min(begin, self.rules.day(contract.start_date).start)
+            state.activated[name] = tuple(start for start in starts if start >= since)
 
     def _settle_members(self, period: date, now: datetime) -> list[Effect]:
         effects: list[Effect] = []
         told = self.state.told.pop(period.isoformat(), ())
         for member in self.config.members:
-            contract = self.state.contracts.get(member.name)
+            contract = self.contract_on(member.name, period)
             if contract is None or member.name in told:
                 continue
             rows, ordered = self._member_rows(member.name, contract, period)
@@ -223,13 +222,14 @@ class AggregatorRole(RecallingDesk):
     def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
         self.state.answered[message.period_start.isoformat()] = message.header.message_id
         day = self.rules.day(message.period_start)
+        sale = self.contract_on(self.config.dso, day.day)
         ours: list[FlexOrderSettlement] = []
         for point in self.config.congestion_points:
             orders = [o for o in self.state.orders if o.congestion_point == point and o.period == day.day]
             baseline = self.state.baselines.get(place(point, day.day), {})
             meterings = self._meterings(point, day.day)
             actual = metered_w(meterings, day.count)
-            ours += settle(orders, baseline, actual, self.state.sale, lost_isps(meterings))
+            ours += settle(orders, baseline, actual, sale, lost_isps(meterings))
         return response_effects(self, self.config.dso, self.ledger, message, ours, now)
 
     def _meterings(self, point: str, period: date) -> list[Metering]:
@@ -240,11 +240,11 @@ class AggregatorRole(RecallingDesk):
     def member_responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
         """A member accepts: pay it. What it disputes waits for people."""
         settlement = self.state.settlements.get(message.flex_settlement_message_id)
-        contract = self.state.contracts.get(sender)
+        contracts = self.state.contracts.get(sender, ())
         theirs = settlement is not None and settlement.header.recipient_domain == self.rules.domains[sender]
-        if settlement is None or contract is None or not theirs:
+        if settlement is None or not contracts or not theirs:
             return [
                 self.lapse("FlexSettlementResponse", message.header.message_id, sender, "nothing waits for it", now)
             ]
         del self.state.settlements[message.flex_settlement_message_id]
-        return payment_effects(self, self.ledger, settlement, message, (contract,), self.rules.domains[sender], now)
+        return payment_effects(self, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)

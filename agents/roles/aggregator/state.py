@@ -11,6 +11,7 @@ from agents.planning.storage import Floats
 from agents.planning.vpp import Coordination
 from agents.roles.base import MarketRules
 from agents.roles.contracting import ContractingDesk
+from agents.roles.daily import DailyDesk
 from agents.roles.witnessing import WitnessingDesk
 from cim.model.codec import wire
 from cim.model.intervals import LocalDay
@@ -43,6 +44,7 @@ class AggregatorConfig:
         rho: first penalty of the ADMM, ct/kW^2.
         reservation_price, aspiration_price: for its members' flexibility, ten-thousandths per kWh.
         sale_reservation_price, sale_aspiration_price: for what it sells to the DSO, the same unit.
+        term_days: the term of the contracts it proposes: their last day is so many days after the first.
     """
 
     dso: str
@@ -56,6 +58,7 @@ class AggregatorConfig:
     aspiration_price: int = 700
     sale_reservation_price: int = 900
     sale_aspiration_price: int = 4000
+    term_days: int = 365
 
     @property
     def congestion_points(self) -> tuple[str, ...]:
@@ -146,8 +149,7 @@ class AggregatorState:
     isp_at: dict[str, datetime] = field(default_factory=dict)  # congestion point -> start of the running ISP
     isp_kwh: dict[str, dict[str, float]] = field(default_factory=dict)  # congestion point -> member -> energy in it
     asked: int = 0  # how often the market was asked for the members' assets
-    contracts: dict[str, FlexContract] = field(default_factory=dict)  # member -> contract
-    sale: FlexContract | None = None  # with the DSO
+    contracts: dict[str, tuple[FlexContract, ...]] = field(default_factory=dict)  # member or DSO -> contracts
     metering: dict[str, Metering] = field(default_factory=dict)  # ean|period
     settlements: dict[str, FlexSettlement] = field(default_factory=dict)
     settled: tuple[str, ...] = ()  # periods
@@ -163,7 +165,7 @@ class AggregatorState:
     forgotten: tuple[str, ...] = ()  # what that left nothing of
 
 
-class AggregatorBase(ContractingDesk[AggregatorState], WitnessingDesk[AggregatorState]):
+class AggregatorBase(ContractingDesk[AggregatorState], DailyDesk[AggregatorState], WitnessingDesk[AggregatorState]):
     """What all the aggregator's desks share."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: AggregatorConfig) -> None:

@@ -76,6 +76,7 @@ class TradingDesk(OrderingDesk):
         request = self.state.requests.pop(session.reference, None)
         point = session.congestion_point
         prognosis = self.state.prognoses.get(place(point, session.period))
+        sale = self.contract_on(self.config.dso, session.period)
         if request is None or prognosis is None or now >= request.expiration:
             why = "no prognosis was sent" if prognosis is None else "the request is over"
             told = self.lapse("offer", session.identity, self.config.dso, why, now)
@@ -99,7 +100,7 @@ class TradingDesk(OrderingDesk):
             self.rules.timezone,
             self.rules.isp_minutes,
             request.header.message_id,
-            None if self.state.sale is None else self.state.sale.contract_id,
+            None if sale is None else sale.contract_id,
             prognosis.header.message_id,
         )
         sent: list[Effect] = [Send(self.config.dso, offer)]
@@ -124,13 +125,12 @@ class TradingDesk(OrderingDesk):
 
     def _price(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
         asked = sum(
-            volume_amount(
-                self.member_isps(session, name, isps), self.state.contracts[name].volume_price, self.rules.isp_minutes
-            )
+            volume_amount(self.member_isps(session, name, isps), contract.volume_price, self.rules.isp_minutes)
             for name in self.taking(session)
+            if (contract := self.contract_on(name, session.period)) is not None
         )
         price = asked * (100 + self.config.margin_pct) // 100
-        sale = self.state.sale
+        sale = self.contract_on(self.config.dso, session.period)
         if sale is None:
             return price
         return min(price, volume_amount(isps, sale.volume_price, self.rules.isp_minutes))

@@ -8,7 +8,7 @@ from agents.roles.base import on
 from agents.roles.contract import Effect, Recalled, Send, Started
 from agents.roles.dso.ordering import DsoOrderingDesk
 from agents.roles.dso.state import place
-from agents.roles.recalling import Past, ahead, forgotten, revision
+from agents.roles.recalling import Past, forgotten, revision
 from agents.roles.resettling import note_settled, tell_or_pay
 from agents.roles.settling import freeze
 from market.uftp import Metering
@@ -23,10 +23,9 @@ class DsoRecallingDesk(DsoOrderingDesk):
         past, state = Past(event, self.rules), self.state
         state.head = past.head(self.domain)
         for contract in past.contracts(self.domain, now):
-            seller = self.rules.name_of(contract.seller)
-            if seller is not None and contract.buyer == self.domain:
-                state.contracts[seller] = contract
-        effects = [*ahead(self.handle(Started(), now), self.rules, now), *self._settlements(past, now)]
+            if contract.buyer == self.domain:
+                self.agreed(contract, now)
+        effects = [*self.handle(Started(), now), *self._settlements(past, now)]
         baseless = self._orders(past, now)
         effects += self._send_again(now)
         self._meters(past)
@@ -55,7 +54,7 @@ class DsoRecallingDesk(DsoOrderingDesk):
     def _orders(self, past: Past, now: datetime) -> list[str]:
         """Orders that were not refused, and the baselines that they froze; returns those that cannot be used."""
         state = self.state
-        contracts = {None, *(c.contract_id for c in state.contracts.values())}
+        contracts = {None, *(c.contract_id for agreed in state.contracts.values() for c in agreed)}
         baseless = []
         for reference, order, prognosis in past.standing_orders(now):
             seller = self.rules.name_of(order.header.recipient_domain)

@@ -26,7 +26,6 @@ from market.uftp import (
 
 CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
-TERM = timedelta(days=365)
 
 
 class DsoRole(DsoRecallingDesk):
@@ -44,13 +43,19 @@ class DsoRole(DsoRecallingDesk):
             header = self.header(self.config.market, now, None, "DSOPortfolioUpdate", point.identity)
             update = DsoPortfolioUpdate(header, point.identity, connections, self.rules.timezone)
             effects.append(Send(self.config.market, update))
-        return effects + [Arm(f"settle {day.key}", day.end + LATEST) for day in self.rules.periods]
+        return effects + self.begin_days(now)
+
+    def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
+        """Its settlement, at the latest."""
+        return [Arm(f"settle {day.key}", day.end + LATEST)]
 
     def timer_contracts(self, _: str, now: datetime) -> list[Effect]:
         """Take up the template for an option on each seller's portfolio and open the negotiation."""
-        effects: list[Effect] = []
-        first = self.rules.first_day
-        for seller in (name for name in self.config.aggregators if name not in self.state.contracts):
+        effects: list[Effect] = [self.seek_again(self.config.aggregators, now)]
+        for seller in self.config.aggregators:
+            first = self.wanted_from(seller, now)
+            if first is None or self.talking(seller):
+                continue
             elements = []
             for point in self.config.points:
                 size = sum(c.contracted_w for c in self.config.at(point.identity) if c.aggregator == seller)
@@ -62,7 +67,7 @@ class DsoRole(DsoRecallingDesk):
                 buyer=self.domain,
                 seller=self.rules.domains[seller],
                 start_date=first,
-                end_date=first + TERM,
+                end_date=first + timedelta(days=self.config.term_days),
                 timezone=self.rules.timezone,
                 flex_elements=tuple(elements),
                 isp_minutes=self.rules.isp_minutes,
@@ -78,13 +83,6 @@ class DsoRole(DsoRecallingDesk):
         """It buys: never above what the flexibility is worth to the grid."""
         low, high = Terms(self.config.aspiration_price, 50), Terms(self.config.reservation_price, 600)
         return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
-
-    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
-        """The option is ours."""
-        seller = self.rules.name_of(contract.seller)
-        if seller is not None:
-            self.state.contracts[seller] = contract
-        return []
 
     @on(Metering)
     def metering(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
@@ -120,7 +118,7 @@ class DsoRole(DsoRecallingDesk):
             requested: dict[int, int] = {}
             offered: dict[int, int] = {}
             ordered: dict[int, int] = {}
-            contract = self.state.contracts.get(seller)
+            contract = self.contract_on(seller, day.day)
             for point in self.config.points:
                 key = place(seller, point.identity, day)
                 meterings = [
@@ -177,13 +175,12 @@ class DsoRole(DsoRecallingDesk):
     def responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
         """The seller accepts: pay it. What it disputes waits for people."""
         settlement = self.state.settlements.get(message.flex_settlement_message_id)
-        contract = self.state.contracts.get(sender)
         if settlement is None or settlement.header.recipient_domain != self.rules.domains[sender]:
             return [
                 self.lapse("FlexSettlementResponse", message.header.message_id, sender, "nothing waits for it", now)
             ]
         del self.state.settlements[message.flex_settlement_message_id]
-        contracts = () if contract is None else (contract,)
+        contracts = self.state.contracts.get(sender, ())
         return payment_effects(self, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)
 
 

@@ -13,6 +13,7 @@ from agents.planning.safety import Assessment, PointGrid
 from agents.planning.storage import Floats
 from agents.roles.base import MarketRules
 from agents.roles.contracting import ContractingDesk
+from agents.roles.daily import DailyDesk
 from agents.roles.settling import lost_isps
 from agents.roles.witnessing import WitnessingDesk
 from cim.model.codec import wire
@@ -56,6 +57,7 @@ class DsoConfig:
         lookahead_isps: on the day itself it orders at most so many ISPs beyond the gate: the rest can wait for a
             better prognosis.
         aspiration_price, reservation_price: for flexibility, ten-thousandths per kWh.
+        term_days: the term of the contracts it proposes: their last day is so many days after the first.
     """
 
     market: str
@@ -70,6 +72,7 @@ class DsoConfig:
     lookahead_isps: int = 12
     aspiration_price: int = 1200
     reservation_price: int = 6000
+    term_days: int = 365
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""
@@ -122,7 +125,7 @@ class DsoState:
     baselines: dict[str, dict[int, int]] = field(default_factory=dict)  # place -> ISP -> watts at first order
     revisions: dict[str, int] = field(default_factory=dict)  # place -> of the last request
     late: dict[str, datetime] = field(default_factory=dict)  # period -> until when its settlement was put off
-    contracts: dict[str, FlexContract] = field(default_factory=dict)  # seller -> contract
+    contracts: dict[str, tuple[FlexContract, ...]] = field(default_factory=dict)  # seller -> contracts
     metering: dict[str, Metering] = field(default_factory=dict)  # usage point|period
     history_kw: dict[str, tuple[Floats, ...]] = field(default_factory=dict)  # usage point -> metered days
     settled: tuple[str, ...] = ()
@@ -133,7 +136,7 @@ class DsoState:
     forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
-class DsoBase(ContractingDesk[DsoState], WitnessingDesk[DsoState]):
+class DsoBase(ContractingDesk[DsoState], DailyDesk[DsoState], WitnessingDesk[DsoState]):
     """What all the DSO's desks share."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: DsoConfig) -> None:

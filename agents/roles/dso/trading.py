@@ -142,7 +142,7 @@ class DsoTradingDesk(DsoBase):
                 rows.append(RequestIsp(isp, Disposition.AVAILABLE, down, up))
         key = place(seller, point, day)
         revision = self.state.revisions[key] = self.state.revisions.get(key, 0) + 1
-        contract = self.state.contracts.get(seller)
+        contract = self.contract_on(seller, day.day)
         header = self.header(seller, now, None, "FlexRequest", day.key, point, str(revision))
         return FlexRequest(
             header, day.day, point, revision, expires, tuple(rows), self.rules.timezone,

@@ -40,7 +40,7 @@ class DispatchingDesk(ForecastingDesk):
         """Which elements take part, with their baselines; the models behind them stay here."""
         size = message.last_isp - message.first_isp + 1
         zero = np.zeros(size)
-        if sender != self.config.aggregator or self.state.contract is None:
+        if sender != self.config.aggregator or self.contract_on(sender, message.period) is None:
             return [Send(sender, NetProfile(message.session, 0, zero))]
         day = self.rules.day(message.period)
         if now >= day.isp_start(message.last_isp + 1):
@@ -176,7 +176,7 @@ class DispatchingDesk(ForecastingDesk):
         """The elements under contract that can move on these ISPs; a lost one takes no part."""
         plan = self.plan(day)
         preferences, hours = self.config.preferences, self.rules.hours
-        contract = self.state.contract
+        contract = self.contract_on(self.config.aggregator, day.day)
         covered = {element.name for element in contract.flex_elements} if contract else set()
         models: list[Flexibility | None] = []
         for name, config in self.elements.items():

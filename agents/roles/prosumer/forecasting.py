@@ -30,15 +30,16 @@ class ForecastingDesk(MeteringDesk):
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
-        """Arm the day-ahead forecasts and the hourly revisions of the operated days."""
-        effects: list[Effect] = [Arm("publish", now + PATIENCE)]
-        for day in self.rules.periods:
-            key = day.key
-            effects.append(Arm(f"metering {key}", day.end + METERING))
-            if now < day.start:
-                effects.append(Arm(f"forecast {key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
-            if now < day.end:
-                effects.append(Arm(f"revise {key}", max(day.start + timedelta(minutes=REVISION_MINUTE), now)))
+        """Wait for the elements, and for the operated days."""
+        return [Arm("publish", now + PATIENCE), *self.begin_days(now)]
+
+    def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
+        """Its forecast on the day before, its revisions, its metering after it."""
+        effects: list[Effect] = [Arm(f"metering {day.key}", day.end + METERING)]
+        if now < day.start:
+            effects.append(Arm(f"forecast {day.key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
+        if now < day.end:
+            effects.append(Arm(f"revise {day.key}", max(day.start + timedelta(minutes=REVISION_MINUTE), now)))
         return effects
 
     @property

@@ -29,7 +29,7 @@ class RecallingDesk(DispatchingDesk):
         state.recalled = now
         for contract in past.contracts(self.domain, now):
             if contract.seller == self.domain and contract.buyer == self.rules.domains[self.config.aggregator]:
-                state.contract = contract
+                self.agreed(contract, now)
         effects: list[Effect] = [Arm("publish", now + PATIENCE)]
         effects += self._metered(past, now)
         orders = self._held(past, now)
@@ -37,16 +37,14 @@ class RecallingDesk(DispatchingDesk):
         days = past.open_days(now)
         for day in days:
             effects += self._timers(day, now)
-        effects += [
-            t for day in self.rules.periods if day.start > now and day not in days for t in self._timers(day, now)
-        ]
+        effects += self.days_on(days[-1].next() if days else self.rules.day(self.rules.first_day), now)
         lost = [(max(day.start, event.began), min(day.end, now)) for day in days
                 if day.start < now and day.key not in state.metered]  # fmt: skip
         state.forgotten, told = forgotten(
             self.name,
             past,
             (
-                "a negotiation that was running" if state.contract is None else "",
+                "a negotiation that was running" if self.wanted_from(self.config.aggregator, now) is not None else "",
                 "splits of the virtual power plant that were running, and its schedules: they are planned anew",
                 "vehicles, rooms and weather, as far as devices and services do not tell them again",
                 *(f"metered energy of its connection and elements from {a.isoformat()} to {b.isoformat()}, and until "

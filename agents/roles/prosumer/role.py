@@ -67,11 +67,6 @@ class ProsumerRole(RecallingDesk):
             CONCESSION_ROUNDS,
         )
 
-    def contract_agreed(self, contract: FlexContract, now: datetime) -> list[Effect]:
-        """From now on its elements take part in the aggregator's virtual power plant."""
-        self.state.contract = contract
-        return []
-
     def timer_metering(self, period: str, now: datetime) -> list[Effect]:
         """After the day: what the meter and each element measured, signed, to DSO and aggregator."""
         day = self.rules.day(date.fromisoformat(period))
@@ -124,7 +119,7 @@ class ProsumerRole(RecallingDesk):
     @on(FlexSettlement)
     def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
         """The aggregator settles: the same sum from own orders, baselines and meters, and the answer."""
-        if sender != self.config.aggregator or self.state.contract is None:
+        if sender != self.config.aggregator or not self.state.contracts.get(sender):
             return []
         period = message.period_start.isoformat()
         if period not in self.state.metered:
@@ -136,7 +131,7 @@ class ProsumerRole(RecallingDesk):
         return response_effects(self, sender, self.config.ledger, message, ours, now)
 
     def _own_settlement(self, period: str) -> tuple[FlexOrderSettlement, ...]:
-        contract = self.state.contract
+        contract = self.contract_on(self.config.aggregator, date.fromisoformat(period))
         rows: list[FlexOrderSettlement] = []
         metered = self.state.metered.get(period, {})
         for name in sorted(self.elements):

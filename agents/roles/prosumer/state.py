@@ -14,6 +14,7 @@ from agents.planning.storage import Floats
 from agents.roles.base import MarketRules
 from agents.roles.contract import Effect, Send
 from agents.roles.contracting import ContractingDesk
+from agents.roles.daily import DailyDesk
 from cim.model.codec import wire
 from cim.model.intervals import LocalDay
 from devices.port import DeviceKind, Mode, Setpoint, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
@@ -117,7 +118,7 @@ class ProsumerState:
     revisions: dict[str, int] = field(default_factory=dict)  # period -> of the last prognosis
     sessions: dict[str, MemberSession] = field(default_factory=dict)
     past_sessions: dict[str, MemberSession] = field(default_factory=dict)
-    contract: FlexContract | None = None
+    contracts: dict[str, tuple[FlexContract, ...]] = field(default_factory=dict)  # aggregator -> contracts
     orders: tuple[ElementOrder, ...] = ()
     received: dict[str, FlexOrder] = field(default_factory=dict)  # order reference -> order
     metered: dict[str, dict[str, Metering]] = field(default_factory=dict)  # period -> element -> as told
@@ -129,7 +130,7 @@ class ProsumerState:
     forgotten: tuple[str, ...] = ()  # what the loss left nothing of
 
 
-class ProsumerBase(ContractingDesk[ProsumerState]):
+class ProsumerBase(ContractingDesk[ProsumerState], DailyDesk[ProsumerState]):
     """What all the prosumer's desks share."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: ProsumerConfig) -> None:

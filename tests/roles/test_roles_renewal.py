@@ -1,0 +1,133 @@
+"""Contracts end; their successors are agreed in time, and every day is settled under the one that was in force."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import players
+import pytest
+from miniature import HOMES, SELLER, Miniature
+from players import AHEAD, DAY, FIRST
+
+from agents.planning.messages import AssetQuery
+from agents.roles.contract import Arm, Effect, Fired, Send
+from agents.roles.contracting import RENEWAL
+from market.contracts import in_force
+from market.negotiation_messages import ContractProposal
+from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse
+
+
+def armed(effects: list[Effect]) -> list[Any]:
+    """For when the desk looks for contracts again."""
+    return [e.at for e in effects if isinstance(e, Arm) and e.timer == "contracts"]
+
+
+def asked(effects: list[Effect]) -> list[Any]:
+    """Whose assets are asked for."""
+    return [e.message.owners for e in effects if isinstance(e, Send) and isinstance(e.message, AssetQuery)]
+
+
+def test_a_contract_counts_in_its_term_and_the_later_agreement_first() -> None:
+    """Before its first day and after its last a contract is none; of two for a day, the one agreed last counts."""
+    old = players.agreement("farm-a", FIRST, FIRST + timedelta(days=4), "old")
+    new = players.agreement("farm-a", FIRST + timedelta(days=3), FIRST + timedelta(days=9), "new")
+    found = [in_force((old, new), FIRST + timedelta(days=k)) for k in (-1, 0, 2, 3, 9, 10)]
+    assert found == [None, old, old, new, new, None]
+    assert in_force((new, old), FIRST + timedelta(days=3)) == old
+
+
+def test_a_successor_is_sought_two_weeks_before_the_end() -> None:
+    """Nobody is asked while contracts have long to run; then everybody whose contract ends, for the day after it."""
+    agr = players.aggregator()
+    last = FIRST + timedelta(days=100)
+    for name in players.FARMS:
+        agr.agreed(players.agreement(name, FIRST, last), AHEAD)
+    quiet = agr.handle(Fired("contracts"), AHEAD)
+    assert asked(quiet) == []
+    (again,) = armed(quiet)
+    assert agr.rules.day_of(again).day == last + timedelta(days=1) - RENEWAL
+    busy = agr.handle(Fired("contracts"), again)
+    assert asked(busy) == [("farm-a.example", "farm-b.example")]
+    assert [agr.wanted_from(name, again) for name in players.FARMS] == [last + timedelta(days=1)] * 2
+
+
+def test_who_has_no_contract_is_asked_again_every_day() -> None:
+    """After the first three tries within minutes, one a day, for as long as it takes; a contract then begins today."""
+    agr, now, waits = players.aggregator(), AHEAD, []
+    for _ in range(6):
+        effects = agr.handle(Fired("contracts"), now)
+        assert asked(effects) == [("farm-a.example", "farm-b.example")]
+        (then,) = armed(effects)
+        waits.append(then - now)
+        now = then
+    assert waits[:2] == [timedelta(minutes=5)] * 2
+    assert waits[3:] == [timedelta(days=1)] * 3
+    assert agr.wanted_from("farm-a", now) == agr.rules.day_of(now).day > FIRST
+
+
+def test_the_dso_tries_again_with_a_seller_that_did_not_answer() -> None:
+    """An option that could not be agreed is proposed anew the next day, and again when it ends."""
+    dso = players.dso()
+    first = dso.handle(Fired("contracts"), AHEAD)
+    proposals = [e.message for e in first if isinstance(e, Send) and isinstance(e.message, ContractProposal)]
+    assert [p.recipient for p in proposals] == ["agr.example", "agr-2.example"]
+    (again,) = armed(first)
+    for proposal in proposals:
+        dso.handle(Fired(f"talk {proposal.conversation_id}"), proposal.expires + timedelta(minutes=1))
+    second = dso.handle(Fired("contracts"), again)
+    assert [e.to for e in second if isinstance(e, Send)] == ["agr", "agr-2"]
+
+
+def test_what_ended_before_all_open_days_is_forgotten() -> None:
+    """A state that lives for years holds the contracts of open days and later ones, not all there ever were."""
+    agr = players.aggregator()
+    for k in range(50):
+        first = FIRST + timedelta(days=10 * k)
+        agr.agreed(players.agreement("farm-a", first, first + timedelta(days=9)), agr.rules.day(first).at(0))
+    assert len(agr.state.contracts["farm-a"]) == 2
+
+
+@pytest.fixture(scope="module")
+def four_days(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
+    """Contracts of two days each, over four days."""
+    market = Miniature(Path(tmp_path_factory.mktemp("renewal")) / "ledger.db", days=4, term_days=1)
+    market.play(DAY.next(3).end + timedelta(hours=9))
+    market.ledger.close()
+    return market
+
+
+def test_every_day_is_settled_under_the_contract_of_its_day(four_days: Miniature) -> None:
+    """Each seller's settlement of each day names the contract whose term holds that day, another one every two days."""
+    by_seller: dict[tuple[str, str], dict[Any, str]] = {}
+    for message in {m.header.message_id: m for m in four_days.said(FlexSettlement)}.values():
+        (part,) = message.contract_settlements
+        key = message.header.sender_domain, message.header.recipient_domain
+        by_seller.setdefault(key, {})[part.period] = part.contract_id
+    assert len(by_seller) == len(HOMES) + 2
+    for days in by_seller.values():
+        one, two, three, four = (days[FIRST + timedelta(days=k)] for k in range(4))
+        assert one == two != three == four
+
+
+def test_orders_go_on_beyond_the_first_contracts_end(four_days: Miniature) -> None:
+    """Flexibility is ordered on all days, of DSO and members, and each order names a contract in force on its day."""
+    orders = {o.order_reference: o for o in four_days.said(FlexOrder)}.values()
+    assert {o.period for o in orders} == {FIRST + timedelta(days=k) for k in range(4)}
+    assert all(order.contract_id for order in orders)
+    for order in orders:
+        buyer = order.header.sender_domain.removesuffix(".example")
+        seller = order.header.recipient_domain.removesuffix(".example")
+        agreed = in_force(four_days.roles[buyer].state.contracts[seller], order.period)
+        assert agreed is not None
+        assert agreed.contract_id == order.contract_id
+
+
+def test_both_sides_hold_the_same_contracts_and_nothing_is_disputed(four_days: Miniature) -> None:
+    """A renewal leaves no difference: what one side holds, the other does; every settlement is accepted."""
+    for home, seller in SELLER.items():
+        assert four_days.roles[home].state.contracts[seller] == four_days.roles[seller].state.contracts[home]
+    responses = four_days.said(FlexSettlementResponse)
+    assert responses
+    assert {str(s.disposition) for m in responses for s in m.statuses} == {"Accepted"}
