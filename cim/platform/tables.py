@@ -19,13 +19,14 @@ class ReadingTable:
 
     def __init__(self, folder: Path, keep: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        old = sorted(folder.glob("readings-*.parquet"))
+        old = list(folder.glob("readings-*.parquet"))
         if not keep:
             for part in old:
                 part.unlink()
         self._folder = folder
         self._rows: list[Reading] = []
-        self._parts = int(old[-1].stem.rpartition("-")[2]) + 1 if keep and old else 0
+        # By number: after a hundred days of living there are more parts than four digits can tell in order.
+        self._parts = max(int(part.stem.rpartition("-")[2]) for part in old) + 1 if keep and old else 0
         self.count = 0
 
     def add(self, readings: Iterable[Reading]) -> None:

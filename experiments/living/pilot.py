@@ -90,9 +90,9 @@ class Pilot:
             view = LivingView(company, stage, conductor, self._lookout, speed, trouble)
             app = create_app(view, portal_token(settings.folder))
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
-            self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)
+            self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
             if isinstance(clock, PacedClock):
                 clock.restart(now)
             await conductor.run()

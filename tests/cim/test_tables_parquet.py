@@ -74,3 +74,14 @@ def test_a_new_table_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
         table.flush()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "readings-0000.parquet"]
     assert len(back(tmp_path / "readings-0000.parquet")) == 2
+
+
+def test_who_goes_on_overwrites_nothing_however_many_parts_there_are(tmp_path: Path) -> None:
+    """Behind part 10000, which sorts before 9999 as text, the next one is 10001."""
+    for number in (9_998, 9_999, 10_000):
+        (tmp_path / f"readings-{number:04d}.parquet").write_bytes(b"there")
+    table = ReadingTable(tmp_path, keep=True)
+    table.add(readings(1))
+    table.flush()
+    assert back(tmp_path / "readings-10001.parquet") == readings(1)
+    assert (tmp_path / "readings-10000.parquet").read_bytes() == b"there"
