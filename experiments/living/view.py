@@ -61,7 +61,6 @@ class LivingView:
     async def health(self) -> Health:
         """How everybody is; a host that does not answer counts as dead until it is back."""
         accounts = await self._stage.health()
-        late = set(self._conductor.late)
         restarts = Counter(revival.host for revival in getattr(self._stage, "revivals", ()))
         known = {agent.name: agent for account in accounts.values() for agent in account.agents}
         agents = []
@@ -72,7 +71,7 @@ class LivingView:
                     name=spec.name,
                     role=spec.role,
                     host=host,
-                    alive=agent is not None and host not in late,
+                    alive=agent is not None,
                     handled=agent.handled if agent else 0,
                     waiting=agent.waiting if agent else 0,
                     parked=len(agent.parked) if agent else 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -193,6 +194,30 @@ def test_the_others_go_on_while_a_host_waits_for_its_journal(make: Make) -> None
             assert time.monotonic() - begun < 10
             await asyncio.sleep(0.01)
         assert late["agr"].number == 2
+
+    asyncio.run(live())
+
+
+def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network is cut: a call is never answered. The health of the others is known within a glance; it is not missed."""
+    monkeypatch.setattr(ray_stage, "_GLANCE_S", 0.05)
+    stage, actors = make(patience=0.05)
+    reached = threading.Event()
+
+    async def live() -> None:
+        await stage.open(START)
+        await _round(stage, 1, "agr", "dso")
+        actors["agr"].thread.submit(reached.wait, 10)
+        assert set(await stage.health()) == {"dso"}
+        assert await stage.missed() == ()
+        assert set(await _round(stage, 2, "agr", "dso")) == {"dso"}
+        assert set(await stage.health()) == {"dso"}
+        reached.set()
+        await asyncio.wait(stage._late.values())
+        assert set(await stage.overdue()) == {"agr"}
+        assert set(await stage.health()) == {"agr", "dso"}
 
     asyncio.run(live())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -26,7 +27,7 @@ from agents.runtime.placement import Hosting, Placement, missing_resources
 from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
 
-_GLANCE_S = 2.0  # to answer that one is there
+_GLANCE_S = 3.0  # to answer that, or how, one is
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
 _SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
 
@@ -166,24 +167,29 @@ class RayStage:
 
     async def missed(self) -> tuple[str, ...]:
         """Hosts whose process is gone, or a new one that nobody has opened yet; who is only slow to answer is not missed."""
-        calls = {name: asyncio.ensure_future(fetch([host.ready.remote()]))
-                 for name, host in self._hosts.items() if name not in self._late}  # fmt: skip
+        asked = await self._asked("ready")
+        return tuple(name for name, answer in asked.items() if isinstance(answer.exception(), LOST))
+
+    async def _asked(self, method: str) -> dict[str, asyncio.Future[Any]]:
+        """What hosts answer within a glance; those at work are not asked, and those that cannot be reached are not awaited."""
+        calls: dict[str, asyncio.Future[Any]] = {
+            name: asyncio.ensure_future(fetch([getattr(host, method).remote()]))
+            for name, host in self._hosts.items()
+            if name not in self._late or self._late[name].done()
+        }
         if not calls:
-            return ()
+            return {}
         _, slow = await asyncio.wait(calls.values(), timeout=_GLANCE_S)
         for call in slow:
             call.cancel()
-        return tuple(name for name, call in calls.items() if call.done() and isinstance(call.exception(), LOST))
+        return {name: call for name, call in calls.items() if call not in slow}
 
     async def health(self) -> dict[str, HostHealth]:
-        """Each host's account of its agents; a host that is at work, dead or not yet open again gives none."""
-        idle = [name for name in self._hosts if name not in self._late]
+        """Each host's account of its agents; one at work, dead, out of reach or not yet open again gives none."""
         found: dict[str, HostHealth] = {}
-        for name in idle:
-            try:
-                found[name] = decode((await fetch([self._hosts[name].health.remote()]))[0])
-            except LOST:
-                continue
+        for name, answer in (await self._asked("health")).items():
+            with suppress(*LOST):
+                found[name] = decode(answer.result()[0])
         return found
 
     def seats(self) -> dict[str, tuple[str, int]]:
