@@ -83,8 +83,22 @@ class ContractingDesk(Role[S], ABC):
 
     # ---- how it comes to be agreed -------------------------------------------------------------------------------------
 
+    def _tidy(self, now: datetime) -> None:
+        """Drop conversations that came to nothing before all open days, and those about contracts that ended before them.
+
+        Whose acceptance comes later than that is too late, whenever it says that it was made.
+        """
+        first, talks = self.rules.day_of(now).next(-KEPT_DAYS), self.state.talks
+        for key, talk in list(talks.items()):
+            if talk.offer is None:
+                continue
+            agreed = talk.state is State.AGREED
+            if talk.offer.contract.end_date < first.day if agreed else talk.offer.expires < first.start:
+                del talks[key]
+
     def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Open a negotiation with the other side of `contract` at this party's aspiration."""
+        self._tidy(now)
         conversation = self.identifier("conversation", contract.contract_id)
         peer = contract.seller if contract.buyer == self.domain else contract.buyer
         talk = Negotiation(conversation, self.domain, peer, self.rules.keys)
@@ -104,6 +118,7 @@ class ContractingDesk(Role[S], ABC):
     @on(ContractProposal, ContractCounter)
     def contract_offered(self, message: Offer, sender: str, now: datetime) -> list[Effect]:
         """An offer: take it, counter it or refuse it."""
+        self._tidy(now)
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
             talk = Negotiation(message.conversation_id, self.domain, message.sender, self.rules.keys)
@@ -136,6 +151,7 @@ class ContractingDesk(Role[S], ABC):
     @on(ContractAccept, ContractReject)
     def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
         """The peer takes or refuses our offer."""
+        self._tidy(now)
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
             return [self._breach(sender, "no such conversation", now)]

@@ -12,9 +12,10 @@ from miniature import HOMES, SELLER, Miniature
 from players import AHEAD, DAY, FIRST
 
 from agents.planning.messages import AssetQuery
-from agents.roles.contract import Arm, Effect, Fired, Send
+from agents.roles.contract import Arm, Effect, Fired, Publish, Received, Send
 from agents.roles.contracting import RENEWAL
 from market.contracts import in_force
+from market.negotiation import accept_of
 from market.negotiation_messages import ContractProposal
 from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse
 
@@ -131,3 +132,27 @@ def test_both_sides_hold_the_same_contracts_and_nothing_is_disputed(four_days: M
     responses = four_days.said(FlexSettlementResponse)
     assert responses
     assert {str(s.disposition) for m in responses for s in m.statuses} == {"Accepted"}
+
+
+def test_offers_that_came_to_nothing_are_forgotten_after_a_week() -> None:
+    """A DSO whose sellers never answer proposes daily for two months and remembers the last open days' talks only."""
+    dso, now = players.dso(), AHEAD
+    for _ in range(60):
+        (now,) = armed(dso.handle(Fired("contracts"), now))
+        for conversation in list(dso.state.talks):
+            dso.handle(Fired(f"talk {conversation}"), now)
+    assert len(dso.state.talks) <= 2 * 9
+
+
+def test_an_acceptance_after_all_open_days_is_too_late_whatever_its_date() -> None:
+    """Within the open days a late acceptance that was made in time counts; later it cannot be dated back any more."""
+    for days, counts in ((6, True), (9, False)):
+        dso, agr = players.dso(), players.aggregator()
+        sent = [e.message for e in dso.handle(Fired("contracts"), AHEAD) if isinstance(e, Send) and e.to == "agr"]
+        acceptance = accept_of(sent[0], AHEAD + timedelta(minutes=1), agr.signer)
+        later = dso.rules.day_of(AHEAD).next(days).at(12)
+        dso.handle(Fired(f"talk {sent[0].conversation_id}"), later)
+        effects = dso.handle(Received("agr", 1, acceptance), later)
+        assert bool(dso.state.contracts.get("agr")) is counts
+        told = [e.value["reason"] for e in effects if isinstance(e, Publish) and e.topic == "breach"]
+        assert told == ([] if counts else ["no such conversation"])
