@@ -31,6 +31,7 @@ S = TypeVar("S", bound=Any)
 PATIENCE = timedelta(minutes=10)  # how long an offer binds
 ROUNDS = 8
 RENEWAL = timedelta(days=14)  # before a contract's end, its successor is sought
+_HELD = 8  # contracts with a peer that are remembered at least: after a long standstill there are old days to settle
 SEEKING_HOUR = 10  # local, of the days on which a contract is sought that could not be had before
 
 
@@ -49,13 +50,15 @@ class ContractingDesk(Role[S], ABC):
     # ---- what is agreed ------------------------------------------------------------------------------------------------
 
     def agreed(self, contract: FlexContract, now: datetime) -> None:
-        """A contract is concluded: use it in its term. What ended before all open days is dropped."""
+        """A contract is concluded: use it in its term. All but the last that ended before all open days are dropped."""
         peer = self.rules.name_of(contract.seller if contract.buyer == self.domain else contract.buyer)
         if peer is None:
             return
         first = self.rules.day_of(now).next(-KEPT_DAYS).day
-        kept = [c for c in self.state.contracts.get(peer, ()) if c.end_date >= first]
-        self.state.contracts[peer] = (*kept, contract)
+        held = (*self.state.contracts.get(peer, ()), contract)
+        self.state.contracts[peer] = tuple(
+            c for k, c in enumerate(held) if k >= len(held) - _HELD or c.end_date >= first
+        )
 
     def contract_on(self, peer: str, day: date) -> FlexContract | None:
         """The contract with an agent that is in force on a local day, or None."""
@@ -151,7 +154,6 @@ class ContractingDesk(Role[S], ABC):
     @on(ContractAccept, ContractReject)
     def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
         """The peer takes or refuses our offer."""
-        self._tidy(now)
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
             return [self._breach(sender, "no such conversation", now)]

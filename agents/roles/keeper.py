@@ -73,7 +73,7 @@ class KeeperRole(DailyDesk[KeeperState]):
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """One block for what is agreed before the first day, then one for each day."""
         self.state.started = now
-        return [Arm("close 1", self._closing(1)), *self.begin_days(now)]
+        return [Arm("close 1", self._closing(1)), *self.days_on(self.rules.day(self.rules.first_day), now)]
 
     def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
         """The closing of its block."""
@@ -117,7 +117,8 @@ class KeeperRole(DailyDesk[KeeperState]):
         """Close the block of a period, in the order of the periods."""
         index = int(number)
         days = self.rules.periods
-        if index > 1 and number not in self.state.late and now - self._closing(index) > self.rules.interval:
+        overdue = now - self._closing(index) > self.rules.interval or any(int(k) < index for k in self.state.late)
+        if index > 1 and number not in self.state.late and overdue:
             # One second each: blocks close in their order, however many closings a standstill went over.
             self.state.late[number] = now + LATE + timedelta(seconds=index)
             return [Arm(f"close {number}", self.state.late[number])]

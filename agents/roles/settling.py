@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -72,13 +72,11 @@ def settle(
     orders: Sequence[FlexOrder],
     baseline: Mapping[int, int],
     actual_w: Sequence[int],
-    contract: FlexContract | None,
+    contracts: Iterable[FlexContract],
     lost: Collection[int] = (),
 ) -> tuple[FlexOrderSettlement, ...]:
-    """All orders of one congestion point (or element) and day under one contract; on `lost` ISPs nobody knows."""
-    penalties: dict[str | None, int] = {None: 0}
-    if contract is not None:
-        penalties[contract.contract_id] = contract.penalty
+    """All orders of one congestion point (or element) and day, under these contracts; on `lost` ISPs nobody knows."""
+    penalties: dict[str | None, int] = {None: 0} | {contract.contract_id: contract.penalty for contract in contracts}
     if lost:
         orders = [part for order in orders if (part := _where_metered(order, lost)) is not None]
     return settle_orders(orders, dense(baseline, len(actual_w)), actual_w, penalties) if orders else ()

@@ -112,12 +112,12 @@ class LocalStage:
         """An agent's state, for the operator and the report."""
         return self.host.residents[agent].role.snapshot()
 
-    async def close(self) -> None:
-        """Let go of everything."""
-        if self._host is not None:
-            await self._host.close()
+    async def close(self) -> dict[str, str]:
+        """Let go of everything; returns why the last states are not in the journal, if they are not."""
+        trouble = None if self._host is None else await self._host.close()
         if self._server is not None:
             await self._server.close()
+        return {} if trouble is None else {HOST: trouble}
 
 
 async def inline(job: str, arguments: tuple[Any, ...]) -> Any:

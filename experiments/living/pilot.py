@@ -70,7 +70,7 @@ class Pilot:
             ground = await surveyor.prepare(cleanup)
             company, clock, wire = ground.company, ground.clock, ground.wire
             stage = self._stage(company, wire, journal)
-            cleanup.push_async_callback(stage.close)
+            cleanup.push_async_callback(_end, stage)
             self._say(f"connecting {sum(spec.device is not None for spec in company.agents)} devices")
             if wire.passwords and settings.endpoints is not None:
                 self._say("those that dial in are expected at ws://{}:{}/ocpp/NAME or /s2/NAME".format(*wire.door))
@@ -157,6 +157,13 @@ class Pilot:
         kept = (lookout.safety, tuple(lookout.offers), tuple(lookout.settlements), lookout.faults)
         unfinished.write_bytes(encode(kept))
         unfinished.rename(path)
+
+
+async def _end(stage: Any) -> None:
+    for host, reason in (await stage.close()).items():
+        _log.warning(
+            "not ended in peace", host=host, reason=reason, so="an update now needs this program to end in peace"
+        )
 
 
 @contextmanager

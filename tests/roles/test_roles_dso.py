@@ -210,6 +210,7 @@ def test_needs_are_rounded_up_and_room_is_shared() -> None:
         ({"timezone": "Europe/London"}, "TimeZone"),
         ({"options": (OfferOption("o", 1, (IspPower(97, 5),)),)}, "97"),
         ({"period": FIRST + timedelta(days=1)}, "FlexRequestMessageID"),
+        ({"contract_id": "c-9"}, "ContractID"),
     ],
 )
 def test_an_offer_that_does_not_fit_is_rejected_with_the_reason(changes: dict[str, Any], reason: str) -> None:

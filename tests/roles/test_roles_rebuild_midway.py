@@ -72,10 +72,10 @@ def _order(*isps: IspPower, price: int = 1000) -> FlexOrder:
 def test_what_nobody_metered_changes_no_sum(lost: set[int], actual: list[int]) -> None:
     """Whatever is said of an unmetered ISP, the settlement is the same; it names metered ISPs only, at their own price."""
     order = _order(IspPower(40, 1000, 4), IspPower(50, -500))
-    (plain,) = settle((order,), {}, actual, None)
+    (plain,) = settle((order,), {}, actual, ())
     other = [0 if isp in lost else power for isp, power in enumerate(actual, start=1)]
-    rows = settle((order,), {}, actual, None, lost)
-    assert rows == settle((order,), {}, other, None, lost)
+    rows = settle((order,), {}, actual, (), lost)
+    assert rows == settle((order,), {}, other, (), lost)
     left = [isp for isp in (40, 41, 42, 43, 50) if isp not in lost]
     assert [isp.start for row in rows for isp in row.isps] == left
     assert rows == (plain,) if len(left) == 5 else all(row.price <= plain.price + 1 for row in rows)

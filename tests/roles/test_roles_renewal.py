@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from players import AHEAD, DAY, FIRST
 from agents.planning.messages import AssetQuery
 from agents.roles.contract import Arm, Effect, Fired, Publish, Received, Send
 from agents.roles.contracting import RENEWAL
+from agents.roles.settling import settle
 from market.contracts import in_force
 from market.negotiation import accept_of
 from market.negotiation_messages import ContractProposal
-from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse
+from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse, IspPower
 
 
 def armed(effects: list[Effect]) -> list[Any]:
@@ -82,12 +84,13 @@ def test_the_dso_tries_again_with_a_seller_that_did_not_answer() -> None:
 
 
 def test_what_ended_before_all_open_days_is_forgotten() -> None:
-    """A state that lives for years holds the contracts of open days and later ones, not all there ever were."""
+    """A state that lives for years holds the contracts of open days and the last few others, not all there ever were."""
     agr = players.aggregator()
     for k in range(50):
         first = FIRST + timedelta(days=10 * k)
         agr.agreed(players.agreement("farm-a", first, first + timedelta(days=9)), agr.rules.day(first).at(0))
-    assert len(agr.state.contracts["farm-a"]) == 2
+    assert len(agr.state.contracts["farm-a"]) == 8
+    assert agr.state.contracts["farm-a"][-1].start_date == FIRST + timedelta(days=490)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +155,22 @@ def test_an_acceptance_after_all_open_days_is_too_late_whatever_its_date() -> No
         acceptance = accept_of(sent[0], AHEAD + timedelta(minutes=1), agr.signer)
         later = dso.rules.day_of(AHEAD).next(days).at(12)
         dso.handle(Fired(f"talk {sent[0].conversation_id}"), later)
+        dso.handle(Fired("contracts"), later)  # the next try, as every day
         effects = dso.handle(Received("agr", 1, acceptance), later)
         assert bool(dso.state.contracts.get("agr")) is counts
         told = [e.value["reason"] for e in effects if isinstance(e, Publish) and e.topic == "breach"]
         assert told == ([] if counts else ["no such conversation"])
+
+
+def test_an_order_is_settled_under_its_own_contract_also_where_another_counts_now() -> None:
+    """Of two contracts for a day the later one counts for what is new; an order under the first keeps its penalty."""
+    old = replace(players.agreement("farm-a", contract_id="old"), penalty=700)
+    new = replace(players.agreement("farm-a", contract_id="new"), penalty=900)
+    header = players.dso().header("agr", AHEAD, None, "FlexOrder")
+    order = FlexOrder(
+        header, FIRST, players.POINT, "o", 1000, "EUR", (IspPower(40, 1000),), "Europe/Vienna", contract_id="old"
+    )
+    (under_both,) = settle((order,), {}, [0] * 96, (old, new))
+    (under_old,) = settle((order,), {}, [0] * 96, (old,))
+    assert under_both == under_old
+    assert under_both.penalty > 0

@@ -152,3 +152,31 @@ def test_ends_in_peace_and_power_cuts_in_any_row_change_nothing(ends: list[tuple
         other = Result(site, stage, heard)
     assert other.bag() == told.bag()
     assert {len(w) for w in other.commands.values()} == {len(w) for w in told.commands.values()}
+
+
+def test_states_that_are_too_much_for_one_entry_are_written_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server takes no entry of any size: a host of many agents ends in peace all the same."""
+    monkeypatch.setattr(book, "_PART_BYTES", 1)
+    here = aged()
+    heard, before = here.heard(), len(here.store.entries)
+    end(here)
+    assert len(here.store.entries) == before + 2
+    with monkeypatch.context() as patched:
+        patched.setattr(Resident, "replay", lambda *_: pytest.fail("it lived through something again"))
+        here.live()
+    assert here.heard() == heard
+
+
+def test_a_journal_that_is_back_in_a_moment_or_was_emptied_still_takes_the_last_states() -> None:
+    """What is in memory is not lost because the server was restarted, or emptied, just before the end."""
+    for mood, kept in ((["away"], True), (["emptied"], True), (["away"] * 9, False)):
+        here = Here(AGR, PV)
+        here.store = store = Moody()
+        here.live()
+        here.work(*here.chat("text"))
+        heard = here.heard()
+        store.mood = list(mood)
+        assert (asyncio.run(here.host.close()) is None) is kept
+        store.mood = []
+        here.live()
+        assert here.heard() == heard

@@ -203,7 +203,7 @@ class AggregatorRole(RecallingDesk):
             order, baseline = owed
             for row in order.isps:
                 total[row.start] = total.get(row.start, 0) + row.power_w
-            rows += settle((order,), baseline, profile.values, contract, lost_isps([metering]))
+            rows += settle((order,), baseline, profile.values, (contract,), lost_isps([metering]))
         return tuple(rows), total
 
     @on(FlexSettlement)
@@ -222,14 +222,14 @@ class AggregatorRole(RecallingDesk):
     def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
         self.state.answered[message.period_start.isoformat()] = message.header.message_id
         day = self.rules.day(message.period_start)
-        sale = self.contract_on(self.config.dso, day.day)
+        sales = self.state.contracts.get(self.config.dso, ())
         ours: list[FlexOrderSettlement] = []
         for point in self.config.congestion_points:
             orders = [o for o in self.state.orders if o.congestion_point == point and o.period == day.day]
             baseline = self.state.baselines.get(place(point, day.day), {})
             meterings = self._meterings(point, day.day)
             actual = metered_w(meterings, day.count)
-            ours += settle(orders, baseline, actual, sale, lost_isps(meterings))
+            ours += settle(orders, baseline, actual, sales, lost_isps(meterings))
         return response_effects(self, self.config.dso, self.ledger, message, ours, now)
 
     def _meterings(self, point: str, period: date) -> list[Metering]:

@@ -118,7 +118,7 @@ class DsoRole(DsoRecallingDesk):
             requested: dict[int, int] = {}
             offered: dict[int, int] = {}
             ordered: dict[int, int] = {}
-            contract = self.contract_on(seller, day.day)
+            contracts, contract = self.state.contracts.get(seller, ()), self.contract_on(seller, day.day)
             for point in self.config.points:
                 key = place(seller, point.identity, day)
                 meterings = [
@@ -128,7 +128,7 @@ class DsoRole(DsoRecallingDesk):
                 ]
                 actual = metered_w(meterings, day.count)
                 orders = self.state.orders.get(key, ())
-                rows += settle(orders, self.state.baselines.get(key, {}), actual, contract, lost_isps(meterings))
+                rows += settle(orders, self.state.baselines.get(key, {}), actual, contracts, lost_isps(meterings))
                 for total, part in (
                     (requested, self.state.requested_w.get(key, {})),
                     (offered, self.state.offered_w.get(key, {})),

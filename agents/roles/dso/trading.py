@@ -168,6 +168,8 @@ class DsoTradingDesk(DsoBase):
         asked = None if request is None else (request.congestion_point, request.period)
         if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
             fault = fault or f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
+        if message.contract_id not in {None, *(c.contract_id for c in self.state.contracts.get(sender, ()))}:
+            fault = fault or f"ContractID: {message.contract_id} is no contract with {sender}"
         prognosis = self.state.by_id.get(message.d_prognosis_message_id or "")
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
             fault = fault or f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"

@@ -36,7 +36,8 @@ class ForecastingDesk(MeteringDesk):
     def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
         """Its forecast on the day before, its revisions, its metering after it."""
         effects: list[Effect] = [Arm(f"metering {day.key}", day.end + METERING)]
-        if now < day.start:
+        # On the day itself only after a standstill: who begins then has not met its elements yet.
+        if now < day.start or (now < day.end and self.state.counter_at is not None):
             effects.append(Arm(f"forecast {day.key}", max(day.next(-1).at(DAY_AHEAD_HOUR), now)))
         if now < day.end:
             effects.append(Arm(f"revise {day.key}", max(day.start + timedelta(minutes=REVISION_MINUTE), now)))

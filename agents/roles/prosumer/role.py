@@ -96,7 +96,7 @@ class ProsumerRole(RecallingDesk):
         """After a standstill over the day's end: what meter and elements show now still tells what the day took."""
         read = self.state.counter_at
         stood_still = now - end > METERING + self.rules.interval
-        return stood_still and period not in self.state.late and (read is None or read < end)
+        return period not in self.state.late and (stood_still or read is None or read < end)
 
     def _remember(self, period: str) -> None:
         """The day becomes history for the next forecasts; older days are dropped."""
@@ -106,7 +106,7 @@ class ProsumerRole(RecallingDesk):
             self.state.base_history_kw = home.with_day(self.state.base_history_kw, base)
         state = self.state
         for kept in (state.plans, state.energy_wh, state.revisions, state.late):
-            for old in [key for key in kept if key < period]:
+            for old in [key for key in kept if key < period and key in state.metered]:
                 del kept[old]
         first = day.next(-KEPT_DAYS).day
         for told in (state.metered, state.answered):
@@ -142,7 +142,7 @@ class ProsumerRole(RecallingDesk):
             ]
             profile = metered[name].profile("Power") if name in metered else None
             owed = None if contract is None or not moves else commitment(name, moves, contract)
-            if owed is not None and profile is not None:
+            if owed is not None and contract is not None and profile is not None:
                 order, baseline = owed
-                rows += settle((order,), baseline, profile.values, contract, lost_isps([metered[name]]))
+                rows += settle((order,), baseline, profile.values, (contract,), lost_isps([metered[name]]))
         return tuple(rows)

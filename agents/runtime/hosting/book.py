@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from agents.runtime.journal import Journal, JournalAway, JournalEmptied, Journal
 from devices.port import News
 
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
+_LAST_PAUSES = (0.1, 0.3)  # seconds between tries at an end in peace
+_PART_BYTES = 8_000_000  # of residences in one of its entries
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
 
@@ -229,28 +232,48 @@ class Book:
             pause = min(2 * pause, longest)
         return ()
 
-    def close(self) -> None:
-        """Everybody's residence into the journal, if it can be done, and let go of it.
+    def close(self) -> str | None:
+        """Everybody's residence into the journal, and let go of it; returns why not, where it cannot be done.
 
         So after an end in peace nothing has to be lived through again: the next start is quick, and may be another
         program's.
         """
-        if self._journal.durable and self.trouble is None and self.last is not None and self.open is None:
-            self._rest(self.last)
+        trouble = None
+        if self._journal.durable and self.last is not None and self.open is None:
+            for pause in (*_LAST_PAUSES, None):
+                try:
+                    self._rest(self.last)
+                except (JournalAway, JournalFull) as error:
+                    trouble = str(error)
+                    if pause is not None:
+                        time.sleep(pause)
+                except JournalError as error:
+                    trouble = str(error)
+                    break
+                else:
+                    trouble = None
+                    break
         self._journal.close()
+        return trouble
 
     def _rest(self, last: Round) -> None:
-        number = self._number + 1
-        # Who has no residence yet has not begun.
+        """Residences of all that have changed, in entries of moderate size. Who has no residence yet has not begun."""
         grown = [r for r in self._residents.values() if r.residence_at and r.since_bytes]
-        if not grown:
-            return
-        due = tuple((resident.name, self._residences.written(resident, number)) for resident in grown)
-        nothing = (b"", b"", (), due, b"", (), (), (), last.taken, ())
-        entry = Entry(last.number, last.now, self._settled, True, *nothing, self._program)
-        try:
-            self._journal.append(number, self._script.encode(entry), self._keep_from())
-        except JournalError as error:  # it then tells the events instead
-            self.trouble = str(error)
-        else:
+        while grown:
+            number, size = self._number + 1, 0
+            due: list[tuple[str, bytes]] = []
+            while grown and size < _PART_BYTES:
+                resident = grown.pop()
+                due.append((resident.name, resident.residence()))
+                size += len(due[-1][1])
+            nothing = (b"", b"", (), tuple(due), b"", (), (), (), last.taken, ())
+            entry = Entry(last.number, last.now, self._settled, True, *nothing, self._program)
+            try:
+                self._journal.append(number, self._script.encode(entry), self._keep_from())
+            except JournalEmptied:
+                self._number = number
+                self._journal.rewrite(number, self._everything(last, done=True))
+                return
             self._number = number
+            for name, data in due:
+                self._residences.written(self._residents[name], number, data)

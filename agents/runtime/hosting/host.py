@@ -132,10 +132,10 @@ class Host:
         """A device said something by itself: keep it before it is acknowledged to the device."""
         self._book.note(device, news, self._now)
 
-    async def close(self) -> None:
-        """Let go of all devices, the ledger and the journal."""
+    async def close(self) -> str | None:
+        """Let go of all devices, the ledger and the journal; returns why its agents' last states are not in the journal."""
         await self.hands.close()
-        self._book.close()
+        return self._book.close()
 
     # ---- rounds --------------------------------------------------------------------------------------------------------
 

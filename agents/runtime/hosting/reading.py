@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,10 @@ class Past:
             part.published += entry.published
             part.hands, part.taken = list(entry.hands), entry.taken or part.taken
             self.last, self.open = (part, None) if entry.done else (self.last, part)
-        again = {name for name, based in self.based.items() if based < number}
+
+        def again(name: str) -> bool:
+            return self.based.get(name, number) < number
+
         if entry.program != self.program:
             _must_not_live_again(number, entry, step, again)
         _replay(entry, step, residences, again)
@@ -87,9 +90,9 @@ def _must_live_here(number: int, entry: Entry, step: Step, residences: Residence
             )
 
 
-def _must_not_live_again(number: int, entry: Entry, step: Step, again: Set[str]) -> None:
+def _must_not_live_again(number: int, entry: Entry, step: Step, again: Callable[[str], bool]) -> None:
     for name in [*(n for n, _ in step.others), *(e.to for e in step.inbox)]:
-        if name in again:
+        if again(name):
             raise BadInput(
                 f"journal: {name} would have to live again through entry {number}, which another program wrote "
                 f"({entry.program.hex() or 'an older one'}), and might decide otherwise; either start that one and end it "
@@ -97,8 +100,8 @@ def _must_not_live_again(number: int, entry: Entry, step: Step, again: Set[str])
             )
 
 
-def _replay(entry: Entry, step: Step, residences: Residences, again: Set[str]) -> None:
-    """Let these agents handle a step's events again; what they led to is in the entry already."""
+def _replay(entry: Entry, step: Step, residences: Residences, again: Callable[[str], bool]) -> None:
+    """Let agents handle a step's events again; what they led to is in the entry already."""
     residents = residences.residents
     failed = {(name, index): parked for name, index, parked in entry.failed}
     index: dict[str, int] = {}
@@ -108,7 +111,7 @@ def _replay(entry: Entry, step: Step, residences: Residences, again: Set[str]) -
         index[name] = index.get(name, 0) + 1
     events += [(-1 - k, envelope.to, envelope) for k, envelope in enumerate(step.inbox)]
     for number_there, name, event in events:
-        if name not in again:
+        if not again(name):
             continue  # its residence comes later in what is kept
         resident = residents[name]
         if isinstance(event, Fired):

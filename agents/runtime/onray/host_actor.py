@@ -185,14 +185,14 @@ class HostActor:
         """An agent's state."""
         return self._opened.residents[agent].role.snapshot()
 
-    def close(self) -> None:
-        """Let go of devices, ledger and door."""
+    def close(self) -> str | None:
+        """Let go of devices, ledger and door; returns why its agents' last states are not in the journal."""
         host, self._host = self._host, None
-        if host is not None:
-            self._loop.run(host.close())
+        trouble = None if host is None else self._loop.run(host.close())
         server, self._server = self._server, None
         if server is not None:
             self._loop.run(server.close())
+        return trouble
 
 
 def _sealed(outcome: Outcome) -> Sealed:

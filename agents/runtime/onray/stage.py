@@ -206,18 +206,22 @@ class RayStage:
         result: bytes = (await fetch([self._hosts[self.host_of[agent]].snapshot.remote(agent)]))[0]
         return result
 
-    async def close(self) -> None:
-        """Let go of all devices and end the actors."""
+    async def close(self) -> dict[str, str]:
+        """Let go of all devices and end the actors; returns by host why its last states are not in the journal."""
+        troubles: dict[str, str] = {}
         for waited in self._late.values():
             waited.cancel()
-        for host in self._hosts.values():
+        for name, host in self._hosts.items():
             try:
-                get([host.close.remote()])
-            except LOST:
-                continue
+                (trouble,) = get([host.close.remote()])
+            except LOST as error:
+                trouble = str(error).splitlines()[0]
             finally:
                 ray.kill(host)
+            if trouble is not None:
+                troubles[name] = trouble
         self._hosts = {}
+        return troubles
 
 
 def _keeps_ledger(hosting: Hosting) -> bool:
