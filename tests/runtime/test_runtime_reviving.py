@@ -222,6 +222,26 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
     asyncio.run(live())
 
 
+def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its journal is away for good: the others end in peace, it is ended without, and it is told which and why."""
+    monkeypatch.setattr(ray_stage, "_ENDING_S", 0.2)
+    killed: list[Any] = []
+    monkeypatch.setattr(ray_stage.ray, "kill", killed.append)
+    stage, actors = make(patience=0.05)
+    free = threading.Event()
+
+    async def live() -> dict[str, str]:
+        await stage.open(START)
+        await _round(stage, 1, "agr", "dso")
+        actors["agr"].thread.submit(free.wait, 10)
+        return await stage.close()
+
+    assert asyncio.run(live()) == {"agr": "it was at work for more than 0.2 s"}
+    free.set()
+    assert len(killed) == 2
+    assert actors["dso"].calls[-1] == "close"
+
+
 def test_an_answer_that_died_with_its_node_is_asked_for_again(make: Make) -> None:
     """The round was done; a host that still lives is opened anew, lets go of what it held, and answers the same."""
     stage, actors = make()

@@ -28,6 +28,7 @@ from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
 
 _GLANCE_S = 3.0  # to answer that, or how, one is
+_ENDING_S = 30.0  # to let go of devices and write the last states
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
 _SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
 
@@ -211,15 +212,18 @@ class RayStage:
         troubles: dict[str, str] = {}
         for waited in self._late.values():
             waited.cancel()
-        for name, host in self._hosts.items():
-            try:
-                (trouble,) = get([host.close.remote()])
-            except LOST as error:
-                trouble = str(error).splitlines()[0]
-            finally:
-                ray.kill(host)
-            if trouble is not None:
-                troubles[name] = trouble
+        calls = {name: asyncio.ensure_future(fetch([host.close.remote()])) for name, host in self._hosts.items()}
+        if calls:  # a host whose journal is away would wait for it for ever
+            await asyncio.wait(calls.values(), timeout=_ENDING_S)
+        for name, call in calls.items():
+            if not call.done():
+                call.cancel()
+                troubles[name] = f"it was at work for more than {_ENDING_S:g} s"
+            elif (error := call.exception()) is not None:
+                troubles[name] = (str(error) or type(error).__name__).splitlines()[0]
+            elif call.result()[0] is not None:
+                troubles[name] = call.result()[0]
+            ray.kill(self._hosts[name])
         self._hosts = {}
         return troubles
 
