@@ -50,7 +50,7 @@ class ContractingDesk(Role[S], ABC):
     # ---- what is agreed ------------------------------------------------------------------------------------------------
 
     def agreed(self, contract: FlexContract, now: datetime) -> None:
-        """A contract is concluded: use it in its term. All but the last that ended before all open days are dropped."""
+        """A contract is concluded: use it in its term. Of those that ended before all open days the last few are kept."""
         peer = self.rules.name_of(contract.seller if contract.buyer == self.domain else contract.buyer)
         if peer is None:
             return

@@ -96,7 +96,8 @@ def recruit(
             for p in site.prosumers
             if p.aggregator == party.name
         )
-        papers = AggregatorConfig(site.dso.name, site.iles.name, site.ledger.name, members)
+        dealt_with = (site.dso.name, site.iles.name, site.ledger.name)
+        papers = AggregatorConfig(*dealt_with, members, term_days=site.contract_days)
         agents.append(AgentSpec(party.name, "aggregator", seeds[party.name], papers))
     agents.append(AgentSpec(site.dso.name, "dso", seeds[site.dso.name], _dso(site, past)))
     names = tuple(p.name for p in site.prosumers)

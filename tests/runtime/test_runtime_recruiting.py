@@ -115,3 +115,10 @@ def test_the_days_the_error_names_would_do(site: Site, profiles: Profiles) -> No
     first, _, last = str(caught.value).partition("expected ")[2].partition(" to ")
     for day in (first, last):
         assert recruit(site, profiles, date.fromisoformat(day), 1, 1).agents
+
+
+def test_who_proposes_contracts_knows_the_sites_term(site: Site, profiles: Profiles) -> None:
+    """`contract_days` of the site file reaches everybody who buys: the DSO and every aggregator."""
+    hired = recruit(site.model_copy(update={"contract_days": 30}), profiles, site.default_day, 1, 7)
+    terms = {spec.name: spec.config.term_days for spec in hired.agents if spec.role in ("dso", "aggregator")}
+    assert terms == dict.fromkeys((site.dso.name, *(party.name for party in site.aggregators)), 30)

@@ -42,7 +42,8 @@ class OrderingDesk(CoordinatingDesk):
         for name in self.taking(session):
             rows = self.member_isps(session, name, isps, factor_pct)
             contract, day = self.contract_on(name, session.period), self.rules.day(session.period)
-            if contract is None:
+            if contract is None:  # the session's members had one when it was opened
+                effects.append(Send(name, SessionClosed(session.identity)))
                 continue
             starts = tuple(day.isp_start(row.start) for row in rows)
             rule = Activations(contract)

@@ -18,7 +18,7 @@ from agents.runtime.journal import Journal, JournalAway, JournalEmptied, Journal
 from devices.port import News
 
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
-_LAST_PAUSES = (0.1, 0.3)  # seconds between tries at an end in peace
+_LAST_PAUSES = (0.1, 0.3, 0.0)  # seconds after each try at an end in peace
 _PART_BYTES = 8_000_000  # of residences in one of its entries
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
@@ -240,16 +240,12 @@ class Book:
         """
         trouble = None
         if self._journal.durable and self.last is not None and self.open is None:
-            for pause in (*_LAST_PAUSES, None):
+            for pause in _LAST_PAUSES:
                 try:
                     self._rest(self.last)
-                except (JournalAway, JournalFull) as error:
-                    trouble = str(error)
-                    if pause is not None:
-                        time.sleep(pause)
                 except JournalError as error:
                     trouble = str(error)
-                    break
+                    time.sleep(pause)
                 else:
                     trouble = None
                     break
