@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from nacl import bindings
@@ -16,29 +16,56 @@ from cim.model.errors import BadInput
 
 _SEED, _PUBLIC, _SIGNATURE = 32, 32, 64
 
+# The same signature is checked by whoever receives it, by the keeper before it is recorded, and by those who settle; in a
+# simulation all of them live in the process in which it was made. So what was found out once is remembered for a while.
+_KNOWN_MOST = 1024
+_WORTH_SHARING = 200  # signatures: fewer are checked sooner than threads are started
+_known: dict[tuple[bytes, bytes, bytes], bool] = {}
+
 
 class Signer:
     """A party's private key, made from a 32-byte seed; signs and shows its public half, never the private one."""
 
-    __slots__ = ("_secret", "public")
-
     def __init__(self, seed: bytes) -> None:
         if len(seed) != _SEED:
             raise BadInput(f"seed: {len(seed)} bytes; expected {_SEED}")
-        self.public, self._secret = bindings.crypto_sign_seed_keypair(seed)
+        self._seed = seed
+
+    @cached_property
+    def _pair(self) -> tuple[bytes, bytes]:
+        """Made when it is needed: most agents of a site never sign anything."""
+        public, secret = bindings.crypto_sign_seed_keypair(self._seed)
+        return public, secret
+
+    @property
+    def public(self) -> bytes:
+        """The 32-byte public key."""
+        return self._pair[0]
 
     def sign(self, data: bytes) -> bytes:
         """The 64-byte detached signature of `data`."""
-        return bindings.crypto_sign(data, self._secret)[:_SIGNATURE]
+        signature = bindings.crypto_sign(data, self._pair[1])[:_SIGNATURE]
+        _remember(self.public, data, signature, good=True)
+        return signature
 
     def __repr__(self) -> str:
         return f"Signer(public={self.public.hex()})"
 
 
-# The same signature is checked by whoever receives it, by the keeper before it is recorded, and by those who settle.
-@lru_cache(maxsize=1024)
 def verify(public: bytes, data: bytes, signature: bytes) -> bool:
     """Whether `signature` is `public`'s signature of `data`; never raises for bad keys or signatures."""
+    good = _known.get((public, data, signature))
+    return _remember(public, data, signature, good=_verified(public, data, signature)) if good is None else good
+
+
+def _remember(public: bytes, data: bytes, signature: bytes, *, good: bool) -> bool:
+    while len(_known) >= _KNOWN_MOST:
+        _known.pop(next(iter(_known)), None)
+    _known[public, data, signature] = good
+    return good
+
+
+def _verified(public: bytes, data: bytes, signature: bytes) -> bool:
     if len(public) != _PUBLIC or len(signature) != _SIGNATURE:
         return False
     try:
@@ -53,20 +80,19 @@ def first_invalid(items: Sequence[tuple[bytes, bytes, bytes]]) -> int | None:
 
     libsodium runs outside Python's global lock, so the batch is shared among the cores.
     """
+    if len(items) < _WORTH_SHARING:
+        return next((k for k, item in enumerate(items) if not verify(*item)), None)
     workers = min(os.cpu_count() or 1, 8)
-    size = max(1, -(-len(items) // workers))
+    size = -(-len(items) // workers)
     chunks = [(start, items[start : start + size]) for start in range(0, len(items), size)]
-    if len(items) < 200:
-        found = [_first_in(chunk) for chunk in chunks]
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            found = list(pool.map(_first_in, chunks))
-    return next((index for index in found if index is not None), None)
+    with ThreadPoolExecutor(workers) as pool:
+        return next((index for index in pool.map(_first_in, chunks) if index is not None), None)
 
 
 def _first_in(chunk: tuple[int, Sequence[tuple[bytes, bytes, bytes]]]) -> int | None:
+    """What is known already is used, and nothing is remembered: threads work here."""
     start, items = chunk
-    return next((start + k for k, (public, data, value) in enumerate(items) if not verify(public, data, value)), None)
+    return next((start + k for k, item in enumerate(items) if not (_known.get(item) or _verified(*item))), None)
 
 
 def key_from_seed(seed: int, party: str) -> Signer:
