@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cached_property
 
-from cim.model.codec import wire
+from cim.model.codec import encode, wire
 from cim.model.errors import BadInput
 
 
@@ -49,7 +50,7 @@ class FlexElement:
 
 
 @wire("market.FlexContract")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FlexContract:
     """A long-term bilateral flexibility contract; validate it with `faults` or `checked` before relying on it.
 
@@ -102,6 +103,16 @@ class FlexContract:
         """The length of one ISP."""
         return timedelta(minutes=self.isp_minutes)
 
+    @cached_property
+    def encoded(self) -> bytes:
+        """Its canonical bytes, which both sides sign: made once, however often it is offered, checked and recorded."""
+        return encode(self)
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """Everything wrong with it, one sentence each naming field, value and what was expected."""
+        return _faults(self)
+
 
 def in_force(contracts: Iterable[FlexContract], day: date) -> FlexContract | None:
     """Which of the contracts of two parties counts on a local day: of several, the one agreed last; or None."""
@@ -112,9 +123,8 @@ def in_force(contracts: Iterable[FlexContract], day: date) -> FlexContract | Non
     return found
 
 
-def faults(contract: FlexContract) -> tuple[str, ...]:
-    """Everything wrong with `contract`, one sentence each naming field, value and what was expected."""
-    c, found = contract, []
+def _faults(c: FlexContract) -> tuple[str, ...]:
+    found: list[str] = []
 
     def expect(good: bool, name: str, value: object, expected: str) -> None:
         if not good:
@@ -164,9 +174,8 @@ def checked(contract: FlexContract) -> FlexContract:
     Raises:
         BadInput: all its faults at once.
     """
-    found = faults(contract)
-    if found:
-        raise BadInput(f"contract {contract.contract_id}: {'; '.join(found)}")
+    if contract.faults:
+        raise BadInput(f"contract {contract.contract_id}: {'; '.join(contract.faults)}")
     return contract
 
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from cim.model.codec import encode, wire
-from market.contracts import faults
+from cim.model.codec import wire
 from market.errors import LocalProtocolError, MarketError, RemoteProtocolError
 from market.ledger.records import Record, Signature
 from market.ledger.signing import Signer, verify
@@ -203,9 +202,8 @@ class Negotiation:
                 return f"made at {offer.at.isoformat()}; expected before {before.expires.isoformat()}"
         if offer.expires <= offer.at:
             return f"it expires at {offer.expires.isoformat()}, no later than it was made"
-        found = faults(contract)
-        if found:
-            return "; ".join(found)
+        if contract.faults:
+            return "; ".join(contract.faults)
         return self._misfit_of_signature(offer.sender, record_of(offer), offer.signature)
 
     def _misfit_of_signature(self, party: str, record: Record, signature: bytes) -> str | None:
@@ -215,7 +213,7 @@ class Negotiation:
 
 def record_of(offer: Offer) -> Record:
     """The ledger record an offer would become: both sides sign its `message`, so an accept binds the same bytes."""
-    return Record("contract", offer.contract.contract_id, offer.at, offer.sender, encode(offer.contract))
+    return Record("contract", offer.contract.contract_id, offer.at, offer.sender, offer.contract.encoded)
 
 
 def signed_offer(offer: Offer, signer: Signer) -> Offer:

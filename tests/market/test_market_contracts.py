@@ -11,7 +11,7 @@ from cim.model.codec import decode, encode
 from cim.model.errors import BadInput
 from market.activations import Activation, Activations
 from market.assets import AssetPublication, AssetRegister
-from market.contracts import CountedPer, FlexElement, checked, faults
+from market.contracts import CountedPer, FlexElement, checked
 from market.templates import TEMPLATES, from_template
 
 BATTERY = FlexElement("bess", "battery", 250_000, -250_000)
@@ -31,7 +31,7 @@ def test_every_template_makes_a_sound_contract(name: str) -> None:
         name, contract_id="c", buyer="a", seller="b", start_date=date(2026, 1, 1), end_date=date(2026, 12, 31),
         timezone="Europe/Madrid", flex_elements=(BATTERY,),
     )  # fmt: skip
-    assert faults(contract) == ()
+    assert contract.faults == ()
     assert decode(encode(contract)) == contract
 
 
@@ -42,7 +42,7 @@ def test_all_faults_are_named_at_once() -> None:
         end_minute=2000, timezone="Nowhere", flex_elements=(), amount_up_w=-1, amount_down_w=5, max_activations=0,
         max_runtime_isps=0, recovery_isps=-1, penalty=-1, capacity_price=-1, volume_price=-1, currency="euro",
     )  # fmt: skip
-    found = "\n".join(faults(broken))
+    found = "\n".join(broken.faults)
     for name in (
         "contract_id", "seller", "end_date", "days_of_week", "start_minute", "end_minute", "timezone", "flex_elements",
         "amount_up_w", "amount_down_w", "max_activations", "max_runtime_isps", "recovery_isps", "penalty",
