@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -176,11 +176,12 @@ def _leaky_meter(plot: Plot) -> None:
     meter.run = leaky  # type: ignore[method-assign]
 
 
-def _rewritten(path: Path) -> None:
-    """Somebody dates a payment anew in the closed ledger's file."""
-    with sqlite3.connect(path) as database:
+def _rewritten(ledger: bytes) -> bytes:
+    """Somebody dates a payment anew in the closed ledger."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.deserialize(ledger)
         database.execute("UPDATE records SET at = at + 1 WHERE kind = 'remuneration'")
-    database.close()
+        return database.serialize()
 
 
 BREAKS: Mapping[str, Break] = MappingProxyType(

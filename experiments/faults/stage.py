@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from agents.roles.contract import Effect, Received
@@ -20,7 +19,7 @@ from experiments.faults.plot import Plot
 from experiments.faults.watching import Seen, Step, Watched
 
 KEEPER = "ledger"
-IN_BYTES = 16  # every such seed's journals hold bytes, as a server's do: a third of the time, so not every seed's
+IN_BYTES = 24  # every such seed's journals hold bytes, as a server's do: a third of the time, so not every seed's
 
 
 class TwinJournal:
@@ -86,7 +85,6 @@ class PlainStage:
     """A home's agents share a host, and so do the sellers; in one process.
 
     Args:
-        ledger: path of the ledger's file.
         steps: gives the planted bug of an agent, or None.
         planted: does to each life of a host what a planted bug of the runtime does.
     """
@@ -94,12 +92,11 @@ class PlainStage:
     def __init__(
         self,
         plot: Plot,
-        ledger: Path,
         steps: Callable[[AgentSpec], Step | None] = lambda _: None,
         planted: Callable[[Host], None] = lambda _: None,
     ) -> None:
         self.plot, self._steps, self._planted = plot, steps, planted
-        self.shelf = Shelf(ledger, plot.rules.keys, {"seed": str(plot.seed)})
+        self.shelf = Shelf(b"", plot.rules.keys, {"seed": str(plot.seed)})
         self.host_of: Mapping[str, str] = plot.host_of
         self.cast: dict[str, Watched] = {}
         self.hosts: dict[str, Host] = {}

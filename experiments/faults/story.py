@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from agents.runtime import registry as _registry  # noqa: F401 - which modules define what is recorded
@@ -24,8 +21,6 @@ from market.ledger.errors import LedgerError
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Record, Signature
 from market.ledger.verify import verify
-
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file there is a file like any other, but on no disk
 
 
 @dataclass(frozen=True)
@@ -88,14 +83,14 @@ class Planted:
         step: how an agent comes to handle its events wrongly; None for agents it does not touch.
         host: what is done to each life of a host.
         before: what is done to the drawn plot.
-        after: what is done to the ledger's file before it is read.
+        after: what becomes of the ledger's bytes before they are read.
         rougher: faults without which the bug would not show: the story gets at least so many of them.
     """
 
     step: Callable[[AgentSpec], Step | None] = lambda _: None
     host: Callable[[Host], None] = lambda _: None
     before: Callable[[Plot], None] = lambda _: None
-    after: Callable[[Path], None] = lambda _: None
+    after: Callable[[bytes], bytes] = lambda ledger: ledger
     rougher: Faults | None = None
 
     def roughened(self, faults: Faults | None) -> Faults | None:
@@ -121,29 +116,24 @@ def play(seed: int, faults: Faults | None = None, planted: Planted | None = None
     faults = planted.roughened(faults)
     plot = draw(seed)
     planted.before(plot)
-    folder = Path(tempfile.mkdtemp(prefix="iles-twin-", dir=MEMORY if MEMORY.is_dir() else None))
-    path = folder / "ledger.db"
+    stage = PlainStage(plot, planted.step, planted.host)
+    published: list[tuple[datetime, str, str, Any]] = []
+    dice = Dice(seed, faults or Faults())
+    where: Stage = stage if faults is None else TwinStage(stage.host_of, stage.durable, dice)
+    conductor = Conductor(
+        where,
+        plot.world,
+        plot.start,
+        plot.end,
+        lambda *what: published.append(what),
+        clock=None if faults is None else JumpyClock(dice),
+    )
     try:
-        stage = PlainStage(plot, path, planted.step, planted.host)
-        published: list[tuple[datetime, str, str, Any]] = []
-        dice = Dice(seed, faults or Faults())
-        where: Stage = stage if faults is None else TwinStage(stage.host_of, stage.durable, dice)
-        conductor = Conductor(
-            where,
-            plot.world,
-            plot.start,
-            plot.end,
-            lambda *what: published.append(what),
-            clock=None if faults is None else JumpyClock(dice),
-        )
-        try:
-            run(_run(where, conductor, plot))
-        finally:
-            stage.shelf.close()
-        planted.after(path)
-        return Story(plot, stage.cast, read_book(path), published, conductor.messages, dict(dice.thrown))
+        run(_run(where, conductor, plot))
+        ledger = planted.after(stage.shelf.image())
     finally:
-        shutil.rmtree(folder)
+        stage.shelf.close()
+    return Story(plot, stage.cast, read_book(ledger), published, conductor.messages, dict(dice.thrown))
 
 
 async def _run(stage: Stage, conductor: Conductor, plot: Plot) -> None:
@@ -152,14 +142,14 @@ async def _run(stage: Stage, conductor: Conductor, plot: Plot) -> None:
     plot.world.end_setpoints()
 
 
-def read_book(path: Path) -> Book:
-    """The ledger in a file, checked byte by byte."""
+def read_book(ledger: bytes) -> Book:
+    """What is in a ledger, checked byte by byte."""
     fault = None
     try:
-        verify(path)
+        verify(ledger)
     except LedgerError as error:
         fault = str(error)
-    with LedgerReader(path) as reader:
+    with LedgerReader(ledger) as reader:
         records, heads = reader.records(), reader.heads()
         cosignatures = {head.number: reader.cosignatures(head.number) for head in heads}
     bodies = tuple((record.kind, decode(record.body)) for record in records)

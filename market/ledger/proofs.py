@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from cim.model.errors import BadInput
@@ -75,14 +74,14 @@ class Proof:
             raise BadInput(f"proof: it is not the JSON of a ledger proof ({error})") from error
 
 
-def prove(path: Path | str, kind: str, key: str) -> Proof:
-    """The proof that record (kind, key) stands in the ledger at `path`, up to its last head.
+def prove(source: schema.Source, kind: str, key: str) -> Proof:
+    """The proof that record (kind, key) stands in a ledger (its file, or the bytes of one), up to its last head.
 
     Raises:
         NotALedger: the file is no ledger.
         BadInput: there is no such record, or it is not in a block yet.
     """
-    database = schema.open_file(Path(path), read_only=True)
+    database = schema.open_ledger(source, read_only=True)
     try:
         rows = _rows(database, kind, key)
     except schema.DatabaseError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Self
 
 from cim.model.errors import BadInput
@@ -28,27 +27,27 @@ class Summary:
 
 
 class LedgerReader:
-    """A ledger as anyone may read it; changes nothing.
+    """A ledger as anyone may read it, in its file or as the bytes of one; changes nothing.
 
     Raises:
         NotALedger: the file is missing, not SQLite, or holds other tables.
     """
 
-    def __init__(self, path: Path | str, read_only: bool = True) -> None:
-        self.path = Path(path)
-        self._db = schema.open_file(self.path, read_only)
+    def __init__(self, source: schema.Source, read_only: bool = True) -> None:
+        self.place = "in memory" if isinstance(source, bytes) else str(source)
+        self._db = schema.open_ledger(source, read_only)
         self._keys: dict[str, bytes] = {}
         try:
             known = [name for (name,) in self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
             if known and not set(schema.COLUMNS) <= set(known):
-                raise NotALedger(f"ledger: {self.path} is SQLite with other tables; expected an ILES ledger")
+                raise NotALedger(f"ledger: {self.place} is SQLite with other tables; expected an ILES ledger")
             if known:
                 self._keys = {party.name: party.public for party in self.parties()}
         except (sqlite3.Error, NotALedger) as error:
             self._db.close()
             if isinstance(error, NotALedger):
                 raise
-            raise NotALedger(f"ledger: {self.path} cannot be opened ({error})") from error
+            raise NotALedger(f"ledger: {self.place} cannot be opened ({error})") from error
 
     def parties(self) -> tuple[Party, ...]:
         """All parties in order of name."""
@@ -121,7 +120,7 @@ class LedgerReader:
 
     def _must_exist(self) -> None:
         if not self._keys:
-            raise NotALedger(f"ledger: {self.path} holds no ledger yet; expected one made by create")
+            raise NotALedger(f"ledger: {self.place} holds no ledger yet; expected one made by create")
 
     def _public(self, party: str) -> bytes:
         public = self._keys.get(party)

@@ -52,16 +52,16 @@ class Record:
     signatures: tuple[Signature, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        for name in ("kind", "key", "author"):
-            value = getattr(self, name)
+        for name, value in (("kind", self.kind), ("key", self.key), ("author", self.author)):
             if not value or "\0" in value or not _is_text(value):
                 raise BadInput(f"record {name}: {value!r} is not a name; expected non-empty text")
         if self.at.tzinfo is None:
             raise BadInput(f"record at: {self.at} has no time zone; expected UTC")
-        names = [signature.party for signature in self.signatures]
-        if len(set(names)) != len(names):
-            raise BadInput(f"record signatures: {names} name a party twice; expected each party once")
-        object.__setattr__(self, "signatures", tuple(sorted(self.signatures, key=lambda s: s.party.encode())))
+        if self.signatures != ():
+            names = [signature.party for signature in self.signatures]
+            if len(set(names)) != len(names):
+                raise BadInput(f"record signatures: {names} name a party twice; expected each party once")
+            object.__setattr__(self, "signatures", tuple(sorted(self.signatures, key=lambda s: s.party.encode())))
 
     @cached_property
     def message(self) -> bytes:

@@ -10,6 +10,8 @@ from market.ledger import hashing, merkle
 from market.ledger.errors import NotALedger
 
 DatabaseError = sqlite3.DatabaseError
+Source = Path | str | bytes  # a ledger's file, or the bytes of one
+_MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = 0x494C4553  # "ILES", so that file(1) and we know the file
 VERSION = 1
 
@@ -75,12 +77,29 @@ def parties_hash(digests: Sequence[bytes]) -> bytes:
     return merkle.root(digests)
 
 
-def open_file(path: Path, read_only: bool) -> sqlite3.Connection:
-    """A connection to the file, in explicit transactions; text that is no UTF-8 is kept as it stands.
+def open_ledger(source: Source, read_only: bool) -> sqlite3.Connection:
+    """A connection in explicit transactions; text that is no UTF-8 is kept as it stands.
+
+    Bytes are a ledger in memory that goes on from them, or begins with none; nothing is written back to them.
 
     Raises:
-        NotALedger: missing (when only reading), a folder, or not an SQLite file.
+        NotALedger: missing or empty (when only reading), a folder, or not SQLite.
     """
+    database = _open_image(source, read_only) if isinstance(source, bytes) else _open_file(Path(source), read_only)
+    database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    return database
+
+
+def _open_image(image: bytes, read_only: bool) -> sqlite3.Connection:
+    if not image.startswith(_MAGIC) and (image or read_only):
+        raise NotALedger(f"ledger: {len(image)} bytes are not an SQLite file; expected an ILES ledger")
+    database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    if image:
+        database.deserialize(image)
+    return database
+
+
+def _open_file(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only and not path.is_file():
         raise NotALedger(f"ledger: {path} does not exist or is no file; expected an ILES ledger")
     if path.exists() and not path.is_file():
@@ -88,7 +107,7 @@ def open_file(path: Path, read_only: bool) -> sqlite3.Connection:
     if path.exists() and path.stat().st_size:
         try:
             with path.open("rb") as file:
-                if file.read(16) != b"SQLite format 3\0":
+                if file.read(16) != _MAGIC:
                     raise NotALedger(f"ledger: {path} is not an SQLite file; expected an ILES ledger")
         except OSError as error:
             raise NotALedger(f"ledger: {path} cannot be read ({error.strerror})") from error
@@ -96,11 +115,9 @@ def open_file(path: Path, read_only: bool) -> sqlite3.Connection:
         raise NotALedger(f"ledger: {path} is empty; expected an ILES ledger")
     try:
         uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-        database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise NotALedger(f"ledger: {path} cannot be opened ({error})") from error
-    database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    return database
 
 
 def first_tip() -> bytes:

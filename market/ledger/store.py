@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from cim.model.errors import BadInput
@@ -20,10 +19,14 @@ from market.ledger.records import BlockHead, Party, Record
 
 
 class LedgerStore(LedgerReader):
-    """A ledger in the file `path`, opened for writing by its one keeper; `create` makes it when it is not there."""
+    """A ledger opened for writing by its one keeper; `create` makes it when it is not there.
 
-    def __init__(self, path: Path | str) -> None:
-        super().__init__(path, read_only=False)
+    Args:
+        source: its file; or bytes to go on from in memory (`image`), where a run is to leave no file.
+    """
+
+    def __init__(self, source: schema.Source) -> None:
+        super().__init__(source, read_only=False)
         self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         self._db.execute("PRAGMA synchronous=FULL")
 
@@ -38,7 +41,7 @@ class LedgerStore(LedgerReader):
             raise BadInput(f"parties: {sorted(wanted)} must be at least one, each with a 32-byte public key")
         if self._keys:
             if wanted != self._keys or dict(meta) != self.meta():
-                raise LedgerConflict(f"ledger {self.path.name}: it exists with other parties or meta entries")
+                raise LedgerConflict(f"ledger {self.place}: it exists with other parties or meta entries")
             return
         with self._transaction():
             for table in schema.COLUMNS:
@@ -140,6 +143,10 @@ class LedgerStore(LedgerReader):
                 self._insert("cosignatures", [(last + 1, number, party, signature)])
             elif found[0] != signature:
                 raise LedgerConflict(f"co-signature of {party}: block {number} already carries another one")
+
+    def image(self) -> bytes:
+        """All of a ledger in memory, as its file would hold it."""
+        return self._db.serialize()
 
     def close(self) -> None:
         """Leave exactly one file, in plain journal mode, so that it can be copied and read anywhere."""

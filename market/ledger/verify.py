@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from market.ledger import hashing, merkle, schema, signing
@@ -30,8 +29,8 @@ class Verification:
     checks: tuple[str, ...]
 
 
-def verify(path: Path | str, expect_head: bytes | None = None) -> Verification:
-    """Check the whole ledger in the file `path`, and that `expect_head` is the digest of one of its heads.
+def verify(source: schema.Source, expect_head: bytes | None = None) -> Verification:
+    """Check the whole ledger in a file (or the bytes of one), and that `expect_head` is the digest of one of its heads.
 
     Without `expect_head` a ledger whose last blocks were cut off and re-sealed is not told from a younger one:
     whoever wants to know keeps the head it co-signed.
@@ -40,7 +39,7 @@ def verify(path: Path | str, expect_head: bytes | None = None) -> Verification:
         NotALedger: the file is missing, not SQLite, or holds something else.
         LedgerBroken: the first thing found wrong, naming table and row.
     """
-    database = schema.open_file(Path(path), read_only=True)
+    database = schema.open_ledger(source, read_only=True)
     try:
         database.execute("BEGIN")  # one view of the file, even while its keeper writes
         return _Check(database).run(expect_head)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from nacl.signing import VerifyKey
 from typer.testing import CliRunner
 
 from cim.model.codec import decode, encode
@@ -20,7 +21,7 @@ from market.ledger.errors import LedgerBroken, LedgerConflict, NotALedger
 from market.ledger.proofs import Proof, check_proof, prove
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Party, Record
-from market.ledger.signing import Signer, key_from_seed, load_or_create_key
+from market.ledger.signing import Signer, first_invalid, key_from_seed, load_or_create_key
 from market.ledger.signing import verify as verify_signature
 from market.ledger.store import LedgerStore
 from market.ledger.verify import verify
@@ -199,6 +200,54 @@ def test_the_command_verifies_shows_proves_and_checks(tmp_path: Path) -> None:
     assert run.invoke(app, ["check", str(tmp_path / "none"), head]).exit_code == 2
     assert run.invoke(app, ["prove", str(path), "order", "none"]).exit_code == 2
     assert run.invoke(app, ["prove", str(path), "order", "0009"]).exit_code == 2
+
+
+def test_a_ledger_in_memory_is_the_one_a_file_would_hold(tmp_path: Path) -> None:
+    """The same steps give the same records, heads and proofs; its bytes are a ledger's file, and go on as one."""
+    head = filled(tmp_path / "a.ledger")
+    with LedgerStore(b"") as ledger:
+        ledger.create(PARTIES, {"site": "test"})
+        ledger.append([order(n) for n in range(9)])
+        assert ledger.close_block(1, START, START + DAY, START + DAY).digest == head
+        before = ledger.image()
+    with LedgerStore(before) as ledger:
+        ledger.cosign(1, "agr", AGR.sign(ledger.heads()[0].message))
+        ledger.append([order(9)])
+        after = ledger.image()
+    assert verify(after, head) == verify(tmp_path / "a.ledger", head)
+    assert verify(before).records == 9  # what came later is not in what was there before
+    assert prove(after, "order", "0003") == prove(tmp_path / "a.ledger", "order", "0003")
+    (tmp_path / "b.ledger").write_bytes(after)
+    with LedgerReader(tmp_path / "b.ledger") as file, LedgerReader(after) as memory:
+        assert file.records() == memory.records()
+    for nothing in (b"", b"no ledger at all", after[:1] + b"x" + after[2:]):
+        with pytest.raises(NotALedger):
+            verify(nothing)
+
+
+def test_what_is_remembered_of_signatures_is_what_libsodium_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was signed here is known to be good; another library agrees, and with nothing remembered it is found again."""
+    signature = AGR.sign(b"data")
+    assert VerifyKey(AGR.public).verify(b"data", signature) == b"data"
+    assert verify_signature(AGR.public, b"data", signature)
+    bad = [(DSO.public, b"data", signature), (AGR.public, b"other", signature), (AGR.public, b"data", bytes(64))]
+    assert not any(verify_signature(*item) for item in bad)
+    monkeypatch.setattr("market.ledger.signing._known", {})
+    assert verify_signature(AGR.public, b"data", signature)
+    assert not any(verify_signature(*item) for item in bad)
+    many = [(AGR.public, bytes([k]), AGR.sign(bytes([k]))) for k in range(250)]
+    monkeypatch.setattr("market.ledger.signing._known", {many[3]: True})
+    assert first_invalid(many) is None
+    assert first_invalid([*many[:240], bad[0], *many[240:], bad[1]]) == 240
+
+
+def test_only_so_much_is_remembered_of_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many signatures a process sees, it keeps a bounded number of answers: the latest."""
+    known: dict[tuple[bytes, bytes, bytes], bool] = {}
+    monkeypatch.setattr("market.ledger.signing._known", known)
+    monkeypatch.setattr("market.ledger.signing._KNOWN_MOST", 3)
+    made = [(AGR.public, bytes([k]), AGR.sign(bytes([k]))) for k in range(5)]
+    assert list(known) == made[2:]
 
 
 def test_keys_are_private_and_signatures_fit_only_their_data(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Forgetful(miniature.Miniature):
         """These begin again with what the ledger knows of them, and their devices."""
         now = self.physics.now
         newborn = self._cast()
-        path = self.ledger.path
+        path = Path(self.ledger.place)
         past = recollect(path, names, self.rules.domains, now)
         assert set(past) == set(names)
         for name in names:
@@ -90,7 +90,7 @@ def lived(path: Path, *losses: tuple[datetime, tuple[str, ...]], until: datetime
 
 def sound(market: Forgetful) -> dict[tuple[str, str], Any]:
     """What holds after any loss: the ledger is whole and took every record, each day settled once, money sums to zero."""
-    path = market.ledger.path
+    path = Path(market.ledger.place)
     verify(path)
     assert market.told("refusal") == []
     assert market.told("breach") == []

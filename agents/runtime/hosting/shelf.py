@@ -17,13 +17,13 @@ class Shelf:
     """An open ledger.
 
     Args:
-        path: its file.
+        ledger: its file; or bytes to go on from in memory.
         parties: who may sign, by domain.
         meta: what the ledger says of itself.
     """
 
-    def __init__(self, path: Path, parties: dict[str, bytes], meta: dict[str, str]) -> None:
-        self._store = LedgerStore(path)
+    def __init__(self, ledger: Path | bytes, parties: dict[str, bytes], meta: dict[str, str]) -> None:
+        self._store = LedgerStore(ledger)
         self._store.create((Party(name, public) for name, public in sorted(parties.items())), meta)
 
     def carry_out(self, effects: Sequence[tuple[str, Effect]], now: datetime) -> Iterator[tuple[str, Event]]:
@@ -40,6 +40,10 @@ class Shelf:
                 yield name, BlockClosed(head)
             elif isinstance(effect, Cosign):
                 self._store.cosign(effect.number, effect.party, effect.signature)
+
+    def image(self) -> bytes:
+        """All of a ledger in memory."""
+        return self._store.image()
 
     def close(self) -> None:
         """Leave exactly one file."""
