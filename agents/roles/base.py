@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -23,6 +23,7 @@ Handler = Callable[..., list[Effect]]
 # Trading begins this long after what was said at an instant, so that all of it has been heard, in whatever order.
 MOMENT = timedelta(microseconds=1)
 _FORMAT = 3  # of a snapshot
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @wire("role.MarketRules")
@@ -38,6 +39,7 @@ class MarketRules:
         domains: internet domain by agent name.
         keys: public Ed25519 key by domain.
         seed: identifiers derive from it; random and secret in a pilot.
+        revision_hours: on its day a D-Prognosis is revised every so many hours.
     """
 
     timezone: str
@@ -50,6 +52,7 @@ class MarketRules:
     domains: dict[str, str]
     keys: dict[str, bytes]
     seed: str
+    revision_hours: int = 1
 
     def name_of(self, domain: str) -> str | None:
         """The agent behind a domain, or None."""
@@ -82,7 +85,16 @@ class MarketRules:
 
         However late a timer fires, what follows is on the grid that all agents share, also when the clocks change.
         """
-        return min(self.interval_start(instant) + self.interval, self.day_of(instant).end)
+        known, last = self._boundary
+        if known is not instant:  # all agents of a host ask at the same instants, and mean the same object
+            last = min(self.interval_start(instant) + self.interval, self.day_of(instant).end)
+            self._boundary[:] = instant, last
+        return last
+
+    @cached_property
+    def _boundary(self) -> list[datetime]:
+        """The last instant that was asked for, and what followed it."""
+        return [_NEVER, _NEVER]
 
     def patience(self, now: datetime) -> datetime:
         """Until when to wait for others' answers: a boundary, half to one and a half control intervals from now."""

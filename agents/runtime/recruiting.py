@@ -79,6 +79,7 @@ def recruit(
         domains,
         {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))},
         f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
+        site.revision_hours,
     )
     known = known_days(opening, profiles)
     history = History(site, profiles)

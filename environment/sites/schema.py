@@ -222,6 +222,7 @@ class Site(Part):
     isp_minutes: Literal[15, 30, 60]
     control_interval_s: Annotated[int, Field(ge=60, le=900)]
     contract_days: Annotated[int, Field(ge=1, le=3650)] = 365
+    revision_hours: Annotated[int, Field(ge=1, le=24)] = 1
     default_day: date
     profiles: str
     sources: dict[str, str]

@@ -102,3 +102,19 @@ def test_who_begins_late_sets_nothing_for_days_closed_for_good(name: str) -> Non
     keys = sorted(key for key in armed(ROLES[name](rules), Started(), now) if key.startswith(f"{kind} "))
     assert keys[0] == f"{kind} {(FIRST + timedelta(days=200 - KEPT_DAYS)).isoformat()}"
     assert len(keys) == KEPT_DAYS + 3
+
+
+@pytest.mark.parametrize("hours", [1, 3, 24])
+def test_a_prognosis_is_revised_every_so_many_hours(hours: int) -> None:
+    """As the site says (`revision_hours`), on the day and not beyond it; who is late falls back into step."""
+    role = ROLES["prosumer"](replace(players.rules(), revision_hours=hours))
+    day, timer = role.rules.day(FIRST), f"revise {FIRST}"
+    first = armed(role, Started(), AHEAD)[timer]
+    at: datetime | None = first
+    step, revised = timedelta(hours=hours), list[datetime]()
+    while at is not None:
+        revised.append(at)
+        late = at + timedelta(minutes=20)
+        at = armed(role, Fired(timer), late).get(timer)
+    assert revised == [first + k * step for k in range(24 // hours)]
+    assert first == day.start + timedelta(minutes=5)

@@ -122,3 +122,10 @@ def test_who_proposes_contracts_knows_the_sites_term(site: Site, profiles: Profi
     hired = recruit(site.model_copy(update={"contract_days": 30}), profiles, site.default_day, 1, 7)
     terms = {spec.name: spec.config.term_days for spec in hired.agents if spec.role in ("dso", "aggregator")}
     assert terms == dict.fromkeys((site.dso.name, *(party.name for party in site.aggregators)), 30)
+
+
+def test_everybody_knows_how_often_prognoses_are_revised(site: Site, profiles: Profiles) -> None:
+    """`revision_hours` of the site file is among the rules that all share; without it, each hour."""
+    assert recruit(site, profiles, site.default_day, 1, 7).rules.revision_hours == 1
+    slower = site.model_copy(update={"revision_hours": 6})
+    assert recruit(slower, profiles, site.default_day, 1, 7).rules.revision_hours == 6

@@ -20,7 +20,7 @@ from market.uftp import DPrognosis
 
 PATIENCE = timedelta(minutes=2)  # how long to wait at the start for assets that do not answer
 DAY_AHEAD_HOUR = 11  # local time on the day before at which tomorrow is forecast
-REVISION_MINUTE = 5  # of each hour: after the first control interval, when the last hour is metered
+REVISION_MINUTE = 5  # of an hour: after its first control interval, when the hour before is metered
 METERING = timedelta(hours=1)  # after the day's end: it is metered and told
 _HOUR = timedelta(hours=1)
 
@@ -76,13 +76,13 @@ class ForecastingDesk(MeteringDesk):
         return [self.prognosis(day, now), *self.schedules(day)]
 
     def timer_revise(self, period: str, now: datetime) -> list[Effect]:
-        """Each hour of the day: forecast the rest of it again with what was measured meanwhile."""
+        """Every `revision_hours` of the day: forecast the rest of it again with what was measured meanwhile."""
         day = self.rules.day(date.fromisoformat(period))
         if now >= day.end:
             return []
         self.replan(day, day.isp_of(now) + 1, now)
-        first = day.start + timedelta(minutes=REVISION_MINUTE)
-        following = first + max((now - first) // _HOUR + 1, 0) * _HOUR
+        first, every = day.start + timedelta(minutes=REVISION_MINUTE), timedelta(hours=self.rules.revision_hours)
+        following = first + max((now - first) // every + 1, 0) * every
         more: list[Effect] = [Arm(f"revise {period}", following)] if following < day.end else []
         return [self.prognosis(day, now), *self.schedules(day), *more]
 
