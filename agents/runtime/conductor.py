@@ -123,6 +123,7 @@ class Conductor:
         self._sink, self._progress = sink, progress
         self._clock = clock or SimClock()
         self._posts = {host: _Post() for host in sorted(set(stage.host_of.values()))}
+        self._busy = 0  # hosts at work
         self.stopped = False
         self.now = start
         self.messages = 0
@@ -149,7 +150,7 @@ class Conductor:
             self._progress(self.now)
             await self._instant()
             wakes = [at for post in self._posts.values() if not post.busy and (at := post.wakes()) is not None]
-            if self.late:
+            if self._busy:
                 wakes.append(self.now + _AGAIN)  # what they have for others must not wait for somebody's timer
             if self.stopped or not wakes or min(wakes) > self._end:
                 return
@@ -175,7 +176,7 @@ class Conductor:
 
     async def _instant(self) -> None:
         for _ in range(_MAX_ROUNDS):
-            if self.late:
+            if self._busy:
                 overdue = await self._stage.overdue()
                 for host in sorted(overdue):
                     self._absorb(host, overdue[host])
@@ -192,23 +193,26 @@ class Conductor:
         )
 
     def _tasks(self) -> dict[str, Task]:
-        ready = [(host, post) for host, post in self._posts.items() if post.ready(self.now)]
+        now = self.now
+        ready = [(host, post) for host, post in self._posts.items() if post.ready(now)]
         if not ready:
             return {}
         self.rounds += 1
         # Who has much under way waits for its receivers, unless everybody does.
         able = [(host, post) for host, post in ready if post.owed < _CREDIT] or ready
+        self._busy += len(able)
         tasks: dict[str, Task] = {}
         for host, post in able:
             post.busy = True
             post.tries += bool(post.inbox)
-            if post.again is not None and post.again <= self.now:
+            if post.again is not None and post.again <= now:
                 post.again, post.tries = None, _TRIES - 1
             tasks[host] = Task(self.rounds, tuple(post.inbox.values()), post.settled)
         return tasks
 
     def _absorb(self, host: str, outcome: Outcome) -> None:
         post = self._posts[host]
+        self._busy -= post.busy
         post.timer, post.local, post.busy = outcome.next_timer, outcome.local, False
         for source, number in outcome.taken:
             if post.inbox.pop((source, number), None) is not None:

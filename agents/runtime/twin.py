@@ -160,7 +160,8 @@ class TwinStage:
         return {name: await self._worked(name, now, task) for name, task in tasks.items()}
 
     async def _worked(self, name: str, now: datetime, task: Task) -> Outcome:
-        given = Task(task.number, self._dice.way(name, task.parcels, now), task.settled)
+        arrived = self._dice.way(name, task.parcels, now)
+        given = Task(task.number, arrived, task.settled) if arrived or task.parcels else task
         while True:
             try:
                 outcome = await self.hosts[name].work(now, given)

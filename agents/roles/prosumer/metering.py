@@ -24,7 +24,7 @@ class MeteringDesk(ProsumerBase):
         """Keep an asset's state; what it drew counts for the interval behind it."""
         if sender not in self.elements:
             return []
-        register = self.state.registers_wh.get(sender, value(message, Kind.ENERGY_IMPORT))
+        before = self.state.registers_wh.get(sender)
         self.state.reports[sender] = message
         effects: list[Effect] = []
         for news in message.news:
@@ -34,6 +34,7 @@ class MeteringDesk(ProsumerBase):
                 if known is not None and known.same_stay(news):
                     continue  # the same vehicle, told again: perhaps what it needs is known better now
                 # The register as it stood before: by this report the vehicle may have taken something already.
+                register = value(message, Kind.ENERGY_IMPORT) if before is None else before
                 self.state.plugged_wh[sender] = register or 0.0
                 effects += self._free(sender, now)
             elif isinstance(news, VehicleUnplugged):

@@ -27,7 +27,8 @@ class Residences:
 
     def weigh(self, step: Step, inbox: int, others: int) -> Iterable[Resident]:
         """Book on each agent its share of the bytes that the step's inbox and other events take; returns those touched."""
-        residents, touched = self.residents, dict[str, Resident]()
+        residents = self.residents
+        touched: dict[str, Resident] = {}
         if step.others:
             each = others // len(step.others)
             for name, _ in step.others:
