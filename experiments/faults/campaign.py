@@ -23,7 +23,7 @@ _CHUNK = 10
 
 # Rates that put some dozens of faults into each story; every tenth seed lives through a storm instead.
 FAULTS = Faults(
-    drop=0.02, duplicate=0.12, delay=0.003, reorder=0.5, crash=0.0006, lose_reply=0.02, jump=0.004, hold=timedelta(minutes=4),
+    drop=0.02, duplicate=0.18, delay=0.003, reorder=0.5, crash=0.0005, lose_reply=0.02, jump=0.004, hold=timedelta(minutes=4),
     most=400,
 )  # fmt: skip
 STORM = replace(FAULTS, drop=0.3, duplicate=0.3, reorder=0.5, crash=0.002)
@@ -68,8 +68,8 @@ def judge(seed: int, planted_bug: str | None = None, run: Run = asyncio.run) -> 
 
 
 def _judge_all(seeds: Sequence[int], planted_bug: str | None) -> list[Verdict]:
-    with asyncio.Runner() as runner:
-        return [judge(seed, planted_bug, runner.run) for seed in seeds]
+    with asyncio.Runner() as runner:  # one loop for all of them, and no handler of signals anew for each
+        return [judge(seed, planted_bug, runner.get_loop().run_until_complete) for seed in seeds]
 
 
 def _warm() -> None:

@@ -29,9 +29,12 @@ ISP_MINUTES, CONTROL_S = 60, 3600
 FIRST = date(2016, 6, 15)
 OPENING_HOUR = 10  # local, the day before: contracts first, then tomorrow's forecast at eleven
 HOURS = 46  # until the block of the operated day is closed and co-signed
-FARMS = ("farm-a", "farm-b")
-# Shares of the seeds with what makes a story long: the sellers compete, a home has a battery.
-TWO_SELLERS, STORING = 0.05, 0.06
+FARMS, HOUSES = ("farm-a", "farm-b"), ("house-a", "house-b")
+HOMES = (*FARMS, *HOUSES)  # a farm has a PV plant, a house nothing that can be steered
+_HOUSE_W = 4_000
+# Shares of the seeds with what makes a story long: the sellers compete, a home has a battery, forecasts are renewed often.
+TWO_SELLERS, STORING = 0.02, 0.02
+REVISION_HOURS, OFTEN = (1, 3, 6, 12, 24), (0.01, 0.02, 0.12, 0.35, 0.5)
 _LINE_V = 400.0
 
 
@@ -71,15 +74,16 @@ def draw(seed: int) -> Plot:
     dice = random.Random(seed)  # noqa: S311 - a plot, not a secret
     sellers = ("agr", "agr-2") if dice.random() < TWO_SELLERS else ("agr",)
     rated = {farm: dice.randrange(8_000, 20_001, 500) for farm in FARMS}
-    seller_of = {farm: sellers[k % len(sellers)] for k, farm in enumerate(FARMS)}
+    seller_of = {home: sellers[k % len(sellers)] for k, home in enumerate(HOMES)}
     battery_wh = dice.randrange(5_000, 15_001, 1_000) if dice.random() < STORING else 0
     devices = [f"{farm}.pv" for farm in FARMS] + ["farm-a.battery"] * bool(battery_wh)
-    rules = _rules(seed, (*FARMS, *devices, *sellers, "dso", "iles", "ledger"))
+    (revision_hours,) = dice.choices(REVISION_HOURS, OFTEN)
+    rules = _rules(seed, (*HOMES, *devices, *sellers, "dso", "iles", "ledger"), revision_hours)
     start = rules.day(FIRST).next(-1).at(OPENING_HOUR)
     sun, told = _sky(dice)
-    loads = {farm: [dice.uniform(200, 900) for _ in range(24)] for farm in FARMS}
+    loads = {home: [dice.uniform(200, 900) for _ in range(24)] for home in HOMES}
     world, ports = _world(start, rated, battery_wh, sun, told, loads, dice)
-    by_day = {farm: np.array(loads[farm]) / 1000 for farm in FARMS}
+    by_day = {home: np.array(loads[home]) / 1000 for home in HOMES}
     own = _Papers(seed, rules, seller_of)
     agents = own.households(rated, battery_wh, by_day, dice)
     agents += own.sellers(sellers, dice)
@@ -88,11 +92,11 @@ def draw(seed: int) -> Plot:
     return Plot(seed, rules, tuple(agents), start, start + timedelta(hours=HOURS), world, ports)
 
 
-def _rules(seed: int, names: tuple[str, ...]) -> MarketRules:
+def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRules:
     domains = {name: f"{name}.twin.example" for name in names}
     keys = {domain: Signer(simulation_seed(seed, domain)).public for domain in sorted(domains.values())}
     return MarketRules(
-        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"twin/{seed}"
+        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"twin/{seed}", revision_hours
     )  # fmt: skip
 
 
@@ -123,17 +127,19 @@ def _world(
 
     ports: dict[str, PlainDevice] = {}
     meters: list[PlainMeter] = []
-    for farm in FARMS:
-        plate = Nameplate(DeviceKind.PV, "ILES", "plain", f"{farm}.pv", rated[farm])
-        behind: list[PlainDevice] = [PlainProfile(plate, [-value * rated[farm] for value in turned(sun)])]
-        if farm == FARMS[0] and battery_wh:
+    for home in HOMES:
+        behind: list[PlainDevice] = []
+        if home in FARMS:
+            plate = Nameplate(DeviceKind.PV, "ILES", "plain", f"{home}.pv", rated[home])
+            behind.append(PlainProfile(plate, [-value * rated[home] for value in turned(sun)]))
+        if home == FARMS[0] and battery_wh:
             power = battery_wh // 2
-            plate = Nameplate(DeviceKind.BATTERY, "ILES", "plain", f"{farm}.battery", power, power, battery_wh)
+            plate = Nameplate(DeviceKind.BATTERY, "ILES", "plain", f"{home}.battery", power, power, battery_wh)
             behind.append(PlainBattery(plate, 0.95, battery_wh * dice.uniform(0.1, 0.5)))
         ports |= {device.name: device for device in behind}
         # The load is nobody's device: only the meter knows of it.
-        load = PlainProfile(Nameplate(DeviceKind.METER, "ILES", "plain", f"{farm}.load"), loads[farm])
-        meter = PlainMeter(Nameplate(DeviceKind.METER, "ILES", "plain", f"{farm}.meter"), [*behind, load])
+        load = PlainProfile(Nameplate(DeviceKind.METER, "ILES", "plain", f"{home}.load"), loads[home])
+        meter = PlainMeter(Nameplate(DeviceKind.METER, "ILES", "plain", f"{home}.meter"), [*behind, load])
         meters.append(meter)
         ports[meter.name] = meter
     hour = timedelta(hours=1)
@@ -143,7 +149,7 @@ def _world(
 
 
 def _export(hour: int, rated: dict[str, int], sun: list[float], loads_kw: dict[str, np.ndarray]) -> float:
-    return sum(rated[farm] * sun[hour] - float(loads_kw[farm][hour]) * 1000 for farm in FARMS)
+    return sum(rated[farm] * sun[hour] for farm in FARMS) - 1000 * sum(float(load[hour]) for load in loads_kw.values())
 
 
 class _Papers:
@@ -159,27 +165,30 @@ class _Papers:
         self, rated: dict[str, int], battery_wh: int, loads_kw: dict[str, np.ndarray], dice: random.Random
     ) -> list[AgentSpec]:
         found: list[AgentSpec] = []
-        for farm in FARMS:
-            elements = [ElementConfig(f"{farm}.pv", DeviceKind.PV, rated[farm])]
-            roles = {f"{farm}.pv": ("generator", DeviceKind.PV)}
-            if farm == FARMS[0] and battery_wh:
+        for home in HOMES:
+            elements: list[ElementConfig] = []
+            roles: dict[str, tuple[str, DeviceKind]] = {}
+            if home in FARMS:
+                elements.append(ElementConfig(f"{home}.pv", DeviceKind.PV, rated[home]))
+                roles[f"{home}.pv"] = ("generator", DeviceKind.PV)
+            if home == FARMS[0] and battery_wh:
                 power = battery_wh // 2
-                elements.append(ElementConfig(f"{farm}.battery", DeviceKind.BATTERY, power, power, battery_wh))
-                roles[f"{farm}.battery"] = ("battery", DeviceKind.BATTERY)
+                elements.append(ElementConfig(f"{home}.battery", DeviceKind.BATTERY, power, power, battery_wh))
+                roles[f"{home}.battery"] = ("battery", DeviceKind.BATTERY)
             papers = ProsumerConfig(
-                f"{farm}.meter", f"ean.{farm}", POINT, self.seller_of[farm], "dso", "iles", "ledger", tuple(elements),
-                (loads_kw[farm],), dice.randrange(600, 1000), dice.randrange(1300, 1900),
+                f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
+                (loads_kw[home],), dice.randrange(600, 1000), dice.randrange(1300, 1900),
                 Preferences(feed_in=dice.uniform(5, 9), weight=3.0),
             )  # fmt: skip
-            meter = f"{farm}.meter"
-            found.append(AgentSpec(farm, "prosumer", self.key(farm), papers, meter, DeviceKind.METER))
-            found += [AgentSpec(n, role, self.key(n), farm, n, kind) for n, (role, kind) in roles.items()]
+            meter = f"{home}.meter"
+            found.append(AgentSpec(home, "prosumer", self.key(home), papers, meter, DeviceKind.METER))
+            found += [AgentSpec(n, role, self.key(n), home, n, kind) for n, (role, kind) in roles.items()]
         return found
 
     def sellers(self, names: tuple[str, ...], dice: random.Random) -> list[AgentSpec]:
         found = []
         for name in names:
-            members = tuple(Member(farm, f"ean.{farm}", POINT) for farm in FARMS if self.seller_of[farm] == name)
+            members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
             papers = AggregatorConfig("dso", "iles", "ledger", members, dice.randrange(5, 20), rho=5.0)
             found.append(AgentSpec(name, "aggregator", self.key(name), papers))
         return found
@@ -194,12 +203,14 @@ class _Papers:
         )  # fmt: skip
         point = PointGrid(POINT, "line", ("n1",), ("n1",), ("line",))
         connections = tuple(
-            GridConnection(f"ean.{farm}", "n1", POINT, self.seller_of[farm], rated[farm], (loads_kw[farm],))
-            for farm in FARMS
+            GridConnection(
+                f"ean.{home}", "n1", POINT, self.seller_of[home], rated.get(home, _HOUSE_W), (loads_kw[home],)
+            )
+            for home in HOMES
         )
         limits = Limits(0.5, 1.5)
         dso = DsoConfig("iles", "ledger", network, limits, (point,), connections, sellers)
-        iles = IlesConfig("weather", FARMS, "ledger")
+        iles = IlesConfig("weather", HOMES, "ledger")
         return [
             AgentSpec("dso", "dso", self.key("dso"), dso),
             AgentSpec("iles", "iles", self.key("iles"), iles, "weather", DeviceKind.WEATHER),

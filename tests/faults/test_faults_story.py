@@ -106,7 +106,7 @@ def test_a_host_may_die_at_the_beginning_of_any_round(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Dice, "point", dies)
     story = play(2, Faults())
-    assert story.faults["crash"] > 300
+    assert story.faults["crash"] > 200
     assert violations(story) == ()
 
 
