@@ -11,6 +11,7 @@ bounds or devices. The coordinator below is plain state and arithmetic; the mess
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -31,7 +32,7 @@ SOFTENING = 0.1
 
 
 @wire("plan.Band")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Band:
     """What the sum of deviations must keep to: [T] kW; where `low_kw` > 0 or `high_kw` < 0 flexibility is requested."""
 
@@ -39,6 +40,15 @@ class Band:
     high_kw: Floats
     shortage_price: float  # ct/kWh of request not met; above every member's price, so that shortage is the last resort
     hours: float
+
+    @cached_property
+    def tightened(self) -> Band:
+        """Asks for a tolerance more than is needed: what is still missing when the rounds end is then no shortage."""
+        asked = np.where(self.low_kw > 0, self.low_kw, np.where(self.high_kw < 0, self.high_kw, 0.0))
+        more = (TOLERANCE_KW + RELATIVE_TOLERANCE * np.abs(asked)) * np.sign(asked)
+        more = np.clip(more, -(self.high_kw - self.low_kw) / 2, (self.high_kw - self.low_kw) / 2)
+        low = np.where(asked > 0, self.low_kw + more, self.low_kw)
+        return replace(self, low_kw=low, high_kw=np.where(asked < 0, self.high_kw + more, self.high_kw))
 
 
 @wire("plan.Coordination")
@@ -88,8 +98,7 @@ def absorb(state: Coordination, total_kw: Floats) -> Coordination:
     count = max(state.elements, 1)
     mean = total_kw / count
     relaxed = OVER_RELAXATION * mean + (1 - OVER_RELAXATION) * state.shared_kw
-    target = _tightened(state.band)
-    shared = _project(target, (relaxed + state.dual) * count, state.rho / count) / count
+    shared = _project(state.band.tightened, (relaxed + state.dual) * count, state.rho / count) / count
     dual = state.dual + relaxed - shared
     primal = float(np.abs(mean - shared).max()) * count
     change = float(np.abs(shared - state.shared_kw).max()) * count
@@ -115,15 +124,6 @@ def absorb(state: Coordination, total_kw: Floats) -> Coordination:
 def _penalty(rho: float, rounds: int) -> float:
     """The penalty of the next round; constant in the end, so that ADMM's convergence theorem holds."""
     return rho * SOFTENING ** (1 / SOFTENING_ROUNDS) if rounds < SOFTENING_ROUNDS else rho
-
-
-def _tightened(band: Band) -> Band:
-    """Ask for a tolerance more than is needed: what is still missing when the rounds end is then no shortage."""
-    asked = np.where(band.low_kw > 0, band.low_kw, np.where(band.high_kw < 0, band.high_kw, 0.0))
-    more = (TOLERANCE_KW + RELATIVE_TOLERANCE * np.abs(asked)) * np.sign(asked)
-    more = np.clip(more, -(band.high_kw - band.low_kw) / 2, (band.high_kw - band.low_kw) / 2)
-    low = np.where(asked > 0, band.low_kw + more, band.low_kw)
-    return replace(band, low_kw=low, high_kw=np.where(asked < 0, band.high_kw + more, band.high_kw))
 
 
 def _project(band: Band, wished_kw: Floats, rho: float) -> Floats:

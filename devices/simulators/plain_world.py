@@ -23,7 +23,8 @@ class PlainMeter(PlainDevice):
         """The sum of what is behind it, settled first."""
         until, power = NEVER, 0.0
         for device in self.behind:
-            until = min(until, device.settle(step, now))
+            own = device.settle(step, now)
+            until = own if own < until else until
             power += device.power_w
         self.power_w = power
         return until

@@ -177,7 +177,7 @@ class _Papers:
                 roles[f"{home}.battery"] = ("battery", DeviceKind.BATTERY)
             papers = ProsumerConfig(
                 f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
-                (loads_kw[home],), dice.randrange(600, 1000), dice.randrange(1300, 1900),
+                (loads_kw[home],), dice.randrange(500, 800), dice.randrange(800, 1200),
                 Preferences(feed_in=dice.uniform(5, 9), weight=3.0),
             )  # fmt: skip
             meter = f"{home}.meter"

@@ -75,10 +75,18 @@ class WatchedResident(Resident):
             return Watched(next(roles), step, past)
 
         super().__init__(born.name, build, born.birth)
+        self._bugged = step is not None
+        self.handlers = born.handlers
 
     def take(self, envelope: Envelope, now: datetime) -> list[Effect] | None:
-        """The way through which all other events come."""
-        return self.handle(Received(envelope.sender, envelope.sequence, envelope.message), now)
+        """A planted bug hears of a message as of any event; without one it goes its usual way, and is noted."""
+        received = Received(envelope.sender, envelope.sequence, envelope.message)
+        if self._bugged:
+            return self.handle(received, now)
+        effects = super().take(envelope, now)
+        if effects is not None:
+            self.role.note(received, effects, now)  # type: ignore[attr-defined]  # it is `Watched`
+        return effects
 
 
 class PlainStage:

@@ -40,7 +40,7 @@ class Watched:
 
     def __init__(self, inner: Role[Any], step: Step | None = None, past: list[Seen] | None = None) -> None:
         self.inner, self.name, self._step = inner, inner.name, step
-        self.handlers: dict[type, str] = {}  # a resident finds no way around `handle` here
+        self.handlers: dict[type, str] = {}  # a resident finds no way around `handle` here by itself
         self._past = past or []
         self.log: list[Seen] = []
         self._wanted: dict[type, list[tuple[Seen, Any]]] | None = None
@@ -49,11 +49,15 @@ class Watched:
         """As the role does, and noted."""
         if self._step is None:
             effects = self.inner.handle(event, now)
-            self.log.append(_seen(Seen, (now, event, effects)))
+            self.note(event, effects, now)
             return effects
         times, carried_out = self._step(self.inner, event, now)
         self.log += [Seen(now, event, effects) for effects in times]
         return carried_out
+
+    def note(self, event: Event, effects: list[Effect], now: datetime) -> None:
+        """It has handled an event."""
+        self.log.append(_seen(Seen, (now, event, effects)))
 
     @property
     def waits(self) -> bool:

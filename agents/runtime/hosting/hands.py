@@ -130,6 +130,8 @@ class Hands:
 
     def _news(self, port: Port, device: str) -> tuple[News, ...]:
         noted = self.noted.pop(device, ())
+        if not noted:
+            return port.drain()
         return (*noted, *(news for news in port.drain() if news not in noted))  # a device that got no answer repeats it
 
     async def close(self) -> None:

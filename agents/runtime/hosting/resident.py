@@ -72,7 +72,7 @@ class Resident:
         self.name, self.build, self.birth = name, build, birth
         self.role = role = build()
         self._most = most
-        self._handlers = {kind: getattr(role, method) for kind, method in role.handlers.items()}
+        self.handlers = {kind: getattr(role, method) for kind, method in role.handlers.items()}
         self.seen: dict[tuple[str, int], int] = {}
         self.sent: dict[tuple[str, int], int] = {}
         self.timers: dict[str, datetime] = {}
@@ -130,7 +130,7 @@ class Resident:
         self.handled += 1
         self.last_at = now
         _, sender, _, _, message = envelope
-        handler = self._handlers.get(type(message))
+        handler = self.handlers.get(type(message))
         try:
             effects = [] if handler is None else handler(message, sender, now)
         except Exception as error:  # whatever it is, one message must not end an agent
