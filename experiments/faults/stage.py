@@ -19,7 +19,7 @@ from experiments.faults.plot import Plot
 from experiments.faults.watching import Seen, Step, Watched
 
 KEEPER = "ledger"
-IN_BYTES = 24  # every such seed's journals hold bytes, as a server's do: a third of the time, so not every seed's
+IN_BYTES = 50  # every such seed's journals hold bytes, as a server's do: half as long again, so not every seed's
 
 
 class TwinJournal:
