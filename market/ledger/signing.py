@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -20,7 +21,7 @@ _SEED, _PUBLIC, _SIGNATURE = 32, 32, 64
 # simulation all of them live in the process in which it was made. So what was found out once is remembered for a while.
 _KNOWN_MOST = 1024
 _WORTH_SHARING = 200  # signatures: fewer are checked sooner than threads are started
-_known: dict[tuple[bytes, bytes, bytes], bool] = {}
+_known: OrderedDict[tuple[bytes, bytes, bytes], bool] = OrderedDict()
 
 
 class Signer:
@@ -60,7 +61,7 @@ def verify(public: bytes, data: bytes, signature: bytes) -> bool:
 
 def _remember(public: bytes, data: bytes, signature: bytes, *, good: bool) -> bool:
     while len(_known) >= _KNOWN_MOST:
-        _known.pop(next(iter(_known)), None)
+        _known.popitem(last=False)  # the oldest; in one step, as the portal's threads check signatures, too
     _known[public, data, signature] = good
     return good
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import OrderedDict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,18 +233,18 @@ def test_what_is_remembered_of_signatures_is_what_libsodium_says(monkeypatch: py
     assert verify_signature(AGR.public, b"data", signature)
     bad = [(DSO.public, b"data", signature), (AGR.public, b"other", signature), (AGR.public, b"data", bytes(64))]
     assert not any(verify_signature(*item) for item in bad)
-    monkeypatch.setattr("market.ledger.signing._known", {})
+    monkeypatch.setattr("market.ledger.signing._known", OrderedDict())
     assert verify_signature(AGR.public, b"data", signature)
     assert not any(verify_signature(*item) for item in bad)
     many = [(AGR.public, bytes([k]), AGR.sign(bytes([k]))) for k in range(250)]
-    monkeypatch.setattr("market.ledger.signing._known", {many[3]: True})
+    monkeypatch.setattr("market.ledger.signing._known", OrderedDict({many[3]: True}))
     assert first_invalid(many) is None
     assert first_invalid([*many[:240], bad[0], *many[240:], bad[1]]) == 240
 
 
 def test_only_so_much_is_remembered_of_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many signatures a process sees, it keeps a bounded number of answers: the latest."""
-    known: dict[tuple[bytes, bytes, bytes], bool] = {}
+    known: OrderedDict[tuple[bytes, bytes, bytes], bool] = OrderedDict()
     monkeypatch.setattr("market.ledger.signing._known", known)
     monkeypatch.setattr("market.ledger.signing._KNOWN_MOST", 3)
     made = [(AGR.public, bytes([k]), AGR.sign(bytes([k]))) for k in range(5)]
