@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 LEAST_MESSAGES, LEAST_FAULTS = 400, 20
 _CHUNK = 10
 
-# Rates that put some dozens of faults into each story; every tenth seed lives through a storm instead.
+# Rates that put some dozens of faults into each story; every twelfth seed lives through a storm instead.
 FAULTS = Faults(
     drop=0.02, duplicate=0.18, delay=0.003, reorder=0.5, crash=0.0005, lose_reply=0.02, jump=0.004, hold=timedelta(minutes=4),
     most=400,
 )  # fmt: skip
 STORM = replace(FAULTS, drop=0.3, duplicate=0.3, reorder=0.5, crash=0.002)
-_STORMY = 10
+_STORMY = 12
 
 
 @dataclass(frozen=True)

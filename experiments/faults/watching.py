@@ -7,8 +7,10 @@ the surviving state has been through. That is what exactly-once is about.
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from agents.roles.base import Role
@@ -43,7 +45,6 @@ class Watched:
         self.handlers: dict[type, str] = {}  # a resident finds no way around `handle` here by itself
         self._past = past or []
         self.log: list[Seen] = []
-        self._wanted: dict[type, list[tuple[Seen, Any]]] | None = None
 
     def handle(self, event: Event, now: datetime) -> list[Effect]:
         """As the role does, and noted."""
@@ -76,12 +77,20 @@ class Watched:
 
     def wanted(self, kind: type[E]) -> list[tuple[Seen, E]]:
         """All its effects of a kind, in order, each with the event that it came of; once the story is over."""
-        if self._wanted is None:
-            self._wanted = {}
-            for seen in self.log:
-                for effect in seen.effects:
-                    self._wanted.setdefault(type(effect), []).append((seen, effect))
         return self._wanted.get(kind, [])
+
+    @cached_property
+    def _wanted(self) -> dict[type, list[tuple[Seen, Any]]]:
+        found: dict[type, list[tuple[Seen, Any]]] = defaultdict(list)
+        for seen in self.log:
+            for effect in seen.effects:
+                found[type(effect)].append((seen, effect))
+        return found
+
+    @cached_property
+    def arrived(self) -> list[tuple[str, type, int]]:
+        """(sender, type, sequence number) of each message it handled, in order; once the story is over."""
+        return [(e.sender, type(e.message), e.sequence) for _, e, _ in self.log if type(e) is Received]
 
     def sent(self, kind: type | tuple[type, ...]) -> Iterator[tuple[Seen, Send]]:
         """All it sent of some message types, in order, each with the event that made it do so."""
