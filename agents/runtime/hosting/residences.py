@@ -14,16 +14,16 @@ _SMALL = 16_384  # bytes of events worth keeping before a residence is
 
 
 class Residences:
-    """What the journal holds of each agent of a host, by the number of the entry with its last residence."""
+    """What the journal holds of each agent of a host, by the number of the entry with its last residence.
+
+    Attributes:
+        oldest: the entry from which on the journal is needed to make everybody again; 1 as long as there are none.
+    """
 
     def __init__(self, residents: Mapping[str, Resident]) -> None:
         self.residents = residents
         self._ages: OrderedDict[str, None] = OrderedDict()  # agents by the age of their last residence
-
-    @property
-    def oldest(self) -> int:
-        """The entry from which on the journal is needed to make everybody again; 1 as long as there are none."""
-        return self.residents[next(iter(self._ages))].residence_at if self._ages else 1
+        self.oldest = 1
 
     def weigh(self, step: Step, inbox: int, others: int) -> Iterable[Resident]:
         """Book on each agent its share of the bytes that the step's inbox and other events take; returns those touched."""
@@ -70,4 +70,5 @@ class Residences:
         resident.residence_at, resident.residence_bytes, resident.since_bytes = number, len(data), 0
         self._ages[resident.name] = None
         self._ages.move_to_end(resident.name)
+        self.oldest = self.residents[next(iter(self._ages))].residence_at
         return data
