@@ -29,10 +29,27 @@ class Where(StrEnum):
     RAY = "ray"
 
 
+_ONLY = {
+    Where.LOCAL: {"seeds": "--seeds", "break_": "--break"},
+    Where.RAY: {
+        "kills": "--kills",
+        "agents_per_actor": "--agents-per-actor",
+        "journal_kills": "--journal-kills",
+        "emptied": "--emptied",
+        "nodes": "--nodes",
+    },
+}
+
+
 def faults(
+    context: typer.Context,
     runtime: Annotated[
-        Where, typer.Option(help="`local`: thousands of small markets; `ray`: a site whose actors are killed.")
-    ] = Where.RAY,
+        Where | None,
+        typer.Option(
+            help="`local`: thousands of small markets; `ray`: a site whose actors are killed.",
+            show_default="local with --seeds or --break, else ray",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="local: how many seeds, from 1 on.")] = 1000,
     seed: Annotated[
         int | None, typer.Option(min=0, help="local: play this seed alone; ray: where the kills fall.")
@@ -60,6 +77,7 @@ def faults(
     if break_ == "list":
         _list_breaks()
         return
+    runtime = _where(runtime, {name for name in context.params if _given(context, name)})
     if runtime is Where.RAY and nodes is not None:
         _losing_a_node(nodes, 1 if seed is None else seed, agents_per_actor, json_)
         return
@@ -73,6 +91,31 @@ def faults(
     _tell(figures, verdicts, break_, json_)
     if figures["failed"]:
         raise typer.Exit(1)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
+def _where(asked: Where | None, given: set[str]) -> Where:
+    """The runtime asked for, else that of the options given; an option of the other one would do nothing, so it is told.
+
+    Raises:
+        BadInput: an option of the other runtime was given.
+    """
+    from cim.model.errors import BadInput
+
+    runtime = asked or (Where.LOCAL if given & set(_ONLY[Where.LOCAL]) else Where.RAY)
+    other = Where.RAY if runtime is Where.LOCAL else Where.LOCAL
+    for name, option in _ONLY[other].items():
+        if name in given:
+            why = f"with --runtime {runtime}" if asked else f"beside {_first(_ONLY[runtime], given)}"
+            raise BadInput(f"faults: {option} belongs to the {other} runtime; expected it not {why}")
+    return runtime
+
+
+def _first(options: dict[str, str], given: set[str]) -> str:
+    return next(option for name, option in options.items() if name in given)
 
 
 def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, json_: bool) -> None:

@@ -32,23 +32,23 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
         take("local", lambda: ours.local_rate(AGENTS, 100 * size))
         take("mango_local", lambda: peers.mango_local(AGENTS, 50 * size))
         take("asyncio_queue", lambda: peers.asyncio_queue(50_000 * size))
-    say("mango_tcp")
-    pair = peers.MangoPair()
-    rates["mango_tcp"] = [pair.rate(AGENTS, 10 * size) for _ in range(COLD + repeats)][COLD:]
-    pair.end()
     from agents.runtime.onray.environment import start_ray
 
-    say("starting Ray")
-    start_ray()
+    say("starting Ray, and mango's other process beside it")
+    pair = peers.MangoPair()
+    start_ray()  # both of those that are compared over TCP have Ray idle beside them
+    say("mango_tcp")
+    rates["mango_tcp"] = [pair.rate(AGENTS, 10 * size) for _ in range(COLD + repeats)][COLD:]
+    pair.end()
     say("hosts")  # the first to use Ray's object store pays for its pages, which has nothing to do with messages
-    rates["hosts"] = ours.hosts_rates(AGENTS, 20, 20 * size, COLD + repeats)[COLD:]
+    rates["hosts"] = ours.hosts_rates(AGENTS, 20, 10 * size, COLD + repeats)[COLD:]
     say("durable")
     kept = [ours.durable(AGENTS, 250, 80 * size) for _ in range(repeats)]
     count = 40
     say(f"starting {count} empty Ray actors")
     bare = peers.RayPeers(count)
     for _ in range(repeats):
-        take("actor_per_agent", lambda: bare.rate(1000 * size))
+        take("actor_per_agent", lambda: bare.rate(500 * size))
     bare.end()
     say(f"starting {count} agents, an actor each")
     started = ours.startup_s(count)

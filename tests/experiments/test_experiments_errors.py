@@ -1,4 +1,4 @@
-"""Wrong input to `iles run` and `iles up` gets one clear sentence and exit code 2, never a traceback."""
+"""Wrong input to `iles run`, `iles up` and `iles faults` gets one clear sentence and exit code 2, never a traceback."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         (("run", "strem", "--runtime", "moon"), "'moon' is not one of"),
         (("up", "strem", "--endpoints", "none.yaml", "--speed", "2"), "--speed: 2.0 does not go with --endpoints"),
         (("up", "strem", "--endpoints", "none.yaml"), "endpoints: none.yaml cannot be read"),
+        (("faults", "--break", "nonsense"), "break: 'nonsense' is unknown; expected one of lost-dedup,"),
+        (
+            ("faults", "--break", "lost-dedup", "--kills", "3"),
+            "--kills belongs to the ray runtime; expected it not beside --break",
+        ),
+        (
+            ("faults", "--runtime", "ray", "--seeds", "3"),
+            "--seeds belongs to the local runtime; expected it not with --runtime ray",
+        ),
     ],
 )
 def test_wrong_arguments_are_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

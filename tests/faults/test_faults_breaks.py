@@ -59,7 +59,7 @@ def command() -> typer.Typer:
 
 def test_the_command_exits_with_one_and_prints_the_replay(command: typer.Typer) -> None:
     """A failing seed is printed with its violations and the command that plays it again."""
-    result = CliRunner().invoke(command, ["--runtime", "local", "--seed", "2", "--break", "missing-expiry"])
+    result = CliRunner().invoke(command, ["--seed", "2", "--break", "missing-expiry"])
     assert result.exit_code == 1
     assert "replay: iles faults --runtime local --seed 2 --break missing-expiry" in result.output
     assert "setpoints-end: farm-a.pv" in result.output
