@@ -14,7 +14,7 @@ from types import TracebackType
 import uvicorn
 from fastapi import FastAPI
 
-from agents.runtime.onray.exposure import is_loopback, refuse_public
+from agents.runtime.ray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput
 
 _PATIENCE_S = 3  # for answers under way when the server is stopped

@@ -12,13 +12,13 @@ from cim.model.errors import ProgrammingFault
 
 
 def _safety(*arguments: Any) -> Any:
-    from agents.planning.safety import assess
+    from agents.planning.grid_safety.assessment import assess
 
     return assess(*arguments)
 
 
 def _selection(*arguments: Any) -> Any:
-    from agents.planning.selection import select
+    from agents.planning.grid_safety.offer_selection import select
 
     return select(*arguments)
 

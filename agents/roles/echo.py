@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agents.planning.storage import Floats
-from agents.roles.base import MarketRules, Role, on
-from agents.roles.contract import Arm, Effect, Send, Started
-from cim.model.codec import wire
+from agents.roles.effects import Arm, Effect, Send
+from agents.roles.events import Started
+from agents.roles.role import Role, on
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from market.rules import MarketRules
 
 
 @wire("echo.Config")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cim.model.codec import tag_of_type
+from cim.codec.codec import tag_of_type
 from cim.model.errors import ProgrammingFault
 
 SAFETY, ORDINARY = 0, 1
@@ -48,7 +48,7 @@ Batch = bytes | np.ndarray[Any, np.dtype[np.uint8]]  # a large one is an array: 
 class Parcel(NamedTuple):
     """All messages of one host's round for one other host; (source, number) identifies it for good.
 
-    Between processes it is sealed: a batch of bytes (`cim.model.batches`) that nobody on the way opens.
+    Between processes it is sealed: a batch of bytes (`agents.runtime.batches`) that nobody on the way opens.
     """
 
     source: str

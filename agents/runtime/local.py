@@ -7,18 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agents.assembly.company import Company, Wire
+from agents.assembly.device_ports import DIAL_IN, direct_port, tcp_port
 from agents.planning.jobs import run
 from agents.runtime.clocks import wall_time
-from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.hosting.health import HostHealth
-from agents.runtime.hosting.host import Host
-from agents.runtime.hosting.shelf import Shelf
+from agents.runtime.host.health import HostHealth
+from agents.runtime.host.host import Host
+from agents.runtime.host.ledger_effects import Shelf
 from agents.runtime.journal import Journal
-from agents.runtime.recalling import recollect
-from agents.runtime.wires import DIAL_IN, direct_port, tcp_port
-from devices.dialin import DialInServer, known_passwords
-from devices.port import Port
+from agents.runtime.ledger_history import recollect
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.port.port import Port
 
 HOST = "local"
 

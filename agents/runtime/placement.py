@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from agents.runtime.casting import AgentSpec
-from agents.runtime.wires import DIAL_IN
+from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.device_ports import DIAL_IN
 from cim.model.errors import BadInput
 
 MOST = 10_000  # agents in one host

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cim.model.codec import wire
 
-
-@wire("cim.Quality")
 class Quality(StrEnum):
     """How far a reading can be trusted."""
 
@@ -22,7 +19,6 @@ class Quality(StrEnum):
     INVALID = "INVALID"
 
 
-@wire("cim.Kind")
 class Kind(StrEnum):
     """What a reading measures; `reading_type` gives its 18-field CIM code."""
 
@@ -53,7 +49,6 @@ _READING_TYPES = {
 }
 
 
-@wire("cim.Reading")
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One measured value of a device or usage point.

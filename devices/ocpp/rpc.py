@@ -13,7 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from devices.ocpp.messages import CALL, CALLERROR, CALLRESULT, Payload, PeerFault, actions, check, loads, payload_of
+from devices.ocpp.v201.messages import (
+    CALL,
+    CALLERROR,
+    CALLRESULT,
+    Payload,
+    PeerFault,
+    actions,
+    check,
+    loads,
+    payload_of,
+)
 
 Handler = Callable[[Payload], Any]
 _REMEMBERED = 64  # answers kept for repeated CALLs

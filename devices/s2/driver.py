@@ -1,4 +1,4 @@
-"""A building gateway as a device port: S2 behind `devices.port.Port`."""
+"""A building gateway as a device port: S2 behind `devices.port.port.Port`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
-from devices.dialin import DialInServer
-from devices.frames import FrameLink, wire_to
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, News, OnNews, Setpoint
+from devices.dial_in.server import DialInServer
+from devices.dial_in.transport import FrameLink, wire_to
+from devices.port.port import DeviceFault, DeviceUnreachable, OnNews
 from devices.s2 import pebc
-from devices.s2.heard import FRBC, NOTHING, PEBC
 from devices.s2.machine import CemMachine
+from devices.s2.rm_state import FRBC, NOTHING, PEBC
 from devices.s2.session import Refused
 
 _KINDS = (Kind.POWER, Kind.TEMPERATURE)
@@ -52,7 +53,7 @@ class GatewayPort:
         self._wire = wire_to("s2", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:
-        """See `devices.port.Port`."""
+        """See `devices.port.port.Port`."""
         self._machine.news.on_news = on_news
 
     async def open(self, now: datetime) -> Nameplate:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cim.mapping.s2 import ELECTRIC
-from devices.port import ThermalDescription, ThermalUsage
+from cim.model.devices import ThermalDescription, ThermalUsage
 from devices.s2.session import Refused, Status
 
 _MAX_STEPS = 10_000

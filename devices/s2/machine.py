@@ -25,7 +25,7 @@ from s2python.common import (
 from s2python.frbc import FRBCInstruction
 
 from devices.s2 import pebc
-from devices.s2.heard import FRBC, PEBC, Heard
+from devices.s2.rm_state import FRBC, PEBC, Heard
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 
 _REVOKABLE = {FRBC: RevokableObjects.FRBC_Instruction, PEBC: RevokableObjects.PEBC_Instruction}

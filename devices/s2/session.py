@@ -17,7 +17,7 @@ from s2python.s2_parser import S2Parser
 from s2python.s2_validation_error import S2ValidationError
 from s2python.version import S2_VERSION
 
-from devices import strict_json
+from devices.dial_in import strict_json
 
 VERSIONS = (S2_VERSION,)
 Status = ReceptionStatusValues

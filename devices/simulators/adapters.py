@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay, local_day_of
-from devices.port import DeviceKind
 from environment.physics import ChargePoint, HeatPumpRoom
+from environment.physics.world import World
 from environment.profiles.library import QUARTER
 from environment.profiles.sessions import Session
 from environment.sites.schema import BatteryUnit, ChpUnit, Device, Gateway, Pv, Site, Station
-from environment.world import World
 
 Demand = Callable[[LocalDay], NDArray[np.float64] | None]
 
@@ -47,7 +47,7 @@ def kind_of(device: Device) -> DeviceKind:
 
 
 class Stay:
-    """A plugged vehicle as `devices.simulators.station.thing.Session`."""
+    """A plugged vehicle as `devices.simulators.station.physics_port.Session`."""
 
     def __init__(self, session: Session, delivered_wh: float) -> None:
         self.plugged_at = datetime.fromtimestamp(session.start_s, UTC)
@@ -57,7 +57,7 @@ class Stay:
 
 
 class StationThing:
-    """A physical charge point as `devices.simulators.station.thing.ChargePoint`."""
+    """A physical charge point as `devices.simulators.station.physics_port.ChargePoint`."""
 
     def __init__(self, point: ChargePoint) -> None:
         self._point = point
@@ -101,7 +101,7 @@ class StationThing:
 
 
 class RoomThing:
-    """A heated room as `devices.simulators.gateway.thing.HeatPumpRoom`.
+    """A heated room as `devices.simulators.gateway.physics_port.HeatPumpRoom`.
 
     Args:
         room: the physics.

@@ -1,6 +1,6 @@
 """The control channel of a simulator process: the experiment's clock and faults, beside the devices' own protocols.
 
-TCP on loopback; each message is a length (4 bytes, big-endian) and `cim.model.codec` bytes. The first one is the token;
+TCP on loopback; each message is a length (4 bytes, big-endian) and `cim.codec.codec` bytes. The first one is the token;
 then requests `(operation, *arguments)`, each answered by `("ok", value)` or `(fault, sentence)`.
 """
 
@@ -19,9 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cim.model.codec import decode, encode
+from cim.codec.codec import decode, encode
+from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable
+from devices.port.port import DeviceFault, DeviceUnreachable
 
 TOKEN_VARIABLE = "ILES_SIMULATOR_TOKEN"  # noqa: S105 - the name of a variable, not what is in it
 _LENGTH = struct.Struct(">I")

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
+from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.dialin import SUBPROTOCOLS
-from devices.port import DeviceKind
-from devices.simulators.dialout import DialOut
+from devices.dial_in.server import SUBPROTOCOLS
+from devices.simulators.dial_out import DialOut
 from devices.simulators.simulation import Simulation
 from devices.simulators.sunspec.server import ModbusTcpServer
 

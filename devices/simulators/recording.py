@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from cim.model.errors import BadInput
-from devices.simulators.direct import DirectLink, SiteMachine
+from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.recording_log import Entry, InputLog
 from devices.simulators.recording_wires import Inputs, Op, RecordedFace, RecordedLink, RecordedMachine
 from devices.simulators.simulation import Simulation
-from devices.simulators.sunspec.dialects import Dialect
-from devices.simulators.sunspec.face import SunSpecFace
-from devices.simulators.sunspec.functions import Refused
+from devices.simulators.sunspec.control_functions import Refused
+from devices.simulators.sunspec.device_models import Dialect
+from devices.simulators.sunspec.sunspec_device import SunSpecFace
 from environment.profiles.library import Profiles
 from environment.sites.schema import Site
 

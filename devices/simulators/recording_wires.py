@@ -11,10 +11,10 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from devices.simulators.direct import DirectLink, SiteMachine
+from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.recording_log import InputLog
-from devices.simulators.sunspec.dialects import Dialect
-from devices.simulators.sunspec.face import SunSpecFace
+from devices.simulators.sunspec.device_models import Dialect
+from devices.simulators.sunspec.sunspec_device import SunSpecFace
 
 
 class Op(IntEnum):

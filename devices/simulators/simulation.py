@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cim.model.arrays import Floats, Ints
+from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.port import DeviceKind
 from devices.simulators.adapters import RoomThing, StationThing, kind_of, recent_demand
-from devices.simulators.direct import DirectLink, SiteMachine
 from devices.simulators.gateway.machine import GatewayMachine
+from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.station.machine import StationMachine
-from devices.simulators.sunspec import dialects
-from devices.simulators.sunspec.dialects import Dialect
-from devices.simulators.sunspec.face import FaceRegisters, SunSpecFace
+from devices.simulators.sunspec import device_models
+from devices.simulators.sunspec.device_models import Dialect
+from devices.simulators.sunspec.sunspec_device import FaceRegisters, SunSpecFace
 from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray
+from environment.physics.world import World
 from environment.profiles.library import Profiles
 from environment.sites.schema import BatteryUnit, Device, Site
-from environment.world import World
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _SERIAL_BYTES = 32  # SunSpec model 1, `SN`
 
 
@@ -56,7 +52,7 @@ class Simulation:
         for prosumer in site.prosumers:
             connection = self._world.connections[prosumer.name]
             self._kinds[prosumer.meter] = DeviceKind.METER
-            self._show(prosumer.meter, dialects.meter_203(connection))
+            self._show(prosumer.meter, device_models.meter_203(connection))
             for device in prosumer.devices:
                 name = prosumer.device_name(device)
                 self._kinds[name] = kind_of(device)
@@ -67,11 +63,13 @@ class Simulation:
     def _build(self, name: str, device: Device) -> None:
         thing = self._world.devices[name]
         if isinstance(thing, PvArray):
-            self._show(name, dialects.pv_123(thing))
+            self._show(name, device_models.pv_123(thing))
         elif isinstance(thing, Battery) and isinstance(device, BatteryUnit):
-            self._show(name, dialects.battery_124(thing) if device.sunspec == "124" else dialects.battery_704(thing))
+            self._show(
+                name, device_models.battery_124(thing) if device.sunspec == "124" else device_models.battery_704(thing)
+            )
         elif isinstance(thing, Chp):
-            self._show(name, dialects.chp_704(thing))
+            self._show(name, device_models.chp_704(thing))
         elif isinstance(thing, ChargePoint):
             station = StationThing(thing)
             self._stations.append(station)
@@ -190,11 +188,11 @@ class Simulation:
         return face.silent if face is not None else self.link.gone(name)
 
     def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
-        """What really flowed, see `environment.world.World.truth`; for verification, never for an agent."""
+        """What really flowed, see `environment.physics.world.World.truth`; for verification, never for an agent."""
         return self._world.truth(start, end)
 
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
-        """What really flowed by kind of thing, see `environment.world.World.truth_by_kind`."""
+        """What really flowed by kind of thing, see `environment.physics.world.World.truth_by_kind`."""
         return self._world.truth_by_kind(start, end)
 
     def close(self) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cim.mapping.sunspec import SETPOINT_SIGN
-from devices.port import DeviceFault, Mode
+from cim.model.devices import Mode
+from devices.port.port import DeviceFault
 from devices.sunspec.codec import Block, Rounding, encode_raw
 from devices.sunspec.duties import Steering
 from devices.sunspec.image import DeviceImage, Wanted

@@ -1,4 +1,4 @@
-"""One SunSpec device as a `devices.port.Port`: PV, battery, CHP or meter, by the models that its scan finds."""
+"""One SunSpec device as a `devices.port.port.Port`: PV, battery, CHP or meter, by the models that its scan finds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from cim.mapping.sunspec import PointMapping, rows_of
+from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Quality, Reading
-from devices.port import (
-    DeviceError,
-    DeviceFault,
-    DeviceKind,
-    DeviceUnreachable,
-    Mode,
-    Nameplate,
-    News,
-    OnNews,
-    Setpoint,
-)
+from devices.port.port import DeviceError, DeviceFault, DeviceUnreachable, OnNews
 from devices.sunspec import control
 from devices.sunspec.duties import DUTIES, Duty, duty_of, nameplate_of
 from devices.sunspec.image import DeviceImage, Wanted
@@ -29,7 +20,7 @@ from devices.sunspec.scan import scan
 
 
 class SunSpecPort:
-    """Implements `devices.port.Port` over any `Registers`.
+    """Implements `devices.port.port.Port` over any `Registers`.
 
     PV takes `Mode.LIMIT` (power_w <= 0) by 704 `WMaxLimPct` or 123; a battery takes `Mode.TARGET` of either sign by
     704 `WSet` or 124; a CHP takes `Mode.TARGET` (power_w <= 0) by 704 `WSet`; a meter takes nothing.
@@ -97,7 +88,7 @@ class SunSpecPort:
 
         Raises:
             ProgrammingFault: a mode or sign that the kind cannot take, or an expiry that has passed.
-            DeviceUnreachable, DeviceFault: see `devices.port.Port.command`.
+            DeviceUnreachable, DeviceFault: see `devices.port.port.Port.command`.
         """
         image, duty = await self._opened(now)
         self._check(setpoint, duty)

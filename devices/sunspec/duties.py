@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from devices.port import DeviceFault, DeviceKind, Nameplate
+from cim.model.devices import DeviceKind, Nameplate
+from devices.port.port import DeviceFault
 from devices.sunspec.codec import Block
 
 Wanted = tuple[int, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cim.model.codec import wire
+from cim.codec.codec import wire
 from cim.model.errors import BadInput
 
 

@@ -7,13 +7,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cim.model.arrays import Floats
 from cim.model.errors import BadInput, IlesError
 from environment.feeder.elements import Network
 from environment.feeder.model_input import LOAD_ID, model_input
-
-Floats = NDArray[np.float64]
 
 
 class FlowFailed(IlesError):

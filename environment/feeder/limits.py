@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from cim.model.codec import wire
+from cim.codec.codec import wire
 from environment.feeder.flow import FlowResult
 
 

@@ -10,7 +10,7 @@ from environment.physics.chp import Chp
 from environment.physics.connection import Connection
 from environment.physics.heat_pump import HeatPumpRoom
 from environment.physics.pv import PvArray
-from environment.physics.thing import Series, Thing, ThingKind
+from environment.physics.unit import Series, Thing, ThingKind
 
 __all__ = [
     "BaseLoad",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from environment.physics.thing import Series, Thing, ThingKind
+from environment.physics.unit import Series, Thing, ThingKind
 
 
 class BaseLoad(Thing):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from environment.physics.thing import SECONDS_PER_HOUR, Thing, ThingKind
+from environment.physics.unit import SECONDS_PER_HOUR, Thing, ThingKind
 
 _DUST_S = 1e-3  # a store that would be full or empty within a millisecond is full or empty
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from environment.physics.thing import SECONDS_PER_HOUR, Thing, ThingKind
+from environment.physics.unit import SECONDS_PER_HOUR, Thing, ThingKind
 from environment.profiles.sessions import Session
 
 _DUST_S = 1e-3

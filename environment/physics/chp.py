@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from environment.physics.thing import Thing, ThingKind, next_multiple
+from environment.physics.unit import Thing, ThingKind, next_multiple
 
 _STAIR_S = 60.0
 

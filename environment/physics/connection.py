@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from environment.physics.thing import QUARTER_S, SECONDS_PER_HOUR, Thing, next_multiple
+from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, Thing, next_multiple
 
 Book = Callable[[float, float], None]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.physics.thing import QUARTER_S, SECONDS_PER_HOUR, Series, Thing, ThingKind, next_multiple
+from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, Series, Thing, ThingKind, next_multiple
 
 _THERMOSTAT_S = 300.0  # how often the thermostat looks
 _DUST_K = 1e-6

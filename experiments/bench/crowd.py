@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.runtime.company import Company, Wire
-from agents.runtime.conductor import Conductor
+from agents.assembly.company import Company, Wire
 from agents.runtime.loops import spare_collector
 from agents.runtime.placement import Placement
+from agents.runtime.scheduler import Conductor
 from experiments.bench import ours
 
 AGENTS, PER_ACTOR, HOPS = 100_000, 10_000, 30
@@ -83,12 +83,12 @@ def _pss_kb(process: int) -> int:
 
 def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Messages a second, memory, and how much more memory the last quarter of the messages takes than the third."""
-    from agents.runtime.onray.environment import start_ray
+    from agents.runtime.ray.start import start_ray
 
     hops = HOPS * (4 if full else 1)
     say("starting Ray")
     start_ray()
-    from agents.runtime.onray.stage import RayStage  # loads Ray, which must find its settings made
+    from agents.runtime.ray.runtime import RayStage  # loads Ray, which must find its settings made
 
     spare_collector()
     begun = time.perf_counter()

@@ -32,7 +32,7 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
         take("local", lambda: ours.local_rate(AGENTS, 100 * size))
         take("mango_local", lambda: peers.mango_local(AGENTS, 50 * size))
         take("asyncio_queue", lambda: peers.asyncio_queue(50_000 * size))
-    from agents.runtime.onray.environment import start_ray
+    from agents.runtime.ray.start import start_ray
 
     say("starting Ray, and mango's other process beside it")
     pair = peers.MangoPair()

@@ -16,20 +16,20 @@ from typing import Any
 
 import numpy as np
 
-import agents.runtime.registry  # noqa: F401 - the closed list of what may cross between hosts
-from agents.roles.base import MarketRules
+import agents.assembly.wire_types  # noqa: F401 - the closed list of what may cross between hosts
+from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.agents_of_site import recruit
+from agents.assembly.company import Company, Wire
 from agents.roles.echo import Ball, EchoConfig
-from agents.runtime.casting import AgentSpec
-from agents.runtime.company import Company, Wire
-from agents.runtime.conductor import Conductor, Stage
 from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
-from agents.runtime.hosting.host import Host
+from agents.runtime.host.host import Host
 from agents.runtime.local import inline
 from agents.runtime.placement import Placement
-from agents.runtime.recruiting import recruit
-from agents.runtime.twin import Dice, Faults, TwinStage
+from agents.runtime.scheduler import Conductor, Stage
 from environment.profiles.library import load
 from environment.sites import load_site
+from experiments.faults.local_cluster import Dice, Faults, TwinStage
+from market.rules import MarketRules
 
 NOW = datetime(2016, 5, 20, tzinfo=UTC)
 RULES = MarketRules("UTC", 15, "EUR", 300, date(2016, 5, 20), 1, True, {}, {}, "bench")
@@ -85,7 +85,7 @@ def local_rate(agents: int, balls: int) -> float:
 
 def hosts_rates(agents: int, balls: int, hops: int, waves: int) -> list[float]:
     """Messages a second between two hosts in Ray actors, both ways at once; the first wave comes while they are cold."""
-    from agents.runtime.onray.stage import RayStage
+    from agents.runtime.ray.runtime import RayStage
 
     company = Company(team(agents, balls, hops, waves), RULES, ("", "", None), {})
 
@@ -103,7 +103,7 @@ def hosts_rates(agents: int, balls: int, hops: int, waves: int) -> list[float]:
 
 def startup_s(agents: int) -> float:
     """Seconds from nothing until `agents` agents of Strem live, an actor each, with their papers but not their wires."""
-    from agents.runtime.onray.stage import RayStage
+    from agents.runtime.ray.runtime import RayStage
 
     strem = load_site("strem")
     company = recruit(strem, load(strem.profiles), strem.default_day, 1, 1)

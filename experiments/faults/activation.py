@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import agents.runtime.registry  # noqa: F401 - what the ledger keeps must be readable
-from cim.model.codec import decode
+import agents.assembly.wire_types  # noqa: F401 - what the ledger keeps must be readable
+from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from market.ledger.reader import LedgerReader

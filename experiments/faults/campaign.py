@@ -13,10 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from agents.runtime.loops import spare_collector
-from agents.runtime.twin import Faults
+from experiments.faults.local_cluster import Faults
 
 if TYPE_CHECKING:
-    from experiments.faults.story import Run
+    from experiments.faults.simulation_run import Run
 
 LEAST_MESSAGES, LEAST_FAULTS = 400, 20
 _CHUNK = 10
@@ -58,9 +58,9 @@ def faults_of(seed: int) -> Faults:
 
 def judge(seed: int, planted_bug: str | None = None, run: Run = asyncio.run) -> Verdict:
     """Play a seed with its faults and judge it."""
-    from experiments.faults.breaks import planted
-    from experiments.faults.invariants import violations
-    from experiments.faults.story import play
+    from experiments.faults.invariants.all import violations
+    from experiments.faults.mutations import planted
+    from experiments.faults.simulation_run import play
 
     story = play(seed, faults_of(seed), None if planted_bug is None else planted(planted_bug), run)
     orders = len(story.book.of("flex-order"))
@@ -74,8 +74,7 @@ def _judge_all(seeds: Sequence[int], planted_bug: str | None) -> list[Verdict]:
 
 def _warm() -> None:
     """Import once per worker, not once per chunk."""
-    import experiments.faults.breaks
-    import experiments.faults.invariants  # noqa: F401
+    import experiments.faults.invariants.all  # noqa: F401
 
     gc.freeze()  # what is imported stays: the collector need not look at it again and again
     spare_collector()

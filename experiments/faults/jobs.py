@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.planning.jobs import run
-from agents.planning.safety import Assessment, PointGrid
-from agents.planning.storage import Floats
+from cim.model.arrays import Floats
 from environment.feeder import Limits, Network
 
 
@@ -36,7 +36,7 @@ def assess_line(
     nodes: tuple[str, ...],
     p_w: tuple[Floats, ...],
 ) -> Assessment:
-    """`agents.planning.safety.assess` for a single line without losses: its current is its power over its voltage."""
+    """`agents.planning.grid_safety.assessment.assess` for a single line without losses: its current is its power over its voltage."""
     (line,) = network.lines
     nominal = {node.name: node.nominal_v for node in network.nodes}
     rated = math.sqrt(3) * nominal[line.from_node] * line.rated_a
@@ -51,7 +51,7 @@ def assess_line(
 def select_one(
     need_kw: Floats, offers: tuple[Floats, ...], prices: tuple[int, ...], minimum_pct: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """`agents.planning.selection.select` for a single offer: as much of it as the ISP that it helps least asks for."""
+    """`agents.planning.grid_safety.offer_selection.select` for a single offer: as much of it as the ISP that it helps least asks for."""
     asked = np.flatnonzero(need_kw)
     helps = offers[0][asked] * np.sign(need_kw[asked])
     wanted = np.abs(need_kw[asked])[helps > 0] / helps[helps > 0]

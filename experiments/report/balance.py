@@ -8,10 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from cim.model.arrays import Floats
 from environment.sites.network import build_network
 from experiments.report.data import RunData
 from experiments.report.style import KINDS, LIMIT, QUIET, WITH, WITHOUT, colour, figure, label
-from experiments.report.timeline import Floats, closed
+from experiments.report.timeline import closed
 
 
 def section(data: RunData) -> str:

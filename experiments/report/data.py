@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from agents.planning.safety import PointGrid
-from experiments.grid import GridRecord
-from experiments.report.timeline import Floats, Timeline
-from experiments.running import RunResult
+from agents.planning.grid_safety.assessment import PointGrid
+from cim.model.arrays import Floats
+from experiments.report.timeline import Timeline
+from experiments.run.grid import GridRecord
+from experiments.run.run import RunResult
 from market.uftp import FlexOrderSettlement, FlexOrderSettlementStatus, FlexSettlement
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from cim.model.arrays import Floats
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, SERIES, colour, figure, kind_of, label, text
 from experiments.report.tables import table
-from experiments.report.timeline import Floats
 from market.uftp import FlexOrderSettlement
 
 _SHOWN = 13  # prosumers with a colour of their own

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, REASONS, figure, pale, text
 from experiments.report.tables import Amount, table
-from market.payments import Payment, balance
+from market.settlement.payments import Payment, balance
 
 _UNIT = 10_000
 

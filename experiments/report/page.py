@@ -6,11 +6,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from experiments.grid import GridRecord
 from experiments.report import balance, convergence, delivery, head, loading, money, rebound, trading
 from experiments.report.data import RunData
 from experiments.report.style import text
-from experiments.running import RunResult
+from experiments.run.grid import GridRecord
+from experiments.run.run import RunResult
 
 _PARTS = Path(__file__).parent
 
@@ -31,7 +31,7 @@ def write_report(
         result: the run with flexibility.
         grid_with, grid_without: the power flow on what really happened in either case.
         without_by_kind, without_truth: the same days without flexibility, as in `RunResult`.
-        summary: as summary.json holds it (`experiments.summary.Summary`).
+        summary: as summary.json holds it (`experiments.run.summary.Summary`).
     """
     data = RunData(result, grid_with, grid_without, without_by_kind, without_truth, summary)
     path.write_text(render(data), encoding="utf-8")

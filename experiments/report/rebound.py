@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from cim.model.arrays import Floats
 from experiments.report.data import RunData
 from experiments.report.style import KINDS, QUIET, WITH, colour, figure, label, pale
 from experiments.report.tables import table
-from experiments.report.timeline import Floats, closed
+from experiments.report.timeline import closed
 
 _STORING = ("battery", "ev", "heat_pump")
 _GENERATING = ("pv", "chp")

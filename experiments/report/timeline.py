@@ -9,11 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-
-Floats = NDArray[np.float64]
 
 _BUCKETS = ((4, 1), (31, 4), (10_000, 96))  # up to so many days -> so many quarter-hours in a bucket
 

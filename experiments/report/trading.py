@@ -10,7 +10,7 @@ from experiments.report import settling
 from experiments.report.data import RunData
 from experiments.report.style import WITH, figure, text
 from experiments.report.tables import Amount, table
-from market.contracts import FlexContract
+from market.contracts.contract import FlexContract
 from market.uftp import Disposition
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from cim.model.codec import wire
+from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.ledger import hashing
 from market.ledger.signing import Signer

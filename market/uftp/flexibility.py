@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from cim.model.codec import wire
+from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.uftp.header import Header, IspPower, Result
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from cim.model.codec import wire
+from cim.codec.codec import wire
 
 VERSION = "3.1.0"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from cim.model.codec import wire
+from cim.codec.codec import wire
 from market.uftp.header import Header, IspPower, Result
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import agents.runtime.registry  # noqa: F401 - declares which modules may be loaded by which tags
-from cim.model import codec
-from cim.model.batches import decode_batch, encode_batch
-from cim.model.batches.layout import INSTANTS, LENGTH, MATRIX, MIXED, OBJECTS, PLAIN, RAGGED, REPEATED, TUPLES
+import agents.assembly.wire_types  # noqa: F401 - declares which modules may be loaded by which tags
+from agents.runtime.batches import decode_batch, encode_batch
+from agents.runtime.batches.layout import INSTANTS, LENGTH, MATRIX, MIXED, OBJECTS, PLAIN, RAGGED, REPEATED, TUPLES
+from cim.codec import codec
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
 

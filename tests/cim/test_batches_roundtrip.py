@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cim.model.batches import decode_batch, encode_batch
-from cim.model.codec import decode, encode, wire
+from agents.runtime.batches import decode_batch, encode_batch
+from agents.runtime.batches.making import make_all, setters
+from cim.codec.codec import decode, encode, wire
 from cim.model.errors import ProgrammingFault
-from cim.model.making import make_all, setters
 from cim.model.readings import Kind, Quality, Reading
 
 # The tests are no package; what makes values of every type is shared by path.

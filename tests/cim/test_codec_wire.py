@@ -18,9 +18,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import agents.runtime.registry  # noqa: F401 - declares which modules may be loaded by which tags
-from cim.model import codec
-from cim.model.codec import decode, encode, tag_of, wire
+import agents.assembly.wire_types  # noqa: F401 - declares which modules may be loaded by which tags
+from cim.codec import codec
+from cim.codec.codec import decode, encode, tag_of, wire
 from cim.model.errors import BadInput, IlesError, ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from cim.model.codec import decode, encode
+from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
 from environment.feeder import Feeder, Limits, Line, Network, Node, Transformer, Violation, violations
 from environment.feeder.flow import FlowFailed

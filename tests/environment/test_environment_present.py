@@ -11,7 +11,7 @@ from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.profiles.library import QUARTER, Profiles, load
 from environment.profiles.present import like_day, of_the_present
-from environment.weather import SeasonalSun
+from environment.weather_model import SeasonalSun
 
 ZONE = "Europe/Vienna"
 FIRST, LAST = date(2016, 1, 1), date(2016, 12, 31)

@@ -8,10 +8,10 @@ import pytest
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.feeder import Feeder, FlowResult, violations
+from environment.physics.world import World
 from environment.profiles.library import load
 from environment.sites import build_limits, build_network, load_site
-from environment.weather import WeatherFeed
-from environment.world import World
+from environment.weather_model import WeatherFeed
 
 SITE = load_site("strem")
 PROFILES = load(SITE.profiles)

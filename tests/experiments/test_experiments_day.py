@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.slow
-ILES = [sys.executable, "-m", "experiments.cli"]
+ILES = [sys.executable, "-m", "experiments.cli.main"]
 
 
 def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -137,8 +137,8 @@ def test_killed_at_any_moment_what_was_recorded_stays_readable(tmp_path: Path) -
 
 def test_earlier_results_are_kept(folder: Path, day: dict[str, Any]) -> None:
     """A run into a folder that holds results moves them aside; nothing is overwritten."""
-    from experiments.run_command import prepare
-    from experiments.settings import RunSettings
+    from experiments.run.run_command import prepare
+    from experiments.run.settings import RunSettings
 
     taken = folder / "f"
     taken.mkdir()

@@ -16,7 +16,7 @@ SITES = Path(__file__).parents[2] / "environment" / "sites"
 
 def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """The command as a person would call it."""
-    command = [sys.executable, "-m", "experiments.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "experiments.cli.main", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -105,7 +105,7 @@ def test_every_command_explains_itself() -> None:
 
 def test_the_summary_document_names_every_field() -> None:
     """docs/summary.md documents each field of the schema under its path."""
-    from experiments.summary import Summary
+    from experiments.run.summary import Summary
 
     schema = Summary.model_json_schema(by_alias=True)
     document = (Path(__file__).parents[2] / "docs" / "summary.md").read_text()

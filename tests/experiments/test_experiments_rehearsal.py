@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.port import DeviceKind
 from environment.sites import load_site
-from experiments.devices_simulate import Options, rehearsal
-from experiments.living.endpoints import device_kinds
+from experiments.cli.devices_simulate import Options, rehearsal
+from pilot.endpoints import device_kinds
 
 SITE = load_site("strem")
 DIALLING = (DeviceKind.STATION, DeviceKind.GATEWAY)

@@ -9,10 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
-from experiments.faults.breaks import BREAKS, planted
-from experiments.faults.invariants import INVARIANTS, violations
-from experiments.faults.story import play
-from experiments.faults_command import faults
+from experiments.cli.faults import faults
+from experiments.faults.invariants.all import INVARIANTS, violations
+from experiments.faults.mutations import BREAKS, planted
+from experiments.faults.simulation_run import play
 
 SEED = 2
 

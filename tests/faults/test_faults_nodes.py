@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cim.model.codec import encode
+from cim.codec.codec import encode
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from experiments.faults.activation import greatest_activation
-from experiments.faults.nodes import Moved, NodeLoss
+from experiments.faults.node_loss import Moved, NodeLoss
 from market.ledger.records import Party, Record
 from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
@@ -33,7 +33,7 @@ def test_a_lost_node_changes_no_settlement() -> None:
 
     The ledger keeper and the simulated site were never at risk: they live where the run does.
     """
-    command = [sys.executable, "-m", "experiments.cli", "faults", "--nodes", "2", "--seed", "1", "--json"]
+    command = [sys.executable, "-m", "experiments.cli.main", "faults", "--nodes", "2", "--seed", "1", "--json"]
     done = subprocess.run(
         [*command, "--agents-per-actor", "16"], capture_output=True, text=True, timeout=400, check=False
     )

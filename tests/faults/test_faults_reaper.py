@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.faults.live import Diary, Failures, Reaper
+from experiments.faults.process_kills import Diary, Failures, Reaper
 
 BEGIN = datetime(2016, 5, 19, 8, tzinfo=UTC)
 AGENTS = [f"agent-{k}" for k in range(12)]

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.planning.safety import assess
-from agents.planning.selection import select
+from agents.planning.grid_safety.assessment import assess
+from agents.planning.grid_safety.offer_selection import select
 from agents.roles.dso import DsoConfig
-from agents.runtime.twin import Crash, Dice, Faults
 from experiments.faults.campaign import LEAST_FAULTS, LEAST_MESSAGES, campaign, faults_of, judge
-from experiments.faults.invariants import violations
+from experiments.faults.invariants.all import violations
 from experiments.faults.jobs import assess_line, select_one
-from experiments.faults.plot import draw
-from experiments.faults.story import Story, play
+from experiments.faults.local_cluster import Crash, Dice, Faults
+from experiments.faults.scenario import draw
+from experiments.faults.simulation_run import Story, play
 from market.ledger.records import Record
 
 SEEDS = (1, 2, 7)
@@ -86,7 +86,7 @@ def test_journals_in_bytes_and_as_objects_tell_the_same_story(monkeypatch: pytes
     """Whether the twin's journals encode their entries decides nothing: every seed tests what runs on a server."""
     stories = []
     for every in (1, 1000):
-        monkeypatch.setattr("experiments.faults.stage.IN_BYTES", every)
+        monkeypatch.setattr("experiments.faults.local_runtime.IN_BYTES", every)
         stories.append(play(2, Faults(crash=0.02, lose_reply=0.02, duplicate=0.1)))
     assert stories[0].faults["crash"] > 5
     assert sorted(stories[0].book.records, key=_name) == sorted(stories[1].book.records, key=_name)

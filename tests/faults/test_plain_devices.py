@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.readings import Kind
-from devices.port import DeviceKind, DeviceUnreachable, Mode, Nameplate, Setpoint
-from devices.simulators.plain import PlainBattery, PlainProfile
-from devices.simulators.plain_world import PlainMeter, PlainWeather, PlainWorld
+from devices.port.port import DeviceUnreachable
+from experiments.faults.world.devices import PlainBattery, PlainProfile
+from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
 
 START = datetime(2016, 6, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)

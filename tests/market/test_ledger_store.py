@@ -15,9 +15,9 @@ import pytest
 from nacl.signing import VerifyKey
 from typer.testing import CliRunner
 
-from cim.model.codec import decode, encode
+from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
-from experiments.ledger_command import app
+from experiments.cli.ledger import app
 from market.ledger.errors import LedgerBroken, LedgerConflict, NotALedger
 from market.ledger.proofs import Proof, check_proof, prove
 from market.ledger.reader import LedgerReader

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cim.model.codec import encode
+from cim.codec.codec import encode
 from market.ledger import schema
 from market.ledger.errors import LedgerBroken
 from market.ledger.records import Party, Record

@@ -9,7 +9,7 @@ import pytest
 
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
-from market.baselines import d_prognosis_baseline, like_days, meter_before_baseline, x_of_y_baseline
+from market.settlement.baselines import d_prognosis_baseline, like_days, meter_before_baseline, x_of_y_baseline
 from market.uftp.header import Header
 from market.uftp.prognosis import DPrognosis
 

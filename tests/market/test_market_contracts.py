@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cim.model.codec import decode, encode
+from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
-from market.activations import Activation, Activations
-from market.assets import AssetPublication, AssetRegister
-from market.contracts import CountedPer, FlexElement, checked
-from market.templates import TEMPLATES, from_template
+from market.assets.publication import AssetPublication, AssetRegister
+from market.contracts.activations import Activation, Activations
+from market.contracts.contract import CountedPer, FlexElement, checked
+from market.contracts.templates import TEMPLATES, from_template
 
 BATTERY = FlexElement("bess", "battery", 250_000, -250_000)
 CONTRACT = from_template(

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.contracts import FlexContract, FlexElement
-from market.elements import ElementMove, commitment, volume_amount
-from market.templates import from_template
+from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.templates import from_template
+from market.settlement.elements import ElementMove, commitment, volume_amount
 from market.uftp import FlexOrder, Header, IspPower
 
 FIRST = date(2016, 6, 15)

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
-from market.concession import Move, Preferences, Side, Terms, conceded, offer_at, respond, rubinstein_share
-from market.contracts import FlexElement
+from market.contracts.contract import FlexElement
+from market.contracts.templates import from_template
 from market.errors import LocalProtocolError, RemoteProtocolError
 from market.ledger.records import Party
 from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
 from market.ledger.verify import verify
-from market.negotiation import TRANSITIONS, Negotiation, State, accept_of, mermaid, reject_of, signed_offer
-from market.negotiation_messages import ContractCounter, ContractProposal, Message, Offer
-from market.templates import from_template
+from market.negotiation.concession import Move, Preferences, Side, Terms, conceded, offer_at, respond, rubinstein_share
+from market.negotiation.conversation import TRANSITIONS, Negotiation, State, accept_of, mermaid, reject_of, signed_offer
+from market.negotiation.messages import ContractCounter, ContractProposal, Message, Offer
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 BUYER, SELLER = "agr.example", "house.example"

@@ -11,10 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
-from market.contracts import FlexElement
-from market.payments import Payment, balance, capacity_amount, capacity_payments, compare, payments_of, statuses
-from market.settlement import penalty_per_isp, price_of, rounded, settle_isp, settle_orders, settle_stack
-from market.templates import from_template
+from market.contracts.contract import FlexElement
+from market.contracts.templates import from_template
+from market.settlement.orders import penalty_per_isp, price_of, rounded, settle_isp, settle_orders, settle_stack
+from market.settlement.payments import (
+    Payment,
+    balance,
+    capacity_amount,
+    capacity_payments,
+    compare,
+    payments_of,
+    statuses,
+)
 from market.uftp.flexibility import FlexOrder
 from market.uftp.header import Header, IspPower
 from market.uftp.settlement import AcceptedDisputed, ContractSettlementIsp

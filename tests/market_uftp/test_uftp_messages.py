@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
-from market.elements import volume_amount
+from market.settlement.elements import volume_amount
 from market.uftp import (
     Disposition,
     DPrognosis,

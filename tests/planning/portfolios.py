@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.planning.flexibility import Curtailable, Flexibility, Storable
-from agents.planning.storage import Floats
-from agents.planning.vpp import Band, Coordination, absorb, open_coordination
+from agents.planning.dispatch.admm import Band, Coordination, absorb, open_coordination
+from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Storable
+from cim.model.arrays import Floats
 
 HOURS = 0.25
 SIZE = 96

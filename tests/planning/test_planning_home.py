@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planning.flexibility import Curtailable, Storable
-from agents.planning.home import (
+from agents.planning.dispatch.flexibility import Curtailable, Storable
+from agents.planning.elements.home import (
     EFFICIENCY,
     ElementConfig,
     Preferences,
@@ -26,8 +26,8 @@ from agents.planning.home import (
     thermal_flexibility,
     vehicle_flexibility,
 )
+from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
 from cim.model.intervals import LocalDay
-from devices.port import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
 
 DAY = LocalDay(date(2026, 5, 20), "Europe/Vienna")
 BATTERY = ElementConfig("b", DeviceKind.BATTERY, 5_000, 4_000, 10_000)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.planning.grid_safety.assessment import Assessment, PointGrid, assess
 from agents.planning.jobs import run
-from agents.planning.safety import Assessment, PointGrid, assess
-from agents.planning.storage import Floats
+from cim.model.arrays import Floats
 from cim.model.errors import ProgrammingFault
 from environment.feeder import Feeder, Limits, Line, Network, Node, Transformer
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.planning.grid_safety.offer_selection import select
 from agents.planning.jobs import run
-from agents.planning.selection import select
 
 
 def test_the_cheapest_cover_wins() -> None:

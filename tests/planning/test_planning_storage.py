@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planning.flexibility import Storable
-from agents.planning.storage import Floats, Store, best_response, stored
+from agents.planning.dispatch.flexibility import Storable
+from agents.planning.dispatch.storage_step import Store, best_response, stored
+from cim.model.arrays import Floats
 
 HOURS = 0.25
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planning import central, vpp
-from agents.planning.flexibility import Curtailable
-from agents.planning.vpp import Band, absorb, open_coordination, shortage_kw
+from agents.planning.dispatch import admm, central
+from agents.planning.dispatch.admm import Band, absorb, open_coordination, shortage_kw
+from agents.planning.dispatch.flexibility import Curtailable
 
 SIZE = 48  # half-size days keep the folder quick
 
@@ -81,11 +81,11 @@ def test_nothing_asked_for_is_agreed_at_once() -> None:
 def test_nobody_there_still_ends() -> None:
     """A coordination without elements divides by nothing and ends."""
     state = open_coordination(Band(np.full(2, 3.0), np.full(2, 4.0), 50.0, 0.25), 0, 0.3)
-    for _ in range(vpp.MAX_ROUNDS):
+    for _ in range(admm.MAX_ROUNDS):
         state = absorb(state, np.zeros(2))
         assert np.isfinite(state.signal_kw).all()
     assert state.done
-    assert state.rounds <= vpp.MAX_ROUNDS
+    assert state.rounds <= admm.MAX_ROUNDS
 
 
 def test_rounds_are_bounded_and_each_leaves_its_residuals() -> None:
@@ -94,7 +94,7 @@ def test_rounds_are_bounded_and_each_leaves_its_residuals() -> None:
     state = open_coordination(Band(np.full(4, 3.0), np.full(4, 4.0), 50.0, 0.25), 3, 0.3)
     while not state.done:
         state = absorb(state, rng.normal(size=4) * 100)
-    assert state.rounds == vpp.MAX_ROUNDS == len(state.residuals)
+    assert state.rounds == admm.MAX_ROUNDS == len(state.residuals)
 
 
 def test_the_price_does_not_jump_when_the_penalty_softens() -> None:

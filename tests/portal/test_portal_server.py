@@ -15,7 +15,7 @@ import pytest
 from doubles import BEARER, TOKEN, FakeSite
 from fastapi import FastAPI
 
-from agents.runtime.onray.exposure import is_loopback, refuse_public
+from agents.runtime.ray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput
 from portal.app import create_app
 from portal.server import Tls, serve

@@ -18,48 +18,51 @@ import numpy as np
 import players
 from physics import HOMES, RATED_W, Physics, sunshine
 
-from agents.planning.home import ElementConfig
+from agents.planning.elements.home import ElementConfig
+from agents.planning.grid_safety.assessment import PointGrid
 from agents.planning.jobs import run
-from agents.planning.safety import PointGrid
 from agents.roles.aggregator import AggregatorConfig, AggregatorRole, Member
-from agents.roles.asset import BatteryRole, GeneratorRole
-from agents.roles.base import MarketRules, Role
-from agents.roles.contract import (
+from agents.roles.device_agent import BatteryRole, GeneratorRole
+from agents.roles.dso import DsoConfig, DsoRole
+from agents.roles.dso.state import GridConnection
+from agents.roles.effects import (
     Append,
     Arm,
-    BlockClosed,
     CloseBlock,
     Command,
-    Commanded,
     Compute,
-    Computed,
-    Connected,
     Cosign,
     Disarm,
     Effect,
+    Poll,
+    Publish,
+    Release,
+    Send,
+)
+from agents.roles.events import (
+    BlockClosed,
+    Commanded,
+    Computed,
+    Connected,
     Event,
     Fired,
     Measured,
-    Poll,
-    Publish,
     Received,
     Recorded,
-    Release,
-    Send,
     Started,
 )
-from agents.roles.dso import DsoConfig, DsoRole
-from agents.roles.dso.state import GridConnection
-from agents.roles.iles import IlesConfig, IlesRole
-from agents.roles.keeper import KeeperRole
+from agents.roles.iles_manager import IlesConfig, IlesRole
+from agents.roles.ledger_keeper import KeeperRole
 from agents.roles.prosumer import ProsumerConfig, ProsumerRole
+from agents.roles.role import Role
+from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.errors import BadInput
-from devices.port import DeviceKind, Nameplate, WeatherForecast
 from environment.feeder import Limits, Line, Network, Node
 from market.ledger.errors import LedgerConflict
 from market.ledger.records import Party
 from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
+from market.rules import MarketRules
 
 SELLER = {"home-a": "agr", "home-b": "agr", "home-c": "agr-2", "home-d": "agr-2"}
 NAMES = (*HOMES, *(f"{h}.pv" for h in HOMES), *(f"{h}.bat" for h in HOMES), "agr", "agr-2", "dso", "iles", "ledger")

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import players
 
+from cim.model.devices import Setpoint
 from cim.model.readings import Kind, Reading
-from devices.port import Setpoint
 
 HOMES = ("home-a", "home-b", "home-c", "home-d")
 RATED_W = 14_000

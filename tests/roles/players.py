@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from agents.planning.home import ElementConfig
-from agents.planning.messages import AssetJoined, AssetList, AssetReport, AssetsPublished, WeatherBulletin
-from agents.planning.safety import Assessment, PointGrid
+from agents.planning.elements.home import ElementConfig
+from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.roles.aggregator import AggregatorConfig, AggregatorRole, Member
-from agents.roles.base import MarketRules, Role
-from agents.roles.contract import Arm, Effect, Fired, Received, Send
 from agents.roles.dso import DsoConfig, DsoRole
 from agents.roles.dso.state import GridConnection
+from agents.roles.effects import Arm, Effect, Send
+from agents.roles.events import Fired, Received
+from agents.roles.messages import AssetJoined, AssetList, AssetReport, AssetsPublished, WeatherBulletin
 from agents.roles.prosumer import ProsumerConfig, ProsumerRole
+from agents.roles.role import Role
+from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.readings import Kind, Quality, Reading
-from devices.port import DeviceKind, Nameplate, WeatherForecast
 from environment.feeder import Limits, Line, Network, Node
-from market.contracts import FlexContract, FlexElement
+from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.templates import from_template
 from market.ledger.signing import key_from_seed, simulation_seed
-from market.templates import from_template
+from market.rules import MarketRules
 from market.uftp import Disposition, FlexRequest, RequestIsp
 
 FIRST = date(2016, 6, 15)

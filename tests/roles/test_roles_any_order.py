@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from players import DAY
 
-from agents.planning.messages import OrderSplit, PriceRound, VppInvitation
-from agents.roles.base import Receipt
-from agents.roles.contract import Computed, Effect, Fired, Publish, Received, Started
-from cim.model.codec import encode
-from devices.port import Mode
+from agents.roles.effects import Effect, Publish
+from agents.roles.events import Computed, Fired, Received, Started
+from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
+from cim.codec.codec import encode
+from cim.model.devices import Mode
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexOrder, FlexOrderResponse, FlexSettlement, Header, Result
 

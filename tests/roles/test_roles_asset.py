@@ -12,24 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from players import DAY, FIRST, NOON, RULES
 
-from agents.planning.messages import AssetJoined, AssetReport, AssetSchedule
-from agents.roles.asset import LIFE_IN_INTERVALS, AssetRole, BatteryRole, BuildingRole, GeneratorRole, VehicleRole
-from agents.roles.contract import (
-    Arm,
-    Command,
-    Commanded,
-    Connected,
-    Effect,
-    Fired,
-    Measured,
-    Poll,
-    Publish,
-    Received,
-    Release,
-    Send,
+from agents.roles.device_agent import (
+    LIFE_IN_INTERVALS,
+    AssetRole,
+    BatteryRole,
+    BuildingRole,
+    GeneratorRole,
+    VehicleRole,
 )
+from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
+from agents.roles.events import Commanded, Connected, Fired, Measured, Received
+from agents.roles.messages import AssetJoined, AssetReport, AssetSchedule
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.readings import Quality
-from devices.port import DeviceKind, Mode, Setpoint
 
 NAME, OWNER = "farm-a.pv", "farm-a"
 INTERVAL = timedelta(seconds=RULES.control_s)

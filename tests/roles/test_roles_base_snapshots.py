@@ -10,28 +10,27 @@ import players
 import pytest
 from players import AHEAD, DAY, FARMS, FIRST, NOON, POINT, RULES
 
-from agents.planning.messages import AssetJoined, AssetQuery, AssetReport, AssetSchedule, AssetsPublished, MeterUpdate
-from agents.roles.asset import BatteryRole
-from agents.roles.base import Filed, Role, on
-from agents.roles.contract import (
-    BlockClosed,
-    Computed,
-    Connected,
-    Effect,
-    Event,
-    Fired,
-    Measured,
-    Received,
-    Recorded,
-    Started,
+from agents.roles.device_agent import BatteryRole
+from agents.roles.effects import Effect
+from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
+from agents.roles.iles_manager import IlesConfig, IlesRole
+from agents.roles.ledger_keeper import KeeperRole
+from agents.roles.messages import (
+    AssetJoined,
+    AssetQuery,
+    AssetReport,
+    AssetSchedule,
+    AssetsPublished,
+    Filed,
+    HeadCosigned,
+    MeterUpdate,
 )
-from agents.roles.iles import IlesConfig, IlesRole
-from agents.roles.keeper import HeadCosigned, KeeperRole
-from cim.model.codec import encode
+from agents.roles.role import Role, on
+from cim.codec.codec import encode
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput, ProgrammingFault
 from cim.model.readings import Kind, Reading
-from devices.port import DeviceKind, Mode, Setpoint
-from market.assets import AssetPublication
+from market.assets.publication import AssetPublication
 from market.ledger.records import BlockHead
 from market.uftp import DPrognosis, Header
 

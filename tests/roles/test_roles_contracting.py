@@ -10,15 +10,15 @@ import players
 import pytest
 from players import AHEAD, RULES, Pump
 
-from agents.roles.base import Filed
-from agents.roles.contract import Arm, Publish
-from agents.roles.contracting import PATIENCE, ContractingDesk
-from cim.model.codec import decode, wire
-from market.concession import Preferences, Side, Terms
-from market.contracts import FlexContract
+from agents.roles.effects import Arm, Publish
+from agents.roles.messages import Filed
+from agents.roles.parts.contract_negotiation import PATIENCE, ContractingDesk
+from cim.codec.codec import decode, wire
+from market.contracts.contract import FlexContract
 from market.ledger.signing import verify
-from market.negotiation import GRACE, Negotiation, State
-from market.negotiation_messages import ContractAccept, ContractCounter, ContractProposal, ContractReject
+from market.negotiation.concession import Preferences, Side, Terms
+from market.negotiation.conversation import GRACE, Negotiation, State
+from market.negotiation.messages import ContractAccept, ContractCounter, ContractProposal, ContractReject
 
 BUYER, SELLER = "agr", "farm-a"
 

@@ -11,12 +11,13 @@ import players
 import pytest
 from players import AHEAD, FIRST
 
-from agents.roles.base import Role
-from agents.roles.contract import Arm, Fired, Started
-from agents.roles.keeper import CLOSING, KeeperRole
+from agents.roles.effects import Arm
+from agents.roles.events import Fired, Started
+from agents.roles.ledger_keeper import CLOSING, KeeperRole
+from agents.roles.parts.recovery import KEPT_DAYS
+from agents.roles.parts.settlement import LATEST
 from agents.roles.prosumer.forecasting import METERING
-from agents.roles.recalling import KEPT_DAYS
-from agents.roles.settling import LATEST
+from agents.roles.role import Role
 
 Build = Callable[[Any], Role[Any]]
 

@@ -10,11 +10,12 @@ import players
 import pytest
 from players import AHEAD, DAY, FIRST, NOON, POINT, RULES, UPPER, assessment, dso
 
-from agents.roles.base import Filed, Receipt
-from agents.roles.contract import Arm, Compute, Computed, Effect, Fired, Received, Send
 from agents.roles.dso import DsoRole
 from agents.roles.dso.state import place
-from cim.model.codec import decode
+from agents.roles.effects import Arm, Compute, Effect, Send
+from agents.roles.events import Computed, Fired, Received
+from agents.roles.messages import Filed, Receipt
+from cim.codec.codec import decode
 from market.uftp import (
     Disposition,
     DPrognosis,

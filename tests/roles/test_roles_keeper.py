@@ -11,22 +11,11 @@ import players
 import pytest
 from players import AHEAD, DAY, RULES, Pump
 
-from agents.roles.base import Filed, Receipt
-from agents.roles.contract import (
-    Append,
-    Arm,
-    BlockClosed,
-    CloseBlock,
-    Cosign,
-    Fired,
-    Publish,
-    Received,
-    Recorded,
-    Send,
-    Started,
-)
-from agents.roles.keeper import CLOSING, HeadAnnounced, HeadCosigned, KeeperRole
-from agents.runtime.hosting.shelf import Shelf
+from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Publish, Send
+from agents.roles.events import BlockClosed, Fired, Received, Recorded, Started
+from agents.roles.ledger_keeper import CLOSING, KeeperRole
+from agents.roles.messages import Filed, HeadAnnounced, HeadCosigned, Receipt
+from agents.runtime.host.ledger_effects import Shelf
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
 

@@ -15,15 +15,15 @@ import pytest
 from miniature import HOMES, RATED_W
 from players import DAY
 
-from agents.roles.contract import Connected, Fired, Recalled
-from agents.roles.settling import lost_isps
-from agents.runtime.recalling import recollect
-from cim.model.codec import decode, encode
-from devices.port import DeviceKind, Nameplate
+from agents.roles.events import Connected, Fired, Recalled
+from agents.roles.parts.settlement import lost_isps
+from agents.runtime.ledger_history import recollect
+from cim.codec.codec import decode, encode
+from cim.model.devices import DeviceKind, Nameplate
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Signature
 from market.ledger.verify import verify
-from market.payments import balance
+from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed, FlexOrder, FlexSettlement, Metering
 
 END = DAY.end + timedelta(hours=9)

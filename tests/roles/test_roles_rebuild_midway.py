@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from players import AHEAD, DAY
 from test_roles_rebuild import END, EVERYBODY, Forgetful, sound
 
-from agents.roles.base import FileAgain, Filed
-from agents.roles.contract import Event, Recalled, Received, Send
-from agents.roles.keeper import HeadAnnounced, HeadCosigned, KeeperRole
-from agents.roles.settling import lost_isps, metering_of, settle
+from agents.roles.effects import Send
+from agents.roles.events import Event, Recalled, Received
+from agents.roles.ledger_keeper import KeeperRole
+from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned
+from agents.roles.parts.settlement import lost_isps, metering_of, settle
 from market.ledger.records import BlockHead
 from market.uftp import FlexOrder, IspPower
 

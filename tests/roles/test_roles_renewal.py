@@ -12,13 +12,14 @@ import pytest
 from miniature import HOMES, SELLER, Miniature
 from players import AHEAD, DAY, FIRST
 
-from agents.planning.messages import AssetQuery
-from agents.roles.contract import Arm, Effect, Fired, Publish, Received, Send
-from agents.roles.contracting import RENEWAL
-from agents.roles.settling import settle
-from market.contracts import in_force
-from market.negotiation import accept_of
-from market.negotiation_messages import ContractProposal
+from agents.roles.effects import Arm, Effect, Publish, Send
+from agents.roles.events import Fired, Received
+from agents.roles.messages import AssetQuery
+from agents.roles.parts.contract_negotiation import RENEWAL
+from agents.roles.parts.settlement import settle
+from market.contracts.contract import in_force
+from market.negotiation.conversation import accept_of
+from market.negotiation.messages import ContractProposal
 from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse, IspPower
 
 

@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 from players import AHEAD, FARMS, FIRST, POINT, RULES, Pump, dso, market_of_farms, request
 
-from agents.planning.messages import AssetSchedule, NetProfile, OrderSplit, PriceRound, SessionClosed, VppInvitation
-from agents.roles.base import Filed, Receipt
-from agents.roles.contract import Arm
-from cim.model.codec import decode
+from agents.roles.effects import Arm
+from agents.roles.messages import (
+    AssetSchedule,
+    Filed,
+    NetProfile,
+    OrderSplit,
+    PriceRound,
+    Receipt,
+    SessionClosed,
+    VppInvitation,
+)
+from cim.codec.codec import decode
 from market.uftp import (
     DPrognosis,
     FlexOffer,

@@ -12,33 +12,24 @@ from typing import Any
 import numpy as np
 import players
 
-import agents.runtime.registry  # noqa: F401 - what journals keep must be readable
-from agents.planning.home import ElementConfig
+import agents.assembly.wire_types  # noqa: F401 - what journals keep must be readable
+from agents.assembly.agent_spec import AgentSpec
+from agents.planning.elements.home import ElementConfig
 from agents.roles.aggregator import AggregatorConfig, Member
 from agents.roles.dso import DsoConfig
 from agents.roles.dso.state import GridConnection
-from agents.roles.iles import IlesConfig
+from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer import ProsumerConfig
-from agents.runtime.casting import AgentSpec
-from agents.runtime.conductor import Conductor
-from agents.runtime.hosting.host import Host
-from agents.runtime.hosting.shelf import Shelf
+from agents.runtime.host.host import Host
+from agents.runtime.host.ledger_effects import Shelf
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.local import inline
-from agents.runtime.twin import Dice, Faults, TwinStage
+from agents.runtime.scheduler import Conductor
+from cim.model.devices import DeviceKind, Nameplate, News, Setpoint, WeatherForecast
 from cim.model.readings import Kind, Reading
-from devices.port import (
-    DeviceFault,
-    DeviceKind,
-    DeviceUnreachable,
-    Nameplate,
-    News,
-    NewsBox,
-    OnNews,
-    Setpoint,
-    WeatherForecast,
-)
+from devices.port.port import DeviceFault, DeviceUnreachable, NewsBox, OnNews
 from environment.feeder import Limits
+from experiments.faults.local_cluster import Dice, Faults, TwinStage
 
 
 class FakePort:

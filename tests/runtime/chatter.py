@@ -9,28 +9,17 @@ from typing import Any
 
 from players import AHEAD, FIRST, key
 
-from agents.planning.messages import AssetSchedule
-from agents.roles.base import Filed, MarketRules, Receipt, Role, on
-from agents.roles.contract import (
-    Arm,
-    Command,
-    Commanded,
-    Compute,
-    Connected,
-    Disarm,
-    Effect,
-    Measured,
-    Poll,
-    Publish,
-    Send,
-    Started,
-)
-from agents.runtime import casting
-from agents.runtime.casting import AgentSpec
-from cim.model.codec import wire
-from devices.port import DeviceKind, Mode, Setpoint
+from agents.assembly import agent_spec
+from agents.assembly.agent_spec import AgentSpec
+from agents.roles.effects import Arm, Command, Compute, Disarm, Effect, Poll, Publish, Send
+from agents.roles.events import Commanded, Connected, Measured, Started
+from agents.roles.messages import AssetSchedule, Filed, Receipt
+from agents.roles.role import Role, on
+from cim.codec.codec import wire
+from cim.model.devices import DeviceKind, Mode, Setpoint
+from market.rules import MarketRules
 
-casting._ROLES["chatterer"] = "chatter:Chatterer"
+agent_spec._ROLES["chatterer"] = "chatter:Chatterer"
 MINUTE = timedelta(minutes=1)
 
 

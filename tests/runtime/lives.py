@@ -13,13 +13,13 @@ import chatter
 from chatter import START, Chat, chatterer
 from players import RULES
 
-from agents.runtime.conductor import Conductor
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Parcel, Task
-from agents.runtime.hosting.host import Host
+from agents.runtime.host.host import Host
 from agents.runtime.journal import JournalAway
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
-from agents.runtime.twin import Crash, Dice, Faults
-from cim.model.codec import decode, encode
+from agents.runtime.scheduler import Conductor
+from cim.codec.codec import decode, encode
+from experiments.faults.local_cluster import Crash, Dice, Faults
 
 NEIGHBOURS = {"agr": "here", "farm-a.pv": "here", "dso": "there", "farm-b": "there"}
 

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from agents.runtime.onray.environment import prepare_ray, start_ray
+from agents.runtime.ray.start import prepare_ray, start_ray
 from cim.model.errors import BadInput
 
 _RAYS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
@@ -108,7 +108,7 @@ def test_a_dashboard_that_is_not_installed_is_one_sentence() -> None:
 _PRELUDE = """
 import sys
 from cim.model.errors import IlesError
-from agents.runtime.onray.environment import start_ray
+from agents.runtime.ray.start import start_ray
 def go(*args):
     try:
         start_ray(*args)

@@ -88,7 +88,7 @@ def test_one_journal_emptied_and_host_dead_is_said() -> None:
             raise JournalEmptied("there were entries that are gone")
 
     journal = Damaged(here.store)
-    from agents.runtime.hosting.host import Host
+    from agents.runtime.host.host import Host
 
     host = Host(here.specs, RULES, {}, benches.inline, {"agr": "here"}, journal=journal)
     asyncio.run(host.open(START))

@@ -17,12 +17,12 @@ import pytest
 from chatter import END, MINUTE, START, chatterer
 from lives import clean, troupe_site
 
-from agents.runtime import conductor as conducting
+from agents.runtime import scheduler as conducting
 from agents.runtime.clocks import PacedClock
-from agents.runtime.conductor import Conductor
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Task
-from agents.runtime.twin import Dice, Faults, TwinStage
+from agents.runtime.scheduler import Conductor
 from cim.model.errors import ProgrammingFault
+from experiments.faults.local_cluster import Dice, Faults, TwinStage
 
 SECOND = timedelta(seconds=1)
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from lives import Fate, PowerCut, Result, clean, story, troupe_site, until_cut
 from players import AHEAD, DAY
 
-from agents.runtime.twin import Dice, Faults, JumpyClock
-from cim.model.codec import decode
+from cim.codec.codec import decode
+from experiments.faults.local_cluster import Dice, Faults, JumpyClock
 
 HARD = Faults(drop=0.2, duplicate=0.3, delay=0.02, reorder=0.5, crash=0.05, lose_reply=0.1, most=500)
 

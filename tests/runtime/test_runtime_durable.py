@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from lives import Here, Moody
 
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome
-from agents.runtime.hosting import book, residences
+from agents.runtime.host import snapshot_schedule, step_log
 from agents.runtime.journal import JournalAway
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from cim.model.devices import VehicleUnplugged
 from cim.model.errors import BadInput
-from devices.port import VehicleUnplugged
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -24,7 +24,7 @@ NEWS = [VehicleUnplugged(k, START) for k in range(9)]
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(step_log, "_PAUSES", (0.0, 0.0))
 
 
 def plain(outcome: Outcome) -> Any:
@@ -84,8 +84,8 @@ def test_a_round_asked_for_twice_is_answered_twice_the_same(restarted: bool) -> 
 def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.DataObject) -> None:
     """Entries kept are bounded by the sweep, whoever is busy or idle; a restart at any round is the host that never died."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(residences, "_WINDOW", 8)
-        patch.setattr(residences, "_SMALL", 200)
+        patch.setattr(snapshot_schedule, "_WINDOW", 8)
+        patch.setattr(snapshot_schedule, "_SMALL", 200)
         # farm-b never hears a word after the start, and must not keep the journal long.
         kin = (chatterer("agr", ticks=99), chatterer("dso"), chatterer("farm-b"), chatterer("farm-a"))
         here, whole = Here(*kin), Here(*kin)
@@ -122,7 +122,7 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
     """Away, full, emptied, answers lost, in any order: each round ends, and a later restart is the host that never died."""
     kin = (chatterer("agr", ticks=99), PV, chatterer("dso", greets=("agr",)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(book, "_PAUSES", (0.0, 0.0))
+        patch.setattr(step_log, "_PAUSES", (0.0, 0.0))
         here, whole = Here(*kin), Here(*kin)
         here.store = Moody()
         here.live()

@@ -13,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from players import AHEAD, DAY, FARMS, FIRST, NOON, RULES
 
-from agents.planning.messages import AssetSchedule
-from agents.roles.base import Filed
-from agents.roles.contract import Arm, Compute, Computed, Fired
+from agents.roles.effects import Arm, Compute
+from agents.roles.events import Computed, Fired
+from agents.roles.messages import AssetSchedule, Filed
 from agents.runtime.envelope import LANES, ORDINARY, SAFETY, Envelope, Outcome, Parcel, Task
-from agents.runtime.hosting.host import Host
-from cim.model.codec import encode
+from agents.runtime.host.host import Host
+from cim.codec.codec import encode
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import ProgrammingFault
-from devices.port import DeviceKind, DeviceUnreachable, Mode, Setpoint
+from devices.port.port import DeviceUnreachable
 from market.uftp import DPrognosis, Header
 
 PV = "farm-a.pv"

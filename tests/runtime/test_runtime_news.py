@@ -10,8 +10,8 @@ from chatter import MINUTE, START, chatterer
 from lives import Here, Moody
 
 from agents.runtime.envelope import Outcome
-from agents.runtime.hosting import book
-from devices.port import VehicleUnplugged
+from agents.runtime.host import step_log
+from cim.model.devices import VehicleUnplugged
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -19,7 +19,7 @@ NEWS = [VehicleUnplugged(k, START) for k in range(9)]
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(step_log, "_PAUSES", (0.0, 0.0))
 
 
 def measured(here: Here) -> list[str]:

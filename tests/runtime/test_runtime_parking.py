@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Here
 
-from agents.roles.contract import Compute, Fired, Received
+from agents.roles.effects import Compute
+from agents.roles.events import Fired, Received
 from agents.runtime.envelope import ORDINARY, SAFETY, Envelope, Parcel
 from cim.model.errors import ProgrammingFault
 
@@ -194,7 +195,7 @@ def _cut(point: str) -> None:
 
 def test_a_packed_host_keeps_few_events_of_each_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it keeps to make a role anew is bounded for the host as a whole, and a failure is still undone exactly."""
-    monkeypatch.setattr("agents.runtime.hosting.host._SINCE", 6)
+    monkeypatch.setattr("agents.runtime.host.host._SINCE", 6)
     here, sound = Here(), Here()
     texts = [f"{k}" for k in range(20)]
     for market, said in ((here, [*texts, "boom", "last"]), (sound, [*texts, "last"])):

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import Here, Moody, Result, clean, troupe_site
 
-from agents.runtime.conductor import Conductor
-from agents.runtime.hosting import book, program
-from agents.runtime.hosting.resident import Resident
+from agents.runtime.host import code_version, step_log
+from agents.runtime.host.hosted_agent import Resident
+from agents.runtime.scheduler import Conductor
 from cim.model.errors import BadInput
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
@@ -61,7 +61,7 @@ def test_another_program_goes_on_where_one_ended_in_peace(monkeypatch: pytest.Mo
     here = aged()
     heard = here.heard()
     end(here)
-    monkeypatch.setattr(book, "program", lambda: b"upgraded")
+    monkeypatch.setattr(step_log, "program", lambda: b"upgraded")
     here.live()
     assert here.heard() == heard
     here.work(*here.chat("new"))
@@ -77,7 +77,7 @@ def test_another_program_does_not_live_through_what_the_killed_one_did(monkeypat
     kept = here.store.entries.copy()
     former = here.heard()
     with monkeypatch.context() as patched:
-        patched.setattr(book, "program", lambda: b"upgraded")
+        patched.setattr(step_log, "program", lambda: b"upgraded")
         with pytest.raises(
             BadInput, match=r"(agr|farm-a.pv) would have to live again through entry \d+, which another program"
         ):
@@ -114,8 +114,8 @@ def test_the_program_is_told_apart_by_its_code(monkeypatch: pytest.MonkeyPatch, 
     """The same code gives the same mark, a changed line another; what decides nothing does not count."""
     (tmp_path / "deciding.py").write_text("LIMIT = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(program, "_DECIDING", ("deciding",))
-    mark = program.program.__wrapped__
+    monkeypatch.setattr(code_version, "_DECIDING", ("deciding",))
+    mark = code_version.program.__wrapped__
     one = mark()
     assert mark() == one
     assert len(one) == 8
@@ -156,7 +156,7 @@ def test_ends_in_peace_and_power_cuts_in_any_row_change_nothing(ends: list[tuple
 
 def test_states_that_are_too_much_for_one_entry_are_written_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server takes no entry of any size: a host of many agents ends in peace all the same."""
-    monkeypatch.setattr(book, "_PART_BYTES", 1)
+    monkeypatch.setattr(step_log, "_PART_BYTES", 1)
     here = aged()
     heard, before = here.heard(), len(here.store.entries)
     end(here)

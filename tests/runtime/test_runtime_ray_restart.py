@@ -13,15 +13,15 @@ import asyncio, sys, time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from agents.runtime.onray.environment import start_ray
+from agents.runtime.ray.start import start_ray
 start_ray()
 import ray
-from agents.runtime.conductor import Conductor
+from agents.runtime.scheduler import Conductor
 from agents.runtime.journal.embedded import EmbeddedRedis
 from agents.runtime.placement import Placement
-from agents.runtime.onray.stage import RayStage
-from agents.runtime.recruiting import recruit
-from agents.runtime.worlds import TcpWorld
+from agents.runtime.ray.runtime import RayStage
+from agents.assembly.agents_of_site import recruit
+from agents.assembly.simulated_world import TcpWorld
 from cim.model.intervals import LocalDay
 from environment.profiles.library import load
 from environment.sites import load_site

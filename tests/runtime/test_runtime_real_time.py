@@ -16,19 +16,20 @@ from lives import Here
 from players import AHEAD, RULES
 from websockets.asyncio.client import connect
 
+from agents.assembly.agents_of_site import recruit
+from agents.assembly.device_ports import WeatherPort
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Task
-from agents.runtime.hosting.host import Host
+from agents.runtime.host.host import Host
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.placement import DOOR, Placement, where_of
-from agents.runtime.recruiting import recruit
-from agents.runtime.twin import Crash
-from agents.runtime.wires import WeatherPort
+from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
-from devices.dialin import DialInServer, known_passwords
-from devices.port import DeviceKind, Port, WeatherForecast
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.port.port import Port
 from environment.profiles.library import load
 from environment.sites import load_site
+from experiments.faults.local_cluster import Crash
 from market.ledger.signing import Signer, load_or_create_secret
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)

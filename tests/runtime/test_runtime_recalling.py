@@ -16,19 +16,19 @@ import pytest
 from chatter import chatterer
 from players import AHEAD, DAY, RULES
 
-from agents.roles.contract import Recalled, Started
-from agents.runtime.company import Company, Wire
-from agents.runtime.conductor import Conductor
-from agents.runtime.hosting.host import Host
-from agents.runtime.hosting.shelf import Shelf
+from agents.assembly.company import Company, Wire
+from agents.roles.events import Recalled, Started
+from agents.runtime.host.host import Host
+from agents.runtime.host.ledger_effects import Shelf
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
+from agents.runtime.ledger_history import has_begun, recollect
 from agents.runtime.local import LocalStage
-from agents.runtime.recalling import has_begun, recollect
-from cim.model.codec import decode
-from devices.port import Port
+from agents.runtime.scheduler import Conductor
+from cim.codec.codec import decode
+from devices.port.port import Port
 from market.ledger.errors import NotALedger
 from market.ledger.reader import LedgerReader
-from market.payments import balance
+from market.settlement.payments import balance
 
 START = AHEAD - timedelta(hours=3)
 END = DAY.end + timedelta(hours=9)

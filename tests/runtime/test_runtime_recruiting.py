@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from agents.runtime.casting import build_role
-from agents.runtime.company import Company
-from agents.runtime.recruiting import contracted_w, point_grids, recruit
+from agents.assembly.agent_spec import build_role
+from agents.assembly.agents_of_site import contracted_w, point_grids, recruit
+from agents.assembly.company import Company
 from cim.model.errors import BadInput
 from environment.profiles.library import Profiles, load
 from environment.sites import load_site

@@ -17,18 +17,18 @@ from chatter import START, chatterer
 from players import RULES
 from ray.exceptions import ActorUnavailableError, ObjectLostError
 
+from agents.assembly.company import Company, Wire
 from agents.runtime import loops
-from agents.runtime.company import Company, Wire
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.hosting import book
+from agents.runtime.host import step_log
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
-from agents.runtime.onray import reviving as ray_reviving
-from agents.runtime.onray import stage as ray_stage
-from agents.runtime.onray.calls import HostLost
-from agents.runtime.onray.host_actor import HostActor
-from agents.runtime.onray.stage import RayStage
 from agents.runtime.placement import Placement
+from agents.runtime.ray import reviving as ray_reviving
+from agents.runtime.ray import runtime as ray_stage
+from agents.runtime.ray.calls import HostLost
+from agents.runtime.ray.host_actor import HostActor
+from agents.runtime.ray.runtime import RayStage
 
 _DEAD = ActorUnavailableError("killed by the test", b"\0" * 16)
 _GONE = ObjectLostError("00" * 28, None, "at the node that the test killed")
@@ -119,8 +119,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setattr(ray_stage, "get", lambda refs: [ref.done.result() for ref in refs])
     monkeypatch.setattr(ray_reviving, "_PAUSES_S", (0.001, 0.01))
     monkeypatch.setattr(ray_reviving, "_REVIVAL_S", 0.1)
-    monkeypatch.setattr(book, "_PAUSES", (0.001, 0.001))
-    monkeypatch.setattr(book, "_CLAIMS", 2)
+    monkeypatch.setattr(step_log, "_PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(step_log, "_CLAIMS", 2)
     monkeypatch.setattr(loops, "spare_collector", lambda: None)
     actors: dict[str, Actor] = {}
 

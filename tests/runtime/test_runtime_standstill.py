@@ -13,16 +13,16 @@ from miniature import HOMES, RATED_W, Miniature
 from physics import sunshine
 from players import DAY
 
-from agents.planning.messages import AssetSchedule
-from agents.runtime.casting import AgentSpec
-from agents.runtime.conductor import Conductor
+from agents.assembly.agent_spec import AgentSpec
+from agents.roles.messages import AssetSchedule
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.hosting import host as hosting
-from agents.runtime.hosting.host import Host
-from agents.runtime.hosting.resident import Resident
-from agents.runtime.hosting.shelf import Shelf
+from agents.runtime.host import host as hosting
+from agents.runtime.host.host import Host
+from agents.runtime.host.hosted_agent import Resident
+from agents.runtime.host.ledger_effects import Shelf
 from agents.runtime.local import inline
-from devices.port import DeviceKind, Nameplate, WeatherForecast
+from agents.runtime.scheduler import Conductor
+from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexSettlement, Metering
 

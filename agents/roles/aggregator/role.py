@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from agents.planning.messages import AssetList, AssetQuery
-from agents.roles.aggregator.recalling import RecallingDesk
+from agents.roles.aggregator.recovery import RecallingDesk
 from agents.roles.aggregator.state import place
-from agents.roles.base import on
-from agents.roles.contract import Arm, Effect, Send, Started
-from agents.roles.recalling import KEPT_DAYS
-from agents.roles.settling import (
+from agents.roles.effects import Arm, Effect, Send
+from agents.roles.events import Started
+from agents.roles.messages import AssetList, AssetQuery
+from agents.roles.parts.recovery import KEPT_DAYS
+from agents.roles.parts.settlement import (
     LATEST,
     lost_isps,
     metered_w,
@@ -21,11 +21,12 @@ from agents.roles.settling import (
     settle,
     settlement_effects,
 )
+from agents.roles.role import on
 from cim.model.intervals import LocalDay
-from market.concession import Preferences, Side, Terms
-from market.contracts import CountedPer, FlexContract
-from market.elements import ElementMove, commitment
-from market.templates import from_template
+from market.contracts.contract import CountedPer, FlexContract
+from market.contracts.templates import from_template
+from market.negotiation.concession import Preferences, Side, Terms
+from market.settlement.elements import ElementMove, commitment
 from market.uftp import (
     AgrPortfolioUpdate,
     Connection,

@@ -7,17 +7,17 @@ from datetime import date, datetime
 
 import numpy as np
 
-from agents.planning.storage import Floats
-from agents.planning.vpp import Coordination
-from agents.roles.base import MarketRules
-from agents.roles.contracting import ContractingDesk
-from agents.roles.daily import DailyDesk
-from agents.roles.witnessing import WitnessingDesk
-from cim.model.codec import wire
+from agents.planning.dispatch.admm import Coordination
+from agents.roles.parts.contract_negotiation import ContractingDesk
+from agents.roles.parts.days import DailyDesk
+from agents.roles.parts.head_cosigning import WitnessingDesk
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-from market.contracts import FlexContract
+from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead
-from market.negotiation import Negotiation
+from market.negotiation.conversation import Negotiation
+from market.rules import MarketRules
 from market.uftp import DPrognosis, FlexOffer, FlexOrder, FlexRequest, FlexSettlement, Metering
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from agents.roles.base import Filed, Receipt, on
-from agents.roles.contract import Effect, Publish, Send
+from agents.roles.dso.flex_trading import DsoTradingDesk
 from agents.roles.dso.state import place
-from agents.roles.dso.trading import DsoTradingDesk
-from agents.roles.settling import freeze
+from agents.roles.effects import Effect, Publish, Send
+from agents.roles.messages import Filed, Receipt
+from agents.roles.parts.settlement import freeze
+from agents.roles.role import on
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 

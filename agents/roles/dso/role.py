@@ -5,16 +5,25 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from agents.roles.base import on
-from agents.roles.contract import Arm, Effect, Send, Started
-from agents.roles.dso.recalling import DsoRecallingDesk
+from agents.roles.dso.recovery import DsoRecallingDesk
 from agents.roles.dso.state import place
-from agents.roles.recalling import KEPT_DAYS
-from agents.roles.settling import LATEST, lost_isps, metered_w, payment_effects, reservation, settle, settlement_effects
+from agents.roles.effects import Arm, Effect, Send
+from agents.roles.events import Started
+from agents.roles.parts.recovery import KEPT_DAYS
+from agents.roles.parts.settlement import (
+    LATEST,
+    lost_isps,
+    metered_w,
+    payment_effects,
+    reservation,
+    settle,
+    settlement_effects,
+)
+from agents.roles.role import on
 from cim.model.intervals import LocalDay
-from market.concession import Preferences, Side, Terms
-from market.contracts import FlexContract, FlexElement
-from market.templates import from_template
+from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.templates import from_template
+from market.negotiation.concession import Preferences, Side, Terms
 from market.uftp import (
     Connection,
     ContractSettlement,

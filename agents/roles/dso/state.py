@@ -8,20 +8,20 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.planning.home import like_day, with_day
-from agents.planning.safety import Assessment, PointGrid
-from agents.planning.storage import Floats
-from agents.roles.base import MarketRules
-from agents.roles.contracting import ContractingDesk
-from agents.roles.daily import DailyDesk
-from agents.roles.settling import lost_isps
-from agents.roles.witnessing import WitnessingDesk
-from cim.model.codec import wire
+from agents.planning.elements.home import like_day, with_day
+from agents.planning.grid_safety.assessment import Assessment, PointGrid
+from agents.roles.parts.contract_negotiation import ContractingDesk
+from agents.roles.parts.days import DailyDesk
+from agents.roles.parts.head_cosigning import WitnessingDesk
+from agents.roles.parts.settlement import lost_isps
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from environment.feeder import Limits, Network
-from market.contracts import FlexContract
+from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead
-from market.negotiation import Negotiation
+from market.negotiation.conversation import Negotiation
+from market.rules import MarketRules
 from market.uftp import DPrognosis, FlexOffer, FlexOrder, FlexRequest, FlexSettlement, Metering
 
 

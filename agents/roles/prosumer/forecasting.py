@@ -6,16 +6,17 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.planning import home
-from agents.planning.home import ElementConfig
-from agents.planning.messages import WeatherBulletin
-from agents.planning.storage import Floats
-from agents.roles.base import on
-from agents.roles.contract import Arm, Connected, Effect, Poll, Send, Started
+from agents.planning.elements import home
+from agents.planning.elements.home import ElementConfig
+from agents.roles.effects import Arm, Effect, Poll, Send
+from agents.roles.events import Connected, Started
+from agents.roles.messages import WeatherBulletin
 from agents.roles.prosumer.metering import MeteringDesk, value
+from agents.roles.role import on
+from cim.model.arrays import Floats
+from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
-from devices.port import DeviceKind
 from market.uftp import DPrognosis
 
 PATIENCE = timedelta(minutes=2)  # how long to wait at the start for assets that do not answer

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from agents.planning.messages import AssetReport, MeterUpdate
-from agents.roles.base import on
-from agents.roles.contract import Effect, Measured, Publish, Send
+from agents.roles.effects import Effect, Publish, Send
+from agents.roles.events import Measured
+from agents.roles.messages import AssetReport, MeterUpdate
 from agents.roles.prosumer.state import ProsumerBase
+from agents.roles.role import on
+from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality, Reading
-from devices.port import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
 
 _HOUR = timedelta(hours=1)
 

@@ -6,19 +6,19 @@ from datetime import date, datetime
 
 import numpy as np
 
-from agents.planning import home
-from agents.planning.messages import AssetJoined, AssetsPublished
-from agents.roles.base import Filed, on
-from agents.roles.contract import Arm, Effect, Poll, Send
+from agents.planning.elements import home
+from agents.roles.effects import Arm, Effect, Poll, Send
+from agents.roles.messages import AssetJoined, AssetsPublished, Filed
+from agents.roles.parts.recovery import KEPT_DAYS
+from agents.roles.parts.settlement import lost_isps, metering_of, response_effects, settle
 from agents.roles.prosumer.forecasting import METERING
-from agents.roles.prosumer.recalling import RecallingDesk
-from agents.roles.recalling import KEPT_DAYS
-from agents.roles.settling import lost_isps, metering_of, response_effects, settle
-from devices.port import DeviceKind
-from market.assets import AssetPublication
-from market.concession import Preferences, Side, Terms
-from market.contracts import FlexContract
-from market.elements import ElementMove, commitment
+from agents.roles.prosumer.recovery import RecallingDesk
+from agents.roles.role import on
+from cim.model.devices import DeviceKind
+from market.assets.publication import AssetPublication
+from market.contracts.contract import FlexContract
+from market.negotiation.concession import Preferences, Side, Terms
+from market.settlement.elements import ElementMove, commitment
 from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
 _CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)

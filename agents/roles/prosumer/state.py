@@ -7,20 +7,28 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.planning.flexibility import Flexibility
-from agents.planning.home import ElementConfig, Preferences
-from agents.planning.messages import AssetReport, AssetSchedule
-from agents.planning.storage import Floats
-from agents.roles.base import MarketRules
-from agents.roles.contract import Effect, Send
-from agents.roles.contracting import ContractingDesk
-from agents.roles.daily import DailyDesk
-from cim.model.codec import wire
+from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.elements.home import ElementConfig, Preferences
+from agents.roles.effects import Effect, Send
+from agents.roles.messages import AssetReport, AssetSchedule
+from agents.roles.parts.contract_negotiation import ContractingDesk
+from agents.roles.parts.days import DailyDesk
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.devices import (
+    DeviceKind,
+    Mode,
+    Setpoint,
+    ThermalDescription,
+    ThermalUsage,
+    VehiclePlugged,
+    WeatherForecast,
+)
 from cim.model.intervals import LocalDay
-from devices.port import DeviceKind, Mode, Setpoint, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
-from market.assets import AssetPublication
-from market.contracts import FlexContract
-from market.negotiation import Negotiation
+from market.assets.publication import AssetPublication
+from market.contracts.contract import FlexContract
+from market.negotiation.conversation import Negotiation
+from market.rules import MarketRules
 from market.uftp import FlexOrder, Metering
 
 _LIMITED = (DeviceKind.PV, DeviceKind.STATION)  # these are bounded, the others are given a power

@@ -22,9 +22,9 @@ from s2python.frbc import FRBCActuatorStatus, FRBCInstruction, FRBCStorageStatus
 from s2python.pebc import PEBCInstruction
 
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
-from devices.simulators.gateway import words
-from devices.simulators.gateway.orders import Orders
-from devices.simulators.gateway.thing import HeatPumpRoom
+from devices.simulators.gateway import message_builders
+from devices.simulators.gateway.instructions import Orders
+from devices.simulators.gateway.physics_port import HeatPumpRoom
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
 
@@ -47,11 +47,11 @@ class GatewayMachine:
         self._forecast_every = timedelta(seconds=forecast_every_s)
         self._forecast_at = self.now
         self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
-        self._ids = words.Ids(self._session.fixed_id)
+        self._ids = message_builders.Ids(self._session.fixed_id)
         self._agreed = False
         self._orders = Orders()
         self._untold: list[Any] = []
-        self._mean = words.MeanPower(thing)
+        self._mean = message_builders.MeanPower(thing)
 
     @property
     def quiet(self) -> bool:
@@ -99,7 +99,7 @@ class GatewayMachine:
         changes, self._untold = self._untold, []
         if self.control is None:
             return []  # a new session begins with a whole description
-        messages = [*changes, words.power_measurement(self._id, self._mean.at(self.now), self.now)]
+        messages = [*changes, message_builders.power_measurement(self._id, self._mean.at(self.now), self.now)]
         if self.control is FRBC:
             messages.append(self._storage_status())
             if now >= self._forecast_at + self._forecast_every:
@@ -152,7 +152,7 @@ class GatewayMachine:
                 self.closed = True
                 raise Refused(Status.INVALID_CONTENT, f"HandshakeResponse: expected one of {', '.join(VERSIONS)}")
             self._agreed = True
-            return [words.details(self._id, self._ids, self.name)]
+            return [message_builders.details(self._id, self._ids, self.name)]
         if kind == "SessionRequest":
             self.closed = True
             return []
@@ -178,10 +178,10 @@ class GatewayMachine:
         self.control = control
         if control is ControlType.NO_SELECTION:
             return []
-        measured = words.power_measurement(self._id, self._mean.at(self.now), self.now)
+        measured = message_builders.power_measurement(self._id, self._mean.at(self.now), self.now)
         if control is PEBC:
-            return [words.power_constraints(self._id, self._ids, self.thing, self.now), measured]
-        description = words.system_description(self._id, self._ids, self.thing, self.now)
+            return [message_builders.power_constraints(self._id, self._ids, self.thing, self.now), measured]
+        description = message_builders.system_description(self._id, self._ids, self.thing, self.now)
         status = self._actuator_status(self._orders.active)
         return [description, status, measured, self._storage_status(), self._forecast()]
 
@@ -198,8 +198,10 @@ class GatewayMachine:
     def _enveloped(self, message: PEBCInstruction) -> list[Any]:
         if str(message.power_constraints_id) != str(self._ids.constraints):
             raise Refused(Status.INVALID_CONTENT, "PEBC.Instruction: power_constraints_id is not valid now")
-        if any(e.commodity_quantity is not words.QUANTITY for e in message.power_envelopes):
-            raise Refused(Status.INVALID_CONTENT, f"PEBC.Instruction: expected an envelope of {words.QUANTITY.value}")
+        if any(e.commodity_quantity is not message_builders.QUANTITY for e in message.power_envelopes):
+            raise Refused(
+                Status.INVALID_CONTENT, f"PEBC.Instruction: expected an envelope of {message_builders.QUANTITY.value}"
+            )
         self._orders.envelope = message
         self._steer()
         return [self._status_of(message.id, InstructionStatus.ACCEPTED)]
@@ -227,7 +229,7 @@ class GatewayMachine:
 
     def _forecast(self) -> Any:
         self._forecast_at = self.now
-        return words.usage_forecast(self._id, self.thing, self.now)
+        return message_builders.usage_forecast(self._id, self.thing, self.now)
 
     def _storage_status(self) -> FRBCStorageStatus:
         return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.thing.temperature_c)

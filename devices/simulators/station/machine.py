@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from devices.ocpp.messages import Payload, call, call_result, datatypes, enums, stamp
 from devices.ocpp.rpc import Answer, Rpc
-from devices.simulators.station import words
+from devices.ocpp.v201.messages import Payload, call, call_result, datatypes, enums, stamp
+from devices.simulators.station import message_builders
+from devices.simulators.station.physics_port import ChargePoint, Session
 from devices.simulators.station.profiles import Profiles
-from devices.simulators.station.thing import ChargePoint, Session
 
 
 class StationMachine:
@@ -49,7 +49,7 @@ class StationMachine:
             "ClearChargingProfile": self._clear_charging_profile,
             "GetCompositeSchedule": self._composite_schedule,
             "GetBaseReport": self._base_report,
-            "GetVariables": lambda asked: call_result.GetVariables(words.unknown_variables(asked)),
+            "GetVariables": lambda asked: call_result.GetVariables(message_builders.unknown_variables(asked)),
             "TriggerMessage": self._trigger,
             "DataTransfer": lambda _: call_result.DataTransfer(status="UnknownVendorId"),
         }
@@ -64,7 +64,7 @@ class StationMachine:
         """Power up: boot, tell the connector's state, and where the meter's register stands before any transaction."""
         self.now = now
         self._boot(enums.BootReasonEnumType.power_up)
-        self._rpc.call(words.status_notification(now, enums.ConnectorStatusEnumType.available))
+        self._rpc.call(message_builders.status_notification(now, enums.ConnectorStatusEnumType.available))
         self._rpc.call(call.MeterValues(evse_id=1, meter_value=[self._sample("Sample.Clock")]))
         return self._rpc.flush()
 
@@ -120,7 +120,7 @@ class StationMachine:
 
     def _sample(self, context: str, ended: bool = False) -> Any:
         power_w = 0.0 if ended else self.thing.power_w
-        return words.meter_value(self.now, power_w, self.thing.energy_import_wh, context)
+        return message_builders.meter_value(self.now, power_w, self.thing.energy_import_wh, context)
 
     def _call(self, message: Any) -> None:
         self._spoke_at = self.now
@@ -131,10 +131,10 @@ class StationMachine:
 
     def _boot(self, reason: Any) -> None:
         self._boot_at, self._spoke_at = None, self.now
-        self._rpc.call(words.boot_notification(self.name, reason))
+        self._rpc.call(message_builders.boot_notification(self.name, reason))
 
     def _status(self, status: Any) -> None:
-        self._call(words.status_notification(self.now, status))
+        self._call(message_builders.status_notification(self.now, status))
 
     def _plug(self, session: Session) -> None:
         self._session = session
@@ -147,7 +147,7 @@ class StationMachine:
         self._status(enums.ConnectorStatusEnumType.occupied)
         plugged = enums.TriggerReasonEnumType.cable_plugged_in
         self._event(enums.TransactionEventEnumType.started, plugged, "Transaction.Begin")
-        self._call(words.charging_needs(session, self.thing.max_power_w))
+        self._call(message_builders.charging_needs(session, self.thing.max_power_w))
 
     def _update(self) -> None:
         changed, triggers = self._state() != self._charging_state, enums.TriggerReasonEnumType
@@ -166,7 +166,11 @@ class StationMachine:
         if self.thing.power_w > 0:
             return "Charging"
         limit = self.thing.limit_w
-        return "SuspendedEVSE" if limit is not None and limit < words.MIN_CURRENT_A * words.VOLTAGE_V else "SuspendedEV"
+        return (
+            "SuspendedEVSE"
+            if limit is not None and limit < message_builders.MIN_CURRENT_A * message_builders.VOLTAGE_V
+            else "SuspendedEV"
+        )
 
     def _event(self, event_type: Any, trigger: Any, context: str) -> None:
         ended = event_type is enums.TransactionEventEnumType.ended
@@ -174,7 +178,7 @@ class StationMachine:
         samples = [self._sample(context, ended)]
         if ended and self._begin is not None:
             samples.insert(0, self._begin)  # J02: the samples of an ended transaction reach back to its beginning
-        info = words.transaction(self._transaction, self._charging_state, ended)
+        info = message_builders.transaction(self._transaction, self._charging_state, ended)
         self._call(
             call.TransactionEvent(
                 event_type=event_type,
@@ -219,12 +223,12 @@ class StationMachine:
         if payload["evseId"] not in (0, 1) or payload.get("chargingRateUnit", "W") != "W":
             return call_result.GetCompositeSchedule(status="Rejected")
         steps = self._profiles.composite(self.now, payload["duration"], self._transaction, self.thing.max_power_w)
-        schedule = words.composite_schedule(payload, self.now, steps)
+        schedule = message_builders.composite_schedule(payload, self.now, steps)
         return call_result.GetCompositeSchedule(status="Accepted", schedule=schedule)
 
     def _base_report(self, payload: Payload) -> Any:
         # The report is the second half of the answer (B07.FR.01), so it is not a spontaneous message.
-        self._rpc.call(words.report(payload["requestId"], self.now, self.thing))
+        self._rpc.call(message_builders.report(payload["requestId"], self.now, self.thing))
         return call_result.GetBaseReport(status="Accepted")
 
     def _trigger(self, payload: Payload) -> Any:
@@ -233,7 +237,9 @@ class StationMachine:
         if self.accepted:
             self._tell_held()
         states = enums.ConnectorStatusEnumType
-        status = words.status_notification(self.now, states.available if self._session is None else states.occupied)
+        status = message_builders.status_notification(
+            self.now, states.available if self._session is None else states.occupied
+        )
         if what == "BootNotification":
             self.accepted = False
             self._boot(enums.BootReasonEnumType.triggered)

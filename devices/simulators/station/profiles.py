@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from devices.ocpp.messages import Payload, PeerFault, instant
+from devices.ocpp.v201.messages import Payload, PeerFault, instant
 
 _VOLTAGE_V = 230.0
 _FOREVER = timedelta(days=3650)

@@ -22,8 +22,8 @@ from pymodbus.pdu.register_message import (
 )
 
 from cim.model.errors import BadInput
-from devices.simulators.sunspec.face import SunSpecFace
-from devices.simulators.sunspec.functions import Refused
+from devices.simulators.sunspec.control_functions import Refused
+from devices.simulators.sunspec.sunspec_device import SunSpecFace
 from devices.sunspec.registers import MAX_READ, MAX_WRITE
 
 _LONGEST_ADU = 260  # Modbus Messaging on TCP/IP 1.0b, section 4.1

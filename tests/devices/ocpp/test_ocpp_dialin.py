@@ -8,12 +8,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from cim.model.devices import Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.dialin import DialInServer, known_passwords
-from devices.ocpp.driver import StationPort
-from devices.port import DeviceUnreachable, Mode, Setpoint
-from devices.simulators.dialout import DialOut
-from devices.simulators.direct import DirectLink
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.ocpp.v201.driver import StationPort
+from devices.port.port import DeviceUnreachable
+from devices.simulators.dial_out import DialOut
+from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind
-from devices.dialin import DialInServer, known_passwords
-from devices.ocpp.driver import StationPort
-from devices.port import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.ocpp.v201.driver import StationPort
 
 HERE = Path(__file__).parent / "interop"
 NOW = datetime(2026, 5, 1, 8, 5, tzinfo=UTC)

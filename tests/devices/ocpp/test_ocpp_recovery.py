@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality
-from devices.dialin import DialInServer, known_passwords
-from devices.ocpp.driver import StationPort
-from devices.port import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
-from devices.simulators.dialout import DialOut
-from devices.simulators.direct import DirectLink
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.ocpp.v201.driver import StationPort
+from devices.simulators.dial_out import DialOut
+from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine
 
 START = datetime(2026, 5, 1, 8, tzinfo=UTC)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.ocpp.machine import CsmsMachine
-from devices.ocpp.messages import call
 from devices.ocpp.rpc import Rpc
+from devices.ocpp.v201.machine import CsmsMachine
+from devices.ocpp.v201.messages import call
 from devices.simulators.station.machine import StationMachine
 
 BOOT = '[2,"1","BootNotification",{"reason":"PowerUp","chargingStation":{"model":"m","vendorName":"v"}}]'

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality
-from devices.ocpp.driver import StationPort
-from devices.port import DeviceFault, DeviceUnreachable, Mode, Setpoint, VehiclePlugged, VehicleUnplugged
-from devices.simulators.direct import DirectLink
+from devices.ocpp.v201.driver import StationPort
+from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine
 
 START = datetime(2026, 5, 1, 8, tzinfo=UTC)

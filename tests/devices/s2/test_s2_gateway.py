@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cim.model.devices import Mode, Setpoint, ThermalDescription, ThermalUsage
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality
-from devices.dialin import DialInServer, known_passwords
-from devices.port import DeviceFault, DeviceUnreachable, Mode, Setpoint, ThermalDescription, ThermalUsage
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.port.port import DeviceFault, DeviceUnreachable
 from devices.s2.driver import GatewayPort
-from devices.s2.heard import FRBC
-from devices.simulators.dialout import DialOut
-from devices.simulators.direct import DirectLink
+from devices.s2.rm_state import FRBC
+from devices.simulators.dial_out import DialOut
 from devices.simulators.gateway.machine import GatewayMachine
+from devices.simulators.in_memory_link import DirectLink
 
 START = datetime(2026, 1, 1, 8, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

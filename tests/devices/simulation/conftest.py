@@ -7,9 +7,10 @@ from datetime import datetime
 
 import pytest
 
+from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
-from devices.ocpp.driver import StationPort
-from devices.port import DeviceKind, Port
+from devices.ocpp.v201.driver import StationPort
+from devices.port.port import Port
 from devices.s2.driver import GatewayPort
 from devices.simulators.simulation import Simulation
 from devices.sunspec.driver import SunSpecPort

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
-from devices.simulators.dialout import DialOut
+from devices.simulators.dial_out import DialOut
 from devices.simulators.station.machine import StationMachine
-from experiments.devices_command import app
+from experiments.cli.devices import app
 
-_RUN = "import sys; from experiments.devices_command import app; app()"
+_RUN = "import sys; from experiments.cli.devices import app; app()"
 
 
 def _invoke(*arguments):

@@ -8,10 +8,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from cim.model.devices import DeviceKind, Mode, Setpoint, ThermalUsage, VehiclePlugged, VehicleUnplugged
 from cim.model.errors import BadInput
 from cim.model.intervals import local_day_of
 from cim.model.readings import Kind, Quality
-from devices.port import DeviceKind, DeviceUnreachable, Mode, Setpoint, ThermalUsage, VehiclePlugged, VehicleUnplugged
+from devices.port.port import DeviceUnreachable
 from devices.simulators.adapters import device_kinds
 from environment.profiles.library import load
 

@@ -15,10 +15,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.dialin import DialInServer, known_passwords
-from devices.ocpp.driver import StationPort
-from devices.port import DeviceKind, DeviceUnreachable, Mode, Setpoint
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.ocpp.v201.driver import StationPort
+from devices.port.port import DeviceUnreachable
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import TOKEN_VARIABLE, ControlClient, read_message, write_message
 from devices.simulators.host import PREFIXES

@@ -10,9 +10,10 @@ from datetime import timedelta
 
 import pytest
 
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.ocpp.driver import StationPort
-from devices.port import DeviceKind, DeviceUnreachable, Mode, Setpoint
+from devices.ocpp.v201.driver import StationPort
+from devices.port.port import DeviceUnreachable
 from devices.simulators.recording import RecordedSimulation
 from devices.simulators.recording_log import InputLog, LogFailed
 from environment.profiles.library import load

@@ -12,11 +12,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from agents.runtime.worlds import InProcessWorld, TcpWorld
+from agents.assembly.simulated_world import InProcessWorld, TcpWorld
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.dialin import DialInServer, known_passwords
-from devices.ocpp.driver import StationPort
-from devices.port import DeviceError, DeviceKind, Mode, Setpoint
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.ocpp.v201.driver import StationPort
+from devices.port.port import DeviceError
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import ControlClient
 from devices.simulators.host import PREFIXES

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from devices.port import DeviceKind
-from devices.simulators.sunspec import dialects
-from devices.simulators.sunspec.dialects import Dialect
-from devices.simulators.sunspec.face import SunSpecFace
+from cim.model.devices import DeviceKind
+from devices.simulators.sunspec import device_models
+from devices.simulators.sunspec.device_models import Dialect
+from devices.simulators.sunspec.sunspec_device import SunSpecFace
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 
@@ -41,12 +41,12 @@ class Device:
 
 
 _MAKERS: dict[str, tuple[DeviceKind, Callable[[PlainThing], Dialect]]] = {
-    "pv_123": (DeviceKind.PV, dialects.pv_123),
-    "pv_704": (DeviceKind.PV, dialects.pv_704),
-    "battery_124": (DeviceKind.BATTERY, dialects.battery_124),
-    "battery_704": (DeviceKind.BATTERY, dialects.battery_704),
-    "chp_704": (DeviceKind.CHP, dialects.chp_704),
-    "meter_203": (DeviceKind.METER, lambda thing: dialects.meter_203(thing, lambda: 231.4)),
+    "pv_123": (DeviceKind.PV, device_models.pv_123),
+    "pv_704": (DeviceKind.PV, device_models.pv_704),
+    "battery_124": (DeviceKind.BATTERY, device_models.battery_124),
+    "battery_704": (DeviceKind.BATTERY, device_models.battery_704),
+    "chp_704": (DeviceKind.CHP, device_models.chp_704),
+    "meter_203": (DeviceKind.METER, lambda thing: device_models.meter_203(thing, lambda: 231.4)),
 }
 
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, Setpoint
-from devices.simulators.sunspec import dialects
-from devices.simulators.sunspec.face import FaceRegisters, SunSpecFace
+from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.simulators.sunspec import device_models
+from devices.simulators.sunspec.sunspec_device import FaceRegisters, SunSpecFace
 from devices.sunspec.driver import SunSpecPort
 
 QUARTER = timedelta(minutes=15)
@@ -40,7 +41,7 @@ def test_a_limit_never_lets_more_through_than_asked(dialect: str, limit: int, ra
 
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
     thing = SimpleNamespace(rated_w=float(rated), power_w=0.0, import_wh=0.0, export_wh=0.0, limit_w=None)
-    face = SunSpecFace(getattr(dialects, dialect)(thing), now, serial="s")
+    face = SunSpecFace(getattr(device_models, dialect)(thing), now, serial="s")
     port = SunSpecPort("pv", DeviceKind.PV, FaceRegisters(face))
     asyncio.run(port.open(now))
     asyncio.run(port.command(Setpoint(Mode.LIMIT, -limit), now + QUARTER, now))
@@ -219,7 +220,7 @@ def test_real_physics_fits_behind_a_face(now: datetime) -> None:
     from environment.physics.battery import Battery
 
     battery = Battery("b", now.timestamp(), rated_w=5_000.0, capacity_wh=10_000.0, efficiency=0.95, stored_wh=5_000.0)
-    face = SunSpecFace(dialects.battery_124(battery), now, serial="s")
+    face = SunSpecFace(device_models.battery_124(battery), now, serial="s")
     port = SunSpecPort("b", DeviceKind.BATTERY, FaceRegisters(face))
     asyncio.run(port.open(now))
     asyncio.run(port.command(Setpoint(Mode.TARGET, -2_000), now + QUARTER, now))
@@ -232,10 +233,10 @@ def test_a_limit_on_real_physics_curtails(now: datetime) -> None:
     import numpy as np
 
     from environment.physics.pv import PvArray
-    from environment.physics.thing import Series
+    from environment.physics.unit import Series
 
     array = PvArray("p", now.timestamp(), sun=Series(np.array([0.8]), now.timestamp()), rated_w=5_000.0)
-    port = SunSpecPort("p", DeviceKind.PV, FaceRegisters(SunSpecFace(dialects.pv_123(array), now, serial="s")))
+    port = SunSpecPort("p", DeviceKind.PV, FaceRegisters(SunSpecFace(device_models.pv_123(array), now, serial="s")))
     asyncio.run(port.open(now))
     assert array.power_w == -4_000.0
     asyncio.run(port.command(Setpoint(Mode.LIMIT, -1_500), now + QUARTER, now))

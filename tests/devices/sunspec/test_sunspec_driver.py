@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Nameplate, Port, Setpoint
-from devices.simulators.sunspec import dialects
-from devices.simulators.sunspec.face import FaceRegisters, SunSpecFace
+from devices.port.port import DeviceFault, DeviceUnreachable, Port
+from devices.simulators.sunspec import device_models
+from devices.simulators.sunspec.sunspec_device import FaceRegisters, SunSpecFace
 from devices.sunspec.driver import SunSpecPort
 
 QUARTER = timedelta(minutes=15)
@@ -81,7 +82,7 @@ def test_energy_is_told_to_a_watt_hour_for_years_of_a_megawatt(taken: float, giv
 
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
     thing = SimpleNamespace(power_w=1e6, import_wh=taken, export_wh=given_)
-    face = SunSpecFace(dialects.meter_203(thing), now, serial="s")
+    face = SunSpecFace(device_models.meter_203(thing), now, serial="s")
     port = SunSpecPort("m", DeviceKind.METER, FaceRegisters(face))
     asyncio.run(port.open(now))
     values = {reading.kind: reading.value for reading in asyncio.run(port.measure(now))}

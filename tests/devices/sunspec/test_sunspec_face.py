@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cim.model.errors import ProgrammingFault
-from devices.simulators.sunspec import dialects
-from devices.simulators.sunspec.face import SunSpecFace
-from devices.simulators.sunspec.functions import Refused
+from devices.simulators.sunspec import device_models
+from devices.simulators.sunspec.control_functions import Refused
+from devices.simulators.sunspec.sunspec_device import SunSpecFace
 
 
 def _at(device: Any, model_id: int, offset: int) -> int:
@@ -70,7 +70,7 @@ def test_no_write_can_break_a_face(writes: list[tuple[int, list[int]]]) -> None:
     thing = SimpleNamespace(
         rated_w=5e3, power_w=0.0, import_wh=0.0, export_wh=0.0, capacity_wh=1e4, stored_wh=5e3, target_w=None
     )
-    for dialect in (dialects.battery_124, dialects.battery_704):
+    for dialect in (device_models.battery_124, device_models.battery_704):
         face = SunSpecFace(dialect(thing), now, serial="s")
         for address, values in writes:
             with suppress(Refused):

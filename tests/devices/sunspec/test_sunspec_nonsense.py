@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable
+from cim.model.devices import DeviceKind
+from devices.port.port import DeviceFault, DeviceUnreachable
 from devices.simulators.sunspec.server import ModbusTcpServer
 from devices.sunspec.driver import SunSpecPort
 from devices.sunspec.registers import TcpRegisters

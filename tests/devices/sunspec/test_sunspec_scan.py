@@ -11,8 +11,9 @@ from importlib.resources import files
 import pytest
 from sunspec2.file.client import FileClientModel
 
+from cim.model.devices import DeviceKind
 from cim.model.readings import Kind
-from devices.port import DeviceFault, DeviceKind
+from devices.port.port import DeviceFault
 from devices.sunspec.driver import SunSpecPort
 from devices.sunspec.registers import ExceptionReply
 from devices.sunspec.scan import scan

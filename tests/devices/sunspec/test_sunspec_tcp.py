@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
 
+from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.port import DeviceFault, DeviceKind, DeviceUnreachable, Mode, Setpoint
-from devices.simulators.sunspec.face import FaceRegisters
+from devices.port.port import DeviceFault, DeviceUnreachable
 from devices.simulators.sunspec.server import ModbusTcpServer
+from devices.simulators.sunspec.sunspec_device import FaceRegisters
 from devices.sunspec.driver import SunSpecPort
 from devices.sunspec.registers import TcpRegisters
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.runtime.wires import DIAL_IN
+from agents.assembly.device_ports import DIAL_IN
 from cim.model.errors import BadInput
 from environment.sites import load_site
 from environment.sites.schema import Site
-from experiments.living.endpoints import (
+from pilot.endpoints import (
     EndpointFaults,
     device_kinds,
     draft_endpoints,

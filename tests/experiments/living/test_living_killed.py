@@ -50,7 +50,7 @@ def test_a_process_killed_between_two_instants_is_brought_back_before_the_next(t
     options = ("--folder", tmp_path / "site", "--agents-per-actor", "16", "--speed", "1", "--port", "0")
     with log.open("wb") as out:
         site = subprocess.Popen(
-            [sys.executable, "-m", "experiments.cli", "up", "strem", *map(str, options)],
+            [sys.executable, "-m", "experiments.cli.main", "up", "strem", *map(str, options)],
             stdout=out, stderr=out, env={**os.environ, "ILES_TEST_MARK": mark},
         )  # fmt: skip
     try:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 pytestmark = pytest.mark.slow
-ILES = [sys.executable, "-m", "experiments.cli"]
+ILES = [sys.executable, "-m", "experiments.cli.main"]
 
 
 def started(folder: Path, log: str, *arguments: str) -> subprocess.Popen[bytes]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cim.model.errors import BadInput
-from experiments.living.settings import FILE, REAL, Beginning, beginning
-from experiments.up_command import only_simulated
+from experiments.cli.up import only_simulated
+from pilot.settings import FILE, REAL, Beginning, beginning
 
 PRESENT = Beginning("strem", 0, "2026-11-24T18:00:00+00:00", "2026-11-24", 3650, REAL)
 

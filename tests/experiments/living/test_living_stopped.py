@@ -17,7 +17,7 @@ import pytest
 from market.ledger.verify import verify
 
 pytestmark = pytest.mark.slow
-ILES = [sys.executable, "-m", "experiments.cli"]
+ILES = [sys.executable, "-m", "experiments.cli.main"]
 # To the whole group, as Ctrl-C and `timeout` have it; and to the one process, as a power failure would have it.
 STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 PATIENCE_S = 400

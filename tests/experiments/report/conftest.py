@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.planning.safety import PointGrid
-from agents.roles.base import MarketRules
-from agents.runtime.casting import AgentSpec
-from agents.runtime.company import Company
+from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.company import Company
+from agents.planning.grid_safety.assessment import PointGrid
 from environment.feeder import Violation
 from environment.feeder.flow import FlowResult
 from environment.feeder.limits import ViolationKind
 from environment.sites import load_site
 from environment.sites.schema import Site
-from experiments.collecting import Collector
-from experiments.grid import GridRecord
 from experiments.report.data import RunData
-from experiments.running import RunResult
-from market.payments import Payment
+from experiments.run.collector import Collector
+from experiments.run.grid import GridRecord
+from experiments.run.run import RunResult
+from market.rules import MarketRules
+from market.settlement.payments import Payment
 from market.uftp import (
     AcceptedDisputed,
     Disposition,

@@ -1,0 +1,243 @@
+"""From a site to its company: who lives there, with which papers. The one place that reads a site for the agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+from operator import itemgetter
+
+import numpy as np
+
+from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.company import Company
+from agents.planning.elements.home import ElementConfig
+from agents.planning.grid_safety.assessment import PointGrid
+from agents.roles.aggregator.state import AggregatorConfig, Member
+from agents.roles.dso.state import DsoConfig, GridConnection
+from agents.roles.iles_manager import IlesConfig
+from agents.roles.prosumer.state import ProsumerConfig
+from cim.model.arrays import Floats
+from cim.model.devices import DeviceKind
+from cim.model.errors import BadInput
+from cim.model.intervals import LocalDay
+from environment.feeder import Network
+from environment.profiles.history import History
+from environment.profiles.library import Profiles
+from environment.sites.network import build_limits, build_network
+from environment.sites.schema import BatteryUnit, ChpUnit, Device, Prosumer, Pv, Site, Station
+from market.ledger.signing import Signer, simulation_seed
+from market.rules import MarketRules
+
+Past = Callable[[str], tuple[Floats, ...]]
+Secret = Callable[[str], bytes]
+
+HISTORY_DAYS = 10
+WEATHER = "weather"
+_ROLE = {
+    DeviceKind.PV: "generator",
+    DeviceKind.CHP: "generator",
+    DeviceKind.BATTERY: "battery",
+    DeviceKind.STATION: "vehicle",
+    DeviceKind.GATEWAY: "building",
+}
+
+
+def recruit(
+    site: Site,
+    profiles: Profiles,
+    first_day: date,
+    days: int,
+    seed: int,
+    *,
+    flexibility: bool = True,
+    secret: Secret | None = None,
+) -> Company:
+    """All agents of a site.
+
+    Args:
+        profiles: hold the days before `first_day`, from which habits are known.
+        seed: of keys, identifiers and the weather service in a simulated span.
+        secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
+            `identifiers`. It has no weather service.
+
+    Raises:
+        BadInput: the days, or at least one day of history before them, are not in the profiles.
+    """
+    opening = LocalDay(first_day, site.timezone, site.isp_minutes)
+    domains = _domains(site)
+    key = secret or partial(simulation_seed, seed)
+    seeds = {name: key(domain) for name, domain in domains.items()}
+    rules = MarketRules(
+        site.timezone,
+        site.isp_minutes,
+        site.currency,
+        site.control_interval_s,
+        first_day,
+        days,
+        flexibility,
+        domains,
+        {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))},
+        f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
+        site.revision_hours,
+    )
+    known = known_days(opening, profiles)
+    history = History(site, profiles)
+    before = opening.next(-1)
+
+    def past(name: str) -> tuple[Floats, ...]:
+        return tuple(np.asarray(day) / 1000 for day in history.days(name, known, before))
+
+    agents: list[AgentSpec] = []
+    for prosumer in site.prosumers:
+        agents += _household(site, prosumer, seeds, past)
+    for party in site.aggregators:
+        members = tuple(
+            Member(p.name, usage_point(site, p.name), p.congestion_point)
+            for p in site.prosumers
+            if p.aggregator == party.name
+        )
+        dealt_with = (site.dso.name, site.iles.name, site.ledger.name)
+        papers = AggregatorConfig(*dealt_with, members, term_days=site.contract_days)
+        agents.append(AgentSpec(party.name, "aggregator", seeds[party.name], papers))
+    agents.append(AgentSpec(site.dso.name, "dso", seeds[site.dso.name], _dso(site, past)))
+    names = tuple(p.name for p in site.prosumers)
+    iles = IlesConfig(WEATHER, names, site.ledger.name)
+    agents.append(AgentSpec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER, DeviceKind.WEATHER))
+    witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
+    agents.append(AgentSpec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
+    meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
+    weather = (site.profiles, site.timezone, seed if secret is None else None)
+    return Company(tuple(agents), rules, weather, meta)
+
+
+def usage_point(site: Site, prosumer: str) -> str:
+    """The entity address (USEF) of a prosumer's connection."""
+    prefix = site.congestion_points[0].id.rpartition(":")[0]
+    return f"{prefix}:{prosumer}"
+
+
+def _domains(site: Site) -> dict[str, str]:
+    domains = {party.name: party.domain for party in (site.dso, site.iles, site.ledger, *site.aggregators)}
+    for prosumer in site.prosumers:
+        domains[prosumer.name] = f"{prosumer.name}.{site.name}.example"
+        for device in prosumer.devices:
+            domains[prosumer.device_name(device)] = f"{device.name}.{prosumer.name}.{site.name}.example"
+    return domains
+
+
+def known_days(opening: LocalDay, profiles: Profiles) -> int:
+    """How many whole days of metering there are before the day on which the first day is planned."""
+    known = sum(opening.next(-1 - back).start >= profiles.first for back in range(1, HISTORY_DAYS + 1))
+    if known == 0 or opening.end + timedelta(hours=8) > profiles.last:
+        raise BadInput(
+            f"date: {opening.day} is outside what {profiles.name} covers with a day of history before it; expected "
+            f"{(profiles.first + timedelta(days=3)).date()} to {(profiles.last - timedelta(days=2)).date()}"
+        )
+    return known
+
+
+def _kind(device: Device) -> DeviceKind:
+    return DeviceKind(device.kind)
+
+
+def _element(prosumer: Prosumer, device: Device, past: Past) -> ElementConfig:
+    name, kind, rated = prosumer.device_name(device), _kind(device), round(device.rated_w.value)
+    if isinstance(device, BatteryUnit):
+        return ElementConfig(name, kind, rated, rated, round(device.capacity_wh.value))
+    if isinstance(device, ChpUnit):
+        planned = -round(device.plan.value * rated)
+        return ElementConfig(name, kind, rated, 0, 0, planned, -round(device.minimum.value * rated))
+    if isinstance(device, Pv):
+        return ElementConfig(name, kind, rated, history_kw=past(name))
+    return ElementConfig(name, kind, 0, rated, history_kw=past(name))
+
+
+def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Past) -> list[AgentSpec]:
+    zero: tuple[Floats, ...] = (np.zeros(96),)
+    papers = ProsumerConfig(
+        prosumer.meter,
+        usage_point(site, prosumer.name),
+        prosumer.congestion_point,
+        prosumer.aggregator,
+        site.dso.name,
+        site.iles.name,
+        site.ledger.name,
+        tuple(_element(prosumer, device, past) for device in prosumer.devices),
+        zero if prosumer.base_load is None else past(f"{prosumer.name}.load"),
+        800,
+        1800,
+    )
+    agents = [AgentSpec(prosumer.name, "prosumer", seeds[prosumer.name], papers, prosumer.meter, DeviceKind.METER)]
+    for device in prosumer.devices:
+        name = prosumer.device_name(device)
+        agents.append(AgentSpec(name, _ROLE[_kind(device)], seeds[name], prosumer.name, name, _kind(device)))
+    return agents
+
+
+def contracted_w(prosumer: Prosumer) -> int:
+    """The size of a connection: what it could draw or give at most."""
+    load = 0.0 if prosumer.base_load is None else prosumer.base_load.peak_w.value
+    used = load + sum(d.rated_w.value for d in prosumer.devices if isinstance(d, Station | BatteryUnit))
+    made = sum(d.rated_w.value for d in prosumer.devices if isinstance(d, Pv | ChpUnit | BatteryUnit))
+    return max(round(max(used, made)), 1000)
+
+
+def _dso(site: Site, past: Past) -> DsoConfig:
+    network = build_network(site)
+    connections = tuple(
+        GridConnection(
+            usage_point(site, p.name), p.node, p.congestion_point, p.aggregator, contracted_w(p), past(p.name)
+        )
+        for p in site.prosumers
+    )
+    return DsoConfig(
+        site.iles.name,
+        site.ledger.name,
+        network,
+        build_limits(site),
+        point_grids(site, network),
+        connections,
+        tuple(party.name for party in site.aggregators),
+        term_days=site.contract_days,
+    )
+
+
+def point_grids(site: Site, network: Network) -> tuple[PointGrid, ...]:
+    """What of the network belongs to each congestion point; those without one below them first."""
+    ends = {line.name: (line.from_node, line.to_node) for line in network.lines}
+    ends |= {item.name: (item.hv_node, item.lv_node) for item in network.transformers}
+    below = {point.id: _beyond(network.slack_node, ends, point.branch) for point in site.congestion_points}
+    grids = []
+    for point in site.congestion_points:
+        inner: set[str] = set()
+        for child in site.congestion_points:
+            if child.parent == point.id:
+                inner |= below[child.id]
+        own = below[point.id] - inner
+        branches = [name for name, (a, b) in ends.items() if name == point.branch or (a in own and b in own)]
+        grids.append(
+            PointGrid(
+                point.id,
+                point.branch,
+                tuple(sorted(below[point.id])),
+                tuple(sorted(own)),
+                tuple(sorted(branches)),
+            )
+        )
+    return tuple(sorted(grids, key=lambda grid: (len(grid.below), grid.identity)))
+
+
+def _beyond(slack: str, ends: dict[str, tuple[str, str]], cut: str) -> set[str]:
+    """The nodes that lose the slack when a branch is cut."""
+    reached, edge = {slack}, [slack]
+    while edge:
+        node = edge.pop()
+        for name, (a, b) in ends.items():
+            if name == cut or node not in (a, b):
+                continue
+            other = b if node == a else a
+            if other not in reached:
+                reached.add(other)
+                edge.append(other)
+    return {node for pair in ends.values() for node in pair} - reached

@@ -1,0 +1,44 @@
+"""Which modules define the wire types of each family: the closed list of what may cross between hosts."""
+
+from __future__ import annotations
+
+from cim.codec.codec import declare_homes
+
+declare_homes(
+    {
+        "aggregator": ("agents.roles.aggregator.state",),
+        "asset": ("agents.roles.device_agent",),
+        "cim": ("cim.model.readings",),
+        "device": ("devices.port.port",),
+        "dso": ("agents.roles.dso.state",),
+        "echo": ("agents.roles.echo",),
+        "effect": ("agents.roles.contract",),
+        "event": ("agents.roles.contract",),
+        "feeder": ("environment.feeder",),
+        "home": ("agents.planning.elements.home", "agents.roles.messages"),
+        "iles": ("agents.roles.iles_manager",),
+        "keeper": ("agents.roles.ledger_keeper",),
+        "ledger": ("market.ledger.records", "agents.roles.ledger_keeper"),
+        "market": (
+            "market.contracts.activations",
+            "market.assets.publication",
+            "market.contracts.contract",
+            "market.negotiation.conversation",
+            "market.negotiation.messages",
+            "market.settlement.payments",
+            "agents.roles.messages",
+        ),
+        "plan": ("agents.planning.dispatch.flexibility", "agents.planning.dispatch.admm"),
+        "prosumer": ("agents.roles.prosumer.state",),
+        "role": ("agents.roles.role",),
+        "runtime": (
+            "agents.assembly.agent_spec",
+            "agents.runtime.host.log_entry",
+            "agents.runtime.host.health",
+            "agents.runtime.host.hosted_agent",
+        ),
+        "safety": ("agents.planning.grid_safety.assessment",),
+        "uftp": ("market.uftp",),
+        "vpp": ("agents.roles.messages",),
+    }
+)

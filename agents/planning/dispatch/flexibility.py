@@ -1,0 +1,99 @@
+"""What a device can give, as data: the local models that members of a virtual power plant optimise over.
+
+Every model answers three questions about a deviation d [T] from its plan: `respond` (the exact minimiser of cost plus
+proximal term), `cost`, and its bounds. A model never leaves its prosumer; only sums of answers do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.planning.dispatch.storage_step import Store, best_response
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+
+
+@wire("plan.Curtailable")
+@dataclass(frozen=True, slots=True)
+class Curtailable:
+    """Power that can be moved freely within a band in each interval: curtailed PV, a CHP, a limited load.
+
+    Attributes:
+        down_kw, up_kw: [T] bounds of the deviation, down <= 0 <= up (kW, + = more consumption or less generation).
+        price_up, price_down: cost of a deviation upwards (lost feed-in) and downwards, ct/kWh.
+        weight: curvature, ct/kW^2 per interval.
+        hours: length of an interval.
+    """
+
+    element: str
+    down_kw: Floats
+    up_kw: Floats
+    price_up: float
+    price_down: float
+    weight: float
+    hours: float
+
+    def respond(self, target_kw: Floats, rho: float) -> Floats:
+        """The deviation that minimises cost + rho/2 |d - target|^2, in closed form."""
+        curvature = self.weight + rho
+        up = (rho * target_kw - self.price_up * self.hours) / curvature
+        down = (rho * target_kw + self.price_down * self.hours) / curvature
+        free = np.where(up > 0, up, np.where(down < 0, down, 0.0))
+        return np.minimum(np.maximum(free, self.down_kw), self.up_kw)
+
+    def cost(self, deviation_kw: Floats) -> float:
+        """Cents that `deviation_kw` costs its owner."""
+        up = float(np.maximum(deviation_kw, 0).sum()) * self.price_up
+        down = float(np.maximum(-deviation_kw, 0).sum()) * self.price_down
+        return (up + down) * self.hours + self.weight / 2 * float(deviation_kw @ deviation_kw)
+
+
+@wire("plan.Storable")
+@dataclass(frozen=True, slots=True)
+class Storable:
+    """A battery, vehicle or heat store; the fields are those of `agents.planning.dispatch.storage_step.Store`, its wire form."""
+
+    element: str
+    plan_kw: Floats
+    low_kw: Floats
+    high_kw: Floats
+    floor_kwh: Floats
+    ceiling_kwh: Floats
+    energy_kwh: float
+    total_kwh: float
+    eta_in: float
+    eta_out: float
+    weight: float
+    wear: float
+    hours: float
+
+    @property
+    def store(self) -> Store:
+        """The same as the solver's value."""
+        return Store(
+            self.plan_kw,
+            self.low_kw,
+            self.high_kw,
+            self.floor_kwh,
+            self.ceiling_kwh,
+            self.energy_kwh,
+            self.total_kwh,
+            self.eta_in,
+            self.eta_out,
+            self.weight,
+            self.wear,
+            self.hours,
+        )
+
+    def respond(self, target_kw: Floats, rho: float) -> Floats:
+        """The deviation that minimises cost + rho/2 |d - target|^2, exactly (see `agents.planning.dispatch.storage_step`)."""
+        return best_response(self.store, target_kw, rho) - self.plan_kw
+
+    def cost(self, deviation_kw: Floats) -> float:
+        """Cents that `deviation_kw` costs its owner."""
+        return self.store.cost(self.plan_kw + deviation_kw)
+
+
+Flexibility = Curtailable | Storable

@@ -1,0 +1,205 @@
+"""Exact local step of anything that stores: a battery, a vehicle, a room with thermal mass.
+
+The problem of one store over T intervals, in the deviation of its power from a plan:
+
+    min  sum_t  weight/2 (p_t - plan_t)^2 + wear |p_t| + rho/2 (p_t - plan_t - v_t)^2
+    s.t. low_t <= p_t <= high_t
+         floor_t <= e_0 + sum_{s<=t} g(p_s) <= ceiling_t,    sum_t g(p_t) = total
+    with g(p) = eta_in p dt for p > 0 and p dt / eta_out for p < 0  (the energy that reaches the store).
+
+It is solved exactly by dynamic programming over the marginal value of stored energy, the multiplier `m` (ct per kW that
+reaches the store). For each interval the best power is a rising, piecewise linear function of `m`, so the energy that can
+be stored by the end of interval t at value `m` is too: E_t(m) = clip(E_{t-1}(m) + g(p_t(m)), floor_t, ceiling_t). Forward,
+E is kept as its sorted breakpoints, of which clipping drops the ends; what is kept of each clip is the range of values
+[lo_t, hi_t] inside which the bound does not bind. Backward, the value at the end (where E meets the total) is carried to
+earlier intervals and clipped into those ranges (van der Klauw, Gerards, Hurink 2017, "Resource allocation problems in
+decentralized energy management", OR Spectrum 39, solve the same nested problem by splitting it at its tight bounds).
+
+Where stored energy is worth less than -2 wear / (1/eta_out - eta_in), a store would gain by charging and discharging at
+once, that is, by burning energy, and the problem is no longer convex. ILES's stores do not burn: below that value
+discharging follows the value as slowly as charging does, which keeps the answer unique, continuous and within bounds,
+though it may miss the optimum by a little. Bounds that cannot be met are approached as fast as the power allows.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+
+import numpy as np
+
+from cim.model.arrays import Floats
+
+Breakpoints = list[tuple[float, float]]  # (value, by how much the slope of the stored energy changes there), rising
+
+_INFINITY = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store's plan and bounds over T intervals; see the module's text for the meaning of each.
+
+    Attributes:
+        plan_kw: [T] planned net power.
+        low_kw, high_kw: [T] bounds of the net power.
+        floor_kwh, ceiling_kwh: [T] bounds of the stored energy at the end of each interval.
+        energy_kwh: stored energy now.
+        total_kwh: change of the stored energy over the whole horizon.
+        eta_in, eta_out: one-way efficiencies.
+        weight: curvature of the deviation's cost, ct/kW^2 per interval.
+        wear: throughput cost, ct/kW per interval.
+        hours: length of an interval.
+    """
+
+    plan_kw: Floats
+    low_kw: Floats
+    high_kw: Floats
+    floor_kwh: Floats
+    ceiling_kwh: Floats
+    energy_kwh: float
+    total_kwh: float
+    eta_in: float
+    eta_out: float
+    weight: float
+    wear: float
+    hours: float
+
+    def cost(self, power_kw: Floats) -> float:
+        """What running at `power_kw` costs more than the plan, in cents."""
+        extra = power_kw - self.plan_kw
+        wear = self.wear * float(np.abs(power_kw).sum() - np.abs(self.plan_kw).sum())
+        return wear + self.weight / 2 * float(extra @ extra)
+
+
+def stored(store: Store, power_kw: Floats) -> Floats:
+    """The energy that reaches the store in each interval, kWh."""
+    return np.where(power_kw > 0, power_kw * store.eta_in, power_kw / store.eta_out) * store.hours
+
+
+def best_response(store: Store, target_kw: Floats, rho: float) -> Floats:
+    """The power [T] that solves the module's problem for v = `target_kw` (a wished deviation) and penalty `rho`."""
+    wish = store.weight * store.plan_kw + rho * (store.plan_kw + target_kw)
+    curvature = store.weight + rho
+    values = _values(store, wish, curvature)
+    into = np.maximum((wish - store.wear + values * store.eta_in) / curvature, 0.0)
+    out_of = np.minimum((wish + store.wear + _when_discharging(store, values)) / curvature, 0.0)
+    power: Floats = np.minimum(np.maximum(into + out_of, store.low_kw), store.high_kw)
+    return power
+
+
+def _burning(store: Store) -> float:
+    """The value of stored energy below which burning it would pay."""
+    lost = 1 / store.eta_out - store.eta_in
+    return -2 * store.wear / lost if lost > 1e-12 else -_INFINITY
+
+
+def _when_discharging(store: Store, values: Floats) -> Floats:
+    """What a kW of discharging takes out of the store is worth, ct, for `values` of stored energy."""
+    burning = _burning(store)
+    if burning == -_INFINITY:
+        return values / store.eta_out
+    worth: Floats = np.maximum(values, burning) / store.eta_out + np.minimum(values - burning, 0.0) * store.eta_in
+    return worth
+
+
+def _rises(store: Store, wish: Floats, curvature: float) -> list[Breakpoints]:
+    """For each interval, where and by how much the slope of its stored energy over the value changes."""
+    burning, gain, loss = _burning(store), store.eta_in, 1 / store.eta_out
+    per_value = store.hours / curvature
+    steep, flat = per_value * loss * loss, per_value * loss * gain
+    # charging lies between these two values ...
+    charge_low = (curvature * np.maximum(store.low_kw, 0.0) - wish + store.wear) / gain
+    charge_high = (curvature * np.maximum(store.high_kw, 0.0) - wish + store.wear) / gain
+    # ... and discharging between these
+    edges = curvature * np.minimum(np.stack([store.low_kw, store.high_kw]), 0.0) - wish - store.wear
+    below = edges < burning * loss
+    with np.errstate(invalid="ignore"):  # without losses nothing burns: -inf + inf in a branch that is not taken
+        edges = np.where(below, burning + (edges - burning * loss) / gain, edges / loss)
+    slopes = np.where(below, flat, steep)
+    charges = (store.high_kw > np.maximum(store.low_kw, 0.0)).tolist()
+    discharges = (store.low_kw < np.minimum(store.high_kw, 0.0)).tolist()
+    rises: list[Breakpoints] = []
+    columns = zip(
+        charges, charge_low.tolist(), charge_high.tolist(), discharges, *edges.tolist(), *slopes.tolist(), strict=True
+    )
+    charging = per_value * gain * gain
+    for charge, from_value, to_value, discharge, left, right, left_slope, right_slope in columns:
+        points = [(from_value, charging), (to_value, -charging)] if charge else []
+        if discharge:
+            points += [(left, left_slope), (right, -right_slope)]
+            if left_slope != right_slope:
+                points.append((burning, right_slope - left_slope))
+        rises.append(points)
+    return rises
+
+
+def _values(store: Store, wish: Floats, curvature: float) -> Floats:
+    """[T] the marginal value of stored energy in each interval."""
+    least, most = stored(store, store.low_kw).tolist(), stored(store, store.high_kw).tolist()
+    floor, ceiling = store.floor_kwh.tolist(), store.ceiling_kwh.tolist()
+    last = len(wish) - 1
+    floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
+    curve: Breakpoints = []
+    bottom = top = store.energy_kwh  # the stored energy at the lowest and at the highest value
+    ranges: list[tuple[float, float]] = []
+    for t, points in enumerate(_rises(store, wish, curvature)):
+        for point in points:
+            insort(curve, point)
+        bottom, top = bottom + least[t], top + most[t]
+        low = high = _INFINITY
+        if top <= floor[t]:
+            bottom = top
+        elif bottom >= ceiling[t]:
+            low = high = -_INFINITY
+            top = bottom
+        else:
+            low = -_INFINITY
+            if bottom < floor[t]:
+                low, bottom = _cut_left(curve, floor[t] - bottom), floor[t]
+            if top > ceiling[t]:
+                high, top = _cut_right(curve, top - ceiling[t]), ceiling[t]
+        if bottom >= top:
+            curve.clear()
+        ranges.append((low, high))
+    value = 0.0
+    values = np.empty(len(wish))
+    for t in range(last, -1, -1):
+        low, high = ranges[t]
+        value = min(max(value, low), high)
+        values[t] = value
+    return values
+
+
+def _cut_left(curve: Breakpoints, rise: float) -> float:
+    """The value at which the curve has risen by `rise` from its left end; what lies left of it is cut off."""
+    slope = 0.0
+    for index, (value, change) in enumerate(curve):
+        slope += change
+        if index + 1 == len(curve):
+            break
+        step = slope * (curve[index + 1][0] - value)
+        if step >= rise:
+            cut = min(value + rise / slope, curve[index + 1][0]) if rise > 0 else value
+            curve[: index + 1] = [(cut, slope)]
+            return cut
+        rise -= step
+    end = curve[-1][0]
+    curve.clear()
+    return end
+
+
+def _cut_right(curve: Breakpoints, fall: float) -> float:
+    """The value at which the curve lies `fall` below its right end; what lies right of it is cut off."""
+    slope = 0.0
+    for index in range(len(curve) - 1, 0, -1):
+        value, change = curve[index]
+        slope -= change
+        step = slope * (value - curve[index - 1][0])
+        if step >= fall:
+            cut = max(value - fall / slope, curve[index - 1][0]) if fall > 0 else value
+            curve[index:] = [(cut, -slope)]
+            return cut
+        fall -= step
+    end = curve[0][0]
+    curve.clear()
+    return end

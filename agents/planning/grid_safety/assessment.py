@@ -1,0 +1,145 @@
+"""The DSO's grid safety analysis: how far a congestion point is from its limits, and what change would mend it.
+
+A job (see `agents.planning.jobs`): it runs power flows, so it is never called inside a role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from environment.feeder import Feeder, FlowResult, Limits, Network
+
+Array = NDArray[np.float64]
+
+_PASSES = 12
+_ENOUGH_W = 100.0
+_HALVINGS = 8
+
+
+@wire("safety.Point")
+@dataclass(frozen=True, slots=True)
+class PointGrid:
+    """The part of the grid that belongs to a congestion point, without those of points below it.
+
+    Attributes:
+        branch: the one that limits it.
+        below: nodes fed through that branch (points below included).
+        nodes, branches: what is watched on behalf of this point.
+    """
+
+    identity: str
+    branch: str
+    below: tuple[str, ...]
+    nodes: tuple[str, ...]
+    branches: tuple[str, ...]
+
+
+@wire("safety.Assessment")
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What an analysis found for one congestion point, [T] watts.
+
+    Attributes:
+        need_w: change of the point's net power that mends its violations (+ = less export), 0 where there is none.
+        room_down_w, room_up_w: how far its net power may fall (<= 0) and rise (>= 0) within its branch's limit.
+        loading_pct: of its branch, as expected.
+    """
+
+    identity: str
+    need_w: Floats
+    room_down_w: Floats
+    room_up_w: Floats
+    loading_pct: Floats
+
+
+def assess(
+    network: Network,
+    limits: Limits,
+    margin_pct: float,
+    point: PointGrid,
+    nodes: tuple[str, ...],
+    p_w: tuple[Floats, ...],
+) -> Assessment:
+    """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
+
+    Args:
+        nodes, p_w: expected net power [T] of each node with connections, watts.
+        margin_pct: how far below the loading limit the DSO wants to stay: prognoses are not exact.
+    """
+    feeder = Feeder(network)
+    base = np.zeros((len(p_w[0]), len(feeder.node_names)))
+    for name, power in zip(nodes, p_w, strict=True):
+        base[:, feeder.node_index[name]] += power
+    below = [feeder.node_index[name] for name in point.below]
+    weights = _weights(base, [feeder.node_index[name] for name in point.nodes if name in nodes])
+    need = np.zeros(len(base))
+    first = result = feeder.flow(base)
+    for _ in range(_PASSES):
+        step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + need)
+        if np.abs(step).max() < _ENOUGH_W:
+            break
+        need = need + step
+        result = feeder.flow(base + need[:, None] * weights)
+    need = np.where(np.abs(need) < _ENOUGH_W, 0.0, need)
+    enough, little = np.ones(len(need)), np.zeros(len(need))
+    for _ in range(_HALVINGS if need.any() else 0):
+        # The steps may have gone too far (losses fall faster than power): nobody is asked for more than mends it.
+        share = (enough + little) / 2
+        asked = share * need
+        result = feeder.flow(base + asked[:, None] * weights)
+        step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + asked)
+        mended = np.abs(step) < _ENOUGH_W
+        enough, little = np.where(mended, share, enough), np.where(mended, little, share)
+    need = need * enough
+    rated = _rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
+    net = base[:, below].sum(axis=1)
+    down, up = np.minimum(-rated - net, 0.0), np.maximum(rated - net, 0.0)
+    index = feeder.branch_names.index(point.branch)
+    return Assessment(point.identity, need, down, up, first.loading_pct[:, index])
+
+
+def _weights(base: Array, own: list[int]) -> Array:
+    """Where a change is expected to happen: at the point's own nodes that move most power now, [T, N] summing to 1."""
+    weights = np.zeros_like(base)
+    weights[:, own] = np.abs(base[:, own]) + 1.0
+    normed: Array = weights / weights.sum(axis=1, keepdims=True)
+    return normed
+
+
+def _step(
+    feeder: Feeder, result: FlowResult, limits: Limits, margin_pct: float, point: PointGrid, net_w: Array
+) -> Array:
+    """One secant step [T]: the largest change any watched element still asks for."""
+    step = np.zeros(len(net_w))
+    allowed = limits.max_loading_pct - margin_pct
+    direction = np.where(net_w < 0, 1.0, -1.0)
+    for name in point.branches:
+        k = feeder.branch_names.index(name)
+        loading = result.loading_pct[:, k]
+        over = np.maximum(loading - allowed, 0.0) / np.maximum(loading, 1e-9)
+        wanted = direction * over * np.abs(result.branch_p_w[:, k])
+        step = np.where(np.abs(wanted) > np.abs(step), wanted, step)
+    for name in point.nodes:
+        k = feeder.node_index[name]
+        voltage = result.voltage_pu[:, k]
+        high = np.maximum(voltage - limits.max_voltage_pu, 0.0)
+        low = np.maximum(limits.min_voltage_pu - voltage, 0.0)
+        # Voltage rises roughly in proportion to the power behind it, measured from the source's voltage.
+        per_unit = np.abs(net_w) / np.maximum(np.abs(voltage - feeder.network.slack_voltage_pu), 1e-4)
+        wanted = (high - low) * per_unit
+        step = np.where(np.abs(wanted) > np.abs(step), wanted, step)
+    return step
+
+
+def _rated_va(network: Network, branch: str) -> float:
+    for transformer in network.transformers:
+        if transformer.name == branch:
+            return transformer.rated_va
+    nominal = {node.name: node.nominal_v for node in network.nodes}
+    line = next(line for line in network.lines if line.name == branch)
+    return float(np.sqrt(3) * nominal[line.from_node] * line.rated_a)

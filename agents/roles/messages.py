@@ -1,0 +1,192 @@
+"""What ILES's agents say to each other beyond USEF's messages: inside a home, inside a virtual power plant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.devices import Nameplate, News, Setpoint, WeatherForecast
+from cim.model.readings import Reading
+from market.assets.publication import AssetPublication
+from market.ledger.records import BlockHead, Record
+from market.uftp import IspPower
+
+
+@wire("home.AssetJoined")
+@dataclass(frozen=True, slots=True)
+class AssetJoined:
+    """An asset tells its prosumer that it is connected and what it is."""
+
+    element: str
+    nameplate: Nameplate
+
+
+@wire("home.AssetReport")
+@dataclass(frozen=True, slots=True)
+class AssetReport:
+    """An asset's readings and news of one control instant."""
+
+    element: str
+    at: datetime
+    readings: tuple[Reading, ...]
+    news: tuple[News, ...]
+
+
+@wire("home.AssetSchedule")
+@dataclass(frozen=True, slots=True)
+class AssetSchedule:
+    """What the prosumer wants of an asset on one day: a setpoint for each ISP, None where it may run by its own rule."""
+
+    element: str
+    period: date
+    setpoints: tuple[Setpoint | None, ...]
+
+
+@wire("home.WeatherBulletin")
+@dataclass(frozen=True, slots=True)
+class WeatherBulletin:
+    """The ILES manager passes the weather service's forecast on."""
+
+    forecast: WeatherForecast
+
+
+@wire("home.MeterUpdate")
+@dataclass(frozen=True, slots=True)
+class MeterUpdate:
+    """A prosumer's mean power since the last control instant; None when its meter is blind."""
+
+    usage_point: str
+    start: datetime
+    end: datetime
+    power_w: int | None
+
+
+@wire("vpp.Invitation")
+@dataclass(frozen=True, slots=True)
+class VppInvitation:
+    """The aggregator opens a session: who can move power on these ISPs (1-based, both included)?"""
+
+    session: str
+    period: date
+    first_isp: int
+    last_isp: int
+    first_share: float = 1.0  # of the first ISP, how much is still to come when this is about the running one
+
+
+@wire("vpp.PriceRound")
+@dataclass(frozen=True, slots=True)
+class PriceRound:
+    """One round's signal (see `agents.planning.dispatch.admm`): subtract it from your last deviation, respond with penalty rho."""
+
+    session: str
+    round: int
+    rho: float
+    signal_kw: Floats
+
+
+@wire("vpp.ElementBaseline")
+@dataclass(frozen=True, slots=True)
+class ElementBaseline:
+    """What a flex element would do on the session's ISPs without a further order, watts; told before any price."""
+
+    element: str
+    power_w: tuple[int, ...]
+
+
+@wire("vpp.NetProfile")
+@dataclass(frozen=True, slots=True)
+class NetProfile:
+    """A member's answer: the sum of its elements' deviations, never one element's.
+
+    Round 0 answers the invitation: no deviation yet, but which elements take part and their baselines, so that nobody
+    can choose a baseline after the price is known.
+    """
+
+    session: str
+    round: int
+    deviation_kw: Floats
+    baselines: tuple[ElementBaseline, ...] = ()
+
+
+@wire("vpp.OrderSplit")
+@dataclass(frozen=True, slots=True)
+class OrderSplit:
+    """How a member's order falls on its elements: each element measures what it delivers."""
+
+    order_reference: str
+    parts: tuple[tuple[str, tuple[IspPower, ...]], ...]
+
+
+@wire("vpp.SessionClosed")
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The session led to nothing (or is settled): forget it."""
+
+    session: str
+
+
+@wire("market.AssetsPublished")
+@dataclass(frozen=True, slots=True)
+class AssetsPublished:
+    """A prosumer brings its assets to the market (S01)."""
+
+    assets: tuple[AssetPublication, ...]
+
+
+@wire("market.AssetQuery")
+@dataclass(frozen=True, slots=True)
+class AssetQuery:
+    """An aggregator asks which assets its portfolio has published."""
+
+    owners: tuple[str, ...]
+
+
+@wire("market.AssetList")
+@dataclass(frozen=True, slots=True)
+class AssetList:
+    """The answer, in order of name."""
+
+    assets: tuple[AssetPublication, ...]
+
+
+@wire("role.Filed")
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """To the ledger keeper: make these records durable and tell me under this reference."""
+
+    reference: str
+    records: tuple[Record, ...]
+
+
+@wire("role.Receipt")
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """From the ledger keeper: they are durable, or why not."""
+
+    reference: str
+    fault: str | None = None
+
+
+@wire("role.FileAgain")
+@dataclass(frozen=True, slots=True)
+class FileAgain:
+    """From the ledger keeper: I have forgotten what you filed; what you have no receipt of may not be recorded."""
+
+
+@wire("ledger.HeadAnnounced")
+@dataclass(frozen=True, slots=True)
+class HeadAnnounced:
+    """A block was closed; co-sign its head if it extends the one you know."""
+
+    head: BlockHead
+
+
+@wire("ledger.HeadCosigned")
+@dataclass(frozen=True, slots=True)
+class HeadCosigned:
+    """A party's signature of a head."""
+
+    number: int
+    signature: bytes

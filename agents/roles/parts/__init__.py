@@ -1,0 +1,4 @@
+"""What several roles share: contracts, days, settlement, co-signing, recovery from the ledger.
+
+Nothing that only one role needs lives here.
+"""

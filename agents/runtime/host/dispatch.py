@@ -1,0 +1,136 @@
+"""A host's roles decide: what they send, publish and want done is collected into a step; what fails is put aside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
+from agents.runtime.envelope import Envelope
+from agents.runtime.host.hosted_agent import Occasion, Parked, Resident
+from agents.runtime.host.rounds import Step
+from agents.runtime.host.timers import Timers
+from cim.codec.codec import tag_of
+from cim.model.errors import ProgrammingFault
+
+_AGENT = itemgetter(0)
+
+
+class Deciding:
+    """Lets agents handle events and messages.
+
+    Args:
+        residents: who lives in this host.
+        neighbours: the agents of the whole site: a message to anybody else is a fault of its role.
+        timers: where what they arm is kept.
+
+    Attributes:
+        seconds: where the time of this round went, by part; of the host, and new with each round.
+    """
+
+    def __init__(self, residents: dict[str, Resident], neighbours: Mapping[str, str], timers: Timers) -> None:
+        self._residents, self._neighbours, self._timers = residents, neighbours, timers
+        self.seconds: dict[str, float] = {}
+
+    def decide(self, events: dict[str, list[Occasion]], inbox: list[Envelope], now: datetime) -> Step:
+        """Let the roles decide; what touches the world is returned, and not done yet.
+
+        An agent's own outcomes and timers come before its messages; what one agent does concerns no other in this step.
+        """
+        begun = time.perf_counter()
+        others: list[tuple[str, Occasion]] = []
+        step = Step(others, inbox)
+        if events:
+            self._happen(events, others, step, now)
+            begun = self._clocked("market", begun)
+        if inbox:
+            self._hear(inbox, step, now)
+            self._clocked(_label(inbox[0][4]), begun)
+        # Whose messages came first is an accident of names; what is published and carried out goes by agent.
+        if len(step.published) > 1:
+            step.published.sort(key=_AGENT)
+        if len(step.hands) > 1:
+            step.hands.sort(key=_AGENT)
+        return step
+
+    def _happen(
+        self, events: dict[str, list[Occasion]], others: list[tuple[str, Occasion]], step: Step, now: datetime
+    ) -> None:
+        for name in sorted(events):
+            resident = self._residents[name]
+            for index, event in enumerate(events[name]):
+                others.append((name, event))
+                if isinstance(event, Parked):
+                    resident.put_aside(event)
+                    step.published.append((name, "parked", event))
+                    continue
+                effects = resident.handle(event, now)
+                if effects or effects is None:
+                    self._take(resident, effects, index, step, now)
+
+    def _hear(self, inbox: list[Envelope], step: Step, now: datetime) -> None:
+        send, known, agent = step.outbox.append, self._neighbours, None
+        for number, envelope in enumerate(inbox):
+            if envelope[0] != agent:  # the mail of one agent stands together
+                agent = envelope[0]
+                resident = self._residents[agent]
+                take, address = resident.take, resident.address
+            effects = take(envelope, now)
+            if not effects:
+                if effects is None:
+                    self._take(resident, effects, -1 - number, step, now)
+            elif len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
+                send(address(effect.to, effect.message))
+            else:
+                self._take(resident, effects, -1 - number, step, now)
+
+    def _take(self, resident: Resident, effects: list[Effect] | None, index: int, step: Step, now: datetime) -> None:
+        if effects:
+            effects = self._possible(resident, effects, now)
+        if effects is None:
+            parked = resident.parked[-1]
+            step.failed.append((resident.name, index, parked))
+            step.published.append((resident.name, "parked", parked))
+            return
+        send, address = step.outbox.append, resident.address
+        for effect in effects:
+            if isinstance(effect, Send):
+                send(address(effect.to, effect.message))
+            elif isinstance(effect, Arm):
+                timer, at = effect.timer, effect.at
+                resident.timers[timer] = at
+                self._timers.arm(resident.name, timer, at)
+                step.armed.append((resident.name, timer, at))
+            elif isinstance(effect, Disarm):
+                if resident.timers.pop(effect.timer, None) is not None:
+                    self._timers.disarm(resident.name, effect.timer)
+                    step.armed.append((resident.name, effect.timer, None))
+            elif isinstance(effect, Publish):
+                step.published.append((resident.name, effect.topic, effect.value))
+            else:
+                step.hands.append((resident.name, effect))
+
+    def _possible(self, resident: Resident, effects: list[Effect], now: datetime) -> list[Effect] | None:
+        """The effects; None where a message is for nobody: then the role failed, like one that raises."""
+        known = self._neighbours
+        for effect in effects:
+            if type(effect) is Send and effect.to not in known:
+                fault = ProgrammingFault(
+                    f"{tag_of(effect.message)} to {effect.to!r}, whom nobody knows; expected an agent"
+                )
+                resident.regret(fault, now)
+                return None
+        return effects
+
+    def _clocked(self, label: str, begun: float) -> float:
+        now = time.perf_counter()
+        self.seconds[label] = self.seconds.get(label, 0.0) + now - begun
+        return now
+
+
+def _label(message: Any) -> str:
+    """Under what a role's own time is booked: the split among members, or everything else it decides."""
+    return "dispatch" if tag_of(message).startswith("vpp.") else "market"

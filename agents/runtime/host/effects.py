@@ -1,0 +1,139 @@
+"""A host's hands: they carry out what roles want of the world (devices, jobs, the ledger) and bring back outcomes.
+
+After a crash the same effects are carried out again, so each must bear it: a setpoint written twice is the same
+setpoint, a record that is there already is passed over, a job is pure, and reading again is reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+from agents.roles.effects import Append, CloseBlock, Command, Compute, Cosign, Effect, Poll, Release
+from agents.roles.events import Commanded, Computed, Event, Measured
+from agents.runtime.host.hosted_agent import Occasion, Parked
+from agents.runtime.host.ledger_effects import Shelf
+from cim.model.devices import Nameplate, News
+from cim.model.errors import ProgrammingFault
+from cim.model.readings import Kind, Quality, Reading
+from devices.port.port import DeviceError, Port
+
+Executor = Callable[[str, tuple[Any, ...]], Awaitable[Any]]
+Hand = tuple[str, Effect]  # agent, what it wants
+Told = list[tuple[str, Event]]
+
+
+class Hands:
+    """Devices side by side, jobs, then the ledger in one order.
+
+    Args:
+        ports: by device name.
+        executor: carries out `Compute` jobs.
+        shelf: the ledger, where its keeper lives here.
+        clock: what time it really is, where time does not stand still while a host works; None in simulated time.
+    """
+
+    def __init__(
+        self, ports: dict[str, Port], executor: Executor, shelf: Shelf | None, clock: Callable[[], datetime] | None
+    ) -> None:
+        self.ports = ports
+        self._executor, self._shelf, self._clock = executor, shelf, clock
+        self.noted: dict[str, tuple[News, ...]] = {}  # news from before a crash, not yet drained
+
+    async def open(self, devices: tuple[str, ...], now: datetime) -> dict[str, Nameplate | DeviceError]:
+        """Connect them side by side; what each says it is, or why not."""
+        opened = await asyncio.gather(*(self.ports[d].open(now) for d in devices), return_exceptions=True)
+        for plate in opened:
+            if isinstance(plate, BaseException) and not isinstance(plate, DeviceError):
+                raise plate
+        return dict(zip(devices, opened, strict=True))  # type: ignore[arg-type]
+
+    async def carry_out(
+        self, hands: list[Hand], now: datetime, seconds: dict[str, float]
+    ) -> list[tuple[str, Occasion]]:
+        """All of it; returns the outcomes by agent, in order; a job that failed is parked."""
+        told: list[tuple[str, Occasion]] = []
+        devices: dict[str, list[Hand]] = {}
+        for name, effect in hands:
+            if isinstance(effect, Poll | Command | Release):
+                devices.setdefault(effect.device, []).append((name, effect))
+        if devices:
+            begun = time.perf_counter()
+            for outcomes in await self._side_by_side([self._steer(effects, now) for effects in devices.values()]):
+                told += outcomes
+            seconds["wire"] = seconds.get("wire", 0.0) + time.perf_counter() - begun
+        for name, effect in hands:
+            if isinstance(effect, Compute):
+                begun = time.perf_counter()
+                try:
+                    told.append((name, Computed(effect.reference, await self._executor(effect.job, effect.arguments))))
+                except Exception as error:  # whatever it is, one job must not end a host, now and after each restart
+                    told.append((name, Parked(name, now, effect, f"{type(error).__name__}: {error}")))
+                seconds[effect.job] = seconds.get(effect.job, 0.0) + time.perf_counter() - begun
+        records = [(name, e) for name, e in hands if isinstance(e, Append | CloseBlock | Cosign)]
+        if records:
+            begun = time.perf_counter()
+            if self._shelf is None:
+                raise ProgrammingFault(f"{records[0][0]} keeps a ledger, but its host has none")
+            told += self._shelf.carry_out(records, now)
+            seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
+        return told
+
+    async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
+        return [await steered[0]] if len(steered) == 1 else await asyncio.gather(*steered)
+
+    async def _steer(self, effects: list[Hand], now: datetime) -> Told:
+        """One device's effects, one after the other; a fault is an outcome, never the end of the host."""
+        told: Told = []
+        for name, effect in effects:
+            if isinstance(effect, Poll):
+                told.append((name, await self._measure(effect.device, now)))
+            elif isinstance(effect, Command):
+                told.append((name, Commanded(effect.device, effect.setpoint, await self._command(effect, now))))
+            elif isinstance(effect, Release):
+                fault = await _try(self.ports[effect.device].release(now))
+                told.append((name, Commanded(effect.device, None, fault)))
+        return told
+
+    async def _command(self, effect: Command, now: datetime) -> str | None:
+        if self._clock is not None and self._clock() >= effect.valid_until:
+            # The host stood still (its journal was away): what was right then may be wrong now.
+            return f"{effect.device}: the setpoint was valid until {effect.valid_until.isoformat()}, which is over"
+        # A device counts a setpoint's life from when it is written, which may be long after it was wanted.
+        written = now if self._clock is None else max(now, self._clock())
+        return await _try(self.ports[effect.device].command(effect.setpoint, effect.valid_until, written))
+
+    async def _measure(self, device: str, now: datetime) -> Measured:
+        port = self.ports[device]
+        try:
+            await port.sync(now)
+            readings = await port.measure(now)
+        except DeviceError as error:
+            absent = (Reading(device, Kind.POWER, 0.0, now, Quality.ABSENT),)
+            return Measured(device, absent, self._news(port, device), str(error))
+        lost = bool(readings) and all(reading.quality is Quality.ABSENT for reading in readings)
+        return Measured(device, readings, self._news(port, device), f"{device}: no reading" if lost else None)
+
+    def _news(self, port: Port, device: str) -> tuple[News, ...]:
+        noted = self.noted.pop(device, ())
+        if not noted:
+            return port.drain()
+        return (*noted, *(news for news in port.drain() if news not in noted))  # a device that got no answer repeats it
+
+    async def close(self) -> None:
+        """Let go of all devices and the ledger."""
+        for port in self.ports.values():
+            await port.close()
+        if self._shelf is not None:
+            self._shelf.close()
+
+
+async def _try(action: Awaitable[None]) -> str | None:
+    try:
+        await action
+    except DeviceError as error:
+        return str(error)
+    return None

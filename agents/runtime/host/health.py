@@ -1,0 +1,52 @@
+"""How a host and its agents are: what an operator asks first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.runtime.host.hosted_agent import Parked
+from cim.codec.codec import wire
+
+
+@wire("runtime.AgentHealth")
+@dataclass(frozen=True, slots=True)
+class AgentHealth:
+    """One agent.
+
+    Attributes:
+        handled: events it has handled since it began.
+        waiting: messages in its mailbox.
+        parked: what it failed at; each with its error.
+        last_at: when it last handled something.
+        device: the device whose wire it holds.
+        forgotten: after a loss of everything, in a sentence each, what could not be rebuilt.
+    """
+
+    name: str
+    role: str
+    handled: int
+    waiting: int
+    parked: tuple[Parked, ...]
+    last_at: datetime | None
+    device: str | None
+    forgotten: tuple[str, ...] = ()
+
+
+@wire("runtime.HostHealth")
+@dataclass(frozen=True, slots=True)
+class HostHealth:
+    """One host.
+
+    Attributes:
+        durable: it has a journal.
+        entries: how many journal entries there are.
+        rewritten: how often an emptied journal was written back.
+        trouble: why the journal does not keep what it is given at the moment, or None.
+    """
+
+    agents: tuple[AgentHealth, ...]
+    durable: bool
+    entries: int
+    rewritten: int
+    trouble: str | None

@@ -1,0 +1,116 @@
+"""Hosts on Ray whose processes died: brought back as often as it takes, and told what the ledger knows of the forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from agents.runtime.envelope import Outcome, Task
+from agents.runtime.journal import JournalAway, JournalFull
+from agents.runtime.ledger_history import has_begun, recollect
+from agents.runtime.placement import Hosting
+from agents.runtime.ray.calls import LOST, HostLost, fetch
+from agents.runtime.ray.host_actor import unsealed
+from cim.codec.codec import encode
+
+_REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, and notices a lost node after about 15
+_PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
+
+
+@dataclass(frozen=True)
+class Revival:
+    """A host that was brought back.
+
+    Attributes:
+        seconds: from its death being noticed until it worked again.
+        at: when it worked again, on `time.monotonic`.
+    """
+
+    host: str
+    seconds: float
+    at: float
+
+
+class Reviver:
+    """Sees to it that a host's round has an outcome although its actor may die.
+
+    Args:
+        placed: all hosts.
+        call: gives a host (name, encoded time) its round; the reference to what it answers.
+        reopen: opens a host (name, time, number of the round) whose actor Ray has restarted.
+        urgent: the others wait for it, so it must be back in time; else it may take for ever.
+        told: hears of each host that is back.
+    """
+
+    def __init__(
+        self,
+        placed: Mapping[str, Hosting],
+        call: Callable[[str, bytes, Task], Any],
+        reopen: Callable[[str, datetime, int], Awaitable[None]],
+        urgent: bool,
+        told: Callable[[Revival], None],
+    ) -> None:
+        self._placed, self._call, self._reopen, self._urgent, self._told = placed, call, reopen, urgent, told
+        self.revivals: list[Revival] = []
+
+    async def surely(self, name: str, ref: Any, now: datetime, task: Task) -> Outcome:
+        """A host's outcome; one that died is opened again (Ray has restarted it) and given the same round again.
+
+        Raises:
+            HostLost: it is urgent, and nothing has brought the process back.
+        """
+        while True:
+            try:
+                return unsealed((await fetch([ref]))[0])
+            except LOST:
+                await self._revive(name, now, task.number)
+                ref = self._call(name, encode(now), task)
+
+    async def _revive(self, name: str, now: datetime, number: int) -> None:
+        """Bring a host back, as often as it takes; what is only late (Ray, a node, the journal) ends no run."""
+        begun = missed = time.monotonic()
+        pause, longest = _PAUSES_S
+        while True:
+            try:
+                await self._reopen(name, now, number)
+            except LOST as error:  # Ray is still restarting it, or it died again
+                if self._urgent and time.monotonic() - missed > _REVIVAL_S:
+                    raise HostLost(self._lost(name)) from error
+            except (JournalAway, JournalFull):  # a host that runs waits for it as well
+                missed = time.monotonic()
+            else:
+                ended = time.monotonic()
+                revival = Revival(name, ended - begun, ended)
+                self.revivals.append(revival)
+                self._told(revival)
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    def _lost(self, name: str) -> str:
+        hosting = self._placed[name]
+        place = "a node" if hosting.resource is None else f"a node that offers {hosting.resource!r}"
+        agents = ", ".join(spec.name for spec in hosting.specs[:3]) + (" ..." if len(hosting.specs) > 3 else "")
+        return f"{name} ({agents}) died and was not back within {_REVIVAL_S:g} s; expected {place} with room for it"
+
+
+async def recall(hosts: Mapping[str, Any], ledger: Path, domains: Mapping[str, str], now: datetime) -> None:
+    """Who has no memory although the ledger shows that the site had begun is told what the ledger knows of it.
+
+    Args:
+        hosts: the actors just opened, by name.
+        domains: of all agents, by name.
+    """
+    if not has_begun(ledger):
+        return
+    told = await fetch([host.fresh.remote() for host in hosts.values()])
+    fresh = dict(zip(hosts, told, strict=True))
+    past = recollect(ledger, chain.from_iterable(fresh.values()), domains, now)
+    parts = {name: {agent: past[agent] for agent in fresh[name] if agent in past} for name in hosts}
+    await fetch([hosts[name].recall.remote(encode(part)) for name, part in parts.items() if part])

@@ -1,0 +1,263 @@
+"""The WebSocket server that charging stations and building gateways dial: authentication before the upgrade.
+
+HTTP Basic authentication (OCPP 2.0.1 part 2, A00, security profile 1; TLS is for the proxy in front or `ssl`), the
+identity in the path must be the authenticated user, and the newest authenticated session of a device wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+from cim.model.errors import BadInput
+from devices.port.port import DeviceUnreachable
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import Server, ServerConnection
+    from websockets.http11 import Request, Response
+
+Authenticate = Callable[[str, str], bool]
+SUBPROTOCOLS: Mapping[str, str] = {"ocpp": "ocpp2.0.1", "s2": "s2"}
+MAX_FRAME_BYTES = 1 << 18
+SUPERSEDED = 4001  # private close code (RFC 6455, 7.4.2): a newer session of the same device was authenticated
+
+_log = logging.getLogger("iles.devices.dialin")
+
+
+class _Machine(Protocol):
+    now: datetime
+
+    @property
+    def closed(self) -> bool: ...
+    def attached(self) -> list[str]: ...
+    def detached(self) -> None: ...
+    def receive(self, frame: str) -> list[str]: ...
+
+
+@dataclass
+class _Door:
+    machine: _Machine
+    session: ServerConnection | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def known_passwords(passwords: Mapping[str, str]) -> Authenticate:
+    """Check a user against a table of passwords, in constant time."""
+
+    def authenticate(user: str, password: str) -> bool:
+        known = passwords.get(user)
+        return hmac.compare_digest((known or "").encode(), password.encode()) and bool(known)
+
+    return authenticate
+
+
+def _credentials(header: str | None, device: str) -> tuple[str, str] | None:
+    """User and password of an Authorization header; a bearer token stands for the password of `device`."""
+    scheme, _, value = (header or "").partition(" ")
+    if scheme.lower() == "bearer" and value:
+        return device, value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return (user, password) if colon else None
+
+
+class DialInServer:
+    """One WebSocket server of one process: `/<prefix>/<device>` for every prefix in `subprotocols`.
+
+    Args:
+        host: address to listen on; loopback unless the operator says otherwise.
+        port: TCP port, 0 for any free one (`port` tells which).
+        subprotocols: path prefix to the WebSocket subprotocol that it demands.
+        authenticate: is this the password of this device?
+        tls: a server context for security profile 2.
+        clock: what time it really is, told to a machine before it hears a frame; None where time stands still between
+            the instants that the machine's owner tells it.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        subprotocols: Mapping[str, str] = SUBPROTOCOLS,
+        authenticate: Authenticate = lambda _user, _password: False,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._subprotocols = dict(subprotocols)
+        self._authenticate = authenticate
+        self._tls = tls
+        self._clock = clock
+        self._doors: dict[tuple[str, str], _Door] = {}
+        self._server: Server | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises `BadInput` naming the port when it cannot be had."""
+        from websockets.asyncio.server import serve
+        from websockets.typing import Subprotocol
+
+        options: dict[str, Any] = {"ssl": self._tls} if self._tls else {}
+        try:
+            self._server = await serve(
+                self._session,
+                self.host,
+                self.port,
+                process_request=self._admit,
+                subprotocols=[Subprotocol(name) for name in sorted(self._subprotocols.values())],
+                max_size=MAX_FRAME_BYTES,
+                server_header=None,
+                **options,
+            )
+        except (OSError, OverflowError) as error:
+            raise BadInput(
+                f"port: {self.port} on {self.host} cannot be listened on ({error}); "
+                "expected a free TCP port, or 0 for any"
+            ) from error
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening and end all sessions; safe to call twice."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            await server.wait_closed()
+
+    def url(self, prefix: str, device: str) -> str:
+        """Where `device` should dial."""
+        return f"{'wss' if self._tls else 'ws'}://{self.host}:{self.port}/{prefix}/{quote(device, safe='')}"
+
+    def register(self, prefix: str, device: str, machine: _Machine) -> None:
+        """Let `device` in from now on; its frames go to `machine`."""
+        if (prefix, device) in self._doors:
+            raise BadInput(f"device: {device!r} is registered twice at /{prefix}; expected one owner for each device")
+        self._doors[prefix, device] = _Door(machine)
+
+    async def unregister(self, prefix: str, device: str) -> None:
+        """Turn `device` away and end its session."""
+        door = self._doors.pop((prefix, device), None)
+        if door is not None and door.session is not None:
+            session, door.session = door.session, None
+            door.machine.detached()
+            await session.close(1001, "the device is no longer served here")
+
+    def connected(self, prefix: str, device: str) -> bool:
+        """True while a session of `device` is open."""
+        door = self._doors.get((prefix, device))
+        return door is not None and door.session is not None
+
+    async def send(self, prefix: str, device: str, frames: list[str]) -> None:
+        """Send `frames` in order. Raises `DeviceUnreachable` when no session is open."""
+        from websockets.exceptions import ConnectionClosed
+
+        door = self._doors.get((prefix, device))
+        if door is None or door.session is None:
+            raise DeviceUnreachable(f"{device} is not connected; expected it to dial {self.url(prefix, device)}")
+        try:
+            for frame in frames:
+                await door.session.send(frame)
+        except ConnectionClosed as error:
+            raise DeviceUnreachable(f"{device} hung up while it was spoken to ({error})") from error
+
+    async def until(self, prefix: str, device: str, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until `done()` after some frame of `device`, at most `timeout_s`; returns what `done()` says then."""
+        door = self._doors.get((prefix, device))
+        if door is None:
+            return done()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not done():
+                    door.changed.clear()
+                    await door.changed.wait()
+        except TimeoutError:
+            return done()
+        return True
+
+    def _split(self, path: str) -> tuple[str, str] | None:
+        parts = urlsplit(path).path.split("/")
+        if len(parts) != 3 or parts[0] or parts[1] not in self._subprotocols or not parts[2]:
+            return None
+        return parts[1], unquote(parts[2])
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Everything that can be refused is refused here, before the upgrade."""
+        key = self._split(request.path)
+        if key is None:
+            return connection.respond(HTTPStatus.NOT_FOUND, "expected a path such as /ocpp/<station>\n")
+        # Authentication comes before "unknown device", so that nobody can find out names by asking.
+        given = request.headers.get_all("Authorization")
+        pair = _credentials(given[0] if len(given) == 1 else None, key[1])
+        if pair is None or pair[0] != key[1] or not self._authenticate(*pair):
+            response = connection.respond(HTTPStatus.UNAUTHORIZED, "expected the device's own name and password\n")
+            response.headers["WWW-Authenticate"] = 'Basic realm="ILES", charset="UTF-8"'
+            return response
+        if key not in self._doors:
+            return connection.respond(HTTPStatus.NOT_FOUND, "this device is not served here\n")
+        offered = [p.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for p in value.split(",")]
+        wanted = self._subprotocols[key[0]]
+        if wanted not in offered:
+            return connection.respond(HTTPStatus.BAD_REQUEST, f"expected the subprotocol {wanted}\n")
+        return None
+
+    async def _session(self, connection: ServerConnection) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        request = connection.request
+        key = self._split(request.path) if request else None
+        door = self._doors.get(key) if key else None
+        if door is None or key is None or connection.subprotocol != self._subprotocols[key[0]]:
+            await connection.close(1008, "refused")
+            return
+        older, door.session = door.session, connection
+        if older is not None:
+            door.machine.detached()
+            _log.info("a newer session of %s at /%s replaces the older", key[1], key[0])
+        try:
+            door.changed.set()  # whoever waits for the device to dial in hears it at once
+            self._tell_time(door.machine)
+            await self._send_all(connection, door.machine.attached())
+            if older is not None:
+                await older.close(SUPERSEDED, "a newer session of this device was authenticated")
+            async for frame in connection:
+                if door.session is not connection:
+                    break
+                if not isinstance(frame, str):
+                    await connection.close(1003, "expected text frames")
+                    break
+                self._tell_time(door.machine)
+                answers = door.machine.receive(frame)
+                door.changed.set()
+                await self._send_all(connection, answers)
+                if door.machine.closed:
+                    await connection.close(1008, "no common ground")
+        except ConnectionClosed:
+            pass  # the device went away; what follows is the same as for a tidy end
+        finally:
+            # Only the session that still holds the door may lock it: an older one's clean-up must not end the newer.
+            if door.session is connection:
+                door.session = None
+                door.machine.detached()
+            door.changed.set()
+
+    def _tell_time(self, machine: _Machine) -> None:
+        if self._clock is not None:
+            machine.now = self._clock()
+
+    @staticmethod
+    async def _send_all(connection: ServerConnection, frames: list[str]) -> None:
+        for frame in frames:
+            await connection.send(frame)

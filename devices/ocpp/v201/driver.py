@@ -1,0 +1,188 @@
+"""A charging station as a device port: OCPP 2.0.1 behind `devices.port.port.Port`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
+from cim.model.errors import BadInput
+from cim.model.readings import Kind, Quality, Reading
+from devices.dial_in.server import DialInServer
+from devices.dial_in.transport import FrameLink, wire_to
+from devices.ocpp.v201.machine import LOST, CsmsMachine
+from devices.ocpp.v201.messages import Payload
+from devices.port.port import DeviceError, DeviceFault, DeviceUnreachable, OnNews
+
+_KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
+_AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
+
+_BOOT_GRACE_S = 0.5
+
+
+class StationPort:
+    """One OCPP 2.0.1 charging station with one EVSE.
+
+    Args:
+        name: the station's identity: the last part of the URL it dials, and its user name.
+        link: the direct way to it, or
+        server: the server it dials (which holds its password).
+        interval_s: how often it reports; readings older than twice that are STALE.
+        timeout_s: how long it may take to dial in or to answer.
+        life: differs from driver to driver of the same station (8 signs count), because a station may remember our
+            message ids; without it the same run gives the same frames.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: FrameLink | None = None,
+        server: DialInServer | None = None,
+        interval_s: int = 900,
+        timeout_s: float = 30.0,
+        life: str = "",
+    ) -> None:
+        self.name = name
+        self._stale_after = timedelta(seconds=2 * interval_s)
+        self._timeout_s = timeout_s
+        self._machine = CsmsMachine(name, interval_s, life)
+        self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
+
+    def listen(self, on_news: OnNews) -> None:
+        """See `devices.port.port.Port`."""
+        self._machine.news.on_news = on_news
+
+    async def open(self, now: datetime) -> Nameplate:
+        """Wait for the station's BootNotification and read its device model."""
+        self._machine.now = now
+        await self._wire.open()
+        await self._remind()
+        if not await self._wire.deliver([], lambda: self._machine.booted and self._wire.connected):
+            raise DeviceUnreachable(
+                f"charging station {self.name} sent no BootNotification within {self._timeout_s:g} s; "
+                f"expected it to dial {self._wire.where} with subprotocol ocpp2.0.1"
+            )
+        try:
+            asked = await self._ask(self._machine.ask_report())
+            if asked.get("status") == "Accepted":
+                await self._wire.deliver([], lambda: self._machine.report_ended)
+        except DeviceError:
+            pass  # the device model is optional here: without it the rated power stays unknown (0)
+        await self._catch_up()
+        station = self._machine.station
+        return Nameplate(
+            DeviceKind.STATION,
+            station["vendorName"],
+            station["model"],
+            station.get("serialNumber", ""),
+            max_consumption_w=self._machine.max_power_w or 0,
+        )
+
+    async def _remind(self) -> None:
+        """A station that was running when we started does not boot again by itself: ask it to (F06 TriggerMessage)."""
+        if await self._wire.deliver([], lambda: self._wire.connected) and not self._machine.booted:
+            await asyncio.sleep(_BOOT_GRACE_S)  # one that has just been switched on says so at once
+            if not self._machine.booted:
+                await self._wire.deliver(self._machine.ask_boot(), lambda: self._machine.booted)
+
+    async def _catch_up(self) -> None:
+        """Learn what a station that was running before us has told already: connector, registers, transaction (F06)."""
+        machine = self._machine
+        if not machine.running:
+            return
+        for what in ("StatusNotification", "MeterValues", "TransactionEvent"):
+            heard = len(machine.heard)
+            try:
+                answer = await self._ask(machine.ask_state(what))
+            except DeviceFault:
+                continue  # a station without triggers tells all this by and by; until then nothing is taken for granted
+            if answer.get("status") == "Accepted":
+                await self._wire.deliver([], lambda what=what, heard=heard: what in machine.heard[heard:])  # type: ignore[misc]
+            elif what == "TransactionEvent" and answer.get("status") == "Rejected":
+                machine.caught_up = True  # none runs
+
+    async def sync(self, now: datetime) -> None:
+        """Take what the station has to say at this instant."""
+        self._machine.now = now
+        await self._wire.sync()
+
+    async def measure(self, now: datetime) -> tuple[Reading, ...]:
+        """Net power and the energy register as the station last reported them; ABSENT when it is not connected."""
+        self._machine.now = now
+        return tuple(self._reading(kind, now) for kind in _KINDS)
+
+    def _reading(self, kind: Kind, now: datetime) -> Reading:
+        machine, last = self._machine, self._machine.last.get(kind)
+        if not self._wire.connected:
+            return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
+        at_rest = machine.transaction is None and machine.caught_up and machine.status in _AT_REST
+        if at_rest and (kind is Kind.POWER or last is not None):
+            # No transaction, no current: the contactor is open and the register stands. The connector's state is told
+            # at every change and the connection is alive, so this holds now.
+            return Reading(self.name, kind, last.value if last is not None and kind is not Kind.POWER else 0.0, now)
+        if last is None:
+            return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
+        if last.quality is Quality.GOOD and now - last.at > self._stale_after:
+            return replace(last, quality=Quality.STALE)
+        return last
+
+    async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
+        """Limit the charging power until `valid_until` (SetChargingProfile), and read the composite schedule back."""
+        if setpoint.mode is not Mode.LIMIT or setpoint.power_w < 0:
+            raise BadInput(
+                f"setpoint of {self.name}: {setpoint.mode} {setpoint.power_w} W cannot be given to an OCPP 2.0.1 "
+                "station; expected a limit of 0 W or more (it cannot discharge)"
+            )
+        if valid_until <= now:
+            raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
+        self._machine.now = now
+        answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until))
+        if answer.get("status") != "Accepted":
+            raise DeviceFault(
+                f"charging station {self.name} answered {answer.get('status')} to a limit of {setpoint.power_w} W; "
+                "expected Accepted"
+            )
+        seen = await self._ask(self._machine.read_back(valid_until))
+        applied = _first_limit(seen)
+        if applied is None or applied > setpoint.power_w + 0.5:
+            raise DeviceFault(
+                f"charging station {self.name} reads back a limit of {applied} W; expected at most {setpoint.power_w} W"
+            )
+
+    async def release(self, now: datetime) -> None:
+        """Drop our limits; that there were none is no fault."""
+        self._machine.now = now
+        await self._ask(self._machine.clear_limit())
+
+    def drain(self) -> tuple[News, ...]:
+        """Vehicles that came and went since the last call."""
+        return self._machine.news.drain()
+
+    async def close(self) -> None:
+        """Turn the station away."""
+        await self._wire.close()
+
+    async def _ask(self, unique_id: str) -> Payload:
+        """The answer to one of our calls."""
+        answers = self._machine.answers
+        try:
+            if self._wire.connected:
+                await self._wire.deliver(self._machine.flush(), lambda: unique_id in answers)
+        finally:
+            if unique_id not in answers:
+                self._machine.abandon(unique_id)
+            answer = answers.pop(unique_id)
+        if answer.error:
+            fault = DeviceUnreachable if answer.error in (LOST, "no answer in time") else DeviceFault
+            raise fault(f"charging station {self.name} did not do {answer.action}: {answer.error}; expected an answer")
+        return answer.payload
+
+
+def _first_limit(composite: Payload) -> float | None:
+    """The limit (W) at the head of a GetCompositeSchedule response, None when it has none in watts."""
+    schedule = composite.get("schedule", {})
+    periods = schedule.get("chargingSchedulePeriod", [])
+    if composite.get("status") != "Accepted" or schedule.get("chargingRateUnit") != "W" or not periods:
+        return None
+    return float(periods[0]["limit"])

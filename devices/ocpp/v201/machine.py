@@ -1,0 +1,246 @@
+"""The CSMS side of one charging station with one EVSE: OCPP 2.0.1 without I/O.
+
+What the station says becomes readings and news; what is asked of it becomes calls, whose answers are data. Market time
+is put into `now` by the caller; where the station gives a time of its own, that one is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cim.mapping.ocpp import readings
+from cim.model.devices import VehiclePlugged, VehicleUnplugged
+from cim.model.readings import Kind, Reading
+from devices.ocpp.rpc import Answer, Rpc
+from devices.ocpp.v201 import requests
+from devices.ocpp.v201.messages import Payload, call, call_result, datatypes, enums, instant, stamp
+from devices.port.port import NewsBox
+
+LOST = "the connection was lost before the answer"
+# A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
+ASSUMED_STAY = timedelta(hours=4)
+
+
+@dataclass
+class Transaction:
+    """A running transaction: the register when it began and when it was last told, Wh."""
+
+    id: str
+    started_at: datetime
+    first_wh: float | None = None
+    last_wh: float | None = None
+
+    @property
+    def energy_wh(self) -> int:
+        """What was delivered so far, as far as the meter told."""
+        return round(self.last_wh - self.first_wh) if self.first_wh is not None and self.last_wh is not None else 0
+
+
+@dataclass
+class CsmsMachine:
+    """Protocol state of one station; the charging station's `name` is its identity."""
+
+    name: str
+    interval_s: int = 900  # heartbeat interval that the station is given at boot
+    life: str = ""  # tells our message ids from those of the drivers this station had before
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    booted: bool = False
+    station: Payload = field(default_factory=dict)
+    status: str = ""
+    max_power_w: int | None = None
+    transaction: Transaction | None = None
+    last: dict[Kind, Reading] = field(default_factory=dict)
+    news: NewsBox = field(default_factory=NewsBox)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    report_ended: bool = False
+    running: bool = False  # it was running when this driver first met it: what went before is to be asked for
+    caught_up: bool = False  # whether a transaction runs is known
+
+    closed = False
+
+    def __post_init__(self) -> None:
+        self._told_at = self.now  # the latest time the station gave
+        self._ended: list[str] = []
+        self._triggered = False
+        self.heard: list[str] = []  # the last actions of the station
+        empty: dict[str, Any] = {
+            "StatusNotification": self._status_notification,
+            "MeterValues": self._meter_values,
+            "TransactionEvent": self._transaction_event,
+            "NotifyReport": self._notify_report,
+            "NotifyEvent": lambda _: call_result.NotifyEvent(),
+            "NotifyChargingLimit": lambda _: call_result.NotifyChargingLimit(),
+            "ClearedChargingLimit": lambda _: call_result.ClearedChargingLimit(),
+            "SecurityEventNotification": lambda _: call_result.SecurityEventNotification(),
+            "FirmwareStatusNotification": lambda _: call_result.FirmwareStatusNotification(),
+            "LogStatusNotification": lambda _: call_result.LogStatusNotification(),
+            "NotifyEVChargingNeeds": self._charging_needs,
+            "NotifyEVChargingSchedule": lambda _: call_result.NotifyEVChargingSchedule(status="Accepted"),
+            "Authorize": self._authorize,
+            "DataTransfer": lambda _: call_result.DataTransfer(
+                status=enums.DataTransferStatusEnumType.unknown_vendor_id
+            ),
+            "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self.now)),
+        }
+        guarded = {action: self._after_boot(action, handler) for action, handler in empty.items()}
+        # OCPP 2.0.1 part 4, 4.1.4: a message id is unique over all connections of a station, so over our lives as well.
+        begin = f"{self.name[:15]}:{self.life[:8]}" if self.life else self.name
+        self._rpc = Rpc(begin, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
+
+    # -- the wire's side -------------------------------------------------------------------------------------------
+
+    def attached(self) -> list[str]:
+        """A session begins; the station speaks first."""
+        self._triggered = False
+        return self._rpc.flush()
+
+    def detached(self) -> None:
+        """The session ended: what we asked stays unanswered."""
+        self._rpc.abandon(LOST)
+
+    def receive(self, frame: str) -> list[str]:
+        """Take one frame; the frames to send back."""
+        return self._rpc.receive(frame)
+
+    # -- the driver's side -----------------------------------------------------------------------------------------
+
+    def set_limit(self, power_w: int, valid_until: datetime) -> str:
+        """Ask for at most `power_w` until `valid_until`; the message id of the call."""
+        transaction = self.transaction.id if self.transaction else None
+        return self._rpc.call(requests.set_charging_profile(power_w, self.now, valid_until, transaction))
+
+    def read_back(self, valid_until: datetime) -> str:
+        """Ask what applies now."""
+        return self._rpc.call(requests.get_composite_schedule(self.now, valid_until))
+
+    def clear_limit(self) -> str:
+        """Drop our profiles."""
+        return self._rpc.call(requests.clear_charging_profile())
+
+    def ask_boot(self) -> list[str]:
+        """Ask a station that is connected, but was booted before we were, for a BootNotification; the frames to send."""
+        self._trigger_boot()
+        return self._rpc.flush()
+
+    def _trigger_boot(self) -> None:
+        if not self._triggered:
+            self._triggered = True
+            self._rpc.call(call.TriggerMessage(requested_message=enums.MessageTriggerEnumType.boot_notification))
+
+    def ask_state(self, what: str) -> str:
+        """Ask for a message of this kind now (F06): StatusNotification, MeterValues or TransactionEvent."""
+        return self._rpc.call(requests.trigger(what))
+
+    def ask_report(self) -> str:
+        """Ask for the device model."""
+        self.report_ended = False
+        return self._rpc.call(requests.get_base_report())
+
+    def flush(self) -> list[str]:
+        """What may be sent now."""
+        return self._rpc.flush()
+
+    def abandon(self, unique_id: str) -> None:
+        """Give up a call that was not answered in time."""
+        self._rpc.abandon("no answer in time", unique_id)
+
+    # -- what the station says -------------------------------------------------------------------------------------
+
+    def _after_boot(self, action: str, handler: Any) -> Any:
+        def guarded(payload: Payload) -> Any:
+            self.heard = [*self.heard[-15:], action]
+            if not self.booted:
+                # Every station that has the password is accepted (A00, B01), also by the driver before this one. So it
+                # has booted already, and what it says counts; a refusal would lose it, as only events of a transaction
+                # are sent again (E13). What it is must be asked for.
+                self.running = True
+                self._trigger_boot()
+            return handler(payload)
+
+        return guarded
+
+    def _boot(self, payload: Payload) -> Any:
+        self.station = payload["chargingStation"]
+        self.running = self.running or payload.get("reason") == enums.BootReasonEnumType.triggered
+        self.booted = True
+        return call_result.BootNotification(current_time=stamp(self.now), interval=self.interval_s, status="Accepted")
+
+    def _status_notification(self, payload: Payload) -> Any:
+        self._tell(instant(payload["timestamp"], "timestamp"))
+        self.status = payload["connectorStatus"]
+        self.caught_up = self.caught_up or not self.running or self.status == "Available"
+        return call_result.StatusNotification()
+
+    def _authorize(self, _payload: Payload) -> Any:
+        # Who may charge is the site operator's business, not the energy manager's: everyone who can plug in may.
+        return call_result.Authorize(id_token_info=datatypes.IdTokenInfoType(status="Accepted"))
+
+    def _meter_values(self, payload: Payload) -> Any:
+        self._measure(payload["meterValue"])
+        return call_result.MeterValues()
+
+    def _notify_report(self, payload: Payload) -> Any:
+        for item in payload.get("reportData", []):
+            if (item["component"]["name"], item["variable"]["name"]) == ("EVSE", "Power"):
+                limit = item.get("variableCharacteristics", {}).get("maxLimit")
+                if limit is not None and 0 <= limit < 1e9:
+                    self.max_power_w = round(limit)
+        self.report_ended = not payload.get("tbc", False)
+        return call_result.NotifyReport()
+
+    def _charging_needs(self, payload: Payload) -> Any:
+        needs = payload["chargingNeeds"]
+        at = self.transaction.started_at if self.transaction else max(self.now, self._told_at)
+        departure = instant(needs["departureTime"], "departureTime") if "departureTime" in needs else at + ASSUMED_STAY
+        energy_wh, max_power_w = requests.vehicle_needs(needs)
+        if self.max_power_w:
+            max_power_w = min(max_power_w, self.max_power_w)  # the EVSE may be weaker than the vehicle
+        transaction = self.transaction.id if self.transaction else ""
+        self.news.put(VehiclePlugged(energy_wh, max_power_w, departure, at, transaction))
+        return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.accepted)
+
+    def _transaction_event(self, payload: Payload) -> Any:
+        at = instant(payload["timestamp"], "timestamp")
+        number = payload["transactionInfo"]["transactionId"]
+        self.caught_up = True
+        samples = [(instant(m["timestamp"], "meterValue.timestamp"), m) for m in payload.get("meterValue", [])]
+        self._tell(at)
+        if number in self._ended:
+            return call_result.TransactionEvent()  # a late or repeated event of a transaction that is over
+        tx = self.transaction
+        if tx is None or tx.id != number:
+            if tx is not None:
+                self._end(tx, at)  # its Ended event was lost
+            tx = self.transaction = Transaction(number, at)
+        for _, sample in sorted(samples, key=lambda pair: pair[0]):
+            self._measure([sample])
+        energy = self.last.get(Kind.ENERGY_IMPORT)
+        if samples and energy is not None:
+            tx.first_wh = energy.value if tx.first_wh is None else tx.first_wh
+            tx.last_wh = energy.value
+        for at_sample, sample in samples:
+            begin = requests.register_at_begin(self.name, at_sample, sample)
+            tx.first_wh = tx.first_wh if begin is None else begin  # told again, for those who missed it
+        if payload["eventType"] == "Ended":
+            self._end(tx, at)
+        token = datatypes.IdTokenInfoType(status="Accepted") if "idToken" in payload else None
+        return call_result.TransactionEvent(id_token_info=token)
+
+    def _end(self, tx: Transaction, at: datetime) -> None:
+        self.news.put(VehicleUnplugged(tx.energy_wh, at))
+        self.transaction = None
+        self._ended = [*self._ended[-15:], tx.id]
+
+    def _measure(self, meter_values: list[Payload]) -> None:
+        for meter_value in meter_values:
+            at = instant(meter_value["timestamp"], "meterValue.timestamp")
+            self._tell(at)
+            for reading in readings(self.name, at, meter_value["sampledValue"]):
+                known = self.last.get(reading.kind)
+                if known is None or known.at <= reading.at:
+                    self.last[reading.kind] = reading
+
+    def _tell(self, at: datetime) -> None:
+        self._told_at = max(self._told_at, at)

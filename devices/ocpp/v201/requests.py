@@ -1,0 +1,96 @@
+"""What the CSMS asks of a station, as OCPP 2.0.1 requests."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from cim.mapping.ocpp import readings
+from cim.model.readings import Kind
+from devices.ocpp.v201.messages import Payload, PeerFault, call, datatypes, enums, stamp
+
+EVSE = 1
+TX_PROFILE, DEFAULT_PROFILE = 1, 2  # our profile ids: one of each purpose, so that a new one replaces the old
+_BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
+_PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
+
+
+def set_charging_profile(power_w: int, now: datetime, valid_until: datetime, transaction: str | None) -> Any:
+    """K01: at most `power_w` from `now` to `valid_until`, one period in watts.
+
+    The schedule begins a little earlier, because a station whose clock is behind ours would leave it for later.
+    A TxProfile of the running transaction; without one, a TxDefaultProfile for whoever plugs in before it ends. The
+    schedule's duration says the same as validTo, for stations that heed only one of them.
+    """
+    begin = now - _BEHIND
+    number = TX_PROFILE if transaction else DEFAULT_PROFILE
+    schedule = datatypes.ChargingScheduleType(
+        id=number,
+        start_schedule=stamp(begin),
+        duration=_seconds(begin, valid_until),
+        charging_rate_unit=enums.ChargingRateUnitEnumType.watts,
+        charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start_period=0, limit=float(power_w))],
+    )
+    purposes = enums.ChargingProfilePurposeEnumType
+    profile = datatypes.ChargingProfileType(
+        id=number,
+        stack_level=0,
+        charging_profile_purpose=purposes.tx_profile if transaction else purposes.tx_default_profile,
+        charging_profile_kind=enums.ChargingProfileKindEnumType.absolute,
+        charging_schedule=[schedule],
+        valid_to=stamp(valid_until),
+        transaction_id=transaction,
+    )
+    return call.SetChargingProfile(evse_id=EVSE, charging_profile=profile)
+
+
+def get_composite_schedule(now: datetime, valid_until: datetime) -> Any:
+    """K08: what applies from now on, in watts."""
+    unit = enums.ChargingRateUnitEnumType.watts
+    return call.GetCompositeSchedule(duration=_seconds(now, valid_until), evse_id=EVSE, charging_rate_unit=unit)
+
+
+def clear_charging_profile() -> Any:
+    """K10: drop every profile that a CSMS may have put on the EVSE."""
+    return call.ClearChargingProfile(charging_profile_criteria=datatypes.ClearChargingProfileType(evse_id=EVSE))
+
+
+def get_base_report() -> Any:
+    """B07: the configuration inventory, in which the EVSE's rated power stands."""
+    return call.GetBaseReport(request_id=1, report_base=enums.ReportBaseEnumType.configuration_inventory)
+
+
+def trigger(what: str) -> Any:
+    """F06: send a message of this kind now, about the EVSE."""
+    connector = 1 if what == "StatusNotification" else None
+    evse = datatypes.EVSEType(id=EVSE, connector_id=connector)
+    return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType(what), evse=evse)
+
+
+def register_at_begin(name: str, at: datetime, meter_value: Payload) -> float | None:
+    """The energy register when the transaction began, Wh, if this is that sample (context `Transaction.Begin`)."""
+    begun = [s for s in meter_value["sampledValue"] if s.get("context") == "Transaction.Begin"]
+    return next((r.value for r in readings(name, at, begun) if r.kind is Kind.ENERGY_IMPORT), None)
+
+
+def vehicle_needs(needs: Payload) -> tuple[int, int]:
+    """Energy (Wh) and largest power (W) of ChargingNeedsType (K15; AC currents are per phase). Raises `PeerFault`."""
+    ac, dc = needs.get("acChargingParameters"), needs.get("dcChargingParameters")
+    if ac is not None:
+        phases = _PHASES.get(needs["requestedEnergyTransfer"], 1)
+        energy_wh, power_w = ac["energyAmount"], ac["evMaxCurrent"] * ac["evMaxVoltage"] * phases
+    elif dc is not None:
+        missing = (dc.get("fullSoC", 100) - dc.get("stateOfCharge", 100)) * dc.get("evEnergyCapacity", 0) // 100
+        energy_wh, power_w = (
+            dc.get("energyAmount", missing),
+            dc.get("evMaxPower", dc["evMaxCurrent"] * dc["evMaxVoltage"]),
+        )
+    else:
+        raise PeerFault("PropertyConstraintViolation", "chargingNeeds: expected AC or DC charging parameters")
+    if not 0 <= energy_wh < 1e7 or not 0 < power_w < 1e8:
+        raise PeerFault("PropertyConstraintViolation", f"{energy_wh} Wh at {power_w} W is not a vehicle's need")
+    return energy_wh, power_w
+
+
+def _seconds(now: datetime, valid_until: datetime) -> int:
+    return max(1, round((valid_until - now).total_seconds()))

@@ -1,0 +1,4 @@
+"""What a device can do, whatever it speaks; every driver implements it.
+
+No wire and no protocol lives here.
+"""

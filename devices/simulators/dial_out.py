@@ -1,0 +1,158 @@
+"""The far end of a WebSocket: dials a simulated device's machine to its CSMS or CEM, and dials again when cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from typing import Any
+
+from devices.port.port import DeviceUnreachable
+from devices.simulators.in_memory_link import Simulator
+
+OPENING_S = 10.0
+_CUT_OFF = 4001  # the server's code for "a newer session of this device": dialling again would only fight it
+
+
+class DialOut:
+    """Runs one simulated device over a WebSocket.
+
+    Args:
+        machine: the device's side of the protocol.
+        url: where to dial.
+        credentials: user (the name of the device) and password, for HTTP Basic authentication.
+        subprotocol: `ocpp2.0.1` or `s2`.
+        backoff_s: the first pause before dialling again; doubled up to `backoff_max_s`.
+    """
+
+    def __init__(
+        self,
+        machine: Simulator,
+        url: str,
+        credentials: tuple[str, str],
+        subprotocol: str,
+        *,
+        backoff_s: float = 0.05,
+        backoff_max_s: float = 30.0,
+    ) -> None:
+        self.machine = machine
+        self.refusal = ""  # why the last attempt failed
+        self._url = url
+        token = base64.b64encode(":".join(credentials).encode()).decode()
+        self._headers = {"Authorization": f"Basic {token}"}
+        self._subprotocol = subprotocol
+        self._backoff = (backoff_s, backoff_max_s)
+        self._connection: Any = None
+        self._changed = asyncio.Event()
+        self._speaking = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """True while the connection is open."""
+        return self._connection is not None
+
+    def dial(self) -> None:
+        """Begin to dial, until `hang_up`."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
+    async def hang_up(self) -> None:
+        """Stop; safe to call twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def say(self, frames: list[str]) -> None:
+        """Send what the machine made in `start` or `advance`; while cut off it waits in the machine."""
+        from websockets.exceptions import ConnectionClosed
+
+        connection = self._connection
+        if connection is None:
+            return
+        async with self._speaking:  # frames of one batch stay together
+            with contextlib.suppress(ConnectionClosed):
+                for frame in frames:
+                    await connection.send(frame)
+
+    async def settled(self, timeout_s: float = 30.0) -> None:
+        """Return when the connection is open and nothing of the machine is unanswered.
+
+        Raises:
+            DeviceUnreachable: it did not come to rest in time.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not (self.connected and self.machine.quiet):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise DeviceUnreachable(
+                f"the device that dials {self._url} did not come to rest within {timeout_s:g} s "
+                f"({self.refusal or 'connected'}); expected every message to be answered"
+            ) from None
+
+    async def at_rest(self, timeout_s: float) -> bool:
+        """Wait until nothing of the machine is unanswered; False when it was cut off or that took too long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.connected and not self.machine.quiet:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return self.connected
+
+    async def cut_off(self) -> None:
+        """Return when the connection is gone."""
+        while self.connected:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _run(self) -> None:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import InvalidHandshake, InvalidURI
+        from websockets.typing import Subprotocol
+
+        pause, longest = self._backoff
+        while True:
+            try:
+                async with connect(
+                    self._url,
+                    subprotocols=[Subprotocol(self._subprotocol)],
+                    additional_headers=self._headers,
+                    open_timeout=OPENING_S,
+                    proxy=None,
+                ) as connection:
+                    pause = self._backoff[0]
+                    self.refusal = ""
+                    await self._talk(connection)
+                    if connection.close_code == _CUT_OFF:
+                        self.refusal = "a newer session took over"
+                        return
+            except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
+                self.refusal = f"{type(error).__name__}: {error}"
+                self._changed.set()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    async def _talk(self, connection: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        self._connection = connection
+        try:
+            await self.say(self.machine.attached())
+            async for frame in connection:
+                if isinstance(frame, str):
+                    await self.say(self.machine.receive(frame))
+                self._changed.set()
+                if self.machine.closed:
+                    await connection.close(1000, "the session is over")
+        except ConnectionClosed:
+            pass  # the same as a tidy end: dial again
+        finally:
+            self._connection = None
+            self.machine.detached()
+            self._changed.set()

@@ -1,0 +1,181 @@
+"""The S2 messages with which the simulated gateway describes its heat pump."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from s2python.common import (
+    Commodity,
+    CommodityQuantity,
+    ControlType,
+    Duration,
+    NumberRange,
+    PowerMeasurement,
+    PowerRange,
+    PowerValue,
+    ResourceManagerDetails,
+    Role,
+    RoleType,
+    Transition,
+)
+from s2python.frbc import (
+    FRBCActuatorDescription,
+    FRBCOperationMode,
+    FRBCOperationModeElement,
+    FRBCStorageDescription,
+    FRBCSystemDescription,
+    FRBCUsageForecast,
+    FRBCUsageForecastElement,
+)
+from s2python.pebc import (
+    PEBCAllowedLimitRange,
+    PEBCPowerConstraints,
+    PEBCPowerEnvelopeConsequenceType,
+    PEBCPowerEnvelopeLimitType,
+)
+
+from devices.simulators.gateway.physics_port import HeatPumpRoom
+
+QUANTITY = CommodityQuantity.ELECTRIC_POWER_3_PHASE_SYMMETRIC
+NewId = Callable[[], uuid.UUID]
+
+
+class Ids:
+    """The ids of what the gateway describes; they stay the same over sessions."""
+
+    def __init__(self, fixed: Callable[[str], uuid.UUID]) -> None:
+        self.resource = fixed("resource")
+        self.actuator = fixed("heat pump")
+        self.thermostat = fixed("thermostat")
+        self.steered = fixed("steered")
+        self.constraints = fixed("power constraints")
+        self.transitions = (fixed("thermostat to steered"), fixed("steered to thermostat"))
+
+
+def details(new_id: NewId, ids: Ids, name: str) -> ResourceManagerDetails:
+    """Who we are and how we can be controlled."""
+    return ResourceManagerDetails(
+        message_id=new_id(),
+        resource_id=ids.resource,
+        name=name,
+        roles=[Role(role=RoleType.ENERGY_STORAGE, commodity=Commodity.ELECTRICITY)],
+        manufacturer="ILES",
+        model="Simulated heat pump",
+        serial_number=name,
+        firmware_version="1",
+        instruction_processing_delay=Duration(0),
+        available_control_types=[
+            ControlType.FILL_RATE_BASED_CONTROL,
+            ControlType.POWER_ENVELOPE_BASED_CONTROL,
+        ],
+        currency=None,
+        provides_forecast=False,
+        provides_power_measurement_types=[QUANTITY],
+    )
+
+
+def system_description(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: datetime) -> FRBCSystemDescription:
+    """The room as a store (fill level in degrees Celsius), the heat pump with its own rule and a steered mode."""
+    level = NumberRange(start_of_range=thing.level_min_c, end_of_range=thing.level_max_c)
+
+    def mode(number: uuid.UUID, label: str) -> FRBCOperationMode:
+        element = FRBCOperationModeElement(
+            fill_level_range=level,
+            fill_rate=NumberRange(start_of_range=0.0, end_of_range=thing.fill_rate_per_w * thing.max_power_w),
+            power_ranges=[PowerRange(start_of_range=0.0, end_of_range=thing.max_power_w, commodity_quantity=QUANTITY)],
+        )
+        return FRBCOperationMode(id=number, diagnostic_label=label, elements=[element], abnormal_condition_only=False)
+
+    modes = (ids.thermostat, ids.steered)
+    transitions = [
+        Transition.from_dict(
+            {
+                "id": number,
+                "from": start,
+                "to": end,
+                "start_timers": [],
+                "blocking_timers": [],
+                "abnormal_condition_only": False,
+            }
+        )
+        for number, start, end in zip(ids.transitions, modes, modes[::-1], strict=True)
+    ]
+    actuator = FRBCActuatorDescription(
+        id=ids.actuator,
+        diagnostic_label="heat pump",
+        supported_commodities=[Commodity.ELECTRICITY],
+        operation_modes=[mode(ids.thermostat, "thermostat"), mode(ids.steered, "steered")],
+        transitions=transitions,
+        timers=[],
+    )
+    storage = FRBCStorageDescription(
+        diagnostic_label="room",
+        fill_level_label="degrees Celsius",
+        provides_leakage_behaviour=False,
+        provides_fill_level_target_profile=False,
+        provides_usage_forecast=True,
+        fill_level_range=level,
+    )
+    return FRBCSystemDescription(message_id=new_id(), valid_from=now, actuators=[actuator], storage=storage)
+
+
+def usage_forecast(new_id: NewId, thing: HeatPumpRoom, now: datetime) -> FRBCUsageForecast:
+    """How fast the room is expected to cool."""
+    start, step_s, rates = thing.usage_forecast(now)
+    elements = [
+        FRBCUsageForecastElement.from_dict({"duration": 1000 * step_s, "usage_rate_expected": rate}) for rate in rates
+    ]
+    return FRBCUsageForecast(message_id=new_id(), start_time=start, elements=elements)
+
+
+def power_constraints(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: datetime) -> PEBCPowerConstraints:
+    """The heat pump can be limited anywhere between nothing and its rated power; what is not heated now is deferred."""
+
+    def limit(kind: PEBCPowerEnvelopeLimitType, high: float) -> PEBCAllowedLimitRange:
+        return PEBCAllowedLimitRange(
+            commodity_quantity=QUANTITY,
+            limit_type=kind,
+            range_boundary=NumberRange(start_of_range=0.0, end_of_range=high),
+            abnormal_condition_only=False,
+        )
+
+    kinds = PEBCPowerEnvelopeLimitType
+    return PEBCPowerConstraints(
+        message_id=new_id(),
+        id=ids.constraints,
+        valid_from=now,
+        valid_until=None,
+        consequence_type=PEBCPowerEnvelopeConsequenceType.DEFER,
+        allowed_limit_ranges=[limit(kinds.UPPER_LIMIT, thing.max_power_w), limit(kinds.LOWER_LIMIT, 0.0)],
+    )
+
+
+class MeanPower:
+    """The mean power since the last report, from the meter's register: so reports rebuild the energy exactly."""
+
+    def __init__(self, thing: HeatPumpRoom) -> None:
+        self._thing = thing
+        self._at = datetime(1970, 1, 1, tzinfo=UTC)
+        self._energy_wh = self._mean_w = 0.0
+
+    def begin(self, now: datetime) -> None:
+        """From here on; until time has passed, the mean is the power now."""
+        self._at, self._energy_wh, self._mean_w = now, self._thing.energy_import_wh, self._thing.power_w
+
+    def at(self, now: datetime) -> float:
+        """The mean (W) from the last report to `now`; the same again if `now` was reported already."""
+        hours = (now - self._at).total_seconds() / 3600
+        if hours > 0:
+            energy_wh = self._thing.energy_import_wh
+            self._mean_w = (energy_wh - self._energy_wh) / hours
+            self._at, self._energy_wh = now, energy_wh
+        return self._mean_w
+
+
+def power_measurement(new_id: NewId, power_w: float, now: datetime) -> Any:
+    """What the heat pump drew, as a mean up to `now`."""
+    value = PowerValue(commodity_quantity=QUANTITY, value=power_w)
+    return PowerMeasurement(message_id=new_id(), measurement_timestamp=now, values=[value])

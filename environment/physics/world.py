@@ -1,0 +1,121 @@
+"""The whole physical world of a site: all connections moved on together, and the truth about what flowed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from cim.model.arrays import Floats, Ints
+from cim.model.errors import BadInput
+from cim.model.intervals import LocalDay
+from environment.physics import Connection, Thing, ThingKind
+from environment.physics.unit import SECONDS_PER_HOUR
+from environment.physics.world_build import build_connections
+from environment.profiles.history import History
+from environment.profiles.library import QUARTER, QUARTER_S, Profiles
+from environment.sites.schema import Site
+
+
+class World:
+    """A site's physics from `start` on.
+
+    Args:
+        site: what stands where.
+        profiles: the year it follows.
+        start: the first instant, UTC, a whole quarter-hour inside the profiles.
+        seed: makes small differences between things of a kind (initial state of charge); the same seed, the same world.
+
+    Attributes:
+        now: the instant the world has reached.
+        devices: every device by its name, for example `farm-1.pv`.
+        connections: every prosumer's connection by the prosumer's name.
+    """
+
+    def __init__(self, site: Site, profiles: Profiles, start: datetime, seed: int = 0) -> None:
+        self._first_quarter = profiles.index(start)
+        self.site, self.profiles, self.start, self.now = site, profiles, start, start
+        self.connections = build_connections(site, profiles, start.timestamp(), seed)
+        self.devices: dict[str, Thing] = {
+            thing.name: thing
+            for connection in self.connections.values()
+            for thing in connection.things
+            if thing.kind is not ThingKind.LOAD
+        }
+        quarters = profiles.count - self._first_quarter
+        self._energy_wh = {name: np.zeros(quarters) for name in self.connections}
+        self._reactive_varh = {name: np.zeros(quarters) for name in self.connections}
+        self._kind_wh = {kind: np.zeros(quarters) for kind in ThingKind}
+        self._history = History(site, profiles)
+
+    def advance(self, to: datetime) -> None:
+        """Move the world on to `to`, exactly; setpoints stay as they are. Nothing happens if it is there already.
+
+        Raises:
+            BadInput: `to` lies before `now` or beyond the profiles.
+        """
+        if to < self.now or to > self.profiles.last:
+            raise BadInput(
+                f"to: {to.isoformat()} cannot be reached; expected {self.now.isoformat()} to "
+                f"{self.profiles.last.isoformat()}"
+            )
+        from_s, to_s = self.now.timestamp(), to.timestamp()
+        for connection in self.connections.values():
+            self._advance_one(connection, from_s, to_s)
+        self.now = to.astimezone(UTC)
+
+    def _advance_one(self, connection: Connection, from_s: float, to_s: float) -> None:
+        start_s = self.start.timestamp()
+        energy, reactive = self._energy_wh[connection.name], self._reactive_varh[connection.name]
+
+        def book(now_s: float, seconds: float) -> None:
+            quarter, hours = int((now_s - start_s) // QUARTER_S), seconds / SECONDS_PER_HOUR
+            energy[quarter] += connection.power_w * hours
+            reactive[quarter] += connection.reactive_var * hours
+            for thing in connection.things:
+                self._kind_wh[thing.kind][quarter] += thing.power_w * hours
+
+        connection.advance(from_s, to_s, book)
+
+    def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
+        """What really flowed: by prosumer the mean active and reactive power of each ISP, whole watts and vars.
+
+        Raises:
+            BadInput: the span is not whole ISPs or not yet (or never) lived through.
+        """
+        span = self._span(start, end)
+        return {
+            name: (
+                np.rint(self._per_isp(self._energy_wh[name][span])).astype(np.int64),
+                np.rint(self._per_isp(self._reactive_varh[name][span])).astype(np.int64),
+            )
+            for name in self.connections
+        }
+
+    def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
+        """What really flowed by kind of thing (load, pv, battery, ev, heat_pump, chp): mean watts of each ISP."""
+        span = self._span(start, end)
+        return {kind.value: self._per_isp(energy[span]) for kind, energy in self._kind_wh.items()}
+
+    def history(self, name: str, days: int, before: LocalDay) -> Floats:
+        """What a meter would have recorded on the `days` local days before `before`, nothing being controlled.
+
+        See `environment.profiles.history.History.days`.
+        """
+        return self._history.days(name, days, before)
+
+    def _span(self, start: datetime, end: datetime) -> slice:
+        if start < self.start or end > self.now or end < start:
+            raise BadInput(
+                f"truth: {start.isoformat()} to {end.isoformat()} is not known; expected a span within "
+                f"{self.start.isoformat()} to {self.now.isoformat()}"
+            )
+        first, last = (self.profiles.index(instant) - self._first_quarter for instant in (start, end))
+        if timedelta(0) != (end - start) % timedelta(minutes=self.site.isp_minutes):
+            raise BadInput(f"truth: {start.isoformat()} to {end.isoformat()} does not hold whole ISPs")
+        return slice(first, last)
+
+    def _per_isp(self, energy_wh: Floats) -> Floats:
+        quarters = timedelta(minutes=self.site.isp_minutes) // QUARTER
+        power_w: Floats = energy_wh.reshape(-1, quarters).mean(axis=1) * 4
+        return power_w

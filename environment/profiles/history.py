@@ -1,0 +1,98 @@
+"""What meters would have recorded on earlier days with nothing controlled: straight from the profiles."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from cim.model.arrays import Floats
+from cim.model.errors import BadInput
+from cim.model.intervals import LocalDay
+from environment.physics.world_build import station_sessions
+from environment.profiles.library import QUARTER, Profiles
+from environment.profiles.sessions import uncontrolled
+from environment.sites.schema import BatteryUnit, ChpUnit, Device, Gateway, Prosumer, Pv, Site, Station
+
+
+class History:
+    """Uncontrolled operation over the whole year of a site's profiles, made when first asked for."""
+
+    def __init__(self, site: Site, profiles: Profiles) -> None:
+        self._site, self._profiles = site, profiles
+        self._years: dict[str, Floats] = {}
+
+    def days(self, name: str, days: int, before: LocalDay) -> Floats:
+        """Mean watts of each local wall-clock quarter-hour, shape (days, 96), oldest day first.
+
+        Rows are wall-clock days, because habits follow the clock: when the clocks change, the hour that is missing in
+        spring repeats the quarter-hour before it, and the hour that comes twice in autumn is averaged.
+
+        Args:
+            name: a prosumer, its meter (`farm-1.meter`), its base load (`farm-1.load`) or a device (`farm-1.pv`).
+            days: how many days.
+            before: the day after the last one.
+
+        Raises:
+            BadInput: the name is unknown or the profiles do not reach back that far.
+        """
+        year = self._year(name)
+        rows = [self._row(year, before.next(-back)) for back in range(days, 0, -1)]
+        return np.array(rows, dtype=np.float64).reshape(days, 96)
+
+    def _row(self, year: Floats, day: LocalDay) -> Floats:
+        zone = ZoneInfo(day.timezone)
+        first, last = self._profiles.index(day.start), self._profiles.index(day.end)
+        total, count = np.zeros(96), np.zeros(96)
+        for offset, value in enumerate(year[first:last]):
+            local = (day.start + offset * QUARTER).astimezone(zone)
+            slot = local.hour * 4 + local.minute // 15
+            total[slot] += value
+            count[slot] += 1
+        for slot in np.flatnonzero(count == 0).tolist():
+            total[slot], count[slot] = total[slot - 1] / count[slot - 1], 1.0
+        return total / count
+
+    def _year(self, name: str) -> Floats:
+        if name not in self._years:
+            self._years[name] = self._make(name)
+        return self._years[name]
+
+    def _make(self, name: str) -> Floats:
+        owner, _, part = name.partition(".")
+        try:
+            prosumer = self._site.prosumer(owner)
+        except KeyError:
+            raise BadInput(f"history: {name!r} is unknown; expected a prosumer or a device of the site") from None
+        if part in ("", "meter"):
+            parts = [self._device(device) for device in prosumer.devices]
+            total: Floats = np.sum([self._load(prosumer), *parts], axis=0, dtype=np.float64)
+            return total
+        if part == "load":
+            return self._load(prosumer)
+        for device in prosumer.devices:
+            if device.name == part:
+                return self._device(device)
+        names = ", ".join(["load", "meter", *(device.name for device in prosumer.devices)])
+        raise BadInput(f"history: {name!r} is unknown; expected {owner}. with one of {names}")
+
+    def _load(self, prosumer: Prosumer) -> Floats:
+        load = prosumer.base_load
+        return self._zero() if load is None else self._profiles.column(load.column) * load.peak_w.value
+
+    def _zero(self) -> Floats:
+        return np.zeros(self._profiles.count, dtype=np.float64)
+
+    def _device(self, device: Device) -> Floats:
+        rated_w = device.rated_w.value
+        if isinstance(device, Pv):
+            return -self._profiles.column(device.column) * rated_w
+        if isinstance(device, Gateway):
+            return self._profiles.column(device.column) * rated_w
+        if isinstance(device, ChpUnit):
+            return self._zero() - device.plan.value * rated_w
+        if isinstance(device, Station):
+            sessions = station_sessions(self._site, device, self._profiles)
+            return uncontrolled(sessions, self._profiles.first, self._profiles.count, rated_w)
+        assert isinstance(device, BatteryUnit)  # noqa: S101 - the last kind; idle when nobody asks
+        return self._zero()

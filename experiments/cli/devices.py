@@ -1,0 +1,146 @@
+"""`iles devices`: simulated devices on their own, and commissioning of real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(name="devices", help="Simulate a site's devices, or look at real ones.", no_args_is_help=True)
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+PasswordFile = Annotated[Path | None, typer.Option("--passwords", help="File with lines NAME=PASSWORD.")]
+
+
+@app.command("simulate")
+def simulate_command(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="A site's name or the path of its file.")],
+    date: Annotated[
+        str | None, typer.Option(help="Local day to live through; the site's default day if left out.")
+    ] = None,
+    host: Host = "127.0.0.1",
+    base_port: Annotated[int, typer.Option(help="Port of the first SunSpec device; 0 for any.")] = 15020,
+    csms: Annotated[str | None, typer.Option(help="Where stations dial: ws://host:port/ocpp")] = None,
+    s2: Annotated[str | None, typer.Option(help="Where gateways dial: ws://host:port/s2")] = None,
+    passwords: PasswordFile = None,
+    speed: Annotated[float, typer.Option(help="Simulated seconds for each second.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Makes small differences between things of a kind.")] = 0,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+    present: Annotated[
+        bool, typer.Option("--present", help="Live now, on days of the profile year like those of the present.")
+    ] = False,
+    endpoints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Serve and dial as this endpoints file of `iles up` says; made if not there."
+        ),
+    ] = None,
+) -> None:
+    """Run a site's simulated devices alone, until Ctrl-C.
+
+    The devices live on the chosen day: it begins there at the present time of day, and that is what stations and
+    gateways put on their messages. With --present and --endpoints they stand in for a site's real devices.
+    """
+    with one_sentence():
+        from experiments.cli.devices_simulate import Options, simulate
+
+        options = Options(
+            site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed, present, endpoints
+        )
+        _until_stopped(simulate(options), seconds)
+
+
+@app.command("csms")
+def csms_command(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.")] = 9000,
+    host: Host = "127.0.0.1",
+    password: Annotated[
+        list[str] | None, typer.Option("--password", metavar="STATION=SECRET", help="A station and its password.")
+    ] = None,
+    passwords: PasswordFile = None,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+) -> None:
+    """Listen as a CSMS (OCPP 2.0.1) and show what charging stations report, until Ctrl-C."""
+    with one_sentence():
+        from experiments.cli.devices_commissioning import csms
+
+        known = {**read_passwords(passwords), **dict(_pair(item, "--password") for item in password or ())}
+        _until_stopped(csms(host, port, known), seconds)
+
+
+@app.command("scan")
+def scan_command(
+    where: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the device listens (Modbus TCP).")],
+    unit: Annotated[int, typer.Option(help="Modbus unit identifier.")] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 3.0,
+) -> None:
+    """Scan a SunSpec device: its models, what it is, and its readings now."""
+    with one_sentence():
+        from experiments.cli.devices_commissioning import scan_device
+
+        asyncio.run(scan_device(*_address(where), unit, timeout))
+
+
+def read_passwords(path: Path | None) -> dict[str, str]:
+    """The lines NAME=PASSWORD of a file; empty lines and those that begin with # are skipped. Raises `BadInput`."""
+    if path is None:
+        return {}
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    return dict(_pair(line.strip(), f"{path} line {n}") for n, line in lines if line.strip() and line.strip()[0] != "#")
+
+
+def _pair(text: str, place: str) -> tuple[str, str]:
+    from cim.model.errors import BadInput
+
+    name, equals, secret = text.partition("=")
+    if not (name and equals and secret):
+        raise BadInput(f"{place}: what is given there is no NAME=PASSWORD; expected both, with = between them")
+    return name, secret
+
+
+def _address(text: str) -> tuple[str, int]:
+    from cim.model.errors import BadInput
+
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise BadInput(f"device: {text!r} is not an address; expected HOST:PORT such as 127.0.0.1:502")
+    return host.strip("[]"), int(port)
+
+
+def _until_stopped(work: Coroutine[Any, Any, None], seconds: float | None) -> None:
+    """Run until it ends, Ctrl-C, a SIGTERM, or for `seconds`; the work may tidy up."""
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+        stop: Callable[[], object] = task.cancel
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        if seconds is not None:
+            loop.call_later(seconds, stop)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What goes wrong as one sentence with exit code 2, never a traceback."""
+    from cim.model.errors import BadInput
+    from devices.port.port import DeviceError
+
+    try:
+        yield
+    except (BadInput, DeviceError) as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(2) from error
+    except (OSError, UnicodeDecodeError) as error:
+        typer.secho(f"file: it cannot be read or written ({error})", err=True, fg="red")
+        raise typer.Exit(2) from error

@@ -1,0 +1,158 @@
+"""Look at real devices: what charging stations report to a CSMS, and what a SunSpec device is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from functools import partial
+
+from rich.console import Console
+from rich.table import Table
+
+from cim.model.devices import DeviceKind
+from cim.model.errors import BadInput
+from cim.model.readings import Kind, Reading
+from devices.dial_in.server import DialInServer, known_passwords
+from devices.ocpp.v201.machine import CsmsMachine
+from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.duties import DUTIES
+from devices.sunspec.models import is_defined, model
+from devices.sunspec.registers import Registers, TcpRegisters
+from devices.sunspec.scan import scan
+
+_UNITS = {"w": "W", "wh": "Wh", "pct": "%", "c": "°C", "v": "V"}
+# The first kind whose duty the device can do; a battery can do a PV plant's as well, so it comes first.
+_GUESSES = (DeviceKind.METER, DeviceKind.BATTERY, DeviceKind.PV)
+
+
+class _Teller:
+    """A CSMS machine that tells what it hears."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._machine, self._console, self._name = CsmsMachine(name), console, name
+        self._shown: dict[Kind, Reading] = {}
+
+    @property
+    def closed(self) -> bool:
+        return self._machine.closed
+
+    @property
+    def now(self) -> datetime:
+        return self._machine.now
+
+    @now.setter
+    def now(self, at: datetime) -> None:
+        self._machine.now = at
+
+    def attached(self) -> list[str]:
+        self._tell("connected")
+        return self._machine.attached()
+
+    def detached(self) -> None:
+        self._tell("gone")
+        self._machine.detached()
+
+    def receive(self, frame: str) -> list[str]:
+        machine = self._machine
+        booted = machine.booted
+        answers = machine.receive(frame)
+        self._tell(_action(frame))
+        if machine.booted and not booted:
+            about = machine.station
+            words = [about["vendorName"], about["model"], about.get("serialNumber", ""), about.get("firmwareVersion")]
+            self._tell("is " + ", ".join(word for word in words if word))
+        for piece in machine.news.drain():
+            self._tell(str(piece))
+        for kind, reading in machine.last.items():
+            if self._shown.get(kind) != reading:
+                self._shown[kind] = reading
+                self._tell(_sentence(reading))
+        return answers
+
+    def _tell(self, words: str) -> None:
+        if words:
+            self._console.print(f"{self._name}  {words}", markup=False)
+
+
+async def csms(host: str, port: int, passwords: dict[str, str]) -> None:
+    """Listen until cancelled.
+
+    Raises:
+        BadInput: no station is known, or the port cannot be had.
+    """
+    if not passwords:
+        raise BadInput("--password: no station is known; expected at least one STATION=SECRET (or --passwords FILE)")
+    console = Console(highlight=False, soft_wrap=True)
+    clock = partial(datetime.now, UTC)
+    server = DialInServer(host, port, {"ocpp": "ocpp2.0.1"}, known_passwords(passwords), clock=clock)
+    for station in passwords:
+        server.register("ocpp", station, _Teller(station, console))
+    await server.start()
+    try:
+        console.print("Listening as CSMS (OCPP 2.0.1, Basic authentication) at", markup=False)
+        for station in passwords:
+            console.print(f"  {server.url('ocpp', station)}", markup=False)
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await server.close()
+
+
+async def scan_device(host: str, port: int, unit: int, timeout_s: float) -> None:
+    """Print a SunSpec device's models, nameplate and readings.
+
+    Raises:
+        DeviceUnreachable, DeviceFault: it does not answer, or not as a SunSpec device.
+    """
+    console = Console(highlight=False)
+    registers = TcpRegisters(host, port, unit, timeout_s)
+    try:
+        found = await scan(registers)
+        table = Table("model", "name", "address", "length")
+        for item in found:
+            table.add_row(str(item.id), _model_name(item.id), str(item.address), str(item.length))
+        console.print(table)
+        kind = next((k for k in _GUESSES if any(all(m in found for m in duty.models) for duty in DUTIES[k])), None)
+        if kind is None or 1 not in found:
+            console.print("It has not the models of any duty that ILES knows, so nothing is read.")
+            return
+        await _read(SunSpecPort(f"{host}:{port}", kind, registers), registers, console)
+    finally:
+        await registers.close()
+
+
+async def _read(port: SunSpecPort, registers: Registers, console: Console) -> None:
+    now = datetime.now(UTC)
+    plate = await port.open(now)
+    words = [f"{plate.manufacturer} {plate.model} {plate.serial}".strip(), f"can do the duty of a {plate.kind}"]
+    if plate.max_generation_w:
+        words.append(f"generates up to {plate.max_generation_w} W")
+    if plate.max_consumption_w:
+        words.append(f"takes up to {plate.max_consumption_w} W")
+    if plate.capacity_wh:
+        words.append(f"stores {plate.capacity_wh} Wh")
+    if not plate.reverts_by_itself:
+        words.append("cannot drop a limit by itself")
+    console.print("; ".join(words), markup=False)
+    for reading in await port.measure(now):
+        console.print(_sentence(reading), markup=False)
+    await registers.close()
+
+
+def _model_name(model_id: int) -> str:
+    return model(model_id).name if is_defined(model_id) else "not a model of the SunSpec standard"
+
+
+def _action(frame: str) -> str:
+    """The action of an OCPP CALL, "" for anything else."""
+    try:
+        message = json.loads(frame)
+    except (ValueError, RecursionError):
+        return "sent what is no JSON"
+    return str(message[2]) if isinstance(message, list) and len(message) == 4 and message[0] == 2 else ""
+
+
+def _sentence(reading: Reading) -> str:
+    name, _, unit = reading.kind.value.rpartition("_")
+    at = f"{reading.at:%Y-%m-%d %H:%M:%S}Z"
+    return f"{name} {reading.value:g} {_UNITS.get(unit, unit)} ({reading.quality}) at {at}"

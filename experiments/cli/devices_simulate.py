@@ -1,0 +1,183 @@
+"""A site's simulated devices on the wall clock."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from cim.model.devices import DeviceKind
+from cim.model.errors import BadInput
+from cim.model.intervals import LocalDay, local_day_of
+from devices.simulators.host import PREFIXES, SimulatorHost
+from devices.simulators.simulation import Simulation
+from environment.profiles.library import QUARTER, Profiles, load
+from environment.profiles.present import of_the_present
+from environment.sites.loader import load_site
+from environment.sites.schema import Site
+from pilot.endpoints import LOOPBACK, device_kinds, draft_endpoints, load_endpoints
+
+_TICK_S = 1.0
+_PAST_DAYS = 14
+_DOOR_PORT = 9100  # of an endpoints file that is made here: where `iles up` is to listen
+_REPORT_S = 10.0  # how often stations and gateways speak, as real ones do
+_OPTIONS = {DeviceKind.STATION: "--csms", DeviceKind.GATEWAY: "--s2"}
+_PROTOCOLS = {DeviceKind.STATION: "OCPP 2.0.1", DeviceKind.GATEWAY: "S2"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `iles devices simulate` was asked for."""
+
+    site: str
+    date: str | None
+    host: str
+    base_port: int
+    csms: str | None
+    s2: str | None
+    passwords: dict[str, str] = field(repr=False)
+    speed: float
+    seed: int
+    present: bool = False
+    endpoints: Path | None = None
+
+    def url(self, kind: DeviceKind) -> str | None:
+        """Where devices of a kind dial, without their names."""
+        given = self.csms if kind is DeviceKind.STATION else self.s2
+        if given is not None and not given.startswith(("ws://", "wss://")):
+            raise BadInput(f"{_OPTIONS[kind]}: {given!r} is no WebSocket URL; expected ws://host:port/{PREFIXES[kind]}")
+        return given.rstrip("/") if given else None
+
+
+async def simulate(options: Options) -> None:
+    """Serve until cancelled, or until the profiles end.
+
+    Raises:
+        BadInput: an option does not fit, or a port cannot be had.
+    """
+    if not 0 < options.speed <= 3600:
+        raise BadInput(f"--speed: {options.speed:g} does not fit; expected more than 0 and at most 3600")
+    if options.present and (options.date is not None or options.speed != 1):
+        raise BadInput("--present: --date or --speed is given too; expected neither, the present is now and real")
+    site = load_site(options.site)
+    wall = datetime.now(UTC)
+    profiles = _present(site, wall) if options.present else load(site.profiles)
+    begin = wall if options.present else _begin(site, options.date, wall)
+    simulation = Simulation(site, profiles, _quarter(begin), options.seed)
+    host = SimulatorHost(simulation, options.host)
+    try:
+        simulation.move(begin)
+        await host.serve(options.base_port)
+        if options.endpoints is not None:
+            options = rehearsal(options, site, host.endpoints)
+        targets = _targets(simulation, options)
+        _show(host, options, begin, site)
+        await host.dial(targets)
+        await _run(host, begin, options.speed, profiles.last)
+    finally:
+        await host.close()
+
+
+async def _run(host: SimulatorHost, begin: datetime, speed: float, end: datetime) -> None:
+    zero, reported = time.monotonic(), 0.0
+    while True:
+        await asyncio.sleep(_TICK_S)
+        passed = time.monotonic() - zero
+        now = begin + timedelta(seconds=passed * speed)
+        if now > end:
+            raise BadInput(f"--date: the profiles end at {end.isoformat()}; expected an earlier day to go on")
+        host.simulation.move(now)
+        if passed - reported >= _REPORT_S:
+            reported = passed
+            await host.report()
+
+
+def _present(site: Site, wall: datetime) -> Profiles:
+    """A year from now on, and the days before that a room's recent demand is known from."""
+    today = local_day_of(wall, site.timezone).day
+    return of_the_present(load(site.profiles), site.timezone, today - timedelta(days=_PAST_DAYS), _PAST_DAYS + 366)
+
+
+def rehearsal(options: Options, site: Site, served: dict[str, tuple[str, int]]) -> Options:
+    """Dial where the endpoints file says and with its passwords; the file is made where there is none.
+
+    Raises:
+        BadInput: the file does not fit, or expects a device where it is not.
+    """
+    assert options.endpoints is not None  # noqa: S101 - the caller has looked
+    dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES]
+    if not options.endpoints.exists():
+        draft_endpoints(options.endpoints, served, dialling, _DOOR_PORT if options.base_port else _free_port())
+    known = load_endpoints(options.endpoints, site)
+    for name, where in served.items():
+        if known.sunspec[name][:2] != where:
+            raise BadInput(
+                f"endpoints: {options.endpoints} has {name} at {known.sunspec[name][0]}:{known.sunspec[name][1]}, "
+                f"it is served at {where[0]}:{where[1]}; expected the same, by --host and --base-port, or a new file"
+            )
+    door = "ws://{}:{}".format(*known.door)
+    return replace(options, csms=f"{door}/ocpp", s2=f"{door}/s2", passwords=known.passwords)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _begin(site: Site, day: str | None, wall: datetime) -> datetime:
+    """The present local time of day, on the chosen day."""
+    try:
+        chosen = site.default_day if day is None else date.fromisoformat(day)
+    except ValueError:
+        raise BadInput(f"--date: {day!r} is not a date; expected one such as 2016-05-20") from None
+    local = wall.astimezone(ZoneInfo(site.timezone))
+    begin = LocalDay(chosen, site.timezone).at(local.hour, local.minute)
+    return begin + timedelta(seconds=local.second)
+
+
+def _quarter(at: datetime) -> datetime:
+    return at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % QUARTER
+
+
+def _targets(simulation: Simulation, options: Options) -> dict[str, tuple[str, str, str]]:
+    targets = {}
+    for name in simulation.machines:
+        kind = simulation.kind(name)
+        url = options.url(kind)
+        if url is None:
+            continue
+        if name not in options.passwords:
+            raise BadInput(f"--passwords: {name} has none; expected a line {name}=PASSWORD, as {_OPTIONS[kind]} asks")
+        targets[name] = (f"{url}/{name}", name, options.passwords[name])
+    return targets
+
+
+def _show(host: SimulatorHost, options: Options, begin: datetime, site: Site) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("device", "kind", "protocol", "address", "unit id")
+    simulation = host.simulation
+    for name in simulation.names:
+        kind = simulation.kind(name)
+        if name in host.endpoints:
+            address, port = host.endpoints[name]
+            table.add_row(name, kind, "SunSpec TCP", f"{address}:{port}", "any")
+        else:
+            url = options.url(kind)
+            where = f"dials {url}/{name}" if url else f"dials if given {_OPTIONS[kind]}"
+            table.add_row(name, kind, _PROTOCOLS[kind], where, "")
+    console = Console(highlight=False)
+    console.print(table)
+    local = begin.astimezone(ZoneInfo(site.timezone))
+    console.print(
+        f"{site.title} lives from {local:%Y-%m-%d %H:%M:%S %Z} on at {options.speed:g} times real speed. "
+        "Ctrl-C ends it.",
+        markup=False,
+    )

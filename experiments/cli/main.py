@@ -1,0 +1,208 @@
+"""The `iles` command. Each command imports what it needs when it is called, so that help and checks stay instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cim.model.errors import IlesError
+from experiments.run.settings import RunSettings, Runtime, Wire
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="ILES runs a district's sun, wind, batteries, vehicles and buildings as one.\n\n"
+    "Start with `iles run strem`: one day of the pilot site, from device telemetry to paid, provable settlements.",
+)
+
+
+@app.command()
+def run(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    date_: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="First local day; the site's default otherwise.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="How many days.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same run: identifiers, forecasts' errors, keys.")] = 1,
+    runtime: Annotated[
+        Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
+    ] = Runtime.RAY,
+    wire: Annotated[
+        Wire | None,
+        typer.Option(help="`tcp`: devices over sockets (default for ray); `direct`: no sockets (default for local)."),
+    ] = None,
+    agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="How many agents share a Ray actor.")] = 1,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN=RESOURCE", help="Agents that fit PATTERN only on nodes with a Ray RESOURCE."),
+    ] = None,
+    durable: Annotated[
+        bool | None,
+        typer.Option(help="Agents outlive their process through a journal (default for ray; see also REDIS_URL)."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; `out/SITE-DATE-seedN` otherwise.")] = None,
+    allow_missing: Annotated[bool, typer.Option(help="Go on without devices that do not answer at the start.")] = False,
+    lose: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICE@HH:MM", help="Lose a device at a local time of the first day (`@start`: from the start)."
+        ),
+    ] = None,
+    base_port: Annotated[
+        int, typer.Option(min=0, max=65000, help="First TCP port of the simulated devices; 0 takes free ones.")
+    ] = 0,
+) -> None:
+    """Run one or more days of a site in simulated time and settle them.
+
+    The same days are run twice, with and without flexibility, so that the difference shows. OUT gets summary.json,
+    report.html (opens offline), ledger.db and the telemetry as Parquet tables.
+    """
+    from experiments.run.run_command import default_out, execute
+    from experiments.run.settings import losses
+
+    _one_thread()
+    day = _day(date_)
+    chosen = wire or (Wire.TCP if runtime is Runtime.RAY else Wire.DIRECT)
+    execute(
+        RunSettings(
+            site,
+            day,
+            days,
+            seed,
+            runtime.value,
+            chosen.value,
+            agents_per_actor,
+            out or default_out(site, day, seed),
+            allow_missing,
+            base_port,
+            losses(lose or []),
+            _where(place or []),
+            runtime is Runtime.RAY if durable is None else durable,
+        )
+    )
+
+
+@app.command()
+def up(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Everything that outlives a stop; `sites/SITE` otherwise. One folder, one site.")
+    ] = None,
+    endpoints: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the REAL devices are (YAML); then the site lives on the wall clock."),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds of the simulated site's time in a second; 1 by default.")
+    ] = None,
+    date_: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="First local day that is operated.")
+    ] = None,
+    start: Annotated[
+        int | None,
+        typer.Option(min=0, max=23, help="Local hour, on the day before the first, at which it begins; 10 by default."),
+    ] = None,
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, help="End after so many days; a simulated site ends with its profiles.")
+    ] = 3650,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of the simulated devices' differences, identifiers, demo keys; 1 by default."),
+    ] = None,
+    runtime: Annotated[
+        Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
+    ] = Runtime.RAY,
+    agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="How many agents share a Ray actor.")] = 1,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN=RESOURCE", help="Agents that fit PATTERN only on nodes with a Ray RESOURCE."),
+    ] = None,
+    allow_missing: Annotated[bool, typer.Option(help="Begin without devices that do not answer.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The portal's port; 0 takes a free one.")] = 8080,
+) -> None:
+    """Keep a site alive on the clock, with its portal, until you stop it; then go on where it was.
+
+    Every step of every agent is durable before it is sent (an embedded Redis-protocol server in FOLDER, or yours by
+    REDIS_URL), so stopping it, even by pulling the plug, loses nothing. The devices are simulated, or with --endpoints
+    real: then the site begins now, each party has a key of its own in FOLDER, and the clock is the machine's.
+    """
+    from experiments.cli.up import default_folder, execute, only_simulated
+    from pilot.settings import UpSettings
+
+    only_simulated(endpoints, {"--speed": speed, "--start": start, "--date": date_, "--seed": seed})
+    _one_thread()
+    execute(
+        UpSettings(
+            site,
+            _day(date_),
+            10 if start is None else start,
+            1 if seed is None else seed,
+            1.0 if speed is None else speed,
+            runtime.value,
+            agents_per_actor,
+            _where(place or []),
+            folder or default_folder(site),
+            host,
+            port,
+            days,
+            allow_missing,
+            endpoints,
+        )
+    )
+
+
+def _where(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    from agents.runtime.placement import where_of
+
+    return where_of(texts)
+
+
+def _one_thread() -> None:
+    """One thread per solver: actors and runs share the cores, and sums come out the same everywhere."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a calendar day has no time zone
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; expected YYYY-MM-DD, for example 2016-05-20") from None
+
+
+def _mount() -> None:
+    from experiments.cli import bench, devices, faults, ledger, profiles
+
+    app.add_typer(bench.app, name="bench")
+    app.command()(faults.faults)
+    app.add_typer(devices.app, name="devices")
+    app.add_typer(ledger.app, name="ledger")
+    app.add_typer(profiles.app, name="profiles")
+
+
+def main() -> None:
+    """The command's entry: an error ILES raises on purpose is one sentence and exit code 2, never a traceback."""
+    _mount()
+    try:
+        app()
+    except IlesError as error:
+        print(f"iles: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("iles: stopped; what was recorded stays readable", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Judging the runtime and the ledger: nothing handled twice, nothing lost, nothing put aside; one chain of heads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from agents.roles.effects import Send
+from agents.roles.events import Received
+from experiments.faults.simulation_run import Story
+from market.ledger.hashing import genesis
+from market.ledger.signing import verify
+
+
+def nothing_is_handled_twice(story: Story) -> Iterator[str]:
+    """In the history that counts, a message (sender, type, sequence number) occurs once."""
+    for agent in story.cast.values():
+        if len(set(agent.arrived)) == len(agent.arrived):
+            continue
+        for (sender, kind, sequence), times in Counter(agent.arrived).items():
+            if times > 1:
+                yield f"{agent.name}: message {sequence} ({kind.__name__}) of {sender} handled {times} times; expected once"
+
+
+def nothing_is_lost(story: Story) -> Iterator[str]:
+    """As many messages of each type arrive (or are put aside) on each channel as were sent on it, in the histories that count."""
+    cast = story.cast.values()
+    sent = Counter([(agent.name, send.to, type(send.message)) for agent in cast for _, send in agent.wanted(Send)])
+    received = Counter([(sender, agent.name, kind) for agent in cast for sender, kind, _ in set(agent.arrived)])
+    for _, agent_name, topic, value in story.published:
+        if topic == "parked" and isinstance(value.event, Received):  # put aside, with its error, is not lost
+            received[value.event.sender, agent_name, type(value.event.message)] += 1
+    for channel in sorted({*sent, *received}, key=lambda channel: (*channel[:2], channel[2].__name__)):
+        if sent[channel] != received[channel]:
+            sender, to, kind = channel
+            yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({kind.__name__}) arrived; expected all"
+
+
+def nobody_fails(story: Story) -> Iterator[str]:
+    """No role failed at an event: what is put aside is visible, but a sound market puts nothing aside."""
+    for now, agent, topic, value in story.published:
+        if topic == "parked":
+            yield f"{agent} at {now.isoformat()}: {value.error}; expected it to handle {type(value.event).__name__}"
+
+
+def heads_extend_each_other(story: Story) -> Iterator[str]:
+    """The ledger verifies byte by byte, each head carries the one before, and every witness has signed every head."""
+    book = story.book
+    if book.fault is not None:
+        yield f"ledger: {book.fault}"
+    if len(book.heads) != len(story.plot.rules.periods) + 1:
+        yield f"ledger: {len(book.heads)} blocks; expected {len(story.plot.rules.periods) + 1}"
+    previous = None
+    for head in book.heads:
+        expected = genesis(head.parties_hash) if previous is None else previous.digest
+        if head.previous != expected:
+            yield f"ledger, block {head.number}: it does not extend the block before; expected {expected.hex()[:16]}..."
+        previous = head
+        signed = {signature.party: signature.value for signature in book.cosignatures[head.number]}
+        for name in story.plot.witnesses:
+            domain = story.plot.rules.domains[name]
+            if not verify(story.plot.rules.keys[domain], head.message, signed.get(domain, b"")):
+                yield f"ledger, block {head.number}: no good co-signature of {domain}; expected one"

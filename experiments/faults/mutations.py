@@ -1,0 +1,245 @@
+"""Known bugs, planted from outside into a sound market: `--break NAME` must be caught by the invariants.
+
+Each comes in between an agent and its host (see `watching`), or does something to a host, the world or the ledger's
+file; no product code has a switch for them.
+"""
+
+# ruff: noqa: ARG001 - every change has one signature, whether it needs all of it or not
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from agents.planning.dispatch.flexibility import Curtailable
+from agents.roles.effects import Command, Effect, Send
+from agents.roles.events import Event, Received
+from agents.roles.messages import Filed, Receipt, VppInvitation
+from agents.roles.role import Role
+from agents.runtime.host.host import Host
+from agents.runtime.host.rounds import Round, Step
+from cim.codec.codec import decode
+from cim.model.errors import BadInput
+from experiments.faults.local_cluster import Faults
+from experiments.faults.scenario import Plot
+from experiments.faults.simulation_run import Planted
+from market.ledger.records import Record
+from market.settlement.payments import Payment
+from market.uftp import DPrognosis, FlexOrder, FlexSettlement
+
+
+@dataclass(frozen=True)
+class Break:
+    """A bug: what it is, and the invariants of which at least one must catch it."""
+
+    about: str
+    caught_by: tuple[str, ...]
+    plant: Callable[[], Planted]
+
+
+Change = Callable[[Role[Any], Event, datetime, list[Effect]], list[Effect]]
+
+
+def _changing(role: str, change: Change) -> Planted:
+    """Every agent of a role wants something else than it should."""
+
+    def step(inner: Role[Any], event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
+        effects = change(inner, event, now, inner.handle(event, now))
+        return [effects], effects
+
+    return Planted(step=lambda spec: step if spec.role == role else None)
+
+
+def _filing(kind: str, rewrite: Callable[[Any], Any]) -> Change:
+    """Records of a kind are filed with another body, signed all the same."""
+
+    def change(inner: Role[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+        def refiled(record: Record) -> Record:
+            return inner.record(kind, record.key, rewrite(decode(record.body)), now) if record.kind == kind else record
+
+        return [
+            Send(e.to, Filed(e.message.reference, tuple(refiled(r) for r in e.message.records)))
+            if isinstance(e, Send) and isinstance(e.message, Filed)
+            else e
+            for e in effects
+        ]
+
+    return change
+
+
+def _no_dedup(host: Host) -> None:
+    """No mailbox knows any more what it has seen."""
+    for resident in host.residents.values():
+        resident.accepts = lambda *_: True  # type: ignore[method-assign]
+
+
+def _no_outbox(host: Host) -> None:
+    """What a step sends is not in its journal entry: a life that dies before it is with its receivers has lost it."""
+    book = host._book
+    append = book.append
+
+    async def forgetting(part: Round, step: Step, done: bool) -> None:
+        outbox, step.outbox = step.outbox, []
+        await append(part, step, done)
+        step.outbox = outbox
+        part.outbox += outbox
+
+    book.append = forgetting  # type: ignore[method-assign]
+
+
+def _doubled_order(inner: Role[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+    """The DSO orders the same offer twice, under two references, and remembers both."""
+    state: Any = inner.state
+    more: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, Send) and isinstance(effect.message, FlexOrder):
+            again = replace(effect.message, order_reference=f"{effect.message.order_reference}-2")
+            for key, orders in state.orders.items():
+                if effect.message in orders:
+                    state.orders[key] = (*orders, again)
+            record = inner.record("flex-order", again.order_reference, again, now)
+            more += [Send("ledger", Filed(f"again {again.order_reference}", (record,))), Send(effect.to, again)]
+    return [*effects, *more]
+
+
+def _missing_expiry(inner: Role[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+    """A setpoint that would be held for ever."""
+    for_ever = datetime.max.replace(tzinfo=UTC)
+    return [replace(e, valid_until=for_ever) if isinstance(e, Command) else e for e in effects]
+
+
+def _oversold_asset(inner: Role[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+    """A home sells its PV's nameplate, whatever the sun does, and for nothing, so that it is taken first."""
+    state: Any = inner.state
+    if isinstance(event, Received) and isinstance(event.message, VppInvitation):
+        session = state.sessions.get(event.message.session)
+        if session is not None:
+            models = tuple(
+                replace(m, up_kw=m.up_kw * 0 + 50.0, price_up=-20.0, weight=1e-3) if isinstance(m, Curtailable) else m
+                for m in session.models
+            )
+            state.sessions[event.message.session] = replace(session, models=models)
+    return effects
+
+
+def _order_before_record(inner: Role[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+    """The DSO sends its orders with the filing, not on the receipt."""
+    if isinstance(event, Received) and isinstance(event.message, Receipt):
+        return [e for e in effects if not (isinstance(e, Send) and isinstance(e.message, FlexOrder))]
+    state: Any = inner.state
+    early: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, Send) and isinstance(effect.message, Filed):
+            _, _, reference = effect.message.reference.partition(" ")
+            for order in state.filed.get(reference, ()):
+                early.append(Send(inner.rules.name_of(order.header.recipient_domain) or "", order))
+    return [*early, *effects]
+
+
+def _stale_prognosis() -> Planted:
+    """The DSO answers a newer prognosis, but goes on with the powers of the first it was sent."""
+    first: dict[tuple[str, str], DPrognosis] = {}
+
+    def step(inner: Role[Any], event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
+        if isinstance(event, Received) and isinstance(event.message, DPrognosis):
+            old = first.setdefault((event.sender, event.message.congestion_point), event.message)
+            event = replace(event, message=replace(event.message, power_w=old.power_w))
+        effects = inner.handle(event, now)
+        return [effects], effects
+
+    return Planted(step=lambda spec: step if spec.role == "dso" else None)
+
+
+def _dearer(payments: tuple[Payment, ...]) -> tuple[Payment, ...]:
+    first, *rest = payments
+    return (replace(first, amount=first.amount + 1), *rest)
+
+
+def _twice(settlement: FlexSettlement) -> FlexSettlement:
+    return replace(settlement, order_settlements=settlement.order_settlements * 2)
+
+
+def _leaky_meter(plot: Plot) -> None:
+    """A meter that misses a percent of what flows through it."""
+    meter = next(iter(plot.world.meters.values()))
+    run = meter.run
+
+    def leaky(hours: float, isp: int) -> None:
+        run(hours, isp)
+        missed = meter.power_w * hours * 0.01
+        meter.energy_wh[isp] -= missed
+
+    meter.run = leaky  # type: ignore[method-assign]
+
+
+def _rewritten(ledger: bytes) -> bytes:
+    """Somebody dates a payment anew in the closed ledger."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.deserialize(ledger)
+        database.execute("UPDATE records SET at = at + 1 WHERE kind = 'remuneration'")
+        return database.serialize()
+
+
+BREAKS: Mapping[str, Break] = MappingProxyType(
+    {
+        "lost-dedup": Break(
+            "a repeated message is handled again",
+            ("handled-once",),
+            lambda: Planted(host=_no_dedup, rougher=Faults(duplicate=0.1)),
+        ),
+        "lost-outbox": Break(
+            "a crash forgets what was to be sent",
+            ("nothing-lost",),
+            lambda: Planted(host=_no_outbox, rougher=Faults(crash=0.02)),
+        ),
+        "doubled-order": Break(
+            "an offer is ordered twice", ("orders-offered",), lambda: _changing("dso", _doubled_order)
+        ),
+        "order-before-record": Break(
+            "an order leaves before the ledger has it",
+            ("recorded-first",),
+            lambda: _changing("dso", _order_before_record),
+        ),
+        "stale-prognosis": Break(
+            "newer prognoses do not replace older ones",
+            ("prognosis-renewed",),
+            _stale_prognosis,
+        ),
+        "missing-expiry": Break(
+            "a setpoint never expires", ("setpoints-end",), lambda: _changing("generator", _missing_expiry)
+        ),
+        "oversold-asset": Break(
+            "an asset's nameplate is sold", ("asset-envelope",), lambda: _changing("prosumer", _oversold_asset)
+        ),
+        "unbalanced-money": Break(
+            "a buyer pays more than is due",
+            ("money-zero",),
+            lambda: _changing("aggregator", _filing("remuneration", _dearer)),
+        ),
+        "settled-twice": Break(
+            "orders stand twice in a settlement",
+            ("settled-once",),
+            lambda: _changing("dso", _filing("flex-settlement", _twice)),
+        ),
+        "leaky-meter": Break("a meter misses a percent", ("energy-conserved",), lambda: Planted(before=_leaky_meter)),
+        "rewritten-ledger": Break(
+            "a closed record is changed in the file", ("ledger-extends",), lambda: Planted(after=_rewritten)
+        ),
+    }
+)
+
+
+def planted(name: str) -> Planted:
+    """The bug of that name, ready for one run.
+
+    Raises:
+        BadInput: no such bug.
+    """
+    if name not in BREAKS:
+        raise BadInput(f"break: {name!r} is unknown; expected one of {', '.join(BREAKS)}")
+    return BREAKS[name].plant()

@@ -1,0 +1,230 @@
+"""What a seed tells: who lives in the small market, what the sun does, and how narrow the line is."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+import numpy as np
+
+from agents.assembly.agent_spec import AgentSpec
+from agents.planning.elements.home import ElementConfig, Preferences
+from agents.planning.grid_safety.assessment import PointGrid
+from agents.roles.aggregator import AggregatorConfig, Member
+from agents.roles.dso import DsoConfig
+from agents.roles.dso.state import GridConnection
+from agents.roles.iles_manager import IlesConfig
+from agents.roles.prosumer import ProsumerConfig
+from cim.model.devices import DeviceKind, Nameplate
+from environment.feeder import Limits, Line, Network, Node
+from experiments.faults.world.devices import PlainBattery, PlainDevice, PlainProfile
+from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
+from market.ledger.signing import Signer, simulation_seed
+from market.rules import MarketRules
+
+POINT = "ea1.2016-01.at.twin:lv"
+ISP_MINUTES, CONTROL_S = 60, 3600
+FIRST = date(2016, 6, 15)
+OPENING_HOUR = 10  # local, the day before: contracts first, then tomorrow's forecast at eleven
+HOURS = 46  # until the block of the operated day is closed and co-signed
+FARMS, HOUSES = ("farm-a", "farm-b"), ("house-a", "house-b")
+HOMES = (*FARMS, *HOUSES)  # a farm has a PV plant, a house nothing that can be steered
+_HOUSE_W = 4_000
+# Shares of the seeds with what makes a story long: the sellers compete, a home has a battery, forecasts are renewed often.
+TWO_SELLERS, STORING = 0.015, 0.015
+REVISION_HOURS, OFTEN = (1, 3, 6, 12, 24), (0.01, 0.02, 0.07, 0.3, 0.6)
+_LINE_V = 400.0
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A market of the size of a village street, drawn from one seed.
+
+    Attributes:
+        specs: everybody's papers.
+        start, end: the span to run, UTC.
+        ports: device name -> port of `world`, freshly made.
+    """
+
+    seed: int
+    rules: MarketRules
+    specs: tuple[AgentSpec, ...]
+    start: datetime
+    end: datetime
+    world: PlainWorld
+    ports: dict[str, PlainDevice]
+
+    @property
+    def host_of(self) -> dict[str, str]:
+        """Who lives where: the homes with their devices, the sellers, the DSO with the ILES manager, and the ledger."""
+        shared = {"dso": "grid", "iles": "grid", "ledger": "ledger"}
+        shared |= {s.name: "sellers" for s in self.specs if s.role == "aggregator"}
+        return {spec.name: shared.get(spec.name, "homes") for spec in self.specs}
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """Who co-signs the ledger's heads."""
+        return next(tuple(spec.config) for spec in self.specs if spec.role == "ledger-keeper")
+
+
+def draw(seed: int) -> Plot:
+    """The plot of a seed: the same for the same seed, wherever it is drawn."""
+    dice = random.Random(seed)  # noqa: S311 - a plot, not a secret
+    sellers = ("agr", "agr-2") if dice.random() < TWO_SELLERS else ("agr",)
+    rated = {farm: dice.randrange(8_000, 20_001, 500) for farm in FARMS}
+    seller_of = {home: sellers[k % len(sellers)] for k, home in enumerate(HOMES)}
+    battery_wh = dice.randrange(5_000, 15_001, 1_000) if dice.random() < STORING else 0
+    devices = [f"{farm}.pv" for farm in FARMS] + ["farm-a.battery"] * bool(battery_wh)
+    (revision_hours,) = dice.choices(REVISION_HOURS, OFTEN)
+    rules = _rules(seed, (*HOMES, *devices, *sellers, "dso", "iles", "ledger"), revision_hours)
+    start = rules.day(FIRST).next(-1).at(OPENING_HOUR)
+    sun, told = _sky(dice)
+    loads = {home: [dice.uniform(200, 900) for _ in range(24)] for home in HOMES}
+    world, ports = _world(start, rated, battery_wh, sun, told, loads, dice)
+    by_day = {home: np.array(loads[home]) / 1000 for home in HOMES}
+    own = _Papers(rules, seller_of)
+    agents = own.households(rated, battery_wh, by_day, dice)
+    agents += own.sellers(sellers, dice)
+    peak = max(_export(hour, rated, told[0], by_day) for hour in range(24))
+    agents += own.grid(sellers, rated, by_day, peak * dice.uniform(0.6, 0.8))
+    return Plot(seed, rules, tuple(agents), start, start + timedelta(hours=HOURS), world, ports)
+
+
+def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRules:
+    domains = {name: f"{name}.twin.example" for name in names}
+    keys = {domain: _public(domain) for domain in sorted(domains.values())}
+    return MarketRules(
+        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"twin/{seed}", revision_hours
+    )  # fmt: skip
+
+
+@cache
+def _secret(domain: str) -> bytes:
+    """Of a party's key: nobody's secret, and the same in all stories."""
+    return simulation_seed(0, domain)
+
+
+@cache
+def _public(domain: str) -> bytes:
+    return Signer(_secret(domain)).public
+
+
+def _sky(dice: random.Random) -> tuple[list[float], list[list[float]]]:
+    """(the sun per unit of each hour of a local day as it is, as forecast the day before and as forecast on the day)."""
+    top = dice.uniform(0.7, 0.95)
+    true = [max(0.0, math.cos((hour + 0.5 - 13) / 15 * math.pi)) * top * dice.uniform(0.97, 1.03) for hour in range(24)]
+    # The day before the service hopes for a little more sun than there will be, but for the hours it misses.
+    ahead = [value * dice.uniform(1.0, 1.03) for value in true]
+    if dice.random() < 0.3:
+        ahead[dice.randrange(8, 18)] *= dice.uniform(0.8, 0.95)
+    return true, [ahead, true]
+
+
+def _world(
+    start: datetime,
+    rated: dict[str, int],
+    battery_wh: int,
+    sun: list[float],
+    told: list[list[float]],
+    loads: dict[str, list[float]],
+    dice: random.Random,
+) -> tuple[PlainWorld, dict[str, PlainDevice]]:
+    ahead = OPENING_HOUR  # profiles of the world begin with its first hour, not with midnight
+
+    def turned(values: list[float]) -> list[float]:
+        return [*values[ahead:], *values[:ahead]]
+
+    ports: dict[str, PlainDevice] = {}
+    meters: list[PlainMeter] = []
+    for home in HOMES:
+        behind: list[PlainDevice] = []
+        if home in FARMS:
+            plate = Nameplate(DeviceKind.PV, "ILES", "plain", f"{home}.pv", rated[home])
+            behind.append(PlainProfile(plate, [-value * rated[home] for value in turned(sun)]))
+        if home == FARMS[0] and battery_wh:
+            power = battery_wh // 2
+            plate = Nameplate(DeviceKind.BATTERY, "ILES", "plain", f"{home}.battery", power, power, battery_wh)
+            behind.append(PlainBattery(plate, 0.95, battery_wh * dice.uniform(0.1, 0.5)))
+        ports |= {device.name: device for device in behind}
+        # The load is nobody's device: only the meter knows of it.
+        load = PlainProfile(Nameplate(DeviceKind.METER, "ILES", "plain", f"{home}.load"), loads[home])
+        meter = PlainMeter(Nameplate(DeviceKind.METER, "ILES", "plain", f"{home}.meter"), [*behind, load])
+        meters.append(meter)
+        ports[meter.name] = meter
+    hour = timedelta(hours=1)
+    first = start - timedelta(hours=ahead)
+    ports["weather"] = PlainWeather("weather", first, 3600, [issue * 3 for issue in told], timedelta(hours=24))
+    return PlainWorld(start, hour, hour, HOURS + 2, meters), ports
+
+
+def _export(hour: int, rated: dict[str, int], sun: list[float], loads_kw: dict[str, np.ndarray]) -> float:
+    return sum(rated[farm] * sun[hour] for farm in FARMS) - 1000 * sum(float(load[hour]) for load in loads_kw.values())
+
+
+class _Papers:
+    """Writes everybody's papers."""
+
+    def __init__(self, rules: MarketRules, seller_of: dict[str, str]) -> None:
+        self.rules, self.seller_of = rules, seller_of
+
+    def key(self, name: str) -> bytes:
+        return _secret(self.rules.domains[name])
+
+    def households(
+        self, rated: dict[str, int], battery_wh: int, loads_kw: dict[str, np.ndarray], dice: random.Random
+    ) -> list[AgentSpec]:
+        found: list[AgentSpec] = []
+        for home in HOMES:
+            elements: list[ElementConfig] = []
+            roles: dict[str, tuple[str, DeviceKind]] = {}
+            if home in FARMS:
+                elements.append(ElementConfig(f"{home}.pv", DeviceKind.PV, rated[home]))
+                roles[f"{home}.pv"] = ("generator", DeviceKind.PV)
+            if home == FARMS[0] and battery_wh:
+                power = battery_wh // 2
+                elements.append(ElementConfig(f"{home}.battery", DeviceKind.BATTERY, power, power, battery_wh))
+                roles[f"{home}.battery"] = ("battery", DeviceKind.BATTERY)
+            papers = ProsumerConfig(
+                f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
+                (loads_kw[home],), dice.randrange(500, 800), dice.randrange(800, 1200),
+                Preferences(feed_in=dice.uniform(5, 9), weight=3.0),
+            )  # fmt: skip
+            meter = f"{home}.meter"
+            found.append(AgentSpec(home, "prosumer", self.key(home), papers, meter, DeviceKind.METER))
+            found += [AgentSpec(n, role, self.key(n), home, n, kind) for n, (role, kind) in roles.items()]
+        return found
+
+    def sellers(self, names: tuple[str, ...], dice: random.Random) -> list[AgentSpec]:
+        found = []
+        for name in names:
+            members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
+            papers = AggregatorConfig("dso", "iles", "ledger", members, dice.randrange(5, 20), rho=5.0)
+            found.append(AgentSpec(name, "aggregator", self.key(name), papers))
+        return found
+
+    def grid(
+        self, sellers: tuple[str, ...], rated: dict[str, int], loads_kw: dict[str, np.ndarray], allowed_w: float
+    ) -> list[AgentSpec]:
+        amperes = allowed_w / (math.sqrt(3) * _LINE_V)
+        network = Network(
+            (Node("n0", _LINE_V), Node("n1", _LINE_V)),
+            (Line("line", "n0", "n1", 0.02, 0.008, 0.0, amperes),), (), "n0", 1.0,
+        )  # fmt: skip
+        point = PointGrid(POINT, "line", ("n1",), ("n1",), ("line",))
+        connections = tuple(
+            GridConnection(
+                f"ean.{home}", "n1", POINT, self.seller_of[home], rated.get(home, _HOUSE_W), (loads_kw[home],)
+            )
+            for home in HOMES
+        )
+        limits = Limits(0.5, 1.5)
+        dso = DsoConfig("iles", "ledger", network, limits, (point,), connections, sellers)
+        iles = IlesConfig("weather", HOMES, "ledger")
+        return [
+            AgentSpec("dso", "dso", self.key("dso"), dso),
+            AgentSpec("iles", "iles", self.key("iles"), iles, "weather", DeviceKind.WEATHER),
+            AgentSpec("ledger", "ledger-keeper", self.key("ledger"), ("dso", "iles", *sellers)),
+        ]

@@ -1,0 +1,155 @@
+"""A seed's whole story, from the first contract to the last co-signature, and everything it leaves to be judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from agents.assembly.agent_spec import AgentSpec
+from agents.runtime.host.host import Host
+from agents.runtime.scheduler import Conductor, Stage
+from cim.codec.codec import decode
+from experiments.faults.local_cluster import Dice, Faults, JumpyClock, TwinStage
+from experiments.faults.local_runtime import PlainStage
+from experiments.faults.probes import Step, Watched
+from experiments.faults.scenario import Plot, draw
+from market.ledger.errors import LedgerError
+from market.ledger.reader import LedgerReader
+from market.ledger.records import BlockHead, Record, Signature
+from market.ledger.verify import verify
+
+
+@dataclass(frozen=True)
+class Book:
+    """The ledger as it was left.
+
+    Attributes:
+        bodies: (kind, decoded body) of each record, in order.
+        fault: what its verification found, or None.
+    """
+
+    records: tuple[Record, ...]
+    bodies: tuple[tuple[str, Any], ...]
+    heads: tuple[BlockHead, ...]
+    cosignatures: dict[int, tuple[Signature, ...]]
+    fault: str | None
+
+    def of(self, kind: str) -> list[Any]:
+        """All bodies of a kind, in order."""
+        return [body for what, body in self.bodies if what == kind]
+
+
+@dataclass
+class Story:
+    """What a run left.
+
+    Attributes:
+        cast: each agent, with its history.
+        published: (instant, agent, topic, value).
+        messages: how many were delivered.
+        faults: how many of each kind were injected.
+    """
+
+    plot: Plot
+    cast: dict[str, Watched]
+    book: Book
+    published: list[tuple[datetime, str, str, Any]]
+    messages: int
+    faults: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """The seed it was drawn from."""
+        return self.plot.seed
+
+    def state(self, agent: str) -> Any:
+        """What an agent remembers in the end."""
+        return self.cast[agent].inner.state
+
+    def of_role(self, role: str) -> list[Watched]:
+        """All agents of a role, in order."""
+        return [self.cast[spec.name] for spec in self.plot.specs if spec.role == role]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug, planted from outside.
+
+    Attributes:
+        step: how an agent comes to handle its events wrongly; None for agents it does not touch.
+        host: what is done to each life of a host.
+        before: what is done to the drawn plot.
+        after: what becomes of the ledger's bytes before they are read.
+        rougher: faults without which the bug would not show: the story gets at least so many of them.
+    """
+
+    step: Callable[[AgentSpec], Step | None] = lambda _: None
+    host: Callable[[Host], None] = lambda _: None
+    before: Callable[[Plot], None] = lambda _: None
+    after: Callable[[bytes], bytes] = lambda ledger: ledger
+    rougher: Faults | None = None
+
+    def roughened(self, faults: Faults | None) -> Faults | None:
+        """The faults in which this bug shows."""
+        if self.rougher is None or faults is None:
+            return self.rougher or faults
+        crash, duplicate = max(faults.crash, self.rougher.crash), max(faults.duplicate, self.rougher.duplicate)
+        return replace(faults, crash=crash, duplicate=duplicate)
+
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+def play(seed: int, faults: Faults | None = None, planted: Planted | None = None, run: Run = asyncio.run) -> Story:
+    """Play a seed's story to its end.
+
+    Args:
+        faults: how much goes wrong; nothing without it, and then hosts keep no journal.
+        planted: the bug to be caught.
+        run: what runs it, where one event loop serves many stories.
+    """
+    planted = planted or Planted()
+    faults = planted.roughened(faults)
+    plot = draw(seed)
+    planted.before(plot)
+    stage = PlainStage(plot, planted.step, planted.host)
+    published: list[tuple[datetime, str, str, Any]] = []
+    dice = Dice(seed, faults or Faults())
+    where: Stage = stage if faults is None else TwinStage(stage.host_of, stage.durable, dice)
+    conductor = Conductor(
+        where,
+        plot.world,
+        plot.start,
+        plot.end,
+        lambda *what: published.append(what),
+        clock=None if faults is None else JumpyClock(dice),
+    )
+    try:
+        run(_run(where, conductor, plot))
+        ledger = planted.after(stage.shelf.image())
+    finally:
+        stage.shelf.close()
+    return Story(plot, stage.cast, read_book(ledger), published, conductor.messages, dict(dice.thrown))
+
+
+async def _run(stage: Stage, conductor: Conductor, plot: Plot) -> None:
+    await stage.open(plot.start)
+    await conductor.run()
+    plot.world.end_setpoints()
+
+
+def read_book(ledger: bytes) -> Book:
+    """What is in a ledger, checked byte by byte."""
+    fault = None
+    try:
+        verify(ledger)
+    except LedgerError as error:
+        fault = str(error)
+    with LedgerReader(ledger) as reader:
+        records, heads = reader.records(), reader.heads()
+        cosignatures = {head.number: reader.cosignatures(head.number) for head in heads}
+    bodies = tuple((record.kind, decode(record.body)) for record in records)
+    return Book(records, bodies, heads, cosignatures, fault)

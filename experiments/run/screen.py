@@ -1,0 +1,112 @@
+"""What a run shows on the terminal: progress while it runs, the summary when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from agents.roles.ledger_keeper import CLOSING
+from environment.sites import load_site
+from experiments.run.run import OPENING_HOUR, span
+from experiments.run.settings import RunSettings
+from experiments.run.summary import Summary
+
+
+class Screen:
+    """Progress of one run."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self.console = Console(stderr=True)
+        self._site = load_site(settings.site)
+        first, last = span(self._site, settings)
+        self._start = first.next(-1).at(OPENING_HOUR)
+        self._end = last.end + CLOSING
+
+    def say(self, text: str) -> None:
+        """One step that is not simulated time."""
+        self.console.print(f"[dim]· {text}[/dim]")
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[datetime], None]]:
+        """A bar over the simulated span; yields what hears each instant."""
+        zone = ZoneInfo(self._site.timezone)
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        with bar:
+            task = bar.add_task("connecting devices", total=(self._end - self._start).total_seconds())
+
+            def heard(now: datetime) -> None:
+                local = now.astimezone(zone)
+                done = (now - self._start).total_seconds()
+                bar.update(task, completed=done, description=f"{self._site.title} {local:%Y-%m-%d %H:%M}")
+
+            yield heard
+
+
+def show(summary: Summary, out: Path) -> None:
+    """The summary, and where the results are."""
+    console = Console()
+    table = Table(
+        title=f"{summary.site} from {summary.from_}, {summary.days} day(s), seed {summary.seed}", show_header=False
+    )
+    grid, money = summary.grid, summary.money
+    rows = [
+        ("agents", ", ".join(f"{count} {role}" for role, count in summary.agents.items())),
+        ("runtime", f"{summary.runtime}, {summary.wire} wire, {summary.ray_actors} Ray actors"),
+        (
+            "flexibility",
+            f"{summary.flex_requests} requests, {summary.flex_offers} offers, {summary.flex_orders} orders",
+        ),
+        (
+            "energy",
+            f"{summary.ordered_wh / 1000:.1f} kWh ordered, {summary.delivered_wh / 1000:.1f} delivered, "
+            f"{summary.deficiency_wh / 1000:.1f} missing",
+        ),
+        (
+            "violations",
+            f"{grid.violations.without_flexibility} without flexibility, {grid.violations.with_flexibility} with",
+        ),
+        (
+            "highest loading",
+            f"{grid.max_loading_pct.without_flexibility:.1f} % without, {grid.max_loading_pct.with_flexibility:.1f} % with",
+        ),
+        (
+            "settlement",
+            f"{summary.contracts} contracts, {summary.settlements} settlements, {summary.disputes} disputes",
+        ),
+        ("money", f"{len(money) - 1} parties, sum {money['sum']}"),
+        (
+            "dispatch",
+            f"{summary.dispatch.sessions} splits, at most {summary.dispatch.rounds} rounds, "
+            f"{summary.dispatch.relative_gap:.2%} above the central optimum",
+        ),
+        (
+            "ledger",
+            f"{summary.ledger.records} records in {summary.ledger.blocks} blocks, verified, head {summary.ledger.head}",
+        ),
+        ("time", f"{summary.wall_s:.1f} s in all, {summary.startup_s:.1f} s of it start-up"),
+        ("where it went", ", ".join(f"{part} {value:.1f} s" for part, value in summary.seconds.items())),
+    ]
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a head is only of use whole
+    for name, value in rows:
+        table.add_row(name, value)
+    console.print(table)
+    console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    console.print(
+        f"summary: {out / 'summary.json'}   ledger: {out / 'ledger.db'}   telemetry: {out / 'telemetry'}",
+        soft_wrap=True,
+    )

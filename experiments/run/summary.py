@@ -1,0 +1,189 @@
+"""The summary of a run: a documented, versioned schema (docs/summary.md)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from experiments.run.gap import Gap
+from experiments.run.grid import GridRecord
+from experiments.run.run import RunResult
+from experiments.run.settings import RunSettings
+from market.ledger.verify import Verification
+from market.settlement.payments import balance
+from market.uftp import AcceptedDisputed, FlexOffer, FlexOrder, FlexRequest, FlexSettlement
+
+SCHEMA: Literal["iles.summary/1"] = "iles.summary/1"
+
+_PARTS = {"safety": "power_flow"}  # jobs under the name of what they spend their time on
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Both(_Part):
+    """A figure of the same days without and with flexibility."""
+
+    without_flexibility: float
+    with_flexibility: float
+
+
+class BothCounts(_Part):
+    """A count of the same days without and with flexibility."""
+
+    without_flexibility: int
+    with_flexibility: int
+
+
+class GridFigures(_Part):
+    """The twin's power flow on what really happened."""
+
+    min_voltage_pu: Both
+    max_voltage_pu: Both
+    max_loading_pct: Both
+    violations: BothCounts = Field(description="(bus or branch, ISP) outside the site's limits")
+
+
+class Dispatch(_Part):
+    """The virtual power plants' ADMM."""
+
+    sessions: int
+    rounds: int = Field(description="of the longest session")
+    relative_gap: float = Field(description="cost over the central optimum (cvxpy), over the sessions compared")
+    compared: int = Field(description="sessions solved centrally for the gap")
+
+
+class LedgerFigures(_Part):
+    """The ledger's file."""
+
+    records: int
+    blocks: int
+    head: str = Field(description="digest of the last block's head, hexadecimal")
+    verified: bool
+
+
+class Summary(_Part):
+    """What a run comes down to. Energies in watt-hours, money in integer ten-thousandths of the currency unit."""
+
+    schema_: Literal["iles.summary/1"] = Field(SCHEMA, alias="schema")
+    site: str
+    from_: str = Field(alias="from", description="first local day")
+    days: int
+    seed: int
+    runtime: str
+    wire: str
+    agents: dict[str, int] = Field(description="by role")
+    ray_actors: int
+    isps: int
+    messages: int = Field(description="between agents")
+    readings: int
+    contracts: int
+    flex_requests: int
+    flex_offers: int
+    flex_orders: int
+    ordered_wh: int = Field(description="by the DSO")
+    delivered_wh: int
+    deficiency_wh: int
+    settlements: int = Field(description="FlexSettlement messages, of both levels")
+    disputes: int = Field(description="order settlements disputed, of both levels")
+    money: dict[str, int] = Field(description="party's domain -> gain; `sum` is 0")
+    grid: GridFigures
+    dispatch: Dispatch
+    ledger: LedgerFigures
+    startup_s: float
+    wall_s: float
+    seconds: dict[str, float] = Field(description="where the time went, summed over all hosts")
+
+    def json_text(self) -> str:
+        """As `summary.json` holds it."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def summarise(
+    settings: RunSettings,
+    result: RunResult,
+    without: GridRecord,
+    with_: GridRecord,
+    gap: Gap,
+    verification: Verification,
+    wall_s: float,
+) -> Summary:
+    """Count what was published and verified."""
+    values = result.collector.values
+    dso = result.site.dso.domain
+    hours = result.site.isp_minutes / 60
+    settlements: list[FlexSettlement] = values("settlement")
+    rows = [
+        row
+        for message in settlements
+        if message.header.sender_domain == dso
+        for order in message.order_settlements
+        for row in order.isps
+    ]
+    disputes = sum(
+        status.disposition is AcceptedDisputed.DISPUTED
+        for message in values("settlement-response")
+        for status in message.statuses
+    )
+    money = balance(payment for payments in values("payments") for payment in payments)
+    requests: list[FlexRequest] = values("flex-request")
+    offers: list[FlexOffer] = values("flex-offer")
+    orders: list[FlexOrder] = values("flex-order")
+    first = (settings.day or result.site.default_day).isoformat()
+    figures = {
+        "site": result.site.name,
+        "days": settings.days,
+        "seed": settings.seed,
+        "runtime": settings.runtime,
+        "wire": settings.wire,
+        "agents": dict(sorted(Counter(spec.role for spec in result.company.agents).items())),
+        "ray_actors": result.ray_actors,
+        "isps": sum(day.count for day in result.company.rules.periods),
+        "messages": result.messages,
+        "readings": result.collector.counts["readings"],
+        "contracts": result.collector.counts["contract"],
+        "flex_requests": len(requests),
+        "flex_offers": len(offers),
+        "flex_orders": len(orders),
+        "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
+        "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
+        "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
+        "settlements": len(settlements),
+        "disputes": disputes,
+        "money": {**money, "sum": sum(money.values())},
+        "grid": _grid(without, with_),
+        "dispatch": Dispatch(
+            sessions=len(values("dispatch")),
+            rounds=gap.rounds,
+            relative_gap=round(gap.relative_gap, 6),
+            compared=gap.sessions,
+        ),
+        "ledger": LedgerFigures(
+            records=verification.records,
+            blocks=verification.blocks,
+            head=(verification.head or b"").hex(),
+            verified=True,
+        ),
+        "startup_s": round(result.startup_s, 2),
+        "wall_s": round(wall_s, 2),
+        "seconds": {
+            _PARTS.get(part, part): round(value, 3)
+            for part, value in sorted({**result.seconds, "start_up": result.startup_s}.items())
+        },
+    }
+    return Summary.model_validate({"from": first, **figures})
+
+
+def _grid(without: GridRecord, with_: GridRecord) -> GridFigures:
+    def both(name: str) -> dict[str, Any]:
+        return {"without_flexibility": without.figures[name], "with_flexibility": with_.figures[name]}
+
+    return GridFigures(
+        min_voltage_pu=Both(**both("min_voltage_pu")),
+        max_voltage_pu=Both(**both("max_voltage_pu")),
+        max_loading_pct=Both(**both("max_loading_pct")),
+        violations=BothCounts(**both("violations")),
+    )

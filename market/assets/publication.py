@@ -1,0 +1,93 @@
+"""Asset publication (S01): what a prosumer brings to the market, and the register that knows where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cim.codec.codec import wire
+from cim.model.errors import BadInput
+from market.contracts.contract import FlexElement
+
+
+@wire("market.AssetPublication")
+@dataclass(frozen=True, slots=True)
+class AssetPublication:
+    """One asset offered to the market.
+
+    Attributes:
+        name: unique among the register's assets.
+        kind: what it is, for example `battery`.
+        owner: domain of the prosumer.
+        usage_point: CIM UsagePoint (the connection, an EAN) it stands behind.
+        congestion_point: UFTP CongestionPoint of that connection.
+        max_consumption_w: rating, >= 0.
+        max_generation_w: rating, <= 0.
+        can_increase, can_decrease: which directions of flexibility it offers.
+    """
+
+    name: str
+    kind: str
+    owner: str
+    usage_point: str
+    congestion_point: str
+    max_consumption_w: int
+    max_generation_w: int
+    can_increase: bool = True
+    can_decrease: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("name", "kind", "owner", "usage_point", "congestion_point"):
+            if not getattr(self, name):
+                raise BadInput(f"asset {self.name}: {name} is empty; expected a name")
+        if self.max_consumption_w < 0 or self.max_generation_w > 0:
+            ratings = f"{self.max_consumption_w} W and {self.max_generation_w} W"
+            raise BadInput(f"asset {self.name}: ratings {ratings}; expected consumption >= 0 and generation <= 0")
+
+    @property
+    def element(self) -> FlexElement:
+        """The asset as a contract's flex element, with its whole swing in each direction it offers."""
+        swing = self.max_consumption_w - self.max_generation_w
+        up, down = (swing if self.can_increase else 0), (-swing if self.can_decrease else 0)
+        return FlexElement(self.name, self.kind, up, down)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRegister:
+    """All published assets, by name; a value: `published` and `withdrawn` give a new one."""
+
+    assets: Mapping[str, AssetPublication] = field(default_factory=lambda: MappingProxyType({}))
+
+    def published(self, publications: Iterable[AssetPublication]) -> AssetRegister:
+        """The register with these added or renewed.
+
+        Raises:
+            BadInput: a name belongs to another owner.
+        """
+        assets = dict(self.assets)
+        for asset in publications:
+            known = assets.get(asset.name)
+            if known is not None and known.owner != asset.owner:
+                raise BadInput(f"asset {asset.name}: owner {asset.owner}; it is already published by {known.owner}")
+            assets[asset.name] = asset
+        return AssetRegister(MappingProxyType(dict(sorted(assets.items()))))
+
+    def withdrawn(self, name: str, owner: str) -> AssetRegister:
+        """The register without asset `name` of `owner`.
+
+        Raises:
+            BadInput: the owner has published no such asset.
+        """
+        known = self.assets.get(name)
+        if known is None or known.owner != owner:
+            raise BadInput(f"asset {name}: {owner} has not published it")
+        return AssetRegister(MappingProxyType({key: asset for key, asset in self.assets.items() if key != name}))
+
+    def of_owner(self, owner: str) -> tuple[AssetPublication, ...]:
+        """The assets of `owner`, in order of name."""
+        return tuple(asset for asset in self.assets.values() if asset.owner == owner)
+
+    def at(self, congestion_point: str) -> tuple[AssetPublication, ...]:
+        """The assets at a congestion point, in order of name."""
+        return tuple(asset for asset in self.assets.values() if asset.congestion_point == congestion_point)

@@ -1,0 +1,189 @@
+"""Flexibility contracts (FlexOptions): all parameters of USEF's flexibility contract, and what they allow.
+
+UFTP has no message for negotiating them; these are ours. Source: USEF Framework, "Flexibility contract parameters".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cached_property
+
+from cim.codec.codec import encode, wire
+from cim.model.errors import BadInput
+
+
+@wire("market.ActivationPriceKind")
+class ActivationPriceKind(StrEnum):
+    """Whether an activation costs the volume price, or at most that (the offer may ask for less)."""
+
+    MAXIMUM = "maximum"
+    FIXED = "fixed"
+
+
+@wire("market.CountedPer")
+class CountedPer(StrEnum):
+    """Over what the maximum number of activations is counted."""
+
+    DAY = "day"
+    TERM = "term"
+
+
+@wire("market.FlexElement")
+@dataclass(frozen=True, slots=True)
+class FlexElement:
+    """A device or portfolio part the contract covers; each is measured for itself.
+
+    Attributes:
+        name: of the asset (see `market.assets.publication`).
+        kind: what it is, for example `battery`, `heat pump`.
+        max_increase_w: how far it may raise consumption above its baseline, >= 0.
+        max_decrease_w: how far it may lower consumption (or raise generation), <= 0.
+    """
+
+    name: str
+    kind: str
+    max_increase_w: int
+    max_decrease_w: int
+
+
+@wire("market.FlexContract")
+@dataclass(frozen=True)
+class FlexContract:
+    """A long-term bilateral flexibility contract; validate it with `faults` or `checked` before relying on it.
+
+    Attributes:
+        contract_id: unique; UFTP messages refer to it as ContractID.
+        buyer, seller: domains of who may order and who delivers.
+        start_date, end_date: first and last local day.
+        days_of_week: ISO numbers, 1 = Monday .. 7 = Sunday, ascending.
+        start_minute, end_minute: hours of day, in minutes after local midnight, end excluded, up to 1440.
+        timezone: IANA name of the local day.
+        isp_minutes: length of an ISP.
+        flex_elements: what is covered.
+        amount_up_w: largest delta to the baseline towards consumption, watts, >= 0.
+        amount_down_w: largest delta towards generation, watts, <= 0.
+        max_activations: how often at most, per `counted_per`.
+        max_runtime_isps: longest activation, in ISPs.
+        recovery_isps: least time between two activations, in ISPs.
+        penalty: for energy ordered and not delivered, ten-thousandths of the currency unit per kWh.
+        capacity_price: for availability, ten-thousandths per kW and day.
+        volume_price: for utilisation, ten-thousandths per kWh.
+        activation_price: whether `volume_price` is fixed or a maximum.
+        currency: ISO 4217.
+    """
+
+    contract_id: str
+    buyer: str
+    seller: str
+    start_date: date
+    end_date: date
+    days_of_week: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+    timezone: str
+    isp_minutes: int
+    flex_elements: tuple[FlexElement, ...]
+    amount_up_w: int
+    amount_down_w: int
+    max_activations: int
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty: int
+    capacity_price: int
+    volume_price: int
+    activation_price: ActivationPriceKind = ActivationPriceKind.MAXIMUM
+    currency: str = "EUR"
+    counted_per: CountedPer = CountedPer.DAY
+
+    @property
+    def isp(self) -> timedelta:
+        """The length of one ISP."""
+        return timedelta(minutes=self.isp_minutes)
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """Its canonical bytes, which both sides sign: made once, however often it is offered, checked and recorded."""
+        return encode(self)
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """Everything wrong with it, one sentence each naming field, value and what was expected."""
+        return _faults(self)
+
+
+def in_force(contracts: Iterable[FlexContract], day: date) -> FlexContract | None:
+    """Which of the contracts of two parties counts on a local day: of several, the one agreed last; or None."""
+    found = None
+    for contract in contracts:  # as they were agreed
+        if contract.start_date <= day <= contract.end_date:
+            found = contract
+    return found
+
+
+def _faults(c: FlexContract) -> tuple[str, ...]:
+    found: list[str] = []
+
+    def expect(good: bool, name: str, value: object, expected: str) -> None:
+        if not good:
+            found.append(f"{name}: {value!r}; expected {expected}")
+
+    for name in ("contract_id", "buyer", "seller"):
+        expect(bool(getattr(c, name)), name, getattr(c, name), "a name")
+    expect(c.buyer != c.seller or not c.buyer, "seller", c.seller, "another party than the buyer")
+    expect(c.start_date <= c.end_date, "end_date", c.end_date.isoformat(), f"{c.start_date} or later")
+    days = c.days_of_week
+    expect(
+        bool(days) and days == tuple(sorted(set(days))) and days[0] >= 1 and days[-1] <= 7,
+        "days_of_week",
+        days,
+        "ascending numbers of 1 (Monday) to 7",
+    )
+    isp_fits = c.isp_minutes > 0 and 60 % c.isp_minutes == 0
+    expect(isp_fits, "isp_minutes", c.isp_minutes, "a divisor of 60, for example 15")
+    expect(0 <= c.start_minute < c.end_minute <= 1440, "end_minute", c.end_minute, "0 <= start_minute < it <= 1440")
+    if isp_fits:
+        for name in ("start_minute", "end_minute"):
+            expect(getattr(c, name) % c.isp_minutes == 0, name, getattr(c, name), "a whole number of ISPs")
+    expect(_is_zone(c.timezone), "timezone", c.timezone, "an IANA name, for example Europe/Vienna")
+    names = [element.name for element in c.flex_elements]
+    expect(bool(names) and len(set(names)) == len(names), "flex_elements", names, "at least one, each named once")
+    expect(all(e.max_increase_w >= 0 >= e.max_decrease_w for e in c.flex_elements), "flex_elements", names,
+           "max_increase_w >= 0 and max_decrease_w <= 0 for each")  # fmt: skip
+    up = sum(element.max_increase_w for element in c.flex_elements)
+    down = sum(element.max_decrease_w for element in c.flex_elements)
+    expect(0 <= c.amount_up_w <= max(up, 0), "amount_up_w", c.amount_up_w, f"0..{up}, what the flex elements can")
+    expect(min(down, 0) <= c.amount_down_w <= 0, "amount_down_w", c.amount_down_w, f"{down}..0, what they can")
+    expect(
+        c.amount_up_w > 0 or c.amount_down_w < 0, "amount_up_w", c.amount_up_w, "an amount in one direction at least"
+    )
+    expect(c.max_activations >= 1, "max_activations", c.max_activations, "1 or more")
+    expect(c.max_runtime_isps >= 1, "max_runtime_isps", c.max_runtime_isps, "1 or more")
+    for name in ("recovery_isps", "penalty", "capacity_price", "volume_price"):
+        expect(getattr(c, name) >= 0, name, getattr(c, name), "0 or more")
+    fits = len(c.currency) == 3 and c.currency.isascii() and c.currency.isalpha() and c.currency.isupper()
+    expect(fits, "currency", c.currency, "an ISO 4217 code, for example EUR")
+    return tuple(found)
+
+
+def checked(contract: FlexContract) -> FlexContract:
+    """`contract` itself when it is sound.
+
+    Raises:
+        BadInput: all its faults at once.
+    """
+    if contract.faults:
+        raise BadInput(f"contract {contract.contract_id}: {'; '.join(contract.faults)}")
+    return contract
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""Contract templates (S01): named defaults from which a negotiation starts; prices are openings, no advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+from cim.model.errors import BadInput
+from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContract, FlexElement, checked
+
+_EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The parameters a contract of this kind starts from; `FlexContract` says their units."""
+
+    name: str
+    purpose: str
+    days_of_week: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+    max_activations: int
+    counted_per: CountedPer
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty: int
+    capacity_price: int
+    volume_price: int
+    activation_price: ActivationPriceKind
+
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {
+        template.name: template
+        for template in (
+            Template(
+                "household-daily", "a household's devices, usable every day within its comfort",
+                _EVERY_DAY, 0, 1440, 4, CountedPer.DAY, 16, 2, 1000, 200, 1200, ActivationPriceKind.FIXED,
+            ),
+            Template(
+                "vehicle-workday", "charging shifted on working days while vehicles stand",
+                (1, 2, 3, 4, 5), 0, 1440, 2, CountedPer.DAY, 24, 4, 1000, 150, 1000, ActivationPriceKind.FIXED,
+            ),
+            Template(
+                "plant-daily", "a battery, PV field or CHP in the community's portfolio",
+                _EVERY_DAY, 0, 1440, 8, CountedPer.DAY, 32, 0, 2000, 500, 800, ActivationPriceKind.MAXIMUM,
+            ),
+            Template(
+                "dso-flexoption", "the DSO's option on the portfolio at a congestion point",
+                _EVERY_DAY, 0, 1440, 6, CountedPer.DAY, 32, 0, 3000, 600, 1500, ActivationPriceKind.MAXIMUM,
+            ),
+        )
+    }
+)  # fmt: skip
+
+
+def from_template(
+    name: str,
+    *,
+    contract_id: str,
+    buyer: str,
+    seller: str,
+    start_date: date,
+    end_date: date,
+    timezone: str,
+    flex_elements: tuple[FlexElement, ...],
+    isp_minutes: int = 15,
+    **changes: Any,
+) -> FlexContract:
+    """A sound contract from the template `name`, covering all its elements can give unless `changes` say otherwise.
+
+    Args:
+        name: one of `TEMPLATES`.
+        contract_id, buyer, seller, start_date, end_date, timezone, flex_elements, isp_minutes: see `FlexContract`.
+        changes: any other field of `FlexContract`.
+
+    Raises:
+        BadInput: unknown template, unknown field, or the contract has faults (all are named).
+    """
+    template = TEMPLATES.get(name)
+    if template is None:
+        raise BadInput(f"template: {name!r} is unknown; expected one of {', '.join(TEMPLATES)}")
+    contract = FlexContract(
+        contract_id=contract_id,
+        buyer=buyer,
+        seller=seller,
+        start_date=start_date,
+        end_date=end_date,
+        timezone=timezone,
+        isp_minutes=isp_minutes,
+        flex_elements=flex_elements,
+        amount_up_w=sum(element.max_increase_w for element in flex_elements),
+        amount_down_w=sum(element.max_decrease_w for element in flex_elements),
+        days_of_week=template.days_of_week,
+        start_minute=template.start_minute,
+        end_minute=template.end_minute,
+        max_activations=template.max_activations,
+        counted_per=template.counted_per,
+        max_runtime_isps=template.max_runtime_isps,
+        recovery_isps=template.recovery_isps,
+        penalty=template.penalty,
+        capacity_price=template.capacity_price,
+        volume_price=template.volume_price,
+        activation_price=template.activation_price,
+    )
+    try:
+        return checked(replace(contract, **changes))
+    except TypeError as error:
+        raise BadInput(f"contract {contract_id}: {', '.join(changes)} are not all fields of a contract") from error

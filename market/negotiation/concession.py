@@ -1,0 +1,125 @@
+"""Negotiation strategies as pure functions: time-dependent concession, and Rubinstein's share to compare with.
+
+Prices are ten-thousandths of the currency unit: per kWh for utilisation, per kW and day for capacity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cim.model.errors import BadInput
+from market.contracts.contract import FlexContract
+
+
+class Side(StrEnum):
+    """Which side of the contract one is on: the buyer wants low prices, the seller high ones."""
+
+    BUYER = "buyer"
+    SELLER = "seller"
+
+
+class Move(StrEnum):
+    """How to answer an offer."""
+
+    ACCEPT = "accept"
+    COUNTER = "counter"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The two prices that are negotiated."""
+
+    volume_price: int
+    capacity_price: int
+
+    @staticmethod
+    def of(contract: FlexContract) -> Terms:
+        """The prices in `contract`."""
+        return Terms(contract.volume_price, contract.capacity_price)
+
+    def into(self, contract: FlexContract) -> FlexContract:
+        """`contract` at these prices."""
+        return replace(contract, volume_price=self.volume_price, capacity_price=self.capacity_price)
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What one side wants and will still take, and how it gives way.
+
+    Attributes:
+        side: buyer or seller.
+        aspiration: where it opens.
+        reservation: the worst it will take.
+        rounds: at offer number `rounds` (counted by both sides' offers) it stands at its reservation.
+        beta: shape of the concession: 1 even, < 1 holds out (Boulware), > 1 gives way early (Conceder).
+        kwh_per_kw_day: how many kWh a kW is expected to be called for on a day; weighs the prices against each other.
+    """
+
+    side: Side
+    aspiration: Terms
+    reservation: Terms
+    rounds: int
+    beta: float = 1.0
+    kwh_per_kw_day: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1 or self.beta <= 0:
+            raise BadInput(f"preferences: rounds {self.rounds}, beta {self.beta}; expected >= 1 and > 0")
+        if self.value(self.aspiration) < self.value(self.reservation):
+            raise BadInput(f"preferences: {self.side} aspires to less than its reservation; expected the reverse")
+
+    def value(self, terms: Terms) -> float:
+        """What `terms` are worth to this side, ten-thousandths per kW and day; more is better."""
+        money = terms.volume_price * self.kwh_per_kw_day + terms.capacity_price
+        return money if self.side is Side.SELLER else -money
+
+
+def conceded(round_number: int, rounds: int, beta: float) -> float:
+    """The share of the way from aspiration to reservation given up in round 1..`rounds`: ((n-1)/(rounds-1))^(1/beta).
+
+    Source: Faratin, Sierra and Jennings 1998, polynomial time-dependent tactics.
+    """
+    if rounds <= 1 or round_number >= rounds:
+        return 1.0
+    return float((max(round_number - 1, 0) / (rounds - 1)) ** (1.0 / beta))
+
+
+def offer_at(preferences: Preferences, round_number: int) -> Terms:
+    """What this side offers in round `round_number`; never beyond its reservation."""
+    share = conceded(round_number, preferences.rounds, preferences.beta)
+    a, r = preferences.aspiration, preferences.reservation
+    # Rounded towards the aspiration, so that no rounding gives more than was meant.
+    return Terms(
+        a.volume_price + int(share * (r.volume_price - a.volume_price)),
+        a.capacity_price + int(share * (r.capacity_price - a.capacity_price)),
+    )
+
+
+def respond(preferences: Preferences, offered: Terms, round_number: int) -> tuple[Move, Terms]:
+    """How to answer the offer made in round `round_number`: take it when it is worth at least one's own next offer.
+
+    Returns:
+        (move, terms): with `COUNTER` the terms of one's next offer, else the offered ones.
+    """
+    own = offer_at(preferences, round_number + 1)
+    if preferences.value(offered) >= preferences.value(own):
+        return Move.ACCEPT, offered
+    if round_number >= preferences.rounds:
+        return Move.REJECT, offered
+    return Move.COUNTER, own
+
+
+def rubinstein_share(delta_first: float, delta_second: float) -> float:
+    """The first mover's share of the surplus in alternating offers without end: (1 - d2) / (1 - d1 d2).
+
+    Args:
+        delta_first, delta_second: what a share is worth one round later, in (0, 1), of the first and second mover.
+
+    Source: Rubinstein 1982.
+    """
+    for name, delta in (("delta_first", delta_first), ("delta_second", delta_second)):
+        if not 0 < delta < 1:
+            raise BadInput(f"{name}: {delta} is outside (0, 1)")
+    return (1 - delta_second) / (1 - delta_first * delta_second)

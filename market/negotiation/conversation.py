@@ -1,0 +1,232 @@
+"""Bilateral negotiation of a flexibility contract (S02): one table of states and transitions, and a machine on it.
+
+Two rules (the style is h11's):
+1. A message is looked up in the table under the present state, who sent it and its type. If it is not there, or does
+   not fit the conversation, whoever sent it has broken the protocol: `LocalProtocolError` for us, `RemoteProtocolError`
+   for the peer; the state stays as it was.
+2. An offer binds whoever made it until it expires. So the state moves only by an answer or by time, never by taking
+   back; and an acceptance made before that is one, however long it was on its way: both sides end in the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cim.codec.codec import wire
+from market.errors import LocalProtocolError, MarketError, RemoteProtocolError
+from market.ledger.records import Record, Signature
+from market.ledger.signing import Signer, verify
+from market.negotiation.messages import (
+    ContractAccept,
+    ContractCounter,
+    ContractProposal,
+    ContractReject,
+    Message,
+    Offer,
+)
+
+GRACE = timedelta(minutes=1)
+
+
+@wire("market.NegotiationState")
+class State(StrEnum):
+    """Where a negotiation stands, as one side sees it."""
+
+    IDLE = "idle"
+    WAITING = "waiting"  # our offer is with the peer
+    DECIDING = "deciding"  # the peer's offer is with us
+    AGREED = "agreed"
+    REJECTED = "rejected"
+    LAPSED = "lapsed"
+
+
+class By(StrEnum):
+    """Who moves: we, the peer, or time."""
+
+    US = "we send"
+    PEER = "peer sends"
+    TIME = "time"
+
+
+class Expiry:
+    """The present offer has expired unanswered."""
+
+
+TRANSITIONS: Mapping[State, Mapping[tuple[By, type], State]] = {
+    State.IDLE: {
+        (By.US, ContractProposal): State.WAITING,
+        (By.PEER, ContractProposal): State.DECIDING,
+    },
+    State.WAITING: {
+        (By.PEER, ContractCounter): State.DECIDING,
+        (By.PEER, ContractAccept): State.AGREED,
+        (By.PEER, ContractReject): State.REJECTED,
+        (By.TIME, Expiry): State.LAPSED,
+    },
+    State.DECIDING: {
+        (By.US, ContractCounter): State.WAITING,
+        (By.US, ContractAccept): State.AGREED,
+        (By.US, ContractReject): State.REJECTED,
+        (By.TIME, Expiry): State.LAPSED,
+    },
+    State.AGREED: {},
+    State.REJECTED: {},
+    State.LAPSED: {
+        (By.PEER, ContractAccept): State.AGREED,
+    },
+}
+
+
+def mermaid() -> str:
+    """The table as a Mermaid state diagram, for the documentation."""
+    lines = ["stateDiagram-v2", "    [*] --> idle"]
+    for state, row in TRANSITIONS.items():
+        lines += [f"    {state} --> {target}: {by} {kind.__name__}" for (by, kind), target in row.items()]
+        lines += [] if row else [f"    {state} --> [*]"]
+    return "\n".join(lines) + "\n"
+
+
+@wire("market.Negotiation")
+@dataclass
+class Negotiation:
+    """One side of one conversation about one contract.
+
+    Args:
+        conversation_id: UUID of the conversation.
+        us, peer: domains; one of them is the contract's buyer, the other its seller.
+        keys: public keys of both, to check signatures with.
+        grace: how much longer than its expiry we wait for the answer to OUR offer, for its way to us.
+    """
+
+    conversation_id: str
+    us: str
+    peer: str
+    keys: Mapping[str, bytes]
+    grace: timedelta = GRACE
+    state: State = State.IDLE
+    offer: Offer | None = None  # the last one made, by whichever side
+    accept: ContractAccept | None = None
+
+    def send(self, message: Message) -> Message:
+        """Note that we send `message`, and return it.
+
+        Raises:
+            LocalProtocolError: the protocol does not allow it now; do not send it.
+        """
+        self._move(By.US, message, LocalProtocolError)
+        return message
+
+    def receive(self, message: Message) -> State:
+        """Note that the peer's `message` has come; returns the new state.
+
+        Raises:
+            RemoteProtocolError: the protocol does not allow it now; the state stays.
+        """
+        return self._move(By.PEER, message, RemoteProtocolError)
+
+    def lapse(self, now: datetime) -> State:
+        """Note the time: an offer that has expired unanswered ends the negotiation; returns the state."""
+        if self.offer is not None:
+            wait = self.grace if self.state is State.WAITING else timedelta(0)
+            if now >= self.offer.expires + wait:
+                self.state = TRANSITIONS[self.state].get((By.TIME, Expiry), self.state)
+        return self.state
+
+    @property
+    def round(self) -> int:
+        """The number of the last offer; 0 before the first."""
+        return self.offer.round if self.offer else 0
+
+    def record(self) -> Record:
+        """The agreed contract as a ledger record, signed by both sides.
+
+        Raises:
+            LocalProtocolError: nothing is agreed.
+        """
+        if self.state is not State.AGREED or self.offer is None or self.accept is None:
+            raise LocalProtocolError(f"conversation {self.conversation_id}: it is {self.state}, nothing is agreed")
+        made, taken = self.offer, self.accept
+        signatures = (Signature(made.sender, made.signature), Signature(taken.sender, taken.signature))
+        unsigned = record_of(made)
+        return Record(unsigned.kind, unsigned.key, unsigned.at, unsigned.author, unsigned.body, signatures)
+
+    def _move(self, by: By, message: Message, error: type[MarketError]) -> State:
+        target = TRANSITIONS[self.state].get((by, type(message)))
+        name = type(message).__name__
+        if target is None:
+            raise error(f"conversation {self.conversation_id}: {name} is not allowed while {self.state} ({by})")
+        reason = self._misfit(by, message)
+        if reason:
+            raise error(f"conversation {self.conversation_id}: {name} does not fit: {reason}")
+        if isinstance(message, ContractProposal | ContractCounter):
+            self.offer = message
+        elif isinstance(message, ContractAccept):
+            self.accept = message
+        self.state = target
+        return target
+
+    def _misfit(self, by: By, message: Message) -> str | None:
+        sender, recipient = (self.us, self.peer) if by is By.US else (self.peer, self.us)
+        if message.conversation_id != self.conversation_id:
+            return f"conversation_id {message.conversation_id}"
+        if (message.sender, message.recipient) != (sender, recipient):
+            return f"from {message.sender} to {message.recipient}; expected from {sender} to {recipient}"
+        if isinstance(message, ContractProposal | ContractCounter):
+            return self._misfit_of_offer(message)
+        assert self.offer is not None  # noqa: S101 - the table lets answers through only after an offer
+        if self.offer.sender != recipient:
+            return f"{sender} answers its own offer"
+        if message.round != self.offer.round:
+            return f"round {message.round} answers none of the present offers; expected {self.offer.round}"
+        if not self.offer.at <= message.at < self.offer.expires:
+            return f"made at {message.at.isoformat()}; expected before {self.offer.expires.isoformat()}"
+        if isinstance(message, ContractAccept):
+            return self._misfit_of_signature(message.sender, record_of(self.offer), message.signature)
+        return None
+
+    def _misfit_of_offer(self, offer: Offer) -> str | None:
+        contract, before = offer.contract, self.offer
+        if offer.round != self.round + 1:
+            return f"round {offer.round}; expected {self.round + 1}"
+        if {contract.buyer, contract.seller} != {self.us, self.peer}:
+            return f"a contract of {contract.buyer} and {contract.seller}; expected {self.us} and {self.peer}"
+        if before is not None:
+            old = before.contract
+            if (contract.contract_id, contract.buyer) != (old.contract_id, old.buyer):
+                named = f"contract {contract.contract_id} of buyer {contract.buyer}"
+                return f"{named}; expected {old.contract_id} of {old.buyer}"
+            if not before.at <= offer.at < before.expires:
+                return f"made at {offer.at.isoformat()}; expected before {before.expires.isoformat()}"
+        if offer.expires <= offer.at:
+            return f"it expires at {offer.expires.isoformat()}, no later than it was made"
+        if contract.faults:
+            return "; ".join(contract.faults)
+        return self._misfit_of_signature(offer.sender, record_of(offer), offer.signature)
+
+    def _misfit_of_signature(self, party: str, record: Record, signature: bytes) -> str | None:
+        good = party in self.keys and verify(self.keys[party], record.message, signature)
+        return None if good else f"the signature of {party} does not fit the contract offered"
+
+
+def record_of(offer: Offer) -> Record:
+    """The ledger record an offer would become: both sides sign its `message`, so an accept binds the same bytes."""
+    return Record("contract", offer.contract.contract_id, offer.at, offer.sender, offer.contract.encoded)
+
+
+def signed_offer(offer: Offer, signer: Signer) -> Offer:
+    """`offer` with its sender's signature."""
+    return replace(offer, signature=signer.sign(record_of(offer).message))
+
+
+def accept_of(offer: Offer, at: datetime, signer: Signer) -> ContractAccept:
+    """The recipient's signed acceptance of `offer`, made at `at`."""
+    signature = signer.sign(record_of(offer).message)
+    return ContractAccept(offer.conversation_id, offer.recipient, offer.sender, offer.round, at, signature)
+
+
+def reject_of(offer: Offer, at: datetime, reason: str) -> ContractReject:
+    """The recipient's refusal of `offer`, which ends the negotiation."""
+    return ContractReject(offer.conversation_id, offer.recipient, offer.sender, offer.round, at, reason)

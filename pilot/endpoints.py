@@ -1,0 +1,193 @@
+"""Where a site's real devices are: the endpoints file, checked whole before anything is dialled.
+
+A YAML file of three sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
+unit identifier is not 1); `dial_in` the password of each charging station and gateway; `listen` the host (loopback, unless
+said) and port where ILES waits for those.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agents.assembly.device_ports import DIAL_IN, Address
+from cim.model.devices import DeviceKind
+from cim.model.errors import BadInput
+from environment.sites.loader import strict_yaml
+from environment.sites.schema import Site
+
+LOOPBACK = "127.0.0.1"
+_WHERE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(/(?P<unit>\d{1,3}))?")
+_ADDRESS = "expected host:port or host:port/unit, for example 192.168.7.21:502"
+_SHORTEST, _LONGEST = 16, 40  # of a password, signs: OCPP 2.0.1 part 2, A00, security profile 1
+
+
+class EndpointFaults(BadInput):
+    """An endpoints file with faults.
+
+    Attributes:
+        faults: one sentence each, `place: value ...: what was expected`; a password is never shown.
+    """
+
+    def __init__(self, origin: str, faults: tuple[str, ...]) -> None:
+        self.faults = faults
+        plural = "fault" if len(faults) == 1 else "faults"
+        super().__init__("\n".join([f"endpoints file {origin} has {len(faults)} {plural}:", *faults]))
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the devices are.
+
+    Attributes:
+        sunspec: by device, host, port and unit identifier.
+        passwords: by device that dials in.
+        door: host and port where those are let in.
+    """
+
+    sunspec: dict[str, Address]
+    passwords: dict[str, str] = field(repr=False)
+    door: tuple[str, int]
+
+
+def device_kinds(site: Site) -> dict[str, DeviceKind]:
+    """The kind of every device and smart meter of a site."""
+    kinds = {prosumer.meter: DeviceKind.METER for prosumer in site.prosumers}
+    return kinds | {p.device_name(d): DeviceKind(d.kind) for p in site.prosumers for d in p.devices}
+
+
+def draft_endpoints(path: Path, served: dict[str, tuple[str, int]], dialling: list[str], port: int) -> None:
+    """Write an endpoints file with fresh passwords, readable by its owner only, for devices that are served here.
+
+    Args:
+        served: where the SunSpec devices are.
+        dialling: the devices that dial in, to loopback and this `port`.
+
+    Raises:
+        BadInput: it cannot be written, or is there already.
+    """
+    content = {
+        "listen": {"host": LOOPBACK, "port": port},
+        "sunspec": {name: f"{host}:{port}" for name, (host, port) in served.items()},
+        "dial_in": {name: secrets.token_urlsafe(18) for name in dialling},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yaml.safe_dump(content, file, sort_keys=False)
+    except OSError as error:
+        raise BadInput(f"endpoints: {path} cannot be written ({error}); expected a new file") from error
+
+
+def load_endpoints(path: Path, site: Site) -> Endpoints:
+    """Read and check an endpoints file.
+
+    Raises:
+        BadInput: it cannot be read, or others may read the passwords in it.
+        EndpointFaults: it does not fit the site; lists every fault.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"endpoints: {path} cannot be read ({error}); expected a UTF-8 text file") from error
+    if os.name == "posix" and mode & 0o077:
+        raise BadInput(f"endpoints: {path} has mode {mode:04o}, so others may read the passwords in it; expected 0600")
+    return parse_endpoints(text, path.name, site)
+
+
+def parse_endpoints(text: str, origin: str, site: Site) -> Endpoints:
+    """The endpoints that `text` (YAML) gives for a site; `origin` names it in errors. Raises `EndpointFaults`."""
+    try:
+        raw = strict_yaml(text)
+    except BadInput as error:
+        raise EndpointFaults(origin, (str(error),)) from error
+    if not isinstance(raw, dict):
+        raise EndpointFaults(origin, ("the file: value is no mapping: expected the keys listen, sunspec and dial_in",))
+    kinds = device_kinds(site)
+    faults = [f"{key}: value given: expected no such key" for key in raw if key not in ("listen", "sunspec", "dial_in")]
+    sections: dict[str, dict[str, Any]] = {}
+    for name in ("listen", "sunspec", "dial_in"):
+        section = {} if raw.get(name) is None else raw[name]
+        if not isinstance(section, dict):
+            faults.append(f"{name}: value is no mapping: expected one line for each of its keys")
+        sections[name] = section if isinstance(section, dict) else {}
+    faults += _misplaced(sections, kinds, site)
+    sunspec = _addresses(sections["sunspec"], faults)
+    faults += _shared(sunspec, kinds)
+    faults += _weak(sections["dial_in"])
+    dialling = any(kind in DIAL_IN for kind in kinds.values())
+    door = _door(sections["listen"], dialling, faults)
+    if faults:
+        raise EndpointFaults(origin, tuple(faults))
+    return Endpoints(sunspec, dict(sections["dial_in"]), door)
+
+
+def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind], site: Site) -> Iterator[str]:
+    """Devices that are unknown, in the wrong section, or missing."""
+    for section, other, dials in (("sunspec", "dial_in", False), ("dial_in", "sunspec", True)):
+        proper = [name for name, kind in kinds.items() if (kind in DIAL_IN) is dials]
+        for name in sections[section]:
+            if name not in kinds:
+                some = f", for example {proper[0]}" if proper else ""
+                yield f"{section}.{name}: value given: expected a device of {site.name}{some}"
+            elif name not in proper:
+                yield f"{section}.{name}: value given: expected it under {other}, because it is a {kinds[name]}"
+        missing = [name for name in proper if name not in sections[section] and name not in sections[other]]
+        if missing:
+            what = "a password" if dials else "host:port"
+            yield f"{section}: value missing for {', '.join(missing)}: expected {what} for each"
+
+
+def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, Address]:
+    found: dict[str, Address] = {}
+    for name, value in section.items():
+        match = _WHERE.fullmatch(value) if isinstance(value, str) else None
+        port, unit = (int(match["port"]), int(match["unit"] or 1)) if match else (0, 0)
+        if match is None or not 0 < port < 65536 or not 0 <= unit <= 255:
+            faults.append(f"sunspec.{name}: value {value!r}: {_ADDRESS}")
+        else:
+            found[name] = (match["host"].strip("[]"), port, unit)
+    return found
+
+
+def _shared(sunspec: dict[str, Address], kinds: dict[str, DeviceKind]) -> Iterator[str]:
+    """One owner for each actuator; a meter may be read at the device it is built into."""
+    owners: dict[Address, str] = {}
+    for name, where in sunspec.items():
+        if kinds.get(name) is DeviceKind.METER:
+            continue
+        first = owners.setdefault(where, name)
+        if first != name:
+            host, port, unit = where
+            yield f"sunspec.{name}: value '{host}:{port}/{unit}': expected another one than that of {first}"
+
+
+def _weak(section: dict[str, Any]) -> Iterator[str]:
+    for name, value in section.items():
+        if not isinstance(value, str):
+            yield f"dial_in.{name}: value is no text: expected a password, in quotes if it looks like a number"
+        elif not _SHORTEST <= len(value) <= _LONGEST:
+            yield f"dial_in.{name}: value of {len(value)} signs: expected a password of {_SHORTEST} to {_LONGEST}"
+
+
+def _door(section: dict[str, Any], dialling: bool, faults: list[str]) -> tuple[str, int]:
+    host, port = section.get("host", LOOPBACK), section.get("port")
+    faults += [f"listen.{key}: value given: expected no such key" for key in section if key not in ("host", "port")]
+    if not isinstance(host, str) or not host or re.search(r"\s", host):
+        faults.append(f"listen.host: value {host!r}: expected an address to listen on, for example {LOOPBACK}")
+    if port is None and dialling:
+        faults.append("listen.port: value missing: expected the TCP port that stations and gateways dial")
+    elif port is not None and (type(port) is not int or not 0 < port < 65536):
+        faults.append(f"listen.port: value {port!r}: expected a TCP port, 1 to 65535")
+    return str(host), port if type(port) is int else 0

@@ -1,0 +1,195 @@
+"""One living site, from start to stop: journal, devices, agents, clock and portal, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from agents.assembly.company import Company, Wire
+from agents.roles.ledger_keeper import CLOSING
+from agents.runtime.clocks import PacedClock
+from agents.runtime.scheduler import Conductor
+from cim.codec.codec import decode, encode
+from cim.model.errors import BadInput
+from cim.platform.tables import ReadingTable
+from environment.sites import load_site
+from pilot.settings import UpSettings
+from pilot.start_up import RealGround, SimulatedGround, Surveyor
+from pilot.view import LivingView, Lookout
+from portal.app import create_app
+from portal.server import serve
+from portal.tokens import portal_token
+
+PATIENCE_S = 30.0  # how long the others wait for a host in one round
+_FLUSH = timedelta(minutes=15)  # of the site's time: telemetry is written at least so often
+
+_log = structlog.get_logger("iles")
+
+
+class Pilot:
+    """A site that lives.
+
+    Args:
+        say: called with a sentence at each stage of the start.
+        tick: called with each new instant of the site's time.
+    """
+
+    def __init__(self, settings: UpSettings, say: Callable[[str], None], tick: Callable[[datetime], None]) -> None:
+        self._settings, self._say, self._tick = settings, say, tick
+        self._lookout = Lookout()
+        self._conductor: Conductor | None = None
+        self._flushed: datetime | None = None
+
+    def stop(self) -> None:
+        """End after the running instant; everything that matters is durable already."""
+        if self._conductor is not None:
+            self._conductor.stop()
+
+    async def run(self) -> bool:
+        """Live until stopped; True when the site came to the end of its days.
+
+        Raises:
+            BadInput, DeviceError, JournalError: one sentence each.
+        """
+        settings = self._settings
+        surveyor: Surveyor = SimulatedGround(settings) if settings.endpoints is None else RealGround(settings)
+        async with AsyncExitStack() as cleanup:
+            cleanup.enter_context(_alone(settings.folder))
+            journal, trouble = cleanup.enter_context(journal_server(settings.folder, load_site(settings.site).name))
+            if settings.endpoints is None:
+                self._say("starting the simulated devices")
+            ground = await surveyor.prepare(cleanup)
+            company, clock, wire = ground.company, ground.clock, ground.wire
+            stage = self._stage(company, wire, journal)
+            cleanup.push_async_callback(_end, stage)
+            self._say(f"connecting {sum(spec.device is not None for spec in company.agents)} devices")
+            if wire.passwords and settings.endpoints is not None:
+                self._say("those that dial in are expected at ws://{}:{}/ocpp/NAME or /s2/NAME".format(*wire.door))
+            await stage.open(ground.now)
+            for sentence in stage.missing:
+                _log.warning("device missing", reason=sentence)
+            table = ReadingTable(settings.folder / "telemetry", keep=True)
+            cleanup.callback(table.flush)
+            self._remember()
+            cleanup.callback(self._keep)
+            # Where time went on meanwhile, the first instant is that at which the devices were there.
+            now = clock.now() if wire.real_time else ground.now
+            end = company.rules.periods[-1].end + CLOSING + timedelta(minutes=30)
+            conductor = Conductor(stage, ground.field, now, end, self._sink(table), self._ticked(table), clock)
+            self._conductor = conductor
+            speed = None if wire.real_time else settings.speed
+            view = LivingView(company, stage, conductor, self._lookout, speed, trouble)
+            app = create_app(view, portal_token(settings.folder))
+            portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
+            for name in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(name, self.stop)
+            self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
+            if isinstance(clock, PacedClock):
+                clock.restart(now)
+            await conductor.run()
+            return not conductor.stopped
+
+    def _stage(self, company: Company, wire: Wire, journal: tuple[str, str]) -> Any:
+        settings = self._settings
+        ledger = settings.folder / "ledger.db"
+        if settings.runtime == "local":
+            from agents.runtime.journal.redis_journal import RedisJournal
+            from agents.runtime.local import HOST, LocalStage
+
+            return LocalStage(company, wire, ledger, settings.allow_missing, RedisJournal(*journal, HOST))
+        from agents.runtime.placement import Placement
+        from agents.runtime.ray.start import start_ray
+
+        self._say("starting Ray")
+        start_ray()
+        from agents.runtime.ray.runtime import RayStage
+
+        placement = Placement(settings.agents_per_actor, settings.place, one_door=wire.real_time)
+        stage = RayStage(
+            company, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S,
+            lambda revival: _log.warning("revived", host=revival.host, seconds=round(revival.seconds, 1)),
+        )  # fmt: skip
+        self._say(f"starting {stage.actors} actors")
+        stage.start()
+        return stage
+
+    def _sink(self, table: ReadingTable) -> Callable[[datetime, str, str, Any], None]:
+        def sink(now: datetime, agent: str, topic: str, value: Any) -> None:
+            if topic == "telemetry":
+                table.add(value)
+                return
+            self._lookout.hear(now, topic, value)
+            if topic in ("breach", "parked", "lapse", "refusal", "forgotten"):
+                _log.warning(topic, agent=agent, at=now.isoformat(), what=str(value)[:500])
+
+        return sink
+
+    def _ticked(self, table: ReadingTable) -> Callable[[datetime], None]:
+        def ticked(now: datetime) -> None:
+            self._tick(now)
+            if self._flushed is None or now - self._flushed >= _FLUSH:
+                self._flushed = now
+                table.flush()
+                self._keep()
+
+        return ticked
+
+    def _remember(self) -> None:
+        """What the portal showed before the stop."""
+        path = self._settings.folder / "lookout.bin"
+        if path.exists():
+            safety, offers, settlements, faults = decode(path.read_bytes())
+            self._lookout.safety, self._lookout.faults = dict(safety), dict(faults)
+            self._lookout.offers, self._lookout.settlements = list(offers), list(settlements)
+
+    def _keep(self) -> None:
+        lookout, path = self._lookout, self._settings.folder / "lookout.bin"
+        unfinished = path.with_suffix(".tmp")
+        kept = (lookout.safety, tuple(lookout.offers), tuple(lookout.settlements), lookout.faults)
+        unfinished.write_bytes(encode(kept))
+        unfinished.rename(path)
+
+
+async def _end(stage: Any) -> None:
+    for host, reason in (await stage.close()).items():
+        _log.warning(
+            "not ended in peace", host=host, reason=reason, so="an update now needs this program to end in peace"
+        )
+
+
+@contextmanager
+def journal_server(folder: Path, site: str) -> Iterator[tuple[tuple[str, str], Callable[[], str | None]]]:
+    """((URL, space), what is wrong with the server): that of `REDIS_URL`, or one of its own in the site's folder."""
+    url = os.environ.get("REDIS_URL")
+    if url:
+        from agents.runtime.journal.durability import durability_faults
+
+        for fault in durability_faults(url):
+            _log.warning("journal", reason=fault)
+        yield (url, site), lambda: None
+        return
+    from agents.runtime.journal.embedded import EmbeddedRedis
+
+    with EmbeddedRedis(folder / "journal") as server:
+        server.keep_alive()
+        yield (server.url, site), lambda: None if server.alive else "the journal's server is being restarted"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two controllers of one site would fight over its devices."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput(f"folder: {folder} is in use by another `iles up`; expected one for each site") from None
+        yield

@@ -1,0 +1,120 @@
+"""What a living site stands on: simulated devices on a paced clock, or real ones on the wall clock."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from agents.assembly.agents_of_site import HISTORY_DAYS, known_days, recruit
+from agents.assembly.company import Company, Wire
+from agents.assembly.simulated_world import TcpWorld
+from agents.runtime.clocks import PacedClock, WallClock, wall_time
+from agents.runtime.ray.exposure import is_loopback
+from agents.runtime.scheduler import Field
+from cim.model.intervals import LocalDay, local_day_of
+from environment.profiles.library import load
+from environment.profiles.present import of_the_present
+from environment.sites import load_site
+from market.ledger.signing import load_or_create_secret
+from pilot.endpoints import load_endpoints
+from pilot.settings import REAL, Beginning, UpSettings, beginning
+
+_log = structlog.get_logger("iles")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Everything that is there before an agent lives.
+
+    Attributes:
+        field: what has to be told that time goes on.
+        now: the instant at which the site goes on.
+    """
+
+    company: Company
+    wire: Wire
+    field: Field
+    clock: PacedClock | WallClock
+    now: datetime
+
+
+class Surveyor(Protocol):
+    """Checks what the site was asked for when it is made, and prepares the ground once the site's folder is ours.
+
+    Making one raises `BadInput`, before anything is started.
+    """
+
+    async def prepare(self, cleanup: AsyncExitStack) -> Ground:
+        """Start or reach what the site stands on; `cleanup` ends it."""
+        ...
+
+
+class SimulatedGround:
+    """Simulators in a process of their own, which take their time from the conductor."""
+
+    def __init__(self, settings: UpSettings) -> None:
+        self._settings = settings
+        self._site = load_site(settings.site)
+        self._profiles = load(self._site.profiles)
+        first = LocalDay(settings.day or self._site.default_day, self._site.timezone, self._site.isp_minutes)
+        known_days(first, self._profiles)
+        most = (self._profiles.last.date() - first.day).days - 2
+        start = first.next(-1).at(settings.hour).isoformat()
+        days = min(settings.days, most)
+        wanted = Beginning(self._site.name, settings.seed, start, first.key, days)
+        self._kept = beginning(settings.folder, wanted)
+
+    async def prepare(self, cleanup: AsyncExitStack) -> Ground:
+        """The world where it was, at the pace that was asked for."""
+        kept, settings = self._kept, self._settings
+        company = recruit(self._site, self._profiles, date.fromisoformat(kept.first_day), kept.days, kept.seed)
+        start = datetime.fromisoformat(kept.start).astimezone(UTC)
+        world = await TcpWorld.open(settings.site, start, kept.seed, log=settings.folder / "world.log")
+        cleanup.push_async_callback(world.close)
+        now = await world.now()
+        return Ground(company, world.wire(company), world, PacedClock(now, settings.speed), now)
+
+
+class RealWorld:
+    """Goes on by itself."""
+
+    async def advance(self, to: datetime) -> None:
+        """Nobody has to be told."""
+
+
+class RealGround:
+    """Devices where the endpoints file says; keys of its own for each party; the present."""
+
+    def __init__(self, settings: UpSettings) -> None:
+        assert settings.endpoints is not None  # noqa: S101 - whoever asks for real devices has said where they are
+        self._folder = settings.folder
+        self._site = site = load_site(settings.site)
+        self._profiles = load(site.profiles)
+        self._endpoints = load_endpoints(settings.endpoints, site)
+        now = wall_time()
+        today = local_day_of(now, site.timezone).key
+        self._kept = beginning(settings.folder, Beginning(site.name, 0, now.isoformat(), today, settings.days, REAL))
+
+    async def prepare(self, cleanup: AsyncExitStack) -> Ground:  # noqa: ARG002 - nothing is started here
+        """The wires and the papers; what is not known of the present is assumed, and said."""
+        site, kept, endpoints = self._site, self._kept, self._endpoints
+        first = date.fromisoformat(kept.first_day)
+        before = HISTORY_DAYS + 3
+        past = of_the_present(self._profiles, site.timezone, first - timedelta(days=before), before + 3)
+        company = recruit(site, past, first, kept.days, kept.seed, secret=self._secret)
+        _log.warning("assumed", what=f"habits before {first}: as on like days of the profiles {self._profiles.name}")
+        _log.warning("assumed", what=f"no weather service: the sun as usual in the season, by {self._profiles.name}")
+        host, port = endpoints.door
+        if endpoints.passwords and not is_loopback(host):
+            _log.warning(
+                "exposed", what=f"passwords cross the net unencrypted to {host}:{port}; put TLS in front of it"
+            )
+        wire = Wire(endpoints=endpoints.sunspec, passwords=endpoints.passwords, door=endpoints.door, real_time=True)
+        return Ground(company, wire, RealWorld(), WallClock(), wall_time())
+
+    def _secret(self, name: str) -> bytes:
+        return load_or_create_secret(self._folder / "keys" / f"{name}.key")

@@ -1,0 +1,257 @@
+"""The portal's view of a living site: made from the hosts' own accounts and from what the DSO remembers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from agents.assembly.company import Company
+from agents.roles.dso.state import DsoConfig
+from agents.runtime.scheduler import Conductor
+from cim.codec.codec import decode, tag_of
+from market.uftp import FlexOffer, FlexOrder
+from portal.models import (
+    AgentHealth,
+    AskedIsp,
+    DsoState,
+    GridPoint,
+    Health,
+    IspPower,
+    JournalHealth,
+    Mode,
+    Offer,
+    OfferedOption,
+    Order,
+    OrderStatus,
+    ParkedMessage,
+    Prognosis,
+    Request,
+    SettledOrder,
+    Settlement,
+    Status,
+)
+
+
+class LivingView:
+    """A `portal.views.SiteView` of a running conductor.
+
+    Args:
+        stage: where the agents live.
+        lookout: what was published and matters here.
+        speed: of the site's time; None on the wall clock.
+        trouble: why the journal's server is not there, or None.
+    """
+
+    def __init__(
+        self,
+        company: Company,
+        stage: Any,
+        conductor: Conductor,
+        lookout: Lookout,
+        speed: float | None,
+        trouble: Callable[[], str | None],
+    ) -> None:
+        self._company, self._stage, self._conductor = company, stage, conductor
+        self._lookout, self._speed, self._trouble = lookout, speed, trouble
+
+    async def health(self) -> Health:
+        """How everybody is; a host that does not answer counts as dead until it is back."""
+        accounts = await self._stage.health()
+        restarts = Counter(revival.host for revival in getattr(self._stage, "revivals", ()))
+        known = {agent.name: agent for account in accounts.values() for agent in account.agents}
+        agents = []
+        for spec in self._company.agents:
+            host, agent = self._stage.host_of[spec.name], known.get(spec.name)
+            agents.append(
+                AgentHealth(
+                    name=spec.name,
+                    role=spec.role,
+                    host=host,
+                    alive=agent is not None,
+                    handled=agent.handled if agent else 0,
+                    waiting=agent.waiting if agent else 0,
+                    parked=len(agent.parked) if agent else 0,
+                    last_at=agent.last_at if agent else None,
+                    restarts=restarts[host],
+                    device=spec.device,
+                    device_fault=self._lookout.faults.get(spec.device or ""),
+                    forgotten=agent.forgotten if agent else (),
+                )
+            )
+        trouble = self._trouble() or next((a.trouble for a in accounts.values() if a.trouble), None)
+        parked = tuple(
+            ParkedMessage(agent=p.agent, at=p.at, kind=_kind(p.event), error=p.error)
+            for agent in known.values()
+            for p in agent.parked
+        )
+        alive = sum(agent.alive for agent in agents)
+        amiss = alive < len(agents) or trouble or parked or any(a.device_fault for a in agents)
+        return Health(
+            status=Status.DOWN if not alive else Status.DEGRADED if amiss else Status.OK,
+            site=self._company.ledger_meta["site"],
+            now=self._conductor.now,
+            mode=Mode.WALL_CLOCK if self._speed is None else Mode.SIMULATED,
+            speed=1.0 if self._speed is None else self._speed,
+            agents=tuple(agents),
+            journal=JournalHealth(
+                state="away" if trouble else "synced",
+                detail=trouble or f"{sum(a.entries for a in accounts.values())} entries are durable",
+                lag=0,
+            ),
+            parked=parked,
+        )
+
+    async def dso_state(self) -> DsoState:
+        """What the DSO remembers, in the portal's words."""
+        spec = next(spec for spec in self._company.agents if spec.role == "dso")
+        _, state = decode(await self._stage.snapshot(spec.name))
+        config: DsoConfig = spec.config
+        names = {domain: name for name, domain in self._company.rules.domains.items()}
+        now = self._conductor.now
+        settled = {row.order_reference: row for s in self._lookout.settlements for row in s.order_settlements}
+        orders = sorted((o for each in state.orders.values() for o in each), key=lambda o: o.header.time_stamp)
+        prognoses = sorted(state.prognoses.values(), key=lambda p: (p.header.time_stamp, p.congestion_point))
+        requests = sorted(state.requests.values(), key=lambda r: r.header.time_stamp)
+        return DsoState(
+            now=now,
+            points=tuple(self._point(point.identity, point.branch, config) for point in config.points),
+            prognoses=tuple(
+                Prognosis(
+                    reference=p.header.message_id,
+                    seller=names[p.header.sender_domain],
+                    point=p.congestion_point,
+                    period=p.period,
+                    revision=p.revision,
+                    at=p.header.time_stamp,
+                    power_w=tuple(p.power_w),
+                )
+                for p in prognoses
+            ),
+            requests=tuple(
+                Request(
+                    reference=r.header.message_id,
+                    point=r.congestion_point,
+                    period=r.period,
+                    revision=r.revision,
+                    at=r.header.time_stamp,
+                    expires=r.expiration,
+                    isps=tuple(
+                        AskedIsp(
+                            start=i.start,
+                            disposition=i.disposition.value,
+                            min_power_w=i.min_power_w,
+                            max_power_w=i.max_power_w,
+                            duration=i.duration,
+                        )
+                        for i in r.isps
+                    ),
+                )
+                for r in requests
+            ),
+            offers=tuple(self._offer(offer, names) for offer in self._lookout.offers),
+            orders=tuple(self._order(order, names, now, settled) for order in orders),
+            settlements=tuple(
+                Settlement(
+                    reference=s.header.message_id,
+                    seller=names[s.header.recipient_domain],
+                    period_start=s.period_start,
+                    period_end=s.period_end,
+                    revision=1,
+                    currency=s.currency,
+                    orders=tuple(
+                        SettledOrder(
+                            order=row.order_reference,
+                            point=row.congestion_point,
+                            period=row.period,
+                            price=row.price,
+                            penalty=row.penalty,
+                            net=row.net_settlement,
+                        )
+                        for row in s.order_settlements
+                    ),
+                )
+                for s in self._lookout.settlements
+                if s.header.sender_domain == self._company.rules.domains[spec.name]
+            ),
+        )
+
+    def _point(self, identity: str, branch: str, config: DsoConfig) -> GridPoint:
+        seen = self._lookout.safety.get(identity)
+        return GridPoint(
+            id=identity,
+            branch=branch,
+            limit_pct=100.0 - config.margin_pct,
+            period=None if seen is None else seen["period"],
+            loading_pct=() if seen is None else tuple(float(x) for x in seen["loading_pct"]),
+            need_w=() if seen is None else tuple(int(x) for x in np.asarray(seen["need_w"])),
+        )
+
+    @staticmethod
+    def _offer(offer: FlexOffer, names: dict[str, str]) -> Offer:
+        return Offer(
+            reference=offer.header.message_id,
+            seller=names[offer.header.sender_domain],
+            point=offer.congestion_point,
+            period=offer.period,
+            at=offer.header.time_stamp,
+            expires=offer.expiration,
+            request=offer.flex_request_message_id,
+            currency=offer.currency,
+            options=tuple(
+                OfferedOption(
+                    reference=option.option_reference,
+                    price=option.price,
+                    isps=tuple(IspPower(start=i.start, power_w=i.power_w, duration=i.duration) for i in option.isps),
+                )
+                for option in offer.options
+            ),
+        )
+
+    def _order(self, order: FlexOrder, names: dict[str, str], now: datetime, settled: dict[str, Any]) -> Order:
+        day = self._company.rules.day(order.period)
+        first = min(day.isp_start(row.start) for row in order.isps)
+        last = max(day.isp_start(row.start + row.duration) for row in order.isps)
+        status = OrderStatus.UPCOMING if now < first else OrderStatus.ACTIVE if now < last else OrderStatus.DELIVERED
+        return Order(
+            reference=order.order_reference,
+            seller=names[order.header.recipient_domain],
+            point=order.congestion_point,
+            period=order.period,
+            at=order.header.time_stamp,
+            isps=tuple(IspPower(start=i.start, power_w=i.power_w, duration=i.duration) for i in order.isps),
+            price=order.price,
+            currency=order.currency,
+            status=OrderStatus.SETTLED if order.order_reference in settled else status,
+        )
+
+
+class Lookout:
+    """Hears what is published and keeps what the portal shows: the newest of each, and two days of offers."""
+
+    def __init__(self) -> None:
+        self.safety: dict[str, Any] = {}  # congestion point -> last analysis
+        self.offers: list[FlexOffer] = []
+        self.settlements: list[Any] = []
+        self.faults: dict[str, str] = {}  # device -> why it does not answer
+
+    def hear(self, now: datetime, topic: str, value: Any) -> None:
+        """Take one published value."""
+        if topic == "safety":
+            self.safety[value["point"]] = value
+        elif topic == "flex-offer":
+            self.offers = [o for o in self.offers if now - o.header.time_stamp < timedelta(days=2)] + [value]
+        elif topic == "settlement":
+            self.settlements = [*self.settlements, value][-200:]
+        elif topic == "device":
+            if value["fault"] is None:
+                self.faults.pop(value["device"], None)
+            else:
+                self.faults[value["device"]] = value["fault"]
+
+
+def _kind(event: Any) -> str:
+    return tag_of(getattr(event, "message", event))
