@@ -14,16 +14,16 @@ from typing import Any
 
 import structlog
 
-from agents.assembly.company import Company, Wire
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.roles.ledger_keeper import CLOSING
 from agents.runtime.clocks import PacedClock
-from agents.runtime.scheduler import Conductor
+from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
 from cim.platform.tables import ReadingTable
 from environment.sites import load_site
 from pilot.settings import UpSettings
-from pilot.start_up import RealGround, SimulatedGround, Surveyor
+from pilot.start_up import RealStartUp, SimulatedStartUp, StartUp
 from pilot.view import LivingView, Lookout
 from portal.app import create_app
 from portal.server import serve
@@ -39,14 +39,14 @@ class Pilot:
     """A site that lives.
 
     Args:
-        say: called with a sentence at each stage of the start.
+        say: called with a sentence at each runtime of the start.
         tick: called with each new instant of the site's time.
     """
 
     def __init__(self, settings: UpSettings, say: Callable[[str], None], tick: Callable[[datetime], None]) -> None:
         self._settings, self._say, self._tick = settings, say, tick
         self._lookout = Lookout()
-        self._conductor: Conductor | None = None
+        self._conductor: RoundScheduler | None = None
         self._flushed: datetime | None = None
 
     def stop(self) -> None:
@@ -61,33 +61,35 @@ class Pilot:
             BadInput, DeviceError, JournalError: one sentence each.
         """
         settings = self._settings
-        surveyor: Surveyor = SimulatedGround(settings) if settings.endpoints is None else RealGround(settings)
+        start_up: StartUp = SimulatedStartUp(settings) if settings.endpoints is None else RealStartUp(settings)
         async with AsyncExitStack() as cleanup:
             cleanup.enter_context(_alone(settings.folder))
             journal, trouble = cleanup.enter_context(journal_server(settings.folder, load_site(settings.site).name))
             if settings.endpoints is None:
                 self._say("starting the simulated devices")
-            ground = await surveyor.prepare(cleanup)
-            company, clock, wire = ground.company, ground.clock, ground.wire
-            stage = self._stage(company, wire, journal)
-            cleanup.push_async_callback(_end, stage)
-            self._say(f"connecting {sum(spec.device is not None for spec in company.agents)} devices")
+            site_start = await start_up.prepare(cleanup)
+            site_agents, clock, wire = site_start.site_agents, site_start.clock, site_start.wire
+            runtime = self._runtime(site_agents, wire, journal)
+            cleanup.push_async_callback(_end, runtime)
+            self._say(f"connecting {sum(spec.device is not None for spec in site_agents.agents)} devices")
             if wire.passwords and settings.endpoints is not None:
                 self._say("those that dial in are expected at ws://{}:{}/ocpp/NAME or /s2/NAME".format(*wire.door))
-            await stage.open(ground.now)
-            for sentence in stage.missing:
+            await runtime.open(site_start.now)
+            for sentence in runtime.missing:
                 _log.warning("device missing", reason=sentence)
             table = ReadingTable(settings.folder / "telemetry", keep=True)
             cleanup.callback(table.flush)
             self._remember()
             cleanup.callback(self._keep)
             # Where time went on meanwhile, the first instant is that at which the devices were there.
-            now = clock.now() if wire.real_time else ground.now
-            end = company.rules.periods[-1].end + CLOSING + timedelta(minutes=30)
-            conductor = Conductor(stage, ground.field, now, end, self._sink(table), self._ticked(table), clock)
-            self._conductor = conductor
+            now = clock.now() if wire.real_time else site_start.now
+            end = site_agents.rules.periods[-1].end + CLOSING + timedelta(minutes=30)
+            scheduler = RoundScheduler(
+                runtime, site_start.field, now, end, self._sink(table), self._ticked(table), clock
+            )
+            self._conductor = scheduler
             speed = None if wire.real_time else settings.speed
-            view = LivingView(company, stage, conductor, self._lookout, speed, trouble)
+            view = LivingView(site_agents, runtime, scheduler, self._lookout, speed, trouble)
             app = create_app(view, portal_token(settings.folder))
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             for name in (signal.SIGINT, signal.SIGTERM):
@@ -95,32 +97,32 @@ class Pilot:
             self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
             if isinstance(clock, PacedClock):
                 clock.restart(now)
-            await conductor.run()
-            return not conductor.stopped
+            await scheduler.run()
+            return not scheduler.stopped
 
-    def _stage(self, company: Company, wire: Wire, journal: tuple[str, str]) -> Any:
+    def _runtime(self, site_agents: SiteAgents, wire: DeviceLinks, journal: tuple[str, str]) -> Any:
         settings = self._settings
         ledger = settings.folder / "ledger.db"
         if settings.runtime == "local":
             from agents.runtime.journal.redis_journal import RedisJournal
-            from agents.runtime.local import HOST, LocalStage
+            from agents.runtime.local import HOST, LocalRuntime
 
-            return LocalStage(company, wire, ledger, settings.allow_missing, RedisJournal(*journal, HOST))
+            return LocalRuntime(site_agents, wire, ledger, settings.allow_missing, RedisJournal(*journal, HOST))
         from agents.runtime.placement import Placement
         from agents.runtime.ray.start import start_ray
 
         self._say("starting Ray")
         start_ray()
-        from agents.runtime.ray.runtime import RayStage
+        from agents.runtime.ray.runtime import RayRuntime
 
         placement = Placement(settings.agents_per_actor, settings.place, one_door=wire.real_time)
-        stage = RayStage(
-            company, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S,
+        runtime = RayRuntime(
+            site_agents, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S,
             lambda revival: _log.warning("revived", host=revival.host, seconds=round(revival.seconds, 1)),
         )  # fmt: skip
-        self._say(f"starting {stage.actors} actors")
-        stage.start()
-        return stage
+        self._say(f"starting {runtime.actors} actors")
+        runtime.start()
+        return runtime
 
     def _sink(self, table: ReadingTable) -> Callable[[datetime, str, str, Any], None]:
         def sink(now: datetime, agent: str, topic: str, value: Any) -> None:
@@ -128,7 +130,7 @@ class Pilot:
                 table.add(value)
                 return
             self._lookout.hear(now, topic, value)
-            if topic in ("breach", "parked", "lapse", "refusal", "forgotten"):
+            if topic in ("breach", "failed_events", "lapse", "refusal", "forgotten"):
                 _log.warning(topic, agent=agent, at=now.isoformat(), what=str(value)[:500])
 
         return sink
@@ -159,8 +161,8 @@ class Pilot:
         unfinished.rename(path)
 
 
-async def _end(stage: Any) -> None:
-    for host, reason in (await stage.close()).items():
+async def _end(runtime: Any) -> None:
+    for host, reason in (await runtime.close()).items():
         _log.warning(
             "not ended in peace", host=host, reason=reason, so="an update now needs this program to end in peace"
         )

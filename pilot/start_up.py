@@ -9,12 +9,12 @@ from typing import Protocol
 
 import structlog
 
-from agents.assembly.agents_of_site import HISTORY_DAYS, known_days, recruit
-from agents.assembly.company import Company, Wire
+from agents.assembly.agents_of_site import HISTORY_DAYS, agents_of_site, known_days
 from agents.assembly.simulated_world import TcpWorld
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime.clocks import PacedClock, WallClock, wall_time
 from agents.runtime.ray.exposure import is_loopback
-from agents.runtime.scheduler import Field
+from agents.runtime.scheduler import WorldClock
 from cim.model.intervals import LocalDay, local_day_of
 from environment.profiles.library import load
 from environment.profiles.present import of_the_present
@@ -27,7 +27,7 @@ _log = structlog.get_logger("iles")
 
 
 @dataclass(frozen=True)
-class Ground:
+class SiteStart:
     """Everything that is there before an agent lives.
 
     Attributes:
@@ -35,26 +35,26 @@ class Ground:
         now: the instant at which the site goes on.
     """
 
-    company: Company
-    wire: Wire
-    field: Field
+    site_agents: SiteAgents
+    wire: DeviceLinks
+    field: WorldClock
     clock: PacedClock | WallClock
     now: datetime
 
 
-class Surveyor(Protocol):
-    """Checks what the site was asked for when it is made, and prepares the ground once the site's folder is ours.
+class StartUp(Protocol):
+    """Checks what the site was asked for when it is made, and prepares the site_start once the site's folder is ours.
 
     Making one raises `BadInput`, before anything is started.
     """
 
-    async def prepare(self, cleanup: AsyncExitStack) -> Ground:
+    async def prepare(self, cleanup: AsyncExitStack) -> SiteStart:
         """Start or reach what the site stands on; `cleanup` ends it."""
         ...
 
 
-class SimulatedGround:
-    """Simulators in a process of their own, which take their time from the conductor."""
+class SimulatedStartUp:
+    """Simulators in a process of their own, which take their time from the scheduler."""
 
     def __init__(self, settings: UpSettings) -> None:
         self._settings = settings
@@ -68,15 +68,17 @@ class SimulatedGround:
         wanted = Beginning(self._site.name, settings.seed, start, first.key, days)
         self._kept = beginning(settings.folder, wanted)
 
-    async def prepare(self, cleanup: AsyncExitStack) -> Ground:
+    async def prepare(self, cleanup: AsyncExitStack) -> SiteStart:
         """The world where it was, at the pace that was asked for."""
         kept, settings = self._kept, self._settings
-        company = recruit(self._site, self._profiles, date.fromisoformat(kept.first_day), kept.days, kept.seed)
+        site_agents = agents_of_site(
+            self._site, self._profiles, date.fromisoformat(kept.first_day), kept.days, kept.seed
+        )
         start = datetime.fromisoformat(kept.start).astimezone(UTC)
         world = await TcpWorld.open(settings.site, start, kept.seed, log=settings.folder / "world.log")
         cleanup.push_async_callback(world.close)
         now = await world.now()
-        return Ground(company, world.wire(company), world, PacedClock(now, settings.speed), now)
+        return SiteStart(site_agents, world.wire(site_agents), world, PacedClock(now, settings.speed), now)
 
 
 class RealWorld:
@@ -86,7 +88,7 @@ class RealWorld:
         """Nobody has to be told."""
 
 
-class RealGround:
+class RealStartUp:
     """Devices where the endpoints file says; keys of its own for each party; the present."""
 
     def __init__(self, settings: UpSettings) -> None:
@@ -99,13 +101,13 @@ class RealGround:
         today = local_day_of(now, site.timezone).key
         self._kept = beginning(settings.folder, Beginning(site.name, 0, now.isoformat(), today, settings.days, REAL))
 
-    async def prepare(self, cleanup: AsyncExitStack) -> Ground:  # noqa: ARG002 - nothing is started here
-        """The wires and the papers; what is not known of the present is assumed, and said."""
+    async def prepare(self, cleanup: AsyncExitStack) -> SiteStart:  # noqa: ARG002 - nothing is started here
+        """The wires and the config; what is not known of the present is assumed, and said."""
         site, kept, endpoints = self._site, self._kept, self._endpoints
         first = date.fromisoformat(kept.first_day)
         before = HISTORY_DAYS + 3
         past = of_the_present(self._profiles, site.timezone, first - timedelta(days=before), before + 3)
-        company = recruit(site, past, first, kept.days, kept.seed, secret=self._secret)
+        site_agents = agents_of_site(site, past, first, kept.days, kept.seed, secret=self._secret)
         _log.warning("assumed", what=f"habits before {first}: as on like days of the profiles {self._profiles.name}")
         _log.warning("assumed", what=f"no weather service: the sun as usual in the season, by {self._profiles.name}")
         host, port = endpoints.door
@@ -113,8 +115,10 @@ class RealGround:
             _log.warning(
                 "exposed", what=f"passwords cross the net unencrypted to {host}:{port}; put TLS in front of it"
             )
-        wire = Wire(endpoints=endpoints.sunspec, passwords=endpoints.passwords, door=endpoints.door, real_time=True)
-        return Ground(company, wire, RealWorld(), WallClock(), wall_time())
+        wire = DeviceLinks(
+            endpoints=endpoints.sunspec, passwords=endpoints.passwords, door=endpoints.door, real_time=True
+        )
+        return SiteStart(site_agents, wire, RealWorld(), WallClock(), wall_time())
 
     def _secret(self, name: str) -> bytes:
         return load_or_create_secret(self._folder / "keys" / f"{name}.key")

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from agents.assembly.company import Company
+from agents.assembly.site_agents import SiteAgents
 from agents.roles.dso.state import DsoConfig
-from agents.runtime.scheduler import Conductor
+from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode, tag_of
 from market.uftp import FlexOffer, FlexOrder
 from portal.models import (
     AgentHealth,
     AskedIsp,
     DsoState,
+    FailedEvent,
     GridPoint,
     Health,
     IspPower,
@@ -27,7 +28,6 @@ from portal.models import (
     OfferedOption,
     Order,
     OrderStatus,
-    ParkedMessage,
     Prognosis,
     Request,
     SettledOrder,
@@ -37,10 +37,10 @@ from portal.models import (
 
 
 class LivingView:
-    """A `portal.views.SiteView` of a running conductor.
+    """A `portal.views.SiteView` of a running scheduler.
 
     Args:
-        stage: where the agents live.
+        runtime: where the agents live.
         lookout: what was published and matters here.
         speed: of the site's time; None on the wall clock.
         trouble: why the journal's server is not there, or None.
@@ -48,24 +48,24 @@ class LivingView:
 
     def __init__(
         self,
-        company: Company,
-        stage: Any,
-        conductor: Conductor,
+        site_agents: SiteAgents,
+        runtime: Any,
+        scheduler: RoundScheduler,
         lookout: Lookout,
         speed: float | None,
         trouble: Callable[[], str | None],
     ) -> None:
-        self._company, self._stage, self._conductor = company, stage, conductor
+        self._site_agents, self._runtime, self._conductor = site_agents, runtime, scheduler
         self._lookout, self._speed, self._trouble = lookout, speed, trouble
 
     async def health(self) -> Health:
         """How everybody is; a host that does not answer counts as dead until it is back."""
-        accounts = await self._stage.health()
-        restarts = Counter(revival.host for revival in getattr(self._stage, "revivals", ()))
+        accounts = await self._runtime.health()
+        restarts = Counter(revival.host for revival in getattr(self._runtime, "revivals", ()))
         known = {agent.name: agent for account in accounts.values() for agent in account.agents}
         agents = []
-        for spec in self._company.agents:
-            host, agent = self._stage.host_of[spec.name], known.get(spec.name)
+        for spec in self._site_agents.agents:
+            host, agent = self._runtime.host_of[spec.name], known.get(spec.name)
             agents.append(
                 AgentHealth(
                     name=spec.name,
@@ -74,7 +74,7 @@ class LivingView:
                     alive=agent is not None,
                     handled=agent.handled if agent else 0,
                     waiting=agent.waiting if agent else 0,
-                    parked=len(agent.parked) if agent else 0,
+                    failed_events=len(agent.failed_events) if agent else 0,
                     last_at=agent.last_at if agent else None,
                     restarts=restarts[host],
                     device=spec.device,
@@ -83,16 +83,16 @@ class LivingView:
                 )
             )
         trouble = self._trouble() or next((a.trouble for a in accounts.values() if a.trouble), None)
-        parked = tuple(
-            ParkedMessage(agent=p.agent, at=p.at, kind=_kind(p.event), error=p.error)
+        failed_events = tuple(
+            FailedEvent(agent=p.agent, at=p.at, kind=_kind(p.event), error=p.error)
             for agent in known.values()
-            for p in agent.parked
+            for p in agent.failed_events
         )
         alive = sum(agent.alive for agent in agents)
-        amiss = alive < len(agents) or trouble or parked or any(a.device_fault for a in agents)
+        amiss = alive < len(agents) or trouble or failed_events or any(a.device_fault for a in agents)
         return Health(
             status=Status.DOWN if not alive else Status.DEGRADED if amiss else Status.OK,
-            site=self._company.ledger_meta["site"],
+            site=self._site_agents.ledger_meta["site"],
             now=self._conductor.now,
             mode=Mode.WALL_CLOCK if self._speed is None else Mode.SIMULATED,
             speed=1.0 if self._speed is None else self._speed,
@@ -102,15 +102,15 @@ class LivingView:
                 detail=trouble or f"{sum(a.entries for a in accounts.values())} entries are durable",
                 lag=0,
             ),
-            parked=parked,
+            failed_events=failed_events,
         )
 
     async def dso_state(self) -> DsoState:
         """What the DSO remembers, in the portal's words."""
-        spec = next(spec for spec in self._company.agents if spec.role == "dso")
-        _, state = decode(await self._stage.snapshot(spec.name))
+        spec = next(spec for spec in self._site_agents.agents if spec.role == "dso")
+        _, state = decode(await self._runtime.snapshot(spec.name))
         config: DsoConfig = spec.config
-        names = {domain: name for name, domain in self._company.rules.domains.items()}
+        names = {domain: name for name, domain in self._site_agents.rules.domains.items()}
         now = self._conductor.now
         settled = {row.order_reference: row for s in self._lookout.settlements for row in s.order_settlements}
         orders = sorted((o for each in state.orders.values() for o in each), key=lambda o: o.header.time_stamp)
@@ -175,7 +175,7 @@ class LivingView:
                     ),
                 )
                 for s in self._lookout.settlements
-                if s.header.sender_domain == self._company.rules.domains[spec.name]
+                if s.header.sender_domain == self._site_agents.rules.domains[spec.name]
             ),
         )
 
@@ -212,7 +212,7 @@ class LivingView:
         )
 
     def _order(self, order: FlexOrder, names: dict[str, str], now: datetime, settled: dict[str, Any]) -> Order:
-        day = self._company.rules.day(order.period)
+        day = self._site_agents.rules.day(order.period)
         first = min(day.isp_start(row.start) for row in order.isps)
         last = max(day.isp_start(row.start + row.duration) for row in order.isps)
         status = OrderStatus.UPCOMING if now < first else OrderStatus.ACTIVE if now < last else OrderStatus.DELIVERED

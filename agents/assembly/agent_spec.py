@@ -1,4 +1,4 @@
-"""From an agent's papers to the role that plays it; a host imports only the roles it hosts."""
+"""From an agent's config to the role that plays it; a host imports only the roles it hosts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cim.model.errors import ProgrammingFault
 from market.rules import MarketRules
 
 _ROLES = {
-    "battery": "agents.roles.device_agent:BatteryRole",
-    "generator": "agents.roles.device_agent:GeneratorRole",
-    "vehicle": "agents.roles.device_agent:VehicleRole",
-    "building": "agents.roles.device_agent:BuildingRole",
+    "battery": "agents.roles.device_agent:BatteryAgent",
+    "generator": "agents.roles.device_agent:GeneratorAgent",
+    "vehicle": "agents.roles.device_agent:VehicleAgent",
+    "building": "agents.roles.device_agent:BuildingAgent",
     "prosumer": "agents.roles.prosumer:ProsumerRole",
     "aggregator": "agents.roles.aggregator:AggregatorRole",
     "dso": "agents.roles.dso:DsoRole",
@@ -29,7 +29,7 @@ _ROLES = {
 @wire("runtime.AgentSpec")
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """An agent: its name, the role it plays, that role's papers, its key, and the device whose wire it holds.
+    """An agent: its name, the role it plays, that role's config, its key, and the device whose wire it holds.
 
     Attributes:
         key: 32-byte seed of its Ed25519 key. From the run's seed in a simulation, else random.

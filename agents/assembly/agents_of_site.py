@@ -1,4 +1,4 @@
-"""From a site to its company: who lives there, with which papers. The one place that reads a site for the agents."""
+"""From a site to its site_agents: who lives there, with which config. The one place that reads a site for the agents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operator import itemgetter
 import numpy as np
 
 from agents.assembly.agent_spec import AgentSpec
-from agents.assembly.company import Company
+from agents.assembly.site_agents import SiteAgents
 from agents.planning.elements.home import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator.state import AggregatorConfig, Member
@@ -43,7 +43,7 @@ _ROLE = {
 }
 
 
-def recruit(
+def agents_of_site(
     site: Site,
     profiles: Profiles,
     first_day: date,
@@ -52,7 +52,7 @@ def recruit(
     *,
     flexibility: bool = True,
     secret: Secret | None = None,
-) -> Company:
+) -> SiteAgents:
     """All agents of a site.
 
     Args:
@@ -98,8 +98,8 @@ def recruit(
             if p.aggregator == party.name
         )
         dealt_with = (site.dso.name, site.iles.name, site.ledger.name)
-        papers = AggregatorConfig(*dealt_with, members, term_days=site.contract_days)
-        agents.append(AgentSpec(party.name, "aggregator", seeds[party.name], papers))
+        config = AggregatorConfig(*dealt_with, members, term_days=site.contract_days)
+        agents.append(AgentSpec(party.name, "aggregator", seeds[party.name], config))
     agents.append(AgentSpec(site.dso.name, "dso", seeds[site.dso.name], _dso(site, past)))
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name)
@@ -108,7 +108,7 @@ def recruit(
     agents.append(AgentSpec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
     weather = (site.profiles, site.timezone, seed if secret is None else None)
-    return Company(tuple(agents), rules, weather, meta)
+    return SiteAgents(tuple(agents), rules, weather, meta)
 
 
 def usage_point(site: Site, prosumer: str) -> str:
@@ -155,7 +155,7 @@ def _element(prosumer: Prosumer, device: Device, past: Past) -> ElementConfig:
 
 def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Past) -> list[AgentSpec]:
     zero: tuple[Floats, ...] = (np.zeros(96),)
-    papers = ProsumerConfig(
+    config = ProsumerConfig(
         prosumer.meter,
         usage_point(site, prosumer.name),
         prosumer.congestion_point,
@@ -168,7 +168,7 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Pa
         800,
         1800,
     )
-    agents = [AgentSpec(prosumer.name, "prosumer", seeds[prosumer.name], papers, prosumer.meter, DeviceKind.METER)]
+    agents = [AgentSpec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter, DeviceKind.METER)]
     for device in prosumer.devices:
         name = prosumer.device_name(device)
         agents.append(AgentSpec(name, _ROLE[_kind(device)], seeds[name], prosumer.name, name, _kind(device)))

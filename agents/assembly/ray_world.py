@@ -9,8 +9,8 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayTaskError
 
-from agents.assembly.company import Company, Wire
 from agents.assembly.simulated_world import simulation
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime.ray.calls import here
 from devices.dial_in.transport import FrameLink
 from devices.port.port import DeviceError
@@ -120,9 +120,9 @@ class RayWorld:
     def __init__(self, site: str, start: datetime, seed: int) -> None:
         self._actor = cast("Any", WorldActor).options(scheduling_strategy=here()).remote(site, start, seed)
 
-    def wire(self, company: Company) -> Wire:
+    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
         """Every host gets a handle."""
-        return Wire(direct=RemoteWorld(self._actor))
+        return DeviceLinks(direct=RemoteWorld(self._actor))
 
     async def advance(self, to: datetime) -> None:
         """Move on."""

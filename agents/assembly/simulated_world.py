@@ -1,6 +1,6 @@
 """The simulated site that a run's devices live in: in this process, or in one of its own behind sockets.
 
-(In a Ray actor: `agents.assembly.ray_world`.) All take their time from the conductor.
+(In a Ray actor: `agents.assembly.ray_world`.) All take their time from the scheduler.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from agents.assembly.company import Company, Wire
 from agents.assembly.device_ports import DIAL_IN
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from devices.simulators.simulation import Simulation
 from environment.profiles.library import load
 from environment.sites import load_site
@@ -23,8 +23,8 @@ Progress = Callable[[datetime, float], None]  # how far a log is replayed: the i
 class SimulatedWorld(Protocol):
     """What a run needs of its world; `truth` is for verification, never for an agent."""
 
-    def wire(self, company: Company) -> Wire:
-        """How the company's hosts reach their devices."""
+    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
+        """How the site_agents's hosts reach their devices."""
         ...
 
     async def advance(self, to: datetime) -> None:
@@ -75,9 +75,9 @@ class InProcessWorld:
         """The instant that the world has reached."""
         return self._simulation.now
 
-    def wire(self, company: Company) -> Wire:
+    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
         """The simulation itself is the other end."""
-        return Wire(direct=self._simulation)
+        return DeviceLinks(direct=self._simulation)
 
     async def advance(self, to: datetime) -> None:
         """Move the physics and let the devices say what they have to say."""
@@ -133,15 +133,15 @@ class TcpWorld:
         at: datetime = await self._client.now()
         return at
 
-    def wire(self, company: Company) -> Wire:
+    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
         """Endpoints of the SunSpec devices; passwords, made for this run, for those that dial in."""
         self._passwords = {
             spec.device: secrets.token_urlsafe(18)
-            for spec in company.agents
+            for spec in site_agents.agents
             if spec.device is not None and spec.device_kind in DIAL_IN
         }
         endpoints = {name: (host, port, 1) for name, (host, port) in self._endpoints.items()}
-        return Wire(endpoints=endpoints, passwords=self._passwords, dial=self._dial)
+        return DeviceLinks(endpoints=endpoints, passwords=self._passwords, dial=self._dial)
 
     async def _dial(self, urls: dict[str, str]) -> None:
         await self._client.dial({name: (url, name, self._passwords[name]) for name, url in urls.items()})

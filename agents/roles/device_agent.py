@@ -12,7 +12,7 @@ from datetime import datetime
 
 from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
 from agents.roles.events import Commanded, Connected, Measured, Recalled
-from agents.roles.messages import AssetJoined, AssetReport, AssetSchedule
+from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from agents.roles.role import Role, on
 from cim.codec.codec import wire
 from cim.model.devices import Mode, Nameplate, Setpoint
@@ -24,22 +24,22 @@ LIFE_IN_INTERVALS = 3  # a setpoint outlives its writer by at most this many con
 
 @wire("asset.State")
 @dataclass(slots=True)
-class AssetState:
+class DeviceAgentState:
     """What an asset must remember."""
 
     nameplate: Nameplate | None = None
-    schedules: dict[str, AssetSchedule] = field(default_factory=dict)
+    schedules: dict[str, DeviceSchedule] = field(default_factory=dict)
     written: Setpoint | None = None
     written_at: datetime | None = None
     lost: bool = False
     forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
-class AssetRole(Role[AssetState]):
+class DeviceAgent(Role[DeviceAgentState]):
     """One device's agent, owned by a prosumer."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:
-        super().__init__(name, rules, key, AssetState())
+        super().__init__(name, rules, key, DeviceAgentState())
         self.owner = owner
 
     @property
@@ -59,7 +59,7 @@ class AssetRole(Role[AssetState]):
         """Say what it is, take a first reading, and start to control with the first operated day."""
         self.state.nameplate = event.nameplate
         begin = max(self.rules.periods[0].start, now)
-        return [Send(self.owner, AssetJoined(self.name, event.nameplate)), Poll(self.name), Arm("control", begin)]
+        return [Send(self.owner, DeviceJoined(self.name, event.nameplate)), Poll(self.name), Arm("control", begin)]
 
     def timer_control(self, _: str, now: datetime) -> list[Effect]:
         """Read; what to write is decided on the reading."""
@@ -70,7 +70,7 @@ class AssetRole(Role[AssetState]):
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
         """Tell the prosumer and the platform; then steer."""
-        effects: list[Effect] = [Send(self.owner, AssetReport(self.name, now, event.readings, event.news))]
+        effects: list[Effect] = [Send(self.owner, DeviceReport(self.name, now, event.readings, event.news))]
         effects.append(Publish("telemetry", event.readings))
         if (event.fault is not None) != self.state.lost:
             self.state.lost = event.fault is not None
@@ -80,8 +80,8 @@ class AssetRole(Role[AssetState]):
             return effects
         return effects + self._steer(now, _steady(event))
 
-    @on(AssetSchedule)
-    def scheduled(self, message: AssetSchedule, sender: str, now: datetime) -> list[Effect]:
+    @on(DeviceSchedule)
+    def scheduled(self, message: DeviceSchedule, sender: str, now: datetime) -> list[Effect]:
         """A new plan from the owner; when it changes this very ISP, act at once."""
         if sender != self.owner:
             return []
@@ -151,11 +151,11 @@ def _steady(event: Measured) -> bool:
     return any(r.kind is Kind.POWER and r.quality is Quality.GOOD for r in event.readings)
 
 
-class BatteryRole(AssetRole):
+class BatteryAgent(DeviceAgent):
     """A home battery or a district's BESS: a target in both directions."""
 
 
-class GeneratorRole(AssetRole):
+class GeneratorAgent(DeviceAgent):
     """PV is limited, a CHP is given a target; neither ever consumes by order."""
 
     def safe(self, setpoint: Setpoint) -> Setpoint:
@@ -164,7 +164,7 @@ class GeneratorRole(AssetRole):
         return Setpoint(cut.mode, min(cut.power_w, 0))
 
 
-class VehicleRole(AssetRole):
+class VehicleAgent(DeviceAgent):
     """A charging station and the vehicle at it: an upper limit, never discharge (OCPP 2.0.1 cannot)."""
 
     def safe(self, setpoint: Setpoint) -> Setpoint:
@@ -173,5 +173,5 @@ class VehicleRole(AssetRole):
         return Setpoint(Mode.LIMIT, max(cut.power_w, 0))
 
 
-class BuildingRole(AssetRole):
+class BuildingAgent(DeviceAgent):
     """A building behind its gateway: the heat pump's target power; comfort is guarded by the building itself."""

@@ -14,7 +14,7 @@ from agents.roles.effects import Arm, Effect, Poll, Publish, Send
 from agents.roles.events import Connected, Measured, Recalled
 from agents.roles.messages import AssetList, AssetQuery, AssetsPublished, WeatherBulletin
 from agents.roles.parts.head_cosigning import WitnessingDesk
-from agents.roles.parts.recovery import Past, forgotten
+from agents.roles.parts.recovery import LedgerHistory, forgotten
 from agents.roles.role import Role, on
 from cim.codec.codec import wire
 from cim.model.devices import WeatherForecast
@@ -39,7 +39,7 @@ from market.uftp import (
 @wire("iles.Config")
 @dataclass(frozen=True, slots=True)
 class IlesConfig:
-    """The manager's own papers: its weather feed, who hears its bulletins, the ledger."""
+    """The manager's own config: its weather feed, who hears its bulletins, the ledger."""
 
     weather: str
     prosumers: tuple[str, ...]
@@ -69,7 +69,7 @@ class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
     @on(Recalled)
     def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
         """Only the heads it has signed are in the ledger; the registers fill again as parties bring their entries."""
-        past = Past(event, self.rules)
+        past = LedgerHistory(event, self.rules)
         self.state.head = past.head(self.domain)
         sentences = (
             "the market's register: assets stand in it again once they are connected again",

@@ -14,18 +14,18 @@ from market.ledger.records import BlockHead, Record
 from market.uftp import IspPower
 
 
-@wire("home.AssetJoined")
+@wire("home.DeviceJoined")
 @dataclass(frozen=True, slots=True)
-class AssetJoined:
+class DeviceJoined:
     """An asset tells its prosumer that it is connected and what it is."""
 
     element: str
     nameplate: Nameplate
 
 
-@wire("home.AssetReport")
+@wire("home.DeviceReport")
 @dataclass(frozen=True, slots=True)
-class AssetReport:
+class DeviceReport:
     """An asset's readings and news of one control instant."""
 
     element: str
@@ -34,9 +34,9 @@ class AssetReport:
     news: tuple[News, ...]
 
 
-@wire("home.AssetSchedule")
+@wire("home.DeviceSchedule")
 @dataclass(frozen=True, slots=True)
-class AssetSchedule:
+class DeviceSchedule:
     """What the prosumer wants of an asset on one day: a setpoint for each ISP, None where it may run by its own rule."""
 
     element: str

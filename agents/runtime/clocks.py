@@ -14,7 +14,7 @@ def wall_time() -> datetime:
 
 
 class Clock(Protocol):
-    """Time as the conductor keeps it."""
+    """Time as the scheduler keeps it."""
 
     @property
     def waits(self) -> bool:

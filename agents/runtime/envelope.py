@@ -14,7 +14,7 @@ from cim.model.errors import ProgrammingFault
 SAFETY, ORDINARY = 0, 1
 
 # Messages that limit or steer a device overtake everything else in a mailbox.
-_SAFETY_TAGS = frozenset({"home.AssetSchedule"})
+_SAFETY_TAGS = frozenset({"home.DeviceSchedule"})
 
 
 class _Lanes(dict[type, int]):

@@ -7,14 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.assembly.company import Company, Wire
 from agents.assembly.device_ports import DIAL_IN, direct_port, tcp_port
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.planning.jobs import run
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host.health import HostHealth
 from agents.runtime.host.host import Host
-from agents.runtime.host.ledger_effects import Shelf
+from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.journal import Journal
 from agents.runtime.ledger_history import recollect
 from devices.dial_in.server import DialInServer, known_passwords
@@ -23,7 +23,7 @@ from devices.port.port import Port
 HOST = "local"
 
 
-class LocalStage:
+class LocalRuntime:
     """One host for all agents.
 
     Args:
@@ -32,13 +32,13 @@ class LocalStage:
 
     def __init__(
         self,
-        company: Company,
-        wire: Wire,
+        site_agents: SiteAgents,
+        wire: DeviceLinks,
         ledger: Path,
         allow_missing: bool = False,
         journal: Journal | None = None,
     ) -> None:
-        self._company, self._wire = company, wire
+        self._site_agents, self._wire = site_agents, wire
         self._clock = wall_time if wire.real_time else None
         self._ledger = ledger
         self._allow_missing = allow_missing
@@ -46,37 +46,37 @@ class LocalStage:
         self._server: DialInServer | None = None
         self._host: Host | None = None
         self.missing: tuple[str, ...] = ()
-        self.host_of: Mapping[str, str] = dict.fromkeys((spec.name for spec in company.agents), HOST)
+        self.host_of: Mapping[str, str] = dict.fromkeys((spec.name for spec in site_agents.agents), HOST)
 
     async def open(self, now: datetime) -> None:
         """Build the host, let the dial-in devices in, connect the others."""
-        company = self._company
+        site_agents = self._site_agents
         ports = await self._ports()
-        shelf = Shelf(self._ledger, company.rules.keys, company.ledger_meta)
+        ledger_effects = LedgerEffects(self._ledger, site_agents.rules.keys, site_agents.ledger_meta)
         self._host = Host(
-            company.agents,
-            company.rules,
+            site_agents.agents,
+            site_agents.rules,
             ports,
             inline,
             self.host_of,
-            shelf=shelf,
+            ledger_effects=ledger_effects,
             journal=self._journal,
             clock=self._clock,
         )
         self.missing = await self._host.open(now, self._allow_missing)
-        self._host.recall(recollect(self._ledger, self._host.fresh, company.rules.domains, now))
+        self._host.recall(recollect(self._ledger, self._host.fresh, site_agents.rules.domains, now))
 
     async def _ports(self) -> dict[str, Port]:
-        company, wire = self._company, self._wire
-        holders = {spec.device: spec for spec in company.agents if spec.device is not None}
+        site_agents, wire = self._site_agents, self._wire
+        holders = {spec.device: spec for spec in site_agents.agents if spec.device is not None}
         if wire.direct is not None:
             direct = wire.direct
-            return {device: direct_port(spec, direct, company.weather) for device, spec in holders.items()}
+            return {device: direct_port(spec, direct, site_agents.weather) for device, spec in holders.items()}
         authenticate = known_passwords(wire.passwords)
         host, port = wire.door
         server = self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
         await server.start()
-        ports = {d: tcp_port(spec, wire.endpoints, server, company.weather) for d, spec in holders.items()}
+        ports = {d: tcp_port(spec, wire.endpoints, server, site_agents.weather) for d, spec in holders.items()}
         dialling = {d: DIAL_IN[spec.device_kind] for d, spec in holders.items() if spec.device_kind in DIAL_IN}
         await wire.dial({device: server.url(protocol, device) for device, protocol in dialling.items()})
         return ports
@@ -101,7 +101,7 @@ class LocalStage:
     def host(self) -> Host:
         """The one host, once open."""
         if self._host is None:
-            raise RuntimeError("the stage is not open")
+            raise RuntimeError("the runtime is not open")
         return self._host
 
     async def health(self) -> dict[str, HostHealth]:
@@ -110,7 +110,7 @@ class LocalStage:
 
     async def snapshot(self, agent: str) -> bytes:
         """An agent's state, for the operator and the report."""
-        return self.host.residents[agent].role.snapshot()
+        return self.host.hosted_agents[agent].role.snapshot()
 
     async def close(self) -> dict[str, str]:
         """Let go of everything; returns why the last states are not in the journal, if they are not."""

@@ -1,8 +1,8 @@
-"""The conductor: instant by instant, round by round, until all mailboxes and devices are quiet; then on to the next timer.
+"""The scheduler: instant by instant, round by round, until all mailboxes and devices are quiet; then on to the next timer.
 
 At one instant every host works off its whole inbox; then the round's parcels are exchanged; when a round is empty the
 clock moves on. So every placement and runtime sees the same order. A parcel is given again until its receiver has taken
-it durably, and its sender is told so: whoever dies, the conductor included, nothing is lost.
+it durably, and its sender is told so: whoever dies, the scheduler included, nothing is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CREDIT = 100_000  # messages a host may have under way before it has to wait
 Sink = Callable[[datetime, str, str, Any], None]
 
 
-class Stage(Protocol):
+class AgentRuntime(Protocol):
     """Where the hosts live: one process, or Ray actors."""
 
     @property
@@ -57,8 +57,8 @@ class Stage(Protocol):
         ...
 
 
-class Field(Protocol):
-    """The simulated world, which takes its time from the conductor."""
+class WorldClock(Protocol):
+    """The simulated world, which takes its time from the scheduler."""
 
     async def advance(self, to: datetime) -> None:
         """Move on to an instant; returns when all devices are quiet."""
@@ -66,8 +66,8 @@ class Field(Protocol):
 
 
 @dataclass
-class _Post:
-    """What the conductor knows of a host."""
+class _HostLink:
+    """What the scheduler knows of a host."""
 
     inbox: dict[tuple[str, int], Parcel] = field(default_factory=dict)  # not taken yet
     outbound: dict[int, dict[str, int]] = field(default_factory=dict)  # round -> receiver -> messages not taken yet
@@ -96,11 +96,11 @@ class _Post:
         return min(due) if due else None
 
 
-class Conductor:
+class RoundScheduler:
     """Runs agents on a clock.
 
     Args:
-        stage: where they live.
+        runtime: where they live.
         field: the devices' world.
         start, end: the span to run, UTC.
         sink: hears everything that is published: (instant, agent, topic, value).
@@ -110,19 +110,19 @@ class Conductor:
 
     def __init__(
         self,
-        stage: Stage,
-        field: Field,
+        runtime: AgentRuntime,
+        field: WorldClock,
         start: datetime,
         end: datetime,
         sink: Sink,
         progress: Callable[[datetime], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
-        self._stage, self._field = stage, field
+        self._runtime, self._field = runtime, field
         self._end = end
         self._sink, self._progress = sink, progress
         self._clock = clock or SimClock()
-        self._posts = {host: _Post() for host in sorted(set(stage.host_of.values()))}
+        self._links = {host: _HostLink() for host in sorted(set(runtime.host_of.values()))}
         self._busy = 0  # hosts at work
         self.stopped = False
         self.now = start
@@ -138,18 +138,18 @@ class Conductor:
     @property
     def late(self) -> tuple[str, ...]:
         """Hosts that have not answered yet."""
-        return tuple([host for host, post in self._posts.items() if post.busy])
+        return tuple([host for host, link in self._links.items() if link.busy])
 
     async def run(self) -> None:
         """From where the hosts are to the last instant, or until stopped."""
-        for host, outcomes in sorted((await self._stage.resume()).items()):
+        for host, outcomes in sorted((await self._runtime.resume()).items()):
             for outcome in outcomes:
                 self._absorb(host, outcome)
-        self.rounds = max(post.heard for post in self._posts.values())
+        self.rounds = max(link.heard for link in self._links.values())
         while True:
             self._progress(self.now)
             await self._instant()
-            wakes = [at for post in self._posts.values() if not post.busy and (at := post.wakes()) is not None]
+            wakes = [at for link in self._links.values() if not link.busy and (at := link.wakes()) is not None]
             if self._busy:
                 wakes.append(self.now + _AGAIN)  # what they have for others must not wait for somebody's timer
             if self.stopped or not wakes or min(wakes) > self._end:
@@ -167,8 +167,8 @@ class Conductor:
         reaching = asyncio.ensure_future(self._clock.reach(at))
         try:
             while not (await asyncio.wait([reaching], timeout=_GLANCE_S))[0]:
-                for host in await self._stage.missed():
-                    self._posts[host].local = True
+                for host in await self._runtime.missed():
+                    self._links[host].local = True
                 await self._instant()
             return reaching.result()
         finally:
@@ -177,14 +177,14 @@ class Conductor:
     async def _instant(self) -> None:
         for _ in range(_MAX_ROUNDS):
             if self._busy:
-                overdue = await self._stage.overdue()
+                overdue = await self._runtime.overdue()
                 for host in sorted(overdue):
                     self._absorb(host, overdue[host])
             tasks = self._tasks()
             if not tasks:
                 return
             begun = time.perf_counter()
-            outcomes = await self._stage.work(self.now, tasks)
+            outcomes = await self._runtime.work(self.now, tasks)
             self._book("rounds", time.perf_counter() - begun)
             for host in sorted(outcomes):
                 self._absorb(host, outcomes[host])
@@ -194,37 +194,37 @@ class Conductor:
 
     def _tasks(self) -> dict[str, Task]:
         now = self.now
-        ready = [(host, post) for host, post in self._posts.items() if post.ready(now)]
+        ready = [(host, link) for host, link in self._links.items() if link.ready(now)]
         if not ready:
             return {}
         self.rounds += 1
         # Who has much under way waits for its receivers, unless everybody does.
-        able = [(host, post) for host, post in ready if post.owed < _CREDIT] or ready
+        able = [(host, link) for host, link in ready if link.owed < _CREDIT] or ready
         self._busy += len(able)
         tasks: dict[str, Task] = {}
-        for host, post in able:
-            post.busy = True
-            post.tries += bool(post.inbox)
-            if post.again is not None and post.again <= now:
-                post.again, post.tries = None, _TRIES - 1
-            tasks[host] = Task(self.rounds, tuple(post.inbox.values()), post.settled)
+        for host, link in able:
+            link.busy = True
+            link.tries += bool(link.inbox)
+            if link.again is not None and link.again <= now:
+                link.again, link.tries = None, _TRIES - 1
+            tasks[host] = Task(self.rounds, tuple(link.inbox.values()), link.settled)
         return tasks
 
     def _absorb(self, host: str, outcome: Outcome) -> None:
-        post = self._posts[host]
-        self._busy -= post.busy
-        post.timer, post.local, post.busy = outcome.next_timer, outcome.local, False
+        link = self._links[host]
+        self._busy -= link.busy
+        link.timer, link.local, link.busy = outcome.next_timer, outcome.local, False
         for source, number in outcome.taken:
-            if post.inbox.pop((source, number), None) is not None:
+            if link.inbox.pop((source, number), None) is not None:
                 self._delivered(source, number, host)
-        if not post.inbox or outcome.taken or outcome.handled:
-            post.tries, post.pause = 0, _AGAIN
-        elif post.tries >= _TRIES:
-            post.again = self.now + post.pause
-            post.pause = min(2 * post.pause, _LONGEST)
-        if outcome.number <= post.heard:
+        if not link.inbox or outcome.taken or outcome.handled:
+            link.tries, link.pause = 0, _AGAIN
+        elif link.tries >= _TRIES:
+            link.again = self.now + link.pause
+            link.pause = min(2 * link.pause, _LONGEST)
+        if outcome.number <= link.heard:
             return
-        post.heard = outcome.number
+        link.heard = outcome.number
         for agent, topic, value in outcome.published:
             self._sink(self.now, agent, topic, value)
         for part, seconds in outcome.seconds.items():
@@ -234,14 +234,14 @@ class Conductor:
             return
         number, sizes = outcome.number, outcome.sizes
         for receiver, envelopes in outcome.mail.items():
-            theirs = self._posts[receiver]
+            theirs = self._links[receiver]
             theirs.inbox[host, number] = Parcel(host, number, envelopes)
             theirs.again = None  # what is new does not wait behind what was not taken
-        post.outbound[number] = sent = {to: sizes.get(to, len(parcel)) for to, parcel in outcome.mail.items()}
-        post.owed += sum(sent.values())
+        link.outbound[number] = sent = {to: sizes.get(to, len(parcel)) for to, parcel in outcome.mail.items()}
+        link.owed += sum(sent.values())
 
     def _delivered(self, source: str, number: int, receiver: str) -> None:
-        sender = self._posts[source]
+        sender = self._links[source]
         receivers = sender.outbound.get(number, {})
         sender.owed -= receivers.pop(receiver, 0)
         if not receivers:

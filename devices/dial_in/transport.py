@@ -60,7 +60,7 @@ class FrameLink(Protocol):
         ...
 
 
-class Wire(Protocol):
+class FrameWire(Protocol):
     """How a driver reaches the device behind its machine."""
 
     @property
@@ -202,7 +202,7 @@ class ServerWire:
 
 def wire_to(
     prefix: str, device: str, machine: Machine, *, link: FrameLink | None, server: DialInServer | None, timeout_s: float
-) -> Wire:
+) -> FrameWire:
     """The wire of a driver that was given either a `link` or a `server`."""
     if link is not None:
         return DirectWire(link, device, machine)

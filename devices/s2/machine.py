@@ -25,14 +25,14 @@ from s2python.common import (
 from s2python.frbc import FRBCInstruction
 
 from devices.s2 import pebc
-from devices.s2.rm_state import FRBC, PEBC, Heard
+from devices.s2.rm_state import FRBC, PEBC, ResourceManagerState
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 
 _REVOKABLE = {FRBC: RevokableObjects.FRBC_Instruction, PEBC: RevokableObjects.PEBC_Instruction}
 
 
-class CemMachine(Heard):
-    """The CEM's end of a session with one resource manager (RM); see `Heard` for the arguments."""
+class CemMachine(ResourceManagerState):
+    """The CEM's end of a session with one resource manager (RM); see `ResourceManagerState` for the arguments."""
 
     def __init__(self, name: str, own_rule_label: str = "thermostat") -> None:
         super().__init__(name, own_rule_label)

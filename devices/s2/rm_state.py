@@ -21,7 +21,7 @@ NOTHING = ControlType.NO_SELECTION
 
 
 @dataclass
-class Heard:
+class ResourceManagerState:
     """What one resource manager (RM) told.
 
     Args:
@@ -133,18 +133,18 @@ class Heard:
 
 
 _HANDLERS: dict[str, Any] = {
-    "FRBC.SystemDescription": Heard._on_description,
-    "FRBC.ActuatorStatus": Heard._on_actuator,
-    "FRBC.StorageStatus": Heard._on_storage,
-    "FRBC.UsageForecast": Heard._on_usage,
+    "FRBC.SystemDescription": ResourceManagerState._on_description,
+    "FRBC.ActuatorStatus": ResourceManagerState._on_actuator,
+    "FRBC.StorageStatus": ResourceManagerState._on_storage,
+    "FRBC.UsageForecast": ResourceManagerState._on_usage,
     "FRBC.LeakageBehaviour": lambda rm, message: rm._keep("leakage", message),
     "FRBC.FillLevelTargetProfile": lambda rm, message: rm._keep("target_profile", message),
     "FRBC.TimerStatus": lambda _rm, _message: None,
-    "PEBC.PowerConstraints": Heard._on_constraints,
+    "PEBC.PowerConstraints": ResourceManagerState._on_constraints,
     "PEBC.EnergyConstraint": lambda rm, message: rm._keep("energy_constraint", message),
-    "PowerMeasurement": Heard._on_power,
+    "PowerMeasurement": ResourceManagerState._on_power,
     "PowerForecast": lambda rm, message: rm._keep("power_forecast", message),
-    "InstructionStatusUpdate": Heard._on_instruction_status,
-    "SessionRequest": Heard._on_session_request,
-    "RevokeObject": Heard._on_revoke,
+    "InstructionStatusUpdate": ResourceManagerState._on_instruction_status,
+    "SessionRequest": ResourceManagerState._on_session_request,
+    "RevokeObject": ResourceManagerState._on_revoke,
 }

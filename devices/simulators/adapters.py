@@ -56,7 +56,7 @@ class Stay:
         self.delivered_wh = delivered_wh
 
 
-class StationThing:
+class StationUnit:
     """A physical charge point as `devices.simulators.station.physics_port.ChargePoint`."""
 
     def __init__(self, point: ChargePoint) -> None:
@@ -100,7 +100,7 @@ class StationThing:
         return None if at_s == float("inf") else datetime.fromtimestamp(at_s, UTC)
 
 
-class RoomThing:
+class RoomUnit:
     """A heated room as `devices.simulators.gateway.physics_port.HeatPumpRoom`.
 
     Args:
@@ -150,7 +150,7 @@ class RoomThing:
         """What drains the room at its set temperature, K/s for each quarter-hour of two days, as earlier days did.
 
         The physics knows the real demand; a resource manager does not, so it takes the mean of the same wall-clock
-        time on the last days. Without any it expects that things stay as they are.
+        time on the last days. Without any it expects that units stay as they are.
         """
         start = datetime.fromtimestamp(now.timestamp() // QUARTER.total_seconds() * QUARTER.total_seconds(), UTC)
         zone = ZoneInfo(self._timezone)

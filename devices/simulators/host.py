@@ -39,8 +39,8 @@ class SimulatorHost:
         Raises:
             BadInput: a port cannot be had.
         """
-        for number, (name, face) in enumerate(self.simulation.faces.items()):
-            port = await self._server.add(face, base_port + number if base_port else 0)
+        for number, (name, sunspec_device) in enumerate(self.simulation.sunspec_devices.items()):
+            port = await self._server.add(sunspec_device, base_port + number if base_port else 0)
             self.endpoints[name] = (self._host, port)
 
     async def dial(self, targets: Mapping[str, tuple[str, str, str]]) -> None:

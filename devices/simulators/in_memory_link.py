@@ -46,7 +46,7 @@ class SiteMachine(Simulator, Protocol):
     """A simulated dial-in device as part of a site, whose physics somebody else moves."""
 
     @property
-    def thing(self) -> Any:
+    def unit(self) -> Any:
         """The physics behind it."""
         ...
 
@@ -60,7 +60,7 @@ class SiteMachine(Simulator, Protocol):
 
 
 class DirectLink:
-    """Hands frames to simulators by name; what they have to say waits here until it is fetched."""
+    """EffectRunner frames to simulators by name; what they have to say waits here until it is fetched."""
 
     def __init__(self) -> None:
         self._simulators: dict[str, Simulator] = {}

@@ -174,7 +174,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m devices.simulators", description="A simulated site on real wires.")
     parser.add_argument("--site", required=True, help="a site's name or file")
     parser.add_argument("--start", required=True, help="the first instant, ISO 8601 with offset")
-    parser.add_argument("--seed", type=int, default=0, help="makes small differences between things of a kind")
+    parser.add_argument("--seed", type=int, default=0, help="makes small differences between units of a kind")
     parser.add_argument("--host", default="127.0.0.1", help="address the SunSpec devices listen on")
     parser.add_argument("--base-port", type=int, default=0, help="the first SunSpec device's port; 0: any")
     parser.add_argument("--log", type=Path, help="keep what is done to the site here, and go on where it ends")

@@ -16,11 +16,11 @@ from typing import Any
 from cim.model.errors import BadInput
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.recording_log import Entry, InputLog
-from devices.simulators.recording_wires import Inputs, Op, RecordedFace, RecordedLink, RecordedMachine
+from devices.simulators.recording_wires import Inputs, Op, RecordedDevice, RecordedLink, RecordedMachine
 from devices.simulators.simulation import Simulation
 from devices.simulators.sunspec.control_functions import Refused
-from devices.simulators.sunspec.device_models import Dialect
-from devices.simulators.sunspec.sunspec_device import SunSpecFace
+from devices.simulators.sunspec.device_models import DeviceModel
+from devices.simulators.sunspec.sunspec_device import SunSpecDevice
 from environment.profiles.library import Profiles
 from environment.sites.schema import Site
 
@@ -101,8 +101,8 @@ class RecordedSimulation(Simulation):
     def _make_link(self) -> DirectLink:
         return RecordedLink(self._inputs, lambda name: self._numbers[name])
 
-    def _make_face(self, name: str, dialect: Dialect) -> SunSpecFace:
-        return RecordedFace(self._inputs, self._number(name), dialect, self.now, self._serial(name))
+    def _make_sunspec_device(self, name: str, device_model: DeviceModel) -> SunSpecDevice:
+        return RecordedDevice(self._inputs, self._number(name), device_model, self.now, self._serial(name))
 
     def _make_machine(self, name: str, machine: SiteMachine) -> SiteMachine:
         return RecordedMachine(self._inputs, self._number(name), machine)
@@ -174,7 +174,7 @@ class RecordedSimulation(Simulation):
                 super().report()
             case (Op.WRITE, (number, address, values)):
                 with suppress(Refused):
-                    self.faces[self.names[number]].write(address, list(values))
+                    self.sunspec_devices[self.names[number]].write(address, list(values))
             case (Op.FRAME, (number, frame)):
                 self.machines[self.names[number]].receive(frame)
             case (Op.ATTACHED, (number,)):

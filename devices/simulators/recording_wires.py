@@ -13,8 +13,8 @@ from typing import Any
 
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.recording_log import InputLog
-from devices.simulators.sunspec.device_models import Dialect
-from devices.simulators.sunspec.sunspec_device import SunSpecFace
+from devices.simulators.sunspec.device_models import DeviceModel
+from devices.simulators.sunspec.sunspec_device import SunSpecDevice
 
 
 class Op(IntEnum):
@@ -52,15 +52,15 @@ class Inputs:
             self._depth -= 1
 
 
-class RecordedFace(SunSpecFace):
-    """A SunSpec face whose writes are kept."""
+class RecordedDevice(SunSpecDevice):
+    """A SunSpec sunspec_device whose writes are kept."""
 
-    def __init__(self, inputs: Inputs, number: int, dialect: Dialect, now: datetime, serial: str) -> None:
+    def __init__(self, inputs: Inputs, number: int, device_model: DeviceModel, now: datetime, serial: str) -> None:
         self._inputs, self._number = inputs, number
-        super().__init__(dialect, now, serial=serial)
+        super().__init__(device_model, now, serial=serial)
 
     def advance(self, now: datetime) -> None:
-        """See `SunSpecFace.advance`."""
+        """See `SunSpecDevice.advance`."""
         if not self._inputs.blind:
             super().advance(now)
         elif self._running is not None:
@@ -68,7 +68,7 @@ class RecordedFace(SunSpecFace):
             self._running.advance(self._image, now)
 
     def write(self, address: int, values: list[int]) -> None:
-        """See `SunSpecFace.write`."""
+        """See `SunSpecDevice.write`."""
         with self._inputs.during(Op.WRITE, self._number, address, values):
             super().write(address, values)
 
@@ -85,9 +85,9 @@ class RecordedMachine:
         self._inputs, self._number = inputs, number
 
     @property
-    def thing(self) -> Any:
+    def unit(self) -> Any:
         """The physics behind it."""
-        return self.machine.thing
+        return self.machine.unit
 
     @property
     def quiet(self) -> bool:

@@ -1,4 +1,4 @@
-"""A whole simulated site without I/O: its physics, and one protocol face for each device and smart meter."""
+"""A whole simulated site without I/O: its physics, and one protocol sunspec_device for each device and smart meter."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import datetime
 from cim.model.arrays import Floats, Ints
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.simulators.adapters import RoomThing, StationThing, kind_of, recent_demand
+from devices.simulators.adapters import RoomUnit, StationUnit, kind_of, recent_demand
 from devices.simulators.gateway.machine import GatewayMachine
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.station.machine import StationMachine
 from devices.simulators.sunspec import device_models
-from devices.simulators.sunspec.device_models import Dialect
-from devices.simulators.sunspec.sunspec_device import FaceRegisters, SunSpecFace
+from devices.simulators.sunspec.device_models import DeviceModel
+from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
 from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray
 from environment.physics.world import World
 from environment.profiles.library import Profiles
@@ -29,13 +29,13 @@ class Simulation:
         site: what stands where.
         profiles: the year it follows.
         start: the first instant, UTC, a whole quarter-hour inside the profiles.
-        seed: makes small differences between things of a kind; the same seed, the same site.
+        seed: makes small differences between units of a kind; the same seed, the same site.
 
     Attributes:
         names: `<prosumer>.meter` and all devices, in the order of the site file.
         link: the direct way to charging stations and gateways.
         machines: the same as protocol machines by name, for whoever carries their frames otherwise.
-        faces: the SunSpec devices by name.
+        sunspec_devices: the SunSpec devices by name.
         replayed: how many inputs of a former life were done again, see `devices.simulators.recording`.
     """
 
@@ -45,9 +45,9 @@ class Simulation:
         self.site = site
         self._world = World(site, profiles, start, seed)
         self._kinds: dict[str, DeviceKind] = {}
-        self.faces: dict[str, SunSpecFace] = {}
+        self.sunspec_devices: dict[str, SunSpecDevice] = {}
         self.machines: dict[str, SiteMachine] = {}
-        self._stations: list[StationThing] = []
+        self._stations: list[StationUnit] = []
         self.link = self._make_link()
         for prosumer in site.prosumers:
             connection = self._world.connections[prosumer.name]
@@ -58,28 +58,30 @@ class Simulation:
                 self._kinds[name] = kind_of(device)
                 self._build(name, device)
         self.names = tuple(self._kinds)
-        self._steerable = [face for face in self.faces.values() if face.steerable]
+        self._steerable = [
+            sunspec_device for sunspec_device in self.sunspec_devices.values() if sunspec_device.steerable
+        ]
 
     def _build(self, name: str, device: Device) -> None:
-        thing = self._world.devices[name]
-        if isinstance(thing, PvArray):
-            self._show(name, device_models.pv_123(thing))
-        elif isinstance(thing, Battery) and isinstance(device, BatteryUnit):
+        unit = self._world.devices[name]
+        if isinstance(unit, PvArray):
+            self._show(name, device_models.pv_123(unit))
+        elif isinstance(unit, Battery) and isinstance(device, BatteryUnit):
             self._show(
-                name, device_models.battery_124(thing) if device.sunspec == "124" else device_models.battery_704(thing)
+                name, device_models.battery_124(unit) if device.sunspec == "124" else device_models.battery_704(unit)
             )
-        elif isinstance(thing, Chp):
-            self._show(name, device_models.chp_704(thing))
-        elif isinstance(thing, ChargePoint):
-            station = StationThing(thing)
+        elif isinstance(unit, Chp):
+            self._show(name, device_models.chp_704(unit))
+        elif isinstance(unit, ChargePoint):
+            station = StationUnit(unit)
             self._stations.append(station)
             self._let_dial(name, StationMachine(name, station))
-        elif isinstance(thing, HeatPumpRoom):
-            room = RoomThing(thing, recent_demand(self._world, name), self.site.timezone)
+        elif isinstance(unit, HeatPumpRoom):
+            room = RoomUnit(unit, recent_demand(self._world, name), self.site.timezone)
             self._let_dial(name, GatewayMachine(name, room))
 
-    def _show(self, name: str, dialect: Dialect) -> None:
-        self.faces[name] = self._make_face(name, dialect)
+    def _show(self, name: str, device_model: DeviceModel) -> None:
+        self.sunspec_devices[name] = self._make_sunspec_device(name, device_model)
 
     def _let_dial(self, name: str, machine: SiteMachine) -> None:
         self.machines[name] = self._make_machine(name, machine)
@@ -90,8 +92,8 @@ class Simulation:
     def _make_link(self) -> DirectLink:
         return DirectLink()
 
-    def _make_face(self, name: str, dialect: Dialect) -> SunSpecFace:
-        return SunSpecFace(dialect, self.now, serial=self._serial(name))
+    def _make_sunspec_device(self, name: str, device_model: DeviceModel) -> SunSpecDevice:
+        return SunSpecDevice(device_model, self.now, serial=self._serial(name))
 
     def _make_machine(self, name: str, machine: SiteMachine) -> SiteMachine:  # noqa: ARG002
         return machine
@@ -110,13 +112,13 @@ class Simulation:
         self._check(name)
         return self._kinds[name]
 
-    def registers(self, name: str) -> FaceRegisters:
+    def registers(self, name: str) -> DeviceRegisters:
         """The direct wire to a SunSpec device. Raises `BadInput` for a name that is none."""
         self._check(name)
-        face = self.faces.get(name)
-        if face is None:
+        sunspec_device = self.sunspec_devices.get(name)
+        if sunspec_device is None:
             raise BadInput(f"device: {name!r} is a {self._kinds[name]}; expected one that speaks SunSpec")
-        return FaceRegisters(face)
+        return DeviceRegisters(sunspec_device)
 
     def advance(self, to: datetime) -> None:
         """Move physics and devices on to `to`, and let stations and gateways queue on `link` what they have to say.
@@ -142,17 +144,17 @@ class Simulation:
 
     def show(self) -> None:
         """Let every register show what the physics says now."""
-        for face in self.faces.values():
-            face.advance(self.now)
+        for sunspec_device in self.sunspec_devices.values():
+            sunspec_device.advance(self.now)
 
     def _pass(self, to: datetime) -> None:
         while True:
             at = self._next_stop(to)
             self._world.advance(at)
-            for face in self._steerable:
-                expiry = face.next_expiry
+            for sunspec_device in self._steerable:
+                expiry = sunspec_device.next_expiry
                 if expiry is not None and expiry <= at:
-                    face.advance(at)
+                    sunspec_device.advance(at)
             for machine in self.machines.values():
                 machine.look(at)
             if at >= to:
@@ -163,7 +165,7 @@ class Simulation:
         return {name: machine.advance(self.now) for name, machine in self.machines.items()}
 
     def _next_stop(self, to: datetime) -> datetime:
-        instants = [face.next_expiry for face in self._steerable]
+        instants = [sunspec_device.next_expiry for sunspec_device in self._steerable]
         instants += [machine.next_change() for machine in self.machines.values()]
         instants += [station.next_visit() for station in self._stations]
         return min((at for at in instants if at is not None and self.now < at < to), default=to)
@@ -175,24 +177,24 @@ class Simulation:
             BadInput: the name is unknown.
         """
         self._check(name)
-        face = self.faces.get(name)
-        if face is not None:
-            face.silent = lost
+        sunspec_device = self.sunspec_devices.get(name)
+        if sunspec_device is not None:
+            sunspec_device.silent = lost
         else:
             self.link.cut(name, lost)
 
     def silent(self, name: str) -> bool:
         """True while a device is lost, see `silence`. Raises `BadInput` for an unknown name."""
         self._check(name)
-        face = self.faces.get(name)
-        return face.silent if face is not None else self.link.gone(name)
+        sunspec_device = self.sunspec_devices.get(name)
+        return sunspec_device.silent if sunspec_device is not None else self.link.gone(name)
 
     def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
         """What really flowed, see `environment.physics.world.World.truth`; for verification, never for an agent."""
         return self._world.truth(start, end)
 
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
-        """What really flowed by kind of thing, see `environment.physics.world.World.truth_by_kind`."""
+        """What really flowed by kind of unit, see `environment.physics.world.World.truth_by_kind`."""
         return self._world.truth_by_kind(start, end)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How physical things behave: batteries, PV, CHP, heated rooms, charge points, and the connection they share.
+"""How physical units behave: batteries, PV, CHP, heated rooms, charge points, and the connection they share.
 
 No protocol, no decision and no market rule lives here; energy is accounted exactly.
 """
@@ -10,7 +10,7 @@ from environment.physics.chp import Chp
 from environment.physics.connection import Connection
 from environment.physics.heat_pump import HeatPumpRoom
 from environment.physics.pv import PvArray
-from environment.physics.unit import Series, Thing, ThingKind
+from environment.physics.unit import PhysicalUnit, Series, UnitKind
 
 __all__ = [
     "BaseLoad",
@@ -19,9 +19,9 @@ __all__ = [
     "Chp",
     "Connection",
     "HeatPumpRoom",
+    "PhysicalUnit",
     "PlugEvent",
     "PvArray",
     "Series",
-    "Thing",
-    "ThingKind",
+    "UnitKind",
 ]

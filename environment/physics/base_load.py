@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from environment.physics.unit import Series, Thing, ThingKind
+from environment.physics.unit import PhysicalUnit, Series, UnitKind
 
 
-class BaseLoad(Thing):
+class BaseLoad(PhysicalUnit):
     """A load that follows its profile.
 
     Args:
         active, reactive: per unit of `peak_w` and `peak_var`.
     """
 
-    kind = ThingKind.LOAD
+    kind = UnitKind.LOAD
 
     def __init__(
         self, name: str, now_s: float, *, active: Series, peak_w: float, reactive: Series | None, peak_var: float

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from environment.physics.unit import SECONDS_PER_HOUR, Thing, ThingKind
+from environment.physics.unit import SECONDS_PER_HOUR, PhysicalUnit, UnitKind
 
 _DUST_S = 1e-3  # a store that would be full or empty within a millisecond is full or empty
 
 
-class Battery(Thing):
+class Battery(PhysicalUnit):
     """Charges and discharges at `target_w` as long as energy and rating allow; idle without a target.
 
     Args:
@@ -22,7 +22,7 @@ class Battery(Thing):
         losses_wh: heat so far; import - export - losses = change of `stored_wh`.
     """
 
-    kind = ThingKind.BATTERY
+    kind = UnitKind.BATTERY
 
     def __init__(
         self, name: str, now_s: float, *, rated_w: float, capacity_wh: float, efficiency: float, stored_wh: float

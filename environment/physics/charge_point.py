@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from environment.physics.unit import SECONDS_PER_HOUR, Thing, ThingKind
+from environment.physics.unit import SECONDS_PER_HOUR, PhysicalUnit, UnitKind
 from environment.profiles.sessions import Session
 
 _DUST_S = 1e-3
@@ -21,7 +21,7 @@ class PlugEvent:
     session: Session
 
 
-class ChargePoint(Thing):
+class ChargePoint(PhysicalUnit):
     """Charges the plugged vehicle at once and as fast as the limit allows, until it has its energy or leaves.
 
     Args:
@@ -34,7 +34,7 @@ class ChargePoint(Thing):
         unserved_wh: energy that vehicles wanted but left without, so far.
     """
 
-    kind = ThingKind.EV
+    kind = UnitKind.EV
 
     def __init__(self, name: str, now_s: float, *, sessions: tuple[Session, ...], rated_w: float) -> None:
         super().__init__(name, now_s)

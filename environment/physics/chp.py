@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from environment.physics.unit import Thing, ThingKind, next_multiple
+from environment.physics.unit import PhysicalUnit, UnitKind, next_multiple
 
 _STAIR_S = 60.0
 
 
-class Chp(Thing):
+class Chp(PhysicalUnit):
     """Generates by plan or target.
 
     Args:
@@ -19,7 +19,7 @@ class Chp(Thing):
         ramp_w_per_min: how far its power moves in a minute.
     """
 
-    kind = ThingKind.CHP
+    kind = UnitKind.CHP
 
     def __init__(
         self, name: str, now_s: float, *, rated_w: float, plan_w: float, min_w: float, ramp_w_per_min: float

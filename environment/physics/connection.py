@@ -1,10 +1,10 @@
-"""A prosumer's connection to the grid: the sum of its things, and the counters a smart meter shows."""
+"""A prosumer's connection to the grid: the sum of its units, and the counters a smart meter shows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, Thing, next_multiple
+from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, PhysicalUnit, next_multiple
 
 Book = Callable[[float, float], None]
 
@@ -14,27 +14,27 @@ class Connection:
 
     Args:
         name: the prosumer's name.
-        things: base load and devices.
+        units: base load and devices.
 
     Attributes:
         import_wh, export_wh: what a meter counts of the NET power (SunSpec 203 `TotWhImp`, `TotWhExp`).
     """
 
-    def __init__(self, name: str, things: tuple[Thing, ...]) -> None:
+    def __init__(self, name: str, units: tuple[PhysicalUnit, ...]) -> None:
         self.name = name
-        self.things = things
+        self.units = units
         self.import_wh = 0.0
         self.export_wh = 0.0
 
     @property
     def power_w(self) -> float:
         """Net active power now."""
-        return sum(thing.power_w for thing in self.things)
+        return sum(unit.power_w for unit in self.units)
 
     @property
     def reactive_var(self) -> float:
         """Net reactive power now."""
-        return sum(thing.reactive_var for thing in self.things)
+        return sum(unit.reactive_var for unit in self.units)
 
     def advance(self, from_s: float, to_s: float, book: Book | None = None) -> None:
         """Integrate from `from_s` to `to_s`, exactly: no step crosses an event or a quarter-hour.
@@ -43,11 +43,11 @@ class Connection:
         """
         now_s = from_s
         while now_s < to_s:
-            for thing in self.things:
-                thing.settle(now_s)
+            for unit in self.units:
+                unit.settle(now_s)
             end_s = min(to_s, next_multiple(now_s, QUARTER_S))
-            for thing in self.things:
-                end_s = min(end_s, thing.until(now_s))
+            for unit in self.units:
+                end_s = min(end_s, unit.until(now_s))
             if end_s <= now_s:
                 # Dust: an event closer than a float can tell apart from now; a millisecond moves everything past it.
                 end_s = min(now_s + 1e-3, to_s)
@@ -59,8 +59,8 @@ class Connection:
                 self.import_wh += energy_wh
             else:
                 self.export_wh -= energy_wh
-            for thing in self.things:
-                thing.step(seconds, now_s)
+            for unit in self.units:
+                unit.step(seconds, now_s)
             now_s = end_s
-        for thing in self.things:
-            thing.settle(now_s)
+        for unit in self.units:
+            unit.settle(now_s)

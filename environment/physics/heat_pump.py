@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, Series, Thing, ThingKind, next_multiple
+from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, PhysicalUnit, Series, UnitKind, next_multiple
 
 _THERMOSTAT_S = 300.0  # how often the thermostat looks
 _DUST_K = 1e-6
@@ -37,7 +37,7 @@ class Room:
     level_max_c: float
 
 
-class HeatPumpRoom(Thing):
+class HeatPumpRoom(PhysicalUnit):
     """Follows its thermostat, or a target as long as the room stays comfortable.
 
     When a target would push the room out of its comfort band, the thermostat takes over until a new target is given.
@@ -48,7 +48,7 @@ class HeatPumpRoom(Thing):
         tan_phi: reactive over active power.
     """
 
-    kind = ThingKind.HEAT_PUMP
+    kind = UnitKind.HEAT_PUMP
 
     def __init__(self, name: str, now_s: float, *, demand: Series, rated_w: float, room: Room, tan_phi: float) -> None:
         super().__init__(name, now_s)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from environment.physics.unit import Series, Thing, ThingKind
+from environment.physics.unit import PhysicalUnit, Series, UnitKind
 
 
-class PvArray(Thing):
+class PvArray(PhysicalUnit):
     """Generates what the sun gives, or less if limited.
 
     Args:
@@ -13,7 +13,7 @@ class PvArray(Thing):
         rated_w: peak power, a magnitude.
     """
 
-    kind = ThingKind.PV
+    kind = UnitKind.PV
 
     def __init__(self, name: str, now_s: float, *, sun: Series, rated_w: float) -> None:
         super().__init__(name, now_s)

@@ -1,6 +1,6 @@
-"""What all physical things have in common: a power that is constant between events, and energy counters.
+"""What all physical units have in common: a power that is constant between events, and energy counters.
 
-Inside physics an instant is POSIX seconds (`now_s`), so that events may fall between whole seconds. A thing says when
+Inside physics an instant is POSIX seconds (`now_s`), so that events may fall between whole seconds. A unit says when
 its power may next change by itself (`until`), and nobody steps it beyond; so energy is a plain product, exact however
 the time is cut into steps.
 """
@@ -20,8 +20,8 @@ QUARTER_S = 900.0
 SECONDS_PER_HOUR = 3600.0
 
 
-class ThingKind(StrEnum):
-    """What a thing counts as in a balance by kind."""
+class UnitKind(StrEnum):
+    """What a unit counts as in a balance by kind."""
 
     LOAD = "load"
     PV = "pv"
@@ -57,8 +57,8 @@ def next_multiple(now_s: float, grid_s: float) -> float:
     return (math.floor(now_s / grid_s) + 1) * grid_s
 
 
-class Thing:
-    """A physical thing with one power, positive towards it.
+class PhysicalUnit:
+    """A physical unit with one power, positive towards it.
 
     Attributes:
         name: its name in the site.
@@ -66,7 +66,7 @@ class Thing:
         import_wh, export_wh: counters, never falling.
     """
 
-    kind: ThingKind
+    kind: UnitKind
 
     def __init__(self, name: str, now_s: float) -> None:
         self.name = name
@@ -80,7 +80,7 @@ class Thing:
         """Decide the power that flows from `now_s` on."""
         raise NotImplementedError
 
-    def until(self, now_s: float) -> float:  # noqa: ARG002 - most things change only with their profile
+    def until(self, now_s: float) -> float:  # noqa: ARG002 - most units change only with their profile
         """The instant at which the power may change by itself; profile boundaries are the caller's to respect."""
         return math.inf
 
@@ -95,4 +95,4 @@ class Thing:
         self.now_s = now_s + seconds
 
     def _store(self, energy_wh: float, seconds: float) -> None:
-        """What `energy_wh` did inside the thing during `seconds`."""
+        """What `energy_wh` did inside the unit during `seconds`."""

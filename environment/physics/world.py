@@ -9,7 +9,7 @@ import numpy as np
 from cim.model.arrays import Floats, Ints
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
-from environment.physics import Connection, Thing, ThingKind
+from environment.physics import Connection, PhysicalUnit, UnitKind
 from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import build_connections
 from environment.profiles.history import History
@@ -24,7 +24,7 @@ class World:
         site: what stands where.
         profiles: the year it follows.
         start: the first instant, UTC, a whole quarter-hour inside the profiles.
-        seed: makes small differences between things of a kind (initial state of charge); the same seed, the same world.
+        seed: makes small differences between units of a kind (initial state of charge); the same seed, the same world.
 
     Attributes:
         now: the instant the world has reached.
@@ -36,16 +36,16 @@ class World:
         self._first_quarter = profiles.index(start)
         self.site, self.profiles, self.start, self.now = site, profiles, start, start
         self.connections = build_connections(site, profiles, start.timestamp(), seed)
-        self.devices: dict[str, Thing] = {
-            thing.name: thing
+        self.devices: dict[str, PhysicalUnit] = {
+            unit.name: unit
             for connection in self.connections.values()
-            for thing in connection.things
-            if thing.kind is not ThingKind.LOAD
+            for unit in connection.units
+            if unit.kind is not UnitKind.LOAD
         }
         quarters = profiles.count - self._first_quarter
         self._energy_wh = {name: np.zeros(quarters) for name in self.connections}
         self._reactive_varh = {name: np.zeros(quarters) for name in self.connections}
-        self._kind_wh = {kind: np.zeros(quarters) for kind in ThingKind}
+        self._kind_wh = {kind: np.zeros(quarters) for kind in UnitKind}
         self._history = History(site, profiles)
 
     def advance(self, to: datetime) -> None:
@@ -72,8 +72,8 @@ class World:
             quarter, hours = int((now_s - start_s) // QUARTER_S), seconds / SECONDS_PER_HOUR
             energy[quarter] += connection.power_w * hours
             reactive[quarter] += connection.reactive_var * hours
-            for thing in connection.things:
-                self._kind_wh[thing.kind][quarter] += thing.power_w * hours
+            for unit in connection.units:
+                self._kind_wh[unit.kind][quarter] += unit.power_w * hours
 
         connection.advance(from_s, to_s, book)
 
@@ -93,7 +93,7 @@ class World:
         }
 
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
-        """What really flowed by kind of thing (load, pv, battery, ev, heat_pump, chp): mean watts of each ISP."""
+        """What really flowed by kind of unit (load, pv, battery, ev, heat_pump, chp): mean watts of each ISP."""
         span = self._span(start, end)
         return {kind.value: self._per_isp(energy[span]) for kind, energy in self._kind_wh.items()}
 

@@ -1,10 +1,20 @@
-"""From a site's description to its physical things."""
+"""From a site's description to its physical units."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from environment.physics import BaseLoad, Battery, ChargePoint, Chp, Connection, HeatPumpRoom, PvArray, Series, Thing
+from environment.physics import (
+    BaseLoad,
+    Battery,
+    ChargePoint,
+    Chp,
+    Connection,
+    HeatPumpRoom,
+    PhysicalUnit,
+    PvArray,
+    Series,
+)
 from environment.physics.heat_pump import Room
 from environment.profiles.library import Profiles
 from environment.profiles.sessions import Session, sessions_of
@@ -23,19 +33,19 @@ _SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies fro
 
 
 def build_connections(site: Site, profiles: Profiles, now_s: float, seed: int) -> dict[str, Connection]:
-    """Every prosumer's connection with new things at `now_s`; the seed spreads the batteries' first state of charge."""
+    """Every prosumer's connection with new units at `now_s`; the seed spreads the batteries' first state of charge."""
     return {
-        prosumer.name: Connection(prosumer.name, _things(site, prosumer, profiles, now_s, seed + number))
+        prosumer.name: Connection(prosumer.name, _units(site, prosumer, profiles, now_s, seed + number))
         for number, prosumer in enumerate(site.prosumers)
     }
 
 
-def _things(site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, seed: int) -> tuple[Thing, ...]:
-    things: list[Thing] = []
+def _units(site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, seed: int) -> tuple[PhysicalUnit, ...]:
+    units: list[PhysicalUnit] = []
     load = prosumer.base_load
     if load is not None:
         reactive = f"{load.column}.q"
-        things.append(
+        units.append(
             BaseLoad(
                 f"{prosumer.name}.load",
                 now_s,
@@ -49,10 +59,10 @@ def _things(site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, se
     for device in prosumer.devices:
         name = prosumer.device_name(device)
         if isinstance(device, BatteryUnit):
-            things.append(_battery(site, name, device, now_s, float(rng.uniform(-_SOC_SPREAD, _SOC_SPREAD))))
+            units.append(_battery(site, name, device, now_s, float(rng.uniform(-_SOC_SPREAD, _SOC_SPREAD))))
         else:
-            things.append(_thing(site, name, device, profiles, now_s))
-    return tuple(things)
+            units.append(_unit(site, name, device, profiles, now_s))
+    return tuple(units)
 
 
 def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, spread: float) -> Battery:
@@ -67,7 +77,9 @@ def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, spread: f
     )
 
 
-def _thing(site: Site, name: str, device: Pv | ChpUnit | Station | Gateway, profiles: Profiles, now_s: float) -> Thing:
+def _unit(
+    site: Site, name: str, device: Pv | ChpUnit | Station | Gateway, profiles: Profiles, now_s: float
+) -> PhysicalUnit:
     rated_w = device.rated_w.value
     if isinstance(device, Pv):
         return PvArray(name, now_s, sun=_series(profiles, device.column), rated_w=rated_w)

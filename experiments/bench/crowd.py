@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.assembly.company import Company, Wire
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime.loops import spare_collector
 from agents.runtime.placement import Placement
-from agents.runtime.scheduler import Conductor
+from agents.runtime.scheduler import RoundScheduler
 from experiments.bench import ours
 
 AGENTS, PER_ACTOR, HOPS = 100_000, 10_000, 30
@@ -88,34 +88,34 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
     hops = HOPS * (4 if full else 1)
     say("starting Ray")
     start_ray()
-    from agents.runtime.ray.runtime import RayStage  # loads Ray, which must find its settings made
+    from agents.runtime.ray.runtime import RayRuntime  # loads Ray, which must find its settings made
 
     spare_collector()
     begun = time.perf_counter()
     say(f"hiring {AGENTS:,} agents")
-    company = Company(ours.team(AGENTS, 1, hops, 1), ours.RULES, ("", "", None), {})
-    stage = RayStage(company, Wire(), Path(os.devnull), Placement(PER_ACTOR))
-    stage.start()
+    site_agents = SiteAgents(ours.team(AGENTS, 1, hops, 1), ours.RULES, ("", "", None), {})
+    runtime = RayRuntime(site_agents, DeviceLinks(), Path(os.devnull), Placement(PER_ACTOR))
+    runtime.start()
 
     async def run() -> dict[str, Any]:
         try:
-            await stage.open(ours.NOW)
+            await runtime.open(ours.NOW)
             started = time.perf_counter() - begun
             empty = memory_mb()
-            conductor = Conductor(stage, ours.Nowhere(), ours.NOW, ours.NOW, lambda *_: None)
+            scheduler = RoundScheduler(runtime, ours.Nowhere(), ours.NOW, ours.NOW, lambda *_: None)
             say(f"{AGENTS * hops:,} messages")
-            with Scale(lambda: conductor.messages) as scale:
+            with Scale(lambda: scheduler.messages) as scale:
                 at = time.perf_counter()
-                await conductor.run()
+                await scheduler.run()
                 seconds = time.perf_counter() - at
         finally:
-            await stage.close()
+            await runtime.close()
         third, last = np.median(scale.between(0.5, 0.75)), np.median(scale.between(0.75, 1.0))
         return {
             "agents": AGENTS,
-            "hosts": stage.actors,
-            "messages": conductor.messages,
-            "per_s": conductor.messages / seconds,
+            "hosts": runtime.actors,
+            "messages": scheduler.messages,
+            "per_s": scheduler.messages / seconds,
             "startup_s": started,
             "seconds": seconds,
             "memory_mb": {"before": empty, "third_quarter": float(third), "last_quarter": float(last)},

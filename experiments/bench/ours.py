@@ -18,17 +18,17 @@ import numpy as np
 
 import agents.assembly.wire_types  # noqa: F401 - the closed list of what may cross between hosts
 from agents.assembly.agent_spec import AgentSpec
-from agents.assembly.agents_of_site import recruit
-from agents.assembly.company import Company, Wire
+from agents.assembly.agents_of_site import agents_of_site
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.roles.echo import Ball, EchoConfig
 from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.host.host import Host
 from agents.runtime.local import inline
 from agents.runtime.placement import Placement
-from agents.runtime.scheduler import Conductor, Stage
+from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from environment.profiles.library import load
 from environment.sites import load_site
-from experiments.faults.local_cluster import Dice, Faults, TwinStage
+from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from market.rules import MarketRules
 
 NOW = datetime(2016, 5, 20, tzinfo=UTC)
@@ -53,16 +53,16 @@ def team(agents: int, balls: int, hops: int, waves: int) -> tuple[AgentSpec, ...
     return (*(spec("a", "b", k) for k in range(half)), *(spec("b", "a", k) for k in range(half)))
 
 
-async def _play(stage: Stage, waves: int) -> list[float]:
+async def _play(runtime: AgentRuntime, waves: int) -> list[float]:
     """Messages a second in each wave."""
     marks: list[tuple[float, int]] = []
 
     def mark(_: datetime) -> None:
-        marks.append((time.perf_counter(), conductor.messages))
+        marks.append((time.perf_counter(), scheduler.messages))
 
     last = NOW + timedelta(seconds=waves - 1)
-    conductor = Conductor(stage, Nowhere(), NOW, last, lambda *_: None, mark)
-    await conductor.run()
+    scheduler = RoundScheduler(runtime, Nowhere(), NOW, last, lambda *_: None, mark)
+    await scheduler.run()
     mark(last)
     return [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(marks)]
 
@@ -76,51 +76,51 @@ def local_rate(agents: int, balls: int) -> float:
         return Host(specs, RULES, {}, inline, host_of)
 
     async def run() -> float:
-        stage = TwinStage(host_of, build, Dice(0, Faults()))
-        await stage.open(NOW)
-        return (await _play(stage, 1))[0]
+        runtime = LocalCluster(host_of, build, FaultInjector(0, Faults()))
+        await runtime.open(NOW)
+        return (await _play(runtime, 1))[0]
 
     return asyncio.run(run())
 
 
 def hosts_rates(agents: int, balls: int, hops: int, waves: int) -> list[float]:
     """Messages a second between two hosts in Ray actors, both ways at once; the first wave comes while they are cold."""
-    from agents.runtime.ray.runtime import RayStage
+    from agents.runtime.ray.runtime import RayRuntime
 
-    company = Company(team(agents, balls, hops, waves), RULES, ("", "", None), {})
+    site_agents = SiteAgents(team(agents, balls, hops, waves), RULES, ("", "", None), {})
 
     async def run() -> list[float]:
-        stage = RayStage(company, Wire(), Path(os.devnull), Placement(agents // 2))
-        stage.start()
+        runtime = RayRuntime(site_agents, DeviceLinks(), Path(os.devnull), Placement(agents // 2))
+        runtime.start()
         try:
-            await stage.open(NOW)
-            return await _play(stage, waves)
+            await runtime.open(NOW)
+            return await _play(runtime, waves)
         finally:
-            await stage.close()
+            await runtime.close()
 
     return asyncio.run(run())
 
 
 def startup_s(agents: int) -> float:
-    """Seconds from nothing until `agents` agents of Strem live, an actor each, with their papers but not their wires."""
-    from agents.runtime.ray.runtime import RayStage
+    """Seconds from nothing until `agents` agents of Strem live, an actor each, with their config but not their wires."""
+    from agents.runtime.ray.runtime import RayRuntime
 
     strem = load_site("strem")
-    company = recruit(strem, load(strem.profiles), strem.default_day, 1, 1)
+    site_agents = agents_of_site(strem, load(strem.profiles), strem.default_day, 1, 1)
     # Every k-th, so that all roles are there.
-    step = len(company.agents) / agents
-    some = [company.agents[int(k * step)] for k in range(agents)]
-    company = replace(company, agents=tuple(replace(spec, device=None, device_kind=None) for spec in some))
+    step = len(site_agents.agents) / agents
+    some = [site_agents.agents[int(k * step)] for k in range(agents)]
+    site_agents = replace(site_agents, agents=tuple(replace(spec, device=None, device_kind=None) for spec in some))
 
     async def run() -> float:
         begun = time.perf_counter()
-        stage = RayStage(company, Wire(), Path(os.devnull), Placement(1))
-        stage.start()
+        runtime = RayRuntime(site_agents, DeviceLinks(), Path(os.devnull), Placement(1))
+        runtime.start()
         try:
-            await stage.open(NOW)
+            await runtime.open(NOW)
             return time.perf_counter() - begun
         finally:
-            await stage.close()
+            await runtime.close()
 
     return asyncio.run(run())
 

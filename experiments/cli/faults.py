@@ -185,9 +185,9 @@ def _quietly(seed: int, agents_per_actor: int) -> Iterator[tuple[RunSettings, Ca
 
 
 def _list_breaks() -> None:
-    from experiments.faults.mutations import BREAKS
+    from experiments.faults.mutations import MUTATIONS
 
-    for name, known in BREAKS.items():
+    for name, known in MUTATIONS.items():
         typer.echo(f"{name:20} {known.about} (caught by {', '.join(known.caught_by)})")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cim.model.errors import IlesError
-from experiments.run.settings import RunSettings, Runtime, Wire
+from experiments.run.settings import RunSettings, Runtime, WireKind
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +34,7 @@ def run(
         Runtime, typer.Option(help="`ray`: agents in Ray actors; `local`: all in one process.")
     ] = Runtime.RAY,
     wire: Annotated[
-        Wire | None,
+        WireKind | None,
         typer.Option(help="`tcp`: devices over sockets (default for ray); `direct`: no sockets (default for local)."),
     ] = None,
     agents_per_actor: Annotated[int, typer.Option(min=1, max=10_000, help="How many agents share a Ray actor.")] = 1,
@@ -68,7 +68,7 @@ def run(
 
     _one_thread()
     day = _day(date_)
-    chosen = wire or (Wire.TCP if runtime is Runtime.RAY else Wire.DIRECT)
+    chosen = wire or (WireKind.TCP if runtime is Runtime.RAY else WireKind.DIRECT)
     execute(
         RunSettings(
             site,

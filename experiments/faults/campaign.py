@@ -1,4 +1,4 @@
-"""Many seeds over all cores: each its own story with its own faults, judged by every invariant."""
+"""Many seeds over all cores: each its own simulation with its own faults, judged by every invariant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAST_MESSAGES, LEAST_FAULTS = 400, 20
 _CHUNK = 10
 
-# Rates that put some dozens of faults into each story; every twelfth seed lives through a storm instead.
+# Rates that put some dozens of faults into each simulation; every twelfth seed lives through a storm instead.
 FAULTS = Faults(
     drop=0.02, duplicate=0.18, delay=0.003, reorder=0.5, crash=0.0005, lose_reply=0.02, jump=0.004, hold=timedelta(minutes=4),
     most=400,
@@ -52,7 +52,7 @@ class Verdict:
 
 
 def faults_of(seed: int) -> Faults:
-    """How much goes wrong in a seed's story."""
+    """How much goes wrong in a seed's simulation."""
     return STORM if seed % _STORMY == 0 else FAULTS
 
 
@@ -62,9 +62,9 @@ def judge(seed: int, planted_bug: str | None = None, run: Run = asyncio.run) -> 
     from experiments.faults.mutations import planted
     from experiments.faults.simulation_run import play
 
-    story = play(seed, faults_of(seed), None if planted_bug is None else planted(planted_bug), run)
-    orders = len(story.book.of("flex-order"))
-    return Verdict(seed, story.messages, story.faults, orders, violations(story))
+    simulation = play(seed, faults_of(seed), None if planted_bug is None else planted(planted_bug), run)
+    orders = len(simulation.book.of("flex-order"))
+    return Verdict(seed, simulation.messages, simulation.faults, orders, violations(simulation))
 
 
 def _judge_all(seeds: Sequence[int], planted_bug: str | None) -> list[Verdict]:
@@ -86,7 +86,7 @@ def campaign(
     """Verdicts as they come, chunk by chunk; never stops early.
 
     Args:
-        planted_bug: a name of `breaks.BREAKS`, planted in every run.
+        planted_bug: a name of `breaks.MUTATIONS`, planted in every run.
         advance: hears how many seeds were just judged.
     """
     chunks = [seeds[k : k + _CHUNK] for k in range(0, len(seeds), _CHUNK)]

@@ -1,6 +1,6 @@
 """The heavy jobs in the twin's size: its grid is one line, whose loading is plain arithmetic.
 
-A story is about messages, crashes and money; the power flow and the solver have tests of their own. What comes out is
+A simulation is about messages, crashes and money; the power flow and the solver have tests of their own. What comes out is
 what the jobs of `agents.planning` give: the same need to within the line's losses, the same choice.
 """
 
@@ -36,7 +36,7 @@ def assess_line(
     nodes: tuple[str, ...],
     p_w: tuple[Floats, ...],
 ) -> Assessment:
-    """`agents.planning.grid_safety.assessment.assess` for a single line without losses: its current is its power over its voltage."""
+    """`assess` of `agents.planning.grid_safety` for a single line without losses: its current is its power over its voltage."""
     (line,) = network.lines
     nominal = {node.name: node.nominal_v for node in network.nodes}
     rated = math.sqrt(3) * nominal[line.from_node] * line.rated_a
@@ -51,7 +51,7 @@ def assess_line(
 def select_one(
     need_kw: Floats, offers: tuple[Floats, ...], prices: tuple[int, ...], minimum_pct: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """`agents.planning.grid_safety.offer_selection.select` for a single offer: as much of it as the ISP that it helps least asks for."""
+    """`select` of `agents.planning.grid_safety` for a single offer: as much of it as the ISP that it helps least asks for."""
     asked = np.flatnonzero(need_kw)
     helps = offers[0][asked] * np.sign(need_kw[asked])
     wanted = np.abs(need_kw[asked])[helps > 0] / helps[helps > 0]

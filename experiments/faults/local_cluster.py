@@ -31,10 +31,10 @@ class Faults:
         drop, duplicate, delay: of a parcel, each time it is given.
         reorder: of a host's inbox being shuffled.
         crash: of a host dying at a named point it passes.
-        lose_reply: of an outcome not reaching the conductor, which asks again.
+        lose_reply: of an outcome not reaching the scheduler, which asks again.
         jump: of the clock leaping ahead at an instant, by up to `leap`; or being set back.
         hold: the longest delay of a parcel.
-        most: faults in all; from then on everything goes well, so that every story has an end.
+        most: faults in all; from then on everything goes well, so that every simulation has an end.
     """
 
     drop: float = 0.0
@@ -49,7 +49,7 @@ class Faults:
     most: int = 10_000
 
 
-class Dice:
+class FaultInjector:
     """Decides each fault, and counts them."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
@@ -111,8 +111,8 @@ class Dice:
         return tuple(arrived)
 
 
-class TwinStage:
-    """Hosts in one process, in the hands of `Dice`.
+class LocalCluster:
+    """Hosts in one process, in the effect_runner of `FaultInjector`.
 
     Args:
         host_of: the host of each agent.
@@ -120,7 +120,10 @@ class TwinStage:
     """
 
     def __init__(
-        self, host_of: Mapping[str, str], build: Callable[[str, Callable[[str], None]], Awaitable[Host]], dice: Dice
+        self,
+        host_of: Mapping[str, str],
+        build: Callable[[str, Callable[[str], None]], Awaitable[Host]],
+        dice: FaultInjector,
     ) -> None:
         self.host_of = host_of
         self._build, self._dice = build, dice
@@ -185,7 +188,7 @@ class JumpyClock:
 
     waits = False
 
-    def __init__(self, dice: Dice) -> None:
+    def __init__(self, dice: FaultInjector) -> None:
         self._dice = dice
 
     async def reach(self, at: datetime) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Where the story's agents live: some hosts in one process; durable in memory when things are to go wrong."""
+"""Where the simulation's agents live: some hosts in one process; durable in memory when things are to go wrong."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from agents.assembly.agent_spec import AgentSpec
 from agents.roles.effects import Effect
 from agents.roles.events import Received
 from agents.runtime.envelope import Envelope, Outcome, Task
-from agents.runtime.host.effects import Hands, Told
+from agents.runtime.host.effects import EffectRunner, Told
 from agents.runtime.host.host import Host
-from agents.runtime.host.hosted_agent import Resident
-from agents.runtime.host.ledger_effects import Shelf
+from agents.runtime.host.hosted_agent import HostedAgent
+from agents.runtime.host.ledger_effects import LedgerEffects
 from experiments.faults.jobs import inline
-from experiments.faults.probes import Seen, Step, Watched
-from experiments.faults.scenario import Plot
+from experiments.faults.probes import Observation, ProbedRole, Step
+from experiments.faults.scenario import Scenario
 
 KEEPER = "ledger"
 IN_BYTES = 50  # every such seed's journals hold bytes, as a server's do: half as long again, so not every seed's
 
 
-class TwinJournal:
+class InMemoryJournal:
     """Outlives its host, not its process: a crash here is one of a host.
 
     Args:
@@ -54,14 +54,14 @@ class TwinJournal:
         """It stays: the next life of the host needs it."""
 
 
-class PlainHands(Hands):
+class PlainEffectRunner(EffectRunner):
     """Its devices answer at once, so it needs no task for each to wait in."""
 
     async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
         return [await one for one in steered]
 
 
-class WatchedResident(Resident):
+class ProbedAgent(HostedAgent):
     """Lets no message pass its role by: what is watched is told of each one, with its sequence number.
 
     Args:
@@ -69,11 +69,11 @@ class WatchedResident(Resident):
         step, past: of what is watched.
     """
 
-    def __init__(self, born: Resident, step: Step | None, past: list[Seen] | None) -> None:
+    def __init__(self, born: HostedAgent, step: Step | None, past: list[Observation] | None) -> None:
         roles = chain([born.role], iter(born.build, None))
 
         def build() -> Any:
-            return Watched(next(roles), step, past)
+            return ProbedRole(next(roles), step, past)
 
         super().__init__(born.name, build, born.birth)
         self._bugged = step is not None
@@ -86,11 +86,11 @@ class WatchedResident(Resident):
             return self.handle(received, now)
         effects = super().take(envelope, now)
         if effects is not None:
-            self.role.note(received, effects, now)  # type: ignore[attr-defined]  # it is `Watched`
+            self.role.note(received, effects, now)  # type: ignore[attr-defined]  # it is `ProbedRole`
         return effects
 
 
-class PlainStage:
+class InMemoryRuntime:
     """A home's agents share a host, and so do the sellers; in one process.
 
     Args:
@@ -100,32 +100,34 @@ class PlainStage:
 
     def __init__(
         self,
-        plot: Plot,
+        scenario: Scenario,
         steps: Callable[[AgentSpec], Step | None] = lambda _: None,
         planted: Callable[[Host], None] = lambda _: None,
     ) -> None:
-        self.plot, self._steps, self._planted = plot, steps, planted
-        self.shelf = Shelf(b"", plot.rules.keys, {"seed": str(plot.seed)})
-        self.host_of: Mapping[str, str] = plot.host_of
-        self.cast: dict[str, Watched] = {}
+        self.scenario, self._steps, self._planted = scenario, steps, planted
+        self.ledger_effects = LedgerEffects(b"", scenario.rules.keys, {"seed": str(scenario.seed)})
+        self.host_of: Mapping[str, str] = scenario.host_of
+        self.cast: dict[str, ProbedRole] = {}
         self.hosts: dict[str, Host] = {}
-        objects = plot.seed % IN_BYTES != 0
-        self._journals = {host: TwinJournal(objects) for host in self.host_of.values()}
+        objects = scenario.seed % IN_BYTES != 0
+        self._journals = {host: InMemoryJournal(objects) for host in self.host_of.values()}
 
     async def durable(self, name: str, point: Callable[[str], None]) -> Host:
         """A life of a host on its journal; its agents' logs grow as the journal is read."""
         return self._host(name, journal=self._journals[name], point=point)
 
     def _host(self, name: str, **settings: Any) -> Host:
-        specs = tuple(spec for spec in self.plot.specs if self.host_of[spec.name] == name)
-        ports = {spec.device: self.plot.ports[spec.device] for spec in specs if spec.device is not None}
-        shelf = self.shelf if name == KEEPER else None
-        host = Host(specs, self.plot.rules, dict(ports), inline, self.host_of, shelf=shelf, **settings)
-        host.hands = PlainHands(dict(ports), inline, shelf, None)
+        specs = tuple(spec for spec in self.scenario.specs if self.host_of[spec.name] == name)
+        ports = {spec.device: self.scenario.ports[spec.device] for spec in specs if spec.device is not None}
+        ledger_effects = self.ledger_effects if name == KEEPER else None
+        host = Host(
+            specs, self.scenario.rules, dict(ports), inline, self.host_of, ledger_effects=ledger_effects, **settings
+        )
+        host.effect_runner = PlainEffectRunner(dict(ports), inline, ledger_effects, None)
         for spec in specs:
             past = self.cast[spec.name].log if spec.name in self.cast else None
-            watched = WatchedResident(host.residents[spec.name], self._steps(spec), past)
-            host.residents[spec.name], self.cast[spec.name] = watched, watched.role  # type: ignore[assignment]
+            watched = ProbedAgent(host.hosted_agents[spec.name], self._steps(spec), past)
+            host.hosted_agents[spec.name], self.cast[spec.name] = watched, watched.role  # type: ignore[assignment]
         self._planted(host)
         return host
 

@@ -26,7 +26,7 @@ from agents.runtime.host.rounds import Round, Step
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from experiments.faults.local_cluster import Faults
-from experiments.faults.scenario import Plot
+from experiments.faults.scenario import Scenario
 from experiments.faults.simulation_run import Planted
 from market.ledger.records import Record
 from market.settlement.payments import Payment
@@ -34,7 +34,7 @@ from market.uftp import DPrognosis, FlexOrder, FlexSettlement
 
 
 @dataclass(frozen=True)
-class Break:
+class Mutation:
     """A bug: what it is, and the invariants of which at least one must catch it."""
 
     about: str
@@ -74,13 +74,13 @@ def _filing(kind: str, rewrite: Callable[[Any], Any]) -> Change:
 
 def _no_dedup(host: Host) -> None:
     """No mailbox knows any more what it has seen."""
-    for resident in host.residents.values():
-        resident.accepts = lambda *_: True  # type: ignore[method-assign]
+    for hosted_agent in host.hosted_agents.values():
+        hosted_agent.accepts = lambda *_: True  # type: ignore[method-assign]
 
 
 def _no_outbox(host: Host) -> None:
     """What a step sends is not in its journal entry: a life that dies before it is with its receivers has lost it."""
-    book = host._book
+    book = host._step_log
     append = book.append
 
     async def forgetting(part: Round, step: Step, done: bool) -> None:
@@ -164,9 +164,9 @@ def _twice(settlement: FlexSettlement) -> FlexSettlement:
     return replace(settlement, order_settlements=settlement.order_settlements * 2)
 
 
-def _leaky_meter(plot: Plot) -> None:
+def _leaky_meter(scenario: Scenario) -> None:
     """A meter that misses a percent of what flows through it."""
-    meter = next(iter(plot.world.meters.values()))
+    meter = next(iter(scenario.world.meters.values()))
     run = meter.run
 
     def leaky(hours: float, isp: int) -> None:
@@ -185,49 +185,51 @@ def _rewritten(ledger: bytes) -> bytes:
         return database.serialize()
 
 
-BREAKS: Mapping[str, Break] = MappingProxyType(
+MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
-        "lost-dedup": Break(
+        "lost-dedup": Mutation(
             "a repeated message is handled again",
             ("handled-once",),
             lambda: Planted(host=_no_dedup, rougher=Faults(duplicate=0.1)),
         ),
-        "lost-outbox": Break(
+        "lost-outbox": Mutation(
             "a crash forgets what was to be sent",
             ("nothing-lost",),
             lambda: Planted(host=_no_outbox, rougher=Faults(crash=0.02)),
         ),
-        "doubled-order": Break(
+        "doubled-order": Mutation(
             "an offer is ordered twice", ("orders-offered",), lambda: _changing("dso", _doubled_order)
         ),
-        "order-before-record": Break(
+        "order-before-record": Mutation(
             "an order leaves before the ledger has it",
             ("recorded-first",),
             lambda: _changing("dso", _order_before_record),
         ),
-        "stale-prognosis": Break(
+        "stale-prognosis": Mutation(
             "newer prognoses do not replace older ones",
             ("prognosis-renewed",),
             _stale_prognosis,
         ),
-        "missing-expiry": Break(
+        "missing-expiry": Mutation(
             "a setpoint never expires", ("setpoints-end",), lambda: _changing("generator", _missing_expiry)
         ),
-        "oversold-asset": Break(
+        "oversold-asset": Mutation(
             "an asset's nameplate is sold", ("asset-envelope",), lambda: _changing("prosumer", _oversold_asset)
         ),
-        "unbalanced-money": Break(
+        "unbalanced-money": Mutation(
             "a buyer pays more than is due",
             ("money-zero",),
             lambda: _changing("aggregator", _filing("remuneration", _dearer)),
         ),
-        "settled-twice": Break(
+        "settled-twice": Mutation(
             "orders stand twice in a settlement",
             ("settled-once",),
             lambda: _changing("dso", _filing("flex-settlement", _twice)),
         ),
-        "leaky-meter": Break("a meter misses a percent", ("energy-conserved",), lambda: Planted(before=_leaky_meter)),
-        "rewritten-ledger": Break(
+        "leaky-meter": Mutation(
+            "a meter misses a percent", ("energy-conserved",), lambda: Planted(before=_leaky_meter)
+        ),
+        "rewritten-ledger": Mutation(
             "a closed record is changed in the file", ("ledger-extends",), lambda: Planted(after=_rewritten)
         ),
     }
@@ -240,6 +242,6 @@ def planted(name: str) -> Planted:
     Raises:
         BadInput: no such bug.
     """
-    if name not in BREAKS:
-        raise BadInput(f"break: {name!r} is unknown; expected one of {', '.join(BREAKS)}")
-    return BREAKS[name].plant()
+    if name not in MUTATIONS:
+        raise BadInput(f"break: {name!r} is unknown; expected one of {', '.join(MUTATIONS)}")
+    return MUTATIONS[name].plant()

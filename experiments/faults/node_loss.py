@@ -101,16 +101,16 @@ class Storm:
         self.after: dict[str, str] = {}
         self.back: dict[str, tuple[float, float]] = {}  # host -> seconds from the kill: noticed, working again
 
-    def __call__(self, stage: Any, now: datetime) -> None:
+    def __call__(self, runtime: Any, now: datetime) -> None:
         """Called at each instant, before it is worked off."""
         if self._killing is None and now >= self._due:
-            seats = stage.seats()
-            self.at, self._known, self.host_of = now, len(stage.revivals), dict(stage.host_of)
+            seats = runtime.seats()
+            self.at, self._known, self.host_of = now, len(runtime.revivals), dict(runtime.host_of)
             self.before = {host: node for host, (node, _) in seats.items()}
             processes = [process for node, process in seats.values() if node == self.node]
             self._killing = self._thread.submit(self._kill, processes)
         elif self._killing is not None and not self.after:
-            self._look(stage, self._killing.result())
+            self._look(runtime, self._killing.result())
 
     def _kill(self, processes: list[int]) -> float:
         time.sleep(self._delay_s)
@@ -118,13 +118,13 @@ class Storm:
         self._nodes.kill(self.node, processes)
         return begun
 
-    def _look(self, stage: Any, killed_at: float) -> None:
+    def _look(self, runtime: Any, killed_at: float) -> None:
         """Once all its hosts are back, note where they are now."""
-        for revival in stage.revivals[self._known :]:
+        for revival in runtime.revivals[self._known :]:
             worked = revival.at - killed_at
             self.back.setdefault(revival.host, (worked - revival.seconds, worked))
         if all(host in self.back for host, node in self.before.items() if node == self.node):
-            self.after = {host: node for host, (node, _) in stage.seats().items()}
+            self.after = {host: node for host, (node, _) in runtime.seats().items()}
 
 
 def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
@@ -154,7 +154,7 @@ def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
 def _compared(
     clean: RunResult, failed: RunResult, storm: Storm, ids: tuple[str, ...], activation: Activation, out: Path
 ) -> NodeLoss:
-    domains = clean.company.rules.domains
+    domains = clean.site_agents.rules.domains
     sellers = {name for name, domain in domains.items() if domain in activation.sellers}
     number = {node: place for place, node in enumerate(ids, start=1)}
     lived = {agent: storm.before[host] for agent, host in storm.host_of.items()}

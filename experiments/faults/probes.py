@@ -22,7 +22,7 @@ _seen = tuple.__new__  # half the time of the named tuple's own way
 _LENGTH = struct.Struct("<I")
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """One event, and the effects it led to."""
 
     now: datetime
@@ -34,18 +34,18 @@ Step = Callable[[Role[Any], Event, datetime], tuple[list[list[Effect]], list[Eff
 """How a bug has an event handled: the role's effects of each time it was given it, and what of them gets to the host."""
 
 
-class Watched:
+class ProbedRole:
     """Stands in a host in the place of the role `inner`; a planted bug may come in between.
 
     Args:
         past: the log of the host's life before this one, from which a restored role takes what it has been through.
     """
 
-    def __init__(self, inner: Role[Any], step: Step | None = None, past: list[Seen] | None = None) -> None:
+    def __init__(self, inner: Role[Any], step: Step | None = None, past: list[Observation] | None = None) -> None:
         self.inner, self.name, self._step = inner, inner.name, step
-        self.handlers: dict[type, str] = {}  # a resident finds no way around `handle` here by itself
+        self.handlers: dict[type, str] = {}  # a hosted_agent finds no way around `handle` here by itself
         self._past = past or []
-        self.log: list[Seen] = []
+        self.log: list[Observation] = []
 
     def handle(self, event: Event, now: datetime) -> list[Effect]:
         """As the role does, and noted."""
@@ -54,12 +54,12 @@ class Watched:
             self.note(event, effects, now)
             return effects
         times, carried_out = self._step(self.inner, event, now)
-        self.log += [Seen(now, event, effects) for effects in times]
+        self.log += [Observation(now, event, effects) for effects in times]
         return carried_out
 
     def note(self, event: Event, effects: list[Effect], now: datetime) -> None:
         """It has handled an event."""
-        self.log.append(_seen(Seen, (now, event, effects)))
+        self.log.append(_seen(Observation, (now, event, effects)))
 
     @property
     def waits(self) -> bool:
@@ -76,13 +76,13 @@ class Watched:
         length = _LENGTH.unpack(data[-_LENGTH.size :])[0]
         self.log = (self.log if len(self.log) >= length else self._past)[:length]
 
-    def wanted(self, kind: type[E]) -> list[tuple[Seen, E]]:
-        """All its effects of a kind, in order, each with the event that it came of; once the story is over."""
+    def wanted(self, kind: type[E]) -> list[tuple[Observation, E]]:
+        """All its effects of a kind, in order, each with the event that it came of; once the simulation is over."""
         return self._wanted.get(kind, [])
 
     @cached_property
-    def _wanted(self) -> dict[type, list[tuple[Seen, Any]]]:
-        found: dict[type, list[tuple[Seen, Any]]] = defaultdict(list)
+    def _wanted(self) -> dict[type, list[tuple[Observation, Any]]]:
+        found: dict[type, list[tuple[Observation, Any]]] = defaultdict(list)
         for seen in self.log:
             for effect in seen.effects:
                 found[type(effect)].append((seen, effect))
@@ -90,10 +90,10 @@ class Watched:
 
     @cached_property
     def arrived(self) -> list[tuple[str, type, int]]:
-        """(sender, type, sequence number) of each message it handled, in order; once the story is over."""
+        """(sender, type, sequence number) of each message it handled, in order; once the simulation is over."""
         return [(e.sender, type(e.message), e.sequence) for _, e, _ in self.log if type(e) is Received]
 
-    def sent(self, kind: type | tuple[type, ...]) -> Iterator[tuple[Seen, Send]]:
+    def sent(self, kind: type | tuple[type, ...]) -> Iterator[tuple[Observation, Send]]:
         """All it sent of some message types, in order, each with the event that made it do so."""
         for seen, effect in self.wanted(Send):
             if isinstance(effect.message, kind):

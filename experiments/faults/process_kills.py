@@ -72,9 +72,9 @@ class Diary:
         self._at: datetime | None = None
         self._handled: dict[str, int] = {}
 
-    def __call__(self, stage: Any, now: datetime) -> None:
+    def __call__(self, runtime: Any, now: datetime) -> None:
         """Called at each instant, before it is worked off."""
-        self.note({name: resident.handled for name, resident in stage.host.residents.items()})
+        self.note({name: hosted_agent.handled for name, hosted_agent in runtime.host.hosted_agents.items()})
         self._at = now
 
     def note(self, handled: dict[str, int]) -> None:
@@ -107,20 +107,20 @@ class Reaper:
         self.points: dict[str, int] = {}
         self.sabotaged: Counter[str] = Counter()
 
-    def __call__(self, stage: Any, now: datetime) -> None:
+    def __call__(self, runtime: Any, now: datetime) -> None:
         """Doom hosts that are about to work; one that did not come by its point is let go, and another dies for it."""
-        self._sabotage(stage, now)
-        for revival in stage.revivals[self._revived :]:
+        self._sabotage(runtime, now)
+        for revival in runtime.revivals[self._revived :]:
             point = self._doomed.pop(revival.host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
-        self._revived = len(stage.revivals)
+        self._revived = len(runtime.revivals)
         for host, point in list(self._doomed.items()):
             if point != "replied":  # who died behind its reply is found dead when it is called the next time
-                stage.doom(host, point, 0)
+                runtime.doom(host, point, 0)
                 del self._doomed[host]
                 self._due.insert(0, now)
-        working = {stage.host_of[agent] for agent in self._busy.get(now, ())}
-        goes_on = {stage.host_of[agent] for agent, last in self._last.items() if last > now}
+        working = {runtime.host_of[agent] for agent in self._busy.get(now, ())}
+        goes_on = {runtime.host_of[agent] for agent, last in self._last.items() if last > now}
         while self._due and self._due[0] <= now:
             free = sorted(working - self._doomed.keys())
             if not free:
@@ -133,12 +133,12 @@ class Reaper:
             elif point == "replied":
                 passage = 1
             self._doomed[host] = point
-            stage.doom(host, point, passage)
+            runtime.doom(host, point, passage)
 
-    def _sabotage(self, stage: Any, now: datetime) -> None:
+    def _sabotage(self, runtime: Any, now: datetime) -> None:
         from agents.runtime.journal.sabotage import empty_server, kill_server
 
-        url, _ = stage.journal
+        url, _ = runtime.journal
         for due, act in ((self._server_due, kill_server), (self._empty_due, empty_server)):
             while due and due[0] <= now:
                 due.pop(0)

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from agents.assembly.agent_spec import AgentSpec
-from agents.planning.elements.home import ElementConfig, Preferences
+from agents.planning.elements.home import ElementConfig, ElementCosts
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import AggregatorConfig, Member
 from agents.roles.dso import DsoConfig
@@ -33,18 +33,18 @@ HOURS = 46  # until the block of the operated day is closed and co-signed
 FARMS, HOUSES = ("farm-a", "farm-b"), ("house-a", "house-b")
 HOMES = (*FARMS, *HOUSES)  # a farm has a PV plant, a house nothing that can be steered
 _HOUSE_W = 4_000
-# Shares of the seeds with what makes a story long: the sellers compete, a home has a battery, forecasts are renewed often.
+# Shares of the seeds with what makes a simulation long: the sellers compete, a home has a battery, forecasts are renewed often.
 TWO_SELLERS, STORING = 0.015, 0.015
 REVISION_HOURS, OFTEN = (1, 3, 6, 12, 24), (0.01, 0.02, 0.07, 0.3, 0.6)
 _LINE_V = 400.0
 
 
 @dataclass(frozen=True)
-class Plot:
+class Scenario:
     """A market of the size of a village street, drawn from one seed.
 
     Attributes:
-        specs: everybody's papers.
+        specs: everybody's config.
         start, end: the span to run, UTC.
         ports: device name -> port of `world`, freshly made.
     """
@@ -70,9 +70,9 @@ class Plot:
         return next(tuple(spec.config) for spec in self.specs if spec.role == "ledger-keeper")
 
 
-def draw(seed: int) -> Plot:
-    """The plot of a seed: the same for the same seed, wherever it is drawn."""
-    dice = random.Random(seed)  # noqa: S311 - a plot, not a secret
+def draw(seed: int) -> Scenario:
+    """The scenario of a seed: the same for the same seed, wherever it is drawn."""
+    dice = random.Random(seed)  # noqa: S311 - a scenario, not a secret
     sellers = ("agr", "agr-2") if dice.random() < TWO_SELLERS else ("agr",)
     rated = {farm: dice.randrange(8_000, 20_001, 500) for farm in FARMS}
     seller_of = {home: sellers[k % len(sellers)] for k, home in enumerate(HOMES)}
@@ -85,12 +85,12 @@ def draw(seed: int) -> Plot:
     loads = {home: [dice.uniform(200, 900) for _ in range(24)] for home in HOMES}
     world, ports = _world(start, rated, battery_wh, sun, told, loads, dice)
     by_day = {home: np.array(loads[home]) / 1000 for home in HOMES}
-    own = _Papers(rules, seller_of)
+    own = _Configs(rules, seller_of)
     agents = own.households(rated, battery_wh, by_day, dice)
     agents += own.sellers(sellers, dice)
     peak = max(_export(hour, rated, told[0], by_day) for hour in range(24))
     agents += own.grid(sellers, rated, by_day, peak * dice.uniform(0.6, 0.8))
-    return Plot(seed, rules, tuple(agents), start, start + timedelta(hours=HOURS), world, ports)
+    return Scenario(seed, rules, tuple(agents), start, start + timedelta(hours=HOURS), world, ports)
 
 
 def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRules:
@@ -103,7 +103,7 @@ def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRule
 
 @cache
 def _secret(domain: str) -> bytes:
-    """Of a party's key: nobody's secret, and the same in all stories."""
+    """Of a party's key: nobody's secret, and the same in all simulations."""
     return simulation_seed(0, domain)
 
 
@@ -164,8 +164,8 @@ def _export(hour: int, rated: dict[str, int], sun: list[float], loads_kw: dict[s
     return sum(rated[farm] * sun[hour] for farm in FARMS) - 1000 * sum(float(load[hour]) for load in loads_kw.values())
 
 
-class _Papers:
-    """Writes everybody's papers."""
+class _Configs:
+    """Writes everybody's config."""
 
     def __init__(self, rules: MarketRules, seller_of: dict[str, str]) -> None:
         self.rules, self.seller_of = rules, seller_of
@@ -187,13 +187,13 @@ class _Papers:
                 power = battery_wh // 2
                 elements.append(ElementConfig(f"{home}.battery", DeviceKind.BATTERY, power, power, battery_wh))
                 roles[f"{home}.battery"] = ("battery", DeviceKind.BATTERY)
-            papers = ProsumerConfig(
+            config = ProsumerConfig(
                 f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
                 (loads_kw[home],), dice.randrange(500, 800), dice.randrange(800, 1200),
-                Preferences(feed_in=dice.uniform(5, 9), weight=3.0),
+                ElementCosts(feed_in=dice.uniform(5, 9), weight=3.0),
             )  # fmt: skip
             meter = f"{home}.meter"
-            found.append(AgentSpec(home, "prosumer", self.key(home), papers, meter, DeviceKind.METER))
+            found.append(AgentSpec(home, "prosumer", self.key(home), config, meter, DeviceKind.METER))
             found += [AgentSpec(n, role, self.key(n), home, n, kind) for n, (role, kind) in roles.items()]
         return found
 
@@ -201,8 +201,8 @@ class _Papers:
         found = []
         for name in names:
             members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
-            papers = AggregatorConfig("dso", "iles", "ledger", members, dice.randrange(5, 20), rho=5.0)
-            found.append(AgentSpec(name, "aggregator", self.key(name), papers))
+            config = AggregatorConfig("dso", "iles", "ledger", members, dice.randrange(5, 20), rho=5.0)
+            found.append(AgentSpec(name, "aggregator", self.key(name), config))
         return found
 
     def grid(

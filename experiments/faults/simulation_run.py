@@ -1,4 +1,4 @@
-"""A seed's whole story, from the first contract to the last co-signature, and everything it leaves to be judged."""
+"""A seed's whole simulation, from the first contract to the last co-signature, and everything it leaves to be judged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from agents.assembly.agent_spec import AgentSpec
 from agents.runtime.host.host import Host
-from agents.runtime.scheduler import Conductor, Stage
+from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.codec.codec import decode
-from experiments.faults.local_cluster import Dice, Faults, JumpyClock, TwinStage
-from experiments.faults.local_runtime import PlainStage
-from experiments.faults.probes import Step, Watched
-from experiments.faults.scenario import Plot, draw
+from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock, LocalCluster
+from experiments.faults.local_runtime import InMemoryRuntime
+from experiments.faults.probes import ProbedRole, Step
+from experiments.faults.scenario import Scenario, draw
 from market.ledger.errors import LedgerError
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Record, Signature
@@ -23,7 +23,7 @@ from market.ledger.verify import verify
 
 
 @dataclass(frozen=True)
-class Book:
+class LedgerContents:
     """The ledger as it was left.
 
     Attributes:
@@ -43,7 +43,7 @@ class Book:
 
 
 @dataclass
-class Story:
+class SimulationRun:
     """What a run left.
 
     Attributes:
@@ -53,9 +53,9 @@ class Story:
         faults: how many of each kind were injected.
     """
 
-    plot: Plot
-    cast: dict[str, Watched]
-    book: Book
+    scenario: Scenario
+    cast: dict[str, ProbedRole]
+    book: LedgerContents
     published: list[tuple[datetime, str, str, Any]]
     messages: int
     faults: dict[str, int] = field(default_factory=dict)
@@ -63,15 +63,15 @@ class Story:
     @property
     def seed(self) -> int:
         """The seed it was drawn from."""
-        return self.plot.seed
+        return self.scenario.seed
 
     def state(self, agent: str) -> Any:
         """What an agent remembers in the end."""
         return self.cast[agent].inner.state
 
-    def of_role(self, role: str) -> list[Watched]:
+    def of_role(self, role: str) -> list[ProbedRole]:
         """All agents of a role, in order."""
-        return [self.cast[spec.name] for spec in self.plot.specs if spec.role == role]
+        return [self.cast[spec.name] for spec in self.scenario.specs if spec.role == role]
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,14 @@ class Planted:
     Attributes:
         step: how an agent comes to handle its events wrongly; None for agents it does not touch.
         host: what is done to each life of a host.
-        before: what is done to the drawn plot.
+        before: what is done to the drawn scenario.
         after: what becomes of the ledger's bytes before they are read.
-        rougher: faults without which the bug would not show: the story gets at least so many of them.
+        rougher: faults without which the bug would not show: the simulation gets at least so many of them.
     """
 
     step: Callable[[AgentSpec], Step | None] = lambda _: None
     host: Callable[[Host], None] = lambda _: None
-    before: Callable[[Plot], None] = lambda _: None
+    before: Callable[[Scenario], None] = lambda _: None
     after: Callable[[bytes], bytes] = lambda ledger: ledger
     rougher: Faults | None = None
 
@@ -103,45 +103,47 @@ class Planted:
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
-def play(seed: int, faults: Faults | None = None, planted: Planted | None = None, run: Run = asyncio.run) -> Story:
-    """Play a seed's story to its end.
+def play(
+    seed: int, faults: Faults | None = None, planted: Planted | None = None, run: Run = asyncio.run
+) -> SimulationRun:
+    """Play a seed's simulation to its end.
 
     Args:
         faults: how much goes wrong; nothing without it, and then hosts keep no journal.
         planted: the bug to be caught.
-        run: what runs it, where one event loop serves many stories.
+        run: what runs it, where one event loop serves many simulations.
     """
     planted = planted or Planted()
     faults = planted.roughened(faults)
-    plot = draw(seed)
-    planted.before(plot)
-    stage = PlainStage(plot, planted.step, planted.host)
+    scenario = draw(seed)
+    planted.before(scenario)
+    runtime = InMemoryRuntime(scenario, planted.step, planted.host)
     published: list[tuple[datetime, str, str, Any]] = []
-    dice = Dice(seed, faults or Faults())
-    where: Stage = stage if faults is None else TwinStage(stage.host_of, stage.durable, dice)
-    conductor = Conductor(
+    dice = FaultInjector(seed, faults or Faults())
+    where: AgentRuntime = runtime if faults is None else LocalCluster(runtime.host_of, runtime.durable, dice)
+    scheduler = RoundScheduler(
         where,
-        plot.world,
-        plot.start,
-        plot.end,
+        scenario.world,
+        scenario.start,
+        scenario.end,
         lambda *what: published.append(what),
         clock=None if faults is None else JumpyClock(dice),
     )
     try:
-        run(_run(where, conductor, plot))
-        ledger = planted.after(stage.shelf.image())
+        run(_run(where, scheduler, scenario))
+        ledger = planted.after(runtime.ledger_effects.image())
     finally:
-        stage.shelf.close()
-    return Story(plot, stage.cast, read_book(ledger), published, conductor.messages, dict(dice.thrown))
+        runtime.ledger_effects.close()
+    return SimulationRun(scenario, runtime.cast, read_ledger(ledger), published, scheduler.messages, dict(dice.thrown))
 
 
-async def _run(stage: Stage, conductor: Conductor, plot: Plot) -> None:
-    await stage.open(plot.start)
-    await conductor.run()
-    plot.world.end_setpoints()
+async def _run(runtime: AgentRuntime, scheduler: RoundScheduler, scenario: Scenario) -> None:
+    await runtime.open(scenario.start)
+    await scheduler.run()
+    scenario.world.end_setpoints()
 
 
-def read_book(ledger: bytes) -> Book:
+def read_ledger(ledger: bytes) -> LedgerContents:
     """What is in a ledger, checked byte by byte."""
     fault = None
     try:
@@ -152,4 +154,4 @@ def read_book(ledger: bytes) -> Book:
         records, heads = reader.records(), reader.heads()
         cosignatures = {head.number: reader.cosignatures(head.number) for head in heads}
     bodies = tuple((record.kind, decode(record.body)) for record in records)
-    return Book(records, bodies, heads, cosignatures, fault)
+    return LedgerContents(records, bodies, heads, cosignatures, fault)

@@ -31,7 +31,7 @@ class RunData:
     @cached_property
     def time(self) -> Timeline:
         """The ISPs of all operated days."""
-        return Timeline(self.result.company.rules.periods)
+        return Timeline(self.result.site_agents.rules.periods)
 
     def values(self, topic: str) -> list[Any]:
         """What was published on a topic, in order."""
@@ -39,7 +39,7 @@ class RunData:
 
     def name(self, domain: str) -> str:
         """The agent behind a domain."""
-        return self.result.company.rules.name_of(domain) or domain
+        return self.result.site_agents.rules.name_of(domain) or domain
 
     @cached_property
     def point_titles(self) -> dict[str, str]:
@@ -49,7 +49,7 @@ class RunData:
     @cached_property
     def points(self) -> tuple[PointGrid, ...]:
         """What the DSO watches on behalf of each congestion point."""
-        return next((spec.config.points for spec in self.result.company.agents if spec.role == "dso"), ())
+        return next((spec.config.points for spec in self.result.site_agents.agents if spec.role == "dso"), ())
 
     @cached_property
     def element_kinds(self) -> dict[str, str]:

@@ -8,17 +8,17 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.io.json import to_json_plotly
 
-from environment.physics import ThingKind
+from environment.physics import UnitKind
 
 KINDS = {
-    ThingKind.LOAD.value: ("load", "#8a93a3"),
-    ThingKind.HEAT_PUMP.value: ("heat pumps", "#e0604c"),
-    ThingKind.EV.value: ("vehicles", "#9467d6"),
-    ThingKind.BATTERY.value: ("batteries", "#1fa187"),
-    ThingKind.PV.value: ("PV", "#e8a91d"),
-    ThingKind.CHP.value: ("CHP", "#a0714a"),
+    UnitKind.LOAD.value: ("load", "#8a93a3"),
+    UnitKind.HEAT_PUMP.value: ("heat pumps", "#e0604c"),
+    UnitKind.EV.value: ("vehicles", "#9467d6"),
+    UnitKind.BATTERY.value: ("batteries", "#1fa187"),
+    UnitKind.PV.value: ("PV", "#e8a91d"),
+    UnitKind.CHP.value: ("CHP", "#a0714a"),
 }
-DEVICE_KINDS = {"gateway": ThingKind.HEAT_PUMP.value, "station": ThingKind.EV.value}  # site file's word -> physics'
+DEVICE_KINDS = {"gateway": UnitKind.HEAT_PUMP.value, "station": UnitKind.EV.value}  # site file's word -> physics'
 WITHOUT = "#e07b39"
 WITH = "#3b82f6"
 LIMIT = "#e02f44"

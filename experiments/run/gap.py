@@ -38,7 +38,7 @@ class Gap:
 def measure(result: RunResult) -> Gap:
     """Solve the largest offer sessions of the last day centrally and compare the cost."""
     members = {name: decode(data)[1].past_sessions for name, data in result.snapshots.items()}
-    config = next(s.config for s in result.company.agents if isinstance(s.config, AggregatorConfig))
+    config = next(s.config for s in result.site_agents.agents if isinstance(s.config, AggregatorConfig))
     offers = [v for v in result.collector.values("dispatch") if v["members"] and v["purpose"] == "offer"]
     rounds = max((v["rounds"] for v in result.collector.values("dispatch")), default=0)
     offers = [v for v in offers if all(v["session"] in members[name] for name in v["members"])]
@@ -49,7 +49,7 @@ def measure(result: RunResult) -> Gap:
         sessions: list[MemberSession] = [members[name][figures["session"]] for name in figures["members"]]
         models = [model for session in sessions for model in session.models]
         moved = [deviation for session in sessions for deviation in session.deviations_kw]
-        hours = result.company.rules.hours
+        hours = result.site_agents.rules.hours
         band = Band(figures["low_kw"], figures["high_kw"], config.shortage_price, hours)
         found += central.cost_of(models, moved, band)
         best += central.solve(models, band).cost

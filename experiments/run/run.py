@@ -1,4 +1,4 @@
-"""One run of a site, from its devices to its ledger: wire, stage, conductor, and what came of it."""
+"""One run of a site, from its devices to its ledger: wire, runtime, scheduler, and what came of it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.assembly.agents_of_site import known_days, recruit
-from agents.assembly.company import Company, Wire
+from agents.assembly.agents_of_site import agents_of_site, known_days
 from agents.assembly.simulated_world import InProcessWorld, SimulatedWorld, TcpWorld
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.roles.ledger_keeper import CLOSING
-from agents.runtime.scheduler import Conductor
+from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.profiles.library import load
@@ -28,9 +28,9 @@ from experiments.run.collector import Collector
 from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
-    from agents.runtime.local import LocalStage
+    from agents.runtime.local import LocalRuntime
     from agents.runtime.ray.reviving import Revival
-    from agents.runtime.ray.runtime import RayStage
+    from agents.runtime.ray.runtime import RayRuntime
 
 Watch = Callable[[Any, datetime], None]
 
@@ -53,7 +53,7 @@ class RunResult:
     """
 
     site: Site
-    company: Company
+    site_agents: SiteAgents
     start: datetime
     end: datetime
     collector: Collector
@@ -103,7 +103,7 @@ def run_site(
     """Run a site in simulated time to its last block.
 
     Args:
-        watch: called with the stage at each instant, before it is worked off.
+        watch: called with the runtime at each instant, before it is worked off.
 
     Raises:
         BadInput, DeviceError, JournalError: one sentence saying what does not fit or does not answer.
@@ -123,17 +123,17 @@ async def _run(
     site = load_site(settings.site)
     profiles = load(site.profiles)
     first, last = span(site, settings)
-    company = recruit(site, profiles, first.day, settings.days, settings.seed, flexibility=flexibility)
+    site_agents = agents_of_site(site, profiles, first.day, settings.days, settings.seed, flexibility=flexibility)
     start = first.next(-1).at(OPENING_HOUR)
     async with AsyncExitStack() as cleanup:
         world = await open_world(settings, start)
         cleanup.push_async_callback(world.close)
         journal = cleanup.enter_context(journal_of(settings, ledger.parent))
-        stage = make_stage(settings, company, world.wire(company), ledger, journal)
-        cleanup.push_async_callback(stage.close)
-        field = FaultyField(world, first, settings.lose)
+        runtime = make_runtime(settings, site_agents, world.wire(site_agents), ledger, journal)
+        cleanup.push_async_callback(runtime.close)
+        field = FaultyWorldClock(world, first, settings.lose)
         await field.lose_before(start)
-        await stage.open(start)
+        await runtime.open(start)
         startup = time.perf_counter() - begun
         collector = Collector(telemetry)
         cleanup.callback(collector.close)
@@ -141,21 +141,21 @@ async def _run(
         def instant(now: datetime) -> None:
             progress(now)
             if watch is not None:
-                watch(stage, now)
+                watch(runtime, now)
 
         finish = last.end + CLOSING + timedelta(minutes=30)
-        conductor = Conductor(stage, field, start, finish, collector, instant)
-        await conductor.run()
-        names = [spec.name for spec in company.agents if spec.role == "prosumer"]
-        snapshots = {name: await stage.snapshot(name) for name in names}
+        scheduler = RoundScheduler(runtime, field, start, finish, collector, instant)
+        await scheduler.run()
+        names = [spec.name for spec in site_agents.agents if spec.role == "prosumer"]
+        snapshots = {name: await runtime.snapshot(name) for name in names}
         truth = await world.truth(first.start, last.end)
         kinds = await world.truth_by_kind(first.start, last.end)
-        health = await stage.health()
+        health = await runtime.health()
     return RunResult(
-        site, company, first.start, last.end, collector, truth, kinds, snapshots, conductor.seconds,
-        getattr(stage, "actors", 0), conductor.messages, stage.missing, startup,
+        site, site_agents, first.start, last.end, collector, truth, kinds, snapshots, scheduler.seconds,
+        getattr(runtime, "actors", 0), scheduler.messages, runtime.missing, startup,
         {agent.name: agent.handled for host in health.values() for agent in host.agents},
-        tuple(getattr(stage, "revivals", ())),
+        tuple(getattr(runtime, "revivals", ())),
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def journal_of(settings: RunSettings, folder: Path) -> Iterator[tuple[str, str] 
         yield server.url, space
 
 
-class FaultyField:
+class FaultyWorldClock:
     """The world, less the devices that are to be lost: each at its instant."""
 
     def __init__(self, world: SimulatedWorld, first: LocalDay, lose: tuple[tuple[str, int | None], ...]) -> None:
@@ -198,23 +198,23 @@ class FaultyField:
         await self.lose_before(to)
 
 
-def make_stage(
-    settings: RunSettings, company: Company, wire: Wire, ledger: Path, journal: tuple[str, str] | None
-) -> LocalStage | RayStage:
+def make_runtime(
+    settings: RunSettings, site_agents: SiteAgents, wire: DeviceLinks, ledger: Path, journal: tuple[str, str] | None
+) -> LocalRuntime | RayRuntime:
     """The runtime that was asked for."""
     if settings.runtime == "local":
         from agents.runtime.journal.redis_journal import RedisJournal
-        from agents.runtime.local import HOST, LocalStage
+        from agents.runtime.local import HOST, LocalRuntime
 
         kept = None if journal is None else RedisJournal(*journal, HOST)
-        return LocalStage(company, wire, ledger, settings.allow_missing, kept)
+        return LocalRuntime(site_agents, wire, ledger, settings.allow_missing, kept)
     from agents.runtime.placement import Placement
-    from agents.runtime.ray.runtime import RayStage
+    from agents.runtime.ray.runtime import RayRuntime
 
     placement = Placement(settings.agents_per_actor, settings.place)
-    stage = RayStage(company, wire, ledger, placement, settings.allow_missing, journal)
-    stage.start()
-    return stage
+    runtime = RayRuntime(site_agents, wire, ledger, placement, settings.allow_missing, journal)
+    runtime.start()
+    return runtime
 
 
 async def open_world(settings: RunSettings, start: datetime) -> SimulatedWorld:

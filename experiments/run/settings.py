@@ -17,7 +17,7 @@ class Runtime(StrEnum):
     LOCAL = "local"
 
 
-class Wire(StrEnum):
+class WireKind(StrEnum):
     """How they reach their devices."""
 
     TCP = "tcp"

@@ -45,7 +45,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class NegotiationPreferences:
     """What one side wants and will still take, and how it gives way.
 
     Attributes:
@@ -86,7 +86,7 @@ def conceded(round_number: int, rounds: int, beta: float) -> float:
     return float((max(round_number - 1, 0) / (rounds - 1)) ** (1.0 / beta))
 
 
-def offer_at(preferences: Preferences, round_number: int) -> Terms:
+def offer_at(preferences: NegotiationPreferences, round_number: int) -> Terms:
     """What this side offers in round `round_number`; never beyond its reservation."""
     share = conceded(round_number, preferences.rounds, preferences.beta)
     a, r = preferences.aspiration, preferences.reservation
@@ -97,7 +97,7 @@ def offer_at(preferences: Preferences, round_number: int) -> Terms:
     )
 
 
-def respond(preferences: Preferences, offered: Terms, round_number: int) -> tuple[Move, Terms]:
+def respond(preferences: NegotiationPreferences, offered: Terms, round_number: int) -> tuple[Move, Terms]:
     """How to answer the offer made in round `round_number`: take it when it is worth at least one's own next offer.
 
     Returns:

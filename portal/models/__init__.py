@@ -18,12 +18,13 @@ from portal.models.dso import (
     SettledOrder,
     Settlement,
 )
-from portal.models.health import AgentHealth, Health, HealthSummary, JournalHealth, Mode, ParkedMessage, Status
+from portal.models.health import AgentHealth, FailedEvent, Health, HealthSummary, JournalHealth, Mode, Status
 
 __all__ = [
     "AgentHealth",
     "AskedIsp",
     "DsoState",
+    "FailedEvent",
     "GridPoint",
     "Health",
     "HealthSummary",
@@ -34,7 +35,6 @@ __all__ = [
     "OfferedOption",
     "Order",
     "OrderStatus",
-    "ParkedMessage",
     "Prognosis",
     "Request",
     "SettledOrder",

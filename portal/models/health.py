@@ -32,7 +32,7 @@ class AgentHealth(Shown):
         host: that it lives in.
         handled: events taken so far.
         waiting: messages in its mailbox.
-        parked: messages put aside because its role failed on them.
+        failed_events: messages put aside because its role failed on them.
         last_at: when it last handled anything.
         restarts: how often its host has begun a new life.
         device_fault: why its device does not answer; None: it does, or there is none.
@@ -45,7 +45,7 @@ class AgentHealth(Shown):
     alive: bool
     handled: Count
     waiting: Count
-    parked: Count
+    failed_events: Count
     last_at: Instant | None
     restarts: Count
     device: str | None
@@ -61,7 +61,7 @@ class JournalHealth(Shown):
     lag: Count
 
 
-class ParkedMessage(Shown):
+class FailedEvent(Shown):
     """A message (or other event) of type `kind` at which an agent's role failed."""
 
     agent: str
@@ -85,13 +85,13 @@ class Health(Shown):
     speed: Annotated[float, Field(gt=0)]
     agents: tuple[AgentHealth, ...]
     journal: JournalHealth
-    parked: tuple[ParkedMessage, ...]
+    failed_events: tuple[FailedEvent, ...]
 
     def summary(self) -> HealthSummary:
         """What anybody may know: no names, no errors' words."""
         alive = sum(agent.alive for agent in self.agents)
         waiting = sum(agent.waiting for agent in self.agents)
-        parked = sum(agent.parked for agent in self.agents)
+        failed_events = sum(agent.failed_events for agent in self.agents)
         return HealthSummary(
             status=self.status,
             site=self.site,
@@ -99,12 +99,12 @@ class Health(Shown):
             agents=len(self.agents),
             alive=alive,
             waiting=waiting,
-            parked=parked,
+            failed_events=failed_events,
         )
 
 
 class HealthSummary(Shown):
-    """How a site is, for anybody: counts of agents, of those alive, and of messages waiting and parked."""
+    """How a site is, for anybody: counts of agents, of those alive, and of messages waiting and failed_events."""
 
     status: Status
     site: str
@@ -112,4 +112,4 @@ class HealthSummary(Shown):
     agents: Count
     alive: Count
     waiting: Count
-    parked: Count
+    failed_events: Count

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import random
-import runpy
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -23,12 +21,7 @@ from agents.runtime.batches.making import make_all, setters
 from cim.codec.codec import decode, encode, wire
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
-
-# The tests are no package; what makes values of every type is shared by path.
-_SHARED = runpy.run_path(str(Path(__file__).with_name("test_codec_wire.py")))
-NOON, WIRE_TYPES, instance, plain, same = (
-    _SHARED[name] for name in ("NOON", "WIRE_TYPES", "instance", "plain", "same")
-)
+from tests.cim.test_codec_wire import NOON, WIRE_TYPES, instance, plain, same
 
 
 @wire("test.BatchProfile")

@@ -226,17 +226,17 @@ def test_how_time_is_cut_makes_no_difference(pieces: list[int]) -> None:
 
 @given(st.lists(st.floats(-6000, 6000), min_size=4, max_size=20))
 def test_connection_counts_the_sum_of_its_parts(orders: list[float]) -> None:
-    """Net import - export is the sum over things; neither counter ever falls."""
+    """Net import - export is the sum over units; neither counter ever falls."""
     connection, unit, _, _, _ = household()
     seen = (0.0, 0.0)
     for number, order in enumerate(orders):
         unit.target_w = order
         connection.advance(START + number * 300, START + number * 300 + 300)
-        assert connection.power_w == pytest.approx(sum(thing.power_w for thing in connection.things))
+        assert connection.power_w == pytest.approx(sum(unit.power_w for unit in connection.units))
         assert connection.import_wh >= seen[0]
         assert connection.export_wh >= seen[1]
         seen = (connection.import_wh, connection.export_wh)
-    parts_wh = sum(thing.import_wh - thing.export_wh for thing in connection.things)
+    parts_wh = sum(unit.import_wh - unit.export_wh for unit in connection.units)
     assert connection.import_wh - connection.export_wh == pytest.approx(parts_wh, abs=1e-6)
 
 

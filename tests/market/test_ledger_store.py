@@ -272,7 +272,7 @@ def test_keys_are_private_and_signatures_fit_only_their_data(tmp_path: Path) -> 
 WRITER = """
 import sys
 sys.path[:0] = {paths!r}
-from test_ledger_store import PARTIES, order
+from tests.market.test_ledger_store import PARTIES, order
 from market.ledger.store import LedgerStore
 ledger = LedgerStore(sys.argv[1])
 ledger.create(PARTIES, {{}})

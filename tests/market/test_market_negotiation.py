@@ -19,7 +19,16 @@ from market.ledger.records import Party
 from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
 from market.ledger.verify import verify
-from market.negotiation.concession import Move, Preferences, Side, Terms, conceded, offer_at, respond, rubinstein_share
+from market.negotiation.concession import (
+    Move,
+    NegotiationPreferences,
+    Side,
+    Terms,
+    conceded,
+    offer_at,
+    respond,
+    rubinstein_share,
+)
 from market.negotiation.conversation import TRANSITIONS, Negotiation, State, accept_of, mermaid, reject_of, signed_offer
 from market.negotiation.messages import ContractCounter, ContractProposal, Message, Offer
 
@@ -178,13 +187,13 @@ def test_concession_goes_from_aspiration_to_reservation() -> None:
     """Even, holding-out and early concessions start and end alike and differ in between."""
     assert [conceded(n, 5, 1.0) for n in (1, 3, 5, 9)] == [0.0, 0.5, 1.0, 1.0]
     assert conceded(3, 5, 0.2) < 0.5 < conceded(3, 5, 5.0)
-    wants = Preferences(Side.BUYER, Terms(800, 100), Terms(1600, 300), rounds=9)
+    wants = NegotiationPreferences(Side.BUYER, Terms(800, 100), Terms(1600, 300), rounds=9)
     assert offer_at(wants, 1) == Terms(800, 100)
     assert offer_at(wants, 5) == Terms(1200, 200)
     assert offer_at(wants, 99) == Terms(1600, 300)
     assert Terms.of(Terms(1, 2).into(CONTRACT)) == Terms(1, 2)
     with pytest.raises(BadInput, match="aspires"):
-        Preferences(Side.BUYER, Terms(1600, 300), Terms(800, 100), rounds=9)
+        NegotiationPreferences(Side.BUYER, Terms(1600, 300), Terms(800, 100), rounds=9)
 
 
 PRICES = st.integers(0, 5000)
@@ -198,8 +207,8 @@ def test_they_agree_exactly_when_there_is_room_and_never_beyond_a_reservation(
     buyer: tuple[int, int], seller: tuple[int, int], rounds: int, betas: tuple[float, float]
 ) -> None:
     """Alternating offers end in a deal if and only if the reservations leave room, at a value both still take."""
-    wants = Preferences(Side.BUYER, Terms(min(buyer), 0), Terms(max(buyer), 100), rounds, betas[0])
-    asks = Preferences(Side.SELLER, Terms(max(seller), 200), Terms(min(seller), 50), rounds, betas[1])
+    wants = NegotiationPreferences(Side.BUYER, Terms(min(buyer), 0), Terms(max(buyer), 100), rounds, betas[0])
+    asks = NegotiationPreferences(Side.SELLER, Terms(max(seller), 200), Terms(min(seller), 50), rounds, betas[1])
     sides, terms = (wants, asks), offer_at(wants, 1)
     for number in range(1, rounds + 3):
         me = sides[number % 2]

@@ -13,7 +13,7 @@ from agents.planning.dispatch.flexibility import Curtailable, Storable
 from agents.planning.elements.home import (
     EFFICIENCY,
     ElementConfig,
-    Preferences,
+    ElementCosts,
     battery_flexibility,
     charging,
     corrected,
@@ -34,7 +34,7 @@ BATTERY = ElementConfig("b", DeviceKind.BATTERY, 5_000, 4_000, 10_000)
 STATION = ElementConfig("s", DeviceKind.STATION, 0, 11_000)
 PV = ElementConfig("pv", DeviceKind.PV, 30_000)
 ROOM = ThermalDescription(19.0, 23.0, 0, 4_000, 2.5e-8, datetime(2026, 5, 20, tzinfo=UTC))
-PREFERENCES = Preferences()
+PREFERENCES = ElementCosts()
 
 
 def plugged(energy_wh: int, departure: datetime) -> VehiclePlugged:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import portfolios
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from agents.planning.dispatch import admm, central
 from agents.planning.dispatch.admm import Band, absorb, open_coordination, shortage_kw
 from agents.planning.dispatch.flexibility import Curtailable
+from tests.worlds import portfolios
 
 SIZE = 48  # half-size days keep the folder quick
 

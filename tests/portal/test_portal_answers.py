@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
 import pytest
-from doubles import BEARER, NOON, TOKEN, FakeSite, client, get, healthy
 from pydantic import ValidationError
 
 from cim.model.errors import IlesError
 from portal.app import create_app
 from portal.guard import SECURITY_HEADERS
-from portal.models import DsoState, Health, HealthSummary, ParkedMessage, Status
+from portal.models import DsoState, FailedEvent, Health, HealthSummary, Status
+from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite, client, get, healthy
 
 
 @pytest.mark.parametrize(("status", "code"), [(Status.OK, 200), (Status.DEGRADED, 200), (Status.DOWN, 503)])
@@ -28,14 +28,14 @@ def test_without_the_token_health_is_counts_only() -> None:
     """No agent's name, device, host or error leaves the open door."""
     answer = asyncio.run(get("/health"))
     told = HealthSummary.model_validate_json(answer.text)
-    assert (told.agents, told.alive, told.waiting, told.parked) == (2, 1, 4, 1)
+    assert (told.agents, told.alive, told.waiting, told.failed_events) == (2, 1, 4, 1)
     assert (told.site, told.now) == ("strem", NOON)
     for secret in ("farm", "battery", "KeyError", "journal"):
         assert secret not in answer.text
 
 
 def test_with_the_token_health_is_everything() -> None:
-    """All agents, the journal, and what was parked with its error."""
+    """All agents, the journal, and what was failed_events with its error."""
     answer = asyncio.run(get("/health", BEARER))
     assert Health.model_validate_json(answer.text) == healthy()
 
@@ -130,6 +130,6 @@ def test_every_answer_carries_the_security_headers(path: str, headers: dict[str,
 def test_instants_are_utc_and_aware() -> None:
     """A local instant comes out as UTC; one without a zone is refused."""
     local = datetime(2025, 6, 21, 14, tzinfo=timezone(timedelta(hours=2)))
-    assert ParkedMessage(agent="a", at=local, kind="k", error="e").at.tzinfo is UTC
+    assert FailedEvent(agent="a", at=local, kind="k", error="e").at.tzinfo is UTC
     with pytest.raises(ValidationError, match="timezone"):
-        ParkedMessage(agent="a", at=datetime(2025, 6, 21), kind="k", error="e")  # noqa: DTZ001
+        FailedEvent(agent="a", at=datetime(2025, 6, 21), kind="k", error="e")  # noqa: DTZ001

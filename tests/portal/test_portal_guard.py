@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from doubles import BEARER, TOKEN, FakeSite, client, get
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.routing import BaseRoute, Route
@@ -15,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from cim.model.errors import BadInput
 from portal.app import create_app
 from portal.guard import OPEN, Guard
+from tests.worlds.doubles import BEARER, TOKEN, FakeSite, client, get
 
 APP = create_app(FakeSite(), TOKEN)
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from doubles import BEARER, TOKEN, FakeSite
 from fastapi import FastAPI
 
 from agents.runtime.ray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput
 from portal.app import create_app
 from portal.server import Tls, serve
+from tests.worlds.doubles import BEARER, TOKEN, FakeSite
 
 
 def app() -> FastAPI:

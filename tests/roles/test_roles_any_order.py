@@ -7,12 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import miniature
-import players
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from players import DAY
 
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Computed, Fired, Received, Started
@@ -21,6 +18,8 @@ from cim.codec.codec import encode
 from cim.model.devices import Mode
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexOrder, FlexOrderResponse, FlexSettlement, Header, Result
+from tests.worlds import miniature, players
+from tests.worlds.players import DAY
 
 END = DAY.end + timedelta(hours=9)
 

@@ -6,21 +6,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import players
 import pytest
-from players import AHEAD, DAY, FARMS, FIRST, NOON, POINT, RULES
 
-from agents.roles.device_agent import BatteryRole
+from agents.roles.device_agent import BatteryAgent
 from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
 from agents.roles.iles_manager import IlesConfig, IlesRole
 from agents.roles.ledger_keeper import KeeperRole
 from agents.roles.messages import (
-    AssetJoined,
     AssetQuery,
-    AssetReport,
-    AssetSchedule,
     AssetsPublished,
+    DeviceJoined,
+    DeviceReport,
+    DeviceSchedule,
     Filed,
     HeadCosigned,
     MeterUpdate,
@@ -33,6 +31,8 @@ from cim.model.readings import Kind, Reading
 from market.assets.publication import AssetPublication
 from market.ledger.records import BlockHead
 from market.uftp import DPrognosis, Header
+from tests.worlds import players
+from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, NOON, POINT, RULES
 
 MINUTE = timedelta(minutes=1)
 PV = "farm-a.pv"
@@ -57,7 +57,7 @@ def counters(at: Any, value: float) -> tuple[Reading, ...]:
 
 def asset() -> Role[Any]:
     """A battery."""
-    return BatteryRole(PV, RULES, players.key(PV), "farm-a")
+    return BatteryAgent(PV, RULES, players.key(PV), "farm-a")
 
 
 def keeper() -> Role[Any]:
@@ -81,7 +81,7 @@ LIVES: dict[str, tuple[Callable[[], Role[Any]], list[tuple[Event, Any]]]] = {
         asset,
         [
             (Connected(PV, players.nameplate(DeviceKind.BATTERY, 5000, 4000)), AHEAD),
-            (from_("farm-a", AssetSchedule(PV, FIRST, (Setpoint(Mode.TARGET, 900), None) * 48)), NOON),
+            (from_("farm-a", DeviceSchedule(PV, FIRST, (Setpoint(Mode.TARGET, 900), None) * 48)), NOON),
             (Measured(PV, players.good(PV, 5.0, NOON), ()), NOON + MINUTE),
             (Measured(PV, players.absent(PV, NOON), (), "lost"), NOON + 2 * MINUTE),
             (Measured(PV, players.good(PV, 5.0, NOON), ()), NOON + 20 * MINUTE),
@@ -93,10 +93,10 @@ LIVES: dict[str, tuple[Callable[[], Role[Any]], list[tuple[Event, Any]]]] = {
         [
             (Started(), AHEAD),
             (Connected("farm-a.meter", players.nameplate(DeviceKind.METER, 0, 0)), AHEAD),
-            (from_(PV, AssetJoined(PV, players.nameplate(DeviceKind.PV, 10_000, 0))), AHEAD),
+            (from_(PV, DeviceJoined(PV, players.nameplate(DeviceKind.PV, 10_000, 0))), AHEAD),
             (Fired(f"forecast {FIRST}"), AHEAD),
             (Measured("farm-a.meter", counters(NOON, 5.0), ()), NOON),
-            (from_(PV, AssetReport(PV, NOON, players.good(PV, -900.0, NOON), ())), NOON),
+            (from_(PV, DeviceReport(PV, NOON, players.good(PV, -900.0, NOON), ())), NOON),
             (Measured("farm-a.meter", counters(NOON, 50.0), ()), NOON + 5 * MINUTE),
             (Fired(f"revise {FIRST}"), NOON + 5 * MINUTE),
             (Fired(f"metering {FIRST}"), DAY.end + 60 * MINUTE),

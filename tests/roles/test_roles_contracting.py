@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import players
 import pytest
-from players import AHEAD, RULES, Pump
 
 from agents.roles.effects import Arm, Publish
 from agents.roles.messages import Filed
@@ -16,9 +14,11 @@ from agents.roles.parts.contract_negotiation import PATIENCE, ContractingDesk
 from cim.codec.codec import decode, wire
 from market.contracts.contract import FlexContract
 from market.ledger.signing import verify
-from market.negotiation.concession import Preferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.negotiation.conversation import GRACE, Negotiation, State
 from market.negotiation.messages import ContractAccept, ContractCounter, ContractProposal, ContractReject
+from tests.worlds import players
+from tests.worlds.players import AHEAD, RULES, Pump
 
 BUYER, SELLER = "agr", "farm-a"
 
@@ -39,14 +39,14 @@ class Desk(ContractingDesk[DeskState]):
 
     def __init__(self, name: str, side: Side, aspiration: int, reservation: int) -> None:
         super().__init__(name, RULES, players.key(name), DeskState())
-        self.wants = Preferences(side, Terms(aspiration, 100), Terms(reservation, 100), 8)
+        self.wants = NegotiationPreferences(side, Terms(aspiration, 100), Terms(reservation, 100), 8)
 
     @property
     def concluded(self) -> list[FlexContract]:
         """All it has, with whomever."""
         return [contract for agreed in self.state.contracts.values() for contract in agreed]
 
-    def preferences(self, contract: FlexContract) -> Preferences:
+    def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """As it was told."""
         return self.wants
 

@@ -7,9 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import players
 import pytest
-from players import AHEAD, FIRST
 
 from agents.roles.effects import Arm
 from agents.roles.events import Fired, Started
@@ -18,6 +16,8 @@ from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import LATEST
 from agents.roles.prosumer.forecasting import METERING
 from agents.roles.role import Role
+from tests.worlds import players
+from tests.worlds.players import AHEAD, FIRST
 
 Build = Callable[[Any], Role[Any]]
 

@@ -6,9 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import players
 import pytest
-from players import AHEAD, DAY, FIRST, NOON, POINT, RULES, UPPER, assessment, dso
 
 from agents.roles.dso import DsoRole
 from agents.roles.dso.state import place
@@ -29,6 +27,8 @@ from market.uftp import (
     OfferOption,
     Result,
 )
+from tests.worlds import players
+from tests.worlds.players import AHEAD, DAY, FIRST, NOON, POINT, RULES, UPPER, assessment, dso
 
 PERIOD = FIRST.isoformat()
 PAIRS = (("agr", POINT), ("agr-2", POINT), ("agr", UPPER))

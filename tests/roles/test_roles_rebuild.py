@@ -9,11 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import miniature
-import players
 import pytest
-from miniature import HOMES, RATED_W
-from players import DAY
 
 from agents.roles.events import Connected, Fired, Recalled
 from agents.roles.parts.settlement import lost_isps
@@ -25,6 +21,9 @@ from market.ledger.records import Signature
 from market.ledger.verify import verify
 from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed, FlexOrder, FlexSettlement, Metering
+from tests.worlds import miniature, players
+from tests.worlds.miniature import HOMES, RATED_W
+from tests.worlds.players import DAY
 
 END = DAY.end + timedelta(hours=9)
 LOSS = DAY.at(11, 37)

@@ -6,12 +6,9 @@ import random
 from datetime import datetime
 from pathlib import Path
 
-import players
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from players import AHEAD, DAY
-from test_roles_rebuild import END, EVERYBODY, Forgetful, sound
 
 from agents.roles.effects import Send
 from agents.roles.events import Event, Recalled, Received
@@ -20,6 +17,9 @@ from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned
 from agents.roles.parts.settlement import lost_isps, metering_of, settle
 from market.ledger.records import BlockHead
 from market.uftp import FlexOrder, IspPower
+from tests.roles.test_roles_rebuild import END, EVERYBODY, Forgetful, sound
+from tests.worlds import players
+from tests.worlds.players import AHEAD, DAY
 
 
 class _PowerCut(BaseException):

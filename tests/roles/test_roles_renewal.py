@@ -7,10 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import players
 import pytest
-from miniature import HOMES, SELLER, Miniature
-from players import AHEAD, DAY, FIRST
 
 from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
@@ -21,6 +18,9 @@ from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of
 from market.negotiation.messages import ContractProposal
 from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse, IspPower
+from tests.worlds import players
+from tests.worlds.miniature import HOMES, SELLER, Miniature
+from tests.worlds.players import AHEAD, DAY, FIRST
 
 
 def armed(effects: list[Effect]) -> list[Any]:

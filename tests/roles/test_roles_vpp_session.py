@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from players import AHEAD, FARMS, FIRST, POINT, RULES, Pump, dso, market_of_farms, request
 
 from agents.roles.effects import Arm
 from agents.roles.messages import (
-    AssetSchedule,
+    DeviceSchedule,
     Filed,
     NetProfile,
     OrderSplit,
@@ -29,6 +28,7 @@ from market.uftp import (
     FlexRequestResponse,
     Result,
 )
+from tests.worlds.players import AHEAD, FARMS, FIRST, POINT, RULES, Pump, dso, market_of_farms, request
 
 GUARD = timedelta(seconds=RULES.control_s)
 
@@ -120,7 +120,7 @@ def test_the_order_of_a_factor_scales_what_members_do(factor: int) -> None:
     for row in offer.options[0].isps:
         assert abs(done[row.start] - row.power_w * factor / 100) <= len(FARMS)
     assert all(m.result is Result.ACCEPTED for m in pump.said(FlexOrderResponse))
-    assert {m.element for m in pump.said(AssetSchedule)} == {f"{name}.pv" for name in FARMS}
+    assert {m.element for m in pump.said(DeviceSchedule)} == {f"{name}.pv" for name in FARMS}
 
 
 def test_members_are_ordered_only_after_the_ledgers_receipt() -> None:

@@ -6,15 +6,15 @@ import asyncio
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import benches
 import pytest
-from chatter import END, HOSTS, MINUTE, START, Chat, chatterer
-from lives import Fate, Here, Result, clean, troupe_site
-from players import RULES
 
 from agents.runtime.envelope import ORDINARY, Envelope
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.journal.port import JournalEmptied
+from tests.worlds import benches
+from tests.worlds.chatter import END, HOSTS, MINUTE, START, Chat, chatterer
+from tests.worlds.lives import Fate, Here, Result, clean, troupe_site
+from tests.worlds.players import RULES
 
 
 @pytest.mark.parametrize("host", ["one", "two"])
@@ -25,21 +25,23 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
         site = troupe_site(folder)
 
         async def live() -> Any:
-            stage = site.stage()
-            await stage.open(START)
-            conductor = benches.Conductor(stage, site, START, START + MINUTE, lambda *_: None)
-            await conductor.run()
+            runtime = site.runtime()
+            await runtime.open(START)
+            scheduler = benches.RoundScheduler(runtime, site, START, START + MINUTE, lambda *_: None)
+            await scheduler.run()
             site.stores[host] = MemoryStore()
             for _ in range(1 + then):
-                stage = site.stage()
-                await stage.open(conductor.now)
-                conductor = benches.Conductor(stage, site, conductor.now, conductor.now + 5 * MINUTE, lambda *_: None)
-                await conductor.run()
-            return stage
+                runtime = site.runtime()
+                await runtime.open(scheduler.now)
+                scheduler = benches.RoundScheduler(
+                    runtime, site, scheduler.now, scheduler.now + 5 * MINUTE, lambda *_: None
+                )
+                await scheduler.run()
+            return runtime
 
-        stage = asyncio.run(live())
-        site.shelf.close()
-        left = Result(site, stage, [])
+        runtime = asyncio.run(live())
+        site.ledger_effects.close()
+        left = Result(site, runtime, [])
     heard, whole = left.bag()[0], clean()[0].bag()[0]
     assert all(texts.count("started") == 1 for texts in heard.values())
     there, here = ("farm-a.pv", "agr") if host == "one" else ("agr", "farm-a")
@@ -47,7 +49,7 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
     assert heard[here].count(f"{there} hello 1 1") == 1  # and the answer
     assert {"agr at tick 2 1", "agr limits -2"} & set(whole["farm-a.pv"]) <= set(heard["farm-a.pv"])
     new = [name for name, there in HOSTS.items() if there == host and name != "ledger"]
-    births = {name: r.birth for h in stage.hosts.values() for name, r in h.residents.items()}
+    births = {name: r.birth for h in runtime.hosts.values() for name, r in h.hosted_agents.items()}
     assert all(births[name] > 1 for name in new)
     assert all(birth == 0 for name, birth in births.items() if HOSTS[name] != host)
 
@@ -57,7 +59,7 @@ def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> Non
     here = Here(chatterer("agr"))
     here.number = 6
     here.work()
-    assert here.host.residents["agr"].birth == 7
+    assert here.host.hosted_agents["agr"].birth == 7
     old, young = 57, (9 << 24) + 1
     envelope = lambda sender, sequence: Envelope("agr", sender, ORDINARY, sequence, Chat(f"{sequence}"))  # noqa: E731
     assert here.work(envelope("dso", old)).handled == 1
@@ -71,7 +73,7 @@ def test_a_restart_is_no_new_birth() -> None:
     here.work()
     here.settings = {"birth": 9}
     here.live()
-    assert here.host.residents["agr"].birth == 0
+    assert here.host.hosted_agents["agr"].birth == 0
     one, two = here.chat("a", "b")
     assert here.work(two).handled == 0
     assert here.work(one, two).handled == 2
@@ -102,10 +104,10 @@ def test_one_journal_emptied_and_host_dead_is_said() -> None:
 
 
 def test_the_clean_story_needs_no_fate() -> None:
-    """A site run on hosts without journals is the same story."""
+    """A site run on hosts without journals is the same simulation."""
     with TemporaryDirectory() as folder:
         site = troupe_site(folder, durable=False)
-        stage = site.stage(Fate())
-        asyncio.run(benches.run(site, stage, START, END))
-        site.shelf.close()
-        assert benches.states(stage) == clean()[0].states
+        runtime = site.runtime(Fate())
+        asyncio.run(benches.run(site, runtime, START, END))
+        site.ledger_effects.close()
+        assert benches.states(runtime) == clean()[0].states

@@ -1,4 +1,4 @@
-"""A host may die at any instant, an answer may get lost at any time, all may die at once: the story ends the same."""
+"""A host may die at any instant, an answer may get lost at any time, all may die at once: the simulation ends the same."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import benches
-import chatter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lives import Fate, PowerCut, Result, clean, story, troupe_site, until_cut
-from players import AHEAD, DAY
 
 from cim.codec.codec import decode
-from experiments.faults.local_cluster import Dice, Faults, JumpyClock
+from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock
+from tests.worlds import benches, chatter
+from tests.worlds.lives import Fate, PowerCut, Result, clean, simulation, troupe_site, until_cut
+from tests.worlds.players import AHEAD, DAY
 
 HARD = Faults(drop=0.2, duplicate=0.3, delay=0.02, reorder=0.5, crash=0.05, lose_reply=0.1, most=500)
 
@@ -31,14 +30,14 @@ def test_the_story_has_all_that_can_go_wrong() -> None:
     assert len(told.commands["farm-a.pv"]) >= 5
     heard = decode(told.states["agr"])[1].heard
     assert {"filed r1 ", "sum 2 4", "nap 1", "dso hello 1 1"} <= set(heard)
-    assert told.parked == []
+    assert told.failed_events == []
 
 
 def test_a_crash_at_every_point_of_every_round_changes_nothing() -> None:
     """The same states (in the same order), ledger, setpoints and published values, one after the other."""
     told, names = clean()
     for at in range(1, len(names) + 1):
-        other = story(Fate(at))
+        other = simulation(Fate(at))
         where = f"{names[at - 1]} ({at})"
         assert other.states == told.states, where
         assert other.records == told.records, where
@@ -47,20 +46,20 @@ def test_a_crash_at_every_point_of_every_round_changes_nothing() -> None:
 
 
 def test_a_power_cut_at_every_point_loses_and_doubles_nothing() -> None:
-    """All hosts and the conductor die: every message is handled once, the ledger is the same, no setpoint is missing."""
+    """All hosts and the scheduler die: every message is handled once, the ledger is the same, no setpoint is missing."""
     told, names = clean()
     for at in range(1, len(names) + 1):
         with TemporaryDirectory() as folder:
             site, heard = troupe_site(folder), list[Any]()
-            stage = until_cut(site, [Fate(at, PowerCut), Fate()], heard)
-            other = Result(site, stage, heard)
+            runtime = until_cut(site, [Fate(at, PowerCut), Fate()], heard)
+            other = Result(site, runtime, heard)
         where = f"{names[at - 1]} ({at})"
         assert other.bag() == told.bag(), where
         assert {len(w) for w in other.commands.values()} == {len(w) for w in told.commands.values()}, where
         assert set(told.published) <= set(other.published), where
 
 
-class Storm(Dice):
+class Storm(FaultInjector):
     """All faults, and a power cut."""
 
     def __init__(self, seed: int, at: int) -> None:
@@ -81,33 +80,33 @@ def test_power_cuts_in_a_storm_lose_and_double_nothing(seed: int, cuts: list[int
     """Cut after cut, with parcels dropped, doubled, late and shuffled and hosts crashing in between, also while they resume."""
     with TemporaryDirectory() as folder:
         site = troupe_site(folder)
-        fates: list[Dice] = [Storm(seed + k, at) for k, at in enumerate(cuts)]
-        other = Result(site, until_cut(site, [*fates, Dice(seed, HARD)], []), [])
+        fates: list[FaultInjector] = [Storm(seed + k, at) for k, at in enumerate(cuts)]
+        other = Result(site, until_cut(site, [*fates, FaultInjector(seed, HARD)], []), [])
     assert other.bag()[0] == clean()[0].bag()[0]
     assert [row[:2] for row in other.records] == [row[:2] for row in clean()[0].records]
-    assert other.parked == []
+    assert other.failed_events == []
 
 
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
 def test_whatever_goes_wrong_on_the_way_every_message_is_handled_once(seed: int) -> None:
     """Drops, doubles, delays, shuffling, crashes and lost answers together: same bag of messages, same ledger."""
-    dice = Dice(seed, HARD)
-    told, other = clean()[0], story(dice)
+    dice = FaultInjector(seed, HARD)
+    told, other = clean()[0], simulation(dice)
     assert [name for name in told.bag()[0] if other.bag()[0][name] != told.bag()[0][name]] == []
     assert [row[:2] for row in other.records] == [row[:2] for row in told.records]
-    assert other.parked == []
+    assert other.failed_events == []
 
 
 def test_the_same_seed_is_the_same_faults_and_the_same_run() -> None:
     """So a failing seed can be played again."""
-    one, other, third = Dice(3, HARD), Dice(3, HARD), Dice(4, HARD)
-    first, second = story(one), story(other)
+    one, other, third = FaultInjector(3, HARD), FaultInjector(3, HARD), FaultInjector(4, HARD)
+    first, second = simulation(one), simulation(other)
     assert one.thrown == other.thrown
     assert one.thrown.total() > 10
     assert first.published == second.published
     assert first.states == second.states
-    story(third)
+    simulation(third)
     assert third.thrown != one.thrown
 
 
@@ -115,8 +114,8 @@ def test_a_clock_that_jumps_undoes_nothing() -> None:
     """Set back, it stands still until it is there again; leaping ahead, timers fire late, but once."""
     thrown: Counter[str] = Counter()
     for seed in range(24):
-        dice, instants = Dice(seed, Faults(jump=0.5, leap=5 * chatter.MINUTE, most=20)), list[Any]()
-        other = story(dice, clock=JumpyClock(dice), progress=instants.append)
+        dice, instants = FaultInjector(seed, Faults(jump=0.5, leap=5 * chatter.MINUTE, most=20)), list[Any]()
+        other = simulation(dice, clock=JumpyClock(dice), progress=instants.append)
         thrown += dice.thrown
         assert instants == sorted(instants)
         assert other.bag()[0] == clean()[0].bag()[0]
@@ -128,31 +127,31 @@ def test_a_clock_that_jumps_undoes_nothing() -> None:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The market's morning, on two hosts."""
     path = tmp_path_factory.mktemp("clean") / "ledger.sqlite"
-    site, stage, conductor, _ = asyncio.run(benches.market(2, path, DAY.next(-1).at(10), AHEAD))
-    return site.records(), benches.states(stage), conductor.messages
+    site, runtime, scheduler, _ = asyncio.run(benches.market(2, path, DAY.next(-1).at(10), AHEAD))
+    return site.records(), benches.states(runtime), scheduler.messages
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_markets_ledger_is_that_of_the_clean_run(undisturbed: Any, tmp_path: Path, seed: int) -> None:
     """Crashes, lost answers, dropped, doubled and shuffled parcels: contracts, offers and orders are the same to the byte."""
     faults = Faults(drop=0.2, duplicate=0.3, reorder=0.5, crash=0.03, lose_reply=0.05, most=300)
-    dice = Dice(seed, faults)
-    site, stage, _, _ = asyncio.run(
+    dice = FaultInjector(seed, faults)
+    site, runtime, _, _ = asyncio.run(
         benches.market(2, tmp_path / "ledger.sqlite", DAY.next(-1).at(10), AHEAD, dice)
     )  # fmt: skip
     assert dice.thrown.total() >= 20
     assert site.records() == undisturbed[0]
-    assert benches.states(stage).keys() == undisturbed[1].keys()
-    assert [r for h in stage.hosts.values() for a in h.residents.values() for r in a.parked] == []
+    assert benches.states(runtime).keys() == undisturbed[1].keys()
+    assert [r for h in runtime.hosts.values() for a in h.hosted_agents.values() for r in a.failed_events] == []
 
 
 @pytest.mark.parametrize("hosts", [1, 3])
 def test_crashes_alone_change_no_state_of_the_market(undisturbed: Any, tmp_path: Path, hosts: int) -> None:
     """Only hosts die and answers get lost: every agent ends in the very same state."""
-    dice = Dice(hosts, Faults(crash=0.05, lose_reply=0.05))
-    site, stage, _, _ = asyncio.run(
+    dice = FaultInjector(hosts, Faults(crash=0.05, lose_reply=0.05))
+    site, runtime, _, _ = asyncio.run(
         benches.market(hosts, tmp_path / "ledger.sqlite", DAY.next(-1).at(10), AHEAD, dice)
     )  # fmt: skip
     assert dice.thrown["crash"] > 10
     assert site.records() == undisturbed[0]
-    assert benches.states(stage) == undisturbed[1]
+    assert benches.states(runtime) == undisturbed[1]

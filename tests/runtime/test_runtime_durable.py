@@ -6,10 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from chatter import MINUTE, START, Chat, chatterer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lives import Here, Moody
 
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome
 from agents.runtime.host import snapshot_schedule, step_log
@@ -17,6 +15,8 @@ from agents.runtime.journal import JournalAway
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from cim.model.devices import VehicleUnplugged
 from cim.model.errors import BadInput
+from tests.worlds.chatter import MINUTE, START, Chat, chatterer
+from tests.worlds.lives import Here, Moody
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -32,7 +32,7 @@ def plain(outcome: Outcome) -> Any:
     return outcome.number, outcome.mail, outcome.taken, outcome.published, outcome.handled, outcome.next_timer
 
 
-class Watched(MemoryJournal):
+class ProbedRole(MemoryJournal):
     """A journal that writes down when it was appended to."""
 
     def __init__(self, store: MemoryStore, happened: list[str]) -> None:
@@ -48,8 +48,8 @@ class Watched(MemoryJournal):
 def test_the_entry_is_appended_before_anything_is_sent_or_carried_out() -> None:
     """Handled, appended, carried out, then the next step; the outcome (and with it all mail) comes last."""
     here, happened = Here(PV), list[str]()
-    here.host._book._journal = Watched(here.store, happened)
-    here.host._book._journal.claim()  # type: ignore[attr-defined]
+    here.host._step_log._journal = ProbedRole(here.store, happened)
+    here.host._step_log._journal.claim()  # type: ignore[attr-defined]
     write = here.ports["farm-a.pv"].command
 
     async def command(*what: Any) -> None:
@@ -98,9 +98,9 @@ def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.Da
             if data.draw(st.booleans()):
                 here.live()
         here.live()
-        for name, resident in whole.host.residents.items():
-            other = here.host.residents[name]
-            assert other.residence() == resident.residence(), name
+        for name, hosted_agent in whole.host.hosted_agents.items():
+            other = here.host.hosted_agents[name]
+            assert other.agent_snapshot() == hosted_agent.agent_snapshot(), name
 
 
 def _to(site: Here, to: str, messages: int) -> tuple[Envelope, ...]:
@@ -136,9 +136,9 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
             if k in restarts:
                 here.live()
         here.live()
-        for name, resident in whole.host.residents.items():
-            assert here.host.residents[name].residence() == resident.residence(), name
-        assert here.host._book.own_mail() == whole.host._book.own_mail()
+        for name, hosted_agent in whole.host.hosted_agents.items():
+            assert here.host.hosted_agents[name].agent_snapshot() == hosted_agent.agent_snapshot(), name
+        assert here.host._step_log.own_mail() == whole.host._step_log.own_mail()
         assert here.ports["farm-a.pv"].written == whole.ports["farm-a.pv"].written
 
 

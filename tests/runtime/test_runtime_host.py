@@ -7,15 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import benches
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from players import AHEAD, DAY, FARMS, FIRST, NOON, RULES
 
 from agents.roles.effects import Arm, Compute
 from agents.roles.events import Computed, Fired
-from agents.roles.messages import AssetSchedule, Filed
+from agents.roles.messages import DeviceSchedule, Filed
 from agents.runtime.envelope import LANES, ORDINARY, SAFETY, Envelope, Outcome, Parcel, Task
 from agents.runtime.host.host import Host
 from cim.codec.codec import encode
@@ -23,6 +21,8 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import ProgrammingFault
 from devices.port.port import DeviceUnreachable
 from market.uftp import DPrognosis, Header
+from tests.worlds import benches
+from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, NOON, RULES
 
 PV = "farm-a.pv"
 EVERYBODY = {spec.name: spec for spec in benches.specs()}
@@ -61,9 +61,9 @@ def bytes_of(outcome: Outcome) -> bytes:
     return encode((outcome.number, mail, outcome.taken, outcome.local, outcome.published, outcome.next_timer))
 
 
-def schedule(power_w: int) -> AssetSchedule:
+def schedule(power_w: int) -> DeviceSchedule:
     """The same limit all day."""
-    return AssetSchedule(PV, FIRST, (Setpoint(Mode.LIMIT, power_w),) * 96)
+    return DeviceSchedule(PV, FIRST, (Setpoint(Mode.LIMIT, power_w),) * 96)
 
 
 def prognosis(sender: str, revision: int, power_w: int) -> DPrognosis:
@@ -119,12 +119,12 @@ def test_the_order_of_arrival_over_rounds_does_not_matter_to_the_states(inbox: l
     second = halves.work(AHEAD, *(inbox if not first.taken else inbox[cut:]))
     assert first.handled + second.handled == len(INBOX)
     assert len(second.taken) == 1
-    for name, resident in whole.residents.items():
-        assert halves.here.residents[name].seen == resident.seen
+    for name, hosted_agent in whole.hosted_agents.items():
+        assert halves.here.hosted_agents[name].seen == hosted_agent.seen
 
 
 def _listening(here: Host, name: str, hear: Any) -> None:
-    here.residents[name].role.handle = hear  # type: ignore[method-assign]
+    here.hosted_agents[name].role.handle = hear  # type: ignore[method-assign]
 
 
 def test_a_moved_timer_fires_once() -> None:
@@ -157,9 +157,9 @@ def test_a_timer_armed_anew_by_an_event_of_the_same_instant_stays_armed() -> Non
     _listening(here, "agr", hear)
     for timer in ("first", "second"):
         here._timers.arm("agr", timer, AHEAD)
-        here.residents["agr"].timers[timer] = AHEAD
+        here.hosted_agents["agr"].timers[timer] = AHEAD
     assert Rounds(here).work(AHEAD).next_timer == AHEAD + timedelta(minutes=9)
-    assert here.residents["agr"].timers == {"second": AHEAD + timedelta(minutes=9)}
+    assert here.hosted_agents["agr"].timers == {"second": AHEAD + timedelta(minutes=9)}
 
 
 def test_a_device_fault_becomes_an_outcome() -> None:
@@ -198,7 +198,7 @@ def test_a_jobs_result_comes_back_to_who_asked() -> None:
 
     here = host("dso", "agr", executor=double)
     heard: list[tuple[str, Any]] = []
-    for name in here.residents:
+    for name in here.hosted_agents:
         _listening(
             here, name, lambda event, now, name=name: (
                 heard.append((name, event)) or ([Compute("sum 1", "twice", (21,))] if isinstance(event, Fired) else [])
@@ -232,13 +232,13 @@ def test_placement_changes_nothing(tmp_path: Path) -> None:
     start, end = DAY.next(-1).at(10), DAY.next(-1).at(12)
     plays = [asyncio.run(benches.market(n, tmp_path / f"ledger-{n}.sqlite", start, end)) for n in (1, 2, 3)]
     kept = [
-        (benches.states(stage), site.records(), benches.commands(site), sorted(encode(what) for what in heard))
-        for site, stage, _, heard in plays
+        (benches.states(runtime), site.records(), benches.commands(site), sorted(encode(what) for what in heard))
+        for site, runtime, _, heard in plays
     ]
     assert any(kind == "flex-order" for kind, *_ in kept[0][1])
     for other in kept[1:]:
         assert other == kept[0]
-    assert len({conductor.messages for _, _, conductor, _ in plays}) == 1
+    assert len({scheduler.messages for _, _, scheduler, _ in plays}) == 1
 
 
 def test_the_same_run_again_is_the_same(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 _HEAVY = ("pandas", "scipy", "cvxpy", "osqp", "sklearn", "power_grid_model", "pyarrow")
-_ROLES = ("asset", "prosumer", "aggregator", "dso", "iles", "keeper")
-_DRIVERS = ("sunspec", "ocpp", "s2")
+_ROLES = ("device_agent", "prosumer", "aggregator", "dso", "iles_manager", "ledger_keeper")
+_DRIVERS = ("sunspec", "ocpp.v201", "s2")
 
 
 def test_an_actor_of_any_role_imports_no_solver_and_no_pandas() -> None:

@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from chatter import MINUTE, START, chatterer
-from lives import Here, Moody
 
 from agents.runtime.envelope import Outcome
 from agents.runtime.host import step_log
 from cim.model.devices import VehicleUnplugged
+from tests.worlds.chatter import MINUTE, START, chatterer
+from tests.worlds.lives import Here, Moody
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -65,7 +65,7 @@ def test_news_that_the_device_repeats_is_one() -> None:
 
 
 def test_news_outlives_trimming() -> None:
-    """The journal moves on, residence after residence, but not beyond news that no reading has brought yet."""
+    """The journal moves on, agent_snapshot after agent_snapshot, but not beyond news that no reading has brought yet."""
     here = Here(PV)
     here.work()
     here.ports["farm-a.pv"].tell(NEWS[0])
@@ -112,7 +112,7 @@ def test_news_during_an_append_does_not_come_between_it_and_its_repetition(moods
     async def both() -> Outcome:
         here.store.mood = moods  # type: ignore[attr-defined]
         working = asyncio.ensure_future(here.host.work(here.now, _task(here)))
-        while not here.host._book._appending and not working.done():  # noqa: ASYNC110 - the host tells nobody
+        while not here.host._step_log._appending and not working.done():  # noqa: ASYNC110 - the host tells nobody
             await asyncio.sleep(0)
         here.ports["farm-a.pv"].tell(NEWS[0])
         return await working

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chatter import MINUTE, START, chatterer
 
 from agents.runtime.clocks import PacedClock, SimClock, WallClock
 from agents.runtime.envelope import Parcel
 from agents.runtime.placement import Hosting, Placement, missing_resources, where_of
 from cim.model.errors import BadInput
+from tests.worlds.chatter import MINUTE, START, chatterer
 
 
 async def interrupted(clock: Any, at: datetime) -> datetime | None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from agents.runtime.ray.start import start_ray
 start_ray()
 import ray
-from agents.runtime.scheduler import Conductor
+from agents.runtime.scheduler import RoundScheduler
 from agents.runtime.journal.embedded import EmbeddedRedis
 from agents.runtime.placement import Placement
-from agents.runtime.ray.runtime import RayStage
-from agents.assembly.agents_of_site import recruit
+from agents.runtime.ray.runtime import RayRuntime
+from agents.assembly.agents_of_site import agents_of_site
 from agents.assembly.simulated_world import TcpWorld
 from cim.model.intervals import LocalDay
 from environment.profiles.library import load
@@ -29,21 +29,21 @@ from environment.sites import load_site
 async def main(folder, durable, cleanup):
     site = load_site("strem")
     day = LocalDay(site.default_day, site.timezone)
-    company = recruit(site, load(site.profiles), day.day, 1, 7)
+    site_agents = agents_of_site(site, load(site.profiles), day.day, 1, 7)
     start = day.next(-1).at(10)
     journal = None
     if durable:
         server = cleanup.enter_context(EmbeddedRedis(folder / "journal"))
         journal = server.url, "test"
     world = await TcpWorld.open("strem", start, 7)
-    stage = RayStage(company, world.wire(company), folder / "ledger.db", Placement(30), journal=journal)
-    stage.start()
+    runtime = RayRuntime(site_agents, world.wire(site_agents), folder / "ledger.db", Placement(30), journal=journal)
+    runtime.start()
     killed, published, agents = [], [], ("farm-1.pv", "farm-4.station")
     def heard(now):
         if now >= day.start + timedelta(minutes=100) and not killed:
             killed.append(now)
-            for host in sorted({stage.host_of[agent] for agent in agents}):
-                ray.kill(stage._hosts[host], no_restart=False)
+            for host in sorted({runtime.host_of[agent] for agent in agents}):
+                ray.kill(runtime._hosts[host], no_restart=False)
             time.sleep(float(sys.argv[3]))
     good = set()
     def sink(now, agent, topic, value):
@@ -51,20 +51,20 @@ async def main(folder, durable, cleanup):
             published.append((agent, topic))
             if topic == "telemetry" and agent in agents:
                 good.update(r.source for r in value if r.quality == "GOOD")
-    await stage.open(start)
+    await runtime.open(start)
     handled = {}
-    conductor = Conductor(stage, world, start, day.start + timedelta(minutes=50), sink, heard)
-    await conductor.run()
-    for host in (await stage.health()).values():
+    scheduler = RoundScheduler(runtime, world, start, day.start + timedelta(minutes=50), sink, heard)
+    await scheduler.run()
+    for host in (await runtime.health()).values():
         handled.update((agent.name, agent.handled) for agent in host.agents)
-    conductor = Conductor(stage, world, conductor.now, day.start + timedelta(hours=2), sink, heard)
-    await conductor.run()
-    after = {agent.name: agent for host in (await stage.health()).values() for agent in host.agents}
-    await stage.close()
+    scheduler = RoundScheduler(runtime, world, scheduler.now, day.start + timedelta(hours=2), sink, heard)
+    await scheduler.run()
+    after = {agent.name: agent for host in (await runtime.health()).values() for agent in host.agents}
+    await runtime.close()
     await world.close()
-    print("killed", len(killed), "revived", len(stage.revivals) > 0, "good readings after from", *sorted(good))
+    print("killed", len(killed), "revived", len(runtime.revivals) > 0, "good readings after from", *sorted(good))
     print("went on", *sorted(agent for agent in agents if after[agent].handled > handled[agent]))
-    print("parked", sum(len(agent.parked) for agent in after.values()))
+    print("failed_events", sum(len(agent.failed_events) for agent in after.values()))
 
 with ExitStack() as cleanup:
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2] == "durable", cleanup))
@@ -79,12 +79,12 @@ def test_a_killed_actor_is_restarted_and_reaches_its_devices_again(
     """After SIGKILL of a host its agents live again: Modbus is reconnected, the station has dialled in anew.
 
     So it is when nobody asked the host for anything until Ray had restarted it, as on the wall clock between two readings.
-    With a journal they remember all they had handled; without one they begin anew. A second conductor takes over midway.
+    With a journal they remember all they had handled; without one they begin anew. A second scheduler takes over midway.
     """
     command = [sys.executable, "-c", _RUN, str(tmp_path), durable, str(noticed_s)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "killed 1 revived True good readings after from farm-1.pv farm-4.station" in done.stdout
-    assert "parked 0" in done.stdout
+    assert "failed_events 0" in done.stdout
     remembered = "went on farm-1.pv farm-4.station" in done.stdout
     assert remembered == (durable == "durable"), done.stdout

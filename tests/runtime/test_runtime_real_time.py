@@ -9,14 +9,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import benches
 import pytest
-from chatter import MINUTE, START, chatterer
-from lives import Here
-from players import AHEAD, RULES
 from websockets.asyncio.client import connect
 
-from agents.assembly.agents_of_site import recruit
+from agents.assembly.agents_of_site import agents_of_site
 from agents.assembly.device_ports import WeatherPort
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Task
@@ -31,6 +27,10 @@ from environment.profiles.library import load
 from environment.sites import load_site
 from experiments.faults.local_cluster import Crash
 from market.ledger.signing import Signer, load_or_create_secret
+from tests.worlds import benches
+from tests.worlds.chatter import MINUTE, START, chatterer
+from tests.worlds.lives import Here
+from tests.worlds.players import AHEAD, RULES
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 
@@ -117,7 +117,7 @@ def test_a_machine_that_is_dialled_is_told_the_time_before_each_frame() -> None:
             self.heard = (*self.heard, self.now)
             return ["done"]
 
-    async def story() -> tuple[Any, ...]:
+    async def simulation() -> tuple[Any, ...]:
         watch, machine = Watch(), Machine()
         watch.at = START + MINUTE
         server = DialInServer(authenticate=known_passwords({"cs": "a-password-of-16"}), clock=watch)
@@ -133,13 +133,13 @@ def test_a_machine_that_is_dialled_is_told_the_time_before_each_frame() -> None:
         await server.close()
         return machine.heard
 
-    assert asyncio.run(story()) == (START + MINUTE, START + 2 * MINUTE)
+    assert asyncio.run(simulation()) == (START + MINUTE, START + 2 * MINUTE)
 
 
 def test_those_who_are_dialled_at_one_door_share_a_host() -> None:
     """Real stations know one address; all others are placed as before, and a door stands on one node."""
     site = load_site("strem")
-    agents = recruit(site, load(site.profiles), site.default_day, 1, 1).agents
+    agents = agents_of_site(site, load(site.profiles), site.default_day, 1, 1).agents
     dialling = {s.name for s in agents if s.device_kind in (DeviceKind.STATION, DeviceKind.GATEWAY)}
     placed = Placement(one_door=True).place(agents)
     assert {s.name for s in placed[DOOR].specs} == dialling
@@ -157,7 +157,7 @@ def test_a_real_sites_keys_and_identifiers_come_from_its_secrets(tmp_path: Path)
     def secret(name: str) -> bytes:
         return load_or_create_secret(tmp_path / name)
 
-    first, again = (recruit(site, load(site.profiles), site.default_day, 1, 1, secret=secret) for _ in range(2))
+    first, again = (agents_of_site(site, load(site.profiles), site.default_day, 1, 1, secret=secret) for _ in range(2))
     assert [spec.key for spec in first.agents] == [spec.key for spec in again.agents]
     assert first.rules == again.rules
     assert len({spec.key for spec in first.agents}) == len(first.agents)
@@ -174,12 +174,12 @@ def test_without_a_weather_service_the_season_speaks_for_any_year() -> None:
     port = WeatherPort("weather", "simbench-rural1", "Europe/Vienna", None)
     now = datetime(2031, 12, 31, 17, 23, tzinfo=UTC)
 
-    async def story() -> Any:
+    async def simulation() -> Any:
         plate = await port.open(now)
         await port.sync(now)
         return plate, port.drain()
 
-    plate, (news,) = asyncio.run(story())
+    plate, (news,) = asyncio.run(simulation())
     assert plate.model == "usual sun of the season"
     assert isinstance(news, WeatherForecast)
     assert (news.start, len(news.pv_per_unit)) == (now.replace(minute=0), 240)

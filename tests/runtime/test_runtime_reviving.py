@@ -13,11 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from chatter import START, chatterer
-from players import RULES
 from ray.exceptions import ActorUnavailableError, ObjectLostError
 
-from agents.assembly.company import Company, Wire
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime import loops
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host import step_log
@@ -28,7 +26,9 @@ from agents.runtime.ray import reviving as ray_reviving
 from agents.runtime.ray import runtime as ray_stage
 from agents.runtime.ray.calls import HostLost
 from agents.runtime.ray.host_actor import HostActor
-from agents.runtime.ray.runtime import RayStage
+from agents.runtime.ray.runtime import RayRuntime
+from tests.worlds.chatter import START, chatterer
+from tests.worlds.players import RULES
 
 _DEAD = ActorUnavailableError("killed by the test", b"\0" * 16)
 _GONE = ObjectLostError("00" * 28, None, "at the node that the test killed")
@@ -109,13 +109,13 @@ class Ref:
         return asyncio.wrap_future(self.done).__await__()
 
 
-Setting = tuple[RayStage, dict[str, Actor]]
+Setting = tuple[RayRuntime, dict[str, Actor]]
 Make = Callable[..., Setting]
 
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Makes a stage with two hosts. Waits are milliseconds, and a host gives its claim up after two tries."""
+    """Makes a runtime with two hosts. Waits are milliseconds, and a host gives its claim up after two tries."""
     monkeypatch.setattr(ray_stage, "get", lambda refs: [ref.done.result() for ref in refs])
     monkeypatch.setattr(ray_reviving, "_PAUSES_S", (0.001, 0.01))
     monkeypatch.setattr(ray_reviving, "_REVIVAL_S", 0.1)
@@ -126,12 +126,12 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     def made(patience: float | None = None) -> Setting:
         specs = (chatterer("agr"), chatterer("dso"))
-        company = Company(specs, RULES, ("strem", 1), {})
-        stage = RayStage(company, Wire(), tmp_path / "ledger.db", Placement(1), patience=patience)
+        site_agents = SiteAgents(specs, RULES, ("strem", 1), {})
+        runtime = RayRuntime(site_agents, DeviceLinks(), tmp_path / "ledger.db", Placement(1), patience=patience)
         actors.update((spec.name, Actor()) for spec in specs)
-        stage._hosts |= actors
-        stage._papers |= {name: stage._setup(hosting) for name, hosting in stage._placed.items()}
-        return stage, actors
+        runtime._hosts |= actors
+        runtime._config |= {name: runtime._setup(hosting) for name, hosting in runtime._placed.items()}
+        return runtime, actors
 
     yield made
     for actor in actors.values():
@@ -139,16 +139,16 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         actor.thread.shutdown()
 
 
-async def _round(stage: RayStage, number: int, *names: str) -> dict[str, Outcome]:
-    return await stage.work(START, {name: Task(number, (), number - 1) for name in names})
+async def _round(runtime: RayRuntime, number: int, *names: str) -> dict[str, Outcome]:
+    return await runtime.work(START, {name: Task(number, (), number - 1) for name in names})
 
 
 def test_a_journal_that_is_not_there_at_the_first_start_is_said(make: Make) -> None:
     """Nobody waits for ever for a server that was never started: the claim's tries, and its own sentence."""
-    stage, actors = make()
+    runtime, actors = make()
     actors["agr"].refusals = [_AWAY] * 3
     with pytest.raises(JournalAway, match="told to be away"):
-        asyncio.run(stage.open(START))
+        asyncio.run(runtime.open(START))
     assert actors["agr"].calls.count("open") == 1
 
 
@@ -157,40 +157,40 @@ def test_a_host_comes_back_although_its_journal_was_away_for_longer_than_it_trie
     make: Make, refusal: Exception
 ) -> None:
     """The run goes on where it was once the journal answers; away or full, far beyond what a claim waits, and Ray may."""
-    stage, actors = make()
+    runtime, actors = make()
     agr = actors["agr"]
 
     async def live() -> dict[str, Outcome]:
-        await stage.open(START)
-        await _round(stage, 1, "agr", "dso")
+        await runtime.open(START)
+        await _round(runtime, 1, "agr", "dso")
         agr.dies()
         agr.refusals = [refusal] * 60
-        return await _round(stage, 2, "agr", "dso")
+        return await _round(runtime, 2, "agr", "dso")
 
     outcomes = asyncio.run(live())
     assert {name: outcome.number for name, outcome in outcomes.items()} == {"agr": 2, "dso": 2}
-    assert [revival.host for revival in stage.revivals] == ["agr"]
+    assert [revival.host for revival in runtime.revivals] == ["agr"]
     assert agr.calls.count("open") == 1 + 60 // 2 + 1
-    assert agr.host._opened.residents["agr"].handled == 1, "its greeting was handled before it died, and not again"
+    assert agr.host._opened.hosted_agents["agr"].handled == 1, "its greeting was handled before it died, and not again"
 
 
 def test_the_others_go_on_while_a_host_waits_for_its_journal(make: Make) -> None:
     """With patience a round ends without the host that is away; it is heard as soon as its journal is back."""
-    stage, actors = make(patience=0.05)
+    runtime, actors = make(patience=0.05)
     agr = actors["agr"]
 
     async def live() -> None:
-        await stage.open(START)
-        assert set(await _round(stage, 1, "agr", "dso")) == {"agr", "dso"}
+        await runtime.open(START)
+        assert set(await _round(runtime, 1, "agr", "dso")) == {"agr", "dso"}
         agr.dies()
         agr.refusals = [_AWAY] * 1_000_000
-        assert set(await _round(stage, 2, "agr", "dso")) == {"dso"}
+        assert set(await _round(runtime, 2, "agr", "dso")) == {"dso"}
         for number in range(3, 6):
-            assert set(await _round(stage, number, "dso")) == {"dso"}
-        assert set(await stage.health()) == {"dso"}
+            assert set(await _round(runtime, number, "dso")) == {"dso"}
+        assert set(await runtime.health()) == {"dso"}
         agr.refusals.clear()
         begun = time.monotonic()
-        while not (late := await stage.overdue()):
+        while not (late := await runtime.overdue()):
             assert time.monotonic() - begun < 10
             await asyncio.sleep(0.01)
         assert late["agr"].number == 2
@@ -203,21 +203,21 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
 ) -> None:
     """A network is cut: a call is never answered. The health of the others is known within a glance; it is not missed."""
     monkeypatch.setattr(ray_stage, "_GLANCE_S", 0.05)
-    stage, actors = make(patience=0.05)
+    runtime, actors = make(patience=0.05)
     reached = threading.Event()
 
     async def live() -> None:
-        await stage.open(START)
-        await _round(stage, 1, "agr", "dso")
+        await runtime.open(START)
+        await _round(runtime, 1, "agr", "dso")
         actors["agr"].thread.submit(reached.wait, 10)
-        assert set(await stage.health()) == {"dso"}
-        assert await stage.missed() == ()
-        assert set(await _round(stage, 2, "agr", "dso")) == {"dso"}
-        assert set(await stage.health()) == {"dso"}
+        assert set(await runtime.health()) == {"dso"}
+        assert await runtime.missed() == ()
+        assert set(await _round(runtime, 2, "agr", "dso")) == {"dso"}
+        assert set(await runtime.health()) == {"dso"}
         reached.set()
-        await asyncio.wait(stage._late.values())
-        assert set(await stage.overdue()) == {"agr"}
-        assert set(await stage.health()) == {"agr", "dso"}
+        await asyncio.wait(runtime._late.values())
+        assert set(await runtime.overdue()) == {"agr"}
+        assert set(await runtime.health()) == {"agr", "dso"}
 
     asyncio.run(live())
 
@@ -227,14 +227,14 @@ def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, mon
     monkeypatch.setattr(ray_stage, "_ENDING_S", 0.2)
     killed: list[Any] = []
     monkeypatch.setattr(ray_stage.ray, "kill", killed.append)
-    stage, actors = make(patience=0.05)
+    runtime, actors = make(patience=0.05)
     free = threading.Event()
 
     async def live() -> dict[str, str]:
-        await stage.open(START)
-        await _round(stage, 1, "agr", "dso")
+        await runtime.open(START)
+        await _round(runtime, 1, "agr", "dso")
         actors["agr"].thread.submit(free.wait, 10)
-        return await stage.close()
+        return await runtime.close()
 
     assert asyncio.run(live()) == {"agr": "it was at work for more than 0.2 s"}
     free.set()
@@ -244,44 +244,44 @@ def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, mon
 
 def test_an_answer_that_died_with_its_node_is_asked_for_again(make: Make) -> None:
     """The round was done; a host that still lives is opened anew, lets go of what it held, and answers the same."""
-    stage, actors = make()
+    runtime, actors = make()
 
     async def live() -> dict[str, Outcome]:
-        await stage.open(START)
-        first = await _round(stage, 1, "agr")
+        await runtime.open(START)
+        first = await _round(runtime, 1, "agr")
         actors["agr"].fails = {"work": [_GONE]}
-        again = await _round(stage, 1, "agr")
+        again = await _round(runtime, 1, "agr")
         assert (again["agr"].number, again["agr"].mail) == (1, first["agr"].mail)
         return again
 
     asyncio.run(live())
-    assert len(stage.revivals) == 1
+    assert len(runtime.revivals) == 1
 
 
 @pytest.mark.parametrize("moment", ["idle", "configure", "listen", "open"])
 def test_a_host_that_died_between_two_calls_is_brought_back(make: Make, moment: str) -> None:
     """Nobody noticed its death, and Ray has started a new process, which knows nothing: also while it is being revived."""
-    stage, actors = make()
+    runtime, actors = make()
     agr = actors["agr"]
 
     async def live() -> dict[str, Outcome]:
-        await stage.open(START)
-        await _round(stage, 1, "agr")
+        await runtime.open(START)
+        await _round(runtime, 1, "agr")
         agr.end()
         agr.begin()
-        assert set(await stage.health()) == {"dso"}
+        assert set(await runtime.health()) == {"dso"}
         agr.dies_after = None if moment == "idle" else moment
-        return await _round(stage, 2, "agr", "dso")
+        return await _round(runtime, 2, "agr", "dso")
 
     assert set(asyncio.run(live())) == {"agr", "dso"}
     assert agr.dies_after is None
-    assert agr.host._opened.residents["agr"].handled == 1
+    assert agr.host._opened.hosted_agents["agr"].handled == 1
 
 
 def test_a_host_that_nothing_brings_back_is_one_sentence(make: Make) -> None:
     """In simulated time nobody goes on without it, so it is not waited for for ever: who, and what was expected."""
-    stage, actors = make()
-    asyncio.run(stage.open(START))
+    runtime, actors = make()
+    asyncio.run(runtime.open(START))
     actors["agr"].fails = {"work": [_DEAD], "configure": [_DEAD] * 1000}
     with pytest.raises(HostLost, match=r"agr \(agr\) died and was not back within 0\.1 s; expected a node with room"):
-        asyncio.run(_round(stage, 1, "agr"))
+        asyncio.run(_round(runtime, 1, "agr"))

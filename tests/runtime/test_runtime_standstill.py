@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from miniature import HOMES, RATED_W, Miniature
-from physics import sunshine
-from players import DAY
 
 from agents.assembly.agent_spec import AgentSpec
-from agents.roles.messages import AssetSchedule
+from agents.roles.messages import DeviceSchedule
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host import host as hosting
 from agents.runtime.host.host import Host
-from agents.runtime.host.hosted_agent import Resident
-from agents.runtime.host.ledger_effects import Shelf
+from agents.runtime.host.hosted_agent import HostedAgent
+from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.local import inline
-from agents.runtime.scheduler import Conductor
+from agents.runtime.scheduler import RoundScheduler
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexSettlement, Metering
+from tests.worlds.miniature import HOMES, RATED_W, Miniature
+from tests.worlds.physics import sunshine
+from tests.worlds.players import DAY
 
 DEVICE = {f"{home}.{what}": f"{home}.{what}" for home in HOMES for what in ("pv", "bat")}
 DEVICE |= {home: f"{home}.meter" for home in HOMES} | {"iles": "weather"}
@@ -78,7 +78,7 @@ class Thing:
 
 
 class Still:
-    """The miniature's agents on one real host, whose clock leaps from `stop` to `wake`; it is its own stage, field and clock."""
+    """The miniature's agents on one real host, whose clock leaps from `stop` to `wake`; it is its own runtime, field and clock."""
 
     waits = False
 
@@ -93,20 +93,20 @@ class Still:
         self.counters: dict[datetime, dict[str, float]] = {}
         self.now = market.start
         patch.setattr(hosting, "build_role", lambda spec, _: self.roles[spec.name])
-        address = Resident.address
+        address = HostedAgent.address
 
-        def heard(resident: Resident, to: str, message: Any) -> Any:
-            self.said.append((self.now, resident.name, to, message))
-            return address(resident, to, message)
+        def heard(hosted_agent: HostedAgent, to: str, message: Any) -> Any:
+            self.said.append((self.now, hosted_agent.name, to, message))
+            return address(hosted_agent, to, message)
 
-        patch.setattr(Resident, "address", heard)
+        patch.setattr(HostedAgent, "address", heard)
         end = DAY.next(days - 1).end + timedelta(hours=9)
-        self.conductor = Conductor(self, self, market.start, end, lambda *_: None, self._at, self)
+        self.scheduler = RoundScheduler(self, self, market.start, end, lambda *_: None, self._at, self)
         asyncio.run(self._live())
 
     async def _live(self) -> None:
         await self.open(self.now)
-        await self.conductor.run()
+        await self.scheduler.run()
         await self.host.close()
 
     def _at(self, now: datetime) -> None:
@@ -120,8 +120,8 @@ class Still:
             for name in self.roles
         )  # fmt: skip
         ports: dict[str, Any] = {device: Thing(device, self.physics) for device in DEVICE.values()}
-        shelf = Shelf(self.path, self.rules.keys, {"site": "still"})
-        self.host = Host(specs, self.rules, ports, inline, self.host_of, shelf=shelf)
+        ledger_effects = LedgerEffects(self.path, self.rules.keys, {"site": "still"})
+        self.host = Host(specs, self.rules, ports, inline, self.host_of, ledger_effects=ledger_effects)
         await self.host.open(now)
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
@@ -165,9 +165,9 @@ class Still:
         """All messages of a type."""
         return [row for row in self.said if isinstance(row[3], kind)]
 
-    def parked(self) -> list[str]:
+    def failed_events(self) -> list[str]:
         """What failed."""
-        return [p.error for resident in self.host.residents.values() for p in resident.parked]
+        return [p.error for hosted_agent in self.host.hosted_agents.values() for p in hosted_agent.failed_events]
 
 
 @pytest.mark.slow
@@ -179,7 +179,7 @@ def test_days_stood_still_over_are_metered_with_what_flowed(
     days = day + 2
     wake = DAY.next(day).at(hour, minute)
     still = Still(tmp_path, monkeypatch, DAY.at(12), wake, days)
-    assert still.parked() == []
+    assert still.failed_events() == []
     first, last = (still.counters[edge] for edge in (DAY.start, DAY.next(days - 1).end))
     for home in HOMES:
         told = {m.period: sum(m.profile("Power").values) / 4 for _, who, to, m in still.all_said(Metering)
@@ -189,7 +189,7 @@ def test_days_stood_still_over_are_metered_with_what_flowed(
         assert all(abs(energy) > 1000 for energy in told.values())
     with LedgerReader(still.path) as ledger:
         assert [head.number for head in ledger.heads()] == list(range(1, days + 2))
-    planned = [m for at, _, to, m in still.all_said(AssetSchedule) if to == "home-a.bat" and wake.date() == at.date()
+    planned = [m for at, _, to, m in still.all_said(DeviceSchedule) if to == "home-a.bat" and wake.date() == at.date()
                and m.period == DAY.next(day).day]  # fmt: skip
     assert any(setpoint is not None and setpoint.power_w for setpoint in planned[0].setpoints)
 
@@ -200,6 +200,6 @@ def test_a_contract_that_ended_while_the_site_stood_still_is_settled_under(
 ) -> None:
     """Its orders are from before, its successors are agreed before the old days are settled: they are, with every seller."""
     still = Still(tmp_path, monkeypatch, DAY.at(13), DAY.next(9).at(12), 11, term_days=1)
-    assert still.parked() == []
+    assert still.failed_events() == []
     settled = {(m.period_start, to) for _, who, to, m in still.all_said(FlexSettlement) if who == "dso"}
     assert {(DAY.next(k).day, seller) for k in range(11) for seller in ("agr", "agr-2")} == settled

@@ -21,9 +21,9 @@ EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate
 _HISTORY_DAYS = 10  # that a like day is the mean of
 
 
-@wire("home.Preferences")
+@wire("home.ElementCosts")
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class ElementCosts:
     """What moving power costs its owner, ct/kWh (all assumed; a site may set its own).
 
     Attributes:
@@ -177,7 +177,7 @@ def heating(usage: ThermalUsage | None, description: ThermalDescription | None, 
 
 
 def generator_flexibility(
-    config: ElementConfig, expected_kw: Floats, first: int, last: int, preferences: Preferences, hours: float
+    config: ElementConfig, expected_kw: Floats, first: int, last: int, preferences: ElementCosts, hours: float
 ) -> Flexibility:
     """PV can be curtailed down to nothing; a CHP moves between its minimum and its rating."""
     part = expected_kw[first - 1 : last]
@@ -197,7 +197,7 @@ def battery_flexibility(
     stored_kwh: float,
     first: int,
     last: int,
-    preferences: Preferences,
+    preferences: ElementCosts,
     hours: float,
 ) -> Flexibility:
     """A battery may follow any path within its energy that ends where its plan ends."""
@@ -230,7 +230,7 @@ def vehicle_flexibility(
     day: LocalDay,
     first: int,
     last: int,
-    preferences: Preferences,
+    preferences: ElementCosts,
 ) -> Flexibility | None:
     """A plugged vehicle may take its energy at any time before it leaves; None when there is nothing to move."""
     plan = expected_kw[first - 1 : last]
@@ -266,7 +266,7 @@ def thermal_flexibility(
     expected_kw: Floats,
     first: int,
     last: int,
-    preferences: Preferences,
+    preferences: ElementCosts,
     hours: float,
 ) -> Flexibility | None:
     """A room is a store of electric energy between its comfort bounds; None outside them."""

@@ -8,7 +8,7 @@ from agents.roles.aggregator.correction import HoldingDesk
 from agents.roles.aggregator.state import place
 from agents.roles.effects import Effect
 from agents.roles.events import Recalled, Started
-from agents.roles.parts.recovery import Past, forgotten, revision
+from agents.roles.parts.recovery import LedgerHistory, forgotten, revision
 from agents.roles.parts.settlement import freeze
 from agents.roles.parts.settlement_recovery import answer_owed, note_settled, tell_or_pay
 from agents.roles.role import on
@@ -25,7 +25,7 @@ class RecallingDesk(HoldingDesk):
     @on(Recalled)
     def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
         """Remember what is recorded; ask nobody to do again what was done."""
-        past, state = Past(event, self.rules), self.state
+        past, state = LedgerHistory(event, self.rules), self.state
         state.recalled, state.head = now, past.head(self.domain)
         self._contracts(past, now)
         effects = [*self.handle(Started(), now), *self._settlements(past, now)]
@@ -53,24 +53,24 @@ class RecallingDesk(HoldingDesk):
         )  # fmt: skip
         return [*effects, told]
 
-    def _contracts(self, past: Past, now: datetime) -> None:
+    def _contracts(self, past: LedgerHistory, now: datetime) -> None:
         for contract in past.contracts(self.domain, now):
             if contract.seller == self.domain or self.rules.name_of(contract.seller) in self.members:
                 self.agreed(contract, now)
 
-    def _settlements(self, past: Past, now: datetime) -> list[Effect]:
+    def _settlements(self, past: LedgerHistory, now: datetime) -> list[Effect]:
         """Members' settlements go on; a member whose contract ended before all open days is neither told nor paid."""
         owed, contracted = past.owed_by(self.domain), [name for name in self.members if name in self.state.contracts]
         note_settled(self, owed, self.members, contracted)
         return tell_or_pay(self, {k: one for k, one in owed.items() if self.rules.name_of(k[1]) in contracted}, now)
 
-    def _meters(self, past: Past) -> None:
+    def _meters(self, past: LedgerHistory) -> None:
         for told in past.of("metering", tuple).values():
             for message in told:
                 if isinstance(message, Metering):
                     self.state.metering[f"{message.ean}|{message.period.isoformat()}"] = message
 
-    def _promises(self, past: Past, now: datetime) -> list[str]:
+    def _promises(self, past: LedgerHistory, now: datetime) -> list[str]:
         """The DSO's orders that were not refused, and the baselines they froze; returns those that cannot be used."""
         state = self.state
         contracts = {None, *(sale.contract_id for sale in state.contracts.get(self.config.dso, ()))}
@@ -86,7 +86,7 @@ class RecallingDesk(HoldingDesk):
             state.sent[prognosis.header.message_id] = prognosis
         return baseless
 
-    def _member_orders(self, past: Past) -> dict[str, int]:
+    def _member_orders(self, past: LedgerHistory) -> dict[str, int]:
         """Members' orders as recorded; returns how many there are by open period: their splits are recorded nowhere."""
         state, unsplit = self.state, dict[str, int]()
         for reference, order in past.of("member-order", FlexOrder).items():

@@ -25,7 +25,7 @@ from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.contracts.contract import CountedPer, FlexContract
 from market.contracts.templates import from_template
-from market.negotiation.concession import Preferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import (
     AgrPortfolioUpdate,
@@ -100,14 +100,14 @@ class AggregatorRole(RecallingDesk):
             effects += self.propose(contract, now)
         return effects
 
-    def preferences(self, contract: FlexContract) -> Preferences:
+    def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """It buys from members and sells to the DSO, the second above the first."""
         c = self.config
         if contract.buyer == self.domain:
             low, high = Terms(c.aspiration_price, 5), Terms(c.reservation_price, 60)
-            return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
+            return NegotiationPreferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
         low, high = Terms(c.sale_reservation_price, 100), Terms(c.sale_aspiration_price, 900)
-        return Preferences(Side.SELLER, high, low, CONCESSION_ROUNDS)
+        return NegotiationPreferences(Side.SELLER, high, low, CONCESSION_ROUNDS)
 
     # ---- after the day -----------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class Member:
 @wire("aggregator.Config")
 @dataclass(frozen=True, slots=True)
 class AggregatorConfig:
-    """An aggregator's own papers.
+    """An aggregator's own config.
 
     Attributes:
         dso, market, ledger: agents it deals with (market = the ILES manager, also CRO).

@@ -8,7 +8,7 @@ from agents.roles.dso.ordering import DsoOrderingDesk
 from agents.roles.dso.state import place
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Recalled, Started
-from agents.roles.parts.recovery import Past, forgotten, revision
+from agents.roles.parts.recovery import LedgerHistory, forgotten, revision
 from agents.roles.parts.settlement import freeze
 from agents.roles.parts.settlement_recovery import note_settled, tell_or_pay
 from agents.roles.role import on
@@ -21,7 +21,7 @@ class DsoRecallingDesk(DsoOrderingDesk):
     @on(Recalled)
     def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
         """Remember what is recorded; ask nobody to do again what was done."""
-        past, state = Past(event, self.rules), self.state
+        past, state = LedgerHistory(event, self.rules), self.state
         state.head = past.head(self.domain)
         for contract in past.contracts(self.domain, now):
             if contract.buyer == self.domain:
@@ -47,12 +47,12 @@ class DsoRecallingDesk(DsoOrderingDesk):
         )
         return [*effects, told]
 
-    def _settlements(self, past: Past, now: datetime) -> list[Effect]:
+    def _settlements(self, past: LedgerHistory, now: datetime) -> list[Effect]:
         owed, sellers = past.owed_by(self.domain), self.config.aggregators
         note_settled(self, owed, sellers, sellers)
         return tell_or_pay(self, owed, now)
 
-    def _orders(self, past: Past, now: datetime) -> list[str]:
+    def _orders(self, past: LedgerHistory, now: datetime) -> list[str]:
         """Orders that were not refused, and the baselines that they froze; returns those that cannot be used."""
         state = self.state
         contracts = {None, *(c.contract_id for agreed in state.contracts.values() for c in agreed)}
@@ -83,7 +83,7 @@ class DsoRecallingDesk(DsoOrderingDesk):
             if now < self.rules.day(order.period).end
         ]
 
-    def _meters(self, past: Past) -> None:
+    def _meters(self, past: LedgerHistory) -> None:
         """Meterings of days to be settled, and the days before as history."""
         known = {c.usage_point for c in self.config.connections}
         for told in past.of("metering", tuple).values():

@@ -23,7 +23,7 @@ from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.negotiation.concession import Preferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.uftp import (
     Connection,
     ContractSettlement,
@@ -88,10 +88,10 @@ class DsoRole(DsoRecallingDesk):
             effects += self.propose(contract, now)
         return effects
 
-    def preferences(self, contract: FlexContract) -> Preferences:
+    def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """It buys: never above what the flexibility is worth to the grid."""
         low, high = Terms(self.config.aspiration_price, 50), Terms(self.config.reservation_price, 600)
-        return Preferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
+        return NegotiationPreferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
 
     @on(Metering)
     def metering(self, message: Metering, sender: str, now: datetime) -> list[Effect]:

@@ -48,7 +48,7 @@ class GridConnection:
 @wire("dso.Config")
 @dataclass(frozen=True)
 class DsoConfig:
-    """The DSO's own papers.
+    """The DSO's own config.
 
     Attributes:
         points: its congestion points, those furthest down first: what is mended below helps above.

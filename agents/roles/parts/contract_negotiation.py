@@ -18,7 +18,7 @@ from agents.roles.role import Role, on
 from market.contracts.contract import FlexContract, in_force
 from market.errors import RemoteProtocolError
 from market.negotiation import concession
-from market.negotiation.concession import Move, Preferences, Terms
+from market.negotiation.concession import Move, NegotiationPreferences, Terms
 from market.negotiation.conversation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
 from market.negotiation.messages import (
     ContractAccept,
@@ -46,7 +46,7 @@ class ContractingDesk(Role[S], ABC):
     ledger: str
 
     @abstractmethod
-    def preferences(self, contract: FlexContract) -> Preferences:
+    def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """What this party wants and will still take for such a contract."""
 
     # ---- what is agreed ------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Owed:
     paid: bool
 
 
-class Past:
+class LedgerHistory:
     """What the ledger tells of an agent's past, by kind and key, in the order in which it was recorded."""
 
     def __init__(self, event: Recalled, rules: MarketRules) -> None:
@@ -121,7 +121,9 @@ def revision(day: LocalDay, now: datetime) -> int:
     return max(int((now - day.start + _BEFORE).total_seconds()), 0)
 
 
-def forgotten(name: str, past: Past, sentences: Sequence[str], now: datetime) -> tuple[tuple[str, ...], Publish]:
+def forgotten(
+    name: str, past: LedgerHistory, sentences: Sequence[str], now: datetime
+) -> tuple[tuple[str, ...], Publish]:
     """What could not be rebuilt: to be remembered for who asks how the agent is, and to be told."""
     told = [sentence for sentence in sentences if sentence]
     if past.doubtful:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.roles.effects import Effect, Send
 from agents.roles.parts.contract_negotiation import ContractingDesk
-from agents.roles.parts.recovery import Owed, Past
+from agents.roles.parts.recovery import LedgerHistory, Owed
 from agents.roles.parts.settlement import payment_effects
 from agents.roles.role import Role
 from market.uftp import FlexSettlement
@@ -54,7 +54,7 @@ def tell_or_pay(buyer: ContractingDesk[Any], owed: Mapping[tuple[str, str], Owed
 
 def answer_owed(
     seller: Role[Any],
-    past: Past,
+    past: LedgerHistory,
     buyer: str,
     answer: Callable[[FlexSettlement, str, datetime], list[Effect]],
     now: datetime,

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.events import Measured
-from agents.roles.messages import AssetReport, MeterUpdate
+from agents.roles.messages import DeviceReport, MeterUpdate
 from agents.roles.prosumer.state import ProsumerBase
 from agents.roles.role import on
 from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
@@ -20,8 +20,8 @@ _HOUR = timedelta(hours=1)
 class MeteringDesk(ProsumerBase):
     """Books energy for the real span between two readings, however long that is."""
 
-    @on(AssetReport)
-    def reported(self, message: AssetReport, sender: str, now: datetime) -> list[Effect]:
+    @on(DeviceReport)
+    def reported(self, message: DeviceReport, sender: str, now: datetime) -> list[Effect]:
         """Keep an asset's state; what it drew counts for the interval behind it."""
         if sender not in self.elements:
             return []
@@ -48,7 +48,7 @@ class MeteringDesk(ProsumerBase):
         self._take_energy(message)
         return effects
 
-    def _take_energy(self, report: AssetReport) -> None:
+    def _take_energy(self, report: DeviceReport) -> None:
         """Book what an element drew since its last good reading, however long that is ago."""
         name, at = report.element, report.at
         power = value(report, Kind.POWER)
@@ -106,13 +106,13 @@ class MeteringDesk(ProsumerBase):
         return [Send(self.config.aggregator, MeterUpdate(self.config.usage_point, start, end, power_w))]
 
 
-def value(report: AssetReport, kind: Kind) -> float | None:
+def value(report: DeviceReport, kind: Kind) -> float | None:
     """A good reading's value, or None."""
     found: Reading | None = next((r for r in report.readings if r.kind is kind and r.quality is Quality.GOOD), None)
     return None if found is None else found.value
 
 
-def _register(report: AssetReport, kind: DeviceKind) -> float | None:
+def _register(report: DeviceReport, kind: DeviceKind) -> float | None:
     """The net energy register of an element, Wh; None where it has none for each direction that it can take."""
     taken, given = value(report, Kind.ENERGY_IMPORT), value(report, Kind.ENERGY_EXPORT)
     if kind in (DeviceKind.PV, DeviceKind.CHP):

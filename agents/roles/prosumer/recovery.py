@@ -9,8 +9,8 @@ import numpy as np
 from agents.planning.elements import home
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Recalled
-from agents.roles.messages import AssetSchedule
-from agents.roles.parts.recovery import KEPT_DAYS, Past, forgotten, revision
+from agents.roles.messages import DeviceSchedule
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory, forgotten, revision
 from agents.roles.parts.settlement import lost_isps
 from agents.roles.parts.settlement_recovery import answer_owed
 from agents.roles.prosumer.forecasting import DAY_AHEAD_HOUR, METERING, PATIENCE, REVISION_MINUTE
@@ -26,7 +26,7 @@ class RecallingDesk(DispatchingDesk):
     @on(Recalled)
     def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
         """Remember what is recorded; forecast afresh once the elements have reported; meter from now on."""
-        past, state = Past(event, self.rules), self.state
+        past, state = LedgerHistory(event, self.rules), self.state
         state.recalled = now
         for contract in past.contracts(self.domain, now):
             if contract.seller == self.domain and contract.buyer == self.rules.domains[self.config.aggregator]:
@@ -83,10 +83,10 @@ class RecallingDesk(DispatchingDesk):
             self.replan(day, begin, now)
             self.plan_batteries(day, begin, now)
         free = (None,) * day.count
-        effects: list[Effect] = [Send(name, AssetSchedule(name, day.day, free)) for name in self.elements]
+        effects: list[Effect] = [Send(name, DeviceSchedule(name, day.day, free)) for name in self.elements]
         return [*effects, *self.timer_revise(period, now)]
 
-    def _metered(self, past: Past, now: datetime) -> list[Effect]:
+    def _metered(self, past: LedgerHistory, now: datetime) -> list[Effect]:
         """Days that were metered and told are; the last of them, for who may not have heard; and all are history."""
         state, effects = self.state, list[Effect]()
         first = self.rules.day_of(now).next(-KEPT_DAYS).day
@@ -114,7 +114,7 @@ class RecallingDesk(DispatchingDesk):
         base = (meter - sum((np.array(row) for row in rows.values()), start=np.zeros(len(meter)))) / 1000
         self.state.base_history_kw = home.with_day(self.state.base_history_kw, base)
 
-    def _held(self, past: Past, now: datetime) -> int:
+    def _held(self, past: LedgerHistory, now: datetime) -> int:
         """Orders as recorded, so that none is taken twice; returns how many of them are about days not over."""
         orders = {k: o for k, o in past.of("member-order", FlexOrder).items()
                   if o.header.recipient_domain == self.domain

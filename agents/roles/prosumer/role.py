@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.planning.elements import home
 from agents.roles.effects import Arm, Effect, Poll, Send
-from agents.roles.messages import AssetJoined, AssetsPublished, Filed
+from agents.roles.messages import AssetsPublished, DeviceJoined, Filed
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import lost_isps, metering_of, response_effects, settle
 from agents.roles.prosumer.forecasting import METERING
@@ -17,7 +17,7 @@ from agents.roles.role import on
 from cim.model.devices import DeviceKind
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
-from market.negotiation.concession import Preferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
@@ -28,8 +28,8 @@ CONCESSION_ROUNDS = 8
 class ProsumerRole(RecallingDesk):
     """A home, farm, estate, plant or park behind one connection."""
 
-    @on(AssetJoined)
-    def joined(self, message: AssetJoined, sender: str, now: datetime) -> list[Effect]:
+    @on(DeviceJoined)
+    def joined(self, message: DeviceJoined, sender: str, now: datetime) -> list[Effect]:
         """An asset is connected; when all are, they go to the market."""
         if sender not in self.elements:
             return []
@@ -58,9 +58,9 @@ class ProsumerRole(RecallingDesk):
         assets = tuple(self.state.joined[name] for name in sorted(self.state.joined))
         return [Send(self.config.market, AssetsPublished(assets))]
 
-    def preferences(self, contract: FlexContract) -> Preferences:
+    def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """It sells: never below what moving its power costs it."""
-        return Preferences(
+        return NegotiationPreferences(
             Side.SELLER,
             Terms(self.config.aspiration_price, 60),
             Terms(self.config.reservation_price, 10),

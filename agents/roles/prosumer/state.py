@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Flexibility
-from agents.planning.elements.home import ElementConfig, Preferences
+from agents.planning.elements.home import ElementConfig, ElementCosts
 from agents.roles.effects import Effect, Send
-from agents.roles.messages import AssetReport, AssetSchedule
+from agents.roles.messages import DeviceReport, DeviceSchedule
 from agents.roles.parts.contract_negotiation import ContractingDesk
 from agents.roles.parts.days import DailyDesk
 from cim.codec.codec import wire
@@ -37,7 +37,7 @@ _LIMITED = (DeviceKind.PV, DeviceKind.STATION)  # these are bounded, the others 
 @wire("prosumer.Config")
 @dataclass(frozen=True, slots=True)
 class ProsumerConfig:
-    """A prosumer's own papers.
+    """A prosumer's own config.
 
     Attributes:
         meter: name of its smart meter.
@@ -60,7 +60,7 @@ class ProsumerConfig:
     base_history_kw: tuple[Floats, ...]
     reservation_price: int
     aspiration_price: int
-    preferences: Preferences = field(default_factory=Preferences)
+    preferences: ElementCosts = field(default_factory=ElementCosts)
 
 
 @wire("prosumer.DayPlan")
@@ -107,14 +107,14 @@ class ProsumerState:
     """What a prosumer must remember."""
 
     joined: dict[str, AssetPublication] = field(default_factory=dict)
-    reports: dict[str, AssetReport] = field(default_factory=dict)
+    reports: dict[str, DeviceReport] = field(default_factory=dict)
     vehicles: dict[str, VehiclePlugged] = field(default_factory=dict)
     plugged_wh: dict[str, float] = field(default_factory=dict)
     rooms: dict[str, ThermalDescription] = field(default_factory=dict)
     usages: dict[str, ThermalUsage] = field(default_factory=dict)
     weather: WeatherForecast | None = None
     plans: dict[str, DayPlan] = field(default_factory=dict)
-    told: dict[str, dict[str, AssetSchedule]] = field(default_factory=dict)  # element -> period -> schedule
+    told: dict[str, dict[str, DeviceSchedule]] = field(default_factory=dict)  # element -> period -> schedule
     energy_wh: dict[str, dict[str, Floats]] = field(default_factory=dict)  # period -> element or meter -> [T]
     counter_wh: float | None = None
     counter_at: datetime | None = None
@@ -220,7 +220,7 @@ class ProsumerBase(ContractingDesk[ProsumerState], DailyDesk[ProsumerState]):
                 continue
             # NaN, the only number that differs from itself, means free.
             setpoints = tuple(None if x != x else Setpoint(mode, round(x * 1000)) for x in power.tolist())  # noqa: PLR0124
-            schedule = AssetSchedule(name, day.day, setpoints)
+            schedule = DeviceSchedule(name, day.day, setpoints)
             if told.get(key) == schedule or (key not in told and not any(setpoints)):
                 continue
             self.state.told[name] = {**{k: v for k, v in told.items() if k >= key}, key: schedule}

@@ -1,4 +1,4 @@
-"""One host: some agents in one process, worked in rounds, exactly once; its mailboxes, its book, its hands.
+"""One host: some agents in one process, worked in rounds, exactly once; its mailboxes, its step_log, its effect_runner.
 
 Who calls it, and where its process runs, never lives here: the same host serves every runtime.
 """

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
 from agents.runtime.envelope import Envelope
-from agents.runtime.host.hosted_agent import Occasion, Parked, Resident
+from agents.runtime.host.hosted_agent import FailedEvent, HostedAgent, Occasion
 from agents.runtime.host.rounds import Step
 from agents.runtime.host.timers import Timers
 from cim.codec.codec import tag_of
@@ -19,11 +19,11 @@ from cim.model.errors import ProgrammingFault
 _AGENT = itemgetter(0)
 
 
-class Deciding:
+class Dispatcher:
     """Lets agents handle events and messages.
 
     Args:
-        residents: who lives in this host.
+        hosted_agents: who lives in this host.
         neighbours: the agents of the whole site: a message to anybody else is a fault of its role.
         timers: where what they arm is kept.
 
@@ -31,8 +31,8 @@ class Deciding:
         seconds: where the time of this round went, by part; of the host, and new with each round.
     """
 
-    def __init__(self, residents: dict[str, Resident], neighbours: Mapping[str, str], timers: Timers) -> None:
-        self._residents, self._neighbours, self._timers = residents, neighbours, timers
+    def __init__(self, hosted_agents: dict[str, HostedAgent], neighbours: Mapping[str, str], timers: Timers) -> None:
+        self._hosted_agents, self._neighbours, self._timers = hosted_agents, neighbours, timers
         self.seconds: dict[str, float] = {}
 
     def decide(self, events: dict[str, list[Occasion]], inbox: list[Envelope], now: datetime) -> Step:
@@ -52,68 +52,70 @@ class Deciding:
         # Whose messages came first is an accident of names; what is published and carried out goes by agent.
         if len(step.published) > 1:
             step.published.sort(key=_AGENT)
-        if len(step.hands) > 1:
-            step.hands.sort(key=_AGENT)
+        if len(step.effect_runner) > 1:
+            step.effect_runner.sort(key=_AGENT)
         return step
 
     def _happen(
         self, events: dict[str, list[Occasion]], others: list[tuple[str, Occasion]], step: Step, now: datetime
     ) -> None:
         for name in sorted(events):
-            resident = self._residents[name]
+            hosted_agent = self._hosted_agents[name]
             for index, event in enumerate(events[name]):
                 others.append((name, event))
-                if isinstance(event, Parked):
-                    resident.put_aside(event)
-                    step.published.append((name, "parked", event))
+                if isinstance(event, FailedEvent):
+                    hosted_agent.put_aside(event)
+                    step.published.append((name, "failed_events", event))
                     continue
-                effects = resident.handle(event, now)
+                effects = hosted_agent.handle(event, now)
                 if effects or effects is None:
-                    self._take(resident, effects, index, step, now)
+                    self._take(hosted_agent, effects, index, step, now)
 
     def _hear(self, inbox: list[Envelope], step: Step, now: datetime) -> None:
         send, known, agent = step.outbox.append, self._neighbours, None
         for number, envelope in enumerate(inbox):
             if envelope[0] != agent:  # the mail of one agent stands together
                 agent = envelope[0]
-                resident = self._residents[agent]
-                take, address = resident.take, resident.address
+                hosted_agent = self._hosted_agents[agent]
+                take, address = hosted_agent.take, hosted_agent.address
             effects = take(envelope, now)
             if not effects:
                 if effects is None:
-                    self._take(resident, effects, -1 - number, step, now)
+                    self._take(hosted_agent, effects, -1 - number, step, now)
             elif len(effects) == 1 and type(effect := effects[0]) is Send and effect.to in known:
                 send(address(effect.to, effect.message))
             else:
-                self._take(resident, effects, -1 - number, step, now)
+                self._take(hosted_agent, effects, -1 - number, step, now)
 
-    def _take(self, resident: Resident, effects: list[Effect] | None, index: int, step: Step, now: datetime) -> None:
+    def _take(
+        self, hosted_agent: HostedAgent, effects: list[Effect] | None, index: int, step: Step, now: datetime
+    ) -> None:
         if effects:
-            effects = self._possible(resident, effects, now)
+            effects = self._possible(hosted_agent, effects, now)
         if effects is None:
-            parked = resident.parked[-1]
-            step.failed.append((resident.name, index, parked))
-            step.published.append((resident.name, "parked", parked))
+            failed_events = hosted_agent.failed_events[-1]
+            step.failed.append((hosted_agent.name, index, failed_events))
+            step.published.append((hosted_agent.name, "failed_events", failed_events))
             return
-        send, address = step.outbox.append, resident.address
+        send, address = step.outbox.append, hosted_agent.address
         for effect in effects:
             if isinstance(effect, Send):
                 send(address(effect.to, effect.message))
             elif isinstance(effect, Arm):
                 timer, at = effect.timer, effect.at
-                resident.timers[timer] = at
-                self._timers.arm(resident.name, timer, at)
-                step.armed.append((resident.name, timer, at))
+                hosted_agent.timers[timer] = at
+                self._timers.arm(hosted_agent.name, timer, at)
+                step.armed.append((hosted_agent.name, timer, at))
             elif isinstance(effect, Disarm):
-                if resident.timers.pop(effect.timer, None) is not None:
-                    self._timers.disarm(resident.name, effect.timer)
-                    step.armed.append((resident.name, effect.timer, None))
+                if hosted_agent.timers.pop(effect.timer, None) is not None:
+                    self._timers.disarm(hosted_agent.name, effect.timer)
+                    step.armed.append((hosted_agent.name, effect.timer, None))
             elif isinstance(effect, Publish):
-                step.published.append((resident.name, effect.topic, effect.value))
+                step.published.append((hosted_agent.name, effect.topic, effect.value))
             else:
-                step.hands.append((resident.name, effect))
+                step.effect_runner.append((hosted_agent.name, effect))
 
-    def _possible(self, resident: Resident, effects: list[Effect], now: datetime) -> list[Effect] | None:
+    def _possible(self, hosted_agent: HostedAgent, effects: list[Effect], now: datetime) -> list[Effect] | None:
         """The effects; None where a message is for nobody: then the role failed, like one that raises."""
         known = self._neighbours
         for effect in effects:
@@ -121,7 +123,7 @@ class Deciding:
                 fault = ProgrammingFault(
                     f"{tag_of(effect.message)} to {effect.to!r}, whom nobody knows; expected an agent"
                 )
-                resident.regret(fault, now)
+                hosted_agent.regret(fault, now)
                 return None
         return effects
 

@@ -1,4 +1,4 @@
-"""A host's hands: they carry out what roles want of the world (devices, jobs, the ledger) and bring back outcomes.
+"""A host's effect_runner: they carry out what roles want of the world (devices, jobs, the ledger) and bring back outcomes.
 
 After a crash the same effects are carried out again, so each must bear it: a setpoint written twice is the same
 setpoint, a record that is there already is passed over, a job is pure, and reading again is reading.
@@ -14,8 +14,8 @@ from typing import Any
 
 from agents.roles.effects import Append, CloseBlock, Command, Compute, Cosign, Effect, Poll, Release
 from agents.roles.events import Commanded, Computed, Event, Measured
-from agents.runtime.host.hosted_agent import Occasion, Parked
-from agents.runtime.host.ledger_effects import Shelf
+from agents.runtime.host.hosted_agent import FailedEvent, Occasion
+from agents.runtime.host.ledger_effects import LedgerEffects
 from cim.model.devices import Nameplate, News
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
@@ -26,21 +26,25 @@ Hand = tuple[str, Effect]  # agent, what it wants
 Told = list[tuple[str, Event]]
 
 
-class Hands:
+class EffectRunner:
     """Devices side by side, jobs, then the ledger in one order.
 
     Args:
         ports: by device name.
         executor: carries out `Compute` jobs.
-        shelf: the ledger, where its keeper lives here.
+        ledger_effects: the ledger, where its keeper lives here.
         clock: what time it really is, where time does not stand still while a host works; None in simulated time.
     """
 
     def __init__(
-        self, ports: dict[str, Port], executor: Executor, shelf: Shelf | None, clock: Callable[[], datetime] | None
+        self,
+        ports: dict[str, Port],
+        executor: Executor,
+        ledger_effects: LedgerEffects | None,
+        clock: Callable[[], datetime] | None,
     ) -> None:
         self.ports = ports
-        self._executor, self._shelf, self._clock = executor, shelf, clock
+        self._executor, self._ledger_effects, self._clock = executor, ledger_effects, clock
         self.noted: dict[str, tuple[News, ...]] = {}  # news from before a crash, not yet drained
 
     async def open(self, devices: tuple[str, ...], now: datetime) -> dict[str, Nameplate | DeviceError]:
@@ -52,12 +56,12 @@ class Hands:
         return dict(zip(devices, opened, strict=True))  # type: ignore[arg-type]
 
     async def carry_out(
-        self, hands: list[Hand], now: datetime, seconds: dict[str, float]
+        self, effect_runner: list[Hand], now: datetime, seconds: dict[str, float]
     ) -> list[tuple[str, Occasion]]:
-        """All of it; returns the outcomes by agent, in order; a job that failed is parked."""
+        """All of it; returns the outcomes by agent, in order; a job that failed is failed_events."""
         told: list[tuple[str, Occasion]] = []
         devices: dict[str, list[Hand]] = {}
-        for name, effect in hands:
+        for name, effect in effect_runner:
             if isinstance(effect, Poll | Command | Release):
                 devices.setdefault(effect.device, []).append((name, effect))
         if devices:
@@ -65,20 +69,20 @@ class Hands:
             for outcomes in await self._side_by_side([self._steer(effects, now) for effects in devices.values()]):
                 told += outcomes
             seconds["wire"] = seconds.get("wire", 0.0) + time.perf_counter() - begun
-        for name, effect in hands:
+        for name, effect in effect_runner:
             if isinstance(effect, Compute):
                 begun = time.perf_counter()
                 try:
                     told.append((name, Computed(effect.reference, await self._executor(effect.job, effect.arguments))))
                 except Exception as error:  # whatever it is, one job must not end a host, now and after each restart
-                    told.append((name, Parked(name, now, effect, f"{type(error).__name__}: {error}")))
+                    told.append((name, FailedEvent(name, now, effect, f"{type(error).__name__}: {error}")))
                 seconds[effect.job] = seconds.get(effect.job, 0.0) + time.perf_counter() - begun
-        records = [(name, e) for name, e in hands if isinstance(e, Append | CloseBlock | Cosign)]
+        records = [(name, e) for name, e in effect_runner if isinstance(e, Append | CloseBlock | Cosign)]
         if records:
             begun = time.perf_counter()
-            if self._shelf is None:
+            if self._ledger_effects is None:
                 raise ProgrammingFault(f"{records[0][0]} keeps a ledger, but its host has none")
-            told += self._shelf.carry_out(records, now)
+            told += self._ledger_effects.carry_out(records, now)
             seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
         return told
 
@@ -127,8 +131,8 @@ class Hands:
         """Let go of all devices and the ledger."""
         for port in self.ports.values():
             await port.close()
-        if self._shelf is not None:
-            self._shelf.close()
+        if self._ledger_effects is not None:
+            self._ledger_effects.close()
 
 
 async def _try(action: Awaitable[None]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.runtime.host.hosted_agent import Parked
+from agents.runtime.host.hosted_agent import FailedEvent
 from cim.codec.codec import wire
 
 
@@ -17,7 +17,7 @@ class AgentHealth:
     Attributes:
         handled: events it has handled since it began.
         waiting: messages in its mailbox.
-        parked: what it failed at; each with its error.
+        failed_events: what it failed at; each with its error.
         last_at: when it last handled something.
         device: the device whose wire it holds.
         forgotten: after a loss of everything, in a sentence each, what could not be rebuilt.
@@ -27,7 +27,7 @@ class AgentHealth:
     role: str
     handled: int
     waiting: int
-    parked: tuple[Parked, ...]
+    failed_events: tuple[FailedEvent, ...]
     last_at: datetime | None
     device: str | None
     forgotten: tuple[str, ...] = ()

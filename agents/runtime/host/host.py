@@ -15,14 +15,14 @@ from functools import partial
 from agents.assembly.agent_spec import AgentSpec, build_role
 from agents.roles.events import Connected, Fired, Recalled, Started
 from agents.runtime.envelope import Envelope, Outcome, Task
-from agents.runtime.host.dispatch import Deciding
-from agents.runtime.host.effects import Executor, Hand, Hands
+from agents.runtime.host.dispatch import Dispatcher
+from agents.runtime.host.effects import EffectRunner, Executor, Hand
 from agents.runtime.host.health import AgentHealth, HostHealth
-from agents.runtime.host.hosted_agent import Occasion, Resident
+from agents.runtime.host.hosted_agent import HostedAgent, Occasion
 from agents.runtime.host.inbox import take_in, whole
-from agents.runtime.host.ledger_effects import Shelf
+from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.host.rounds import Round
-from agents.runtime.host.step_log import Book
+from agents.runtime.host.step_log import StepLog
 from agents.runtime.host.timers import Timers
 from agents.runtime.journal import Journal, NoJournal
 from cim.model.devices import News
@@ -44,7 +44,7 @@ class Host:
         ports: the device port of each agent that has one, by device name.
         executor: carries out `Compute` jobs.
         neighbours: the host of every other agent of the site, and this host's own name for those who live here.
-        shelf: the ledger, where the ledger keeper lives here.
+        ledger_effects: the ledger, where the ledger keeper lives here.
         journal: where steps are made durable.
         birth: the round in which agents that have no past begin.
         mailbox: how many messages an agent takes in a round; what is over waits at the sender.
@@ -60,7 +60,7 @@ class Host:
         executor: Executor,
         neighbours: Mapping[str, str],
         *,
-        shelf: Shelf | None = None,
+        ledger_effects: LedgerEffects | None = None,
         journal: Journal | None = None,
         birth: int = 0,
         mailbox: int = 10_000,
@@ -69,18 +69,18 @@ class Host:
     ) -> None:
         self.specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
         most = max(_LEAST, min(_MOST, _SINCE // max(len(specs), 1)))
-        self.residents = {
-            name: Resident(name, partial(build_role, spec, rules), birth, most) for name, spec in self.specs.items()
+        self.hosted_agents = {
+            name: HostedAgent(name, partial(build_role, spec, rules), birth, most) for name, spec in self.specs.items()
         }
-        self.hands = Hands(ports, executor, shelf, clock)
+        self.effect_runner = EffectRunner(ports, executor, ledger_effects, clock)
         self._neighbours = neighbours
         self._mailbox = mailbox
         self._point = point or (lambda _: None)
-        self._book = Book(journal or NoJournal(), self.residents)
+        self._step_log = StepLog(journal or NoJournal(), self.hosted_agents)
         self._timers = Timers()
         self._local: list[Envelope] = []  # for agents here, from the last round
         self._own: dict[str, list[Occasion]] = {}  # outcomes of effects, not yet handled
-        self._deciding = Deciding(self.residents, neighbours, self._timers)
+        self._deciding = Dispatcher(self.hosted_agents, neighbours, self._timers)
         self._now = _NEVER
         self.fresh: tuple[str, ...] = ()  # once open: the agents that have no past here
 
@@ -96,21 +96,23 @@ class Host:
             DeviceError: the first that does not answer at the beginning, unless `allow_missing`.
         """
         self._now = now
-        await self._book.restore()
-        self._local = self._book.own_mail()
-        for name, resident in self.residents.items():
-            for timer, at in resident.timers.items():
+        await self._step_log.restore()
+        self._local = self._step_log.own_mail()
+        for name, hosted_agent in self.hosted_agents.items():
+            for timer, at in hosted_agent.timers.items():
                 self._timers.arm(name, timer, at)
-        self.hands.noted = self._book.noted()
-        fresh = {name for name, resident in self.residents.items() if resident.residence_at == 0}
+        self.effect_runner.noted = self._step_log.noted()
+        fresh = {name for name, hosted_agent in self.hosted_agents.items() if hosted_agent.residence_at == 0}
         self.fresh = tuple(sorted(fresh))
         for name in self.fresh:
             self._own[name] = [Started()]
         missing: list[str] = []
         for spec in self.specs.values():
             if spec.device is not None:
-                self.hands.ports[spec.device].listen(partial(self._note, spec.device))
-        opened = await self.hands.open(tuple(s.device for s in self.specs.values() if s.device is not None), now)
+                self.effect_runner.ports[spec.device].listen(partial(self._note, spec.device))
+        opened = await self.effect_runner.open(
+            tuple(s.device for s in self.specs.values() if s.device is not None), now
+        )
         for name, spec in self.specs.items():
             if spec.device is None:
                 continue
@@ -119,24 +121,24 @@ class Host:
                 if name in fresh and not allow_missing:
                     raise plate
                 missing.append(str(plate))
-            elif name in fresh or self.residents[name].role.waits:
+            elif name in fresh or self.hosted_agents[name].role.waits:
                 self._own.setdefault(name, []).append(Connected(spec.device, plate))
         return tuple(missing)
 
     def recall(self, past: Mapping[str, Recalled]) -> None:
         """Give agents without a memory what the ledger knows of them, in place of a beginning; before the first round."""
         for name, event in past.items():
-            if Recalled in self.residents[name].role.handlers:
+            if Recalled in self.hosted_agents[name].role.handlers:
                 self._own[name] = [event if isinstance(e, Started) else e for e in self._own[name]]
 
     def _note(self, device: str, news: News) -> None:
         """A device said something by itself: keep it before it is acknowledged to the device."""
-        self._book.note(device, news, self._now)
+        self._step_log.note(device, news, self._now)
 
     async def close(self) -> str | None:
         """Let go of all devices, the ledger and the journal; returns why its agents' last states are not in the journal."""
-        await self.hands.close()
-        return self._book.close()
+        await self.effect_runner.close()
+        return self._step_log.close()
 
     # ---- rounds --------------------------------------------------------------------------------------------------------
 
@@ -145,22 +147,22 @@ class Host:
 
         The last of them says how the host is now.
         """
-        if self._book.open is not None:
-            await self._finish(self._book.open, [])
-        kept = tuple(self._outcome(part) for part in self._book.unsettled())
-        last = 0 if self._book.last is None else self._book.last.number
+        if self._step_log.open is not None:
+            await self._finish(self._step_log.open, [])
+        kept = tuple(self._outcome(part) for part in self._step_log.unsettled())
+        last = 0 if self._step_log.last is None else self._step_log.last.number
         return (*kept, self._outcome(Round(last, self._now)))
 
     async def work(self, now: datetime, task: Task) -> Outcome:
         """One round: work off everything that is due, in an order that depends on nothing but the messages."""
         self._deciding.seconds = {}
         self._now = now
-        opened = self._book.open
+        opened = self._step_log.open
         if opened is not None:
             if opened.number != task.number:
                 raise ProgrammingFault(f"round {task.number} was asked for, but round {opened.number} was not resumed")
             return self._outcome(await self._finish(opened, []))
-        done = self._book.last
+        done = self._step_log.last
         if done is not None and task.number <= done.number:
             if task.number < done.number:
                 raise ProgrammingFault(f"round {task.number} was asked for after round {done.number}")
@@ -170,48 +172,48 @@ class Host:
         self._point("received")
         part = Round(task.number, now)
         events, inbox, taken = self._due(now, task)
-        self._book.begin(part, 0 if self._local else task.settled)
+        self._step_log.begin(part, 0 if self._local else task.settled)
         part.taken, part.handled = taken, len(inbox)
         return self._outcome(await self._finish(part, inbox, events))
 
     def _begin_anew(self, number: int) -> None:
         """The site has a past that this host does not know: its peers must not take its messages for old ones."""
-        for resident in self.residents.values():
-            if not resident.residence_at:
-                resident.birth = resident.birth or number
+        for hosted_agent in self.hosted_agents.values():
+            if not hosted_agent.residence_at:
+                hosted_agent.birth = hosted_agent.birth or number
 
     async def _finish(
         self, part: Round, inbox: list[Envelope], events: dict[str, list[Occasion]] | None = None
     ) -> Round:
         """Handle, append, carry out, and again with the outcomes until there are none."""
-        hands: list[Hand] = list(part.hands)
+        effect_runner: list[Hand] = list(part.effect_runner)
         events = events or {}
         while True:
             if events or inbox:
                 step = self._deciding.decide(events, inbox, part.now)
                 self._point("handled")
-                await self._book.append(part, step, not (step.hands or self._timers.waiting(part.now)))
+                await self._step_log.append(part, step, not (step.effect_runner or self._timers.waiting(part.now)))
                 self._point("appended")
-                hands = step.hands
-                residents = self.residents
-                self._local += [envelope for envelope in step.outbox if envelope[0] in residents]
-            if hands:
-                for name, event in await self.hands.carry_out(hands, part.now, self._deciding.seconds):
+                effect_runner = step.effect_runner
+                hosted_agents = self.hosted_agents
+                self._local += [envelope for envelope in step.outbox if envelope[0] in hosted_agents]
+            if effect_runner:
+                for name, event in await self.effect_runner.carry_out(effect_runner, part.now, self._deciding.seconds):
                     self._own.setdefault(name, []).append(event)
                 self._point("carried")
-            hands, inbox = [], []
+            effect_runner, inbox = [], []
             if not self._own and not self._timers.waiting(part.now):
                 break
             events, self._own = self._own, {}
             self._fire(part.now, events)
-        self._book.end(part)
+        self._step_log.end(part)
         self._point("finished")
         return part
 
     def _fire(self, now: datetime, events: dict[str, list[Occasion]]) -> None:
         for name, timer in self._timers.due(now):
             # Before anything is handled: an event that comes first may arm the same timer anew.
-            self.residents[name].timers.pop(timer, None)
+            self.hosted_agents[name].timers.pop(timer, None)
             events.setdefault(name, []).append(Fired(timer))
 
     def _due(
@@ -223,10 +225,10 @@ class Host:
         mail, self._local = self._local, []
         for parcel in task.parcels:
             mail += parcel.opened()
-        residents = self.residents
-        fresh, left = take_in(mail, residents, self._mailbox) if mail else (mail, set())
+        hosted_agents = self.hosted_agents
+        fresh, left = take_in(mail, hosted_agents, self._mailbox) if mail else (mail, set())
         if left:
-            self._local = [envelope for envelope in mail if envelope[1] in residents and envelope[:4] in left]
+            self._local = [envelope for envelope in mail if envelope[1] in hosted_agents and envelope[:4] in left]
         return events, fresh, whole(task.parcels, left)
 
     def health(self) -> HostHealth:
@@ -237,26 +239,26 @@ class Host:
                 AgentHealth(
                     name,
                     self.specs[name].role,
-                    resident.handled,
+                    hosted_agent.handled,
                     waiting[name],
-                    resident.parked,
-                    resident.last_at,
+                    hosted_agent.failed_events,
+                    hosted_agent.last_at,
                     self.specs[name].device,
-                    getattr(resident.role.state, "forgotten", ()),
+                    getattr(hosted_agent.role.state, "forgotten", ()),
                 )
-                for name, resident in self.residents.items()
+                for name, hosted_agent in self.hosted_agents.items()
             ),
-            self._book.durable,
-            self._book.entries,
-            self._book.rewritten,
-            self._book.trouble,
+            self._step_log.durable,
+            self._step_log.entries,
+            self._step_log.rewritten,
+            self._step_log.trouble,
         )
 
     def _outcome(self, part: Round) -> Outcome:
         mail: dict[str, list[Envelope]] = {}
-        neighbours, residents = self._neighbours, self.residents
+        neighbours, hosted_agents = self._neighbours, self.hosted_agents
         for envelope in part.outbox:
-            if envelope[0] not in residents:
+            if envelope[0] not in hosted_agents:
                 mail.setdefault(neighbours[envelope[0]], []).append(envelope)
         return Outcome(
             part.number,

@@ -22,9 +22,9 @@ _PARKED = 100
 _new = tuple.__new__  # half the time of the named tuple's own way
 
 
-@wire("runtime.Parked")
+@wire("runtime.FailedEvent")
 @dataclass(frozen=True, slots=True)
-class Parked:
+class FailedEvent:
     """An event at which a role failed, or a job that did; it is put aside, with its error, and the agent goes on without it."""
 
     agent: str
@@ -33,12 +33,12 @@ class Parked:
     error: str
 
 
-Occasion = Event | Parked  # what an agent takes note of besides messages
+Occasion = Event | FailedEvent  # what an agent takes note of besides messages
 
 
-@wire("runtime.Residence")
+@wire("runtime.AgentSnapshot")
 @dataclass(frozen=True, slots=True)
-class Residence:
+class AgentSnapshot:
     """Everything of an agent at one moment.
 
     Attributes:
@@ -53,13 +53,13 @@ class Residence:
     seen: tuple[tuple[str, int, int], ...]
     sent: tuple[tuple[str, int, int], ...]
     timers: tuple[tuple[str, datetime], ...]
-    parked: tuple[Parked, ...]
+    failed_events: tuple[FailedEvent, ...]
     handled: int
     birth: int
     last_at: datetime | None
 
 
-class Resident:
+class HostedAgent:
     """One agent of a host.
 
     Args:
@@ -77,13 +77,13 @@ class Resident:
         self.seen: dict[tuple[str, int], int] = {}
         self.sent: dict[tuple[str, int], int] = {}
         self.timers: dict[str, datetime] = {}
-        self.parked: tuple[Parked, ...] = ()
+        self.failed_events: tuple[FailedEvent, ...] = ()
         self.handled = 0
         self.last_at: datetime | None = None
         self.base: bytes | None = None  # role snapshot; None: as it was built
         self.since: list[tuple[Event | Envelope, datetime]] = []
-        self.since_bytes = 0  # of what a journal holds of it after its last residence there
-        self.residence_at = 0  # number of the journal entry with its last residence; 0: there is none
+        self.since_bytes = 0  # of what a journal holds of it after its last agent_snapshot there
+        self.residence_at = 0  # number of the journal entry with its last agent_snapshot; 0: there is none
         self.residence_bytes = 0
 
     # ---- the mailbox ---------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class Resident:
     # ---- the role ------------------------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now: datetime) -> list[Effect] | None:
-        """What the role wants; None: it failed, the event is parked and the role is as it was before."""
+        """What the role wants; None: it failed, the event is failed_events and the role is as it was before."""
         if len(self.since) >= self._most:
             self._rebase()
         self.handled += 1
@@ -117,7 +117,7 @@ class Resident:
         try:
             effects = self.role.handle(event, now)
         except Exception as error:  # whatever it is, one event must not end an agent
-            self._park(event, error, now)
+            self._set_aside(event, error, now)
             return None
         self.since.append((event, now))
         return effects
@@ -135,23 +135,23 @@ class Resident:
         try:
             effects = [] if handler is None else handler(message, sender, now)
         except Exception as error:  # whatever it is, one message must not end an agent
-            self._park(_received(envelope), error, now)
+            self._set_aside(_received(envelope), error, now)
             return None
         since.append((envelope, now))
         return effects
 
     def regret(self, error: Exception, now: datetime) -> None:
-        """What the last event led to cannot be: it is parked, and the role is as it was before."""
+        """What the last event led to cannot be: it is failed_events, and the role is as it was before."""
         event, _ = self.since.pop()
-        self._park(_received(event) if isinstance(event, tuple) else event, error, now)
+        self._set_aside(_received(event) if isinstance(event, tuple) else event, error, now)
 
     def _rebase(self) -> bytes:
         self.base = base = self.role.snapshot()
         self.since = []
         return base
 
-    def _park(self, event: Event, error: Exception, now: datetime) -> None:
-        self.put_aside(Parked(self.name, now, event, f"{type(error).__name__}: {error}"))
+    def _set_aside(self, event: Event, error: Exception, now: datetime) -> None:
+        self.put_aside(FailedEvent(self.name, now, event, f"{type(error).__name__}: {error}"))
         self.role.restore(self.build().snapshot() if self.base is None else self.base)
         for past, at in self.since:
             self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
@@ -163,29 +163,36 @@ class Resident:
         else:
             self.timers[timer] = at
 
-    def put_aside(self, parked: Parked) -> None:
-        """Keep what was parked where it can be seen."""
-        self.parked = (*self.parked, parked)[-_PARKED:]
+    def put_aside(self, failed_events: FailedEvent) -> None:
+        """Keep what was failed_events where it can be seen."""
+        self.failed_events = (*self.failed_events, failed_events)[-_PARKED:]
 
     # ---- out of and into a journal ---------------------------------------------------------------------------------------
 
-    def residence(self) -> bytes:
+    def agent_snapshot(self) -> bytes:
         """Everything of this agent; it becomes the base of what follows."""
         base = self._rebase()
         timers = tuple(sorted(self.timers.items()))
         seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
         sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
-        return encode(Residence(base, seen, sent, timers, self.parked, self.handled, self.birth, self.last_at))
+        return encode(
+            AgentSnapshot(base, seen, sent, timers, self.failed_events, self.handled, self.birth, self.last_at)
+        )
 
     def move_in(self, data: bytes) -> None:
-        """Be as `residence` said."""
-        kept: Residence = decode(data)
+        """Be as `agent_snapshot` said."""
+        kept: AgentSnapshot = decode(data)
         self.role.restore(kept.role)
         self.base, self.since = kept.role, []
         self.seen = {(sender, lane): last for sender, lane, last in kept.seen}
         self.sent = {(to, lane): last for to, lane, last in kept.sent}
         self.timers = dict(kept.timers)
-        self.parked, self.handled, self.birth, self.last_at = kept.parked, kept.handled, kept.birth, kept.last_at
+        self.failed_events, self.handled, self.birth, self.last_at = (
+            kept.failed_events,
+            kept.handled,
+            kept.birth,
+            kept.last_at,
+        )
 
     def replay(self, event: Event | Envelope, now: datetime) -> None:
         """Handle an event again that was handled before; what it led to is known already."""

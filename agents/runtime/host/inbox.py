@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from agents.runtime.envelope import Envelope, Parcel
-from agents.runtime.host.hosted_agent import Resident
+from agents.runtime.host.hosted_agent import HostedAgent
 from cim.model.errors import ProgrammingFault
 
 Key = tuple[str, str, int, int]
 _ORDER = itemgetter(0, 2, 1, 3)  # of a mailbox: agent, lane, sender, sequence: nothing but the messages decides it
 
 
-def take_in(mail: list[Envelope], residents: Mapping[str, Resident], most: int) -> tuple[list[Envelope], set[Key]]:
+def take_in(
+    mail: list[Envelope], hosted_agents: Mapping[str, HostedAgent], most: int
+) -> tuple[list[Envelope], set[Key]]:
     """The messages to be handled now, in order, which count as seen from here; and the keys of those that have to wait.
 
     Args:
@@ -30,14 +32,14 @@ def take_in(mail: list[Envelope], residents: Mapping[str, Resident], most: int) 
     for envelope in mail:
         to, sender, lane, sequence, _ = envelope
         if to != agent:  # the mail of one agent stands together
-            if to not in residents:
+            if to not in hosted_agents:
                 raise ProgrammingFault(f"a message for {to} came to a host where it does not live")
             agent, room = to, most
-            resident = residents[to]
-            seen = resident.seen
+            hosted_agent = hosted_agents[to]
+            seen = hosted_agent.seen
         channel = (sender, lane)
         last = seen.get(channel)
-        new = True if last is not None and sequence == last + 1 else resident.accepts(sender, lane, sequence)
+        new = True if last is not None and sequence == last + 1 else hosted_agent.accepts(sender, lane, sequence)
         if new is False:
             continue
         if new is None or not room:

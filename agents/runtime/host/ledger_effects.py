@@ -1,4 +1,4 @@
-"""The hands of the ledger keeper: carries its effects out on the ledger's one file."""
+"""The effect_runner of the ledger keeper: carries its effects out on the ledger's one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from market.ledger.records import Party
 from market.ledger.store import LedgerStore
 
 
-class Shelf:
+class LedgerEffects:
     """An open ledger.
 
     Args:

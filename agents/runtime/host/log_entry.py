@@ -9,18 +9,18 @@ from typing import Any
 
 from agents.runtime.batches import decode_batch, encode_batch
 from agents.runtime.envelope import Envelope
-from agents.runtime.host.hosted_agent import Parked
+from agents.runtime.host.hosted_agent import FailedEvent
 from cim.codec.codec import decode, encode, wire
 
 _USUAL = 120  # bytes that an event comes to, where none are made
 
 
-@wire("runtime.Entry")
+@wire("runtime.LogEntry")
 @dataclass(slots=True)  # never changed; to freeze it would triple what it costs to make, in every step of every host
-class Entry:
+class LogEntry:
     """One step of a round: events were handled, and this is what they led to.
 
-    A role is deterministic, so its events stand for its state; now and then its whole residence stands in their place.
+    A role is deterministic, so its events stand for its state; now and then its whole agent_snapshot stands in their place.
 
     Attributes:
         round: number of the round; a round has a step for each time its own effects came to something.
@@ -28,10 +28,10 @@ class Entry:
         inbox: the messages handled, a batch (`agents.runtime.batches`).
         done: the round has nothing left to do after this step.
         others: (agent, event), encoded: outcomes and timers handled, before the messages.
-        failed: (agent, index among its others, or -1 less the index in the inbox; parked).
-        residences: (agent, residence after this step).
+        failed: (agent, index among its others, or -1 less the index in the inbox; failed_events).
+        agent_snapshots: (agent, agent_snapshot after this step).
         outbox: the messages sent, a batch.
-        hands: (agent, effect) still to be carried out when this was appended.
+        effect_runner: (agent, effect) still to be carried out when this was appended.
         published: (agent, topic, value).
         armed: (agent, timer, instant; None where it was disarmed).
         taken: (source, number) of the parcels taken.
@@ -45,10 +45,10 @@ class Entry:
     done: bool
     inbox: bytes
     others: bytes
-    failed: tuple[tuple[str, int, Parked], ...]
-    residences: tuple[tuple[str, bytes], ...]
+    failed: tuple[tuple[str, int, FailedEvent], ...]
+    agent_snapshots: tuple[tuple[str, bytes], ...]
     outbox: bytes
-    hands: tuple[tuple[str, Any], ...]
+    effect_runner: tuple[tuple[str, Any], ...]
     published: tuple[tuple[str, str, Any], ...]
     armed: tuple[tuple[str, str, datetime | None], ...]
     taken: tuple[tuple[str, int], ...]

@@ -9,7 +9,7 @@ from datetime import datetime
 from agents.roles.events import Measured
 from agents.runtime.envelope import Envelope, Published
 from agents.runtime.host.effects import Hand
-from agents.runtime.host.hosted_agent import Occasion, Parked
+from agents.runtime.host.hosted_agent import FailedEvent, Occasion
 from cim.model.devices import News
 
 
@@ -20,10 +20,10 @@ class Step:
     others: Sequence[tuple[str, Occasion]]
     inbox: list[Envelope]
     outbox: list[Envelope] = field(default_factory=list)
-    hands: list[Hand] = field(default_factory=list)
+    effect_runner: list[Hand] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     armed: list[tuple[str, str, datetime | None]] = field(default_factory=list)
-    failed: list[tuple[str, int, Parked]] = field(default_factory=list)
+    failed: list[tuple[str, int, FailedEvent]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Round:
     now: datetime
     outbox: list[Envelope] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    hands: list[Hand] = field(default_factory=list)
+    effect_runner: list[Hand] = field(default_factory=list)
     taken: tuple[tuple[str, int], ...] = ()
     handled: int = 0
     entry: int = 0  # number of its first journal entry

@@ -1,4 +1,4 @@
-"""A host's book: its rounds and what of them is not settled yet, made durable in the journal before anything is sent."""
+"""A host's step_log: its rounds and what of them is not settled yet, made durable in the journal before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from datetime import datetime
 
 from agents.runtime.envelope import Envelope
 from agents.runtime.host.code_version import program
-from agents.runtime.host.hosted_agent import Resident
-from agents.runtime.host.log_entry import BYTES, OBJECTS, Entry
-from agents.runtime.host.recovery import Past
+from agents.runtime.host.hosted_agent import HostedAgent
+from agents.runtime.host.log_entry import BYTES, OBJECTS, LogEntry
+from agents.runtime.host.recovery import JournalReading
 from agents.runtime.host.rounds import Note, Round, Step, unhandled
-from agents.runtime.host.snapshot_schedule import Residences
+from agents.runtime.host.snapshot_schedule import SnapshotSchedule
 from agents.runtime.journal import Journal, JournalAway, JournalEmptied, JournalError, JournalFull
 from cim.model.devices import News
 
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
 _LAST_PAUSES = (0.1, 0.3, 0.0)  # seconds after each try at an end in peace
-_PART_BYTES = 8_000_000  # of residences in one of its entries
+_PART_BYTES = 8_000_000  # of agent_snapshots in one of its entries
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
 
-class Book:
+class StepLog:
     """Rounds by number; the newest may be open (cut off by a crash)."""
 
-    def __init__(self, journal: Journal, residents: Mapping[str, Resident]) -> None:
-        self._journal, self._residents = journal, residents
+    def __init__(self, journal: Journal, hosted_agents: Mapping[str, HostedAgent]) -> None:
+        self._journal, self._hosted_agents = journal, hosted_agents
         self._script = OBJECTS if journal.objects else BYTES
         self._program = program() if journal.durable else b""
-        self._residences = Residences(residents)
+        self._agent_snapshots = SnapshotSchedule(hosted_agents)
         self._number = 0
         self._rounds: dict[int, Round] = {}
         self._settled = 0
@@ -63,7 +63,7 @@ class Book:
 
     def end(self, part: Round) -> None:
         """A round has led to all it will lead to."""
-        part.hands = []
+        part.effect_runner = []
         self.last, self.open = part, None
 
     def unsettled(self) -> tuple[Round, ...]:
@@ -75,8 +75,8 @@ class Book:
         found = []
         for part in self.unsettled():
             for envelope in part.outbox:
-                resident = self._residents.get(envelope.to)
-                if resident is not None and resident.accepts(*envelope[1:4]) is not False:
+                hosted_agent = self._hosted_agents.get(envelope.to)
+                if hosted_agent is not None and hosted_agent.accepts(*envelope[1:4]) is not False:
                     found.append(envelope)
         return found
 
@@ -93,21 +93,23 @@ class Book:
         """Take a step into its round and make it durable; waits as long as the journal is away."""
         part.outbox += step.outbox
         part.published += step.published
-        part.hands = step.hands
+        part.effect_runner = step.effect_runner
         if not self._journal.durable:
             return
         self._number = number = self._number + 1
         part.entry = part.entry or number
-        script, residences = self._script, self._residences
+        script, agent_snapshots = self._script, self._agent_snapshots
         inbox, others = script.encode_batch(step.inbox), script.encode(tuple(step.others))
-        due = residences.due(residences.weigh(step, len(inbox) * script.unit, len(others) * script.unit), number)
+        due = agent_snapshots.due(
+            agent_snapshots.weigh(step, len(inbox) * script.unit, len(others) * script.unit), number
+        )
         notes: list[Note] = []
         if self._notes:
             self._notes = unhandled(self._notes, step.others)
             notes = [note for note in self._notes if not note.entry]
-        entry = Entry(
+        entry = LogEntry(
             part.number, part.now, self._settled, done, inbox, others, tuple(step.failed), due,
-            script.encode_batch(step.outbox), tuple(step.hands), tuple(step.published), tuple(step.armed), part.taken,
+            script.encode_batch(step.outbox), tuple(step.effect_runner), tuple(step.published), tuple(step.armed), part.taken,
             tuple((note.device, note.news) for note in notes) if notes else (), self._program,
         )  # fmt: skip
         self._appending = True  # what a device says meanwhile must not come between an entry and its repetition
@@ -136,7 +138,7 @@ class Book:
         part = last if self.open is None else self.open.number
         nothing = (b"", b"", (), (), b"", (), (), (), ())
         told = tuple((note.device, note.news) for note in notes)
-        entry = Entry(part, now, self._settled, self.open is None, *nothing, notes=told)
+        entry = LogEntry(part, now, self._settled, self.open is None, *nothing, notes=told)
         try:
             self._journal.append(self._number + 1, self._script.encode(entry), self._keep_from())
         except JournalError as error:
@@ -148,7 +150,7 @@ class Book:
 
     def _keep_from(self) -> int:
         """The oldest entry that is still needed."""
-        oldest = self._residences.oldest
+        oldest = self._agent_snapshots.oldest
         last = self.last
         if last is not None and 0 < last.entry < oldest:
             oldest = last.entry
@@ -187,13 +189,13 @@ class Book:
         outbox = [envelope for kept in self.unsettled() for envelope in kept.outbox]
         for kept in self._rounds.values():
             kept.entry = self._number
-        residences = self._residences.everybody(self._number)
+        agent_snapshots = self._agent_snapshots.everybody(self._number)
         notes = tuple((note.device, note.news) for note in self._notes)
         for note in self._notes:
             note.entry = self._number
-        entry = Entry(
-            part.number, part.now, self._settled, done, b"", b"", (), residences, self._script.encode_batch(outbox),
-            tuple(part.hands), tuple(part.published), (), part.taken, notes,
+        entry = LogEntry(
+            part.number, part.now, self._settled, done, b"", b"", (), agent_snapshots, self._script.encode_batch(outbox),
+            tuple(part.effect_runner), tuple(part.published), (), part.taken, notes,
         )  # fmt: skip
         data: bytes = self._script.encode(entry)
         return data
@@ -209,11 +211,13 @@ class Book:
             JournalAway, JournalFull: even after some tries.
             BadInput: it keeps agents that do not live here, or events that another program lived through.
         """
-        entries: list[tuple[int, Entry]] = [(number, self._script.decode(data)) for number, data in await self._claim()]
-        based = {name: number for number, entry in entries for name, _ in entry.residences}
-        past = Past(self._program, based)
+        entries: list[tuple[int, LogEntry]] = [
+            (number, self._script.decode(data)) for number, data in await self._claim()
+        ]
+        based = {name: number for number, entry in entries for name, _ in entry.agent_snapshots}
+        past = JournalReading(self._program, based)
         for number, entry in entries:
-            past.read(number, entry, self._script, self._residences)
+            past.read(number, entry, self._script, self._agent_snapshots)
         self._number, self._settled = past.number, past.settled
         self._rounds, self._notes, self.open, self.last = past.rounds, past.notes, past.open, past.last
 
@@ -233,7 +237,7 @@ class Book:
         return ()
 
     def close(self) -> str | None:
-        """Everybody's residence into the journal, and let go of it; returns why not, where it cannot be done.
+        """Everybody's agent_snapshot into the journal, and let go of it; returns why not, where it cannot be done.
 
         So after an end in peace nothing has to be lived through again: the next start is quick, and may be another
         program's.
@@ -253,17 +257,17 @@ class Book:
         return trouble
 
     def _rest(self, last: Round) -> None:
-        """Residences of all that have changed, in entries of moderate size. Who has no residence yet has not begun."""
-        grown = [r for r in self._residents.values() if r.residence_at and r.since_bytes]
+        """SnapshotSchedule of all that have changed, in entries of moderate size. Who has no agent_snapshot yet has not begun."""
+        grown = [r for r in self._hosted_agents.values() if r.residence_at and r.since_bytes]
         while grown:
             number, size = self._number + 1, 0
             due: list[tuple[str, bytes]] = []
             while grown and size < _PART_BYTES:
-                resident = grown.pop()
-                due.append((resident.name, resident.residence()))
+                hosted_agent = grown.pop()
+                due.append((hosted_agent.name, hosted_agent.agent_snapshot()))
                 size += len(due[-1][1])
             nothing = (b"", b"", (), tuple(due), b"", (), (), (), last.taken, ())
-            entry = Entry(last.number, last.now, self._settled, True, *nothing, self._program)
+            entry = LogEntry(last.number, last.now, self._settled, True, *nothing, self._program)
             try:
                 self._journal.append(number, self._script.encode(entry), self._keep_from())
             except JournalEmptied:
@@ -272,4 +276,4 @@ class Book:
                 return
             self._number = number
             for name, data in due:
-                self._residences.written(self._residents[name], number, data)
+                self._agent_snapshots.written(self._hosted_agents[name], number, data)

@@ -17,7 +17,7 @@ from agents.runtime.batches import decode_batch, encode_batch
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Batch, Outcome, Parcel, Task
 from agents.runtime.host.host import Host
-from agents.runtime.host.ledger_effects import Shelf
+from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.journal import Journal, NoJournal
 from agents.runtime.ray.calls import HostAnew
 from cim.codec.codec import decode, encode
@@ -43,7 +43,7 @@ async def _remote(job: str, arguments: tuple[Any, ...]) -> Any:
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)
 class HostActor:
-    """A host in a Ray actor; its papers come by `configure`, so that a restarted actor can be given them again.
+    """A host in a Ray actor; its config come by `configure`, so that a restarted actor can be given them again.
 
     The methods are plain calls: an asyncio actor costs Ray twice the time per call and a third more at the start.
     """
@@ -61,15 +61,15 @@ class HostActor:
         self._specs: tuple[AgentSpec, ...] = ()
 
     def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
-        """Take the encoded papers (see `RayStage`) and the simulated site (None for sockets).
+        """Take the encoded config (see `RayRuntime`) and the simulated site (None for sockets).
 
         `birth` is the round in which an agent without a past begins. What this very process had opened before (it was
         out of reach, or its journal was) is let go first: each device has one owner.
         """
         self.close()
-        papers = decode(setup)
-        specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = papers[:7]
-        self._neighbours, self._journal_at, self._door, real_time = papers[7:]
+        config = decode(setup)
+        specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = config[:7]
+        self._neighbours, self._journal_at, self._door, real_time = config[7:]
         self._clock = wall_time if real_time else None
         self._specs = specs
         self._endpoints: dict[str, Address] = endpoints
@@ -110,9 +110,9 @@ class HostActor:
     def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
         """Rebuild or start the agents and connect the devices."""
         self._expect_papers()
-        shelf = None
+        ledger_effects = None
         if self._ledger is not None:
-            shelf = Shelf(Path(self._ledger), self._rules.keys, self._meta)
+            ledger_effects = LedgerEffects(Path(self._ledger), self._rules.keys, self._meta)
         ports = {spec.device: self._port(spec) for spec in self._specs if spec.device is not None}
         self._host = Host(
             self._specs,
@@ -120,7 +120,7 @@ class HostActor:
             ports,
             _remote,
             self._neighbours,
-            shelf=shelf,
+            ledger_effects=ledger_effects,
             journal=self._journal(),
             birth=self._birth,
             clock=self._clock,
@@ -183,7 +183,7 @@ class HostActor:
 
     def snapshot(self, agent: str) -> bytes:
         """An agent's state."""
-        return self._opened.residents[agent].role.snapshot()
+        return self._opened.hosted_agents[agent].role.snapshot()
 
     def close(self) -> str | None:
         """Let go of devices, ledger and door; returns why its agents' last states are not in the journal."""

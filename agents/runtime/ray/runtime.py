@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import ray
 
-from agents.assembly.company import Company, Wire
+from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host.health import HostHealth
 from agents.runtime.placement import Hosting, Placement, missing_resources
@@ -33,7 +33,7 @@ _SLIVER = 0.001  # of a placement resource: it says where, not how many
 _SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
 
 
-class RayStage:
+class RayRuntime:
     """Hosts in Ray actors.
 
     Args:
@@ -46,8 +46,8 @@ class RayStage:
 
     def __init__(
         self,
-        company: Company,
-        wire: Wire,
+        site_agents: SiteAgents,
+        wire: DeviceLinks,
         ledger: Path,
         placement: Placement,
         allow_missing: bool = False,
@@ -55,12 +55,12 @@ class RayStage:
         patience: float | None = None,
         revived: Callable[[Revival], None] = lambda _: None,
     ) -> None:
-        self._company, self._wire, self._ledger = company, wire, ledger
+        self._site_agents, self._wire, self._ledger = site_agents, wire, ledger
         self._allow_missing, self.journal = allow_missing, journal
         self._patience = patience
         self._hosts: dict[str, Any] = {}
-        self._papers: dict[str, bytes] = {}
-        self._placed = placement.place(company.agents)
+        self._config: dict[str, bytes] = {}
+        self._placed = placement.place(site_agents.agents)
         self._late: dict[str, asyncio.Task[Outcome]] = {}
         self.host_of: Mapping[str, str] = {s.name: host for host, h in self._placed.items() for s in h.specs}
         self.missing: tuple[str, ...] = ()
@@ -90,20 +90,20 @@ class RayStage:
             else:
                 options |= {"scheduling_strategy": next(nodes), "memory": _SOMETHING}
             self._hosts[host] = cast("Any", HostActor).options(**options).remote()
-            self._papers[host] = self._setup(hosting)
+            self._config[host] = self._setup(hosting)
 
     def _setup(self, hosting: Hosting) -> bytes:
-        company, wire = self._company, self._wire
+        site_agents, wire = self._site_agents, self._wire
         devices = {spec.device for spec in hosting.specs if spec.device is not None}
         return encode(
             (
                 hosting.specs,
-                company.rules,
-                company.weather,
+                site_agents.rules,
+                site_agents.weather,
                 {name: at for name, at in wire.endpoints.items() if name in devices},
                 {name: word for name, word in wire.passwords.items() if name in devices},
                 str(self._ledger) if _keeps_ledger(hosting) else None,
-                company.ledger_meta,
+                site_agents.ledger_meta,
                 dict(self.host_of),
                 self.journal,
                 wire.door,
@@ -116,15 +116,15 @@ class RayStage:
         self.missing += await self._opened(self._hosts, now, 0, self._allow_missing)
 
     async def _opened(self, hosts: Mapping[str, Any], now: datetime, birth: int, lenient: bool) -> tuple[str, ...]:
-        """Give hosts their papers, let their devices dial them, open them; returns the devices that are missing."""
-        papers, direct = self._papers, self._wire.direct
-        await fetch([host.configure.remote(papers[name], direct, birth) for name, host in hosts.items()])
+        """Give hosts their config, let their devices dial them, open them; returns the devices that are missing."""
+        config, direct = self._config, self._wire.direct
+        await fetch([host.configure.remote(config[name], direct, birth) for name, host in hosts.items()])
         urls: dict[str, str] = {}
         for told in await fetch([host.listen.remote() for host in hosts.values()]):
             urls |= told
         await self._wire.dial(urls)
         missing = await fetch([host.open.remote(encode(now), lenient) for host in hosts.values()])
-        await recall(hosts, self._ledger, self._company.rules.domains, now)
+        await recall(hosts, self._ledger, self._site_agents.rules.domains, now)
         return tuple(chain.from_iterable(missing))
 
     async def _reopen(self, name: str, now: datetime, number: int) -> None:

@@ -34,13 +34,13 @@ class GatewayMachine:
 
     Args:
         name: its name.
-        thing: the physics behind it; its `target_w` is set here.
+        unit: the physics behind it; its `target_w` is set here.
         forecast_every_s: how often it sends a new usage forecast.
     """
 
-    def __init__(self, name: str, thing: HeatPumpRoom, forecast_every_s: int = 3600) -> None:
+    def __init__(self, name: str, unit: HeatPumpRoom, forecast_every_s: int = 3600) -> None:
         self.name = name
-        self.thing = thing
+        self.unit = unit
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         self.control: ControlType | None = None
         self.closed = False
@@ -51,7 +51,7 @@ class GatewayMachine:
         self._agreed = False
         self._orders = Orders()
         self._untold: list[Any] = []
-        self._mean = message_builders.MeanPower(thing)
+        self._mean = message_builders.MeanPower(unit)
 
     @property
     def quiet(self) -> bool:
@@ -119,7 +119,7 @@ class GatewayMachine:
             told += [self._status_of(instruction.id, InstructionStatus.STARTED), self._actuator_status(instruction)]
         self._steer()
         steered = orders.in_mode(self._ids.steered)
-        if steered is not None and self.thing.guarded:
+        if steered is not None and self.unit.guarded:
             # EN 50491-12-2, FRBC: outside the fill level range the RM may drop an instruction; the room goes first.
             told.append(self._status_of(steered.id, InstructionStatus.ABORTED))
             orders.active = None
@@ -132,12 +132,12 @@ class GatewayMachine:
         limit_w, steered, target_w = self._orders.limit_w(self.now), self._orders.in_mode(self._ids.steered), None
         if limit_w is not None:
             # Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends.
-            cold = self.thing.temperature_c < self.thing.set_c
-            target_w = min(limit_w, self.thing.max_power_w) if cold else 0.0
+            cold = self.unit.temperature_c < self.unit.set_c
+            target_w = min(limit_w, self.unit.max_power_w) if cold else 0.0
         elif steered is not None:
-            target_w = steered.operation_mode_factor * self.thing.max_power_w
-        if target_w != self.thing.target_w:
-            self.thing.target_w = target_w
+            target_w = steered.operation_mode_factor * self.unit.max_power_w
+        if target_w != self.unit.target_w:
+            self.unit.target_w = target_w
 
     # -- what the CEM says ------------------------------------------------------------------------------------------
 
@@ -180,8 +180,8 @@ class GatewayMachine:
             return []
         measured = message_builders.power_measurement(self._id, self._mean.at(self.now), self.now)
         if control is PEBC:
-            return [message_builders.power_constraints(self._id, self._ids, self.thing, self.now), measured]
-        description = message_builders.system_description(self._id, self._ids, self.thing, self.now)
+            return [message_builders.power_constraints(self._id, self._ids, self.unit, self.now), measured]
+        description = message_builders.system_description(self._id, self._ids, self.unit, self.now)
         status = self._actuator_status(self._orders.active)
         return [description, status, measured, self._storage_status(), self._forecast()]
 
@@ -229,10 +229,10 @@ class GatewayMachine:
 
     def _forecast(self) -> Any:
         self._forecast_at = self.now
-        return message_builders.usage_forecast(self._id, self.thing, self.now)
+        return message_builders.usage_forecast(self._id, self.unit, self.now)
 
     def _storage_status(self) -> FRBCStorageStatus:
-        return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.thing.temperature_c)
+        return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.unit.temperature_c)
 
     def _actuator_status(self, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
         mode = instruction.operation_mode if instruction is not None else self._ids.thermostat

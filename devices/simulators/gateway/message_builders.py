@@ -77,15 +77,15 @@ def details(new_id: NewId, ids: Ids, name: str) -> ResourceManagerDetails:
     )
 
 
-def system_description(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: datetime) -> FRBCSystemDescription:
+def system_description(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetime) -> FRBCSystemDescription:
     """The room as a store (fill level in degrees Celsius), the heat pump with its own rule and a steered mode."""
-    level = NumberRange(start_of_range=thing.level_min_c, end_of_range=thing.level_max_c)
+    level = NumberRange(start_of_range=unit.level_min_c, end_of_range=unit.level_max_c)
 
     def mode(number: uuid.UUID, label: str) -> FRBCOperationMode:
         element = FRBCOperationModeElement(
             fill_level_range=level,
-            fill_rate=NumberRange(start_of_range=0.0, end_of_range=thing.fill_rate_per_w * thing.max_power_w),
-            power_ranges=[PowerRange(start_of_range=0.0, end_of_range=thing.max_power_w, commodity_quantity=QUANTITY)],
+            fill_rate=NumberRange(start_of_range=0.0, end_of_range=unit.fill_rate_per_w * unit.max_power_w),
+            power_ranges=[PowerRange(start_of_range=0.0, end_of_range=unit.max_power_w, commodity_quantity=QUANTITY)],
         )
         return FRBCOperationMode(id=number, diagnostic_label=label, elements=[element], abnormal_condition_only=False)
 
@@ -122,16 +122,16 @@ def system_description(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: dateti
     return FRBCSystemDescription(message_id=new_id(), valid_from=now, actuators=[actuator], storage=storage)
 
 
-def usage_forecast(new_id: NewId, thing: HeatPumpRoom, now: datetime) -> FRBCUsageForecast:
+def usage_forecast(new_id: NewId, unit: HeatPumpRoom, now: datetime) -> FRBCUsageForecast:
     """How fast the room is expected to cool."""
-    start, step_s, rates = thing.usage_forecast(now)
+    start, step_s, rates = unit.usage_forecast(now)
     elements = [
         FRBCUsageForecastElement.from_dict({"duration": 1000 * step_s, "usage_rate_expected": rate}) for rate in rates
     ]
     return FRBCUsageForecast(message_id=new_id(), start_time=start, elements=elements)
 
 
-def power_constraints(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: datetime) -> PEBCPowerConstraints:
+def power_constraints(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetime) -> PEBCPowerConstraints:
     """The heat pump can be limited anywhere between nothing and its rated power; what is not heated now is deferred."""
 
     def limit(kind: PEBCPowerEnvelopeLimitType, high: float) -> PEBCAllowedLimitRange:
@@ -149,27 +149,27 @@ def power_constraints(new_id: NewId, ids: Ids, thing: HeatPumpRoom, now: datetim
         valid_from=now,
         valid_until=None,
         consequence_type=PEBCPowerEnvelopeConsequenceType.DEFER,
-        allowed_limit_ranges=[limit(kinds.UPPER_LIMIT, thing.max_power_w), limit(kinds.LOWER_LIMIT, 0.0)],
+        allowed_limit_ranges=[limit(kinds.UPPER_LIMIT, unit.max_power_w), limit(kinds.LOWER_LIMIT, 0.0)],
     )
 
 
 class MeanPower:
     """The mean power since the last report, from the meter's register: so reports rebuild the energy exactly."""
 
-    def __init__(self, thing: HeatPumpRoom) -> None:
-        self._thing = thing
+    def __init__(self, unit: HeatPumpRoom) -> None:
+        self._unit = unit
         self._at = datetime(1970, 1, 1, tzinfo=UTC)
         self._energy_wh = self._mean_w = 0.0
 
     def begin(self, now: datetime) -> None:
         """From here on; until time has passed, the mean is the power now."""
-        self._at, self._energy_wh, self._mean_w = now, self._thing.energy_import_wh, self._thing.power_w
+        self._at, self._energy_wh, self._mean_w = now, self._unit.energy_import_wh, self._unit.power_w
 
     def at(self, now: datetime) -> float:
         """The mean (W) from the last report to `now`; the same again if `now` was reported already."""
         hours = (now - self._at).total_seconds() / 3600
         if hours > 0:
-            energy_wh = self._thing.energy_import_wh
+            energy_wh = self._unit.energy_import_wh
             self._mean_w = (energy_wh - self._energy_wh) / hours
             self._at, self._energy_wh = now, energy_wh
         return self._mean_w

@@ -21,15 +21,15 @@ class StationMachine:
 
     Args:
         name: its identity.
-        thing: the physics behind it; its `limit_w` is set here.
+        unit: the physics behind it; its `limit_w` is set here.
         interval_s: how often it sends a heartbeat when it has nothing else to say, until the CSMS says otherwise.
     """
 
     closed = False
 
-    def __init__(self, name: str, thing: ChargePoint, interval_s: int = 900) -> None:
+    def __init__(self, name: str, unit: ChargePoint, interval_s: int = 900) -> None:
         self.name = name
-        self.thing = thing
+        self.unit = unit
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         self.accepted = False
         self._interval = timedelta(seconds=interval_s)
@@ -91,7 +91,7 @@ class StationMachine:
         """
         self.now = now
         self._apply_limit()
-        present, known = self.thing.session, self._session
+        present, known = self.unit.session, self._session
         if known is not None and (present is None or present.plugged_at != known.plugged_at):
             self._unplug()
         if present is not None and self._session is None:
@@ -119,8 +119,8 @@ class StationMachine:
             self._rpc.call(message)
 
     def _sample(self, context: str, ended: bool = False) -> Any:
-        power_w = 0.0 if ended else self.thing.power_w
-        return message_builders.meter_value(self.now, power_w, self.thing.energy_import_wh, context)
+        power_w = 0.0 if ended else self.unit.power_w
+        return message_builders.meter_value(self.now, power_w, self.unit.energy_import_wh, context)
 
     def _call(self, message: Any) -> None:
         self._spoke_at = self.now
@@ -147,7 +147,7 @@ class StationMachine:
         self._status(enums.ConnectorStatusEnumType.occupied)
         plugged = enums.TriggerReasonEnumType.cable_plugged_in
         self._event(enums.TransactionEventEnumType.started, plugged, "Transaction.Begin")
-        self._call(message_builders.charging_needs(session, self.thing.max_power_w))
+        self._call(message_builders.charging_needs(session, self.unit.max_power_w))
 
     def _update(self) -> None:
         changed, triggers = self._state() != self._charging_state, enums.TriggerReasonEnumType
@@ -163,9 +163,9 @@ class StationMachine:
         self._apply_limit()
 
     def _state(self) -> str:
-        if self.thing.power_w > 0:
+        if self.unit.power_w > 0:
             return "Charging"
-        limit = self.thing.limit_w
+        limit = self.unit.limit_w
         return (
             "SuspendedEVSE"
             if limit is not None and limit < message_builders.MIN_CURRENT_A * message_builders.VOLTAGE_V
@@ -206,7 +206,7 @@ class StationMachine:
             self._boot_at = self.now + interval  # B02, B03: try again after the interval
 
     def _apply_limit(self) -> None:
-        self.thing.limit_w = self._profiles.limit_w(self.now, self._transaction)
+        self.unit.limit_w = self._profiles.limit_w(self.now, self._transaction)
 
     def _set_charging_profile(self, payload: Payload) -> Any:
         reason = self._profiles.install(payload, self._transaction)
@@ -222,13 +222,13 @@ class StationMachine:
     def _composite_schedule(self, payload: Payload) -> Any:
         if payload["evseId"] not in (0, 1) or payload.get("chargingRateUnit", "W") != "W":
             return call_result.GetCompositeSchedule(status="Rejected")
-        steps = self._profiles.composite(self.now, payload["duration"], self._transaction, self.thing.max_power_w)
+        steps = self._profiles.composite(self.now, payload["duration"], self._transaction, self.unit.max_power_w)
         schedule = message_builders.composite_schedule(payload, self.now, steps)
         return call_result.GetCompositeSchedule(status="Accepted", schedule=schedule)
 
     def _base_report(self, payload: Payload) -> Any:
         # The report is the second half of the answer (B07.FR.01), so it is not a spontaneous message.
-        self._rpc.call(message_builders.report(payload["requestId"], self.now, self.thing))
+        self._rpc.call(message_builders.report(payload["requestId"], self.now, self.unit))
         return call_result.GetBaseReport(status="Accepted")
 
     def _trigger(self, payload: Payload) -> Any:

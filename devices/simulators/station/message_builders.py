@@ -67,14 +67,14 @@ def composite_schedule(request: Payload, now: datetime, steps: list[tuple[int, f
     )
 
 
-def report(request_id: int, now: datetime, thing: ChargePoint) -> Any:
+def report(request_id: int, now: datetime, unit: ChargePoint) -> Any:
     """The part of the device model that this station has: the EVSE's power and its rating."""
     power = datatypes.ReportDataType(
         component=datatypes.ComponentType(name="EVSE", evse=datatypes.EVSEType(id=1)),
         variable=datatypes.VariableType(name="Power"),
-        variable_attribute=[datatypes.VariableAttributeType(value=f"{thing.power_w:g}")],
+        variable_attribute=[datatypes.VariableAttributeType(value=f"{unit.power_w:g}")],
         variable_characteristics=datatypes.VariableCharacteristicsType(
-            data_type="decimal", supports_monitoring=False, unit="W", max_limit=float(thing.max_power_w)
+            data_type="decimal", supports_monitoring=False, unit="W", max_limit=float(unit.max_power_w)
         ),
     )
     return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power])

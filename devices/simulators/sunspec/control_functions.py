@@ -1,4 +1,4 @@
-"""The control functions of a simulated device: which points a client may write, and what they do to the thing.
+"""The control functions of a simulated device: which points a client may write, and what they do to the unit.
 
 A function takes effect when its enable point is set, and drops by itself when its reversion time has passed.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from devices.simulators.sunspec.image import RegisterImage
-from devices.simulators.sunspec.physics_port import BatteryThing, PvThing, SteeredThing
+from devices.simulators.sunspec.physics_port import BatteryUnit, PvUnit, SteeredUnit
 
 
 class Refused(Exception):
@@ -31,7 +31,7 @@ class Function:
         enable, reversion: the enable point and the reversion time (seconds; 0: never reverts).
         others: what else may be written.
         enabled_values: what the enable point may be set to, besides 0 (disabled).
-        act: puts the setpoint (or, disabled, its absence) through to the thing; raises `Refused` on an illegal value.
+        act: puts the setpoint (or, disabled, its absence) through to the unit; raises `Refused` on an illegal value.
         remaining: point that counts the reversion time down, or "".
         after: point that says whether the function stays enabled after reversion, or "".
     """
@@ -53,7 +53,7 @@ class Function:
 
 
 class Running:
-    """A function with its reversion timer, on the time that `SunSpecFace.advance` gives."""
+    """A function with its reversion timer, on the time that `SunSpecDevice.advance` gives."""
 
     def __init__(self, function: Function) -> None:
         """Starts disabled."""
@@ -84,22 +84,22 @@ class Running:
             image.set(function.model, {function.remaining: int(left)})
 
 
-def limit_123(thing: PvThing) -> Function:
+def limit_123(unit: PvUnit) -> Function:
     """Model 123 `WMaxLimPct`: percent of `WMax`, factor -2."""
 
     def act(image: RegisterImage, enabled: bool) -> None:
         share = _share(image, 123)
-        thing.limit_w = -share * image.number(121, "WMax") if enabled else None
+        unit.limit_w = -share * image.number(121, "WMax") if enabled else None
 
     return Function(123, "WMaxLim_Ena", "WMaxLimPct_RvrtTms", ("WMaxLimPct",), (1,), act)
 
 
-def limit_704(thing: PvThing) -> Function:
+def limit_704(unit: PvUnit) -> Function:
     """Model 704 `WMaxLimPct`: percent of `WMax`, factor -2."""
 
     def act(image: RegisterImage, enabled: bool) -> None:
         share = _share(image, 704)
-        thing.limit_w = -share * image.number(702, "WMax") if enabled else None
+        unit.limit_w = -share * image.number(702, "WMax") if enabled else None
 
     return Function(
         704,
@@ -113,7 +113,7 @@ def limit_704(thing: PvThing) -> Function:
     )
 
 
-def set_704(thing: SteeredThing) -> Function:
+def set_704(unit: SteeredUnit) -> Function:
     """Model 704 `WSet` in watts, positive = generation, from -`WChaRteMax` to `WMax` of model 702."""
 
     def act(image: RegisterImage, enabled: bool) -> None:
@@ -121,7 +121,7 @@ def set_704(thing: SteeredThing) -> Function:
         most_taken = image.number(702, "WChaRteMax")  # 0 for what cannot charge
         if image.get(704, "WSetMod") != 1 or not -most_taken <= given <= image.number(702, "WMax"):
             raise Refused(3)
-        thing.target_w = float(-given) if enabled else None
+        unit.target_w = float(-given) if enabled else None
 
     return Function(
         704,
@@ -135,7 +135,7 @@ def set_704(thing: SteeredThing) -> Function:
     )
 
 
-def storage_124(thing: BatteryThing) -> Function:
+def storage_124(unit: BatteryUnit) -> Function:
     """Model 124: charge power within [-`OutWRte`, `InWRte`] percent of `WChaMax`, factor -2.
 
     `StorCtl_Mod` bit 0 makes `InWRte` count, bit 1 `OutWRte`. Within that window the battery would rest, so the target
@@ -150,7 +150,7 @@ def storage_124(thing: BatteryThing) -> Function:
         high = most if mode & 1 else 1.0
         low = least if mode & 2 else -1.0
         share = min(max(0.0, low), high) if low <= high else 0.0
-        thing.target_w = share * image.number(124, "WChaMax") if enabled else None
+        unit.target_w = share * image.number(124, "WChaMax") if enabled else None
 
     return Function(124, "StorCtl_Mod", "InOutWRte_RvrtTms", ("OutWRte", "InWRte"), (1, 2, 3), act)
 

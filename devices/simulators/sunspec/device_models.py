@@ -1,6 +1,6 @@
-"""The SunSpec faces a thing can show: which models, what stands in them, and which functions it takes.
+"""The SunSpec sunspec_devices a unit can show: which models, what stands in them, and which functions it takes.
 
-What SunSpec calls mandatory but no thing here knows (temperatures, events) reads as "not implemented" or 0.
+What SunSpec calls mandatory but no unit here knows (temperatures, events) reads as "not implemented" or 0.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from devices.simulators.sunspec.control_functions import Function, limit_123, limit_704, set_704, storage_124
 from devices.simulators.sunspec.image import RegisterImage
-from devices.simulators.sunspec.physics_port import BatteryThing, Metered, PvThing, SteeredThing
+from devices.simulators.sunspec.physics_port import BatteryUnit, Metered, PvUnit, SteeredUnit
 from devices.sunspec.codec import Rounding
 
 Fill = Callable[[RegisterImage], None]
@@ -18,8 +18,8 @@ _NOMINAL_V, _NOMINAL_HZ = 230, 50
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """A thing's face.
+class DeviceModel:
+    """A unit's sunspec_device.
 
     Attributes:
         models: the models after model 1, in order.
@@ -34,39 +34,39 @@ class Dialect:
     function: Function | None
 
 
-def pv_123(thing: PvThing) -> Dialect:
+def pv_123(unit: PvUnit) -> DeviceModel:
     """PV by the older models 103, 120, 121, 123."""
 
     def setup(image: RegisterImage) -> None:
-        _rating(image, 120, "WRtg_SF", WRtg=thing.rated_w)
-        _rating(image, 121, "WMax_SF", WMax=thing.rated_w)
+        _rating(image, 120, "WRtg_SF", WRtg=unit.rated_w)
+        _rating(image, 121, "WMax_SF", WMax=unit.rated_w)
         _inverter_setup(image, 4)
         image.set(123, {"Conn": 1, "WMaxLimPct": 10000, "WMaxLimPct_SF": -2, "WMaxLimPct_RvrtTms": 0})
         image.set(123, {"WMaxLim_Ena": 0})
 
     def refresh(image: RegisterImage) -> None:
-        _inverter(image, thing.power_w, thing.export_wh, throttled=thing.limit_w is not None)
+        _inverter(image, unit.power_w, unit.export_wh, throttled=unit.limit_w is not None)
 
-    return Dialect((103, 120, 121, 123), setup, refresh, limit_123(thing))
+    return DeviceModel((103, 120, 121, 123), setup, refresh, limit_123(unit))
 
 
-def pv_704(thing: PvThing) -> Dialect:
+def pv_704(unit: PvUnit) -> DeviceModel:
     """PV by the IEEE 1547 models 701-704."""
 
     def setup(image: RegisterImage) -> None:
-        _rating(image, 702, "W_SF", WMaxRtg=thing.rated_w, WMax=thing.rated_w)
+        _rating(image, 702, "W_SF", WMaxRtg=unit.rated_w, WMax=unit.rated_w)
         image.set(702, {"CtrlModes": 0b01})
         _der_setup(image)
         image.set(704, {"WMaxLimPctEna": 0, "WMaxLimPct": 10000, "WMaxLimPct_SF": -2})
         image.set(704, {"WMaxLimPctEnaRvrt": 0, "WMaxLimPctRvrtTms": 0, "WMaxLimPctRvrtRem": 0})
 
     def refresh(image: RegisterImage) -> None:
-        _der(image, thing)
+        _der(image, unit)
 
-    return Dialect((701, 702, 703, 704), setup, refresh, limit_704(thing))
+    return DeviceModel((701, 702, 703, 704), setup, refresh, limit_704(unit))
 
 
-def battery_124(thing: BatteryThing) -> Dialect:
+def battery_124(unit: BatteryUnit) -> DeviceModel:
     """A home battery by 103, 120, 121, 124. Both rates of 124 are percent of `WChaMax`.
 
     It has model 701 as well, because 103 counts only what is given: 701 has a counter for each way.
@@ -75,60 +75,60 @@ def battery_124(thing: BatteryThing) -> Dialect:
     def setup(image: RegisterImage) -> None:
         _inverter_setup(image, 82)
         _measurement_setup(image)
-        _rating(image, 120, "WRtg_SF", WRtg=thing.rated_w)
-        _rating(image, 120, "WHRtg_SF", WHRtg=thing.capacity_wh)
-        _rating(image, 120, "MaxChaRte_SF", MaxChaRte=thing.rated_w)
-        _rating(image, 120, "MaxDisChaRte_SF", MaxDisChaRte=thing.rated_w)
-        _rating(image, 121, "WMax_SF", WMax=thing.rated_w)
-        _rating(image, 124, "WChaMax_SF", WChaMax=thing.rated_w)
+        _rating(image, 120, "WRtg_SF", WRtg=unit.rated_w)
+        _rating(image, 120, "WHRtg_SF", WHRtg=unit.capacity_wh)
+        _rating(image, 120, "MaxChaRte_SF", MaxChaRte=unit.rated_w)
+        _rating(image, 120, "MaxDisChaRte_SF", MaxDisChaRte=unit.rated_w)
+        _rating(image, 121, "WMax_SF", WMax=unit.rated_w)
+        _rating(image, 124, "WChaMax_SF", WChaMax=unit.rated_w)
         image.set(124, {"StorCtl_Mod": 0, "OutWRte": 10000, "InWRte": 10000, "InOutWRte_SF": -2})
         image.set(124, {"InOutWRte_RvrtTms": 0, "ChaState_SF": -2, "ChaGriSet": 1})
 
     def refresh(image: RegisterImage) -> None:
-        _inverter(image, thing.power_w, thing.export_wh, throttled=False)
-        _der(image, thing)
-        share = _stored_share(thing)
-        state = 4 if thing.power_w > 0 else 3 if thing.power_w < 0 else 2 if share <= 0 else 5 if share >= 1 else 6
+        _inverter(image, unit.power_w, unit.export_wh, throttled=False)
+        _der(image, unit)
+        share = _stored_share(unit)
+        state = 4 if unit.power_w > 0 else 3 if unit.power_w < 0 else 2 if share <= 0 else 5 if share >= 1 else 6
         image.set(124, {"ChaState": round(share * 10000), "ChaSt": state})
 
-    return Dialect((103, 120, 121, 124, 701), setup, refresh, storage_124(thing))
+    return DeviceModel((103, 120, 121, 124, 701), setup, refresh, storage_124(unit))
 
 
-def battery_704(thing: BatteryThing) -> Dialect:
+def battery_704(unit: BatteryUnit) -> DeviceModel:
     """A larger battery by 701-704 and 713."""
 
     def setup(image: RegisterImage) -> None:
         ratings = ("WMaxRtg", "WMax", "WChaRteMaxRtg", "WChaRteMax", "WDisChaRteMaxRtg", "WDisChaRteMax")
-        _rating(image, 702, "W_SF", **dict.fromkeys(ratings, thing.rated_w))
+        _rating(image, 702, "W_SF", **dict.fromkeys(ratings, unit.rated_w))
         image.set(702, {"CtrlModes": 0b10})
         _der_setup(image)
         image.set(713, {"Sta": 0, "Pct_SF": -2})
         _set_704(image)
 
     def refresh(image: RegisterImage) -> None:
-        _der(image, thing)
-        image.set_scaled(713, "WH_SF", {"WHRtg": thing.capacity_wh, "WHAvail": thing.stored_wh}, -1, Rounding.NEAREST)
-        image.set(713, {"SoC": round(_stored_share(thing) * 10000)})
+        _der(image, unit)
+        image.set_scaled(713, "WH_SF", {"WHRtg": unit.capacity_wh, "WHAvail": unit.stored_wh}, -1, Rounding.NEAREST)
+        image.set(713, {"SoC": round(_stored_share(unit) * 10000)})
 
-    return Dialect((701, 702, 703, 704, 713), setup, refresh, set_704(thing))
+    return DeviceModel((701, 702, 703, 704, 713), setup, refresh, set_704(unit))
 
 
-def chp_704(thing: SteeredThing) -> Dialect:
+def chp_704(unit: SteeredUnit) -> DeviceModel:
     """A combined heat and power plant by 701-704."""
 
     def setup(image: RegisterImage) -> None:
-        _rating(image, 702, "W_SF", WMaxRtg=thing.rated_w, WMax=thing.rated_w)
+        _rating(image, 702, "W_SF", WMaxRtg=unit.rated_w, WMax=unit.rated_w)
         image.set(702, {"CtrlModes": 0b10})
         _der_setup(image)
         _set_704(image)
 
     def refresh(image: RegisterImage) -> None:
-        _der(image, thing)
+        _der(image, unit)
 
-    return Dialect((701, 702, 703, 704), setup, refresh, set_704(thing))
+    return DeviceModel((701, 702, 703, 704), setup, refresh, set_704(unit))
 
 
-def meter_203(thing: Metered, voltage_v: Callable[[], float] | None = None) -> Dialect:
+def meter_203(unit: Metered, voltage_v: Callable[[], float] | None = None) -> DeviceModel:
     """A three-phase meter, 203 `W` positive when power is taken from the grid.
 
     `voltage_v` gives the line-to-neutral voltage now, in volts; without it the meter does not implement `PhV`.
@@ -138,14 +138,14 @@ def meter_203(thing: Metered, voltage_v: Callable[[], float] | None = None) -> D
         image.set(203, {"Hz": _NOMINAL_HZ * 100, "Hz_SF": -2, "Evt": 0})
 
     def refresh(image: RegisterImage) -> None:
-        image.set_scaled(203, "W_SF", {"W": thing.power_w}, -1, Rounding.NEAREST)
+        image.set_scaled(203, "W_SF", {"W": unit.power_w}, -1, Rounding.NEAREST)
         if voltage_v is not None:
             phases = dict.fromkeys(("PhV", "PhVphA", "PhVphB", "PhVphC"), voltage_v())
             image.set_scaled(203, "V_SF", phases, -2, Rounding.NEAREST)
-        counters = {"TotWhImp": thing.import_wh, "TotWhExp": thing.export_wh}
+        counters = {"TotWhImp": unit.import_wh, "TotWhExp": unit.export_wh}
         image.set_scaled(203, "TotWh_SF", counters, -1, Rounding.DOWN)
 
-    return Dialect((203,), setup, refresh, None)
+    return DeviceModel((203,), setup, refresh, None)
 
 
 def _inverter_setup(image: RegisterImage, der_type: int) -> None:
@@ -172,10 +172,10 @@ def _measurement_setup(image: RegisterImage) -> None:
     image.set(701, {"LNV": _NOMINAL_V, "V_SF": 0, "Hz": _NOMINAL_HZ * 1000, "Hz_SF": -3})
 
 
-def _der(image: RegisterImage, thing: Metered) -> None:
-    image.set(701, {"InvSt": 3 if thing.power_w else 7})
-    image.set_scaled(701, "W_SF", {"W": -thing.power_w}, -1, Rounding.NEAREST)
-    image.set_scaled(701, "TotWh_SF", {"TotWhInj": thing.export_wh, "TotWhAbs": thing.import_wh}, -1, Rounding.DOWN)
+def _der(image: RegisterImage, unit: Metered) -> None:
+    image.set(701, {"InvSt": 3 if unit.power_w else 7})
+    image.set_scaled(701, "W_SF", {"W": -unit.power_w}, -1, Rounding.NEAREST)
+    image.set_scaled(701, "TotWh_SF", {"TotWhInj": unit.export_wh, "TotWhAbs": unit.import_wh}, -1, Rounding.DOWN)
 
 
 def _set_704(image: RegisterImage) -> None:
@@ -187,5 +187,5 @@ def _rating(image: RegisterImage, model_id: int, scale: str, **values: float) ->
     image.set_scaled(model_id, scale, values, 0, Rounding.NEAREST)
 
 
-def _stored_share(thing: BatteryThing) -> float:
-    return min(1.0, max(0.0, thing.stored_wh / thing.capacity_wh))
+def _stored_share(unit: BatteryUnit) -> float:
+    return min(1.0, max(0.0, unit.stored_wh / unit.capacity_wh))

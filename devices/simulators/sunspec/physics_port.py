@@ -1,4 +1,4 @@
-"""What a simulated SunSpec device needs to know of the physical thing behind it. All powers follow the one sign rule.
+"""What a simulated SunSpec device needs to know of the physical unit behind it. All powers follow the one sign rule.
 
 The attributes are those of `environment.physics`; a Protocol keeps the simulators free of it.
 """
@@ -28,7 +28,7 @@ class Metered(Protocol):
 
 
 class Rated(Metered, Protocol):
-    """A thing with a rated power."""
+    """A unit with a rated power."""
 
     @property
     def rated_w(self) -> float:
@@ -36,19 +36,19 @@ class Rated(Metered, Protocol):
         ...
 
 
-class PvThing(Rated, Protocol):
+class PvUnit(Rated, Protocol):
     """A photovoltaic plant. `limit_w` <= 0: power stays at or above it; None: no limit."""
 
     limit_w: float | None
 
 
-class SteeredThing(Rated, Protocol):
+class SteeredUnit(Rated, Protocol):
     """What runs at the power `target_w` that it is asked for (+ = consumption, a CHP <= 0); None: its own rule."""
 
     target_w: float | None
 
 
-class BatteryThing(SteeredThing, Protocol):
+class BatteryUnit(SteeredUnit, Protocol):
     """A battery; `rated_w` holds for charging and for discharging."""
 
     @property

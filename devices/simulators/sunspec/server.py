@@ -1,7 +1,7 @@
-"""Simulated SunSpec devices behind real sockets: Modbus TCP, each face on a port of its own.
+"""Simulated SunSpec devices behind real sockets: Modbus TCP, each sunspec_device on a port of its own.
 
 Framing and messages are pymodbus's (`FramerSocket`, `DecodePDU`). Its server classes are not used: their datastores
-want to own the registers and are deprecated, while a face must see each request at its own instant.
+want to own the registers and are deprecated, while a sunspec_device must see each request at its own instant.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pymodbus.pdu.register_message import (
 
 from cim.model.errors import BadInput
 from devices.simulators.sunspec.control_functions import Refused
-from devices.simulators.sunspec.sunspec_device import SunSpecFace
+from devices.simulators.sunspec.sunspec_device import SunSpecDevice
 from devices.sunspec.registers import MAX_READ, MAX_WRITE
 
 _LONGEST_ADU = 260  # Modbus Messaging on TCP/IP 1.0b, section 4.1
 
 
 class ModbusTcpServer:
-    """Serves any number of faces. All methods belong to one event loop."""
+    """Serves any number of sunspec_devices. All methods belong to one event loop."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         """`host` is the address to listen on."""
@@ -38,15 +38,15 @@ class ModbusTcpServer:
         self._listeners: list[asyncio.Server] = []
         self._links: dict[_Link, None] = {}  # a dict, for its order
 
-    async def add(self, face: SunSpecFace, port: int = 0) -> int:
-        """Serve `face` on `port` (0: any free one); returns the real port.
+    async def add(self, sunspec_device: SunSpecDevice, port: int = 0) -> int:
+        """Serve `sunspec_device` on `port` (0: any free one); returns the real port.
 
         Raises:
             BadInput: the port cannot be had.
         """
         loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(lambda: _Link(face, self._links), self._host, port)
+            listener = await loop.create_server(lambda: _Link(sunspec_device, self._links), self._host, port)
         except (OSError, OverflowError) as error:
             raise BadInput(
                 f"port: {port} on {self._host} cannot be listened on ({error}); expected a free port"
@@ -67,8 +67,8 @@ class ModbusTcpServer:
 class _Link(asyncio.Protocol):
     """One client's connection. Whatever a client sends, only its own link can suffer."""
 
-    def __init__(self, face: SunSpecFace, links: dict[_Link, None]) -> None:
-        self._face, self._links = face, links
+    def __init__(self, sunspec_device: SunSpecDevice, links: dict[_Link, None]) -> None:
+        self._sunspec_device, self._links = sunspec_device, links
         self._framer = FramerSocket(DecodePDU(True))
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -77,7 +77,7 @@ class _Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server makes no other
         self._transport = transport
         self._links[self] = None
-        if self._face.silent:
+        if self._sunspec_device.silent:
             self.drop()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -92,14 +92,14 @@ class _Link(asyncio.Protocol):
         self._buffer += data
         try:
             while self._transport is not None and self._buffer:
-                if self._face.silent:
+                if self._sunspec_device.silent:
                     self.drop()
                     return
                 used, request = self._framer.handleFrame(self._buffer, 0, 0)
                 self._buffer = self._buffer[used:]
                 if request is None:
                     break
-                reply = _answer(self._face, request)
+                reply = _answer(self._sunspec_device, request)
                 reply.dev_id, reply.transaction_id = request.dev_id, request.transaction_id
                 self._transport.write(self._framer.buildFrame(reply))
         except (ModbusException, ValueError, LookupError):
@@ -108,21 +108,21 @@ class _Link(asyncio.Protocol):
             self.drop()
 
 
-def _answer(face: SunSpecFace, request: ModbusPDU) -> ModbusPDU:
+def _answer(sunspec_device: SunSpecDevice, request: ModbusPDU) -> ModbusPDU:
     try:
         if isinstance(request, ReadInputRegistersRequest):  # a subclass of the holding request in pymodbus
             return ExceptionResponse(request.function_code, 1)
         if isinstance(request, ReadHoldingRegistersRequest):
             if not 1 <= request.count <= MAX_READ:
                 return ExceptionResponse(request.function_code, 3)
-            return ReadHoldingRegistersResponse(registers=face.read(request.address, request.count))
+            return ReadHoldingRegistersResponse(registers=sunspec_device.read(request.address, request.count))
         if isinstance(request, WriteMultipleRegistersRequest):
             if not 1 <= request.count <= MAX_WRITE or len(request.registers) != request.count:
                 return ExceptionResponse(request.function_code, 3)
-            face.write(request.address, list(request.registers))
+            sunspec_device.write(request.address, list(request.registers))
             return WriteMultipleRegistersResponse(address=request.address, count=request.count)
         if isinstance(request, WriteSingleRegisterRequest):
-            face.write(request.address, list(request.registers))
+            sunspec_device.write(request.address, list(request.registers))
             return WriteSingleRegisterResponse(address=request.address, registers=list(request.registers))
     except Refused as refused:
         return ExceptionResponse(request.function_code, refused.code)

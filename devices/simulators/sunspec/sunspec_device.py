@@ -1,4 +1,4 @@
-"""One simulated SunSpec device without I/O: registers on one side, a physical thing and a clock on the other."""
+"""One simulated SunSpec device without I/O: registers on one side, a physical unit and a clock on the other."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import datetime
 from cim.model.errors import ProgrammingFault
 from devices.port.port import DeviceUnreachable
 from devices.simulators.sunspec.control_functions import Refused, Running
-from devices.simulators.sunspec.device_models import Dialect
+from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.image import BASE, RegisterImage
 from devices.sunspec.registers import ExceptionReply
 
 
-class SunSpecFace:
-    """A register image that shows a thing and puts writes through to it at once.
+class SunSpecDevice:
+    """A register image that shows a unit and puts writes through to it at once.
 
     Time is what `advance` gives it: reversion timers run on that, never on the wall clock. Set `silent` to lose the
     device: nothing answers any more, while its physics and its timers go on.
@@ -21,7 +21,7 @@ class SunSpecFace:
 
     def __init__(
         self,
-        dialect: Dialect,
+        device_model: DeviceModel,
         now: datetime,
         *,
         serial: str,
@@ -29,15 +29,15 @@ class SunSpecFace:
         model: str = "simulator",
         base: int = BASE,
     ) -> None:
-        """`dialect` is one of `devices.simulators.sunspec.device_models` around a thing; the rest goes into model 1."""
+        """`device_model` is one of `devices.simulators.sunspec.device_models` around a unit; the rest goes into model 1."""
         self.silent = False
         self._now = now
-        self._dialect = dialect
-        self._running = Running(dialect.function) if dialect.function else None
-        self._writable = dialect.function.writable if dialect.function else frozenset()
-        self._image = RegisterImage((1, *dialect.models), base)
+        self._dialect = device_model
+        self._running = Running(device_model.function) if device_model.function else None
+        self._writable = device_model.function.writable if device_model.function else frozenset()
+        self._image = RegisterImage((1, *device_model.models), base)
         self._image.set(1, {"Mn": manufacturer, "Md": model, "SN": serial, "Vr": "1", "DA": 1})
-        dialect.setup(self._image)
+        device_model.setup(self._image)
         self.advance(now)
 
     @property
@@ -93,19 +93,19 @@ class SunSpecFace:
         self.advance(self._now)
 
 
-class FaceRegisters:
-    """`devices.sunspec.registers.Registers` straight on a face, without a socket."""
+class DeviceRegisters:
+    """`devices.sunspec.registers.Registers` straight on a sunspec_device, without a socket."""
 
-    def __init__(self, face: SunSpecFace, where: str = "direct") -> None:
+    def __init__(self, sunspec_device: SunSpecDevice, where: str = "direct") -> None:
         """`where` stands in error texts in the place of host and port."""
-        self._face, self._where = face, where
+        self._sunspec_device, self._where = sunspec_device, where
 
     async def read(self, address: int, count: int) -> list[int]:
         """Read; a refusal becomes the same fault as a Modbus exception reply."""
         what = f"reading {count} registers at {address}"
         self._reach(what)
         try:
-            return self._face.read(address, count)
+            return self._sunspec_device.read(address, count)
         except Refused as refused:
             raise ExceptionReply(self._where, what, refused.code) from refused
 
@@ -114,7 +114,7 @@ class FaceRegisters:
         what = f"writing {len(values)} registers at {address}"
         self._reach(what)
         try:
-            self._face.write(address, values)
+            self._sunspec_device.write(address, values)
         except Refused as refused:
             raise ExceptionReply(self._where, what, refused.code) from refused
 
@@ -122,5 +122,5 @@ class FaceRegisters:
         """Nothing to let go of."""
 
     def _reach(self, what: str) -> None:
-        if self._face.silent:
+        if self._sunspec_device.silent:
             raise DeviceUnreachable(f"{self._where}: no answer to {what}; the simulated device is silent")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from experiments.faults.invariants import messages, money, trade, world
-from experiments.faults.simulation_run import Story
+from experiments.faults.simulation_run import SimulationRun
 
-Invariant = Callable[[Story], Iterable[str]]
+Invariant = Callable[[SimulationRun], Iterable[str]]
 
 INVARIANTS: Mapping[str, Invariant] = MappingProxyType(
     {
@@ -37,6 +37,6 @@ INVARIANTS: Mapping[str, Invariant] = MappingProxyType(
 )
 
 
-def violations(story: Story) -> tuple[str, ...]:
+def violations(simulation: SimulationRun) -> tuple[str, ...]:
     """Every violation of every invariant, each after its invariant's name."""
-    return tuple(f"{name}: {sentence}" for name, holds in INVARIANTS.items() for sentence in holds(story))
+    return tuple(f"{name}: {sentence}" for name, holds in INVARIANTS.items() for sentence in holds(simulation))

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from agents.roles.effects import Send
 from agents.roles.events import Received
-from experiments.faults.simulation_run import Story
+from experiments.faults.simulation_run import SimulationRun
 from market.ledger.hashing import genesis
 from market.ledger.signing import verify
 
 
-def nothing_is_handled_twice(story: Story) -> Iterator[str]:
+def nothing_is_handled_twice(simulation: SimulationRun) -> Iterator[str]:
     """In the history that counts, a message (sender, type, sequence number) occurs once."""
-    for agent in story.cast.values():
+    for agent in simulation.cast.values():
         if len(set(agent.arrived)) == len(agent.arrived):
             continue
         for (sender, kind, sequence), times in Counter(agent.arrived).items():
@@ -22,13 +22,13 @@ def nothing_is_handled_twice(story: Story) -> Iterator[str]:
                 yield f"{agent.name}: message {sequence} ({kind.__name__}) of {sender} handled {times} times; expected once"
 
 
-def nothing_is_lost(story: Story) -> Iterator[str]:
+def nothing_is_lost(simulation: SimulationRun) -> Iterator[str]:
     """As many messages of each type arrive (or are put aside) on each channel as were sent on it, in the histories that count."""
-    cast = story.cast.values()
+    cast = simulation.cast.values()
     sent = Counter([(agent.name, send.to, type(send.message)) for agent in cast for _, send in agent.wanted(Send)])
     received = Counter([(sender, agent.name, kind) for agent in cast for sender, kind, _ in set(agent.arrived)])
-    for _, agent_name, topic, value in story.published:
-        if topic == "parked" and isinstance(value.event, Received):  # put aside, with its error, is not lost
+    for _, agent_name, topic, value in simulation.published:
+        if topic == "failed_events" and isinstance(value.event, Received):  # put aside, with its error, is not lost
             received[value.event.sender, agent_name, type(value.event.message)] += 1
     for channel in sorted({*sent, *received}, key=lambda channel: (*channel[:2], channel[2].__name__)):
         if sent[channel] != received[channel]:
@@ -36,20 +36,20 @@ def nothing_is_lost(story: Story) -> Iterator[str]:
             yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({kind.__name__}) arrived; expected all"
 
 
-def nobody_fails(story: Story) -> Iterator[str]:
+def nobody_fails(simulation: SimulationRun) -> Iterator[str]:
     """No role failed at an event: what is put aside is visible, but a sound market puts nothing aside."""
-    for now, agent, topic, value in story.published:
-        if topic == "parked":
+    for now, agent, topic, value in simulation.published:
+        if topic == "failed_events":
             yield f"{agent} at {now.isoformat()}: {value.error}; expected it to handle {type(value.event).__name__}"
 
 
-def heads_extend_each_other(story: Story) -> Iterator[str]:
+def heads_extend_each_other(simulation: SimulationRun) -> Iterator[str]:
     """The ledger verifies byte by byte, each head carries the one before, and every witness has signed every head."""
-    book = story.book
+    book = simulation.book
     if book.fault is not None:
         yield f"ledger: {book.fault}"
-    if len(book.heads) != len(story.plot.rules.periods) + 1:
-        yield f"ledger: {len(book.heads)} blocks; expected {len(story.plot.rules.periods) + 1}"
+    if len(book.heads) != len(simulation.scenario.rules.periods) + 1:
+        yield f"ledger: {len(book.heads)} blocks; expected {len(simulation.scenario.rules.periods) + 1}"
     previous = None
     for head in book.heads:
         expected = genesis(head.parties_hash) if previous is None else previous.digest
@@ -57,7 +57,7 @@ def heads_extend_each_other(story: Story) -> Iterator[str]:
             yield f"ledger, block {head.number}: it does not extend the block before; expected {expected.hex()[:16]}..."
         previous = head
         signed = {signature.party: signature.value for signature in book.cosignatures[head.number]}
-        for name in story.plot.witnesses:
-            domain = story.plot.rules.domains[name]
-            if not verify(story.plot.rules.keys[domain], head.message, signed.get(domain, b"")):
+        for name in simulation.scenario.witnesses:
+            domain = simulation.scenario.rules.domains[name]
+            if not verify(simulation.scenario.rules.keys[domain], head.message, signed.get(domain, b"")):
                 yield f"ledger, block {head.number}: no good co-signature of {domain}; expected one"

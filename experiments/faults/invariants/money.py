@@ -6,27 +6,27 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from experiments.faults.simulation_run import Story
+from experiments.faults.simulation_run import SimulationRun
 from market.contracts.contract import in_force
 from market.settlement.elements import ElementMove, commitment
 from market.settlement.payments import capacity_amount
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
 
 
-def _rows(story: Story) -> Iterator[tuple[FlexSettlement, FlexOrderSettlement]]:
-    for settlement in story.book.of("flex-settlement"):
+def _rows(simulation: SimulationRun) -> Iterator[tuple[FlexSettlement, FlexOrderSettlement]]:
+    for settlement in simulation.book.of("flex-settlement"):
         for row in settlement.order_settlements:
             yield settlement, row
 
 
-def isps_are_settled_once(story: Story) -> Iterator[str]:
+def isps_are_settled_once(simulation: SimulationRun) -> Iterator[str]:
     """Each ISP of each order is settled exactly once, at the DSO's level and at the members' (element by element)."""
     owed: Counter[tuple[str, str, int]] = Counter()
-    for order in story.book.of("flex-order"):
+    for order in simulation.book.of("flex-order"):
         for row in order.isps:
             for isp in range(row.start, row.start + row.duration):
                 owed[order.header.recipient_domain, order.order_reference, isp] += 1
-    for agent in story.of_role("aggregator"):
+    for agent in simulation.of_role("aggregator"):
         state = agent.inner.state
         for element, period, member in sorted({(p.element, p.period, p.member) for p in state.parts}):
             parts = [p for p in state.parts if (p.element, p.period) == (element, period)]
@@ -34,9 +34,9 @@ def isps_are_settled_once(story: Story) -> Iterator[str]:
             contract = in_force(state.contracts[member], date.fromisoformat(period))
             held = None if contract is None else commitment(element, moves, contract)
             for row in held[0].isps if held is not None else ():
-                owed[story.plot.rules.domains[member], f"{period}/{element}", row.start] += 1
+                owed[simulation.scenario.rules.domains[member], f"{period}/{element}", row.start] += 1
     settled: Counter[tuple[str, str, int]] = Counter()
-    for settlement, order in _rows(story):
+    for settlement, order in _rows(simulation):
         for done in order.isps:
             for isp in range(done.start, done.start + done.duration):
                 settled[settlement.header.recipient_domain, order.order_reference, isp] += 1
@@ -46,10 +46,10 @@ def isps_are_settled_once(story: Story) -> Iterator[str]:
             yield f"{seller}, order {reference}, ISP {isp}: settled {times} times; expected once for {expected} in force"
 
 
-def both_sides_agree(story: Story) -> Iterator[str]:
+def both_sides_agree(simulation: SimulationRun) -> Iterator[str]:
     """Every settlement is answered, and nobody disputes: both sides did the same sum from their own data."""
-    answers = {answer.flex_settlement_message_id: answer for answer in story.book.of("flex-settlement-response")}
-    for settlement in story.book.of("flex-settlement"):
+    answers = {answer.flex_settlement_message_id: answer for answer in simulation.book.of("flex-settlement-response")}
+    for settlement in simulation.book.of("flex-settlement"):
         header = settlement.header
         where = f"{header.recipient_domain}, settlement of {header.sender_domain} for {settlement.period_start}"
         answer = answers.get(header.message_id)
@@ -61,15 +61,15 @@ def both_sides_agree(story: Story) -> Iterator[str]:
                 yield f"{where}, order {status.order_reference}: {status.dispute_reason}; expected the same sums"
 
 
-def money_sums_to_zero(story: Story) -> Iterator[str]:
+def money_sums_to_zero(simulation: SimulationRun) -> Iterator[str]:
     """What each party paid out, by its own records, and what each is due, by what it accepted, come to zero together.
 
     Amounts are ten-thousandths of the currency unit.
     """
-    contracts = {contract.contract_id: contract for contract in story.book.of("contract")}
-    answers = {answer.flex_settlement_message_id: answer for answer in story.book.of("flex-settlement-response")}
+    contracts = {contract.contract_id: contract for contract in simulation.book.of("contract")}
+    answers = {answer.flex_settlement_message_id: answer for answer in simulation.book.of("flex-settlement-response")}
     due: Counter[tuple[str, str, str, str]] = Counter()
-    for settlement in story.book.of("flex-settlement"):
+    for settlement in simulation.book.of("flex-settlement"):
         buyer, seller = settlement.header.sender_domain, settlement.header.recipient_domain
         answer = answers.get(settlement.header.message_id)
         accepted = {
@@ -85,7 +85,7 @@ def money_sums_to_zero(story: Story) -> Iterator[str]:
             amount = capacity_amount(contracts[part.contract_id], part.isps)
             due[buyer, seller, "capacity", f"{part.contract_id}/{part.period}"] += amount
     paid: Counter[tuple[str, str, str, str]] = Counter()
-    for payments in story.book.of("remuneration"):
+    for payments in simulation.book.of("remuneration"):
         for payment in payments:
             paid[payment.payer, payment.payee, payment.reason, payment.reference] += payment.amount
     for key in sorted({*due, *paid}):

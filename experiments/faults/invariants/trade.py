@@ -11,21 +11,21 @@ import numpy as np
 from agents.roles.effects import Compute, Send
 from agents.roles.events import Received
 from agents.roles.messages import Filed, OrderSplit, Receipt
-from experiments.faults.probes import Watched
-from experiments.faults.simulation_run import Story
+from experiments.faults.probes import ProbedRole
+from experiments.faults.simulation_run import SimulationRun
 from market.uftp import DPrognosis, FlexOffer, FlexOrder
 
 
-def orders_stand_on_offers(story: Story) -> Iterator[str]:
+def orders_stand_on_offers(simulation: SimulationRun) -> Iterator[str]:
     """No order without an offer, each offer ordered at most once, powers and price the offered ones times the factor."""
     offers = {
         (agent.name, sent.message.header.message_id): sent.message
-        for agent in story.of_role("aggregator")
+        for agent in simulation.of_role("aggregator")
         for _, sent in agent.sent(FlexOffer)
     }
-    times = Counter(order.flex_offer_message_id for order in story.book.of("flex-order"))
-    for order in story.book.of("flex-order"):
-        seller = story.plot.rules.name_of(order.header.recipient_domain) or order.header.recipient_domain
+    times = Counter(order.flex_offer_message_id for order in simulation.book.of("flex-order"))
+    for order in simulation.book.of("flex-order"):
+        seller = simulation.scenario.rules.name_of(order.header.recipient_domain) or order.header.recipient_domain
         where = f"{seller}, order {order.order_reference}"
         offer = offers.get((seller, order.flex_offer_message_id))
         if offer is None:
@@ -49,9 +49,9 @@ def orders_stand_on_offers(story: Story) -> Iterator[str]:
             yield f"{where}: {len(order.isps)} ISPs; expected {len(isps)}, those of the offer"
 
 
-def offers_stand_on_the_newest_prognosis(story: Story) -> Iterator[str]:
+def offers_stand_on_the_newest_prognosis(simulation: SimulationRun) -> Iterator[str]:
     """An offer names the last D-Prognosis that its seller has sent for that congestion point and day."""
-    for agent in story.of_role("aggregator"):
+    for agent in simulation.of_role("aggregator"):
         newest: dict[tuple[str, Any], DPrognosis] = {}
         for _, sent in agent.sent((DPrognosis, FlexOffer)):
             message = sent.message
@@ -67,11 +67,11 @@ def offers_stand_on_the_newest_prognosis(story: Story) -> Iterator[str]:
                 )
 
 
-def prognoses_are_renewed(story: Story) -> Iterator[str]:
+def prognoses_are_renewed(simulation: SimulationRun) -> Iterator[str]:
     """The DSO's safety analysis stands on the newest prognoses it was sent: outside what is ordered, on their sum."""
-    for dso in story.of_role("dso"):
+    for dso in simulation.of_role("dso"):
         newest: dict[tuple[str, str], DPrognosis] = {}
-        pairs = next(spec.config.pairs for spec in story.plot.specs if spec.name == dso.name)
+        pairs = next(spec.config.pairs for spec in simulation.scenario.specs if spec.name == dso.name)
         ordered: set[int] = set()
         for now, event, effects in dso.log:
             if isinstance(event, Received) and isinstance(event.message, DPrognosis):
@@ -93,13 +93,13 @@ def prognoses_are_renewed(story: Story) -> Iterator[str]:
                         )
 
 
-def orders_are_recorded_first(story: Story) -> Iterator[str]:
+def orders_are_recorded_first(simulation: SimulationRun) -> Iterator[str]:
     """An order leaves only on the ledger's receipt for the record of that very order, and every record leads to one."""
     recorded = {
-        order.order_reference: order for kind in ("flex-order", "member-order") for order in story.book.of(kind)
+        order.order_reference: order for kind in ("flex-order", "member-order") for order in simulation.book.of(kind)
     }
     sent_references: set[str] = set()
-    for agent in [*story.of_role("dso"), *story.of_role("aggregator")]:
+    for agent in [*simulation.of_role("dso"), *simulation.of_role("aggregator")]:
         filed = _filed(agent)
         for seen, sent in agent.sent(FlexOrder):
             order = sent.message
@@ -114,21 +114,21 @@ def orders_are_recorded_first(story: Story) -> Iterator[str]:
         yield f"order {reference}: it is in the ledger but was never sent; expected it to be sent"
 
 
-def _filed(agent: Watched) -> dict[str, tuple[str, ...]]:
+def _filed(agent: ProbedRole) -> dict[str, tuple[str, ...]]:
     return {
         sent.message.reference: tuple(record.key for record in sent.message.records) for _, sent in agent.sent(Filed)
     }
 
 
-def assets_are_not_oversold(story: Story) -> Iterator[str]:
+def assets_are_not_oversold(simulation: SimulationRun) -> Iterator[str]:
     """Per asset and ISP: baseline and all orders together stay within what the asset can do.
 
     A generator cannot be asked for less than nothing made; the bounds are those it published.
     """
-    assets = story.state("iles").assets
+    assets = simulation.state("iles").assets
     moved: dict[tuple[str, str, int], int] = {}
     baselines: dict[tuple[str, str, int], int] = {}
-    for agent in story.of_role("aggregator"):
+    for agent in simulation.of_role("aggregator"):
         for part in agent.inner.state.parts:
             for isp, baseline, power in part.isps:
                 key = (part.element, part.period, isp)
@@ -148,17 +148,17 @@ def assets_are_not_oversold(story: Story) -> Iterator[str]:
             )
 
 
-def portfolios_are_not_oversold(story: Story) -> Iterator[str]:
+def portfolios_are_not_oversold(simulation: SimulationRun) -> Iterator[str]:
     """Per congestion point, seller and ISP: all the DSO's orders together stay within what its members' assets can do."""
-    rules = story.plot.rules
+    rules = simulation.scenario.rules
     low: Counter[str] = Counter()
     high: Counter[str] = Counter()
-    for contract in story.book.of("contract"):
+    for contract in simulation.book.of("contract"):
         if contract.buyer != rules.domains["dso"]:
             low[contract.buyer] += sum(element.max_decrease_w for element in contract.flex_elements)
             high[contract.buyer] += sum(element.max_increase_w for element in contract.flex_elements)
     total: Counter[tuple[str, str, str, int]] = Counter()
-    for order in story.book.of("flex-order"):
+    for order in simulation.book.of("flex-order"):
         for row in order.isps:
             key = (order.header.recipient_domain, order.congestion_point, order.period.isoformat(), row.start)
             total[key] += row.power_w
@@ -170,11 +170,11 @@ def portfolios_are_not_oversold(story: Story) -> Iterator[str]:
             )
 
 
-def splits_are_known_to_both(story: Story) -> Iterator[str]:
+def splits_are_known_to_both(simulation: SimulationRun) -> Iterator[str]:
     """What a member says an order moves, element by element, is what its aggregator will settle."""
-    for agent in story.of_role("aggregator"):
+    for agent in simulation.of_role("aggregator"):
         known = {(part.order_reference, part.element): part.isps for part in agent.inner.state.parts}
-        for member in story.of_role("prosumer"):
+        for member in simulation.of_role("prosumer"):
             for _, sent in member.sent(OrderSplit):
                 if sent.to != agent.name:
                     continue

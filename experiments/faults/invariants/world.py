@@ -8,16 +8,16 @@ from agents.roles.effects import Command
 from agents.roles.events import Measured
 from agents.roles.prosumer import ProsumerRole
 from cim.model.readings import Kind, Quality
-from experiments.faults.simulation_run import Story
+from experiments.faults.simulation_run import SimulationRun
 from experiments.faults.world.devices import PlainBattery
 
 _DUST_WH = 1e-3
 _LONGEST_LIVES = 3  # control intervals a setpoint may outlive its writer
 
 
-def energy_is_conserved(story: Story) -> Iterator[str]:
+def energy_is_conserved(simulation: SimulationRun) -> Iterator[str]:
     """A meter shows the sum of what is behind it in every ISP; a battery holds what it took less its losses."""
-    for meter in story.plot.world.meters.values():
+    for meter in simulation.scenario.world.meters.values():
         for isp, measured in enumerate(meter.energy_wh, 1):
             behind = sum(device.energy_wh[isp - 1] for device in meter.behind)
             if abs(measured - behind) > _DUST_WH:
@@ -29,10 +29,10 @@ def energy_is_conserved(story: Story) -> Iterator[str]:
                     yield f"{device.name}: {device.stored_wh:.3f} Wh stored; expected {held:.3f} Wh by what it took and gave"
 
 
-def meters_are_booked_once(story: Story) -> Iterator[str]:
+def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
     """A prosumer has booked exactly what its meter counted between its first and last reading of the operated days."""
-    opening = story.plot.rules.periods[0].start
-    for agent in story.of_role("prosumer"):
+    opening = simulation.scenario.rules.periods[0].start
+    for agent in simulation.of_role("prosumer"):
         role = agent.inner
         if not isinstance(role, ProsumerRole):
             continue
@@ -53,15 +53,15 @@ def meters_are_booked_once(story: Story) -> Iterator[str]:
             yield f"{agent.name}: {booked:.3f} Wh booked for {role.config.meter}; expected {counted:.3f} Wh, what it counted"
 
 
-def metering_is_what_was_booked(story: Story) -> Iterator[str]:
+def metering_is_what_was_booked(simulation: SimulationRun) -> Iterator[str]:
     """The signed metering of a day is the booked energy, watt by watt, and sums up to the world's truth of that day."""
-    world, rules = story.plot.world, story.plot.rules
-    papers = {spec.config.usage_point: spec for spec in story.plot.specs if spec.role == "prosumer"}
-    for records in story.book.of("metering"):
+    world, rules = simulation.scenario.world, simulation.scenario.rules
+    config = {spec.config.usage_point: spec for spec in simulation.scenario.specs if spec.role == "prosumer"}
+    for records in simulation.book.of("metering"):
         for message in records:
-            spec = papers.get(message.ean)
+            spec = config.get(message.ean)
             profile = message.profile("Power")
-            if spec is None or profile is None or story.faults.get("clock ahead"):
+            if spec is None or profile is None or simulation.faults.get("clock ahead"):
                 continue  # elements are judged by their orders; a clock that leapt reads across the hours
             first = (rules.day(message.period).start - world.start) // world.isp
             truth = world.meters[spec.config.meter].energy_wh[first : first + len(profile.values)]
@@ -70,17 +70,17 @@ def metering_is_what_was_booked(story: Story) -> Iterator[str]:
                     yield f"{spec.name}, ISP {isp} of {message.period}: metered {told} W; expected {true / rules.hours:.0f} W"
 
 
-def setpoints_end(story: Story) -> Iterator[str]:
+def setpoints_end(simulation: SimulationRun) -> Iterator[str]:
     """Every command carries an expiry within a few control intervals, and its device let go of it by then."""
-    longest = story.plot.rules.control_s * _LONGEST_LIVES
-    for agent in story.cast.values():
+    longest = simulation.scenario.rules.control_s * _LONGEST_LIVES
+    for agent in simulation.cast.values():
         for seen, command in agent.wanted(Command):
             if not 0 < (command.valid_until - seen.now).total_seconds() <= longest:
                 yield (
                     f"{agent.name}, command of {seen.now.isoformat()}: valid until {command.valid_until.isoformat()}; "
                     f"expected an expiry within {longest} s"
                 )
-    for meter in story.plot.world.meters.values():
+    for meter in simulation.scenario.world.meters.values():
         for device in meter.behind:
             for held in device.held:
                 if held.end > held.valid_until or (held.end - held.begin).total_seconds() > longest:

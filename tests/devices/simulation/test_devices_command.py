@@ -124,7 +124,7 @@ def test_the_commissioning_csms_shows_what_a_station_reports(tmp_path):
     """Boot, state and readings of a station that dials in are printed under its name; its password is not."""
     from types import SimpleNamespace
 
-    thing = SimpleNamespace(max_power_w=11_000.0, session=None, limit_w=None, power_w=0.0, energy_import_wh=1234.0)
+    unit = SimpleNamespace(max_power_w=11_000.0, session=None, limit_w=None, power_w=0.0, energy_import_wh=1234.0)
     secrets = tmp_path / "passwords"
     secrets.write_text("# stations\ncs1=open sesame\n")
     with _running("csms", "--port", "0", "--passwords", str(secrets), until=r"ws://\S+/ocpp/cs1") as (process, said):
@@ -133,7 +133,7 @@ def test_the_commissioning_csms_shows_what_a_station_reports(tmp_path):
         async def visit():
             from datetime import UTC, datetime
 
-            machine = StationMachine("cs1", thing)
+            machine = StationMachine("cs1", unit)
             machine.start(datetime(2026, 5, 1, tzinfo=UTC))
             out = DialOut(machine, url, ("cs1", "open sesame"), "ocpp2.0.1")
             out.dial()

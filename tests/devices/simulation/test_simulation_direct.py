@@ -26,11 +26,11 @@ def _first(simulation, kind):
 
 
 def test_names_are_the_sites(simulate, strem, noon):
-    """Every device of the site and a meter for each prosumer has a face; unknown names are named as such."""
+    """Every device of the site and a meter for each prosumer has a sunspec_device; unknown names are named as such."""
     simulation = simulate(noon)
     assert simulation.names == tuple(device_kinds(strem))
     assert {f"{prosumer.name}.meter" for prosumer in strem.prosumers} <= set(simulation.names)
-    assert set(simulation.faces) | set(simulation.machines) == set(simulation.names)
+    assert set(simulation.sunspec_devices) | set(simulation.machines) == set(simulation.names)
     assert simulation.now == noon
     with pytest.raises(BadInput, match=r"'farm-99.pv' is unknown at strem; expected one of farm-1.meter"):
         simulation.registers("farm-99.pv")
@@ -97,9 +97,9 @@ def test_a_charging_limit_and_a_heating_target_end_at_their_very_instants(simula
         await port.command(Setpoint(Mode.TARGET, plate.max_consumption_w), noon + timedelta(seconds=120), noon)
         simulation.link.cut(gateway, True)
         simulation.advance(noon + STEP)
-        thing = simulation.machines[gateway].thing
-        assert thing.target_w is None
-        before = thing.energy_import_wh
+        unit = simulation.machines[gateway].unit
+        assert unit.target_w is None
+        before = unit.energy_import_wh
         assert before >= plate.max_consumption_w * 120 / 3600 - 1e-6
 
         station = "charging-park.station-1"  # a vehicle comes at 11:14
@@ -108,9 +108,9 @@ def test_a_charging_limit_and_a_heating_target_end_at_their_very_instants(simula
         simulation.advance(noon + QUARTER)
         await other.sync(simulation.now)
         await other.command(Setpoint(Mode.LIMIT, 6000), simulation.now + timedelta(seconds=100), simulation.now)
-        before = simulation.machines[station].thing.energy_import_wh
+        before = simulation.machines[station].unit.energy_import_wh
         simulation.advance(simulation.now + STEP)
-        taken = simulation.machines[station].thing.energy_import_wh - before
+        taken = simulation.machines[station].unit.energy_import_wh - before
         assert taken == pytest.approx((6000 * 100 + 22000 * 200) / 3600)
 
     asyncio.run(run())
@@ -135,7 +135,7 @@ def test_the_gateways_mean_power_rebuilds_its_energy(simulate, port_of, noon):
                 assert power.at == simulation.now
                 energy[name] += power.value * span.total_seconds() / 3600
         for name in gateways:
-            assert energy[name] == pytest.approx(simulation.machines[name].thing.energy_import_wh, abs=1e-6)
+            assert energy[name] == pytest.approx(simulation.machines[name].unit.energy_import_wh, abs=1e-6)
         assert sum(energy.values()) > 0
 
     asyncio.run(run())
@@ -162,7 +162,7 @@ def test_the_usage_forecast_is_not_the_truth(simulate, port_of, noon, strem):
 
 
 def test_without_any_history_a_gateway_still_forecasts(simulate, port_of, strem):
-    """On the profiles' first day there is no day before; the forecast is that things stay as they are."""
+    """On the profiles' first day there is no day before; the forecast is that units stay as they are."""
 
     async def run():
         simulation = simulate(load(strem.profiles).first)
@@ -250,7 +250,7 @@ def test_a_run_can_be_repeated(simulate, port_of, noon):
         for _ in range(4):
             simulation.move(simulation.now + QUARTER)
             said.append(simulation.report())
-        return said, [face.read(40000, 100) for face in simulation.faces.values()]
+        return said, [sunspec_device.read(40000, 100) for sunspec_device in simulation.sunspec_devices.values()]
 
     assert frames(1) == frames(1)
 

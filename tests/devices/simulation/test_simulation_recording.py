@@ -74,18 +74,20 @@ def _state(simulation, start):
     """All that anybody could measure, and the inner state of stations and rooms."""
     inner = {}
     for name, machine in simulation.machines.items():
-        thing = machine.thing
-        inner[name] = [thing.power_w, thing.energy_import_wh, machine.next_change()]
+        unit = machine.unit
+        inner[name] = [unit.power_w, unit.energy_import_wh, machine.next_change()]
         if simulation.kind(name) is DeviceKind.STATION:
-            stay = thing.session
-            inner[name] += [thing.limit_w, None if stay is None else (stay.plugged_at, stay.delivered_wh)]
+            stay = unit.session
+            inner[name] += [unit.limit_w, None if stay is None else (stay.plugged_at, stay.delivered_wh)]
         else:
-            inner[name] += [thing.target_w, thing.guarded, thing.temperature_c]
+            inner[name] += [unit.target_w, unit.guarded, unit.temperature_c]
     end = start + (simulation.now - start) // timedelta(minutes=15) * timedelta(minutes=15)
     truth = {name: [column.tolist() for column in columns] for name, columns in simulation.truth(start, end).items()}
     kinds = {kind: power.tolist() for kind, power in simulation.truth_by_kind(start, end).items()}
-    registers = {name: list(face._image.registers) for name, face in simulation.faces.items()}
-    expiries = {name: face.next_expiry for name, face in simulation.faces.items()}
+    registers = {
+        name: list(sunspec_device._image.registers) for name, sunspec_device in simulation.sunspec_devices.items()
+    }
+    expiries = {name: sunspec_device.next_expiry for name, sunspec_device in simulation.sunspec_devices.items()}
     return simulation.now, truth, kinds, registers, expiries, inner
 
 
@@ -125,7 +127,7 @@ def test_stopped_between_steps_it_goes_on_where_it_was(recorded, undisturbed, po
         assert _state(again, noon) == before, until
         assert again.replayed > 0
         vehicles += sum(
-            again.kind(name) is DeviceKind.STATION and machine.thing.session is not None
+            again.kind(name) is DeviceKind.STATION and machine.unit.session is not None
             for name, machine in again.machines.items()
         )
         again.close()
@@ -266,7 +268,7 @@ def test_what_cannot_be_kept_does_not_happen(recorded, port_of, noon, monkeypatc
         for act in (
             lambda: simulation.advance(noon + STEP),
             lambda: simulation.silence("farm-1.pv", True),
-            lambda: simulation.faces["farm-1.pv"].write(40000, [1]),
+            lambda: simulation.sunspec_devices["farm-1.pv"].write(40000, [1]),
             simulation.machines["farm-2.gateway"].detached,
         ):
             with pytest.raises(LogFailed, match="cannot be written"):
@@ -284,7 +286,7 @@ def test_what_was_refused_is_refused_again(recorded, noon):
     with pytest.raises(BadInput, match="cannot be reached"):
         simulation.advance(noon)
     with pytest.raises(Exception, match="Modbus exception 2"):
-        simulation.faces["farm-1.pv"].write(40000, [1])
+        simulation.sunspec_devices["farm-1.pv"].write(40000, [1])
     before = _state(simulation, noon)
     simulation.close()
     again = recorded()

@@ -166,10 +166,10 @@ def test_a_long_log_tells_how_far_it_is(noon, tmp_path):
         world = InProcessWorld("strem", noon, 7, log=log)
         end = noon + timedelta(hours=10)
         await world.advance(end)
-        face = world._simulation.faces["farm-1.pv"]
+        sunspec_device = world._simulation.sunspec_devices["farm-1.pv"]
         for _ in range(5000):
             with pytest.raises(Exception, match="Modbus exception 2"):
-                face.write(40000, [rng.randrange(65536) for _ in range(120)])
+                sunspec_device.write(40000, [rng.randrange(65536) for _ in range(120)])
         await world.advance(end + STEP)
         await world.close()
         assert log.stat().st_size > 1 << 20

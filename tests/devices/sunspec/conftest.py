@@ -1,4 +1,4 @@
-"""Plain physical things, and SunSpec devices around them."""
+"""Plain physical units, and SunSpec devices around them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from cim.model.devices import DeviceKind
 from devices.simulators.sunspec import device_models
-from devices.simulators.sunspec.device_models import Dialect
-from devices.simulators.sunspec.sunspec_device import SunSpecFace
+from devices.simulators.sunspec.device_models import DeviceModel
+from devices.simulators.sunspec.sunspec_device import SunSpecDevice
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 
 
 @dataclass
 class PlainThing:
-    """Every attribute that any dialect asks for; nothing moves by itself."""
+    """Every attribute that any device_model asks for; nothing moves by itself."""
 
     rated_w: float = 10_000.0
     power_w: float = -4_321.5
@@ -32,21 +32,21 @@ class PlainThing:
 
 @dataclass
 class Device:
-    """A face, the thing behind it, and the kind that a driver should take it for."""
+    """A sunspec_device, the unit behind it, and the kind that a driver should take it for."""
 
     kind: DeviceKind
-    thing: PlainThing
-    face: SunSpecFace
+    unit: PlainThing
+    sunspec_device: SunSpecDevice
     written: list[tuple[int, list[int]]] = field(default_factory=list)
 
 
-_MAKERS: dict[str, tuple[DeviceKind, Callable[[PlainThing], Dialect]]] = {
+_MAKERS: dict[str, tuple[DeviceKind, Callable[[PlainThing], DeviceModel]]] = {
     "pv_123": (DeviceKind.PV, device_models.pv_123),
     "pv_704": (DeviceKind.PV, device_models.pv_704),
     "battery_124": (DeviceKind.BATTERY, device_models.battery_124),
     "battery_704": (DeviceKind.BATTERY, device_models.battery_704),
     "chp_704": (DeviceKind.CHP, device_models.chp_704),
-    "meter_203": (DeviceKind.METER, lambda thing: device_models.meter_203(thing, lambda: 231.4)),
+    "meter_203": (DeviceKind.METER, lambda unit: device_models.meter_203(unit, lambda: 231.4)),
 }
 
 
@@ -60,15 +60,15 @@ def now() -> datetime:
 def make() -> Callable[..., Device]:
     """Make a simulated device: `make("pv_123", rated_w=5000.0)`."""
 
-    def build(dialect: str, **attributes: float) -> Device:
-        kind, maker = _MAKERS[dialect]
-        thing = PlainThing(**attributes)
-        return Device(kind, thing, SunSpecFace(maker(thing), NOW, serial=f"sn-{dialect}"))
+    def build(device_model: str, **attributes: float) -> Device:
+        kind, maker = _MAKERS[device_model]
+        unit = PlainThing(**attributes)
+        return Device(kind, unit, SunSpecDevice(maker(unit), NOW, serial=f"sn-{device_model}"))
 
     return build
 
 
 @pytest.fixture(params=sorted(_MAKERS))
 def device(request: pytest.FixtureRequest, make: Callable[..., Device]) -> Device:
-    """Each dialect once."""
+    """Each device_model once."""
     return make(request.param)

@@ -1,4 +1,4 @@
-"""Setpoints: what reaches the thing, how long it lasts, and what is refused."""
+"""Setpoints: what reaches the unit, how long it lasts, and what is refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind
 from devices.port.port import DeviceFault, DeviceUnreachable
 from devices.simulators.sunspec import device_models
-from devices.simulators.sunspec.sunspec_device import FaceRegisters, SunSpecFace
+from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
 from devices.sunspec.driver import SunSpecPort
 
 QUARTER = timedelta(minutes=15)
 
 
 def _opened(device: Any, now: datetime) -> tuple[SunSpecPort, Nameplate]:
-    port = SunSpecPort("dut", device.kind, FaceRegisters(device.face))
+    port = SunSpecPort("dut", device.kind, DeviceRegisters(device.sunspec_device))
     return port, asyncio.run(port.open(now))
 
 
@@ -33,43 +33,43 @@ def _command(device: Any, now: datetime, mode: Mode, power_w: int, lasts: timede
     return port
 
 
-@pytest.mark.parametrize("dialect", ["pv_123", "pv_704"])
+@pytest.mark.parametrize("device_model", ["pv_123", "pv_704"])
 @given(limit=st.integers(0, 1_400_000), rated=st.integers(1, 1_340_000))
-def test_a_limit_never_lets_more_through_than_asked(dialect: str, limit: int, rated: int) -> None:
+def test_a_limit_never_lets_more_through_than_asked(device_model: str, limit: int, rated: int) -> None:
     """Percent steps round toward less generation, by less than one step of 0.01 %."""
     from types import SimpleNamespace
 
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
-    thing = SimpleNamespace(rated_w=float(rated), power_w=0.0, import_wh=0.0, export_wh=0.0, limit_w=None)
-    face = SunSpecFace(getattr(device_models, dialect)(thing), now, serial="s")
-    port = SunSpecPort("pv", DeviceKind.PV, FaceRegisters(face))
+    unit = SimpleNamespace(rated_w=float(rated), power_w=0.0, import_wh=0.0, export_wh=0.0, limit_w=None)
+    sunspec_device = SunSpecDevice(getattr(device_models, device_model)(unit), now, serial="s")
+    port = SunSpecPort("pv", DeviceKind.PV, DeviceRegisters(sunspec_device))
     asyncio.run(port.open(now))
     asyncio.run(port.command(Setpoint(Mode.LIMIT, -limit), now + QUARTER, now))
-    assert thing.limit_w is not None
-    allowed = -thing.limit_w
+    assert unit.limit_w is not None
+    allowed = -unit.limit_w
     assert allowed <= limit + 1e-6
     assert allowed >= min(limit, rated) - rated * 1e-4 - 10.0  # 10 W: a rating above 65,534 W is told in tens
 
 
-@pytest.mark.parametrize("dialect", ["battery_124", "battery_704"])
+@pytest.mark.parametrize("device_model", ["battery_124", "battery_704"])
 @pytest.mark.parametrize("power_w", [-10_000, -3_333, 0, 2_500, 10_000])
-def test_a_battery_takes_either_sign(dialect: str, power_w: int, make: Callable[..., Any], now: datetime) -> None:
+def test_a_battery_takes_either_sign(device_model: str, power_w: int, make: Callable[..., Any], now: datetime) -> None:
     """A target charges (+) or discharges (-) within a step, never by more than asked; 0 holds the battery."""
-    device = make(dialect)
+    device = make(device_model)
     _command(device, now, Mode.TARGET, power_w)
-    assert abs(device.thing.target_w) <= abs(power_w)
-    assert device.thing.target_w == pytest.approx(power_w, abs=1.0)
+    assert abs(device.unit.target_w) <= abs(power_w)
+    assert device.unit.target_w == pytest.approx(power_w, abs=1.0)
 
 
 def test_a_chp_takes_a_target(make: Callable[..., Any], now: datetime) -> None:
     """A CHP's target is generation."""
     device = make("chp_704", rated_w=500_000.0)
     _command(device, now, Mode.TARGET, -321_987)
-    assert device.thing.target_w == -321_987.0
+    assert device.unit.target_w == -321_987.0
 
 
 @pytest.mark.parametrize(
-    ("dialect", "mode", "power_w"),
+    ("device_model", "mode", "power_w"),
     [
         ("pv_123", Mode.LIMIT, -2_000),
         ("pv_704", Mode.LIMIT, -2_000),
@@ -79,18 +79,18 @@ def test_a_chp_takes_a_target(make: Callable[..., Any], now: datetime) -> None:
     ],
 )
 def test_a_setpoint_dies_with_its_validity(
-    dialect: str, mode: Mode, power_w: int, make: Callable[..., Any], now: datetime
+    device_model: str, mode: Mode, power_w: int, make: Callable[..., Any], now: datetime
 ) -> None:
     """If its controller is gone, the device itself drops the setpoint at valid_until, on simulated time."""
-    device = make(dialect)
+    device = make(device_model)
     setting = "limit_w" if mode is Mode.LIMIT else "target_w"
     _command(device, now, mode, power_w)
-    assert device.face.next_expiry == now + QUARTER
-    device.face.advance(now + QUARTER - timedelta(seconds=1))
-    assert getattr(device.thing, setting) == pytest.approx(power_w, abs=1.0)
-    device.face.advance(now + QUARTER)
-    assert getattr(device.thing, setting) is None
-    assert device.face.next_expiry is None
+    assert device.sunspec_device.next_expiry == now + QUARTER
+    device.sunspec_device.advance(now + QUARTER - timedelta(seconds=1))
+    assert getattr(device.unit, setting) == pytest.approx(power_w, abs=1.0)
+    device.sunspec_device.advance(now + QUARTER)
+    assert getattr(device.unit, setting) is None
+    assert device.sunspec_device.next_expiry is None
 
 
 def test_a_second_command_starts_the_time_anew(make: Callable[..., Any], now: datetime) -> None:
@@ -98,22 +98,22 @@ def test_a_second_command_starts_the_time_anew(make: Callable[..., Any], now: da
     device = make("pv_123")
     port = _command(device, now, Mode.LIMIT, -2_000)
     later = now + timedelta(minutes=10)
-    device.face.advance(later)
+    device.sunspec_device.advance(later)
     asyncio.run(port.command(Setpoint(Mode.LIMIT, -1_000), later + QUARTER, later))
-    device.face.advance(now + QUARTER)
-    assert device.thing.limit_w == pytest.approx(-1_000)
-    assert device.face.next_expiry == later + QUARTER
+    device.sunspec_device.advance(now + QUARTER)
+    assert device.unit.limit_w == pytest.approx(-1_000)
+    assert device.sunspec_device.next_expiry == later + QUARTER
 
 
 def test_without_a_reversion_time_a_limit_stays(make: Callable[..., Any], now: datetime) -> None:
     """RvrtTms = 0 never reverts, as SunSpec says; so the driver never writes it."""
     device = make("pv_123")
-    base = device.face._image.base + device.face._image._at[123]
-    device.face.write(base + 5, [5000])
-    device.face.write(base + 9, [1])
-    assert device.face.next_expiry is None
-    device.face.advance(now + timedelta(days=365))
-    assert device.thing.limit_w == -5_000.0
+    base = device.sunspec_device._image.base + device.sunspec_device._image._at[123]
+    device.sunspec_device.write(base + 5, [5000])
+    device.sunspec_device.write(base + 9, [1])
+    assert device.sunspec_device.next_expiry is None
+    device.sunspec_device.advance(now + timedelta(days=365))
+    assert device.unit.limit_w == -5_000.0
 
 
 def test_release_drops_the_setpoint(device: Any, now: datetime) -> None:
@@ -123,9 +123,9 @@ def test_release_drops_the_setpoint(device: Any, now: datetime) -> None:
     else:
         port = _command(device, now, Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET, -1_000)
     asyncio.run(port.release(now))
-    assert device.thing.limit_w is None
-    assert device.thing.target_w is None
-    assert device.face.next_expiry is None
+    assert device.unit.limit_w is None
+    assert device.unit.target_w is None
+    assert device.sunspec_device.next_expiry is None
 
 
 def test_value_and_expiry_come_before_the_enable(device: Any, now: datetime) -> None:
@@ -133,28 +133,28 @@ def test_value_and_expiry_come_before_the_enable(device: Any, now: datetime) -> 
     if device.kind is DeviceKind.METER:
         return
     port, _ = _opened(device, now)
-    write, seen = device.face.write, list[datetime | None]()
+    write, seen = device.sunspec_device.write, list[datetime | None]()
 
     def broken(address: int, values: list[int]) -> None:
         write(address, values)
-        seen.append(device.face.next_expiry)
-        device.face.silent = len(seen) == allowed
+        seen.append(device.sunspec_device.next_expiry)
+        device.sunspec_device.silent = len(seen) == allowed
 
     mode = Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET
-    device.face.write = broken
+    device.sunspec_device.write = broken
     for allowed in (1, 2):  # noqa: B007 - `broken` reads it
         seen.clear()
         with pytest.raises(DeviceUnreachable, match="dut: direct"):
             asyncio.run(port.command(Setpoint(mode, -1_000), now + QUARTER, now))
-        device.face.silent = False
-        assert (device.thing.limit_w, device.thing.target_w) == (None, None)
+        device.sunspec_device.silent = False
+        assert (device.unit.limit_w, device.unit.target_w) == (None, None)
 
 
 def test_a_device_that_does_not_keep_what_was_written_is_a_fault(make: Callable[..., Any], now: datetime) -> None:
     """The driver reads back: a device that confirms a write and forgets it is found out."""
     device = make("pv_123")
     port, _ = _opened(device, now)
-    device.face.write = lambda address, values: None
+    device.sunspec_device.write = lambda address, values: None
     with pytest.raises(DeviceFault, match=r"dut: 123\.WMaxLimPct reads back as 10000 after writing 2000; expected"):
         asyncio.run(port.command(Setpoint(Mode.LIMIT, -2_000), now + QUARTER, now))
 
@@ -173,9 +173,9 @@ def test_setpoints_that_make_no_sense_are_our_fault(
     case: tuple[str, Mode, int, str], make: Callable[..., Any], now: datetime
 ) -> None:
     """A wrong mode or sign for a kind is a rule of ours that broke, named in one sentence."""
-    dialect, mode, power_w, sentence = case
+    device_model, mode, power_w, sentence = case
     with pytest.raises(ProgrammingFault, match=sentence):
-        _command(make(dialect), now, mode, power_w)
+        _command(make(device_model), now, mode, power_w)
 
 
 def test_an_expired_setpoint_is_refused(make: Callable[..., Any], now: datetime) -> None:
@@ -197,17 +197,17 @@ def test_what_the_device_cannot_do_is_a_fault(
     case: tuple[str, Mode, int, timedelta, str], make: Callable[..., Any], now: datetime
 ) -> None:
     """Beyond the rating or beyond the longest reversion time: refused with the reason, nothing takes effect."""
-    dialect, mode, power_w, lasts, sentence = case
-    device = make(dialect)
+    device_model, mode, power_w, lasts, sentence = case
+    device = make(device_model)
     with pytest.raises(DeviceFault, match=sentence):
         _command(device, now, mode, power_w, lasts)
-    assert (device.thing.limit_w, device.thing.target_w) == (None, None)
+    assert (device.unit.limit_w, device.unit.target_w) == (None, None)
 
 
 def test_a_revert_time_that_is_not_implemented_means_no_limiting(make: Callable[..., Any], now: datetime) -> None:
     """A device that cannot expire a limit says so on its nameplate and is not commanded."""
     device = make("pv_123")
-    image = device.face._image
+    image = device.sunspec_device._image
     image.registers[image._at[123] + 7] = 0xFFFF
     port, plate = _opened(device, now)
     assert not plate.reverts_by_itself
@@ -216,12 +216,12 @@ def test_a_revert_time_that_is_not_implemented_means_no_limiting(make: Callable[
 
 
 def test_real_physics_fits_behind_a_face(now: datetime) -> None:
-    """environment.physics has the attributes that a face asks for, with the same signs."""
+    """environment.physics has the attributes that a sunspec_device asks for, with the same signs."""
     from environment.physics.battery import Battery
 
     battery = Battery("b", now.timestamp(), rated_w=5_000.0, capacity_wh=10_000.0, efficiency=0.95, stored_wh=5_000.0)
-    face = SunSpecFace(device_models.battery_124(battery), now, serial="s")
-    port = SunSpecPort("b", DeviceKind.BATTERY, FaceRegisters(face))
+    sunspec_device = SunSpecDevice(device_models.battery_124(battery), now, serial="s")
+    port = SunSpecPort("b", DeviceKind.BATTERY, DeviceRegisters(sunspec_device))
     asyncio.run(port.open(now))
     asyncio.run(port.command(Setpoint(Mode.TARGET, -2_000), now + QUARTER, now))
     readings = {reading.kind: reading.value for reading in asyncio.run(port.measure(now))}
@@ -229,14 +229,14 @@ def test_real_physics_fits_behind_a_face(now: datetime) -> None:
 
 
 def test_a_limit_on_real_physics_curtails(now: datetime) -> None:
-    """A PvArray behind a face gives what the limit allows: the limit's sign means the same on both sides."""
+    """A PvArray behind a sunspec_device gives what the limit allows: the limit's sign means the same on both sides."""
     import numpy as np
 
     from environment.physics.pv import PvArray
     from environment.physics.unit import Series
 
     array = PvArray("p", now.timestamp(), sun=Series(np.array([0.8]), now.timestamp()), rated_w=5_000.0)
-    port = SunSpecPort("p", DeviceKind.PV, FaceRegisters(SunSpecFace(device_models.pv_123(array), now, serial="s")))
+    port = SunSpecPort("p", DeviceKind.PV, DeviceRegisters(SunSpecDevice(device_models.pv_123(array), now, serial="s")))
     asyncio.run(port.open(now))
     assert array.power_w == -4_000.0
     asyncio.run(port.command(Setpoint(Mode.LIMIT, -1_500), now + QUARTER, now))

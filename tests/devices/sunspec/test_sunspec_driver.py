@@ -16,14 +16,14 @@ from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality
 from devices.port.port import DeviceFault, DeviceUnreachable, Port
 from devices.simulators.sunspec import device_models
-from devices.simulators.sunspec.sunspec_device import FaceRegisters, SunSpecFace
+from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
 from devices.sunspec.driver import SunSpecPort
 
 QUARTER = timedelta(minutes=15)
 
 
 def _opened(device: Any, now: datetime) -> tuple[SunSpecPort, Nameplate]:
-    port = SunSpecPort("dut", device.kind, FaceRegisters(device.face))
+    port = SunSpecPort("dut", device.kind, DeviceRegisters(device.sunspec_device))
     return port, asyncio.run(port.open(now))
 
 
@@ -38,7 +38,7 @@ def _values(device: Any, now: datetime) -> dict[Kind, float]:
 
 def test_the_driver_is_a_port(device: Any, now: datetime) -> None:
     """The driver fits the Port protocol, and sync, drain and close are harmless at any time."""
-    port: Port = SunSpecPort("dut", device.kind, FaceRegisters(device.face))
+    port: Port = SunSpecPort("dut", device.kind, DeviceRegisters(device.sunspec_device))
     asyncio.run(port.sync(now))
     assert port.drain() == ()
     asyncio.run(port.close())
@@ -46,7 +46,7 @@ def test_the_driver_is_a_port(device: Any, now: datetime) -> None:
 
 
 def test_nameplates(device: Any, now: datetime) -> None:
-    """Each dialect tells who it is and what it is rated for, as magnitudes."""
+    """Each device_model tells who it is and what it is rated for, as magnitudes."""
     _, plate = _opened(device, now)
     assert (plate.manufacturer, plate.model, plate.kind) == ("ILES", "simulator", device.kind)
     assert plate.serial.startswith("sn-")
@@ -56,11 +56,13 @@ def test_nameplates(device: Any, now: datetime) -> None:
     assert plate.capacity_wh == (20_000 if device.kind is DeviceKind.BATTERY else 0)
 
 
-@pytest.mark.parametrize("dialect", ["pv_123", "pv_704", "chp_704", "battery_124", "battery_704", "meter_203"])
-def test_generation_is_negative_and_consumption_positive(dialect: str, make: Callable[..., Any], now: datetime) -> None:
+@pytest.mark.parametrize("device_model", ["pv_123", "pv_704", "chp_704", "battery_124", "battery_704", "meter_203"])
+def test_generation_is_negative_and_consumption_positive(
+    device_model: str, make: Callable[..., Any], now: datetime
+) -> None:
     """Whatever sign the model uses on the wire, POWER follows the one sign rule."""
-    assert _values(make(dialect, power_w=-1234.5), now)[Kind.POWER] == pytest.approx(-1234.5, abs=0.05)
-    assert _values(make(dialect, power_w=777.0), now)[Kind.POWER] == 777.0
+    assert _values(make(device_model, power_w=-1234.5), now)[Kind.POWER] == pytest.approx(-1234.5, abs=0.05)
+    assert _values(make(device_model, power_w=777.0), now)[Kind.POWER] == 777.0
 
 
 def test_counters_and_store(make: Callable[..., Any], now: datetime) -> None:
@@ -81,9 +83,9 @@ def test_energy_is_told_to_a_watt_hour_for_years_of_a_megawatt(taken: float, giv
     from types import SimpleNamespace
 
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
-    thing = SimpleNamespace(power_w=1e6, import_wh=taken, export_wh=given_)
-    face = SunSpecFace(device_models.meter_203(thing), now, serial="s")
-    port = SunSpecPort("m", DeviceKind.METER, FaceRegisters(face))
+    unit = SimpleNamespace(power_w=1e6, import_wh=taken, export_wh=given_)
+    sunspec_device = SunSpecDevice(device_models.meter_203(unit), now, serial="s")
+    port = SunSpecPort("m", DeviceKind.METER, DeviceRegisters(sunspec_device))
     asyncio.run(port.open(now))
     values = {reading.kind: reading.value for reading in asyncio.run(port.measure(now))}
     assert 0 <= taken - values[Kind.ENERGY_IMPORT] + 1e-5 < 1.01
@@ -94,7 +96,7 @@ def test_energy_is_told_to_a_watt_hour_for_years_of_a_megawatt(taken: float, giv
 def test_a_blind_point_is_invalid(make: Callable[..., Any], now: datetime) -> None:
     """A "not implemented" power is an INVALID reading, not a zero that someone could act on."""
     device = make("pv_123")
-    image = device.face._image
+    image = device.sunspec_device._image
     image.registers[image._at[103] + 14] = 0x8000
     port, _ = _opened(device, now)
     readings = {reading.kind: reading for reading in asyncio.run(port.measure(now))}
@@ -106,8 +108,8 @@ def test_a_measurement_costs_few_requests(device: Any, now: datetime) -> None:
     """One request for each stretch of at most 125 registers: at most two for any kind."""
     port, _ = _opened(device, now)
     asked: list[int] = []
-    read = device.face.read
-    device.face.read = lambda address, count: asked.append(count) or read(address, count)
+    read = device.sunspec_device.read
+    device.sunspec_device.read = lambda address, count: asked.append(count) or read(address, count)
     asyncio.run(port.measure(now))
     assert 1 <= len(asked) <= 2
     assert max(asked) <= 125
@@ -115,7 +117,7 @@ def test_a_measurement_costs_few_requests(device: Any, now: datetime) -> None:
 
 def test_a_device_without_the_models_of_its_duty_is_refused(make: Callable[..., Any], now: datetime) -> None:
     """Opening a PV inverter as a battery names what it has and what a battery needs."""
-    port = SunSpecPort("bat", DeviceKind.BATTERY, FaceRegisters(make("pv_123").face))
+    port = SunSpecPort("bat", DeviceKind.BATTERY, DeviceRegisters(make("pv_123").sunspec_device))
     with pytest.raises(DeviceFault, match=r"bat: the device has SunSpec models 1, 103, 120, 121, 123; expected"):
         asyncio.run(port.open(now))
 
@@ -123,18 +125,18 @@ def test_a_device_without_the_models_of_its_duty_is_refused(make: Callable[..., 
 def test_a_silent_device_is_unreachable(device: Any, now: datetime) -> None:
     """A lost device raises DeviceUnreachable and comes back without being opened again."""
     port, _ = _opened(device, now)
-    device.face.silent = True
+    device.sunspec_device.silent = True
     with pytest.raises(DeviceUnreachable, match="dut"):
         asyncio.run(port.measure(now))
-    device.face.silent = False
+    device.sunspec_device.silent = False
     assert asyncio.run(port.measure(now))
 
 
 def test_a_device_that_slept_when_it_was_opened_is_there_once_it_wakes(make: Callable[..., Any], now: datetime) -> None:
     """An inverter that is off at night is unreachable, not the end of its agent, and is scanned when it answers."""
     device = make("pv_123")
-    device.face.silent = True
-    port = SunSpecPort("x", DeviceKind.PV, FaceRegisters(device.face))
+    device.sunspec_device.silent = True
+    port = SunSpecPort("x", DeviceKind.PV, DeviceRegisters(device.sunspec_device))
     later = now + timedelta(hours=1)
     for call in (
         port.open(now),
@@ -144,7 +146,7 @@ def test_a_device_that_slept_when_it_was_opened_is_there_once_it_wakes(make: Cal
     ):
         with pytest.raises(DeviceUnreachable, match="x"):
             asyncio.run(call)
-    device.face.silent = False
+    device.sunspec_device.silent = False
     assert asyncio.run(port.measure(now))[0].quality is Quality.GOOD
     asyncio.run(port.command(Setpoint(Mode.LIMIT, 0), later, now))
 
@@ -152,4 +154,4 @@ def test_a_device_that_slept_when_it_was_opened_is_there_once_it_wakes(make: Cal
 def test_only_some_kinds_speak_sunspec(make: Callable[..., Any]) -> None:
     """A port for another kind is a fault of the program."""
     with pytest.raises(ProgrammingFault, match="does not speak SunSpec"):
-        SunSpecPort("x", DeviceKind.STATION, FaceRegisters(make("pv_123").face))
+        SunSpecPort("x", DeviceKind.STATION, DeviceRegisters(make("pv_123").sunspec_device))

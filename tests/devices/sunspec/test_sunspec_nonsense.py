@@ -115,7 +115,7 @@ def test_a_client_that_sends_nonsense_harms_only_itself(make: Callable[..., Any]
 
     async def run() -> None:
         server = ModbusTcpServer()
-        number = await server.add(device.face)
+        number = await server.add(device.sunspec_device)
         generator = random.Random(11)
         try:
             for attempt in range(60):

@@ -14,7 +14,7 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.port.port import DeviceFault, DeviceUnreachable
 from devices.simulators.sunspec.server import ModbusTcpServer
-from devices.simulators.sunspec.sunspec_device import FaceRegisters
+from devices.simulators.sunspec.sunspec_device import DeviceRegisters
 from devices.sunspec.driver import SunSpecPort
 from devices.sunspec.registers import TcpRegisters
 
@@ -38,11 +38,11 @@ def _reference_scan(port: int) -> dict[str, Any]:
 
 
 def test_an_independent_client_reads_what_our_driver_reads(device: Any, now: datetime) -> None:
-    """pysunspec2's client scans every simulated device and sees the thing's power, rating and identity."""
+    """pysunspec2's client scans every simulated device and sees the unit's power, rating and identity."""
 
     async def run() -> dict[str, Any]:
         server = ModbusTcpServer()
-        port = await server.add(device.face)
+        port = await server.add(device.sunspec_device)
         try:
             return await asyncio.to_thread(_reference_scan, port)
         finally:
@@ -52,13 +52,13 @@ def test_an_independent_client_reads_what_our_driver_reads(device: Any, now: dat
     assert points["1.SN"].startswith("sn-")
     power = next(points[name] for name in ("103.W", "203.W", "701.W") if name in points)
     sign = 1 if device.kind is DeviceKind.METER else -1
-    assert power * sign == pytest.approx(device.thing.power_w, abs=0.5)
+    assert power * sign == pytest.approx(device.unit.power_w, abs=0.5)
     energy = next(points[name] for name in ("103.WH", "203.TotWhExp", "701.TotWhInj") if name in points)
-    assert energy == pytest.approx(device.thing.export_wh, abs=0.1)
+    assert energy == pytest.approx(device.unit.export_wh, abs=0.1)
 
 
 def test_an_independent_client_can_steer(make: Callable[..., Any]) -> None:
-    """A limit that pysunspec2 writes reaches the thing, so the simulator is not only right for our own driver."""
+    """A limit that pysunspec2 writes reaches the unit, so the simulator is not only right for our own driver."""
     device = make("pv_123")
 
     def steer(port: int) -> None:
@@ -75,14 +75,14 @@ def test_an_independent_client_can_steer(make: Callable[..., Any]) -> None:
 
     async def run() -> None:
         server = ModbusTcpServer()
-        port = await server.add(device.face)
+        port = await server.add(device.sunspec_device)
         try:
             await asyncio.to_thread(steer, port)
         finally:
             await server.close()
 
     asyncio.run(run())
-    assert device.thing.limit_w == -4_000.0
+    assert device.unit.limit_w == -4_000.0
 
 
 def test_direct_and_tcp_are_the_same(device: Any, now: datetime) -> None:
@@ -93,15 +93,20 @@ def test_direct_and_tcp_are_the_same(device: Any, now: datetime) -> None:
         if device.kind is not DeviceKind.METER:
             mode = Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET
             await port.command(Setpoint(mode, -1_234), now + QUARTER, now)
-            trace += [device.thing.limit_w, device.thing.target_w, device.face.next_expiry, await port.measure(now)]
+            trace += [
+                device.unit.limit_w,
+                device.unit.target_w,
+                device.sunspec_device.next_expiry,
+                await port.measure(now),
+            ]
             await port.release(now)
-            trace += [device.thing.limit_w, device.thing.target_w, device.face.next_expiry]
+            trace += [device.unit.limit_w, device.unit.target_w, device.sunspec_device.next_expiry]
         return trace
 
     async def run() -> None:
         server = ModbusTcpServer()
-        tcp = TcpRegisters("127.0.0.1", await server.add(device.face))
-        direct = FaceRegisters(device.face)
+        tcp = TcpRegisters("127.0.0.1", await server.add(device.sunspec_device))
+        direct = DeviceRegisters(device.sunspec_device)
         try:
             assert await walk(SunSpecPort("dut", device.kind, direct)) == await walk(
                 SunSpecPort("dut", device.kind, tcp)
@@ -128,7 +133,8 @@ def test_many_faces_each_on_its_own_port(make: Callable[..., Any], now: datetime
     async def run() -> list[float]:
         server = ModbusTcpServer()
         wires = [
-            TcpRegisters("127.0.0.1", await server.add(make("pv_123", power_w=-100.0 * n).face)) for n in range(20)
+            TcpRegisters("127.0.0.1", await server.add(make("pv_123", power_w=-100.0 * n).sunspec_device))
+            for n in range(20)
         ]
         ports = [SunSpecPort(f"pv{n}", DeviceKind.PV, wire) for n, wire in enumerate(wires)]
         try:
@@ -147,10 +153,10 @@ def test_a_busy_port_is_named(make: Callable[..., Any]) -> None:
 
     async def run() -> None:
         server = ModbusTcpServer()
-        port = await server.add(make("pv_123").face)
+        port = await server.add(make("pv_123").sunspec_device)
         try:
             with pytest.raises(BadInput, match=f"port: {port} on 127.0.0.1"):
-                await server.add(make("pv_123").face, port)
+                await server.add(make("pv_123").sunspec_device, port)
         finally:
             await server.close()
 
@@ -163,14 +169,14 @@ def test_a_lost_device_comes_back_on_a_new_link(make: Callable[..., Any], now: d
 
     async def run() -> None:
         server = ModbusTcpServer()
-        wire = TcpRegisters("127.0.0.1", await server.add(device.face))
+        wire = TcpRegisters("127.0.0.1", await server.add(device.sunspec_device))
         port = SunSpecPort("pv", DeviceKind.PV, wire)
         try:
             await port.open(now)
-            device.face.silent = True
+            device.sunspec_device.silent = True
             with pytest.raises(DeviceUnreachable, match=r"pv: 127\.0\.0\.1:\d+: the link dropped twice"):
                 await port.measure(now)
-            device.face.silent = False
+            device.sunspec_device.silent = False
             assert await port.measure(now)
         finally:
             await port.close()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agents.assembly.agent_spec import AgentSpec
-from agents.assembly.company import Company
+from agents.assembly.site_agents import SiteAgents
 from agents.planning.grid_safety.assessment import PointGrid
 from environment.feeder import Violation
 from environment.feeder.flow import FlowResult
@@ -70,10 +70,10 @@ def grid(count: int, broken: tuple[int, ...]) -> GridRecord:
 def make(day: date = date(2016, 5, 20), days: int = 1, site: Site | None = None, **left_out: bool) -> RunData:
     """A run; `quiet=True` leaves out everything that was published."""
     site = site or load_site("strem")
-    company = Company(
+    site_agents = SiteAgents(
         (AgentSpec("dso", "dso", b"", SimpleNamespace(points=(point(),))),), rules(day, days), ("", 0), {}
     )
-    periods = company.rules.periods
+    periods = site_agents.rules.periods
     count = sum(period.count for period in periods)
     collector = Collector(None)
     if not left_out.get("quiet"):
@@ -82,7 +82,7 @@ def make(day: date = date(2016, 5, 20), days: int = 1, site: Site | None = None,
     kinds = {kind: np.full(count, 1000.0 * (k - 1)) for k, kind in enumerate(KINDS)}
     result = RunResult(
         site,
-        company,
+        site_agents,
         periods[0].start,
         periods[-1].end,
         collector,

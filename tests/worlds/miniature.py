@@ -1,0 +1,260 @@
+"""A whole market in miniature: four homes, two aggregators, one DSO, a clock, simple physics and a real ledger.
+
+Messages of one instant are delivered in the order in which they were sent, or in any order that a seed decides (between
+one sender and one receiver they always stay in order).
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.planning.elements.home import ElementConfig
+from agents.planning.grid_safety.assessment import PointGrid
+from agents.planning.jobs import run
+from agents.roles.aggregator import AggregatorConfig, AggregatorRole, Member
+from agents.roles.device_agent import BatteryAgent, GeneratorAgent
+from agents.roles.dso import DsoConfig, DsoRole
+from agents.roles.dso.state import GridConnection
+from agents.roles.effects import (
+    Append,
+    Arm,
+    CloseBlock,
+    Command,
+    Compute,
+    Cosign,
+    Disarm,
+    Effect,
+    Poll,
+    Publish,
+    Release,
+    Send,
+)
+from agents.roles.events import (
+    BlockClosed,
+    Commanded,
+    Computed,
+    Connected,
+    Event,
+    Fired,
+    Measured,
+    Received,
+    Recorded,
+    Started,
+)
+from agents.roles.iles_manager import IlesConfig, IlesRole
+from agents.roles.ledger_keeper import KeeperRole
+from agents.roles.prosumer import ProsumerConfig, ProsumerRole
+from agents.roles.role import Role
+from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
+from cim.model.errors import BadInput
+from environment.feeder import Limits, Line, Network, Node
+from market.ledger.errors import LedgerConflict
+from market.ledger.records import Party
+from market.ledger.signing import key_from_seed
+from market.ledger.store import LedgerStore
+from market.rules import MarketRules
+from tests.worlds import players
+from tests.worlds.physics import HOMES, RATED_W, Physics, sunshine
+
+SELLER = {"home-a": "agr", "home-b": "agr", "home-c": "agr-2", "home-d": "agr-2"}
+NAMES = (*HOMES, *(f"{h}.pv" for h in HOMES), *(f"{h}.bat" for h in HOMES), "agr", "agr-2", "dso", "iles", "ledger")
+NETWORK = Network(
+    (Node("n0", 400.0), Node("n1", 400.0)), (Line("line-1", "n0", "n1", 0.01, 0.004, 0.0, 55.0),), (), "n0", 1.0
+)
+
+
+def rules(days: int = 1) -> MarketRules:
+    """The market's rules for the miniature's agents."""
+    domains = {name: f"{name}.example" for name in NAMES}
+    keys = {domain: key_from_seed(1, domain).public for domain in sorted(domains.values())}
+    return MarketRules("Europe/Vienna", 15, "EUR", 300, players.FIRST, days, True, domains, keys, "mini/1")
+
+
+class Miniature:
+    """The whole of it.
+
+    Args:
+        path: of the ledger's file.
+        seed: decides the order of deliveries; None for the order of sending.
+        refuse: which filed references the ledger refuses.
+        term_days: of the contracts that are proposed.
+        silence: (from, to): nothing at all happens in between; then everything that was due happens at once.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        seed: int | None = None,
+        refuse: Callable[[str], bool] = lambda _: False,
+        silence: tuple[datetime, datetime] | None = None,
+        days: int = 1,
+        term_days: int = 365,
+    ) -> None:
+        self.rules, self.term_days = rules(days), term_days
+        self.start = players.DAY.next(-1).at(9)
+        self.physics = Physics(self.start)
+        self.random = None if seed is None else random.Random(seed)
+        self.refuse, self.silence = refuse, silence
+        self.ledger = LedgerStore(path)
+        self.ledger.create((Party(d, k) for d, k in sorted(self.rules.keys.items())), {"site": "miniature"})
+        self.roles: dict[str, Role[Any]] = self._cast()
+        self.heap: list[tuple[datetime, int, str, str]] = []
+        self.armed: dict[tuple[str, str], datetime] = {}
+        self.channels: dict[tuple[str, str], deque[Any]] = {}
+        self.sequence: dict[tuple[str, str], int] = {}
+        self.sent: list[tuple[str, str, Any]] = []
+        self.published: list[tuple[str, str, Any]] = []
+        self.commands: list[tuple[datetime, Command]] = []
+        self.handled = self.count = 0
+
+    def _cast(self) -> dict[str, Role[Any]]:
+        market, key = self.rules, players.key
+        cast: dict[str, Role[Any]] = {}
+        for home in HOMES:
+            elements = (
+                ElementConfig(f"{home}.pv", DeviceKind.PV, RATED_W),
+                ElementConfig(f"{home}.bat", DeviceKind.BATTERY, 3000, 3000, 8000),
+            )
+            config = ProsumerConfig(
+                f"{home}.meter", f"ean.{home}", players.POINT, SELLER[home], "dso", "iles", "ledger", elements,
+                (np.full(96, 0.45),), 800, 1800,
+            )  # fmt: skip
+            cast[home] = ProsumerRole(home, market, key(home), config)
+            cast[f"{home}.pv"] = GeneratorAgent(f"{home}.pv", market, key(f"{home}.pv"), home)
+            cast[f"{home}.bat"] = BatteryAgent(f"{home}.bat", market, key(f"{home}.bat"), home)
+        for seller in ("agr", "agr-2"):
+            members = tuple(Member(h, f"ean.{h}", players.POINT) for h in HOMES if SELLER[h] == seller)
+            config = AggregatorConfig("dso", "iles", "ledger", members, term_days=self.term_days)
+            cast[seller] = AggregatorRole(seller, market, key(seller), config)
+        flat = (np.zeros(96),)
+        connections = tuple(GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat) for h in HOMES)
+        point = PointGrid(players.POINT, "line-1", ("n1",), ("n1",), ("line-1",))
+        limits = Limits(0.5, 1.5)
+        papers_dso = DsoConfig(
+            "iles", "ledger", NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days
+        )
+        cast["dso"] = DsoRole("dso", market, key("dso"), papers_dso)
+        cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger"))
+        cast["ledger"] = KeeperRole("ledger", market, key("ledger"), ("dso", "agr", "agr-2"))
+        return cast
+
+    # ---- the clock -----------------------------------------------------------------------------------------------------
+
+    def play(self, until: datetime) -> None:
+        """From the start to `until`."""
+        now = self.start
+        for name in sorted(self.roles):
+            self._tell(name, Started(), now)
+        for home in HOMES:
+            self._tell(home, Connected(f"{home}.meter", Nameplate(DeviceKind.METER, "M", "M", "1")), now)
+            self._tell(f"{home}.pv", Connected(f"{home}.pv", Nameplate(DeviceKind.PV, "M", "M", "1", RATED_W)), now)
+            plate = Nameplate(DeviceKind.BATTERY, "M", "M", "1", 3000, 3000, 8000)
+            self._tell(f"{home}.bat", Connected(f"{home}.bat", plate), now)
+        self._tell("iles", Connected("weather", Nameplate(DeviceKind.WEATHER, "M", "M", "1")), now)
+        self._settle(now)
+        while self.heap and self.heap[0][0] <= until:
+            now = self.heap[0][0]
+            if self.silence is not None and self.silence[0] <= now < self.silence[1]:
+                now = self.silence[1]
+            self.physics.advance(now)
+            while self.heap and self.heap[0][0] <= now:
+                at, _, name, timer = heapq.heappop(self.heap)
+                if self.armed.get((name, timer)) == at:
+                    del self.armed[name, timer]
+                    self._tell(name, Fired(timer), now)
+            self._settle(now)
+
+    def _settle(self, now: datetime) -> None:
+        """Deliver until everybody is quiet."""
+        while self.channels:
+            names = list(self.channels)
+            key = names[0] if self.random is None else self.random.choice(names)
+            waiting = self.channels[key]
+            event = waiting.popleft()
+            if not waiting:
+                del self.channels[key]
+            if isinstance(event, Effect):
+                self._do(key[1], event, now)
+            else:
+                self._tell(key[1], event, now)
+
+    def _tell(self, name: str, event: Event, now: datetime) -> None:
+        self.handled += 1
+        for effect in self.roles[name].handle(event, now):
+            self._take(name, effect, now)
+
+    def _take(self, name: str, effect: Effect, now: datetime) -> None:
+        if isinstance(effect, Send):
+            key = (name, effect.to)
+            self.sequence[key] = self.sequence.get(key, 0) + 1
+            self.sent.append((name, effect.to, effect.message))
+            event = Received(name, self.sequence[key], effect.message)
+            self.channels.setdefault(key, deque()).append(event)
+        elif isinstance(effect, Arm):
+            self.count += 1
+            self.armed[name, effect.timer] = effect.at
+            heapq.heappush(self.heap, (effect.at, self.count, name, effect.timer))
+        elif isinstance(effect, Disarm):
+            self.armed.pop((name, effect.timer), None)
+        elif isinstance(effect, Publish):
+            self.published.append((name, effect.topic, effect.value))
+        elif isinstance(effect, Append | CloseBlock | Cosign):
+            self.channels.setdefault(("ledger_effects", name), deque()).append(effect)
+        elif isinstance(effect, Compute):
+            self.channels.setdefault((f"job {effect.reference}", name), deque()).append(effect)
+        else:
+            self.channels.setdefault((f"device {effect.device}", name), deque()).append(effect)
+
+    def _do(self, name: str, effect: Effect, now: datetime) -> None:
+        outcome: Event | None = None
+        if isinstance(effect, Poll):
+            if effect.device == "weather":
+                sun = tuple(sunshine(now + timedelta(minutes=15 * k + 7)) for k in range(192))
+                outcome = Measured("weather", (), (WeatherForecast(now, now, 900, sun),))
+            else:
+                outcome = Measured(effect.device, self.physics.readings(effect.device), ())
+        elif isinstance(effect, Command):
+            self.physics.setpoints[effect.device] = (effect.setpoint, effect.valid_until)
+            self.commands.append((now, effect))
+            outcome = Commanded(effect.device, effect.setpoint)
+        elif isinstance(effect, Release):
+            self.physics.setpoints.pop(effect.device, None)
+            outcome = Commanded(effect.device, None)
+        elif isinstance(effect, Compute):
+            outcome = Computed(effect.reference, run(effect.job, effect.arguments))
+        elif isinstance(effect, Append):
+            outcome = self._append(effect)
+        elif isinstance(effect, CloseBlock):
+            head = self.ledger.close_block(effect.number, effect.period_start, effect.period_end, now)
+            outcome = BlockClosed(head)
+        elif isinstance(effect, Cosign):
+            self.ledger.cosign(effect.number, effect.party, effect.signature)
+        if outcome is not None:
+            self._tell(name, outcome, now)
+
+    def _append(self, effect: Append) -> Event:
+        if self.refuse(effect.reference):
+            return Recorded(effect.reference, "the ledger is out of paper")
+        try:
+            self.ledger.append(effect.records)
+        except (LedgerConflict, BadInput) as error:
+            return Recorded(effect.reference, str(error))
+        return Recorded(effect.reference)
+
+    # ---- what came of it -----------------------------------------------------------------------------------------------
+
+    def said(self, kind: type) -> list[Any]:
+        """All messages of a type, in the order in which they were sent."""
+        return [message for _, _, message in self.sent if isinstance(message, kind)]
+
+    def told(self, topic: str) -> list[Any]:
+        """Everything published under a topic."""
+        return [value for _, heard, value in self.published if heard == topic]
