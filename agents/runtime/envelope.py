@@ -69,11 +69,13 @@ class Task(NamedTuple):
         number: of the round; counts up through the life of a site.
         parcels: what came for this host.
         settled: everything this host sent up to this round has been taken by its receivers, durably.
+        complete: no parcel that waits for this host is missing; False where some were lost or held up on their way.
     """
 
     number: int
     parcels: tuple[Parcel, ...] = ()
     settled: int = 0
+    complete: bool = True
 
 
 Published = tuple[str, str, Any]

@@ -164,7 +164,10 @@ class LocalCluster:
 
     async def _worked(self, name: str, now: datetime, task: Task) -> Outcome:
         arrived = self._dice.way(name, task.parcels, now)
-        given = Task(task.number, arrived, task.settled) if arrived or task.parcels else task
+        given = task
+        if arrived or task.parcels:
+            missing = {parcel[:2] for parcel in task.parcels} - {parcel[:2] for parcel in arrived}
+            given = Task(task.number, arrived, task.settled, complete=not missing)
         while True:
             try:
                 outcome = await self.hosts[name].work(now, given)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.runtime.envelope import ORDINARY, Envelope
+from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.journal.port import JournalEmptied
 from tests.worlds import benches
@@ -65,6 +65,19 @@ def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> Non
     assert here.work(envelope("dso", old)).handled == 1
     assert here.work(envelope("farm-b", young + 1)).handled == 0
     assert here.work(envelope("farm-b", young + 1), envelope("farm-b", young)).handled == 2
+
+
+def test_who_begins_anew_takes_an_old_channel_up_only_where_nothing_earlier_can_come() -> None:
+    """With a parcel missing on the way, the message after the missing one waits: otherwise the first would be lost."""
+    here = Here(chatterer("agr"))
+    here.number = 6
+    here.work()
+    first, second = here.chat("a", "b")
+    late = Task(8, (Parcel("there", 5, (second,)),), 7, complete=False)
+    assert asyncio.run(here.host.work(here.now, late)).taken == ()
+    whole = Task(9, (Parcel("there", 5, (second,)), Parcel("there", 4, (first,))), 8)
+    assert asyncio.run(here.host.work(here.now, whole)).handled == 2
+    assert here.heard()[-2:] == ("dso a 0", "dso b 0")
 
 
 def test_a_restart_is_no_new_birth() -> None:

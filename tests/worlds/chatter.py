@@ -18,7 +18,7 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from market.rules import MarketRules
 from tests.worlds.players import AHEAD, FIRST, key
 
-agent_spec._ROLES["chatterer"] = "chatter:Chatterer"
+agent_spec._ROLES["chatterer"] = "tests.worlds.chatter:Chatterer"
 MINUTE = timedelta(minutes=1)
 
 

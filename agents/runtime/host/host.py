@@ -226,7 +226,7 @@ class Host:
         for parcel in task.parcels:
             mail += parcel.opened()
         hosted_agents = self.hosted_agents
-        fresh, left = take_in(mail, hosted_agents, self._mailbox) if mail else (mail, set())
+        fresh, left = take_in(mail, hosted_agents, self._mailbox, task.complete) if mail else (mail, set())
         if left:
             self._local = [envelope for envelope in mail if envelope[1] in hosted_agents and envelope[:4] in left]
         return events, fresh, whole(task.parcels, left)

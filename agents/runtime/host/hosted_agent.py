@@ -88,12 +88,17 @@ class HostedAgent:
 
     # ---- the mailbox ---------------------------------------------------------------------------------------------------
 
-    def accepts(self, sender: str, lane: int, sequence: int) -> bool | None:
-        """True: it is the next one; False: seen before; None: too early, one before it is still on its way."""
+    def accepts(self, sender: str, lane: int, sequence: int, complete: bool = True) -> bool | None:
+        """True: it is the next one; False: seen before; None: too early, one before it is still on its way.
+
+        Args:
+            complete: all that waits for this agent is at hand, so nothing can be on its way any more.
+        """
         last = self.seen.get((sender, lane))
         if last is None:
-            # Who begins anew has forgotten how far a channel was that is older than itself.
-            return True if sequence & _LIFE == 1 or sequence < self.birth << 24 else None
+            # Who begins anew has forgotten how far a channel was that is older than itself: the first that is there is
+            # the next one, but only where no earlier one can still come.
+            return True if sequence & _LIFE == 1 or (complete and sequence < self.birth << 24) else None
         if sequence <= last:
             return False
         return True if sequence == last + 1 or sequence & _LIFE == 1 else None

@@ -14,13 +14,14 @@ _ORDER = itemgetter(0, 2, 1, 3)  # of a mailbox: agent, lane, sender, sequence: 
 
 
 def take_in(
-    mail: list[Envelope], hosted_agents: Mapping[str, HostedAgent], most: int
+    mail: list[Envelope], hosted_agents: Mapping[str, HostedAgent], most: int, complete: bool = True
 ) -> tuple[list[Envelope], set[Key]]:
     """The messages to be handled now, in order, which count as seen from here; and the keys of those that have to wait.
 
     Args:
         mail: everything that came; it is sorted.
         most: messages that an agent takes in one round.
+        complete: nothing that waits for this host is missing in `mail` (see `Task`).
 
     Raises:
         ProgrammingFault: a message for somebody who does not live here.
@@ -39,7 +40,11 @@ def take_in(
             seen = hosted_agent.seen
         channel = (sender, lane)
         last = seen.get(channel)
-        new = True if last is not None and sequence == last + 1 else hosted_agent.accepts(sender, lane, sequence)
+        new = (
+            True
+            if last is not None and sequence == last + 1
+            else hosted_agent.accepts(sender, lane, sequence, complete)
+        )
         if new is False:
             continue
         if new is None or not room:
