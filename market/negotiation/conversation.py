@@ -1,11 +1,8 @@
-"""Bilateral negotiation of a flexibility contract (S02): one table of states and transitions, and a machine on it.
+"""Bilateral negotiation of a flexibility contract (S02): one side of one conversation, on the table of its states.
 
-Two rules (the style is h11's):
-1. A message is looked up in the table under the present state, who sent it and its type. If it is not there, or does
-   not fit the conversation, whoever sent it has broken the protocol: `LocalProtocolError` for us, `RemoteProtocolError`
-   for the peer; the state stays as it was.
-2. An offer binds whoever made it until it expires. So the state moves only by an answer or by time, never by taking
-   back; and an acceptance made before that is one, however long it was on its way: both sides end in the same state.
+The two rules of `market.conversations` hold, and one more: an offer binds whoever made it until it expires. So the
+state moves only by an answer or by time, never by taking back; and an acceptance made before that is one, however long
+it was on its way: both sides end in the same state.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cim.codec.codec import wire
+from market.conversations import ConversationTable
 from market.errors import LocalProtocolError, MarketError, RemoteProtocolError
 from market.ledger.records import Record, Signature
 from market.ledger.signing import Signer, verify
@@ -46,47 +44,55 @@ class State(StrEnum):
 class By(StrEnum):
     """Who moves: we, the peer, or time."""
 
-    US = "we send"
-    PEER = "peer sends"
+    US = "we"
+    PEER = "peer"
     TIME = "time"
 
 
-class Expiry:
-    """The present offer has expired unanswered."""
+class Event(StrEnum):
+    """What is said, or happens."""
+
+    PROPOSAL = "ContractProposal"
+    COUNTER = "ContractCounter"
+    ACCEPT = "ContractAccept"
+    REJECT = "ContractReject"
+    EXPIRY = "expiry"  # of the present offer, unanswered
 
 
-TRANSITIONS: Mapping[State, Mapping[tuple[By, type], State]] = {
-    State.IDLE: {
-        (By.US, ContractProposal): State.WAITING,
-        (By.PEER, ContractProposal): State.DECIDING,
+NEGOTIATION = ConversationTable(
+    title="Negotiation of a contract",
+    about="Two parties offer each other contracts in turn until one accepts, refuses or lets the offer expire; as one "
+    "side sees it. An acceptance made in time counts however late it arrives.",
+    start=State.IDLE,
+    rows={
+        State.IDLE: {
+            (By.US, Event.PROPOSAL): State.WAITING,
+            (By.PEER, Event.PROPOSAL): State.DECIDING,
+        },
+        State.WAITING: {
+            (By.PEER, Event.COUNTER): State.DECIDING,
+            (By.PEER, Event.ACCEPT): State.AGREED,
+            (By.PEER, Event.REJECT): State.REJECTED,
+            (By.TIME, Event.EXPIRY): State.LAPSED,
+        },
+        State.DECIDING: {
+            (By.US, Event.COUNTER): State.WAITING,
+            (By.US, Event.ACCEPT): State.AGREED,
+            (By.US, Event.REJECT): State.REJECTED,
+            (By.TIME, Event.EXPIRY): State.LAPSED,
+        },
+        State.AGREED: {},
+        State.REJECTED: {},
+        State.LAPSED: {},
     },
-    State.WAITING: {
-        (By.PEER, ContractCounter): State.DECIDING,
-        (By.PEER, ContractAccept): State.AGREED,
-        (By.PEER, ContractReject): State.REJECTED,
-        (By.TIME, Expiry): State.LAPSED,
+    crossing={
+        State.LAPSED: {
+            (By.PEER, Event.ACCEPT): State.AGREED,
+            (By.PEER, Event.COUNTER): State.LAPSED,
+            (By.PEER, Event.REJECT): State.LAPSED,
+        },
     },
-    State.DECIDING: {
-        (By.US, ContractCounter): State.WAITING,
-        (By.US, ContractAccept): State.AGREED,
-        (By.US, ContractReject): State.REJECTED,
-        (By.TIME, Expiry): State.LAPSED,
-    },
-    State.AGREED: {},
-    State.REJECTED: {},
-    State.LAPSED: {
-        (By.PEER, ContractAccept): State.AGREED,
-    },
-}
-
-
-def mermaid() -> str:
-    """The table as a Mermaid state diagram, for the documentation."""
-    lines = ["stateDiagram-v2", "    [*] --> idle"]
-    for state, row in TRANSITIONS.items():
-        lines += [f"    {state} --> {target}: {by} {kind.__name__}" for (by, kind), target in row.items()]
-        lines += [] if row else [f"    {state} --> [*]"]
-    return "\n".join(lines) + "\n"
+)
 
 
 @wire("market.Negotiation")
@@ -116,7 +122,7 @@ class Negotiation:
         Raises:
             LocalProtocolError: the protocol does not allow it now; do not send it.
         """
-        self._move(By.US, message, LocalProtocolError)
+        self._move(By.US, message)
         return message
 
     def receive(self, message: Message) -> State:
@@ -125,14 +131,14 @@ class Negotiation:
         Raises:
             RemoteProtocolError: the protocol does not allow it now; the state stays.
         """
-        return self._move(By.PEER, message, RemoteProtocolError)
+        return self._move(By.PEER, message)
 
     def lapse(self, now: datetime) -> State:
         """Note the time: an offer that has expired unanswered ends the negotiation; returns the state."""
         if self.offer is not None:
             wait = self.grace if self.state is State.WAITING else timedelta(0)
             if now >= self.offer.expires + wait:
-                self.state = TRANSITIONS[self.state].get((By.TIME, Expiry), self.state)
+                self.state = NEGOTIATION.allowed(self.state, By.TIME, Event.EXPIRY, ours=True) or self.state
         return self.state
 
     @property
@@ -153,14 +159,16 @@ class Negotiation:
         unsigned = record_of(made)
         return Record(unsigned.kind, unsigned.key, unsigned.at, unsigned.author, unsigned.body, signatures)
 
-    def _move(self, by: By, message: Message, error: type[MarketError]) -> State:
-        target = TRANSITIONS[self.state].get((by, type(message)))
-        name = type(message).__name__
-        if target is None:
-            raise error(f"conversation {self.conversation_id}: {name} is not allowed while {self.state} ({by})")
+    def _move(self, by: By, message: Message) -> State:
+        ours, name = by is By.US, type(message).__name__
+        try:
+            target = NEGOTIATION.next_state(self.state, by, Event(name), ours=ours)
+        except MarketError as error:
+            raise type(error)(f"conversation {self.conversation_id}: {error}") from None
         reason = self._misfit(by, message)
         if reason:
-            raise error(f"conversation {self.conversation_id}: {name} does not fit: {reason}")
+            breach = LocalProtocolError if ours else RemoteProtocolError
+            raise breach(f"conversation {self.conversation_id}: {name} does not fit: {reason}")
         if isinstance(message, ContractProposal | ContractCounter):
             self.offer = message
         elif isinstance(message, ContractAccept):

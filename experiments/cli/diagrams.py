@@ -1,0 +1,50 @@
+"""`iles docs`: the parts of the documentation that are drawn from the source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Documentation that is drawn from the source.")
+
+HEAD = """# Conversations
+
+Drawn by `iles docs diagrams` from the tables of states and transitions that the agents go by; do not edit.
+What arrives without changing the state (acknowledgements, messages that crossed) is in the tables, not in the diagrams.
+"""
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `diagrams` a command of its own name."""
+
+
+@app.command()
+def diagrams(
+    out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("docs/diagrams.md"),
+) -> None:
+    """Draw every conversation's state diagram (Mermaid) from its table."""
+    out.write_text(document(), encoding="utf-8")
+    typer.echo(f"{out}: written")
+
+
+def document() -> str:
+    """The Markdown page of all conversations' diagrams."""
+    from agents.planning.dispatch import session
+    from market.negotiation import conversation as negotiation
+    from market.settlement import conversation as settlement
+    from market.trading import conversation as trading
+
+    parts = [HEAD]
+    for table, module in (
+        (negotiation.NEGOTIATION, negotiation),
+        (trading.TRADING, trading),
+        (session.SPLIT, session),
+        (session.MEMBERSHIP, session),
+        (settlement.SETTLEMENT, settlement),
+    ):
+        source = f"Table: `{module.__name__.replace('.', '/')}.py`."
+        parts.append(f"## {table.title}\n\n{table.about} {source}\n\n```mermaid\n{table.mermaid()}```\n")
+    return "\n".join(parts)
