@@ -10,22 +10,20 @@ from operator import itemgetter
 import numpy as np
 
 from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.grid_of_site import site_dso_config, usage_point
+from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.elements.home import ElementConfig
-from agents.planning.grid_safety.assessment import PointGrid
-from agents.roles.aggregator.state import AggregatorConfig, Member
-from agents.roles.dso.state import DsoConfig, GridConnection
+from agents.roles.aggregator.state import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer.state import ProsumerConfig
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
-from environment.feeder import Network
 from environment.profiles.history import History
 from environment.profiles.library import Profiles
-from environment.sites.network import build_limits, build_network
-from environment.sites.schema import BatteryUnit, ChpUnit, Device, Prosumer, Pv, Site, Station
+from environment.sites.schema import BatteryUnit, ChpUnit, Device, Prosumer, Pv, Site
 from market.ledger.signing import Signer, simulation_seed
 from market.rules import MarketRules
 
@@ -97,10 +95,11 @@ def agents_of_site(
             for p in site.prosumers
             if p.aggregator == party.name
         )
-        dealt_with = (site.dso.name, site.iles.name, site.ledger.name)
-        config = AggregatorConfig(*dealt_with, members, term_days=site.contract_days)
+        config = aggregator_config(
+            site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
+        )
         agents.append(AgentSpec(party.name, "aggregator", seeds[party.name], config))
-    agents.append(AgentSpec(site.dso.name, "dso", seeds[site.dso.name], _dso(site, past)))
+    agents.append(AgentSpec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, past)))
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name)
     agents.append(AgentSpec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER, DeviceKind.WEATHER))
@@ -109,12 +108,6 @@ def agents_of_site(
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
     weather = (site.profiles, site.timezone, seed if secret is None else None)
     return SiteAgents(tuple(agents), rules, weather, meta)
-
-
-def usage_point(site: Site, prosumer: str) -> str:
-    """The entity address (USEF) of a prosumer's connection."""
-    prefix = site.congestion_points[0].id.rpartition(":")[0]
-    return f"{prefix}:{prosumer}"
 
 
 def _domains(site: Site) -> dict[str, str]:
@@ -165,79 +158,11 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Pa
         site.ledger.name,
         tuple(_element(prosumer, device, past) for device in prosumer.devices),
         zero if prosumer.base_load is None else past(f"{prosumer.name}.load"),
-        800,
-        1800,
+        prosumer_selling(site.market),
+        element_costs(site.flexibility_costs),
     )
     agents = [AgentSpec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter, DeviceKind.METER)]
     for device in prosumer.devices:
         name = prosumer.device_name(device)
         agents.append(AgentSpec(name, _ROLE[_kind(device)], seeds[name], prosumer.name, name, _kind(device)))
     return agents
-
-
-def contracted_w(prosumer: Prosumer) -> int:
-    """The size of a connection: what it could draw or give at most."""
-    load = 0.0 if prosumer.base_load is None else prosumer.base_load.peak_w.value
-    used = load + sum(d.rated_w.value for d in prosumer.devices if isinstance(d, Station | BatteryUnit))
-    made = sum(d.rated_w.value for d in prosumer.devices if isinstance(d, Pv | ChpUnit | BatteryUnit))
-    return max(round(max(used, made)), 1000)
-
-
-def _dso(site: Site, past: Past) -> DsoConfig:
-    network = build_network(site)
-    connections = tuple(
-        GridConnection(
-            usage_point(site, p.name), p.node, p.congestion_point, p.aggregator, contracted_w(p), past(p.name)
-        )
-        for p in site.prosumers
-    )
-    return DsoConfig(
-        site.iles.name,
-        site.ledger.name,
-        network,
-        build_limits(site),
-        point_grids(site, network),
-        connections,
-        tuple(party.name for party in site.aggregators),
-        term_days=site.contract_days,
-    )
-
-
-def point_grids(site: Site, network: Network) -> tuple[PointGrid, ...]:
-    """What of the network belongs to each congestion point; those without one below them first."""
-    ends = {line.name: (line.from_node, line.to_node) for line in network.lines}
-    ends |= {item.name: (item.hv_node, item.lv_node) for item in network.transformers}
-    below = {point.id: _beyond(network.slack_node, ends, point.branch) for point in site.congestion_points}
-    grids = []
-    for point in site.congestion_points:
-        inner: set[str] = set()
-        for child in site.congestion_points:
-            if child.parent == point.id:
-                inner |= below[child.id]
-        own = below[point.id] - inner
-        branches = [name for name, (a, b) in ends.items() if name == point.branch or (a in own and b in own)]
-        grids.append(
-            PointGrid(
-                point.id,
-                point.branch,
-                tuple(sorted(below[point.id])),
-                tuple(sorted(own)),
-                tuple(sorted(branches)),
-            )
-        )
-    return tuple(sorted(grids, key=lambda grid: (len(grid.below), grid.identity)))
-
-
-def _beyond(slack: str, ends: dict[str, tuple[str, str]], cut: str) -> set[str]:
-    """The nodes that lose the slack when a branch is cut."""
-    reached, edge = {slack}, [slack]
-    while edge:
-        node = edge.pop()
-        for name, (a, b) in ends.items():
-            if name == cut or node not in (a, b):
-                continue
-            other = b if node == a else a
-            if other not in reached:
-                reached.add(other)
-                edge.append(other)
-    return {node for pair in ends.values() for node in pair} - reached

@@ -23,6 +23,8 @@ declare_homes(
             "market.contracts.activations",
             "market.assets.publication",
             "market.contracts.contract",
+            "market.contracts.limits",
+            "market.negotiation.concession",
             "market.negotiation.conversation",
             "market.negotiation.messages",
             "market.settlement.payments",

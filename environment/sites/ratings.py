@@ -45,6 +45,28 @@ def _share(rating: Rating) -> Rating:
     return rating
 
 
+def _share_or_none(rating: Rating) -> Rating:
+    if not 0 <= rating.value <= 1:
+        raise ValueError("expected a value from 0 to 1")
+    return rating
+
+
+def _percent(rating: Rating) -> Rating:
+    if not 0 <= rating.value < 100:
+        raise ValueError("expected a value from 0 to below 100")
+    return rating
+
+
+def _whole(rating: Rating) -> Rating:
+    if not rating.value.is_integer():
+        raise ValueError("expected a whole number")
+    return rating
+
+
 Positive = Annotated[Rating, AfterValidator(_above_zero)]
 NotNegative = Annotated[Rating, AfterValidator(_at_least_zero)]
 Share = Annotated[Rating, AfterValidator(_share)]
+ShareOrNone = Annotated[Rating, AfterValidator(_share_or_none)]
+Percent = Annotated[Rating, AfterValidator(_percent)]
+WholeNotNegative = Annotated[NotNegative, AfterValidator(_whole)]
+Count = Annotated[Positive, AfterValidator(_whole)]

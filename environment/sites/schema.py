@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import NotNegative, Part, Positive, Share
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -235,6 +236,8 @@ class Site(Part):
     aggregators: Annotated[tuple[Party, ...], Field(min_length=1)]
     batteries: BatteryDefaults
     buildings: BuildingDefaults
+    market: MarketTerms
+    flexibility_costs: FlexibilityCosts
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

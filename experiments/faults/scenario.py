@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
 import numpy as np
 
 from agents.assembly.agent_spec import AgentSpec
-from agents.planning.elements.home import ElementConfig, ElementCosts
+from agents.assembly.market_terms import aggregator_config, dso_config, element_costs, prosumer_selling
+from agents.planning.elements.home import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
-from agents.roles.aggregator import AggregatorConfig, Member
-from agents.roles.dso import DsoConfig
+from agents.roles.aggregator import Member
 from agents.roles.dso.state import GridConnection
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer import ProsumerConfig
 from cim.model.devices import DeviceKind, Nameplate
 from environment.feeder import Limits, Line, Network, Node
+from environment.sites import Site, load_site
 from experiments.faults.world.devices import PlainBattery, PlainDevice, PlainProfile
 from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
 from market.ledger.signing import Signer, simulation_seed
+from market.negotiation.concession import NegotiationPreferences
 from market.rules import MarketRules
 
 POINT = "ea1.2016-01.at.twin:lv"
@@ -37,6 +39,8 @@ _HOUSE_W = 4_000
 TWO_SELLERS, STORING = 0.015, 0.015
 REVISION_HOURS, OFTEN = (1, 3, 6, 12, 24), (0.01, 0.02, 0.07, 0.3, 0.6)
 _LINE_V = 400.0
+# A home moves few kilowatts: with these the dispatch needs the fewest rounds.
+_PENALTY_CT_PER_KW2, _WEIGHT_CT_PER_KW2 = 5.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,21 @@ class Scenario:
     def witnesses(self) -> tuple[str, ...]:
         """Who co-signs the ledger's heads."""
         return next(tuple(spec.config) for spec in self.specs if spec.role == "ledger-keeper")
+
+
+@cache
+def _strem() -> Site:
+    return load_site("strem")  # whose prices and contract limits count here too, where none are drawn
+
+
+def _selling(dice: random.Random) -> NegotiationPreferences:
+    reservation_e4, aspiration_e4 = dice.randrange(500, 800), dice.randrange(800, 1200)
+    usual = prosumer_selling(_strem().market)
+    return replace(
+        usual,
+        aspiration=replace(usual.aspiration, volume_price=aspiration_e4),
+        reservation=replace(usual.reservation, volume_price=reservation_e4),
+    )
 
 
 def draw(seed: int) -> Scenario:
@@ -189,8 +208,12 @@ class _Configs:
                 roles[f"{home}.battery"] = ("battery", DeviceKind.BATTERY)
             config = ProsumerConfig(
                 f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
-                (loads_kw[home],), dice.randrange(500, 800), dice.randrange(800, 1200),
-                ElementCosts(feed_in=dice.uniform(5, 9), weight=3.0),
+                (loads_kw[home],), _selling(dice),
+                replace(
+                    element_costs(_strem().flexibility_costs),
+                    feed_in_ct_per_kwh=dice.uniform(5, 9),
+                    weight_ct_per_kw2=_WEIGHT_CT_PER_KW2,
+                ),
             )  # fmt: skip
             meter = f"{home}.meter"
             found.append(AgentSpec(home, "prosumer", self.key(home), config, meter, DeviceKind.METER))
@@ -201,7 +224,8 @@ class _Configs:
         found = []
         for name in names:
             members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
-            config = AggregatorConfig("dso", "iles", "ledger", members, dice.randrange(5, 20), rho=5.0)
+            config = aggregator_config(_strem(), dso="dso", market="iles", ledger="ledger", members=members)
+            config = replace(config, margin_pct=dice.randrange(5, 20), penalty_ct_per_kw2=_PENALTY_CT_PER_KW2)
             found.append(AgentSpec(name, "aggregator", self.key(name), config))
         return found
 
@@ -221,7 +245,16 @@ class _Configs:
             for home in HOMES
         )
         limits = Limits(0.5, 1.5)
-        dso = DsoConfig("iles", "ledger", network, limits, (point,), connections, sellers)
+        dso = dso_config(
+            _strem(),
+            market="iles",
+            ledger="ledger",
+            network=network,
+            limits=limits,
+            points=(point,),
+            connections=connections,
+            aggregators=sellers,
+        )
         iles = IlesConfig("weather", HOMES, "ledger")
         return [
             AgentSpec("dso", "dso", self.key("dso"), dso),

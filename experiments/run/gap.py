@@ -50,7 +50,7 @@ def measure(result: RunResult) -> Gap:
         models = [model for session in sessions for model in session.models]
         moved = [deviation for session in sessions for deviation in session.deviations_kw]
         hours = result.site_agents.rules.hours
-        band = Band(figures["low_kw"], figures["high_kw"], config.shortage_price, hours)
+        band = Band(figures["low_kw"], figures["high_kw"], config.shortage_ct_per_kwh, hours)
         found += central.cost_of(models, moved, band)
         best += central.solve(models, band).cost
     return Gap(rounds, (found - best) / abs(best) if best else 0.0, len(compared))

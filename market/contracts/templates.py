@@ -1,4 +1,8 @@
-"""Contract templates (S01): named defaults from which a negotiation starts; prices are openings, no advice."""
+"""Contract templates (S01): named defaults from which a negotiation starts.
+
+All numbers are assumed; nothing in USEF or S01 gives any. The parties' own prices and limits (`market` in the site file)
+replace them before a contract is proposed, but for the penalty, which no party negotiates.
+"""
 
 from __future__ import annotations
 
@@ -38,24 +42,68 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
         template.name: template
         for template in (
             Template(
-                "household-daily", "a household's devices, usable every day within its comfort",
-                _EVERY_DAY, 0, 1440, 4, CountedPer.DAY, 16, 2, 1000, 200, 1200, ActivationPriceKind.FIXED,
+                name="household-daily",
+                purpose="a household's devices, usable every day within its comfort",
+                days_of_week=_EVERY_DAY,
+                start_minute=0,
+                end_minute=1440,
+                max_activations=4,
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=16,
+                recovery_isps=2,
+                penalty=1000,
+                capacity_price=200,
+                volume_price=1200,
+                activation_price=ActivationPriceKind.FIXED,
             ),
             Template(
-                "vehicle-workday", "charging shifted on working days while vehicles stand",
-                (1, 2, 3, 4, 5), 0, 1440, 2, CountedPer.DAY, 24, 4, 1000, 150, 1000, ActivationPriceKind.FIXED,
+                name="vehicle-workday",
+                purpose="charging shifted on working days while vehicles stand",
+                days_of_week=(1, 2, 3, 4, 5),
+                start_minute=0,
+                end_minute=1440,
+                max_activations=2,
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=24,
+                recovery_isps=4,
+                penalty=1000,
+                capacity_price=150,
+                volume_price=1000,
+                activation_price=ActivationPriceKind.FIXED,
             ),
             Template(
-                "plant-daily", "a battery, PV field or CHP in the community's portfolio",
-                _EVERY_DAY, 0, 1440, 8, CountedPer.DAY, 32, 0, 2000, 500, 800, ActivationPriceKind.MAXIMUM,
+                name="plant-daily",
+                purpose="a battery, PV field or CHP in the community's portfolio",
+                days_of_week=_EVERY_DAY,
+                start_minute=0,
+                end_minute=1440,
+                max_activations=8,
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=32,
+                recovery_isps=0,
+                penalty=2000,
+                capacity_price=500,
+                volume_price=800,
+                activation_price=ActivationPriceKind.MAXIMUM,
             ),
             Template(
-                "dso-flexoption", "the DSO's option on the portfolio at a congestion point",
-                _EVERY_DAY, 0, 1440, 6, CountedPer.DAY, 32, 0, 3000, 600, 1500, ActivationPriceKind.MAXIMUM,
+                name="dso-flexoption",
+                purpose="the DSO's option on the portfolio at a congestion point",
+                days_of_week=_EVERY_DAY,
+                start_minute=0,
+                end_minute=1440,
+                max_activations=6,
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=32,
+                recovery_isps=0,
+                penalty=3000,
+                capacity_price=600,
+                volume_price=1500,
+                activation_price=ActivationPriceKind.MAXIMUM,
             ),
         )
     }
-)  # fmt: skip
+)
 
 
 def from_template(

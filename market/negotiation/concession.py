@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.contracts.contract import FlexContract
 
 
+@wire("market.Side")
 class Side(StrEnum):
     """Which side of the contract one is on: the buyer wants low prices, the seller high ones."""
 
@@ -27,6 +29,7 @@ class Move(StrEnum):
     REJECT = "reject"
 
 
+@wire("market.Terms")
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The two prices that are negotiated."""
@@ -44,6 +47,7 @@ class Terms:
         return replace(contract, volume_price=self.volume_price, capacity_price=self.capacity_price)
 
 
+@wire("market.NegotiationPreferences")
 @dataclass(frozen=True, slots=True)
 class NegotiationPreferences:
     """What one side wants and will still take, and how it gives way.

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from agents.assembly.agent_spec import build_role
-from agents.assembly.agents_of_site import agents_of_site, contracted_w, point_grids
+from agents.assembly.agents_of_site import agents_of_site
+from agents.assembly.grid_of_site import contracted_w, point_grids
 from agents.assembly.site_agents import SiteAgents
 from cim.model.errors import BadInput
 from environment.profiles.library import Profiles, load
@@ -68,7 +69,9 @@ def test_everybody_is_in_one_portfolio(site: Site, site_agents: SiteAgents) -> N
     assert members == {p.name: p.aggregator for p in site.prosumers}
     (dso,) = [spec.config for spec in site_agents.agents if spec.role == "dso"]
     assert [c.aggregator for c in dso.connections] == [p.aggregator for p in site.prosumers]
-    assert all(c.contracted_w == contracted_w(p) >= 1000 for c, p in zip(dso.connections, site.prosumers, strict=True))
+    assert all(
+        c.contracted_w == contracted_w(p, 1000) >= 1000 for c, p in zip(dso.connections, site.prosumers, strict=True)
+    )
 
 
 def test_a_company_is_the_same_for_the_same_seed(site: Site, profiles: Profiles, site_agents: SiteAgents) -> None:

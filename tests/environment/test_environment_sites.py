@@ -110,3 +110,31 @@ def test_wild_files_get_sentences_not_tracebacks(text: str, says: str) -> None:
     with pytest.raises(SiteFaults) as caught:
         parse_site(text, "wild.yaml")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("dso_buys", "aspiration", "volume_ct_per_kwh"), 90, "expected dso_buys.aspiration to be less than"),
+        (
+            ("prosumers_sell", "aspiration", "volume_ct_per_kwh"),
+            1,
+            "expected prosumers_sell.aspiration to be more than",
+        ),
+        (("member_contract", "max_runtime_isps"), 1.5, "expected a whole number"),
+        (("dso_option_share_up",), 1.2, "expected a value from 0 to 1"),
+        (("loading_reserve_pct",), 100, "expected a value from 0 to below 100"),
+        (("concession_rounds",), 0, "expected a value > 0"),
+    ],
+)
+def test_market_terms_that_cannot_be_are_named(path: tuple[str, ...], value: float, says: str) -> None:
+    """A price range the wrong way round, half an ISP or a share above one is a fault of the file, not of a later run."""
+    raw = yaml.safe_load(STREM.read_text(encoding="utf-8"))
+    at = raw["market"]
+    for key in path:
+        at = at[key]
+    at["value"] = value
+    with pytest.raises(SiteFaults) as caught:
+        parse_site(yaml.safe_dump(raw), "mine.yaml")
+    assert says in str(caught.value)
+    assert len(caught.value.faults) == 1

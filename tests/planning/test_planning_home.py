@@ -34,7 +34,7 @@ BATTERY = ElementConfig("b", DeviceKind.BATTERY, 5_000, 4_000, 10_000)
 STATION = ElementConfig("s", DeviceKind.STATION, 0, 11_000)
 PV = ElementConfig("pv", DeviceKind.PV, 30_000)
 ROOM = ThermalDescription(19.0, 23.0, 0, 4_000, 2.5e-8, datetime(2026, 5, 20, tzinfo=UTC))
-PREFERENCES = ElementCosts()
+PREFERENCES = ElementCosts(7.0, 5.0, 2.0, 0.002, 0.05, 0.02)
 
 
 def plugged(energy_wh: int, departure: datetime) -> VehiclePlugged:

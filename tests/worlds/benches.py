@@ -14,11 +14,9 @@ import numpy as np
 import agents.assembly.wire_types  # noqa: F401 - what journals keep must be readable
 from agents.assembly.agent_spec import AgentSpec
 from agents.planning.elements.home import ElementConfig
-from agents.roles.aggregator import AggregatorConfig, Member
-from agents.roles.dso import DsoConfig
+from agents.roles.aggregator import Member
 from agents.roles.dso.state import GridConnection
 from agents.roles.iles_manager import IlesConfig
-from agents.roles.prosumer import ProsumerConfig
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.journal.memory import MemoryJournal, MemoryStore
@@ -29,7 +27,7 @@ from cim.model.readings import Kind, Reading
 from devices.port.port import DeviceFault, DeviceUnreachable, NewsBox, OnNews
 from environment.feeder import Limits
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
-from tests.worlds import players
+from tests.worlds import players, terms
 
 
 class FakePort:
@@ -97,21 +95,19 @@ def specs(rated_w: int = 20_000) -> tuple[AgentSpec, ...]:
     found = []
     for name in players.FARMS:
         element = ElementConfig(f"{name}.pv", DeviceKind.PV, rated_w)
-        config = ProsumerConfig(
-            f"{name}.meter", f"ean.{name}", players.POINT, "agr", "dso", "iles", "ledger", (element,), flat, 800, 1800
-        )
+        config = terms.prosumer_config(name, players.POINT, "agr", (element,), flat)
         found.append(AgentSpec(name, "prosumer", players.key(name), config, f"{name}.meter", DeviceKind.METER))
         pv = f"{name}.pv"
         found.append(AgentSpec(pv, "generator", players.key(pv), name, pv, DeviceKind.PV))
     members = tuple(Member(name, f"ean.{name}", players.POINT) for name in players.FARMS)
-    found.append(AgentSpec("agr", "aggregator", players.key("agr"), AggregatorConfig("dso", "iles", "ledger", members)))
+    found.append(AgentSpec("agr", "aggregator", players.key("agr"), terms.aggregator_config(members)))
     connections = tuple(
         GridConnection(f"ean.{name}", "n1", players.POINT, "agr", rated_w, flat) for name in players.FARMS
     )
-    papers_dso = DsoConfig(
-        "iles", "ledger", players.NETWORK, Limits(0.5, 1.5), players.dso().config.points[:1], connections, ("agr",)
+    dso_config = terms.dso_config(
+        players.NETWORK, Limits(0.5, 1.5), players.dso().config.points[:1], connections, ("agr",)
     )
-    found.append(AgentSpec("dso", "dso", players.key("dso"), papers_dso))
+    found.append(AgentSpec("dso", "dso", players.key("dso"), dso_config))
     iles = IlesConfig("weather", players.FARMS, "ledger")
     found.append(AgentSpec("iles", "iles", players.key("iles"), iles, "weather", DeviceKind.WEATHER))
     found.append(AgentSpec("ledger", "ledger-keeper", players.key("ledger"), ("dso", "agr")))

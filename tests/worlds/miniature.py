@@ -19,9 +19,9 @@ import numpy as np
 from agents.planning.elements.home import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.planning.jobs import run
-from agents.roles.aggregator import AggregatorConfig, AggregatorRole, Member
+from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.device_agent import BatteryAgent, GeneratorAgent
-from agents.roles.dso import DsoConfig, DsoRole
+from agents.roles.dso import DsoRole
 from agents.roles.dso.state import GridConnection
 from agents.roles.effects import (
     Append,
@@ -51,7 +51,7 @@ from agents.roles.events import (
 )
 from agents.roles.iles_manager import IlesConfig, IlesRole
 from agents.roles.ledger_keeper import KeeperRole
-from agents.roles.prosumer import ProsumerConfig, ProsumerRole
+from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.errors import BadInput
@@ -61,7 +61,7 @@ from market.ledger.records import Party
 from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
 from market.rules import MarketRules
-from tests.worlds import players
+from tests.worlds import players, terms
 from tests.worlds.physics import HOMES, RATED_W, Physics, sunshine
 
 SELLER = {"home-a": "agr", "home-b": "agr", "home-c": "agr-2", "home-d": "agr-2"}
@@ -123,25 +123,22 @@ class Miniature:
                 ElementConfig(f"{home}.pv", DeviceKind.PV, RATED_W),
                 ElementConfig(f"{home}.bat", DeviceKind.BATTERY, 3000, 3000, 8000),
             )
-            config = ProsumerConfig(
-                f"{home}.meter", f"ean.{home}", players.POINT, SELLER[home], "dso", "iles", "ledger", elements,
-                (np.full(96, 0.45),), 800, 1800,
-            )  # fmt: skip
+            config = terms.prosumer_config(home, players.POINT, SELLER[home], elements, (np.full(96, 0.45),))
             cast[home] = ProsumerRole(home, market, key(home), config)
             cast[f"{home}.pv"] = GeneratorAgent(f"{home}.pv", market, key(f"{home}.pv"), home)
             cast[f"{home}.bat"] = BatteryAgent(f"{home}.bat", market, key(f"{home}.bat"), home)
         for seller in ("agr", "agr-2"):
             members = tuple(Member(h, f"ean.{h}", players.POINT) for h in HOMES if SELLER[h] == seller)
-            config = AggregatorConfig("dso", "iles", "ledger", members, term_days=self.term_days)
+            config = terms.aggregator_config(members, term_days=self.term_days)
             cast[seller] = AggregatorRole(seller, market, key(seller), config)
         flat = (np.zeros(96),)
         connections = tuple(GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat) for h in HOMES)
         point = PointGrid(players.POINT, "line-1", ("n1",), ("n1",), ("line-1",))
         limits = Limits(0.5, 1.5)
-        papers_dso = DsoConfig(
-            "iles", "ledger", NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days
+        dso_config = terms.dso_config(
+            NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days
         )
-        cast["dso"] = DsoRole("dso", market, key("dso"), papers_dso)
+        cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger"))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), ("dso", "agr", "agr-2"))
         return cast

@@ -10,13 +10,13 @@ import numpy as np
 
 from agents.planning.elements.home import ElementConfig
 from agents.planning.grid_safety.assessment import Assessment, PointGrid
-from agents.roles.aggregator import AggregatorConfig, AggregatorRole, Member
-from agents.roles.dso import DsoConfig, DsoRole
+from agents.roles.aggregator import AggregatorRole, Member
+from agents.roles.dso import DsoRole
 from agents.roles.dso.state import GridConnection
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetList, AssetsPublished, DeviceJoined, DeviceReport, WeatherBulletin
-from agents.roles.prosumer import ProsumerConfig, ProsumerRole
+from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.readings import Kind, Quality, Reading
@@ -26,6 +26,7 @@ from market.contracts.templates import from_template
 from market.ledger.signing import key_from_seed, simulation_seed
 from market.rules import MarketRules
 from market.uftp import Disposition, FlexRequest, RequestIsp
+from tests.worlds import terms
 
 FIRST = date(2016, 6, 15)
 POINT, UPPER = "ea1.2016-01.at.test:lv", "ea1.2016-01.at.test:mv"
@@ -64,17 +65,15 @@ def nameplate(kind: DeviceKind, generation_w: int, consumption_w: int) -> Namepl
 
 def farm(name: str, rated_w: int = 10_000) -> ProsumerRole:
     """A farm with nothing but PV."""
-    config = ProsumerConfig(
-        f"{name}.meter", f"ean.{name}", POINT, "agr", "dso", "iles", "ledger",
-        (ElementConfig(f"{name}.pv", DeviceKind.PV, rated_w),), (np.zeros(96),), 800, 1800,
-    )  # fmt: skip
+    elements = (ElementConfig(f"{name}.pv", DeviceKind.PV, rated_w),)
+    config = terms.prosumer_config(name, POINT, "agr", elements, (np.zeros(96),))
     return ProsumerRole(name, RULES, key(name), config)
 
 
 def aggregator() -> AggregatorRole:
     """Both farms' aggregator."""
     members = tuple(Member(name, f"ean.{name}", POINT) for name in FARMS)
-    return AggregatorRole("agr", RULES, key("agr"), AggregatorConfig("dso", "iles", "ledger", members))
+    return AggregatorRole("agr", RULES, key("agr"), terms.aggregator_config(members))
 
 
 def dso(market: MarketRules = RULES) -> DsoRole:
@@ -89,7 +88,7 @@ def dso(market: MarketRules = RULES) -> DsoRole:
         PointGrid(POINT, "line-1", ("n1",), ("n1",), ("line-1",)),
         PointGrid(UPPER, "line-2", ("n1", "n2"), ("n2",), ("line-2",)),
     )
-    config = DsoConfig("iles", "ledger", NETWORK, Limits(), points, connections, ("agr", "agr-2"))
+    config = terms.dso_config(NETWORK, Limits(), points, connections, ("agr", "agr-2"))
     return DsoRole("dso", market, key("dso"), config)
 
 

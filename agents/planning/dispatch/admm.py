@@ -19,6 +19,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 
 OVER_RELAXATION = 1.8
+PENALTY = 0.3  # ct/kW^2, the first one: stiff, so that the first rounds find the request's size
 MAX_ROUNDS = 100
 TOLERANCE_KW = 0.01  # absolute, on the sum over all members
 RELATIVE_TOLERANCE = 3e-4

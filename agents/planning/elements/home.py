@@ -24,22 +24,22 @@ _HISTORY_DAYS = 10  # that a like day is the mean of
 @wire("home.ElementCosts")
 @dataclass(frozen=True, slots=True)
 class ElementCosts:
-    """What moving power costs its owner, ct/kWh (all assumed; a site may set its own).
+    """What moving power costs its owner, ct/kWh (`flexibility_costs` of the site).
 
     Attributes:
-        feed_in: revenue lost for each kWh of PV curtailed.
-        chp: margin lost for each kWh the CHP makes less (its gas can be kept).
-        wear: of a battery, for each kWh through it.
-        weight: curvature that spreads a deviation evenly, ct/kW^2 per ISP.
-        thermal_weight, vehicle_weight: the same for comfort and for charging later.
+        feed_in_ct_per_kwh: revenue lost for each kWh of PV curtailed.
+        chp_ct_per_kwh: margin lost for each kWh the CHP makes less (its gas can be kept).
+        wear_ct_per_kwh: of a battery, for each kWh through it.
+        weight_ct_per_kw2: curvature that spreads a deviation evenly, per ISP.
+        thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
     """
 
-    feed_in: float = 7.0
-    chp: float = 5.0
-    wear: float = 2.0
-    weight: float = 0.002
-    thermal_weight: float = 0.05
-    vehicle_weight: float = 0.02
+    feed_in_ct_per_kwh: float
+    chp_ct_per_kwh: float
+    wear_ct_per_kwh: float
+    weight_ct_per_kw2: float
+    thermal_weight_ct_per_kw2: float
+    vehicle_weight_ct_per_kw2: float
 
 
 @wire("home.ElementConfig")
@@ -184,11 +184,25 @@ def generator_flexibility(
     if config.kind is DeviceKind.PV:
         zero = np.zeros(len(part))
         return Curtailable(
-            config.element, zero, np.maximum(-part, 0.0), preferences.feed_in, 0.0, preferences.weight, hours
+            config.element,
+            zero,
+            np.maximum(-part, 0.0),
+            preferences.feed_in_ct_per_kwh,
+            0.0,
+            preferences.weight_ct_per_kw2,
+            hours,
         )
     up = np.maximum(config.floor_w / 1000 - part, 0.0)
     down = np.minimum(-config.generation_w / 1000 - part, 0.0)
-    return Curtailable(config.element, down, up, preferences.chp, preferences.chp, preferences.weight, hours)
+    return Curtailable(
+        config.element,
+        down,
+        up,
+        preferences.chp_ct_per_kwh,
+        preferences.chp_ct_per_kwh,
+        preferences.weight_ct_per_kw2,
+        hours,
+    )
 
 
 def battery_flexibility(
@@ -217,8 +231,8 @@ def battery_flexibility(
         min(max(float(steps.sum()), -stored_kwh), capacity - stored_kwh),
         EFFICIENCY,
         EFFICIENCY,
-        preferences.weight,
-        preferences.wear * hours,
+        preferences.weight_ct_per_kw2,
+        preferences.wear_ct_per_kwh * hours,
         hours,
     )
 
@@ -253,7 +267,7 @@ def vehicle_flexibility(
         energy,
         1.0,
         1.0,
-        preferences.vehicle_weight,
+        preferences.vehicle_weight_ct_per_kw2,
         0.0,
         hours,
     )
@@ -287,7 +301,7 @@ def thermal_flexibility(
         float(used[-1]),
         1.0,
         1.0,
-        preferences.thermal_weight,
+        preferences.thermal_weight_ct_per_kw2,
         0.0,
         hours,
     )

@@ -25,7 +25,7 @@ from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.contracts.contract import CountedPer, FlexContract
 from market.contracts.templates import from_template
-from market.negotiation.concession import NegotiationPreferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import (
     AgrPortfolioUpdate,
@@ -37,7 +37,6 @@ from market.uftp import (
     Metering,
 )
 
-CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
 TIMES_ASKED = 3
 
@@ -81,7 +80,7 @@ class AggregatorRole(RecallingDesk):
             first = self.wanted_from(member.name, now)
             if not elements or first is None or self.talking(member.name):
                 continue
-            big = sum(element.max_increase_w for element in elements) > 150_000
+            big = sum(element.max_increase_w for element in elements) > self.config.plant_from_w
             contract = from_template(
                 "plant-daily" if big else "household-daily",
                 contract_id=self.identifier("contract", member.name, now.isoformat()),
@@ -92,22 +91,16 @@ class AggregatorRole(RecallingDesk):
                 timezone=self.rules.timezone,
                 flex_elements=elements,
                 isp_minutes=self.rules.isp_minutes,
-                # Corrections in real time prolong an activation or start another: a contract that is to be held needs both.
-                max_activations=24,
-                max_runtime_isps=96,
-                recovery_isps=0,
+                max_activations=self.config.limits.max_activations_per_day,
+                max_runtime_isps=self.config.limits.max_runtime_isps,
+                recovery_isps=self.config.limits.recovery_isps,
             )
             effects += self.propose(contract, now)
         return effects
 
     def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """It buys from members and sells to the DSO, the second above the first."""
-        c = self.config
-        if contract.buyer == self.domain:
-            low, high = Terms(c.aspiration_price, 5), Terms(c.reservation_price, 60)
-            return NegotiationPreferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
-        low, high = Terms(c.sale_reservation_price, 100), Terms(c.sale_aspiration_price, 900)
-        return NegotiationPreferences(Side.SELLER, high, low, CONCESSION_ROUNDS)
+        return self.config.buying if contract.buyer == self.domain else self.config.selling
 
     # ---- after the day -----------------------------------------------------------------------------------------------
 

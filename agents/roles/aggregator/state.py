@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import numpy as np
 
-from agents.planning.dispatch.admm import Coordination
+from agents.planning.dispatch.admm import PENALTY, Coordination
 from agents.roles.parts.contract_negotiation import ContractingDesk
 from agents.roles.parts.days import DailyDesk
 from agents.roles.parts.head_cosigning import WitnessingDesk
@@ -15,7 +15,9 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract
+from market.contracts.limits import ContractLimits
 from market.ledger.records import BlockHead
+from market.negotiation.concession import NegotiationPreferences
 from market.negotiation.conversation import Negotiation
 from market.rules import MarketRules
 from market.uftp import DPrognosis, FlexOffer, FlexOrder, FlexRequest, FlexSettlement, Metering
@@ -39,26 +41,27 @@ class AggregatorConfig:
     Attributes:
         dso, market, ledger: agents it deals with (market = the ILES manager, also CRO).
         members: its portfolio.
+        buying, selling: its prices for its members' flexibility, and for what it sells to the DSO.
+        limits: of the contracts it proposes to its members.
+        plant_from_w: a member whose elements can raise consumption by more gets a plant's contract.
         margin_pct: what it adds to its members' price in an offer.
-        shortage_price: ct/kWh that it gives a request not met; above all its members' prices.
-        rho: first penalty of the ADMM, ct/kW^2.
-        reservation_price, aspiration_price: for its members' flexibility, ten-thousandths per kWh.
-        sale_reservation_price, sale_aspiration_price: for what it sells to the DSO, the same unit.
+        shortage_ct_per_kwh: what it gives a request not met; above all its members' prices.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
+        penalty_ct_per_kw2: first penalty of the ADMM.
     """
 
     dso: str
     market: str
     ledger: str
     members: tuple[Member, ...]
-    margin_pct: int = 10
-    shortage_price: float = 50.0
-    rho: float = 0.3
-    reservation_price: int = 2200
-    aspiration_price: int = 700
-    sale_reservation_price: int = 900
-    sale_aspiration_price: int = 4000
-    term_days: int = 365
+    buying: NegotiationPreferences
+    selling: NegotiationPreferences
+    limits: ContractLimits
+    plant_from_w: int
+    margin_pct: int
+    shortage_ct_per_kwh: float
+    term_days: int
+    penalty_ct_per_kw2: float = PENALTY
 
     @property
     def congestion_points(self) -> tuple[str, ...]:

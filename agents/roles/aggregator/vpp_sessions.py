@@ -135,9 +135,9 @@ class CoordinatingDesk(PortfolioDesk):
         total = np.sum([session.profiles_kw[name] for name in taking], axis=0) if taking else np.zeros(size)
         coordination = session.coordination
         if coordination is None:
-            band = Band(session.low_kw, session.high_kw, self.config.shortage_price, self.rules.hours)
+            band = Band(session.low_kw, session.high_kw, self.config.shortage_ct_per_kwh, self.rules.hours)
             coarseness = _COARSE if session.purpose == "hold" else 1.0
-            coordination = open_coordination(band, count, self.config.rho, coarseness)
+            coordination = open_coordination(band, count, self.config.penalty_ct_per_kw2, coarseness)
         else:
             coordination = absorb(coordination, total)
         session = replace(session, coordination=coordination)

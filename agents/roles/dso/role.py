@@ -23,7 +23,7 @@ from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.negotiation.concession import NegotiationPreferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences
 from market.uftp import (
     Connection,
     ContractSettlement,
@@ -33,7 +33,6 @@ from market.uftp import (
     Metering,
 )
 
-CONCESSION_ROUNDS = 8
 CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
 
 
@@ -80,18 +79,18 @@ class DsoRole(DsoRecallingDesk):
                 timezone=self.rules.timezone,
                 flex_elements=tuple(elements),
                 isp_minutes=self.rules.isp_minutes,
-                max_activations=24,
-                max_runtime_isps=96,
-                amount_down_w=0,
-                amount_up_w=sum(e.max_increase_w for e in elements) // 4,
+                max_activations=self.config.limits_of_contracts.max_activations_per_day,
+                max_runtime_isps=self.config.limits_of_contracts.max_runtime_isps,
+                recovery_isps=self.config.limits_of_contracts.recovery_isps,
+                amount_down_w=-int(sum(-e.max_decrease_w for e in elements) * self.config.option_share_down),
+                amount_up_w=int(sum(e.max_increase_w for e in elements) * self.config.option_share_up),
             )
             effects += self.propose(contract, now)
         return effects
 
     def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """It buys: never above what the flexibility is worth to the grid."""
-        low, high = Terms(self.config.aspiration_price, 50), Terms(self.config.reservation_price, 600)
-        return NegotiationPreferences(Side.BUYER, low, high, CONCESSION_ROUNDS)
+        return self.config.buying
 
     @on(Metering)
     def metering(self, message: Metering, sender: str, now: datetime) -> list[Effect]:

@@ -19,7 +19,9 @@ from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from environment.feeder import Limits, Network
 from market.contracts.contract import FlexContract
+from market.contracts.limits import ContractLimits
 from market.ledger.records import BlockHead
+from market.negotiation.concession import NegotiationPreferences
 from market.negotiation.conversation import Negotiation
 from market.rules import MarketRules
 from market.uftp import DPrognosis, FlexOffer, FlexOrder, FlexRequest, FlexSettlement, Metering
@@ -56,7 +58,9 @@ class DsoConfig:
         gate_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
         lookahead_isps: on the day itself it orders at most so many ISPs beyond the gate: the rest can wait for a
             better prognosis.
-        aspiration_price, reservation_price: for flexibility, ten-thousandths per kWh.
+        buying: its prices for flexibility.
+        limits_of_contracts: of those it proposes.
+        option_share_up, option_share_down: of the connections' size, what its option covers.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
     """
 
@@ -67,12 +71,14 @@ class DsoConfig:
     points: tuple[PointGrid, ...]
     connections: tuple[GridConnection, ...]
     aggregators: tuple[str, ...]
-    margin_pct: float = 3.0
-    gate_isps: int = 4
-    lookahead_isps: int = 12
-    aspiration_price: int = 1200
-    reservation_price: int = 6000
-    term_days: int = 365
+    buying: NegotiationPreferences
+    limits_of_contracts: ContractLimits
+    option_share_up: float
+    option_share_down: float
+    margin_pct: float
+    gate_isps: int
+    lookahead_isps: int
+    term_days: int
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""

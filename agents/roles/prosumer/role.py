@@ -17,12 +17,11 @@ from agents.roles.role import on
 from cim.model.devices import DeviceKind
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
-from market.negotiation.concession import NegotiationPreferences, Side, Terms
+from market.negotiation.concession import NegotiationPreferences
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
 _CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
-CONCESSION_ROUNDS = 8
 
 
 class ProsumerRole(RecallingDesk):
@@ -60,12 +59,7 @@ class ProsumerRole(RecallingDesk):
 
     def preferences(self, contract: FlexContract) -> NegotiationPreferences:
         """It sells: never below what moving its power costs it."""
-        return NegotiationPreferences(
-            Side.SELLER,
-            Terms(self.config.aspiration_price, 60),
-            Terms(self.config.reservation_price, 10),
-            CONCESSION_ROUNDS,
-        )
+        return self.config.selling
 
     def timer_metering(self, period: str, now: datetime) -> list[Effect]:
         """After the day: what the meter and each element measured, signed, to DSO and aggregator."""

@@ -27,6 +27,7 @@ from cim.model.devices import (
 from cim.model.intervals import LocalDay
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
+from market.negotiation.concession import NegotiationPreferences
 from market.negotiation.conversation import Negotiation
 from market.rules import MarketRules
 from market.uftp import FlexOrder, Metering
@@ -46,7 +47,8 @@ class ProsumerConfig:
         aggregator, dso, market, ledger: agents it deals with (market = the ILES manager).
         elements: what it can steer.
         base_history_kw: metered days before the first, without the elements, each [quarter-hours].
-        reservation_price, aspiration_price: of its flexibility, ten-thousandths of the currency per kWh.
+        selling: its prices for its flexibility.
+        preferences: what moving power costs it.
     """
 
     meter: str
@@ -58,9 +60,8 @@ class ProsumerConfig:
     ledger: str
     elements: tuple[ElementConfig, ...]
     base_history_kw: tuple[Floats, ...]
-    reservation_price: int
-    aspiration_price: int
-    preferences: ElementCosts = field(default_factory=ElementCosts)
+    selling: NegotiationPreferences
+    preferences: ElementCosts
 
 
 @wire("prosumer.DayPlan")

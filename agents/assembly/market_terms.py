@@ -1,0 +1,105 @@
+"""The prices, contract limits and costs of a site file as the values that agents are given."""
+
+from __future__ import annotations
+
+from agents.planning.elements.home import ElementCosts
+from agents.planning.grid_safety.assessment import PointGrid
+from agents.roles.aggregator.state import AggregatorConfig, Member
+from agents.roles.dso.state import DsoConfig, GridConnection
+from environment.feeder import Limits, Network
+from environment.sites.market import ContractLimits as SiteLimits
+from environment.sites.market import FlexibilityCosts, MarketTerms, PriceRange, Prices
+from environment.sites.schema import Site
+from market.contracts.limits import ContractLimits
+from market.negotiation.concession import NegotiationPreferences, Side, Terms
+
+_E4_PER_CT = 100  # the market counts in ten-thousandths of the currency unit
+
+
+def prosumer_selling(terms: MarketTerms) -> NegotiationPreferences:
+    """What a prosumer wants from its aggregator for its flexibility."""
+    return _preferences(Side.SELLER, terms.prosumers_sell, terms)
+
+
+def element_costs(costs: FlexibilityCosts) -> ElementCosts:
+    """What moving power costs a prosumer of the site."""
+    return ElementCosts(
+        feed_in_ct_per_kwh=costs.feed_in_ct_per_kwh.value,
+        chp_ct_per_kwh=costs.chp_ct_per_kwh.value,
+        wear_ct_per_kwh=costs.wear_ct_per_kwh.value,
+        weight_ct_per_kw2=costs.weight_ct_per_kw2.value,
+        thermal_weight_ct_per_kw2=costs.thermal_weight_ct_per_kw2.value,
+        vehicle_weight_ct_per_kw2=costs.vehicle_weight_ct_per_kw2.value,
+    )
+
+
+def aggregator_config(
+    site: Site, *, dso: str, market: str, ledger: str, members: tuple[Member, ...]
+) -> AggregatorConfig:
+    """What an aggregator is told: whom it deals with, its portfolio, and the site's prices and limits."""
+    terms = site.market
+    return AggregatorConfig(
+        dso=dso,
+        market=market,
+        ledger=ledger,
+        members=members,
+        buying=_preferences(Side.BUYER, terms.aggregators_buy, terms),
+        selling=_preferences(Side.SELLER, terms.aggregators_sell, terms),
+        limits=_limits(terms.member_contract),
+        plant_from_w=round(terms.plant_contract_from_w.value),
+        margin_pct=int(terms.offer_margin_pct.value),
+        shortage_ct_per_kwh=terms.shortage_ct_per_kwh.value,
+        term_days=site.contract_days,
+    )
+
+
+def dso_config(
+    site: Site,
+    *,
+    market: str,
+    ledger: str,
+    network: Network,
+    limits: Limits,
+    points: tuple[PointGrid, ...],
+    connections: tuple[GridConnection, ...],
+    aggregators: tuple[str, ...],
+) -> DsoConfig:
+    """What a DSO is told: whom it deals with, its grid and who hangs there, and the site's prices and limits."""
+    terms = site.market
+    return DsoConfig(
+        market=market,
+        ledger=ledger,
+        network=network,
+        limits=limits,
+        points=points,
+        connections=connections,
+        aggregators=aggregators,
+        buying=_preferences(Side.BUYER, terms.dso_buys, terms),
+        limits_of_contracts=_limits(terms.dso_option),
+        option_share_up=terms.dso_option_share_up.value,
+        option_share_down=terms.dso_option_share_down.value,
+        margin_pct=terms.loading_reserve_pct.value,
+        gate_isps=int(terms.gate_closure_isps.value),
+        lookahead_isps=int(terms.order_lookahead_isps.value),
+        term_days=site.contract_days,
+    )
+
+
+def _limits(limits: SiteLimits) -> ContractLimits:
+    return ContractLimits(
+        max_activations_per_day=int(limits.max_activations_per_day.value),
+        max_runtime_isps=int(limits.max_runtime_isps.value),
+        recovery_isps=int(limits.recovery_isps.value),
+    )
+
+
+def _preferences(side: Side, prices: PriceRange, terms: MarketTerms) -> NegotiationPreferences:
+    aspiration, reservation = _in_e4(prices.aspiration), _in_e4(prices.reservation)
+    return NegotiationPreferences(side, aspiration, reservation, int(terms.concession_rounds.value))
+
+
+def _in_e4(prices: Prices) -> Terms:
+    return Terms(
+        volume_price=round(prices.volume_ct_per_kwh.value * _E4_PER_CT),
+        capacity_price=round(prices.capacity_ct_per_kw_day.value * _E4_PER_CT),
+    )

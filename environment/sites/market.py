@@ -1,0 +1,107 @@
+"""A site file's `market` and `flexibility_costs`: what its parties ask, pay and agree to, each with its provenance.
+
+Units stand in the names. `ct` is a hundredth of the site's currency unit.
+"""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from environment.sites.ratings import Count, NotNegative, Part, Percent, Positive, ShareOrNone, WholeNotNegative
+
+
+class Prices(Part):
+    """The two prices of a flexibility contract: for energy that is called, and for power that stands by."""
+
+    volume_ct_per_kwh: NotNegative
+    capacity_ct_per_kw_day: NotNegative
+
+    @property
+    def ct_per_kw_day(self) -> float:
+        """What both are worth together where a kilowatt is called for one kilowatt-hour a day."""
+        return self.volume_ct_per_kwh.value + self.capacity_ct_per_kw_day.value
+
+
+class PriceRange(Part):
+    """Where a party opens a negotiation, and the worst it will take."""
+
+    aspiration: Prices
+    reservation: Prices
+
+
+class ContractLimits(Part):
+    """How often, how long and with which pause a contract's flexibility may be called; ISPs are the site's."""
+
+    max_activations_per_day: Count
+    max_runtime_isps: Count
+    recovery_isps: WholeNotNegative
+
+
+class MarketTerms(Part):
+    """What the parties of a site ask and pay, and what their contracts allow.
+
+    Attributes:
+        concession_rounds: offers of both sides after which each stands at its reservation.
+        prosumers_sell, aggregators_buy: prices between prosumers and their aggregator, from either side.
+        aggregators_sell, dso_buys: prices between aggregators and DSO.
+        member_contract, dso_option: what these contracts allow.
+        plant_contract_from_w: a member whose devices can raise consumption by more gets a plant's contract.
+        dso_option_share_up, dso_option_share_down: of the contracted connections, what the DSO's option covers.
+        offer_margin_pct: what an aggregator adds to its members' price in an offer.
+        shortage_ct_per_kwh: what an aggregator gives a request not met; above all its members' prices.
+        loading_reserve_pct: how far below the loading limit the DSO wants prognoses to stay.
+        gate_closure_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
+        order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
+        smallest_connection_w: no connection is contracted for less.
+    """
+
+    concession_rounds: Count
+    prosumers_sell: PriceRange
+    aggregators_buy: PriceRange
+    aggregators_sell: PriceRange
+    dso_buys: PriceRange
+    member_contract: ContractLimits
+    plant_contract_from_w: Positive
+    dso_option: ContractLimits
+    dso_option_share_up: ShareOrNone
+    dso_option_share_down: ShareOrNone
+    offer_margin_pct: WholeNotNegative
+    shortage_ct_per_kwh: Positive
+    loading_reserve_pct: Percent
+    gate_closure_isps: Count
+    order_lookahead_isps: Count
+    smallest_connection_w: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> MarketTerms:
+        for name, sells in (
+            ("prosumers_sell", True),
+            ("aggregators_buy", False),
+            ("aggregators_sell", True),
+            ("dso_buys", False),
+        ):
+            prices: PriceRange = getattr(self, name)
+            gained = prices.aspiration.ct_per_kw_day - prices.reservation.ct_per_kw_day
+            if (gained if sells else -gained) < 0:
+                better = "more" if sells else "less"
+                raise ValueError(f"expected {name}.aspiration to be {better} than {name}.reservation, or the same")
+        return self
+
+
+class FlexibilityCosts(Part):
+    """What moving power costs its owner.
+
+    Attributes:
+        feed_in_ct_per_kwh: revenue lost where PV is curtailed.
+        chp_ct_per_kwh: margin lost where a CHP makes less; its gas can be kept.
+        wear_ct_per_kwh: of a battery, for what goes through it.
+        weight_ct_per_kw2: curvature that spreads a deviation evenly over ISPs and devices, per ISP.
+        thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
+    """
+
+    feed_in_ct_per_kwh: NotNegative
+    chp_ct_per_kwh: NotNegative
+    wear_ct_per_kwh: NotNegative
+    weight_ct_per_kw2: Positive
+    thermal_weight_ct_per_kw2: Positive
+    vehicle_weight_ct_per_kw2: Positive

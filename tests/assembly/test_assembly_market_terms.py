@@ -1,0 +1,89 @@
+"""Every price, limit and margin of a site file reaches the agent that needs it, in the market's units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.assembly.market_terms import aggregator_config, dso_config, element_costs, prosumer_selling
+from environment.feeder import Limits, Network, Node
+from environment.sites import Site, load_site
+from environment.sites.ratings import Rating
+from market.contracts.limits import ContractLimits
+from market.negotiation.concession import Side, Terms
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    """Strem."""
+    return load_site("strem")
+
+
+def dso_of(site: Site) -> Any:
+    """The config of a DSO with nothing but a node."""
+    network = Network((Node("n0", 400.0),), (), (), "n0", 1.0)
+    return dso_config(
+        site,
+        market="iles",
+        ledger="ledger",
+        network=network,
+        limits=Limits(),
+        points=(),
+        connections=(),
+        aggregators=(),
+    )
+
+
+def test_prices_are_counted_in_ten_thousandths(site: Site) -> None:
+    """18 ct/kWh and 0.6 ct per kW and day of the site file are 1800 and 60 where the market counts."""
+    selling = prosumer_selling(site.market)
+    assert selling.side is Side.SELLER
+    assert (selling.aspiration, selling.reservation) == (Terms(1800, 60), Terms(800, 10))
+    assert selling.rounds == 8
+
+
+def test_each_side_of_a_trade_has_its_own_prices(site: Site) -> None:
+    """An aggregator buys from members and sells to the DSO; the DSO buys."""
+    aggregator = aggregator_config(site, dso="dso", market="iles", ledger="ledger", members=())
+    assert (aggregator.buying.side, aggregator.buying.aspiration) == (Side.BUYER, Terms(700, 5))
+    assert (aggregator.buying.reservation, aggregator.selling.reservation) == (Terms(2200, 60), Terms(900, 100))
+    assert (aggregator.selling.side, aggregator.selling.aspiration) == (Side.SELLER, Terms(4000, 900))
+    dso = dso_of(site)
+    assert (dso.buying.side, dso.buying.aspiration, dso.buying.reservation) == (
+        Side.BUYER,
+        Terms(1200, 50),
+        Terms(6000, 600),
+    )
+
+
+def test_limits_and_margins_are_the_sites(site: Site) -> None:
+    """What a site file says of contracts, margins and gates is what aggregator and DSO are told."""
+
+    def rating(value: float) -> Rating:
+        return Rating(value=value, assumed=True)
+
+    member = site.market.member_contract.model_copy(update={"max_activations_per_day": rating(3)})
+    terms = site.market.model_copy(
+        update={
+            "member_contract": member,
+            "offer_margin_pct": rating(12),
+            "loading_reserve_pct": rating(4.5),
+            "gate_closure_isps": rating(2),
+            "dso_option_share_up": rating(0.5),
+        }
+    )
+    changed = site.model_copy(update={"market": terms})
+    aggregator = aggregator_config(changed, dso="dso", market="iles", ledger="ledger", members=())
+    assert aggregator.limits == ContractLimits(3, 96, 0)
+    assert aggregator.margin_pct == 12
+    dso = dso_of(changed)
+    assert (dso.margin_pct, dso.gate_isps, dso.option_share_up) == (4.5, 2, 0.5)
+    assert dso.limits_of_contracts == ContractLimits(24, 96, 0)
+
+
+def test_costs_are_the_sites(site: Site) -> None:
+    """Each cost of `flexibility_costs` stands under its own name."""
+    costs = element_costs(site.flexibility_costs)
+    for name in type(site.flexibility_costs).model_fields:
+        assert getattr(costs, name) == getattr(site.flexibility_costs, name).value
