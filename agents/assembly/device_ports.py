@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from agents.assembly.agent_spec import AgentSpec
-from cim.model.devices import DeviceKind, Nameplate, News, Setpoint, WeatherForecast
+from cim.model.devices import DeviceKind, Nameplate, News, WeatherForecast
 from cim.model.errors import ProgrammingFault
-from cim.model.readings import Reading
 from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink
-from devices.port.port import DeviceFault, Port
+from devices.port.port import Port
 from devices.sunspec.registers import Registers
 
 DIAL_IN = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}
@@ -39,7 +38,7 @@ class DirectWorld(Protocol):
 
 
 class WeatherPort:
-    """A `Port` in front of what is known of the sun to come; it measures nothing.
+    """What is known of the sun to come, as a `Port` that `Tells`; it measures nothing and takes no setpoint.
 
     Args:
         profiles: name of the profiles' pack.
@@ -77,17 +76,6 @@ class WeatherPort:
         values = self._feed.forecast(now, start, end)
         self._news.append(WeatherForecast(now, start, 900, tuple(float(x) for x in values)))
 
-    async def measure(self, now: datetime) -> tuple[Reading, ...]:
-        """Nothing is measured."""
-        return ()
-
-    async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
-        """A weather service takes no setpoint."""
-        raise DeviceFault(f"{self.name}: a weather service takes no setpoint; expected none")
-
-    async def release(self, now: datetime) -> None:
-        """Nothing is held."""
-
     def drain(self) -> tuple[News, ...]:
         """Forecasts since the last call."""
         news, self._news = tuple(self._news), []
@@ -104,10 +92,10 @@ def tcp_port(spec: AgentSpec, endpoints: dict[str, Address], server: DialInServe
         return WeatherPort(device, *weather)
     if kind in DIAL_IN:
         return _dial_in(device, kind, None, server)
-    from devices.sunspec.driver import SunSpecPort
+    from devices.sunspec.driver import sunspec_port
     from devices.sunspec.registers import TcpRegisters
 
-    return SunSpecPort(device, kind, TcpRegisters(*endpoints[device]))
+    return sunspec_port(device, kind, TcpRegisters(*endpoints[device]))
 
 
 def direct_port(spec: AgentSpec, world: DirectWorld, weather: Weather) -> Port:
@@ -117,9 +105,9 @@ def direct_port(spec: AgentSpec, world: DirectWorld, weather: Weather) -> Port:
         return WeatherPort(device, *weather)
     if kind in DIAL_IN:
         return _dial_in(device, kind, world.link, None)
-    from devices.sunspec.driver import SunSpecPort
+    from devices.sunspec.driver import sunspec_port
 
-    return SunSpecPort(device, kind, world.registers(device))
+    return sunspec_port(device, kind, world.registers(device))
 
 
 def _device(spec: AgentSpec) -> tuple[str, DeviceKind]:

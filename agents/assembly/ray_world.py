@@ -13,7 +13,7 @@ from agents.assembly.simulated_world import simulation
 from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime.ray.calls import here
 from devices.dial_in.transport import FrameLink
-from devices.port.port import DeviceError
+from devices.port.errors import DeviceError
 
 
 @ray.remote(num_cpus=0)

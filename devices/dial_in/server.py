@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from cim.model.errors import BadInput
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from devices.dial_in.server import DialInServer
-from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 
 MAX_ROUNDS = 1000  # a peer that still talks after so many exchanges at one instant is broken, not chatty
 

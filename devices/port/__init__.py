@@ -1,4 +1,4 @@
-"""What a device can do, whatever it speaks; every driver implements it.
+"""What a device can do, whatever it speaks: the connection, one capability a module, the errors.
 
 No wire and no protocol lives here.
 """

@@ -1,19 +1,19 @@
-"""A building gateway as a device port: S2 behind `devices.port.port.Port`."""
+"""The driver of a building gateway: S2 as `Port`, `Measures`, `Limits` and `Tells` (see `devices.port`)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
 from cim.model.errors import BadInput
-from cim.model.readings import Kind, Quality, Reading
+from cim.model.readings import Kind, Reading
 from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink, wire_to
-from devices.port.port import DeviceFault, DeviceUnreachable, OnNews
+from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.port.tells import OnNews
 from devices.s2 import pebc
 from devices.s2.machine import CemMachine
 from devices.s2.rm_state import FRBC, NOTHING, PEBC
@@ -47,13 +47,12 @@ class GatewayPort:
         timeout_s: float = 30.0,
     ) -> None:
         self.name = name
-        self._stale_after = timedelta(seconds=2 * interval_s)
         self._timeout_s = timeout_s
-        self._machine = CemMachine(name)
+        self._machine = CemMachine(name, stale_after_s=2 * interval_s)
         self._wire = wire_to("s2", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:
-        """See `devices.port.port.Port`."""
+        """See `Tells`: thermal descriptions and usage forecasts."""
         self._machine.news.on_news = on_news
 
     async def open(self, now: datetime) -> Nameplate:
@@ -81,10 +80,11 @@ class GatewayPort:
     async def _wait_for_state(self) -> None:
         """Power and fill level follow the description; so the first reading is not ABSENT for their sake."""
         kinds = _KINDS if self._machine.control is FRBC else _KINDS[:1]
-        if any(kind not in self._machine.last for kind in kinds):
+        last = self._machine.last.values
+        if any(kind not in last for kind in kinds):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STATE_GRACE_S):
-                    await self._wire.deliver([], lambda: all(kind in self._machine.last for kind in kinds))
+                    await self._wire.deliver([], lambda: all(kind in last for kind in kinds))
 
     async def sync(self, now: datetime) -> None:
         """Take what the gateway has to say at this instant."""
@@ -94,15 +94,9 @@ class GatewayPort:
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Net power and room temperature as last reported; ABSENT when the gateway is not connected."""
         self._machine.now = now
-        return tuple(self._reading(kind, now) for kind in _KINDS)
-
-    def _reading(self, kind: Kind, now: datetime) -> Reading:
-        last = self._machine.last.get(kind)
-        if last is None or not self._wire.connected:
-            return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
-        if last.quality is Quality.GOOD and now - last.at > self._stale_after:
-            return replace(last, quality=Quality.STALE)
-        return last
+        last = self._machine.last
+        reading = last.reading if self._wire.connected else last.absent
+        return tuple(reading(kind, now) for kind in _KINDS)
 
     def _obeys(self) -> bool:
         """Whether the actuator says that it runs in the mode we steer by."""

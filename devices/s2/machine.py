@@ -34,8 +34,8 @@ _REVOKABLE = {FRBC: RevokableObjects.FRBC_Instruction, PEBC: RevokableObjects.PE
 class CemMachine(ResourceManagerState):
     """The CEM's end of a session with one resource manager (RM); see `ResourceManagerState` for the arguments."""
 
-    def __init__(self, name: str, own_rule_label: str = "thermostat") -> None:
-        super().__init__(name, own_rule_label)
+    def __init__(self, name: str, own_rule_label: str = "thermostat", stale_after_s: float = 1800.0) -> None:
+        super().__init__(name, own_rule_label, stale_after_s)
         self._session = S2Session(self.name, self._handle, self._on_status)
         self._instruction_of: dict[uuid.UUID, uuid.UUID] = {}  # message id -> instruction id
         self._to_come: tuple[uuid.UUID, datetime] | None = None  # the return that is scheduled, and when

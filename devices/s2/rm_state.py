@@ -10,8 +10,8 @@ from typing import Any
 from s2python.common import ControlType, RevokableObjects
 
 from cim.mapping.s2 import fill_level, power
-from cim.model.readings import Kind, Reading
-from devices.port.port import NewsBox
+from devices.port.last_told import LastTold
+from devices.port.tells import NewsBox
 from devices.s2 import frbc
 from devices.s2.session import Refused, Status
 
@@ -28,10 +28,12 @@ class ResourceManagerState:
         name: the device's name.
         own_rule_label: diagnostic label of the operation mode in which the device follows its own rule; without such a
             mode, the one that is active when the device is first met.
+        stale_after_s: for how long a told power or fill level may be relied on.
     """
 
     name: str
     own_rule_label: str = "thermostat"
+    stale_after_s: float = 1800.0
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     closed: bool = False
     details: Any = None
@@ -43,11 +45,13 @@ class ResourceManagerState:
     target_profile: Any = None
     leakage: Any = None
     actuator: Any = None
-    last: dict[Kind, Reading] = field(default_factory=dict)
     news: NewsBox = field(default_factory=NewsBox)
     outcomes: dict[uuid.UUID, str] = field(default_factory=dict)
     own_rule: tuple[uuid.UUID, float] | None = None  # operation mode and factor
     told_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the latest time that the RM gave
+
+    def __post_init__(self) -> None:
+        self.last = LastTold(self.name, self.stale_after_s)
 
     @property
     def ready(self) -> bool:
@@ -97,8 +101,7 @@ class ResourceManagerState:
 
     def _on_storage(self, message: Any) -> None:
         # FRBC.StorageStatus has no time of its own: it is as fresh as the latest time that was told or is known.
-        reading = fill_level(self.name, max(self.now, self.told_at), message.present_fill_level)
-        self.last[reading.kind] = reading
+        self.last.take(fill_level(self.name, max(self.now, self.told_at), message.present_fill_level))
 
     def _on_usage(self, message: Any) -> None:
         self.news.put(frbc.thermal_usage(message, max(self.now, self.told_at)))
@@ -107,9 +110,8 @@ class ResourceManagerState:
         at = message.measurement_timestamp.astimezone(UTC)
         self.told_at = max(self.told_at, at)
         reading = power(self.name, at, [(v.commodity_quantity.value, v.value) for v in message.values])
-        known = self.last.get(Kind.POWER)
-        if reading is not None and (known is None or known.at <= reading.at):
-            self.last[Kind.POWER] = reading
+        if reading is not None:
+            self.last.take(reading)
 
     def _on_instruction_status(self, message: Any) -> None:
         self.outcomes[message.instruction_id] = message.status_type.value

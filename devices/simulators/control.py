@@ -22,7 +22,7 @@ from typing import Any
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 
 TOKEN_VARIABLE = "ILES_SIMULATOR_TOKEN"  # noqa: S105 - the name of a variable, not what is in it
 _LENGTH = struct.Struct(">I")

@@ -7,7 +7,7 @@ import base64
 import contextlib
 from typing import Any
 
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from devices.simulators.in_memory_link import Simulator
 
 OPENING_S = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 
 
 class Simulator(Protocol):

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Dec
 from enum import Enum
 from types import MappingProxyType
 
-from devices.port.port import DeviceFault
+from devices.port.errors import DeviceFault
 from devices.sunspec.models import Model, Point
 
 Value = int | float | str

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from cim.mapping.sunspec import SETPOINT_SIGN
 from cim.model.devices import Mode
-from devices.port.port import DeviceFault
+from devices.port.errors import DeviceFault
 from devices.sunspec.codec import Block, Rounding, encode_raw
 from devices.sunspec.duties import Steering
 from devices.sunspec.image import DeviceImage, Wanted

@@ -1,4 +1,7 @@
-"""One SunSpec device as a `devices.port.port.Port`: PV, battery, CHP or meter, by the models that its scan finds."""
+"""Drivers of SunSpec devices: a meter only measures, a plant takes setpoints too, a battery also stores.
+
+Which one a device gets follows from its kind's duty; what its readings and setpoints are, from the models a scan finds.
+"""
 
 from __future__ import annotations
 
@@ -8,42 +11,36 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from cim.mapping.sunspec import PointMapping, rows_of
-from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
+from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import ProgrammingFault
-from cim.model.readings import Quality, Reading
-from devices.port.port import DeviceError, DeviceFault, DeviceUnreachable, OnNews
+from cim.model.fresh import Fresh
+from cim.model.readings import Kind, Quality, Reading
+from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.sunspec import control
-from devices.sunspec.duties import DUTIES, Duty, duty_of, nameplate_of
+from devices.sunspec.duties import DUTIES, Duty, Steering, duty_of, nameplate_of
 from devices.sunspec.image import DeviceImage, Wanted
 from devices.sunspec.registers import Registers
 from devices.sunspec.scan import scan
 
+_STALE_AFTER_S = 1800.0  # a store that two quarter-hourly readings in a row missed
 
-class SunSpecPort:
-    """Implements `devices.port.port.Port` over any `Registers`.
 
-    PV takes `Mode.LIMIT` (power_w <= 0) by 704 `WMaxLimPct` or 123; a battery takes `Mode.TARGET` of either sign by
-    704 `WSet` or 124; a CHP takes `Mode.TARGET` (power_w <= 0) by 704 `WSet`; a meter takes nothing.
+class SunSpecMeter:
+    """A SunSpec device that is only read: `Port` and `Measures` over any `Registers`.
+
+    Args:
+        name: becomes the source of the readings and opens every error text.
+        kind: what it must be able to do.
+        registers: the way to it.
     """
 
     def __init__(self, name: str, kind: DeviceKind, registers: Registers) -> None:
-        """`name` becomes the source of the readings and opens every error text.
-
-        Raises:
-            ProgrammingFault: the kind is not one that speaks SunSpec.
-        """
-        if kind not in DUTIES:
-            raise ProgrammingFault(f"kind: {kind} does not speak SunSpec; expected {', '.join(DUTIES)}")
         self.name, self.kind = name, kind
         self._registers = registers
         self._image: DeviceImage | None = None
         self._duty: Duty | None = None
-        self._has_121 = False
         self._rows: tuple[PointMapping, ...] = ()
         self._wanted: tuple[Wanted, ...] = ()
-
-    def listen(self, on_news: OnNews) -> None:
-        """Nothing to hear: SunSpec has no unasked messages."""
 
     async def open(self, now: datetime) -> Nameplate:  # noqa: ARG002 - Port gives every call its instant
         """Scan the device, check that it can do its duty, and read its nameplate."""
@@ -55,15 +52,12 @@ class SunSpecPort:
             image = DeviceImage(self._registers, models)
             blocks = await image.read([(1, "Mn"), (1, "Md"), (1, "SN"), *duty.rated])
             nameplate = nameplate_of(self.kind, duty, blocks)
-        self._image, self._duty, self._has_121 = image, duty, 121 in duty.models
+        self._image, self._duty = image, duty
         self._rows = rows_of(duty.measured)
         self._wanted = tuple(
             dict.fromkeys(wanted for row in self._rows for wanted in ((row.model, row.point), row.times) if wanted)
         )
         return nameplate
-
-    async def sync(self, now: datetime) -> None:
-        """Nothing: a Modbus device only answers."""
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Read the duty's points; one that is not implemented comes as INVALID, or not at all where it is optional."""
@@ -83,49 +77,9 @@ class SunSpecPort:
                 readings.append(Reading(self.name, row.kind, row.factor * value * share + 0.0, now))
         return tuple(readings)
 
-    async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
-        """Write the setpoint with its expiry, enable it and read it back.
-
-        Raises:
-            ProgrammingFault: a mode or sign that the kind cannot take, or an expiry that has passed.
-            DeviceUnreachable, DeviceFault: see `devices.port.port.Port.command`.
-        """
-        image, duty = await self._opened(now)
-        self._check(setpoint, duty)
-        seconds = math.ceil((valid_until - now).total_seconds())
-        if seconds <= 0:
-            raise ProgrammingFault(
-                f"{self.name}: valid_until {valid_until.isoformat()} is not after now ({now.isoformat()})"
-            )
-        assert duty.steering is not None  # noqa: S101 - _check refused a meter; this tells the type checker
-        with self._named():
-            await control.command(image, duty.steering, self._has_121, setpoint.power_w, seconds)
-
-    async def release(self, now: datetime) -> None:
-        """Clear the enable bit; nothing to do for a meter."""
-        image, duty = await self._opened(now)
-        if duty.steering is not None:
-            with self._named():
-                await control.release(image, duty.steering)
-
-    def drain(self) -> tuple[News, ...]:
-        """Always empty: SunSpec has no unasked messages."""
-        return ()
-
     async def close(self) -> None:
         """Close the wire."""
         await self._registers.close()
-
-    def _check(self, setpoint: Setpoint, duty: Duty) -> None:
-        if duty.steering is None:
-            raise ProgrammingFault(f"{self.name}: a meter takes no setpoint")
-        mode = control.MODES[duty.steering]
-        if setpoint.mode is not mode:
-            raise ProgrammingFault(f"{self.name}: mode {setpoint.mode} for kind {self.kind}; expected {mode}")
-        if setpoint.power_w > 0 and (mode is Mode.LIMIT or self.kind is DeviceKind.CHP):
-            raise ProgrammingFault(
-                f"{self.name}: power_w {setpoint.power_w} for kind {self.kind}; expected 0 or less (generation)"
-            )
 
     async def _opened(self, now: datetime) -> tuple[DeviceImage, Duty]:
         """Scan a device that did not answer when it was opened: an inverter sleeps at night, and wakes up later."""
@@ -142,3 +96,96 @@ class SunSpecPort:
         except DeviceError as error:
             kind = DeviceUnreachable if isinstance(error, DeviceUnreachable) else DeviceFault
             raise kind(f"{self.name}: {error}") from error
+
+
+class SunSpecPlant(SunSpecMeter):
+    """A SunSpec device that takes setpoints as well: `Limits`.
+
+    A PV plant takes `Mode.LIMIT` (power_w <= 0) by 704 `WMaxLimPct` or 123, a CHP `Mode.TARGET` (power_w <= 0) by 704
+    `WSet`, a battery `Mode.TARGET` of either sign by 704 `WSet` or 124.
+    """
+
+    async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
+        """Write the setpoint with its expiry, enable it and read it back.
+
+        Raises:
+            ProgrammingFault: a mode or sign that the kind cannot take, or an expiry that has passed.
+            DeviceUnreachable, DeviceFault: see `devices.port.limits.Limits`.
+        """
+        image, duty = await self._opened(now)
+        steering = _steering(duty)
+        self._check(setpoint, steering)
+        seconds = math.ceil((valid_until - now).total_seconds())
+        if seconds <= 0:
+            raise ProgrammingFault(
+                f"{self.name}: valid_until {valid_until.isoformat()} is not after now ({now.isoformat()})"
+            )
+        with self._named():
+            await control.command(image, steering, 121 in duty.models, setpoint.power_w, seconds)
+
+    async def release(self, now: datetime) -> None:
+        """Clear the enable bit."""
+        image, duty = await self._opened(now)
+        with self._named():
+            await control.release(image, _steering(duty))
+
+    def _check(self, setpoint: Setpoint, steering: Steering) -> None:
+        mode = control.MODES[steering]
+        if setpoint.mode is not mode:
+            raise ProgrammingFault(f"{self.name}: mode {setpoint.mode} for kind {self.kind}; expected {mode}")
+        if setpoint.power_w > 0 and (mode is Mode.LIMIT or self.kind is DeviceKind.CHP):
+            raise ProgrammingFault(
+                f"{self.name}: power_w {setpoint.power_w} for kind {self.kind}; expected 0 or less (generation)"
+            )
+
+
+class SunSpecBattery(SunSpecPlant):
+    """A SunSpec battery: `Stores`, with the energy that was last measured."""
+
+    def __init__(self, name: str, kind: DeviceKind, registers: Registers) -> None:
+        super().__init__(name, kind, registers)
+        self._capacity_wh = 0
+        self._stored_wh: Fresh[float] | None = None
+
+    async def open(self, now: datetime) -> Nameplate:
+        """As any device; its capacity is kept."""
+        nameplate = await super().open(now)
+        self._capacity_wh = nameplate.capacity_wh
+        return nameplate
+
+    async def measure(self, now: datetime) -> tuple[Reading, ...]:
+        """As any device; the stored energy is kept."""
+        readings = await super().measure(now)
+        for reading in readings:
+            if reading.kind is Kind.STORED_ENERGY:
+                self._stored_wh = Fresh(reading.value, reading.at, _STALE_AFTER_S, reading.quality)
+        return readings
+
+    def capacity_wh(self) -> int:
+        """See `devices.port.stores.Stores`."""
+        return self._capacity_wh
+
+    def stored_wh(self) -> Fresh[float] | None:
+        """See `devices.port.stores.Stores`."""
+        return self._stored_wh
+
+
+def sunspec_port(name: str, kind: DeviceKind, registers: Registers) -> SunSpecMeter:
+    """The driver of a SunSpec device: it has the capabilities that the duty of its kind asks for.
+
+    Raises:
+        ProgrammingFault: the kind is not one that speaks SunSpec.
+    """
+    if kind not in DUTIES:
+        raise ProgrammingFault(f"kind: {kind} does not speak SunSpec; expected {', '.join(DUTIES)}")
+    if all(duty.capacity for duty in DUTIES[kind]):
+        return SunSpecBattery(name, kind, registers)
+    if all(duty.steering for duty in DUTIES[kind]):
+        return SunSpecPlant(name, kind, registers)
+    return SunSpecMeter(name, kind, registers)
+
+
+def _steering(duty: Duty) -> Steering:
+    if duty.steering is None:
+        raise ProgrammingFault(f"the duty of models {duty.models} takes no setpoint; expected one that does")
+    return duty.steering

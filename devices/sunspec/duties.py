@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from cim.model.devices import DeviceKind, Nameplate
-from devices.port.port import DeviceFault
+from devices.port.errors import DeviceFault
 from devices.sunspec.codec import Block
 
 Wanted = tuple[int, str]

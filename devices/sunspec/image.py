@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from devices.port.port import DeviceFault
+from devices.port.errors import DeviceFault
 from devices.sunspec.codec import Block
 from devices.sunspec.models import HEADER, Model, model
 from devices.sunspec.registers import MAX_READ, Registers

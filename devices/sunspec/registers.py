@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 
 if TYPE_CHECKING:  # 0.15 s that only a link to a real socket needs; an agent on a direct image does not
     from pymodbus.client import AsyncModbusTcpClient

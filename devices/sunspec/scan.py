@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from devices.port.port import DeviceFault
+from devices.port.errors import DeviceFault
 from devices.sunspec.models import END_MODEL, HEADER
 from devices.sunspec.registers import ExceptionReply, Registers
 

@@ -134,7 +134,7 @@ def _until_stopped(work: Coroutine[Any, Any, None], seconds: float | None) -> No
 def one_sentence() -> Iterator[None]:
     """What goes wrong as one sentence with exit code 2, never a traceback."""
     from cim.model.errors import BadInput
-    from devices.port.port import DeviceError
+    from devices.port.errors import DeviceError
 
     try:
         yield

@@ -12,10 +12,13 @@ from rich.table import Table
 
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
+from cim.model.fresh import Fresh
 from cim.model.readings import Kind, Reading
 from devices.dial_in.server import DialInServer, known_passwords
 from devices.ocpp.v201.machine import CsmsMachine
-from devices.sunspec.driver import SunSpecPort
+from devices.port.capabilities import capabilities
+from devices.port.stores import Stores
+from devices.sunspec.driver import SunSpecMeter, sunspec_port
 from devices.sunspec.duties import DUTIES
 from devices.sunspec.models import is_defined, model
 from devices.sunspec.registers import Registers, TcpRegisters
@@ -31,7 +34,7 @@ class _Teller:
 
     def __init__(self, name: str, console: Console) -> None:
         self._machine, self._console, self._name = CsmsMachine(name), console, name
-        self._shown: dict[Kind, Reading] = {}
+        self._shown: dict[Kind, Fresh[float]] = {}
 
     @property
     def closed(self) -> bool:
@@ -64,10 +67,10 @@ class _Teller:
             self._tell("is " + ", ".join(word for word in words if word))
         for piece in machine.news.drain():
             self._tell(str(piece))
-        for kind, reading in machine.last.items():
-            if self._shown.get(kind) != reading:
-                self._shown[kind] = reading
-                self._tell(_sentence(reading))
+        for kind, told in machine.last.values.items():
+            if self._shown.get(kind) != told:
+                self._shown[kind] = told
+                self._tell(_sentence(machine.last.reading(kind, machine.now)))
         return answers
 
     def _tell(self, words: str) -> None:
@@ -116,12 +119,12 @@ async def scan_device(host: str, port: int, unit: int, timeout_s: float) -> None
         if kind is None or 1 not in found:
             console.print("It has not the models of any duty that ILES knows, so nothing is read.")
             return
-        await _read(SunSpecPort(f"{host}:{port}", kind, registers), registers, console)
+        await _read(sunspec_port(f"{host}:{port}", kind, registers), registers, console)
     finally:
         await registers.close()
 
 
-async def _read(port: SunSpecPort, registers: Registers, console: Console) -> None:
+async def _read(port: SunSpecMeter, registers: Registers, console: Console) -> None:
     now = datetime.now(UTC)
     plate = await port.open(now)
     words = [f"{plate.manufacturer} {plate.model} {plate.serial}".strip(), f"can do the duty of a {plate.kind}"]
@@ -129,12 +132,14 @@ async def _read(port: SunSpecPort, registers: Registers, console: Console) -> No
         words.append(f"generates up to {plate.max_generation_w} W")
     if plate.max_consumption_w:
         words.append(f"takes up to {plate.max_consumption_w} W")
-    if plate.capacity_wh:
-        words.append(f"stores {plate.capacity_wh} Wh")
     if not plate.reverts_by_itself:
         words.append("cannot drop a limit by itself")
+    readings = await port.measure(now)
+    if isinstance(port, Stores) and (stored := port.stored_wh()) is not None:
+        words.append(f"stores {stored.value:g} of {port.capacity_wh()} Wh ({stored.quality(now)})")
+    words.append(f"its driver has {', '.join(capabilities(port))}")
     console.print("; ".join(words), markup=False)
-    for reading in await port.measure(now):
+    for reading in readings:
         console.print(_sentence(reading), markup=False)
     await registers.close()
 

@@ -59,7 +59,7 @@ class Scenario:
     start: datetime
     end: datetime
     world: PlainWorld
-    ports: dict[str, PlainDevice]
+    ports: dict[str, PlainDevice | PlainWeather]
 
     @property
     def host_of(self) -> dict[str, str]:
@@ -150,13 +150,13 @@ def _world(
     told: list[list[float]],
     loads: dict[str, list[float]],
     dice: random.Random,
-) -> tuple[PlainWorld, dict[str, PlainDevice]]:
+) -> tuple[PlainWorld, dict[str, PlainDevice | PlainWeather]]:
     ahead = OPENING_HOUR  # profiles of the world begin with its first hour, not with midnight
 
     def turned(values: list[float]) -> list[float]:
         return [*values[ahead:], *values[:ahead]]
 
-    ports: dict[str, PlainDevice] = {}
+    ports: dict[str, PlainDevice | PlainWeather] = {}
     meters: list[PlainMeter] = []
     for home in HOMES:
         behind: list[PlainDevice] = []

@@ -19,7 +19,7 @@ from agents.runtime.host.host import Host
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import ProgrammingFault
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from market.uftp import DPrognosis, Header
 from tests.worlds import benches
 from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, NOON, RULES

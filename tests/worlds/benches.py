@@ -24,7 +24,8 @@ from agents.runtime.local import inline
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.devices import DeviceKind, Nameplate, News, Setpoint, WeatherForecast
 from cim.model.readings import Kind, Reading
-from devices.port.port import DeviceFault, DeviceUnreachable, NewsBox, OnNews
+from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.port.tells import NewsBox, OnNews
 from environment.feeder import Limits
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import players, terms

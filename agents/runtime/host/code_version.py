@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 # What decides how an agent's state comes of its events, and what its state is made of.
-_DECIDING = ("agents.roles", "agents.planning", "market", "cim.model", "devices.port.port")
+_DECIDING = ("agents.roles", "agents.planning", "market", "cim.model", "devices.port")
 _LENGTH = 8
 
 

@@ -19,7 +19,11 @@ from agents.runtime.host.ledger_effects import LedgerEffects
 from cim.model.devices import Nameplate, News
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
-from devices.port.port import DeviceError, Port
+from devices.port.capabilities import limits_of
+from devices.port.errors import DeviceError
+from devices.port.measures import Measures
+from devices.port.port import Port
+from devices.port.tells import Tells
 
 Executor = Callable[[str, tuple[Any, ...]], Awaitable[Any]]
 Hand = tuple[str, Effect]  # agent, what it wants
@@ -98,8 +102,7 @@ class EffectRunner:
             elif isinstance(effect, Command):
                 told.append((name, Commanded(effect.device, effect.setpoint, await self._command(effect, now))))
             elif isinstance(effect, Release):
-                fault = await _try(self.ports[effect.device].release(now))
-                told.append((name, Commanded(effect.device, None, fault)))
+                told.append((name, Commanded(effect.device, None, await self._release(effect, now))))
         return told
 
     async def _command(self, effect: Command, now: datetime) -> str | None:
@@ -108,13 +111,25 @@ class EffectRunner:
             return f"{effect.device}: the setpoint was valid until {effect.valid_until.isoformat()}, which is over"
         # A device counts a setpoint's life from when it is written, which may be long after it was wanted.
         written = now if self._clock is None else max(now, self._clock())
-        return await _try(self.ports[effect.device].command(effect.setpoint, effect.valid_until, written))
+        try:
+            await limits_of(self.ports[effect.device]).command(effect.setpoint, effect.valid_until, written)
+        except DeviceError as error:
+            return str(error)
+        return None
+
+    async def _release(self, effect: Release, now: datetime) -> str | None:
+        try:
+            await limits_of(self.ports[effect.device]).release(now)
+        except DeviceError as error:
+            return str(error)
+        return None
 
     async def _measure(self, device: str, now: datetime) -> Measured:
         port = self.ports[device]
         try:
-            await port.sync(now)
-            readings = await port.measure(now)
+            if isinstance(port, Tells):
+                await port.sync(now)
+            readings = await port.measure(now) if isinstance(port, Measures) else ()
         except DeviceError as error:
             absent = (Reading(device, Kind.POWER, 0.0, now, Quality.ABSENT),)
             return Measured(device, absent, self._news(port, device), str(error))
@@ -122,10 +137,8 @@ class EffectRunner:
         return Measured(device, readings, self._news(port, device), f"{device}: no reading" if lost else None)
 
     def _news(self, port: Port, device: str) -> tuple[News, ...]:
-        noted = self.noted.pop(device, ())
-        if not noted:
-            return port.drain()
-        return (*noted, *(news for news in port.drain() if news not in noted))  # a device that got no answer repeats it
+        noted, told = self.noted.pop(device, ()), port.drain() if isinstance(port, Tells) else ()
+        return (*noted, *(news for news in told if news not in noted))  # a device that got no answer repeats it
 
     async def close(self) -> None:
         """Let go of all devices and the ledger."""
@@ -133,11 +146,3 @@ class EffectRunner:
             await port.close()
         if self._ledger_effects is not None:
             self._ledger_effects.close()
-
-
-async def _try(action: Awaitable[None]) -> str | None:
-    try:
-        await action
-    except DeviceError as error:
-        return str(error)
-    return None

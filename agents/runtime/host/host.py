@@ -27,7 +27,9 @@ from agents.runtime.host.timers import Timers
 from agents.runtime.journal import Journal, NoJournal
 from cim.model.devices import News
 from cim.model.errors import ProgrammingFault
-from devices.port.port import DeviceError, Port
+from devices.port.errors import DeviceError
+from devices.port.port import Port
+from devices.port.tells import Tells
 from market.rules import MarketRules
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,8 +110,8 @@ class Host:
             self._own[name] = [Started()]
         missing: list[str] = []
         for spec in self.specs.values():
-            if spec.device is not None:
-                self.effect_runner.ports[spec.device].listen(partial(self._note, spec.device))
+            if spec.device is not None and isinstance(port := self.effect_runner.ports[spec.device], Tells):
+                port.listen(partial(self._note, spec.device))
         opened = await self.effect_runner.open(
             tuple(s.device for s in self.specs.values() if s.device is not None), now
         )

@@ -1,10 +1,9 @@
-"""A charging station as a device port: OCPP 2.0.1 behind `devices.port.port.Port`."""
+"""The driver of a charging station: OCPP 2.0.1 as `Port`, `Measures`, `Limits` and `Tells` (see `devices.port`)."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
 from cim.model.errors import BadInput
@@ -13,7 +12,8 @@ from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink, wire_to
 from devices.ocpp.v201.machine import LOST, CsmsMachine
 from devices.ocpp.v201.messages import Payload
-from devices.port.port import DeviceError, DeviceFault, DeviceUnreachable, OnNews
+from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
+from devices.port.tells import OnNews
 
 _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
@@ -44,13 +44,12 @@ class StationPort:
         life: str = "",
     ) -> None:
         self.name = name
-        self._stale_after = timedelta(seconds=2 * interval_s)
         self._timeout_s = timeout_s
         self._machine = CsmsMachine(name, interval_s, life)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:
-        """See `devices.port.port.Port`."""
+        """See `Tells`: vehicles that come and go."""
         self._machine.news.on_news = on_news
 
     async def open(self, now: datetime) -> Nameplate:
@@ -113,19 +112,18 @@ class StationPort:
         return tuple(self._reading(kind, now) for kind in _KINDS)
 
     def _reading(self, kind: Kind, now: datetime) -> Reading:
-        machine, last = self._machine, self._machine.last.get(kind)
+        machine = self._machine
         if not self._wire.connected:
-            return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
+            return machine.last.absent(kind, now)
         at_rest = machine.transaction is None and machine.caught_up and machine.status in _AT_REST
-        if at_rest and (kind is Kind.POWER or last is not None):
-            # No transaction, no current: the contactor is open and the register stands. The connector's state is told
-            # at every change and the connection is alive, so this holds now.
-            return Reading(self.name, kind, last.value if last is not None and kind is not Kind.POWER else 0.0, now)
-        if last is None:
-            return Reading(self.name, kind, 0.0, now, Quality.ABSENT)
-        if last.quality is Quality.GOOD and now - last.at > self._stale_after:
-            return replace(last, quality=Quality.STALE)
-        return last
+        told = machine.last.values.get(kind)
+        # No transaction, no current: the contactor is open and the register stands. The connector's state is told at
+        # every change and the connection is alive, so this holds now.
+        if at_rest and kind is Kind.POWER:
+            return Reading(self.name, kind, 0.0, now)
+        if at_rest and told is not None and told.told is Quality.GOOD:
+            return Reading(self.name, kind, told.value, now)
+        return machine.last.reading(kind, now)
 
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
         """Limit the charging power until `valid_until` (SetChargingProfile), and read the composite schedule back."""

@@ -12,11 +12,12 @@ from typing import Any
 
 from cim.mapping.ocpp import readings
 from cim.model.devices import VehiclePlugged, VehicleUnplugged
-from cim.model.readings import Kind, Reading
+from cim.model.readings import Kind, Quality
 from devices.ocpp.rpc import Answer, Rpc
 from devices.ocpp.v201 import requests
 from devices.ocpp.v201.messages import Payload, call, call_result, datatypes, enums, instant, stamp
-from devices.port.port import NewsBox
+from devices.port.last_told import LastTold
+from devices.port.tells import NewsBox
 
 LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
@@ -51,7 +52,6 @@ class CsmsMachine:
     status: str = ""
     max_power_w: int | None = None
     transaction: Transaction | None = None
-    last: dict[Kind, Reading] = field(default_factory=dict)
     news: NewsBox = field(default_factory=NewsBox)
     answers: dict[str, Answer] = field(default_factory=dict)
     report_ended: bool = False
@@ -61,6 +61,7 @@ class CsmsMachine:
     closed = False
 
     def __post_init__(self) -> None:
+        self.last = LastTold(self.name, 2 * self.interval_s)  # a value that two reports in a row missed is stale
         self._told_at = self.now  # the latest time the station gave
         self._ended: list[str] = []
         self._triggered = False
@@ -216,8 +217,8 @@ class CsmsMachine:
             tx = self.transaction = Transaction(number, at)
         for _, sample in sorted(samples, key=lambda pair: pair[0]):
             self._measure([sample])
-        energy = self.last.get(Kind.ENERGY_IMPORT)
-        if samples and energy is not None:
+        energy = self.last.values.get(Kind.ENERGY_IMPORT)
+        if samples and energy is not None and energy.told is Quality.GOOD:
             tx.first_wh = energy.value if tx.first_wh is None else tx.first_wh
             tx.last_wh = energy.value
         for at_sample, sample in samples:
@@ -238,9 +239,7 @@ class CsmsMachine:
             at = instant(meter_value["timestamp"], "meterValue.timestamp")
             self._tell(at)
             for reading in readings(self.name, at, meter_value["sampledValue"]):
-                known = self.last.get(reading.kind)
-                if known is None or known.at <= reading.at:
-                    self.last[reading.kind] = reading
+                self.last.take(reading)
 
     def _tell(self, at: datetime) -> None:
         self._told_at = max(self._told_at, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cim.model.errors import ProgrammingFault
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from devices.simulators.sunspec.control_functions import Refused, Running
 from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.image import BASE, RegisterImage

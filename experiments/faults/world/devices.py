@@ -1,4 +1,4 @@
-"""Simulated devices behind `devices.port.port.Port` without any protocol: cheap enough for thousands of worlds a minute.
+"""Simulated devices as drivers (see `devices.port`) without any protocol: cheap enough for thousands of worlds a minute.
 
 A `plain_world.PlainWorld` moves them all and keeps the truth: the energy of every device, load and meter in each ISP,
 and from when to when each setpoint was held. Powers are constant between the instants at which something changes, so
@@ -9,13 +9,13 @@ energies are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cim.model.devices import Mode, Nameplate, News, Setpoint
+from cim.model.devices import Mode, Nameplate, Setpoint
 from cim.model.readings import Kind, Reading
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 _DUST_WH = 1e-6
@@ -73,15 +73,12 @@ class PlainDevice:
             self.held.append(Held(self.name, self.setpoint, self.since, at, self.valid_until))
         self.setpoint = None
 
-    # ---- the port ------------------------------------------------------------------------------------------------------
+    # ---- the driver ----------------------------------------------------------------------------------------------------
 
     async def open(self, now: datetime) -> Nameplate:
         """Its nameplate; DeviceUnreachable when it is lost."""
         self._answer()
         return self.plate
-
-    async def sync(self, now: datetime) -> None:
-        """Nothing to work off."""
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Mean power since it was last read, and counters; DeviceUnreachable when it is lost."""
@@ -113,13 +110,6 @@ class PlainDevice:
         """Run by its own rule again; DeviceUnreachable when it is lost."""
         self._answer()
         self.let_go(now)
-
-    def drain(self) -> tuple[News, ...]:
-        """It has no news."""
-        return ()
-
-    def listen(self, on_news: Callable[[News], None]) -> None:
-        """It never speaks by itself."""
 
     async def close(self) -> None:
         """There is no wire."""

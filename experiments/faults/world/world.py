@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from cim.model.devices import DeviceKind, Nameplate, News, WeatherForecast
-from cim.model.readings import Reading
+from devices.port.tells import OnNews
 from experiments.faults.world.devices import NEVER, PlainDevice
 
 _HOUR = timedelta(hours=1)
@@ -36,24 +36,29 @@ class PlainMeter(PlainDevice):
         super().run(hours, isp)
 
 
-class PlainWeather(PlainDevice):
-    """A weather service: tells its forecast whenever it is asked.
+class PlainWeather:
+    """A weather service as `Port` and `Tells`: tells its forecast whenever it is asked.
 
     Args:
         forecasts: [issues, steps] the sun per unit, one issue for each `every`; the last one holds on.
     """
 
     def __init__(self, name: str, start: datetime, step_s: int, forecasts: Sequence[Sequence[float]], every: timedelta):
-        super().__init__(Nameplate(DeviceKind.WEATHER, "ILES", "plain", name))
+        self.name = name
         self.start, self.step_s, self.every = start, step_s, every
         self.forecasts = tuple(tuple(issue) for issue in forecasts)
         self._asked: datetime | None = None
 
-    async def measure(self, now: datetime) -> tuple[Reading, ...]:
-        """It measures nothing."""
-        self._answer()
+    async def open(self, now: datetime) -> Nameplate:  # noqa: ARG002 - as every port
+        """Its nameplate."""
+        return Nameplate(DeviceKind.WEATHER, "ILES", "plain", self.name)
+
+    def listen(self, on_news: OnNews) -> None:
+        """It never speaks by itself."""
+
+    async def sync(self, now: datetime) -> None:
+        """Ask it: what it forecasts now is its news."""
         self._asked = now
-        return ()
 
     def drain(self) -> tuple[News, ...]:
         """The newest forecast, once for each time it is asked."""
@@ -62,6 +67,9 @@ class PlainWeather(PlainDevice):
             return ()
         issue = min(max((asked - self.start) // self.every, 0), len(self.forecasts) - 1)
         return (WeatherForecast(asked, self.start, self.step_s, self.forecasts[issue]),)
+
+    async def close(self) -> None:
+        """There is no wire."""
 
 
 class PlainWorld:

@@ -12,7 +12,7 @@ from cim.model.devices import Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.dial_in.server import DialInServer, known_passwords
 from devices.ocpp.v201.driver import StationPort
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from devices.simulators.dial_out import DialOut
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine

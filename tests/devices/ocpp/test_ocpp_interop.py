@@ -69,7 +69,7 @@ def test_an_independent_strict_client_charges_here(client):
         assert plugged == plugged_as
         assert plugged.transaction
         assert left == VehicleUnplugged(700, NOW + timedelta(minutes=10))
-        assert machine.last[Kind.POWER].value == 4000
+        assert machine.last.values[Kind.POWER].value == 4000
         await port.close()
         await server.close()
 

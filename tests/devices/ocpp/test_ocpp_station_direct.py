@@ -9,7 +9,7 @@ from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality
 from devices.ocpp.v201.driver import StationPort
-from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine
 

@@ -13,7 +13,7 @@ from devices.ocpp.v201.driver import StationPort
 from devices.port.port import Port
 from devices.s2.driver import GatewayPort
 from devices.simulators.simulation import Simulation
-from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.driver import sunspec_port
 from environment.profiles.library import load
 from environment.sites.loader import load_site
 from environment.sites.schema import Site
@@ -47,7 +47,7 @@ def _port(simulation: Simulation, name: str) -> Port:
         return StationPort(name, link=simulation.link)
     if kind is DeviceKind.GATEWAY:
         return GatewayPort(name, link=simulation.link)
-    return SunSpecPort(name, kind, simulation.registers(name))
+    return sunspec_port(name, kind, simulation.registers(name))
 
 
 @pytest.fixture

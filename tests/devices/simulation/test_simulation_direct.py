@@ -12,9 +12,10 @@ from cim.model.devices import DeviceKind, Mode, Setpoint, ThermalUsage, VehicleP
 from cim.model.errors import BadInput
 from cim.model.intervals import local_day_of
 from cim.model.readings import Kind, Quality
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from devices.simulators.adapters import device_kinds
 from environment.profiles.library import load
+from tests.devices.asking import read
 
 STEP = timedelta(seconds=300)
 QUARTER = timedelta(minutes=15)
@@ -48,8 +49,7 @@ def test_every_device_reads_good_from_the_first_instant(simulate, port_of, noon)
         for name in simulation.names:
             port = port_of(simulation, name)
             await port.open(noon)
-            await port.sync(noon)
-            readings = {reading.kind: reading for reading in await port.measure(noon)}
+            readings = {reading.kind: reading for reading in (await read(port, noon))[0]}
             assert Kind.POWER in readings
             assert all(reading.quality is Quality.GOOD for reading in readings.values()), (name, readings)
             for kind in (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT):
@@ -130,8 +130,8 @@ def test_the_gateways_mean_power_rebuilds_its_energy(simulate, port_of, noon):
             span = timedelta(seconds=300 if step % 3 else 470)
             simulation.advance(simulation.now + span)
             for name, port in ports.items():
-                await port.sync(simulation.now)
-                power = next(r for r in await port.measure(simulation.now) if r.kind is Kind.POWER)
+                readings, _ = await read(port, simulation.now)
+                power = next(r for r in readings if r.kind is Kind.POWER)
                 assert power.at == simulation.now
                 energy[name] += power.value * span.total_seconds() / 3600
         for name in gateways:
@@ -205,7 +205,7 @@ def test_a_silent_device_is_lost_and_comes_back(simulate, port_of, noon):
         ports = {name: port_of(simulation, name) for name in names}
         for name, port in ports.items():
             await port.open(noon)
-            port.drain()
+            await read(port, noon)
             simulation.silence(name, True)
         simulation.advance(noon + QUARTER)
         with pytest.raises(DeviceUnreachable):
@@ -218,9 +218,10 @@ def test_a_silent_device_is_lost_and_comes_back(simulate, port_of, noon):
             simulation.silence(name, False)
         simulation.advance(simulation.now + STEP)
         for port in ports.values():
-            await port.sync(simulation.now)
-            assert all(r.quality is Quality.GOOD for r in await port.measure(simulation.now))
-        assert [type(news) for news in ports[station].drain()] == [VehiclePlugged]
+            readings, news = await read(port, simulation.now)
+            assert all(reading.quality is Quality.GOOD for reading in readings)
+            if port is ports[station]:
+                assert [type(told) for told in news] == [VehiclePlugged]
         with pytest.raises(BadInput, match="unknown"):
             simulation.silence("nobody", True)
 

@@ -19,12 +19,13 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.dial_in.server import DialInServer, known_passwords
 from devices.ocpp.v201.driver import StationPort
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import TOKEN_VARIABLE, ControlClient, read_message, write_message
 from devices.simulators.host import PREFIXES
-from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import TcpRegisters
+from tests.devices.asking import read
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ async def _tcp_ports(client):
             ports[name] = (StationPort if kind is DeviceKind.STATION else GatewayPort)(name, server=server)
             targets[name] = (server.url(PREFIXES[kind], name), name, passwords[name])
         else:
-            ports[name] = SunSpecPort(name, kind, TcpRegisters(*client.endpoints[name]))
+            ports[name] = sunspec_port(name, kind, TcpRegisters(*client.endpoints[name]))
     try:
         await client.dial(targets)
         yield ports
@@ -83,9 +84,8 @@ async def _three_hours(start, ports, advance):
         now += STEP
         await advance(now)
         for name, port in ports.items():
-            await port.sync(now)
-            seen += [(step, reading) for reading in await port.measure(now)]
-            seen += [(step, name, news) for news in port.drain()]
+            readings, news = await read(port, now)
+            seen += [*((step, reading) for reading in readings), *((step, name, told) for told in news)]
         if step in _COMMANDS:
             name, mode, watts, seconds = _COMMANDS[step]
             await ports[name].command(Setpoint(mode, watts), now + timedelta(seconds=seconds), now)

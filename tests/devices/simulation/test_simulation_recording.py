@@ -13,10 +13,11 @@ import pytest
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.ocpp.v201.driver import StationPort
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from devices.simulators.recording import RecordedSimulation
 from devices.simulators.recording_log import InputLog, LogFailed
 from environment.profiles.library import load
+from tests.devices.asking import read
 
 STEP = timedelta(seconds=300)
 STEPS = 24  # from 11:00: vehicles come, charge and leave
@@ -59,9 +60,7 @@ async def _drive(simulation, port_of, start, plan, until=STEPS, life=0):
     while True:
         now = simulation.now
         for port in ports.values():
-            await port.sync(now)
-            await port.measure(now)
-            port.drain()
+            await read(port, now)
         for name, setpoint, span in plan[step]:
             await ports[name].command(setpoint, now + span, now)
         if step == until:

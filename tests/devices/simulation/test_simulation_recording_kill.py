@@ -17,11 +17,11 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.dial_in.server import DialInServer, known_passwords
 from devices.ocpp.v201.driver import StationPort
-from devices.port.port import DeviceError
+from devices.port.errors import DeviceError
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import ControlClient
 from devices.simulators.host import PREFIXES
-from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import TcpRegisters
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ async def _ports(client, life):
                 ports[name] = GatewayPort(name, server=server)
             targets[name] = (server.url(PREFIXES[kind], name), name, passwords[name])
         else:
-            ports[name] = SunSpecPort(name, kind, TcpRegisters(*client.endpoints[name]))
+            ports[name] = sunspec_port(name, kind, TcpRegisters(*client.endpoints[name]))
     try:
         await client.dial(targets)
         yield ports

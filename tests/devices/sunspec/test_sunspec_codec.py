@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sunspec2 import mb
 
-from devices.port.port import DeviceFault
+from devices.port.errors import DeviceFault
 from devices.sunspec.codec import Block, Rounding, decode_raw, encode_raw, limits, scaled, unimplemented, unscaled
 from devices.sunspec.models import Point, model
 

@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality
-from devices.port.port import DeviceFault, DeviceUnreachable, Port
+from devices.port.capabilities import capabilities, limits_of
+from devices.port.errors import CapabilityMissing, DeviceFault, DeviceUnreachable
+from devices.port.port import Port
 from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
-from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.driver import sunspec_port
 
 QUARTER = timedelta(minutes=15)
 
 
-def _opened(device: Any, now: datetime) -> tuple[SunSpecPort, Nameplate]:
-    port = SunSpecPort("dut", device.kind, DeviceRegisters(device.sunspec_device))
+def _opened(device: Any, now: datetime) -> tuple[Any, Nameplate]:
+    port = sunspec_port("dut", device.kind, DeviceRegisters(device.sunspec_device))
     return port, asyncio.run(port.open(now))
 
 
@@ -36,13 +38,42 @@ def _values(device: Any, now: datetime) -> dict[Kind, float]:
     return {reading.kind: reading.value for reading in readings}
 
 
-def test_the_driver_is_a_port(device: Any, now: datetime) -> None:
-    """The driver fits the Port protocol, and sync, drain and close are harmless at any time."""
-    port: Port = SunSpecPort("dut", device.kind, DeviceRegisters(device.sunspec_device))
-    asyncio.run(port.sync(now))
-    assert port.drain() == ()
+def test_a_driver_has_the_capabilities_of_its_kind(device: Any) -> None:
+    """A meter only measures, a plant takes setpoints too, a battery stores; SunSpec devices tell nothing unasked."""
+    port: Port = sunspec_port("dut", device.kind, DeviceRegisters(device.sunspec_device))
+    expected = {DeviceKind.METER: ("Measures",), DeviceKind.BATTERY: ("Measures", "Limits", "Stores")}
+    assert capabilities(port) == expected.get(device.kind, ("Measures", "Limits"))
+
+
+def test_asking_a_meter_for_a_limit_is_one_clear_fault_and_sends_nothing(make: Callable[..., Any]) -> None:
+    """What takes no setpoint is not asked to: the fault names the device, what was expected and what it has."""
+    device = make("meter_203")
+    device.sunspec_device.silent = True  # it is not even spoken to
+    with pytest.raises(CapabilityMissing, match=r"^m: the device takes no setpoint; expected Limits, .* has Measures$"):
+        limits_of(sunspec_port("m", DeviceKind.METER, DeviceRegisters(device.sunspec_device)))
+
+
+def test_closing_twice_is_harmless(device: Any) -> None:
+    """A driver may be closed at any time, and again."""
+    port = sunspec_port("dut", device.kind, DeviceRegisters(device.sunspec_device))
     asyncio.run(port.close())
     asyncio.run(port.close())
+
+
+def test_a_store_keeps_what_it_held_when_it_was_last_read(make: Callable[..., Any], now: datetime) -> None:
+    """Stored energy is known after the first measurement, grows stale while the battery is silent, and keeps its value."""
+    device = make("battery_704")
+    port = sunspec_port("bat", DeviceKind.BATTERY, DeviceRegisters(device.sunspec_device))
+    assert (port.capacity_wh(), port.stored_wh()) == (0, None)
+    asyncio.run(port.open(now))
+    asyncio.run(port.measure(now))
+    device.sunspec_device.silent = True
+    later = now + timedelta(hours=1)
+    with pytest.raises(DeviceUnreachable):
+        asyncio.run(port.measure(later))
+    stored = port.stored_wh()
+    assert (port.capacity_wh(), stored.value, stored.at) == (20_000, 5_000.0, now)
+    assert (stored.quality(now), stored.quality(later)) == (Quality.GOOD, Quality.STALE)
 
 
 def test_nameplates(device: Any, now: datetime) -> None:
@@ -85,7 +116,7 @@ def test_energy_is_told_to_a_watt_hour_for_years_of_a_megawatt(taken: float, giv
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
     unit = SimpleNamespace(power_w=1e6, import_wh=taken, export_wh=given_)
     sunspec_device = SunSpecDevice(device_models.meter_203(unit), now, serial="s")
-    port = SunSpecPort("m", DeviceKind.METER, DeviceRegisters(sunspec_device))
+    port = sunspec_port("m", DeviceKind.METER, DeviceRegisters(sunspec_device))
     asyncio.run(port.open(now))
     values = {reading.kind: reading.value for reading in asyncio.run(port.measure(now))}
     assert 0 <= taken - values[Kind.ENERGY_IMPORT] + 1e-5 < 1.01
@@ -117,7 +148,7 @@ def test_a_measurement_costs_few_requests(device: Any, now: datetime) -> None:
 
 def test_a_device_without_the_models_of_its_duty_is_refused(make: Callable[..., Any], now: datetime) -> None:
     """Opening a PV inverter as a battery names what it has and what a battery needs."""
-    port = SunSpecPort("bat", DeviceKind.BATTERY, DeviceRegisters(make("pv_123").sunspec_device))
+    port = sunspec_port("bat", DeviceKind.BATTERY, DeviceRegisters(make("pv_123").sunspec_device))
     with pytest.raises(DeviceFault, match=r"bat: the device has SunSpec models 1, 103, 120, 121, 123; expected"):
         asyncio.run(port.open(now))
 
@@ -136,7 +167,7 @@ def test_a_device_that_slept_when_it_was_opened_is_there_once_it_wakes(make: Cal
     """An inverter that is off at night is unreachable, not the end of its agent, and is scanned when it answers."""
     device = make("pv_123")
     device.sunspec_device.silent = True
-    port = SunSpecPort("x", DeviceKind.PV, DeviceRegisters(device.sunspec_device))
+    port = sunspec_port("x", DeviceKind.PV, DeviceRegisters(device.sunspec_device))
     later = now + timedelta(hours=1)
     for call in (
         port.open(now),
@@ -154,4 +185,4 @@ def test_a_device_that_slept_when_it_was_opened_is_there_once_it_wakes(make: Cal
 def test_only_some_kinds_speak_sunspec(make: Callable[..., Any]) -> None:
     """A port for another kind is a fault of the program."""
     with pytest.raises(ProgrammingFault, match="does not speak SunSpec"):
-        SunSpecPort("x", DeviceKind.STATION, DeviceRegisters(make("pv_123").sunspec_device))
+        sunspec_port("x", DeviceKind.STATION, DeviceRegisters(make("pv_123").sunspec_device))

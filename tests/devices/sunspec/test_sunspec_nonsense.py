@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cim.model.devices import DeviceKind
-from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.sunspec.server import ModbusTcpServer
-from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import TcpRegisters
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,7 @@ def test_nonsense_peers_end_in_one_sentence(peer: Peer, error: type[Exception], 
 
         listener = await asyncio.start_server(serve, "127.0.0.1", 0)
         number = listener.sockets[0].getsockname()[1]
-        port = SunSpecPort("pv", DeviceKind.PV, TcpRegisters("127.0.0.1", number, timeout_s=0.3))
+        port = sunspec_port("pv", DeviceKind.PV, TcpRegisters("127.0.0.1", number, timeout_s=0.3))
         try:
             with pytest.raises(error, match=rf"(?s)pv: .*127\.0\.0\.1:{number}.*{sentence}"):
                 await asyncio.wait_for(port.open(now), 10)
@@ -128,7 +128,7 @@ def test_a_client_that_sends_nonsense_harms_only_itself(make: Callable[..., Any]
                 writer.write_eof()
                 await asyncio.wait_for(_drain(reader), 5)
                 writer.close()
-            port = SunSpecPort("pv", DeviceKind.PV, TcpRegisters("127.0.0.1", number))
+            port = sunspec_port("pv", DeviceKind.PV, TcpRegisters("127.0.0.1", number))
             await port.open(now)
             assert await port.measure(now)
             await port.close()

@@ -13,8 +13,8 @@ from sunspec2.file.client import FileClientModel
 
 from cim.model.devices import DeviceKind
 from cim.model.readings import Kind
-from devices.port.port import DeviceFault
-from devices.sunspec.driver import SunSpecPort
+from devices.port.errors import DeviceFault
+from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import ExceptionReply
 from devices.sunspec.scan import scan
 
@@ -55,7 +55,7 @@ def _golden(name: str) -> list[int]:
 @pytest.mark.parametrize("base", [40000, 0, 50000])
 def test_the_golden_1547_device_reads_as_its_fixture_says(base: int) -> None:
     """A register image that another implementation made: identity, rating, power and counters, at any legal base."""
-    port = SunSpecPort("g", DeviceKind.PV, Memory(_golden("device_1547.json"), base))
+    port = sunspec_port("g", DeviceKind.PV, Memory(_golden("device_1547.json"), base))
     plate = asyncio.run(port.open(NOW))
     assert (plate.manufacturer, plate.model, plate.serial) == ("SunSpecTest", "Test-1547-1", "sn-123456789")
     assert plate.max_generation_w == 10_000
@@ -98,4 +98,4 @@ def test_a_model_cut_short_is_a_fault_or_invalid_not_a_crash() -> None:
     """An inverter model of 3 registers has no power point; opening it says so by its missing ratings."""
     registers = [*SUNS, 1, 66, *[0] * 66, 103, 3, 0, 0, 0, 120, 1, 4, 123, 1, 0, 0xFFFF, 0]
     with pytest.raises(DeviceFault, match=r"120\.WRtg"):
-        asyncio.run(SunSpecPort("s", DeviceKind.PV, Memory(registers)).open(NOW))
+        asyncio.run(sunspec_port("s", DeviceKind.PV, Memory(registers)).open(NOW))

@@ -12,10 +12,10 @@ from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
 
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.port.port import DeviceFault, DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.sunspec.server import ModbusTcpServer
 from devices.simulators.sunspec.sunspec_device import DeviceRegisters
-from devices.sunspec.driver import SunSpecPort
+from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import TcpRegisters
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,7 @@ def test_an_independent_client_can_steer(make: Callable[..., Any]) -> None:
 def test_direct_and_tcp_are_the_same(device: Any, now: datetime) -> None:
     """Nameplate, readings, setpoints and refusals do not depend on which way the registers come."""
 
-    async def walk(port: SunSpecPort) -> list[Any]:
+    async def walk(port: Any) -> list[Any]:
         trace: list[Any] = [await port.open(now), await port.measure(now)]
         if device.kind is not DeviceKind.METER:
             mode = Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET
@@ -108,8 +108,8 @@ def test_direct_and_tcp_are_the_same(device: Any, now: datetime) -> None:
         tcp = TcpRegisters("127.0.0.1", await server.add(device.sunspec_device))
         direct = DeviceRegisters(device.sunspec_device)
         try:
-            assert await walk(SunSpecPort("dut", device.kind, direct)) == await walk(
-                SunSpecPort("dut", device.kind, tcp)
+            assert await walk(sunspec_port("dut", device.kind, direct)) == await walk(
+                sunspec_port("dut", device.kind, tcp)
             )
             messages = []
             for registers in (direct, tcp):
@@ -136,7 +136,7 @@ def test_many_faces_each_on_its_own_port(make: Callable[..., Any], now: datetime
             TcpRegisters("127.0.0.1", await server.add(make("pv_123", power_w=-100.0 * n).sunspec_device))
             for n in range(20)
         ]
-        ports = [SunSpecPort(f"pv{n}", DeviceKind.PV, wire) for n, wire in enumerate(wires)]
+        ports = [sunspec_port(f"pv{n}", DeviceKind.PV, wire) for n, wire in enumerate(wires)]
         try:
             await asyncio.gather(*(port.open(now) for port in ports))
             return [readings[0].value for readings in await asyncio.gather(*(port.measure(now) for port in ports))]
@@ -170,7 +170,7 @@ def test_a_lost_device_comes_back_on_a_new_link(make: Callable[..., Any], now: d
     async def run() -> None:
         server = ModbusTcpServer()
         wire = TcpRegisters("127.0.0.1", await server.add(device.sunspec_device))
-        port = SunSpecPort("pv", DeviceKind.PV, wire)
+        port = sunspec_port("pv", DeviceKind.PV, wire)
         try:
             await port.open(now)
             device.sunspec_device.silent = True
@@ -194,6 +194,6 @@ def test_nobody_there_is_unreachable(now: datetime) -> None:
         listener.close()
         await listener.wait_closed()
         with pytest.raises(DeviceUnreachable, match=f"pv: 127.0.0.1:{number}: nothing accepts a connection"):
-            await SunSpecPort("pv", DeviceKind.PV, TcpRegisters("127.0.0.1", number)).open(now)
+            await sunspec_port("pv", DeviceKind.PV, TcpRegisters("127.0.0.1", number)).open(now)
 
     asyncio.run(run())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.readings import Kind
-from devices.port.port import DeviceUnreachable
+from devices.port.errors import DeviceUnreachable
 from experiments.faults.world.devices import PlainBattery, PlainProfile
 from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
 
@@ -100,9 +100,9 @@ def test_a_lost_device_says_so_in_one_sentence() -> None:
 def test_the_weather_service_tells_its_newest_forecast_once() -> None:
     """Each question is answered with the issue of its day."""
     service = PlainWeather("weather", START, 3600, [[0.1], [0.2]], 24 * HOUR)
-    asyncio.run(service.measure(START + HOUR))
+    asyncio.run(service.sync(START + HOUR))
     (news,) = service.drain()
     assert (news.issued, news.pv_per_unit) == (START + HOUR, (0.1,))  # type: ignore[attr-defined]
     assert service.drain() == ()
-    asyncio.run(service.measure(START + 30 * HOUR))
+    asyncio.run(service.sync(START + 30 * HOUR))
     assert service.drain()[0].pv_per_unit == (0.2,)  # type: ignore[attr-defined]
