@@ -44,7 +44,7 @@ class AgentSpec:
     device_kind: DeviceKind | None = None
 
 
-def build_role(spec: AgentSpec, rules: MarketRules) -> Role[Any]:
+def build_role(spec: AgentSpec, rules: MarketRules) -> Role:
     """The role object of an agent."""
     if spec.role not in _ROLES:
         raise ProgrammingFault(f"role {spec.role!r} is unknown; expected one of {', '.join(_ROLES)}")

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
 from agents.roles.events import Commanded, Connected, Measured, Recalled
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
-from agents.roles.role import Role, on
+from agents.roles.part import on
 from cim.codec.codec import wire
 from cim.model.devices import Mode, Nameplate, Setpoint
 from cim.model.readings import Kind, Quality
@@ -35,7 +36,7 @@ class DeviceAgentState:
     forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
-class DeviceAgent(Role[DeviceAgentState]):
+class DeviceAgent(DeskRole[DeviceAgentState]):
     """One device's agent, owned by a prosumer."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:

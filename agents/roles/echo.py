@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
-from agents.roles.role import Role, on
+from agents.roles.part import on
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from market.rules import MarketRules
@@ -51,7 +52,7 @@ class EchoState:
     waves: int = 0
 
 
-class EchoRole(Role[EchoState]):
+class EchoRole(DeskRole[EchoState]):
     """Catches balls and throws them back."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: EchoConfig) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from cim.codec.codec import wire
+from cim.codec.codec import fields_of, tag_of_type, wire
 from cim.model.devices import Setpoint
 from market.ledger.records import Record
 
@@ -20,12 +21,27 @@ class Send:
     message: Any
 
 
+class Timer:
+    """Base of what an agent is woken for: a frozen wire dataclass, equal to another one for the same occasion."""
+
+    __slots__ = ()
+
+
+@lru_cache(maxsize=4096)
+def timer_order(timer: Timer | str) -> tuple[str, ...]:
+    """In which order timers that are due at one instant fire: by the last word of their type's tag, then their fields."""
+    if isinstance(timer, str):
+        return tuple(timer.split(" "))
+    kind = type(timer)
+    return tag_of_type(kind).rpartition(".")[2], *(str(getattr(timer, name)) for name in fields_of(kind) or ())
+
+
 @wire("effect.Arm")
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Wake me at this instant. Arming a timer again moves it."""
+    """Wake me at this instant. Arming an equal timer again moves it."""
 
-    timer: str
+    timer: Timer | str
     at: datetime
 
 
@@ -34,7 +50,7 @@ class Arm:
 class Disarm:
     """What this timer was to wake me for has happened; one that is not armed is none."""
 
-    timer: str
+    timer: Timer | str
 
 
 @wire("effect.Poll")
@@ -75,9 +91,9 @@ class Publish:
 @wire("effect.Compute")
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Heavy work, by name and arguments (`agents.planning.jobs`); at most one runs per core."""
+    """Heavy work, by name and arguments (`agents.planning.jobs`); its result comes back under the `reference`."""
 
-    reference: str
+    reference: object
     job: str
     arguments: tuple[Any, ...]
 
@@ -85,9 +101,9 @@ class Compute:
 @wire("effect.Record")
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Make ledger records durable, all in one transaction."""
+    """Make ledger records durable, all in one transaction; the outcome comes back under the `reference`."""
 
-    reference: str
+    reference: object
     records: tuple[Record, ...]
 
 

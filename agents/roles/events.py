@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agents.roles.effects import Timer
 from cim.codec.codec import wire
 from cim.model.devices import Nameplate, News, Setpoint
 from cim.model.readings import Reading
@@ -51,7 +52,7 @@ class Received:
 class Fired:
     """A timer armed earlier is due."""
 
-    timer: str
+    timer: Timer | str
 
 
 @wire("event.Connected")
@@ -89,7 +90,7 @@ class Commanded:
 class Computed:
     """The outcome of a `Compute`."""
 
-    reference: str
+    reference: object
     result: Any
 
 
@@ -98,7 +99,7 @@ class Computed:
 class Recorded:
     """Records are durable in the ledger (or one clashed: `fault`)."""
 
-    reference: str
+    reference: object
     fault: str | None = None
 
 

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Effect, Poll, Publish, Send
 from agents.roles.events import Connected, Measured, Recalled
 from agents.roles.messages import AssetList, AssetQuery, AssetsPublished, WeatherBulletin
+from agents.roles.part import on
 from agents.roles.parts.head_cosigning import WitnessingDesk
 from agents.roles.parts.recovery import LedgerHistory, forgotten
-from agents.roles.role import Role, on
 from cim.codec.codec import wire
 from cim.model.devices import WeatherForecast
 from cim.model.errors import BadInput
@@ -58,7 +59,7 @@ class IlesState:
     forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
-class IlesRole(WitnessingDesk[IlesState], Role[IlesState]):
+class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
     """One per site."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: IlesConfig) -> None:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Effect, Publish, Send
 from agents.roles.events import BlockClosed, Recalled, Recorded, Started
 from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned, Receipt
+from agents.roles.part import on
 from agents.roles.parts.days import DailyDesk
-from agents.roles.role import on
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from market.ledger.records import BlockHead
@@ -84,7 +84,7 @@ class KeeperRole(DailyDesk[KeeperState]):
     @on(Recorded)
     def recorded(self, event: Recorded, now: datetime) -> list[Effect]:
         """They are durable (or clash with what is there): tell who filed them."""
-        sender, _, reference = event.reference.partition(" ")
+        sender, _, reference = str(event.reference).partition(" ")
         return [Send(sender, Receipt(reference, event.fault))]
 
     def timer_close(self, number: str, now: datetime) -> list[Effect]:

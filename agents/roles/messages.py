@@ -154,9 +154,9 @@ class AssetList:
 @wire("role.Filed")
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """To the ledger keeper: make these records durable and tell me under this reference."""
+    """To the ledger keeper: make these records durable and tell me under this reference (any wire value)."""
 
-    reference: str
+    reference: object
     records: tuple[Record, ...]
 
 
@@ -165,7 +165,7 @@ class Filed:
 class Receipt:
     """From the ledger keeper: they are durable, or why not."""
 
-    reference: str
+    reference: object
     fault: str | None = None
 
 

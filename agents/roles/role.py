@@ -1,138 +1,128 @@
-"""The skeleton of every role: dispatch by event and message type, deterministic identifiers, snapshot and restore."""
+"""A role: parts that share one identity. It gives each event to the parts that declare it, and keeps their states.
+
+A role is a plain object: it does no I/O, reads no clock and draws no random number.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
-from agents.roles.effects import Effect, Publish
-from agents.roles.events import Computed, Event, Fired, Received
+from agents.roles.effects import Effect
+from agents.roles.events import Computed, Event, Fired, Recalled, Received
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import Receipt
+from agents.roles.part import Handler, Part
+from agents.roles.parts.recovery import LedgerHistory, forgotten
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput, ProgrammingFault
-from market.ledger.records import Record
-from market.ledger.signing import Signer
-from market.rules import MarketRules
-from market.uftp import Header, Result
 
-S = TypeVar("S")
-Handler = Callable[..., list[Effect]]
+P = TypeVar("P", bound="Part[Any]")
 
-# Trading begins this long after what was said at an instant, so that all of it has been heard, in whatever order.
-MOMENT = timedelta(microseconds=1)
-_FORMAT = 3  # of a snapshot
+_FORMAT = 4  # of a snapshot: the state of each part by the part's name
 
 
-def on(*kinds: type) -> Callable[[Handler], Handler]:
-    """Mark a method as the handler of these event or message types."""
+class Role:
+    """An agent's decisions.
 
-    def mark(method: Handler) -> Handler:
-        method.handles = kinds  # type: ignore[attr-defined]
-        return method
-
-    return mark
-
-
-class Role(Generic[S]):
-    """A role: a plain object that turns events into effects.
-
-    All mutable state is `self.state`, a registered dataclass of scalars, tuples, dicts and wire values (never lists or
-    sets: they do not come back from a snapshot as they went in).
+    Args:
+        parts: in the order in which they hear what several of them declare.
     """
 
-    handlers: ClassVar[dict[type, str]] = {}
+    def __init__(self, me: AgentIdentity, *parts: Part[Any]) -> None:
+        self.me = me
+        self.parts: Mapping[str, Part[Any]] = {type(part).__name__: part for part in parts}
+        self.forgotten: tuple[str, ...] = ()
+        if len(self.parts) < len(parts):
+            raise ProgrammingFault(f"{type(self).__name__}: two parts of one name; expected each part once")
+        found: dict[type, list[Handler]] = {}
+        for part in parts:
+            part.emit = self._emit
+            for kind, name in part.handlers.items():
+                found.setdefault(kind, []).append(getattr(part, name))
+        self._handlers = {kind: tuple(handlers) for kind, handlers in found.items()}
 
-    def __init_subclass__(cls) -> None:
-        cls.handlers = {
-            kind: name
-            for base in reversed(cls.__mro__)
-            for name, method in vars(base).items()
-            for kind in getattr(method, "handles", ())
-        }
-        for kind, name in cls.handlers.items():
-            if kind not in getattr(getattr(cls, name), "handles", ()):
-                raise ProgrammingFault(
-                    f"{cls.__name__}.{name} hides the handler of {kind.__name__}; expected another name"
-                )
+    @cached_property
+    def message_handlers(self) -> Mapping[type, Handler]:
+        """What each type of message is given to, called with (message, sender, now): a way past `handle`, for speed."""
+        found: dict[type, Handler] = {kind: partial(self._tell, kind) for kind in self._handlers}
+        found |= {kind: handlers[0] for kind, handlers in self._handlers.items() if len(handlers) == 1}
+        return found | {Receipt: self._receipt}
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, state: S) -> None:
-        self.name = name
-        self.rules = rules
-        self.signer = Signer(key)
-        self.state = state
+    @property
+    def recovers(self) -> bool:
+        """Whether it can begin from what the ledger knows (`Recalled`) instead of from nothing (`Started`)."""
+        return any(type(part).recover is not Part.recover for part in self.parts.values())
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return self.me.name
+
+    def part(self, kind: type[P]) -> P:
+        """This role's part of a class."""
+        found = self.parts[kind.__name__]
+        assert isinstance(found, kind)  # noqa: S101 - parts are kept under their classes' names
+        return found
 
     def handle(self, event: Event, now: datetime) -> list[Effect]:
         """Everything this role wants because of `event`; events it has no handler for change nothing."""
         if isinstance(event, Received):
-            return self._call(self.handlers.get(type(event.message)), event.message, event.sender, now)
+            handler = self.message_handlers.get(type(event.message))
+            return [] if handler is None else handler(event.message, event.sender, now)
         if isinstance(event, Fired):
-            kind, _, argument = event.timer.partition(" ")
-            return self._call(f"timer_{kind}", argument, now)
+            return self._tell(type(event.timer), event.timer, now)
         if isinstance(event, Computed):
-            kind, _, argument = event.reference.partition(" ")
-            return self._call(f"computed_{kind}", argument, event.result, now)
-        return self._call(self.handlers.get(type(event)), event, now)
+            return self._tell(type(event.reference), event.reference, event.result, now)
+        if isinstance(event, Recalled):
+            return self._recover(event, now)
+        return self._tell(type(event), event, now)
 
-    def _call(self, handler: str | None, *arguments: Any) -> list[Effect]:
-        effects: list[Effect] = [] if handler is None else getattr(self, handler)(*arguments)
-        return effects
+    def _receipt(self, receipt: Receipt, sender: str, now: datetime) -> list[Effect]:
+        return self._tell(type(receipt.reference), receipt, sender, now)
+
+    def _emit(self, event: object, now: datetime) -> list[Effect]:
+        return self._tell(type(event), event, now)
+
+    def _tell(self, kind: type, *arguments: object) -> list[Effect]:
+        handlers = self._handlers.get(kind, ())
+        if len(handlers) == 1:
+            return handlers[0](*arguments)
+        return [effect for handler in handlers for effect in handler(*arguments)]
+
+    def _recover(self, event: Recalled, now: datetime) -> list[Effect]:
+        history = LedgerHistory(event, self.me.rules)
+        found = [part.recover(history, now) for part in self.parts.values()]
+        sentences = [sentence for recovery in found for sentence in recovery.forgotten]
+        self.forgotten, told = forgotten(self.name, history, sentences, now)
+        return [*(effect for recovery in found for effect in recovery.effects), told]
+
+    def prune(self, before: date) -> None:
+        """Drop what is about days before `before`, in every part."""
+        for part in self.parts.values():
+            part.prune(before)
 
     @property
     def waits(self) -> bool:
         """Whether it has a device that it has never met."""
-        return False
+        return any(part.waits for part in self.parts.values())
 
     def snapshot(self) -> bytes:
         """Everything that is needed to go on elsewhere."""
-        return encode((_FORMAT, self.state))
+        return encode((_FORMAT, self.forgotten, {name: part.state for name, part in self.parts.items()}))
 
     def restore(self, data: bytes) -> None:
-        """Go on from a snapshot. Raises `BadInput` when it is not one of this format."""
+        """Go on from a snapshot; a part that it does not have begins anew.
+
+        Raises:
+            BadInput: it is not one of this format.
+        """
         kept = decode(data)
-        if not isinstance(kept, tuple) or len(kept) != 2 or kept[0] != _FORMAT:
-            raise BadInput(f"snapshot of {self.name}: expected format {_FORMAT} and a state")
-        self.state = kept[1]
-
-    def identifier(self, *about: str) -> str:
-        """A UUID that depends on nothing but the run's seed, this role's name and what it is about.
-
-        Nothing is counted, so the order in which an agent hears things changes no identifier. `about` must therefore
-        tell everything apart that is to be told apart.
-        """
-        digest = bytearray(hashlib.sha256("\0".join((self.rules.seed, self.name, *about)).encode()).digest()[:16])
-        digest[6], digest[8] = digest[6] & 0x0F | 0x40, digest[8] & 0x3F | 0x80  # RFC 9562: version 4, its variant
-        text = digest.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-    def header(self, to: str, now: datetime, conversation: str | None, *about: str) -> Header:
-        """A UFTP header from this agent to another, of the message that is `about` this, at this instant.
-
-        `about` begins with the kind of message; a reply goes on with the id of the message it answers and with its
-        result, an original message with its period, congestion point and revision (as far as it has them).
-        """
-        message_id = self.identifier(to, now.isoformat(), *about)
-        domains = self.rules.domains
-        return Header(domains[self.name], domains[to], now, message_id, conversation or message_id)
-
-    def reply(self, to: str, now: datetime, message: Any, fault: str | None) -> tuple[Header, str, Result, str | None]:
-        """What every UFTP response begins with: header, id of the `message` answered, result, reason of a refusal."""
-        answered = message.header.message_id
-        header = self.header(
-            to, now, message.header.conversation_id, f"{type(message).__name__}Response", answered, fault or ""
-        )
-        return header, answered, Result.ACCEPTED if fault is None else Result.REJECTED, fault
-
-    def lapse(self, what: str, about: str, peer: str, reason: str, now: datetime) -> Publish:
-        """Tell that something came too early, too late or twice and leads to nothing: what, about what, whose, why."""
-        told = {"what": what, "about": about, "peer": peer, "seen_by": self.name, "reason": reason, "at": now}
-        return Publish("lapse", told)
-
-    @property
-    def domain(self) -> str:
-        """This agent's own domain, its name in the market and in the ledger."""
-        return self.rules.domains[self.name]
-
-    def record(self, kind: str, key: str, body: Any, now: datetime) -> Record:
-        """A ledger record of `body`, signed by this agent."""
-        return Record(kind, key, now, self.domain, encode(body)).signed(self.domain, self.signer)
+        if not isinstance(kept, tuple) or len(kept) != 3 or kept[0] != _FORMAT:
+            raise BadInput(f"snapshot of {self.name}: expected format {_FORMAT} and the states of its parts")
+        self.forgotten = kept[1]
+        for name, state in kept[2].items():
+            if name in self.parts:
+                self.parts[name].state = state

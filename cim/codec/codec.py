@@ -47,7 +47,7 @@ FAULTS_OF_BYTES = (
 
 
 def wire(tag: str) -> Callable[[type[T]], type[T]]:
-    """Register a frozen dataclass or an enum under a stable `tag` so that it can travel."""
+    """Register a frozen dataclass, a named tuple or an enum under a stable `tag` so that it can travel."""
 
     def register(cls: type[T]) -> type[T]:
         if tag in _by_tag:
@@ -56,12 +56,14 @@ def wire(tag: str) -> Callable[[type[T]], type[T]]:
         _tag_of[cls] = tag
         if dataclasses.is_dataclass(cls):
             _fields_of[cls] = tuple(f.name for f in dataclasses.fields(cls))
+        elif issubclass(cls, tuple) and (names := getattr(cls, "_fields", ())):
+            _fields_of[cls] = names
         elif issubclass(cls, Enum):
             # By type first: members of two StrEnums with the same text are equal and hash alike.
             _enum_bytes[cls] = {member: pack([tag, member.value]) for member in cls}
             _enum_of.update((data, member) for member, data in _enum_bytes[cls].items())
         else:
-            raise ProgrammingFault(f"{cls.__qualname__} is neither a dataclass nor an enum; it cannot travel")
+            raise ProgrammingFault(f"{cls.__qualname__} is no dataclass, named tuple or enum; it cannot travel")
         return cls
 
     return register

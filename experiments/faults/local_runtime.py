@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -70,7 +70,7 @@ class ProbedAgent(HostedAgent):
     """
 
     def __init__(self, born: HostedAgent, step: Step | None, past: list[Observation] | None) -> None:
-        roles = chain([born.role], iter(born.build, None))
+        roles: Iterator[Any] = chain([born.role], iter(born.build, None))
 
         def build() -> Any:
             return ProbedRole(next(roles), step, past)

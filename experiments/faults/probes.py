@@ -13,9 +13,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Event, Received
-from agents.roles.role import Role
+from agents.roles.part import Handler
 
 E = TypeVar("E", bound=Effect)
 _seen = tuple.__new__  # half the time of the named tuple's own way
@@ -30,7 +31,7 @@ class Observation(NamedTuple):
     effects: list[Effect]
 
 
-Step = Callable[[Role[Any], Event, datetime], tuple[list[list[Effect]], list[Effect]]]
+Step = Callable[[DeskRole[Any], Event, datetime], tuple[list[list[Effect]], list[Effect]]]
 """How a bug has an event handled: the role's effects of each time it was given it, and what of them gets to the host."""
 
 
@@ -41,9 +42,9 @@ class ProbedRole:
         past: the log of the host's life before this one, from which a restored role takes what it has been through.
     """
 
-    def __init__(self, inner: Role[Any], step: Step | None = None, past: list[Observation] | None = None) -> None:
+    def __init__(self, inner: DeskRole[Any], step: Step | None = None, past: list[Observation] | None = None) -> None:
         self.inner, self.name, self._step = inner, inner.name, step
-        self.handlers: dict[type, str] = {}  # a hosted_agent finds no way around `handle` here by itself
+        self.message_handlers: dict[type, Handler] = {}  # a hosted_agent finds no way around `handle` here by itself
         self._past = past or []
         self.log: list[Observation] = []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.device_agent import BatteryAgent
 from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
@@ -23,7 +24,7 @@ from agents.roles.messages import (
     HeadCosigned,
     MeterUpdate,
 )
-from agents.roles.role import Role, on
+from agents.roles.part import on
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput, ProgrammingFault
@@ -55,17 +56,17 @@ def counters(at: Any, value: float) -> tuple[Reading, ...]:
     return (Reading("m", Kind.ENERGY_IMPORT, value, at), Reading("m", Kind.ENERGY_EXPORT, 1.0, at))
 
 
-def asset() -> Role[Any]:
+def asset() -> DeskRole[Any]:
     """A battery."""
     return BatteryAgent(PV, RULES, players.key(PV), "farm-a")
 
 
-def keeper() -> Role[Any]:
+def keeper() -> DeskRole[Any]:
     """A ledger keeper."""
     return KeeperRole("ledger", RULES, players.key("ledger"), ("dso",))
 
 
-def iles() -> Role[Any]:
+def iles() -> DeskRole[Any]:
     """An ILES manager."""
     return IlesRole("iles", RULES, players.key("iles"), IlesConfig("weather", FARMS, "ledger"))
 
@@ -76,7 +77,7 @@ def from_(sender: str, message: Any) -> Received:
 
 
 HEAD = BlockHead(1, AHEAD, DAY.start, 0, b"\0" * 32, b"\1" * 32, b"\2" * 32, DAY.start)
-LIVES: dict[str, tuple[Callable[[], Role[Any]], list[tuple[Event, Any]]]] = {
+LIVES: dict[str, tuple[Callable[[], DeskRole[Any]], list[tuple[Event, Any]]]] = {
     "asset": (
         asset,
         [
@@ -195,7 +196,7 @@ def test_a_session_survives_a_restart_of_everybody() -> None:
 def test_a_hidden_handler_is_refused_at_class_creation() -> None:
     """A subclass that overrides a handler without marking it is refused in one sentence, when it is written."""
 
-    class Base(Role[None]):
+    class Base(DeskRole[None]):
         """A role with one handler."""
 
         @on(Started)

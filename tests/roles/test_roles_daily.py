@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm
 from agents.roles.events import Fired, Started
 from agents.roles.ledger_keeper import CLOSING, KeeperRole
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import LATEST
 from agents.roles.prosumer.forecasting import METERING
-from agents.roles.role import Role
 from tests.worlds import players
 from tests.worlds.players import AHEAD, FIRST
 
-Build = Callable[[Any], Role[Any]]
+Build = Callable[[Any], DeskRole[Any]]
 
 
-def built(maker: Callable[[], Role[Any]]) -> Build:
+def built(maker: Callable[[], DeskRole[Any]]) -> Build:
     """A player under other rules."""
 
-    def build(rules: Any) -> Role[Any]:
+    def build(rules: Any) -> DeskRole[Any]:
         role = maker()
         role.rules = rules
         return role
@@ -48,12 +48,12 @@ LAST = {
 }
 
 
-def armed(role: Role[Any], event: Any, now: datetime) -> dict[str, datetime]:
+def armed(role: DeskRole[Any], event: Any, now: datetime) -> dict[str, datetime]:
     """The timers that an event sets."""
     return {e.timer: e.at for e in role.handle(event, now) if isinstance(e, Arm)}
 
 
-def lived(role: Role[Any], start: datetime) -> dict[str, datetime]:
+def lived(role: DeskRole[Any], start: datetime) -> dict[str, datetime]:
     """All timers of days that are set in the whole life of a role, each when it is first set."""
     found: dict[str, datetime] = {}
     waiting = armed(role, Started(), start)

@@ -9,10 +9,11 @@ from typing import Any
 
 from agents.assembly import agent_spec
 from agents.assembly.agent_spec import AgentSpec
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Command, Compute, Disarm, Effect, Poll, Publish, Send
 from agents.roles.events import Commanded, Connected, Measured, Started
 from agents.roles.messages import DeviceSchedule, Filed, Receipt
-from agents.roles.role import Role, on
+from agents.roles.part import on
 from cim.codec.codec import wire
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from market.rules import MarketRules
@@ -51,7 +52,7 @@ class Memory:
     begun: int = 0
 
 
-class Chatterer(Role[Memory]):
+class Chatterer(DeskRole[Memory]):
     """Greets, answers, ticks, measures, computes, files."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: Papers) -> None:

@@ -105,7 +105,7 @@ class Miniature:
         self.refuse, self.silence = refuse, silence
         self.ledger = LedgerStore(path)
         self.ledger.create((Party(d, k) for d, k in sorted(self.rules.keys.items())), {"site": "miniature"})
-        self.roles: dict[str, Role[Any]] = self._cast()
+        self.roles: dict[str, Role] = self._cast()
         self.heap: list[tuple[datetime, int, str, str]] = []
         self.armed: dict[tuple[str, str], datetime] = {}
         self.channels: dict[tuple[str, str], deque[Any]] = {}
@@ -115,9 +115,9 @@ class Miniature:
         self.commands: list[tuple[datetime, Command]] = []
         self.handled = self.count = 0
 
-    def _cast(self) -> dict[str, Role[Any]]:
+    def _cast(self) -> dict[str, Role]:
         market, key = self.rules, players.key
-        cast: dict[str, Role[Any]] = {}
+        cast: dict[str, Role] = {}
         for home in HOMES:
             elements = (
                 ElementConfig(f"{home}.pv", DeviceKind.PV, RATED_W),

@@ -121,7 +121,7 @@ def absent(source: str, at: datetime) -> tuple[Reading, ...]:
 class Pump:
     """Carries messages between roles in the order they were sent; what is for nobody here is kept in `outside`."""
 
-    def __init__(self, *roles: Role[Any], deaf: tuple[str, ...] = ()) -> None:
+    def __init__(self, *roles: Role, deaf: tuple[str, ...] = ()) -> None:
         self.roles = {role.name: role for role in roles}
         self.deaf = deaf
         self.ignores: dict[str, type] = {}  # by agent: messages of this type do not reach it

@@ -14,7 +14,7 @@ from agents.roles.aggregator.flex_trading import TradingDesk
 from agents.roles.aggregator.state import VppSession, place
 from agents.roles.effects import Arm, Effect
 from agents.roles.messages import MeterUpdate
-from agents.roles.role import MOMENT, on
+from agents.roles.part import MOMENT, on
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.uftp import IspPower

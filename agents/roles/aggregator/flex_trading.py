@@ -9,8 +9,8 @@ import numpy as np
 from agents.roles.aggregator.member_orders import OrderingDesk
 from agents.roles.aggregator.state import VppSession, place
 from agents.roles.effects import Arm, Effect, Send
+from agents.roles.part import on
 from agents.roles.parts.settlement import freeze
-from agents.roles.role import on
 from market.settlement.elements import volume_amount
 from market.uftp import (
     Disposition,

@@ -8,7 +8,7 @@ from agents.roles.aggregator.state import ElementPart, VppSession, place
 from agents.roles.aggregator.vpp_sessions import CoordinatingDesk
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import Filed, OrderSplit, Receipt, SessionClosed
-from agents.roles.role import on
+from agents.roles.part import on
 from market.contracts.activations import Activations
 from market.settlement.elements import volume_amount
 from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
@@ -84,12 +84,12 @@ class OrderingDesk(CoordinatingDesk):
     @on(Receipt)
     def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
         """Recorded: now the members may act on it."""
-        kind, _, cause = message.reference.partition(" ")
+        kind, _, cause = str(message.reference).partition(" ")
         if kind != "members" or sender != self.config.ledger:
             return super().receipt(message, sender, now)
         orders = self.state.filed.pop(cause, None)
         if orders is None:
-            return [self.lapse("Receipt", message.reference, sender, "nothing waits for it", now)]
+            return [self.lapse("Receipt", str(message.reference), sender, "nothing waits for it", now)]
         point = self.state.order_sessions[orders[0].order_reference].congestion_point
         order = self.state.answers.pop(cause, None)
         if message.fault is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.roles.aggregator.state import AggregatorBase
 from agents.roles.effects import Arm, Disarm, Effect, Send
-from agents.roles.role import on
+from agents.roles.part import on
 from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
 
 

@@ -10,6 +10,7 @@ from agents.roles.aggregator.state import place
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
 from agents.roles.messages import AssetList, AssetQuery
+from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import (
     LATEST,
@@ -21,7 +22,6 @@ from agents.roles.parts.settlement import (
     settle,
     settlement_effects,
 )
-from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.contracts.contract import CountedPer, FlexContract
 from market.contracts.templates import from_template

@@ -16,7 +16,7 @@ from agents.roles.aggregator.prognosis_sums import PortfolioDesk
 from agents.roles.aggregator.state import VppSession
 from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
 from agents.roles.messages import NetProfile, PriceRound, SessionClosed, VppInvitation
-from agents.roles.role import MOMENT, on
+from agents.roles.part import MOMENT, on
 from cim.model.arrays import Floats
 
 _COARSE = 10.0  # a correction in real time is followed by the next one

@@ -10,7 +10,7 @@ import numpy as np
 from agents.planning.grid_safety.assessment import Assessment
 from agents.roles.dso.state import DsoBase, TradingRound, place
 from agents.roles.effects import Arm, Compute, Disarm, Effect, Publish, Send
-from agents.roles.role import MOMENT, on
+from agents.roles.part import MOMENT, on
 from cim.model.intervals import LocalDay
 from market.uftp import (
     Disposition,

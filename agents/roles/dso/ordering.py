@@ -8,8 +8,8 @@ from agents.roles.dso.flex_trading import DsoTradingDesk
 from agents.roles.dso.state import place
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import Filed, Receipt
+from agents.roles.part import on
 from agents.roles.parts.settlement import freeze
-from agents.roles.role import on
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 
@@ -61,14 +61,14 @@ class DsoOrderingDesk(DsoTradingDesk):
     @on(Receipt)
     def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
         """Recorded: now order, freeze the baselines, and go on to the next congestion point."""
-        kind, _, reference = message.reference.partition(" ")
+        kind, _, reference = str(message.reference).partition(" ")
         if kind != "orders" or sender != self.ledger:
             return super().receipt(message, sender, now)
         effects: list[Effect] = []
         period, point, _ = reference.split(" ", 2)
         filed = self.state.filed.pop(reference, None)
         if filed is None:
-            return [self.lapse("Receipt", message.reference, sender, "nothing waits for it", now)]
+            return [self.lapse("Receipt", str(message.reference), sender, "nothing waits for it", now)]
         if message.fault is not None:
             reason = f"orders not recorded: {message.fault}"
             effects.append(Publish("refusal", {"member": sender, "reason": reason, "at": now}))

@@ -9,6 +9,7 @@ from agents.roles.dso.recovery import DsoRecallingDesk
 from agents.roles.dso.state import place
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
+from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import (
     LATEST,
@@ -19,7 +20,6 @@ from agents.roles.parts.settlement import (
     settle,
     settlement_effects,
 )
-from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template

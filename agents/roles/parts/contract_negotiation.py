@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.messages import FileAgain, Filed, Receipt
+from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
-from agents.roles.role import Role, on
 from market.contracts.contract import FlexContract, in_force
 from market.errors import RemoteProtocolError
 from market.negotiation import concession
@@ -37,7 +38,7 @@ _HELD = 8  # contracts with a peer that are remembered at least: after a long st
 SEEKING_HOUR = 10  # local, of the days on which a contract is sought that could not be had before
 
 
-class ContractingDesk(Role[S], ABC):
+class ContractingDesk(DeskRole[S], ABC):
     """Negotiates contracts with its peers, and in time the next ones.
 
     The state holds `talks` (conversation id -> Negotiation) and `contracts` (peer -> contracts, as they were agreed).

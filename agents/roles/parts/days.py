@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from datetime import date, datetime
 from typing import Any, TypeVar
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Effect
 from agents.roles.parts.recovery import KEPT_DAYS
-from agents.roles.role import Role
 from cim.model.intervals import LocalDay
 
 S = TypeVar("S", bound=Any)
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=Any)
 _DAYS_BEFORE = 2  # a day's first timer is due on the day before it
 
 
-class DailyDesk(Role[S], ABC):
+class DailyDesk(DeskRole[S], ABC):
     """Has something to do about each operated day."""
 
     @abstractmethod

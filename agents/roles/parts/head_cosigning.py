@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeVar
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import HeadAnnounced, HeadCosigned
-from agents.roles.role import Role, on
+from agents.roles.part import on
 
 S = TypeVar("S", bound=Any)
 
 
-class WitnessingDesk(Role[S]):
+class WitnessingDesk(DeskRole[S]):
     """The state holds `head`: the last head signed, or None."""
 
     ledger: str

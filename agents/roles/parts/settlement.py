@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import Filed
-from agents.roles.role import Role
 from cim.model.arrays import Floats
 from market.contracts.contract import FlexContract
 from market.settlement.orders import price_of, rounded, settle_orders
@@ -34,7 +34,7 @@ LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 METERED = "Metered"  # a profile beside "Power" where not all of a day is known: 1 where an ISP was metered, else 0
 
 
-def metering_of(role: Role[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
+def metering_of(role: DeskRole[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
                 lost: Collection[int] = ()) -> Metering:  # fmt: skip
     """A Metering message: mean power of each ISP in whole watts, from watt-hours; `lost` ISPs are marked as such."""
     rules = role.rules
@@ -110,7 +110,7 @@ def reservation(contract: FlexContract, requested: Mapping[int, int], offered: M
 
 
 def settlement_effects(
-    role: Role[Any],
+    role: DeskRole[Any],
     to: str,
     ledger: str,
     period: date,
@@ -127,7 +127,12 @@ def settlement_effects(
 
 
 def response_effects(
-    role: Role[Any], to: str, ledger: str, theirs: FlexSettlement, ours: Sequence[FlexOrderSettlement], now: datetime
+    role: DeskRole[Any],
+    to: str,
+    ledger: str,
+    theirs: FlexSettlement,
+    ours: Sequence[FlexOrderSettlement],
+    now: datetime,
 ) -> list[Effect]:
     """The seller's answer: the plausibility check of every order, recorded and sent."""
     answers = statuses(ours, theirs.order_settlements)
@@ -143,7 +148,7 @@ def response_effects(
 
 
 def payment_effects(
-    role: Role[Any],
+    role: DeskRole[Any],
     ledger: str,
     settlement: FlexSettlement,
     response: FlexSettlementResponse,

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Send
 from agents.roles.parts.contract_negotiation import ContractingDesk
 from agents.roles.parts.recovery import LedgerHistory, Owed
 from agents.roles.parts.settlement import payment_effects
-from agents.roles.role import Role
 from market.uftp import FlexSettlement
 
 
 def note_settled(
-    buyer: Role[Any], owed: Mapping[tuple[str, str], Owed], sellers: Iterable[str], needed: Collection[str]
+    buyer: DeskRole[Any], owed: Mapping[tuple[str, str], Owed], sellers: Iterable[str], needed: Collection[str]
 ) -> None:
     """Who was settled is not settled again: a period is settled if all `needed` sellers are, else some were told.
 
@@ -53,7 +53,7 @@ def tell_or_pay(buyer: ContractingDesk[Any], owed: Mapping[tuple[str, str], Owed
 
 
 def answer_owed(
-    seller: Role[Any],
+    seller: DeskRole[Any],
     past: LedgerHistory,
     buyer: str,
     answer: Callable[[FlexSettlement, str, datetime], list[Effect]],

@@ -11,8 +11,8 @@ from agents.planning.elements.home import ElementConfig
 from agents.roles.effects import Arm, Effect, Poll, Send
 from agents.roles.events import Connected, Started
 from agents.roles.messages import WeatherBulletin
+from agents.roles.part import on
 from agents.roles.prosumer.metering import MeteringDesk, value
-from agents.roles.role import on
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay

@@ -9,8 +9,8 @@ import numpy as np
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.events import Measured
 from agents.roles.messages import DeviceReport, MeterUpdate
+from agents.roles.part import on
 from agents.roles.prosumer.state import ProsumerBase
-from agents.roles.role import on
 from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality, Reading
 

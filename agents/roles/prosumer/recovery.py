@@ -10,12 +10,12 @@ from agents.planning.elements import home
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Recalled
 from agents.roles.messages import DeviceSchedule
+from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory, forgotten, revision
 from agents.roles.parts.settlement import lost_isps
 from agents.roles.parts.settlement_recovery import answer_owed
 from agents.roles.prosumer.forecasting import DAY_AHEAD_HOUR, METERING, PATIENCE, REVISION_MINUTE
 from agents.roles.prosumer.vpp_member import DispatchingDesk
-from agents.roles.role import on
 from cim.model.intervals import LocalDay
 from market.uftp import FlexOrder, FlexSettlement, Metering
 

@@ -9,11 +9,11 @@ import numpy as np
 from agents.planning.elements import home
 from agents.roles.effects import Arm, Effect, Poll, Send
 from agents.roles.messages import AssetsPublished, DeviceJoined, Filed
+from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import lost_isps, metering_of, response_effects, settle
 from agents.roles.prosumer.forecasting import METERING
 from agents.roles.prosumer.recovery import RecallingDesk
-from agents.roles.role import on
 from cim.model.devices import DeviceKind
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract

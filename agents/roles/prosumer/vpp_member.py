@@ -18,10 +18,10 @@ from agents.roles.messages import (
     SessionClosed,
     VppInvitation,
 )
+from agents.roles.part import on
 from agents.roles.prosumer.forecasting import ForecastingDesk
 from agents.roles.prosumer.metering import value
 from agents.roles.prosumer.state import ElementOrder, MemberSession
-from agents.roles.role import on
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay

@@ -24,6 +24,8 @@ def setters(cls: Any) -> tuple[Setter, ...]:
     None at all where making an instance is more than setting its fields (a check of its own, a field without a slot, a
     constructor written by hand): such a class must be called.
     """
+    if issubclass(cls, tuple):  # a named tuple
+        return ()
     fields = dataclasses.fields(cls)
     members = [getattr(cls, field.name, None) for field in fields]
     slots = tuple(member.__set__ for member in members if isinstance(member, MemberDescriptorType))

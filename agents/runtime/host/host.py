@@ -130,7 +130,7 @@ class Host:
     def recall(self, past: Mapping[str, Recalled]) -> None:
         """Give agents without a memory what the ledger knows of them, in place of a beginning; before the first round."""
         for name, event in past.items():
-            if Recalled in self.hosted_agents[name].role.handlers:
+            if self.hosted_agents[name].role.recovers:
                 self._own[name] = [event if isinstance(e, Started) else e for e in self._own[name]]
 
     def _note(self, device: str, news: News) -> None:
@@ -246,7 +246,7 @@ class Host:
                     hosted_agent.failed_events,
                     hosted_agent.last_at,
                     self.specs[name].device,
-                    getattr(hosted_agent.role.state, "forgotten", ()),
+                    hosted_agent.role.forgotten,
                 )
                 for name, hosted_agent in self.hosted_agents.items()
             ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agents.roles.effects import Effect
+from agents.roles.effects import Effect, Timer, timer_order
 from agents.roles.events import Event, Received
 from agents.roles.role import Role
 from agents.runtime.envelope import LANES, Envelope
@@ -52,7 +52,7 @@ class AgentSnapshot:
     role: bytes
     seen: tuple[tuple[str, int, int], ...]
     sent: tuple[tuple[str, int, int], ...]
-    timers: tuple[tuple[str, datetime], ...]
+    timers: tuple[tuple[Timer | str, datetime], ...]
     failed_events: tuple[FailedEvent, ...]
     handled: int
     birth: int
@@ -69,14 +69,14 @@ class HostedAgent:
         most: events kept in memory before a new base is taken, where no journal decides it.
     """
 
-    def __init__(self, name: str, build: Callable[[], Role[Any]], birth: int, most: int = 256) -> None:
+    def __init__(self, name: str, build: Callable[[], Role], birth: int, most: int = 256) -> None:
         self.name, self.build, self.birth = name, build, birth
         self.role = role = build()
         self._most = most
-        self.handlers = {kind: getattr(role, method) for kind, method in role.handlers.items()}
+        self.handlers = role.message_handlers
         self.seen: dict[tuple[str, int], int] = {}
         self.sent: dict[tuple[str, int], int] = {}
-        self.timers: dict[str, datetime] = {}
+        self.timers: dict[Timer | str, datetime] = {}
         self.failed_events: tuple[FailedEvent, ...] = ()
         self.handled = 0
         self.last_at: datetime | None = None
@@ -161,7 +161,7 @@ class HostedAgent:
         for past, at in self.since:
             self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
 
-    def set_timer(self, timer: str, at: datetime | None) -> None:
+    def set_timer(self, timer: Timer | str, at: datetime | None) -> None:
         """As a journal tells it: armed for an instant, or (None) disarmed."""
         if at is None:
             self.timers.pop(timer, None)
@@ -177,7 +177,7 @@ class HostedAgent:
     def agent_snapshot(self) -> bytes:
         """Everything of this agent; it becomes the base of what follows."""
         base = self._rebase()
-        timers = tuple(sorted(self.timers.items()))
+        timers = tuple(sorted(self.timers.items(), key=lambda item: timer_order(item[0])))
         seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
         sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
         return encode(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agents.roles.effects import Timer
 from agents.runtime.batches import decode_batch, encode_batch
 from agents.runtime.envelope import Envelope
 from agents.runtime.host.hosted_agent import FailedEvent
@@ -50,7 +51,7 @@ class LogEntry:
     outbox: bytes
     effect_runner: tuple[tuple[str, Any], ...]
     published: tuple[tuple[str, str, Any], ...]
-    armed: tuple[tuple[str, str, datetime | None], ...]
+    armed: tuple[tuple[str, Timer | str, datetime | None], ...]
     taken: tuple[tuple[str, int], ...]
     notes: tuple[tuple[str, Any], ...] = ()
     program: bytes = b""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents.roles.effects import Timer
 from agents.roles.events import Measured
 from agents.runtime.envelope import Envelope, Published
 from agents.runtime.host.effects import Hand
@@ -22,7 +23,7 @@ class Step:
     outbox: list[Envelope] = field(default_factory=list)
     effect_runner: list[Hand] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    armed: list[tuple[str, str, datetime | None]] = field(default_factory=list)
+    armed: list[tuple[str, Timer | str, datetime | None]] = field(default_factory=list)
     failed: list[tuple[str, int, FailedEvent]] = field(default_factory=list)
 
 

@@ -5,29 +5,34 @@ from __future__ import annotations
 import heapq
 from datetime import datetime
 
+from agents.roles.effects import Timer, timer_order
+
+Key = tuple[str, Timer | str]
+
 
 class Timers:
     """(agent, timer) -> instant, the earliest first."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[datetime, tuple[str, str]]] = []
-        self._armed: dict[tuple[str, str], datetime] = {}
+        self._heap: list[tuple[datetime, str, tuple[str, ...], Timer | str]] = []
+        self._armed: dict[Key, datetime] = {}
 
-    def arm(self, agent: str, timer: str, at: datetime) -> None:
+    def arm(self, agent: str, timer: Timer | str, at: datetime) -> None:
         """Set a timer, or move it."""
         key = (agent, timer)
         self._armed[key] = at
-        heapq.heappush(self._heap, (at, key))
+        heapq.heappush(self._heap, (at, agent, timer_order(timer), timer))
 
-    def disarm(self, agent: str, timer: str) -> None:
+    def disarm(self, agent: str, timer: Timer | str) -> None:
         """It is not to fire."""
         self._armed.pop((agent, timer), None)
 
-    def due(self, now: datetime) -> list[tuple[str, str]]:
+    def due(self, now: datetime) -> list[Key]:
         """(agent, timer) of all that are due, in the order of their instants; they are armed no more."""
-        found: list[tuple[str, str]] = []
+        found: list[Key] = []
         while self._heap and self._heap[0][0] <= now:
-            at, key = heapq.heappop(self._heap)
+            at, agent, _, timer = heapq.heappop(self._heap)
+            key = (agent, timer)
             if self._armed.get(key) == at:
                 del self._armed[key]
                 found.append(key)
@@ -44,8 +49,8 @@ class Timers:
         """The earliest instant, or None."""
         heap, armed = self._heap, self._armed
         while heap:
-            at, key = heap[0]
-            if armed.get(key) == at:
+            at, agent, _, timer = heap[0]
+            if armed.get((agent, timer)) == at:
                 return at
             heapq.heappop(heap)
         return None

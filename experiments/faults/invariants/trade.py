@@ -114,7 +114,7 @@ def orders_are_recorded_first(simulation: SimulationRun) -> Iterator[str]:
         yield f"order {reference}: it is in the ledger but was never sent; expected it to be sent"
 
 
-def _filed(agent: ProbedRole) -> dict[str, tuple[str, ...]]:
+def _filed(agent: ProbedRole) -> dict[object, tuple[str, ...]]:
     return {
         sent.message.reference: tuple(record.key for record in sent.message.records) for _, sent in agent.sent(Filed)
     }

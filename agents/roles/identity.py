@@ -1,0 +1,71 @@
+"""Who an agent is in its market: its name, domain and key, how it numbers what it says and signs what it records."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from agents.roles.effects import Publish
+from cim.codec.codec import encode
+from market.ledger.records import Record
+from market.ledger.signing import Signer
+from market.rules import MarketRules
+from market.uftp import Header, Result, UftpMessage
+
+
+class AgentIdentity:
+    """An agent's name, the rules of its market, and its signature.
+
+    Args:
+        key: 32-byte seed of its Ed25519 key.
+    """
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes) -> None:
+        self.name = name
+        self.rules = rules
+        self.signer = Signer(key)
+
+    @property
+    def domain(self) -> str:
+        """This agent's own domain, its name in the market and in the ledger."""
+        return self.rules.domains[self.name]
+
+    def identifier(self, *about: str) -> str:
+        """A UUID that depends on nothing but the run's seed, this agent's name and what it is about.
+
+        Nothing is counted, so the order in which an agent hears things changes no identifier. `about` must therefore
+        tell everything apart that is to be told apart.
+        """
+        digest = bytearray(hashlib.sha256("\0".join((self.rules.seed, self.name, *about)).encode()).digest()[:16])
+        digest[6], digest[8] = digest[6] & 0x0F | 0x40, digest[8] & 0x3F | 0x80  # RFC 9562: version 4, its variant
+        text = digest.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def header(self, to: str, now: datetime, conversation: str | None, *about: str) -> Header:
+        """A UFTP header from this agent to another, of the message that is `about` this, at this instant.
+
+        `about` begins with the kind of message; a reply goes on with the id of the message it answers and with its
+        result, an original message with its period, congestion point and revision (as far as it has them).
+        """
+        message_id = self.identifier(to, now.isoformat(), *about)
+        domains = self.rules.domains
+        return Header(domains[self.name], domains[to], now, message_id, conversation or message_id)
+
+    def reply(
+        self, to: str, now: datetime, message: UftpMessage, fault: str | None
+    ) -> tuple[Header, str, Result, str | None]:
+        """What every UFTP response begins with: header, id of the `message` answered, result, reason of a refusal."""
+        answered = message.header.message_id
+        header = self.header(
+            to, now, message.header.conversation_id, f"{type(message).__name__}Response", answered, fault or ""
+        )
+        return header, answered, Result.ACCEPTED if fault is None else Result.REJECTED, fault
+
+    def lapse(self, what: str, about: str, peer: str, reason: str, now: datetime) -> Publish:
+        """Tell that something came too early, too late or twice and leads to nothing: what, about what, whose, why."""
+        told = {"what": what, "about": about, "peer": peer, "seen_by": self.name, "reason": reason, "at": now}
+        return Publish("lapse", told)
+
+    def record(self, kind: str, key: str, body: object, now: datetime) -> Record:
+        """A ledger record of `body` (a wire value), signed by this agent."""
+        return Record(kind, key, now, self.domain, encode(body)).signed(self.domain, self.signer)
