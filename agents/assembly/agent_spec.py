@@ -13,10 +13,10 @@ from cim.model.errors import ProgrammingFault
 from market.rules import MarketRules
 
 _ROLES = {
-    "battery": "agents.roles.device_agent:BatteryAgent",
-    "generator": "agents.roles.device_agent:GeneratorAgent",
-    "vehicle": "agents.roles.device_agent:VehicleAgent",
-    "building": "agents.roles.device_agent:BuildingAgent",
+    "battery": "agents.roles.device_agent:DeviceAgent",
+    "generator": "agents.roles.device_agent:DeviceAgent",
+    "vehicle": "agents.roles.device_agent:DeviceAgent",
+    "building": "agents.roles.device_agent:DeviceAgent",
     "prosumer": "agents.roles.prosumer:ProsumerRole",
     "aggregator": "agents.roles.aggregator:AggregatorRole",
     "dso": "agents.roles.dso:DsoRole",

@@ -13,7 +13,8 @@ from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.grid_of_site import site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.site_agents import SiteAgents
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementConfig
+from agents.planning.elements.registry import element_kind
 from agents.roles.aggregator.state import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer.state import ProsumerConfig
@@ -23,7 +24,8 @@ from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.profiles.history import History
 from environment.profiles.library import Profiles
-from environment.sites.schema import BatteryUnit, ChpUnit, Device, Prosumer, Pv, Site
+from environment.sites.devices import AnyDevice
+from environment.sites.schema import Prosumer, Site
 from market.ledger.signing import Signer, simulation_seed
 from market.rules import MarketRules
 
@@ -32,13 +34,6 @@ Secret = Callable[[str], bytes]
 
 HISTORY_DAYS = 10
 WEATHER = "weather"
-_ROLE = {
-    DeviceKind.PV: "generator",
-    DeviceKind.CHP: "generator",
-    DeviceKind.BATTERY: "battery",
-    DeviceKind.STATION: "vehicle",
-    DeviceKind.GATEWAY: "building",
-}
 
 
 def agents_of_site(
@@ -130,20 +125,18 @@ def known_days(opening: LocalDay, profiles: Profiles) -> int:
     return known
 
 
-def _kind(device: Device) -> DeviceKind:
-    return DeviceKind(device.kind)
-
-
-def _element(prosumer: Prosumer, device: Device, past: Past) -> ElementConfig:
-    name, kind, rated = prosumer.device_name(device), _kind(device), round(device.rated_w.value)
-    if isinstance(device, BatteryUnit):
-        return ElementConfig(name, kind, rated, rated, round(device.capacity_wh.value))
-    if isinstance(device, ChpUnit):
-        planned = -round(device.plan.value * rated)
-        return ElementConfig(name, kind, rated, 0, 0, planned, -round(device.minimum.value * rated))
-    if isinstance(device, Pv):
-        return ElementConfig(name, kind, rated, history_kw=past(name))
-    return ElementConfig(name, kind, 0, rated, history_kw=past(name))
+def _element(prosumer: Prosumer, device: AnyDevice, past: Past) -> ElementConfig:
+    name, can = prosumer.device_name(device), device.capability
+    return ElementConfig(
+        name,
+        DeviceKind(device.kind),
+        generation_w=round(can.generation_w),
+        consumption_w=round(can.consumption_w),
+        capacity_wh=round(can.capacity_wh),
+        planned_w=round(can.planned_w),
+        floor_w=round(can.floor_w),
+        history_kw=past(name) if can.habitual else (),
+    )
 
 
 def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Past) -> list[AgentSpec]:
@@ -163,6 +156,6 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Pa
     )
     agents = [AgentSpec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter, DeviceKind.METER)]
     for device in prosumer.devices:
-        name = prosumer.device_name(device)
-        agents.append(AgentSpec(name, _ROLE[_kind(device)], seeds[name], prosumer.name, name, _kind(device)))
+        name, kind = prosumer.device_name(device), DeviceKind(device.kind)
+        agents.append(AgentSpec(name, element_kind(kind).agent, seeds[name], prosumer.name, name, kind))
     return agents

@@ -10,7 +10,7 @@ from agents.roles.dso.state import DsoConfig, GridConnection
 from cim.model.arrays import Floats
 from environment.feeder import Network
 from environment.sites.network import build_limits, build_network
-from environment.sites.schema import BatteryUnit, ChpUnit, Prosumer, Pv, Site, Station
+from environment.sites.schema import Prosumer, Site
 
 
 def usage_point(site: Site, prosumer: str) -> str:
@@ -22,8 +22,9 @@ def usage_point(site: Site, prosumer: str) -> str:
 def contracted_w(prosumer: Prosumer, least_w: int) -> int:
     """The size of a connection: what it could draw or give at most, and never below `least_w`."""
     load = 0.0 if prosumer.base_load is None else prosumer.base_load.peak_w.value
-    used = load + sum(d.rated_w.value for d in prosumer.devices if isinstance(d, Station | BatteryUnit))
-    made = sum(d.rated_w.value for d in prosumer.devices if isinstance(d, Pv | ChpUnit | BatteryUnit))
+    devices = [device.capability for device in prosumer.devices]
+    used = load + sum(can.consumption_w for can in devices if can.sizes_connection)
+    made = sum(can.generation_w for can in devices)
     return max(round(max(used, made)), least_w)
 
 

@@ -15,7 +15,7 @@ declare_homes(
         "effect": ("agents.roles.effects",),
         "event": ("agents.roles.events",),
         "feeder": ("environment.feeder",),
-        "home": ("agents.planning.elements.home", "agents.roles.messages"),
+        "home": ("agents.planning.elements.element", "agents.roles.messages"),
         "iles": ("agents.roles.iles_manager",),
         "keeper": ("agents.roles.ledger_keeper",),
         "ledger": ("market.ledger.records", "agents.roles.messages"),

@@ -1,6 +1,6 @@
-"""The agents that hold the wire to one device each: battery, generator (PV, CHP), vehicle (charging station), building.
+"""The agent that holds the wire to one device; what its kind may be asked for comes from `agents.planning.elements`.
 
-An asset reads its device every control interval, tells its prosumer, and writes the setpoint of its schedule with an
+It reads its device every control interval, tells its prosumer, and writes the setpoint of its schedule with an
 expiry, again at half its life. When the device is lost it says so and writes nothing: the device holds its own
 fail-safe. On readings that are not good it never raises power.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents.planning.elements.registry import element_kind
 from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
 from agents.roles.events import Commanded, Connected, Measured, Recalled
@@ -26,7 +27,7 @@ LIFE_IN_INTERVALS = 3  # a setpoint outlives its writer by at most this many con
 @wire("asset.State")
 @dataclass(slots=True)
 class DeviceAgentState:
-    """What an asset must remember."""
+    """What a device agent must remember."""
 
     nameplate: Nameplate | None = None
     schedules: dict[str, DeviceSchedule] = field(default_factory=dict)
@@ -130,49 +131,16 @@ class DeviceAgent(DeskRole[DeviceAgentState]):
         schedule = self.state.schedules.get(day.key)
         if schedule is None:
             return None
-        setpoint = schedule.setpoints[day.isp_of(now) - 1]
-        return None if setpoint is None else self.safe(setpoint)
+        setpoint, plate = schedule.setpoints[day.isp_of(now) - 1], self.state.nameplate
+        if setpoint is None or plate is None:
+            return setpoint
+        return element_kind(plate.kind).safe(setpoint, plate)
 
     def _forget(self, now: datetime) -> None:
         today = self.rules.day_of(now).key
         for period in [p for p in self.state.schedules if p < today]:
             del self.state.schedules[period]
 
-    def safe(self, setpoint: Setpoint) -> Setpoint:
-        """The setpoint cut to the nameplate: a plan's error never asks a device for more than it is rated for."""
-        plate = self.state.nameplate
-        if plate is None:
-            return setpoint
-        low = -plate.max_generation_w
-        high = plate.max_consumption_w
-        return Setpoint(setpoint.mode, min(max(setpoint.power_w, low), high))
-
 
 def _steady(event: Measured) -> bool:
     return any(r.kind is Kind.POWER and r.quality is Quality.GOOD for r in event.readings)
-
-
-class BatteryAgent(DeviceAgent):
-    """A home battery or a district's BESS: a target in both directions."""
-
-
-class GeneratorAgent(DeviceAgent):
-    """PV is limited, a CHP is given a target; neither ever consumes by order."""
-
-    def safe(self, setpoint: Setpoint) -> Setpoint:
-        """As for every asset, and never above zero."""
-        cut = super().safe(setpoint)
-        return Setpoint(cut.mode, min(cut.power_w, 0))
-
-
-class VehicleAgent(DeviceAgent):
-    """A charging station and the vehicle at it: an upper limit, never discharge (OCPP 2.0.1 cannot)."""
-
-    def safe(self, setpoint: Setpoint) -> Setpoint:
-        """As for every asset, and a limit that is not negative."""
-        cut = super().safe(setpoint)
-        return Setpoint(Mode.LIMIT, max(cut.power_w, 0))
-
-
-class BuildingAgent(DeviceAgent):
-    """A building behind its gateway: the heat pump's target power; comfort is guarded by the building itself."""

@@ -15,20 +15,12 @@ from environment.physics import ChargePoint, HeatPumpRoom
 from environment.physics.world import World
 from environment.profiles.library import QUARTER
 from environment.profiles.sessions import Session
-from environment.sites.schema import BatteryUnit, ChpUnit, Device, Gateway, Pv, Site, Station
+from environment.sites.schema import Site
 
 Demand = Callable[[LocalDay], NDArray[np.float64] | None]
 
 _HISTORY_DAYS = 7
 _HORIZON = 192  # quarter-hours: tomorrow's last one, seen from today's first
-
-_KINDS: dict[type, DeviceKind] = {
-    Pv: DeviceKind.PV,
-    BatteryUnit: DeviceKind.BATTERY,
-    ChpUnit: DeviceKind.CHP,
-    Station: DeviceKind.STATION,
-    Gateway: DeviceKind.GATEWAY,
-}
 
 
 def device_kinds(site: Site) -> dict[str, DeviceKind]:
@@ -37,13 +29,8 @@ def device_kinds(site: Site) -> dict[str, DeviceKind]:
     for prosumer in site.prosumers:
         kinds[prosumer.meter] = DeviceKind.METER
         for device in prosumer.devices:
-            kinds[prosumer.device_name(device)] = kind_of(device)
+            kinds[prosumer.device_name(device)] = DeviceKind(device.kind)
     return kinds
-
-
-def kind_of(device: Device) -> DeviceKind:
-    """What a device of a site file is to the wire."""
-    return _KINDS[type(device)]
 
 
 class Stay:

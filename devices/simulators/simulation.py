@@ -7,7 +7,7 @@ from datetime import datetime
 from cim.model.arrays import Floats, Ints
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.simulators.adapters import RoomUnit, StationUnit, kind_of, recent_demand
+from devices.simulators.adapters import RoomUnit, StationUnit, recent_demand
 from devices.simulators.gateway.machine import GatewayMachine
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.station.machine import StationMachine
@@ -17,7 +17,8 @@ from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDe
 from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray
 from environment.physics.world import World
 from environment.profiles.library import Profiles
-from environment.sites.schema import BatteryUnit, Device, Site
+from environment.sites.devices import AnyDevice, BatteryUnit
+from environment.sites.schema import Site
 
 _SERIAL_BYTES = 32  # SunSpec model 1, `SN`
 
@@ -55,14 +56,14 @@ class Simulation:
             self._show(prosumer.meter, device_models.meter_203(connection))
             for device in prosumer.devices:
                 name = prosumer.device_name(device)
-                self._kinds[name] = kind_of(device)
+                self._kinds[name] = DeviceKind(device.kind)
                 self._build(name, device)
         self.names = tuple(self._kinds)
         self._steerable = [
             sunspec_device for sunspec_device in self.sunspec_devices.values() if sunspec_device.steerable
         ]
 
-    def _build(self, name: str, device: Device) -> None:
+    def _build(self, name: str, device: AnyDevice) -> None:
         unit = self._world.devices[name]
         if isinstance(unit, PvArray):
             self._show(name, device_models.pv_123(unit))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cim.model.arrays import Floats
 from environment.physics import (
     BaseLoad,
     Battery,
@@ -17,17 +18,9 @@ from environment.physics import (
 )
 from environment.physics.heat_pump import Room
 from environment.profiles.library import Profiles
-from environment.profiles.sessions import Session, sessions_of
-from environment.sites.schema import (
-    BatteryUnit,
-    BuildingDefaults,
-    ChpUnit,
-    Gateway,
-    Prosumer,
-    Pv,
-    Site,
-    Station,
-)
+from environment.profiles.sessions import Session, sessions_of, uncontrolled
+from environment.sites.devices import AnyDevice, BatteryUnit, ChpUnit, Gateway, Pv, Station
+from environment.sites.schema import BuildingDefaults, Prosumer, Site
 
 _SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies from the site's `initial_soc`, at most
 
@@ -125,3 +118,20 @@ def station_sessions(site: Site, station: Station, profiles: Profiles) -> tuple[
         station.departure_hour.value,
         site.timezone,
     )
+
+
+def uncontrolled_w(site: Site, device: AnyDevice, profiles: Profiles) -> Floats:
+    """What a device does over the whole year of the profiles when nobody controls it: mean watts by quarter-hour."""
+    rated_w = device.rated_w.value
+    zero = np.zeros(profiles.count, dtype=np.float64)
+    match device:
+        case Pv():
+            return -profiles.column(device.column) * rated_w
+        case Gateway():
+            return profiles.column(device.column) * rated_w
+        case ChpUnit():
+            return zero - device.plan.value * rated_w
+        case Station():
+            return uncontrolled(station_sessions(site, device, profiles), profiles.first, profiles.count, rated_w)
+        case BatteryUnit():
+            return zero

@@ -9,10 +9,9 @@ import numpy as np
 from cim.model.arrays import Floats
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
-from environment.physics.world_build import station_sessions
+from environment.physics.world_build import uncontrolled_w
 from environment.profiles.library import QUARTER, Profiles
-from environment.profiles.sessions import uncontrolled
-from environment.sites.schema import BatteryUnit, ChpUnit, Device, Gateway, Prosumer, Pv, Site, Station
+from environment.sites.schema import Prosumer, Site
 
 
 class History:
@@ -65,34 +64,19 @@ class History:
         except KeyError:
             raise BadInput(f"history: {name!r} is unknown; expected a prosumer or a device of the site") from None
         if part in ("", "meter"):
-            parts = [self._device(device) for device in prosumer.devices]
+            parts = [uncontrolled_w(self._site, device, self._profiles) for device in prosumer.devices]
             total: Floats = np.sum([self._load(prosumer), *parts], axis=0, dtype=np.float64)
             return total
         if part == "load":
             return self._load(prosumer)
         for device in prosumer.devices:
             if device.name == part:
-                return self._device(device)
+                return uncontrolled_w(self._site, device, self._profiles)
         names = ", ".join(["load", "meter", *(device.name for device in prosumer.devices)])
         raise BadInput(f"history: {name!r} is unknown; expected {owner}. with one of {names}")
 
     def _load(self, prosumer: Prosumer) -> Floats:
         load = prosumer.base_load
-        return self._zero() if load is None else self._profiles.column(load.column) * load.peak_w.value
-
-    def _zero(self) -> Floats:
-        return np.zeros(self._profiles.count, dtype=np.float64)
-
-    def _device(self, device: Device) -> Floats:
-        rated_w = device.rated_w.value
-        if isinstance(device, Pv):
-            return -self._profiles.column(device.column) * rated_w
-        if isinstance(device, Gateway):
-            return self._profiles.column(device.column) * rated_w
-        if isinstance(device, ChpUnit):
-            return self._zero() - device.plan.value * rated_w
-        if isinstance(device, Station):
-            sessions = station_sessions(self._site, device, self._profiles)
-            return uncontrolled(sessions, self._profiles.first, self._profiles.count, rated_w)
-        assert isinstance(device, BatteryUnit)  # noqa: S101 - the last kind; idle when nobody asks
-        return self._zero()
+        if load is None:
+            return np.zeros(self._profiles.count, dtype=np.float64)
+        return self._profiles.column(load.column) * load.peak_w.value

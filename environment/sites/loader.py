@@ -9,11 +9,11 @@ import yaml
 from pydantic import ValidationError
 
 from cim.model.errors import BadInput
+from environment.sites.devices import DEVICE_WORDS
 from environment.sites.references import reference_faults
 from environment.sites.schema import Site
 
 _FOLDER = Path(__file__).parent
-_TAGS = frozenset({"pv", "battery", "chp", "station", "gateway"})  # pydantic puts a union's tag into the place
 
 
 class SiteFaults(BadInput):
@@ -108,7 +108,7 @@ def _sentence(error: dict[str, Any]) -> str:
     for part in error["loc"]:
         if isinstance(part, int):
             place += f"[{part}]"
-        elif part not in _TAGS:
+        elif part not in DEVICE_WORDS:  # pydantic puts a union's tag into the place
             place += f".{part}" if place else str(part)
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":

@@ -8,10 +8,10 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
-from environment.sites.ratings import NotNegative, Part, Positive, Share
+from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
 
 
@@ -126,60 +126,6 @@ class BuildingDefaults(Part):
         if not self.level_min_c.value < self.set_c.value < self.level_max_c.value:
             raise ValueError("expected level_min_c < set_c < level_max_c")
         return self
-
-
-class Pv(Part):
-    """A PV plant with a SunSpec inverter; `sunspec` is the model that curtails it."""
-
-    kind: Literal["pv"]
-    name: Name
-    rated_w: Positive
-    column: str
-    sunspec: Literal["123"]
-
-
-class BatteryUnit(Part):
-    """A battery with a SunSpec converter: a home battery (model 124) or a DER storage (models 704, 713)."""
-
-    kind: Literal["battery"]
-    name: Name
-    rated_w: Positive
-    capacity_wh: Positive
-    sunspec: Literal["124", "704"]
-
-
-class ChpUnit(Part):
-    """A CHP plant behind a SunSpec gateway (model 704)."""
-
-    kind: Literal["chp"]
-    name: Name
-    rated_w: Positive
-    plan: Share
-    minimum: Share
-    ramp_per_min: Share
-    sunspec: Literal["704"]
-
-
-class Station(Part):
-    """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave."""
-
-    kind: Literal["station"]
-    name: Name
-    rated_w: Positive
-    column: str
-    departure_hour: NotNegative
-
-
-class Gateway(Part):
-    """An S2 building gateway in front of a heat pump."""
-
-    kind: Literal["gateway"]
-    name: Name
-    rated_w: Positive
-    column: str
-
-
-Device = Annotated[Pv | BatteryUnit | ChpUnit | Station | Gateway, Field(discriminator="kind")]
 
 
 class Load(Part):

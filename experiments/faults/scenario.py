@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.market_terms import aggregator_config, dso_config, element_costs, prosumer_selling
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import Member
 from agents.roles.dso.state import GridConnection

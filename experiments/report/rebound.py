@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from agents.planning.elements.registry import ELEMENT_KINDS
 from cim.model.arrays import Floats
 from experiments.report.data import RunData
 from experiments.report.style import KINDS, QUIET, WITH, colour, figure, label, pale
 from experiments.report.tables import table
 from experiments.report.timeline import closed
 
-_STORING = ("battery", "ev", "heat_pump")
-_GENERATING = ("pv", "chp")
+_STORING = frozenset(kind.balance for kind in ELEMENT_KINDS.values() if kind.stores)
+_GENERATING = frozenset(kind.balance for kind in ELEMENT_KINDS.values() if kind.generates)
 
 
 def section(data: RunData) -> str:

@@ -8,17 +8,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.io.json import to_json_plotly
 
+from agents.planning.elements.registry import ELEMENT_KINDS
 from environment.physics import UnitKind
 
-KINDS = {
-    UnitKind.LOAD.value: ("load", "#8a93a3"),
-    UnitKind.HEAT_PUMP.value: ("heat pumps", "#e0604c"),
-    UnitKind.EV.value: ("vehicles", "#9467d6"),
-    UnitKind.BATTERY.value: ("batteries", "#1fa187"),
-    UnitKind.PV.value: ("PV", "#e8a91d"),
-    UnitKind.CHP.value: ("CHP", "#a0714a"),
-}
-DEVICE_KINDS = {"gateway": UnitKind.HEAT_PUMP.value, "station": UnitKind.EV.value}  # site file's word -> physics'
+_COLOURS = {"heat_pump": "#e0604c", "ev": "#9467d6", "battery": "#1fa187", "pv": "#e8a91d", "chp": "#a0714a"}
 WITHOUT = "#e07b39"
 WITH = "#3b82f6"
 LIMIT = "#e02f44"
@@ -28,12 +21,20 @@ SERIES = (
     "#3b82f6", "#1fa187", "#e8a91d", "#e0604c", "#9467d6", "#a0714a", "#3aa6c9", "#7fae3f", "#d4679d", "#5b6bb5",
     "#c98b2b", "#4f9d69", "#b25d5d", "#7d8fa9",
 )  # fmt: skip
+KINDS = {  # by the physics' name of a kind, in the order of figures: its label and its colour
+    UnitKind.LOAD.value: ("load", QUIET),
+    **{
+        kind.balance: (kind.label, _COLOURS.get(kind.balance, SERIES[number]))
+        for number, kind in enumerate(ELEMENT_KINDS.values())
+    },
+}
+_DEVICE_KINDS = {kind.kind.value: kind.balance for kind in ELEMENT_KINDS.values()}  # a site file's word -> physics'
 _CONFIG = {"displaylogo": False, "responsive": True, "showTips": False}
 
 
 def kind_of(device_kind: str) -> str:
     """A site file's or contract's kind of device as the physics names it."""
-    return DEVICE_KINDS.get(device_kind, device_kind)
+    return _DEVICE_KINDS.get(device_kind, device_kind)
 
 
 def label(kind: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.roles.desk_role import DeskRole
-from agents.roles.device_agent import BatteryAgent
+from agents.roles.device_agent import DeviceAgent
 from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
 from agents.roles.iles_manager import IlesConfig, IlesRole
@@ -58,7 +58,7 @@ def counters(at: Any, value: float) -> tuple[Reading, ...]:
 
 def asset() -> DeskRole[Any]:
     """A battery."""
-    return BatteryAgent(PV, RULES, players.key(PV), "farm-a")
+    return DeviceAgent(PV, RULES, players.key(PV), "farm-a")
 
 
 def keeper() -> DeskRole[Any]:

@@ -10,14 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.roles.device_agent import (
-    LIFE_IN_INTERVALS,
-    BatteryAgent,
-    BuildingAgent,
-    DeviceAgent,
-    GeneratorAgent,
-    VehicleAgent,
-)
+from agents.roles.device_agent import LIFE_IN_INTERVALS, DeviceAgent
 from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
 from agents.roles.events import Commanded, Connected, Fired, Measured, Received
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
@@ -31,10 +24,10 @@ INTERVAL = timedelta(seconds=RULES.control_s)
 LIFE = INTERVAL * LIFE_IN_INTERVALS
 
 
-def battery(kind: type[DeviceAgent] = BatteryAgent, generation_w: int = 5000, consumption_w: int = 4000) -> DeviceAgent:
-    """An asset whose device has answered."""
-    role = kind(NAME, RULES, players.key(NAME), OWNER)
-    plate = players.nameplate(DeviceKind.BATTERY, generation_w, consumption_w)
+def battery(generation_w: int = 5000, consumption_w: int = 4000, kind: DeviceKind = DeviceKind.BATTERY) -> DeviceAgent:
+    """The agent of a battery, or of a device of another kind, that has answered."""
+    role = DeviceAgent(NAME, RULES, players.key(NAME), OWNER)
+    plate = players.nameplate(kind, generation_w, consumption_w)
     role.handle(Connected(NAME, plate), DAY.start - timedelta(hours=1))
     return role
 
@@ -66,7 +59,7 @@ def commands(effects: list[Effect]) -> list[Command]:
 
 def test_it_joins_its_owner_and_controls_from_the_first_day_on() -> None:
     """A connected asset says what it is, reads once, and arms its control for the first operated instant."""
-    role = BatteryAgent(NAME, RULES, players.key(NAME), OWNER)
+    role = DeviceAgent(NAME, RULES, players.key(NAME), OWNER)
     plate = players.nameplate(DeviceKind.BATTERY, 5000, 4000)
     effects = role.handle(Connected(NAME, plate), DAY.start - timedelta(hours=1))
     assert effects == [Send(OWNER, DeviceJoined(NAME, plate)), Poll(NAME), Arm("control", DAY.start)]
@@ -180,23 +173,27 @@ def test_days_gone_by_are_forgotten() -> None:
     assert list(role.state.schedules) == [tomorrow.day.isoformat()]
 
 
+def commanded(kind: DeviceKind, power_w: int, mode: Mode) -> Setpoint:
+    """What the device of an agent is asked for when its owner schedules a setpoint."""
+    (command,) = commands(told(battery(kind=kind), schedule(power_w, mode), NOON))
+    return command.setpoint
+
+
 @given(st.integers(-50_000, 50_000), st.sampled_from(list(Mode)))
 def test_no_setpoint_exceeds_the_nameplate(power_w: int, mode: Mode) -> None:
     """Whatever a plan asks, a device is asked for no more than it is rated for; nothing within it is changed."""
-    for kind in (BatteryAgent, BuildingAgent):
-        asked = battery(kind).safe(Setpoint(mode, power_w))
-        assert asked == Setpoint(mode, min(max(power_w, -5000), 4000))
+    for kind in (DeviceKind.BATTERY, DeviceKind.GATEWAY):
+        assert commanded(kind, power_w, mode) == Setpoint(mode, min(max(power_w, -5000), 4000))
 
 
 @given(st.integers(-50_000, 50_000), st.sampled_from(list(Mode)))
 def test_a_generator_is_never_told_to_consume(power_w: int, mode: Mode) -> None:
     """A generator's setpoint is never above 0 W, even when its nameplate knows a consumption."""
-    assert -5000 <= battery(GeneratorAgent).safe(Setpoint(mode, power_w)).power_w <= 0
+    for kind in (DeviceKind.PV, DeviceKind.CHP):
+        assert commanded(kind, power_w, mode) == Setpoint(mode, min(max(power_w, -5000), 0))
 
 
 @given(st.integers(-50_000, 50_000), st.sampled_from(list(Mode)))
 def test_a_vehicle_is_never_told_to_discharge(power_w: int, mode: Mode) -> None:
     """A station gets an upper limit that is never negative."""
-    asked = battery(VehicleAgent).safe(Setpoint(mode, power_w))
-    assert asked.mode is Mode.LIMIT
-    assert 0 <= asked.power_w <= 4000
+    assert commanded(DeviceKind.STATION, power_w, mode) == Setpoint(Mode.LIMIT, min(max(power_w, 0), 4000))

@@ -13,7 +13,7 @@ import numpy as np
 
 import agents.assembly.wire_types  # noqa: F401 - what journals keep must be readable
 from agents.assembly.agent_spec import AgentSpec
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementConfig
 from agents.roles.aggregator import Member
 from agents.roles.dso.state import GridConnection
 from agents.roles.iles_manager import IlesConfig

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.planning.jobs import run
 from agents.roles.aggregator import AggregatorRole, Member
-from agents.roles.device_agent import BatteryAgent, GeneratorAgent
+from agents.roles.device_agent import DeviceAgent
 from agents.roles.dso import DsoRole
 from agents.roles.dso.state import GridConnection
 from agents.roles.effects import (
@@ -125,8 +125,8 @@ class Miniature:
             )
             config = terms.prosumer_config(home, players.POINT, SELLER[home], elements, (np.full(96, 0.45),))
             cast[home] = ProsumerRole(home, market, key(home), config)
-            cast[f"{home}.pv"] = GeneratorAgent(f"{home}.pv", market, key(f"{home}.pv"), home)
-            cast[f"{home}.bat"] = BatteryAgent(f"{home}.bat", market, key(f"{home}.bat"), home)
+            cast[f"{home}.pv"] = DeviceAgent(f"{home}.pv", market, key(f"{home}.pv"), home)
+            cast[f"{home}.bat"] = DeviceAgent(f"{home}.bat", market, key(f"{home}.bat"), home)
         for seller in ("agr", "agr-2"):
             members = tuple(Member(h, f"ean.{h}", players.POINT) for h in HOMES if SELLER[h] == seller)
             config = terms.aggregator_config(members, term_days=self.term_days)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.dso import DsoRole

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.assembly import market_terms
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import AggregatorConfig, Member
 from agents.roles.dso import DsoConfig

@@ -1,4 +1,1 @@
-"""What each kind of flexible element expects of itself and could do: forecasts, plans, flexibility models.
-
-No message and no market rule lives here, and nothing that knows a second home.
-"""
+"""The kinds of flexible element, one module each behind one Protocol; `registry.element_kind` gives a kind's rules."""

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.planning.elements.home import like_day, with_day
+from agents.planning.forecast.like_day import like_day, with_day
 from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.roles.parts.contract_negotiation import ContractingDesk
 from agents.roles.parts.days import DailyDesk

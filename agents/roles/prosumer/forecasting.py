@@ -6,15 +6,14 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.planning.elements import home
-from agents.planning.elements.home import ElementConfig
+from agents.planning.elements.element import ElementKnowledge, PlanWindow
+from agents.planning.forecast.like_day import corrected, like_day
 from agents.roles.effects import Arm, Effect, Poll, Send
 from agents.roles.events import Connected, Started
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import on
 from agents.roles.prosumer.metering import MeteringDesk, value
 from cim.model.arrays import Floats
-from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 from market.uftp import DPrognosis
@@ -93,44 +92,56 @@ class ForecastingDesk(MeteringDesk):
         if first > day.count:
             return
         keep = slice(0, first - 1)
-        base = home.like_day(self.state.base_history_kw, day.count)
+        base = like_day(self.state.base_history_kw, day.count)
         seen = base[first - 2] + self._base_error_kw(day, first - 2, base) if first > 1 else 0.0
-        plan.base = _join(plan.base, home.corrected(base, seen, first), keep)
-        for name, config in self.elements.items():
-            if config.kind is not DeviceKind.BATTERY:
-                plan.forecast[name] = _join(plan.forecast[name], self._expected(name, config, day, first, now), keep)
+        plan.base = _join(plan.base, corrected(base, seen, first), keep)
+        window = PlanWindow(day, first, day.count, now)
+        for name in self._driven():
+            forecast = self.kinds[name].forecast(self.knowledge(name, day, now), window, plan.base)
+            plan.forecast[name] = _join(plan.forecast[name], forecast, keep)
         if first == 1:  # a battery follows one plan all day: what it gives is then known to the watt-hour
             self.plan_batteries(day, 1 if now < day.start else day.isp_of(now), now)  # the forecast may come late
 
     def plan_batteries(self, day: LocalDay, begin: int, now: datetime) -> None:
-        """Plan all batteries from ISP `begin` on for what the other elements and the base are expected to leave."""
+        """Plan what runs by plan from ISP `begin` on for what the other elements and the base are expected to leave."""
         plan = self.plan(day)
         net = plan.base + sum((self.expected(plan, n) for n in self._driven()), start=np.zeros(day.count))
-        for name, config in self.elements.items():
-            if config.kind is DeviceKind.BATTERY:
-                stored = self.stored_kwh(name, max(day.start, now))
-                plan.forecast[name] = home.self_consumption(net, config, stored, begin, self.rules.hours)
+        window = PlanWindow(day, begin, day.count, now)
+        for name, kind in self.kinds.items():
+            if kind.runs_by_plan:
+                known = self.knowledge(name, day, max(day.start, now))
+                plan.forecast[name] = kind.forecast(known, window, net)
                 net = net + plan.forecast[name]
 
     def _driven(self) -> list[str]:
-        """The elements that are not batteries, in order."""
-        return [name for name, config in self.elements.items() if config.kind is not DeviceKind.BATTERY]
+        """The elements that run by themselves, in order."""
+        return [name for name, kind in self.kinds.items() if not kind.runs_by_plan]
 
-    def _expected(self, name: str, config: ElementConfig, day: LocalDay, first: int, now: datetime) -> Floats:
-        if config.kind is DeviceKind.PV:
-            return home.solar(config, self.state.weather, day)
-        if config.kind is DeviceKind.CHP:
-            return np.full(day.count, config.planned_w / 1000)
-        if config.kind is DeviceKind.GATEWAY:
-            usual = home.heating(self.state.usages.get(name), self.state.rooms.get(name), day)
-            return usual if name in self.state.usages else home.like_day(config.history_kw, day.count)
-        usual = home.like_day(config.history_kw, day.count)
-        session = self.state.vehicles.get(name)
-        if session is None or first == 1:
-            return usual
-        plugged = np.array([day.isp_start(k + 1) < session.departure for k in range(day.count)])
-        plan = home.charging(session, self.delivered_wh(name), config, day, first, now)
-        return np.where(plugged, plan, usual)
+    def knowledge(self, name: str, day: LocalDay, at: datetime) -> ElementKnowledge:
+        """What is known of an element for planning a day; what it stores, as it will be at the instant `at`."""
+        state, report = self.state, self.state.reports.get(name)
+        return ElementKnowledge(
+            config=self.elements[name],
+            costs=self.config.preferences,
+            weather=state.weather,
+            session=state.vehicles.get(name),
+            delivered_wh=self.delivered_wh(name),
+            room=state.rooms.get(name),
+            usage=state.usages.get(name),
+            temperature_c=None if report is None else value(report, Kind.TEMPERATURE),
+            stored_kwh=self.stored_kwh(name, at) if self.kinds[name].runs_by_plan else 0.0,
+            free_kw=self._free_kw(name, day),
+        )
+
+    def _free_kw(self, name: str, day: LocalDay) -> Floats | None:
+        """[T] kW that an element ran at in ISPs that are over, where it was read and no order held it; else NaN."""
+        read, plan = self.state.read_at.get(name), self.state.plans.get(day.key)
+        if read is None or plan is None or read <= day.start:
+            return None
+        over = np.arange(1, day.count + 1) < day.isp_of(min(read, day.end - day.isp))
+        blind = np.isin(np.arange(1, day.count + 1), self.lost_isps(name, day))
+        known = over & ~blind & np.isnan(plan.held[name])
+        return np.where(known, self.measured_kw(name, day), np.nan)
 
     def delivered_wh(self, name: str) -> float:
         """What the vehicle at a station took since it was plugged."""
@@ -149,9 +160,8 @@ class ForecastingDesk(MeteringDesk):
             plan = self.state.plans.get(day.key)
             until = min(day.isp_start(day.isp_of(when) + 1), at)
             if plan is not None:
-                power = self.expected(plan, name)[day.isp_of(when) - 1]
-                into = power * home.EFFICIENCY if power > 0 else power / home.EFFICIENCY
-                energy += into * ((until - when) / _HOUR)
+                power = float(self.expected(plan, name)[day.isp_of(when) - 1])
+                energy = self.kinds[name].stored_later(energy, power, (until - when) / _HOUR)
             when = until
         return min(max(energy, 0.0), self.elements[name].capacity_wh / 1000)
 

@@ -11,7 +11,7 @@ from agents.roles.events import Measured
 from agents.roles.messages import DeviceReport, MeterUpdate
 from agents.roles.part import on
 from agents.roles.prosumer.state import ProsumerBase
-from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
+from cim.model.devices import ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality, Reading
 
 _HOUR = timedelta(hours=1)
@@ -55,7 +55,8 @@ class MeteringDesk(ProsumerBase):
         if power is None:
             return
         last, before = self.state.read_at.get(name), self.state.registers_wh.get(name)
-        register = _register(report, self.elements[name].kind)
+        taken, given = value(report, Kind.ENERGY_IMPORT), value(report, Kind.ENERGY_EXPORT)
+        register = self.kinds[name].register_wh(taken, given)
         first = self.rules.periods[0].start
         if last is not None and last < at and at > first:
             energy = power * ((at - last) / _HOUR)
@@ -110,13 +111,3 @@ def value(report: DeviceReport, kind: Kind) -> float | None:
     """A good reading's value, or None."""
     found: Reading | None = next((r for r in report.readings if r.kind is kind and r.quality is Quality.GOOD), None)
     return None if found is None else found.value
-
-
-def _register(report: DeviceReport, kind: DeviceKind) -> float | None:
-    """The net energy register of an element, Wh; None where it has none for each direction that it can take."""
-    taken, given = value(report, Kind.ENERGY_IMPORT), value(report, Kind.ENERGY_EXPORT)
-    if kind in (DeviceKind.PV, DeviceKind.CHP):
-        return None if given is None else (taken or 0.0) - given
-    if kind is DeviceKind.STATION:
-        return taken
-    return None if taken is None or given is None else taken - given

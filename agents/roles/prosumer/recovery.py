@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.planning.elements import home
+from agents.planning.forecast.like_day import with_day
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Recalled
 from agents.roles.messages import DeviceSchedule
@@ -112,7 +112,7 @@ class RecallingDesk(DispatchingDesk):
         rows = {ean: p.values for ean, m in messages.items() if (p := m.profile("Power")) is not None}
         meter = np.array(rows.pop(self.config.usage_point), dtype=np.float64)
         base = (meter - sum((np.array(row) for row in rows.values()), start=np.zeros(len(meter)))) / 1000
-        self.state.base_history_kw = home.with_day(self.state.base_history_kw, base)
+        self.state.base_history_kw = with_day(self.state.base_history_kw, base)
 
     def _held(self, past: LedgerHistory, now: datetime) -> int:
         """Orders as recorded, so that none is taken twice; returns how many of them are about days not over."""

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import numpy as np
 
-from agents.planning.elements import home
+from agents.planning.forecast.like_day import with_day
 from agents.roles.effects import Arm, Effect, Poll, Send
 from agents.roles.messages import AssetsPublished, DeviceJoined, Filed
 from agents.roles.part import on
@@ -14,14 +14,11 @@ from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import lost_isps, metering_of, response_effects, settle
 from agents.roles.prosumer.forecasting import METERING
 from agents.roles.prosumer.recovery import RecallingDesk
-from cim.model.devices import DeviceKind
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
 from market.negotiation.concession import NegotiationPreferences
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
-
-_CAN_LOWER = (DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
 
 
 class ProsumerRole(RecallingDesk):
@@ -36,7 +33,7 @@ class ProsumerRole(RecallingDesk):
             today = self.rules.day_of(now).key
             told = self.state.told.get(sender, {})
             return [Send(sender, schedule) for period, schedule in told.items() if period >= today]
-        plate = message.nameplate
+        plate, kind = message.nameplate, self.kinds[sender]
         self.state.joined[sender] = AssetPublication(
             sender,
             str(plate.kind),
@@ -45,7 +42,8 @@ class ProsumerRole(RecallingDesk):
             self.config.congestion_point,
             plate.max_consumption_w,
             -plate.max_generation_w,
-            can_decrease=plate.kind in _CAN_LOWER,
+            can_increase=kind.can_increase,
+            can_decrease=kind.can_decrease,
         )
         return self._publish() if len(self.state.joined) == len(self.elements) else []
 
@@ -97,7 +95,7 @@ class ProsumerRole(RecallingDesk):
         day = self.rules.day(date.fromisoformat(period))
         if not any(self.lost_isps(name, day) for name in (self.config.meter, *self.elements)):
             base = self.measured_kw(self.config.meter, day) - sum(self.measured_kw(name, day) for name in self.elements)
-            self.state.base_history_kw = home.with_day(self.state.base_history_kw, base)
+            self.state.base_history_kw = with_day(self.state.base_history_kw, base)
         state = self.state
         for kept in (state.plans, state.energy_wh, state.revisions, state.late):
             for old in [key for key in kept if key < period and key in state.metered]:

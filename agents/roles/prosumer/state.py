@@ -8,22 +8,15 @@ from datetime import datetime
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Flexibility
-from agents.planning.elements.home import ElementConfig, ElementCosts
+from agents.planning.elements.element import ElementConfig, ElementCosts
+from agents.planning.elements.registry import element_kind
 from agents.roles.effects import Effect, Send
 from agents.roles.messages import DeviceReport, DeviceSchedule
 from agents.roles.parts.contract_negotiation import ContractingDesk
 from agents.roles.parts.days import DailyDesk
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
-from cim.model.devices import (
-    DeviceKind,
-    Mode,
-    Setpoint,
-    ThermalDescription,
-    ThermalUsage,
-    VehiclePlugged,
-    WeatherForecast,
-)
+from cim.model.devices import Setpoint, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
 from cim.model.intervals import LocalDay
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
@@ -31,8 +24,6 @@ from market.negotiation.concession import NegotiationPreferences
 from market.negotiation.conversation import Negotiation
 from market.rules import MarketRules
 from market.uftp import FlexOrder, Metering
-
-_LIMITED = (DeviceKind.PV, DeviceKind.STATION)  # these are bounded, the others are given a power
 
 
 @wire("prosumer.Config")
@@ -147,6 +138,7 @@ class ProsumerBase(ContractingDesk[ProsumerState], DailyDesk[ProsumerState]):
         self.config = config
         self.ledger = config.ledger
         self.elements = {element.element: element for element in config.elements}
+        self.kinds = {element.element: element_kind(element.kind) for element in config.elements}
 
     def plan(self, day: LocalDay) -> DayPlan:
         """The plan of a day, empty when it is new."""
@@ -203,24 +195,20 @@ class ProsumerBase(ContractingDesk[ProsumerState], DailyDesk[ProsumerState]):
 
     def expected(self, plan: DayPlan, name: str) -> Floats:
         """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere."""
-        held, forecast = plan.held[name], plan.forecast[name]
-        if self.elements[name].kind is DeviceKind.PV:  # held = at most that much generation
-            return np.where(np.isnan(held), forecast, np.fmax(forecast, held))
-        return np.where(np.isnan(held), forecast, held)
+        return self.kinds[name].expected(plan.forecast[name], plan.held[name])
 
     def schedules(self, day: LocalDay) -> list[Effect]:
         """Tell each asset its setpoints of the day, where they changed since it was last told."""
         plan = self.plan(day)
         key = day.key
         effects: list[Effect] = []
-        for name, config in self.elements.items():
-            mode = Mode.LIMIT if config.kind in _LIMITED else Mode.TARGET
-            power = self.expected(plan, name) if config.kind is DeviceKind.BATTERY else plan.held[name]
+        for name, kind in self.kinds.items():
+            power = self.expected(plan, name) if kind.runs_by_plan else plan.held[name]
             told = self.state.told.get(name, {})
             if key not in told and np.isnan(power).all():
                 continue
             # NaN, the only number that differs from itself, means free.
-            setpoints = tuple(None if x != x else Setpoint(mode, round(x * 1000)) for x in power.tolist())  # noqa: PLR0124
+            setpoints = tuple(None if x != x else Setpoint(kind.mode, round(x * 1000)) for x in power.tolist())  # noqa: PLR0124
             schedule = DeviceSchedule(name, day.day, setpoints)
             if told.get(key) == schedule or (key not in told and not any(setpoints)):
                 continue

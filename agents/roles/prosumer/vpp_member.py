@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.planning.dispatch.flexibility import Flexibility, Storable
-from agents.planning.elements import home
+from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.elements.element import PlanWindow
 from agents.roles.effects import Effect, Send
 from agents.roles.messages import (
     ElementBaseline,
@@ -23,13 +23,11 @@ from agents.roles.prosumer.forecasting import ForecastingDesk
 from agents.roles.prosumer.metering import value
 from agents.roles.prosumer.state import ElementOrder, MemberSession
 from cim.model.arrays import Floats
-from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 from market.uftp import FlexOrder, FlexOrderResponse, IspPower
 
 _NOTHING_KW = 5e-4
-_NOTICEABLE = 0.1  # of the largest move of a room's heat pump
 
 
 class DispatchingDesk(ForecastingDesk):
@@ -130,17 +128,15 @@ class DispatchingDesk(ForecastingDesk):
         ]
 
     def _moves(self, session: MemberSession, model: Flexibility, moved: Floats) -> Floats:
-        """The moves worth making: a room is moved only noticeably, in between its own thermostat knows better."""
-        least = _NOTHING_KW
-        if self.elements[model.element].kind is DeviceKind.GATEWAY:
-            least = max(least, _NOTICEABLE * float(np.abs(moved).max()))
+        """The moves worth making: some kinds are moved only noticeably."""
+        least = max(_NOTHING_KW, self.kinds[model.element].noticeable_share * float(np.abs(moved).max()))
         return np.where(np.abs(moved) >= least, moved, 0.0)
 
     def _span(
         self, held: Floats, session: MemberSession, model: Flexibility, baseline: Floats, moved: Floats
     ) -> Floats:
         """A battery or vehicle is held from its first to its last move, so that its energy works out."""
-        if not isinstance(model, Storable) or self.elements[model.element].kind is DeviceKind.GATEWAY:
+        if not self.kinds[model.element].holds_between_moves:
             return held
         where = np.flatnonzero(moved)
         window = held[session.first_isp - 1 : session.last_isp]
@@ -174,28 +170,13 @@ class DispatchingDesk(ForecastingDesk):
 
     def _models(self, day: LocalDay, first: int, last: int, now: datetime) -> tuple[Flexibility, ...]:
         """The elements under contract that can move on these ISPs; a lost one takes no part."""
-        plan = self.plan(day)
-        preferences, hours = self.config.preferences, self.rules.hours
+        plan, window = self.plan(day), PlanWindow(day, first, last, now)
+        at = max(day.isp_start(first), now)
         contract = self.contract_on(self.config.aggregator, day.day)
         covered = {element.name for element in contract.flex_elements} if contract else set()
         models: list[Flexibility | None] = []
-        for name, config in self.elements.items():
+        for name, kind in self.kinds.items():
             report = self.state.reports.get(name)
-            if name not in covered or report is None or value(report, Kind.POWER) is None:
-                continue
-            expected = self.expected(plan, name)
-            if config.kind in (DeviceKind.PV, DeviceKind.CHP):
-                models.append(home.generator_flexibility(config, expected, first, last, preferences, hours))
-            elif config.kind is DeviceKind.BATTERY:
-                stored = self.stored_kwh(name, max(day.isp_start(first), now))
-                models.append(home.battery_flexibility(config, expected, stored, first, last, preferences, hours))
-            elif config.kind is DeviceKind.STATION and name in self.state.vehicles and now >= day.start:
-                session = self.state.vehicles[name]
-                models.append(home.vehicle_flexibility(session, config, expected, day, first, last, preferences))
-            elif config.kind is DeviceKind.GATEWAY and name in self.state.rooms:
-                room, temperature = self.state.rooms[name], value(report, Kind.TEMPERATURE)
-                if temperature is not None:
-                    models.append(
-                        home.thermal_flexibility(room, temperature, config, expected, first, last, preferences, hours)
-                    )
+            if name in covered and report is not None and value(report, Kind.POWER) is not None:
+                models.append(kind.flexibility(self.knowledge(name, day, at), self.expected(plan, name), window))
         return tuple(model for model in models if model is not None)

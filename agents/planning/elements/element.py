@@ -1,0 +1,180 @@
+"""What a kind of flexible element must answer, and the values it is asked with.
+
+All profiles are [T] kW over the ISPs of one local day, positive for consumption. Nothing here keeps state: what is known
+of an element stays with its prosumer and is handed over as `ElementKnowledge`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+
+from agents.planning.dispatch.flexibility import Flexibility
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.devices import (
+    DeviceKind,
+    Mode,
+    Nameplate,
+    Setpoint,
+    ThermalDescription,
+    ThermalUsage,
+    VehiclePlugged,
+    WeatherForecast,
+)
+from cim.model.intervals import LocalDay
+
+
+@wire("home.ElementCosts")
+@dataclass(frozen=True, slots=True)
+class ElementCosts:
+    """What moving power costs its owner, ct/kWh (`flexibility_costs` of the site).
+
+    Attributes:
+        feed_in_ct_per_kwh: revenue lost for each kWh of PV or wind curtailed.
+        chp_ct_per_kwh: margin lost for each kWh the CHP makes less (its gas can be kept).
+        wear_ct_per_kwh: of a battery, for each kWh through it.
+        weight_ct_per_kw2: curvature that spreads a deviation evenly, per ISP.
+        thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
+    """
+
+    feed_in_ct_per_kwh: float
+    chp_ct_per_kwh: float
+    wear_ct_per_kwh: float
+    weight_ct_per_kw2: float
+    thermal_weight_ct_per_kw2: float
+    vehicle_weight_ct_per_kw2: float
+
+
+@wire("home.ElementConfig")
+@dataclass(frozen=True, slots=True)
+class ElementConfig:
+    """What a prosumer knows of one of its elements before it ever measured it.
+
+    Attributes:
+        element: device name.
+        kind: what it is.
+        generation_w, consumption_w: ratings, magnitudes.
+        capacity_wh: of a battery.
+        planned_w: net power its operator plans (a CHP), by the sign rule.
+        floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
+        history_kw: metered days before the first, oldest first, each [quarter-hours].
+    """
+
+    element: str
+    kind: DeviceKind
+    generation_w: int = 0
+    consumption_w: int = 0
+    capacity_wh: int = 0
+    planned_w: int = 0
+    floor_w: int = 0
+    history_kw: tuple[Floats, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ElementKnowledge:
+    """What its prosumer knows of an element when it plans.
+
+    Attributes:
+        weather: the newest forecast of the sun, if there is a service.
+        session, delivered_wh: the vehicle at a station, and what it took since it was plugged.
+        room, usage, temperature_c: what a heated building told of itself, and its last measured temperature.
+        stored_kwh: what a store holds at the begin of what is planned.
+        free_kw: [T] mean power metered in the day's ISPs that are over and in which no order held the element; NaN
+            elsewhere. None where the day has not begun.
+    """
+
+    config: ElementConfig
+    costs: ElementCosts
+    weather: WeatherForecast | None = None
+    session: VehiclePlugged | None = None
+    delivered_wh: float = 0.0
+    room: ThermalDescription | None = None
+    usage: ThermalUsage | None = None
+    temperature_c: float | None = None
+    stored_kwh: float = 0.0
+    free_kw: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWindow:
+    """The ISPs `first` to `last` (1-based, both included) of a day, looked at from the instant `now`."""
+
+    day: LocalDay
+    first: int
+    last: int
+    now: datetime
+
+    @property
+    def hours(self) -> float:
+        """The length of an ISP."""
+        return self.day.isp_minutes / 60
+
+    def part(self, profile: Floats) -> Floats:
+        """The window's part of a whole day's profile."""
+        return profile[self.first - 1 : self.last]
+
+
+class ElementKind(Protocol):
+    """The rules of one kind of flexible element.
+
+    Attributes:
+        kind: of device, by which the registry finds it.
+        label: what a report calls elements of this kind, plural.
+        balance: the name of the kind in the physics' balance by kind.
+        agent: the kind of device agent that holds its wire, as a run's summary counts them.
+        mode: how its setpoints are meant.
+        can_increase, can_decrease: the directions of flexibility it offers in the asset register.
+        generates: whether what it loses by an order is generation.
+        stores: whether what an order moves comes back at another time.
+        runs_by_plan: True: the prosumer plans it for what base load and other elements leave, and tells it the whole
+            plan. False: it runs by itself, and is told only what orders hold it to.
+        holds_between_moves: whether an order holds it from its first to its last move, so that its energy works out.
+        noticeable_share: moves smaller than this share of the largest one are not worth making.
+    """
+
+    kind: DeviceKind
+    label: str
+    balance: str
+    agent: str
+    mode: Mode
+    can_increase: bool = True
+    can_decrease: bool = True
+    generates: bool = False
+    stores: bool = False
+    runs_by_plan: bool = False
+    holds_between_moves: bool = False
+    noticeable_share: float = 0.0
+
+    def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """[T] expected power of the whole day, without orders, as far as it can be known from `window.first` on.
+
+        Args:
+            rest_kw: [T] what base load and the elements planned before are expected to draw; only an element that
+                runs by plan looks at it.
+        """
+        ...
+
+    def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Flexibility | None:
+        """What may deviate from `expected_kw` ([T], the whole day) in the window; None when nothing can."""
+        ...
+
+    def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
+        """[T] the power to expect where orders hold it to `held_kw` (NaN: free)."""
+        return np.where(np.isnan(held_kw), forecast_kw, held_kw)
+
+    def safe(self, setpoint: Setpoint, nameplate: Nameplate) -> Setpoint:
+        """The setpoint cut to what the device is rated for, whatever a plan says."""
+        low, high = -nameplate.max_generation_w, nameplate.max_consumption_w
+        return Setpoint(setpoint.mode, min(max(setpoint.power_w, low), high))
+
+    def register_wh(self, taken_wh: float | None, given_wh: float | None) -> float | None:
+        """The element's net energy register from its two counters; None if one that its kind needs is missing."""
+        return None if taken_wh is None or given_wh is None else taken_wh - given_wh
+
+    def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
+        """What it holds after running at `power_kw` (at its terminals) for `hours`."""
+        return stored_kwh

@@ -1,0 +1,1 @@
+"""Forecasts that need nothing but what was metered before."""

@@ -1,0 +1,117 @@
+"""The devices a prosumer can have, as a site file gives them, and what each can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a device can do.
+
+    Attributes:
+        generation_w, consumption_w: ratings, magnitudes.
+        capacity_wh: of a battery.
+        planned_w: net power its operator plans, + = consumption.
+        floor_w: net power closest to zero it can run at, + = consumption.
+        habitual: whether what it did on earlier days lets expect what it does.
+        sizes_connection: False for a heat pump, which the connection of its house covers already.
+    """
+
+    generation_w: float = 0.0
+    consumption_w: float = 0.0
+    capacity_wh: float = 0.0
+    planned_w: float = 0.0
+    floor_w: float = 0.0
+    habitual: bool = False
+    sizes_connection: bool = True
+
+
+class Pv(Part):
+    """A PV plant with a SunSpec inverter; `sunspec` is the model that curtails it."""
+
+    kind: Literal["pv"]
+    name: Name
+    rated_w: Positive
+    column: str
+    sunspec: Literal["123"]
+
+    @property
+    def capability(self) -> Capability:
+        """Generation as the sun gives it."""
+        return Capability(generation_w=self.rated_w.value, habitual=True)
+
+
+class BatteryUnit(Part):
+    """A battery with a SunSpec converter: a home battery (model 124) or a DER storage (models 704, 713)."""
+
+    kind: Literal["battery"]
+    name: Name
+    rated_w: Positive
+    capacity_wh: Positive
+    sunspec: Literal["124", "704"]
+
+    @property
+    def capability(self) -> Capability:
+        """The same power both ways."""
+        rated_w = self.rated_w.value
+        return Capability(generation_w=rated_w, consumption_w=rated_w, capacity_wh=self.capacity_wh.value)
+
+
+class ChpUnit(Part):
+    """A CHP plant behind a SunSpec gateway (model 704)."""
+
+    kind: Literal["chp"]
+    name: Name
+    rated_w: Positive
+    plan: Share
+    minimum: Share
+    ramp_per_min: Share
+    sunspec: Literal["704"]
+
+    @property
+    def capability(self) -> Capability:
+        """Generation as its operator plans it, not below its minimum."""
+        rated_w = self.rated_w.value
+        return Capability(
+            generation_w=rated_w, planned_w=-self.plan.value * rated_w, floor_w=-self.minimum.value * rated_w
+        )
+
+
+class Station(Part):
+    """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave."""
+
+    kind: Literal["station"]
+    name: Name
+    rated_w: Positive
+    column: str
+    departure_hour: NotNegative
+
+    @property
+    def capability(self) -> Capability:
+        """Consumption when vehicles come, as they usually do."""
+        return Capability(consumption_w=self.rated_w.value, habitual=True)
+
+
+class Gateway(Part):
+    """An S2 building gateway in front of a heat pump."""
+
+    kind: Literal["gateway"]
+    name: Name
+    rated_w: Positive
+    column: str
+
+    @property
+    def capability(self) -> Capability:
+        """Consumption as the heat demand usually is."""
+        return Capability(consumption_w=self.rated_w.value, habitual=True, sizes_connection=False)
+
+
+AnyDevice = Pv | BatteryUnit | ChpUnit | Station | Gateway
+Device = Annotated[AnyDevice, Field(discriminator="kind")]
+DEVICE_WORDS = frozenset(get_args(part.model_fields["kind"].annotation)[0] for part in get_args(AnyDevice))

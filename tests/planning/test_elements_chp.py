@@ -1,0 +1,34 @@
+"""A CHP runs as planned and moves between its minimum and its rating."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.planning.elements.chp import Chp
+from agents.planning.elements.element import ElementConfig
+from cim.model.devices import DeviceKind
+from tests.worlds.elements import COSTS, NOTHING, unknown, window
+
+CHP = ElementConfig("chp", DeviceKind.CHP, 500_000, planned_w=-300_000, floor_w=-100_000)
+
+
+def test_it_is_expected_to_run_as_its_operator_plans() -> None:
+    """The same power in every ISP, whatever its home draws."""
+    np.testing.assert_array_equal(Chp().forecast(unknown(CHP), window(), NOTHING + 9.0), -300.0)
+
+
+def test_it_moves_between_its_minimum_and_its_rating() -> None:
+    """200 kW each way from its plan, at its margin; one that runs below its minimum is not asked to give less."""
+    model = Chp().flexibility(unknown(CHP), np.full(96, -300.0), window(1, 4))
+    np.testing.assert_array_equal(model.up_kw, [200.0] * 4)
+    np.testing.assert_array_equal(model.down_kw, [-200.0] * 4)
+    assert model.price_up == model.price_down == COSTS.chp_ct_per_kwh
+    below = Chp().flexibility(unknown(CHP), np.full(96, -50.0), window(1, 4))
+    np.testing.assert_array_equal(below.up_kw, 0.0)
+    np.testing.assert_array_equal(below.down_kw, -450.0)
+
+
+def test_an_order_gives_it_a_power_not_a_limit() -> None:
+    """Held to 150 kW it is expected at 150 kW, above or below its plan."""
+    held = np.array([-150.0, -450.0, np.nan])
+    np.testing.assert_array_equal(Chp().expected(np.full(3, -300.0), held), [-150.0, -450.0, -300.0])
