@@ -1,74 +1,19 @@
-"""Scanning: golden register images, other base addresses, and devices that cannot be true."""
+"""Scanning devices whose model chain cannot be true."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import struct
 from datetime import UTC, datetime
-from importlib.resources import files
 
 import pytest
-from sunspec2.file.client import FileClientModel
 
 from cim.model.devices import DeviceKind
-from cim.model.readings import Kind
 from devices.port.errors import DeviceFault
 from devices.sunspec.driver import sunspec_port
-from devices.sunspec.registers import ExceptionReply
-from devices.sunspec.scan import scan
+from devices.sunspec.scan import SUNS, scan
+from tests.devices.sunspec.golden import Memory
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
-SUNS = [0x5375, 0x6E53]
-
-
-class Memory:
-    """Registers from a list; what is outside is refused with exception 2, as a real device does."""
-
-    def __init__(self, registers: list[int], base: int = 40000) -> None:
-        self.registers, self.base = registers, base
-
-    async def read(self, address: int, count: int) -> list[int]:
-        """As `Registers.read`."""
-        start = address - self.base
-        if start < 0 or start + count > len(self.registers):
-            raise ExceptionReply("memory", f"reading {count} registers at {address}", 2)
-        return self.registers[start : start + count]
-
-    async def write(self, address: int, values: list[int]) -> None:
-        """Refuses everything."""
-        raise ExceptionReply("memory", f"writing {len(values)} registers at {address}", 1)
-
-    async def close(self) -> None:
-        """Nothing to close."""
-        return
-
-
-def _golden(name: str) -> list[int]:
-    """A register image built by pysunspec2 from its own test fixture."""
-    text = files("sunspec2").joinpath("tests", "test_data", name).read_text(encoding="utf-8")
-    models = [entry for entry in json.loads(text)["models"] if entry["ID"] != 0xFFFF]
-    data = b"".join(FileClientModel(model_id=entry["ID"], data=entry).get_mb() for entry in models)
-    return [*SUNS, *struct.unpack(f">{len(data) // 2}H", data), 0xFFFF, 0]
-
-
-@pytest.mark.parametrize("base", [40000, 0, 50000])
-def test_the_golden_1547_device_reads_as_its_fixture_says(base: int) -> None:
-    """A register image that another implementation made: identity, rating, power and counters, at any legal base."""
-    port = sunspec_port("g", DeviceKind.PV, Memory(_golden("device_1547.json"), base))
-    plate = asyncio.run(port.open(NOW))
-    assert (plate.manufacturer, plate.model, plate.serial) == ("SunSpecTest", "Test-1547-1", "sn-123456789")
-    assert plate.max_generation_w == 10_000
-    assert not plate.reverts_by_itself  # the fixture implements no reversion time
-    readings = {reading.kind: reading.value for reading in asyncio.run(port.measure(NOW))}
-    assert readings[Kind.POWER] == -9_800.0
-    assert readings[Kind.ENERGY_EXPORT] == 150_000.0  # 150 with TotWh_SF = 3
-
-
-def test_all_models_of_the_golden_device_are_found() -> None:
-    """The chain is walked to its end, models with repeating groups included."""
-    found = asyncio.run(scan(Memory(_golden("device_1547.json"))))
-    assert [entry.id for entry in found] == [1, *range(701, 714)]
 
 
 def test_an_end_marker_without_length_is_accepted() -> None:
