@@ -66,8 +66,11 @@ class GatewayPort:
             )
         await self._wait_for_state()
         details, machine = self._machine.details, self._machine
+        if details is None:
+            raise machine.undescribed("ResourceManagerDetails")
         steered = machine.steering() if machine.control is FRBC else None
-        consumption = max(steered.low_w, steered.high_w) if steered else pebc.largest_power_w(machine.constraints)
+        limit_w = pebc.largest_power_w(machine.constraints) if machine.constraints is not None else 0
+        consumption = max(steered.low_w, steered.high_w) if steered else limit_w
         return Nameplate(
             DeviceKind.GATEWAY,
             details.manufacturer or "",

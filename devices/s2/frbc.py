@@ -6,7 +6,8 @@ import math
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+
+from s2python.frbc import FRBCOperationMode, FRBCSystemDescription, FRBCUsageForecast
 
 from cim.mapping.s2 import ELECTRIC
 from cim.model.devices import ThermalDescription, ThermalUsage
@@ -35,7 +36,7 @@ class Steering:
         return min(1.0, max(0.0, (power_w - self.low_w) / span)) if span else 0.0
 
 
-def steering(description: Any, own_rule: uuid.UUID | None) -> Steering:
+def steering(description: FRBCSystemDescription, own_rule: uuid.UUID | None) -> Steering:
     """The widest normal mode of the first electric actuator, other than its own rule where there is another.
 
     Raises:
@@ -52,7 +53,7 @@ def steering(description: Any, own_rule: uuid.UUID | None) -> Steering:
     )
 
 
-def _steering(actuator: Any, mode: Any) -> Steering | None:
+def _steering(actuator: uuid.UUID, mode: FRBCOperationMode) -> Steering | None:
     if not mode.elements:
         return None
     element = mode.elements[0]
@@ -63,17 +64,16 @@ def _steering(actuator: Any, mode: Any) -> Steering | None:
     return Steering(actuator, mode.id, low, high, element.fill_rate.start_of_range, element.fill_rate.end_of_range)
 
 
-def own_rule_by_label(description: Any, label: str) -> uuid.UUID | None:
+def own_rule_by_label(description: FRBCSystemDescription, label: str) -> uuid.UUID | None:
     """The operation mode whose diagnostic label says that it is the device's own rule."""
     for actuator in description.actuators:
         for mode in actuator.operation_modes:
             if (mode.diagnostic_label or "").casefold() == label.casefold():
-                found: uuid.UUID = mode.id
-                return found
+                return mode.id
     return None
 
 
-def thermal_description(description: Any, steered: Steering) -> ThermalDescription:
+def thermal_description(description: FRBCSystemDescription, steered: Steering) -> ThermalDescription:
     """The description as news for the building's manager."""
     level, span = description.storage.fill_level_range, steered.high_w - steered.low_w
     low, high = sorted((steered.low_w, steered.high_w))
@@ -87,7 +87,7 @@ def thermal_description(description: Any, steered: Steering) -> ThermalDescripti
     )
 
 
-def thermal_usage(forecast: Any, at: datetime) -> ThermalUsage:
+def thermal_usage(forecast: FRBCUsageForecast, at: datetime) -> ThermalUsage:
     """An FRBC.UsageForecast in steps of equal length (the greatest common divisor of its own). Raises `Refused`."""
     seconds = [element.duration.root / 1000 for element in forecast.elements]
     if not seconds or any(s < 1 or s != int(s) for s in seconds):

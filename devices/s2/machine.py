@@ -8,21 +8,24 @@ return of an earlier pair that is still to come is revoked in between. PEBC enve
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from s2python.common import (
     ControlType,
     EnergyManagementRole,
     Handshake,
     HandshakeResponse,
+    ResourceManagerDetails,
     RevokableObjects,
     RevokeObject,
     SelectControlType,
     SessionRequest,
     SessionRequestType,
 )
-from s2python.frbc import FRBCInstruction
+from s2python.frbc import FRBCActuatorStatus, FRBCInstruction
+from s2python.message import S2MessageWithID
+from s2python.pebc import PEBCInstruction
 
 from devices.s2 import pebc
 from devices.s2.rm_state import FRBC, PEBC, ResourceManagerState
@@ -89,6 +92,8 @@ class CemMachine(ResourceManagerState):
 
     def limit(self, power_w: int, valid_until: datetime) -> tuple[list[str], list[uuid.UUID]]:
         """A power envelope until `valid_until`. Raises `Refused` when the RM's constraints do not allow it."""
+        if self.constraints is None:
+            raise self.undescribed("PEBC.PowerConstraints")
         message = pebc.instruction(self._session.new_id, self.constraints, power_w, self.now, valid_until)
         self._note(message)
         self._envelope = message.id
@@ -96,7 +101,7 @@ class CemMachine(ResourceManagerState):
 
     def release(self) -> tuple[list[str], list[uuid.UUID]]:
         """Back to the device's own rule, now."""
-        messages: list[Any] = []
+        messages: list[S2MessageWithID] = []
         awaited: list[uuid.UUID] = []
         if self.control is FRBC and self.own_rule is not None:
             back = self._back(self.now)
@@ -119,7 +124,9 @@ class CemMachine(ResourceManagerState):
         return SelectControlType(message_id=self._session.new_id(), control_type=control)
 
     def _back(self, at: datetime) -> FRBCInstruction:
-        mode, factor = self.own_rule or (self.actuator.active_operation_mode_id, self.actuator.operation_mode_factor)
+        if self.own_rule is None:  # told with the actuator's first status
+            raise self.undescribed("FRBC.ActuatorStatus")
+        mode, factor = self.own_rule
         return self._instruction(self.steering().actuator, mode, factor, at)
 
     def _instruction(self, actuator: uuid.UUID, mode: uuid.UUID, factor: float, at: datetime) -> FRBCInstruction:
@@ -135,7 +142,7 @@ class CemMachine(ResourceManagerState):
         self._note(message)
         return message
 
-    def _note(self, message: Any) -> None:
+    def _note(self, message: FRBCInstruction | PEBCInstruction) -> None:
         self._instruction_of[message.message_id] = message.id
         while len(self._instruction_of) > 32:
             self.outcomes.pop(self._instruction_of.pop(next(iter(self._instruction_of))), None)
@@ -155,18 +162,18 @@ class CemMachine(ResourceManagerState):
         if instruction is not None and status != "OK":
             self.outcomes[instruction] = f"{status} {words}".strip()
 
-    def _handle(self, message: Any) -> list[Any]:
-        if message.message_type == "Handshake":
+    def _handle(self, message: S2MessageWithID) -> Sequence[S2MessageWithID]:
+        if isinstance(message, Handshake):
             return self._on_handshake(message)
-        if message.message_type == "ResourceManagerDetails":
+        if isinstance(message, ResourceManagerDetails):
             return self._on_details(message)
         self.hear(message)
-        if message.message_type == "FRBC.ActuatorStatus" and not self._met:
+        if isinstance(message, FRBCActuatorStatus) and not self._met:
             self._met = True
             self.foreign = message.active_operation_mode_id == self.steering().mode
         return []
 
-    def _on_handshake(self, message: Any) -> list[Any]:
+    def _on_handshake(self, message: Handshake) -> Sequence[S2MessageWithID]:
         offered = message.supported_protocol_versions or []
         common = [version for version in VERSIONS if version in offered]
         if message.role is not EnergyManagementRole.RM:
@@ -178,7 +185,7 @@ class CemMachine(ResourceManagerState):
             return [SessionRequest(message_id=self._session.new_id(), request=request, diagnostic_label=words)]
         return [HandshakeResponse(message_id=self._session.new_id(), selected_protocol_version=common[0])]
 
-    def _on_details(self, message: Any) -> list[Any]:
+    def _on_details(self, message: ResourceManagerDetails) -> Sequence[S2MessageWithID]:
         self.details = message
         wanted = [control for control in (FRBC, PEBC) if self.offers(control)]
         return [self._select(wanted[0] if self.control not in wanted else self.control)] if wanted else []

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from s2python.common import CommodityQuantity, Duration
 from s2python.pebc import (
     PEBCInstruction,
+    PEBCPowerConstraints,
     PEBCPowerEnvelope,
     PEBCPowerEnvelopeElement,
     PEBCPowerEnvelopeLimitType,
@@ -27,7 +27,9 @@ _PHASES = (
 _SYMMETRIC = CommodityQuantity.ELECTRIC_POWER_3_PHASE_SYMMETRIC
 
 
-def allowed(constraints: Any, limit: PEBCPowerEnvelopeLimitType) -> dict[CommodityQuantity, tuple[float, float]]:
+def allowed(
+    constraints: PEBCPowerConstraints, limit: PEBCPowerEnvelopeLimitType
+) -> dict[CommodityQuantity, tuple[float, float]]:
     """For each electric quantity the range in which its limit may be put, W."""
     ranges: dict[CommodityQuantity, tuple[float, float]] = {}
     for item in constraints.allowed_limit_ranges:
@@ -38,7 +40,7 @@ def allowed(constraints: Any, limit: PEBCPowerEnvelopeLimitType) -> dict[Commodi
     return ranges
 
 
-def largest_power_w(constraints: Any) -> int:
+def largest_power_w(constraints: PEBCPowerConstraints) -> int:
     """The largest upper limit that the constraints know: what the resource can draw, W."""
     ranges = allowed(constraints, UPPER)
     if _SYMMETRIC in ranges:
@@ -47,7 +49,11 @@ def largest_power_w(constraints: Any) -> int:
 
 
 def instruction(
-    new_id: Callable[[], uuid.UUID], constraints: Any, power_w: int, now: datetime, valid_until: datetime
+    new_id: Callable[[], uuid.UUID],
+    constraints: PEBCPowerConstraints,
+    power_w: int,
+    now: datetime,
+    valid_until: datetime,
 ) -> PEBCInstruction:
     """`power_w` >= 0 caps consumption, `power_w` < 0 caps generation, from `now` to `valid_until`.
 

@@ -5,11 +5,31 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from s2python.common import ControlType, RevokableObjects
+from s2python.common import (
+    ControlType,
+    InstructionStatusUpdate,
+    PowerForecast,
+    PowerMeasurement,
+    ResourceManagerDetails,
+    RevokableObjects,
+    RevokeObject,
+    SessionRequest,
+)
+from s2python.frbc import (
+    FRBCActuatorStatus,
+    FRBCFillLevelTargetProfile,
+    FRBCLeakageBehaviour,
+    FRBCStorageStatus,
+    FRBCSystemDescription,
+    FRBCTimerStatus,
+    FRBCUsageForecast,
+)
+from s2python.message import S2MessageWithID
+from s2python.pebc import PEBCEnergyConstraint, PEBCPowerConstraints
 
 from cim.mapping.s2 import fill_level, power
+from devices.port.errors import DeviceUnreachable
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
 from devices.s2 import frbc
@@ -36,15 +56,11 @@ class ResourceManagerState:
     stale_after_s: float = 1800.0
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     closed: bool = False
-    details: Any = None
+    details: ResourceManagerDetails | None = None
     control: ControlType | None = None
-    description: Any = None
-    constraints: Any = None
-    energy_constraint: Any = None
-    power_forecast: Any = None
-    target_profile: Any = None
-    leakage: Any = None
-    actuator: Any = None
+    description: FRBCSystemDescription | None = None
+    constraints: PEBCPowerConstraints | None = None
+    actuator: FRBCActuatorStatus | None = None
     news: NewsBox = field(default_factory=NewsBox)
     outcomes: dict[uuid.UUID, str] = field(default_factory=dict)
     own_rule: tuple[uuid.UUID, float] | None = None  # operation mode and factor
@@ -65,29 +81,60 @@ class ResourceManagerState:
         return self.details is not None and control in self.details.available_control_types
 
     def steering(self) -> frbc.Steering:
-        """How the described actuator is steered."""
+        """How the described actuator is steered. Raises `DeviceUnreachable` while nothing is described."""
+        if self.description is None:
+            raise self.undescribed("FRBC.SystemDescription")
         return frbc.steering(self.description, self.own_rule[0] if self.own_rule else None)
+
+    def undescribed(self, what: str) -> DeviceUnreachable:
+        """The error for a device that was cut off, or revoked `what` it had described, before it could be steered."""
+        return DeviceUnreachable(f"gateway {self.name} has not told its {what}; expected one in this session")
 
     def forget_session(self) -> None:
         """A new session: the RM will describe itself again. Its own rule, readings and news are kept."""
         self.closed, self.details, self.control = False, None, None
         self.description = self.actuator = self.constraints = None
 
-    def hear(self, message: Any) -> None:
+    def hear(self, message: S2MessageWithID) -> None:
         """Take a message that needs no answer but its ReceptionStatus. Raises `Refused`."""
-        handler = _HANDLERS.get(message.message_type)
-        if handler is None:
-            raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for a CEM in this state")
-        handler(self, message)
+        match message:
+            case FRBCSystemDescription():
+                self._on_description(message)
+            case FRBCActuatorStatus():
+                self._on_actuator(message)
+            case FRBCStorageStatus():
+                self._on_storage(message)
+            case FRBCUsageForecast():
+                self.news.put(frbc.thermal_usage(message, max(self.now, self.told_at)))
+            case PEBCPowerConstraints():
+                self.constraints = message
+            case PowerMeasurement():
+                self._on_power(message)
+            case InstructionStatusUpdate():
+                self.outcomes[message.instruction_id] = message.status_type.value
+            case SessionRequest():
+                self.closed = True  # TERMINATE and RECONNECT alike: the RM dials again if it wants to
+            case RevokeObject():
+                self._on_revoke(message)
+            case (
+                FRBCLeakageBehaviour()
+                | FRBCFillLevelTargetProfile()
+                | FRBCTimerStatus()
+                | PEBCEnergyConstraint()
+                | PowerForecast()
+            ):
+                pass  # an RM may tell these; ILES plans without them
+            case _:
+                raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for a CEM in this state")
 
-    def _on_description(self, message: Any) -> None:
+    def _on_description(self, message: FRBCSystemDescription) -> None:
         frbc.steering(message, None)  # refuse here what could not be steered later
         self.description, self.actuator = message, None
         own = frbc.own_rule_by_label(message, self.own_rule_label)
         if own is not None:
             self.own_rule = (own, 0.0)
 
-    def _on_actuator(self, message: Any) -> None:
+    def _on_actuator(self, message: FRBCActuatorStatus) -> None:
         if self.description is None:
             raise Refused(Status.INVALID_CONTENT, "FRBC.ActuatorStatus: expected an FRBC.SystemDescription first")
         modes = {mode.id for actuator in self.description.actuators for mode in actuator.operation_modes}
@@ -99,54 +146,19 @@ class ResourceManagerState:
         if first:
             self.news.put(frbc.thermal_description(self.description, self.steering()))
 
-    def _on_storage(self, message: Any) -> None:
+    def _on_storage(self, message: FRBCStorageStatus) -> None:
         # FRBC.StorageStatus has no time of its own: it is as fresh as the latest time that was told or is known.
         self.last.take(fill_level(self.name, max(self.now, self.told_at), message.present_fill_level))
 
-    def _on_usage(self, message: Any) -> None:
-        self.news.put(frbc.thermal_usage(message, max(self.now, self.told_at)))
-
-    def _on_power(self, message: Any) -> None:
+    def _on_power(self, message: PowerMeasurement) -> None:
         at = message.measurement_timestamp.astimezone(UTC)
         self.told_at = max(self.told_at, at)
         reading = power(self.name, at, [(v.commodity_quantity.value, v.value) for v in message.values])
         if reading is not None:
             self.last.take(reading)
 
-    def _on_instruction_status(self, message: Any) -> None:
-        self.outcomes[message.instruction_id] = message.status_type.value
-
-    def _on_constraints(self, message: Any) -> None:
-        self.constraints = message
-
-    def _on_session_request(self, _message: Any) -> None:
-        self.closed = True  # TERMINATE and RECONNECT alike: the RM dials again if it wants to
-
-    def _on_revoke(self, message: Any) -> None:
+    def _on_revoke(self, message: RevokeObject) -> None:
         if message.object_type is RevokableObjects.FRBC_SystemDescription:
             self.description = self.actuator = None
         elif message.object_type is RevokableObjects.PEBC_PowerConstraints:
             self.constraints = None
-        elif message.object_type is RevokableObjects.PEBC_EnergyConstraint:
-            self.energy_constraint = None
-
-    def _keep(self, name: str, message: Any) -> None:
-        setattr(self, name, message)
-
-
-_HANDLERS: dict[str, Any] = {
-    "FRBC.SystemDescription": ResourceManagerState._on_description,
-    "FRBC.ActuatorStatus": ResourceManagerState._on_actuator,
-    "FRBC.StorageStatus": ResourceManagerState._on_storage,
-    "FRBC.UsageForecast": ResourceManagerState._on_usage,
-    "FRBC.LeakageBehaviour": lambda rm, message: rm._keep("leakage", message),
-    "FRBC.FillLevelTargetProfile": lambda rm, message: rm._keep("target_profile", message),
-    "FRBC.TimerStatus": lambda _rm, _message: None,
-    "PEBC.PowerConstraints": ResourceManagerState._on_constraints,
-    "PEBC.EnergyConstraint": lambda rm, message: rm._keep("energy_constraint", message),
-    "PowerMeasurement": ResourceManagerState._on_power,
-    "PowerForecast": lambda rm, message: rm._keep("power_forecast", message),
-    "InstructionStatusUpdate": ResourceManagerState._on_instruction_status,
-    "SessionRequest": ResourceManagerState._on_session_request,
-    "RevokeObject": ResourceManagerState._on_revoke,
-}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from s2python.common import ReceptionStatus, ReceptionStatusValues
+from s2python.message import S2MessageWithID
 from s2python.s2_parser import S2Parser
 from s2python.s2_validation_error import S2ValidationError
 from s2python.version import S2_VERSION
@@ -46,7 +46,10 @@ class S2Session:
     """
 
     def __init__(
-        self, name: str, handle: Callable[[Any], list[Any]], on_status: Callable[[uuid.UUID, str, str], None]
+        self,
+        name: str,
+        handle: Callable[[S2MessageWithID], Sequence[S2MessageWithID]],
+        on_status: Callable[[uuid.UUID, str, str], None],
     ) -> None:
         self._name = name
         self._handle = handle
@@ -79,7 +82,7 @@ class S2Session:
         """An id that stays the same over sessions, of an object named `what`."""
         return uuid.uuid5(_NAMESPACE, f"{self._name}#{what}")
 
-    def pack(self, messages: list[Any]) -> list[str]:
+    def pack(self, messages: Sequence[S2MessageWithID]) -> list[str]:
         """Our messages as frames; a ReceptionStatus is expected for each."""
         for message in messages:
             self._unanswered[message.message_id] = message.message_type
@@ -96,7 +99,7 @@ class S2Session:
             return [_status(_NOBODY, Status.INVALID_MESSAGE, "expected an object with a message_type")]
         subject = _uuid(data.get("message_id"))
         try:
-            message: Any = S2Parser.parse_as_any_message(data)
+            message = S2Parser.parse_as_any_message(data)
         except (S2ValidationError, ValueError, TypeError, RecursionError, OverflowError) as error:
             if kind == "ReceptionStatus":
                 return []  # it may not be answered, or two ends could go on for ever
@@ -124,7 +127,7 @@ class S2Session:
         return [_status(subject, Status.OK), *self.pack(answers)]
 
 
-def _uuid(value: Any) -> uuid.UUID | None:
+def _uuid(value: object) -> uuid.UUID | None:
     try:
         return uuid.UUID(value) if isinstance(value, str) else None
     except ValueError:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from s2python.common import (
     ControlType,
     EnergyManagementRole,
     Handshake,
+    HandshakeResponse,
     InstructionStatus,
     InstructionStatusUpdate,
     RevokableObjects,
+    RevokeObject,
+    SelectControlType,
+    SessionRequest,
 )
-from s2python.frbc import FRBCActuatorStatus, FRBCInstruction, FRBCStorageStatus
+from s2python.frbc import FRBCActuatorStatus, FRBCInstruction, FRBCStorageStatus, FRBCUsageForecast
+from s2python.message import S2MessageWithID
 from s2python.pebc import PEBCInstruction
 
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
@@ -50,7 +54,7 @@ class GatewayMachine:
         self._ids = message_builders.Ids(self._session.fixed_id)
         self._agreed = False
         self._orders = Orders()
-        self._untold: list[Any] = []
+        self._untold: list[S2MessageWithID] = []
         self._mean = message_builders.MeanPower(unit)
 
     @property
@@ -108,9 +112,9 @@ class GatewayMachine:
 
     # -- what is due ------------------------------------------------------------------------------------------------
 
-    def _carry_out(self) -> list[Any]:
+    def _carry_out(self) -> list[S2MessageWithID]:
         """Carry out due FRBC instructions, oldest first; the statuses to tell."""
-        told: list[Any] = []
+        told: list[S2MessageWithID] = []
         orders = self._orders
         for instruction in orders.due(self.now):
             if orders.active is not None:
@@ -141,34 +145,33 @@ class GatewayMachine:
 
     # -- what the CEM says ------------------------------------------------------------------------------------------
 
-    def _handle(self, message: Any) -> list[Any]:
-        kind = message.message_type
-        if kind == "Handshake":
+    def _handle(self, message: S2MessageWithID) -> list[S2MessageWithID]:
+        if isinstance(message, Handshake):
             if message.role is not EnergyManagementRole.CEM:
                 raise Refused(Status.INVALID_CONTENT, "Handshake: expected the role CEM")
             return []
-        if kind == "HandshakeResponse":
+        if isinstance(message, HandshakeResponse):
             if message.selected_protocol_version not in VERSIONS:
                 self.closed = True
                 raise Refused(Status.INVALID_CONTENT, f"HandshakeResponse: expected one of {', '.join(VERSIONS)}")
             self._agreed = True
             return [message_builders.details(self._id, self._ids, self.name)]
-        if kind == "SessionRequest":
+        if isinstance(message, SessionRequest):
             self.closed = True
             return []
         if not self._agreed:
-            raise Refused(Status.INVALID_CONTENT, f"{kind}: expected a HandshakeResponse first")
-        if kind == "SelectControlType":
+            raise Refused(Status.INVALID_CONTENT, f"{message.message_type}: expected a HandshakeResponse first")
+        if isinstance(message, SelectControlType):
             return self._select(message.control_type)
-        if kind == "FRBC.Instruction" and self.control is FRBC:
+        if isinstance(message, FRBCInstruction) and self.control is FRBC:
             return self._instructed(message)
-        if kind == "PEBC.Instruction" and self.control is PEBC:
+        if isinstance(message, PEBCInstruction) and self.control is PEBC:
             return self._enveloped(message)
-        if kind == "RevokeObject":
+        if isinstance(message, RevokeObject):
             return self._revoked(message)
-        raise Refused(Status.INVALID_CONTENT, f"{kind} is not for an RM in this state")
+        raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for an RM in this state")
 
-    def _select(self, control: ControlType) -> list[Any]:
+    def _select(self, control: ControlType) -> list[S2MessageWithID]:
         if control not in (FRBC, PEBC, ControlType.NO_SELECTION):
             raise Refused(Status.INVALID_CONTENT, f"control type {control.value} is not offered")
         if self.control not in (None, control):
@@ -185,7 +188,7 @@ class GatewayMachine:
         status = self._actuator_status(self._orders.active)
         return [description, status, measured, self._storage_status(), self._forecast()]
 
-    def _instructed(self, message: FRBCInstruction) -> list[Any]:
+    def _instructed(self, message: FRBCInstruction) -> list[S2MessageWithID]:
         if message.actuator_id != self._ids.actuator:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: actuator_id was not described")
         if message.operation_mode not in (self._ids.thermostat, self._ids.steered):
@@ -195,7 +198,7 @@ class GatewayMachine:
         self._orders.scheduled[message.id] = message
         return [self._status_of(message.id, InstructionStatus.ACCEPTED), *self._carry_out()]
 
-    def _enveloped(self, message: PEBCInstruction) -> list[Any]:
+    def _enveloped(self, message: PEBCInstruction) -> list[S2MessageWithID]:
         if str(message.power_constraints_id) != str(self._ids.constraints):
             raise Refused(Status.INVALID_CONTENT, "PEBC.Instruction: power_constraints_id is not valid now")
         if any(e.commodity_quantity is not message_builders.QUANTITY for e in message.power_envelopes):
@@ -206,7 +209,7 @@ class GatewayMachine:
         self._steer()
         return [self._status_of(message.id, InstructionStatus.ACCEPTED)]
 
-    def _revoked(self, message: Any) -> list[Any]:
+    def _revoked(self, message: RevokeObject) -> list[S2MessageWithID]:
         if message.object_type is RevokableObjects.FRBC_Instruction:
             if self._orders.scheduled.pop(message.object_id, None) is None:
                 raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is still to come")
@@ -224,10 +227,10 @@ class GatewayMachine:
     def _id(self) -> uuid.UUID:
         return self._session.new_id()
 
-    def _pack(self, *messages: Any) -> list[str]:
+    def _pack(self, *messages: S2MessageWithID) -> list[str]:
         return self._session.pack(list(messages))
 
-    def _forecast(self) -> Any:
+    def _forecast(self) -> FRBCUsageForecast:
         self._forecast_at = self.now
         return message_builders.usage_forecast(self._id, self.unit, self.now)
 

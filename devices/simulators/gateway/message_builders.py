@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from s2python.common import (
     Commodity,
@@ -175,7 +174,7 @@ class MeanPower:
         return self._mean_w
 
 
-def power_measurement(new_id: NewId, power_w: float, now: datetime) -> Any:
+def power_measurement(new_id: NewId, power_w: float, now: datetime) -> PowerMeasurement:
     """What the heat pump drew, as a mean up to `now`."""
     value = PowerValue(commodity_quantity=QUANTITY, value=power_w)
     return PowerMeasurement(message_id=new_id(), measurement_timestamp=now, values=[value])
