@@ -55,7 +55,7 @@ class AssetPublication:
 
 @dataclass(frozen=True, slots=True)
 class AssetRegister:
-    """All published assets, by name; a value: `published` and `withdrawn` give a new one."""
+    """All published assets, by name; a value: `published` gives a new one."""
 
     assets: Mapping[str, AssetPublication] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -72,22 +72,3 @@ class AssetRegister:
                 raise BadInput(f"asset {asset.name}: owner {asset.owner}; it is already published by {known.owner}")
             assets[asset.name] = asset
         return AssetRegister(MappingProxyType(dict(sorted(assets.items()))))
-
-    def withdrawn(self, name: str, owner: str) -> AssetRegister:
-        """The register without asset `name` of `owner`.
-
-        Raises:
-            BadInput: the owner has published no such asset.
-        """
-        known = self.assets.get(name)
-        if known is None or known.owner != owner:
-            raise BadInput(f"asset {name}: {owner} has not published it")
-        return AssetRegister(MappingProxyType({key: asset for key, asset in self.assets.items() if key != name}))
-
-    def of_owner(self, owner: str) -> tuple[AssetPublication, ...]:
-        """The assets of `owner`, in order of name."""
-        return tuple(asset for asset in self.assets.values() if asset.owner == owner)
-
-    def at(self, congestion_point: str) -> tuple[AssetPublication, ...]:
-        """The assets at a congestion point, in order of name."""
-        return tuple(asset for asset in self.assets.values() if asset.congestion_point == congestion_point)

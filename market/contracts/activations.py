@@ -51,11 +51,6 @@ class Activations:
         runs = self.runs([*earlier, *isps])
         return self._too_long(runs) or self._too_close(runs) or self._too_often(runs)
 
-    def within_amount(self, power_w: int) -> str | None:
-        """None when a delta to the baseline of `power_w` is covered, else the reason why not."""
-        low, high = self.contract.amount_down_w, self.contract.amount_up_w
-        return None if low <= power_w <= high else f"amount: {power_w} W is outside {low}..{high} W"
-
     def _local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.contract.timezone))
 

@@ -37,7 +37,7 @@ class FlexElement:
     """A device or portfolio part the contract covers; each is measured for itself.
 
     Attributes:
-        name: of the asset (see `market.assets.publication`).
+        name: the device's or portfolio's, unique in the contract.
         kind: what it is, for example `battery`, `heat pump`.
         max_increase_w: how far it may raise consumption above its baseline, >= 0.
         max_decrease_w: how far it may lower consumption (or raise generation), <= 0.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import TypedDict, Unpack
 
 from cim.model.errors import BadInput
 from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContract, FlexElement, checked
@@ -23,7 +23,6 @@ class Template:
     """The parameters a contract of this kind starts from; `FlexContract` says their units."""
 
     name: str
-    purpose: str
     days_of_week: tuple[int, ...]
     start_minute: int
     end_minute: int
@@ -41,9 +40,8 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {
         template.name: template
         for template in (
-            Template(
+            Template(  # a household's devices, usable every day within its comfort
                 name="household-daily",
-                purpose="a household's devices, usable every day within its comfort",
                 days_of_week=_EVERY_DAY,
                 start_minute=0,
                 end_minute=1440,
@@ -56,24 +54,8 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 volume_price=1200,
                 activation_price=ActivationPriceKind.FIXED,
             ),
-            Template(
-                name="vehicle-workday",
-                purpose="charging shifted on working days while vehicles stand",
-                days_of_week=(1, 2, 3, 4, 5),
-                start_minute=0,
-                end_minute=1440,
-                max_activations=2,
-                counted_per=CountedPer.DAY,
-                max_runtime_isps=24,
-                recovery_isps=4,
-                penalty=1000,
-                capacity_price=150,
-                volume_price=1000,
-                activation_price=ActivationPriceKind.FIXED,
-            ),
-            Template(
+            Template(  # a battery, PV field or CHP in the community's portfolio
                 name="plant-daily",
-                purpose="a battery, PV field or CHP in the community's portfolio",
                 days_of_week=_EVERY_DAY,
                 start_minute=0,
                 end_minute=1440,
@@ -86,9 +68,8 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 volume_price=800,
                 activation_price=ActivationPriceKind.MAXIMUM,
             ),
-            Template(
+            Template(  # the DSO's option on the portfolio at a congestion point
                 name="dso-flexoption",
-                purpose="the DSO's option on the portfolio at a congestion point",
                 days_of_week=_EVERY_DAY,
                 start_minute=0,
                 end_minute=1440,
@@ -106,6 +87,25 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
 )
 
 
+class ContractChanges(TypedDict, total=False):
+    """Fields of `FlexContract` that may differ from the template's, with that class's units."""
+
+    days_of_week: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+    amount_up_w: int
+    amount_down_w: int
+    max_activations: int
+    counted_per: CountedPer
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty: int
+    capacity_price: int
+    volume_price: int
+    activation_price: ActivationPriceKind
+    currency: str
+
+
 def from_template(
     name: str,
     *,
@@ -117,17 +117,17 @@ def from_template(
     timezone: str,
     flex_elements: tuple[FlexElement, ...],
     isp_minutes: int = 15,
-    **changes: Any,
+    **changes: Unpack[ContractChanges],
 ) -> FlexContract:
     """A sound contract from the template `name`, covering all its elements can give unless `changes` say otherwise.
 
     Args:
         name: one of `TEMPLATES`.
         contract_id, buyer, seller, start_date, end_date, timezone, flex_elements, isp_minutes: see `FlexContract`.
-        changes: any other field of `FlexContract`.
+        changes: other fields, where the template's value does not fit.
 
     Raises:
-        BadInput: unknown template, unknown field, or the contract has faults (all are named).
+        BadInput: unknown template, or the contract has faults (all are named).
     """
     template = TEMPLATES.get(name)
     if template is None:
@@ -155,7 +155,4 @@ def from_template(
         volume_price=template.volume_price,
         activation_price=template.activation_price,
     )
-    try:
-        return checked(replace(contract, **changes))
-    except TypeError as error:
-        raise BadInput(f"contract {contract_id}: {', '.join(changes)} are not all fields of a contract") from error
+    return checked(replace(contract, **changes))

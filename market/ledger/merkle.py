@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from market.ledger.hashing import leaf_hash
 
@@ -30,11 +29,11 @@ __all__ = [
 ]
 
 
-def _node_hash(data: bytes) -> Any:
+def _node_hash(data: bytes) -> hashlib._Hash:
     return hashlib.sha256(b"\x01" + bytes(data))
 
 
-def _tree(leaves: Sequence[bytes]) -> Any:
+def _tree(leaves: Sequence[bytes]) -> MerkleTools:
     tree = MerkleTools(hash_type="sha256")
     tree.hash_function = _node_hash
     tree.leaves.extend(bytearray(leaf) for leaf in leaves)

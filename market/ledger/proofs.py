@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from sqlite3 import Connection
+from typing import NamedTuple
 
 from cim.model.errors import BadInput
 from market.ledger import hashing, merkle, schema, signing
 from market.ledger.errors import LedgerBroken
+from market.ledger.rows import BlockRow, MetaRow, PartyRow, RecordRow, select
 
 _FORMAT = "iles-proof-1"
-_QUERY = "SELECT sequence, kind, key, at, author, body, block FROM records WHERE kind = ? AND key = ?"
 _MEMBERS = "SELECT kind, key, leaf FROM records WHERE block = ? ORDER BY kind, key"
 
 
@@ -83,29 +84,28 @@ def prove(source: schema.Source, kind: str, key: str) -> Proof:
     """
     database = schema.open_ledger(source, read_only=True)
     try:
-        rows = _rows(database, kind, key)
+        found = _find(database, kind, key)
     except schema.DatabaseError as error:
         raise LedgerBroken(f"file: SQLite cannot read it ({error})") from error
     finally:
         database.close()
-    (_, _, _, at, author, body, block), signatures, members, heads, foundation = rows
-    index = next(place for place, member in enumerate(members) if member[:2] == (kind, key))
-    signers = {party for party, _ in signatures}
-    digests = [digest for _, _, _, digest in foundation]
+    index = next(place for place, member in enumerate(found.members) if member[:2] == (kind, key))
+    signers = {party for party, _ in found.signatures}
+    digests = [row.digest for row in found.meta] + [row.digest for row in found.parties]
     return Proof(
         kind=kind,
         key=key,
-        at=at,
-        author=author,
-        body=body.hex(),
-        signatures=tuple((party, value.hex()) for party, value in signatures),
+        at=found.record.at,
+        author=found.record.author,
+        body=found.record.body.hex(),
+        signatures=tuple((party, value.hex()) for party, value in found.signatures),
         index=index,
-        path=_hex(merkle.inclusion_proof([leaf for _, _, leaf in members], index)),
-        heads=tuple((*h[:4], h[4].hex(), h[5].hex(), h[6].hex(), h[7]) for h in heads if h[0] >= block),
+        path=_hex(merkle.inclusion_proof([leaf for _, _, leaf in found.members], index)),
+        heads=tuple(_columns(head) for head in found.heads if head.number >= found.block),
         parties=tuple(
-            ProvenParty(name, public.hex(), place, _hex(merkle.inclusion_proof(digests, place)))
-            for place, (table, name, public, _) in enumerate(foundation)
-            if table == "parties" and name in signers
+            ProvenParty(party.name, party.public.hex(), place, _hex(merkle.inclusion_proof(digests, place)))
+            for place, party in enumerate(found.parties, start=len(found.meta))
+            if party.name in signers
         ),
         parties_size=len(digests),
     )
@@ -160,25 +160,39 @@ def _checked(proof: Proof, expected: bytes) -> tuple[str, ...]:
     )
 
 
-def _rows(database: Any, kind: str, key: str) -> tuple[Any, ...]:
-    record = database.execute(_QUERY, (kind, key)).fetchone()
-    if record is None:
+class _Found(NamedTuple):
+    """What the ledger holds about one record: what its proof is made of."""
+
+    record: RecordRow
+    block: int
+    signatures: list[tuple[str, bytes]]
+    members: list[tuple[str, str, bytes]]  # kind, key and leaf of the block's records, in the tree's order
+    heads: list[BlockRow]
+    meta: list[MetaRow]
+    parties: list[PartyRow]
+
+
+def _find(database: Connection, kind: str, key: str) -> _Found:
+    row = database.execute("SELECT * FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+    if row is None:
         raise BadInput(f"record: the ledger holds no {kind} {key}")
-    if record[-1] is None:
+    record = RecordRow._make(row)
+    if record.block is None:
         raise BadInput(f"record {kind} {key}: it is not in a block yet, so no head vouches for it")
     by_party = "SELECT party, value FROM signatures WHERE sequence = ? ORDER BY party"
-    foundation = [
-        (table, *row)
-        for table in ("meta", "parties")
-        for row in database.execute(f"SELECT * FROM {table} ORDER BY name")  # noqa: S608 - fixed names
-    ]
-    return (
-        record,
-        database.execute(by_party, (record[0],)).fetchall(),
-        database.execute(_MEMBERS, record[-1:]).fetchall(),
-        database.execute("SELECT * FROM blocks ORDER BY number").fetchall(),
-        foundation,
+    return _Found(
+        record=record,
+        block=record.block,
+        signatures=database.execute(by_party, (record.sequence,)).fetchall(),
+        members=database.execute(_MEMBERS, (record.block,)).fetchall(),
+        heads=[BlockRow._make(row) for row in select(database, "blocks")],
+        meta=[MetaRow._make(row) for row in select(database, "meta")],
+        parties=[PartyRow._make(row) for row in select(database, "parties")],
     )
+
+
+def _columns(head: BlockRow) -> tuple[int, int, int, int, str, str, str, int]:
+    return (*head[:4], head.root.hex(), head.previous.hex(), head.parties_hash.hex(), head.closed_at)
 
 
 def _hex(path: tuple[bytes, ...]) -> tuple[str, ...]:

@@ -106,13 +106,8 @@ def simulation_seed(seed: int, party: str) -> bytes:
     return hashlib.sha256(f"iles-simulation-key\0{seed}\0{party}".encode()).digest()
 
 
-def load_or_create_key(path: Path) -> Signer:
-    """A real party's key, see `load_or_create_secret`."""
-    return Signer(load_or_create_secret(path))
-
-
 def load_or_create_secret(path: Path) -> bytes:
-    """32 bytes from their file; made at random, readable by their owner only, when it is not there.
+    """The 32 bytes a real party's key is made of, from their file; made at random, for their owner only, when missing.
 
     Raises:
         BadInput: the file is not 32 bytes, or others may read it.

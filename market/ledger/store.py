@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from cim.model.errors import BadInput
 from market.ledger import hashing, merkle, schema, signing
 from market.ledger.errors import LedgerConflict
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Party, Record
+from market.ledger.rows import RecordRow
 
 
 class LedgerStore(LedgerReader):
@@ -66,8 +66,8 @@ class LedgerStore(LedgerReader):
         self._check_signatures(batch)
         with self._transaction():
             (last,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
-            rows: list[tuple[Any, ...]] = []
-            signatures: list[tuple[Any, ...]] = []
+            rows: list[RecordRow] = []
+            signatures: list[tuple[int, str, bytes]] = []
             added: dict[tuple[str, str], bytes] = {}
             for record in batch:
                 leaf, name = merkle.leaf_hash(record.leaf), (record.kind, record.key)
@@ -79,10 +79,10 @@ class LedgerStore(LedgerReader):
                 added[name] = leaf
                 last += 1
                 at = hashing.microseconds(record.at)
-                rows.append((last, record.kind, record.key, at, record.author, record.body, leaf, None))
+                rows.append(RecordRow(last, record.kind, record.key, at, record.author, record.body, leaf, None))
                 signatures.extend((last, signature.party, signature.value) for signature in record.signatures)
             self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            self._extend_seal("records", [row[6] for row in rows])
+            self._extend_seal("records", [row.leaf for row in rows])
             self._insert("signatures", signatures)
 
     def close_block(
@@ -183,11 +183,12 @@ class LedgerStore(LedgerReader):
         query = "SELECT digest FROM {} ORDER BY name"
         return [digest for table in ("meta", "parties") for (digest,) in self._db.execute(query.format(table))]
 
-    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        sealed = [(*row, hashing.row_digest(table, *row)) for row in rows]
+    def _insert(self, table: str, rows: Sequence[tuple[hashing.Column, ...]]) -> None:
+        digests = [hashing.row_digest(table, *row) for row in rows]
         marks = ", ".join("?" * len(schema.COLUMNS[table]))
+        sealed = [(*row, digest) for row, digest in zip(rows, digests, strict=True)]
         self._db.executemany(f"INSERT INTO {table} VALUES ({marks})", sealed)  # noqa: S608 - names from the schema
-        self._extend_seal(table, [row[-1] for row in sealed])
+        self._extend_seal(table, digests)
 
     def _extend_seal(self, table: str, digests: Sequence[bytes]) -> None:
         rows, tip = self._db.execute("SELECT rows, tip FROM seals WHERE name = ?", (table,)).fetchone()

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
 from market.ledger import hashing, merkle, schema, signing
 from market.ledger.errors import LedgerBroken, NotALedger
-
-Row = tuple[Any, ...]
+from market.ledger.rows import RecordRow, Row, Rows
 
 
 @dataclass(frozen=True)
@@ -55,23 +53,21 @@ class _Check:
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
         self.checks: list[str] = []
-        self.rows: dict[str, list[Row]] = {}
+        self.rows = Rows([], [], [], [], [], [], [])
         self.messages: dict[int, bytes] = {}
         self.keys: dict[str, bytes] = {}
 
     def run(self, expect_head: bytes | None) -> Verification:
         self.check_schema()
         self.check_types()
-        for table in schema.COLUMNS:
-            order = ", ".join(schema.ORDER[table])
-            self.rows[table] = self.database.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()  # noqa: S608
+        self.rows = Rows.read(self.database)
         self.check_digests()
         self.check_seals()
         self.check_leaves()
         self.check_chain()
         self.check_blocks()
         signatures = self.check_signatures()
-        heads = [row[-1] for row in self.rows["blocks"]]
+        heads = [row.digest for row in self.rows.blocks]
         if expect_head is not None:
             if expect_head not in heads:
                 raise LedgerBroken(f"blocks: none of the {len(heads)} heads is the expected {expect_head.hex()}")
@@ -79,11 +75,11 @@ class _Check:
             self.checks.append(f"the expected head is that of block {number} of {len(heads)}")
         return Verification(
             parties=len(self.keys),
-            records=len(self.rows["records"]),
-            open_records=sum(row[7] is None for row in self.rows["records"]),
+            records=len(self.rows.records),
+            open_records=sum(row.block is None for row in self.rows.records),
             blocks=len(heads),
             signatures=signatures,
-            cosignatures=len(self.rows["cosignatures"]),
+            cosignatures=len(self.rows.cosignatures),
             head=heads[-1] if heads else None,
             checks=tuple(self.checks),
         )
@@ -124,24 +120,25 @@ class _Check:
     def check_digests(self) -> None:
         """Each row's own digest, where it stands on the row's columns alone."""
         for table in ("seals", "meta", "parties", "signatures", "cosignatures"):
-            for *columns, digest in self.rows[table]:
+            for row in self.rows.of(table):
+                *columns, digest = row
                 if hashing.row_digest(table, *columns) != digest:
-                    raise LedgerBroken(f"{table} row {_name(table, columns)}: its columns do not give its digest")
-        for *columns, digest in self.rows["blocks"]:
-            if hashing.head_digest(*columns) != digest:
-                raise LedgerBroken(f"blocks row {columns[0]}: its columns do not give its digest")
+                    raise LedgerBroken(f"{table} row {_name(table, row)}: its columns do not give its digest")
+        for head in self.rows.blocks:
+            if hashing.head_digest(*head[:-1]) != head.digest:
+                raise LedgerBroken(f"blocks row {head.number}: its columns do not give its digest")
 
     def check_seals(self) -> None:
         """No row added, removed or moved: number and running digest of each table's rows."""
-        names = tuple(row[0] for row in self.rows["seals"])
+        names = tuple(row.name for row in self.rows.seals)
         if names != schema.SEALED:
             raise LedgerBroken(f"seals: its rows are {', '.join(names)}; expected {', '.join(schema.SEALED)}")
-        for table, count, expected, _ in self.rows["seals"]:
-            rows, tip = self.rows[table], schema.first_tip()
+        for table, count, expected, _ in self.rows.seals:
+            rows, tip = self.rows.of(table), schema.first_tip()
             if len(rows) != count:
                 raise LedgerBroken(f"{table}: it has {len(rows)} rows; its seal (seals row {table}) counts {count}")
             for row in rows:
-                tip = hashing.chained(tip, row[6] if table == "records" else row[-1])
+                tip = hashing.chained(tip, row.leaf if isinstance(row, RecordRow) else row.digest)
             # A changed leaf is found below, with its row; here only the order can be wrong.
             if tip != expected and table != "records":
                 raise LedgerBroken(
@@ -154,9 +151,9 @@ class _Check:
     def check_leaves(self) -> None:
         """Each record with its signatures gives its leaf, and their order is the sealed one."""
         signatures: dict[int, list[tuple[str, bytes]]] = {}
-        for sequence, party, value, _ in self.rows["signatures"]:
+        for sequence, party, value, _ in self.rows.signatures:
             signatures.setdefault(sequence, []).append((party, value))
-        for number, (sequence, kind, key, at, author, body, leaf, _) in enumerate(self.rows["records"], 1):
+        for number, (sequence, kind, key, at, author, body, leaf, _) in enumerate(self.rows.records, 1):
             where = f"records row {sequence} ({kind} {key})"
             if sequence != number:
                 raise LedgerBroken(f"{where}: column sequence should be {number}")
@@ -175,9 +172,9 @@ class _Check:
 
     def check_chain(self) -> None:
         """Heads follow each other from the genesis, which binds meta and parties."""
-        foundation = schema.parties_hash([row[-1] for table in ("meta", "parties") for row in self.rows[table]])
+        foundation = schema.parties_hash(self.rows.foundation)
         previous, ended = hashing.genesis(foundation), None
-        for expected, (number, start, end, _, _, before, parties, closed, digest) in enumerate(self.rows["blocks"], 1):
+        for expected, (number, start, end, _, _, before, parties, closed, digest) in enumerate(self.rows.blocks, 1):
             where = f"blocks row {number}"
             if number != expected:
                 raise LedgerBroken(f"{where}: column number should be {expected}")
@@ -189,18 +186,18 @@ class _Check:
                 raise LedgerBroken(f"{where}: its period does not follow that of the block before")
             previous, ended = digest, end
             del closed
-        self.checks.append(f"{len(self.rows['blocks'])} heads form one chain from the genesis over meta and parties")
+        self.checks.append(f"{len(self.rows.blocks)} heads form one chain from the genesis over meta and parties")
 
     def check_blocks(self) -> None:
         """Each block's records, in order of (kind, key), give the count and root of its head."""
         members: dict[int, list[tuple[bytes, bytes, bytes]]] = {}
-        for sequence, kind, key, _, _, _, leaf, block in self.rows["records"]:
+        for sequence, kind, key, _, _, _, leaf, block in self.rows.records:
             if block is None:
                 continue
-            if not 1 <= block <= len(self.rows["blocks"]):
+            if not 1 <= block <= len(self.rows.blocks):
                 raise LedgerBroken(f"records row {sequence} ({kind} {key}), column block: there is no block {block}")
             members.setdefault(block, []).append((_bytes(kind), _bytes(key), leaf))
-        for number, _, _, count, root, *_ in self.rows["blocks"]:
+        for number, _, _, count, root, *_ in self.rows.blocks:
             own = sorted(members.get(number, []))
             if len(own) != count:
                 raise LedgerBroken(
@@ -208,19 +205,19 @@ class _Check:
                 )
             if merkle.root([leaf for _, _, leaf in own]) != root:
                 raise LedgerBroken(f"records column block: the records of block {number} do not give its head's root")
-        still_open = len(self.rows["records"]) - sum(map(len, members.values()))
+        still_open = len(self.rows.records) - sum(map(len, members.values()))
         self.checks.append(f"every block's records give its root; {still_open} records are not in a block yet")
 
     def check_signatures(self) -> int:
         """Every signature of a record and of a head verifies with its party's key."""
-        self.keys = {name: public for name, public, _ in self.rows["parties"]}
-        digests = {row[0]: row[-1] for row in self.rows["blocks"]}
+        self.keys = {name: public for name, public, _ in self.rows.parties}
+        digests = {row.number: row.digest for row in self.rows.blocks}
         items: list[tuple[bytes, bytes, bytes]] = []
         places: list[str] = []
-        for sequence, party, value, _ in self.rows["signatures"]:
+        for sequence, party, value, _ in self.rows.signatures:
             places.append(f"signatures row {sequence} {party}")
             items.append((self.key_of(party, places[-1]), self.messages[sequence], value))
-        for sequence, number, party, value, _ in self.rows["cosignatures"]:
+        for sequence, number, party, value, _ in self.rows.cosignatures:
             places.append(f"cosignatures row {sequence} (block {number}, {party})")
             if number not in digests:
                 raise LedgerBroken(f"{places[-1]}, column number: there is no block {number}")
@@ -229,7 +226,7 @@ class _Check:
         if bad is not None:
             raise LedgerBroken(f"{places[bad]}: the signature does not fit what is signed and the party's key")
         self.checks.append(f"{len(items)} Ed25519 signatures of {len(self.keys)} parties are good")
-        return len(self.rows["signatures"])
+        return len(self.rows.signatures)
 
     def key_of(self, party: str, where: str) -> bytes:
         """The party's public key."""
@@ -238,8 +235,8 @@ class _Check:
         return self.keys[party]
 
 
-def _name(table: str, columns: list[Any]) -> str:
-    return " ".join(str(columns[list(schema.COLUMNS[table]).index(name)]) for name in schema.ORDER[table])
+def _name(table: str, row: Row) -> str:
+    return " ".join(str(getattr(row, column)) for column in schema.ORDER[table])
 
 
 def _bytes(text: str) -> bytes:

@@ -15,10 +15,10 @@ from market.settlement.orders import rounded
 from market.uftp import FlexOrder, IspPower
 
 
-def volume_amount(isps: Sequence[IspPower], price_per_kwh: int, isp_minutes: int) -> int:
+def volume_amount(isps: Sequence[IspPower], price_e4_per_kwh: int, isp_minutes: int) -> int:
     """What the powers of `isps` are worth at a price per kWh, ten-thousandths, rounded once (half to even)."""
     watt_isps = sum(abs(isp.power_w) * isp.duration for isp in isps)
-    return rounded(Fraction(watt_isps * price_per_kwh * isp_minutes, 60_000))
+    return rounded(Fraction(watt_isps * price_e4_per_kwh * isp_minutes, 60_000))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,9 @@ def price_of(order: FlexOrder) -> Fraction:
     return Fraction(order.price, total)
 
 
-def penalty_per_isp(penalty: int, isp_minutes: int) -> Fraction:
+def penalty_per_isp(penalty_e4_per_kwh: int, isp_minutes: int) -> Fraction:
     """A contract's penalty per kWh as ten-thousandths per watt and ISP."""
-    return Fraction(penalty * isp_minutes, 60_000)
+    return Fraction(penalty_e4_per_kwh * isp_minutes, 60_000)
 
 
 def rounded(amount: Fraction) -> int:
@@ -104,7 +104,7 @@ def settle_orders(
     """
     _must_agree(orders, len(baseline_w), len(actual_w))
     in_isp: dict[int, list[tuple[int, int]]] = {}
-    for place, order in enumerate(orders):
+    for index, order in enumerate(orders):
         if order.contract_id not in penalties:
             name = order.contract_id or "no contract"
             raise BadInput(f"order {order.order_reference}: no penalty is given for {name}")
@@ -112,14 +112,14 @@ def settle_orders(
             for number in range(isp.start, isp.start + isp.duration):
                 if not 1 <= number <= len(baseline_w):
                     raise BadInput(f"order {order.order_reference}: ISP {number} is outside 1..{len(baseline_w)}")
-                in_isp.setdefault(number, []).append((place, isp.power_w))
+                in_isp.setdefault(number, []).append((index, isp.power_w))
     rows: list[list[SettlementIsp]] = [[] for _ in orders]
     for number in sorted(in_isp):
-        places = in_isp[number]
-        powers = [power for _, power in places]
+        shares = in_isp[number]
+        powers = [power for _, power in shares]
         stack = settle_stack(baseline_w[number - 1], powers, actual_w[number - 1])
-        for (place, _), o in zip(places, stack, strict=True):
-            rows[place].append(
+        for (index, _), o in zip(shares, stack, strict=True):
+            rows[index].append(
                 SettlementIsp(number, o.baseline_w, o.ordered_w, o.actual_w, o.delivered_w, o.deficiency_w)
             )
     return tuple(
@@ -128,11 +128,13 @@ def settle_orders(
     )
 
 
-def _order_settlement(order: FlexOrder, isps: tuple[SettlementIsp, ...], penalty: int) -> FlexOrderSettlement:
+def _order_settlement(
+    order: FlexOrder, isps: tuple[SettlementIsp, ...], penalty_e4_per_kwh: int
+) -> FlexOrderSettlement:
     delivered = sum(abs(isp.delivered_flex_power_w) for isp in isps)
     missing = sum(isp.power_deficiency_w for isp in isps)
     earned = rounded(price_of(order) * delivered)
-    due = rounded(penalty_per_isp(penalty, order.isp_minutes) * missing)
+    due = rounded(penalty_per_isp(penalty_e4_per_kwh, order.isp_minutes) * missing)
     return FlexOrderSettlement(
         order_reference=order.order_reference,
         period=order.period,

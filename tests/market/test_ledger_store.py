@@ -22,7 +22,7 @@ from market.ledger.errors import LedgerBroken, LedgerConflict, NotALedger
 from market.ledger.proofs import Proof, check_proof, prove
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Party, Record
-from market.ledger.signing import Signer, first_invalid, key_from_seed, load_or_create_key
+from market.ledger.signing import Signer, first_invalid, key_from_seed, load_or_create_secret
 from market.ledger.signing import verify as verify_signature
 from market.ledger.store import LedgerStore
 from market.ledger.verify import verify
@@ -253,10 +253,10 @@ def test_only_so_much_is_remembered_of_signatures(monkeypatch: pytest.MonkeyPatc
 
 def test_keys_are_private_and_signatures_fit_only_their_data(tmp_path: Path) -> None:
     """A key file is 0600 and gives the same key again; a file others may read is refused."""
-    signer = load_or_create_key(tmp_path / "keys" / "dso.key")
+    signer = Signer(load_or_create_secret(tmp_path / "keys" / "dso.key"))
     path = tmp_path / "keys" / "dso.key"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert load_or_create_key(path).public == signer.public
+    assert Signer(load_or_create_secret(path)).public == signer.public
     assert verify_signature(signer.public, b"a", signer.sign(b"a"))
     assert not verify_signature(signer.public, b"b", signer.sign(b"a"))
     assert not verify_signature(b"", b"a", b"")
@@ -264,7 +264,7 @@ def test_keys_are_private_and_signatures_fit_only_their_data(tmp_path: Path) -> 
     assert signer.public.hex() in repr(signer)
     path.chmod(0o644)
     with pytest.raises(BadInput, match="600"):
-        load_or_create_key(path)
+        load_or_create_secret(path)
     with pytest.raises(BadInput, match="32"):
         Signer(b"short")
 
