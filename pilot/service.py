@@ -20,6 +20,17 @@ from agents.runtime.clocks import PacedClock
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
+from cim.platform.publications import (
+    HandlingFailed,
+    HeadRefused,
+    MemoryLost,
+    MessageLapsed,
+    OrderRefused,
+    Publication,
+    ReadingsTaken,
+    RecordRefused,
+    RuleBroken,
+)
 from cim.platform.tables import ReadingTable
 from environment.sites import load_site
 from pilot.settings import UpSettings
@@ -29,6 +40,12 @@ from portal.app import create_app
 from portal.server import serve
 from portal.tokens import portal_token
 
+_INCIDENTS = (
+    HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
+)  # fmt: skip
+_INCIDENTS = (
+    HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
+)  # fmt: skip
 PATIENCE_S = 30.0  # how long the others wait for a host in one round
 _FLUSH = timedelta(minutes=15)  # of the site's time: telemetry is written at least so often
 
@@ -124,14 +141,14 @@ class Pilot:
         runtime.start()
         return runtime
 
-    def _sink(self, table: ReadingTable) -> Callable[[datetime, str, str, Any], None]:
-        def sink(now: datetime, agent: str, topic: str, value: Any) -> None:
-            if topic == "telemetry":
-                table.add(value)
+    def _sink(self, table: ReadingTable) -> Callable[[str, Publication], None]:
+        def sink(agent: str, told: Publication) -> None:
+            if isinstance(told, ReadingsTaken):
+                table.add(told.readings)
                 return
-            self._lookout.hear(now, topic, value)
-            if topic in ("breach", "failed_events", "lapse", "refusal", "forgotten"):
-                _log.warning(topic, agent=agent, at=now.isoformat(), what=str(value)[:500])
+            self._lookout.hear(told)
+            if isinstance(told, _INCIDENTS):
+                _log.warning(type(told).__name__, agent=agent, at=told.at.isoformat(), what=str(told)[:500])
 
         return sink
 

@@ -7,13 +7,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from agents.assembly.site_agents import SiteAgents
 from agents.roles.dso.state import DsoConfig
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode, tag_of
-from market.uftp import FlexOffer, FlexOrder
+from cim.platform.publications import (
+    CommandRefused,
+    DeviceBack,
+    DeviceLost,
+    FlexOffered,
+    Publication,
+    SafetyAnalysed,
+    SettlementTold,
+)
+from market.uftp import FlexOrder
 from portal.models import (
     AgentHealth,
     AskedIsp,
@@ -112,7 +119,7 @@ class LivingView:
         config: DsoConfig = spec.config
         names = {domain: name for name, domain in self._site_agents.rules.domains.items()}
         now = self._conductor.now
-        settled = {row.order_reference: row for s in self._lookout.settlements for row in s.order_settlements}
+        settled = {row.order_reference for s in self._lookout.settlements for row in s.orders}
         orders = sorted((o for each in state.orders.values() for o in each), key=lambda o: o.header.time_stamp)
         prognoses = sorted(state.prognoses.values(), key=lambda p: (p.header.time_stamp, p.congestion_point))
         requests = sorted(state.requests.values(), key=lambda r: r.header.time_stamp)
@@ -156,26 +163,26 @@ class LivingView:
             orders=tuple(self._order(order, names, now, settled) for order in orders),
             settlements=tuple(
                 Settlement(
-                    reference=s.header.message_id,
-                    seller=names[s.header.recipient_domain],
+                    reference=s.reference,
+                    seller=names[s.seller],
                     period_start=s.period_start,
                     period_end=s.period_end,
-                    revision=1,
+                    revision=s.revision,
                     currency=s.currency,
                     orders=tuple(
                         SettledOrder(
                             order=row.order_reference,
                             point=row.congestion_point,
                             period=row.period,
-                            price=row.price,
-                            penalty=row.penalty,
-                            net=row.net_settlement,
+                            price=row.price_e4,
+                            penalty=row.penalty_e4,
+                            net=row.net_e4,
                         )
-                        for row in s.order_settlements
+                        for row in s.orders
                     ),
                 )
                 for s in self._lookout.settlements
-                if s.header.sender_domain == self._site_agents.rules.domains[spec.name]
+                if s.buyer == self._site_agents.rules.domains[spec.name]
             ),
         )
 
@@ -185,33 +192,33 @@ class LivingView:
             id=identity,
             branch=branch,
             limit_pct=100.0 - config.margin_pct,
-            period=None if seen is None else seen["period"],
-            loading_pct=() if seen is None else tuple(float(x) for x in seen["loading_pct"]),
-            need_w=() if seen is None else tuple(int(x) for x in np.asarray(seen["need_w"])),
+            period=None if seen is None else seen.period,
+            loading_pct=() if seen is None else seen.loading_pct,
+            need_w=() if seen is None else seen.need_w,
         )
 
     @staticmethod
-    def _offer(offer: FlexOffer, names: dict[str, str]) -> Offer:
+    def _offer(offer: FlexOffered, names: dict[str, str]) -> Offer:
         return Offer(
-            reference=offer.header.message_id,
-            seller=names[offer.header.sender_domain],
+            reference=offer.reference,
+            seller=names[offer.seller],
             point=offer.congestion_point,
             period=offer.period,
-            at=offer.header.time_stamp,
-            expires=offer.expiration,
-            request=offer.flex_request_message_id,
+            at=offer.at,
+            expires=offer.expires,
+            request=offer.request,
             currency=offer.currency,
             options=tuple(
                 OfferedOption(
-                    reference=option.option_reference,
-                    price=option.price,
+                    reference=option.reference,
+                    price=option.price_e4,
                     isps=tuple(IspPower(start=i.start, power_w=i.power_w, duration=i.duration) for i in option.isps),
                 )
                 for option in offer.options
             ),
         )
 
-    def _order(self, order: FlexOrder, names: dict[str, str], now: datetime, settled: dict[str, Any]) -> Order:
+    def _order(self, order: FlexOrder, names: dict[str, str], now: datetime, settled: set[str]) -> Order:
         day = self._site_agents.rules.day(order.period)
         first = min(day.isp_start(row.start) for row in order.isps)
         last = max(day.isp_start(row.start + row.duration) for row in order.isps)
@@ -233,24 +240,24 @@ class Lookout:
     """Hears what is published and keeps what the portal shows: the newest of each, and two days of offers."""
 
     def __init__(self) -> None:
-        self.safety: dict[str, Any] = {}  # congestion point -> last analysis
-        self.offers: list[FlexOffer] = []
-        self.settlements: list[Any] = []
+        self.safety: dict[str, SafetyAnalysed] = {}  # congestion point -> last analysis
+        self.offers: list[FlexOffered] = []
+        self.settlements: list[SettlementTold] = []
         self.faults: dict[str, str] = {}  # device -> why it does not answer
 
-    def hear(self, now: datetime, topic: str, value: Any) -> None:
-        """Take one published value."""
-        if topic == "safety":
-            self.safety[value["point"]] = value
-        elif topic == "flex-offer":
-            self.offers = [o for o in self.offers if now - o.header.time_stamp < timedelta(days=2)] + [value]
-        elif topic == "settlement":
-            self.settlements = [*self.settlements, value][-200:]
-        elif topic == "device":
-            if value["fault"] is None:
-                self.faults.pop(value["device"], None)
-            else:
-                self.faults[value["device"]] = value["fault"]
+    def hear(self, told: Publication) -> None:
+        """Take one publication."""
+        match told:
+            case SafetyAnalysed():
+                self.safety[told.congestion_point] = told
+            case FlexOffered():
+                self.offers = [o for o in self.offers if told.at - o.at < timedelta(days=2)] + [told]
+            case SettlementTold():
+                self.settlements = [*self.settlements, told][-200:]
+            case DeviceLost() | CommandRefused():
+                self.faults[told.device] = told.reason
+            case DeviceBack():
+                self.faults.pop(told.device, None)
 
 
 def _kind(event: Any) -> str:

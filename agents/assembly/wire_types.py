@@ -31,6 +31,7 @@ declare_homes(
             "agents.roles.messages",
         ),
         "plan": ("agents.planning.dispatch.flexibility", "agents.planning.dispatch.admm"),
+        "published": ("cim.platform.publications",),
         "prosumer": ("agents.roles.prosumer.state",),
         "role": ("agents.roles.messages", "market.rules"),
         "runtime": (

@@ -14,6 +14,7 @@ from agents.roles.part import Handler
 from agents.roles.role import Role
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput, ProgrammingFault
+from cim.platform.publications import MessageLapsed
 from market.ledger.records import Record
 from market.rules import MarketRules
 from market.uftp import Header, Result
@@ -117,8 +118,7 @@ class DeskRole(Role, Generic[S]):
 
     def lapse(self, what: str, about: str, peer: str, reason: str, now: datetime) -> Publish:
         """Tell that something came too early, too late or twice and leads to nothing: what, about what, whose, why."""
-        told = {"what": what, "about": about, "peer": peer, "seen_by": self.name, "reason": reason, "at": now}
-        return Publish("lapse", told)
+        return Publish(MessageLapsed(now, what, about, peer, self.name, reason))
 
     @property
     def domain(self) -> str:

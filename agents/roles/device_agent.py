@@ -19,6 +19,7 @@ from agents.roles.part import on
 from cim.codec.codec import wire
 from cim.model.devices import Mode, Nameplate, Setpoint
 from cim.model.readings import Kind, Quality
+from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, MemoryLost, ReadingsTaken
 from market.rules import MarketRules
 
 LIFE_IN_INTERVALS = 3  # a setpoint outlives its writer by at most this many control intervals
@@ -54,7 +55,7 @@ class DeviceAgent(DeskRole[DeviceAgentState]):
         """Nothing of a device is in the ledger; what it holds ends by itself, its owner hears that it is here anew."""
         what = f"its schedule: {self.name} runs by its own rule until {self.owner} sends one"
         self.state.forgotten = (what,)
-        return [Publish("forgotten", {"agent": self.name, "what": self.state.forgotten, "at": now})]
+        return [Publish(MemoryLost(now, self.name, self.state.forgotten))]
 
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
@@ -73,10 +74,11 @@ class DeviceAgent(DeskRole[DeviceAgentState]):
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
         """Tell the prosumer and the platform; then steer."""
         effects: list[Effect] = [Send(self.owner, DeviceReport(self.name, now, event.readings, event.news))]
-        effects.append(Publish("telemetry", event.readings))
+        effects.append(Publish(ReadingsTaken(now, event.readings)))
         if (event.fault is not None) != self.state.lost:
             self.state.lost = event.fault is not None
-            effects.append(Publish("device", {"device": self.name, "fault": event.fault, "at": now}))
+            back = DeviceBack(now, self.name) if event.fault is None else DeviceLost(now, self.name, event.fault)
+            effects.append(Publish(back))
         if event.fault is not None:
             self.state.written = None  # what it holds now is its own affair; write afresh once it is back
             return effects
@@ -97,7 +99,7 @@ class DeviceAgent(DeskRole[DeviceAgentState]):
         if event.fault is None:
             return []
         self.state.written = None
-        return [Publish("device", {"device": self.name, "fault": event.fault, "at": now})]
+        return [Publish(CommandRefused(now, self.name, event.fault))]
 
     def _steer(self, now: datetime, steady: bool = True) -> list[Effect]:
         wanted = self._wanted(now)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cim.codec.codec import fields_of, tag_of_type, wire
 from cim.model.devices import Setpoint
+from cim.platform.publications import Publication
 from market.ledger.records import Record
 
 
@@ -82,10 +83,9 @@ class Release:
 @wire("effect.Publish")
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Tell the data platform (telemetry, figures for the report)."""
+    """Tell the data platform."""
 
-    topic: str
-    value: Any
+    publication: Publication
 
 
 @wire("effect.Compute")

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agents.roles.effects import Publish
 from cim.codec.codec import encode
+from cim.platform.publications import MessageLapsed
 from market.ledger.records import Record
 from market.ledger.signing import Signer
 from market.rules import MarketRules
@@ -63,8 +64,7 @@ class AgentIdentity:
 
     def lapse(self, what: str, about: str, peer: str, reason: str, now: datetime) -> Publish:
         """Tell that something came too early, too late or twice and leads to nothing: what, about what, whose, why."""
-        told = {"what": what, "about": about, "peer": peer, "seen_by": self.name, "reason": reason, "at": now}
-        return Publish("lapse", told)
+        return Publish(MessageLapsed(now, what, about, peer, self.name, reason))
 
     def record(self, kind: str, key: str, body: object, now: datetime) -> Record:
         """A ledger record of `body` (a wire value), signed by this agent."""

@@ -17,9 +17,11 @@ from agents.roles.messages import AssetList, AssetQuery, AssetsPublished, Weathe
 from agents.roles.part import on
 from agents.roles.parts.head_cosigning import WitnessingDesk
 from agents.roles.parts.recovery import LedgerHistory, forgotten
+from agents.roles.publications import assets_registered, exchange_forecast
 from cim.codec.codec import wire
 from cim.model.devices import WeatherForecast
 from cim.model.errors import BadInput
+from cim.platform.publications import RuleBroken
 from market.assets.publication import AssetPublication, AssetRegister
 from market.ledger.records import BlockHead
 from market.rules import MarketRules
@@ -105,12 +107,12 @@ class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
     def published(self, message: AssetsPublished, sender: str, now: datetime) -> list[Effect]:
         """A prosumer brings its assets."""
         if any(asset.owner != self.rules.domains.get(sender) for asset in message.assets):
-            return [Publish("breach", {"by": sender, "seen_by": self.name, "reason": "assets of others", "at": now})]
+            return [Publish(RuleBroken(now, sender, self.name, "assets of others"))]
         try:
             self.state.assets = dict(AssetRegister(self.state.assets).published(message.assets).assets)
         except BadInput as error:
-            return [Publish("breach", {"by": sender, "seen_by": self.name, "reason": str(error), "at": now})]
-        return [Publish("assets", message.assets)]
+            return [Publish(RuleBroken(now, sender, self.name, str(error)))]
+        return [assets_registered(message.assets, now)]
 
     @on(AssetQuery)
     def queried(self, message: AssetQuery, sender: str, now: datetime) -> list[Effect]:
@@ -180,7 +182,7 @@ class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
         if len({len(row) for row in rows}) > 1:
             return []
         total = np.sum(np.array(rows, dtype=np.int64), axis=0)
-        return [Publish("pcc-forecast", {"period": message.period, "at": now, "power_w": total})]
+        return [exchange_forecast(message.period, total.tolist(), now)]
 
 
 def _next_hour(now: datetime) -> datetime:

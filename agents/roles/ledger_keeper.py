@@ -13,8 +13,10 @@ from agents.roles.events import BlockClosed, Recalled, Recorded, Started
 from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned, Receipt
 from agents.roles.part import on
 from agents.roles.parts.days import DailyDesk
+from agents.roles.publications import block_closed
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
+from cim.platform.publications import MemoryLost
 from market.ledger.records import BlockHead
 from market.rules import MarketRules
 
@@ -71,7 +73,7 @@ class KeeperRole(DailyDesk[KeeperState]):
         if not heads:
             told.append(f"when it was started: the first block's period begins with the first record, {event.began}")
         state.forgotten = tuple(told)
-        return [*effects, Publish("forgotten", {"agent": self.name, "what": state.forgotten, "at": now})]
+        return [*effects, Publish(MemoryLost(now, self.name, state.forgotten))]
 
     def _closing(self, number: int) -> datetime:
         return self.rules.periods[0].start if number == 1 else self.rules.periods[number - 2].end + CLOSING
@@ -112,7 +114,7 @@ class KeeperRole(DailyDesk[KeeperState]):
         for old in [k for k in self.state.heads if int(k) <= number - _HEADS]:
             del self.state.heads[old]
         announced: list[Effect] = [Send(name, HeadAnnounced(event.head)) for name in self.cosigners]
-        return [*announced, Publish("block", event.head)]
+        return [*announced, block_closed(event.head)]
 
     @on(HeadCosigned)
     def cosigned(self, message: HeadCosigned, sender: str, now: datetime) -> list[Effect]:

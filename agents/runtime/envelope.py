@@ -10,6 +10,7 @@ import numpy as np
 
 from cim.codec.codec import tag_of_type
 from cim.model.errors import ProgrammingFault
+from cim.platform.publications import Publication
 
 SAFETY, ORDINARY = 0, 1
 
@@ -78,7 +79,7 @@ class Task(NamedTuple):
     complete: bool = True
 
 
-Published = tuple[str, str, Any]
+Published = tuple[str, Publication]
 
 
 @dataclass(slots=True)  # never changed; to freeze it would double what it costs to make, in every round of every host
@@ -90,7 +91,7 @@ class Outcome:
         mail: messages for other hosts, by host.
         taken: (source, number) of the parcels of which every message is now durably handled (or was before).
         local: it has mail for itself, to be worked off in the next round.
-        published: (agent, topic, value) for the data platform.
+        published: (agent, publication) for the data platform.
         next_timer: when it wants to be woken.
         seconds: where the time went, by part.
         handled: messages taken.

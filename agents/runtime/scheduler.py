@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from agents.runtime.clocks import Clock, SimClock
 from agents.runtime.envelope import Outcome, Parcel, Task
 from cim.model.errors import ProgrammingFault
+from cim.platform.publications import Publication
 
 _MAX_ROUNDS = 5000  # at one instant; agents that still talk then will talk for ever
 _TRIES = 8  # at one instant for a parcel that its receiver does not take
@@ -25,7 +26,7 @@ _LONGEST = timedelta(minutes=1)
 _GLANCE_S = 5.0  # while the clock has to wait, so often it is seen to that everybody is there
 _CREDIT = 100_000  # messages a host may have under way before it has to wait
 
-Sink = Callable[[datetime, str, str, Any], None]
+Sink = Callable[[str, Publication], None]
 
 
 class AgentRuntime(Protocol):
@@ -103,7 +104,7 @@ class RoundScheduler:
         runtime: where they live.
         field: the devices' world.
         start, end: the span to run, UTC.
-        sink: hears everything that is published: (instant, agent, topic, value).
+        sink: hears everything that is published: (agent, publication).
         progress: hears each new instant.
         clock: when an instant has come; simulated time does not wait.
     """
@@ -225,8 +226,8 @@ class RoundScheduler:
         if outcome.number <= link.heard:
             return
         link.heard = outcome.number
-        for agent, topic, value in outcome.published:
-            self._sink(self.now, agent, topic, value)
+        for agent, publication in outcome.published:
+            self._sink(agent, publication)
         for part, seconds in outcome.seconds.items():
             self.seconds[part] = self.seconds.get(part, 0.0) + seconds
         self.messages += outcome.handled

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from agents.assembly.agent_spec import AgentSpec
 from agents.runtime.host.host import Host
 from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.codec.codec import decode
+from cim.platform.publications import Publication
 from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock, LocalCluster
 from experiments.faults.local_runtime import InMemoryRuntime
 from experiments.faults.probes import ProbedRole, Step
@@ -48,7 +48,7 @@ class SimulationRun:
 
     Attributes:
         cast: each agent, with its history.
-        published: (instant, agent, topic, value).
+        published: (agent, publication).
         messages: how many were delivered.
         faults: how many of each kind were injected.
     """
@@ -56,7 +56,7 @@ class SimulationRun:
     scenario: Scenario
     cast: dict[str, ProbedRole]
     book: LedgerContents
-    published: list[tuple[datetime, str, str, Any]]
+    published: list[tuple[str, Publication]]
     messages: int
     faults: dict[str, int] = field(default_factory=dict)
 
@@ -118,7 +118,7 @@ def play(
     scenario = draw(seed)
     planted.before(scenario)
     runtime = InMemoryRuntime(scenario, planted.step, planted.host)
-    published: list[tuple[datetime, str, str, Any]] = []
+    published: list[tuple[str, Publication]] = []
     dice = FaultInjector(seed, faults or Faults())
     where: AgentRuntime = runtime if faults is None else LocalCluster(runtime.host_of, runtime.durable, dice)
     scheduler = RoundScheduler(
@@ -126,7 +126,7 @@ def play(
         scenario.world,
         scenario.start,
         scenario.end,
-        lambda *what: published.append(what),
+        lambda agent, publication: published.append((agent, publication)),
         clock=None if faults is None else JumpyClock(dice),
     )
     try:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cim.model.arrays import Floats
+from cim.platform.publications import ExchangeForecast
 from environment.sites.network import build_network
 from experiments.report.data import RunData
 from experiments.report.style import KINDS, LIMIT, QUIET, WITH, WITHOUT, colour, figure, label
@@ -87,10 +88,10 @@ def _pcc(data: RunData) -> str:
 def _day_ahead(data: RunData) -> Floats | None:
     """[ISPs of the span] kW: the last forecast of each day that was made before it began; NaN where there is none."""
     row = np.full(data.time.count, np.nan)
-    for value in data.values("pcc-forecast"):
-        first = data.time.offset(value["period"])
-        if first >= 0 and value["at"] <= data.time.instant(first):
-            power = np.asarray(value["power_w"], dtype=np.float64) / 1000
+    for forecast in data.values(ExchangeForecast):
+        first = data.time.offset(forecast.period)
+        if first >= 0 and forecast.at <= data.time.instant(first):
+            power = np.array(forecast.power_w, dtype=np.float64) / 1000
             row[first : first + len(power)] = power
     return None if np.isnan(row).all() else row
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from cim.platform.publications import SessionConcluded
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, WITH, WITHOUT, figure, text
 from experiments.report.tables import table
@@ -19,26 +18,27 @@ _PURPOSES = {"offer": WITH, "hold": WITHOUT}
 
 def section(data: RunData) -> str:
     """Residuals of each session and the table of sessions."""
-    sessions: list[dict[str, Any]] = data.values("dispatch")
+    sessions = data.values(SessionConcluded)
     if not sessions:
         return "<p class=note>No split was needed.</p>"
     return _figure(sessions) + _table(data, sessions)
 
 
-def _figure(sessions: list[dict[str, Any]]) -> str:
-    drawn = sorted((s for s in sessions if s["residuals"]), key=lambda s: -s["rounds"])[:_DRAWN]
+def _figure(sessions: list[SessionConcluded]) -> str:
+    drawn = sorted((s for s in sessions if s.residuals), key=lambda s: -s.rounds)[:_DRAWN]
     fig = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
                         subplot_titles=("primal residual", "dual residual"))  # fmt: skip
     seen: list[str] = []
     for session in drawn:
-        purpose = str(session["purpose"])
-        for column in (1, 2):
-            values = [_drawn(float(pair[column - 1])) for pair in session["residuals"]]
+        purpose = session.purpose
+        rows = (1, [row.primal_kw for row in session.residuals]), (2, [row.dual_kw for row in session.residuals])
+        for column, residuals in rows:
+            values = [_drawn(residual) for residual in residuals]
             fig.add_trace(
                 go.Scatter(x=list(range(1, len(values) + 1)), y=values, mode="lines", opacity=0.6, name=text(purpose),
                            legendgroup=purpose, showlegend=purpose not in seen,
                            line={"width": 1.3, "color": _PURPOSES.get(purpose, QUIET)},
-                           hovertemplate=f"{text(session['aggregator'])} ISP {session['first_isp']}, round %{{x}}: "
+                           hovertemplate=f"{text(session.aggregator)} ISP {session.first_isp}, round %{{x}}: "
                            "%{y:.3g} kW<extra></extra>"), row=1, col=column)  # fmt: skip
             seen.append(purpose)
     fig.update_xaxes(title="round")
@@ -59,19 +59,19 @@ def _drawn(residual: float) -> float | None:
     return residual if residual > _FLOOR_KW else None
 
 
-def _table(data: RunData, sessions: list[dict[str, Any]]) -> str:
+def _table(data: RunData, sessions: list[SessionConcluded]) -> str:
     rows = []
     for s in sessions:
-        low, high, total = (np.asarray(s[name], dtype=np.float64) for name in ("low_kw", "high_kw", "total_kw"))
+        low, high, total = (np.array(row, dtype=np.float64) for row in (s.low_kw, s.high_kw, s.total_kw))
         # What is requested is a lower bound above zero or an upper bound below it; the rest is room.
         asked = np.where(low > 0, low, np.where(high < 0, high, 0.0))
         peak = int(np.abs(asked).argmax()) if len(asked) else 0
-        isp = s["first_isp"] + peak
+        isp = s.first_isp + peak
         requested, found = (float(row[peak]) if len(row) else 0.0 for row in (asked, total))
         short = float(np.maximum(np.abs(asked) - np.sign(asked) * total, 0).max()) if len(asked) else 0.0
-        point = data.point_titles.get(s["congestion_point"], s["congestion_point"])
-        rows.append((s["aggregator"], s["purpose"], point, str(s["period"]), s["first_isp"], len(s["members"]),
-                     s["rounds"], requested, isp, found, short))  # fmt: skip
+        point = data.point_titles.get(s.congestion_point, s.congestion_point)
+        rows.append((s.aggregator, s.purpose, point, str(s.period), s.first_isp, len(s.members), s.rounds,
+                     requested, isp, found, short))  # fmt: skip
     head = ("aggregator", "purpose", "congestion point", "period", "first ISP", "members", "rounds",
             "requested at most, kW", "in ISP", "found there, kW", "largest shortage, kW")  # fmt: skip
     return table("Sessions of the virtual power plants", head, rows)

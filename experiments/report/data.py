@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from agents.planning.grid_safety.assessment import PointGrid
 from cim.model.arrays import Floats
+from cim.platform.publications import (
+    OrderAnswer,
+    PaymentsMade,
+    Publication,
+    SettledOrder,
+    SettlementAnswered,
+    SettlementTold,
+)
 from experiments.report.timeline import Timeline
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
-from market.uftp import FlexOrderSettlement, FlexOrderSettlementStatus, FlexSettlement
+from experiments.run.summary import payment_of
+from market.settlement.payments import Payment
+
+P = TypeVar("P", bound=Publication)
 
 
 @dataclass(frozen=True)
@@ -33,9 +44,14 @@ class RunData:
         """The ISPs of all operated days."""
         return Timeline(self.result.site_agents.rules.periods)
 
-    def values(self, topic: str) -> list[Any]:
-        """What was published on a topic, in order."""
-        return self.result.collector.values(topic)
+    def values(self, family: type[P]) -> list[P]:
+        """All publications of a family, in order."""
+        return self.result.collector.values(family)
+
+    @cached_property
+    def payments(self) -> list[Payment]:
+        """Every payment made, in order."""
+        return [payment_of(row) for made in self.values(PaymentsMade) for row in made.payments]
 
     def name(self, domain: str) -> str:
         """The agent behind a domain."""
@@ -58,33 +74,33 @@ class RunData:
         return {p.device_name(device): device.kind for p in site.prosumers for device in p.devices}
 
     @cached_property
-    def dso_settlements(self) -> list[FlexSettlement]:
+    def dso_settlements(self) -> list[SettlementTold]:
         """Settlements between the DSO and its sellers."""
         domain = self.result.site.dso.domain
-        return [message for message in self.values("settlement") if message.header.sender_domain == domain]
+        return [told for told in self.values(SettlementTold) if told.buyer == domain]
 
     @cached_property
-    def member_settlements(self) -> list[FlexSettlement]:
+    def member_settlements(self) -> list[SettlementTold]:
         """Settlements between an aggregator and its members."""
         domain = self.result.site.dso.domain
-        return [message for message in self.values("settlement") if message.header.sender_domain != domain]
+        return [told for told in self.values(SettlementTold) if told.buyer != domain]
 
     @cached_property
-    def answers(self) -> dict[tuple[str, str], FlexOrderSettlementStatus]:
-        """What a seller said, by the settlement's message id and the order's reference."""
+    def answers(self) -> dict[tuple[str, str], OrderAnswer]:
+        """What a seller said, by the settlement's and the order's reference."""
         return {
-            (answer.flex_settlement_message_id, status.order_reference): status
-            for answer in self.values("settlement-response")
-            for status in answer.statuses
+            (told.settlement, answer.order_reference): answer
+            for told in self.values(SettlementAnswered)
+            for answer in told.answers
         }
 
-    def settled(self, messages: Iterable[FlexSettlement]) -> Iterator[tuple[FlexSettlement, FlexOrderSettlement]]:
-        """Every order's settlement with the message it came in."""
-        for message in messages:
-            for order in message.order_settlements:
-                yield message, order
+    def settled(self, told: Iterable[SettlementTold]) -> Iterator[tuple[SettlementTold, SettledOrder]]:
+        """Every settled order with the settlement it came in."""
+        for settlement in told:
+            for order in settlement.orders:
+                yield settlement, order
 
-    def spread(self, orders: Iterable[FlexOrderSettlement], field: str) -> Floats:
+    def spread(self, orders: Iterable[SettledOrder], field: str) -> Floats:
         """[ISPs of the span] kW: the sum of one field over orders' settlements."""
         row = np.zeros(self.time.count)
         for order in orders:

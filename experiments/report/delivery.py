@@ -8,20 +8,20 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cim.model.arrays import Floats
+from cim.platform.publications import SettledOrder
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, SERIES, colour, figure, kind_of, label, text
 from experiments.report.tables import table
-from market.uftp import FlexOrderSettlement
 
 _SHOWN = 13  # prosumers with a colour of their own
 
 
 def section(data: RunData) -> str:
     """Both figures and the table of members."""
-    by_member: dict[str, list[FlexOrderSettlement]] = {}
-    by_kind: dict[str, list[FlexOrderSettlement]] = {}
-    for message, order in data.settled(data.member_settlements):
-        by_member.setdefault(data.name(message.header.recipient_domain), []).append(order)
+    by_member: dict[str, list[SettledOrder]] = {}
+    by_kind: dict[str, list[SettledOrder]] = {}
+    for told, order in data.settled(data.member_settlements):
+        by_member.setdefault(data.name(told.seller), []).append(order)
         kind = kind_of(data.element_kinds.get(order.congestion_point, "other"))
         by_kind.setdefault(kind, []).append(order)
     if not by_member:
@@ -66,7 +66,7 @@ def _bars(
     return figure(name, caption, fig, 400, note)
 
 
-def _members(data: RunData, by_member: dict[str, list[FlexOrderSettlement]], ranked: list[str]) -> str:
+def _members(data: RunData, by_member: dict[str, list[SettledOrder]], ranked: list[str]) -> str:
     hours = data.time.hours
     rows: list[tuple[Any, ...]] = []
     for name in ranked:

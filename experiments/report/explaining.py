@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import TypeVar
 
+from cim.platform.publications import FlexOffered, FlexRequested, IspPower, OrderPlaced, SafetyAnalysed
 from environment.feeder import Violation
 from environment.feeder.limits import ViolationKind
 from experiments.report.data import RunData
-from market.uftp import Disposition, FlexOffer, FlexOrder, FlexRequest
+from market.uftp import Disposition
+
+T = TypeVar("T", SafetyAnalysed, FlexRequested, FlexOffered, OrderPlaced)
 
 _SMALL_KW = 0.05
 
@@ -21,12 +25,14 @@ def explain(data: RunData, violation: Violation) -> str:
         return "The element belongs to no congestion point, so nobody could be asked about it."
     start = day.isp_start(isp)
     title = data.point_titles.get(point, point)
-    seen = [v for v in data.values("safety") if v["point"] == point and v["period"] == day.day and v["at"] <= start]
+    seen = [s for s in _on(data.values(SafetyAnalysed), point, day.day) if s.at <= start]
     if not seen:
         return f"No safety analysis of {title} covered this ISP before it began."
     asked = _asked(data, point, day.day, isp)
-    offered = sum(_power(o.options[0].isps, isp) for o in _on(data, "flex-offer", point, day.day) if o.options) / 1000
-    ordered = sum(_power(o.isps, isp) for o in _on(data, "flex-order", point, day.day)) / 1000
+    offered = (
+        sum(_power(o.options[0].isps, isp) for o in _on(data.values(FlexOffered), point, day.day) if o.options) / 1000
+    )
+    ordered = sum(_power(o.isps, isp) for o in _on(data.values(OrderPlaced), point, day.day)) / 1000
     rows = [order for _, order in data.settled(data.dso_settlements) if order.congestion_point == point]
     delivered = float(data.spread(rows, "delivered_flex_power_w")[violation.isp_index])
     return (
@@ -36,14 +42,11 @@ def explain(data: RunData, violation: Violation) -> str:
     )
 
 
-def _forecast(data: RunData, seen: list[dict[str, Any]], violation: Violation, isp: int) -> str:
+def _forecast(data: RunData, seen: list[SafetyAnalysed], violation: Violation, isp: int) -> str:
     # The last analysis in time shows what was known; one within the gate could no longer lead to an order.
     last = seen[-1]
-    at: datetime = last["at"]
-    need = float(last["need_w"][isp - 1]) / 1000
-    words = (
-        f"The last analysis ({data.time.local(at)}) expected the point's branch at {last['loading_pct'][isp - 1]:.1f} %"
-    )
+    need = last.need_w[isp - 1] / 1000
+    words = f"The last analysis ({data.time.local(last.at)}) expected the point's branch at {last.loading_pct[isp - 1]:.1f} %"
     if violation.kind is not ViolationKind.OVERLOAD:
         words += f" while {violation.element} came to {violation.value:.4f} pu"
     if abs(need) >= _SMALL_KW:
@@ -65,24 +68,22 @@ def _verdict(asked: float, offered: float, ordered: float, delivered: float) -> 
     return "All that was asked for was delivered: the forecast it was based on lay too low."
 
 
-def _asked(data: RunData, point: str, period: Any, isp: int) -> float:
+def _asked(data: RunData, point: str, period: date, isp: int) -> float:
     """kW: the needs of all rounds; in one round every seller is asked for the whole need."""
     rounds: dict[datetime, float] = {}
-    request: FlexRequest
-    for request in _on(data, "flex-request", point, period):
+    for request in _on(data.values(FlexRequested), point, period):
         for row in request.isps:
-            if row.disposition is Disposition.REQUESTED and row.start <= isp < row.start + row.duration:
+            if row.disposition == Disposition.REQUESTED and row.start <= isp < row.start + row.duration:
                 need = row.min_power_w if row.min_power_w > 0 else row.max_power_w
-                rounds[request.header.time_stamp] = need / 1000
+                rounds[request.at] = need / 1000
     return sum(rounds.values())
 
 
-def _on(data: RunData, topic: str, point: str, period: Any) -> list[Any]:
-    found: list[FlexRequest | FlexOffer | FlexOrder] = data.values(topic)
-    return [message for message in found if message.congestion_point == point and message.period == period]
+def _on(found: list[T], point: str, period: date) -> list[T]:
+    return [told for told in found if told.congestion_point == point and told.period == period]
 
 
-def _power(isps: Any, isp: int) -> int:
+def _power(isps: Iterable[IspPower], isp: int) -> int:
     return sum(row.power_w for row in isps if row.start <= isp < row.start + row.duration)
 
 

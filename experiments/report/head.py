@@ -17,7 +17,7 @@ def section(data: RunData) -> str:
     grid, dispatch, ledger = s["grid"], s["dispatch"], s["ledger"]
     broken, loading = grid["violations"], grid["max_loading_pct"]
     parties = len([name for name in s["money"] if name != "sum"])
-    paid = sum(payment.amount for payments in data.values("payments") for payment in payments)
+    paid = sum(payment.amount for payment in data.payments)
     share = s["delivered_wh"] / s["ordered_wh"] if s["ordered_wh"] else 1.0
     tiles = [
         ("limits broken", f"{broken['without_flexibility']} → {broken['with_flexibility']}",

@@ -14,7 +14,7 @@ _UNIT = 10_000
 
 def section(data: RunData) -> str:
     """Flows, gains by reason, and the table of parties."""
-    payments: list[Payment] = [payment for part in data.values("payments") for payment in part]
+    payments: list[Payment] = data.payments
     if not payments:
         return "<p class=note>Nothing was paid.</p>"
     return _flows(data, payments) + _gains(data, payments) + _table(data, payments)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cim.platform.publications import SettledOrder, SettlementTold
 from experiments.report.data import RunData
 from experiments.report.tables import Amount, table
-from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
+from market.uftp import AcceptedDisputed
 
 _ENERGIES = ("ordered_flex_power_w", "delivered_flex_power_w", "power_deficiency_w")
 
@@ -16,11 +17,11 @@ def section(data: RunData) -> str:
 
 def _orders(data: RunData) -> str:
     rows = []
-    for message, order in data.settled(data.dso_settlements):
-        said, reason = _answer(data, message, order)
-        seller, place = data.name(message.header.recipient_domain), _place(data, order)
+    for told, order in data.settled(data.dso_settlements):
+        said, reason = _answer(data, told, order)
+        seller, place = data.name(told.seller), _place(data, order)
         rows.append((str(order.period), seller, place, _short(order.order_reference), *_energies(data, [order]),
-                     Amount(order.price), Amount(order.penalty), Amount(order.net_settlement), said, reason))  # fmt: skip
+                     Amount(order.price_e4), Amount(order.penalty_e4), Amount(order.net_e4), said, reason))  # fmt: skip
     # A dispute must not be among the rows that are left out.
     rows.sort(key=lambda row: row[-2] == str(AcceptedDisputed.ACCEPTED))
     head = ("day", "seller", "congestion point", "order", "ordered, kWh", "delivered, kWh", "missing, kWh", "price",
@@ -29,18 +30,18 @@ def _orders(data: RunData) -> str:
 
 
 def _elements(data: RunData) -> str:
-    groups: dict[tuple[str, str, str, str], list[FlexOrderSettlement]] = {}
+    groups: dict[tuple[str, str, str, str], list[SettledOrder]] = {}
     disputed: dict[tuple[str, str, str, str], list[str]] = {}
-    for message, order in data.settled(data.member_settlements):
-        ends = data.name(message.header.sender_domain), data.name(message.header.recipient_domain)
+    for told, order in data.settled(data.member_settlements):
+        ends = data.name(told.buyer), data.name(told.seller)
         key = (str(order.period), *ends, _place(data, order))
         groups.setdefault(key, []).append(order)
-        said, reason = _answer(data, message, order)
+        said, reason = _answer(data, told, order)
         if said != str(AcceptedDisputed.ACCEPTED):
             disputed.setdefault(key, []).append(f"{_short(order.order_reference)}: {reason or said}")
     rows = [
-        (*key, len(orders), *_energies(data, orders), Amount(sum(o.price for o in orders)),
-         Amount(sum(o.penalty for o in orders)), Amount(sum(o.net_settlement for o in orders)),
+        (*key, len(orders), *_energies(data, orders), Amount(sum(o.price_e4 for o in orders)),
+         Amount(sum(o.penalty_e4 for o in orders)), Amount(sum(o.net_e4 for o in orders)),
          len(disputed.get(key, [])), "; ".join(disputed.get(key, [])[:3]))
         for key, orders in groups.items()
     ]  # fmt: skip
@@ -50,7 +51,7 @@ def _elements(data: RunData) -> str:
     return table("Settlement between aggregators and members, by element and day", head, rows)
 
 
-def _energies(data: RunData, orders: list[FlexOrderSettlement]) -> tuple[float, ...]:
+def _energies(data: RunData, orders: list[SettledOrder]) -> tuple[float, ...]:
     """kWh ordered, delivered and missing."""
     return tuple(
         sum(abs(getattr(isp, field)) * isp.duration for order in orders for isp in order.isps) * data.time.hours / 1000
@@ -58,13 +59,13 @@ def _energies(data: RunData, orders: list[FlexOrderSettlement]) -> tuple[float, 
     )
 
 
-def _answer(data: RunData, message: FlexSettlement, order: FlexOrderSettlement) -> tuple[str, str]:
+def _answer(data: RunData, told: SettlementTold, order: SettledOrder) -> tuple[str, str]:
     """What the seller said of an order's settlement, and why."""
-    status = data.answers.get((message.header.message_id, order.order_reference))
-    return ("no answer", "") if status is None else (str(status.disposition), status.dispute_reason or "")
+    answer = data.answers.get((told.reference, order.order_reference))
+    return ("no answer", "") if answer is None else (answer.disposition, answer.reason or "")
 
 
-def _place(data: RunData, order: FlexOrderSettlement) -> str:
+def _place(data: RunData, order: SettledOrder) -> str:
     return data.point_titles.get(order.congestion_point, order.congestion_point)
 
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
 
 import plotly.graph_objects as go
 
+from cim.platform.publications import (
+    CommandRefused,
+    ContractAgreed,
+    DeviceBack,
+    DeviceLost,
+    FlexOffered,
+    FlexRequested,
+    HeadRefused,
+    IspPower,
+    OrderPlaced,
+    OrderRefused,
+    RecordRefused,
+    RuleBroken,
+)
 from experiments.report import settling
 from experiments.report.data import RunData
 from experiments.report.style import WITH, figure, text
 from experiments.report.tables import Amount, table
-from market.contracts.contract import FlexContract
 from market.uftp import Disposition
 
 
@@ -20,48 +34,55 @@ def section(data: RunData) -> str:
 
 
 def _trades(data: RunData) -> str:
+    told: list[FlexRequested | FlexOffered | OrderPlaced] = [
+        *data.values(FlexRequested),
+        *data.values(FlexOffered),
+        *data.values(OrderPlaced),
+    ]
     rows = []
-    for topic, name in (("flex-request", "request"), ("flex-offer", "offer"), ("flex-order", "order")):
-        for at, _, message in data.result.collector.published.get(topic, []):
-            header = message.header
-            ends = f"{data.name(header.sender_domain)} → {data.name(header.recipient_domain)}"
-            point = data.point_titles.get(message.congestion_point, message.congestion_point)
-            rows.append(
-                (at, data.time.local(at), name, ends, point, str(message.period), *_volume(data, name, message))
-            )
-    rows.sort(key=lambda row: row[0])
+    for trade in sorted(told, key=lambda trade: trade.at):
+        name, (sender, receiver), powers, price = _trade(trade)
+        ends = f"{data.name(sender)} → {data.name(receiver)}"
+        point = data.point_titles.get(trade.congestion_point, trade.congestion_point)
+        count, energy = sum(isps for _, isps in powers), sum(power * isps for power, isps in powers)
+        rows.append((data.time.local(trade.at), name, ends, point, str(trade.period), count,
+                     energy * data.time.hours / 1000, None if price is None else Amount(price)))  # fmt: skip
     head = ("at", "what", "from → to", "congestion point", "period", "ISPs", "energy, kWh",
             f"price, {data.result.site.currency}")  # fmt: skip
-    return table("Requests, offers and orders", head, [row[1:] for row in rows], cap=150)
+    return table("Requests, offers and orders", head, rows, cap=150)
 
 
-def _volume(data: RunData, name: str, message: Any) -> tuple[int, float, Amount | None]:
-    """(ISPs, energy, price) of a request, the first option of an offer, or an order."""
-    price: int | None = None
-    if name == "request":
+def _trade(
+    trade: FlexRequested | FlexOffered | OrderPlaced,
+) -> tuple[str, tuple[str, str], list[tuple[int, int]], int | None]:
+    """What it is, (sender, receiver), [(watts, ISPs)] and price of a request, an offer's first option, or an order."""
+    if isinstance(trade, FlexRequested):
         # A need is the bound nearer to zero of what is asked for.
-        powers = [
+        asked = [
             (min(abs(row.min_power_w), abs(row.max_power_w)), row.duration)
-            for row in message.isps
-            if row.disposition is Disposition.REQUESTED
+            for row in trade.isps
+            if row.disposition == Disposition.REQUESTED
         ]
-    else:
-        part = message.options[0] if name == "offer" else message
-        price = part.price
-        powers = [(abs(row.power_w), row.duration) for row in part.isps if row.power_w]
-    energy = sum(power * duration for power, duration in powers) * data.time.hours / 1000
-    return sum(duration for _, duration in powers), energy, None if price is None else Amount(price)
+        return "request", (trade.buyer, trade.seller), asked, None
+    if isinstance(trade, FlexOffered):
+        name, ends, part = "offer", (trade.seller, trade.buyer), trade.options[0]
+        return name, ends, _powers(part.isps), part.price_e4
+    return "order", (trade.buyer, trade.seller), _powers(trade.isps), trade.price_e4
+
+
+def _powers(isps: Iterable[IspPower]) -> list[tuple[int, int]]:
+    return [(abs(row.power_w), row.duration) for row in isps if row.power_w]
 
 
 def _contracts(data: RunData) -> str:
-    contracts: list[FlexContract] = data.values("contract")
+    contracts = data.values(ContractAgreed)
     rows = [
         (c.contract_id[:8], data.name(c.buyer), data.name(c.seller), str(c.start_date), str(c.end_date), _days(c),
          f"{c.start_minute // 60:02d}:{c.start_minute % 60:02d}–{c.end_minute // 60:02d}:{c.end_minute % 60:02d}",
          f"{c.isp_minutes} min", _elements(c),
          c.amount_up_w / 1000, c.amount_down_w / 1000, f"{c.max_activations} per {c.counted_per}",
-         c.max_runtime_isps, c.recovery_isps, Amount(c.penalty), Amount(c.capacity_price), Amount(c.volume_price),
-         str(c.activation_price))
+         c.max_runtime_isps, c.recovery_isps, Amount(c.penalty_e4_per_kwh),
+         Amount(c.capacity_price_e4_per_kw_day), Amount(c.volume_price_e4_per_kwh), c.activation_price)
         for c in contracts
     ]  # fmt: skip
     unit = data.result.site.currency
@@ -72,29 +93,33 @@ def _contracts(data: RunData) -> str:
     return table("Flexibility contracts, all parameters", head, rows)
 
 
-def _elements(contract: FlexContract) -> str:
+def _elements(contract: ContractAgreed) -> str:
     return ", ".join(
-        f"{e.name} ({e.kind}, {e.max_decrease_w / 1000:g}…+{e.max_increase_w / 1000:g} kW)"
-        for e in contract.flex_elements
+        f"{e.name} ({e.kind}, {e.max_decrease_w / 1000:g}…+{e.max_increase_w / 1000:g} kW)" for e in contract.elements
     )
 
 
-def _days(contract: FlexContract) -> str:
+def _days(contract: ContractAgreed) -> str:
     names = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
     return "all" if len(contract.days_of_week) == 7 else " ".join(names[k - 1] for k in contract.days_of_week)
 
 
 def _incidents(data: RunData) -> str:
-    rows = []
-    for topic in ("device", "refusal", "breach"):
-        for at, agent, value in data.result.collector.published.get(topic, []):
-            who = value.get("device") or value.get("member") or value.get("by") or agent
-            words = value.get("fault") if topic == "device" else value.get("reason")
-            rows.append((at, data.time.local(at), topic, who, words if words is not None else "answers again"))
-    rows.sort(key=lambda row: row[0])
-    return table(
-        "Devices lost, orders refused, rules broken", ("at", "what", "who", "reason"), [row[1:] for row in rows]
-    )
+    found: list[tuple[datetime, str, str, str]] = [
+        *((t.at, "device", t.device, t.reason) for t in data.values(DeviceLost)),
+        *((t.at, "device", t.device, "answers again") for t in data.values(DeviceBack)),
+        *((t.at, "command", t.device, t.reason) for t in data.values(CommandRefused)),
+        *(
+            (t.at, "order refused", data.name(t.seller), f"{t.order_reference}: {t.reason}")
+            for t in data.values(OrderRefused)
+        ),
+        *((t.at, "not recorded", t.ledger, f"{t.reference}: {t.reason}") for t in data.values(RecordRefused)),
+        *((t.at, "rule broken", t.by, t.reason) for t in data.values(RuleBroken)),
+        *((t.at, "head refused", t.by, t.reason) for t in data.values(HeadRefused)),
+    ]
+    found.sort(key=lambda row: row[0])
+    rows = [(data.time.local(at), *rest) for at, *rest in found]
+    return table("Devices lost, orders refused, rules broken", ("at", "what", "who", "reason"), rows)
 
 
 def _seconds(data: RunData) -> str:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
+from cim.platform.publications import Publication, ReadingsTaken
 from cim.platform.tables import ReadingTable
+
+P = TypeVar("P", bound=Publication)
 
 
 class Collector:
-    """The sink of a run."""
+    """The sink of a run.
+
+    Attributes:
+        readings: how many were taken.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._table = None if folder is None else ReadingTable(folder)
-        self.published: dict[str, list[tuple[datetime, str, Any]]] = {}
-        self.counts: Counter[str] = Counter()
+        self._told: dict[type[Publication], list[tuple[str, Publication]]] = {}
+        self.readings = 0
 
-    def __call__(self, now: datetime, agent: str, topic: str, value: Any) -> None:
-        """Take one published value."""
-        if topic == "telemetry":
-            self.counts["readings"] += len(value)
+    def __call__(self, agent: str, publication: Publication) -> None:
+        """Take one publication."""
+        if isinstance(publication, ReadingsTaken):
+            self.readings += len(publication.readings)
             if self._table is not None:
-                self._table.add(value)
+                self._table.add(publication.readings)
             return
-        self.counts[topic] += 1
-        self.published.setdefault(topic, []).append((now, agent, value))
+        self._told.setdefault(type(publication), []).append((agent, publication))
 
-    def values(self, topic: str) -> list[Any]:
-        """All values of a topic, in order."""
-        return [value for _, _, value in self.published.get(topic, [])]
+    def values(self, family: type[P]) -> list[P]:
+        """All publications of a family, in order."""
+        return cast("list[P]", [publication for _, publication in self._told.get(family, [])])
 
     def close(self) -> None:
         """Write what is left."""

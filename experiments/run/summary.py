@@ -7,13 +7,24 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cim.platform.publications import (
+    ContractAgreed,
+    FlexOffered,
+    FlexRequested,
+    OrderPlaced,
+    PaymentRow,
+    PaymentsMade,
+    SessionConcluded,
+    SettlementAnswered,
+    SettlementTold,
+)
 from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from experiments.run.settings import RunSettings
 from market.ledger.verify import Verification
-from market.settlement.payments import balance
-from market.uftp import AcceptedDisputed, FlexOffer, FlexOrder, FlexRequest, FlexSettlement
+from market.settlement.payments import Payment, balance
+from market.uftp import AcceptedDisputed
 
 SCHEMA: Literal["iles.summary/1"] = "iles.summary/1"
 
@@ -115,23 +126,11 @@ def summarise(
     values = result.collector.values
     dso = result.site.dso.domain
     hours = result.site.isp_minutes / 60
-    settlements: list[FlexSettlement] = values("settlement")
-    rows = [
-        row
-        for message in settlements
-        if message.header.sender_domain == dso
-        for order in message.order_settlements
-        for row in order.isps
-    ]
-    disputes = sum(
-        status.disposition is AcceptedDisputed.DISPUTED
-        for message in values("settlement-response")
-        for status in message.statuses
-    )
-    money = balance(payment for payments in values("payments") for payment in payments)
-    requests: list[FlexRequest] = values("flex-request")
-    offers: list[FlexOffer] = values("flex-offer")
-    orders: list[FlexOrder] = values("flex-order")
+    settlements = values(SettlementTold)
+    rows = [row for told in settlements if told.buyer == dso for order in told.orders for row in order.isps]
+    disputed = AcceptedDisputed.DISPUTED.value
+    disputes = sum(answer.disposition == disputed for told in values(SettlementAnswered) for answer in told.answers)
+    money = balance(payment_of(row) for made in values(PaymentsMade) for row in made.payments)
     first = (settings.day or result.site.default_day).isoformat()
     figures = {
         "site": result.site.name,
@@ -143,11 +142,11 @@ def summarise(
         "ray_actors": result.ray_actors,
         "isps": sum(day.count for day in result.site_agents.rules.periods),
         "messages": result.messages,
-        "readings": result.collector.counts["readings"],
-        "contracts": result.collector.counts["contract"],
-        "flex_requests": len(requests),
-        "flex_offers": len(offers),
-        "flex_orders": len(orders),
+        "readings": result.collector.readings,
+        "contracts": len(values(ContractAgreed)),
+        "flex_requests": len(values(FlexRequested)),
+        "flex_offers": len(values(FlexOffered)),
+        "flex_orders": len(values(OrderPlaced)),
         "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
         "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
         "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
@@ -156,7 +155,7 @@ def summarise(
         "money": {**money, "sum": sum(money.values())},
         "grid": _grid(without, with_),
         "dispatch": Dispatch(
-            sessions=len(values("dispatch")),
+            sessions=len(values(SessionConcluded)),
             rounds=gap.rounds,
             relative_gap=round(gap.relative_gap, 6),
             compared=gap.sessions,
@@ -175,6 +174,11 @@ def summarise(
         },
     }
     return Summary.model_validate({"from": first, **figures})
+
+
+def payment_of(row: PaymentRow) -> Payment:
+    """A published payment as the market's value."""
+    return Payment(row.payer, row.payee, row.amount_e4, row.reason, row.reference, row.currency)
 
 
 def _grid(without: GridRecord, with_: GridRecord) -> GridFigures:

@@ -16,6 +16,7 @@ from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
 from cim.codec.codec import encode
 from cim.model.devices import Mode
+from cim.platform.publications import HeadRefused, MessageLapsed, OrderRefused, RecordRefused, RuleBroken
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexOrder, FlexOrderResponse, FlexSettlement, Header, Result
 from tests.worlds import miniature, players
@@ -46,7 +47,7 @@ def test_a_day_is_traded_and_settled(calm: Any) -> None:
     market, records = calm
     kinds = {kind for kind, _ in records}
     assert kinds >= {"contract", "flex-order", "member-order", "metering", "flex-settlement", "remuneration"}
-    assert [market.told(topic) for topic in ("lapse", "refusal", "breach")] == [[], [], []]
+    assert market.told(MessageLapsed, OrderRefused, RecordRefused, RuleBroken, HeadRefused) == []
     assert any(row.order_settlements for row in market.said(FlexSettlement))
 
 
@@ -103,7 +104,7 @@ def test_after_a_standstill_of_everybody_what_can_be_settled_is_settled(tmp_path
     market.ledger.close()
     settled = market.said(FlexSettlement)
     assert len(settled) == 6, "each contract's, once"
-    assert market.told("refusal") == []
+    assert market.told(OrderRefused, RecordRefused) == []
     meter = {m.ean: sum(m.profile("Power").values) / 4 for _, _, m in market.sent if type(m).__name__ == "Metering"}
     for home in miniature.HOMES:
         if begin > DAY.start:
@@ -126,7 +127,7 @@ def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -
     paid = {row.order_reference for m in market.said(FlexSettlement) for row in m.order_settlements}
     assert not gone & paid
     assert market.roles["agr"].state.orders == ()
-    assert market.told("breach") == []
+    assert market.told(RuleBroken, HeadRefused) == []
 
 
 def test_what_a_settled_day_needed_is_dropped(calm: Any) -> None:
@@ -137,7 +138,8 @@ def test_what_a_settled_day_needed_is_dropped(calm: Any) -> None:
 
 def lapses(effects: list[Effect]) -> list[str]:
     """What effects tell to have lapsed."""
-    return [e.value["what"] for e in effects if isinstance(e, Publish) and e.topic == "lapse"]
+    told = [e.publication for e in effects if isinstance(e, Publish)]
+    return [publication.what for publication in told if isinstance(publication, MessageLapsed)]
 
 
 def test_what_nobody_waits_for_lapses_and_says_so() -> None:

@@ -12,6 +12,7 @@ from agents.roles.effects import Arm, Publish
 from agents.roles.messages import Filed
 from agents.roles.parts.contract_negotiation import PATIENCE, ContractingDesk
 from cim.codec.codec import decode, wire
+from cim.platform.publications import RuleBroken
 from market.contracts.contract import FlexContract
 from market.ledger.signing import verify
 from market.negotiation.concession import NegotiationPreferences, Side, Terms
@@ -64,7 +65,8 @@ def desks(buyer: tuple[int, int] = (700, 2200), seller: tuple[int, int] = (1800,
 
 def breaches(pump: Pump) -> list[str]:
     """Why somebody broke the protocol."""
-    return [e.value["reason"] for _, e in pump.effects if isinstance(e, Publish) and e.topic == "breach"]
+    told = [e.publication for _, e in pump.effects if isinstance(e, Publish)]
+    return [publication.reason for publication in told if isinstance(publication, RuleBroken)]
 
 
 def test_overlapping_reservations_end_in_one_contract() -> None:

@@ -16,6 +16,7 @@ from agents.roles.events import Commanded, Connected, Fired, Measured, Received
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.readings import Quality
+from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, ReadingsTaken
 from tests.worlds import players
 from tests.worlds.players import DAY, FIRST, NOON, RULES
 
@@ -109,11 +110,11 @@ def test_without_readings_nothing_is_written_and_the_fault_is_told_once() -> Non
     assert told(role, schedule(1500), NOON) == []
     second = lost(role, NOON + INTERVAL)
     assert commands(first + second) == []
-    assert [e.topic for e in first if isinstance(e, Publish)] == ["telemetry", "device"]
-    assert [e.topic for e in second if isinstance(e, Publish)] == ["telemetry"]
+    assert [type(e.publication) for e in first if isinstance(e, Publish)] == [ReadingsTaken, DeviceLost]
+    assert [type(e.publication) for e in second if isinstance(e, Publish)] == [ReadingsTaken]
     assert all(any(isinstance(e, Send) and isinstance(e.message, DeviceReport) for e in es) for es in (first, second))
     back = measured(role, NOON + 2 * INTERVAL)
-    assert [e.value["fault"] for e in back if isinstance(e, Publish) and e.topic == "device"] == [None]
+    assert Publish(DeviceBack(NOON + 2 * INTERVAL, NAME)) in back
     assert commands(back)[0].setpoint.power_w == 1500
 
 
@@ -151,8 +152,7 @@ def test_a_refused_setpoint_is_told_and_tried_again() -> None:
     role = battery()
     told(role, schedule(1500), NOON)
     (told_of,) = role.handle(Commanded(NAME, Setpoint(Mode.TARGET, 1500), "refused"), NOON)
-    assert isinstance(told_of, Publish)
-    assert told_of.value["fault"] == "refused"
+    assert told_of == Publish(CommandRefused(NOON, NAME, "refused"))
     assert commands(measured(role, NOON + INTERVAL))
 
 

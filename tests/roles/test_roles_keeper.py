@@ -14,6 +14,7 @@ from agents.roles.events import BlockClosed, Fired, Received, Recorded, Started
 from agents.roles.ledger_keeper import CLOSING, KeeperRole
 from agents.roles.messages import Filed, HeadAnnounced, HeadCosigned, Receipt
 from agents.runtime.host.ledger_effects import LedgerEffects
+from cim.platform.publications import HeadRefused
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
 from tests.worlds import players
@@ -139,7 +140,7 @@ def test_a_head_that_does_not_follow_is_not_signed(ledger_effects: LedgerEffects
     for false in (rewritten, replace(second, previous=rewritten.digest), replace(second, number=3)):
         refused = hear(false)
         assert isinstance(refused, Publish)
-        assert refused.topic == "breach"
+        assert isinstance(refused.publication, HeadRefused)
     assert isinstance(hear(second), Send)
 
 

@@ -16,6 +16,14 @@ from agents.roles.parts.settlement import lost_isps
 from agents.runtime.ledger_history import recollect
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind, Nameplate
+from cim.platform.publications import (
+    HeadRefused,
+    MemoryLost,
+    OrderRefused,
+    RecordRefused,
+    RuleBroken,
+    SettlementAnswered,
+)
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Signature
 from market.ledger.verify import verify
@@ -91,8 +99,7 @@ def sound(market: Forgetful) -> dict[tuple[str, str], Any]:
     """What holds after any loss: the ledger is whole and took every record, each day settled once, money sums to zero."""
     path = Path(market.ledger.place)
     verify(path)
-    assert market.told("refusal") == []
-    assert market.told("breach") == []
+    assert market.told(OrderRefused, RecordRefused, RuleBroken, HeadRefused) == []
     with LedgerReader(path) as reader:
         records = {(r.kind, r.key): decode(r.body) for r in reader.records()}
         heads = [head.number for head in reader.heads()]
@@ -114,7 +121,7 @@ def sound(market: Forgetful) -> dict[tuple[str, str], Any]:
 
 def forgotten(market: Forgetful) -> dict[str, str]:
     """What each agent said it had forgotten."""
-    return {told["agent"]: "; ".join(told["what"]) for told in market.told("forgotten")}
+    return {told.agent: "; ".join(told.what) for told in market.told(MemoryLost)}
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +165,7 @@ def test_the_unmetered_hours_are_neither_paid_nor_fined(everybody: Forgetful) ->
     isps = [isp.start for m in settled for row in m.order_settlements for isp in row.isps]
     assert isps
     assert min(isps) > DAY.isp_of(LOSS)
-    answers = [s for topic in everybody.told("settlement-response") for s in topic.statuses]
+    answers = [answer for told in everybody.told(SettlementAnswered) for answer in told.answers]
     assert answers
     assert {s.disposition for s in answers} == {AcceptedDisputed.ACCEPTED}
 
@@ -182,9 +189,9 @@ def test_one_is_lost_and_the_others_live(tmp_path: Path, lost: tuple[str, ...]) 
     records = sound(market)
     assert sum(kind == "contract" for kind, _ in records) == 6
     assert set(forgotten(market)) == set(lost)
-    disputed = [s for r in market.told("settlement-response") for s in r.statuses
-                if s.disposition is AcceptedDisputed.DISPUTED]  # fmt: skip
-    assert all(s.dispute_reason for s in disputed)
+    disputed = [answer for told in market.told(SettlementAnswered) for answer in told.answers
+                if answer.disposition == AcceptedDisputed.DISPUTED]  # fmt: skip
+    assert all(answer.reason for answer in disputed)
     if lost not in (("home-a",), ("agr",)):
         assert not disputed
 

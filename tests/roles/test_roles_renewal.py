@@ -14,6 +14,7 @@ from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetQuery
 from agents.roles.parts.contract_negotiation import RENEWAL
 from agents.roles.parts.settlement import settle
+from cim.platform.publications import RuleBroken
 from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of
 from market.negotiation.messages import ContractProposal
@@ -159,7 +160,9 @@ def test_an_acceptance_after_all_open_days_is_too_late_whatever_its_date() -> No
         dso.handle(Fired("contracts"), later)  # the next try, as every day
         effects = dso.handle(Received("agr", 1, acceptance), later)
         assert bool(dso.state.contracts.get("agr")) is counts
-        told = [e.value["reason"] for e in effects if isinstance(e, Publish) and e.topic == "breach"]
+        told = [
+            e.publication.reason for e in effects if isinstance(e, Publish) and isinstance(e.publication, RuleBroken)
+        ]
         assert told == ([] if counts else ["no such conversation"])
 
 

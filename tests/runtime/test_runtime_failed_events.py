@@ -13,6 +13,7 @@ from agents.roles.effects import Compute
 from agents.roles.events import Fired, Received
 from agents.runtime.envelope import ORDINARY, SAFETY, Envelope, Parcel
 from cim.model.errors import ProgrammingFault
+from cim.platform.publications import HandlingFailed
 from tests.worlds import chatter
 from tests.worlds.chatter import MINUTE, START, Chat, chatterer
 from tests.worlds.lives import Here
@@ -50,7 +51,7 @@ def test_what_is_parked_is_seen_and_survives_a_restart() -> None:
         "ValueError: that was too much",
     )
     assert failed_events.event == Received("dso", 2, Chat("boom"))
-    assert [(name, topic) for name, topic, _ in outcome.published] == [("agr", "failed_events")]
+    assert outcome.published == (("agr", HandlingFailed(START, "test.Chat", "dso", failed_events.error)),)
     assert here.heard() == ("started", "dso a 0", "dso b 0")
     before = here.host.health().agents
     here.live()
@@ -101,7 +102,7 @@ def test_a_job_that_fails_ends_neither_host_nor_agent() -> None:
         Compute("sum 13", "twice", (13,)),
         "ArithmeticError: no result for 13",
     )
-    assert ("agr", "failed_events", failed_events) in outcome.published
+    assert ("agr", HandlingFailed(here.now, "effect.Compute", None, failed_events.error)) in outcome.published
     assert here.heard()[-1] == "tick 13"
     here.live()
     assert here.host.hosted_agents["agr"].failed_events == (failed_events,)

@@ -19,6 +19,7 @@ from agents.runtime.host.host import Host
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import ProgrammingFault
+from cim.platform.publications import CommandRefused, DeviceLost, ReadingsTaken
 from devices.port.errors import DeviceUnreachable
 from market.uftp import DPrognosis, Header
 from tests.worlds import benches
@@ -171,13 +172,15 @@ def test_a_device_fault_becomes_an_outcome() -> None:
     rounds.work(AHEAD)
     port.lost = True
     outcome = rounds.work(DAY.start)
-    faults = [value for name, topic, value in outcome.published if (name, topic) == (PV, "device")]
-    assert [fault["fault"] for fault in faults] == [f"{PV}: no answer; expected a device"]
-    assert any(name == "farm-b.pv" and topic == "telemetry" for name, topic, _ in outcome.published)
+    lost = DeviceLost(DAY.start, PV, f"{PV}: no answer; expected a device")
+    assert [told for name, told in outcome.published if name == PV and not isinstance(told, ReadingsTaken)] == [lost]
+    assert any(name == "farm-b.pv" and isinstance(told, ReadingsTaken) for name, told in outcome.published)
     port.lost, port.refuses = False, True
     rounds.work(DAY.start + timedelta(minutes=5))
     refused = rounds.work(NOON, envelope(PV, "farm-a", 1, schedule(-100)))
-    assert [v["fault"] for _, t, v in refused.published if t == "device"] == [f"{PV}: refused; expected an answer"]
+    assert [told.reason for _, told in refused.published if isinstance(told, CommandRefused)] == [
+        f"{PV}: refused; expected an answer"
+    ]
 
 
 def test_a_device_that_is_not_there_at_the_start_is_one_sentence() -> None:

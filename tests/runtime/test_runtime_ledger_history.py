@@ -21,6 +21,15 @@ from agents.runtime.ledger_history import has_begun, recollect
 from agents.runtime.local import LocalRuntime
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode
+from cim.platform.publications import (
+    HandlingFailed,
+    HeadRefused,
+    MemoryLost,
+    OrderRefused,
+    Publication,
+    RecordRefused,
+    RuleBroken,
+)
 from devices.port.port import Port
 from market.ledger.errors import NotALedger
 from market.ledger.reader import LedgerReader
@@ -54,13 +63,13 @@ class World:
 
 
 class SimulationRun:
-    """A site's day in lives; `heard`: everything published, by topic."""
+    """A site's day in lives; `heard`: everything published: (agent, publication)."""
 
     def __init__(self, folder: Path) -> None:
         self.ledger = folder / "ledger.db"
         self.store = MemoryStore()
         self.ports = {spec.device: benches.port(spec) for spec in benches.specs() if spec.device is not None}
-        self.heard: list[tuple[str, str, Any]] = []
+        self.heard: list[tuple[str, Publication]] = []
         self.now = START
 
     def live(self, until: Any) -> AgentRuntime:
@@ -69,7 +78,7 @@ class SimulationRun:
         async def life() -> AgentRuntime:
             runtime = AgentRuntime(self.ports, self.ledger, self.store)
             await runtime.open(self.now)
-            sink = lambda now, *what: self.heard.append(what)  # noqa: E731
+            sink = lambda *what: self.heard.append(what)  # noqa: E731
             scheduler = RoundScheduler(runtime, World(), self.now, until, sink)
             await scheduler.run()
             self.now = scheduler.now
@@ -79,9 +88,9 @@ class SimulationRun:
 
         return asyncio.run(life())
 
-    def told(self, topic: str) -> list[Any]:
-        """Everything published under a topic."""
-        return [value for _, heard, value in self.heard if heard == topic]
+    def told(self, *families: type[Publication]) -> list[Any]:
+        """Everything published of some families."""
+        return [publication for _, publication in self.heard if isinstance(publication, families)]
 
     def records(self) -> list[tuple[str, str, Any]]:
         """The ledger."""
@@ -94,7 +103,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> SimulationRun:
     """A day on which, before noon, the journal is emptied and all agents are killed."""
     told = SimulationRun(tmp_path_factory.mktemp("simulation"))
     told.live(LOSS)
-    assert told.told("forgotten") == []
+    assert told.told(MemoryLost) == []
     told.store.empty()
     told.live(END)
     return told
@@ -107,7 +116,7 @@ def test_the_site_goes_on_from_its_ledger(simulation: SimulationRun) -> None:
     assert kinds["contract"] == 3
     assert kinds["flex-settlement"] == kinds["flex-settlement-response"] == 3
     assert kinds["metering"] == 2
-    assert simulation.told("refusal") == simulation.told("breach") == simulation.told("failed_events") == []
+    assert simulation.told(OrderRefused, RecordRefused, RuleBroken, HeadRefused, HandlingFailed) == []
     orders = [body for kind, _, body in records if kind == "flex-order"]
     assert orders
     settled = Counter(
@@ -125,7 +134,7 @@ def test_the_site_goes_on_from_its_ledger(simulation: SimulationRun) -> None:
 def test_what_was_lost_is_in_the_agents_health(simulation: SimulationRun) -> None:
     """Each agent's account says what could not be rebuilt, the unmetered hours among it; and so does the news."""
     (account,) = simulation.health.values()
-    assert {value["agent"] for value in simulation.told("forgotten")} == {agent.name for agent in account.agents}
+    assert {value.agent for value in simulation.told(MemoryLost)} == {agent.name for agent in account.agents}
     found = {agent.name: agent.forgotten for agent in account.agents}
     assert any(LOSS.isoformat()[:13] in sentence and "metered" in sentence for sentence in found["farm-a"])
     assert all(found.values())
@@ -137,9 +146,9 @@ def test_what_was_forgotten_outlives_a_restart(tmp_path: Path) -> None:
     told.live(DAY.start + timedelta(hours=1))
     told.store.empty()
     told.live(DAY.start + timedelta(hours=2))
-    first, said = told.health, len(told.told("forgotten"))
+    first, said = told.health, len(told.told(MemoryLost))
     told.live(DAY.start + timedelta(hours=3))
-    assert len(told.told("forgotten")) == said
+    assert len(told.told(MemoryLost)) == said
     sentences = lambda health: [agent.forgotten for host in health.values() for agent in host.agents]  # noqa: E731
     assert sentences(told.health) == sentences(first)
 
@@ -150,7 +159,7 @@ def test_a_site_without_a_record_begins_as_always(tmp_path: Path) -> None:
     told.live(START)
     told.store.empty()
     told.live(START + timedelta(hours=1))
-    assert told.told("forgotten") == []
+    assert told.told(MemoryLost) == []
     assert any(kind == "contract" for kind, _, _ in told.records())
     assert all(agent.forgotten == () for host in told.health.values() for agent in host.agents)
 

@@ -46,11 +46,11 @@ async def main(folder, durable, cleanup):
                 ray.kill(runtime._hosts[host], no_restart=False)
             time.sleep(float(sys.argv[3]))
     good = set()
-    def sink(now, agent, topic, value):
-        if killed and now > killed[0]:
-            published.append((agent, topic))
-            if topic == "telemetry" and agent in agents:
-                good.update(r.source for r in value if r.quality == "GOOD")
+    def sink(agent, told):
+        if killed and told.at > killed[0]:
+            published.append((agent, type(told).__name__))
+            if isinstance(told, ReadingsTaken) and agent in agents:
+                good.update(r.source for r in told.readings if r.quality == "GOOD")
     await runtime.open(start)
     handled = {}
     scheduler = RoundScheduler(runtime, world, start, day.start + timedelta(minutes=50), sink, heard)

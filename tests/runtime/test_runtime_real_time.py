@@ -21,6 +21,7 @@ from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.placement import DOOR, Placement, where_of
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
+from cim.platform.publications import ReadingsTaken
 from devices.dial_in.server import DialInServer, known_passwords
 from devices.port.port import Port
 from environment.profiles.library import load
@@ -200,17 +201,17 @@ def test_a_device_that_was_missing_at_the_beginning_comes_in_at_the_next_start(n
     store, port = MemoryStore(), benches.port(spec)
     neighbours = {other.name: "here" if other.name == name else "there" for other in benches.specs()}
 
-    async def life(number: int) -> tuple[tuple[str, ...], list[str]]:
+    async def life(number: int) -> tuple[tuple[str, ...], list[type]]:
         ports: dict[str, Port] = {str(spec.device): port}
         here = Host((spec,), RULES, ports, benches.inline, neighbours, journal=MemoryJournal(store))
         missing = await here.open(AHEAD, allow_missing=True)
         outcome = await here.work(AHEAD, Task(number, (), number - 1))
-        return missing, [topic for _, topic, _ in outcome.published]
+        return missing, [type(publication) for _, publication in outcome.published]
 
     port.lost = True
     missing, published = asyncio.run(life(1))
     assert len(missing) == 1
-    assert "telemetry" not in published
+    assert ReadingsTaken not in published
     port.lost = False
-    assert asyncio.run(life(2)) == ((), ["telemetry"])
+    assert asyncio.run(life(2)) == ((), [ReadingsTaken])
     assert "telemetry" not in asyncio.run(life(3))[1]

@@ -16,11 +16,28 @@ from agents.roles.messages import DeviceSchedule, Filed, Receipt
 from agents.roles.part import on
 from cim.codec.codec import wire
 from cim.model.devices import DeviceKind, Mode, Setpoint
+from cim.platform.publications import Publication
 from market.rules import MarketRules
 from tests.worlds.players import AHEAD, FIRST, key
 
 agent_spec._ROLES["chatterer"] = "tests.worlds.chatter:Chatterer"
 MINUTE = timedelta(minutes=1)
+
+
+@wire("test.Ticked")
+@dataclass(frozen=True, slots=True)
+class Ticked(Publication):
+    """A tick was heard."""
+
+    number: int
+
+
+@wire("test.Steered")
+@dataclass(frozen=True, slots=True)
+class Steered(Publication):
+    """A command came back, with its fault."""
+
+    fault: str
 
 
 @wire("test.Chat")
@@ -98,7 +115,7 @@ class Chatterer(DeskRole[Memory]):
     def timer_tick(self, number: str, now: datetime) -> list[Effect]:
         """Everything an agent can want, at one instant."""
         self._hear("tick", number)
-        wants: list[Effect] = [Publish("tick", int(number)), Compute(f"sum {number}", "twice", (int(number),))]
+        wants: list[Effect] = [Publish(Ticked(now, int(number))), Compute(f"sum {number}", "twice", (int(number),))]
         wants += [Send(peer, Chat(f"at tick {number}", 1)) for peer in self.config.greets]
         if self.config.device:
             wants += [Poll(self.config.device)]
@@ -130,7 +147,7 @@ class Chatterer(DeskRole[Memory]):
     def commanded(self, event: Commanded, now: datetime) -> list[Effect]:
         """It is done, or why not."""
         self._hear("commanded", event.fault or "")
-        return [Publish("commanded", event.fault or "")]
+        return [Publish(Steered(now, event.fault or ""))]
 
     @on(Receipt)
     def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:

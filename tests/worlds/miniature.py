@@ -55,6 +55,7 @@ from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.errors import BadInput
+from cim.platform.publications import Publication
 from environment.feeder import Limits, Line, Network, Node
 from market.ledger.errors import LedgerConflict
 from market.ledger.records import Party
@@ -111,7 +112,7 @@ class Miniature:
         self.channels: dict[tuple[str, str], deque[Any]] = {}
         self.sequence: dict[tuple[str, str], int] = {}
         self.sent: list[tuple[str, str, Any]] = []
-        self.published: list[tuple[str, str, Any]] = []
+        self.published: list[tuple[str, Publication]] = []
         self.commands: list[tuple[datetime, Command]] = []
         self.handled = self.count = 0
 
@@ -202,7 +203,7 @@ class Miniature:
         elif isinstance(effect, Disarm):
             self.armed.pop((name, effect.timer), None)
         elif isinstance(effect, Publish):
-            self.published.append((name, effect.topic, effect.value))
+            self.published.append((name, effect.publication))
         elif isinstance(effect, Append | CloseBlock | Cosign):
             self.channels.setdefault(("ledger_effects", name), deque()).append(effect)
         elif isinstance(effect, Compute):
@@ -252,6 +253,6 @@ class Miniature:
         """All messages of a type, in the order in which they were sent."""
         return [message for _, _, message in self.sent if isinstance(message, kind)]
 
-    def told(self, topic: str) -> list[Any]:
-        """Everything published under a topic."""
-        return [value for _, heard, value in self.published if heard == topic]
+    def told(self, *families: type[Publication]) -> list[Any]:
+        """Everything published of some families."""
+        return [publication for _, publication in self.published if isinstance(publication, families)]

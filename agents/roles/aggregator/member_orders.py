@@ -9,6 +9,7 @@ from agents.roles.aggregator.vpp_sessions import CoordinatingDesk
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import Filed, OrderSplit, Receipt, SessionClosed
 from agents.roles.part import on
+from cim.platform.publications import OrderRefused, RecordRefused
 from market.contracts.activations import Activations
 from market.settlement.elements import volume_amount
 from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
@@ -102,7 +103,9 @@ class OrderingDesk(CoordinatingDesk):
     def _undo(self, orders: tuple[FlexOrder, ...], order: FlexOrder | None, fault: str, now: datetime) -> list[Effect]:
         """Members' orders that could not be recorded are none; the DSO's order behind them is refused."""
         state, ledger = self.state, self.config.ledger
-        effects: list[Effect] = [Publish("refusal", {"member": ledger, "reason": fault, "at": now})]
+        effects: list[Effect] = [
+            Publish(RecordRefused(now, ledger, " ".join(own.order_reference for own in orders), fault))
+        ]
         for own in orders:
             reference = own.order_reference
             session, name = state.order_sessions.pop(reference), state.order_member.pop(reference)
@@ -154,7 +157,10 @@ class OrderingDesk(CoordinatingDesk):
         """A member cannot follow its order: the holding desk will find what is missing on the meter."""
         if message.result is Result.ACCEPTED:
             return []
-        return [Publish("refusal", {"member": sender, "reason": message.rejection_reason, "at": now})]
+        refused, reason = message.flex_order_message_id, message.rejection_reason or "refused"
+        orders = self.state.member_orders
+        reference = next((key for key, own in orders.items() if own.header.message_id == refused), refused)
+        return [Publish(OrderRefused(now, reference, self.rules.domains[sender], reason))]
 
     def dismiss(self, session: VppSession) -> list[Effect]:
         """Tell the members that a session led to nothing."""

@@ -18,6 +18,7 @@ from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
 from agents.roles.messages import NetProfile, PriceRound, SessionClosed, VppInvitation
 from agents.roles.part import MOMENT, on
 from cim.model.arrays import Floats
+from cim.platform.publications import Residuals, SessionConcluded
 
 _COARSE = 10.0  # a correction in real time is followed by the next one
 
@@ -144,30 +145,10 @@ class CoordinatingDesk(PortfolioDesk):
         if coordination.done or not taking:
             self.state.sessions.pop(session.identity, None)
             guard = Disarm(f"session {session.identity}")
-            return [self._figures(session, total), guard, *self.concluded(session, now)]
+            return [_told(self.name, session, total, now), guard, *self.concluded(session, now)]
         self.state.sessions[session.identity] = replace(session, waiting=taking)
         signal = PriceRound(session.identity, coordination.rounds + 1, coordination.rho, coordination.signal_kw)
         return [*(Send(name, signal) for name in taking), self._guard(session, now)]
-
-    def _figures(self, session: VppSession, total: Floats) -> Effect:
-        coordination = session.coordination
-        return Publish(
-            "dispatch",
-            {
-                "session": session.identity,
-                "aggregator": self.name,
-                "purpose": session.purpose,
-                "congestion_point": session.congestion_point,
-                "period": session.period,
-                "first_isp": session.first_isp,
-                "members": tuple(name for name in sorted(session.elements) if session.elements[name]),
-                "rounds": 0 if coordination is None else coordination.rounds,
-                "residuals": () if coordination is None else coordination.residuals,
-                "low_kw": session.low_kw,
-                "high_kw": session.high_kw,
-                "total_kw": total,
-            },
-        )
 
     def concluded(self, session: VppSession, now: datetime) -> list[Effect]:
         """A split is found (or nobody takes part): the trading and holding desks take it from here."""
@@ -201,3 +182,26 @@ class CoordinatingDesk(PortfolioDesk):
         if moved:
             moved[0] = round(moved[0] * session.first_share)
         return moved
+
+
+def _told(aggregator: str, session: VppSession, total_kw: Floats, now: datetime) -> Publish:
+    """What everybody may know of a session that has ended."""
+    coordination = session.coordination
+    residuals = () if coordination is None else coordination.residuals
+    return Publish(
+        SessionConcluded(
+            now,
+            session=session.identity,
+            aggregator=aggregator,
+            purpose=session.purpose,
+            congestion_point=session.congestion_point,
+            period=session.period,
+            first_isp=session.first_isp,
+            members=tuple(name for name in sorted(session.elements) if session.elements[name]),
+            rounds=0 if coordination is None else coordination.rounds,
+            residuals=tuple(Residuals(float(primal), float(dual)) for primal, dual in residuals),
+            low_kw=tuple(session.low_kw.tolist()),
+            high_kw=tuple(session.high_kw.tolist()),
+            total_kw=tuple(total_kw.tolist()),
+        )
+    )

@@ -9,8 +9,9 @@ import numpy as np
 
 from agents.planning.grid_safety.assessment import Assessment
 from agents.roles.dso.state import DsoBase, TradingRound, place
-from agents.roles.effects import Arm, Compute, Disarm, Effect, Publish, Send
+from agents.roles.effects import Arm, Compute, Disarm, Effect, Send
 from agents.roles.part import MOMENT, on
+from agents.roles.publications import flex_offered, flex_requested, prognosis_taken, safety_analysed
 from cim.model.intervals import LocalDay
 from market.uftp import (
     Disposition,
@@ -52,12 +53,12 @@ class DsoTradingDesk(DsoBase):
             return [answer]
         self.state.prognoses[key] = message
         self.state.by_id[message.header.message_id] = message
-        period = message.period.isoformat()
+        period, told = message.period.isoformat(), prognosis_taken(message)
         fresh = {*self.state.fresh.get(period, ()), f"{sender}|{message.congestion_point}"}
         self.state.fresh[period] = tuple(sorted(fresh))
         if len(fresh) == len(self.config.pairs):
-            return [answer, Disarm(f"begin {period}"), *self._begin(period, now)]
-        return [answer, Arm(f"begin {period}", self.rules.patience(now))]
+            return [answer, told, Disarm(f"begin {period}"), *self._begin(period, now)]
+        return [answer, told, Arm(f"begin {period}", self.rules.patience(now))]
 
     def timer_begin(self, period: str, now: datetime) -> list[Effect]:
         """Somebody is late: go on with what is known."""
@@ -95,10 +96,7 @@ class DsoTradingDesk(DsoBase):
         isps = np.arange(1, day.count + 1)
         need = np.where((isps >= first) & (isps <= last), result.need_w, 0.0)
         need = np.sign(need) * np.ceil(np.abs(need) / _GRAIN_W) * _GRAIN_W
-        figures = Publish(
-            "safety",
-            {"period": day.day, "point": current.point, "at": now, "need_w": need, "loading_pct": result.loading_pct},
-        )
+        figures = safety_analysed(current.point, day.day, need, result.loading_pct, now)
         if not need.any():
             return [figures, *self.analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need)
@@ -112,7 +110,7 @@ class DsoTradingDesk(DsoBase):
             self.state.requested_w[place(seller, current.point, day)] = {
                 isp: int(need[isp - 1]) for isp in range(1, day.count + 1) if need[isp - 1]
             }
-            effects += [Send(seller, request), Publish("flex-request", request)]
+            effects += [Send(seller, request), flex_requested(request)]
         # Not on the grid, where meters are read and elements report: whoever is ordered something has heard those then.
         return [*effects, Arm(f"choose {period}", expires - self.rules.interval + MOMENT)]
 
@@ -177,7 +175,7 @@ class DsoTradingDesk(DsoBase):
         usable = message if fault is None and message.options else None
         if fault is not None:
             return [answer, self.lapse("FlexOffer", message.header.message_id, sender, fault, now)]
-        published = [Publish("flex-offer", message)] if usable is not None else []
+        published = [flex_offered(message)] if usable is not None else []
         return [
             answer,
             *published,

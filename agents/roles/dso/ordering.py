@@ -10,6 +10,8 @@ from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import Filed, Receipt
 from agents.roles.part import on
 from agents.roles.parts.settlement import freeze
+from agents.roles.publications import order_placed
+from cim.platform.publications import OrderRefused, RecordRefused
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 
@@ -70,8 +72,7 @@ class DsoOrderingDesk(DsoTradingDesk):
         if filed is None:
             return [self.lapse("Receipt", str(message.reference), sender, "nothing waits for it", now)]
         if message.fault is not None:
-            reason = f"orders not recorded: {message.fault}"
-            effects.append(Publish("refusal", {"member": sender, "reason": reason, "at": now}))
+            effects.append(Publish(RecordRefused(now, sender, str(message.reference), message.fault)))
             filed = ()
         for order in filed:
             seller = self.rules.name_of(order.header.recipient_domain)
@@ -81,7 +82,7 @@ class DsoOrderingDesk(DsoTradingDesk):
             self.state.orders[key] = (*self.state.orders.get(key, ()), order)
             prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
             freeze(self.state.baselines.setdefault(key, {}), order, prognosis)
-            effects += [Send(seller, order), Publish("flex-order", order)]
+            effects += [Send(seller, order), order_placed(order)]
         current = self.state.rounds.get(period)
         over = current is None or current.point != point
         return effects if over or current is None else [*effects, *self.analyse(period, current.todo, now)]
@@ -109,4 +110,5 @@ class DsoOrderingDesk(DsoTradingDesk):
         return [
             Send(self.ledger, Filed(f"refusal {order.order_reference}", (record,))),
             self.lapse("FlexOrder", order.order_reference, seller, reason, now),
+            Publish(OrderRefused(now, order.order_reference, order.header.recipient_domain, reason)),
         ]

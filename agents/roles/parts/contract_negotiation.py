@@ -16,6 +16,8 @@ from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.messages import FileAgain, Filed, Receipt
 from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
+from agents.roles.publications import contract_agreed
+from cim.platform.publications import NegotiationMoved, RecordRefused, RuleBroken
 from market.contracts.contract import FlexContract, in_force
 from market.errors import RemoteProtocolError
 from market.negotiation import concession
@@ -168,7 +170,7 @@ class ContractingDesk(DeskRole[S], ABC):
             return [self._breach(sender, str(error), now)]
         if state is State.AGREED:
             return self._concluded(talk, now)
-        return [Publish("negotiation", {"peer": sender, "outcome": str(state), "at": now})]
+        return [Publish(NegotiationMoved(now, sender, str(state)))]
 
     def timer_talk(self, conversation: str, now: datetime) -> list[Effect]:
         """An offer may have expired unanswered."""
@@ -193,15 +195,14 @@ class ContractingDesk(DeskRole[S], ABC):
         if contract.buyer != self.domain:  # one side files what both have signed
             return []
         filed = Send(self.ledger, Filed(f"contract {contract.contract_id}", (record,)))
-        return [filed, Publish("contract", contract)]
+        return [filed, contract_agreed(contract, now)]
 
     @on(Receipt)
     def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
         """What could not be recorded is told."""
         if message.fault is None or sender != self.ledger:
             return []
-        reason = f"{message.reference} is not recorded: {message.fault}"
-        return [Publish("refusal", {"member": sender, "reason": reason, "at": now})]
+        return [Publish(RecordRefused(now, sender, str(message.reference), message.fault))]
 
     @on(FileAgain)
     def file_again(self, message: FileAgain, sender: str, now: datetime) -> list[Effect]:
@@ -223,4 +224,4 @@ class ContractingDesk(DeskRole[S], ABC):
         return []
 
     def _breach(self, sender: str, reason: str, now: datetime) -> Effect:
-        return Publish("breach", {"by": sender, "seen_by": self.name, "reason": reason, "at": now})
+        return Publish(RuleBroken(now, sender, self.name, reason))

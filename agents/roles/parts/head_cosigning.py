@@ -9,6 +9,7 @@ from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import HeadAnnounced, HeadCosigned
 from agents.roles.part import on
+from cim.platform.publications import HeadRefused
 
 S = TypeVar("S", bound=Any)
 
@@ -28,8 +29,6 @@ class WitnessingDesk(DeskRole[S]):
             return [again, self.lapse("HeadAnnounced", str(head.number), sender, "the head was signed before", now)]
         follows = known is None or (head.number == known.number + 1 and head.previous == known.digest)
         if sender != self.ledger or not follows:
-            return [
-                Publish("breach", {"by": sender, "seen_by": self.name, "reason": "head does not follow", "at": now})
-            ]
+            return [Publish(HeadRefused(now, head.number, sender, self.name, "head does not follow"))]
         self.state.head = head
         return [Send(self.ledger, HeadCosigned(head.number, self.signer.sign(head.message)))]

@@ -15,6 +15,7 @@ from agents.roles.events import Recalled
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from cim.platform.publications import MemoryLost
 from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
@@ -128,4 +129,4 @@ def forgotten(
     told = [sentence for sentence in sentences if sentence]
     if past.doubtful:
         told.append(f"records whose signatures do not fit: {', '.join(past.doubtful)}")
-    return tuple(told), Publish("forgotten", {"agent": name, "what": tuple(told), "at": now})
+    return tuple(told), Publish(MemoryLost(now, name, tuple(told)))

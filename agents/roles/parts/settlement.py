@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from agents.roles.desk_role import DeskRole
-from agents.roles.effects import Effect, Publish, Send
+from agents.roles.effects import Effect, Send
 from agents.roles.messages import Filed
+from agents.roles.publications import payments_made, settlement_answered, settlement_told
 from cim.model.arrays import Floats
 from market.contracts.contract import FlexContract
 from market.settlement.orders import price_of, rounded, settle_orders
@@ -123,7 +124,7 @@ def settlement_effects(
     message = FlexSettlement(header, period, period, role.rules.currency, orders, contracts)
     record = role.record("flex-settlement", f"{period}/{role.domain}/{role.rules.domains[to]}", message, now)
     filed = Send(ledger, Filed(f"settlement {message.header.message_id}", (record,)))
-    return message, [filed, Send(to, message), Publish("settlement", message)]
+    return message, [filed, Send(to, message), settlement_told(message)]
 
 
 def response_effects(
@@ -143,7 +144,7 @@ def response_effects(
     return [
         Send(ledger, Filed(f"response {message.header.message_id}", (record,))),
         Send(to, message),
-        Publish("settlement-response", message),
+        settlement_answered(message),
     ]
 
 
@@ -168,4 +169,4 @@ def payment_effects(
         return []
     key = f"{settlement.period_start}/{role.domain}/{seller}"
     record = role.record("remuneration", key, tuple(payments), now)
-    return [Send(ledger, Filed(f"remuneration {key}", (record,))), Publish("payments", tuple(payments))]
+    return [Send(ledger, Filed(f"remuneration {key}", (record,))), payments_made(payments, now)]

@@ -13,6 +13,7 @@ from agents.roles.part import on
 from agents.roles.prosumer.state import ProsumerBase
 from cim.model.devices import ThermalDescription, ThermalUsage, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality, Reading
+from cim.platform.publications import ReadingsTaken
 
 _HOUR = timedelta(hours=1)
 
@@ -84,7 +85,7 @@ class MeteringDesk(ProsumerBase):
     @on(Measured)
     def metered(self, event: Measured, now: datetime) -> list[Effect]:
         """The meter's counters: energy per ISP, and the mean power for the aggregator."""
-        effects: list[Effect] = [Publish("telemetry", event.readings)]
+        effects: list[Effect] = [Publish(ReadingsTaken(now, event.readings))]
         counters = {r.kind: r.value for r in event.readings if r.quality is Quality.GOOD}
         if Kind.ENERGY_IMPORT not in counters or Kind.ENERGY_EXPORT not in counters:
             return [*effects, *self._update(now - self.rules.interval, now, None)]

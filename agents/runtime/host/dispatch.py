@@ -9,12 +9,14 @@ from operator import itemgetter
 from typing import Any
 
 from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
+from agents.roles.events import Received
 from agents.runtime.envelope import Envelope
 from agents.runtime.host.hosted_agent import FailedEvent, HostedAgent, Occasion
 from agents.runtime.host.rounds import Step
 from agents.runtime.host.timers import Timers
 from cim.codec.codec import tag_of
 from cim.model.errors import ProgrammingFault
+from cim.platform.publications import HandlingFailed
 
 _AGENT = itemgetter(0)
 
@@ -65,7 +67,7 @@ class Dispatcher:
                 others.append((name, event))
                 if isinstance(event, FailedEvent):
                     hosted_agent.put_aside(event)
-                    step.published.append((name, "failed_events", event))
+                    step.published.append((name, _failure(event)))
                     continue
                 effects = hosted_agent.handle(event, now)
                 if effects or effects is None:
@@ -95,7 +97,7 @@ class Dispatcher:
         if effects is None:
             failed_events = hosted_agent.failed_events[-1]
             step.failed.append((hosted_agent.name, index, failed_events))
-            step.published.append((hosted_agent.name, "failed_events", failed_events))
+            step.published.append((hosted_agent.name, _failure(failed_events)))
             return
         send, address = step.outbox.append, hosted_agent.address
         for effect in effects:
@@ -111,7 +113,7 @@ class Dispatcher:
                     self._timers.disarm(hosted_agent.name, effect.timer)
                     step.armed.append((hosted_agent.name, effect.timer, None))
             elif isinstance(effect, Publish):
-                step.published.append((hosted_agent.name, effect.topic, effect.value))
+                step.published.append((hosted_agent.name, effect.publication))
             else:
                 step.effect_runner.append((hosted_agent.name, effect))
 
@@ -131,6 +133,11 @@ class Dispatcher:
         now = time.perf_counter()
         self.seconds[label] = self.seconds.get(label, 0.0) + now - begun
         return now
+
+
+def _failure(failed: FailedEvent) -> HandlingFailed:
+    sender = failed.event.sender if isinstance(failed.event, Received) else None
+    return HandlingFailed(failed.at, tag_of(getattr(failed.event, "message", failed.event)), sender, failed.error)
 
 
 def _label(message: Any) -> str:

@@ -12,6 +12,7 @@ from agents.runtime.batches import decode_batch, encode_batch
 from agents.runtime.envelope import Envelope
 from agents.runtime.host.hosted_agent import FailedEvent
 from cim.codec.codec import decode, encode, wire
+from cim.platform.publications import Publication
 
 _USUAL = 120  # bytes that an event comes to, where none are made
 
@@ -33,7 +34,7 @@ class LogEntry:
         agent_snapshots: (agent, agent_snapshot after this step).
         outbox: the messages sent, a batch.
         effect_runner: (agent, effect) still to be carried out when this was appended.
-        published: (agent, topic, value).
+        published: (agent, publication).
         armed: (agent, timer, instant; None where it was disarmed).
         taken: (source, number) of the parcels taken.
         notes: (device, news) that arrived by itself; a step of its own.
@@ -50,7 +51,7 @@ class LogEntry:
     agent_snapshots: tuple[tuple[str, bytes], ...]
     outbox: bytes
     effect_runner: tuple[tuple[str, Any], ...]
-    published: tuple[tuple[str, str, Any], ...]
+    published: tuple[tuple[str, Publication], ...]
     armed: tuple[tuple[str, Timer | str, datetime | None], ...]
     taken: tuple[tuple[str, int], ...]
     notes: tuple[tuple[str, Any], ...] = ()

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agents.roles.effects import Send
-from agents.roles.events import Received
+from cim.codec.codec import tag_of, tag_of_type
+from cim.platform.publications import HandlingFailed
 from experiments.faults.simulation_run import SimulationRun
 from market.ledger.hashing import genesis
 from market.ledger.signing import verify
@@ -25,22 +26,24 @@ def nothing_is_handled_twice(simulation: SimulationRun) -> Iterator[str]:
 def nothing_is_lost(simulation: SimulationRun) -> Iterator[str]:
     """As many messages of each type arrive (or are put aside) on each channel as were sent on it, in the histories that count."""
     cast = simulation.cast.values()
-    sent = Counter([(agent.name, send.to, type(send.message)) for agent in cast for _, send in agent.wanted(Send)])
-    received = Counter([(sender, agent.name, kind) for agent in cast for sender, kind, _ in set(agent.arrived)])
-    for _, agent_name, topic, value in simulation.published:
-        if topic == "failed_events" and isinstance(value.event, Received):  # put aside, with its error, is not lost
-            received[value.event.sender, agent_name, type(value.event.message)] += 1
-    for channel in sorted({*sent, *received}, key=lambda channel: (*channel[:2], channel[2].__name__)):
+    sent = Counter([(agent.name, send.to, tag_of(send.message)) for agent in cast for _, send in agent.wanted(Send)])
+    received = Counter(
+        [(sender, agent.name, tag_of_type(kind)) for agent in cast for sender, kind, _ in set(agent.arrived)]
+    )
+    for agent_name, told in simulation.published:
+        if isinstance(told, HandlingFailed) and told.sender is not None:  # put aside, with its error, is not lost
+            received[told.sender, agent_name, told.event] += 1
+    for channel in sorted({*sent, *received}):
         if sent[channel] != received[channel]:
             sender, to, kind = channel
-            yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({kind.__name__}) arrived; expected all"
+            yield f"{sender} to {to}: {received[channel]} of {sent[channel]} messages ({kind}) arrived; expected all"
 
 
 def nobody_fails(simulation: SimulationRun) -> Iterator[str]:
     """No role failed at an event: what is put aside is visible, but a sound market puts nothing aside."""
-    for now, agent, topic, value in simulation.published:
-        if topic == "failed_events":
-            yield f"{agent} at {now.isoformat()}: {value.error}; expected it to handle {type(value.event).__name__}"
+    for agent, told in simulation.published:
+        if isinstance(told, HandlingFailed):
+            yield f"{agent} at {told.at.isoformat()}: {told.error}; expected it to handle {told.event}"
 
 
 def heads_extend_each_other(simulation: SimulationRun) -> Iterator[str]:

@@ -1,0 +1,206 @@
+"""What roles tell the data platform: a market message becomes a publication's plain fields here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import numpy as np
+
+from agents.roles.effects import Publish
+from cim.model.arrays import Floats
+from cim.platform.publications import (
+    AskedIsp,
+    AssetsRegistered,
+    BlockClosed,
+    ContractAgreed,
+    ContractElement,
+    ExchangeForecast,
+    FlexOffered,
+    FlexRequested,
+    IspPower,
+    OfferedOption,
+    OrderAnswer,
+    OrderPlaced,
+    PaymentRow,
+    PaymentsMade,
+    PrognosisTaken,
+    RegisteredAsset,
+    SafetyAnalysed,
+    SettledIsp,
+    SettledOrder,
+    SettlementAnswered,
+    SettlementTold,
+)
+from market import uftp
+from market.assets.publication import AssetPublication
+from market.contracts.contract import FlexContract
+from market.ledger.records import BlockHead
+from market.settlement.payments import Payment
+
+
+def safety_analysed(point: str, period: date, need_w: Floats, loading_pct: Floats, now: datetime) -> Publish:
+    """What the grid safety analysis of a congestion point found, [T] each."""
+    need, loading = np.rint(need_w).astype(np.int64).tolist(), np.asarray(loading_pct, dtype=np.float64).tolist()
+    return Publish(SafetyAnalysed(now, point, period, tuple(need), tuple(loading)))
+
+
+def exchange_forecast(period: date, power_w: Sequence[int], now: datetime) -> Publish:
+    """What the site is expected to draw at its point of common coupling in each ISP."""
+    return Publish(ExchangeForecast(now, period, tuple(power_w)))
+
+
+def prognosis_taken(message: uftp.DPrognosis) -> Publish:
+    """A D-Prognosis."""
+    header = message.header
+    return Publish(
+        PrognosisTaken(
+            header.time_stamp, header.message_id, header.sender_domain, message.congestion_point, message.period,
+            message.revision, tuple(message.power_w),
+        )
+    )  # fmt: skip
+
+
+def flex_requested(message: uftp.FlexRequest) -> Publish:
+    """A FlexRequest."""
+    header = message.header
+    isps = tuple(
+        AskedIsp(row.start, row.disposition.value, row.min_power_w, row.max_power_w, row.duration)
+        for row in message.isps
+    )
+    return Publish(
+        FlexRequested(
+            header.time_stamp, header.message_id, header.sender_domain, header.recipient_domain, message.congestion_point,
+            message.period, message.revision, message.expiration, isps,
+        )
+    )  # fmt: skip
+
+
+def flex_offered(message: uftp.FlexOffer) -> Publish:
+    """A FlexOffer; its sender is the seller."""
+    header = message.header
+    options = tuple(OfferedOption(o.option_reference, o.price, _isps(o.isps)) for o in message.options)
+    return Publish(
+        FlexOffered(
+            header.time_stamp, header.message_id, header.recipient_domain, header.sender_domain, message.congestion_point,
+            message.period, message.expiration, message.flex_request_message_id, message.currency, options,
+        )
+    )  # fmt: skip
+
+
+def order_placed(message: uftp.FlexOrder) -> Publish:
+    """A FlexOrder."""
+    header = message.header
+    return Publish(
+        OrderPlaced(
+            header.time_stamp, message.order_reference, header.sender_domain, header.recipient_domain,
+            message.congestion_point, message.period, message.price, message.currency, _isps(message.isps),
+        )
+    )  # fmt: skip
+
+
+def settlement_told(message: uftp.FlexSettlement) -> Publish:
+    """A FlexSettlement; its sender is the buyer."""
+    header = message.header
+    return Publish(
+        SettlementTold(
+            header.time_stamp, header.message_id, header.sender_domain, header.recipient_domain, message.period_start,
+            message.period_end, message.revision, message.currency, tuple(map(_settled, message.order_settlements)),
+        )
+    )  # fmt: skip
+
+
+def settlement_answered(message: uftp.FlexSettlementResponse) -> Publish:
+    """A FlexSettlementResponse; its sender is the seller."""
+    header = message.header
+    answers = tuple(OrderAnswer(s.order_reference, s.disposition.value, s.dispute_reason) for s in message.statuses)
+    return Publish(
+        SettlementAnswered(
+            header.time_stamp,
+            message.flex_settlement_message_id,
+            header.recipient_domain,
+            header.sender_domain,
+            answers,
+        )
+    )
+
+
+def payments_made(payments: Sequence[Payment], now: datetime) -> Publish:
+    """All payments of one settlement."""
+    rows = tuple(PaymentRow(p.payer, p.payee, p.amount, p.reason, p.reference, p.currency) for p in payments)
+    return Publish(PaymentsMade(now, rows))
+
+
+def assets_registered(assets: Sequence[AssetPublication], now: datetime) -> Publish:
+    """Assets that the market's register took."""
+    rows = tuple(
+        RegisteredAsset(
+            a.name, a.kind, a.owner, a.usage_point, a.congestion_point, a.max_consumption_w, a.max_generation_w,
+            a.can_increase, a.can_decrease,
+        )
+        for a in assets
+    )  # fmt: skip
+    return Publish(AssetsRegistered(now, rows))
+
+
+def contract_agreed(contract: FlexContract, now: datetime) -> Publish:
+    """A contract that both sides have signed."""
+    elements = tuple(
+        ContractElement(e.name, e.kind, e.max_increase_w, e.max_decrease_w) for e in contract.flex_elements
+    )
+    return Publish(
+        ContractAgreed(
+            now,
+            contract_id=contract.contract_id,
+            buyer=contract.buyer,
+            seller=contract.seller,
+            start_date=contract.start_date,
+            end_date=contract.end_date,
+            days_of_week=tuple(contract.days_of_week),
+            start_minute=contract.start_minute,
+            end_minute=contract.end_minute,
+            isp_minutes=contract.isp_minutes,
+            elements=elements,
+            amount_up_w=contract.amount_up_w,
+            amount_down_w=contract.amount_down_w,
+            max_activations=contract.max_activations,
+            counted_per=contract.counted_per.value,
+            max_runtime_isps=contract.max_runtime_isps,
+            recovery_isps=contract.recovery_isps,
+            penalty_e4_per_kwh=contract.penalty,
+            capacity_price_e4_per_kw_day=contract.capacity_price,
+            volume_price_e4_per_kwh=contract.volume_price,
+            activation_price=contract.activation_price.value,
+            currency=contract.currency,
+        )
+    )
+
+
+def block_closed(head: BlockHead) -> Publish:
+    """A block's head."""
+    return Publish(
+        BlockClosed(head.closed_at, head.number, head.period_start, head.period_end, head.count, head.digest.hex())
+    )
+
+
+def _isps(rows: Sequence[uftp.IspPower]) -> tuple[IspPower, ...]:
+    return tuple(IspPower(row.start, row.power_w, row.duration) for row in rows)
+
+
+def _settled(order: uftp.FlexOrderSettlement) -> SettledOrder:
+    isps = tuple(
+        SettledIsp(
+            row.start, row.baseline_power_w, row.ordered_flex_power_w, row.actual_power_w, row.delivered_flex_power_w,
+            row.power_deficiency_w, row.duration,
+        )
+        for row in order.isps
+    )  # fmt: skip
+    return SettledOrder(
+        order.order_reference,
+        order.congestion_point,
+        order.period,
+        order.price,
+        order.penalty,
+        order.net_settlement,
+        isps,
+    )

@@ -1,0 +1,90 @@
+"""What was brought to the market and what was agreed about it. Amounts are in ten-thousandths of the currency unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from cim.codec.codec import wire
+from cim.platform.publications.base import Publication
+
+
+@wire("published.RegisteredAsset")
+@dataclass(frozen=True, slots=True)
+class RegisteredAsset:
+    """A flexible asset in the market's register; generation is negative."""
+
+    name: str
+    kind: str
+    owner: str
+    usage_point: str
+    congestion_point: str
+    max_consumption_w: int
+    max_generation_w: int
+    can_increase: bool
+    can_decrease: bool
+
+
+@wire("published.AssetsRegistered")
+@dataclass(frozen=True, slots=True)
+class AssetsRegistered(Publication):
+    """An owner brought its assets to the market (S01)."""
+
+    assets: tuple[RegisteredAsset, ...]
+
+
+@wire("published.NegotiationMoved")
+@dataclass(frozen=True, slots=True)
+class NegotiationMoved(Publication):
+    """A contract negotiation came into another state than agreement; `peer` is the agent that spoke last."""
+
+    peer: str
+    state: str
+
+
+@wire("published.ContractElement")
+@dataclass(frozen=True, slots=True)
+class ContractElement:
+    """A flexible element of a contract and how far it can move its power."""
+
+    name: str
+    kind: str
+    max_increase_w: int
+    max_decrease_w: int
+
+
+@wire("published.ContractAgreed")
+@dataclass(frozen=True, slots=True)
+class ContractAgreed(Publication):
+    """A flexibility contract with all its parameters (S02); buyer and seller are domains.
+
+    Attributes:
+        days_of_week: 1 = Monday.
+        start_minute, end_minute: of the local day, when it may be activated.
+        amount_up_w, amount_down_w: power reserved in either direction.
+        max_activations: per `counted_per`.
+        penalty_e4_per_kwh, capacity_price_e4_per_kw_day, volume_price_e4_per_kwh: the prices.
+        activation_price: whether the volume price is fixed or the highest that may be asked.
+    """
+
+    contract_id: str
+    buyer: str
+    seller: str
+    start_date: date
+    end_date: date
+    days_of_week: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+    isp_minutes: int
+    elements: tuple[ContractElement, ...]
+    amount_up_w: int
+    amount_down_w: int
+    max_activations: int
+    counted_per: str
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty_e4_per_kwh: int
+    capacity_price_e4_per_kw_day: int
+    volume_price_e4_per_kwh: int
+    activation_price: str
+    currency: str

@@ -1,0 +1,48 @@
+"""The splits of a virtual power plant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from cim.codec.codec import wire
+from cim.platform.publications.base import Publication
+
+
+@wire("published.Residuals")
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """Primal and dual residual after one round of ADMM, on the members' sum."""
+
+    primal_kw: float
+    dual_kw: float
+
+
+@wire("published.SessionConcluded")
+@dataclass(frozen=True, slots=True)
+class SessionConcluded(Publication):
+    """A session of an aggregator with its members has ended. What the members' own models are is told by nobody.
+
+    Attributes:
+        session: its identity.
+        purpose: `offer` (answers a request) or `hold` (corrects a shortfall).
+        first_isp: of the period; the rows below begin there.
+        members: agents that took part.
+        rounds: of ADMM.
+        residuals: after each round.
+        low_kw, high_kw: the band that the members' sum was asked to keep in each ISP.
+        total_kw: the sum they came to in each ISP.
+    """
+
+    session: str
+    aggregator: str
+    purpose: str
+    congestion_point: str
+    period: date
+    first_isp: int
+    members: tuple[str, ...]
+    rounds: int
+    residuals: tuple[Residuals, ...]
+    low_kw: tuple[float, ...]
+    high_kw: tuple[float, ...]
+    total_kw: tuple[float, ...]

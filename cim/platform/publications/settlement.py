@@ -1,0 +1,94 @@
+"""Settlement and remuneration. Amounts are in ten-thousandths of the currency unit (`_e4`); parties are domains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from cim.codec.codec import wire
+from cim.platform.publications.base import Publication
+
+
+@wire("published.SettledIsp")
+@dataclass(frozen=True, slots=True)
+class SettledIsp:
+    """What was ordered and delivered against the baseline in each of `duration` ISPs from `start` on, mean watts."""
+
+    start: int
+    baseline_power_w: int
+    ordered_flex_power_w: int
+    actual_power_w: int
+    delivered_flex_power_w: int
+    power_deficiency_w: int
+    duration: int = 1
+
+
+@wire("published.SettledOrder")
+@dataclass(frozen=True, slots=True)
+class SettledOrder:
+    """What became of an order: net = price of what was delivered less the penalty."""
+
+    order_reference: str
+    congestion_point: str
+    period: date
+    price_e4: int
+    penalty_e4: int
+    net_e4: int
+    isps: tuple[SettledIsp, ...]
+
+
+@wire("published.SettlementTold")
+@dataclass(frozen=True, slots=True)
+class SettlementTold(Publication):
+    """A buyer's FlexSettlement with one seller."""
+
+    reference: str
+    buyer: str
+    seller: str
+    period_start: date
+    period_end: date
+    revision: int
+    currency: str
+    orders: tuple[SettledOrder, ...]
+
+
+@wire("published.OrderAnswer")
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    """Whether the seller accepts an order's settlement (`Accepted`) or not (`Disputed`), and why not."""
+
+    order_reference: str
+    disposition: str
+    reason: str | None
+
+
+@wire("published.SettlementAnswered")
+@dataclass(frozen=True, slots=True)
+class SettlementAnswered(Publication):
+    """A seller's answer to the settlement whose reference is `settlement`, order by order."""
+
+    settlement: str
+    buyer: str
+    seller: str
+    answers: tuple[OrderAnswer, ...]
+
+
+@wire("published.Payment")
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A movement of money: `reason` is `utilisation`, `penalty` or `capacity`; `reference` the order or contract and day."""
+
+    payer: str
+    payee: str
+    amount_e4: int
+    reason: str
+    reference: str
+    currency: str
+
+
+@wire("published.PaymentsMade")
+@dataclass(frozen=True, slots=True)
+class PaymentsMade(Publication):
+    """All payments of one settlement."""
+
+    payments: tuple[PaymentRow, ...]
