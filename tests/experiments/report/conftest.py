@@ -13,6 +13,27 @@ import pytest
 from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.grid_safety.assessment import PointGrid
+from cim.platform.publications import (
+    AskedIsp,
+    DeviceLost,
+    ExchangeForecast,
+    FlexOffered,
+    FlexRequested,
+    IspPower,
+    OfferedOption,
+    OrderAnswer,
+    OrderPlaced,
+    PaymentRow,
+    PaymentsMade,
+    Publication,
+    Residuals,
+    SafetyAnalysed,
+    SessionConcluded,
+    SettledIsp,
+    SettledOrder,
+    SettlementAnswered,
+    SettlementTold,
+)
 from environment.feeder import Violation
 from environment.feeder.flow import FlowResult
 from environment.feeder.limits import ViolationKind
@@ -23,25 +44,8 @@ from experiments.run.collector import Collector
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from market.rules import MarketRules
-from market.settlement.payments import Payment
-from market.uftp import (
-    AcceptedDisputed,
-    Disposition,
-    FlexOffer,
-    FlexOrder,
-    FlexOrderSettlement,
-    FlexOrderSettlementStatus,
-    FlexRequest,
-    FlexSettlement,
-    FlexSettlementResponse,
-    Header,
-    IspPower,
-    OfferOption,
-    RequestIsp,
-    Result,
-    SettlementIsp,
-)
 
+DSO, EAST = "dso.strem.example", "east.strem.example"
 BRANCH = "MV1.101-LV1.101-Trafo 1"
 POINT = "ea1.2016-01.at.strem:lv-rural1"
 NODES = ("busbar", "LV1.101 Bus 1")
@@ -53,7 +57,7 @@ EVENT = 52  # index of the ISP, from 0
 
 def rules(day: date, days: int) -> MarketRules:
     """The market's rules, with the parties that the material names."""
-    domains = {"dso": "dso.strem.example", "agr-east": "east.strem.example", "farm-5": "farm-5.strem.example"}
+    domains = {"dso": DSO, "agr-east": EAST, "farm-5": "farm-5.strem.example"}
     return MarketRules("Europe/Vienna", 15, "EUR", 300, day, days, True, domains, {}, "0")
 
 
@@ -67,8 +71,14 @@ def grid(count: int, broken: tuple[int, ...]) -> GridRecord:
     return GridRecord(flow, tuple(Violation(BRANCH, k, 120.0, 100.0, ViolationKind.OVERLOAD) for k in broken))
 
 
-def make(day: date = date(2016, 5, 20), days: int = 1, site: Site | None = None, **left_out: bool) -> RunData:
-    """A run; `quiet=True` leaves out everything that was published."""
+def make(
+    day: date = date(2016, 5, 20),
+    days: int = 1,
+    site: Site | None = None,
+    without: tuple[type[Publication], ...] = (),
+    more: tuple[tuple[str, Publication], ...] = (),
+) -> RunData:
+    """A run; `without` leaves out families of publications, `more` adds some."""
     site = site or load_site("strem")
     site_agents = SiteAgents(
         (AgentSpec("dso", "dso", b"", SimpleNamespace(points=(point(),))),), rules(day, days), ("", 0), {}
@@ -76,8 +86,9 @@ def make(day: date = date(2016, 5, 20), days: int = 1, site: Site | None = None,
     periods = site_agents.rules.periods
     count = sum(period.count for period in periods)
     collector = Collector(None)
-    if not left_out.get("quiet"):
-        publish(collector, day, periods[0].start, periods[0].count)
+    for agent, told in (*publications(day, periods[0].start, periods[0].count), *more):
+        if not isinstance(told, without):
+            collector(agent, told)
     truth = {"farm-5": (np.full(count, -90_000), np.zeros(count))}
     kinds = {kind: np.full(count, 1000.0 * (k - 1)) for k, kind in enumerate(KINDS)}
     result = RunResult(
@@ -108,67 +119,42 @@ def point() -> PointGrid:
     return PointGrid(POINT, BRANCH, (NODES[1],), (NODES[1],), (BRANCH,))
 
 
-def publish(collector: Collector, day: date, start: datetime, count: int) -> None:
-    """Forecast, request, offer, order, settlement and payment of 20 kW in one ISP, of which 12 came."""
-    at = start - timedelta(hours=10)
-    isp = EVENT + 1
-    head = Header("dso.strem.example", "east.strem.example", at, "m-1", "c-1")
-    back = Header("east.strem.example", "dso.strem.example", at, "m-2", "c-1")
-    rows = (IspPower(isp, 20_000),)
-    need, loading = np.zeros(count), np.full(count, 50.0)
+def publications(day: date, start: datetime, count: int) -> list[tuple[str, Publication]]:
+    """(agent, publication): forecast, request, offer, order, settlement and payment of 20 kW in one ISP; 12 came."""
+    at, isp = start - timedelta(hours=10), EVENT + 1
+    need, loading = [0] * count, [50.0] * count
     need[isp - 1], loading[isp - 1] = 20_000, 110.0
-    offered = (OfferOption("o-1", 30_000, rows, 1),)
-    asked = (RequestIsp(isp, Disposition.REQUESTED, 20_000, 30_000),)
-    settled = SettlementIsp(isp, -90_000, 20_000, -78_000, 12_000, 8_000)
-    reason = "ISP 53 actual_power_w: ours <1>, yours 2"
-    for agent, topic, value in (
-        ("dso", "safety", {"period": day, "point": POINT, "at": at, "need_w": need, "loading_pct": loading}),
-        ("dso", "flex-request", FlexRequest(head, day, POINT, 1, at, asked, "Europe/Vienna")),
-        ("dso", "flex-offer", FlexOffer(back, day, POINT, at, offered, "EUR", "Europe/Vienna")),
-        ("dso", "flex-order", FlexOrder(head, day, POINT, "r-1", 30_000, "EUR", rows, "Europe/Vienna")),
-        ("agr-east", "dispatch", session(day)),
+    rows = (IspPower(isp, 20_000),)
+    settled = (SettledIsp(isp, -90_000, 20_000, -78_000, 12_000, 8_000),)
+    order = SettledOrder("r-1", POINT, day, 18_000, 0, 18_000, settled)
+    part = SettledOrder("r-1/farm-5/farm-5.battery", "farm-5.battery", day, 9_000, 0, 9_000, settled)
+    dispute = OrderAnswer("r-1", "Disputed", "ISP 53 actual_power_w: ours <1>, yours 2")
+    paid = PaymentRow(DSO, EAST, 18_000, "utilisation", "r-1", "EUR")
+    return [
+        ("dso", SafetyAnalysed(at, POINT, day, tuple(need), tuple(loading))),
         (
             "dso",
-            "settlement",
-            settlement(head, day, FlexOrderSettlement("r-1", day, POINT, (settled,), 18_000, 0, 18_000)),
+            FlexRequested(at, "m-1", DSO, EAST, POINT, day, 1, at, (AskedIsp(isp, "Requested", 20_000, 30_000),)),
         ),
-        (
-            "agr-east",
-            "settlement",
-            settlement(
-                Header("east.strem.example", "farm-5.strem.example", at, "m-3", "c-3"),
-                day,
-                FlexOrderSettlement("r-1/farm-5/farm-5.battery", day, "farm-5.battery", (settled,), 9_000, 0, 9_000),
-            ),
-        ),
-        ("agr-east", "settlement-response", answer(back, "m-1", "r-1", reason)),
-        ("dso", "payments", (Payment("dso.strem.example", "east.strem.example", 18_000, "utilisation", "r-1"),)),
-        ("farm-5.battery", "device", {"device": "farm-5.battery", "fault": "no answer <x>", "at": at}),
-        ("dso", "pcc-forecast", {"period": day, "at": at, "power_w": np.full(count, -90_000)}),
-    ):
-        collector(at, agent, topic, value)
+        ("dso", FlexOffered(at, "m-2", DSO, EAST, POINT, day, at, "m-1", "EUR", (OfferedOption("o-1", 30_000, rows),))),
+        ("dso", OrderPlaced(at, "r-1", DSO, EAST, POINT, day, 30_000, "EUR", rows)),
+        ("agr-east", session(at, day)),
+        ("dso", SettlementTold(at, "m-1", DSO, EAST, day, day, 1, "EUR", (order,))),
+        ("agr-east", SettlementTold(at, "m-3", EAST, "farm-5.strem.example", day, day, 1, "EUR", (part,))),
+        ("agr-east", SettlementAnswered(at, "m-1", DSO, EAST, (dispute,))),
+        ("dso", PaymentsMade(at, (paid,))),
+        ("farm-5.battery", DeviceLost(at, "farm-5.battery", "no answer <x>")),
+        ("iles", ExchangeForecast(at, day, (-90_000,) * count)),
+    ]
 
 
-def session(day: date) -> dict[str, Any]:
-    """What an aggregator publishes of a split."""
-    low = np.zeros(96)
-    low[EVENT] = 20.0
-    return {
-        "session": "s-1", "aggregator": "agr-east", "purpose": "offer", "congestion_point": POINT, "period": day,
-        "first_isp": 1, "members": ("farm-5",), "rounds": 2, "residuals": ((10.0, 10.0), (0.01, 0.0)), "low_kw": low,
-        "high_kw": np.full(96, 1e6), "total_kw": low * 0.9,
-    }  # fmt: skip
-
-
-def settlement(header: Header, day: date, order: FlexOrderSettlement) -> FlexSettlement:
-    """A settlement of one order."""
-    return FlexSettlement(header, day, day, "EUR", (order,))
-
-
-def answer(header: Header, message_id: str, reference: str, reason: str) -> FlexSettlementResponse:
-    """A dispute."""
-    status = FlexOrderSettlementStatus(reference, AcceptedDisputed.DISPUTED, reason)
-    return FlexSettlementResponse(header, message_id, Result.ACCEPTED, (status,))
+def session(at: datetime, day: date) -> SessionConcluded:
+    """What an aggregator tells of a split."""
+    low = tuple(20.0 if isp == EVENT else 0.0 for isp in range(96))
+    return SessionConcluded(
+        at, "s-1", "agr-east", "offer", POINT, day, 1, ("farm-5",), 2, (Residuals(10.0, 10.0), Residuals(0.01, 0.0)), low,
+        (1e6,) * 96, tuple(0.9 * kw for kw in low),
+    )  # fmt: skip
 
 
 def summary(days: int) -> dict[str, Any]:

@@ -3,18 +3,28 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
+from cim.platform.publications import (
+    AskedIsp,
+    FlexOffered,
+    FlexRequested,
+    OrderPlaced,
+    Publication,
+    SafetyAnalysed,
+    SettlementTold,
+)
 from environment.sites import load_site
 from experiments.report import write_report
 from experiments.report.data import RunData
 from experiments.report.explaining import explain
 from experiments.report.page import render
+from tests.experiments.report.conftest import DSO, EAST, POINT
 
 Make = Callable[..., RunData]
 
@@ -87,17 +97,17 @@ def test_report_explains_what_is_left(page: str) -> None:
 @pytest.mark.parametrize(
     ("gone", "verdict"),
     [
-        ({"safety"}, "No safety analysis"),
-        ({"flex-request", "flex-offer", "flex-order", "settlement"}, "nothing was asked"),
-        ({"flex-offer", "flex-order", "settlement"}, "could not offer as much"),
-        ({"flex-order", "settlement"}, "less was ordered than asked for"),
+        ((SafetyAnalysed,), "No safety analysis"),
+        ((FlexRequested, FlexOffered, OrderPlaced, SettlementTold), "nothing was asked"),
+        ((FlexOffered, OrderPlaced, SettlementTold), "could not offer as much"),
+        ((OrderPlaced, SettlementTold), "less was ordered than asked for"),
     ],
 )
-def test_explanation_names_the_link_that_fell_short(material: Make, gone: set[str], verdict: str) -> None:
+def test_explanation_names_the_link_that_fell_short(
+    material: Make, gone: tuple[type[Publication], ...], verdict: str
+) -> None:
     """Wherever the chain ends, the sentence says so."""
-    data = material()
-    for topic in sorted(gone):
-        del data.result.collector.published[topic]
+    data = material(without=gone)
     assert verdict in explain(data, data.with_.violations[0])
 
 
@@ -109,7 +119,7 @@ def test_explanation_of_an_element_nobody_watches(material: Make) -> None:
 
 def test_quiet_run_still_reports(material: Make) -> None:
     """A run in which nothing was published gives a page that says so instead of empty figures."""
-    page = render(material(quiet=True))
+    page = render(material(without=(Publication,)))
     assert "Nothing was paid." in page
     assert "No split was needed." in page
     assert "No safety analysis" in page
@@ -117,10 +127,10 @@ def test_quiet_run_still_reports(material: Make) -> None:
 
 def test_rows_left_out_are_counted(material: Make) -> None:
     """Tables are capped with a note of how many rows are missing."""
-    data = material()
-    collector = data.result.collector
-    collector.published["flex-request"] *= 200
-    assert "52 more rows are left out here" in render(data)
+    at = datetime(2016, 5, 19, 12, tzinfo=UTC)
+    asked = (AskedIsp(53, "Requested", 20_000, 30_000),)
+    more = [("dso", FlexRequested(at, f"m-{k}", DSO, EAST, POINT, date(2016, 5, 20), 1, at, asked)) for k in range(199)]
+    assert "52 more rows are left out here" in render(material(more=tuple(more)))
 
 
 @pytest.mark.parametrize(
