@@ -21,7 +21,7 @@ from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import ProgrammingFault
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import benches
-from tests.worlds.chatter import END, MINUTE, START, chatterer
+from tests.worlds.chatter import END, MINUTE, START, Ticked, chatterer
 from tests.worlds.lives import clean, troupe_site
 
 SECOND = timedelta(seconds=1)
@@ -76,7 +76,7 @@ def test_a_late_host_stops_nobody_and_gets_its_mail_later() -> None:
         site.ledger_effects.close()
         assert runtime.asked == 1
         assert scheduler.late == ()
-        ticks = {(at, agent): value for at, agent, topic, value in heard if topic == "tick"}
+        ticks = {(told.at, agent): told.number for agent, told in heard if isinstance(told, Ticked)}
         assert ticks[START + 2 * MINUTE, "agr"] == 2  # meanwhile
         for host in runtime.hosts.values():
             for name, hosted_agent in host.hosted_agents.items():
