@@ -36,6 +36,7 @@ def registered() -> list[tuple[str, type]]:
 
 
 WIRE_TYPES = registered()
+_REGISTERED = {cls for _, cls in WIRE_TYPES}
 
 
 def value_of(hint: Any, rng: np.random.Generator) -> Any:
@@ -71,7 +72,7 @@ def value_of(hint: Any, rng: np.random.Generator) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         members = list(hint)
         return members[int(rng.integers(len(members)))]
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(hint) and hint in _REGISTERED:
         return instance(hint, rng)
     # a base class or protocol: any registered type that fits
     fitting = [cls for _, cls in WIRE_TYPES if isinstance(hint, type) and hint in cls.__mro__]
@@ -80,7 +81,7 @@ def value_of(hint: Any, rng: np.random.Generator) -> Any:
 
 def instance(cls: Any, rng: np.random.Generator) -> Any:
     """Some instance of a wire type; those that check themselves get several tries, then only what has no default."""
-    hints = typing.get_type_hints(cls, vars(sys.modules[cls.__module__]))
+    hints = typing.get_type_hints(cls)
     fields = dataclasses.fields(cls)
     for attempt in range(60):
         needed = [
