@@ -10,7 +10,6 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -47,13 +46,8 @@ def orders(ledger: Path) -> int:
     return int(count)
 
 
-def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> None:
+def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, strem_day: Path) -> None:
     """Twice its whole group is asked to end, once it is killed, all amid orders: the ledger's head is that of `iles run`."""
-    done: Any = subprocess.run(
-        [*ILES, "run", "strem", "--runtime", "local", "--seed", "7", "--out", str(tmp_path / "run")],
-        capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     folder, stops, awaited = tmp_path / "site", list(STOPS), 1
     ledger = folder / "ledger.db"
     begun = time.monotonic()
@@ -69,4 +63,4 @@ def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> N
     assert site.returncode == 0, site.communicate()[1]
     site.communicate()
     assert not stops
-    assert verify(ledger).head == verify(tmp_path / "run" / "ledger.db").head
+    assert verify(ledger).head == verify(strem_day / "ledger.db").head

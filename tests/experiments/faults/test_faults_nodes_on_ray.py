@@ -1,0 +1,32 @@
+"""A Ray node is lost while orders are delivered: its agents come back on the other, and the day ends with the same settlements."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+def test_a_lost_node_changes_no_settlement() -> None:
+    """Two nodes, one killed in the midst of a delivery: same ledger head, same events, its agents live on the other one.
+
+    The ledger keeper and the simulated site were never at risk: they live where the run does.
+    """
+    command = [sys.executable, "-m", "experiments.cli.main", "faults", "--nodes", "2", "--seed", "1", "--json"]
+    done = subprocess.run(
+        [*command, "--agents-per-actor", "16"], capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    came = json.loads(done.stdout)
+    assert came["faults"] == came["lost"] == came["doubled"] == []
+    assert came["heads"][0] == came["heads"][1] != ""
+    assert came["nodes"] == [28, 32], "four hosts, dealt out in turn; the ledger keeper's is where the run is"
+    moved = {one["agent"]: one for one in came["moved"]}
+    assert len(moved) == 32
+    assert {one["to"] for one in moved.values()} == {1}
+    assert any(one["delivering"] for one in moved.values())
+    assert "ledger" not in moved
+    assert 0 < came["noticed_s"] <= came["slowest_s"] < 60
