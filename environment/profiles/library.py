@@ -107,8 +107,8 @@ def load(name: str) -> Profiles:
 
     # ParquetFile, not read_table, and no to_numpy: those import pyarrow.dataset and pandas, 0.3 s.
     table = pq.ParquetFile(pack_dir(name) / "profiles.parquet").read(use_threads=False)
-    seconds = _numpy(table["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()))
-    if seconds.size == 0 or np.any(np.diff(seconds) != QUARTER_S):
+    seconds = _numpy(table["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())) if table.num_rows else None
+    if seconds is None or np.any(np.diff(seconds) != QUARTER_S):
         raise BadInput(f"profiles: the times of {name!r} are not quarter-hours in a row")
     values = {}
     for column in table.column_names:
