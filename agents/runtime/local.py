@@ -17,7 +17,8 @@ from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.journal import Journal
 from agents.runtime.ledger_history import recollect
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.port.port import Port
 
 HOST = "local"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from cim.model.readings import Kind, Quality, Reading
 
@@ -41,7 +41,21 @@ PHASES = ("L1", "L2", "L3", "L1-N", "L2-N", "L3-N")  # line-to-line samples say 
 _ADDITIVE = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
 
 
-def readings(source: str, at: datetime, samples: Iterable[Mapping[str, Any]]) -> tuple[Reading, ...]:
+class SampledValue(NamedTuple):
+    """One SampledValueType; what the station left out has the standard's default, or None.
+
+    Attributes:
+        value: in `unit` times ten to the power of `multiplier`.
+    """
+
+    value: float
+    measurand: str = DEFAULT_MEASURAND
+    phase: str | None = None
+    unit: str | None = None
+    multiplier: int = 0
+
+
+def readings(source: str, at: datetime, samples: Iterable[SampledValue]) -> tuple[Reading, ...]:
     """One CIM reading for each kind in a MeterValue's `sampledValue` list, in the order of `Kind`.
 
     A sample without a phase is the total and wins over samples by phase; without one, power and energy are summed over
@@ -50,16 +64,14 @@ def readings(source: str, at: datetime, samples: Iterable[Mapping[str, Any]]) ->
     totals: dict[str, float] = {}
     by_phase: dict[str, dict[str, float]] = {}
     for sample in samples:
-        measurand = sample.get("measurand", DEFAULT_MEASURAND)
-        if measurand not in MEASURANDS:
+        if sample.measurand not in MEASURANDS:
             continue
-        kind, sign = MEASURANDS[measurand]
+        kind, sign = MEASURANDS[sample.measurand]
         value = sign * _in_unit_of(kind, sample)
-        phase = sample.get("phase")
-        if phase is None:
-            totals[measurand] = value
-        elif phase in PHASES:
-            by_phase.setdefault(measurand, {})[phase] = value
+        if sample.phase is None:
+            totals[sample.measurand] = value
+        elif sample.phase in PHASES:
+            by_phase.setdefault(sample.measurand, {})[sample.phase] = value
     for measurand, phases in by_phase.items():
         whole = sum(phases.values())
         additive = MEASURANDS[measurand][0] in _ADDITIVE
@@ -71,11 +83,9 @@ def readings(source: str, at: datetime, samples: Iterable[Mapping[str, Any]]) ->
     return tuple(_reading(source, kind, net[kind], at) for kind in Kind if kind in net)
 
 
-def _in_unit_of(kind: Kind, sample: Mapping[str, Any]) -> float:
-    unit = sample.get("unitOfMeasure", {})
-    factor = UNITS[kind].get(unit.get("unit", DEFAULT_UNIT[kind]), math.nan)
-    multiplier = unit.get("multiplier", 0)
-    value = sample["value"]
+def _in_unit_of(kind: Kind, sample: SampledValue) -> float:
+    factor = UNITS[kind].get(DEFAULT_UNIT[kind] if sample.unit is None else sample.unit, math.nan)
+    value, multiplier = sample.value, sample.multiplier
     # JSON numbers have no bound: what no meter can mean becomes NaN, and so an INVALID reading.
     return value * factor * 10.0**multiplier if abs(multiplier) <= 12 and abs(value) < 1e15 else math.nan
 

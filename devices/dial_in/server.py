@@ -7,26 +7,24 @@ identity in the path must be the authenticated user, and the newest authenticate
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hmac
 import logging
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from cim.model.errors import BadInput
+from devices.dial_in.machine import Machine
+from devices.dial_in.passwords import Authenticate, credentials
 from devices.port.errors import DeviceUnreachable
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-Authenticate = Callable[[str, str], bool]
 SUBPROTOCOLS: Mapping[str, str] = {"ocpp": "ocpp2.0.1", "s2": "s2"}
 MAX_FRAME_BYTES = 1 << 18
 SUPERSEDED = 4001  # private close code (RFC 6455, 7.4.2): a newer session of the same device was authenticated
@@ -34,45 +32,11 @@ SUPERSEDED = 4001  # private close code (RFC 6455, 7.4.2): a newer session of th
 _log = logging.getLogger("iles.devices.dialin")
 
 
-class _Machine(Protocol):
-    now: datetime
-
-    @property
-    def closed(self) -> bool: ...
-    def attached(self) -> list[str]: ...
-    def detached(self) -> None: ...
-    def receive(self, frame: str) -> list[str]: ...
-
-
 @dataclass
 class _Door:
-    machine: _Machine
+    machine: Machine
     session: ServerConnection | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-def known_passwords(passwords: Mapping[str, str]) -> Authenticate:
-    """Check a user against a table of passwords, in constant time."""
-
-    def authenticate(user: str, password: str) -> bool:
-        known = passwords.get(user)
-        return hmac.compare_digest((known or "").encode(), password.encode()) and bool(known)
-
-    return authenticate
-
-
-def _credentials(header: str | None, device: str) -> tuple[str, str] | None:
-    """User and password of an Authorization header; a bearer token stands for the password of `device`."""
-    scheme, _, value = (header or "").partition(" ")
-    if scheme.lower() == "bearer" and value:
-        return device, value.strip()
-    if scheme.lower() != "basic":
-        return None
-    try:
-        user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return None
-    return (user, password) if colon else None
 
 
 class DialInServer:
@@ -111,7 +75,6 @@ class DialInServer:
         from websockets.asyncio.server import serve
         from websockets.typing import Subprotocol
 
-        options: dict[str, Any] = {"ssl": self._tls} if self._tls else {}
         try:
             self._server = await serve(
                 self._session,
@@ -121,7 +84,7 @@ class DialInServer:
                 subprotocols=[Subprotocol(name) for name in sorted(self._subprotocols.values())],
                 max_size=MAX_FRAME_BYTES,
                 server_header=None,
-                **options,
+                ssl=self._tls,
             )
         except (OSError, OverflowError) as error:
             raise BadInput(
@@ -141,7 +104,7 @@ class DialInServer:
         """Where `device` should dial."""
         return f"{'wss' if self._tls else 'ws'}://{self.host}:{self.port}/{prefix}/{quote(device, safe='')}"
 
-    def register(self, prefix: str, device: str, machine: _Machine) -> None:
+    def register(self, prefix: str, device: str, machine: Machine) -> None:
         """Let `device` in from now on; its frames go to `machine`."""
         if (prefix, device) in self._doors:
             raise BadInput(f"device: {device!r} is registered twice at /{prefix}; expected one owner for each device")
@@ -200,7 +163,7 @@ class DialInServer:
             return connection.respond(HTTPStatus.NOT_FOUND, "expected a path such as /ocpp/<station>\n")
         # Authentication comes before "unknown device", so that nobody can find out names by asking.
         given = request.headers.get_all("Authorization")
-        pair = _credentials(given[0] if len(given) == 1 else None, key[1])
+        pair = credentials(given[0] if len(given) == 1 else None, key[1])
         if pair is None or pair[0] != key[1] or not self._authenticate(*pair):
             response = connection.respond(HTTPStatus.UNAUTHORIZED, "expected the device's own name and password\n")
             response.headers["WWW-Authenticate"] = 'Basic realm="ILES", charset="UTF-8"'
@@ -253,7 +216,7 @@ class DialInServer:
                 door.machine.detached()
             door.changed.set()
 
-    def _tell_time(self, machine: _Machine) -> None:
+    def _tell_time(self, machine: Machine) -> None:
         if self._clock is not None:
             machine.now = self._clock()
 

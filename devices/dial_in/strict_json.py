@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TypeAlias
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+JsonObject: TypeAlias = dict[str, Json]
 
 
 def _finite(text: str) -> float:
@@ -14,9 +17,10 @@ def _finite(text: str) -> float:
     return number
 
 
-def loads(frame: str) -> Any:
+def loads(frame: str) -> Json:
     """The value of `frame`; raises `ValueError` when it is not JSON."""
     try:
-        return json.loads(frame, parse_constant=_finite, parse_float=_finite)
+        value: Json = json.loads(frame, parse_constant=_finite, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    return value

@@ -1,42 +1,19 @@
 """Frames between a dial-in device and its machine, whichever way they travel: in memory or over a WebSocket.
 
-A *machine* is a protocol endpoint without I/O: frames in, frames out, outcomes as data. A *wire* carries its frames:
+A `Machine` is a protocol endpoint without I/O; a *wire* carries its frames:
 `DirectWire` hands them over in memory (no asyncio object is made), `ServerWire` sends them to whoever dialled in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from devices.dial_in.machine import Machine
 from devices.dial_in.server import DialInServer
 from devices.port.errors import DeviceFault, DeviceUnreachable
 
 MAX_ROUNDS = 1000  # a peer that still talks after so many exchanges at one instant is broken, not chatty
-
-
-class Machine(Protocol):
-    """The controlling side of one device's protocol, without I/O."""
-
-    now: datetime
-
-    @property
-    def closed(self) -> bool:
-        """True when the session must be ended (no common version, say)."""
-        ...
-
-    def attached(self) -> list[str]:
-        """A new session has begun: the frames to send at once."""
-        ...
-
-    def detached(self) -> None:
-        """The session has ended: nothing outstanding will be answered any more."""
-        ...
-
-    def receive(self, frame: str) -> list[str]:
-        """Take one frame; the frames to send back. Never raises for what a peer sent."""
-        ...
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""OCPP-J's remote procedure calls, without I/O; the same for both ends (OCPP 2.0.1 part 4, chapter 4).
+"""OCPP-J's remote procedure calls, without I/O; the same for both ends and all versions (OCPP 2.0.1 part 4, chapter 4).
 
 Two rules: one outstanding CALL for each side, the others wait in order; and a CALL that comes again, word for word, is
 answered again without a second effect.
@@ -11,21 +11,13 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from devices.ocpp.v201.messages import (
-    CALL,
-    CALLERROR,
-    CALLRESULT,
-    Payload,
-    PeerFault,
-    actions,
-    check,
-    loads,
-    payload_of,
-)
+from devices.dial_in import strict_json
+from devices.dial_in.strict_json import Json
+from devices.ocpp.payload import Payload, PeerFault
+from devices.ocpp.schemas import CALL, CALLERROR, CALLRESULT, Message, Schemas, fields_of
 
-Handler = Callable[[Payload], Any]
+Handler = Callable[[Payload], Message]
 _REMEMBERED = 64  # answers kept for repeated CALLs
 _NEVER_REMEMBERED = ("BootNotification", "Heartbeat")  # their answers tell the time; asking twice does no harm
 _log = logging.getLogger("iles.devices.ocpp")
@@ -51,12 +43,16 @@ class Rpc:
     """One end of an OCPP-J conversation.
 
     Args:
+        schemas: of the OCPP version that is spoken.
         name: begins our message ids, which are counted, so that a run can be repeated.
         handlers: what to do for each action; returns a `call_result` of the library, or raises `PeerFault`.
         on_answer: told of every answer to our calls, by message id.
     """
 
-    def __init__(self, name: str, handlers: Mapping[str, Handler], on_answer: Callable[[str, Answer], None]) -> None:
+    def __init__(
+        self, schemas: Schemas, name: str, handlers: Mapping[str, Handler], on_answer: Callable[[str, Answer], None]
+    ) -> None:
+        self._schemas = schemas
         self._prefix = name[:24]
         self._handlers = handlers
         self._on_answer = on_answer
@@ -70,10 +66,10 @@ class Rpc:
         """True when no call of ours is unanswered or waiting."""
         return self._outstanding is None and not self._queue
 
-    def call(self, message: Any) -> str:
-        """Queue a request (`ocpp.v201.call`); returns its message id. `flush` gives what may be sent."""
+    def call(self, message: Message) -> str:
+        """Queue a request; returns its message id. `flush` gives what may be sent."""
         action = type(message).__name__
-        payload = check(CALL, action, payload_of(message))
+        payload = self._schemas.check(CALL, action, fields_of(message))
         self._count += 1
         unique_id = f"{self._prefix}:{self._count}"
         self._queue.append(_Pending(unique_id, action, _dumps([CALL, unique_id, action, payload])))
@@ -98,12 +94,12 @@ class Rpc:
         if self._outstanding in gone:
             self._outstanding = None
         for pending in gone:
-            self._on_answer(pending.unique_id, Answer(pending.action, {}, reason))
+            self._on_answer(pending.unique_id, Answer(pending.action, Payload(), reason))
 
     def receive(self, frame: str) -> list[str]:
         """Take one frame; the frames to send back. Never raises for what a peer sent."""
         try:
-            message = loads(frame)
+            message = _loads(frame)
             if not isinstance(message, list) or len(message) < 3 or isinstance(message[0], bool):
                 raise PeerFault("RpcFrameworkError", "expected a JSON array that begins with a message type and an id")
         except PeerFault as fault:
@@ -119,7 +115,7 @@ class Rpc:
             return [_error(unique_id, PeerFault("MessageTypeNotSupported", f"message type {kind!r} is unknown"))]
         return [self._take_call(unique_id, message, frame), *self.flush()]
 
-    def _take_call(self, unique_id: str, message: list[Any], frame: str) -> str:
+    def _take_call(self, unique_id: str, message: list[Json], frame: str) -> str:
         known = self._answered.get((unique_id, frame))
         if known is not None:
             return known
@@ -127,13 +123,13 @@ class Rpc:
             if len(message) != 4 or not isinstance(message[2], str):
                 raise PeerFault("FormatViolation", 'expected [2, "id", "action", {payload}]')
             action = message[2]
-            if action not in actions():
+            if action not in self._schemas.actions:
                 raise PeerFault("NotImplemented", f"the action {action[:50]!r} is unknown")
             handler = self._handlers.get(action)
-            payload = check(CALL, action, message[3])
+            payload = self._schemas.check(CALL, action, message[3])
             if handler is None:
                 raise PeerFault("NotSupported", f"the action {action} is known, but not supported here")
-            result = check(CALLRESULT, action, payload_of(handler(payload)))
+            result = self._schemas.check(CALLRESULT, action, fields_of(handler(Payload(payload))))
             answer = _dumps([CALLRESULT, unique_id, result])
         except PeerFault as fault:
             answer = _error(unique_id, fault)
@@ -147,23 +143,31 @@ class Rpc:
                 self._answered.popitem(last=False)
         return answer
 
-    def _take_answer(self, kind: int, unique_id: Any, message: list[Any]) -> None:
+    def _take_answer(self, kind: Json, unique_id: Json, message: list[Json]) -> None:
         pending = self._outstanding
         if pending is None or unique_id != pending.unique_id:
             return  # late, repeated or invented: nobody waits for it, and a CALLRESULT is never answered
         self._outstanding = None
         if kind == CALLERROR:
             words = ": ".join(str(part) for part in message[2:4])
-            answer = Answer(pending.action, {}, words or "CALLERROR")
+            answer = Answer(pending.action, Payload(), words or "CALLERROR")
         else:
             try:
-                answer = Answer(pending.action, check(CALLRESULT, pending.action, message[2]))
+                fields = self._schemas.check(CALLRESULT, pending.action, message[2])
+                answer = Answer(pending.action, Payload(fields))
             except PeerFault as fault:
-                answer = Answer(pending.action, {}, str(fault))
+                answer = Answer(pending.action, Payload(), str(fault))
         self._on_answer(pending.unique_id, answer)
 
 
-def _dumps(message: list[Any]) -> str:
+def _loads(frame: str) -> Json:
+    try:
+        return strict_json.loads(frame)
+    except ValueError as error:
+        raise PeerFault("RpcFrameworkError", f"the frame is not valid JSON ({type(error).__name__})") from error
+
+
+def _dumps(message: list[Json]) -> str:
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 

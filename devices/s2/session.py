@@ -95,7 +95,7 @@ class S2Session:
         except ValueError:
             return [_status(_NOBODY, Status.INVALID_DATA, "expected JSON")]
         kind = data.get("message_type") if isinstance(data, dict) else None
-        if not isinstance(kind, str):
+        if not isinstance(data, dict) or not isinstance(kind, str):
             return [_status(_NOBODY, Status.INVALID_MESSAGE, "expected an object with a message_type")]
         subject = _uuid(data.get("message_id"))
         try:

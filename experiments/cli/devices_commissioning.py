@@ -14,7 +14,8 @@ from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.fresh import Fresh
 from cim.model.readings import Kind, Reading
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.machine import CsmsMachine
 from devices.port.capabilities import capabilities
 from devices.port.stores import Stores
@@ -63,7 +64,7 @@ class _Teller:
         self._tell(_action(frame))
         if machine.booted and not booted:
             about = machine.station
-            words = [about["vendorName"], about["model"], about.get("serialNumber", ""), about.get("firmwareVersion")]
+            words = [about.text(field, "") for field in ("vendorName", "model", "serialNumber", "firmwareVersion")]
             self._tell("is " + ", ".join(word for word in words if word))
         for piece in machine.news.drain():
             self._tell(str(piece))

@@ -22,7 +22,8 @@ from agents.runtime.placement import DOOR, Placement, where_of
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications import ReadingsTaken
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.port.port import Port
 from environment.profiles.library import load
 from environment.sites import load_site

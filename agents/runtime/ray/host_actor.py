@@ -21,7 +21,8 @@ from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.journal import Journal, NoJournal
 from agents.runtime.ray.calls import HostAnew
 from cim.codec.codec import decode, encode
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.port.port import Port
 
 Sealed = tuple[bytes, dict[str, Batch]]  # an outcome, and its parcels by host

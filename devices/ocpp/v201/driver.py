@@ -10,8 +10,8 @@ from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
 from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink, wire_to
+from devices.ocpp.payload import Payload
 from devices.ocpp.v201.machine import LOST, CsmsMachine
-from devices.ocpp.v201.messages import Payload
 from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.port.tells import OnNews
 
@@ -64,7 +64,7 @@ class StationPort:
             )
         try:
             asked = await self._ask(self._machine.ask_report())
-            if asked.get("status") == "Accepted":
+            if asked.text("status") == "Accepted":
                 await self._wire.deliver([], lambda: self._machine.report_ended)
         except DeviceError:
             pass  # the device model is optional here: without it the rated power stays unknown (0)
@@ -72,9 +72,9 @@ class StationPort:
         station = self._machine.station
         return Nameplate(
             DeviceKind.STATION,
-            station["vendorName"],
-            station["model"],
-            station.get("serialNumber", ""),
+            station.text("vendorName"),
+            station.text("model"),
+            station.text("serialNumber", ""),
             max_consumption_w=self._machine.max_power_w or 0,
         )
 
@@ -96,9 +96,9 @@ class StationPort:
                 answer = await self._ask(machine.ask_state(what))
             except DeviceFault:
                 continue  # a station without triggers tells all this by and by; until then nothing is taken for granted
-            if answer.get("status") == "Accepted":
+            if answer.text("status") == "Accepted":
                 await self._wire.deliver([], lambda what=what, heard=heard: what in machine.heard[heard:])  # type: ignore[misc]
-            elif what == "TransactionEvent" and answer.get("status") == "Rejected":
+            elif what == "TransactionEvent" and answer.text("status") == "Rejected":
                 machine.caught_up = True  # none runs
 
     async def sync(self, now: datetime) -> None:
@@ -136,9 +136,9 @@ class StationPort:
             raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
         self._machine.now = now
         answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until))
-        if answer.get("status") != "Accepted":
+        if answer.text("status") != "Accepted":
             raise DeviceFault(
-                f"charging station {self.name} answered {answer.get('status')} to a limit of {setpoint.power_w} W; "
+                f"charging station {self.name} answered {answer.text('status')} to a limit of {setpoint.power_w} W; "
                 "expected Accepted"
             )
         seen = await self._ask(self._machine.read_back(valid_until))
@@ -179,8 +179,8 @@ class StationPort:
 
 def _first_limit(composite: Payload) -> float | None:
     """The limit (W) at the head of a GetCompositeSchedule response, None when it has none in watts."""
-    schedule = composite.get("schedule", {})
-    periods = schedule.get("chargingSchedulePeriod", [])
-    if composite.get("status") != "Accepted" or schedule.get("chargingRateUnit") != "W" or not periods:
+    schedule = composite.part("schedule")
+    periods = schedule.parts("chargingSchedulePeriod")
+    if composite.text("status") != "Accepted" or schedule.text("chargingRateUnit", "") != "W" or not periods:
         return None
-    return float(periods[0]["limit"])
+    return float(periods[0].number("limit"))

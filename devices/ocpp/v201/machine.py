@@ -8,35 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from cim.mapping.ocpp import readings
 from cim.model.devices import VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality
-from devices.ocpp.rpc import Answer, Rpc
+from devices.ocpp.payload import Payload, stamp
+from devices.ocpp.rpc import Answer, Handler, Rpc
+from devices.ocpp.schemas import Message
 from devices.ocpp.v201 import requests
-from devices.ocpp.v201.messages import Payload, call, call_result, datatypes, enums, instant, stamp
+from devices.ocpp.v201.acknowledged import ACKNOWLEDGED, anyone
+from devices.ocpp.v201.messages import SCHEMAS, call, call_result, enums
+from devices.ocpp.v201.transaction import Transaction
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
 
 LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
 ASSUMED_STAY = timedelta(hours=4)
-
-
-@dataclass
-class Transaction:
-    """A running transaction: the register when it began and when it was last told, Wh."""
-
-    id: str
-    started_at: datetime
-    first_wh: float | None = None
-    last_wh: float | None = None
-
-    @property
-    def energy_wh(self) -> int:
-        """What was delivered so far, as far as the meter told."""
-        return round(self.last_wh - self.first_wh) if self.first_wh is not None and self.last_wh is not None else 0
 
 
 @dataclass
@@ -48,7 +36,7 @@ class CsmsMachine:
     life: str = ""  # tells our message ids from those of the drivers this station had before
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     booted: bool = False
-    station: Payload = field(default_factory=dict)
+    station: Payload = field(default_factory=Payload)
     status: str = ""
     max_power_w: int | None = None
     transaction: Transaction | None = None
@@ -66,29 +54,19 @@ class CsmsMachine:
         self._ended: list[str] = []
         self._triggered = False
         self.heard: list[str] = []  # the last actions of the station
-        empty: dict[str, Any] = {
+        handlers: dict[str, Handler] = {
+            **ACKNOWLEDGED,
             "StatusNotification": self._status_notification,
             "MeterValues": self._meter_values,
             "TransactionEvent": self._transaction_event,
             "NotifyReport": self._notify_report,
-            "NotifyEvent": lambda _: call_result.NotifyEvent(),
-            "NotifyChargingLimit": lambda _: call_result.NotifyChargingLimit(),
-            "ClearedChargingLimit": lambda _: call_result.ClearedChargingLimit(),
-            "SecurityEventNotification": lambda _: call_result.SecurityEventNotification(),
-            "FirmwareStatusNotification": lambda _: call_result.FirmwareStatusNotification(),
-            "LogStatusNotification": lambda _: call_result.LogStatusNotification(),
             "NotifyEVChargingNeeds": self._charging_needs,
-            "NotifyEVChargingSchedule": lambda _: call_result.NotifyEVChargingSchedule(status="Accepted"),
-            "Authorize": self._authorize,
-            "DataTransfer": lambda _: call_result.DataTransfer(
-                status=enums.DataTransferStatusEnumType.unknown_vendor_id
-            ),
             "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self.now)),
         }
-        guarded = {action: self._after_boot(action, handler) for action, handler in empty.items()}
+        guarded = {action: self._after_boot(action, handler) for action, handler in handlers.items()}
         # OCPP 2.0.1 part 4, 4.1.4: a message id is unique over all connections of a station, so over our lives as well.
         begin = f"{self.name[:15]}:{self.life[:8]}" if self.life else self.name
-        self._rpc = Rpc(begin, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
+        self._rpc = Rpc(SCHEMAS, begin, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
 
     # -- the wire's side -------------------------------------------------------------------------------------------
 
@@ -149,8 +127,8 @@ class CsmsMachine:
 
     # -- what the station says -------------------------------------------------------------------------------------
 
-    def _after_boot(self, action: str, handler: Any) -> Any:
-        def guarded(payload: Payload) -> Any:
+    def _after_boot(self, action: str, handler: Handler) -> Handler:
+        def guarded(payload: Payload) -> Message:
             self.heard = [*self.heard[-15:], action]
             if not self.booted:
                 # Every station that has the password is accepted (A00, B01), also by the driver before this one. So it
@@ -162,39 +140,36 @@ class CsmsMachine:
 
         return guarded
 
-    def _boot(self, payload: Payload) -> Any:
-        self.station = payload["chargingStation"]
-        self.running = self.running or payload.get("reason") == enums.BootReasonEnumType.triggered
+    def _boot(self, payload: Payload) -> Message:
+        self.station = payload.part("chargingStation")
+        self.running = self.running or payload.text("reason") == enums.BootReasonEnumType.triggered
         self.booted = True
-        return call_result.BootNotification(current_time=stamp(self.now), interval=self.interval_s, status="Accepted")
+        accepted = enums.RegistrationStatusEnumType.accepted
+        return call_result.BootNotification(current_time=stamp(self.now), interval=self.interval_s, status=accepted)
 
-    def _status_notification(self, payload: Payload) -> Any:
-        self._tell(instant(payload["timestamp"], "timestamp"))
-        self.status = payload["connectorStatus"]
+    def _status_notification(self, payload: Payload) -> Message:
+        self._tell(payload.instant("timestamp"))
+        self.status = payload.text("connectorStatus")
         self.caught_up = self.caught_up or not self.running or self.status == "Available"
         return call_result.StatusNotification()
 
-    def _authorize(self, _payload: Payload) -> Any:
-        # Who may charge is the site operator's business, not the energy manager's: everyone who can plug in may.
-        return call_result.Authorize(id_token_info=datatypes.IdTokenInfoType(status="Accepted"))
-
-    def _meter_values(self, payload: Payload) -> Any:
-        self._measure(payload["meterValue"])
+    def _meter_values(self, payload: Payload) -> Message:
+        self._measure(payload.parts("meterValue"))
         return call_result.MeterValues()
 
-    def _notify_report(self, payload: Payload) -> Any:
-        for item in payload.get("reportData", []):
-            if (item["component"]["name"], item["variable"]["name"]) == ("EVSE", "Power"):
-                limit = item.get("variableCharacteristics", {}).get("maxLimit")
-                if limit is not None and 0 <= limit < 1e9:
-                    self.max_power_w = round(limit)
-        self.report_ended = not payload.get("tbc", False)
+    def _notify_report(self, payload: Payload) -> Message:
+        for item in payload.parts("reportData"):
+            if (item.part("component").text("name"), item.part("variable").text("name")) == ("EVSE", "Power"):
+                limit_w = item.part("variableCharacteristics").number("maxLimit", -1.0)
+                if 0 <= limit_w < 1e9:
+                    self.max_power_w = round(limit_w)
+        self.report_ended = not payload.flag("tbc", default=False)
         return call_result.NotifyReport()
 
-    def _charging_needs(self, payload: Payload) -> Any:
-        needs = payload["chargingNeeds"]
+    def _charging_needs(self, payload: Payload) -> Message:
+        needs = payload.part("chargingNeeds")
         at = self.transaction.started_at if self.transaction else max(self.now, self._told_at)
-        departure = instant(needs["departureTime"], "departureTime") if "departureTime" in needs else at + ASSUMED_STAY
+        departure = needs.instant("departureTime") if "departureTime" in needs else at + ASSUMED_STAY
         energy_wh, max_power_w = requests.vehicle_needs(needs)
         if self.max_power_w:
             max_power_w = min(max_power_w, self.max_power_w)  # the EVSE may be weaker than the vehicle
@@ -202,11 +177,11 @@ class CsmsMachine:
         self.news.put(VehiclePlugged(energy_wh, max_power_w, departure, at, transaction))
         return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.accepted)
 
-    def _transaction_event(self, payload: Payload) -> Any:
-        at = instant(payload["timestamp"], "timestamp")
-        number = payload["transactionInfo"]["transactionId"]
+    def _transaction_event(self, payload: Payload) -> Message:
+        at = payload.instant("timestamp")
+        number = payload.part("transactionInfo").text("transactionId")
         self.caught_up = True
-        samples = [(instant(m["timestamp"], "meterValue.timestamp"), m) for m in payload.get("meterValue", [])]
+        samples = [(m.instant("timestamp"), m) for m in payload.parts("meterValue")]
         self._tell(at)
         if number in self._ended:
             return call_result.TransactionEvent()  # a late or repeated event of a transaction that is over
@@ -224,9 +199,9 @@ class CsmsMachine:
         for at_sample, sample in samples:
             begin = requests.register_at_begin(self.name, at_sample, sample)
             tx.first_wh = tx.first_wh if begin is None else begin  # told again, for those who missed it
-        if payload["eventType"] == "Ended":
+        if payload.text("eventType") == "Ended":
             self._end(tx, at)
-        token = datatypes.IdTokenInfoType(status="Accepted") if "idToken" in payload else None
+        token = anyone() if "idToken" in payload else None
         return call_result.TransactionEvent(id_token_info=token)
 
     def _end(self, tx: Transaction, at: datetime) -> None:
@@ -236,9 +211,9 @@ class CsmsMachine:
 
     def _measure(self, meter_values: list[Payload]) -> None:
         for meter_value in meter_values:
-            at = instant(meter_value["timestamp"], "meterValue.timestamp")
+            at = meter_value.instant("timestamp")
             self._tell(at)
-            for reading in readings(self.name, at, meter_value["sampledValue"]):
+            for reading in readings(self.name, at, requests.samples(meter_value.parts("sampledValue"))):
                 self.last.take(reading)
 
     def _tell(self, at: datetime) -> None:

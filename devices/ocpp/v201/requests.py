@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from cim.mapping.ocpp import readings
+from cim.mapping.ocpp import DEFAULT_MEASURAND, SampledValue, readings
 from cim.model.readings import Kind
-from devices.ocpp.v201.messages import Payload, PeerFault, call, datatypes, enums, stamp
+from devices.ocpp.payload import Payload, PeerFault, stamp
+from devices.ocpp.v201.messages import call, datatypes, enums
 
 EVSE = 1
 TX_PROFILE, DEFAULT_PROFILE = 1, 2  # our profile ids: one of each purpose, so that a new one replaces the old
@@ -15,7 +15,9 @@ _BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is
 _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
 
 
-def set_charging_profile(power_w: int, now: datetime, valid_until: datetime, transaction: str | None) -> Any:
+def set_charging_profile(
+    power_w: int, now: datetime, valid_until: datetime, transaction: str | None
+) -> call.SetChargingProfile:
     """K01: at most `power_w` from `now` to `valid_until`, one period in watts.
 
     The schedule begins a little earlier, because a station whose clock is behind ours would leave it for later.
@@ -44,23 +46,23 @@ def set_charging_profile(power_w: int, now: datetime, valid_until: datetime, tra
     return call.SetChargingProfile(evse_id=EVSE, charging_profile=profile)
 
 
-def get_composite_schedule(now: datetime, valid_until: datetime) -> Any:
+def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetCompositeSchedule:
     """K08: what applies from now on, in watts."""
     unit = enums.ChargingRateUnitEnumType.watts
     return call.GetCompositeSchedule(duration=_seconds(now, valid_until), evse_id=EVSE, charging_rate_unit=unit)
 
 
-def clear_charging_profile() -> Any:
+def clear_charging_profile() -> call.ClearChargingProfile:
     """K10: drop every profile that a CSMS may have put on the EVSE."""
     return call.ClearChargingProfile(charging_profile_criteria=datatypes.ClearChargingProfileType(evse_id=EVSE))
 
 
-def get_base_report() -> Any:
+def get_base_report() -> call.GetBaseReport:
     """B07: the configuration inventory, in which the EVSE's rated power stands."""
     return call.GetBaseReport(request_id=1, report_base=enums.ReportBaseEnumType.configuration_inventory)
 
 
-def trigger(what: str) -> Any:
+def trigger(what: str) -> call.TriggerMessage:
     """F06: send a message of this kind now, about the EVSE."""
     connector = 1 if what == "StatusNotification" else None
     evse = datatypes.EVSEType(id=EVSE, connector_id=connector)
@@ -69,22 +71,37 @@ def trigger(what: str) -> Any:
 
 def register_at_begin(name: str, at: datetime, meter_value: Payload) -> float | None:
     """The energy register when the transaction began, Wh, if this is that sample (context `Transaction.Begin`)."""
-    begun = [s for s in meter_value["sampledValue"] if s.get("context") == "Transaction.Begin"]
-    return next((r.value for r in readings(name, at, begun) if r.kind is Kind.ENERGY_IMPORT), None)
+    begun = [s for s in meter_value.parts("sampledValue") if s.text("context", "") == "Transaction.Begin"]
+    return next((r.value for r in readings(name, at, samples(begun)) if r.kind is Kind.ENERGY_IMPORT), None)
+
+
+def samples(sampled_values: list[Payload]) -> list[SampledValue]:
+    """The SampledValueTypes of a meter value, as the mapping to CIM takes them."""
+    found = []
+    for sample in sampled_values:
+        unit = sample.part("unitOfMeasure")
+        found.append(
+            SampledValue(
+                sample.number("value"),
+                sample.text("measurand", DEFAULT_MEASURAND),
+                sample.text("phase") if "phase" in sample else None,
+                unit.text("unit") if "unit" in unit else None,
+                unit.whole("multiplier", 0),
+            )
+        )
+    return found
 
 
 def vehicle_needs(needs: Payload) -> tuple[int, int]:
     """Energy (Wh) and largest power (W) of ChargingNeedsType (K15; AC currents are per phase). Raises `PeerFault`."""
-    ac, dc = needs.get("acChargingParameters"), needs.get("dcChargingParameters")
-    if ac is not None:
-        phases = _PHASES.get(needs["requestedEnergyTransfer"], 1)
-        energy_wh, power_w = ac["energyAmount"], ac["evMaxCurrent"] * ac["evMaxVoltage"] * phases
-    elif dc is not None:
-        missing = (dc.get("fullSoC", 100) - dc.get("stateOfCharge", 100)) * dc.get("evEnergyCapacity", 0) // 100
-        energy_wh, power_w = (
-            dc.get("energyAmount", missing),
-            dc.get("evMaxPower", dc["evMaxCurrent"] * dc["evMaxVoltage"]),
-        )
+    ac, dc = needs.part("acChargingParameters"), needs.part("dcChargingParameters")
+    if ac:
+        phases = _PHASES.get(needs.text("requestedEnergyTransfer"), 1)
+        energy_wh, power_w = ac.whole("energyAmount"), ac.whole("evMaxCurrent") * ac.whole("evMaxVoltage") * phases
+    elif dc:
+        percent = dc.whole("fullSoC", 100) - dc.whole("stateOfCharge", 100)
+        energy_wh = dc.whole("energyAmount", percent * dc.whole("evEnergyCapacity", 0) // 100)
+        power_w = dc.whole("evMaxPower", dc.whole("evMaxCurrent") * dc.whole("evMaxVoltage"))
     else:
         raise PeerFault("PropertyConstraintViolation", "chargingNeeds: expected AC or DC charging parameters")
     if not 0 <= energy_wh < 1e7 or not 0 < power_w < 1e8:

@@ -238,15 +238,7 @@ class GatewayMachine:
         return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.unit.temperature_c)
 
     def _actuator_status(self, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
-        mode = instruction.operation_mode if instruction is not None else self._ids.thermostat
-        factor = instruction.operation_mode_factor if instruction is not None else 0.0
-        return FRBCActuatorStatus(
-            message_id=self._id(),
-            actuator_id=self._ids.actuator,
-            active_operation_mode_id=mode,
-            operation_mode_factor=factor,
-            transition_timestamp=None,
-        )
+        return message_builders.actuator_status(self._id, self._ids, instruction)
 
     def _status_of(self, instruction: uuid.UUID, status: InstructionStatus) -> InstructionStatusUpdate:
         return InstructionStatusUpdate(

@@ -22,6 +22,8 @@ from s2python.common import (
 )
 from s2python.frbc import (
     FRBCActuatorDescription,
+    FRBCActuatorStatus,
+    FRBCInstruction,
     FRBCOperationMode,
     FRBCOperationModeElement,
     FRBCStorageDescription,
@@ -119,6 +121,17 @@ def system_description(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetim
         fill_level_range=level,
     )
     return FRBCSystemDescription(message_id=new_id(), valid_from=now, actuators=[actuator], storage=storage)
+
+
+def actuator_status(new_id: NewId, ids: Ids, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
+    """The operation mode that the heat pump runs in: the instructed one, or its thermostat's."""
+    return FRBCActuatorStatus(
+        message_id=new_id(),
+        actuator_id=ids.actuator,
+        active_operation_mode_id=ids.thermostat if instruction is None else instruction.operation_mode,
+        operation_mode_factor=0.0 if instruction is None else instruction.operation_mode_factor,
+        transition_timestamp=None,
+    )
 
 
 def usage_forecast(new_id: NewId, unit: HeatPumpRoom, now: datetime) -> FRBCUsageForecast:

@@ -7,13 +7,18 @@ order. A charging profile holds until its `validTo` on the simulated clock, then
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from devices.ocpp.rpc import Answer, Rpc
-from devices.ocpp.v201.messages import Payload, call, call_result, datatypes, enums, stamp
-from devices.simulators.station import message_builders
+from devices.ocpp.payload import Payload
+from devices.ocpp.rpc import Answer, Handler, Rpc
+from devices.ocpp.schemas import Message
+from devices.ocpp.v201.messages import SCHEMAS, call, call_result, datatypes, enums
+from devices.simulators.station import message_builders, profile_answers
 from devices.simulators.station.physics_port import ChargePoint, Session
 from devices.simulators.station.profiles import Profiles
+
+_Context = enums.ReadingContextEnumType
+_Event = enums.TransactionEventEnumType
+_Trigger = enums.TriggerReasonEnumType
 
 
 class StationMachine:
@@ -38,22 +43,24 @@ class StationMachine:
         self._transaction = ""
         self._transactions = 0
         self._seq_no = 0
-        self._charging_state = ""
-        self._begin: Any = None  # the meter when the transaction began
+        self._charging_state: enums.ChargingStateEnumType | None = None
+        self._begin: datatypes.MeterValueType | None = None  # the meter when the transaction began
         self._spoke_at = self.now
         self._event_at = self.now
         self._boot_at: datetime | None = None
-        self._held: list[Any] = []  # what happened before the boot was accepted (B02: not to be sent until then)
-        handlers = {
+        self._held: list[Message] = []  # what happened before the boot was accepted (B02: not to be sent until then)
+        handlers: dict[str, Handler] = {
             "SetChargingProfile": self._set_charging_profile,
             "ClearChargingProfile": self._clear_charging_profile,
             "GetCompositeSchedule": self._composite_schedule,
             "GetBaseReport": self._base_report,
             "GetVariables": lambda asked: call_result.GetVariables(message_builders.unknown_variables(asked)),
             "TriggerMessage": self._trigger,
-            "DataTransfer": lambda _: call_result.DataTransfer(status="UnknownVendorId"),
+            "DataTransfer": lambda _: call_result.DataTransfer(
+                status=enums.DataTransferStatusEnumType.unknown_vendor_id
+            ),
         }
-        self._rpc = Rpc(name, handlers, self._on_answer)
+        self._rpc = Rpc(SCHEMAS, name, handlers, self._on_answer)
 
     @property
     def quiet(self) -> bool:
@@ -64,8 +71,8 @@ class StationMachine:
         """Power up: boot, tell the connector's state, and where the meter's register stands before any transaction."""
         self.now = now
         self._boot(enums.BootReasonEnumType.power_up)
-        self._rpc.call(message_builders.status_notification(now, enums.ConnectorStatusEnumType.available))
-        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[self._sample("Sample.Clock")]))
+        self._rpc.call(message_builders.connector_status(now, occupied=False))
+        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[self._sample(_Context.sample_clock)]))
         return self._rpc.flush()
 
     def attached(self) -> list[str]:
@@ -118,23 +125,20 @@ class StationMachine:
         for message in held:
             self._rpc.call(message)
 
-    def _sample(self, context: str, ended: bool = False) -> Any:
+    def _sample(self, context: enums.ReadingContextEnumType, ended: bool = False) -> datatypes.MeterValueType:
         power_w = 0.0 if ended else self.unit.power_w
         return message_builders.meter_value(self.now, power_w, self.unit.energy_import_wh, context)
 
-    def _call(self, message: Any) -> None:
+    def _call(self, message: Message) -> None:
         self._spoke_at = self.now
         if self.accepted and not self._held:
             self._rpc.call(message)
         else:
             self._held.append(message)
 
-    def _boot(self, reason: Any) -> None:
+    def _boot(self, reason: enums.BootReasonEnumType) -> None:
         self._boot_at, self._spoke_at = None, self.now
         self._rpc.call(message_builders.boot_notification(self.name, reason))
-
-    def _status(self, status: Any) -> None:
-        self._call(message_builders.status_notification(self.now, status))
 
     def _plug(self, session: Session) -> None:
         self._session = session
@@ -142,52 +146,47 @@ class StationMachine:
         # The instant makes the id unique beyond a restart, the counter within one.
         self._transaction = f"{self.name[:14]}:{session.plugged_at:%y%m%d%H%M%S}:{self._transactions}"[:36]
         self._seq_no = 0
-        self._begin = self._sample("Transaction.Begin")
-        self._charging_state = ""
-        self._status(enums.ConnectorStatusEnumType.occupied)
-        plugged = enums.TriggerReasonEnumType.cable_plugged_in
-        self._event(enums.TransactionEventEnumType.started, plugged, "Transaction.Begin")
+        self._begin = self._sample(_Context.transaction_begin)
+        self._charging_state = None
+        self._call(message_builders.connector_status(self.now, occupied=True))
+        self._event(_Event.started, _Trigger.cable_plugged_in, _Context.transaction_begin)
         self._call(message_builders.charging_needs(session, self.unit.max_power_w))
 
     def _update(self) -> None:
-        changed, triggers = self._state() != self._charging_state, enums.TriggerReasonEnumType
+        changed, triggers = (
+            message_builders.charging_state(self.unit) != self._charging_state,
+            _Trigger,
+        )
         trigger = triggers.charging_state_changed if changed else triggers.meter_value_periodic
-        self._event(enums.TransactionEventEnumType.updated, trigger, "Sample.Periodic")
+        self._event(_Event.updated, trigger, _Context.sample_periodic)
 
     def _unplug(self) -> None:
-        self._event(enums.TransactionEventEnumType.ended, enums.TriggerReasonEnumType.ev_departed, "Transaction.End")
-        self._status(enums.ConnectorStatusEnumType.available)
+        self._event(_Event.ended, _Trigger.ev_departed, _Context.transaction_end)
+        self._call(message_builders.connector_status(self.now, occupied=False))
         self._session = None
         self._profiles.end_transaction(self._transaction)
         self._transaction = ""
         self._apply_limit()
 
-    def _state(self) -> str:
-        if self.unit.power_w > 0:
-            return "Charging"
-        limit = self.unit.limit_w
-        return (
-            "SuspendedEVSE"
-            if limit is not None and limit < message_builders.MIN_CURRENT_A * message_builders.VOLTAGE_V
-            else "SuspendedEV"
-        )
-
-    def _event(self, event_type: Any, trigger: Any, context: str) -> None:
-        ended = event_type is enums.TransactionEventEnumType.ended
-        self._charging_state = "Idle" if ended else self._state()
+    def _event(
+        self,
+        event_type: _Event,
+        trigger: _Trigger,
+        context: enums.ReadingContextEnumType,
+    ) -> None:
+        ended = event_type is _Event.ended
+        self._charging_state = message_builders.charging_state(self.unit, ended)
         samples = [self._sample(context, ended)]
         if ended and self._begin is not None:
             samples.insert(0, self._begin)  # J02: the samples of an ended transaction reach back to its beginning
-        info = message_builders.transaction(self._transaction, self._charging_state, ended)
         self._call(
-            call.TransactionEvent(
+            message_builders.transaction_event(
+                message_builders.transaction(self._transaction, self._charging_state, ended),
                 event_type=event_type,
-                timestamp=stamp(self.now),
-                trigger_reason=trigger,
-                seq_no=self._seq_no,
-                transaction_info=info,
-                meter_value=samples,
-                evse=datatypes.EVSEType(id=1, connector_id=1),
+                trigger=trigger,
+                number=self._seq_no,
+                now=self.now,
+                samples=samples,
             )
         )
         self._seq_no += 1
@@ -198,8 +197,8 @@ class StationMachine:
     def _on_answer(self, _unique_id: str, answer: Answer) -> None:
         if answer.action != "BootNotification":
             return
-        self.accepted = answer.payload.get("status") == "Accepted"
-        interval = timedelta(seconds=max(1, answer.payload.get("interval", 0) or self._interval.total_seconds()))
+        self.accepted = answer.payload.text("status", "") == "Accepted"
+        interval = timedelta(seconds=max(1, answer.payload.whole("interval", 0) or self._interval.total_seconds()))
         if self.accepted:
             self._interval = interval
         else:
@@ -208,38 +207,32 @@ class StationMachine:
     def _apply_limit(self) -> None:
         self.unit.limit_w = self._profiles.limit_w(self.now, self._transaction)
 
-    def _set_charging_profile(self, payload: Payload) -> Any:
-        reason = self._profiles.install(payload, self._transaction)
+    def _set_charging_profile(self, payload: Payload) -> Message:
+        answer = profile_answers.set_profile(self._profiles, payload, self._transaction)
         self._apply_limit()
-        info = datatypes.StatusInfoType(reason_code=reason) if reason else None
-        return call_result.SetChargingProfile("Rejected" if reason else "Accepted", status_info=info)
+        return answer
 
-    def _clear_charging_profile(self, payload: Payload) -> Any:
-        cleared = self._profiles.clear(payload)
+    def _clear_charging_profile(self, payload: Payload) -> Message:
+        answer = profile_answers.clear_profile(self._profiles, payload)
         self._apply_limit()
-        return call_result.ClearChargingProfile(status="Accepted" if cleared else "Unknown")
+        return answer
 
-    def _composite_schedule(self, payload: Payload) -> Any:
-        if payload["evseId"] not in (0, 1) or payload.get("chargingRateUnit", "W") != "W":
-            return call_result.GetCompositeSchedule(status="Rejected")
-        steps = self._profiles.composite(self.now, payload["duration"], self._transaction, self.unit.max_power_w)
-        schedule = message_builders.composite_schedule(payload, self.now, steps)
-        return call_result.GetCompositeSchedule(status="Accepted", schedule=schedule)
+    def _composite_schedule(self, payload: Payload) -> Message:
+        return profile_answers.composite_schedule(
+            self._profiles, payload, now=self.now, transaction=self._transaction, max_power_w=self.unit.max_power_w
+        )
 
-    def _base_report(self, payload: Payload) -> Any:
+    def _base_report(self, payload: Payload) -> Message:
         # The report is the second half of the answer (B07.FR.01), so it is not a spontaneous message.
-        self._rpc.call(message_builders.report(payload["requestId"], self.now, self.unit))
-        return call_result.GetBaseReport(status="Accepted")
+        self._rpc.call(message_builders.report(payload.whole("requestId"), self.now, self.unit))
+        return call_result.GetBaseReport(status=enums.GenericDeviceModelStatusEnumType.accepted)
 
-    def _trigger(self, payload: Payload) -> Any:
+    def _trigger(self, payload: Payload) -> Message:
         # What is triggered belongs to the answer, so it is no spontaneous message; what waits is told before it.
-        what = payload["requestedMessage"]
+        what, statuses = payload.text("requestedMessage"), enums.TriggerMessageStatusEnumType
         if self.accepted:
             self._tell_held()
-        states = enums.ConnectorStatusEnumType
-        status = message_builders.status_notification(
-            self.now, states.available if self._session is None else states.occupied
-        )
+        status = message_builders.connector_status(self.now, occupied=self._session is not None)
         if what == "BootNotification":
             self.accepted = False
             self._boot(enums.BootReasonEnumType.triggered)
@@ -247,9 +240,11 @@ class StationMachine:
         elif what == "StatusNotification":
             self._call(status)
         elif what == "MeterValues":
-            self._call(call.MeterValues(evse_id=1, meter_value=[self._sample("Trigger")]))
+            self._call(call.MeterValues(evse_id=1, meter_value=[self._sample(_Context.trigger)]))
         elif what == "TransactionEvent" and self._session is not None:
-            self._event(enums.TransactionEventEnumType.updated, enums.TriggerReasonEnumType.trigger, "Trigger")
+            self._event(_Event.updated, _Trigger.trigger, _Context.trigger)
         else:
-            return call_result.TriggerMessage("Rejected" if what == "TransactionEvent" else "NotImplemented")
-        return call_result.TriggerMessage(status="Accepted")
+            return call_result.TriggerMessage(
+                statuses.rejected if what == "TransactionEvent" else statuses.not_implemented
+            )
+        return call_result.TriggerMessage(status=statuses.accepted)

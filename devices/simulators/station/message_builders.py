@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from devices.ocpp.v201.messages import Payload, call, datatypes, stamp
+from devices.ocpp.payload import Payload, stamp
+from devices.ocpp.v201.messages import call, datatypes, enums
 from devices.simulators.station.physics_port import ChargePoint, Session
 
 VOLTAGE_V = 230
 MIN_CURRENT_A = 6  # IEC 61851-1: below this a vehicle does not charge
 
 
-def boot_notification(name: str, reason: Any) -> Any:
+def boot_notification(name: str, reason: enums.BootReasonEnumType) -> call.BootNotification:
     """Who we are."""
     station = datatypes.ChargingStationType(
         model="Simulated AC 1", vendor_name="ILES", serial_number=name[:25], firmware_version="1"
@@ -20,14 +20,17 @@ def boot_notification(name: str, reason: Any) -> Any:
     return call.BootNotification(charging_station=station, reason=reason)
 
 
-def status_notification(now: datetime, status: Any) -> Any:
-    """The state of the one connector."""
+def connector_status(now: datetime, occupied: bool) -> call.StatusNotification:
+    """The state of the one connector: occupied by a vehicle, or available."""
+    states = enums.ConnectorStatusEnumType
+    status = states.occupied if occupied else states.available
     return call.StatusNotification(stamp(now), connector_status=status, evse_id=1, connector_id=1)
 
 
-def charging_needs(session: Session, max_power_w: float) -> Any:
+def charging_needs(session: Session, max_power_w: float) -> call.NotifyEVChargingNeeds:
     """What the vehicle said it needs; currents are per phase."""
-    phases, mode = (3, "AC_three_phase") if max_power_w > VOLTAGE_V * 32 else (1, "AC_single_phase")
+    three, modes = max_power_w > VOLTAGE_V * 32, enums.EnergyTransferModeEnumType
+    phases, mode = (3, modes.ac_three_phase) if three else (1, modes.ac_single_phase)
     needs = datatypes.ChargingNeedsType(
         requested_energy_transfer=mode,
         departure_time=stamp(session.departure),
@@ -41,59 +44,95 @@ def charging_needs(session: Session, max_power_w: float) -> Any:
     return call.NotifyEVChargingNeeds(charging_needs=needs, evse_id=1)
 
 
-def meter_value(now: datetime, power_w: float, energy_wh: float, context: str) -> Any:
+def meter_value(
+    now: datetime, power_w: float, energy_wh: float, context: enums.ReadingContextEnumType
+) -> datatypes.MeterValueType:
     """Active import power and the import register."""
     samples = [
-        _sample(power_w, "Power.Active.Import", "W", context),
-        _sample(energy_wh, "Energy.Active.Import.Register", "Wh", context),
+        _sample(power_w, enums.MeasurandEnumType.power_active_import, "W", context),
+        _sample(energy_wh, enums.MeasurandEnumType.energy_active_import_register, "Wh", context),
     ]
     return datatypes.MeterValueType(stamp(now), sampled_value=samples)
 
 
-def transaction(number: str, charging_state: str, ended: bool) -> Any:
+def transaction(number: str, charging_state: enums.ChargingStateEnumType, ended: bool) -> datatypes.TransactionType:
     """The transaction as it stands."""
-    reason = "EVDisconnected" if ended else None
+    reason = enums.ReasonEnumType.ev_disconnected if ended else None
     return datatypes.TransactionType(transaction_id=number, charging_state=charging_state, stopped_reason=reason)
 
 
-def composite_schedule(request: Payload, now: datetime, steps: list[tuple[int, float]]) -> Any:
-    """What a GetCompositeSchedule request gets: (seconds from now, limit in watts) of each step."""
-    return datatypes.CompositeScheduleType(
-        evse_id=request["evseId"],
-        duration=request["duration"],
-        schedule_start=stamp(now),
-        charging_rate_unit="W",
-        charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start, limit) for start, limit in steps],
+def charging_state(unit: ChargePoint, ended: bool = False) -> enums.ChargingStateEnumType:
+    """What the plugged vehicle does now; Idle when the transaction has ended."""
+    states, limit_w = enums.ChargingStateEnumType, unit.limit_w
+    if ended:
+        return states.idle
+    if unit.power_w > 0:
+        return states.charging
+    held = limit_w is not None and limit_w < MIN_CURRENT_A * VOLTAGE_V
+    return states.suspended_evse if held else states.suspended_ev
+
+
+def transaction_event(
+    about: datatypes.TransactionType,
+    *,
+    event_type: enums.TransactionEventEnumType,
+    trigger: enums.TriggerReasonEnumType,
+    number: int,
+    now: datetime,
+    samples: list[datatypes.MeterValueType],
+) -> call.TransactionEvent:
+    """Event `number` (from 0) of a transaction on the one connector."""
+    return call.TransactionEvent(
+        event_type=event_type,
+        timestamp=stamp(now),
+        trigger_reason=trigger,
+        seq_no=number,
+        transaction_info=about,
+        meter_value=samples,
+        evse=datatypes.EVSEType(id=1, connector_id=1),
     )
 
 
-def report(request_id: int, now: datetime, unit: ChargePoint) -> Any:
+def report(request_id: int, now: datetime, unit: ChargePoint) -> call.NotifyReport:
     """The part of the device model that this station has: the EVSE's power and its rating."""
     power = datatypes.ReportDataType(
         component=datatypes.ComponentType(name="EVSE", evse=datatypes.EVSEType(id=1)),
         variable=datatypes.VariableType(name="Power"),
         variable_attribute=[datatypes.VariableAttributeType(value=f"{unit.power_w:g}")],
         variable_characteristics=datatypes.VariableCharacteristicsType(
-            data_type="decimal", supports_monitoring=False, unit="W", max_limit=float(unit.max_power_w)
+            data_type=enums.DataEnumType.decimal, supports_monitoring=False, unit="W", max_limit=float(unit.max_power_w)
         ),
     )
     return call.NotifyReport(request_id, generated_at=stamp(now), seq_no=0, report_data=[power])
 
 
-def unknown_variables(request: Payload) -> list[Any]:
+def unknown_variables(request: Payload) -> list[datatypes.GetVariableResultType]:
     """The answer to each item of a GetVariables request: this station tells its device model by report only."""
     return [
         datatypes.GetVariableResultType(
-            attribute_status="UnknownComponent",
-            component=item["component"],
-            variable=item["variable"],
-            attribute_type=item.get("attributeType"),
+            attribute_status=enums.GetVariableStatusEnumType.unknown_component,
+            component=_component(item.part("component")),
+            variable=datatypes.VariableType(item.part("variable").text("name"), _instance(item.part("variable"))),
+            attribute_type=enums.AttributeEnumType(item.text("attributeType")) if "attributeType" in item else None,
         )
-        for item in request["getVariableData"]
+        for item in request.parts("getVariableData")
     ]
 
 
-def _sample(value: float, measurand: str, unit: str, context: str) -> Any:
+def _component(asked: Payload) -> datatypes.ComponentType:
+    place = asked.part("evse")
+    connector = place.whole("connectorId") if "connectorId" in place else None
+    evse = datatypes.EVSEType(place.whole("id"), connector) if place else None
+    return datatypes.ComponentType(asked.text("name"), _instance(asked), evse)
+
+
+def _instance(asked: Payload) -> str | None:
+    return asked.text("instance") if "instance" in asked else None
+
+
+def _sample(
+    value: float, measurand: enums.MeasurandEnumType, unit: str, context: enums.ReadingContextEnumType
+) -> datatypes.SampledValueType:
     return datatypes.SampledValueType(
         value=round(value, 3),
         context=context,

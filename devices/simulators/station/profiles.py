@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from devices.ocpp.v201.messages import Payload, PeerFault, instant
+from devices.ocpp.payload import Payload, PeerFault
 
 _VOLTAGE_V = 230.0
 _FOREVER = timedelta(days=3650)
@@ -18,35 +18,34 @@ class Profiles:
 
     def install(self, request: Payload, transaction: str) -> str:
         """Install a SetChargingProfile request; the reason code of a refusal, or nothing."""
-        profile = request["chargingProfile"]
-        purpose = profile["chargingProfilePurpose"]
-        if request["evseId"] not in (0, 1):
+        profile = request.part("chargingProfile")
+        purpose = profile.text("chargingProfilePurpose")
+        if request.whole("evseId") not in (0, 1):
             return "UnknownEvse"
-        if purpose == "TxProfile" and (not transaction or profile.get("transactionId") != transaction):
+        if purpose == "TxProfile" and (not transaction or profile.text("transactionId", "") != transaction):
             return "TxNotFound"
-        if purpose == "ChargingStationExternalConstraints" or profile["chargingProfileKind"] == "Recurring":
+        if purpose == "ChargingStationExternalConstraints" or profile.text("chargingProfileKind") == "Recurring":
             return "UnsupportedParam"
-        for schedule in profile["chargingSchedule"]:
-            if any(period["limit"] < 0 for period in schedule["chargingSchedulePeriod"]):
+        for schedule in profile.parts("chargingSchedule"):
+            if any(period.number("limit") < 0 for period in schedule.parts("chargingSchedulePeriod")):
                 return "InvalidSchedule"
             _check_times(profile, schedule)
-        rank = (purpose, profile["stackLevel"])
+        rank = (purpose, profile.whole("stackLevel"))
         for other, held in list(self._by_id.items()):
-            if (held["chargingProfilePurpose"], held["stackLevel"]) == rank:
+            if (held.text("chargingProfilePurpose"), held.whole("stackLevel")) == rank:
                 del self._by_id[other]  # K01.FR.06: one profile for each purpose and stack level
-        self._by_id[profile["id"]] = profile
+        self._by_id[profile.whole("id")] = profile
         return ""
 
     def clear(self, request: Payload) -> bool:
         """Drop what a ClearChargingProfile request matches; False when nothing did."""
-        criteria = request.get("chargingProfileCriteria", {})
+        criteria = request.part("chargingProfileCriteria")
         gone = [
             number
             for number, profile in self._by_id.items()
-            if number == request.get("chargingProfileId", number)
-            and profile["chargingProfilePurpose"]
-            == criteria.get("chargingProfilePurpose", profile["chargingProfilePurpose"])
-            and profile["stackLevel"] == criteria.get("stackLevel", profile["stackLevel"])
+            if number == request.whole("chargingProfileId", number)
+            and _purpose(profile) == criteria.text("chargingProfilePurpose", _purpose(profile))
+            and _level(profile) == criteria.whole("stackLevel", _level(profile))
         ]
         for number in gone:
             del self._by_id[number]
@@ -54,7 +53,9 @@ class Profiles:
 
     def end_transaction(self, transaction: str) -> None:
         """A TxProfile ends with its transaction."""
-        self._by_id = {n: p for n, p in self._by_id.items() if p.get("transactionId") != transaction or not transaction}
+        self._by_id = {
+            n: p for n, p in self._by_id.items() if p.text("transactionId", "") != transaction or not transaction
+        }
 
     def next_edge(self, now: datetime) -> datetime | None:
         """The next instant after `now` at which a profile begins, steps or ends; None if none will."""
@@ -63,10 +64,10 @@ class Profiles:
     def limit_w(self, now: datetime, transaction: str) -> float | None:
         """The limit at `now` in watts; None when there is none."""
         by_purpose: dict[str, float] = {}
-        for profile in sorted(self._by_id.values(), key=lambda p: p["stackLevel"]):
+        for profile in sorted(self._by_id.values(), key=_level):
             limit = _limit(profile, now)
             if limit is not None:
-                by_purpose[profile["chargingProfilePurpose"]] = limit
+                by_purpose[_purpose(profile)] = limit
         own = by_purpose.get("TxProfile") if transaction else None
         own = by_purpose.get("TxDefaultProfile") if own is None else own
         limits = [limit for limit in (own, by_purpose.get("ChargingStationMaxProfile")) if limit is not None]
@@ -89,16 +90,24 @@ class Profiles:
         return steps
 
 
+def _purpose(profile: Payload) -> str:
+    return profile.text("chargingProfilePurpose")
+
+
+def _level(profile: Payload) -> int:
+    return profile.whole("stackLevel")
+
+
 def _check_times(profile: Payload, schedule: Payload) -> None:
     for key in ("validFrom", "validTo"):
         if key in profile:
-            instant(profile[key], key)
+            profile.instant(key)
     if "startSchedule" not in schedule:
         raise PeerFault("PropertyConstraintViolation", "startSchedule: expected one in an Absolute or Relative profile")
-    _span(schedule.get("duration", 0), "duration")
-    for period in schedule["chargingSchedulePeriod"]:
-        _span(period["startPeriod"], "startPeriod")
-    instant(schedule["startSchedule"], "startSchedule")
+    _span(schedule.whole("duration", 0), "duration")
+    for period in schedule.parts("chargingSchedulePeriod"):
+        _span(period.whole("startPeriod"), "startPeriod")
+    schedule.instant("startSchedule")
 
 
 def _span(seconds: int, where: str) -> timedelta:
@@ -108,29 +117,32 @@ def _span(seconds: int, where: str) -> timedelta:
 
 
 def _valid(profile: Payload, now: datetime) -> bool:
-    begun = "validFrom" not in profile or instant(profile["validFrom"], "validFrom") <= now
-    return begun and ("validTo" not in profile or now < instant(profile["validTo"], "validTo"))
+    begun = "validFrom" not in profile or profile.instant("validFrom") <= now
+    return begun and ("validTo" not in profile or now < profile.instant("validTo"))
 
 
 def _limit(profile: Payload, now: datetime) -> float | None:
     if not _valid(profile, now):
         return None
-    schedule = profile["chargingSchedule"][0]
-    start = instant(schedule["startSchedule"], "startSchedule")
-    if now < start or ("duration" in schedule and now >= start + timedelta(seconds=schedule["duration"])):
+    schedule = profile.parts("chargingSchedule")[0]
+    start = schedule.instant("startSchedule")
+    if now < start or ("duration" in schedule and now >= start + timedelta(seconds=schedule.whole("duration"))):
         return None
     limit = None
-    for period in schedule["chargingSchedulePeriod"]:
-        if start + timedelta(seconds=period["startPeriod"]) <= now:
-            phases = period.get("numberPhases", 3)
-            limit = period["limit"] * (1.0 if schedule["chargingRateUnit"] == "W" else _VOLTAGE_V * phases)
+    for period in schedule.parts("chargingSchedulePeriod"):
+        if start + timedelta(seconds=period.whole("startPeriod")) <= now:
+            phases = period.whole("numberPhases", 3)
+            in_watts = schedule.text("chargingRateUnit") == "W"
+            limit = period.number("limit") * (1.0 if in_watts else _VOLTAGE_V * phases)
     return limit
 
 
 def _edges(profile: Payload) -> set[datetime]:
-    schedule = profile["chargingSchedule"][0]
-    start = instant(schedule["startSchedule"], "startSchedule")
-    edges = {start + timedelta(seconds=period["startPeriod"]) for period in schedule["chargingSchedulePeriod"]}
+    schedule = profile.parts("chargingSchedule")[0]
+    start = schedule.instant("startSchedule")
+    edges = {
+        start + timedelta(seconds=period.whole("startPeriod")) for period in schedule.parts("chargingSchedulePeriod")
+    }
     if "duration" in schedule:
-        edges.add(start + timedelta(seconds=schedule["duration"]))
-    return edges | {instant(profile[key], key) for key in ("validFrom", "validTo") if key in profile}
+        edges.add(start + timedelta(seconds=schedule.whole("duration")))
+    return edges | {profile.instant(key) for key in ("validFrom", "validTo") if key in profile}

@@ -10,7 +10,8 @@ from websockets.exceptions import InvalidStatus
 
 from cim.model.devices import Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.driver import StationPort
 from devices.port.errors import DeviceUnreachable
 from devices.simulators.dial_out import DialOut

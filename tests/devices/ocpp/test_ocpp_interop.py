@@ -12,7 +12,8 @@ import pytest
 
 from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.driver import StationPort
 
 HERE = Path(__file__).parent / "interop"

@@ -6,12 +6,19 @@ import pytest
 
 from cim.mapping.ocpp import readings
 from cim.model.readings import Kind, Quality
+from devices.ocpp.payload import Payload
+from devices.ocpp.v201.requests import samples as sampled_values
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 
 
+def _all(*samples):
+    """What the station's JSON becomes."""
+    return readings("cs", AT, sampled_values([Payload(sample) for sample in samples]))
+
+
 def _one(*samples):
-    (reading,) = readings("cs", AT, samples)
+    (reading,) = _all(*samples)
     return reading
 
 
@@ -61,4 +68,4 @@ def test_a_unit_that_does_not_fit_is_invalid_not_guessed(sample):
 
 def test_unknown_measurands_are_left_out():
     """What ILES has no kind for makes no reading."""
-    assert readings("cs", AT, [{"value": 50, "measurand": "Frequency"}]) == ()
+    assert _all({"value": 50, "measurand": "Frequency"}) == ()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devices.ocpp.rpc import Rpc
 from devices.ocpp.v201.machine import CsmsMachine
-from devices.ocpp.v201.messages import call
+from devices.ocpp.v201.messages import SCHEMAS, call
 from devices.simulators.station.machine import StationMachine
 
 BOOT = '[2,"1","BootNotification",{"reason":"PowerUp","chargingStation":{"model":"m","vendorName":"v"}}]'
@@ -85,7 +85,7 @@ def test_events_of_an_ended_transaction_do_not_open_it_again():
 def test_one_call_is_outstanding_and_the_others_wait():
     """The second CALL leaves only when the first is answered; a late or invented answer changes nothing."""
     answers = {}
-    rpc = Rpc("x", {}, answers.__setitem__)
+    rpc = Rpc(SCHEMAS, "x", {}, answers.__setitem__)
     first, second = rpc.call(call.Heartbeat()), rpc.call(call.Heartbeat())
     assert [json.loads(f)[1] for f in rpc.flush()] == [first]
     assert rpc.flush() == []
@@ -102,7 +102,7 @@ def test_one_call_is_outstanding_and_the_others_wait():
 def test_an_answer_that_breaks_its_schema_is_an_error_not_a_result():
     """JSON schema validation holds for answers too."""
     answers = {}
-    rpc = Rpc("x", {}, answers.__setitem__)
+    rpc = Rpc(SCHEMAS, "x", {}, answers.__setitem__)
     number = rpc.call(call.Heartbeat())
     rpc.flush()
     rpc.receive(f'[3,"{number}",{{"currentTime":12}}]')

@@ -8,7 +8,8 @@ import pytest
 from cim.model.devices import Mode, Setpoint, ThermalDescription, ThermalUsage
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.s2.driver import GatewayPort
 from devices.s2.rm_state import FRBC

@@ -17,7 +17,8 @@ import pytest
 
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.dial_in.server import DialInServer, known_passwords
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.driver import StationPort
 from devices.port.errors import DeviceUnreachable
 from devices.s2.driver import GatewayPort

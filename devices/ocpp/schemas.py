@@ -1,0 +1,72 @@
+"""The actions of one version of OCPP and the JSON schemas of their payloads, as the `ocpp` library ships them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cached_property
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
+
+from ocpp.charge_point import remove_nones, snake_to_camel_case
+from ocpp.messages import get_validator
+
+from devices.dial_in.strict_json import Json, JsonObject
+from devices.ocpp.payload import PeerFault
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Message: TypeAlias = "DataclassInstance"  # a `call` or `call_result` of the library
+
+CALL, CALLRESULT, CALLERROR = 2, 3, 4
+
+# Which RPC error tells of which broken schema keyword (OCPP 2.0.1 part 4, table 7); the rest is a FormatViolation.
+_CODES = {
+    "type": "TypeConstraintViolation",
+    "required": "ProtocolError",
+    "enum": "PropertyConstraintViolation",
+    "maxLength": "PropertyConstraintViolation",
+    "minimum": "PropertyConstraintViolation",
+    "maximum": "PropertyConstraintViolation",
+    "minItems": "PropertyConstraintViolation",
+    "maxItems": "PropertyConstraintViolation",
+}
+
+
+class Schemas:
+    """What the library knows of one version.
+
+    Args:
+        version: as the library names it, such as `2.0.1`.
+        requests: its module of the version's requests.
+    """
+
+    def __init__(self, version: str, requests: ModuleType) -> None:
+        self._version, self._requests = version, requests
+
+    @cached_property
+    def actions(self) -> frozenset[str]:
+        """The actions of the version. An action from the wire is looked up here before it names a schema file."""
+        own = self._requests.__name__
+        found = vars(self._requests).items()
+        return frozenset(name for name, what in found if isinstance(what, type) and what.__module__ == own)
+
+    def check(self, message_type: int, action: str, payload: Json) -> JsonObject:
+        """`payload` when it fits the schema of `action`; raises `PeerFault` with the code that fits the fault."""
+        try:
+            validator = get_validator(message_type, action, self._version)
+            fault = next(validator.iter_errors(payload), None)
+        except (RecursionError, OverflowError) as error:
+            raise PeerFault("FormatViolation", f"the payload of {action} cannot be checked") from error
+        if fault is not None:
+            place = ".".join(str(part) for part in fault.absolute_path) or "payload"
+            raise PeerFault(_CODES.get(str(fault.validator), "FormatViolation"), f"{action} {place}: {fault.message}")
+        if not isinstance(payload, dict):
+            raise PeerFault("FormatViolation", f"{action} payload: {str(payload)[:40]!r} is not an object")
+        return payload
+
+
+def fields_of(message: Message) -> JsonObject:
+    """A message of the library as its JSON payload (camelCase, no nulls)."""
+    fields: JsonObject = snake_to_camel_case(remove_nones(asdict(message)))  # type: ignore[no-untyped-call]
+    return fields

@@ -1,0 +1,21 @@
+"""What is known of a running transaction (OCPP 2.0.1, E02)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass
+class Transaction:
+    """A running transaction: the register when it began and when it was last told, Wh."""
+
+    id: str
+    started_at: datetime
+    first_wh: float | None = None
+    last_wh: float | None = None
+
+    @property
+    def energy_wh(self) -> int:
+        """What was delivered so far, as far as the meter told."""
+        return round(self.last_wh - self.first_wh) if self.first_wh is not None and self.last_wh is not None else 0
