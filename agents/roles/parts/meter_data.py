@@ -1,0 +1,107 @@
+"""What meters told of the days that are not settled yet, connection by connection; a buyer and a seller need the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
+from cim.codec.codec import wire
+from market.uftp import Metering
+
+
+@wire("part.MeterDay")
+class MeterDay(NamedTuple):
+    """A connection or flex element (its EAN or name) on a day."""
+
+    ean: str
+    period: date
+
+
+@dataclass(frozen=True, slots=True)
+class DayMetered:
+    """Told inside a role: the meters of all its connections have told a day."""
+
+    period: date
+
+
+@wire("part.MeterData")
+@dataclass(slots=True)
+class MeterDataState:
+    """Meterings of days that are not closed for good, and the days for which none is taken any more."""
+
+    metering: dict[MeterDay, Metering] = field(default_factory=dict)
+    closed: tuple[date, ...] = ()
+
+
+class MeterData(Part[MeterDataState]):
+    """Keeps meterings until their day is closed.
+
+    Args:
+        connections: EAN of each connection -> the agent whose meter it is. What that agent tells of other EANs (of its
+            flex elements) is kept as well, if `elements`.
+    """
+
+    def __init__(self, me: AgentIdentity, connections: Mapping[str, str], *, elements: bool) -> None:
+        super().__init__(me, MeterDataState())
+        self._connections, self._elements = dict(connections), elements
+        self._senders = set(connections.values())
+
+    @on(Metering)
+    def metered(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
+        """Keep it; with the last connection's the day is metered."""
+        known = self._connections.get(message.ean) == sender
+        if not known and not (self._elements and sender in self._senders):
+            return []
+        period = message.period
+        if period in self.state.closed or period < self.rules.day_of(now).next(-KEPT_DAYS).day:
+            why = f"{period.isoformat()} is settled"
+            return [self.me.lapse("Metering", message.header.message_id, sender, why, now)]
+        self.state.metering[MeterDay(message.ean, period)] = message
+        return self.emit(DayMetered(period), now) if known and self.complete(period) else []
+
+    def complete(self, period: date) -> bool:
+        """Whether the meters of all connections have told a day."""
+        return all((ean, period) in self.state.metering for ean in self._connections)
+
+    def of(self, ean: str, period: date) -> Metering | None:
+        """What a connection's or element's meter told of a day, or None."""
+        return self.state.metering.get(MeterDay(ean, period))
+
+    def of_all(self, eans: Iterable[str], period: date) -> list[Metering]:
+        """What these meters told of a day, as far as they did."""
+        return [message for ean in eans if (message := self.of(ean, period)) is not None]
+
+    def close(self, period: date) -> None:
+        """A day is settled: nothing is taken for it any more."""
+        self.state.closed = (*self.state.closed, period)[-2 * KEPT_DAYS :]
+
+    def is_closed(self, period: date) -> bool:
+        """Whether a day is settled."""
+        return period in self.state.closed
+
+    def take_out(self, period: date) -> list[Metering]:
+        """Remove what was told of a day, and return it."""
+        return [self.state.metering.pop(key) for key in [k for k in self.state.metering if k[1] == period]]
+
+    def prune(self, before: date) -> None:
+        """Meterings of days that are closed for good."""
+        for key in [key for key in self.state.metering if key[1] < before]:
+            del self.state.metering[key]
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Meterings as they are recorded, signed by who told them."""
+        for told in history.of("metering", tuple).values():
+            for message in told:
+                if isinstance(message, Metering) and self._is_known(message):
+                    self.state.metering[MeterDay(message.ean, message.period)] = message
+        return Recovery()
+
+    def _is_known(self, message: Metering) -> bool:
+        sender = self.rules.name_of(message.header.sender_domain)
+        return self._connections.get(message.ean) == sender or (self._elements and sender in self._senders)

@@ -1,0 +1,209 @@
+"""Bilateral negotiation of contracts with a party's peers (S02); what is agreed goes into the ledger.
+
+The rules of the conversation are the table in `market.negotiation.conversation`; how far to give way,
+`market.negotiation.concession` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from agents.roles.effects import Arm, Effect, Publish, Send, Timer
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import FileAgain, Filed, Receipt
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.filing import refusal
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
+from agents.roles.publications import contract_agreed
+from cim.codec.codec import wire
+from cim.platform.publications import NegotiationMoved, RuleBroken
+from agents.roles.parts.contracts import Contracts
+from market.contracts.contract import FlexContract
+from market.errors import RemoteProtocolError
+from market.negotiation import concession
+from market.negotiation.concession import Move, NegotiationPreferences, Terms
+from market.negotiation.conversation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
+from market.negotiation.messages import (
+    ContractAccept,
+    ContractCounter,
+    ContractProposal,
+    ContractReject,
+    Message,
+    Offer,
+)
+
+Wants = Callable[[FlexContract], NegotiationPreferences]
+
+PATIENCE = timedelta(minutes=10)  # how long an offer binds
+
+
+@wire("part.ContractFiling")
+@dataclass(frozen=True, slots=True)
+class ContractFiling:
+    """The reference under which a contract is filed."""
+
+    contract_id: str
+
+    def __str__(self) -> str:
+        return f"contract {self.contract_id}"
+
+
+@wire("part.timer.talk")
+@dataclass(frozen=True, slots=True)
+class OfferExpires(Timer):
+    """The last offer of a conversation ends."""
+
+    conversation: str
+
+
+@wire("part.ContractNegotiation")
+@dataclass(slots=True)
+class ContractNegotiationState:
+    """Conversations by their id."""
+
+    talks: dict[str, Negotiation] = field(default_factory=dict)
+
+
+class ContractNegotiation(Part[ContractNegotiationState]):
+    """Negotiates contracts with its peers.
+
+    Args:
+        contracts: where what is agreed is kept.
+        wants: what this party wants and will still take for a contract.
+    """
+
+    def __init__(self, me: AgentIdentity, ledger: str, contracts: Contracts, wants: Wants) -> None:
+        super().__init__(me, ContractNegotiationState())
+        self.ledger, self._contracts, self._wants = ledger, contracts, wants
+
+    def _tidy(self, now: datetime) -> None:
+        """Drop conversations that came to nothing before all open days, and those about contracts that ended before them.
+
+        Whose acceptance comes later than that is too late, whenever it says that it was made.
+        """
+        first, talks = self.rules.day_of(now).next(-KEPT_DAYS), self.state.talks
+        for key, talk in list(talks.items()):
+            if talk.offer is None:
+                continue
+            agreed = talk.state is State.AGREED
+            if talk.offer.contract.end_date < first.day if agreed else talk.offer.expires < first.start:
+                del talks[key]
+
+    def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """Open a negotiation with the other side of `contract` at this party's aspiration."""
+        self._tidy(now)
+        conversation = self.me.identifier("conversation", contract.contract_id)
+        peer = contract.seller if contract.buyer == self.me.domain else contract.buyer
+        talk = Negotiation(conversation, self.me.domain, peer, self.rules.keys)
+        self.state.talks[conversation] = talk
+        opened = concession.offer_at(self._wants(contract), 1).into(contract)
+        unsigned = ContractProposal(conversation, self.me.domain, peer, 1, now, opened, now + PATIENCE)
+        return self._say(talk, signed_offer(unsigned, self.me.signer))
+
+    def _say(self, talk: Negotiation, message: Message) -> list[Effect]:
+        talk.send(message)
+        peer = self.rules.name_of(talk.peer)
+        effects: list[Effect] = [Send(peer, message)] if peer is not None else []
+        if isinstance(message, ContractProposal | ContractCounter):
+            effects.append(Arm(OfferExpires(talk.conversation_id), message.expires + GRACE))
+        return effects
+
+    @on(ContractProposal, ContractCounter)
+    def contract_offered(self, message: Offer, sender: str, now: datetime) -> list[Effect]:
+        """An offer: take it, counter it or refuse it."""
+        self._tidy(now)
+        talk = self.state.talks.get(message.conversation_id)
+        if talk is None:
+            talk = Negotiation(message.conversation_id, self.me.domain, message.sender, self.rules.keys)
+        if self.rules.domains.get(sender) != message.sender:
+            return [self._breach(sender, "the message names another sender", now)]
+        try:
+            talk.receive(message)
+        except RemoteProtocolError as error:
+            return [self._breach(sender, str(error), now)]
+        self.state.talks[message.conversation_id] = talk
+        if talk.lapse(now) is State.LAPSED:
+            return [self.me.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has expired", now)]
+        move, terms = concession.respond(self._wants(message.contract), Terms.of(message.contract), message.round)
+        at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
+        if move is Move.ACCEPT:
+            return [*self._say(talk, accept_of(message, at, self.me.signer)), *self._concluded(talk, now)]
+        if move is Move.REJECT:
+            return self._say(talk, reject_of(message, at, "beyond what can be agreed"))
+        counter = ContractCounter(
+            talk.conversation_id,
+            self.me.domain,
+            talk.peer,
+            message.round + 1,
+            at,
+            terms.into(message.contract),
+            at + PATIENCE,
+        )
+        return self._say(talk, signed_offer(counter, self.me.signer))
+
+    @on(ContractAccept, ContractReject)
+    def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
+        """The peer takes or refuses our offer."""
+        talk = self.state.talks.get(message.conversation_id)
+        if talk is None:
+            return [self._breach(sender, "no such conversation", now)]
+        if talk.state is State.LAPSED and isinstance(message, ContractReject):
+            return [self.me.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has lapsed", now)]
+        try:
+            state = talk.receive(message)
+        except RemoteProtocolError as error:
+            return [self._breach(sender, str(error), now)]
+        if state is State.AGREED:
+            return self._concluded(talk, now)
+        return [Publish(NegotiationMoved(now, sender, str(state)))]
+
+    @on(OfferExpires)
+    def expired(self, timer: OfferExpires, now: datetime) -> list[Effect]:
+        """An offer may have expired unanswered."""
+        conversation = timer.conversation
+        talk = self.state.talks.get(conversation)
+        if talk is None or talk.state is State.LAPSED or talk.lapse(now) is not State.LAPSED:
+            return []
+        peer = self.rules.name_of(talk.peer) or talk.peer
+        return [self.me.lapse("negotiation", conversation, peer, "the offer expired unanswered", now)]
+
+    def talking(self, peer: str) -> bool:
+        """Whether a negotiation with this agent is not over."""
+        domain = self.rules.domains[peer]
+        open_states = (State.IDLE, State.WAITING, State.DECIDING)
+        return any(talk.peer == domain and talk.state in open_states for talk in self.state.talks.values())
+
+    def _concluded(self, talk: Negotiation, now: datetime) -> list[Effect]:
+        record = talk.record()
+        contract = talk.offer.contract if talk.offer is not None else None
+        if contract is None:
+            return []
+        self._contracts.agreed(contract, now)
+        if contract.buyer != self.me.domain:  # one side files what both have signed
+            return []
+        filed = Send(self.ledger, Filed(ContractFiling(contract.contract_id), (record,)))
+        return [filed, contract_agreed(contract, now)]
+
+    @on(ContractFiling)
+    def receipt(self, receipt: Receipt, sender: str, now: datetime) -> list[Effect]:
+        """What could not be recorded is told."""
+        return refusal(receipt, sender, now) if sender == self.ledger else []
+
+    @on(FileAgain)
+    def file_again(self, message: FileAgain, sender: str, now: datetime) -> list[Effect]:
+        """The keeper has forgotten everything: file once more, to the letter, what it may not have recorded.
+
+        What it did record is passed over.
+        """
+        if sender != self.ledger:
+            return []
+        talks = [t for t in self.state.talks.values() if t.state is State.AGREED and t.offer is not None]
+        contracts = [(t.offer.contract, t.record()) for t in talks if t.offer.contract.buyer == self.me.domain]
+        return [
+            Send(self.ledger, Filed(ContractFiling(contract.contract_id), (record,))) for contract, record in contracts
+        ]
+
+    def _breach(self, sender: str, reason: str, now: datetime) -> Effect:
+        return Publish(RuleBroken(now, sender, self.me.name, reason))

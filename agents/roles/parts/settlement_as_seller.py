@@ -1,0 +1,106 @@
+"""Settlement from the seller's side: the same sums from its own data, and acceptance or dispute, order by order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum, auto
+
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.settlement import response_effects
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from cim.codec.codec import wire
+from market.uftp import FlexOrderSettlement, FlexSettlement
+
+
+class Ready(Enum):
+    """Whether a day's own sums can be done."""
+
+    YES = auto()
+    LATER = auto()  # the meters come by other ways than the buyer's sums
+    NEVER = auto()
+
+
+@wire("part.SettlementAsSeller")
+@dataclass(slots=True)
+class SettlementAsSellerState:
+    """What the buyer settled.
+
+    Attributes:
+        waiting: by day, settlements that are answered when the own meters are complete.
+        answered: by day, message id of the settlement that was answered.
+    """
+
+    waiting: dict[date, FlexSettlement] = field(default_factory=dict)
+    answered: dict[date, str] = field(default_factory=dict)
+
+
+class SettlementAsSeller(Part[SettlementAsSellerState]):
+    """Checks the buyer's settlement of each day, and answers it once.
+
+    Args:
+        buyer: the agent it sells to.
+        ready: whether its own sums of a day can be done.
+        account: what it is owed for a day's orders, by its own data.
+    """
+
+    def __init__(
+        self,
+        me: AgentIdentity,
+        ledger: str,
+        *,
+        buyer: str,
+        ready: Callable[[date], Ready],
+        account: Callable[[date], tuple[FlexOrderSettlement, ...]],
+    ) -> None:
+        super().__init__(me, SettlementAsSellerState())
+        self.ledger, self._buyer, self._ready, self._account = ledger, buyer, ready, account
+
+    @on(FlexSettlement)
+    def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
+        """The buyer settles: answer it when the own sums can be done."""
+        if sender != self._buyer:
+            return []
+        period, number = message.period_start, message.header.message_id
+        if period in self.state.answered:
+            why = f"{period.isoformat()} is answered already"
+            return [self.me.lapse("FlexSettlement", number, sender, why, now)]
+        ready = self._ready(period)
+        if ready is Ready.NEVER:
+            why = f"{period.isoformat()} is not metered"
+            return [self.me.lapse("FlexSettlement", number, sender, why, now)]
+        if ready is Ready.LATER:
+            self.state.waiting[period] = message
+            return []
+        return self._answer(message, now)
+
+    @on(DaySettled)
+    def own_day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """The own meters are complete, or nothing more is waited for."""
+        message = self.state.waiting.pop(event.period, None)
+        return [] if message is None else self._answer(message, now)
+
+    def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
+        self.state.answered[message.period_start] = message.header.message_id
+        ours = self._account(message.period_start)
+        return response_effects(self.me, self._buyer, self.ledger, message, ours, now)
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self.state.answered = {k: v for k, v in self.state.answered.items() if k >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """What was answered is; the others are owed an answer."""
+        effects: list[Effect] = []
+        for (period, domain), one in history.owed_to(self.me.domain).items():
+            if domain != self.rules.domains[self._buyer]:
+                continue
+            if one.response is not None:
+                self.state.answered[date.fromisoformat(period)] = one.settlement.header.message_id
+            else:
+                effects += self.settled(one.settlement, self._buyer, now)
+        return Recovery(effects)
