@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agents.roles.desk_role import DeskRole
-from agents.roles.effects import Arm, Effect, Send
+from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.events import Started
-from agents.roles.part import on
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, on
+from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from market.rules import MarketRules
@@ -52,23 +53,30 @@ class EchoState:
     waves: int = 0
 
 
-class EchoRole(DeskRole[EchoState]):
+@wire("echo.timer.throw")
+@dataclass(frozen=True, slots=True)
+class ThrowAgain(Timer):
+    """The next wave is due."""
+
+
+class Echo(Part[EchoState]):
     """Catches balls and throws them back."""
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, config: EchoConfig) -> None:
-        super().__init__(name, rules, key, EchoState())
+    def __init__(self, me: AgentIdentity, config: EchoConfig) -> None:
+        super().__init__(me, EchoState())
         self.config = config
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """Throw the first balls."""
-        return self.timer_throw("", now) if self.config.peer else []
+        return self.throw(ThrowAgain(), now) if self.config.peer else []
 
-    def timer_throw(self, _: str, now: datetime) -> list[Effect]:
+    @on(ThrowAgain)
+    def throw(self, timer: ThrowAgain, now: datetime) -> list[Effect]:
         """Throw a wave of balls."""
         config = self.config
         self.state.waves += 1
-        more: list[Effect] = [Arm("throw", now + timedelta(seconds=1))] if self.state.waves < config.waves else []
+        more: list[Effect] = [Arm(ThrowAgain(), now + timedelta(seconds=1))] if self.state.waves < config.waves else []
         ball = Ball(config.hops, config.values)
         return [*(Send(config.peer, ball) for _ in range(config.balls)), *more]
 
@@ -77,3 +85,11 @@ class EchoRole(DeskRole[EchoState]):
         """Throw it back, as long as it has hops left."""
         self.state.caught += 1
         return [Send(sender, Ball(message.hops - 1, message.values))] if message.hops > 1 else []
+
+
+class EchoRole(Role):
+    """An agent that only echoes."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: EchoConfig) -> None:
+        me = AgentIdentity(name, rules, key)
+        super().__init__(me, Echo(me, config))

@@ -6,24 +6,26 @@ It is the aggregators' own aggregator: it sees their prognoses, never their memb
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
-from agents.roles.desk_role import DeskRole
-from agents.roles.effects import Arm, Effect, Poll, Publish, Send
-from agents.roles.events import Connected, Measured, Recalled
+from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
+from agents.roles.events import Connected, Measured
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import AssetList, AssetQuery, AssetsPublished, WeatherBulletin
-from agents.roles.part import on
-from agents.roles.parts.head_cosigning import WitnessingDesk
-from agents.roles.parts.recovery import LedgerHistory, forgotten
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.cosigning import HeadCosigning
+from agents.roles.parts.filing import NoState
+from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import assets_registered, exchange_forecast
+from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.devices import WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications import RuleBroken
 from market.assets.publication import AssetPublication, AssetRegister
-from market.ledger.records import BlockHead
 from market.rules import MarketRules
 from market.uftp import (
     AgrPortfolioQuery,
@@ -49,69 +51,86 @@ class IlesConfig:
     ledger: str
 
 
-@wire("iles.State")
+@wire("iles.timer.weather")
+@dataclass(frozen=True, slots=True)
+class NextForecast(Timer):
+    """Ask the weather service again."""
+
+
+@wire("iles.AssetRegistration")
 @dataclass(slots=True)
-class IlesState:
-    """What the manager must remember."""
+class AssetRegistrationState:
+    """The market's register: assets by name."""
 
     assets: dict[str, AssetPublication] = field(default_factory=dict)
+
+
+@wire("iles.ReferenceRegister")
+@dataclass(slots=True)
+class ReferenceRegisterState:
+    """Connections by entity address."""
+
     connections: dict[str, Connection] = field(default_factory=dict)
-    prognoses: dict[str, DPrognosis] = field(default_factory=dict)  # seller|point|period
-    head: BlockHead | None = None
-    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
-class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
-    """One per site."""
+@wire("iles.SellerPointDay")
+class SellerPointDay(NamedTuple):
+    """An aggregator's portfolio at a congestion point on a day."""
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, config: IlesConfig) -> None:
-        super().__init__(name, rules, key, IlesState())
-        self.config = config
-        self.ledger = config.ledger
+    seller: str
+    congestion_point: str
+    period: date
 
-    @on(Recalled)
-    def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
-        """Only the heads it has signed are in the ledger; the registers fill again as parties bring their entries."""
-        past = LedgerHistory(event, self.rules)
-        self.state.head = past.head(self.domain)
-        sentences = (
-            "the market's register: assets stand in it again once they are connected again",
-            "the CRO's register: connections stand in it again once their aggregators and DSO bring them again",
-            "prognoses at the point of common coupling, until their next revisions",
-        )
-        self.state.forgotten, told = forgotten(self.name, past, sentences, now)
-        return [told]
 
-    # ---- weather -----------------------------------------------------------------------------------------------------
+@wire("iles.ExchangeForecast")
+@dataclass(slots=True)
+class ExchangeForecastState:
+    """The newest prognosis of each portfolio."""
+
+    prognoses: dict[SellerPointDay, DPrognosis] = field(default_factory=dict)
+
+
+class WeatherBulletins(Part[NoState]):
+    """Asks the weather service each hour and passes its forecast on to the prosumers."""
+
+    def __init__(self, me: AgentIdentity, service: str, prosumers: tuple[str, ...]) -> None:
+        super().__init__(me, NoState())
+        self._service, self._prosumers = service, prosumers
 
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
         """Ask the weather service at once and then each full hour."""
-        return [Poll(self.config.weather), Arm("weather", _next_hour(now))]
+        return [Poll(self._service), Arm(NextForecast(), _next_hour(now))]
 
-    def timer_weather(self, _: str, now: datetime) -> list[Effect]:
+    @on(NextForecast)
+    def ask_again(self, timer: NextForecast, now: datetime) -> list[Effect]:
         """The hourly forecast."""
         following = _next_hour(now)
-        more: list[Effect] = [Arm("weather", following)] if following < self.rules.periods[-1].end else []
-        return [Poll(self.config.weather), *more]
+        more: list[Effect] = [Arm(NextForecast(), following)] if following < self.rules.periods[-1].end else []
+        return [Poll(self._service), *more]
 
     @on(Measured)
     def forecast(self, event: Measured, now: datetime) -> list[Effect]:
         """Pass a forecast on; without one the prosumers keep the last."""
         bulletins = [WeatherBulletin(news) for news in event.news if isinstance(news, WeatherForecast)]
-        return [Send(name, bulletin) for bulletin in bulletins for name in self.config.prosumers]
+        return [Send(name, bulletin) for bulletin in bulletins for name in self._prosumers]
 
-    # ---- the market's register (S01) -----------------------------------------------------------------------------------
+
+class AssetRegistration(Part[AssetRegistrationState]):
+    """The market's register of assets (S01)."""
+
+    def __init__(self, me: AgentIdentity) -> None:
+        super().__init__(me, AssetRegistrationState())
 
     @on(AssetsPublished)
     def published(self, message: AssetsPublished, sender: str, now: datetime) -> list[Effect]:
         """A prosumer brings its assets."""
         if any(asset.owner != self.rules.domains.get(sender) for asset in message.assets):
-            return [Publish(RuleBroken(now, sender, self.name, "assets of others"))]
+            return [Publish(RuleBroken(now, sender, self.me.name, "assets of others"))]
         try:
             self.state.assets = dict(AssetRegister(self.state.assets).published(message.assets).assets)
         except BadInput as error:
-            return [Publish(RuleBroken(now, sender, self.name, str(error)))]
+            return [Publish(RuleBroken(now, sender, self.me.name, str(error)))]
         return [assets_registered(message.assets, now)]
 
     @on(AssetQuery)
@@ -120,7 +139,16 @@ class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
         found = tuple(asset for _, asset in sorted(self.state.assets.items()) if asset.owner in message.owners)
         return [Send(sender, AssetList(found))]
 
-    # ---- common reference operator -------------------------------------------------------------------------------------
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """The ledger knows no register."""
+        return Recovery(forgotten=("the market's register: assets stand in it again once they are connected again",))
+
+
+class ReferenceRegister(Part[ReferenceRegisterState]):
+    """The common reference operator (CRO): who serves which connection, and where it hangs."""
+
+    def __init__(self, me: AgentIdentity) -> None:
+        super().__init__(me, ReferenceRegisterState())
 
     @on(AgrPortfolioUpdate)
     def agr_updated(self, message: AgrPortfolioUpdate, sender: str, now: datetime) -> list[Effect]:
@@ -137,7 +165,7 @@ class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
         return [self._agr_answer(message, sender, now, None)]
 
     def _agr_answer(self, message: AgrPortfolioUpdate, to: str, now: datetime, fault: str | None) -> Effect:
-        return Send(to, AgrPortfolioUpdateResponse(*self.reply(to, now, message, fault)))
+        return Send(to, AgrPortfolioUpdateResponse(*self.me.reply(to, now, message, fault)))
 
     @on(DsoPortfolioUpdate)
     def dso_updated(self, message: DsoPortfolioUpdate, sender: str, now: datetime) -> list[Effect]:
@@ -146,14 +174,14 @@ class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
             known = self.state.connections.get(connection.entity_address, connection)
             moved = replace(known, congestion_point=message.congestion_point)
             self.state.connections[connection.entity_address] = moved
-        return [Send(sender, DsoPortfolioUpdateResponse(*self.reply(sender, now, message, None)))]
+        return [Send(sender, DsoPortfolioUpdateResponse(*self.me.reply(sender, now, message, None)))]
 
     @on(DsoPortfolioQuery)
     def dso_queried(self, message: DsoPortfolioQuery, sender: str, now: datetime) -> list[Effect]:
         """Who is active at a congestion point."""
         point = message.congestion_point
         found = tuple(c for _, c in sorted(self.state.connections.items()) if c.congestion_point == point)
-        header, answered, *_ = self.reply(sender, now, message, None)
+        header, answered, *_ = self.me.reply(sender, now, message, None)
         return [Send(sender, DsoPortfolioQueryResponse(header, answered, message.period, point, found))]
 
     @on(AgrPortfolioQuery)
@@ -161,28 +189,56 @@ class IlesRole(WitnessingDesk[IlesState], DeskRole[IlesState]):
         """Where an aggregator's connections hang."""
         domain = self.rules.domains[sender]
         found = tuple(c for _, c in sorted(self.state.connections.items()) if c.agr_domain == domain)
-        header, answered, *_ = self.reply(sender, now, message, None)
+        header, answered, *_ = self.me.reply(sender, now, message, None)
         return [Send(sender, AgrPortfolioQueryResponse(header, answered, message.period, found))]
 
-    # ---- the point of common coupling ----------------------------------------------------------------------------------
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """The ledger knows no register."""
+        lost = "the CRO's register: connections stand in it again once their aggregators and DSO bring them again"
+        return Recovery(forgotten=(lost,))
+
+
+class ExchangeForecasting(Part[ExchangeForecastState]):
+    """What the site is expected to draw at its point of common coupling (PCC): the sum of all prognoses."""
+
+    def __init__(self, me: AgentIdentity) -> None:
+        super().__init__(me, ExchangeForecastState())
 
     @on(DPrognosis)
     def prognosed(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
         """An aggregator's prognosis; the sum over all of them is what the site will draw at its PCC."""
-        period = message.period.isoformat()
-        key = f"{sender}|{message.congestion_point}|{period}"
+        key = SellerPointDay(sender, message.congestion_point, message.period)
         known = self.state.prognoses.get(key)
         if known is not None and known.revision >= message.revision:
-            return [self.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
+            return [self.me.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
         self.state.prognoses[key] = message
-        yesterday = self.rules.day_of(now).next(-1).key
-        for old in [k for k in self.state.prognoses if k.rpartition("|")[2] < yesterday]:
+        yesterday = self.rules.day_of(now).next(-1).day
+        for old in [k for k in self.state.prognoses if k[2] < yesterday]:
             del self.state.prognoses[old]
-        rows = [m.power_w for key, m in sorted(self.state.prognoses.items()) if key.endswith(period)]
+        rows = [m.power_w for k, m in sorted(self.state.prognoses.items()) if k[2] == message.period]
         if len({len(row) for row in rows}) > 1:
             return []
         total = np.sum(np.array(rows, dtype=np.int64), axis=0)
         return [exchange_forecast(message.period, total.tolist(), now)]
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Prognoses come again with their next revisions."""
+        return Recovery(forgotten=("prognoses at the point of common coupling, until their next revisions",))
+
+
+class IlesRole(Role):
+    """One per site: register, CRO, weather bulletins and the forecast of the PCC."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: IlesConfig) -> None:
+        me = AgentIdentity(name, rules, key)
+        super().__init__(
+            me,
+            WeatherBulletins(me, config.weather, config.prosumers),
+            AssetRegistration(me),
+            ReferenceRegister(me),
+            ExchangeForecasting(me),
+            HeadCosigning(me, config.ledger),
+        )
 
 
 def _next_hour(now: datetime) -> datetime:

@@ -8,117 +8,165 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Effect, Publish, Send
-from agents.roles.events import BlockClosed, Recalled, Recorded, Started
+from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Effect, Send, Timer
+from agents.roles.events import BlockClosed, Recorded, Started
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned, Receipt
-from agents.roles.part import on
-from agents.roles.parts.days import DailyDesk
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.filing import NoState
+from agents.roles.parts.operated_days import DayNear, OperatedDays
+from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import block_closed
+from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
-from cim.platform.publications import MemoryLost
 from market.ledger.records import BlockHead
 from market.rules import MarketRules
 
 CLOSING = timedelta(hours=6)  # after the day's end: metering, settlement and answers are in by then
 LATE = timedelta(hours=1)  # after a standstill over a closing: the others have to catch up first
-
-
-@wire("keeper.State")
-@dataclass(slots=True)
-class KeeperState:
-    """What the keeper must remember."""
-
-    started: datetime | None = None
-    heads: dict[str, BlockHead] = field(default_factory=dict)  # the last ones, by number
-    late: dict[str, datetime] = field(default_factory=dict)  # closings put off, by number
-    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
-
-
 _HEADS = 30  # whose co-signatures may still come
 
 
-class KeeperRole(DailyDesk[KeeperState]):
-    """One per market."""
+@wire("keeper.FiledBy")
+@dataclass(frozen=True, slots=True)
+class FiledBy:
+    """Whose filing an append to the ledger is, and that agent's own reference of it."""
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, cosigners: tuple[str, ...]) -> None:
-        super().__init__(name, rules, key, KeeperState())
-        self.cosigners = cosigners
+    sender: str
+    reference: object
 
-    @on(Started)
-    def started(self, event: Started, now: datetime) -> list[Effect]:
-        """One block for what is agreed before the first day, then one for each day."""
-        self.state.started = now
-        return [Arm("close 1", self._closing(1)), *self.days_on(self.rules.day(self.rules.first_day), now)]
 
-    def day_timers(self, day: LocalDay, now: datetime) -> list[Effect]:
-        """The closing of its block."""
-        number = (day.day - self.rules.first_day).days + 2
-        return [Arm(f"close {number}", self._closing(number))]
+@wire("keeper.timer.close")
+@dataclass(frozen=True, slots=True)
+class CloseNow(Timer):
+    """A block is to be closed."""
 
-    @on(Recalled)
-    def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
-        """Go on behind the last block; have signed what is not, and filed again what may not have come through."""
-        state, heads = self.state, event.heads
-        state.started = heads[0][0].period_start if heads else event.began
-        state.heads = {str(head.number): head for head, _ in heads[-_HEADS:]}
-        closed = heads[-1][0].number if heads else 0
-        effects: list[Effect] = [] if closed else [Arm("close 1", self._closing(1))]
-        effects += self.days_on(self.rules.day(self.rules.first_day).next(max(closed - 1, 0)), now)
-        for name in self.cosigners:
-            unsigned = (head for head, signed in heads if all(s.party != self.rules.domains[name] for s in signed))
-            effects += [Send(name, HeadAnnounced(head)) for head in unsigned]
-        effects += [Send(name, FileAgain()) for name in self.cosigners]
-        told = ["records that were filed and not yet recorded: those of contracts and orders are asked for again"]
-        if not heads:
-            told.append(f"when it was started: the first block's period begins with the first record, {event.began}")
-        state.forgotten = tuple(told)
-        return [*effects, Publish(MemoryLost(now, self.name, state.forgotten))]
+    number: int
 
-    def _closing(self, number: int) -> datetime:
-        return self.rules.periods[0].start if number == 1 else self.rules.periods[number - 2].end + CLOSING
+
+@wire("keeper.BlockClosing")
+@dataclass(slots=True)
+class BlockClosingState:
+    """When the market began, the last heads by block number, and closings put off after a standstill."""
+
+    started: datetime | None = None
+    heads: dict[int, BlockHead] = field(default_factory=dict)
+    postponed: dict[int, datetime] = field(default_factory=dict)
+
+
+class RecordKeeping(Part[NoState]):
+    """Makes durable what is filed, and gives a receipt."""
+
+    def __init__(self, me: AgentIdentity, parties: tuple[str, ...]) -> None:
+        super().__init__(me, NoState())
+        self._parties = parties
 
     @on(Filed)
     def filed(self, message: Filed, sender: str, now: datetime) -> list[Effect]:
         """Make them durable; the receipt follows."""
-        return [Append(f"{sender} {message.reference}", message.records)]
+        return [Append(FiledBy(sender, message.reference), message.records)]
 
     @on(Recorded)
     def recorded(self, event: Recorded, now: datetime) -> list[Effect]:
         """They are durable (or clash with what is there): tell who filed them."""
-        sender, _, reference = str(event.reference).partition(" ")
-        return [Send(sender, Receipt(reference, event.fault))]
+        filed = event.reference
+        return [Send(filed.sender, Receipt(filed.reference, event.fault))] if isinstance(filed, FiledBy) else []
 
-    def timer_close(self, number: str, now: datetime) -> list[Effect]:
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Have filed again what may not have come through."""
+        lost = "records that were filed and not yet recorded: those of contracts and orders are asked for again"
+        return Recovery([Send(name, FileAgain()) for name in self._parties], (lost,))
+
+
+class BlockClosing(Part[BlockClosingState]):
+    """Closes one block for what is agreed before the first day, then one for each day; has every head co-signed."""
+
+    def __init__(self, me: AgentIdentity, cosigners: tuple[str, ...]) -> None:
+        super().__init__(me, BlockClosingState())
+        self._cosigners = cosigners
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """The first block closes with the beginning of the first day."""
+        self.state.started = now
+        return [Arm(CloseNow(1), self._closing(1))]
+
+    @on(DayNear)
+    def day_near(self, event: DayNear, now: datetime) -> list[Effect]:
+        """The closing of a day's block."""
+        number = (event.day.day - self.rules.first_day).days + 2
+        return [Arm(CloseNow(number), self._closing(number))]
+
+    def _closing(self, number: int) -> datetime:
+        return self.rules.periods[0].start if number == 1 else self.rules.periods[number - 2].end + CLOSING
+
+    @on(CloseNow)
+    def close_now(self, timer: CloseNow, now: datetime) -> list[Effect]:
         """Close the block of a period, in the order of the periods."""
-        index = int(number)
-        days = self.rules.periods
-        overdue = now - self._closing(index) > self.rules.interval or any(int(k) < index for k in self.state.late)
-        if index > 1 and number not in self.state.late and overdue:
+        number, postponed, days = timer.number, self.state.postponed, self.rules.periods
+        overdue = now - self._closing(number) > self.rules.interval or any(other < number for other in postponed)
+        if number > 1 and number not in postponed and overdue:
             # One second each: blocks close in their order, however many closings a standstill went over.
-            self.state.late[number] = now + LATE + timedelta(seconds=index)
-            return [Arm(f"close {number}", self.state.late[number])]
-        self.state.late.pop(number, None)
-        start = self.state.started if index == 1 else days[index - 2].start
+            postponed[number] = now + LATE + timedelta(seconds=number)
+            return [Arm(timer, postponed[number])]
+        postponed.pop(number, None)
+        start = self.state.started if number == 1 else days[number - 2].start
         if start is None:
             return []
         # A site on the wall clock begins in the middle of its first day: nothing was agreed before that one.
-        end = max(days[0].start, start) if index == 1 else days[index - 2].end
-        return [CloseBlock(index, start, end)]
+        end = max(days[0].start, start) if number == 1 else days[number - 2].end
+        return [CloseBlock(number, start, end)]
 
     @on(BlockClosed)
     def closed(self, event: BlockClosed, now: datetime) -> list[Effect]:
         """Ask for co-signatures, so that no party alone could rewrite the past."""
-        number = event.head.number
-        self.state.heads[str(number)] = event.head
-        for old in [k for k in self.state.heads if int(k) <= number - _HEADS]:
-            del self.state.heads[old]
-        announced: list[Effect] = [Send(name, HeadAnnounced(event.head)) for name in self.cosigners]
+        number, heads = event.head.number, self.state.heads
+        heads[number] = event.head
+        for old in [k for k in heads if k <= number - _HEADS]:
+            del heads[old]
+        announced: list[Effect] = [Send(name, HeadAnnounced(event.head)) for name in self._cosigners]
         return [*announced, block_closed(event.head)]
 
     @on(HeadCosigned)
     def cosigned(self, message: HeadCosigned, sender: str, now: datetime) -> list[Effect]:
         """Store a co-signature."""
-        if sender not in self.cosigners or str(message.number) not in self.state.heads:
+        if sender not in self._cosigners or message.number not in self.state.heads:
             return []
         return [Cosign(message.number, self.rules.domains[sender], message.signature)]
+
+    def first_open(self, history: LedgerHistory) -> LocalDay:
+        """The day of the first block that is not closed."""
+        return self.rules.day(self.rules.first_day).next(max(_last_closed(history) - 1, 0))
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Go on behind the last block, and have signed what is not."""
+        heads, state = history.event.heads, self.state
+        state.started = heads[0][0].period_start if heads else history.event.began
+        state.heads = {head.number: head for head, _ in heads[-_HEADS:]}
+        effects: list[Effect] = [] if heads else [Arm(CloseNow(1), self._closing(1))]
+        for name in self._cosigners:
+            unsigned = (head for head, signed in heads if all(s.party != self.rules.domains[name] for s in signed))
+            effects += [Send(name, HeadAnnounced(head)) for head in unsigned]
+        if heads:
+            return Recovery(effects)
+        began = f"when it was started: the first block's period begins with the first record, {state.started}"
+        return Recovery(effects, (began,))
+
+
+def _last_closed(history: LedgerHistory) -> int:
+    heads = history.event.heads
+    return heads[-1][0].number if heads else 0
+
+
+class KeeperRole(Role):
+    """One per market.
+
+    Args:
+        cosigners: the agents that co-sign every head.
+    """
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, cosigners: tuple[str, ...]) -> None:
+        me = AgentIdentity(name, rules, key)
+        closing = BlockClosing(me, cosigners)
+        super().__init__(me, closing, OperatedDays(me, closing.first_open), RecordKeeping(me, cosigners))

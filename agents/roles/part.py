@@ -48,6 +48,13 @@ class Recovery:
     forgotten: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DayClosed:
+    """Told inside a role: days before `before` are closed for good; every part drops what is about them (`prune`)."""
+
+    before: date
+
+
 class Part(Generic[S]):
     """One share of a role's work.
 

@@ -14,7 +14,7 @@ from agents.roles.effects import Effect
 from agents.roles.events import Computed, Event, Fired, Recalled, Received
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Receipt
-from agents.roles.part import Handler, Part
+from agents.roles.part import DayClosed, Handler, Part
 from agents.roles.parts.recovery import LedgerHistory, forgotten
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput, ProgrammingFault
@@ -84,6 +84,8 @@ class Role:
         return self._tell(type(receipt.reference), receipt, sender, now)
 
     def _emit(self, event: object, now: datetime) -> list[Effect]:
+        if isinstance(event, DayClosed):
+            self.prune(event.before)
         return self._tell(type(event), event, now)
 
     def _tell(self, kind: type, *arguments: object) -> list[Effect]:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from agents.roles.desk_role import DeskRole
-from agents.roles.effects import Arm
+from agents.roles.effects import Arm, timer_order
 from agents.roles.events import Fired, Started
 from agents.roles.ledger_keeper import CLOSING, KeeperRole
+from agents.roles.parts.operated_days import LookAhead
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import LATEST
 from agents.roles.prosumer.forecasting import METERING
+from agents.roles.role import Role
 from tests.worlds import players
 from tests.worlds.players import AHEAD, FIRST
 
@@ -48,12 +50,12 @@ LAST = {
 }
 
 
-def armed(role: DeskRole[Any], event: Any, now: datetime) -> dict[str, datetime]:
+def armed(role: Role, event: Any, now: datetime) -> dict[str, datetime]:
     """The timers that an event sets."""
-    return {e.timer: e.at for e in role.handle(event, now) if isinstance(e, Arm)}
+    return {" ".join(timer_order(e.timer)): e.at for e in role.handle(event, now) if isinstance(e, Arm)}
 
 
-def lived(role: DeskRole[Any], start: datetime) -> dict[str, datetime]:
+def lived(role: Role, start: datetime) -> dict[str, datetime]:
     """All timers of days that are set in the whole life of a role, each when it is first set."""
     found: dict[str, datetime] = {}
     waiting = armed(role, Started(), start)
@@ -65,7 +67,8 @@ def lived(role: DeskRole[Any], start: datetime) -> dict[str, datetime]:
         waiting = {}
         for timer, at in again:
             assert start < at
-            waiting = armed(role, Fired(timer), at)
+            period = date.fromisoformat(timer.partition(" ")[2])
+            waiting = armed(role, Fired(LookAhead(period) if role.parts else timer), at)
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Publish, Send
 from agents.roles.events import BlockClosed, Fired, Received, Recorded, Started
-from agents.roles.ledger_keeper import CLOSING, KeeperRole
+from agents.roles.ledger_keeper import CLOSING, CloseNow, FiledBy, KeeperRole
 from agents.roles.messages import Filed, HeadAnnounced, HeadCosigned, Receipt
 from agents.runtime.host.ledger_effects import LedgerEffects
 from cim.platform.publications import HeadRefused
@@ -84,16 +84,16 @@ def test_blocks_are_closed_one_before_and_one_for_each_day() -> None:
     """Timers stand at the first day's start and after each day's end; each closes the block of its own period."""
     role = keeper()
     arms = role.handle(Started(), AHEAD)
-    assert arms == [Arm("close 1", DAY.start), Arm("close 2", DAY.end + CLOSING)]
-    assert role.handle(Fired("close 1"), DAY.start) == [CloseBlock(1, AHEAD, DAY.start)]
-    assert role.handle(Fired("close 2"), DAY.end + CLOSING) == [CloseBlock(2, DAY.start, DAY.end)]
+    assert arms == [Arm(CloseNow(1), DAY.start), Arm(CloseNow(2), DAY.end + CLOSING)]
+    assert role.handle(Fired(CloseNow(1)), DAY.start) == [CloseBlock(1, AHEAD, DAY.start)]
+    assert role.handle(Fired(CloseNow(2)), DAY.end + CLOSING) == [CloseBlock(2, DAY.start, DAY.end)]
 
 
 def test_a_site_that_begins_within_its_first_day_has_no_block_that_ends_before_it_begins() -> None:
     """On a wall clock the first day is under way: the block before it is closed at once, and is empty."""
     role, begun = keeper(), DAY.at(9)
     role.handle(Started(), begun)
-    assert role.handle(Fired("close 1"), begun) == [CloseBlock(1, begun, begun)]
+    assert role.handle(Fired(CloseNow(1)), begun) == [CloseBlock(1, begun, begun)]
 
 
 def heads(ledger_effects: LedgerEffects, role: KeeperRole) -> list[BlockHead]:
@@ -144,8 +144,8 @@ def test_a_head_that_does_not_follow_is_not_signed(ledger_effects: LedgerEffects
     assert isinstance(hear(second), Send)
 
 
-def test_an_outcome_names_who_filed_even_when_the_reference_has_spaces() -> None:
+def test_an_outcome_goes_to_who_filed_under_its_own_reference() -> None:
     """The reference comes back to its sender as it was given."""
-    assert keeper().handle(Recorded("dso orders 2016-06-15 p 3", "clash"), AHEAD + timedelta(0)) == [
+    assert keeper().handle(Recorded(FiledBy("dso", "orders 2016-06-15 p 3"), "clash"), AHEAD + timedelta(0)) == [
         Send("dso", Receipt("orders 2016-06-15 p 3", "clash"))
     ]

@@ -147,7 +147,7 @@ def test_what_was_lost_is_named(everybody: Forgetful) -> None:
     assert "fall on their elements" in told["agr"]
     assert "running round" in told["dso"]
     assert "schedule" in told["home-a.bat"]
-    assert all(role.state.forgotten for role in everybody.roles.values())
+    assert all(role.forgotten for role in everybody.roles.values())
 
 
 def test_a_lost_reading_is_never_a_number(everybody: Forgetful) -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.roles.effects import Send
+from agents.roles.effects import Arm, Send
 from agents.roles.events import Event, Recalled, Received
-from agents.roles.ledger_keeper import KeeperRole
+from agents.roles.ledger_keeper import CloseNow, KeeperRole
 from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned
 from agents.roles.parts.settlement import lost_isps, metering_of, settle
 from market.ledger.records import BlockHead
@@ -102,7 +102,7 @@ def test_a_keeper_without_memory_asks_for_what_was_filed() -> None:
     effects = role.handle(Recalled((), ((head, ()),), AHEAD, DAY.at(3)), DAY.at(3))
     sent = [(e.to, e.message) for e in effects if isinstance(e, Send)]
     assert sent == [(n, m) for m in (HeadAnnounced(head), FileAgain()) for n in ("dso", "agr")]
-    assert sorted(e.timer for e in effects if hasattr(e, "timer")) == ["close 2"]
+    assert [e.timer for e in effects if isinstance(e, Arm)] == [CloseNow(2)]
 
 
 def test_who_waits_for_a_receipt_files_the_same_again() -> None:

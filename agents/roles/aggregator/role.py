@@ -171,7 +171,7 @@ class AggregatorRole(RecallingDesk):
             rows, ordered = self._member_rows(member.name, contract, period)
             isps = reservation(contract, {}, {}, self.rules.day(period).count, ordered)
             parts = (ContractSettlement(contract.contract_id, period, isps),)
-            message, sent = settlement_effects(self, member.name, self.ledger, period, rows, parts, now)
+            message, sent = settlement_effects(self.me, member.name, self.ledger, period, rows, parts, now)
             self.state.settlements[message.header.message_id] = message
             effects += sent
         return effects
@@ -224,7 +224,7 @@ class AggregatorRole(RecallingDesk):
             meterings = self._meterings(point, day.day)
             actual = metered_w(meterings, day.count)
             ours += settle(orders, baseline, actual, sales, lost_isps(meterings))
-        return response_effects(self, self.config.dso, self.ledger, message, ours, now)
+        return response_effects(self.me, self.config.dso, self.ledger, message, ours, now)
 
     def _meterings(self, point: str, period: date) -> list[Metering]:
         keys = [f"{self.members[name].usage_point}|{period.isoformat()}" for name in self.config.at(point)]
@@ -241,4 +241,4 @@ class AggregatorRole(RecallingDesk):
                 self.lapse("FlexSettlementResponse", message.header.message_id, sender, "nothing waits for it", now)
             ]
         del self.state.settlements[message.flex_settlement_message_id]
-        return payment_effects(self, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)
+        return payment_effects(self.me, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)

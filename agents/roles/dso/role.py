@@ -148,7 +148,7 @@ class DsoRole(DsoRecallingDesk):
             if contract is not None:
                 isps = reservation(contract, requested, offered, day.count, ordered)
                 parts = (ContractSettlement(contract.contract_id, day.day, isps),)
-            message, sent = settlement_effects(self, seller, self.ledger, day.day, tuple(rows), parts, now)
+            message, sent = settlement_effects(self.me, seller, self.ledger, day.day, tuple(rows), parts, now)
             self.state.settlements[message.header.message_id] = message
             effects += sent
         self._remember(period)
@@ -189,7 +189,7 @@ class DsoRole(DsoRecallingDesk):
             ]
         del self.state.settlements[message.flex_settlement_message_id]
         contracts = self.state.contracts.get(sender, ())
-        return payment_effects(self, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)
+        return payment_effects(self.me, self.ledger, settlement, message, contracts, self.rules.domains[sender], now)
 
 
 def header_of(role: DsoRole, sender: str) -> str | None:

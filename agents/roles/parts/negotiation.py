@@ -6,20 +6,20 @@ The rules of the conversation are the table in `market.negotiation.conversation`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from agents.roles.effects import Arm, Effect, Publish, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FileAgain, Filed, Receipt
-from agents.roles.part import Part, Recovery, on
+from agents.roles.part import Part, on
+from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import refusal
-from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
+from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
 from cim.platform.publications import NegotiationMoved, RuleBroken
-from agents.roles.parts.contracts import Contracts
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
 from market.negotiation import concession
@@ -199,8 +199,12 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         """
         if sender != self.ledger:
             return []
-        talks = [t for t in self.state.talks.values() if t.state is State.AGREED and t.offer is not None]
-        contracts = [(t.offer.contract, t.record()) for t in talks if t.offer.contract.buyer == self.me.domain]
+        talks = [talk for talk in self.state.talks.values() if talk.state is State.AGREED]
+        contracts = [
+            (talk.offer.contract, talk.record())
+            for talk in talks
+            if talk.offer is not None and talk.offer.contract.buyer == self.me.domain
+        ]
         return [
             Send(self.ledger, Filed(ContractFiling(contract.contract_id), (record,))) for contract, record in contracts
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -33,10 +34,15 @@ class LookAhead(Timer):
 
 
 class OperatedDays(Part[NoState]):
-    """Tells the other parts of each day in time."""
+    """Tells the other parts of each day in time.
 
-    def __init__(self, me: AgentIdentity) -> None:
+    Args:
+        resumes: the first day that is told of after a loss of everything; the first open one, where it is not said.
+    """
+
+    def __init__(self, me: AgentIdentity, resumes: Callable[[LedgerHistory], LocalDay] | None = None) -> None:
         super().__init__(me, NoState())
+        self._resumes = resumes
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
@@ -46,7 +52,9 @@ class OperatedDays(Part[NoState]):
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """As at the start."""
-        return Recovery(self.started(Started(), now))
+        if self._resumes is None:
+            return Recovery(self.started(Started(), now))
+        return Recovery(self.days_on(self._resumes(history), now))
 
     def days_on(self, day: LocalDay, now: datetime) -> list[Effect]:
         """Tell of the days from `day` on, as far as they are near, and when to look again."""

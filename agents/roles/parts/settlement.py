@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 
-from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Send
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed
+from agents.roles.parts.filing import Filing
 from agents.roles.publications import payments_made, settlement_answered, settlement_told
 from cim.model.arrays import Floats
 from market.contracts.contract import FlexContract
@@ -35,15 +35,15 @@ LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 METERED = "Metered"  # a profile beside "Power" where not all of a day is known: 1 where an ISP was metered, else 0
 
 
-def metering_of(role: DeskRole[Any], to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
+def metering_of(me: AgentIdentity, to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
                 lost: Collection[int] = ()) -> Metering:  # fmt: skip
     """A Metering message: mean power of each ISP in whole watts, from watt-hours; `lost` ISPs are marked as such."""
-    rules = role.rules
+    rules = me.rules
     power = tuple(round(float(x) / rules.hours) for x in energy_wh)
     profiles = [MeteringProfile("Power", "W", tuple(0 if k in lost else w for k, w in enumerate(power, start=1)))]
     if lost:
         profiles.append(MeteringProfile(METERED, "1", tuple(int(k not in lost) for k in range(1, len(power) + 1))))
-    header = role.header(to, now, None, "Metering", period.isoformat(), ean)
+    header = me.header(to, now, None, "Metering", period.isoformat(), ean)
     return Metering(header, period, ean, 1, tuple(profiles), rules.timezone, rules.isp_minutes)
 
 
@@ -111,7 +111,7 @@ def reservation(contract: FlexContract, requested: Mapping[int, int], offered: M
 
 
 def settlement_effects(
-    role: DeskRole[Any],
+    me: AgentIdentity,
     to: str,
     ledger: str,
     period: date,
@@ -120,15 +120,15 @@ def settlement_effects(
     now: datetime,
 ) -> tuple[FlexSettlement, list[Effect]]:
     """The buyer's FlexSettlement: into the ledger and to the seller."""
-    header = role.header(to, now, None, "FlexSettlement", period.isoformat())
-    message = FlexSettlement(header, period, period, role.rules.currency, orders, contracts)
-    record = role.record("flex-settlement", f"{period}/{role.domain}/{role.rules.domains[to]}", message, now)
-    filed = Send(ledger, Filed(f"settlement {message.header.message_id}", (record,)))
+    header = me.header(to, now, None, "FlexSettlement", period.isoformat())
+    message = FlexSettlement(header, period, period, me.rules.currency, orders, contracts)
+    record = me.record("flex-settlement", f"{period}/{me.domain}/{me.rules.domains[to]}", message, now)
+    filed = Send(ledger, Filed(Filing("settlement", message.header.message_id), (record,)))
     return message, [filed, Send(to, message), settlement_told(message)]
 
 
 def response_effects(
-    role: DeskRole[Any],
+    me: AgentIdentity,
     to: str,
     ledger: str,
     theirs: FlexSettlement,
@@ -137,19 +137,19 @@ def response_effects(
 ) -> list[Effect]:
     """The seller's answer: the plausibility check of every order, recorded and sent."""
     answers = statuses(ours, theirs.order_settlements)
-    header, answered, result, _ = role.reply(to, now, theirs, None)
+    header, answered, result, _ = me.reply(to, now, theirs, None)
     message = FlexSettlementResponse(header, answered, result, answers)
-    key = f"{theirs.period_start}/{role.rules.domains[to]}/{role.domain}"
-    record = role.record("flex-settlement-response", key, message, now)
+    key = f"{theirs.period_start}/{me.rules.domains[to]}/{me.domain}"
+    record = me.record("flex-settlement-response", key, message, now)
     return [
-        Send(ledger, Filed(f"response {message.header.message_id}", (record,))),
+        Send(ledger, Filed(Filing("response", message.header.message_id), (record,))),
         Send(to, message),
         settlement_answered(message),
     ]
 
 
 def payment_effects(
-    role: DeskRole[Any],
+    me: AgentIdentity,
     ledger: str,
     settlement: FlexSettlement,
     response: FlexSettlementResponse,
@@ -160,13 +160,13 @@ def payment_effects(
     """What is accepted is paid: one signed record of all the payments of a settlement; disputed orders wait."""
     accepted = {s.order_reference for s in response.statuses if s.disposition is AcceptedDisputed.ACCEPTED}
     rows = [row for row in settlement.order_settlements if row.order_reference in accepted]
-    payments: list[Payment] = list(payments_of(rows, role.domain, seller, settlement.currency))
+    payments: list[Payment] = list(payments_of(rows, me.domain, seller, settlement.currency))
     by_id = {contract.contract_id: contract for contract in contracts}
     for part in settlement.contract_settlements:
         if part.contract_id in by_id:
             payments += capacity_payments(by_id[part.contract_id], part.period.isoformat(), part.isps)
     if not payments:
         return []
-    key = f"{settlement.period_start}/{role.domain}/{seller}"
-    record = role.record("remuneration", key, tuple(payments), now)
-    return [Send(ledger, Filed(f"remuneration {key}", (record,))), payments_made(payments, now)]
+    key = f"{settlement.period_start}/{me.domain}/{seller}"
+    record = me.record("remuneration", key, tuple(payments), now)
+    return [Send(ledger, Filed(Filing("remuneration", key), (record,))), payments_made(payments, now)]

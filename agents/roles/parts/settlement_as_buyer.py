@@ -11,11 +11,11 @@ from datetime import date, datetime, timedelta
 
 from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
-from agents.roles.part import Part, Recovery, on
+from agents.roles.part import DayClosed, Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import DayMetered, MeterData
 from agents.roles.parts.operated_days import DayNear
-from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.parts.settlement import payment_effects, settlement_effects
 from cim.codec.codec import wire
 from market.uftp import ContractSettlement, FlexOrderSettlement, FlexSettlement, FlexSettlementResponse
@@ -121,7 +121,8 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
             )
             self.state.settlements[message.header.message_id] = message
             effects += sent
-        return effects + self.emit(DaySettled(period), now)
+        effects += self.emit(DaySettled(period), now)
+        return effects + self.emit(DayClosed(self.rules.day(period).next(-KEPT_DAYS).day), now)
 
     @on(FlexSettlementResponse)
     def responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:

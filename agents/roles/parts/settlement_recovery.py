@@ -48,7 +48,7 @@ def tell_or_pay(buyer: ContractingDesk[Any], owed: Mapping[tuple[str, str], Owed
             effects.append(Send(name, one.settlement))
             continue
         contracts = state.contracts.get(name, ())
-        effects += payment_effects(buyer, buyer.ledger, one.settlement, one.response, contracts, seller, now)
+        effects += payment_effects(buyer.me, buyer.ledger, one.settlement, one.response, contracts, seller, now)
     return effects
 
 

@@ -71,13 +71,13 @@ class ProsumerRole(RecallingDesk):
         told: dict[str, Metering] = {}
         for name in self.elements:
             lost = self.lost_isps(name, day)
-            message = metering_of(self, self.config.aggregator, day.day, name, energy.get(name, zero), now, lost)
+            message = metering_of(self.me, self.config.aggregator, day.day, name, energy.get(name, zero), now, lost)
             told[name] = message
             effects.append(Send(self.config.aggregator, message))
         point, meter = self.config.usage_point, energy.get(self.config.meter, zero)
         lost = self.lost_isps(self.config.meter, day)
         for to in (self.config.aggregator, self.config.dso):
-            told[point] = metering_of(self, to, day.day, point, meter, now, lost)
+            told[point] = metering_of(self.me, to, day.day, point, meter, now, lost)
             effects.append(Send(to, told[point]))
         record = self.record("metering", f"{period}/{self.domain}", tuple(told[k] for k in sorted(told)), now)
         self.state.metered[period] = told
@@ -120,7 +120,7 @@ class ProsumerRole(RecallingDesk):
             return [self.lapse("FlexSettlement", message.header.message_id, sender, f"{period} is answered", now)]
         self.state.answered[period] = message.header.message_id
         ours = self._own_settlement(period)
-        return response_effects(self, sender, self.config.ledger, message, ours, now)
+        return response_effects(self.me, sender, self.config.ledger, message, ours, now)
 
     def _own_settlement(self, period: str) -> tuple[FlexOrderSettlement, ...]:
         contract = self.contract_on(self.config.aggregator, date.fromisoformat(period))

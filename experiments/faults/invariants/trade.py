@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.roles.effects import Compute, Send
 from agents.roles.events import Received
+from agents.roles.iles_manager import AssetRegistration
 from agents.roles.messages import Filed, OrderSplit, Receipt
 from experiments.faults.probes import ProbedRole
 from experiments.faults.simulation_run import SimulationRun
@@ -125,7 +126,7 @@ def assets_are_not_oversold(simulation: SimulationRun) -> Iterator[str]:
 
     A generator cannot be asked for less than nothing made; the bounds are those it published.
     """
-    assets = simulation.state("iles").assets
+    assets = simulation.cast["iles"].inner.part(AssetRegistration).state.assets
     moved: dict[tuple[str, str, int], int] = {}
     baselines: dict[tuple[str, str, int], int] = {}
     for agent in simulation.of_role("aggregator"):
