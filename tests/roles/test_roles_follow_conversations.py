@@ -127,7 +127,7 @@ END = players.DAY.end + timedelta(hours=9)
     [
         ({}, False),
         ({"seed": 7}, False),
-        ({"refuse": lambda reference: " members " in reference}, True),
+        ({"refuse": lambda filed: str(filed.reference).startswith("members ")}, True),
         ({"silence": (players.DAY.at(11), players.DAY.at(13))}, True),
     ],
     ids=["calm", "shuffled", "ledger refuses members' orders", "standstill"],
