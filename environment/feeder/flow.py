@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from cim.model.arrays import Floats
 from cim.model.errors import BadInput, IlesError
 from environment.feeder.elements import Network
 from environment.feeder.model_input import LOAD_ID, model_input
+
+if TYPE_CHECKING:
+    from power_grid_model import PowerGridModel
 
 
 class FlowFailed(IlesError):
@@ -54,7 +57,7 @@ class Feeder:
         self.node_index = {name: index for index, name in enumerate(self.node_names)}
 
     @cached_property
-    def _model(self) -> Any:
+    def _model(self) -> PowerGridModel:
         from power_grid_model import PowerGridModel
 
         return PowerGridModel(model_input(self.network, self.node_index))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from environment.feeder.elements import Network, Transformer
+
+if TYPE_CHECKING:
+    from power_grid_model import ComponentType
 
 # power-grid-model wants one number space over all components.
 _LINE_ID, _TRAFO_ID, LOAD_ID, _SOURCE_ID = 1_000_000, 2_000_000, 3_000_000, 4_000_000
 
 
-def model_input(network: Network, node_index: dict[str, int]) -> dict[Any, Any]:
+def model_input(network: Network, node_index: dict[str, int]) -> dict[ComponentType, NDArray[np.void]]:
     """The input data of `PowerGridModel` for `network`, one zero load at each node."""
     from power_grid_model import ComponentType, DatasetType, LoadGenType, initialize_array
 
@@ -52,10 +56,10 @@ def model_input(network: Network, node_index: dict[str, int]) -> dict[Any, Any]:
     return data
 
 
-def _transformers(items: tuple[Transformer, ...], node_index: dict[str, int]) -> Any:
+def _transformers(items: tuple[Transformer, ...], node_index: dict[str, int]) -> NDArray[np.void]:
     from power_grid_model import BranchSide, ComponentType, DatasetType, initialize_array
 
-    trafo = initialize_array(DatasetType.input, ComponentType.transformer, len(items))
+    trafo: NDArray[np.void] = initialize_array(DatasetType.input, ComponentType.transformer, len(items))
     trafo["id"] = _TRAFO_ID + np.arange(len(items))
     trafo["from_node"] = [node_index[item.hv_node] for item in items]
     trafo["to_node"] = [node_index[item.lv_node] for item in items]

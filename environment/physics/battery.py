@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-from environment.physics.unit import SECONDS_PER_HOUR, PhysicalUnit, UnitKind
-
-_DUST_S = 1e-3  # a store that would be full or empty within a millisecond is full or empty
+from environment.physics.unit import RESOLUTION_S, SECONDS_PER_HOUR, PhysicalUnit, UnitKind
 
 
 class Battery(PhysicalUnit):
@@ -52,7 +50,7 @@ class Battery(PhysicalUnit):
         """Follow the target within rating and energy."""
         wanted = 0.0 if self._target_w is None else min(max(self._target_w, -self.rated_w), self.rated_w)
         self.power_w = wanted
-        if wanted and self.until(now_s) - now_s <= _DUST_S:
+        if wanted and self.until(now_s) - now_s <= RESOLUTION_S:
             self.power_w = 0.0
 
     def until(self, now_s: float) -> float:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from environment.physics.unit import SECONDS_PER_HOUR, PhysicalUnit, UnitKind
+from environment.physics.unit import RESOLUTION_S, SECONDS_PER_HOUR, PhysicalUnit, UnitKind
 from environment.profiles.sessions import Session
-
-_DUST_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class ChargePoint(PhysicalUnit):
         power_w = 0.0
         if self.session is not None:
             power_w = self.rated_w if self._limit_w is None else min(self._limit_w, self.rated_w)
-            if self.remaining_wh * SECONDS_PER_HOUR <= power_w * _DUST_S:
+            if self.remaining_wh * SECONDS_PER_HOUR <= power_w * RESOLUTION_S:
                 power_w = 0.0
         self.power_w = power_w
 

@@ -1,4 +1,4 @@
-"""A biogas CHP plant: runs by its plan, can be moved between part load and rating, ramps in whole-minute stairs."""
+"""A biogas CHP plant: runs by its plan, can be moved between part load and rating, ramps in whole-minute steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from environment.physics.unit import PhysicalUnit, UnitKind, next_multiple
 
-_STAIR_S = 60.0
+_RAMP_STEP_S = 60.0
 
 
 class Chp(PhysicalUnit):
@@ -45,8 +45,8 @@ class Chp(PhysicalUnit):
         return min(max(wanted, -self.rated_w), -self.min_w)
 
     def settle(self, now_s: float) -> None:
-        """Take the next stair of the ramp when a whole minute begins."""
-        if now_s % _STAIR_S or now_s <= self._moved_s:
+        """Take the next step of the ramp when a whole minute begins."""
+        if now_s % _RAMP_STEP_S or now_s <= self._moved_s:
             return
         self._moved_s = now_s
         way = self._goal_w - self.power_w
@@ -54,4 +54,4 @@ class Chp(PhysicalUnit):
 
     def until(self, now_s: float) -> float:
         """The next whole minute while the goal is not reached."""
-        return math.inf if self.power_w == self._goal_w else next_multiple(now_s, _STAIR_S)
+        return math.inf if self.power_w == self._goal_w else next_multiple(now_s, _RAMP_STEP_S)

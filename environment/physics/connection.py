@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, PhysicalUnit, next_multiple
+from environment.physics.unit import QUARTER_S, RESOLUTION_S, SECONDS_PER_HOUR, PhysicalUnit, next_multiple
 
-Book = Callable[[float, float], None]
+Record = Callable[[float, float], None]
 
 
 class Connection:
@@ -36,10 +36,10 @@ class Connection:
         """Net reactive power now."""
         return sum(unit.reactive_var for unit in self.units)
 
-    def advance(self, from_s: float, to_s: float, book: Book | None = None) -> None:
+    def advance(self, from_s: float, to_s: float, record: Record | None = None) -> None:
         """Integrate from `from_s` to `to_s`, exactly: no step crosses an event or a quarter-hour.
 
-        `book(now_s, seconds)` is called before each step, when all powers are decided.
+        `record(now_s, seconds)` is called before each step, when all powers are decided.
         """
         now_s = from_s
         while now_s < to_s:
@@ -49,11 +49,11 @@ class Connection:
             for unit in self.units:
                 end_s = min(end_s, unit.until(now_s))
             if end_s <= now_s:
-                # Dust: an event closer than a float can tell apart from now; a millisecond moves everything past it.
-                end_s = min(now_s + 1e-3, to_s)
+                # The event is nearer than a float can tell apart from now; a millisecond moves everything past it.
+                end_s = min(now_s + RESOLUTION_S, to_s)
             seconds = end_s - now_s
-            if book is not None:
-                book(now_s, seconds)
+            if record is not None:
+                record(now_s, seconds)
             energy_wh = self.power_w * seconds / SECONDS_PER_HOUR
             if energy_wh >= 0:
                 self.import_wh += energy_wh

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from environment.physics.unit import QUARTER_S, SECONDS_PER_HOUR, PhysicalUnit, Series, UnitKind, next_multiple
 
 _THERMOSTAT_S = 300.0  # how often the thermostat looks
-_DUST_K = 1e-6
+_EDGE_K = 1e-6  # a temperature this close to the band's edge is at the edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class HeatPumpRoom(PhysicalUnit):
 
     def _leaves_band(self, resting_k: float) -> bool:
         room, rest_c = self.room, self.room.set_c + resting_k
-        too_warm = self.temperature_c >= room.level_max_c - _DUST_K and rest_c > self.temperature_c
-        return too_warm or (self.temperature_c <= room.level_min_c + _DUST_K and rest_c < self.temperature_c)
+        too_warm = self.temperature_c >= room.level_max_c - _EDGE_K and rest_c > self.temperature_c
+        return too_warm or (self.temperature_c <= room.level_min_c + _EDGE_K and rest_c < self.temperature_c)
 
     def until(self, now_s: float) -> float:
         """The thermostat's next look, or when the target drives the room to the edge of its band."""

@@ -18,6 +18,7 @@ from cim.model.errors import BadInput
 
 QUARTER_S = 900.0
 SECONDS_PER_HOUR = 3600.0
+RESOLUTION_S = 1e-3  # two events closer than this are one: a store that is full within a millisecond is full
 
 
 class UnitKind(StrEnum):

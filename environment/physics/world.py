@@ -68,20 +68,20 @@ class World:
         start_s = self.start.timestamp()
         energy, reactive = self._energy_wh[connection.name], self._reactive_varh[connection.name]
 
-        def book(now_s: float, seconds: float) -> None:
+        def record(now_s: float, seconds: float) -> None:
             quarter, hours = int((now_s - start_s) // QUARTER_S), seconds / SECONDS_PER_HOUR
             energy[quarter] += connection.power_w * hours
             reactive[quarter] += connection.reactive_var * hours
             for unit in connection.units:
                 self._kind_wh[unit.kind][quarter] += unit.power_w * hours
 
-        connection.advance(from_s, to_s, book)
+        connection.advance(from_s, to_s, record)
 
     def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
         """What really flowed: by prosumer the mean active and reactive power of each ISP, whole watts and vars.
 
         Raises:
-            BadInput: the span is not whole ISPs or not yet (or never) lived through.
+            BadInput: the span is not whole ISPs or not (yet) simulated.
         """
         span = self._span(start, end)
         return {

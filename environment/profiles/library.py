@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cim.model.errors import BadInput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 QUARTER = timedelta(minutes=15)
 QUARTER_S = 900
@@ -91,8 +93,9 @@ def pack_dir(name: str) -> Path:
     raise BadInput(f"profiles: {name!r} is unknown; expected {', '.join(known)} or the folder of an imported grid")
 
 
-def _numpy(column: Any) -> NDArray[Any]:
-    return np.concatenate([np.from_dlpack(chunk) for chunk in column.chunks])
+def _float64(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    parts = [np.from_dlpack(chunk) for chunk in column.chunks]
+    return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
 
 
 @lru_cache(maxsize=8)
@@ -107,20 +110,13 @@ def load(name: str) -> Profiles:
 
     # ParquetFile, not read_table, and no to_numpy: those import pyarrow.dataset and pandas, 0.3 s.
     table = pq.ParquetFile(pack_dir(name) / "profiles.parquet").read(use_threads=False)
-    seconds = _numpy(table["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())) if table.num_rows else None
-    if seconds is None or np.any(np.diff(seconds) != QUARTER_S):
+    seconds = _float64(table["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()))
+    if seconds.size == 0 or np.any(np.diff(seconds) != QUARTER_S):
         raise BadInput(f"profiles: the times of {name!r} are not quarter-hours in a row")
     values = {}
     for column in table.column_names:
         if column != "time":
-            series = _numpy(table[column]).astype(np.float64)
+            series = _float64(table[column])
             series.flags.writeable = False
             values[column] = series
     return Profiles(name, datetime.fromtimestamp(int(seconds[0]), UTC), values)
-
-
-@lru_cache(maxsize=8)
-def load_grid(name: str) -> dict[str, Any]:
-    """The grid of pack `name`: nodes, lines, transformers, loads, sgens, storages as `import_grid` wrote them."""
-    grid: dict[str, Any] = json.loads((pack_dir(name) / "grid.json").read_text(encoding="utf-8"))
-    return grid

@@ -68,14 +68,14 @@ def of_the_present(profiles: Profiles, timezone: str, first: date, days: int) ->
 
 
 def _wall_clock(day: LocalDay) -> NDArray[np.int64]:
-    """For each quarter-hour of a local day, which of the 96 on the clock's sunspec_device it is."""
+    """For each quarter-hour of a local day, which of the 96 of a wall clock's day it is."""
     zone = ZoneInfo(day.timezone)
     times = [(day.start + k * QUARTER).astimezone(zone) for k in range(round((day.end - day.start) / QUARTER))]
     return np.array([at.hour * 4 + at.minute // 15 for at in times], dtype=np.int64)
 
 
 def _slots(day: LocalDay) -> NDArray[np.int64]:
-    """For each of the 96 on the clock's sunspec_device, which quarter-hour of the day it is (the first, of two)."""
+    """For each of the 96 of a wall clock's day, which quarter-hour of the day it is (the first, of two)."""
     found = np.full(_SLOTS, -1, dtype=np.int64)
     for quarter, slot in enumerate(_wall_clock(day)):
         if found[slot] < 0:

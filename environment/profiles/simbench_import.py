@@ -10,11 +10,16 @@ import math
 import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from cim.model.errors import BadInput
 from environment.profiles import ATTRIBUTION, LICENCE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandapower import pandapowerNet
 
 _LOCAL = ZoneInfo("Europe/Berlin")  # SimBench's `time` is German local time
 _QUARTER = timedelta(minutes=15)
@@ -39,7 +44,8 @@ def utc_instants(local_times: list[str]) -> list[datetime]:
     return instants
 
 
-def _network(code: str) -> Any:
+def _network(code: str) -> pandapowerNet:
+    """The grid as SimBench gives it."""
     try:
         import simbench
     except ImportError as error:
@@ -54,7 +60,8 @@ def _network(code: str) -> Any:
             ) from error
 
 
-def _grid(code: str, net: Any) -> dict[str, Any]:
+def _grid(code: str, net: pandapowerNet) -> dict[str, object]:
+    """What goes into `grid.json`; see `environment.profiles.grid`."""
     bus = net.bus.name.to_dict()
     if len(net.ext_grid) != 1:
         raise BadInput(f"code: {code!r} has {len(net.ext_grid)} external grids; expected exactly 1")
@@ -87,11 +94,11 @@ def _grid(code: str, net: Any) -> dict[str, Any]:
     }
 
 
-def _unit(row: Any, bus: dict[int, str]) -> dict[str, Any]:
+def _unit(row: Any, bus: dict[int, str]) -> dict[str, object]:
     return {"name": row.name, "node": bus[row.bus], "p_w": round(row.p_mw * 1e6), "profile": row.profile}
 
 
-def _transformer(row: Any, bus: dict[int, str]) -> dict[str, Any]:
+def _transformer(row: Any, bus: dict[int, str]) -> dict[str, object]:
     tap = 0 if math.isnan(row.tap_pos) else int(row.tap_pos - row.tap_neutral)
     return {
         "name": row.name,
@@ -110,11 +117,11 @@ def _transformer(row: Any, bus: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def _columns(net: Any) -> dict[str, Any]:
+def _columns(net: pandapowerNet) -> dict[str, NDArray[np.float32]]:
     """Every profile of a grid: active power under the profile's name, reactive under `<name>.q`."""
     import numpy as np
 
-    found: dict[str, Any] = {}
+    found: dict[str, NDArray[np.float32]] = {}
     for table in ("load", "renewables"):
         frame = net.profiles[table]
         for column in frame.columns:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cim.model.errors import BadInput
 from environment.sites.devices import DEVICE_WORDS
 from environment.sites.references import reference_faults
 from environment.sites.schema import Site
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _FOLDER = Path(__file__).parent
 
@@ -32,32 +36,33 @@ class SiteFaults(BadInput):
 class _StrictLoader(yaml.SafeLoader):
     """YAML that refuses a key given twice, which plain YAML would silently let the last one win."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        seen: set[str] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str):
                 if key in seen:
                     raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
                 seen.add(key)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
         return mapping
 
 
-def strict_yaml(text: str) -> Any:
-    """What a YAML text says.
+def strict_yaml(text: str) -> object:
+    """What a YAML text says: mappings, lists and plain values.
 
     Raises:
         BadInput: it is no YAML, or gives a key twice; a sentence that begins with the place.
     """
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        said: object = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
         raise BadInput(f"{place}: {error.problem}: expected valid YAML") from error
     except yaml.YAMLError as error:
         raise BadInput(f"the file: {str(error).splitlines()[0]}: expected valid YAML") from error
+    return said
 
 
 def known_sites() -> tuple[str, ...]:
@@ -96,14 +101,15 @@ def parse_site(text: str, origin: str) -> Site:
     try:
         site = Site.model_validate(raw)
     except ValidationError as error:
-        faults = [_sentence(dict(item)) for item in error.errors(include_url=False)]
+        faults = [_sentence(item) for item in error.errors(include_url=False)]
     faults += reference_faults(raw)
     if faults or site is None:
         raise SiteFaults(origin, tuple(faults))
     return site
 
 
-def _sentence(error: dict[str, Any]) -> str:
+def _sentence(error: ErrorDetails) -> str:
+    """One fault as pydantic gives it: its place in the file, the value, what was expected."""
     place = ""
     for part in error["loc"]:
         if isinstance(part, int):
@@ -123,10 +129,12 @@ def _sentence(error: dict[str, Any]) -> str:
     return f"{place}: value {_short(_plain(error['input']))}: {message}"
 
 
-def _plain(value: Any) -> Any:
-    return value.model_dump(exclude_none=True) if hasattr(value, "model_dump") else value
+def _plain(value: object) -> object:
+    """A part of a site as the mapping it was read from; anything else as it is."""
+    return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
+    """The value on at most eighty characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

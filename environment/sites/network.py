@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from environment.feeder.elements import Line, Network, Node, Transformer
 from environment.feeder.limits import Limits
-from environment.profiles.library import load_grid
+from environment.profiles.grid import load_grid
 from environment.sites.schema import Site
 
 
@@ -41,16 +43,15 @@ def build_network(site: Site) -> Network:
         for item in network.transformers
     ]
     if network.low_voltage is not None:
-        grid = load_grid(network.low_voltage.pack)
-        outside = grid["slack_node"]
-        join = {outside: network.low_voltage.at}
-        nodes += [Node(**node) for node in grid["nodes"] if node["name"] != outside]
-        for item in grid["lines"]:
-            ends = {end: join.get(item[end], item[end]) for end in ("from_node", "to_node")}
-            lines.append(Line(**(item | ends)))
-        for item in grid["transformers"]:
-            ends = {end: join.get(item[end], item[end]) for end in ("hv_node", "lv_node")}
-            transformers.append(Transformer(**(item | ends)))
+        below = load_grid(network.low_voltage.pack).network
+        join = {below.slack_node: network.low_voltage.at}
+        nodes += [node for node in below.nodes if node.name not in join]
+        for line in below.lines:
+            start, end = (join.get(node, node) for node in (line.from_node, line.to_node))
+            lines.append(replace(line, from_node=start, to_node=end))
+        for trafo in below.transformers:
+            high, low = (join.get(node, node) for node in (trafo.hv_node, trafo.lv_node))
+            transformers.append(replace(trafo, hv_node=high, lv_node=low))
     return Network(tuple(nodes), tuple(lines), tuple(transformers), network.slack_node, network.slack_voltage_pu.value)
 
 

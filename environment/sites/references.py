@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from cim.model.errors import BadInput
-from environment.profiles.library import load, load_grid
+from environment.feeder.elements import Network
+from environment.profiles.grid import load_grid
+from environment.profiles.library import load
 
 
-def _items(raw: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _items(raw: object, key: str) -> Iterator[tuple[int, dict[str, object]]]:
     """The mappings in the list `raw[key]`, with their places; nothing where the shape is wrong (said elsewhere)."""
     found = raw.get(key) if isinstance(raw, dict) else None
     for index, item in enumerate(found if isinstance(found, list) else []):
@@ -17,26 +18,36 @@ def _items(raw: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield index, item
 
 
-def _texts(raw: Any, key: str, field: str = "name") -> list[str]:
-    return [item[field] for _, item in _items(raw, key) if isinstance(item.get(field), str)]
+def _texts(raw: object, key: str, field: str = "name") -> list[str]:
+    """The text `field` of each mapping in the list `raw[key]`."""
+    return [text for _, item in _items(raw, key) if isinstance(text := item.get(field), str)]
+
+
+def _text(raw: object, key: str) -> str | None:
+    """The text `raw[key]`; None where there is none."""
+    found = raw.get(key) if isinstance(raw, dict) else None
+    return found if isinstance(found, str) else None
 
 
 class _Checker:
+    """Collects the faults."""
+
     def __init__(self) -> None:
         self.faults: list[str] = []
 
-    def known(self, place: str, value: Any, expected: list[str] | None) -> None:
+    def known(self, place: str, value: object, expected: list[str] | None) -> None:
         """`value` must be one of `expected`; None means that what it points into could not be read."""
         if expected is not None and isinstance(value, str) and value not in expected:
             self.faults.append(f"{place}: value {value!r}: expected one of {', '.join(expected) or 'nothing (none)'}")
 
     def once(self, place: str, names: list[str]) -> None:
+        """No name may stand twice."""
         for index, name in enumerate(names):
             if name in names[:index]:
                 self.faults.append(f"{place}: value {name!r}: expected every name once")
 
 
-def reference_faults(raw: dict[str, Any]) -> list[str]:
+def reference_faults(raw: Mapping[str, object]) -> list[str]:
     """One sentence for each dangling reference and each name used twice."""
     check = _Checker()
     columns = _columns(check, raw)
@@ -49,11 +60,7 @@ def reference_faults(raw: dict[str, Any]) -> list[str]:
         if point.get("parent") is not None and point.get("parent") == point.get("id"):
             check.faults.append(f"congestion_points[{index}].parent: value {point['id']!r}: expected another point")
     aggregators = _texts(raw, "aggregators")
-    parties = [
-        raw[key]["name"]
-        for key in ("dso", "iles", "ledger")
-        if isinstance(raw.get(key), dict) and isinstance(raw[key].get("name"), str)
-    ]
+    parties = [name for key in ("dso", "iles", "ledger") if (name := _text(raw.get(key), "name")) is not None]
     check.once("names of parties and prosumers", [*parties, *aggregators, *_texts(raw, "prosumers")])
     for index, prosumer in _items(raw, "prosumers"):
         place = f"prosumers[{index}]"
@@ -72,17 +79,20 @@ def reference_faults(raw: dict[str, Any]) -> list[str]:
     return check.faults
 
 
-def _columns(check: _Checker, raw: dict[str, Any]) -> list[str] | None:
+def _columns(check: _Checker, raw: Mapping[str, object]) -> list[str] | None:
+    """The active-power profiles of the site's pack; None where it cannot be read."""
+    pack = _text(raw, "profiles")
+    if pack is None:
+        return None  # the schema says so
     try:
-        return [name for name in load(raw["profiles"]).columns if not name.endswith(".q")]
+        return [name for name in load(pack).columns if not name.endswith(".q")]
     except BadInput as error:
-        check.faults.append(f"profiles: value {raw['profiles']!r}: {error}")
-    except (KeyError, TypeError):
-        pass  # a missing or ill-typed key is told by the schema
-    return None
+        check.faults.append(f"profiles: value {pack!r}: {error}")
+        return None
 
 
-def _network(check: _Checker, raw: dict[str, Any]) -> tuple[list[str] | None, list[str] | None]:
+def _network(check: _Checker, raw: Mapping[str, object]) -> tuple[list[str] | None, list[str] | None]:
+    """The names of all nodes and branches, those of the low-voltage grid included; None where they cannot be read."""
     network = raw.get("network")
     if not isinstance(network, dict):
         return None, None
@@ -92,15 +102,9 @@ def _network(check: _Checker, raw: dict[str, Any]) -> tuple[list[str] | None, li
     low = network.get("low_voltage")
     if isinstance(low, dict):
         check.known("network.low_voltage.at", low.get("at"), own)
-        try:
-            grid = load_grid(low["pack"])
-            nodes = own + [item["name"] for item in grid["nodes"] if item["name"] != grid["slack_node"]]
-            branches = (branches or []) + [item["name"] for item in (*grid["lines"], *grid["transformers"])]
-        except BadInput as error:
-            check.faults.append(f"network.low_voltage.pack: value {low['pack']!r}: {error}")
-            nodes = branches = None
-        except (KeyError, TypeError):
-            nodes = branches = None
+        below = _low_voltage(check, _text(low, "pack"))
+        nodes = None if below is None else own + [name for name in below.node_names if name != below.slack_node]
+        branches = None if below is None else (branches or []) + list(below.branch_names)
     check.known("network.slack_node", network.get("slack_node"), own)
     for key, ends in (("lines", ("from_node", "to_node")), ("transformers", ("hv_node", "lv_node"))):
         for index, item in _items(network, key):
@@ -111,7 +115,19 @@ def _network(check: _Checker, raw: dict[str, Any]) -> tuple[list[str] | None, li
     return nodes, branches
 
 
-def _sources(check: _Checker, raw: Any, place: str, sources: list[str]) -> None:
+def _low_voltage(check: _Checker, pack: str | None) -> Network | None:
+    """The network of a pack; None where there is none."""
+    if pack is None:
+        return None  # the schema says so
+    try:
+        return load_grid(pack).network
+    except BadInput as error:
+        check.faults.append(f"network.low_voltage.pack: value {pack!r}: {error}")
+        return None
+
+
+def _sources(check: _Checker, raw: object, place: str, sources: list[str]) -> None:
+    """Each `source` of a rating, at any depth, must be one of `sources`."""
     if isinstance(raw, list):
         for index, item in enumerate(raw):
             _sources(check, item, f"{place}[{index}]", sources)

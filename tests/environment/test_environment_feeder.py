@@ -8,23 +8,17 @@ import pytest
 
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
-from environment.feeder import Feeder, Limits, Line, Network, Node, Transformer, Violation, violations
+from environment.feeder import Feeder, Limits, Line, Network, Node, Violation, violations
 from environment.feeder.flow import FlowFailed
-from environment.profiles.library import load, load_grid
+from environment.profiles.grid import load_grid
+from environment.profiles.library import load
 
 PACK = "simbench-rural1"
 
 
 def rural1() -> Network:
     """SimBench rural1 alone, with its own external grid."""
-    grid = load_grid(PACK)
-    return Network(
-        tuple(Node(**item) for item in grid["nodes"]),
-        tuple(Line(**item) for item in grid["lines"]),
-        tuple(Transformer(**item) for item in grid["transformers"]),
-        grid["slack_node"],
-        grid["slack_voltage_pu"],
-    )
+    return load_grid(PACK).network
 
 
 def injections(feeder: Feeder, start: datetime, end: datetime) -> tuple[np.ndarray, np.ndarray]:
@@ -32,12 +26,12 @@ def injections(feeder: Feeder, start: datetime, end: datetime) -> tuple[np.ndarr
     grid, profiles = load_grid(PACK), load(PACK)
     count = profiles.index(end) - profiles.index(start)
     p_w, q_var = np.zeros((count, len(feeder.node_names))), np.zeros((count, len(feeder.node_names)))
-    for sign, units in ((1, grid["loads"]), (-1, grid["sgens"])):
+    for sign, units in ((1, grid.loads), (-1, grid.sgens)):
         for unit in units:
-            column = feeder.node_index[unit["node"]]
-            p_w[:, column] += sign * unit["p_w"] * profiles.series(unit["profile"], start, end)
-            if f"{unit['profile']}.q" in profiles.columns:
-                q_var[:, column] += unit["q_var"] * profiles.series(f"{unit['profile']}.q", start, end)
+            column = feeder.node_index[unit.node]
+            p_w[:, column] += sign * unit.p_w * profiles.series(unit.profile, start, end)
+            if f"{unit.profile}.q" in profiles.columns:
+                q_var[:, column] += unit.q_var * profiles.series(f"{unit.profile}.q", start, end)
     return p_w, q_var
 
 

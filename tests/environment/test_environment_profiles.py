@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
-from environment.profiles.library import QUARTER, load, load_grid
+from environment.profiles.grid import load_grid
+from environment.profiles.library import QUARTER, load
 from environment.profiles.sessions import sessions_of, uncontrolled
 from environment.profiles.simbench_import import import_grid, utc_instants
 
@@ -72,15 +73,12 @@ def test_unknown_pack_names_the_known_ones() -> None:
 def test_grid_is_rural1() -> None:
     """The packed grid has SimBench rural1's elements, in SI units."""
     grid = load_grid(PACK)
-    assert [len(grid[key]) for key in ("nodes", "lines", "transformers", "loads", "sgens", "storages")] == [
-        15,
-        13,
-        1,
-        28,
-        8,
-        5,
-    ]
-    assert grid["transformers"][0]["rated_va"] == 160000
+    assert grid.code == "1-LV-rural1--2-no_sw"
+    assert (len(grid.network.nodes), len(grid.network.lines), len(grid.network.transformers)) == (15, 13, 1)
+    assert (len(grid.loads), len(grid.sgens), len(grid.storages)) == (28, 8, 5)
+    assert grid.network.transformers[0].rated_va == 160000
+    assert {unit.profile for unit in (*grid.loads, *grid.sgens)} <= set(load(PACK).columns)
+    assert {unit.node for unit in (*grid.loads, *grid.sgens, *grid.storages)} <= set(grid.network.node_names)
 
 
 def test_import_without_simbench_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
