@@ -94,6 +94,9 @@ class Pilot:
             await runtime.open(site_start.now)
             for sentence in runtime.missing:
                 _log.warning("device missing", reason=sentence)
+            for host, health in (await runtime.health()).items():
+                for sentence in health.recovery:
+                    _log.warning("not recovered as it was", host=host, what=sentence)
             table = ReadingTable(settings.folder / "telemetry", keep=True)
             cleanup.callback(table.flush)
             self._remember()
@@ -180,9 +183,7 @@ class Pilot:
 
 async def _end(runtime: Any) -> None:
     for host, reason in (await runtime.close()).items():
-        _log.warning(
-            "not ended in peace", host=host, reason=reason, so="an update now needs this program to end in peace"
-        )
+        _log.warning("last states not kept", host=host, reason=reason, so="the next start handles recent events again")
 
 
 @contextmanager

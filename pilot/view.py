@@ -261,4 +261,4 @@ class Lookout:
 
 
 def _kind(event: Any) -> str:
-    return tag_of(getattr(event, "message", event))
+    return "unreadable" if event is None else tag_of(getattr(event, "message", event))

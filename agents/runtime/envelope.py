@@ -43,6 +43,7 @@ class Envelope(NamedTuple):
     message: Any
 
 
+Address = tuple[str, str, int, int]  # (to, sender, lane, sequence) of an envelope: it identifies the message for good
 Batch = bytes | np.ndarray[Any, np.dtype[np.uint8]]  # a large one is an array: Ray copies it half as often
 
 

@@ -24,7 +24,7 @@ from cim.model.errors import BadInput, ProgrammingFault
 
 T = TypeVar("T")
 
-_OBJECT, _INSTANT, _DATE, _FLOATS, _ENUM, _INTS, _SPAN = 1, 2, 3, 4, 5, 6, 7
+OBJECT, _INSTANT, _DATE, _FLOATS, _ENUM, _INTS, _SPAN = 1, 2, 3, 4, 5, 6, 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -111,9 +111,9 @@ def _writer(kind: type) -> Callable[[Any], Any]:
     tag, names, members = _tag_of.get(kind), _fields_of.get(kind), _enum_bytes.get(kind)
     if names is not None:
         if len(names) < 2:  # for one name, attrgetter gives no tuple
-            return lambda value: _ext_type(_OBJECT, pack([tag, *[getattr(value, name) for name in names]]))
+            return lambda value: _ext_type(OBJECT, pack([tag, *[getattr(value, name) for name in names]]))
         values_of = attrgetter(*names)
-        return lambda value: _ext_type(_OBJECT, pack([tag, *values_of(value)]))
+        return lambda value: _ext_type(OBJECT, pack([tag, *values_of(value)]))
     if members is not None:
         return lambda value: _ext_type(_ENUM, members[value])
     for base, write in _BY_BASE:
@@ -202,7 +202,7 @@ def _member(data: bytes) -> Enum:
 
 
 _readers: dict[int, Callable[[bytes], Any]] = {
-    _OBJECT: _object,
+    OBJECT: _object,
     _INSTANT: _instant,
     _DATE: lambda data: date.fromisoformat(data.decode()),
     _FLOATS: lambda data: np.frombuffer(data, _F8),
@@ -212,7 +212,8 @@ _readers: dict[int, Callable[[bytes], Any]] = {
 }
 
 
-def _ext(code: int, data: bytes) -> Any:
+def read_ext(code: int, data: bytes) -> Any:
+    """The value of an extension type of msgpack. Raises BadInput for an unknown code or type."""
     read = _readers.get(code)
     if read is None:
         raise BadInput(f"message: extension code {code} is unknown")
@@ -221,7 +222,12 @@ def _ext(code: int, data: bytes) -> Any:
 
 def unpack(data: Any) -> Any:
     """`decode` without its care for what msgpack and the conversions raise (`FAULTS_OF_BYTES`)."""
-    return msgpack.unpackb(data, ext_hook=_ext, use_list=False, strict_map_key=False)
+    return msgpack.unpackb(data, ext_hook=read_ext, use_list=False, strict_map_key=False)
+
+
+def unpack_plain(data: Any) -> Any:
+    """`unpack` that leaves every value of a wire type, every instant and every array as the bytes it came in."""
+    return msgpack.unpackb(data, use_list=False, strict_map_key=False)
 
 
 def encode(value: Any) -> bytes:

@@ -75,7 +75,7 @@ class ProbedAgent(HostedAgent):
         def build() -> Any:
             return ProbedRole(next(roles), step, past)
 
-        super().__init__(born.name, build, born.birth)
+        super().__init__(born.name, build, born.first_round)
         self._bugged = step is not None
         self.handlers = born.handlers
 

@@ -80,16 +80,16 @@ def _no_dedup(host: Host) -> None:
 
 def _no_outbox(host: Host) -> None:
     """What a step sends is not in its journal entry: a life that dies before it is with its receivers has lost it."""
-    book = host._step_log
-    append = book.append
+    log = host._step_log
+    append = log.append
 
-    async def forgetting(part: Round, step: Step, done: bool) -> None:
+    async def forgetting(current: Round, step: Step, done: bool) -> None:
         outbox, step.outbox = step.outbox, []
-        await append(part, step, done)
+        await append(current, step, done)
         step.outbox = outbox
-        part.outbox += outbox
+        current.outbox += outbox
 
-    book.append = forgetting  # type: ignore[method-assign]
+    log.append = forgetting  # type: ignore[method-assign]
 
 
 def _doubled_order(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:

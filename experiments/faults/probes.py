@@ -6,7 +6,6 @@ the surviving state has been through. That is what exactly-once is about.
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -17,10 +16,10 @@ from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Event, Received
 from agents.roles.part import Handler
+from cim.codec.codec import decode, encode
 
 E = TypeVar("E", bound=Effect)
 _seen = tuple.__new__  # half the time of the named tuple's own way
-_LENGTH = struct.Struct("<I")
 
 
 class Observation(NamedTuple):
@@ -69,12 +68,12 @@ class ProbedRole:
 
     def snapshot(self) -> bytes:
         """The role's, and how long its log is."""
-        return self.inner.snapshot() + _LENGTH.pack(len(self.log))
+        return encode((self.inner.snapshot(), len(self.log)))
 
     def restore(self, data: bytes) -> None:
         """Go back: what came after never happened."""
-        self.inner.restore(data[: -_LENGTH.size])
-        length = _LENGTH.unpack(data[-_LENGTH.size :])[0]
+        kept, length = decode(data)
+        self.inner.restore(kept)
         self.log = (self.log if len(self.log) >= length else self._past)[:length]
 
     def wanted(self, kind: type[E]) -> list[tuple[Observation, E]]:

@@ -49,7 +49,7 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
     assert heard[here].count(f"{there} hello 1 1") == 1  # and the answer
     assert {"agr at tick 2 1", "agr limits -2"} & set(whole["farm-a.pv"]) <= set(heard["farm-a.pv"])
     new = [name for name, there in HOSTS.items() if there == host and name != "ledger"]
-    births = {name: r.birth for h in runtime.hosts.values() for name, r in h.hosted_agents.items()}
+    births = {name: r.first_round for h in runtime.hosts.values() for name, r in h.hosted_agents.items()}
     assert all(births[name] > 1 for name in new)
     assert all(birth == 0 for name, birth in births.items() if HOSTS[name] != host)
 
@@ -59,7 +59,7 @@ def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> Non
     here = Here(chatterer("agr"))
     here.number = 6
     here.work()
-    assert here.host.hosted_agents["agr"].birth == 7
+    assert here.host.hosted_agents["agr"].first_round == 7
     old, young = 57, (9 << 24) + 1
     envelope = lambda sender, sequence: Envelope("agr", sender, ORDINARY, sequence, Chat(f"{sequence}"))  # noqa: E731
     assert here.work(envelope("dso", old)).handled == 1
@@ -82,11 +82,11 @@ def test_who_begins_anew_takes_an_old_channel_up_only_where_nothing_earlier_can_
 
 def test_a_restart_is_no_new_birth() -> None:
     """Who has a past begins at no round: a gap at the head of a channel stays a gap, whatever round it comes back in."""
-    here = Here(chatterer("agr"), birth=0)
+    here = Here(chatterer("agr"), first_round=0)
     here.work()
-    here.settings = {"birth": 9}
+    here.settings = {"first_round": 9}
     here.live()
-    assert here.host.hosted_agents["agr"].birth == 0
+    assert here.host.hosted_agents["agr"].first_round == 0
     one, two = here.chat("a", "b")
     assert here.work(two).handled == 0
     assert here.work(one, two).handled == 2

@@ -100,7 +100,7 @@ def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.Da
         here.live()
         for name, hosted_agent in whole.host.hosted_agents.items():
             other = here.host.hosted_agents[name]
-            assert other.agent_snapshot() == hosted_agent.agent_snapshot(), name
+            assert other.snapshot() == hosted_agent.snapshot(), name
 
 
 def _to(site: Here, to: str, messages: int) -> tuple[Envelope, ...]:
@@ -137,7 +137,7 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
                 here.live()
         here.live()
         for name, hosted_agent in whole.host.hosted_agents.items():
-            assert here.host.hosted_agents[name].agent_snapshot() == hosted_agent.agent_snapshot(), name
+            assert here.host.hosted_agents[name].snapshot() == hosted_agent.snapshot(), name
         assert here.host._step_log.own_mail() == whole.host._step_log.own_mail()
         assert here.ports["farm-a.pv"].written == whole.ports["farm-a.pv"].written
 

@@ -13,7 +13,7 @@ bytes. Every row costs at least a byte in every column, so nobody can make a rec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agents.runtime.batches.layout import LENGTH, Column
@@ -50,18 +50,31 @@ def decode_batch(data: bytes) -> list[Row]:
     Raises:
         BadInput: the bytes are not a batch, name a type that is not registered, or a type refuses its values.
     """
-    data = bytes(data)
+    return list(zip(*_columns(bytes(data), codec.unpack, 5), strict=True))
+
+
+def addresses(data: bytes) -> list[tuple[str, str, int, int]]:
+    """(to, sender, lane, sequence) of each row, also where a message is of a type that is not registered.
+
+    Raises:
+        BadInput: the bytes are not a batch.
+    """
+    return list(zip(*_columns(data, codec.unpack_plain, 4), strict=True))
+
+
+def _columns(data: bytes, unpack: Callable[[Any], Any], wanted: int) -> list[Column]:
+    """The first so many of the five columns; all that is in `data` must be read where all are wanted."""
     try:
         (length,) = LENGTH.unpack_from(data)
         if length > len(data) - LENGTH.size:
             raise BadInput(f"batch: a header of {length} bytes does not fit into {len(data)} bytes")
         end = LENGTH.size + length
-        count, *nodes = codec.unpack(memoryview(data)[LENGTH.size : end])
+        count, *nodes = unpack(memoryview(data)[LENGTH.size : end])
         if type(count) is not int or not 0 <= count <= len(data) or len(nodes) != 5:
             raise BadInput(f"batch: {count!r} rows of {len(nodes)} columns; expected at most {len(data)} rows of five")
         reader = Reader(data, end + -end % 8)
-        columns = [reader.column(node, count) for node in nodes]
-        if reader.offset != len(data):
+        columns = [reader.column(node, count) for node in nodes[:wanted]]
+        if wanted == len(nodes) and reader.offset != len(data):
             raise BadInput(f"batch: {len(data)} bytes; expected {reader.offset}")
     except BadInput:
         raise
@@ -69,7 +82,7 @@ def decode_batch(data: bytes) -> list[Row]:
         raise BadInput(f"batch: {len(data)} bytes are not a valid batch ({error})") from error
     if not _are_addresses(columns):
         raise BadInput("batch: an address is not valid; expected two texts and two integers")
-    return list(zip(*columns, strict=True))
+    return columns
 
 
 def _are_addresses(columns: Sequence[Column]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
 from agents.roles.events import Received
 from agents.runtime.envelope import Envelope
-from agents.runtime.host.hosted_agent import FailedEvent, HostedAgent, Occasion
+from agents.runtime.host.hosted_agent import AgentEvent, FailedEvent, HostedAgent
 from agents.runtime.host.rounds import Step
 from agents.runtime.host.timers import Timers
 from cim.codec.codec import tag_of
@@ -37,16 +37,16 @@ class Dispatcher:
         self._hosted_agents, self._neighbours, self._timers = hosted_agents, neighbours, timers
         self.seconds: dict[str, float] = {}
 
-    def decide(self, events: dict[str, list[Occasion]], inbox: list[Envelope], now: datetime) -> Step:
+    def decide(self, events: dict[str, list[AgentEvent]], inbox: list[Envelope], now: datetime) -> Step:
         """Let the roles decide; what touches the world is returned, and not done yet.
 
         An agent's own outcomes and timers come before its messages; what one agent does concerns no other in this step.
         """
         begun = time.perf_counter()
-        others: list[tuple[str, Occasion]] = []
-        step = Step(others, inbox)
+        happened: list[tuple[str, AgentEvent]] = []
+        step = Step(happened, inbox)
         if events:
-            self._happen(events, others, step, now)
+            self._happen(events, happened, step, now)
             begun = self._clocked("market", begun)
         if inbox:
             self._hear(inbox, step, now)
@@ -54,17 +54,17 @@ class Dispatcher:
         # Whose messages came first is an accident of names; what is published and carried out goes by agent.
         if len(step.published) > 1:
             step.published.sort(key=_AGENT)
-        if len(step.effect_runner) > 1:
-            step.effect_runner.sort(key=_AGENT)
+        if len(step.effects) > 1:
+            step.effects.sort(key=_AGENT)
         return step
 
     def _happen(
-        self, events: dict[str, list[Occasion]], others: list[tuple[str, Occasion]], step: Step, now: datetime
+        self, events: dict[str, list[AgentEvent]], happened: list[tuple[str, AgentEvent]], step: Step, now: datetime
     ) -> None:
         for name in sorted(events):
             hosted_agent = self._hosted_agents[name]
             for index, event in enumerate(events[name]):
-                others.append((name, event))
+                happened.append((name, event))
                 if isinstance(event, FailedEvent):
                     hosted_agent.put_aside(event)
                     step.published.append((name, _failure(event)))
@@ -95,9 +95,9 @@ class Dispatcher:
         if effects:
             effects = self._possible(hosted_agent, effects, now)
         if effects is None:
-            failed_events = hosted_agent.failed_events[-1]
-            step.failed.append((hosted_agent.name, index, failed_events))
-            step.published.append((hosted_agent.name, _failure(failed_events)))
+            failed = hosted_agent.failed_events[-1]
+            step.failed.append((hosted_agent.name, index, failed))
+            step.published.append((hosted_agent.name, _failure(failed)))
             return
         send, address = step.outbox.append, hosted_agent.address
         for effect in effects:
@@ -115,7 +115,7 @@ class Dispatcher:
             elif isinstance(effect, Publish):
                 step.published.append((hosted_agent.name, effect.publication))
             else:
-                step.effect_runner.append((hosted_agent.name, effect))
+                step.effects.append((hosted_agent.name, effect))
 
     def _possible(self, hosted_agent: HostedAgent, effects: list[Effect], now: datetime) -> list[Effect] | None:
         """The effects; None where a message is for nobody: then the role failed, like one that raises."""
@@ -125,7 +125,7 @@ class Dispatcher:
                 fault = ProgrammingFault(
                     f"{tag_of(effect.message)} to {effect.to!r}, whom nobody knows; expected an agent"
                 )
-                hosted_agent.regret(fault, now)
+                hosted_agent.undo(fault, now)
                 return None
         return effects
 

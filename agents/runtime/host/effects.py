@@ -1,4 +1,4 @@
-"""A host's effect_runner: they carry out what roles want of the world (devices, jobs, the ledger) and bring back outcomes.
+"""Carries out what roles want of the world (devices, jobs, the ledger) and brings back the outcomes.
 
 After a crash the same effects are carried out again, so each must bear it: a setpoint written twice is the same
 setpoint, a record that is there already is passed over, a job is pure, and reading again is reading.
@@ -14,7 +14,7 @@ from typing import Any
 
 from agents.roles.effects import Append, CloseBlock, Command, Compute, Cosign, Effect, Poll, Release
 from agents.roles.events import Commanded, Computed, Event, Measured
-from agents.runtime.host.hosted_agent import FailedEvent, Occasion
+from agents.runtime.host.hosted_agent import AgentEvent, FailedEvent
 from agents.runtime.host.ledger_effects import LedgerEffects
 from cim.model.devices import Nameplate, News
 from cim.model.errors import ProgrammingFault
@@ -26,7 +26,7 @@ from devices.port.port import Port
 from devices.port.tells import Tells
 
 Executor = Callable[[str, tuple[Any, ...]], Awaitable[Any]]
-Hand = tuple[str, Effect]  # agent, what it wants
+AgentEffect = tuple[str, Effect]  # agent, what it wants
 Told = list[tuple[str, Event]]
 
 
@@ -60,20 +60,20 @@ class EffectRunner:
         return dict(zip(devices, opened, strict=True))  # type: ignore[arg-type]
 
     async def carry_out(
-        self, effect_runner: list[Hand], now: datetime, seconds: dict[str, float]
-    ) -> list[tuple[str, Occasion]]:
-        """All of it; returns the outcomes by agent, in order; a job that failed is failed_events."""
-        told: list[tuple[str, Occasion]] = []
-        devices: dict[str, list[Hand]] = {}
-        for name, effect in effect_runner:
+        self, effects: list[AgentEffect], now: datetime, seconds: dict[str, float]
+    ) -> list[tuple[str, AgentEvent]]:
+        """All of it; returns the outcomes by agent, in order; a job that failed is a `FailedEvent`."""
+        told: list[tuple[str, AgentEvent]] = []
+        devices: dict[str, list[AgentEffect]] = {}
+        for name, effect in effects:
             if isinstance(effect, Poll | Command | Release):
                 devices.setdefault(effect.device, []).append((name, effect))
         if devices:
             begun = time.perf_counter()
-            for outcomes in await self._side_by_side([self._steer(effects, now) for effects in devices.values()]):
+            for outcomes in await self._side_by_side([self._steer(wanted, now) for wanted in devices.values()]):
                 told += outcomes
             seconds["wire"] = seconds.get("wire", 0.0) + time.perf_counter() - begun
-        for name, effect in effect_runner:
+        for name, effect in effects:
             if isinstance(effect, Compute):
                 begun = time.perf_counter()
                 try:
@@ -81,7 +81,7 @@ class EffectRunner:
                 except Exception as error:  # whatever it is, one job must not end a host, now and after each restart
                     told.append((name, FailedEvent(name, now, effect, f"{type(error).__name__}: {error}")))
                 seconds[effect.job] = seconds.get(effect.job, 0.0) + time.perf_counter() - begun
-        records = [(name, e) for name, e in effect_runner if isinstance(e, Append | CloseBlock | Cosign)]
+        records = [(name, e) for name, e in effects if isinstance(e, Append | CloseBlock | Cosign)]
         if records:
             begun = time.perf_counter()
             if self._ledger_effects is None:
@@ -93,7 +93,7 @@ class EffectRunner:
     async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
         return [await steered[0]] if len(steered) == 1 else await asyncio.gather(*steered)
 
-    async def _steer(self, effects: list[Hand], now: datetime) -> Told:
+    async def _steer(self, effects: list[AgentEffect], now: datetime) -> Told:
         """One device's effects, one after the other; a fault is an outcome, never the end of the host."""
         told: Told = []
         for name, effect in effects:

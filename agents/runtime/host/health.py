@@ -43,6 +43,7 @@ class HostHealth:
         entries: how many journal entries there are.
         rewritten: how often an emptied journal was written back.
         trouble: why the journal does not keep what it is given at the moment, or None.
+        recovery: what of the journal could not be read back as it was, in a sentence each.
     """
 
     agents: tuple[AgentHealth, ...]
@@ -50,3 +51,4 @@ class HostHealth:
     entries: int
     rewritten: int
     trouble: str | None
+    recovery: tuple[str, ...] = ()

@@ -16,9 +16,9 @@ from agents.assembly.agent_spec import AgentSpec, build_role
 from agents.roles.events import Connected, Fired, Recalled, Started
 from agents.runtime.envelope import Envelope, Outcome, Task
 from agents.runtime.host.dispatch import Dispatcher
-from agents.runtime.host.effects import EffectRunner, Executor, Hand
+from agents.runtime.host.effects import AgentEffect, EffectRunner, Executor
 from agents.runtime.host.health import AgentHealth, HostHealth
-from agents.runtime.host.hosted_agent import HostedAgent, Occasion
+from agents.runtime.host.hosted_agent import AgentEvent, HostedAgent
 from agents.runtime.host.inbox import take_in, whole
 from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.host.rounds import Round
@@ -48,7 +48,7 @@ class Host:
         neighbours: the host of every other agent of the site, and this host's own name for those who live here.
         ledger_effects: the ledger, where the ledger keeper lives here.
         journal: where steps are made durable.
-        birth: the round in which agents that have no past begin.
+        first_round: in which agents that have no past begin.
         mailbox: how many messages an agent takes in a round; what is over waits at the sender.
         clock: the real time, where it goes on while the host works.
         point: called at each named point of a round; the seam for crashes on purpose.
@@ -64,7 +64,7 @@ class Host:
         *,
         ledger_effects: LedgerEffects | None = None,
         journal: Journal | None = None,
-        birth: int = 0,
+        first_round: int = 0,
         mailbox: int = 10_000,
         clock: Callable[[], datetime] | None = None,
         point: Callable[[str], None] | None = None,
@@ -72,7 +72,8 @@ class Host:
         self.specs = {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
         most = max(_LEAST, min(_MOST, _SINCE // max(len(specs), 1)))
         self.hosted_agents = {
-            name: HostedAgent(name, partial(build_role, spec, rules), birth, most) for name, spec in self.specs.items()
+            name: HostedAgent(name, partial(build_role, spec, rules), first_round, most)
+            for name, spec in self.specs.items()
         }
         self.effect_runner = EffectRunner(ports, executor, ledger_effects, clock)
         self._neighbours = neighbours
@@ -81,7 +82,7 @@ class Host:
         self._step_log = StepLog(journal or NoJournal(), self.hosted_agents)
         self._timers = Timers()
         self._local: list[Envelope] = []  # for agents here, from the last round
-        self._own: dict[str, list[Occasion]] = {}  # outcomes of effects, not yet handled
+        self._own: dict[str, list[AgentEvent]] = {}  # outcomes of effects, not yet handled
         self._deciding = Dispatcher(self.hosted_agents, neighbours, self._timers)
         self._now = _NEVER
         self.fresh: tuple[str, ...] = ()  # once open: the agents that have no past here
@@ -104,7 +105,7 @@ class Host:
             for timer, at in hosted_agent.timers.items():
                 self._timers.arm(name, timer, at)
         self.effect_runner.noted = self._step_log.noted()
-        fresh = {name for name, hosted_agent in self.hosted_agents.items() if hosted_agent.residence_at == 0}
+        fresh = {name for name, hosted_agent in self.hosted_agents.items() if hosted_agent.begins}
         self.fresh = tuple(sorted(fresh))
         for name in self.fresh:
             self._own[name] = [Started()]
@@ -151,7 +152,7 @@ class Host:
         """
         if self._step_log.open is not None:
             await self._finish(self._step_log.open, [])
-        kept = tuple(self._outcome(part) for part in self._step_log.unsettled())
+        kept = tuple(self._outcome(kept) for kept in self._step_log.unsettled())
         last = 0 if self._step_log.last is None else self._step_log.last.number
         return (*kept, self._outcome(Round(last, self._now)))
 
@@ -172,47 +173,47 @@ class Host:
         if done is None and task.number > 1:
             self._begin_anew(task.number)
         self._point("received")
-        part = Round(task.number, now)
+        current = Round(task.number, now)
         events, inbox, taken = self._due(now, task)
-        self._step_log.begin(part, 0 if self._local else task.settled)
-        part.taken, part.handled = taken, len(inbox)
-        return self._outcome(await self._finish(part, inbox, events))
+        self._step_log.begin(current, 0 if self._local else task.settled)
+        current.taken, current.handled = taken, len(inbox)
+        return self._outcome(await self._finish(current, inbox, events))
 
     def _begin_anew(self, number: int) -> None:
         """The site has a past that this host does not know: its peers must not take its messages for old ones."""
         for hosted_agent in self.hosted_agents.values():
-            if not hosted_agent.residence_at:
-                hosted_agent.birth = hosted_agent.birth or number
+            if hosted_agent.begins:
+                hosted_agent.first_round = hosted_agent.first_round or number
 
     async def _finish(
-        self, part: Round, inbox: list[Envelope], events: dict[str, list[Occasion]] | None = None
+        self, current: Round, inbox: list[Envelope], events: dict[str, list[AgentEvent]] | None = None
     ) -> Round:
         """Handle, append, carry out, and again with the outcomes until there are none."""
-        effect_runner: list[Hand] = list(part.effect_runner)
+        effects: list[AgentEffect] = list(current.effects)
         events = events or {}
         while True:
             if events or inbox:
-                step = self._deciding.decide(events, inbox, part.now)
+                step = self._deciding.decide(events, inbox, current.now)
                 self._point("handled")
-                await self._step_log.append(part, step, not (step.effect_runner or self._timers.waiting(part.now)))
+                await self._step_log.append(current, step, not (step.effects or self._timers.waiting(current.now)))
                 self._point("appended")
-                effect_runner = step.effect_runner
+                effects = step.effects
                 hosted_agents = self.hosted_agents
                 self._local += [envelope for envelope in step.outbox if envelope[0] in hosted_agents]
-            if effect_runner:
-                for name, event in await self.effect_runner.carry_out(effect_runner, part.now, self._deciding.seconds):
+            if effects:
+                for name, event in await self.effect_runner.carry_out(effects, current.now, self._deciding.seconds):
                     self._own.setdefault(name, []).append(event)
                 self._point("carried")
-            effect_runner, inbox = [], []
-            if not self._own and not self._timers.waiting(part.now):
+            effects, inbox = [], []
+            if not self._own and not self._timers.waiting(current.now):
                 break
             events, self._own = self._own, {}
-            self._fire(part.now, events)
-        self._step_log.end(part)
+            self._fire(current.now, events)
+        self._step_log.end(current)
         self._point("finished")
-        return part
+        return current
 
-    def _fire(self, now: datetime, events: dict[str, list[Occasion]]) -> None:
+    def _fire(self, now: datetime, events: dict[str, list[AgentEvent]]) -> None:
         for name, timer in self._timers.due(now):
             # Before anything is handled: an event that comes first may arm the same timer anew.
             self.hosted_agents[name].timers.pop(timer, None)
@@ -220,7 +221,7 @@ class Host:
 
     def _due(
         self, now: datetime, task: Task
-    ) -> tuple[dict[str, list[Occasion]], list[Envelope], tuple[tuple[str, int], ...]]:
+    ) -> tuple[dict[str, list[AgentEvent]], list[Envelope], tuple[tuple[str, int], ...]]:
         """Outcomes of an agent's own effects, then timers; the messages that are new, in order; the parcels taken whole."""
         events, self._own = self._own, {}
         self._fire(now, events)
@@ -254,21 +255,22 @@ class Host:
             self._step_log.entries,
             self._step_log.rewritten,
             self._step_log.trouble,
+            self._step_log.recovery,
         )
 
-    def _outcome(self, part: Round) -> Outcome:
+    def _outcome(self, current: Round) -> Outcome:
         mail: dict[str, list[Envelope]] = {}
         neighbours, hosted_agents = self._neighbours, self.hosted_agents
-        for envelope in part.outbox:
+        for envelope in current.outbox:
             if envelope[0] not in hosted_agents:
                 mail.setdefault(neighbours[envelope[0]], []).append(envelope)
         return Outcome(
-            part.number,
+            current.number,
             {host: tuple(envelopes) for host, envelopes in mail.items()},
-            part.taken,
+            current.taken,
             bool(self._local or self._own),
-            tuple(part.published),
+            tuple(current.published),
             self._timers.next(),
             self._deciding.seconds,  # the next round has one of its own
-            part.handled,
+            current.handled,
         )

@@ -7,25 +7,32 @@ failed halfway through.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.roles.effects import Effect, Timer, timer_order
 from agents.roles.events import Event, Received
 from agents.roles.role import Role
 from agents.runtime.envelope import LANES, Envelope
 from cim.codec.codec import decode, encode, wire
+from cim.codec.layouts import Layouts, as_written_now, layouts_of
+from cim.model.errors import BadInput
 
-_LIFE = (1 << 24) - 1  # sequence numbers of a channel begin at (round of birth << 24) + 1
-_PARKED = 100
+_IN_CHANNEL = (1 << 24) - 1  # sequence numbers of a channel begin at (first round of its sender << 24) + 1
+_FAILED_EVENTS = 100  # kept of an agent, the newest
 _new = tuple.__new__  # half the time of the named tuple's own way
 
 
 @wire("runtime.FailedEvent")
 @dataclass(frozen=True, slots=True)
 class FailedEvent:
-    """An event at which a role failed, or a job that did; it is put aside, with its error, and the agent goes on without it."""
+    """An event at which a role failed, or a job that did; it is put aside, with its error, and the agent goes on without it.
+
+    Attributes:
+        event: None where a later program could not read it any more.
+    """
 
     agent: str
     at: datetime
@@ -33,7 +40,7 @@ class FailedEvent:
     error: str
 
 
-Occasion = Event | FailedEvent  # what an agent takes note of besides messages
+AgentEvent = Event | FailedEvent  # what an agent takes note of besides messages
 
 
 @wire("runtime.AgentSnapshot")
@@ -41,22 +48,38 @@ Occasion = Event | FailedEvent  # what an agent takes note of besides messages
 class AgentSnapshot:
     """Everything of an agent at one moment.
 
+    What its role decides the types of is encoded by itself, so that another program can read the rest without it.
+
     Attributes:
-        role: its snapshot.
+        role: the role's own snapshot.
         seen: (sender, lane, last sequence taken).
         sent: (to, lane, last sequence given).
         timers: (timer, instant).
-        birth: the round in which it began.
+        first_round: the round in which it began.
+        layouts: the fields of the dataclasses in `role`.
     """
 
     role: bytes
     seen: tuple[tuple[str, int, int], ...]
     sent: tuple[tuple[str, int, int], ...]
-    timers: tuple[tuple[Timer | str, datetime], ...]
-    failed_events: tuple[FailedEvent, ...]
+    timers: tuple[tuple[bytes, datetime], ...]
+    failed_events: tuple[bytes, ...]
     handled: int
-    birth: int
+    first_round: int
     last_at: datetime | None
+    layouts: Layouts
+
+
+class InSnapshot(NamedTuple):
+    """Where a journal holds an agent's last snapshot, and how much of the agent's events came after it.
+
+    Attributes:
+        entry: number of the journal's entry; 0: there is none.
+        size: bytes of the snapshot.
+    """
+
+    entry: int = 0
+    size: int = 0
 
 
 class HostedAgent:
@@ -64,13 +87,16 @@ class HostedAgent:
 
     Args:
         build: makes its role as it is at the beginning.
-        birth: the round in which it began (0 for the first start of a site); where it begins anew, its peers must not
-            take its messages for old ones.
+        first_round: in which it began (0 for the first start of a site); where it begins anew, its peers must not take
+            its messages for old ones.
         most: events kept in memory before a new base is taken, where no journal decides it.
+
+    Attributes:
+        lost: why a journal's last state of it could not be read, so that it is to begin from the ledger; else None.
     """
 
-    def __init__(self, name: str, build: Callable[[], Role], birth: int, most: int = 256) -> None:
-        self.name, self.build, self.birth = name, build, birth
+    def __init__(self, name: str, build: Callable[[], Role], first_round: int, most: int = 256) -> None:
+        self.name, self.build, self.first_round = name, build, first_round
         self.role = role = build()
         self._most = most
         self.handlers = role.message_handlers
@@ -80,11 +106,16 @@ class HostedAgent:
         self.failed_events: tuple[FailedEvent, ...] = ()
         self.handled = 0
         self.last_at: datetime | None = None
+        self.lost: str | None = None
         self.base: bytes | None = None  # role snapshot; None: as it was built
         self.since: list[tuple[Event | Envelope, datetime]] = []
-        self.since_bytes = 0  # of what a journal holds of it after its last agent_snapshot there
-        self.residence_at = 0  # number of the journal entry with its last agent_snapshot; 0: there is none
-        self.residence_bytes = 0
+        self.since_bytes = 0  # of what a journal holds of it after its last snapshot there
+        self.in_journal = InSnapshot()
+
+    @property
+    def begins(self) -> bool:
+        """Whether nothing is known of it, so that it has to begin."""
+        return self.in_journal.entry == 0
 
     # ---- the mailbox ---------------------------------------------------------------------------------------------------
 
@@ -98,23 +129,28 @@ class HostedAgent:
         if last is None:
             # Who begins anew has forgotten how far a channel was that is older than itself: the first that is there is
             # the next one, but only where no earlier one can still come.
-            return True if sequence & _LIFE == 1 or (complete and sequence < self.birth << 24) else None
+            first = sequence & _IN_CHANNEL == 1
+            return True if first or (complete and sequence < self.first_round << 24) else None
         if sequence <= last:
             return False
-        return True if sequence == last + 1 or sequence & _LIFE == 1 else None
+        return True if sequence == last + 1 or sequence & _IN_CHANNEL == 1 else None
 
     def address(self, to: str, message: Any) -> Envelope:
         """The next message of a channel."""
         lane = LANES[type(message)]
         key = (to, lane)
-        sequence = self.sent.get(key) or self.birth << 24
+        sequence = self.sent.get(key) or self.first_round << 24
         self.sent[key] = sequence = sequence + 1
         return _new(Envelope, (to, self.name, lane, sequence, message))
+
+    def renumber(self, to: str, lane: int, after_round: int) -> None:
+        """Begin a channel anew: its receiver does not wait for what cannot be sent any more."""
+        self.sent[to, lane] = after_round << 24
 
     # ---- the role ------------------------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now: datetime) -> list[Effect] | None:
-        """What the role wants; None: it failed, the event is failed_events and the role is as it was before."""
+        """What the role wants; None: it failed, the event is put aside and the role is as it was before."""
         if len(self.since) >= self._most:
             self._rebase()
         self.handled += 1
@@ -122,7 +158,7 @@ class HostedAgent:
         try:
             effects = self.role.handle(event, now)
         except Exception as error:  # whatever it is, one event must not end an agent
-            self._set_aside(event, error, now)
+            self._failed(event, error, now)
             return None
         self.since.append((event, now))
         return effects
@@ -140,26 +176,26 @@ class HostedAgent:
         try:
             effects = [] if handler is None else handler(message, sender, now)
         except Exception as error:  # whatever it is, one message must not end an agent
-            self._set_aside(_received(envelope), error, now)
+            self._failed(_received(envelope), error, now)
             return None
         since.append((envelope, now))
         return effects
 
-    def regret(self, error: Exception, now: datetime) -> None:
-        """What the last event led to cannot be: it is failed_events, and the role is as it was before."""
+    def undo(self, error: Exception, now: datetime) -> None:
+        """What the last event led to cannot be: it is put aside, and the role is as it was before."""
         event, _ = self.since.pop()
-        self._set_aside(_received(event) if isinstance(event, tuple) else event, error, now)
+        self._failed(_received(event) if isinstance(event, Envelope) else event, error, now)
 
     def _rebase(self) -> bytes:
         self.base = base = self.role.snapshot()
         self.since = []
         return base
 
-    def _set_aside(self, event: Event, error: Exception, now: datetime) -> None:
+    def _failed(self, event: Event, error: Exception, now: datetime) -> None:
         self.put_aside(FailedEvent(self.name, now, event, f"{type(error).__name__}: {error}"))
         self.role.restore(self.build().snapshot() if self.base is None else self.base)
         for past, at in self.since:
-            self.role.handle(_received(past) if isinstance(past, tuple) else past, at)
+            self.role.handle(_received(past) if isinstance(past, Envelope) else past, at)
 
     def set_timer(self, timer: Timer | str, at: datetime | None) -> None:
         """As a journal tells it: armed for an instant, or (None) disarmed."""
@@ -168,44 +204,51 @@ class HostedAgent:
         else:
             self.timers[timer] = at
 
-    def put_aside(self, failed_events: FailedEvent) -> None:
-        """Keep what was failed_events where it can be seen."""
-        self.failed_events = (*self.failed_events, failed_events)[-_PARKED:]
+    def put_aside(self, failed: FailedEvent) -> None:
+        """Keep an event that failed where it can be seen."""
+        self.failed_events = (*self.failed_events, failed)[-_FAILED_EVENTS:]
 
     # ---- out of and into a journal ---------------------------------------------------------------------------------------
 
-    def agent_snapshot(self) -> bytes:
-        """Everything of this agent; it becomes the base of what follows."""
+    def snapshot(self) -> bytes:
+        """Everything of this agent (`AgentSnapshot`); it becomes the base of what follows."""
         base = self._rebase()
-        timers = tuple(sorted(self.timers.items(), key=lambda item: timer_order(item[0])))
-        seen = tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items()))
-        sent = tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items()))
+        timers = sorted(self.timers.items(), key=lambda item: timer_order(item[0]))
         return encode(
-            AgentSnapshot(base, seen, sent, timers, self.failed_events, self.handled, self.birth, self.last_at)
+            AgentSnapshot(
+                role=base,
+                seen=tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items())),
+                sent=tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items())),
+                timers=tuple((encode(timer), at) for timer, at in timers),
+                failed_events=tuple(map(encode, self.failed_events)),
+                handled=self.handled,
+                first_round=self.first_round,
+                last_at=self.last_at,
+                layouts=layouts_of(base),
+            )
         )
 
-    def move_in(self, data: bytes) -> None:
-        """Be as `agent_snapshot` said."""
+    def restore(self, data: bytes) -> None:
+        """Be as `snapshot` said. A role's state of other fields is read by their names; timers of types that are gone drop.
+
+        Raises:
+            BadInput: the role's state cannot be read; all else is as the snapshot said, but no timer is armed.
+        """
         kept: AgentSnapshot = decode(data)
-        self.role.restore(kept.role)
-        self.base, self.since = kept.role, []
         self.seen = {(sender, lane): last for sender, lane, last in kept.seen}
         self.sent = {(to, lane): last for to, lane, last in kept.sent}
-        self.timers = dict(kept.timers)
-        self.failed_events, self.handled, self.birth, self.last_at = (
-            kept.failed_events,
-            kept.handled,
-            kept.birth,
-            kept.last_at,
-        )
-
-    def replay(self, event: Event | Envelope, now: datetime) -> None:
-        """Handle an event again that was handled before; what it led to is known already."""
-        self.handled += 1
-        self.last_at = now
-        self.role.handle(_received(event) if isinstance(event, tuple) else event, now)
-        self.since.append((event, now))
+        self.handled, self.first_round, self.last_at = kept.handled, kept.first_round, kept.last_at
+        self.timers, self.failed_events = {}, ()
+        for failed in kept.failed_events:
+            with suppress(BadInput):  # what it was about is gone with its type
+                self.failed_events = (*self.failed_events, decode(failed))
+        base = as_written_now(kept.role, kept.layouts)
+        self.role.restore(base)
+        self.base, self.since = base, []
+        for timer, at in kept.timers:
+            with suppress(BadInput):  # nobody would know what to do when it fires
+                self.timers[decode(timer)] = at
 
 
-def _received(envelope: Any) -> Received:
-    return Received(envelope[1], envelope[3], envelope[4])
+def _received(envelope: Envelope) -> Received:
+    return Received(envelope.sender, envelope.sequence, envelope.message)

@@ -1,4 +1,4 @@
-"""A host's journal entry: everything that one step changed, in one durable append; and how it is written."""
+"""An entry of a host's step log: everything that one step changed, in one durable append; and how it is written."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agents.roles.effects import Timer
-from agents.runtime.batches import decode_batch, encode_batch
-from agents.runtime.envelope import Envelope
-from agents.runtime.host.hosted_agent import FailedEvent
+from agents.runtime.batches import addresses, decode_batch, encode_batch
+from agents.runtime.envelope import Address, Envelope
 from cim.codec.codec import decode, encode, wire
-from cim.platform.publications import Publication
+from cim.model.errors import BadInput
 
+_FORMAT = 2  # of an entry in bytes, its first byte
 _USUAL = 120  # bytes that an event comes to, where none are made
+
+Written = Any  # a value as a `Script` wrote it: bytes, or the value itself
 
 
 @wire("runtime.LogEntry")
@@ -22,40 +23,39 @@ _USUAL = 120  # bytes that an event comes to, where none are made
 class LogEntry:
     """One step of a round: events were handled, and this is what they led to.
 
-    A role is deterministic, so its events stand for its state; now and then its whole agent_snapshot stands in their place.
+    A role is deterministic, so its events stand for its state; now and then its whole snapshot stands in their place.
+    What roles decide the types of is written value by value, so that a later program that lacks one can read the rest.
 
     Attributes:
         round: number of the round; a round has a step for each time its own effects came to something.
         settled: everything sent up to this round needs no keeping.
-        inbox: the messages handled, a batch (`agents.runtime.batches`).
         done: the round has nothing left to do after this step.
-        others: (agent, event), encoded: outcomes and timers handled, before the messages.
-        failed: (agent, index among its others, or -1 less the index in the inbox; failed_events).
-        agent_snapshots: (agent, agent_snapshot after this step).
-        outbox: the messages sent, a batch.
-        effect_runner: (agent, effect) still to be carried out when this was appended.
-        published: (agent, publication).
-        armed: (agent, timer, instant; None where it was disarmed).
         taken: (source, number) of the parcels taken.
+        events: (agent, event): outcomes and timers handled, before the messages.
+        inbox: the messages handled, a batch (`agents.runtime.batches`).
+        failed: (agent, index among its `events`, or -1 less the index in `inbox`; failed event).
+        outbox: the messages sent, a batch.
+        effects: (agent, effect) still to be carried out when this was appended.
+        published: (agent, publication).
+        armed: (agent, instant; None where it was disarmed; timer).
+        snapshots: (agent, its snapshot after this step).
         notes: (device, news) that arrived by itself; a step of its own.
-        program: which wrote it (`program`); only the same one can live through its events again.
     """
 
     round: int
     now: datetime
     settled: int
     done: bool
-    inbox: bytes
-    others: bytes
-    failed: tuple[tuple[str, int, FailedEvent], ...]
-    agent_snapshots: tuple[tuple[str, bytes], ...]
-    outbox: bytes
-    effect_runner: tuple[tuple[str, Any], ...]
-    published: tuple[tuple[str, Publication], ...]
-    armed: tuple[tuple[str, Timer | str, datetime | None], ...]
-    taken: tuple[tuple[str, int], ...]
-    notes: tuple[tuple[str, Any], ...] = ()
-    program: bytes = b""
+    taken: tuple[tuple[str, int], ...] = ()
+    events: tuple[tuple[str, Written], ...] = ()
+    inbox: Written = b""
+    failed: tuple[tuple[str, int, Written], ...] = ()
+    outbox: Written = b""
+    effects: tuple[tuple[str, Written], ...] = ()
+    published: tuple[tuple[str, Written], ...] = ()
+    armed: tuple[tuple[str, datetime | None, Written], ...] = ()
+    snapshots: tuple[tuple[str, bytes], ...] = ()
+    notes: tuple[tuple[str, Written], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +63,49 @@ class Script:
     """How a journal's entries are written and read.
 
     Attributes:
-        unit: bytes that one of a batch's lengths stands for.
+        entry, read_entry: a whole entry.
+        value, read_value: one value in it.
+        batch, read_batch: messages; read_addresses: what is known of messages that cannot be read.
+        size: bytes of values or of a batch; a guess where none are made.
     """
 
-    encode: Callable[[Any], Any]
-    decode: Callable[[Any], Any]
-    encode_batch: Callable[[Any], Any]
-    decode_batch: Callable[[Any], list[Envelope]]
-    unit: int
+    entry: Callable[[LogEntry], Any]
+    read_entry: Callable[[Any], LogEntry]
+    value: Callable[[Any], Written]
+    read_value: Callable[[Written], Any]
+    batch: Callable[[list[Envelope]], Written]
+    read_batch: Callable[[Written], list[Envelope]]
+    read_addresses: Callable[[Written], list[Address]]
+    size: Callable[[Any], int]
+
+
+def _entry(entry: LogEntry) -> bytes:
+    return b"%c%b" % (_FORMAT, encode(entry))
+
+
+def _read_entry(data: bytes) -> LogEntry:
+    if data[:1] != b"%c" % _FORMAT:
+        raise BadInput(f"it is of format {data[:1].hex()}, this program reads {_FORMAT:02x}")
+    entry: LogEntry = decode(data[1:])
+    return entry
 
 
 def _envelopes(data: bytes) -> list[Envelope]:
-    return [Envelope._make(row) for row in decode_batch(data)]
+    return [Envelope._make(row) for row in decode_batch(data)] if data else []
+
+
+def _addresses(data: bytes) -> list[Address]:
+    return addresses(data) if data else []
+
+
+def _guess(value: Any) -> int:
+    return _USUAL * (len(value) if isinstance(value, list) else 1)
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-BYTES = Script(encode, decode, encode_batch, _envelopes, 1)
+BYTES = Script(_entry, _read_entry, encode, decode, encode_batch, _envelopes, _addresses, len)
 # A journal in this very process can keep what is said as it is: it is never changed once said.
-OBJECTS = Script(_same, _same, tuple, list, _USUAL)
+OBJECTS = Script(_same, _same, _same, _same, list, list, lambda _: [], _guess)

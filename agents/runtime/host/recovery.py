@@ -1,136 +1,252 @@
-"""A journal read back after a crash: everybody as it says, and the rounds that are not settled yet."""
+"""A journal read back: everybody as it says, the rounds that are not settled yet, and what could not be read.
+
+Roles handle again what they handled then. The program may be another one by now: what the log says was sent and armed
+counts, whatever today's roles would do; an event at which they fail is put aside; who has no state that can be read
+begins from the ledger. All this is said in sentences.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from agents.roles.effects import Effect, Send
 from agents.roles.events import Fired
 from agents.runtime.envelope import Envelope
-from agents.runtime.host.hosted_agent import FailedEvent
+from agents.runtime.host.hosted_agent import FailedEvent, HostedAgent
 from agents.runtime.host.log_entry import LogEntry, Script
-from agents.runtime.host.rounds import Note, Round, Step, unhandled
+from agents.runtime.host.rounds import Note, Round, unhandled
 from agents.runtime.host.snapshot_schedule import SnapshotSchedule
+from cim.codec.codec import encode
 from cim.model.errors import BadInput
 
+_GONE = object()  # stands for what cannot be read
 
-@dataclass
-class JournalReading:
+
+class Recovery:
     """What a journal says of its host's rounds, as far as it has been read.
 
+    Args:
+        script: in which the entries are written.
+        schedule: of the agents, which become what the journal says.
+
     Attributes:
-        program: which reads.
-        based: agent -> number of the entry with its last agent_snapshot: what comes before that is in it.
         rounds: whose messages may not have reached their receivers, by number.
         settled: what was sent up to this round is with its receivers.
         last, open: the last round that was ended, and the one that was cut off.
         number: of the last entry.
+        sentences: what could not be read or would be decided otherwise today.
     """
 
-    program: bytes = b""
-    based: dict[str, int] = field(default_factory=dict)
-    rounds: dict[int, Round] = field(default_factory=dict)
-    settled: int = 0
-    notes: list[Note] = field(default_factory=list)
-    open: Round | None = None
-    last: Round | None = None
-    number: int = 0
+    def __init__(self, script: Script, schedule: SnapshotSchedule) -> None:
+        self._script, self._schedule = script, schedule
+        self._agents: Mapping[str, HostedAgent] = schedule.hosted_agents
+        self._snapshot_at: dict[str, int] = {}  # agent -> entry with its last snapshot: all before that is in it
+        self._differs: dict[str, list[int]] = {}  # agent -> entries in which today's role would send something else
+        self.rounds: dict[int, Round] = {}
+        self.settled = 0
+        self.notes: list[Note] = []
+        self.open: Round | None = None
+        self.last: Round | None = None
+        self.number = 0
+        self.sentences: list[str] = []
 
-    def read(self, number: int, entry: LogEntry, script: Script, agent_snapshots: SnapshotSchedule) -> None:
-        """Take the next entry in: its agents handle again what they handled then.
+    def read(self, kept: tuple[tuple[int, Any], ...]) -> None:
+        """Everything that a journal keeps, oldest first.
 
         Raises:
-            BadInput: it keeps agents that do not live here, or events that another program lived through.
+            BadInput: it keeps agents that do not live here.
         """
-        self.number = number
-        part = self.rounds.get(entry.round)
-        if part is None:
-            part = self.rounds[entry.round] = Round(entry.round, entry.now, entry=number)
+        entries: list[tuple[int, LogEntry]] = []
+        for number, data in kept:
+            self.number = number
+            try:
+                entries.append((number, self._script.read_entry(data)))
+            except BadInput as error:
+                self.sentences.append(f"journal entry {number} cannot be read ({error})")
+                entries.clear()  # what comes after a gap cannot stand on what comes before it
+                for agent in self._agents.values():
+                    agent.lost = "an entry of the journal cannot be read"
+        self._snapshot_at = {name: number for number, entry in entries for name, _ in entry.snapshots}
+        for number, entry in entries:
+            self._entry(number, entry)
+        self._mend_channels()
+        for agent in self._agents.values():
+            if agent.lost and self._last_number():  # its peers must not take its messages for old ones
+                agent.first_round = self._last_number() + 1
+        for name, numbers in self._differs.items():
+            where = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+            self.sentences.append(f"{name} would send something else today than in entry {where}; what was sent counts")
+        self.sentences += [f"{a.name} begins from the ledger: {a.lost}" for a in self._agents.values() if a.lost]
+
+    def _entry(self, number: int, entry: LogEntry) -> None:
+        script = self._script
+        current = self.rounds.get(entry.round)
+        if current is None:
+            current = self.rounds[entry.round] = Round(entry.round, entry.now, entry=number)
         self.settled = max(self.settled, entry.settled)
         for old in [n for n in self.rounds if n <= self.settled]:
             del self.rounds[old]
-        step = Step(
-            script.decode(entry.others) if entry.others else (),
-            script.decode_batch(entry.inbox) if entry.inbox else [],
-            script.decode_batch(entry.outbox) if entry.outbox else [],
-        )
-        _must_live_here(number, entry, step, agent_snapshots)
-        if entry.others or entry.inbox or entry.agent_snapshots:
-            part.outbox += step.outbox
-            part.handled += len(step.inbox)
-            part.published += entry.published
-            part.effect_runner, part.taken = list(entry.effect_runner), entry.taken or part.taken
-            self.last, self.open = (part, None) if entry.done else (self.last, part)
-
-        def again(name: str) -> bool:
-            return self.based.get(name, number) < number
-
-        if entry.program != self.program:
-            _must_not_live_again(number, entry, step, again)
-        _replay(entry, step, agent_snapshots, again)
-        agent_snapshots.weigh(step, len(entry.inbox) * script.unit, len(entry.others) * script.unit)
+        events = [(name, self._value(number, event)) for name, event in entry.events]
+        inbox = self._batch(number, entry.inbox)
+        outbox = self._batch(number, entry.outbox)
+        self._must_live_here(number, entry, inbox)
+        if entry.events or inbox or entry.snapshots:
+            current.outbox += outbox
+            current.handled += len(inbox)
+            current.published += self._readable(number, entry.published)
+            current.effects = self._readable(number, entry.effects)
+            current.taken = entry.taken or current.taken
+            self.last, self.open = (current, None) if entry.done else (self.last, current)
+        self._replay(number, entry, events, inbox, outbox)
+        sizes = [(name, script.size(event)) for name, event in entry.events]
+        self._schedule.weigh(sizes, inbox, script.size(entry.inbox))
         if self.notes:
-            self.notes = unhandled(self.notes, step.others)
-        self.notes += [Note(device, news, number) for device, news in entry.notes]
-        for name, kept in entry.agent_snapshots:
-            if self.based[name] != number:
-                continue
-            hosted_agent = agent_snapshots.hosted_agents[name]
-            hosted_agent.move_in(kept)
-            agent_snapshots.written(hosted_agent, number, kept)
+            self.notes = unhandled(self.notes, events)
+        self.notes += [Note(device, news, number) for device, news in self._readable(number, entry.notes)]
+        for name, snapshot in entry.snapshots:
+            if self._snapshot_at[name] == number:
+                self._restore(number, self._agents[name], snapshot)
 
-
-def _must_live_here(number: int, entry: LogEntry, step: Step, agent_snapshots: SnapshotSchedule) -> None:
-    for name in [*(n for n, _ in step.others), *(e.to for e in step.inbox), *(n for n, _ in entry.agent_snapshots)]:
-        if name not in agent_snapshots.hosted_agents:
-            raise BadInput(
-                f"journal: entry {number} keeps {name!r}, who does not live in this host; "
-                "expected the agents and the placement that it was written with"
-            )
-
-
-def _must_not_live_again(number: int, entry: LogEntry, step: Step, again: Callable[[str], bool]) -> None:
-    for name in [*(n for n, _ in step.others), *(e.to for e in step.inbox)]:
-        if again(name):
-            raise BadInput(
-                f"journal: {name} would have to live again through entry {number}, which another program wrote "
-                f"({entry.program.hex() or 'an older one'}), and might decide otherwise; either start that one and end it "
-                "in peace (SIGTERM), or remove the journal: then the site goes on from its ledger"
-            )
-
-
-def _replay(entry: LogEntry, step: Step, agent_snapshots: SnapshotSchedule, again: Callable[[str], bool]) -> None:
-    """Let agents handle a step's events again; what they led to is in the entry already."""
-    hosted_agents = agent_snapshots.hosted_agents
-    failed = {(name, index): failed_events for name, index, failed_events in entry.failed}
-    index: dict[str, int] = {}
-    events: list[tuple[int, str, Any]] = []
-    for name, event in step.others:
-        events.append((index.get(name, 0), name, event))
-        index[name] = index.get(name, 0) + 1
-    events += [(-1 - k, envelope.to, envelope) for k, envelope in enumerate(step.inbox)]
-    for number_there, name, event in events:
-        if not again(name):
-            continue  # its agent_snapshot comes later in what is kept
-        hosted_agent = hosted_agents[name]
-        if isinstance(event, Fired):
-            hosted_agent.timers.pop(event.timer, None)
-        if isinstance(event, FailedEvent):
-            hosted_agent.put_aside(event)
-            continue
-        if (name, number_there) in failed:
-            hosted_agent.put_aside(failed[name, number_there])
-            hosted_agent.handled, hosted_agent.last_at = hosted_agent.handled + 1, entry.now
+    def _restore(self, number: int, agent: HostedAgent, snapshot: bytes) -> None:
+        try:
+            agent.restore(snapshot)
+        except BadInput as error:
+            agent.lost = f"its state in entry {number} cannot be read ({error})"
         else:
-            hosted_agent.replay(event, entry.now)
-    _mark(step.inbox, step.outbox, agent_snapshots)
-    for name, timer, at in entry.armed:
-        hosted_agents[name].set_timer(timer, at)
+            agent.lost = None
+            self._schedule.written(agent, number, len(snapshot))
+
+    # ---- what may be unreadable ----------------------------------------------------------------------------------------
+
+    def _readable(self, number: int, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """The rows with what stands last in each read; without those of which it cannot be read."""
+        return [(*row[:-1], value) for row in rows if (value := self._value(number, row[-1], _GONE)) is not _GONE]
+
+    def _value(self, number: int, written: Any, instead: Any = None) -> Any:
+        """The value; `instead` where its type is gone, or takes other fields."""
+        try:
+            return self._script.read_value(written)
+        except BadInput as error:
+            self.sentences.append(f"a part of journal entry {number} cannot be read ({error})")
+            return instead
+
+    def _batch(self, number: int, written: Any) -> list[Envelope]:
+        """The messages; where they cannot be read, envelopes with None in them."""
+        try:
+            return self._script.read_batch(written)
+        except BadInput as error:
+            self.sentences.append(f"the messages of journal entry {number} cannot be read ({error})")
+            return [Envelope(*address, None) for address in self._script.read_addresses(written)]
+
+    def _must_live_here(self, number: int, entry: LogEntry, inbox: list[Envelope]) -> None:
+        for name in [*(n for n, _ in entry.events), *(e[0] for e in inbox), *(n for n, _ in entry.snapshots)]:
+            if name not in self._agents:
+                raise BadInput(
+                    f"journal: entry {number} keeps {name!r}, who does not live in this host; "
+                    "expected the agents and the placement that it was written with"
+                )
+
+    def _mend_channels(self) -> None:
+        """Nobody may wait for messages that cannot be sent again."""
+        for kept in self.rounds.values():
+            lost = [envelope for envelope in kept.outbox if envelope.message is None]
+            if lost:
+                kept.outbox = [envelope for envelope in kept.outbox if envelope.message is not None]
+                pairs = sorted({f"{envelope.sender} to {envelope.to}" for envelope in lost})
+                self.sentences.append(f"{len(lost)} messages of round {kept.number} are lost: {', '.join(pairs)}")
+            for to, sender, lane, _, _ in lost:
+                self._agents[sender].renumber(to, lane, after_round=self._last_number())
+
+    def _last_number(self) -> int:
+        newest = self.open or self.last
+        return 0 if newest is None else newest.number
+
+    # ---- handling again ------------------------------------------------------------------------------------------------
+
+    def _replay(
+        self,
+        number: int,
+        entry: LogEntry,
+        events: list[tuple[str, Any]],
+        inbox: list[Envelope],
+        outbox: list[Envelope],
+    ) -> None:
+        """Let agents handle a step's events again; what they led to is in the entry already."""
+        failed = {
+            (name, index): self._value(number, what) or _unreadable(name, entry) for name, index, what in entry.failed
+        }
+        sent: dict[str, list[tuple[str, Any]]] = {}
+        for index, name, event in _in_order(events, inbox):
+            agent = self._agents[name]
+            if not self._again(agent, number):
+                continue
+            known = event if isinstance(event, FailedEvent) else failed.get((name, index))
+            if isinstance(event, Fired):
+                agent.timers.pop(event.timer, None)
+            if known is None and (event is None or (isinstance(event, Envelope) and event.message is None)):
+                known = _unreadable(name, entry)
+            if known is not None:
+                agent.put_aside(known)
+                if not isinstance(event, FailedEvent):
+                    agent.handled, agent.last_at = agent.handled + 1, entry.now
+                continue
+            handle: Callable[..., list[Effect] | None] = agent.take if isinstance(event, Envelope) else agent.handle
+            effects = handle(event, entry.now)
+            if effects is None:
+                self.sentences.append(f"{name} failed at an event of entry {number} ({agent.failed_events[-1].error})")
+            elif sends := [(effect.to, effect.message) for effect in effects if isinstance(effect, Send)]:
+                sent.setdefault(name, []).extend(sends)
+        self._compare(number, entry, sent, outbox)
+        self._mark(number, entry, inbox, outbox)
+
+    def _again(self, agent: HostedAgent, number: int) -> bool:
+        """Whether an agent must handle entry `number` again: no later snapshot has it, and its state could be read."""
+        return agent.lost is None and self._snapshot_at.get(agent.name, number) < number
+
+    def _compare(
+        self,
+        number: int,
+        entry: LogEntry,
+        sent: dict[str, list[tuple[str, Any]]],
+        outbox: list[Envelope],
+    ) -> None:
+        then: dict[str, list[tuple[str, Any]]] = {}
+        for envelope in outbox:
+            if envelope.message is None:
+                return
+            if self._again(self._agents[envelope.sender], number):
+                then.setdefault(envelope.sender, []).append((envelope.to, envelope.message))
+        for name in sent.keys() | then.keys():
+            if encode(tuple(sent.get(name, ()))) != encode(tuple(then.get(name, ()))):
+                self._differs.setdefault(name, []).append(number)
+
+    def _mark(
+        self,
+        number: int,
+        entry: LogEntry,
+        inbox: list[Envelope],
+        outbox: list[Envelope],
+    ) -> None:
+        for to, sender, lane, sequence, _ in inbox:
+            self._agents[to].seen[sender, lane] = sequence
+        for to, sender, lane, sequence, _ in outbox:
+            self._agents[sender].sent[to, lane] = sequence
+        for name, at, timer in self._readable(number, entry.armed):
+            if self._agents[name].lost is None:
+                self._agents[name].set_timer(timer, at)
 
 
-def _mark(inbox: list[Envelope], outbox: list[Envelope], agent_snapshots: SnapshotSchedule) -> None:
-    for to, sender, lane, sequence, _ in inbox:
-        agent_snapshots.hosted_agents[to].seen[sender, lane] = sequence
-    for to, sender, lane, sequence, _ in outbox:
-        agent_snapshots.hosted_agents[sender].sent[to, lane] = sequence
+def _unreadable(name: str, entry: LogEntry) -> FailedEvent:
+    return FailedEvent(name, entry.now, None, "what it was cannot be read any more")
+
+
+def _in_order(events: list[tuple[str, Any]], inbox: list[Envelope]) -> Iterator[tuple[int, str, Any]]:
+    """(index as `LogEntry.failed` counts, agent, event), as they were handled."""
+    index: Counter[str] = Counter()
+    for name, event in events:
+        yield index[name], name, event
+        index[name] += 1
+    for k, envelope in enumerate(inbox):
+        yield -1 - k, envelope[0], envelope

@@ -9,8 +9,8 @@ from datetime import datetime
 from agents.roles.effects import Timer
 from agents.roles.events import Measured
 from agents.runtime.envelope import Envelope, Published
-from agents.runtime.host.effects import Hand
-from agents.runtime.host.hosted_agent import FailedEvent, Occasion
+from agents.runtime.host.effects import AgentEffect
+from agents.runtime.host.hosted_agent import AgentEvent, FailedEvent
 from cim.model.devices import News
 
 
@@ -18,10 +18,10 @@ from cim.model.devices import News
 class Step:
     """One step of a round: what was handled and what it led to."""
 
-    others: Sequence[tuple[str, Occasion]]
+    events: Sequence[tuple[str, AgentEvent]]
     inbox: list[Envelope]
     outbox: list[Envelope] = field(default_factory=list)
-    effect_runner: list[Hand] = field(default_factory=list)
+    effects: list[AgentEffect] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     armed: list[tuple[str, Timer | str, datetime | None]] = field(default_factory=list)
     failed: list[tuple[str, int, FailedEvent]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Round:
     now: datetime
     outbox: list[Envelope] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    effect_runner: list[Hand] = field(default_factory=list)
+    effects: list[AgentEffect] = field(default_factory=list)
     taken: tuple[tuple[str, int], ...] = ()
     handled: int = 0
     entry: int = 0  # number of its first journal entry
@@ -50,9 +50,9 @@ class Note:
     entry: int = 0
 
 
-def unhandled(notes: list[Note], others: Iterable[tuple[str, Occasion]]) -> list[Note]:
+def unhandled(notes: list[Note], events: Iterable[tuple[str, AgentEvent]]) -> list[Note]:
     """The notes without those whose news an agent has handled now."""
-    for _, event in others:
+    for _, event in events:
         if isinstance(event, Measured) and event.news:
             notes = [n for n in notes if n.device != event.device or n.news not in event.news]
     return notes

@@ -1,4 +1,4 @@
-"""A host's step_log: its rounds and what of them is not settled yet, made durable in the journal before anything is sent."""
+"""A host's step log: its rounds and what of them is not settled yet, made durable in the journal before anything is sent."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from agents.runtime.envelope import Envelope
-from agents.runtime.host.code_version import program
 from agents.runtime.host.hosted_agent import HostedAgent
 from agents.runtime.host.log_entry import BYTES, OBJECTS, LogEntry
-from agents.runtime.host.recovery import JournalReading
+from agents.runtime.host.recovery import Recovery
 from agents.runtime.host.rounds import Note, Round, Step, unhandled
 from agents.runtime.host.snapshot_schedule import SnapshotSchedule
 from agents.runtime.journal import Journal, JournalAway, JournalEmptied, JournalError, JournalFull
 from cim.model.devices import News
 
 _PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
-_LAST_PAUSES = (0.1, 0.3, 0.0)  # seconds after each try at an end in peace
-_PART_BYTES = 8_000_000  # of agent_snapshots in one of its entries
+_LAST_PAUSES = (0.1, 0.3, 0.0)  # seconds after each try at a graceful shutdown
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited, one that is not there is said so
 
 
 class StepLog:
-    """Rounds by number; the newest may be open (cut off by a crash)."""
+    """Rounds by number; the newest may be open (cut off by a crash).
+
+    Attributes:
+        trouble: why the journal does not keep what it is given at the moment, or None.
+        rewritten: how often an emptied journal was written back.
+        recovery: what could not be read back as it was, in sentences.
+    """
 
     def __init__(self, journal: Journal, hosted_agents: Mapping[str, HostedAgent]) -> None:
         self._journal, self._hosted_agents = journal, hosted_agents
         self._script = OBJECTS if journal.objects else BYTES
-        self._program = program() if journal.durable else b""
-        self._agent_snapshots = SnapshotSchedule(hosted_agents)
+        self._schedule = SnapshotSchedule(hosted_agents)
         self._number = 0
         self._rounds: dict[int, Round] = {}
         self._settled = 0
@@ -41,6 +45,7 @@ class StepLog:
         self.last: Round | None = None
         self.trouble: str | None = None
         self.rewritten = 0
+        self.recovery: tuple[str, ...] = ()
 
     @property
     def durable(self) -> bool:
@@ -52,19 +57,19 @@ class StepLog:
         """How many entries were appended."""
         return self._number
 
-    def begin(self, part: Round, settled: int) -> None:
+    def begin(self, current: Round, settled: int) -> None:
         """A round begins; what was sent up to round `settled` is with its receivers."""
         self._settled = max(self._settled, settled)
         rounds = self._rounds
         while rounds and (first := next(iter(rounds))) <= self._settled:  # they stand in their order
             del rounds[first]
-        rounds[part.number] = part
-        self.open = part
+        rounds[current.number] = current
+        self.open = current
 
-    def end(self, part: Round) -> None:
+    def end(self, current: Round) -> None:
         """A round has led to all it will lead to."""
-        part.effect_runner = []
-        self.last, self.open = part, None
+        current.effects = []
+        self.last, self.open = current, None
 
     def unsettled(self) -> tuple[Round, ...]:
         """The rounds whose messages may not have reached their receivers, oldest first."""
@@ -73,8 +78,8 @@ class StepLog:
     def own_mail(self) -> list[Envelope]:
         """After `restore`: messages between agents of this host that were sent, but not handled."""
         found = []
-        for part in self.unsettled():
-            for envelope in part.outbox:
+        for kept in self.unsettled():
+            for envelope in kept.outbox:
                 hosted_agent = self._hosted_agents.get(envelope.to)
                 if hosted_agent is not None and hosted_agent.accepts(*envelope[1:4]) is not False:
                     found.append(envelope)
@@ -89,38 +94,45 @@ class StepLog:
 
     # ---- writing -------------------------------------------------------------------------------------------------------
 
-    async def append(self, part: Round, step: Step, done: bool) -> None:
+    async def append(self, current: Round, step: Step, done: bool) -> None:
         """Take a step into its round and make it durable; waits as long as the journal is away."""
-        part.outbox += step.outbox
-        part.published += step.published
-        part.effect_runner = step.effect_runner
+        current.outbox += step.outbox
+        current.published += step.published
+        current.effects = step.effects
         if not self._journal.durable:
             return
         self._number = number = self._number + 1
-        part.entry = part.entry or number
-        script, agent_snapshots = self._script, self._agent_snapshots
-        inbox, others = script.encode_batch(step.inbox), script.encode(tuple(step.others))
-        due = agent_snapshots.due(
-            agent_snapshots.weigh(step, len(inbox) * script.unit, len(others) * script.unit), number
-        )
+        current.entry = current.entry or number
+        script, schedule = self._script, self._schedule
+        value, inbox = script.value, script.batch(step.inbox)
+        events = tuple([(name, value(event)) for name, event in step.events])
+        sizes = [(name, script.size(event)) for name, event in events]
+        due = schedule.due(schedule.weigh(sizes, step.inbox, script.size(inbox)), number)
         notes: list[Note] = []
         if self._notes:
-            self._notes = unhandled(self._notes, step.others)
+            self._notes = unhandled(self._notes, step.events)
             notes = [note for note in self._notes if not note.entry]
         entry = LogEntry(
-            part.number, part.now, self._settled, done, inbox, others, tuple(step.failed), due,
-            script.encode_batch(step.outbox), tuple(step.effect_runner), tuple(step.published), tuple(step.armed), part.taken,
-            tuple((note.device, note.news) for note in notes) if notes else (), self._program,
+            current.number, current.now, self._settled, done, current.taken, events, inbox,
+            tuple([(name, index, value(failed)) for name, index, failed in step.failed]),
+            script.batch(step.outbox),
+            tuple([(name, value(effect)) for name, effect in step.effects]),
+            tuple([(name, value(what)) for name, what in step.published]),
+            tuple([(name, at, value(timer)) for name, timer, at in step.armed]),
+            due, self._written(notes),
         )  # fmt: skip
         self._appending = True  # what a device says meanwhile must not come between an entry and its repetition
         try:
-            await self._surely(script.encode(entry), part, done)
+            await self._surely(script.entry(entry), current, done)
         finally:
             self._appending = False
         for note in notes:
             note.entry = number
         if self._notes:
-            self._append_notes(part.now)
+            self._append_notes(current.now)
+
+    def _written(self, notes: list[Note]) -> tuple[tuple[str, Any], ...]:
+        return tuple([(note.device, self._script.value(note.news)) for note in notes])
 
     def note(self, device: str, news: News, now: datetime) -> None:
         """Keep what a device said by itself, once; with the journal away it waits for the next entry."""
@@ -135,12 +147,10 @@ class StepLog:
         if not notes:
             return
         last = 0 if self.last is None else self.last.number
-        part = last if self.open is None else self.open.number
-        nothing = (b"", b"", (), (), b"", (), (), (), ())
-        told = tuple((note.device, note.news) for note in notes)
-        entry = LogEntry(part, now, self._settled, self.open is None, *nothing, notes=told)
+        number = last if self.open is None else self.open.number
+        entry = LogEntry(number, now, self._settled, self.open is None, notes=self._written(notes))
         try:
-            self._journal.append(self._number + 1, self._script.encode(entry), self._keep_from())
+            self._journal.append(self._number + 1, self._script.entry(entry), self._keep_from())
         except JournalError as error:
             self.trouble = str(error)
             return
@@ -150,29 +160,27 @@ class StepLog:
 
     def _keep_from(self) -> int:
         """The oldest entry that is still needed."""
-        oldest = self._agent_snapshots.oldest
+        oldest = self._schedule.oldest
         last = self.last
         if last is not None and 0 < last.entry < oldest:
             oldest = last.entry
-        for part in self._rounds.values():  # they stand in the order of their entries
-            if part.entry:
-                oldest = min(oldest, part.entry)
+        for kept in self._rounds.values():  # they stand in the order of their entries
+            if kept.entry:
+                oldest = min(oldest, kept.entry)
                 break
         for note in self._notes:
             if 0 < note.entry < oldest:
                 oldest = note.entry
         return oldest
 
-    async def _surely(self, data: bytes, part: Round, done: bool) -> None:
+    async def _surely(self, data: bytes, current: Round, done: bool) -> None:
         pause, longest = _PAUSES
         while True:
             try:
                 if not self._emptied:
                     self._journal.append(self._number, data, self._keep_from())
                 else:
-                    self._journal.rewrite(self._number, self._everything(part, done))
-                    self._emptied = False
-                    self.rewritten += 1
+                    self._rewrite(current, done)
             except JournalEmptied as error:
                 self.trouble, self._emptied = str(error), True
                 continue
@@ -184,21 +192,25 @@ class StepLog:
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
 
-    def _everything(self, part: Round, done: bool) -> bytes:
-        """One entry that stands for the whole journal."""
+    def _rewrite(self, current: Round, done: bool) -> None:
+        """Put one entry in the place of the whole journal."""
         outbox = [envelope for kept in self.unsettled() for envelope in kept.outbox]
+        value = self._script.value
+        entry = LogEntry(
+            current.number, current.now, self._settled, done, current.taken,
+            outbox=self._script.batch(outbox),
+            effects=tuple([(name, value(effect)) for name, effect in current.effects]),
+            published=tuple([(name, value(what)) for name, what in current.published]),
+            snapshots=self._schedule.everybody(self._number),
+            notes=self._written(self._notes),
+        )  # fmt: skip
+        self._journal.rewrite(self._number, self._script.entry(entry))
         for kept in self._rounds.values():
             kept.entry = self._number
-        agent_snapshots = self._agent_snapshots.everybody(self._number)
-        notes = tuple((note.device, note.news) for note in self._notes)
         for note in self._notes:
             note.entry = self._number
-        entry = LogEntry(
-            part.number, part.now, self._settled, done, b"", b"", (), agent_snapshots, self._script.encode_batch(outbox),
-            tuple(part.effect_runner), tuple(part.published), (), part.taken, notes,
-        )  # fmt: skip
-        data: bytes = self._script.encode(entry)
-        return data
+        self._emptied = False
+        self.rewritten += 1
 
     # ---- reading back --------------------------------------------------------------------------------------------------
 
@@ -209,17 +221,13 @@ class StepLog:
 
         Raises:
             JournalAway, JournalFull: even after some tries.
-            BadInput: it keeps agents that do not live here, or events that another program lived through.
+            BadInput: it keeps agents that do not live here.
         """
-        entries: list[tuple[int, LogEntry]] = [
-            (number, self._script.decode(data)) for number, data in await self._claim()
-        ]
-        based = {name: number for number, entry in entries for name, _ in entry.agent_snapshots}
-        past = JournalReading(self._program, based)
-        for number, entry in entries:
-            past.read(number, entry, self._script, self._agent_snapshots)
+        past = Recovery(self._script, self._schedule)
+        past.read(await self._claim())
         self._number, self._settled = past.number, past.settled
         self._rounds, self._notes, self.open, self.last = past.rounds, past.notes, past.open, past.last
+        self.recovery = tuple(past.sentences)
 
     async def _claim(self) -> tuple[tuple[int, bytes], ...]:
         pause, longest = _PAUSES
@@ -237,16 +245,16 @@ class StepLog:
         return ()
 
     def close(self) -> str | None:
-        """Everybody's agent_snapshot into the journal, and let go of it; returns why not, where it cannot be done.
+        """Everybody's snapshot into the journal, and let go of it; returns why not, where it cannot be done.
 
-        So after an end in peace nothing has to be lived through again: the next start is quick, and may be another
-        program's.
+        So after a graceful shutdown nothing has to be handled again: the next start is quick, and of another program, too,
+        exact.
         """
         trouble = None
         if self._journal.durable and self.last is not None and self.open is None:
             for pause in _LAST_PAUSES:
                 try:
-                    self._rest(self.last)
+                    self._append_snapshots(self.last)
                 except JournalError as error:
                     trouble = str(error)
                     time.sleep(pause)
@@ -256,24 +264,15 @@ class StepLog:
         self._journal.close()
         return trouble
 
-    def _rest(self, last: Round) -> None:
-        """SnapshotSchedule of all that have changed, in entries of moderate size. Who has no agent_snapshot yet has not begun."""
-        grown = [r for r in self._hosted_agents.values() if r.residence_at and r.since_bytes]
-        while grown:
-            number, size = self._number + 1, 0
-            due: list[tuple[str, bytes]] = []
-            while grown and size < _PART_BYTES:
-                hosted_agent = grown.pop()
-                due.append((hosted_agent.name, hosted_agent.agent_snapshot()))
-                size += len(due[-1][1])
-            nothing = (b"", b"", (), tuple(due), b"", (), (), (), last.taken, ())
-            entry = LogEntry(last.number, last.now, self._settled, True, *nothing, self._program)
-            try:
-                self._journal.append(number, self._script.encode(entry), self._keep_from())
-            except JournalEmptied:
-                self._number = number
-                self._journal.rewrite(number, self._everything(last, done=True))
-                return
+    def _append_snapshots(self, last: Round) -> None:
+        """Of all that have changed. Who has none yet has not begun."""
+        changed = [agent for agent in self._hosted_agents.values() if not agent.begins and agent.since_bytes]
+        if not changed:
+            return
+        number, snapshots = self._number + 1, tuple((agent.name, agent.snapshot()) for agent in changed)
+        entry = LogEntry(last.number, last.now, self._settled, True, last.taken, snapshots=snapshots)
+        try:
+            self._journal.append(number, self._script.entry(entry), self._keep_from())
+        except JournalEmptied:
             self._number = number
-            for name, data in due:
-                self._agent_snapshots.written(self._hosted_agents[name], number, data)
+            self._rewrite(last, done=True)

@@ -123,7 +123,7 @@ class HostActor:
             self._neighbours,
             ledger_effects=ledger_effects,
             journal=self._journal(),
-            birth=self._birth,
+            first_round=self._birth,
             clock=self._clock,
             point=self._point,
         )
