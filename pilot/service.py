@@ -18,8 +18,8 @@ from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.roles.ledger_keeper import CLOSING
 from agents.runtime.clocks import PacedClock
 from agents.runtime.scheduler import RoundScheduler
-from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
+from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications import (
     HandlingFailed,
     HeadRefused,
@@ -27,15 +27,14 @@ from cim.platform.publications import (
     MessageLapsed,
     OrderRefused,
     Publication,
-    ReadingsTaken,
     RecordRefused,
     RuleBroken,
 )
-from cim.platform.tables import ReadingTable
+from cim.platform.store import Store
 from environment.sites import load_site
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, StartUp
-from pilot.view import LivingView, Lookout
+from pilot.view import LivingView, described
 from portal.app import create_app
 from portal.server import serve
 from portal.tokens import portal_token
@@ -47,7 +46,7 @@ _INCIDENTS = (
     HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
 )  # fmt: skip
 PATIENCE_S = 30.0  # how long the others wait for a host in one round
-_FLUSH = timedelta(minutes=15)  # of the site's time: telemetry is written at least so often
+_FLUSH = timedelta(minutes=15)  # of the site's time: what was told is durable at least so often
 
 _log = structlog.get_logger("iles")
 
@@ -62,7 +61,6 @@ class Pilot:
 
     def __init__(self, settings: UpSettings, say: Callable[[str], None], tick: Callable[[datetime], None]) -> None:
         self._settings, self._say, self._tick = settings, say, tick
-        self._lookout = Lookout()
         self._conductor: RoundScheduler | None = None
         self._flushed: datetime | None = None
 
@@ -97,19 +95,16 @@ class Pilot:
             for host, health in (await runtime.health()).items():
                 for sentence in health.recovery:
                     _log.warning("not recovered as it was", host=host, what=sentence)
-            table = ReadingTable(settings.folder / "telemetry", keep=True)
-            cleanup.callback(table.flush)
-            self._remember()
-            cleanup.callback(self._keep)
+            store = ParquetStore(settings.folder, keep=True)
+            cleanup.callback(store.close)
+            store.put(load_site(settings.site).name, described(site_agents, site_start.now))
             # Where time went on meanwhile, the first instant is that at which the devices were there.
             now = clock.now() if wire.real_time else site_start.now
             end = site_agents.rules.periods[-1].end + CLOSING + timedelta(minutes=30)
-            scheduler = RoundScheduler(
-                runtime, site_start.field, now, end, self._sink(table), self._ticked(table), clock
-            )
+            scheduler = RoundScheduler(runtime, site_start.field, now, end, _sink(store), self._ticked(store), clock)
             self._conductor = scheduler
             speed = None if wire.real_time else settings.speed
-            view = LivingView(site_agents, runtime, scheduler, self._lookout, speed, trouble)
+            view = LivingView(site_agents, runtime, scheduler, store, speed, trouble)
             app = create_app(view, portal_token(settings.folder))
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             for name in (signal.SIGINT, signal.SIGTERM):
@@ -144,41 +139,23 @@ class Pilot:
         runtime.start()
         return runtime
 
-    def _sink(self, table: ReadingTable) -> Callable[[str, Publication], None]:
-        def sink(agent: str, told: Publication) -> None:
-            if isinstance(told, ReadingsTaken):
-                table.add(told.readings)
-                return
-            self._lookout.hear(told)
-            if isinstance(told, _INCIDENTS):
-                _log.warning(type(told).__name__, agent=agent, at=told.at.isoformat(), what=str(told)[:500])
-
-        return sink
-
-    def _ticked(self, table: ReadingTable) -> Callable[[datetime], None]:
+    def _ticked(self, store: Store) -> Callable[[datetime], None]:
         def ticked(now: datetime) -> None:
             self._tick(now)
             if self._flushed is None or now - self._flushed >= _FLUSH:
                 self._flushed = now
-                table.flush()
-                self._keep()
+                store.flush()
 
         return ticked
 
-    def _remember(self) -> None:
-        """What the portal showed before the stop."""
-        path = self._settings.folder / "lookout.bin"
-        if path.exists():
-            safety, offers, settlements, faults = decode(path.read_bytes())
-            self._lookout.safety, self._lookout.faults = dict(safety), dict(faults)
-            self._lookout.offers, self._lookout.settlements = list(offers), list(settlements)
 
-    def _keep(self) -> None:
-        lookout, path = self._lookout, self._settings.folder / "lookout.bin"
-        unfinished = path.with_suffix(".tmp")
-        kept = (lookout.safety, tuple(lookout.offers), tuple(lookout.settlements), lookout.faults)
-        unfinished.write_bytes(encode(kept))
-        unfinished.rename(path)
+def _sink(store: Store) -> Callable[[str, Publication], None]:
+    def sink(agent: str, told: Publication) -> None:
+        store.put(agent, told)
+        if isinstance(told, _INCIDENTS):
+            _log.warning(type(told).__name__, agent=agent, at=told.at.isoformat(), what=str(told)[:500])
+
+    return sink
 
 
 async def _end(runtime: Any) -> None:

@@ -13,9 +13,9 @@ from agents.assembly.agents_of_site import HISTORY_DAYS, agents_of_site, known_d
 from agents.assembly.simulated_world import TcpWorld
 from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.runtime.clocks import PacedClock, WallClock, wall_time
-from agents.runtime.ray.exposure import is_loopback
 from agents.runtime.scheduler import WorldClock
 from cim.model.intervals import LocalDay, local_day_of
+from cim.platform.exposure import is_loopback
 from environment.profiles.library import load
 from environment.profiles.present import of_the_present
 from environment.sites import load_site

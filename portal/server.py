@@ -14,8 +14,8 @@ from types import TracebackType
 import uvicorn
 from fastapi import FastAPI
 
-from agents.runtime.ray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput
+from cim.platform.exposure import is_loopback, refuse_public
 
 _PATIENCE_S = 3  # for answers under way when the server is stopped
 _CALLERS = 256  # at once; who comes on top is told 503

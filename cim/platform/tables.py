@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
-from cim.model.readings import Reading
+from cim.model.readings import Kind, Quality, Reading
+from cim.platform.store import wanted
 
 _PART = 20_000
 
@@ -26,8 +29,17 @@ class ReadingTable:
         self._folder = folder
         self._rows: list[Reading] = []
         # By number: after a hundred days of living there are more parts than four digits can tell in order.
-        self._parts = max(int(part.stem.rpartition("-")[2]) for part in old) + 1 if keep and old else 0
-        self.count = 0
+        self._parts = max(map(_number, old)) + 1 if keep and old else 0
+        self._old, self._written = old if keep else [], 0
+
+    @property
+    def count(self) -> int:
+        """How many readings there are, written or waiting."""
+        return self._kept + self._written + len(self._rows)
+
+    @cached_property
+    def _kept(self) -> int:
+        return _rows_in(self._old)
 
     def add(self, readings: Iterable[Reading]) -> None:
         """Take readings; a full part is written at once."""
@@ -57,4 +69,31 @@ class ReadingTable:
         pq.write_table(table, unfinished, compression="zstd")
         unfinished.rename(self._folder / f"readings-{self._parts:04d}.parquet")
         self._parts += 1
-        self.count += len(rows)
+        self._written += len(rows)
+
+    def read(
+        self, source: str | None, kind: Kind | None, since: datetime | None, until: datetime | None
+    ) -> list[Reading]:
+        """Readings in the order in which they came, written or waiting; see `cim.platform.store.Store.readings`."""
+        import pyarrow.parquet as pq
+
+        found: list[Reading] = []
+        for path in sorted(self._folder.glob("readings-*.parquet"), key=_number):
+            rows = pq.ParquetFile(path).read(["source", "kind", "value", "at", "quality"]).to_pylist()
+            found += [
+                Reading(
+                    row["source"], Kind(row["kind"]), row["value"], row["at"].astimezone(UTC), Quality(row["quality"])
+                )
+                for row in rows
+            ]
+        return [reading for reading in (*found, *self._rows) if wanted(reading, source, kind, since, until)]
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
+
+
+def _rows_in(parts: list[Path]) -> int:
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(path).num_rows for path in parts)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.runtime.ray.nodes import RayNodes
+from cim.platform.memory_store import MemoryStore
 from experiments.faults.activation import Activation, greatest_activation
 from experiments.faults.comparison import Uneven, differences, heads, uneven
 from experiments.run.run import RunResult, run_site
@@ -140,14 +141,16 @@ def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
     out = settings.out
     say("the undisturbed day")
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
-    clean = run_site(quiet, out / "clean.db", None, True, instants.append)
+    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), True, instants.append)
     activation = greatest_activation(out / "clean.db")
     within = [instant for instant in instants if activation.start <= instant < activation.end]
     delay_s = random.Random(settings.seed).uniform(0.0, _MIDST_S)  # noqa: S311 - failures are drawn, not secrets
     say(f"starting {count} Ray nodes")
     with RayNodes(count) as nodes:
         storm = Storm(nodes, within[len(within) // 2], delay_s)
-        failed = run_site(replace(settings, durable=True), out / "ledger.db", None, True, say, storm)
+        failed = run_site(
+            replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, storm
+        )
         return _compared(clean, failed, storm, nodes.ids, activation, out)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.runtime.journal import JournalAway
+from cim.platform.memory_store import MemoryStore
 from experiments.faults.comparison import differences, heads, uneven
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
@@ -160,7 +161,7 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     out = settings.out
     say("the day without kills")
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
-    clean = run_site(quiet, out / "clean.db", None, True, say, diary)
+    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), True, say, diary)
     diary.note(clean.handled)
     from agents.runtime.ray.start import start_ray
 
@@ -168,7 +169,9 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     start_ray()
     say(f"the day with {failures.kills} kills")
     reaper = Reaper(failures, settings.seed, diary.busy)
-    result = run_site(replace(settings, durable=True), out / "ledger.db", None, True, say, reaper)
+    result = run_site(
+        replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, reaper
+    )
     return _compared(clean, result, reaper, out)
 
 

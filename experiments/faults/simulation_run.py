@@ -11,7 +11,8 @@ from agents.assembly.agent_spec import AgentSpec
 from agents.runtime.host.host import Host
 from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.codec.codec import decode
-from cim.platform.publications import Publication
+from cim.platform.memory_store import MemoryStore
+from cim.platform.store import Store
 from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock, LocalCluster
 from experiments.faults.local_runtime import InMemoryRuntime
 from experiments.faults.probes import ProbedRole, Step
@@ -48,7 +49,7 @@ class SimulationRun:
 
     Attributes:
         cast: each agent, with its history.
-        published: (agent, publication).
+        store: what was published.
         messages: how many were delivered.
         faults: how many of each kind were injected.
     """
@@ -56,7 +57,7 @@ class SimulationRun:
     scenario: Scenario
     cast: dict[str, ProbedRole]
     book: LedgerContents
-    published: list[tuple[str, Publication]]
+    store: Store
     messages: int
     faults: dict[str, int] = field(default_factory=dict)
 
@@ -118,7 +119,7 @@ def play(
     scenario = draw(seed)
     planted.before(scenario)
     runtime = InMemoryRuntime(scenario, planted.step, planted.host)
-    published: list[tuple[str, Publication]] = []
+    store = MemoryStore(keep_readings=False)
     dice = FaultInjector(seed, faults or Faults())
     where: AgentRuntime = runtime if faults is None else LocalCluster(runtime.host_of, runtime.durable, dice)
     scheduler = RoundScheduler(
@@ -126,7 +127,7 @@ def play(
         scenario.world,
         scenario.start,
         scenario.end,
-        lambda agent, publication: published.append((agent, publication)),
+        store.put,
         clock=None if faults is None else JumpyClock(dice),
     )
     try:
@@ -134,7 +135,7 @@ def play(
         ledger = planted.after(runtime.ledger_effects.image())
     finally:
         runtime.ledger_effects.close()
-    return SimulationRun(scenario, runtime.cast, read_ledger(ledger), published, scheduler.messages, dict(dice.thrown))
+    return SimulationRun(scenario, runtime.cast, read_ledger(ledger), store, scheduler.messages, dict(dice.thrown))
 
 
 async def _run(runtime: AgentRuntime, scheduler: RoundScheduler, scenario: Scenario) -> None:

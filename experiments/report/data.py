@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from cim.platform.publications import (
     SettlementAnswered,
     SettlementTold,
 )
+from cim.platform.store import values
 from experiments.report.timeline import Timeline
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
@@ -46,7 +47,13 @@ class RunData:
 
     def values(self, family: type[P]) -> list[P]:
         """All publications of a family, in order."""
-        return self.result.collector.values(family)
+        if family not in self._told:
+            self._told[family] = values(self.result.store, family)
+        return cast("list[P]", self._told[family])
+
+    @cached_property
+    def _told(self) -> dict[type[Publication], Sequence[Publication]]:
+        return {}
 
     @cached_property
     def payments(self) -> list[Payment]:

@@ -15,6 +15,7 @@ from agents.roles.aggregator.state import AggregatorConfig
 from agents.roles.prosumer.state import MemberSession
 from cim.codec.codec import decode
 from cim.platform.publications import SessionConcluded
+from cim.platform.store import values
 from experiments.run.run import RunResult
 
 LARGEST = 4  # sessions of the last day that are solved again; the others are alike and smaller
@@ -39,7 +40,7 @@ def measure(result: RunResult) -> Gap:
     """Solve the largest offer sessions of the last day centrally and compare the cost."""
     members = {name: decode(data)[1].past_sessions for name, data in result.snapshots.items()}
     config = next(s.config for s in result.site_agents.agents if isinstance(s.config, AggregatorConfig))
-    concluded = result.collector.values(SessionConcluded)
+    concluded = values(result.store, SessionConcluded)
     offers = [s for s in concluded if s.members and s.purpose == "offer"]
     rounds = max((s.rounds for s in concluded), default=0)
     offers = [s for s in offers if all(s.session in members[name] for name in s.members)]

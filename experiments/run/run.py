@@ -21,10 +21,11 @@ from agents.roles.ledger_keeper import CLOSING
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from cim.platform.memory_store import MemoryStore
+from cim.platform.store import Store
 from environment.profiles.library import load
 from environment.sites import load_site
 from environment.sites.schema import Site
-from experiments.run.collector import Collector
 from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RunResult:
     site_agents: SiteAgents
     start: datetime
     end: datetime
-    collector: Collector
+    store: Store
     truth: dict[str, Any]
     by_kind: dict[str, Any]
     snapshots: dict[str, bytes]
@@ -95,7 +96,7 @@ def check(settings: RunSettings) -> None:
 def run_site(
     settings: RunSettings,
     ledger: Path,
-    telemetry: Path | None,
+    store: Store,
     flexibility: bool,
     progress: Callable[[datetime], None],
     watch: Watch | None = None,
@@ -103,18 +104,19 @@ def run_site(
     """Run a site in simulated time to its last block.
 
     Args:
+        store: where everything published goes; closed in the end.
         watch: called with the runtime at each instant, before it is worked off.
 
     Raises:
         BadInput, DeviceError, JournalError: one sentence saying what does not fit or does not answer.
     """
-    return asyncio.run(_run(settings, ledger, telemetry, flexibility, progress, watch))
+    return asyncio.run(_run(settings, ledger, store, flexibility, progress, watch))
 
 
 async def _run(
     settings: RunSettings,
     ledger: Path,
-    telemetry: Path | None,
+    store: Store,
     flexibility: bool,
     progress: Callable[[datetime], None],
     watch: Watch | None,
@@ -135,8 +137,7 @@ async def _run(
         await field.lose_before(start)
         await runtime.open(start)
         startup = time.perf_counter() - begun
-        collector = Collector(telemetry)
-        cleanup.callback(collector.close)
+        cleanup.callback(store.close)
 
         def instant(now: datetime) -> None:
             progress(now)
@@ -144,7 +145,7 @@ async def _run(
                 watch(runtime, now)
 
         finish = last.end + CLOSING + timedelta(minutes=30)
-        scheduler = RoundScheduler(runtime, field, start, finish, collector, instant)
+        scheduler = RoundScheduler(runtime, field, start, finish, store.put, instant)
         await scheduler.run()
         names = [spec.name for spec in site_agents.agents if spec.role == "prosumer"]
         snapshots = {name: await runtime.snapshot(name) for name in names}
@@ -152,7 +153,7 @@ async def _run(
         kinds = await world.truth_by_kind(first.start, last.end)
         health = await runtime.health()
     return RunResult(
-        site, site_agents, first.start, last.end, collector, truth, kinds, snapshots, scheduler.seconds,
+        site, site_agents, first.start, last.end, store, truth, kinds, snapshots, scheduler.seconds,
         getattr(runtime, "actors", 0), scheduler.messages, runtime.missing, startup,
         {agent.name: agent.handled for host in health.values() for agent in host.agents},
         tuple(getattr(runtime, "revivals", ())),
@@ -237,5 +238,5 @@ def run_without_flexibility(settings: RunSettings) -> tuple[dict[str, Any], dict
 
     with tempfile.TemporaryDirectory(prefix="iles-") as folder:
         quiet = replace(settings, runtime="local", wire="direct", durable=False)
-        result = run_site(quiet, Path(folder) / "ledger.db", None, False, lambda _: None)
+        result = run_site(quiet, Path(folder) / "ledger.db", MemoryStore(keep_readings=False), False, lambda _: None)
     return result.truth, result.by_kind

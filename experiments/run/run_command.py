@@ -43,6 +43,7 @@ def execute(settings: RunSettings) -> None:
 
 
 def _run(settings: RunSettings, out: Path, screen: Any) -> RunResult:
+    from cim.platform.parquet_store import ParquetStore
     from experiments.run.run import run_site
 
     if settings.runtime == "ray":
@@ -51,7 +52,7 @@ def _run(settings: RunSettings, out: Path, screen: Any) -> RunResult:
         screen.say("starting Ray")
         start_ray()
     with screen.progress() as heard:
-        return run_site(settings, out / "ledger.db", out / "telemetry", True, heard)
+        return run_site(settings, out / "ledger.db", ParquetStore(out), True, heard)
 
 
 def _conclude(

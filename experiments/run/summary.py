@@ -18,6 +18,7 @@ from cim.platform.publications import (
     SettlementAnswered,
     SettlementTold,
 )
+from cim.platform.store import values
 from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
@@ -123,14 +124,16 @@ def summarise(
     wall_s: float,
 ) -> Summary:
     """Count what was published and verified."""
-    values = result.collector.values
+    store = result.store
     dso = result.site.dso.domain
     hours = result.site.isp_minutes / 60
-    settlements = values(SettlementTold)
+    settlements = values(store, SettlementTold)
     rows = [row for told in settlements if told.buyer == dso for order in told.orders for row in order.isps]
     disputed = AcceptedDisputed.DISPUTED.value
-    disputes = sum(answer.disposition == disputed for told in values(SettlementAnswered) for answer in told.answers)
-    money = balance(payment_of(row) for made in values(PaymentsMade) for row in made.payments)
+    disputes = sum(
+        answer.disposition == disputed for told in values(store, SettlementAnswered) for answer in told.answers
+    )
+    money = balance(payment_of(row) for made in values(store, PaymentsMade) for row in made.payments)
     first = (settings.day or result.site.default_day).isoformat()
     figures = {
         "site": result.site.name,
@@ -142,11 +145,11 @@ def summarise(
         "ray_actors": result.ray_actors,
         "isps": sum(day.count for day in result.site_agents.rules.periods),
         "messages": result.messages,
-        "readings": result.collector.readings,
-        "contracts": len(values(ContractAgreed)),
-        "flex_requests": len(values(FlexRequested)),
-        "flex_offers": len(values(FlexOffered)),
-        "flex_orders": len(values(OrderPlaced)),
+        "readings": store.reading_count,
+        "contracts": len(values(store, ContractAgreed)),
+        "flex_requests": len(values(store, FlexRequested)),
+        "flex_offers": len(values(store, FlexOffered)),
+        "flex_orders": len(values(store, OrderPlaced)),
         "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
         "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
         "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
@@ -155,7 +158,7 @@ def summarise(
         "money": {**money, "sum": sum(money.values())},
         "grid": _grid(without, with_),
         "dispatch": Dispatch(
-            sessions=len(values(SessionConcluded)),
+            sessions=len(values(store, SessionConcluded)),
             rounds=gap.rounds,
             relative_gap=round(gap.relative_gap, 6),
             compared=gap.sessions,

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from agents.runtime.ray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput
+from cim.platform.exposure import is_loopback, refuse_public
 from portal.app import create_app
 from portal.server import Tls, serve
 from tests.worlds.doubles import BEARER, TOKEN, FakeSite

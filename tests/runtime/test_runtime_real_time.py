@@ -215,4 +215,4 @@ def test_a_device_that_was_missing_at_the_beginning_comes_in_at_the_next_start(n
     assert ReadingsTaken not in published
     port.lost = False
     assert asyncio.run(life(2)) == ((), [ReadingsTaken])
-    assert "telemetry" not in asyncio.run(life(3))[1]
+    assert ReadingsTaken not in asyncio.run(life(3))[1]

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Self, cast
 
-from agents.runtime.ray.exposure import is_loopback
 from agents.runtime.ray.start import prepare_ray, refuse_late, stop_ray
 from cim.model.errors import BadInput, ProgrammingFault
+from cim.platform.exposure import is_loopback
 
 _LOOPBACK = "127.0.0.1"
 

@@ -10,8 +10,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from agents.runtime.ray.exposure import is_loopback, refuse_public
 from cim.model.errors import BadInput, ProgrammingFault
+from cim.platform.exposure import is_loopback, refuse_public
 
 _KNOCK_S = 5.0
 

@@ -3,6 +3,10 @@
 No market message, no role's state and no decision lives here: whoever reads publications needs to know no agent.
 """
 
+import re
+from collections.abc import Mapping
+
+from cim.model.errors import ProgrammingFault
 from cim.platform.publications.agreements import (
     AssetsRegistered,
     ContractAgreed,
@@ -25,6 +29,7 @@ from cim.platform.publications.settlement import (
     SettlementAnswered,
     SettlementTold,
 )
+from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import (
     AskedIsp,
     FlexOffered,
@@ -35,7 +40,32 @@ from cim.platform.publications.trading import (
     PrognosisTaken,
 )
 
+FAMILIES: Mapping[str, type[Publication]] = {
+    re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
+    for family in (
+        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast, FlexOffered,
+        FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, NegotiationMoved, OrderPlaced, OrderRefused,
+        PaymentsMade, PrognosisTaken, RecordRefused, RuleBroken, SafetyAnalysed, SessionConcluded, SettlementAnswered,
+        SettlementTold, SiteDescribed,
+    )
+}  # fmt: skip
+_NAMES = {family: name for name, family in FAMILIES.items()}
+
+
+def family_name(family: type[Publication]) -> str:
+    """The name of a family's table; readings have a table of another kind.
+
+    Raises:
+        ProgrammingFault: it is no family of the platform.
+    """
+    name = _NAMES.get(family)
+    if name is None:
+        raise ProgrammingFault(f"{family.__name__} has no table; expected one of {', '.join(FAMILIES)}")
+    return name
+
+
 __all__ = [
+    "FAMILIES",
     "AskedIsp",
     "AssetsRegistered",
     "BlockClosed",
@@ -57,6 +87,7 @@ __all__ = [
     "OrderAnswer",
     "OrderPlaced",
     "OrderRefused",
+    "Party",
     "PaymentRow",
     "PaymentsMade",
     "PrognosisTaken",
@@ -72,4 +103,7 @@ __all__ = [
     "SettledOrder",
     "SettlementAnswered",
     "SettlementTold",
+    "SiteDescribed",
+    "WatchedPoint",
+    "family_name",
 ]

@@ -30,9 +30,10 @@ def nothing_is_lost(simulation: SimulationRun) -> Iterator[str]:
     received = Counter(
         [(sender, agent.name, tag_of_type(kind)) for agent in cast for sender, kind, _ in set(agent.arrived)]
     )
-    for agent_name, told in simulation.published:
-        if isinstance(told, HandlingFailed) and told.sender is not None:  # put aside, with its error, is not lost
-            received[told.sender, agent_name, told.event] += 1
+    for told in simulation.store.told(HandlingFailed):
+        failed = told.publication
+        if failed.sender is not None:  # put aside, with its error, is not lost
+            received[failed.sender, told.agent, failed.event] += 1
     for channel in sorted({*sent, *received}):
         if sent[channel] != received[channel]:
             sender, to, kind = channel
@@ -41,9 +42,9 @@ def nothing_is_lost(simulation: SimulationRun) -> Iterator[str]:
 
 def nobody_fails(simulation: SimulationRun) -> Iterator[str]:
     """No role failed at an event: what is put aside is visible, but a sound market puts nothing aside."""
-    for agent, told in simulation.published:
-        if isinstance(told, HandlingFailed):
-            yield f"{agent} at {told.at.isoformat()}: {told.error}; expected it to handle {told.event}"
+    for told in simulation.store.told(HandlingFailed):
+        failed = told.publication
+        yield f"{told.agent} at {failed.at.isoformat()}: {failed.error}; expected it to handle {failed.event}"
 
 
 def heads_extend_each_other(simulation: SimulationRun) -> Iterator[str]:

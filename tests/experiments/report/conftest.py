@@ -13,6 +13,7 @@ import pytest
 from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.grid_safety.assessment import PointGrid
+from cim.platform.memory_store import MemoryStore
 from cim.platform.publications import (
     AskedIsp,
     DeviceLost,
@@ -40,7 +41,6 @@ from environment.feeder.limits import ViolationKind
 from environment.sites import load_site
 from environment.sites.schema import Site
 from experiments.report.data import RunData
-from experiments.run.collector import Collector
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from market.rules import MarketRules
@@ -85,10 +85,10 @@ def make(
     )
     periods = site_agents.rules.periods
     count = sum(period.count for period in periods)
-    collector = Collector(None)
+    store = MemoryStore()
     for agent, told in (*publications(day, periods[0].start, periods[0].count), *more):
         if not isinstance(told, without):
-            collector(agent, told)
+            store.put(agent, told)
     truth = {"farm-5": (np.full(count, -90_000), np.zeros(count))}
     kinds = {kind: np.full(count, 1000.0 * (k - 1)) for k, kind in enumerate(KINDS)}
     result = RunResult(
@@ -96,7 +96,7 @@ def make(
         site_agents,
         periods[0].start,
         periods[-1].end,
-        collector,
+        store,
         truth,
         kinds,
         {},

@@ -72,7 +72,9 @@ def test_a_run_leaves_what_it_promises(strem_day: Path, day: dict[str, Any]) -> 
     import pyarrow.parquet as pq
 
     out = strem_day
-    assert sorted(path.name for path in out.iterdir()) == ["ledger.db", "report.html", "summary.json", "telemetry"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "ledger.db", "publications", "report.html", "summary.json", "telemetry",
+    ]  # fmt: skip
     rows = sum(pq.read_metadata(part).num_rows for part in (out / "telemetry").glob("*.parquet"))
     assert rows == day["readings"] > 10_000
     verified = iles("ledger", "verify", out / "ledger.db", "--head", day["ledger"]["head"])

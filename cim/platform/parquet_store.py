@@ -1,0 +1,172 @@
+"""The store as Parquet tables in a folder; what is in no table yet stands in a log, so that a kill loses no publication."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar, cast
+
+from cim.model.readings import Kind, Reading
+from cim.platform.columns import Row, publication_of, row_of, table_of
+from cim.platform.publication_log import PublicationLog
+from cim.platform.publications import FAMILIES, Publication, ReadingsTaken, family_name
+from cim.platform.store import Key, Told, fits
+from cim.platform.tables import ReadingTable
+
+P = TypeVar("P", bound=Publication)
+
+PART = 2_000  # publications in the log before they become tables
+_CACHED = 64  # parts whose rows stay in memory
+
+Kept = Told[Publication]
+
+
+class ParquetStore:
+    """A `Store` in a folder: `telemetry/readings-NNNN.parquet` and `publications/FAMILY-NUMBER.parquet`.
+
+    Readings wait in memory for `flush` or for a full part; publications are in the log at once. The number in a part's
+    name is that of its first row; a part is written whole and never changed.
+
+    Args:
+        folder: is made if it is not there.
+        keep: go on behind what is there; otherwise it is replaced.
+    """
+
+    def __init__(self, folder: Path, keep: bool = False) -> None:
+        self._telemetry = ReadingTable(folder / "telemetry", keep)
+        self._folder = folder / "publications"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not keep:
+            for old in (*self._folder.glob("*.parquet"), *self._folder.glob("put.log")):
+                old.unlink()
+        self._cache: OrderedDict[Path, list[Kept]] = OrderedDict()
+        self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
+        for path in self._folder.glob("*-*.parquet"):
+            name = path.stem.rpartition("-")[0]
+            if name in FAMILIES:
+                self._parts[name].append(_Part.read(path))
+        for found in self._parts.values():
+            found.sort(key=lambda part: part.first)
+        self._number = max((part.last for parts in self._parts.values() for part in parts), default=0)
+        self._log = PublicationLog(self._folder / "put.log")
+        self._pending: dict[str, list[Kept]] = {}
+        self._waiting = 0
+        for number, agent, name, row in self._log.rows:
+            parts = self._parts.get(name)
+            # A kill between a table's last byte and the clearing of the log leaves rows in both.
+            if parts is not None and (not parts or number > parts[-1].last):
+                self._wait(name, Told(number, agent, publication_of(FAMILIES[name], row)))
+            self._number = max(self._number, number)
+        self._log.rows.clear()
+
+    @property
+    def reading_count(self) -> int:
+        """How many readings there are."""
+        return self._telemetry.count
+
+    def put(self, agent: str, publication: Publication) -> None:
+        """Keep a publication."""
+        if isinstance(publication, ReadingsTaken):
+            self._telemetry.add(publication.readings)
+            return
+        self._number += 1
+        name = family_name(type(publication))
+        self._log.append(self._number, agent, name, row_of(publication))
+        self._wait(name, Told(self._number, agent, publication))
+        if self._waiting >= PART:
+            self._tabulate()
+
+    def told(
+        self, family: type[P], since: datetime | None = None, until: datetime | None = None, key: Key | None = None
+    ) -> list[Told[P]]:
+        """All publications of a family, in order; see `Store.told`."""
+        name = family_name(family)
+        found = [
+            told
+            for part in self._parts[name]
+            if part.overlaps(since, until)
+            for told in self._rows(name, part.path)
+            if fits(told.publication, since, until, key)
+        ]
+        found += [told for told in self._pending.get(name, []) if fits(told.publication, since, until, key)]
+        return cast("list[Told[P]]", found)
+
+    def readings(
+        self,
+        source: str | None = None,
+        kind: Kind | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Reading]:
+        """Readings in the order in which they came; what waits for a part is among them."""
+        return self._telemetry.read(source, kind, since, until)
+
+    def flush(self) -> None:
+        """Write waiting readings as a part, and have the disk keep the log."""
+        self._telemetry.flush()
+        self._log.sync()
+
+    def close(self) -> None:
+        """Write everything into tables."""
+        self._telemetry.flush()
+        self._tabulate()
+        self._log.close()
+
+    def _wait(self, name: str, told: Kept) -> None:
+        self._pending.setdefault(name, []).append(told)
+        self._waiting += 1
+
+    def _tabulate(self) -> None:
+        """Make tables of what is in the log; only then is it cleared."""
+        import pyarrow.parquet as pq
+
+        for name, waiting in self._pending.items():
+            rows: list[Row] = [{"sequence": t.number, "told_by": t.agent, **row_of(t.publication)} for t in waiting]
+            unfinished = self._folder / "part.tmp"
+            with unfinished.open("wb") as file:
+                pq.write_table(table_of(FAMILIES[name], rows), file, compression="zstd")
+                os.fsync(file.fileno())
+            path = self._folder / f"{name}-{waiting[0].number:08d}.parquet"
+            unfinished.rename(path)
+            instants = [told.publication.at for told in waiting]
+            self._parts[name].append(_Part(path, waiting[0].number, waiting[-1].number, min(instants), max(instants)))
+        self._pending, self._waiting = {}, 0
+        self._log.clear()
+
+    def _rows(self, name: str, path: Path) -> list[Kept]:
+        """A part's publications, from memory where it was read before: a part never changes."""
+        import pyarrow.parquet as pq
+
+        if path not in self._cache:
+            family = FAMILIES[name]
+            self._cache[path] = [
+                Told(row["sequence"], row["told_by"], publication_of(family, row))
+                for row in pq.ParquetFile(path).read().to_pylist()
+            ]
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(path)
+        return self._cache[path]
+
+
+class _Part:
+    """A file of one family's rows: which numbers and which span of time it covers."""
+
+    def __init__(self, path: Path, first: int, last: int, begin: datetime, end: datetime) -> None:
+        self.path, self.first, self.last = path, first, last
+        self._begin, self._end = begin, end
+
+    @staticmethod
+    def read(path: Path) -> _Part:
+        """What is there, by the file's own statistics."""
+        import pyarrow.parquet as pq
+
+        table = pq.ParquetFile(path).read(["sequence", "at"])
+        numbers, instants = table["sequence"].to_pylist(), [at.astimezone(UTC) for at in table["at"].to_pylist()]
+        return _Part(path, numbers[0], numbers[-1], min(instants), max(instants))
+
+    def overlaps(self, since: datetime | None, until: datetime | None) -> bool:
+        """Whether it may hold something of this span."""
+        return (since is None or self._end >= since) and (until is None or self._begin < until)
