@@ -16,17 +16,23 @@ What arrives without changing the state (acknowledgements, messages that crossed
 """
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `diagrams` a command of its own name."""
-
-
 @app.command()
 def diagrams(
     out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("docs/diagrams.md"),
 ) -> None:
     """Draw every conversation's state diagram (Mermaid) from its table."""
     out.write_text(document(), encoding="utf-8")
+    typer.echo(f"{out}: written")
+
+
+@app.command()
+def tables(
+    out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("docs/store.md"),
+) -> None:
+    """Describe the tables that publications are kept in, from their classes."""
+    from experiments.cli.store_tables import page
+
+    out.write_text(page(), encoding="utf-8")
     typer.echo(f"{out}: written")
 
 

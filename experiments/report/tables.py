@@ -32,7 +32,7 @@ def table(
     body = "".join(_row(row) for row in rows[:cap])
     left = len(rows) - cap
     foot = f"<tfoot>{_row(total)}</tfoot>" if total is not None else ""
-    note = f"<p class=note>{left} more rows are left out here; the ledger and the telemetry hold all.</p>"
+    note = f"<p class=note>{left} more rows are left out here; the ledger and the tables hold all.</p>"
     return (
         f"<div class=scroll><table><caption>{text(caption)}</caption><thead><tr>{heads}</tr></thead>"
         f"<tbody>{body}</tbody>{foot}</table></div>{note if left > 0 else ''}"

@@ -107,6 +107,7 @@ def show(summary: Summary, out: Path) -> None:
     console.print(table)
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
     console.print(
-        f"summary: {out / 'summary.json'}   ledger: {out / 'ledger.db'}   telemetry: {out / 'telemetry'}",
+        f"summary: {out / 'summary.json'}   ledger: {out / 'ledger.db'}   "
+        f"tables: {out / 'telemetry'}, {out / 'publications'}",
         soft_wrap=True,
     )

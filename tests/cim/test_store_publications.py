@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from cim.model.errors import BadInput, ProgrammingFault
 from cim.model.readings import Kind, Reading
 from cim.platform import parquet_store, publications
-from cim.platform.columns import publication_of, row_of
+from cim.platform.columns import publication_of, row_of, schema_of
 from cim.platform.memory_store import MemoryStore
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications import (
@@ -35,6 +36,7 @@ from cim.platform.publications import (
     family_name,
 )
 from cim.platform.store import Store, latest, values
+from experiments.cli import diagrams
 from tests.cim.test_codec_wire import instance
 
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -246,3 +248,16 @@ def test_what_is_no_family_has_no_table() -> None:
     stranger = dataclasses.make_dataclass("Stranger", [], bases=(Publication,), frozen=True)
     with pytest.raises(ProgrammingFault, match="Stranger has no table"):
         family_name(stranger)
+
+
+def test_the_documentation_lists_every_table(tmp_path: Path) -> None:
+    """`iles docs tables` writes what is committed in docs/store.md, and every family's columns stand under its name."""
+    written = tmp_path / "store.md"
+    result = CliRunner().invoke(diagrams.app, ["tables", "--out", str(written)])
+    assert result.exit_code == 0, result.output
+    page = written.read_text(encoding="utf-8")
+    assert page == (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
+    for name, family in FAMILIES.items():
+        section = page.split(f"## {name}\n")[1].split("\n## ")[0]
+        columns = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
+        assert ["sequence", "told_by", "at", *columns] == schema_of(family).names

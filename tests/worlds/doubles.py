@@ -21,6 +21,7 @@ from portal.models import (
     OrderStatus,
     Status,
 )
+from portal.views import SiteView
 
 TOKEN = "t" * 43
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -92,7 +93,7 @@ def client(app: FastAPI) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://portal.test")
 
 
-async def get(path: str, headers: dict[str, str] | None = None, site: FakeSite | None = None) -> httpx.Response:
+async def get(path: str, headers: dict[str, str] | None = None, site: SiteView | None = None) -> httpx.Response:
     """One GET at the portal of a site."""
     async with client(create_app(site or FakeSite(), TOKEN)) as caller:
         return await caller.get(path, headers=headers)
