@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -31,7 +31,7 @@ class ParquetStore:
 
     Args:
         folder: is made if it is not there.
-        keep: go on behind what is there; otherwise it is replaced.
+        keep: go on behind what is there, passing over what is told once more; otherwise it is replaced.
     """
 
     def __init__(self, folder: Path, keep: bool = False) -> None:
@@ -60,6 +60,7 @@ class ParquetStore:
                 self._wait(name, Told(number, agent, publication_of(FAMILIES[name], row)))
             self._number = max(self._number, number)
         self._log.rows.clear()
+        self._before = self._last_hour() if keep else frozenset()
 
     @property
     def reading_count(self) -> int:
@@ -70,6 +71,8 @@ class ParquetStore:
         """Keep a publication."""
         if isinstance(publication, ReadingsTaken):
             self._telemetry.add(publication.readings)
+            return
+        if (agent, publication) in self._before:
             return
         self._number += 1
         name = family_name(type(publication))
@@ -114,6 +117,16 @@ class ParquetStore:
         self._tabulate()
         self._log.close()
 
+    def _last_hour(self) -> frozenset[tuple[str, Publication]]:
+        """What was told last: hosts that were killed tell their last round again."""
+        ends = [part.end for parts in self._parts.values() for part in parts]
+        ends += [told.publication.at for waiting in self._pending.values() for told in waiting]
+        if not ends:
+            return frozenset()
+        since = max(ends) - timedelta(hours=1)
+        told = (told for family in FAMILIES.values() for told in self.told(family, since))
+        return frozenset((one.agent, one.publication) for one in told)
+
     def _wait(self, name: str, told: Kept) -> None:
         self._pending.setdefault(name, []).append(told)
         self._waiting += 1
@@ -156,7 +169,7 @@ class _Part:
 
     def __init__(self, path: Path, first: int, last: int, begin: datetime, end: datetime) -> None:
         self.path, self.first, self.last = path, first, last
-        self._begin, self._end = begin, end
+        self.begin, self.end = begin, end
 
     @staticmethod
     def read(path: Path) -> _Part:
@@ -169,4 +182,4 @@ class _Part:
 
     def overlaps(self, since: datetime | None, until: datetime | None) -> bool:
         """Whether it may hold something of this span."""
-        return (since is None or self._end >= since) and (until is None or self._begin < until)
+        return (since is None or self.end >= since) and (until is None or self.begin < until)

@@ -173,6 +173,25 @@ def test_what_was_put_is_what_is_read_after_kills_and_restarts(operations: list[
         assert [one.number for one in told] == list(range(1, len(put) + 1))
 
 
+@given(again=st.integers(0, 5), closes=st.booleans())
+@settings(deadline=None, max_examples=20)
+def test_what_is_told_once_more_after_a_restart_is_kept_once(again: int, closes: bool) -> None:
+    """Hosts tell their last round again when they come back; the store passes over it, and takes what is new."""
+    with tempfile.TemporaryDirectory() as folder, mortal() as opening:
+        store = opening(Path(folder))
+        for k in range(5):
+            store.put("a", lost(k))
+        if closes:
+            store.close()
+        store = opening(Path(folder))
+        for k in range(5 - again, 6):
+            store.put("a", lost(k))
+        store.put("b", lost(5))
+        assert [(t.agent, t.publication) for t in store.told(DeviceLost)] == [
+            *(("a", lost(k)) for k in range(6)), ("b", lost(5)),
+        ]  # fmt: skip
+
+
 @settings(deadline=None, max_examples=60)
 @given(cut=st.integers(0, 400))
 def test_a_kill_amid_a_write_loses_only_what_was_being_written(cut: int) -> None:
