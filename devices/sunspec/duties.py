@@ -69,13 +69,14 @@ def _home_battery(models: tuple[int, ...], measured: tuple[int, ...]) -> Duty:
     )
 
 
+_LIMITED = (
+    Duty((701, 702, 704), (701,), Steering.LIMIT_704, generation=_W_702),
+    *(Duty((m, 120, 121, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"), (121, "WMax"))) for m in _INVERTERS),
+    *(Duty((m, 120, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"),)) for m in _INVERTERS),
+)
 DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
     {
-        DeviceKind.PV: (
-            Duty((701, 702, 704), (701,), Steering.LIMIT_704, generation=_W_702),
-            *(Duty((m, 120, 121, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"), (121, "WMax"))) for m in _INVERTERS),
-            *(Duty((m, 120, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"),)) for m in _INVERTERS),
-        ),
+        DeviceKind.PV: _LIMITED,
         DeviceKind.BATTERY: (
             Duty(
                 (701, 702, 704, 713),

@@ -45,7 +45,8 @@ class World:
         quarters = profiles.count - self._first_quarter
         self._energy_wh = {name: np.zeros(quarters) for name in self.connections}
         self._reactive_varh = {name: np.zeros(quarters) for name in self.connections}
-        self._kind_wh = {kind: np.zeros(quarters) for kind in UnitKind}
+        there = {unit.kind for connection in self.connections.values() for unit in connection.units}
+        self._kind_wh = {kind: np.zeros(quarters) for kind in UnitKind if kind in there}
         self._history = History(site, profiles)
 
     def advance(self, to: datetime) -> None:
@@ -93,7 +94,7 @@ class World:
         }
 
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
-        """What really flowed by kind of unit (load, pv, battery, ev, heat_pump, chp): mean watts of each ISP."""
+        """What really flowed by kind of unit that the site has (a `UnitKind`): mean watts of each ISP."""
         span = self._span(start, end)
         return {kind.value: self._per_isp(energy[span]) for kind, energy in self._kind_wh.items()}
 

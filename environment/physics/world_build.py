@@ -75,7 +75,7 @@ def _unit(
 ) -> PhysicalUnit:
     rated_w = device.rated_w.value
     if isinstance(device, Pv):
-        return PvArray(name, now_s, sun=_series(profiles, device.column), rated_w=rated_w)
+        return PvArray(name, now_s, available=_series(profiles, device.column), rated_w=rated_w)
     if isinstance(device, ChpUnit):
         return Chp(
             name,

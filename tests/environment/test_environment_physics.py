@@ -71,7 +71,7 @@ def test_battery_stops_exactly_when_full_and_empty() -> None:
 
 def test_pv_is_limited_but_never_raised() -> None:
     """A limit lets less through; a limit beyond what the sun gives changes nothing; a positive one means none."""
-    unit = PvArray("pv", START, sun=series([0.5, 0.25]), rated_w=1000.0)
+    unit = PvArray("pv", START, available=series([0.5, 0.25]), rated_w=1000.0)
     assert (unit.power_w, unit.available_w) == (-500, -500)
     unit.limit_w = -200.0
     assert (unit.power_w, unit.available_w) == (-200, -500)
@@ -200,7 +200,7 @@ def household() -> tuple[Connection, Battery, PvArray, HeatPumpRoom, ChargePoint
         reactive=series(list(rng.uniform(-1, 1, 24))),
         peak_var=1000.0,
     )
-    pv = PvArray("pv", START, sun=series(list(rng.uniform(0, 1, 24))), rated_w=9000.0)
+    pv = PvArray("pv", START, available=series(list(rng.uniform(0, 1, 24))), rated_w=9000.0)
     heat = room(list(rng.uniform(0, 1, 24)))
     unit, vehicle = battery(), charge_point(Session(START + 1000, START + 9000, 12345.0))
     return Connection("p", (load, pv, unit, heat, vehicle)), unit, pv, heat, vehicle

@@ -129,7 +129,7 @@ def test_unlimited_nobody_leaves_wanting_what_there_was_time_for(parts: list[tup
 )
 def test_pv_gives_the_sun_or_its_limit(sun: list[float], limits: list[float | None]) -> None:
     """In each quarter-hour the lesser of sun and limit is exported; nothing is ever imported."""
-    unit = PvArray("pv", START, sun=series(sun), rated_w=9000.0)
+    unit = PvArray("pv", START, available=series(sun), rated_w=9000.0)
     connection, expected_wh = Connection("p", (unit,)), 0.0
     for number, (share, limit_w) in enumerate(zip(sun, limits, strict=True)):
         unit.limit_w = limit_w
@@ -151,7 +151,7 @@ class _Everything:
 
         self.heat = HeatPumpRoom("h", START, demand=shape(), rated_w=3000.0, room=ROOM, tan_phi=0.3)
         self.battery = Battery("b", START, rated_w=5000.0, capacity_wh=9000.0, efficiency=0.94, stored_wh=4000.0)
-        self.pv = PvArray("pv", START, sun=shape(), rated_w=12_000.0)
+        self.pv = PvArray("pv", START, available=shape(), rated_w=12_000.0)
         self.vehicle = ChargePoint(
             "ev", START, sessions=stays([(1000.0, 7000.0, 9000.0), (2500.0, 9000.0, 30_000.0)]), rated_w=11_000.0
         )

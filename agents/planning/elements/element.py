@@ -83,8 +83,9 @@ class ElementKnowledge:
         session, delivered_wh: the vehicle at a station, and what it took since it was plugged.
         room, usage, temperature_c: what a heated building told of itself, and its last measured temperature.
         stored_kwh: what a store holds at the begin of what is planned.
-        free_kw: [T] mean power metered in the day's ISPs that are over and in which no order held the element; NaN
-            elsewhere. None where the day has not begun.
+        metered_kw: [T] mean power in the day's ISPs that are over; NaN elsewhere and where it was not read. None where
+            the day has not begun.
+        held_kw: [T] what orders hold it to; NaN where it is free. None where nothing is planned yet.
     """
 
     config: ElementConfig
@@ -96,7 +97,8 @@ class ElementKnowledge:
     usage: ThermalUsage | None = None
     temperature_c: float | None = None
     stored_kwh: float = 0.0
-    free_kw: Floats | None = None
+    metered_kw: Floats | None = None
+    held_kw: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class ForecastingDesk(MeteringDesk):
 
     def knowledge(self, name: str, day: LocalDay, at: datetime) -> ElementKnowledge:
         """What is known of an element for planning a day; what it stores, as it will be at the instant `at`."""
-        state, report = self.state, self.state.reports.get(name)
+        state, report, plan = self.state, self.state.reports.get(name), self.state.plans.get(day.key)
         return ElementKnowledge(
             config=self.elements[name],
             costs=self.config.preferences,
@@ -130,17 +130,17 @@ class ForecastingDesk(MeteringDesk):
             usage=state.usages.get(name),
             temperature_c=None if report is None else value(report, Kind.TEMPERATURE),
             stored_kwh=self.stored_kwh(name, at) if self.kinds[name].runs_by_plan else 0.0,
-            free_kw=self._free_kw(name, day),
+            metered_kw=self._metered_so_far_kw(name, day),
+            held_kw=None if plan is None else plan.held[name],
         )
 
-    def _free_kw(self, name: str, day: LocalDay) -> Floats | None:
-        """[T] kW that an element ran at in ISPs that are over, where it was read and no order held it; else NaN."""
-        read, plan = self.state.read_at.get(name), self.state.plans.get(day.key)
-        if read is None or plan is None or read <= day.start:
+    def _metered_so_far_kw(self, name: str, day: LocalDay) -> Floats | None:
+        """[T] mean kW of an element in the ISPs that are over and in which it was read; NaN elsewhere."""
+        read = self.state.read_at.get(name)
+        if read is None or read <= day.start:
             return None
-        over = np.arange(1, day.count + 1) < day.isp_of(min(read, day.end - day.isp))
-        blind = np.isin(np.arange(1, day.count + 1), self.lost_isps(name, day))
-        known = over & ~blind & np.isnan(plan.held[name])
+        isps = np.arange(1, day.count + 1)
+        known = (isps < day.isp_of(min(read, day.end - day.isp))) & ~np.isin(isps, self.lost_isps(name, day))
         return np.where(known, self.measured_kw(name, day), np.nan)
 
     def delivered_wh(self, name: str) -> float:

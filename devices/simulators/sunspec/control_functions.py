@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from devices.simulators.sunspec.image import RegisterImage
-from devices.simulators.sunspec.physics_port import BatteryUnit, PvUnit, SteeredUnit
+from devices.simulators.sunspec.physics_port import BatteryUnit, LimitedUnit, SteeredUnit
 
 
 class Refused(Exception):
@@ -84,7 +84,7 @@ class Running:
             image.set(function.model, {function.remaining: int(left)})
 
 
-def limit_123(unit: PvUnit) -> Function:
+def limit_123(unit: LimitedUnit) -> Function:
     """Model 123 `WMaxLimPct`: percent of `WMax`, factor -2."""
 
     def act(image: RegisterImage, enabled: bool) -> None:
@@ -94,7 +94,7 @@ def limit_123(unit: PvUnit) -> Function:
     return Function(123, "WMaxLim_Ena", "WMaxLimPct_RvrtTms", ("WMaxLimPct",), (1,), act)
 
 
-def limit_704(unit: PvUnit) -> Function:
+def limit_704(unit: LimitedUnit) -> Function:
     """Model 704 `WMaxLimPct`: percent of `WMax`, factor -2."""
 
     def act(image: RegisterImage, enabled: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from devices.simulators.sunspec.control_functions import Function, limit_123, limit_704, set_704, storage_124
 from devices.simulators.sunspec.image import RegisterImage
-from devices.simulators.sunspec.physics_port import BatteryUnit, Metered, PvUnit, SteeredUnit
+from devices.simulators.sunspec.physics_port import BatteryUnit, LimitedUnit, Metered, SteeredUnit
 from devices.sunspec.codec import Rounding
 
 Fill = Callable[[RegisterImage], None]
@@ -34,7 +34,7 @@ class DeviceModel:
     function: Function | None
 
 
-def pv_123(unit: PvUnit) -> DeviceModel:
+def pv_123(unit: LimitedUnit) -> DeviceModel:
     """PV by the older models 103, 120, 121, 123."""
 
     def setup(image: RegisterImage) -> None:
@@ -50,8 +50,8 @@ def pv_123(unit: PvUnit) -> DeviceModel:
     return DeviceModel((103, 120, 121, 123), setup, refresh, limit_123(unit))
 
 
-def pv_704(unit: PvUnit) -> DeviceModel:
-    """PV by the IEEE 1547 models 701-704."""
+def generator_704(unit: LimitedUnit) -> DeviceModel:
+    """A PV plant or a wind turbine by the IEEE 1547 models 701-704."""
 
     def setup(image: RegisterImage) -> None:
         _rating(image, 702, "W_SF", WMaxRtg=unit.rated_w, WMax=unit.rated_w)

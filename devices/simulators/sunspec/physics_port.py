@@ -36,8 +36,8 @@ class Rated(Metered, Protocol):
         ...
 
 
-class PvUnit(Rated, Protocol):
-    """A photovoltaic plant. `limit_w` <= 0: power stays at or above it; None: no limit."""
+class LimitedUnit(Rated, Protocol):
+    """A PV plant or a wind turbine. `limit_w` <= 0: power stays at or above it; None: no limit."""
 
     limit_w: float | None
 

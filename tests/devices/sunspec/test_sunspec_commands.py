@@ -233,7 +233,7 @@ def test_a_limit_on_real_physics_curtails(now: datetime) -> None:
     from environment.physics.pv import PvArray
     from environment.physics.unit import Series
 
-    array = PvArray("p", now.timestamp(), sun=Series(np.array([0.8]), now.timestamp()), rated_w=5_000.0)
+    array = PvArray("p", now.timestamp(), available=Series(np.array([0.8]), now.timestamp()), rated_w=5_000.0)
     port = sunspec_port(
         "p", DeviceKind.PV, DeviceRegisters(SunSpecDevice(device_models.pv_123(array), now, serial="s"))
     )
