@@ -97,13 +97,39 @@ def test_rounds_are_bounded_and_each_leaves_its_residuals() -> None:
     assert state.rounds == admm.MAX_ROUNDS == len(state.residuals)
 
 
-def test_the_price_does_not_jump_when_the_penalty_softens() -> None:
-    """The penalty falls and then stays; the shadow price is the same before and after the change."""
+def test_the_price_does_not_jump_when_the_penalty_softens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every round the shadow price is what it would be had the penalty stayed; the penalty falls, and then stays."""
     models = portfolios.portfolio(1, 10, SIZE)
-    state, _ = portfolios.negotiate(models, portfolios.band("noon", models, SIZE), rho=0.3)
-    assert 0.03 <= state.rho < 0.3
-    assert (state.price > -1e-6).all()  # consuming more is worth something at noon, and never a fine
-    assert state.price.max() == pytest.approx(np.clip(state.price.max(), 5, 50))  # between feed-in and shortage
+    state = open_coordination(portfolios.band("noon", models, SIZE), len(models), 0.3)
+    deviations = [np.zeros(SIZE) for _ in models]
+    penalties = [state.rho]
+    for _ in range(admm.SOFTENING_ROUNDS + 10):
+        signal = state.signal_kw
+        deviations = [m.respond(d - signal, state.rho) for m, d in zip(models, deviations, strict=True)]
+        total = np.sum(deviations, axis=0)
+        with monkeypatch.context() as patch:
+            patch.setattr(admm, "SOFTENING", 1.0)
+            unsoftened = absorb(state, total)
+        assert unsoftened.rho == state.rho
+        state = absorb(state, total)
+        np.testing.assert_allclose(state.price, unsoftened.price, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(state.shared_kw, unsoftened.shared_kw)
+        penalties.append(state.rho)
+    falls = np.diff(penalties)
+    assert (falls[: admm.SOFTENING_ROUNDS - 1] < 0).all()
+    assert (falls[admm.SOFTENING_ROUNDS - 1 :] == 0).all()
+    assert penalties[-1] == pytest.approx(0.3 * admm.SOFTENING ** (1 - 1 / admm.SOFTENING_ROUNDS))
+    assert np.abs(state.price).max() > 5  # there is a price that could have jumped
+
+
+def test_consuming_more_at_noon_is_worth_between_feed_in_and_shortage() -> None:
+    """Where more consumption is asked for it is worth something, never a fine, and at most what is missing costs."""
+    models = portfolios.portfolio(1, 10, SIZE)
+    asked = portfolios.band("noon", models, SIZE)
+    state, _ = portfolios.negotiate(models, asked)
+    assert (state.price > -1e-6).all()
+    assert 5 <= state.price.max() <= portfolios.SHORTAGE_PRICE
+    np.testing.assert_allclose(state.price[asked.low_kw <= 0], 0.0, atol=1e-6)  # nothing asked for, no price
 
 
 @settings(max_examples=40, deadline=None)
