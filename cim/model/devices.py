@@ -14,6 +14,7 @@ class DeviceKind(StrEnum):
     """What stands at the other end of the wire."""
 
     PV = "pv"
+    WIND = "wind"
     BATTERY = "battery"
     CHP = "chp"
     STATION = "station"  # OCPP ChargingStation with one EVSE

@@ -14,7 +14,7 @@ from devices.simulators.station.machine import StationMachine
 from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
-from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray
+from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray, WindTurbine
 from environment.physics.world import World
 from environment.profiles.library import Profiles
 from environment.sites.devices import AnyDevice, BatteryUnit
@@ -67,6 +67,8 @@ class Simulation:
         unit = self._world.devices[name]
         if isinstance(unit, PvArray):
             self._show(name, device_models.pv_123(unit))
+        elif isinstance(unit, WindTurbine):
+            self._show(name, device_models.generator_704(unit))
         elif isinstance(unit, Battery) and isinstance(device, BatteryUnit):
             self._show(
                 name, device_models.battery_124(unit) if device.sunspec == "124" else device_models.battery_704(unit)

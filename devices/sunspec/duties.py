@@ -77,6 +77,7 @@ _LIMITED = (
 DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
     {
         DeviceKind.PV: _LIMITED,
+        DeviceKind.WIND: _LIMITED,
         DeviceKind.BATTERY: (
             Duty(
                 (701, 702, 704, 713),

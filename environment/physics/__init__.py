@@ -11,6 +11,7 @@ from environment.physics.connection import Connection
 from environment.physics.heat_pump import HeatPumpRoom
 from environment.physics.pv import PvArray
 from environment.physics.unit import PhysicalUnit, Series, UnitKind
+from environment.physics.wind import PowerCurve, WindTurbine
 
 __all__ = [
     "BaseLoad",
@@ -21,7 +22,9 @@ __all__ = [
     "HeatPumpRoom",
     "PhysicalUnit",
     "PlugEvent",
+    "PowerCurve",
     "PvArray",
     "Series",
     "UnitKind",
+    "WindTurbine",
 ]

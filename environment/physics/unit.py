@@ -26,6 +26,7 @@ class UnitKind(StrEnum):
 
     LOAD = "load"
     PV = "pv"
+    WIND = "wind"
     BATTERY = "battery"
     EV = "ev"
     HEAT_PUMP = "heat_pump"

@@ -13,14 +13,17 @@ from environment.physics import (
     Connection,
     HeatPumpRoom,
     PhysicalUnit,
+    PowerCurve,
     PvArray,
     Series,
+    WindTurbine,
 )
 from environment.physics.heat_pump import Room
 from environment.profiles.library import Profiles
 from environment.profiles.sessions import Session, sessions_of, uncontrolled
-from environment.sites.devices import AnyDevice, BatteryUnit, ChpUnit, Gateway, Pv, Station
+from environment.sites.devices import AnyDevice, BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
 from environment.sites.schema import BuildingDefaults, Prosumer, Site
+from environment.wind_model import wind_speed
 
 _SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies from the site's `initial_soc`, at most
 
@@ -71,11 +74,14 @@ def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, spread: f
 
 
 def _unit(
-    site: Site, name: str, device: Pv | ChpUnit | Station | Gateway, profiles: Profiles, now_s: float
+    site: Site, name: str, device: Pv | Wind | ChpUnit | Station | Gateway, profiles: Profiles, now_s: float
 ) -> PhysicalUnit:
     rated_w = device.rated_w.value
     if isinstance(device, Pv):
         return PvArray(name, now_s, available=_series(profiles, device.column), rated_w=rated_w)
+    if isinstance(device, Wind):
+        available = Series(_wind_per_unit(device, profiles), profiles.first.timestamp())
+        return WindTurbine(name, now_s, available=available, rated_w=rated_w)
     if isinstance(device, ChpUnit):
         return Chp(
             name,
@@ -120,6 +126,12 @@ def station_sessions(site: Site, station: Station, profiles: Profiles) -> tuple[
     )
 
 
+def _wind_per_unit(device: Wind, profiles: Profiles) -> Floats:
+    """What a turbine could give in each quarter-hour of the profiles, per unit of its rating."""
+    curve = PowerCurve(device.cut_in_m_s.value, device.rated_m_s.value, device.cut_out_m_s.value)
+    return curve.per_unit(wind_speed(profiles.first, profiles.count, device.mean_wind_m_s.value))
+
+
 def uncontrolled_w(site: Site, device: AnyDevice, profiles: Profiles) -> Floats:
     """What a device does over the whole year of the profiles when nobody controls it: mean watts by quarter-hour."""
     rated_w = device.rated_w.value
@@ -127,6 +139,8 @@ def uncontrolled_w(site: Site, device: AnyDevice, profiles: Profiles) -> Floats:
     match device:
         case Pv():
             return -profiles.column(device.column) * rated_w
+        case Wind():
+            return -_wind_per_unit(device, profiles) * rated_w
         case Gateway():
             return profiles.column(device.column) * rated_w
         case ChpUnit():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
 
@@ -44,6 +44,33 @@ class Pv(Part):
     @property
     def capability(self) -> Capability:
         """Generation as the sun gives it."""
+        return Capability(generation_w=self.rated_w.value, habitual=True)
+
+
+class Wind(Part):
+    """A wind turbine with a SunSpec inverter (model 704); `environment.physics.wind` has its power curve.
+
+    `mean_wind_m_s` is the mean wind speed at hub height, see `environment.wind_model`.
+    """
+
+    kind: Literal["wind"]
+    name: Name
+    rated_w: Positive
+    mean_wind_m_s: Positive
+    cut_in_m_s: Positive
+    rated_m_s: Positive
+    cut_out_m_s: Positive
+    sunspec: Literal["704"]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Wind:
+        if not self.cut_in_m_s.value < self.rated_m_s.value < self.cut_out_m_s.value:
+            raise ValueError("expected cut_in_m_s < rated_m_s < cut_out_m_s")
+        return self
+
+    @property
+    def capability(self) -> Capability:
+        """Generation as the wind gives it."""
         return Capability(generation_w=self.rated_w.value, habitual=True)
 
 
@@ -112,6 +139,6 @@ class Gateway(Part):
         return Capability(consumption_w=self.rated_w.value, habitual=True, sizes_connection=False)
 
 
-AnyDevice = Pv | BatteryUnit | ChpUnit | Station | Gateway
+AnyDevice = Pv | Wind | BatteryUnit | ChpUnit | Station | Gateway
 Device = Annotated[AnyDevice, Field(discriminator="kind")]
 DEVICE_WORDS = frozenset(get_args(part.model_fields["kind"].annotation)[0] for part in get_args(AnyDevice))

@@ -11,11 +11,12 @@ from agents.planning.elements.element import ElementKind
 from agents.planning.elements.heat import Heat
 from agents.planning.elements.pv import Pv
 from agents.planning.elements.vehicle import Vehicle
+from agents.planning.elements.wind import Wind
 from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
 
 ELEMENT_KINDS: Mapping[DeviceKind, ElementKind] = MappingProxyType(
-    {rules.kind: rules for rules in (Heat(), Vehicle(), Battery(), Pv(), Chp())}
+    {rules.kind: rules for rules in (Heat(), Vehicle(), Battery(), Pv(), Wind(), Chp())}
 )
 
 

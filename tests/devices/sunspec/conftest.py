@@ -43,6 +43,7 @@ class Device:
 _MAKERS: dict[str, tuple[DeviceKind, Callable[[PlainThing], DeviceModel]]] = {
     "pv_123": (DeviceKind.PV, device_models.pv_123),
     "pv_704": (DeviceKind.PV, device_models.generator_704),
+    "wind_704": (DeviceKind.WIND, device_models.generator_704),
     "battery_124": (DeviceKind.BATTERY, device_models.battery_124),
     "battery_704": (DeviceKind.BATTERY, device_models.battery_704),
     "chp_704": (DeviceKind.CHP, device_models.chp_704),

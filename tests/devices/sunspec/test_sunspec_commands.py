@@ -33,7 +33,7 @@ def _command(device: Any, now: datetime, mode: Mode, power_w: int, lasts: timede
     return port
 
 
-@pytest.mark.parametrize("device_model", ["pv_123", "pv_704"])
+@pytest.mark.parametrize("device_model", ["pv_123", "generator_704"])
 @given(limit=st.integers(0, 1_400_000), rated=st.integers(1, 1_340_000))
 def test_a_limit_never_lets_more_through_than_asked(device_model: str, limit: int, rated: int) -> None:
     """Percent steps round toward less generation, by less than one step of 0.01 %."""
@@ -73,6 +73,7 @@ def test_a_chp_takes_a_target(make: Callable[..., Any], now: datetime) -> None:
     [
         ("pv_123", Mode.LIMIT, -2_000),
         ("pv_704", Mode.LIMIT, -2_000),
+        ("wind_704", Mode.LIMIT, -2_000),
         ("battery_124", Mode.TARGET, 3_000),
         ("battery_704", Mode.TARGET, -3_000),
         ("chp_704", Mode.TARGET, -4_000),
@@ -120,7 +121,7 @@ def test_release_drops_the_setpoint(device: Any, now: datetime) -> None:
     """After release a device that takes setpoints runs by its own rule."""
     if device.kind is DeviceKind.METER:
         return
-    port = _command(device, now, Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET, -1_000)
+    port = _command(device, now, Mode.LIMIT if device.kind in (DeviceKind.PV, DeviceKind.WIND) else Mode.TARGET, -1_000)
     asyncio.run(port.release(now))
     assert device.unit.limit_w is None
     assert device.unit.target_w is None
@@ -139,7 +140,7 @@ def test_value_and_expiry_come_before_the_enable(device: Any, now: datetime) -> 
         seen.append(device.sunspec_device.next_expiry)
         device.sunspec_device.silent = len(seen) == allowed
 
-    mode = Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET
+    mode = Mode.LIMIT if device.kind in (DeviceKind.PV, DeviceKind.WIND) else Mode.TARGET
     device.sunspec_device.write = broken
     for allowed in (1, 2):  # noqa: B007 - `broken` reads it
         seen.clear()
@@ -163,6 +164,7 @@ def test_a_device_that_does_not_keep_what_was_written_is_a_fault(make: Callable[
     [
         ("pv_123", Mode.TARGET, -1, "mode target for kind pv; expected limit"),
         ("pv_704", Mode.LIMIT, 1, "power_w 1 for kind pv; expected 0 or less"),
+        ("wind_704", Mode.TARGET, -1, "mode target for kind wind; expected limit"),
         ("battery_124", Mode.LIMIT, 1, "expected target"),
         ("chp_704", Mode.TARGET, 1, "expected 0 or less"),
     ],

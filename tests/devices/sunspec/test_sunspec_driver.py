@@ -87,7 +87,9 @@ def test_nameplates(device: Any, now: datetime) -> None:
     assert plate.capacity_wh == (20_000 if device.kind is DeviceKind.BATTERY else 0)
 
 
-@pytest.mark.parametrize("device_model", ["pv_123", "pv_704", "chp_704", "battery_124", "battery_704", "meter_203"])
+@pytest.mark.parametrize(
+    "device_model", ["pv_123", "pv_704", "wind_704", "chp_704", "battery_124", "battery_704", "meter_203"]
+)
 def test_generation_is_negative_and_consumption_positive(
     device_model: str, make: Callable[..., Any], now: datetime
 ) -> None:

@@ -91,7 +91,7 @@ def test_direct_and_tcp_are_the_same(device: Any, now: datetime) -> None:
     async def walk(port: Any) -> list[Any]:
         trace: list[Any] = [await port.open(now), await port.measure(now)]
         if device.kind is not DeviceKind.METER:
-            mode = Mode.LIMIT if device.kind is DeviceKind.PV else Mode.TARGET
+            mode = Mode.LIMIT if device.kind in (DeviceKind.PV, DeviceKind.WIND) else Mode.TARGET
             await port.command(Setpoint(mode, -1_234), now + QUARTER, now)
             trace += [
                 device.unit.limit_w,
