@@ -8,36 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import struct
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import TypeVar
 
 from cim.codec.codec import decode, encode
+from cim.model.arrays import Floats, Ints
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.simulators.child_process import ErrorOutput, end_process, read_line
 
+T = TypeVar("T")
 TOKEN_VARIABLE = "ILES_SIMULATOR_TOKEN"  # noqa: S105 - the name of a variable, not what is in it
 _LENGTH = struct.Struct(">I")
 _LONGEST = 1 << 26
 
 
-async def read_message(reader: asyncio.StreamReader) -> Any:
+async def read_message(reader: asyncio.StreamReader) -> object:
     """The next message. Raises `asyncio.IncompleteReadError` at the end, `BadInput` for what is none."""
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
     if length > _LONGEST:
         raise BadInput(f"message: {length} bytes; expected at most {_LONGEST}")
-    return decode(await reader.readexactly(length))
+    message: object = decode(await reader.readexactly(length))
+    return message
 
 
-async def write_message(writer: asyncio.StreamWriter, message: Any) -> None:
+async def write_message(writer: asyncio.StreamWriter, message: object) -> None:
     """Send one message."""
     data = encode(message)
     writer.write(_LENGTH.pack(len(data)) + data)
@@ -59,7 +62,7 @@ class ControlClient:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         endpoints: dict[str, tuple[str, int]],
-        errors: _Errors,
+        errors: ErrorOutput,
     ) -> None:
         self.endpoints = endpoints
         self._process, self._reader, self._writer = process, reader, writer
@@ -110,26 +113,25 @@ class ControlClient:
         )
         assert process.stdout is not None  # noqa: S101 - asked for above
         assert process.stderr is not None  # noqa: S101 - asked for above
-        errors = _Errors(process.stderr)
+        errors = ErrorOutput(process.stderr)
         try:
             async with asyncio.timeout(timeout_s) as deadline:
-                while "control" not in (told := await _line(process, process.stdout, errors)):
+                while (told := await read_line(process, process.stdout, errors)).control is None:
                     deadline.reschedule(asyncio.get_running_loop().time() + timeout_s)
-                    if progress is not None:
-                        progress(datetime.fromisoformat(told["replayed"]), told["share"])
-                reader, writer = await asyncio.open_connection("127.0.0.1", told["control"])
+                    if progress is not None and told.replayed is not None:
+                        progress(told.replayed, told.share)
+                reader, writer = await asyncio.open_connection("127.0.0.1", told.control)
         except (TimeoutError, OSError, ValueError) as error:
-            await _end(process, errors)
+            await end_process(process, errors)
             raise DeviceUnreachable(
                 f"the simulator process did not come up within {timeout_s:g} s ({error}); expected its endpoints"
             ) from error
         except BaseException:
-            await _end(process, errors)
+            await end_process(process, errors)
             raise
-        endpoints = {name: (str(where[0]), int(where[1])) for name, where in told["endpoints"].items()}
-        client = cls(process, reader, writer, endpoints, errors)
+        client = cls(process, reader, writer, told.endpoints, errors)
         try:
-            await client._ask(token)
+            await client._ask(token, NoneType)
         except BaseException:
             await client.close()
             raise
@@ -137,55 +139,50 @@ class ControlClient:
 
     async def kinds(self) -> dict[str, DeviceKind]:
         """Every device and smart meter by name, in the order of the site file."""
-        found: dict[str, DeviceKind] = await self._ask(("kinds",))
-        return found
+        return await self._ask(("kinds",), dict)
 
     async def dial(self, targets: Mapping[str, tuple[str, str, str]]) -> None:
         """Let stations and gateways dial: by name (URL, user, password)."""
-        await self._ask(("dial", dict(targets)))
+        await self._ask(("dial", dict(targets)), NoneType)
 
     async def advance(self, to: datetime) -> tuple[str, ...]:
         """Move the site on; returns when every connected peer has answered. See `SimulatorHost.advance`."""
-        unsettled: tuple[str, ...] = await self._ask(("advance", to))
-        return unsettled
+        return await self._ask(("advance", to), tuple)
 
-    async def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Any, Any]]:
+    async def truth(self, start: datetime, end: datetime) -> dict[str, tuple[Ints, Ints]]:
         """See `Simulation.truth`."""
-        found: dict[str, tuple[Any, Any]] = await self._ask(("truth", start, end))
-        return found
+        return await self._ask(("truth", start, end), dict)
 
-    async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
+    async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
         """See `Simulation.truth_by_kind`."""
-        found: dict[str, Any] = await self._ask(("truth_by_kind", start, end))
-        return found
+        return await self._ask(("truth_by_kind", start, end), dict)
 
     async def silence(self, name: str, lost: bool) -> None:
         """See `Simulation.silence`."""
-        await self._ask(("silence", name, lost))
+        await self._ask(("silence", name, lost), NoneType)
 
     async def now(self) -> datetime:
         """The instant that the site has reached."""
-        at: datetime = await self._ask(("now",))
-        return at
+        return await self._ask(("now",), datetime)
 
     async def close(self) -> None:
         """End the process; safe to call twice."""
         if not self._gone:
             with contextlib.suppress(DeviceUnreachable):
-                await self._ask(("stop",))
+                await self._ask(("stop",), NoneType)
         self._gone = True
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
-        await _end(self._process, self._errors)
+        await end_process(self._process, self._errors)
 
-    async def _ask(self, request: Any) -> Any:
+    async def _ask(self, request: object, expected: type[T]) -> T:
         async with self._lock:
             if self._gone:
                 raise DeviceUnreachable("the simulator process has ended; expected it to be running")
             try:
                 await write_message(self._writer, request)
-                outcome, value = await read_message(self._reader)
+                answer = await read_message(self._reader)
             except (OSError, asyncio.IncompleteReadError) as error:
                 self._gone = True
                 raise DeviceUnreachable(
@@ -195,52 +192,11 @@ class ControlClient:
             except BaseException:
                 self._gone = True  # an answer may be under way: nothing on this channel fits its request any more
                 raise
-        if outcome == "input":
-            raise BadInput(value)
-        if outcome != "ok":
-            raise DeviceFault(value)
-        return value
-
-
-async def _line(process: asyncio.subprocess.Process, stream: asyncio.StreamReader, errors: _Errors) -> dict[str, Any]:
-    line = await stream.readline()
-    if not line:
-        await errors.ended()
-        code = await process.wait()
-        if code == 2 and errors.last:
-            raise BadInput(errors.last)
-        raise DeviceUnreachable(f"the simulator process ended at once (exit code {code}): {errors.last}")
-    told: dict[str, Any] = json.loads(line)
-    return told
-
-
-class _Errors:
-    """Reads a process's standard error, so that it never blocks, and keeps the end of it."""
-
-    def __init__(self, stream: asyncio.StreamReader) -> None:
-        self._lines: deque[str] = deque(maxlen=20)
-        self._task = asyncio.create_task(self._read(stream))
-
-    @property
-    def last(self) -> str:
-        """The last line that says something."""
-        return next((line for line in reversed(self._lines) if line), "")
-
-    async def ended(self) -> None:
-        """Return when the stream has ended."""
-        await self._task
-
-    async def _read(self, stream: asyncio.StreamReader) -> None:
-        while line := await stream.readline():
-            self._lines.append(line.decode(errors="replace").strip())
-
-
-async def _end(process: asyncio.subprocess.Process, errors: _Errors) -> None:
-    try:
-        async with asyncio.timeout(5.0):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-    await errors.ended()
+        match answer:
+            case ("ok", value) if isinstance(value, expected):
+                return value
+            case ("input", str() as sentence):
+                raise BadInput(sentence)
+            case ("fault", str() as sentence):
+                raise DeviceFault(sentence)
+        raise DeviceFault(f"the simulator process answered {str(answer)[:80]!r}; expected {expected.__name__}")

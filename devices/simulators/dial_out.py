@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from devices.port.errors import DeviceUnreachable
 from devices.simulators.in_memory_link import Simulator
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
 
 OPENING_S = 10.0
 _CUT_OFF = 4001  # the server's code for "a newer session of this device": dialling again would only fight it
@@ -42,7 +45,7 @@ class DialOut:
         self._headers = {"Authorization": f"Basic {token}"}
         self._subprotocol = subprotocol
         self._backoff = (backoff_s, backoff_max_s)
-        self._connection: Any = None
+        self._connection: ClientConnection | None = None
         self._changed = asyncio.Event()
         self._speaking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -138,7 +141,7 @@ class DialOut:
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
 
-    async def _talk(self, connection: Any) -> None:
+    async def _talk(self, connection: ClientConnection) -> None:
         from websockets.exceptions import ConnectionClosed
 
         self._connection = connection

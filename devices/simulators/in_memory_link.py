@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from devices.port.errors import DeviceUnreachable
 
@@ -44,11 +44,6 @@ class Simulator(Protocol):
 
 class SiteMachine(Simulator, Protocol):
     """A simulated dial-in device as part of a site, whose physics somebody else moves."""
-
-    @property
-    def unit(self) -> Any:
-        """The physics behind it."""
-        ...
 
     def next_change(self) -> datetime | None:
         """The next instant at which something that it was told begins or ends by itself."""

@@ -18,7 +18,6 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cim.model.errors import BadInput, IlesError
 from devices.simulators.control import TOKEN_VARIABLE, read_message, write_message
@@ -85,7 +84,7 @@ class ControlServer:
             if owner and not self._stay:
                 self.stop()
 
-    async def _answer(self, request: Any) -> tuple[str, Any]:
+    async def _answer(self, request: object) -> tuple[str, object]:
         async with self._lock:
             try:
                 return "ok", await self._do(request)
@@ -94,7 +93,7 @@ class ControlServer:
             except IlesError as error:
                 return "fault", str(error)
 
-    async def _do(self, request: Any) -> Any:
+    async def _do(self, request: object) -> object:
         host, simulation = self._host, self._host.simulation
         match request:
             case ("endpoints",):
@@ -102,7 +101,8 @@ class ControlServer:
             case ("kinds",):
                 return {name: simulation.kind(name) for name in simulation.names}
             case ("dial", dict() as targets):
-                return await host.dial({str(name): _target(target) for name, target in targets.items()})
+                await host.dial({str(name): _target(target) for name, target in targets.items()})
+                return None
             case ("advance", datetime() as to):
                 return await host.advance(to)
             case ("truth", datetime() as start, datetime() as end):
@@ -110,7 +110,8 @@ class ControlServer:
             case ("truth_by_kind", datetime() as start, datetime() as end):
                 return simulation.truth_by_kind(start, end)
             case ("silence", str() as name, bool() as lost):
-                return await host.silence(name, lost)
+                await host.silence(name, lost)
+                return None
             case ("now",):
                 return simulation.now
             case ("stop",):
@@ -119,7 +120,7 @@ class ControlServer:
         raise BadInput(f"request: {str(operation)[:40]!r} is unknown or has other arguments than expected")
 
 
-def _target(target: Any) -> tuple[str, str, str]:
+def _target(target: object) -> tuple[str, str, str]:
     match target:
         case (str() as url, str() as user, str() as password):
             return url, user, password
@@ -160,7 +161,7 @@ async def _run(arguments: argparse.Namespace, token: str) -> None:
         simulation.close()
 
 
-def _tell(line: dict[str, Any]) -> None:
+def _tell(line: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from cim.model.errors import BadInput
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
-from devices.simulators.recording_log import Entry, InputLog
+from devices.simulators.recording_log import Entry, Field, InputLog
 from devices.simulators.recording_wires import Inputs, Op, RecordedDevice, RecordedLink, RecordedMachine
 from devices.simulators.simulation import Simulation
 from devices.simulators.sunspec.control_functions import Refused
@@ -160,10 +159,10 @@ class RecordedSimulation(Simulation):
                     f"{field}: {given!r} does not fit the log {path}; expected {kept!r}, with which it began"
                 )
 
-    def _again(self, op: int, *fields: Any) -> None:
+    def _again(self, op: Field, *fields: Field) -> None:
         """Do an input again. What was refused in the first life is refused again, and that is all there is to it."""
         match op, fields:
-            case (Op.STEP | Op.MOVE, (to, witness)):
+            case (Op.STEP | Op.MOVE, (int() as to, float() as witness)):
                 if witness != self._witness():
                     raise _Astray(f"{self._witness()} Wh counted instead of {witness} Wh")
                 with suppress(BadInput):
@@ -172,18 +171,18 @@ class RecordedSimulation(Simulation):
                         super().report()
             case (Op.REPORT, ()):
                 super().report()
-            case (Op.WRITE, (number, address, values)):
+            case (Op.WRITE, (int() as number, int() as address, tuple() as values)):
                 with suppress(Refused):
                     self.sunspec_devices[self.names[number]].write(address, list(values))
-            case (Op.FRAME, (number, frame)):
+            case (Op.FRAME, (int() as number, str() as frame)):
                 self.machines[self.names[number]].receive(frame)
-            case (Op.ATTACHED, (number,)):
+            case (Op.ATTACHED, (int() as number,)):
                 self.machines[self.names[number]].attached()
-            case (Op.DETACHED, (number,)):
+            case (Op.DETACHED, (int() as number,)):
                 self.machines[self.names[number]].detached()
-            case (Op.SILENCE, (number, lost)):
+            case (Op.SILENCE, (int() as number, bool() as lost)):
                 super().silence(self.names[number], lost)
-            case (Op.CUT, (number, gone)):
+            case (Op.CUT, (int() as number, bool() as gone)):
                 self.link.cut(self.names[number], gone)
             case (Op.RESTART, ()):
                 self._restart()

@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgpack
 
@@ -42,7 +42,8 @@ _COMMON = (
     b'[3,".station-1:1",{}]{"message_type":"ReceptionStatus","subject_message_id":"","status":"OK"}'
 )
 _WINDOW = -12  # raw deflate, 4 KiB
-Entry = tuple[Any, ...]
+Field = int | float | str | tuple[int, ...]
+Entry = tuple[Field, ...]
 _PATIENCE_S = 10.0  # a process that lost its owner needs a moment to let go of the file
 
 

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
 
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
-from devices.simulators.recording_log import InputLog
+from devices.simulators.recording_log import Field, InputLog
 from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.sunspec_device import SunSpecDevice
 
@@ -41,7 +40,7 @@ class Inputs:
         self._depth = 0
 
     @contextmanager
-    def during(self, op: Op, *fields: Any) -> Iterator[None]:
+    def during(self, op: Op, *fields: Field) -> Iterator[None]:
         """Keep the input, then let it happen. Raises `LogFailed` before anything happened."""
         if self.log is not None and self._depth == 0:
             self.log.append((int(op), *fields))
@@ -69,7 +68,7 @@ class RecordedDevice(SunSpecDevice):
 
     def write(self, address: int, values: list[int]) -> None:
         """See `SunSpecDevice.write`."""
-        with self._inputs.during(Op.WRITE, self._number, address, values):
+        with self._inputs.during(Op.WRITE, self._number, address, tuple(values)):
             super().write(address, values)
 
 
@@ -83,11 +82,6 @@ class RecordedMachine:
     def __init__(self, inputs: Inputs, number: int, machine: SiteMachine) -> None:
         self.machine = machine
         self._inputs, self._number = inputs, number
-
-    @property
-    def unit(self) -> Any:
-        """The physics behind it."""
-        return self.machine.unit
 
     @property
     def quiet(self) -> bool:

@@ -11,12 +11,39 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import TypedDict
 
 from cim.model.errors import ProgrammingFault
 
 HEADER = 2  # every model opens with ID and L, which L itself does not count
 END_MODEL = 0xFFFF
+
+
+class _SymbolFile(TypedDict):
+    name: str
+    value: int | str
+
+
+class _PointFile(TypedDict, total=False):
+    """A point in a model file; the first three keys are in each."""
+
+    name: str
+    type: str
+    size: int
+    sf: str | int
+    access: str
+    mandatory: str
+    units: str
+    symbols: list[_SymbolFile]
+
+
+class _GroupFile(TypedDict, total=False):
+    """A group in a model file; `count` names a point where it is not known before."""
+
+    name: str
+    points: list[_PointFile]
+    groups: list[_GroupFile]
+    count: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +111,7 @@ def model(model_id: int, length: int | None = None) -> Model:
     source = files("sunspec2").joinpath("models", "json", f"model_{model_id}.json")
     if not source.is_file():
         raise ProgrammingFault(f"SunSpec model {model_id} has no definition in pysunspec2")
-    group = json.loads(source.read_text(encoding="utf-8"))["group"]
+    group: _GroupFile = json.loads(source.read_text(encoding="utf-8"))["group"]
     points = list(_points(group, "", 0))
     size = sum(point.size for point in points)
     for sub in group.get("groups", ()):
@@ -106,7 +133,7 @@ def is_defined(model_id: int) -> bool:
     return files("sunspec2").joinpath("models", "json", f"model_{model_id}.json").is_file()
 
 
-def _points(group: Mapping[str, Any], prefix: str, offset: int) -> Iterator[Point]:
+def _points(group: _GroupFile, prefix: str, offset: int) -> Iterator[Point]:
     for raw in group["points"]:
         symbols = {symbol["name"]: int(symbol["value"]) for symbol in raw.get("symbols", ())}
         yield Point(

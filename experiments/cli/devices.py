@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -113,7 +113,7 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _until_stopped(work: Coroutine[Any, Any, None], seconds: float | None) -> None:
+def _until_stopped(work: Coroutine[object, None, None], seconds: float | None) -> None:
     """Run until it ends, Ctrl-C, a SIGTERM, or for `seconds`; the work may tidy up."""
 
     async def run() -> None:
