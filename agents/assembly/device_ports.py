@@ -120,7 +120,7 @@ def _dial_in(device: str, kind: DeviceKind, link: FrameLink | None, server: Dial
     if kind is DeviceKind.STATION:
         from devices.ocpp.v201.driver import StationPort
 
-        return StationPort(device, link, server, life=secrets.token_hex(4))
+        return StationPort(device, link, server, run=secrets.token_hex(4))
     from devices.s2.driver import GatewayPort
 
     return GatewayPort(device, link, server)

@@ -33,7 +33,7 @@ _log = logging.getLogger("iles.devices.dialin")
 
 
 @dataclass
-class _Door:
+class _Served:
     machine: Machine
     session: ServerConnection | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,7 +67,7 @@ class DialInServer:
         self._authenticate = authenticate
         self._tls = tls
         self._clock = clock
-        self._doors: dict[tuple[str, str], _Door] = {}
+        self._served: dict[tuple[str, str], _Served] = {}
         self._server: Server | None = None
 
     async def start(self) -> None:
@@ -106,46 +106,46 @@ class DialInServer:
 
     def register(self, prefix: str, device: str, machine: Machine) -> None:
         """Let `device` in from now on; its frames go to `machine`."""
-        if (prefix, device) in self._doors:
+        if (prefix, device) in self._served:
             raise BadInput(f"device: {device!r} is registered twice at /{prefix}; expected one owner for each device")
-        self._doors[prefix, device] = _Door(machine)
+        self._served[prefix, device] = _Served(machine)
 
     async def unregister(self, prefix: str, device: str) -> None:
         """Turn `device` away and end its session."""
-        door = self._doors.pop((prefix, device), None)
-        if door is not None and door.session is not None:
-            session, door.session = door.session, None
-            door.machine.detached()
+        served = self._served.pop((prefix, device), None)
+        if served is not None and served.session is not None:
+            session, served.session = served.session, None
+            served.machine.detached()
             await session.close(1001, "the device is no longer served here")
 
     def connected(self, prefix: str, device: str) -> bool:
         """True while a session of `device` is open."""
-        door = self._doors.get((prefix, device))
-        return door is not None and door.session is not None
+        served = self._served.get((prefix, device))
+        return served is not None and served.session is not None
 
     async def send(self, prefix: str, device: str, frames: list[str]) -> None:
         """Send `frames` in order. Raises `DeviceUnreachable` when no session is open."""
         from websockets.exceptions import ConnectionClosed
 
-        door = self._doors.get((prefix, device))
-        if door is None or door.session is None:
+        served = self._served.get((prefix, device))
+        if served is None or served.session is None:
             raise DeviceUnreachable(f"{device} is not connected; expected it to dial {self.url(prefix, device)}")
         try:
             for frame in frames:
-                await door.session.send(frame)
+                await served.session.send(frame)
         except ConnectionClosed as error:
             raise DeviceUnreachable(f"{device} hung up while it was spoken to ({error})") from error
 
     async def until(self, prefix: str, device: str, done: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until `done()` after some frame of `device`, at most `timeout_s`; returns what `done()` says then."""
-        door = self._doors.get((prefix, device))
-        if door is None:
+        served = self._served.get((prefix, device))
+        if served is None:
             return done()
         try:
             async with asyncio.timeout(timeout_s):
                 while not done():
-                    door.changed.clear()
-                    await door.changed.wait()
+                    served.changed.clear()
+                    await served.changed.wait()
         except TimeoutError:
             return done()
         return True
@@ -168,7 +168,7 @@ class DialInServer:
             response = connection.respond(HTTPStatus.UNAUTHORIZED, "expected the device's own name and password\n")
             response.headers["WWW-Authenticate"] = 'Basic realm="ILES", charset="UTF-8"'
             return response
-        if key not in self._doors:
+        if key not in self._served:
             return connection.respond(HTTPStatus.NOT_FOUND, "this device is not served here\n")
         offered = [p.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for p in value.split(",")]
         wanted = self._subprotocols[key[0]]
@@ -181,40 +181,40 @@ class DialInServer:
 
         request = connection.request
         key = self._split(request.path) if request else None
-        door = self._doors.get(key) if key else None
-        if door is None or key is None or connection.subprotocol != self._subprotocols[key[0]]:
+        served = self._served.get(key) if key else None
+        if served is None or key is None or connection.subprotocol != self._subprotocols[key[0]]:
             await connection.close(1008, "refused")
             return
-        older, door.session = door.session, connection
+        older, served.session = served.session, connection
         if older is not None:
-            door.machine.detached()
+            served.machine.detached()
             _log.info("a newer session of %s at /%s replaces the older", key[1], key[0])
         try:
-            door.changed.set()  # whoever waits for the device to dial in hears it at once
-            self._tell_time(door.machine)
-            await self._send_all(connection, door.machine.attached())
+            served.changed.set()  # whoever waits for the device to dial in goes on at once
+            self._tell_time(served.machine)
+            await self._send_all(connection, served.machine.attached())
             if older is not None:
                 await older.close(SUPERSEDED, "a newer session of this device was authenticated")
             async for frame in connection:
-                if door.session is not connection:
+                if served.session is not connection:
                     break
                 if not isinstance(frame, str):
                     await connection.close(1003, "expected text frames")
                     break
-                self._tell_time(door.machine)
-                answers = door.machine.receive(frame)
-                door.changed.set()
+                self._tell_time(served.machine)
+                answers = served.machine.receive(frame)
+                served.changed.set()
                 await self._send_all(connection, answers)
-                if door.machine.closed:
+                if served.machine.closed:
                     await connection.close(1008, "no common ground")
         except ConnectionClosed:
             pass  # the device went away; what follows is the same as for a tidy end
         finally:
-            # Only the session that still holds the door may lock it: an older one's clean-up must not end the newer.
-            if door.session is connection:
-                door.session = None
-                door.machine.detached()
-            door.changed.set()
+            # Only the session in use may be ended here: an older one's clean-up must not end the newer.
+            if served.session is connection:
+                served.session = None
+                served.machine.detached()
+            served.changed.set()
 
     def _tell_time(self, machine: Machine) -> None:
         if self._clock is not None:

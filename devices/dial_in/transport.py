@@ -1,4 +1,4 @@
-"""Frames between a dial-in device and its machine, whichever way they travel: in memory or over a WebSocket.
+"""Frames between a dial-in device and its machine, in memory or over a WebSocket.
 
 A `Machine` is a protocol endpoint without I/O; a *wire* carries its frames:
 `DirectWire` hands them over in memory (no asyncio object is made), `ServerWire` sends them to whoever dialled in.
@@ -18,7 +18,7 @@ MAX_ROUNDS = 1000  # a peer that still talks after so many exchanges at one inst
 
 @runtime_checkable
 class Dialled(Protocol):
-    """A direct way that outlives its drivers: it must hear when another one comes."""
+    """A link that outlives its drivers: it is told when a new driver connects."""
 
     def dial(self, device: str) -> None:
         """A driver opens: if one held the connection before, that connection ends and a new one begins."""
@@ -26,7 +26,7 @@ class Dialled(Protocol):
 
 
 class FrameLink(Protocol):
-    """The direct way to a device: its frames are handed over in memory. It may be `Dialled` as well."""
+    """A link to a device in this process: its frames are handed over in memory. It may be `Dialled` as well."""
 
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """Hand `frames` to `device` and get the frames it wants to send; called until both are silent.
@@ -119,10 +119,10 @@ class DirectWire:
             frames = self._machine.attached() + frames
         try:
             for _ in range(MAX_ROUNDS):
-                heard = await self._link.exchange(self._device, frames)
-                if not heard:
+                frames_back = await self._link.exchange(self._device, frames)
+                if not frames_back:
                     return
-                frames = [answer for frame in heard for answer in self._machine.receive(frame)]
+                frames = [answer for frame in frames_back for answer in self._machine.receive(frame)]
                 if self._machine.closed:
                     await self._link.exchange(self._device, frames)
                     await self.close()

@@ -32,7 +32,7 @@ class GatewayPort:
 
     Args:
         name: the device's name: the last part of the URL it dials, and its user name.
-        link: the direct way to it, or
+        link: to a device in this process, or
         server: the server it dials (which holds its password).
         interval_s: how often it reports; readings older than twice that are STALE.
         timeout_s: how long it may take to dial in or to answer.
@@ -114,9 +114,9 @@ class GatewayPort:
         machine.now = now
         wanted = FRBC if setpoint.mode is Mode.TARGET else PEBC
         await self._control(wanted, setpoint)
-        if machine.foreign:
+        if machine.steered_by_other:
             # What the driver before this one scheduled cannot be named, so it cannot be revoked: end all of it.
-            machine.foreign = False
+            machine.steered_by_other = False
             frames = machine.select(NOTHING)
             if not await self._wire.deliver(frames + machine.select(wanted), lambda: machine.ready):
                 raise DeviceUnreachable(f"gateway {self.name} did not describe itself again in time; expected it to")
@@ -133,7 +133,7 @@ class GatewayPort:
                     )
                 frames, awaited = machine.target(factor, valid_until)
         except Refused as refusal:
-            raise DeviceFault(f"gateway {self.name}: {refusal.words}; expected another setpoint") from refusal
+            raise DeviceFault(f"gateway {self.name}: {refusal.text}; expected another setpoint") from refusal
         await self._await(frames, awaited, f"{setpoint.mode} {setpoint.power_w} W")
         started = wanted is FRBC and machine.outcomes.get(awaited[-1]) == "STARTED"
         # The actuator's status is a message of its own, behind the one that told STARTED: it may still be on its way.

@@ -44,8 +44,8 @@ class CemMachine(ResourceManagerState):
         self._to_come: tuple[uuid.UUID, datetime] | None = None  # the return that is scheduled, and when
         self._envelope: uuid.UUID | None = None
         self._used: ControlType | None = None  # the control type of our last instructions, over sessions
-        self._met = False
-        self.foreign = False  # the device was found following instructions that are not ours
+        self._first_status_known = False
+        self.steered_by_other = False  # the device was found following instructions that are not ours
 
     # -- the wire's side -------------------------------------------------------------------------------------------
 
@@ -157,10 +157,10 @@ class CemMachine(ResourceManagerState):
 
     # -- what the RM says ------------------------------------------------------------------------------------------
 
-    def _on_status(self, message: uuid.UUID, status: str, words: str) -> None:
+    def _on_status(self, message: uuid.UUID, status: str, text: str) -> None:
         instruction = self._instruction_of.get(message)
         if instruction is not None and status != "OK":
-            self.outcomes[instruction] = f"{status} {words}".strip()
+            self.outcomes[instruction] = f"{status} {text}".strip()
 
     def _handle(self, message: S2MessageWithID) -> Sequence[S2MessageWithID]:
         if isinstance(message, Handshake):
@@ -168,9 +168,9 @@ class CemMachine(ResourceManagerState):
         if isinstance(message, ResourceManagerDetails):
             return self._on_details(message)
         self.hear(message)
-        if isinstance(message, FRBCActuatorStatus) and not self._met:
-            self._met = True
-            self.foreign = message.active_operation_mode_id == self.steering().mode
+        if isinstance(message, FRBCActuatorStatus) and not self._first_status_known:
+            self._first_status_known = True
+            self.steered_by_other = message.active_operation_mode_id == self.steering().mode
         return []
 
     def _on_handshake(self, message: Handshake) -> Sequence[S2MessageWithID]:
@@ -180,9 +180,9 @@ class CemMachine(ResourceManagerState):
             raise Refused(Status.INVALID_CONTENT, "Handshake: expected the role RM")
         if not common:
             self.closed = True
-            words = f"no common version; expected one of {', '.join(VERSIONS)}"
+            text = f"no common version; expected one of {', '.join(VERSIONS)}"
             request = SessionRequestType.TERMINATE
-            return [SessionRequest(message_id=self._session.new_id(), request=request, diagnostic_label=words)]
+            return [SessionRequest(message_id=self._session.new_id(), request=request, diagnostic_label=text)]
         return [HandshakeResponse(message_id=self._session.new_id(), selected_protocol_version=common[0])]
 
     def _on_details(self, message: ResourceManagerDetails) -> Sequence[S2MessageWithID]:

@@ -30,10 +30,10 @@ _log = logging.getLogger("iles.devices.s2")
 class Refused(Exception):
     """The peer's message is refused with a ReceptionStatus."""
 
-    def __init__(self, status: ReceptionStatusValues, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: ReceptionStatusValues, text: str) -> None:
+        super().__init__(text)
         self.status = status
-        self.words = words
+        self.text = text
 
 
 class S2Session:
@@ -42,7 +42,7 @@ class S2Session:
     Args:
         name: begins what our message ids are made of.
         handle: what to do with a parsed message; the messages to send after its ReceptionStatus. May raise `Refused`.
-        on_status: told of the ReceptionStatus of each of our messages: (message id, status, words).
+        on_status: told of the ReceptionStatus of each of our messages: (message id, status, text).
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class S2Session:
         self._handle = handle
         self._on_status = on_status
         self._count = 0
-        self._life = ""
+        self._run = ""
         self._unanswered: dict[uuid.UUID, str] = {}
         self._seen: OrderedDict[uuid.UUID, str] = OrderedDict()
 
-    def begin(self, life: str) -> None:
-        """Name this end's life when it begins: ids of an end that was there before are not given again."""
-        self._life = self._life or life
+    def begin(self, run: str) -> None:
+        """Tell the ids of this run from those of the driver before it: `run` goes into each."""
+        self._run = self._run or run
 
     @property
     def quiet(self) -> bool:
@@ -76,7 +76,7 @@ class S2Session:
     def new_id(self) -> uuid.UUID:
         """The next id of ours."""
         self._count += 1
-        return uuid.uuid5(_NAMESPACE, f"{self._name}/{self._life}/{self._count}")
+        return uuid.uuid5(_NAMESPACE, f"{self._name}/{self._run}/{self._count}")
 
     def fixed_id(self, what: str) -> uuid.UUID:
         """An id that stays the same over sessions, of an object named `what`."""
@@ -116,7 +116,7 @@ class S2Session:
         try:
             answers = self._handle(message)
         except Refused as refusal:
-            return [_status(subject, refusal.status, refusal.words)]
+            return [_status(subject, refusal.status, refusal.text)]
         except Exception:
             # The standard has a status for our own faults; the peer must not be left without an answer.
             _log.exception("a handler failed on %s", frame[:200])
@@ -134,5 +134,5 @@ def _uuid(value: object) -> uuid.UUID | None:
         return None
 
 
-def _status(subject: uuid.UUID, status: ReceptionStatusValues, words: str | None = None) -> str:
-    return ReceptionStatus(subject_message_id=subject, status=status, diagnostic_label=words).to_json()
+def _status(subject: uuid.UUID, status: ReceptionStatusValues, text: str | None = None) -> str:
+    return ReceptionStatus(subject_message_id=subject, status=status, diagnostic_label=text).to_json()

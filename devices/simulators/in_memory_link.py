@@ -1,4 +1,4 @@
-"""The direct way to simulated dial-in devices: a `FrameLink` over simulators in the same process."""
+"""The in-memory link to simulated dial-in devices: a `FrameLink` over simulators in the same process."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from devices.simulators.recording import RecordedSimulation
 from devices.simulators.recording_log import LogFailed
 from devices.simulators.simulation import Simulation
 
-_ORPHAN_S = 60.0  # nobody came: whoever started it is gone
+_ORPHAN_S = 60.0  # without a control connection until then, whoever started it is gone
 
 
 class ControlServer:
@@ -68,7 +68,7 @@ class ControlServer:
         try:
             first = await read_message(reader)
             if not isinstance(first, str) or not hmac.compare_digest(first.encode(), self._token.encode()):
-                return  # a stranger learns nothing, not even what was wrong
+                return  # without the token nothing is told, not even what was wrong
             owner = not self._owned.is_set()
             self._owned.set()
             await write_message(writer, ("ok", None))
@@ -78,7 +78,7 @@ class ControlServer:
                 if request == ("stop",):
                     self.stop()
         except (OSError, asyncio.IncompleteReadError, BadInput):
-            pass  # it hung up, or speaks something else: the same to us
+            pass  # it hung up, or speaks something else
         finally:
             writer.close()
             if owner and not self._stay:

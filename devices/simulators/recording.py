@@ -1,7 +1,7 @@
 """A simulated site that can be stopped at any instant and goes on bit for bit where it was.
 
 A site is a function of what was done to it, and when. So every input is kept before it takes effect, and a restart does
-it all again in the same order, without a word to anybody; then the connections of the former life are over.
+it all again in the same order, without sending anything; then the connections of the earlier run are over.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class RecordedSimulation(Simulation):
         return self._numbers.setdefault(name, len(self._numbers))
 
     def _witness(self) -> float:
-        """What all meters have counted: a replay that does not come by here goes astray."""
+        """What all meters have counted: a replay that counts something else has diverged."""
         return sum(meter.import_wh + meter.export_wh for meter in self._world.connections.values())
 
     # -- the same again ---------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class RecordedSimulation(Simulation):
                 self._again(*entry)
             except (TypeError, ValueError, LookupError) as error:
                 raise BadInput(f"log: {path} holds {entry!r:.80}; expected an input that this site knows") from error
-            except _Astray as error:
+            except _ReplayDiverged as error:
                 raise BadInput(
                     f"log: {path} leads elsewhere from {self.now.isoformat()} on than it led ({error}); "
                     "expected the same site, profiles and version of ILES"
@@ -160,11 +160,11 @@ class RecordedSimulation(Simulation):
                 )
 
     def _again(self, op: Field, *fields: Field) -> None:
-        """Do an input again. What was refused in the first life is refused again, and that is all there is to it."""
+        """Do an input again. What was refused in the first run is refused again and has no effect."""
         match op, fields:
             case (Op.STEP | Op.MOVE, (int() as to, float() as witness)):
                 if witness != self._witness():
-                    raise _Astray(f"{self._witness()} Wh counted instead of {witness} Wh")
+                    raise _ReplayDiverged(f"{self._witness()} Wh counted instead of {witness} Wh")
                 with suppress(BadInput):
                     super().move(_EPOCH + to * _TICK)
                     if op == Op.STEP:
@@ -197,8 +197,8 @@ class RecordedSimulation(Simulation):
                 self.link.cut(name, False)
 
 
-class _Astray(Exception):
-    """The replay does not come by where the first life did."""
+class _ReplayDiverged(Exception):
+    """The replay does not count what the first run counted."""
 
 
 def _ticks(at: datetime) -> int:

@@ -52,7 +52,7 @@ class Inputs:
 
 
 class RecordedDevice(SunSpecDevice):
-    """A SunSpec sunspec_device whose writes are kept."""
+    """A SunSpec device whose writes are kept."""
 
     def __init__(self, inputs: Inputs, number: int, device_model: DeviceModel, now: datetime, serial: str) -> None:
         self._inputs, self._number = inputs, number
@@ -126,7 +126,7 @@ class RecordedMachine:
 
 
 class RecordedLink(DirectLink):
-    """The direct way, whose interruptions are kept."""
+    """The in-memory link, whose interruptions are kept."""
 
     def __init__(self, inputs: Inputs, number: Callable[[str], int]) -> None:
         super().__init__()

@@ -21,19 +21,17 @@ PasswordFile = Annotated[Path | None, typer.Option("--passwords", help="File wit
 @app.command("simulate")
 def simulate_command(
     site: Annotated[str, typer.Argument(metavar="SITE", help="A site's name or the path of its file.")],
-    date: Annotated[
-        str | None, typer.Option(help="Local day to live through; the site's default day if left out.")
-    ] = None,
+    date: Annotated[str | None, typer.Option(help="Local day to simulate; the site's default day if left out.")] = None,
     host: Host = "127.0.0.1",
     base_port: Annotated[int, typer.Option(help="Port of the first SunSpec device; 0 for any.")] = 15020,
     csms: Annotated[str | None, typer.Option(help="Where stations dial: ws://host:port/ocpp")] = None,
     s2: Annotated[str | None, typer.Option(help="Where gateways dial: ws://host:port/s2")] = None,
     passwords: PasswordFile = None,
     speed: Annotated[float, typer.Option(help="Simulated seconds for each second.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Makes small differences between things of a kind.")] = 0,
+    seed: Annotated[int, typer.Option(help="Makes small differences between devices of a kind.")] = 0,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
     present: Annotated[
-        bool, typer.Option("--present", help="Live now, on days of the profile year like those of the present.")
+        bool, typer.Option("--present", help="Run now, on days of the profile year like those of the present.")
     ] = False,
     endpoints: Annotated[
         Path | None,
@@ -44,8 +42,8 @@ def simulate_command(
 ) -> None:
     """Run a site's simulated devices alone, until Ctrl-C.
 
-    The devices live on the chosen day: it begins there at the present time of day, and that is what stations and
-    gateways put on their messages. With --present and --endpoints they stand in for a site's real devices.
+    The simulation begins on the chosen day at the present time of day, and stations and gateways put that time on
+    their messages. With --present and --endpoints they stand in for a site's real devices.
     """
     with one_sentence():
         from experiments.cli.devices_simulate import Options, simulate

@@ -30,8 +30,8 @@ _UNITS = {"w": "W", "wh": "Wh", "pct": "%", "c": "°C", "v": "V"}
 _GUESSES = (DeviceKind.METER, DeviceKind.BATTERY, DeviceKind.PV)
 
 
-class _Teller:
-    """A CSMS machine that tells what it hears."""
+class _PrintingMachine:
+    """A CSMS machine that prints what its station reports."""
 
     def __init__(self, name: str, console: Console) -> None:
         self._machine, self._console, self._name = CsmsMachine(name), console, name
@@ -64,8 +64,8 @@ class _Teller:
         self._tell(_action(frame))
         if machine.booted and not booted:
             about = machine.station
-            words = [about.text(field, "") for field in ("vendorName", "model", "serialNumber", "firmwareVersion")]
-            self._tell("is " + ", ".join(word for word in words if word))
+            text = [about.text(field, "") for field in ("vendorName", "model", "serialNumber", "firmwareVersion")]
+            self._tell("is " + ", ".join(word for word in text if word))
         for piece in machine.news.drain():
             self._tell(str(piece))
         for kind, told in machine.last.values.items():
@@ -74,9 +74,9 @@ class _Teller:
                 self._tell(_sentence(machine.last.reading(kind, machine.now)))
         return answers
 
-    def _tell(self, words: str) -> None:
-        if words:
-            self._console.print(f"{self._name}  {words}", markup=False)
+    def _tell(self, text: str) -> None:
+        if text:
+            self._console.print(f"{self._name}  {text}", markup=False)
 
 
 async def csms(host: str, port: int, passwords: dict[str, str]) -> None:
@@ -91,7 +91,7 @@ async def csms(host: str, port: int, passwords: dict[str, str]) -> None:
     clock = partial(datetime.now, UTC)
     server = DialInServer(host, port, {"ocpp": "ocpp2.0.1"}, known_passwords(passwords), clock=clock)
     for station in passwords:
-        server.register("ocpp", station, _Teller(station, console))
+        server.register("ocpp", station, _PrintingMachine(station, console))
     await server.start()
     try:
         console.print("Listening as CSMS (OCPP 2.0.1, Basic authentication) at", markup=False)
@@ -128,18 +128,18 @@ async def scan_device(host: str, port: int, unit: int, timeout_s: float) -> None
 async def _read(port: SunSpecMeter, registers: Registers, console: Console) -> None:
     now = datetime.now(UTC)
     plate = await port.open(now)
-    words = [f"{plate.manufacturer} {plate.model} {plate.serial}".strip(), f"can do the duty of a {plate.kind}"]
+    facts = [f"{plate.manufacturer} {plate.model} {plate.serial}".strip(), f"can do the duty of a {plate.kind}"]
     if plate.max_generation_w:
-        words.append(f"generates up to {plate.max_generation_w} W")
+        facts.append(f"generates up to {plate.max_generation_w} W")
     if plate.max_consumption_w:
-        words.append(f"takes up to {plate.max_consumption_w} W")
+        facts.append(f"takes up to {plate.max_consumption_w} W")
     if not plate.reverts_by_itself:
-        words.append("cannot drop a limit by itself")
+        facts.append("cannot drop a limit by itself")
     readings = await port.measure(now)
     if isinstance(port, Stores) and (stored := port.stored_wh()) is not None:
-        words.append(f"stores {stored.value:g} of {port.capacity_wh()} Wh ({stored.quality(now)})")
-    words.append(f"its driver has {', '.join(capabilities(port))}")
-    console.print("; ".join(words), markup=False)
+        facts.append(f"stores {stored.value:g} of {port.capacity_wh()} Wh ({stored.quality(now)})")
+    facts.append(f"its driver has {', '.join(capabilities(port))}")
+    console.print("; ".join(facts), markup=False)
     for reading in readings:
         console.print(_sentence(reading), markup=False)
     await registers.close()

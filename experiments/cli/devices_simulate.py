@@ -23,7 +23,7 @@ from pilot.endpoints import LOOPBACK, device_kinds, draft_endpoints, load_endpoi
 
 _TICK_S = 1.0
 _PAST_DAYS = 14
-_DOOR_PORT = 9100  # of an endpoints file that is made here: where `iles up` is to listen
+_DIAL_IN_PORT = 9100  # in an endpoints file that is made here: where `iles up` is to listen
 _REPORT_S = 10.0  # how often stations and gateways speak, as real ones do
 _OPTIONS = {DeviceKind.STATION: "--csms", DeviceKind.GATEWAY: "--s2"}
 _PROTOCOLS = {DeviceKind.STATION: "OCPP 2.0.1", DeviceKind.GATEWAY: "S2"}
@@ -73,7 +73,7 @@ async def simulate(options: Options) -> None:
         simulation.move(begin)
         await host.serve(options.base_port)
         if options.endpoints is not None:
-            options = rehearsal(options, site, host.endpoints)
+            options = with_endpoints(options, site, host.endpoints)
         targets = _targets(simulation, options)
         _show(host, options, begin, site)
         await host.dial(targets)
@@ -102,8 +102,8 @@ def _present(site: Site, wall: datetime) -> Profiles:
     return of_the_present(load(site.profiles), site.timezone, today - timedelta(days=_PAST_DAYS), _PAST_DAYS + 366)
 
 
-def rehearsal(options: Options, site: Site, served: dict[str, tuple[str, int]]) -> Options:
-    """Dial where the endpoints file says and with its passwords; the file is made where there is none.
+def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, int]]) -> Options:
+    """The options, with where to dial and the passwords from the endpoints file, which is made where there is none.
 
     Raises:
         BadInput: the file does not fit, or expects a device where it is not.
@@ -111,7 +111,7 @@ def rehearsal(options: Options, site: Site, served: dict[str, tuple[str, int]]) 
     assert options.endpoints is not None  # noqa: S101 - the caller has looked
     dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES]
     if not options.endpoints.exists():
-        draft_endpoints(options.endpoints, served, dialling, _DOOR_PORT if options.base_port else _free_port())
+        draft_endpoints(options.endpoints, served, dialling, _DIAL_IN_PORT if options.base_port else _free_port())
     known = load_endpoints(options.endpoints, site)
     for name, where in served.items():
         if known.sunspec[name][:2] != where:
@@ -119,8 +119,8 @@ def rehearsal(options: Options, site: Site, served: dict[str, tuple[str, int]]) 
                 f"endpoints: {options.endpoints} has {name} at {known.sunspec[name][0]}:{known.sunspec[name][1]}, "
                 f"it is served at {where[0]}:{where[1]}; expected the same, by --host and --base-port, or a new file"
             )
-    door = "ws://{}:{}".format(*known.door)
-    return replace(options, csms=f"{door}/ocpp", s2=f"{door}/s2", passwords=known.passwords)
+    dial_in = "ws://{}:{}".format(*known.door)
+    return replace(options, csms=f"{dial_in}/ocpp", s2=f"{dial_in}/s2", passwords=known.passwords)
 
 
 def _free_port() -> int:
@@ -177,7 +177,7 @@ def _show(host: SimulatorHost, options: Options, begin: datetime, site: Site) ->
     console.print(table)
     local = begin.astimezone(ZoneInfo(site.timezone))
     console.print(
-        f"{site.title} lives from {local:%Y-%m-%d %H:%M:%S %Z} on at {options.speed:g} times real speed. "
+        f"{site.title} runs from {local:%Y-%m-%d %H:%M:%S %Z} on at {options.speed:g} times real speed. "
         "Ctrl-C ends it.",
         markup=False,
     )

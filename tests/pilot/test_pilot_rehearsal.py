@@ -9,7 +9,7 @@ import pytest
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from environment.sites import load_site
-from experiments.cli.devices_simulate import Options, rehearsal
+from experiments.cli.devices_simulate import Options, with_endpoints
 from pilot.endpoints import device_kinds
 
 SITE = load_site("strem")
@@ -30,9 +30,9 @@ def served(first: int) -> dict[str, tuple[str, int]]:
 def test_devices_dial_where_the_file_says_with_its_passwords(tmp_path: Path) -> None:
     """The file is made the first time and kept: started again, devices know the same passwords."""
     path = tmp_path / "pilot.yaml"
-    first = rehearsal(options(path, 15020), SITE, served(15020))
+    first = with_endpoints(options(path, 15020), SITE, served(15020))
     text = path.read_text()
-    again = rehearsal(options(path, 15020), SITE, served(15020))
+    again = with_endpoints(options(path, 15020), SITE, served(15020))
     assert path.read_text() == text
     assert (first.csms, first.s2) == ("ws://127.0.0.1:9100/ocpp", "ws://127.0.0.1:9100/s2")
     assert (again.csms, again.s2, again.passwords) == (first.csms, first.s2, first.passwords)
@@ -42,8 +42,8 @@ def test_devices_dial_where_the_file_says_with_its_passwords(tmp_path: Path) -> 
 def test_a_file_that_has_a_device_elsewhere_is_not_served(tmp_path: Path) -> None:
     """One sentence says where it is, and where it was expected."""
     path = tmp_path / "pilot.yaml"
-    rehearsal(options(path, 0), SITE, served(15020))
+    with_endpoints(options(path, 0), SITE, served(15020))
     with pytest.raises(
         BadInput, match=r"has .* at 127.0.0.1:15020, it is served at 127.0.0.1:16020; expected the same"
     ):
-        rehearsal(options(path, 0), SITE, served(16020))
+        with_endpoints(options(path, 0), SITE, served(16020))

@@ -26,12 +26,12 @@ class StationPort:
 
     Args:
         name: the station's identity: the last part of the URL it dials, and its user name.
-        link: the direct way to it, or
+        link: to a device in this process, or
         server: the server it dials (which holds its password).
         interval_s: how often it reports; readings older than twice that are STALE.
         timeout_s: how long it may take to dial in or to answer.
-        life: differs from driver to driver of the same station (8 signs count), because a station may remember our
-            message ids; without it the same run gives the same frames.
+        run: differs from driver to driver of one station (8 characters count), because a station may remember our
+            message ids; without it the same inputs give the same frames.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class StationPort:
         server: DialInServer | None = None,
         interval_s: int = 900,
         timeout_s: float = 30.0,
-        life: str = "",
+        run: str = "",
     ) -> None:
         self.name = name
         self._timeout_s = timeout_s
-        self._machine = CsmsMachine(name, interval_s, life)
+        self._machine = CsmsMachine(name, interval_s, run)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:
@@ -91,13 +91,13 @@ class StationPort:
         if not machine.running:
             return
         for what in ("StatusNotification", "MeterValues", "TransactionEvent"):
-            heard = len(machine.heard)
+            heard = len(machine.recent_actions)
             try:
                 answer = await self._ask(machine.ask_state(what))
             except DeviceFault:
                 continue  # a station without triggers tells all this by and by; until then nothing is taken for granted
             if answer.text("status") == "Accepted":
-                await self._wire.deliver([], lambda what=what, heard=heard: what in machine.heard[heard:])  # type: ignore[misc]
+                await self._wire.deliver([], lambda what=what, heard=heard: what in machine.recent_actions[heard:])  # type: ignore[misc]
             elif what == "TransactionEvent" and answer.text("status") == "Rejected":
                 machine.caught_up = True  # none runs
 

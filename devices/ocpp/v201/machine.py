@@ -33,7 +33,7 @@ class CsmsMachine:
 
     name: str
     interval_s: int = 900  # heartbeat interval that the station is given at boot
-    life: str = ""  # tells our message ids from those of the drivers this station had before
+    run: str = ""  # tells our message ids from those of the drivers that this station had before
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     booted: bool = False
     station: Payload = field(default_factory=Payload)
@@ -53,7 +53,7 @@ class CsmsMachine:
         self._told_at = self.now  # the latest time the station gave
         self._ended: list[str] = []
         self._triggered = False
-        self.heard: list[str] = []  # the last actions of the station
+        self.recent_actions: list[str] = []  # the last actions of the station
         handlers: dict[str, Handler] = {
             **ACKNOWLEDGED,
             "StatusNotification": self._status_notification,
@@ -64,8 +64,8 @@ class CsmsMachine:
             "Heartbeat": lambda _: call_result.Heartbeat(current_time=stamp(self.now)),
         }
         guarded = {action: self._after_boot(action, handler) for action, handler in handlers.items()}
-        # OCPP 2.0.1 part 4, 4.1.4: a message id is unique over all connections of a station, so over our lives as well.
-        begin = f"{self.name[:15]}:{self.life[:8]}" if self.life else self.name
+        # OCPP 2.0.1 part 4, 4.1.4: a message id is unique over all connections of a station, so over all our drivers' runs as well.
+        begin = f"{self.name[:15]}:{self.run[:8]}" if self.run else self.name
         self._rpc = Rpc(SCHEMAS, begin, {"BootNotification": self._boot, **guarded}, self.answers.__setitem__)
 
     # -- the wire's side -------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class CsmsMachine:
 
     def _after_boot(self, action: str, handler: Handler) -> Handler:
         def guarded(payload: Payload) -> Message:
-            self.heard = [*self.heard[-15:], action]
+            self.recent_actions = [*self.recent_actions[-15:], action]
             if not self.booted:
                 # Every station that has the password is accepted (A00, B01), also by the driver before this one. So it
                 # has booted already, and what it says counts; a refusal would lose it, as only events of a transaction

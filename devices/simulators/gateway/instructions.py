@@ -11,7 +11,7 @@ from s2python.pebc import PEBCInstruction
 
 
 @dataclass
-class Orders:
+class Instructions:
     """The instructions that a resource manager holds.
 
     Attributes:

@@ -27,7 +27,7 @@ from s2python.pebc import PEBCInstruction
 
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 from devices.simulators.gateway import message_builders
-from devices.simulators.gateway.instructions import Orders
+from devices.simulators.gateway.instructions import Instructions
 from devices.simulators.gateway.physics_port import HeatPumpRoom
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
@@ -53,7 +53,7 @@ class GatewayMachine:
         self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
         self._ids = message_builders.Ids(self._session.fixed_id)
         self._agreed = False
-        self._orders = Orders()
+        self._instructions = Instructions()
         self._untold: list[S2MessageWithID] = []
         self._mean = message_builders.MeanPower(unit)
 
@@ -72,10 +72,10 @@ class GatewayMachine:
         """A connection is there: shake hands. What was instructed before stays in force until it ends."""
         self._session.reset()
         self.control, self.closed, self._agreed = None, False, False
-        hand = Handshake(
+        message = Handshake(
             message_id=self._id(), role=EnergyManagementRole.RM, supported_protocol_versions=list(VERSIONS)
         )
-        return self._pack(hand)
+        return self._pack(message)
 
     def detached(self) -> None:
         """The connection is gone; scheduled instructions are still carried out."""
@@ -87,7 +87,7 @@ class GatewayMachine:
 
     def next_change(self) -> datetime | None:
         """The next instant at which something instructed begins or ends by itself."""
-        return self._orders.next_edge(self.now)
+        return self._instructions.next_edge(self.now)
 
     def look(self, now: datetime) -> None:
         """The clock moved on: carry out what is due. `advance` will tell.
@@ -115,25 +115,29 @@ class GatewayMachine:
     def _carry_out(self) -> list[S2MessageWithID]:
         """Carry out due FRBC instructions, oldest first; the statuses to tell."""
         told: list[S2MessageWithID] = []
-        orders = self._orders
-        for instruction in orders.due(self.now):
-            if orders.active is not None:
-                told.append(self._status_of(orders.active.id, InstructionStatus.SUCCEEDED))
-            orders.active = instruction
+        held = self._instructions
+        for instruction in held.due(self.now):
+            if held.active is not None:
+                told.append(self._status_of(held.active.id, InstructionStatus.SUCCEEDED))
+            held.active = instruction
             told += [self._status_of(instruction.id, InstructionStatus.STARTED), self._actuator_status(instruction)]
         self._steer()
-        steered = orders.in_mode(self._ids.steered)
+        steered = held.in_mode(self._ids.steered)
         if steered is not None and self.unit.guarded:
             # EN 50491-12-2, FRBC: outside the fill level range the RM may drop an instruction; the room goes first.
             told.append(self._status_of(steered.id, InstructionStatus.ABORTED))
-            orders.active = None
+            held.active = None
             told.append(self._actuator_status(None))
             self._steer()
         return told
 
     def _steer(self) -> None:
         """Give the heat pump the target that follows from what is in force; an unchanged one is not given again."""
-        limit_w, steered, target_w = self._orders.limit_w(self.now), self._orders.in_mode(self._ids.steered), None
+        limit_w, steered, target_w = (
+            self._instructions.limit_w(self.now),
+            self._instructions.in_mode(self._ids.steered),
+            None,
+        )
         if limit_w is not None:
             # Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends.
             cold = self.unit.temperature_c < self.unit.set_c
@@ -176,7 +180,7 @@ class GatewayMachine:
             raise Refused(Status.INVALID_CONTENT, f"control type {control.value} is not offered")
         if self.control not in (None, control):
             # Another control type ends what the former one instructed; over a reconnection it stays in force.
-            self._orders = Orders()
+            self._instructions = Instructions()
             self._steer()
         self.control = control
         if control is ControlType.NO_SELECTION:
@@ -185,7 +189,7 @@ class GatewayMachine:
         if control is PEBC:
             return [message_builders.power_constraints(self._id, self._ids, self.unit, self.now), measured]
         description = message_builders.system_description(self._id, self._ids, self.unit, self.now)
-        status = self._actuator_status(self._orders.active)
+        status = self._actuator_status(self._instructions.active)
         return [description, status, measured, self._storage_status(), self._forecast()]
 
     def _instructed(self, message: FRBCInstruction) -> list[S2MessageWithID]:
@@ -195,7 +199,7 @@ class GatewayMachine:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode was not described")
         if not 0.0 <= message.operation_mode_factor <= 1.0:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode_factor is not within 0..1")
-        self._orders.scheduled[message.id] = message
+        self._instructions.scheduled[message.id] = message
         return [self._status_of(message.id, InstructionStatus.ACCEPTED), *self._carry_out()]
 
     def _enveloped(self, message: PEBCInstruction) -> list[S2MessageWithID]:
@@ -205,18 +209,18 @@ class GatewayMachine:
             raise Refused(
                 Status.INVALID_CONTENT, f"PEBC.Instruction: expected an envelope of {message_builders.QUANTITY.value}"
             )
-        self._orders.envelope = message
+        self._instructions.envelope = message
         self._steer()
         return [self._status_of(message.id, InstructionStatus.ACCEPTED)]
 
     def _revoked(self, message: RevokeObject) -> list[S2MessageWithID]:
         if message.object_type is RevokableObjects.FRBC_Instruction:
-            if self._orders.scheduled.pop(message.object_id, None) is None:
+            if self._instructions.scheduled.pop(message.object_id, None) is None:
                 raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is still to come")
         elif message.object_type is RevokableObjects.PEBC_Instruction:
-            if self._orders.envelope is None or self._orders.envelope.id != message.object_id:
+            if self._instructions.envelope is None or self._instructions.envelope.id != message.object_id:
                 raise Refused(Status.INVALID_CONTENT, "RevokeObject: no such instruction is in force")
-            self._orders.envelope = None
+            self._instructions.envelope = None
             self._steer()
         else:
             raise Refused(Status.INVALID_CONTENT, f"RevokeObject: {message.object_type.value} is not the CEM's")

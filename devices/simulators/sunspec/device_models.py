@@ -1,4 +1,4 @@
-"""The SunSpec sunspec_devices a unit can show: which models, what stands in them, and which functions it takes.
+"""The SunSpec devices that a unit can be shown as: which models, what stands in them, and which functions it takes.
 
 What SunSpec calls mandatory but no unit here knows (temperatures, events) reads as "not implemented" or 0.
 """
@@ -19,7 +19,7 @@ _NOMINAL_V, _NOMINAL_HZ = 230, 50
 
 @dataclass(frozen=True, slots=True)
 class DeviceModel:
-    """A unit's sunspec_device.
+    """How a unit is shown as a SunSpec device.
 
     Attributes:
         models: the models after model 1, in order.

@@ -1,7 +1,7 @@
-"""Simulated SunSpec devices behind real sockets: Modbus TCP, each sunspec_device on a port of its own.
+"""Simulated SunSpec devices behind real sockets: Modbus TCP, each device on a port of its own.
 
 Framing and messages are pymodbus's (`FramerSocket`, `DecodePDU`). Its server classes are not used: their datastores
-want to own the registers and are deprecated, while a sunspec_device must see each request at its own instant.
+want to own the registers and are deprecated, while a simulated device must see each request at its own instant.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LONGEST_ADU = 260  # Modbus Messaging on TCP/IP 1.0b, section 4.1
 
 
 class ModbusTcpServer:
-    """Serves any number of sunspec_devices. All methods belong to one event loop."""
+    """Serves any number of simulated devices. All methods belong to one event loop."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         """`host` is the address to listen on."""

@@ -32,7 +32,7 @@ class SunSpecDevice:
         """`device_model` is one of `devices.simulators.sunspec.device_models` around a unit; the rest goes into model 1."""
         self.silent = False
         self._now = now
-        self._dialect = device_model
+        self._device_model = device_model
         self._running = Running(device_model.function) if device_model.function else None
         self._writable = device_model.function.writable if device_model.function else frozenset()
         self._image = RegisterImage((1, *device_model.models), base)
@@ -61,7 +61,7 @@ class SunSpecDevice:
         self._now = now
         if self._running:
             self._running.advance(self._image, now)
-        self._dialect.refresh(self._image)
+        self._device_model.refresh(self._image)
 
     def read(self, address: int, count: int) -> list[int]:
         """Holding registers as of the last `advance` or write. Raises `Refused(2)` outside of the image."""
@@ -94,7 +94,7 @@ class SunSpecDevice:
 
 
 class DeviceRegisters:
-    """`devices.sunspec.registers.Registers` straight on a sunspec_device, without a socket."""
+    """`devices.sunspec.registers.Registers` of a simulated device in this process, without a socket."""
 
     def __init__(self, sunspec_device: SunSpecDevice, where: str = "direct") -> None:
         """`where` stands in error texts in the place of host and port."""

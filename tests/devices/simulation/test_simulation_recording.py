@@ -53,7 +53,7 @@ async def _drive(simulation, port_of, start, plan, until=STEPS, life=0):
     ports = {name: port_of(simulation, name) for name in simulation.names}
     for name, port in ports.items():
         if isinstance(port, StationPort):  # a driver gives no message id that one before it gave
-            ports[name] = StationPort(name, simulation.link, life=f"life{life}")
+            ports[name] = StationPort(name, simulation.link, run=f"life{life}")
     for port in ports.values():
         await port.open(simulation.now)
     step = (simulation.now - start) // STEP

@@ -53,7 +53,7 @@ async def _ports(client, life):
         kind = kinds[name]
         if kind in PREFIXES:
             if kind is DeviceKind.STATION:
-                ports[name] = StationPort(name, server=server, life=f"life{life}")
+                ports[name] = StationPort(name, server=server, run=f"life{life}")
             else:
                 ports[name] = GatewayPort(name, server=server)
             targets[name] = (server.url(PREFIXES[kind], name), name, passwords[name])
