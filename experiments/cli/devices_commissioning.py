@@ -71,7 +71,9 @@ class _PrintingMachine:
         for kind, told in machine.last.values.items():
             if self._shown.get(kind) != told:
                 self._shown[kind] = told
-                self._tell(_sentence(machine.last.reading(kind, machine.now)))
+                self._tell(
+                    _sentence(Reading(self._name, kind, told.value, told.at, told.told))
+                )  # as the station dates it
         return answers
 
     def _tell(self, text: str) -> None:

@@ -165,7 +165,7 @@ def test_bad_requests_are_one_sentence_and_do_no_harm(noon):
             with pytest.raises(BadInput, match="cannot be reached"):
                 await client.advance(noon - STEP)
             with pytest.raises(BadInput, match="'fly' is unknown"):
-                await client._ask(("fly", 1))
+                await client._ask(("fly", 1), object)
             assert await client.now() == noon
 
     asyncio.run(run())
