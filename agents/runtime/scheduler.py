@@ -23,7 +23,7 @@ _MAX_ROUNDS = 5000  # at one instant; agents that still talk then will talk for 
 _TRIES = 8  # at one instant for a parcel that its receiver does not take
 _AGAIN = timedelta(seconds=1)  # then it waits, twice as long each time
 _LONGEST = timedelta(minutes=1)
-_GLANCE_S = 5.0  # while the clock has to wait, so often it is seen to that everybody is there
+_LOOK_S = 5.0  # while the clock has to wait, so often it is seen to that everybody is there
 _CREDIT = 100_000  # messages a host may have under way before it has to wait
 
 Sink = Callable[[str, Publication], None]
@@ -102,7 +102,7 @@ class RoundScheduler:
 
     Args:
         runtime: where they live.
-        field: the devices' world.
+        world: of the devices.
         start, end: the span to run, UTC.
         sink: hears everything that is published: (agent, publication).
         progress: hears each new instant.
@@ -112,17 +112,15 @@ class RoundScheduler:
     def __init__(
         self,
         runtime: AgentRuntime,
-        field: WorldClock,
+        world: WorldClock,
         start: datetime,
         end: datetime,
         sink: Sink,
         progress: Callable[[datetime], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
-        self._runtime, self._field = runtime, field
-        self._end = end
-        self._sink, self._progress = sink, progress
-        self._clock = clock or SimClock()
+        self._runtime, self._world, self._end = runtime, world, end
+        self._sink, self._progress, self._clock = sink, progress, clock or SimClock()
         self._links = {host: _HostLink() for host in sorted(set(runtime.host_of.values()))}
         self._busy = 0  # hosts at work
         self.stopped = False
@@ -160,14 +158,14 @@ class RoundScheduler:
                 return
             self.now = max(self.now, reached)  # a clock that was set back does not undo what has happened
             begun = time.perf_counter()
-            await self._field.advance(self.now)
+            await self._world.advance(self.now)
             self._book("world", time.perf_counter() - begun)
 
     async def _wait(self, at: datetime) -> datetime | None:
         """Until an instant. Who dies meanwhile is not left dead until its next timer: its devices may have much to say."""
         reaching = asyncio.ensure_future(self._clock.reach(at))
         try:
-            while not (await asyncio.wait([reaching], timeout=_GLANCE_S))[0]:
+            while not (await asyncio.wait([reaching], timeout=_LOOK_S))[0]:
                 for host in await self._runtime.missed():
                     self._links[host].local = True
                 await self._instant()

@@ -137,7 +137,7 @@ class Reaper:
             runtime.doom(host, point, passage)
 
     def _sabotage(self, runtime: Any, now: datetime) -> None:
-        from agents.runtime.journal.sabotage import empty_server, kill_server
+        from experiments.faults.journal_faults import empty_server, kill_server
 
         url, _ = runtime.journal
         for due, act in ((self._server_due, kill_server), (self._empty_due, empty_server)):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from agents.runtime.journal import Journal, JournalEmptied, JournalFenced
 from agents.runtime.journal.embedded import EmbeddedRedis
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.journal.redis_journal import RedisJournal
 from cim.model.errors import IlesError
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 
 pytestmark = pytest.mark.slow
 _names = (f"host-{number}" for number in itertools.count())

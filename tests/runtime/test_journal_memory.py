@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agents.runtime.journal import JournalAway, JournalEmptied, JournalFenced, JournalFull, NoJournal
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from cim.model.errors import ProgrammingFault
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 
 
 def test_no_journal_keeps_nothing_and_says_so() -> None:

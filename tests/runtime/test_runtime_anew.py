@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.journal.port import JournalEmptied
 from tests.worlds import benches
 from tests.worlds.chatter import END, HOSTS, MINUTE, START, Chat, chatterer
 from tests.worlds.lives import Fate, Here, Result, clean, troupe_site
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import RULES
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome
 from agents.runtime.host import snapshot_schedule, step_log
 from agents.runtime.journal import JournalAway
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from cim.model.devices import VehicleUnplugged
 from cim.model.errors import BadInput
 from tests.worlds.chatter import MINUTE, START, Chat, chatterer
 from tests.worlds.lives import Here, Moody
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]

@@ -16,7 +16,6 @@ from agents.assembly.site_agents import DeviceLinks, SiteAgents
 from agents.roles.events import Recalled, Started
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.ledger_history import has_begun, recollect
 from agents.runtime.local import LocalRuntime
 from agents.runtime.scheduler import RoundScheduler
@@ -36,6 +35,7 @@ from market.ledger.reader import LedgerReader
 from market.settlement.payments import balance
 from tests.worlds import benches, players
 from tests.worlds.chatter import chatterer
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import AHEAD, DAY, RULES
 
 START = AHEAD - timedelta(hours=3)

@@ -17,7 +17,6 @@ from agents.assembly.device_ports import WeatherPort
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Task
 from agents.runtime.host.host import Host
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.placement import DOOR, Placement, where_of
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
@@ -32,6 +31,7 @@ from market.ledger.signing import Signer, load_or_create_secret
 from tests.worlds import benches
 from tests.worlds.chatter import MINUTE, START, chatterer
 from tests.worlds.lives import Here
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import AHEAD, RULES
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)

@@ -20,7 +20,6 @@ from agents.runtime import loops
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host import step_log
 from agents.runtime.journal import JournalAway, JournalFull
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.placement import Placement
 from agents.runtime.ray import reviving as ray_reviving
 from agents.runtime.ray import runtime as ray_stage
@@ -28,6 +27,7 @@ from agents.runtime.ray.calls import HostLost
 from agents.runtime.ray.host_actor import HostActor
 from agents.runtime.ray.runtime import RayRuntime
 from tests.worlds.chatter import START, chatterer
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import RULES
 
 _DEAD = ActorUnavailableError("killed by the test", b"\0" * 16)

@@ -19,7 +19,6 @@ from agents.roles.dso.state import GridConnection
 from agents.roles.iles_manager import IlesConfig
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.local import inline
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.devices import DeviceKind, Nameplate, News, Setpoint, WeatherForecast
@@ -29,6 +28,7 @@ from devices.port.tells import NewsBox, OnNews
 from environment.feeder import Limits
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import players, terms
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 
 
 class FakePort:

@@ -11,12 +11,12 @@ from typing import Any
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Parcel, Task
 from agents.runtime.host.host import Host
 from agents.runtime.journal import JournalAway
-from agents.runtime.journal.memory import MemoryJournal, MemoryStore
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode, encode
 from experiments.faults.local_cluster import Crash, FaultInjector, Faults
 from tests.worlds import benches, chatter
 from tests.worlds.chatter import START, Chat, chatterer
+from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import RULES
 
 NEIGHBOURS = {"agr": "here", "farm-a.pv": "here", "dso": "there", "farm-b": "there"}

@@ -107,11 +107,11 @@ class Dispatcher:
                 timer, at = effect.timer, effect.at
                 hosted_agent.timers[timer] = at
                 self._timers.arm(hosted_agent.name, timer, at)
-                step.armed.append((hosted_agent.name, timer, at))
+                step.armed.append((hosted_agent.name, at, timer))
             elif isinstance(effect, Disarm):
                 if hosted_agent.timers.pop(effect.timer, None) is not None:
                     self._timers.disarm(hosted_agent.name, effect.timer)
-                    step.armed.append((hosted_agent.name, effect.timer, None))
+                    step.armed.append((hosted_agent.name, None, effect.timer))
             elif isinstance(effect, Publish):
                 step.published.append((hosted_agent.name, effect.publication))
             else:

@@ -14,7 +14,7 @@ from functools import partial
 
 from agents.assembly.agent_spec import AgentSpec, build_role
 from agents.roles.events import Connected, Fired, Recalled, Started
-from agents.runtime.envelope import Envelope, Outcome, Task
+from agents.runtime.envelope import Batch, Envelope, Outcome, Task
 from agents.runtime.host.dispatch import Dispatcher
 from agents.runtime.host.effects import AgentEffect, EffectRunner, Executor
 from agents.runtime.host.health import AgentHealth, HostHealth
@@ -76,14 +76,12 @@ class Host:
             for name, spec in self.specs.items()
         }
         self.effect_runner = EffectRunner(ports, executor, ledger_effects, clock)
-        self._neighbours = neighbours
-        self._mailbox = mailbox
-        self._point = point or (lambda _: None)
+        self._neighbours, self._mailbox, self._point = neighbours, mailbox, point or (lambda _: None)
         self._step_log = StepLog(journal or NoJournal(), self.hosted_agents)
         self._timers = Timers()
         self._local: list[Envelope] = []  # for agents here, from the last round
         self._own: dict[str, list[AgentEvent]] = {}  # outcomes of effects, not yet handled
-        self._deciding = Dispatcher(self.hosted_agents, neighbours, self._timers)
+        self._dispatcher = Dispatcher(self.hosted_agents, neighbours, self._timers)
         self._now = _NEVER
         self.fresh: tuple[str, ...] = ()  # once open: the agents that have no past here
 
@@ -101,31 +99,25 @@ class Host:
         self._now = now
         await self._step_log.restore()
         self._local = self._step_log.own_mail()
-        for name, hosted_agent in self.hosted_agents.items():
-            for timer, at in hosted_agent.timers.items():
+        for name, agent in self.hosted_agents.items():
+            for timer, at in agent.timers.items():
                 self._timers.arm(name, timer, at)
         self.effect_runner.noted = self._step_log.noted()
-        fresh = {name for name, hosted_agent in self.hosted_agents.items() if hosted_agent.begins}
-        self.fresh = tuple(sorted(fresh))
-        for name in self.fresh:
-            self._own[name] = [Started()]
+        self.fresh = tuple(name for name, agent in self.hosted_agents.items() if agent.begins)
+        self._own = {name: [Started()] for name in self.fresh}
+        devices = {spec.device: name for name, spec in self.specs.items() if spec.device is not None}
+        for device in devices:
+            if isinstance(port := self.effect_runner.ports[device], Tells):
+                port.listen(partial(self._note, device))
         missing: list[str] = []
-        for spec in self.specs.values():
-            if spec.device is not None and isinstance(port := self.effect_runner.ports[spec.device], Tells):
-                port.listen(partial(self._note, spec.device))
-        opened = await self.effect_runner.open(
-            tuple(s.device for s in self.specs.values() if s.device is not None), now
-        )
-        for name, spec in self.specs.items():
-            if spec.device is None:
-                continue
-            plate = opened[spec.device]
+        for device, plate in (await self.effect_runner.open(tuple(devices), now)).items():
+            name = devices[device]
             if isinstance(plate, DeviceError):
-                if name in fresh and not allow_missing:
+                if name in self.fresh and not allow_missing:
                     raise plate
                 missing.append(str(plate))
-            elif name in fresh or self.hosted_agents[name].role.waits:
-                self._own.setdefault(name, []).append(Connected(spec.device, plate))
+            elif name in self.fresh or self.hosted_agents[name].role.waits:
+                self._own.setdefault(name, []).append(Connected(device, plate))
         return tuple(missing)
 
     def recall(self, past: Mapping[str, Recalled]) -> None:
@@ -135,8 +127,7 @@ class Host:
                 self._own[name] = [event if isinstance(e, Started) else e for e in self._own[name]]
 
     def _note(self, device: str, news: News) -> None:
-        """A device said something by itself: keep it before it is acknowledged to the device."""
-        self._step_log.note(device, news, self._now)
+        self._step_log.note(device, news, self._now)  # kept before it is acknowledged to the device
 
     async def close(self) -> str | None:
         """Let go of all devices, the ledger and the journal; returns why its agents' last states are not in the journal."""
@@ -158,7 +149,7 @@ class Host:
 
     async def work(self, now: datetime, task: Task) -> Outcome:
         """One round: work off everything that is due, in an order that depends on nothing but the messages."""
-        self._deciding.seconds = {}
+        self._dispatcher.seconds = {}
         self._now = now
         opened = self._step_log.open
         if opened is not None:
@@ -171,19 +162,16 @@ class Host:
                 raise ProgrammingFault(f"round {task.number} was asked for after round {done.number}")
             return self._outcome(done)
         if done is None and task.number > 1:
-            self._begin_anew(task.number)
+            # The site has a past that this host does not know: its peers must not take its messages for old ones.
+            for agent in self.hosted_agents.values():
+                if agent.begins:
+                    agent.first_round = agent.first_round or task.number
         self._point("received")
         current = Round(task.number, now)
         events, inbox, taken = self._due(now, task)
         self._step_log.begin(current, 0 if self._local else task.settled)
         current.taken, current.handled = taken, len(inbox)
         return self._outcome(await self._finish(current, inbox, events))
-
-    def _begin_anew(self, number: int) -> None:
-        """The site has a past that this host does not know: its peers must not take its messages for old ones."""
-        for hosted_agent in self.hosted_agents.values():
-            if hosted_agent.begins:
-                hosted_agent.first_round = hosted_agent.first_round or number
 
     async def _finish(
         self, current: Round, inbox: list[Envelope], events: dict[str, list[AgentEvent]] | None = None
@@ -193,15 +181,14 @@ class Host:
         events = events or {}
         while True:
             if events or inbox:
-                step = self._deciding.decide(events, inbox, current.now)
+                step = self._dispatcher.decide(events, inbox, current.now)
                 self._point("handled")
                 await self._step_log.append(current, step, not (step.effects or self._timers.waiting(current.now)))
                 self._point("appended")
-                effects = step.effects
-                hosted_agents = self.hosted_agents
-                self._local += [envelope for envelope in step.outbox if envelope[0] in hosted_agents]
+                effects, here = step.effects, self.hosted_agents
+                self._local += [envelope for envelope in step.outbox if envelope[0] in here]
             if effects:
-                for name, event in await self.effect_runner.carry_out(effects, current.now, self._deciding.seconds):
+                for name, event in await self.effect_runner.carry_out(effects, current.now, self._dispatcher.seconds):
                     self._own.setdefault(name, []).append(event)
                 self._point("carried")
             effects, inbox = [], []
@@ -228,35 +215,24 @@ class Host:
         mail, self._local = self._local, []
         for parcel in task.parcels:
             mail += parcel.opened()
-        hosted_agents = self.hosted_agents
-        fresh, left = take_in(mail, hosted_agents, self._mailbox, task.complete) if mail else (mail, set())
+        here = self.hosted_agents
+        fresh, left = take_in(mail, here, self._mailbox, task.complete) if mail else (mail, set())
         if left:
-            self._local = [envelope for envelope in mail if envelope[1] in hosted_agents and envelope[:4] in left]
+            self._local = [envelope for envelope in mail if envelope[1] in here and envelope[:4] in left]
         return events, fresh, whole(task.parcels, left)
 
     def health(self) -> HostHealth:
         """How its agents are, and whether the journal keeps what it is given."""
         waiting = Counter(envelope[0] for envelope in self._local)
-        return HostHealth(
-            tuple(
-                AgentHealth(
-                    name,
-                    self.specs[name].role,
-                    hosted_agent.handled,
-                    waiting[name],
-                    hosted_agent.failed_events,
-                    hosted_agent.last_at,
-                    self.specs[name].device,
-                    hosted_agent.role.forgotten,
-                )
-                for name, hosted_agent in self.hosted_agents.items()
-            ),
-            self._step_log.durable,
-            self._step_log.entries,
-            self._step_log.rewritten,
-            self._step_log.trouble,
-            self._step_log.recovery,
-        )
+        agents = tuple(
+            AgentHealth(
+                name, self.specs[name].role, agent.handled, waiting[name], agent.failed_events, agent.last_at,
+                self.specs[name].device, agent.role.forgotten,
+            )
+            for name, agent in self.hosted_agents.items()
+        )  # fmt: skip
+        log = self._step_log
+        return HostHealth(agents, log.durable, log.entries, log.rewritten, log.trouble, log.recovery)
 
     def _outcome(self, current: Round) -> Outcome:
         mail: dict[str, list[Envelope]] = {}
@@ -264,13 +240,12 @@ class Host:
         for envelope in current.outbox:
             if envelope[0] not in hosted_agents:
                 mail.setdefault(neighbours[envelope[0]], []).append(envelope)
-        return Outcome(
-            current.number,
-            {host: tuple(envelopes) for host, envelopes in mail.items()},
-            current.taken,
+        parcels: dict[str, tuple[Envelope, ...] | Batch] = {host: tuple(envelopes) for host, envelopes in mail.items()}
+        more, seconds = (
             bool(self._local or self._own),
-            tuple(current.published),
-            self._timers.next(),
-            self._deciding.seconds,  # the next round has one of its own
+            self._dispatcher.seconds,
+        )  # the next round has seconds of its own
+        return Outcome(
+            current.number, parcels, current.taken, more, tuple(current.published), self._timers.next(), seconds,
             current.handled,
-        )
+        )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from agents.roles.effects import Effect, Timer, timer_order
 from agents.roles.events import Event, Received
@@ -70,18 +70,6 @@ class AgentSnapshot:
     layouts: Layouts
 
 
-class InSnapshot(NamedTuple):
-    """Where a journal holds an agent's last snapshot, and how much of the agent's events came after it.
-
-    Attributes:
-        entry: number of the journal's entry; 0: there is none.
-        size: bytes of the snapshot.
-    """
-
-    entry: int = 0
-    size: int = 0
-
-
 class HostedAgent:
     """One agent of a host.
 
@@ -110,12 +98,13 @@ class HostedAgent:
         self.base: bytes | None = None  # role snapshot; None: as it was built
         self.since: list[tuple[Event | Envelope, datetime]] = []
         self.since_bytes = 0  # of what a journal holds of it after its last snapshot there
-        self.in_journal = InSnapshot()
+        self.snapshot_at = 0  # number of the journal entry with its last snapshot; 0: there is none
+        self.snapshot_bytes = 0
 
     @property
     def begins(self) -> bool:
         """Whether nothing is known of it, so that it has to begin."""
-        return self.in_journal.entry == 0
+        return self.snapshot_at == 0
 
     # ---- the mailbox ---------------------------------------------------------------------------------------------------
 
@@ -142,10 +131,6 @@ class HostedAgent:
         sequence = self.sent.get(key) or self.first_round << 24
         self.sent[key] = sequence = sequence + 1
         return _new(Envelope, (to, self.name, lane, sequence, message))
-
-    def renumber(self, to: str, lane: int, after_round: int) -> None:
-        """Begin a channel anew: its receiver does not wait for what cannot be sent any more."""
-        self.sent[to, lane] = after_round << 24
 
     # ---- the role ------------------------------------------------------------------------------------------------------
 
@@ -197,13 +182,6 @@ class HostedAgent:
         for past, at in self.since:
             self.role.handle(_received(past) if isinstance(past, Envelope) else past, at)
 
-    def set_timer(self, timer: Timer | str, at: datetime | None) -> None:
-        """As a journal tells it: armed for an instant, or (None) disarmed."""
-        if at is None:
-            self.timers.pop(timer, None)
-        else:
-            self.timers[timer] = at
-
     def put_aside(self, failed: FailedEvent) -> None:
         """Keep an event that failed where it can be seen."""
         self.failed_events = (*self.failed_events, failed)[-_FAILED_EVENTS:]
@@ -213,18 +191,13 @@ class HostedAgent:
     def snapshot(self) -> bytes:
         """Everything of this agent (`AgentSnapshot`); it becomes the base of what follows."""
         base = self._rebase()
-        timers = sorted(self.timers.items(), key=lambda item: timer_order(item[0]))
+        seen = tuple((*channel, last) for channel, last in sorted(self.seen.items()))
+        sent = tuple((*channel, last) for channel, last in sorted(self.sent.items()))
+        timers = tuple((encode(timer), self.timers[timer]) for timer in sorted(self.timers, key=timer_order))
+        failed = tuple(map(encode, self.failed_events))
         return encode(
             AgentSnapshot(
-                role=base,
-                seen=tuple((sender, lane, last) for (sender, lane), last in sorted(self.seen.items())),
-                sent=tuple((to, lane, last) for (to, lane), last in sorted(self.sent.items())),
-                timers=tuple((encode(timer), at) for timer, at in timers),
-                failed_events=tuple(map(encode, self.failed_events)),
-                handled=self.handled,
-                first_round=self.first_round,
-                last_at=self.last_at,
-                layouts=layouts_of(base),
+                base, seen, sent, timers, failed, self.handled, self.first_round, self.last_at, layouts_of(base)
             )
         )
 

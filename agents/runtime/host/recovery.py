@@ -9,19 +9,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Fired
 from agents.runtime.envelope import Envelope
 from agents.runtime.host.hosted_agent import FailedEvent, HostedAgent
 from agents.runtime.host.log_entry import LogEntry, Script
-from agents.runtime.host.rounds import Note, Round, unhandled
+from agents.runtime.host.rounds import Notes, Round
 from agents.runtime.host.snapshot_schedule import SnapshotSchedule
 from cim.codec.codec import encode
 from cim.model.errors import BadInput
 
 _GONE = object()  # stands for what cannot be read
+
+
+class _Step(NamedTuple):
+    """An entry with what it says read; None stands for an event or a message that cannot be read."""
+
+    number: int
+    entry: LogEntry
+    events: list[tuple[str, Any]]
+    inbox: list[Envelope]
+    outbox: list[Envelope]
 
 
 class Recovery:
@@ -46,7 +56,7 @@ class Recovery:
         self._differs: dict[str, list[int]] = {}  # agent -> entries in which today's role would send something else
         self.rounds: dict[int, Round] = {}
         self.settled = 0
-        self.notes: list[Note] = []
+        self.notes = Notes()
         self.open: Round | None = None
         self.last: Round | None = None
         self.number = 0
@@ -73,8 +83,8 @@ class Recovery:
             self._entry(number, entry)
         self._mend_channels()
         for agent in self._agents.values():
-            if agent.lost and self._last_number():  # its peers must not take its messages for old ones
-                agent.first_round = self._last_number() + 1
+            if agent.lost:  # its peers must not take its messages for old ones
+                agent.first_round = self._next_round() or agent.first_round
         for name, numbers in self._differs.items():
             where = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
             self.sentences.append(f"{name} would send something else today than in entry {where}; what was sent counts")
@@ -88,23 +98,28 @@ class Recovery:
         self.settled = max(self.settled, entry.settled)
         for old in [n for n in self.rounds if n <= self.settled]:
             del self.rounds[old]
-        events = [(name, self._value(number, event)) for name, event in entry.events]
-        inbox = self._batch(number, entry.inbox)
-        outbox = self._batch(number, entry.outbox)
-        self._must_live_here(number, entry, inbox)
-        if entry.events or inbox or entry.snapshots:
-            current.outbox += outbox
-            current.handled += len(inbox)
+        step = _Step(
+            number,
+            entry,
+            [(name, self._value(number, event)) for name, event in entry.events],
+            self._batch(number, entry.inbox),
+            self._batch(number, entry.outbox),
+        )
+        self._must_live_here(step)
+        if entry.events or step.inbox or entry.snapshots:
+            current.outbox += step.outbox
+            current.handled += len(step.inbox)
             current.published += self._readable(number, entry.published)
             current.effects = self._readable(number, entry.effects)
             current.taken = entry.taken or current.taken
             self.last, self.open = (current, None) if entry.done else (self.last, current)
-        self._replay(number, entry, events, inbox, outbox)
+        self._replay(step)
+        self._mark(step)
         sizes = [(name, script.size(event)) for name, event in entry.events]
-        self._schedule.weigh(sizes, inbox, script.size(entry.inbox))
-        if self.notes:
-            self.notes = unhandled(self.notes, events)
-        self.notes += [Note(device, news, number) for device, news in self._readable(number, entry.notes)]
+        self._schedule.weigh(sizes, step.inbox, script.size(entry.inbox))
+        self.notes.handled(step.events)
+        for device, news in self._readable(number, entry.notes):
+            self.notes.add(device, news, number)
         for name, snapshot in entry.snapshots:
             if self._snapshot_at[name] == number:
                 self._restore(number, self._agents[name], snapshot)
@@ -140,11 +155,12 @@ class Recovery:
             self.sentences.append(f"the messages of journal entry {number} cannot be read ({error})")
             return [Envelope(*address, None) for address in self._script.read_addresses(written)]
 
-    def _must_live_here(self, number: int, entry: LogEntry, inbox: list[Envelope]) -> None:
-        for name in [*(n for n, _ in entry.events), *(e[0] for e in inbox), *(n for n, _ in entry.snapshots)]:
+    def _must_live_here(self, step: _Step) -> None:
+        snapshots = step.entry.snapshots
+        for name in [*(n for n, _ in step.events), *(e.to for e in step.inbox), *(n for n, _ in snapshots)]:
             if name not in self._agents:
                 raise BadInput(
-                    f"journal: entry {number} keeps {name!r}, who does not live in this host; "
+                    f"journal: entry {step.number} keeps {name!r}, who does not live in this host; "
                     "expected the agents and the placement that it was written with"
                 )
 
@@ -157,28 +173,20 @@ class Recovery:
                 pairs = sorted({f"{envelope.sender} to {envelope.to}" for envelope in lost})
                 self.sentences.append(f"{len(lost)} messages of round {kept.number} are lost: {', '.join(pairs)}")
             for to, sender, lane, _, _ in lost:
-                self._agents[sender].renumber(to, lane, after_round=self._last_number())
+                self._agents[sender].sent[to, lane] = self._next_round() << 24
 
-    def _last_number(self) -> int:
+    def _next_round(self) -> int:
         newest = self.open or self.last
-        return 0 if newest is None else newest.number
+        return 0 if newest is None else newest.number + 1
 
     # ---- handling again ------------------------------------------------------------------------------------------------
 
-    def _replay(
-        self,
-        number: int,
-        entry: LogEntry,
-        events: list[tuple[str, Any]],
-        inbox: list[Envelope],
-        outbox: list[Envelope],
-    ) -> None:
+    def _replay(self, step: _Step) -> None:
         """Let agents handle a step's events again; what they led to is in the entry already."""
-        failed = {
-            (name, index): self._value(number, what) or _unreadable(name, entry) for name, index, what in entry.failed
-        }
+        number, entry = step.number, step.entry
+        failed = {(name, k): self._value(number, what) or _unreadable(name, entry) for name, k, what in entry.failed}
         sent: dict[str, list[tuple[str, Any]]] = {}
-        for index, name, event in _in_order(events, inbox):
+        for index, name, event in _in_order(step):
             agent = self._agents[name]
             if not self._again(agent, number):
                 continue
@@ -198,55 +206,44 @@ class Recovery:
                 self.sentences.append(f"{name} failed at an event of entry {number} ({agent.failed_events[-1].error})")
             elif sends := [(effect.to, effect.message) for effect in effects if isinstance(effect, Send)]:
                 sent.setdefault(name, []).extend(sends)
-        self._compare(number, entry, sent, outbox)
-        self._mark(number, entry, inbox, outbox)
+        self._compare(step, sent)
 
     def _again(self, agent: HostedAgent, number: int) -> bool:
         """Whether an agent must handle entry `number` again: no later snapshot has it, and its state could be read."""
         return agent.lost is None and self._snapshot_at.get(agent.name, number) < number
 
-    def _compare(
-        self,
-        number: int,
-        entry: LogEntry,
-        sent: dict[str, list[tuple[str, Any]]],
-        outbox: list[Envelope],
-    ) -> None:
+    def _compare(self, step: _Step, sent: dict[str, list[tuple[str, Any]]]) -> None:
         then: dict[str, list[tuple[str, Any]]] = {}
-        for envelope in outbox:
+        for envelope in step.outbox:
             if envelope.message is None:
                 return
-            if self._again(self._agents[envelope.sender], number):
+            if self._again(self._agents[envelope.sender], step.number):
                 then.setdefault(envelope.sender, []).append((envelope.to, envelope.message))
         for name in sent.keys() | then.keys():
             if encode(tuple(sent.get(name, ()))) != encode(tuple(then.get(name, ()))):
-                self._differs.setdefault(name, []).append(number)
+                self._differs.setdefault(name, []).append(step.number)
 
-    def _mark(
-        self,
-        number: int,
-        entry: LogEntry,
-        inbox: list[Envelope],
-        outbox: list[Envelope],
-    ) -> None:
-        for to, sender, lane, sequence, _ in inbox:
+    def _mark(self, step: _Step) -> None:
+        for to, sender, lane, sequence, _ in step.inbox:
             self._agents[to].seen[sender, lane] = sequence
-        for to, sender, lane, sequence, _ in outbox:
+        for to, sender, lane, sequence, _ in step.outbox:
             self._agents[sender].sent[to, lane] = sequence
-        for name, at, timer in self._readable(number, entry.armed):
-            if self._agents[name].lost is None:
-                self._agents[name].set_timer(timer, at)
+        for name, at, timer in self._readable(step.number, step.entry.armed):
+            agent = self._agents[name]
+            agent.timers.pop(timer, None)
+            if at is not None and agent.lost is None:
+                agent.timers[timer] = at
 
 
 def _unreadable(name: str, entry: LogEntry) -> FailedEvent:
     return FailedEvent(name, entry.now, None, "what it was cannot be read any more")
 
 
-def _in_order(events: list[tuple[str, Any]], inbox: list[Envelope]) -> Iterator[tuple[int, str, Any]]:
+def _in_order(step: _Step) -> Iterator[tuple[int, str, Any]]:
     """(index as `LogEntry.failed` counts, agent, event), as they were handled."""
     index: Counter[str] = Counter()
-    for name, event in events:
+    for name, event in step.events:
         yield index[name], name, event
         index[name] += 1
-    for k, envelope in enumerate(inbox):
-        yield -1 - k, envelope[0], envelope
+    for k, envelope in enumerate(step.inbox):
+        yield -1 - k, envelope.to, envelope

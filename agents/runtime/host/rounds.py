@@ -23,7 +23,7 @@ class Step:
     outbox: list[Envelope] = field(default_factory=list)
     effects: list[AgentEffect] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    armed: list[tuple[str, Timer | str, datetime | None]] = field(default_factory=list)
+    armed: list[tuple[str, datetime | None, Timer | str]] = field(default_factory=list)
     failed: list[tuple[str, int, FailedEvent]] = field(default_factory=list)
 
 
@@ -41,18 +41,45 @@ class Round:
     entry: int = 0  # number of its first journal entry
 
 
-@dataclass
-class Note:
-    """What a device said by itself and no agent has handled yet; `entry`: of the journal, 0 as long as it is in none."""
-
+@dataclass(slots=True)
+class _Note:
     device: str
     news: News
-    entry: int = 0
+    entry: int  # of the journal; 0: in none yet
 
 
-def unhandled(notes: list[Note], events: Iterable[tuple[str, AgentEvent]]) -> list[Note]:
-    """The notes without those whose news an agent has handled now."""
-    for _, event in events:
-        if isinstance(event, Measured) and event.news:
-            notes = [n for n in notes if n.device != event.device or n.news not in event.news]
-    return notes
+class Notes:
+    """What devices said by themselves and no agent has handled yet."""
+
+    def __init__(self) -> None:
+        self._notes: list[_Note] = []
+
+    def add(self, device: str, news: News, entry: int = 0) -> bool:
+        """Keep it, once; returns whether it is new. `entry` is that of the journal which holds it."""
+        if any((note.device, note.news) == (device, news) for note in self._notes):
+            return False
+        self._notes.append(_Note(device, news, entry))
+        return True
+
+    def handled(self, events: Iterable[tuple[str, AgentEvent]]) -> None:
+        """Drop those whose news an agent has handled now."""
+        if self._notes:
+            for _, event in events:
+                if isinstance(event, Measured) and event.news:
+                    self._notes = [n for n in self._notes if n.device != event.device or n.news not in event.news]
+
+    def every(self, unwritten: bool = False) -> list[tuple[str, News]]:
+        """(device, news), in order; only of those that are in no entry yet, if `unwritten`."""
+        return (
+            [(note.device, note.news) for note in self._notes if not (unwritten and note.entry)] if self._notes else []
+        )
+
+    def written(self, entry: int, told: list[tuple[str, News]]) -> None:
+        """An entry of the journal holds these."""
+        for note in self._notes:
+            if (note.device, note.news) in told:
+                note.entry = entry
+
+    def oldest(self, entry: int) -> int:
+        """The oldest entry that holds one, where it is older than `entry`."""
+        return min([entry, *(note.entry for note in self._notes if note.entry)]) if self._notes else entry

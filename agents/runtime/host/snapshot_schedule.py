@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
 from agents.runtime.envelope import Address, Envelope
-from agents.runtime.host.hosted_agent import HostedAgent, InSnapshot
+from agents.runtime.host.hosted_agent import HostedAgent
 
 _WINDOW = 4096  # entries after which an agent's snapshot is written again, so that the journal stays short
 _SWEPT = 8  # of those, at most so many in one entry
@@ -37,48 +37,47 @@ class SnapshotSchedule:
         """
         touched: dict[str, HostedAgent] = {}
         for name, size in events:
-            touched[name] = hosted_agent = self.hosted_agents[name]
-            hosted_agent.since_bytes += size
+            touched[name] = agent = self.hosted_agents[name]
+            agent.since_bytes += size
         if inbox:
             each = inbox_bytes // len(inbox)
             for envelope in inbox:
-                touched[envelope[0]] = hosted_agent = self.hosted_agents[envelope[0]]
-                hosted_agent.since_bytes += each
+                touched[envelope[0]] = agent = self.hosted_agents[envelope[0]]
+                agent.since_bytes += each
         return touched.values()
 
     def due(self, touched: Iterable[HostedAgent], number: int) -> Snapshots:
         """Of those to be written with entry `number`: new ones, grown ones, and some of the oldest."""
         due = [
-            hosted_agent
-            for hosted_agent in touched
-            if hosted_agent.begins
-            or (hosted_agent.since_bytes > _SMALL and hosted_agent.since_bytes > hosted_agent.in_journal.size)
+            agent
+            for agent in touched
+            if agent.begins or (agent.since_bytes > _SMALL and agent.since_bytes > agent.snapshot_bytes)
         ]
         if not due and (not self._by_age or number - self.oldest < _WINDOW):
             return ()
-        names = {hosted_agent.name for hosted_agent in due}
+        names = {agent.name for agent in due}
         for name in self._by_age:
             old = self.hosted_agents[name]
-            if len(due) >= len(names) + _SWEPT or number - old.in_journal.entry < _WINDOW:
+            if len(due) >= len(names) + _SWEPT or number - old.snapshot_at < _WINDOW:
                 break
             if name not in names:
                 due.append(old)
-        return tuple((hosted_agent.name, self.write(hosted_agent, number)) for hosted_agent in due)
+        return tuple((agent.name, self.write(agent, number)) for agent in due)
 
     def everybody(self, number: int) -> Snapshots:
         """Of all that have begun, written with entry `number`."""
         found = sorted(self.hosted_agents.items())
         return tuple((name, self.write(agent, number)) for name, agent in found if not agent.begins)
 
-    def write(self, hosted_agent: HostedAgent, number: int) -> bytes:
+    def write(self, agent: HostedAgent, number: int) -> bytes:
         """An agent's snapshot, which entry `number` will hold."""
-        data = hosted_agent.snapshot()
-        self.written(hosted_agent, number, len(data))
+        data = agent.snapshot()
+        self.written(agent, number, len(data))
         return data
 
-    def written(self, hosted_agent: HostedAgent, number: int, size: int) -> None:
+    def written(self, agent: HostedAgent, number: int, size: int) -> None:
         """Entry `number` holds an agent's snapshot of so many bytes."""
-        hosted_agent.in_journal, hosted_agent.since_bytes = InSnapshot(number, size), 0
-        self._by_age[hosted_agent.name] = None
-        self._by_age.move_to_end(hosted_agent.name)
-        self.oldest = self.hosted_agents[next(iter(self._by_age))].in_journal.entry
+        agent.snapshot_at, agent.snapshot_bytes, agent.since_bytes = number, size, 0
+        self._by_age[agent.name] = None
+        self._by_age.move_to_end(agent.name)
+        self.oldest = self.hosted_agents[next(iter(self._by_age))].snapshot_at
