@@ -202,7 +202,7 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network is cut: a call is never answered. The health of the others is known within a glance; it is not missed."""
-    monkeypatch.setattr(ray_stage, "_GLANCE_S", 0.05)
+    monkeypatch.setattr(ray_stage, "_LOOK_S", 0.05)
     runtime, actors = make(patience=0.05)
     reached = threading.Event()
 

@@ -261,7 +261,7 @@ class Mortal(Stubborn):
 
 def test_who_dies_while_the_clock_waits_is_brought_back_before_the_next_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets a round at the instant that was; then the wait goes on, and the next instant comes when it was due."""
-    monkeypatch.setattr(conducting, "_GLANCE_S", 0.02)
+    monkeypatch.setattr(conducting, "_LOOK_S", 0.02)
     runtime = Mortal(START, (START, START + SECOND))
     clock = PacedClock(START, 2.0)
     begun = time.monotonic()
@@ -272,7 +272,7 @@ def test_who_dies_while_the_clock_waits_is_brought_back_before_the_next_timer(mo
 
 def test_a_wait_that_is_interrupted_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped between two instants, nothing more is begun, however far the next one is."""
-    monkeypatch.setattr(conducting, "_GLANCE_S", 0.02)
+    monkeypatch.setattr(conducting, "_LOOK_S", 0.02)
 
     async def live() -> RoundScheduler:
         runtime: Any = Stubborn(START, (START, END))

@@ -27,7 +27,7 @@ from agents.runtime.ray.reviving import Revival, Reviver, recall
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
 
-_GLANCE_S = 3.0  # to answer that, or how, one is
+_LOOK_S = 3.0  # to answer that, or how, one is
 _ENDING_S = 30.0  # to let go of devices and write the last states
 _SLIVER = 0.001  # of a placement resource: it says where, not how many
 _SOMETHING = 1  # byte of memory, which every node offers: Ray heeds no soft wish of an actor that asks for nothing
@@ -180,7 +180,7 @@ class RayRuntime:
         }
         if not calls:
             return {}
-        _, slow = await asyncio.wait(calls.values(), timeout=_GLANCE_S)
+        _, slow = await asyncio.wait(calls.values(), timeout=_LOOK_S)
         for call in slow:
             call.cancel()
         return {name: call for name, call in calls.items() if call not in slow}
