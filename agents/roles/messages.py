@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import ClassVar
 
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
@@ -39,6 +40,7 @@ class DeviceReport:
 class DeviceSchedule:
     """What the prosumer wants of an asset on one day: a setpoint for each ISP, None where it may run by its own rule."""
 
+    urgent: ClassVar[bool] = True
     element: str
     period: date
     setpoints: tuple[Setpoint | None, ...]

@@ -8,21 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cim.codec.codec import tag_of_type
 from cim.model.errors import ProgrammingFault
 from cim.platform.publications import Publication
 
 SAFETY, ORDINARY = 0, 1
 
-# Messages that limit or steer a device overtake everything else in a mailbox.
-_SAFETY_TAGS = frozenset({"home.DeviceSchedule"})
-
 
 class _Lanes(dict[type, int]):
-    """The lane of each type of message, found once: `SAFETY` messages are handled first; order holds within a lane."""
+    """The lane of each type of message, found once; order holds within a lane.
+
+    Those with `urgent = True` overtake everything else in a mailbox: they limit or steer a device.
+    """
 
     def __missing__(self, kind: type) -> int:
-        lane = self[kind] = SAFETY if tag_of_type(kind) in _SAFETY_TAGS else ORDINARY
+        lane = self[kind] = SAFETY if getattr(kind, "urgent", None) is True else ORDINARY
         return lane
 
 
