@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from agents.roles.events import Connected, Fired, Recalled
-from agents.roles.parts.settlement import lost_isps
 from agents.runtime.ledger_history import recollect
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind, Nameplate
@@ -27,6 +26,7 @@ from cim.platform.publications import (
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Signature
 from market.ledger.verify import verify
+from market.settlement.day import lost_isps
 from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed, FlexOrder, FlexSettlement, Metering
 from tests.worlds import miniature, players

@@ -14,8 +14,9 @@ from agents.roles.effects import Arm, Send
 from agents.roles.events import Event, Recalled, Received
 from agents.roles.ledger_keeper import CloseNow, KeeperRole
 from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned
-from agents.roles.parts.settlement import lost_isps, metering_of, settle
+from agents.roles.parts.settlement import metering_of
 from market.ledger.records import BlockHead
+from market.settlement.day import lost_isps, settle
 from market.uftp import FlexOrder, IspPower
 from tests.roles.test_roles_rebuild import END, EVERYBODY, Forgetful, sound
 from tests.worlds import players

@@ -13,11 +13,11 @@ from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetQuery
 from agents.roles.parts.contract_negotiation import RENEWAL
-from agents.roles.parts.settlement import settle
 from cim.platform.publications import RuleBroken
 from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of
 from market.negotiation.messages import ContractProposal
+from market.settlement.day import settle
 from market.uftp import FlexOrder, FlexSettlement, FlexSettlementResponse, IspPower
 from tests.worlds import players
 from tests.worlds.miniature import HOMES, SELLER, Miniature

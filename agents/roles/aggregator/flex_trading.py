@@ -10,7 +10,7 @@ from agents.roles.aggregator.member_orders import OrderingDesk
 from agents.roles.aggregator.state import VppSession, place
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.part import on
-from agents.roles.parts.settlement import freeze
+from market.settlement.day import freeze
 from market.settlement.elements import volume_amount
 from market.uftp import (
     Disposition,

@@ -12,20 +12,12 @@ from agents.roles.events import Started
 from agents.roles.messages import AssetList, AssetQuery
 from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
-from agents.roles.parts.settlement import (
-    LATEST,
-    lost_isps,
-    metered_w,
-    payment_effects,
-    reservation,
-    response_effects,
-    settle,
-    settlement_effects,
-)
+from agents.roles.parts.settlement import LATEST, payment_effects, response_effects, settlement_effects
 from cim.model.intervals import LocalDay
 from market.contracts.contract import CountedPer, FlexContract
 from market.contracts.templates import from_template
 from market.negotiation.concession import NegotiationPreferences
+from market.settlement.day import lost_isps, metered_w, reservation, settle
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import (
     AgrPortfolioUpdate,

@@ -9,9 +9,9 @@ from agents.roles.dso.state import place
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.messages import Filed, Receipt
 from agents.roles.part import on
-from agents.roles.parts.settlement import freeze
 from agents.roles.publications import order_placed
 from cim.platform.publications import OrderRefused, RecordRefused
+from market.settlement.day import freeze
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 

@@ -10,8 +10,8 @@ from agents.roles.effects import Effect, Send
 from agents.roles.events import Recalled, Started
 from agents.roles.part import on
 from agents.roles.parts.recovery import LedgerHistory, forgotten, revision
-from agents.roles.parts.settlement import freeze
 from agents.roles.parts.settlement_recovery import note_settled, tell_or_pay
+from market.settlement.day import freeze
 from market.uftp import Metering
 
 

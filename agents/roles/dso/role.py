@@ -11,19 +11,12 @@ from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
 from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
-from agents.roles.parts.settlement import (
-    LATEST,
-    lost_isps,
-    metered_w,
-    payment_effects,
-    reservation,
-    settle,
-    settlement_effects,
-)
+from agents.roles.parts.settlement import LATEST, payment_effects, settlement_effects
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.negotiation.concession import NegotiationPreferences
+from market.settlement.day import lost_isps, metered_w, reservation, settle
 from market.uftp import (
     Connection,
     ContractSettlement,

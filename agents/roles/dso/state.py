@@ -13,7 +13,6 @@ from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.roles.parts.contract_negotiation import ContractingDesk
 from agents.roles.parts.days import DailyDesk
 from agents.roles.parts.head_cosigning import WitnessingDesk
-from agents.roles.parts.settlement import lost_isps
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
@@ -24,6 +23,7 @@ from market.ledger.records import BlockHead
 from market.negotiation.concession import NegotiationPreferences
 from market.negotiation.conversation import Negotiation
 from market.rules import MarketRules
+from market.settlement.day import lost_isps
 from market.uftp import DPrognosis, FlexOffer, FlexOrder, FlexRequest, FlexSettlement, Metering
 
 

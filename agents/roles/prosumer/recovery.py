@@ -12,11 +12,11 @@ from agents.roles.events import Recalled
 from agents.roles.messages import DeviceSchedule
 from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory, forgotten, revision
-from agents.roles.parts.settlement import lost_isps
 from agents.roles.parts.settlement_recovery import answer_owed
 from agents.roles.prosumer.forecasting import DAY_AHEAD_HOUR, METERING, PATIENCE, REVISION_MINUTE
 from agents.roles.prosumer.vpp_member import DispatchingDesk
 from cim.model.intervals import LocalDay
+from market.settlement.day import lost_isps
 from market.uftp import FlexOrder, FlexSettlement, Metering
 
 

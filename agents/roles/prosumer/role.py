@@ -11,12 +11,13 @@ from agents.roles.effects import Arm, Effect, Poll, Send
 from agents.roles.messages import AssetsPublished, DeviceJoined, Filed
 from agents.roles.part import on
 from agents.roles.parts.recovery import KEPT_DAYS
-from agents.roles.parts.settlement import lost_isps, metering_of, response_effects, settle
+from agents.roles.parts.settlement import metering_of, response_effects
 from agents.roles.prosumer.forecasting import METERING
 from agents.roles.prosumer.recovery import RecallingDesk
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
 from market.negotiation.concession import NegotiationPreferences
+from market.settlement.day import lost_isps, settle
 from market.settlement.elements import ElementMove, commitment
 from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 
