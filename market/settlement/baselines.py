@@ -125,7 +125,10 @@ def _adjustment(mean: npt.NDArray[np.float64], same_day: npt.NDArray[np.float64]
 
 
 def _aligned(values: npt.ArrayLike, of: LocalDay, to: LocalDay) -> npt.NDArray[np.float64]:
-    """The values of day `of` at the wall-clock times of day `to`, which may have an hour more or less."""
+    """The values of day `of` at the wall-clock times of day `to`, which may have an hour more or less.
+
+    Of an hour that came twice the first is taken; an hour that `of` did not have takes the value before it.
+    """
     row = np.asarray(values, dtype=np.float64)
     if row.shape != (of.count,):
         raise BadInput(f"history: {of.day} has {row.size} values; expected {of.count}")
