@@ -25,13 +25,13 @@ def strem() -> Site:
     return load_site("strem")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def noon(strem: Site) -> datetime:
     """11:00 on the site's default day, UTC; vehicles come from 11:14 on."""
     return LocalDay(strem.default_day, strem.timezone).at(13)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def simulate(strem: Site) -> Callable[..., Simulation]:
     """Make a simulation of Strem: `simulate(start)`."""
 
@@ -50,7 +50,7 @@ def _port(simulation: Simulation, name: str) -> Port:
     return sunspec_port(name, kind, simulation.registers(name))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def port_of() -> Callable[[Simulation, str], Port]:
     """The driver of a device over the direct wire: `port_of(simulation, name)`."""
     return _port

@@ -109,7 +109,7 @@ def recorded(strem, noon, tmp_path):
         simulation.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def undisturbed(simulate, port_of, noon):
     """The plan, and the state in the end of a site without a log that was never stopped."""
     simulation = simulate(noon)
