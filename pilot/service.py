@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
 
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
-from agents.roles.ledger_keeper import CLOSING
+from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
 from agents.runtime.clocks import PacedClock
+from agents.runtime.revival import Revival
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import BadInput
 from cim.platform.parquet_store import ParquetStore
@@ -33,7 +32,7 @@ from cim.platform.publications import (
 from cim.platform.store import Store
 from environment.sites import load_site
 from pilot.settings import UpSettings
-from pilot.start_up import RealStartUp, SimulatedStartUp, StartUp
+from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
 from pilot.view import LivingView, described
 from portal.app import create_app
 from portal.server import serve
@@ -42,9 +41,10 @@ from portal.tokens import portal_token
 _INCIDENTS = (
     HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
 )  # fmt: skip
-_INCIDENTS = (
-    HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
-)  # fmt: skip
+if TYPE_CHECKING:
+    from agents.runtime.local import LocalRuntime
+    from agents.runtime.ray.runtime import RayRuntime
+
 PATIENCE_S = 30.0  # how long the others wait for a host in one round
 _FLUSH = timedelta(minutes=15)  # of the site's time: what was told is durable at least so often
 
@@ -79,16 +79,21 @@ class Pilot:
         start_up: StartUp = SimulatedStartUp(settings) if settings.endpoints is None else RealStartUp(settings)
         async with AsyncExitStack() as cleanup:
             cleanup.enter_context(_alone(settings.folder))
-            journal, trouble = cleanup.enter_context(journal_server(settings.folder, load_site(settings.site).name))
+            space = load_site(settings.site).name
+            journal = cleanup.enter_context(journal_server(settings.folder / "journal", space))
             if settings.endpoints is None:
                 self._say("starting the simulated devices")
             site_start = await start_up.prepare(cleanup)
-            site_agents, clock, wire = site_start.site_agents, site_start.clock, site_start.wire
-            runtime = self._runtime(site_agents, wire, journal)
+            site_agents, clock, links = site_start.site_agents, site_start.clock, site_start.links
+            runtime = self._runtime(site_start, journal)
             cleanup.push_async_callback(_end, runtime)
-            self._say(f"connecting {sum(spec.device is not None for spec in site_agents.agents)} devices")
-            if wire.passwords and settings.endpoints is not None:
-                self._say("those that dial in are expected at ws://{}:{}/ocpp/NAME or /s2/NAME".format(*wire.door))
+            self._say(f"connecting {len(site_agents.devices)} devices")
+            if site_start.expected_at is not None:
+                self._say(
+                    "those that dial in are expected at ws://{}:{}/ocpp/NAME or /s2/NAME".format(
+                        *site_start.expected_at
+                    )
+                )
             await runtime.open(site_start.now)
             for sentence in runtime.missing:
                 _log.warning("device missing", reason=sentence)
@@ -99,12 +104,12 @@ class Pilot:
             cleanup.callback(store.close)
             store.put(load_site(settings.site).name, described(site_agents, site_start.now))
             # Where time went on meanwhile, the first instant is that at which the devices were there.
-            now = clock.now() if wire.real_time else site_start.now
-            end = site_agents.rules.periods[-1].end + CLOSING + timedelta(minutes=30)
-            scheduler = RoundScheduler(runtime, site_start.field, now, end, _sink(store), self._ticked(store), clock)
+            now = clock.now() if links.real_time else site_start.now
+            end = end_of_operation(site_agents.rules)
+            scheduler = RoundScheduler(runtime, site_start.world, now, end, _sink(store), self._ticked(store), clock)
             self._conductor = scheduler
-            speed = None if wire.real_time else settings.speed
-            view = LivingView(site_agents, runtime, scheduler, store, speed, trouble)
+            speed = None if links.real_time else settings.speed
+            view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
             app = create_app(view, portal_token(settings.folder))
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             for name in (signal.SIGINT, signal.SIGTERM):
@@ -115,28 +120,26 @@ class Pilot:
             await scheduler.run()
             return not scheduler.stopped
 
-    def _runtime(self, site_agents: SiteAgents, wire: DeviceLinks, journal: tuple[str, str]) -> Any:
+    def _runtime(self, site_start: SiteStart, journal: JournalPlace) -> LocalRuntime | RayRuntime:
         settings = self._settings
-        ledger = settings.folder / "ledger.db"
-        if settings.runtime == "local":
-            from agents.runtime.journal.redis_journal import RedisJournal
-            from agents.runtime.local import HOST, LocalRuntime
+        if settings.runtime == "ray":
+            from agents.runtime.ray.start import start_ray
 
-            return LocalRuntime(site_agents, wire, ledger, settings.allow_missing, RedisJournal(*journal, HOST))
-        from agents.runtime.placement import Placement
-        from agents.runtime.ray.start import start_ray
-
-        self._say("starting Ray")
-        start_ray()
-        from agents.runtime.ray.runtime import RayRuntime
-
-        placement = Placement(settings.agents_per_actor, settings.place, one_door=wire.real_time)
-        runtime = RayRuntime(
-            site_agents, wire, ledger, placement, settings.allow_missing, journal, PATIENCE_S,
-            lambda revival: _log.warning("revived", host=revival.host, seconds=round(revival.seconds, 1)),
-        )  # fmt: skip
-        self._say(f"starting {runtime.actors} actors")
-        runtime.start()
+            self._say("starting Ray")
+            start_ray()
+        choice = RuntimeChoice(
+            settings.runtime,
+            settings.agents_per_actor,
+            settings.place,
+            dial_in_together=site_start.links.real_time,
+            allow_missing=settings.allow_missing,
+            patience_s=PATIENCE_S,
+        )
+        runtime = make_runtime(
+            site_start.site_agents, site_start.links, settings.folder / "ledger.db", choice, journal, _revived
+        )
+        if runtime.actors:
+            self._say(f"starting {runtime.actors} actors")
         return runtime
 
     def _ticked(self, store: Store) -> Callable[[datetime], None]:
@@ -158,27 +161,13 @@ def _sink(store: Store) -> Callable[[str, Publication], None]:
     return sink
 
 
-async def _end(runtime: Any) -> None:
+def _revived(revival: Revival) -> None:
+    _log.warning("revived", host=revival.host, seconds=round(revival.seconds, 1))
+
+
+async def _end(runtime: LocalRuntime | RayRuntime) -> None:
     for host, reason in (await runtime.close()).items():
         _log.warning("last states not kept", host=host, reason=reason, so="the next start handles recent events again")
-
-
-@contextmanager
-def journal_server(folder: Path, site: str) -> Iterator[tuple[tuple[str, str], Callable[[], str | None]]]:
-    """((URL, space), what is wrong with the server): that of `REDIS_URL`, or one of its own in the site's folder."""
-    url = os.environ.get("REDIS_URL")
-    if url:
-        from agents.runtime.journal.durability import durability_faults
-
-        for fault in durability_faults(url):
-            _log.warning("journal", reason=fault)
-        yield (url, site), lambda: None
-        return
-    from agents.runtime.journal.embedded import EmbeddedRedis
-
-    with EmbeddedRedis(folder / "journal") as server:
-        server.keep_alive()
-        yield (server.url, site), lambda: None if server.alive else "the journal's server is being restarted"
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from typing import Protocol
 import structlog
 
 from agents.assembly.agents_of_site import HISTORY_DAYS, agents_of_site, known_days
-from agents.assembly.simulated_world import TcpWorld
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
+from agents.assembly.device_links import SocketLinks
+from agents.assembly.simulated_world import open_world
+from agents.assembly.site_agents import SiteAgents
 from agents.runtime.clocks import PacedClock, WallClock, wall_time
+from agents.runtime.device_access import DeviceLinks
 from agents.runtime.scheduler import WorldClock
 from cim.model.intervals import LocalDay, local_day_of
 from cim.platform.exposure import is_loopback
@@ -31,19 +33,22 @@ class SiteStart:
     """Everything that is there before an agent lives.
 
     Attributes:
-        field: what has to be told that time goes on.
+        links: how the devices are reached.
+        world: what has to be told that time goes on.
         now: the instant at which the site goes on.
+        expected_at: host and port that real devices are expected to dial, if some of them dial in.
     """
 
     site_agents: SiteAgents
-    wire: DeviceLinks
-    field: WorldClock
+    links: DeviceLinks
+    world: WorldClock
     clock: PacedClock | WallClock
     now: datetime
+    expected_at: tuple[str, int] | None = None
 
 
 class StartUp(Protocol):
-    """Checks what the site was asked for when it is made, and prepares the site_start once the site's folder is ours.
+    """Checks what the site was asked for when it is made, and prepares its start once the site's folder is ours.
 
     Making one raises `BadInput`, before anything is started.
     """
@@ -75,10 +80,12 @@ class SimulatedStartUp:
             self._site, self._profiles, date.fromisoformat(kept.first_day), kept.days, kept.seed
         )
         start = datetime.fromisoformat(kept.start).astimezone(UTC)
-        world = await TcpWorld.open(settings.site, start, kept.seed, log=settings.folder / "world.log")
+        world = await open_world(
+            settings.site, start, kept.seed, wire="tcp", runtime=settings.runtime, log=settings.folder / "world.log"
+        )
         cleanup.push_async_callback(world.close)
         now = await world.now()
-        return SiteStart(site_agents, world.wire(site_agents), world, PacedClock(now, settings.speed), now)
+        return SiteStart(site_agents, world.links(site_agents), world, PacedClock(now, settings.speed), now)
 
 
 class RealWorld:
@@ -115,10 +122,16 @@ class RealStartUp:
             _log.warning(
                 "exposed", what=f"passwords cross the net unencrypted to {host}:{port}; put TLS in front of it"
             )
-        wire = DeviceLinks(
-            endpoints=endpoints.sunspec, passwords=endpoints.passwords, door=endpoints.door, real_time=True
+        links = SocketLinks(
+            kinds=site_agents.device_kinds,
+            weather=site_agents.weather,
+            addresses=endpoints.sunspec,
+            passwords=endpoints.passwords,
+            listen_at=endpoints.door,
+            real_time=True,
         )
-        return SiteStart(site_agents, wire, RealWorld(), WallClock(), wall_time())
+        expected_at = endpoints.door if endpoints.passwords else None
+        return SiteStart(site_agents, links, RealWorld(), WallClock(), wall_time(), expected_at)
 
     def _secret(self, name: str) -> bytes:
         return load_or_create_secret(self._folder / "keys" / f"{name}.key")

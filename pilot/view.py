@@ -50,7 +50,7 @@ class LivingView:
             agents.append(
                 AgentHealth(
                     name=spec.name,
-                    role=spec.role,
+                    role=spec.kind,
                     host=host,
                     alive=agent is not None,
                     handled=agent.handled if agent else 0,
@@ -108,7 +108,7 @@ def device_faults(store: Store) -> dict[str, str]:
 
 def described(site_agents: SiteAgents, now: datetime) -> SiteDescribed:
     """What readers of the store must know of a site beside its publications."""
-    dso, rules = next(spec for spec in site_agents.agents if spec.role == "dso"), site_agents.rules
+    dso, rules = next(spec for spec in site_agents.agents if spec.kind == "dso"), site_agents.rules
     config: DsoConfig = dso.config
     return SiteDescribed(
         now,

@@ -9,19 +9,21 @@ from operator import itemgetter
 
 import numpy as np
 
-from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.grid_of_site import site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
+from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
 from agents.roles.aggregator.state import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer.state import ProsumerConfig
+from agents.runtime.agent_spec import AgentSpec
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from devices.weather import WeatherSource
 from environment.profiles.history import History
 from environment.profiles.library import Profiles
 from environment.sites.devices import AnyDevice
@@ -93,16 +95,29 @@ def agents_of_site(
         config = aggregator_config(
             site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
         )
-        agents.append(AgentSpec(party.name, "aggregator", seeds[party.name], config))
-    agents.append(AgentSpec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, past)))
+        agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
+    agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, past)))
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name)
-    agents.append(AgentSpec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER, DeviceKind.WEATHER))
+    agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
-    agents.append(AgentSpec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
+    agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
-    weather = (site.profiles, site.timezone, seed if secret is None else None)
-    return SiteAgents(tuple(agents), rules, weather, meta)
+    return SiteAgents(
+        tuple(agents),
+        rules,
+        meta,
+        weather=WeatherSource(site.profiles, site.timezone, seed if secret is None else None),
+        device_kinds=_device_kinds(site),
+    )
+
+
+def _device_kinds(site: Site) -> dict[str, DeviceKind]:
+    kinds = {WEATHER: DeviceKind.WEATHER}
+    for prosumer in site.prosumers:
+        kinds[prosumer.meter] = DeviceKind.METER
+        kinds |= {prosumer.device_name(device): DeviceKind(device.kind) for device in prosumer.devices}
+    return kinds
 
 
 def _domains(site: Site) -> dict[str, str]:
@@ -154,8 +169,8 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Pa
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),
     )
-    agents = [AgentSpec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter, DeviceKind.METER)]
+    agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:
         name, kind = prosumer.device_name(device), DeviceKind(device.kind)
-        agents.append(AgentSpec(name, element_kind(kind).agent, seeds[name], prosumer.name, name, kind))
+        agents.append(agent_spec(name, element_kind(kind).agent, seeds[name], prosumer.name, name))
     return agents

@@ -1,4 +1,4 @@
-"""How a host reaches its devices: over sockets (`tcp`), or by handing registers and frames over (`direct`).
+"""The ports of a host's devices: over sockets, or by handing registers and frames over.
 
 Both ways end in the same drivers and codecs; only what carries the bytes differs.
 """
@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Protocol
 
-from agents.assembly.agent_spec import AgentSpec
-from cim.model.devices import DeviceKind, Nameplate, News, WeatherForecast
+from agents.runtime.clocks import wall_time
+from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
+from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink
 from devices.port.port import Port
 from devices.sunspec.registers import Registers
+from devices.weather import WeatherPort, WeatherSource
 
-DIAL_IN = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}
-HORIZON = timedelta(hours=60)
+DIAL_IN = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}  # the protocol of each kind that dials in
+Kinds = dict[str, DeviceKind]  # by device name
 Address = tuple[str, int, int]  # host, port, Modbus unit identifier
-Weather = tuple[str, str, int | None]  # profiles, time zone, seed of a simulated service
 
 
 class DirectWorld(Protocol):
@@ -37,90 +37,106 @@ class DirectWorld(Protocol):
         ...
 
 
-class WeatherPort:
-    """What is known of the sun to come, as a `Port` that `Tells`; it measures nothing and takes no setpoint.
+class SocketPorts:
+    """`DevicePorts` over sockets: Modbus TCP to the addresses given, and a WebSocket server for devices that dial in.
 
     Args:
-        profiles: name of the profiles' pack.
-        timezone: of the site.
-        seed: of a simulated weather service, which sees those profiles through an error. None: there is no service, and
-            the port tells what the season usually gives, whatever the year.
+        kinds: of the host's devices.
+        weather: what its weather port knows, if it has one.
+        addresses: of each SunSpec device.
+        passwords: of each device that dials in.
+        listen_at: host and port where they are let in; port 0 is any free one.
+        real_time: whether the devices' time is the wall clock's.
     """
 
-    def __init__(self, name: str, profiles: str, timezone: str, seed: int | None) -> None:
-        self.name = name
-        self._pack, self._timezone, self._seed = profiles, timezone, seed
-        self._news: list[News] = []
+    def __init__(
+        self,
+        kinds: Kinds,
+        weather: WeatherSource | None,
+        addresses: dict[str, Address],
+        passwords: dict[str, str],
+        listen_at: tuple[str, int],
+        real_time: bool,
+    ) -> None:
+        self._kinds, self._weather, self._addresses, self._passwords = kinds, weather, addresses, passwords
+        self._listen_at, self._clock = listen_at, wall_time if real_time else None
+        self._server: DialInServer | None = None
 
-    async def open(self, now: datetime) -> Nameplate:
-        """Load the service, or the almanac."""
-        from environment.profiles.library import load
-        from environment.weather_model import SeasonalSun, WeatherFeed
+    @property
+    def dialled(self) -> bool:
+        """Whether some of them dial in."""
+        return any(kind in DIAL_IN for kind in self._kinds.values())
 
-        profiles = load(self._pack)
-        if self._seed is None:
-            self._last: datetime | None = None
-            self._feed: WeatherFeed | SeasonalSun = SeasonalSun(profiles)
-            return Nameplate(DeviceKind.WEATHER, "ILES", "usual sun of the season", self.name)
-        self._last = profiles.last
-        self._feed = WeatherFeed(profiles, self._seed, self._timezone)
-        return Nameplate(DeviceKind.WEATHER, "ILES", "simulated weather service", self.name)
+    async def listen(self) -> dict[str, str]:
+        """Start the server, if anybody is to dial it; the URL of each device that is."""
+        if not self.dialled:
+            return {}
+        if self._server is None:
+            host, port = self._listen_at
+            authenticate = known_passwords(self._passwords)
+            self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
+            await self._server.start()
+        dialling = {device: DIAL_IN[kind] for device, kind in self._kinds.items() if kind in DIAL_IN}
+        return {device: self._server.url(protocol, device) for device, protocol in dialling.items()}
 
-    def listen(self, on_news: Callable[[News], None]) -> None:
-        """It says nothing without being asked."""
+    def port(self, device: str) -> Port:
+        """The port of a device."""
+        from devices.sunspec.registers import TcpRegisters
 
-    async def sync(self, now: datetime) -> None:
-        """Fetch the forecast that is issued now."""
-        start = now.replace(minute=0, second=0, microsecond=0)
-        end = start + HORIZON if self._last is None else min(start + HORIZON, self._last)
-        values = self._feed.forecast(now, start, end)
-        self._news.append(WeatherForecast(now, start, 900, tuple(float(x) for x in values)))
+        def registers(name: str) -> Registers:
+            return TcpRegisters(*self._addresses[name])
 
-    def drain(self) -> tuple[News, ...]:
-        """Forecasts since the last call."""
-        news, self._news = tuple(self._news), []
-        return news
+        return _port(device, self._kinds[device], self._weather, registers, server=self._server)
 
     async def close(self) -> None:
-        """Nothing to let go."""
+        """End the server."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.close()
 
 
-def tcp_port(spec: AgentSpec, endpoints: dict[str, Address], server: DialInServer | None, weather: Weather) -> Port:
-    """The port of an agent's device over sockets."""
-    device, kind = _device(spec)
+class DirectPorts:
+    """`DevicePorts` to a simulated site without sockets; see `SocketPorts`."""
+
+    dialled = False
+
+    def __init__(self, kinds: Kinds, weather: WeatherSource | None, world: DirectWorld) -> None:
+        self._kinds, self._weather, self._world = kinds, weather, world
+
+    async def listen(self) -> dict[str, str]:
+        """Nobody dials."""
+        return {}
+
+    def port(self, device: str) -> Port:
+        """The port of a device."""
+        return _port(device, self._kinds[device], self._weather, self._world.registers, link=self._world.link)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _port(
+    device: str,
+    kind: DeviceKind,
+    weather: WeatherSource | None,
+    registers: Callable[[str], Registers],
+    *,
+    link: FrameLink | None = None,
+    server: DialInServer | None = None,
+) -> Port:
+    """The driver of one device; dial-in devices come over `link` or `server`, the others have `registers`."""
     if kind is DeviceKind.WEATHER:
-        return WeatherPort(device, *weather)
-    if kind in DIAL_IN:
-        return _dial_in(device, kind, None, server)
-    from devices.sunspec.driver import sunspec_port
-    from devices.sunspec.registers import TcpRegisters
-
-    return sunspec_port(device, kind, TcpRegisters(*endpoints[device]))
-
-
-def direct_port(spec: AgentSpec, world: DirectWorld, weather: Weather) -> Port:
-    """The port of an agent's device without a socket."""
-    device, kind = _device(spec)
-    if kind is DeviceKind.WEATHER:
-        return WeatherPort(device, *weather)
-    if kind in DIAL_IN:
-        return _dial_in(device, kind, world.link, None)
-    from devices.sunspec.driver import sunspec_port
-
-    return sunspec_port(device, kind, world.registers(device))
-
-
-def _device(spec: AgentSpec) -> tuple[str, DeviceKind]:
-    if spec.device is None or spec.device_kind is None:
-        raise ProgrammingFault(f"{spec.name} holds no wire")
-    return spec.device, spec.device_kind
-
-
-def _dial_in(device: str, kind: DeviceKind, link: FrameLink | None, server: DialInServer | None) -> Port:
+        if weather is None:
+            raise ProgrammingFault(f"{device}: nothing is known of the weather; expected a WeatherSource")
+        return WeatherPort(device, weather)
     if kind is DeviceKind.STATION:
         from devices.ocpp.v201.driver import StationPort
 
         return StationPort(device, link, server, run=secrets.token_hex(4))
-    from devices.s2.driver import GatewayPort
+    if kind is DeviceKind.GATEWAY:
+        from devices.s2.driver import GatewayPort
 
-    return GatewayPort(device, link, server)
+        return GatewayPort(device, link, server)
+    from devices.sunspec.driver import sunspec_port
+
+    return sunspec_port(device, kind, registers(device))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
 from datetime import datetime
 from typing import Any, cast
 
 import ray
 from ray.exceptions import RayTaskError
 
+from agents.assembly.device_links import WorldActorLinks
+from agents.assembly.device_ports import DirectPorts, Kinds
 from agents.assembly.simulated_world import simulation
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
-from agents.runtime.ray.calls import here
+from agents.assembly.site_agents import SiteAgents
+from agents.runtime.ray.calls import on_this_node
 from devices.dial_in.transport import FrameLink
 from devices.port.errors import DeviceError
+from devices.weather import WeatherSource
 
 
 @ray.remote(num_cpus=0)
@@ -22,6 +25,10 @@ class WorldActor:
 
     def __init__(self, site: str, start: datetime, seed: int) -> None:
         self._simulation = simulation(site, start, seed)
+
+    async def now(self) -> datetime:
+        """The instant that it has reached."""
+        return self._simulation.now
 
     async def advance(self, to: datetime) -> None:
         """Move on."""
@@ -98,31 +105,43 @@ class RemoteLink:
         return await _answer(self._actor.exchange.remote(device, frames))  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
 class RemoteWorld:
-    """`agents.assembly.device_ports.DirectWorld`, as host actors hold it."""
+    """`agents.assembly.device_ports.DirectWorld` in a host's process: the world actor, found by its name."""
 
-    actor: Any
+    def __init__(self, actor: str) -> None:
+        self._actor = cast("Any", ray).get_actor(actor)
 
     @property
     def link(self) -> FrameLink:
         """To the dial-in devices."""
-        return RemoteLink(self.actor)
+        return RemoteLink(self._actor)
 
     def registers(self, name: str) -> RemoteRegisters:
         """To a SunSpec device."""
-        return RemoteRegisters(self.actor, name)
+        return RemoteRegisters(self._actor, name)
+
+
+def ports_to_actor(kinds: Kinds, weather: WeatherSource | None, actor: str) -> DirectPorts:
+    """The ports of a host's devices in the world actor of this name."""
+    return DirectPorts(kinds, weather, RemoteWorld(actor))
 
 
 class RayWorld:
     """The run's side of the world actor."""
 
     def __init__(self, site: str, start: datetime, seed: int) -> None:
-        self._actor = cast("Any", WorldActor).options(scheduling_strategy=here()).remote(site, start, seed)
+        self._name = f"iles-world-{secrets.token_hex(4)}"
+        options = cast("Any", WorldActor).options(name=self._name, scheduling_strategy=on_this_node())
+        self._actor = options.remote(site, start, seed)
 
-    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
-        """Every host gets a handle."""
-        return DeviceLinks(direct=RemoteWorld(self._actor))
+    async def now(self) -> datetime:
+        """The instant that it has reached."""
+        at: datetime = ray.get(self._actor.now.remote())
+        return at
+
+    def links(self, site_agents: SiteAgents) -> WorldActorLinks:
+        """Every host finds the actor by its name."""
+        return WorldActorLinks(site_agents.device_kinds, site_agents.weather, self._name)
 
     async def advance(self, to: datetime) -> None:
         """Move on."""

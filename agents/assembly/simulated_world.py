@@ -11,8 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from agents.assembly.device_links import InProcessLinks, SocketLinks
 from agents.assembly.device_ports import DIAL_IN
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
+from agents.assembly.site_agents import SiteAgents
+from agents.runtime.device_access import DeviceLinks
 from devices.simulators.simulation import Simulation
 from environment.profiles.library import load
 from environment.sites import load_site
@@ -23,8 +25,12 @@ Progress = Callable[[datetime, float], None]  # how far a log is replayed: the i
 class SimulatedWorld(Protocol):
     """What a run needs of its world; `truth` is for verification, never for an agent."""
 
-    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
-        """How the site_agents's hosts reach their devices."""
+    async def now(self) -> datetime:
+        """The instant that it has reached."""
+        ...
+
+    def links(self, site_agents: SiteAgents) -> DeviceLinks:
+        """How the agents' hosts reach their devices."""
         ...
 
     async def advance(self, to: datetime) -> None:
@@ -75,9 +81,9 @@ class InProcessWorld:
         """The instant that the world has reached."""
         return self._simulation.now
 
-    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
+    def links(self, site_agents: SiteAgents) -> InProcessLinks:
         """The simulation itself is the other end."""
-        return DeviceLinks(direct=self._simulation)
+        return InProcessLinks(site_agents.device_kinds, site_agents.weather, self._simulation)
 
     async def advance(self, to: datetime) -> None:
         """Move the physics and let the devices say what they have to say."""
@@ -133,15 +139,17 @@ class TcpWorld:
         at: datetime = await self._client.now()
         return at
 
-    def wire(self, site_agents: SiteAgents) -> DeviceLinks:
-        """Endpoints of the SunSpec devices; passwords, made for this run, for those that dial in."""
-        self._passwords = {
-            spec.device: secrets.token_urlsafe(18)
-            for spec in site_agents.agents
-            if spec.device is not None and spec.device_kind in DIAL_IN
-        }
-        endpoints = {name: (host, port, 1) for name, (host, port) in self._endpoints.items()}
-        return DeviceLinks(endpoints=endpoints, passwords=self._passwords, dial=self._dial)
+    def links(self, site_agents: SiteAgents) -> SocketLinks:
+        """Addresses of the SunSpec devices; passwords, made for this run, for those that dial in."""
+        kinds = site_agents.device_kinds
+        self._passwords = {name: secrets.token_urlsafe(18) for name, kind in kinds.items() if kind in DIAL_IN}
+        return SocketLinks(
+            kinds=kinds,
+            weather=site_agents.weather,
+            addresses={name: (host, port, 1) for name, (host, port) in self._endpoints.items()},
+            passwords=self._passwords,
+            tell_urls=self._dial,
+        )
 
     async def _dial(self, urls: dict[str, str]) -> None:
         await self._client.dial({name: (url, name, self._passwords[name]) for name, url in urls.items()})
@@ -165,3 +173,33 @@ class TcpWorld:
     async def close(self) -> None:
         """End the process."""
         await self._client.close()
+
+
+async def open_world(
+    site: str,
+    start: datetime,
+    seed: int,
+    *,
+    wire: str,
+    runtime: str,
+    base_port: int = 0,
+    log: Path | None = None,
+) -> SimulatedWorld:
+    """The simulated site: in a process of its own behind sockets, in a Ray actor, or in this process.
+
+    Args:
+        wire: `tcp` for sockets, `direct` to hand registers and frames over.
+        runtime: `ray` or `local`, where the agents live.
+        base_port: first TCP port of the devices; 0 takes free ones.
+        log: of a world with sockets: it goes on where that one ends.
+
+    Raises:
+        BadInput: a port is in use, or the log does not fit.
+    """
+    if wire == "tcp":
+        return await TcpWorld.open(site, start, seed, base_port, log)
+    if runtime == "ray":
+        from agents.assembly.ray_world import RayWorld
+
+        return RayWorld(site, start, seed)
+    return InProcessWorld(site, start, seed)

@@ -7,19 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.assembly.device_ports import DIAL_IN, direct_port, tcp_port
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
-from agents.planning.jobs import run
+from agents.runtime.agent_spec import AgentGroup
 from agents.runtime.clocks import wall_time
+from agents.runtime.device_access import DeviceLinks, DevicePorts
 from agents.runtime.envelope import Outcome, Task
+from agents.runtime.host.effects import Executor
 from agents.runtime.host.health import HostHealth
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
+from agents.runtime.imports import imported
 from agents.runtime.journal import Journal
 from agents.runtime.ledger_history import recollect
-from devices.dial_in.passwords import known_passwords
-from devices.dial_in.server import DialInServer
-from devices.port.port import Port
+from agents.runtime.revival import Revival
 
 HOST = "local"
 
@@ -28,59 +27,48 @@ class LocalRuntime:
     """One host for all agents.
 
     Args:
+        links: how their devices are reached.
+        allow_missing: go on without devices that do not answer.
         journal: makes the host durable.
     """
 
+    actors = 0
+    revivals: tuple[Revival, ...] = ()  # the one host lives as long as this process
+
     def __init__(
         self,
-        site_agents: SiteAgents,
-        wire: DeviceLinks,
+        group: AgentGroup,
+        links: DeviceLinks,
         ledger: Path,
         allow_missing: bool = False,
         journal: Journal | None = None,
     ) -> None:
-        self._site_agents, self._wire = site_agents, wire
-        self._clock = wall_time if wire.real_time else None
-        self._ledger = ledger
+        self._group, self._links, self._ledger = group, links, ledger
+        self._clock = wall_time if links.real_time else None
         self._allow_missing = allow_missing
         self._journal = journal
-        self._server: DialInServer | None = None
+        self._ports: DevicePorts | None = None
         self._host: Host | None = None
         self.missing: tuple[str, ...] = ()
-        self.host_of: Mapping[str, str] = dict.fromkeys((spec.name for spec in site_agents.agents), HOST)
+        self.host_of: Mapping[str, str] = dict.fromkeys((spec.name for spec in group.agents), HOST)
 
     async def open(self, now: datetime) -> None:
         """Build the host, let the dial-in devices in, connect the others."""
-        site_agents = self._site_agents
-        ports = await self._ports()
-        ledger_effects = LedgerEffects(self._ledger, site_agents.rules.keys, site_agents.ledger_meta)
+        group = self._group
+        ports = self._ports = self._links.ports(group.devices)
+        await self._links.dial(await ports.listen())
         self._host = Host(
-            site_agents.agents,
-            site_agents.rules,
-            ports,
-            inline,
+            group.agents,
+            group.rules,
+            {device: ports.port(device) for device in group.devices},
+            inline(group.jobs),
             self.host_of,
-            ledger_effects=ledger_effects,
+            ledger_effects=LedgerEffects(self._ledger, group.rules.keys, group.ledger_meta),
             journal=self._journal,
             clock=self._clock,
         )
         self.missing = await self._host.open(now, self._allow_missing)
-        self._host.recall(recollect(self._ledger, self._host.fresh, site_agents.rules.domains, now))
-
-    async def _ports(self) -> dict[str, Port]:
-        site_agents, wire = self._site_agents, self._wire
-        holders = {spec.device: spec for spec in site_agents.agents if spec.device is not None}
-        if wire.direct is not None:
-            direct = wire.direct
-            return {device: direct_port(spec, direct, site_agents.weather) for device, spec in holders.items()}
-        authenticate = known_passwords(wire.passwords)
-        host, port = wire.door
-        server = self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
-        await server.start()
-        ports = {d: tcp_port(spec, wire.endpoints, server, site_agents.weather) for d, spec in holders.items()}
-        dialling = {d: DIAL_IN[spec.device_kind] for d, spec in holders.items() if spec.device_kind in DIAL_IN}
-        await wire.dial({device: server.url(protocol, device) for device, protocol in dialling.items()})
-        return ports
+        self._host.recall(recollect(self._ledger, self._host.fresh, group.rules.domains, now))
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """What the one host has to say of itself."""
@@ -116,11 +104,15 @@ class LocalRuntime:
     async def close(self) -> dict[str, str]:
         """Let go of everything; returns why the last states are not in the journal, if they are not."""
         trouble = None if self._host is None else await self._host.close()
-        if self._server is not None:
-            await self._server.close()
+        if self._ports is not None:
+            await self._ports.close()
         return {} if trouble is None else {HOST: trouble}
 
 
-async def inline(job: str, arguments: tuple[Any, ...]) -> Any:
-    """Do a job at once."""
-    return run(job, arguments)
+def inline(jobs: str) -> Executor:
+    """Does jobs at once, in this process; `jobs` is the import path of `run(job, arguments)`."""
+
+    async def execute(job: str, arguments: tuple[Any, ...]) -> Any:
+        return imported(jobs)(job, arguments)
+
+    return execute

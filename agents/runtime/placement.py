@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from agents.assembly.agent_spec import AgentSpec
-from agents.assembly.device_ports import DIAL_IN
+from agents.runtime.agent_spec import AgentSpec
 from cim.model.errors import BadInput
 
-MOST = 10_000  # agents in one host
-DOOR = "dial_in"  # no agent has such a name
+MAX_AGENTS = 10_000  # in one host
+DIAL_IN_HOST = "dial_in"  # no agent has such a name
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,12 @@ class Placement:
         agents_per_actor: how many share a host, 1 to 10,000.
         where: (pattern of agent names, Ray resource), the first that fits counts. Device agents stay with their wire
             that way: by site or wire (a resource of your own), or by node (Ray's own `node:<ip>`).
-        one_door: those whose devices dial in share one host, because real devices know one address to dial.
+        dial_in_together: those whose devices dial in share one host, because real devices know one address to dial.
     """
 
     agents_per_actor: int = 1
     where: tuple[tuple[str, str], ...] = ()
-    one_door: bool = False
+    dial_in_together: bool = False
 
     def __post_init__(self) -> None:
         """Check the number.
@@ -43,27 +42,30 @@ class Placement:
         Raises:
             BadInput: it is outside 1 to 10,000.
         """
-        if not 1 <= self.agents_per_actor <= MOST:
-            raise BadInput(f"agents_per_actor: {self.agents_per_actor}; expected 1 to {MOST}")
+        if not 1 <= self.agents_per_actor <= MAX_AGENTS:
+            raise BadInput(f"agents_per_actor: {self.agents_per_actor}; expected 1 to {MAX_AGENTS}")
 
     def resource_of(self, agent: str) -> str | None:
         """The resource that an agent's node must offer."""
         return next((resource for pattern, resource in self.where if fnmatchcase(agent, pattern)), None)
 
-    def place(self, agents: tuple[AgentSpec, ...]) -> dict[str, Hosting]:
+    def place(self, agents: tuple[AgentSpec, ...], dialling: Collection[str] = ()) -> dict[str, Hosting]:
         """Agents by host: alone under their own name, or packed in order with others for the same resource.
 
+        Args:
+            dialling: the devices that dial in.
+
         Raises:
-            BadInput: those who share a door are wanted on different nodes.
+            BadInput: those who share a host because their devices dial in are wanted on different nodes.
         """
-        door = tuple(spec for spec in agents if self.one_door and spec.device_kind in DIAL_IN)
-        hosts = self._dealt(tuple(spec for spec in agents if spec not in door))
-        if door:
-            resources = {self.resource_of(spec.name) for spec in door}
+        dialled = tuple(spec for spec in agents if self.dial_in_together and spec.device in dialling)
+        hosts = self._dealt(tuple(spec for spec in agents if spec not in dialled))
+        if dialled:
+            resources = {self.resource_of(spec.name) for spec in dialled}
             if len(resources) > 1:
                 named = ", ".join(sorted(str(resource) for resource in resources))
                 raise BadInput(f"place: devices that dial in share one actor, but are placed on {named}; expected one")
-            hosts[DOOR] = Hosting(door, resources.pop())
+            hosts[DIAL_IN_HOST] = Hosting(dialled, resources.pop())
         return hosts
 
     def _dealt(self, agents: tuple[AgentSpec, ...]) -> dict[str, Hosting]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
+from agents.assembly.device_links import SocketLinks
+from agents.assembly.site_agents import SiteAgents
 from agents.runtime.loops import spare_collector
 from agents.runtime.placement import Placement
 from agents.runtime.scheduler import RoundScheduler
@@ -93,8 +94,8 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
     spare_collector()
     begun = time.perf_counter()
     say(f"hiring {AGENTS:,} agents")
-    site_agents = SiteAgents(ours.team(AGENTS, 1, hops, 1), ours.RULES, ("", "", None), {})
-    runtime = RayRuntime(site_agents, DeviceLinks(), Path(os.devnull), Placement(PER_ACTOR))
+    site_agents = SiteAgents(ours.team(AGENTS, 1, hops, 1), ours.RULES, {})
+    runtime = RayRuntime(site_agents, SocketLinks(), Path(os.devnull), Placement(PER_ACTOR))
     runtime.start()
 
     async def run() -> dict[str, Any]:

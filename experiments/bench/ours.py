@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 import agents.assembly.wire_types  # noqa: F401 - the closed list of what may cross between hosts
-from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.agents_of_site import agents_of_site
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
+from agents.assembly.device_links import SocketLinks
+from agents.assembly.roles import agent_spec
+from agents.assembly.site_agents import SiteAgents
 from agents.roles.echo import Ball, EchoConfig
+from agents.runtime.agent_spec import AgentSpec
 from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.host.host import Host
 from agents.runtime.local import inline
@@ -48,7 +50,7 @@ def team(agents: int, balls: int, hops: int, waves: int) -> tuple[AgentSpec, ...
     half = agents // 2
 
     def spec(side: str, other: str, k: int) -> AgentSpec:
-        return AgentSpec(f"{side}{k:06}", "echo", bytes(32), EchoConfig(f"{other}{k:06}", balls, hops, VALUES, waves))
+        return agent_spec(f"{side}{k:06}", "echo", bytes(32), EchoConfig(f"{other}{k:06}", balls, hops, VALUES, waves))
 
     return (*(spec("a", "b", k) for k in range(half)), *(spec("b", "a", k) for k in range(half)))
 
@@ -73,7 +75,7 @@ def local_rate(agents: int, balls: int) -> float:
     host_of = dict.fromkeys((spec.name for spec in specs), "one")
 
     async def build(_: str, point: Callable[[str], None]) -> Host:
-        return Host(specs, RULES, {}, inline, host_of)
+        return Host(specs, RULES, {}, inline(SiteAgents.jobs), host_of)
 
     async def run() -> float:
         runtime = LocalCluster(host_of, build, FaultInjector(0, Faults()))
@@ -87,10 +89,10 @@ def hosts_rates(agents: int, balls: int, hops: int, waves: int) -> list[float]:
     """Messages a second between two hosts in Ray actors, both ways at once; the first wave comes while they are cold."""
     from agents.runtime.ray.runtime import RayRuntime
 
-    site_agents = SiteAgents(team(agents, balls, hops, waves), RULES, ("", "", None), {})
+    site_agents = SiteAgents(team(agents, balls, hops, waves), RULES, {})
 
     async def run() -> list[float]:
-        runtime = RayRuntime(site_agents, DeviceLinks(), Path(os.devnull), Placement(agents // 2))
+        runtime = RayRuntime(site_agents, SocketLinks(), Path(os.devnull), Placement(agents // 2))
         runtime.start()
         try:
             await runtime.open(NOW)
@@ -110,11 +112,11 @@ def startup_s(agents: int) -> float:
     # Every k-th, so that all roles are there.
     step = len(site_agents.agents) / agents
     some = [site_agents.agents[int(k * step)] for k in range(agents)]
-    site_agents = replace(site_agents, agents=tuple(replace(spec, device=None, device_kind=None) for spec in some))
+    site_agents = replace(site_agents, agents=tuple(replace(spec, device=None) for spec in some))
 
     async def run() -> float:
         begun = time.perf_counter()
-        runtime = RayRuntime(site_agents, DeviceLinks(), Path(os.devnull), Placement(1))
+        runtime = RayRuntime(site_agents, SocketLinks(), Path(os.devnull), Placement(1))
         runtime.start()
         try:
             await runtime.open(NOW)
@@ -143,10 +145,10 @@ def durable(agents: int, batch: int, batches: int) -> dict[str, float]:
 
 
 async def _durable(journal: Any, agents: int, batch: int, batches: int) -> list[float]:
-    specs = tuple(AgentSpec(f"a{k:06}", "echo", bytes(32), EchoConfig("", 0, 0, VALUES)) for k in range(agents))
+    specs = tuple(agent_spec(f"a{k:06}", "echo", bytes(32), EchoConfig("", 0, 0, VALUES)) for k in range(agents))
     names = [spec.name for spec in specs]
     neighbours = {**dict.fromkeys(names, "one"), "peer": "two"}
-    host = Host(specs, RULES, {}, inline, neighbours, journal=journal)
+    host = Host(specs, RULES, {}, inline(SiteAgents.jobs), neighbours, journal=journal)
     await host.open(NOW)
     number = (await host.work(NOW, Task(1))).number
     sequences = dict.fromkeys(names, 0)

@@ -153,9 +153,11 @@ def _losing_a_node(count: int, seed: int, agents_per_actor: int, json_: bool) ->
     else:
         delivering = sum(moved.delivering for moved in came.moved)
         back = sum(moved.to is not None for moved in came.moved)
-        seats = ", ".join(f"{agents} on node {number}" for number, agents in enumerate(came.nodes, start=1))
+        placed = ", ".join(f"{agents} on node {number}" for number, agents in enumerate(came.nodes, start=1))
         when = f"{came.at:%Y-%m-%d %H:%M} UTC" if came.at else "no instant"
-        typer.echo(f"{seats}; node {came.killed} killed at {when}, while the orders of {came.isp:%H:%M} were delivered")
+        typer.echo(
+            f"{placed}; node {came.killed} killed at {when}, while the orders of {came.isp:%H:%M} were delivered"
+        )
         for moved in came.moved:
             where = "not back" if moved.to is None else f"on node {moved.to} after {moved.away_s:.1f} s"
             typer.echo(f"  {moved.agent:24} {where}{', delivering' if moved.delivering else ''}")

@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from agents.assembly.agent_spec import AgentSpec
 from agents.roles.effects import Effect
 from agents.roles.events import Received
+from agents.runtime.agent_spec import AgentSpec
 from agents.runtime.envelope import Envelope, Outcome, Task
 from agents.runtime.host.effects import EffectRunner, Told
 from agents.runtime.host.host import Host

@@ -52,7 +52,7 @@ def _changing(role: str, change: Change) -> Planted:
         effects = change(inner, event, now, inner.handle(event, now))
         return [effects], effects
 
-    return Planted(step=lambda spec: step if spec.role == role else None)
+    return Planted(step=lambda spec: step if spec.kind == role else None)
 
 
 def _filing(kind: str, rewrite: Callable[[Any], Any]) -> Change:
@@ -152,7 +152,7 @@ def _stale_prognosis() -> Planted:
         effects = inner.handle(event, now)
         return [effects], effects
 
-    return Planted(step=lambda spec: step if spec.role == "dso" else None)
+    return Planted(step=lambda spec: step if spec.kind == "dso" else None)
 
 
 def _dearer(payments: tuple[Payment, ...]) -> tuple[Payment, ...]:

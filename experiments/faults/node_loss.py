@@ -105,10 +105,10 @@ class Storm:
     def __call__(self, runtime: Any, now: datetime) -> None:
         """Called at each instant, before it is worked off."""
         if self._killing is None and now >= self._due:
-            seats = runtime.seats()
+            locations = runtime.locations()
             self.at, self._known, self.host_of = now, len(runtime.revivals), dict(runtime.host_of)
-            self.before = {host: node for host, (node, _) in seats.items()}
-            processes = [process for node, process in seats.values() if node == self.node]
+            self.before = {host: node for host, (node, _) in locations.items()}
+            processes = [process for node, process in locations.values() if node == self.node]
             self._killing = self._thread.submit(self._kill, processes)
         elif self._killing is not None and not self.after:
             self._look(runtime, self._killing.result())
@@ -125,7 +125,7 @@ class Storm:
             worked = revival.at - killed_at
             self.back.setdefault(revival.host, (worked - revival.seconds, worked))
         if all(host in self.back for host, node in self.before.items() if node == self.node):
-            self.after = {host: node for host, (node, _) in runtime.seats().items()}
+            self.after = {host: node for host, (node, _) in runtime.locations().items()}
 
 
 def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:

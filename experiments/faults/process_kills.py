@@ -103,7 +103,7 @@ class Reaper:
 
         self._due = drawn(failures.kills)
         self._server_due, self._empty_due = drawn(failures.journal_kills), drawn(failures.emptied)
-        self._doomed: dict[str, str] = {}
+        self._to_die: dict[str, str] = {}
         self._revived = 0
         self.points: dict[str, int] = {}
         self.sabotaged: Counter[str] = Counter()
@@ -112,18 +112,18 @@ class Reaper:
         """Doom hosts that are about to work; one that did not come by its point is let go, and another dies for it."""
         self._sabotage(runtime, now)
         for revival in runtime.revivals[self._revived :]:
-            point = self._doomed.pop(revival.host, "appended")
+            point = self._to_die.pop(revival.host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
         self._revived = len(runtime.revivals)
-        for host, point in list(self._doomed.items()):
+        for host, point in list(self._to_die.items()):
             if point != "replied":  # who died behind its reply is found dead when it is called the next time
-                runtime.doom(host, point, 0)
-                del self._doomed[host]
+                runtime.let_die(host, point, 0)
+                del self._to_die[host]
                 self._due.insert(0, now)
         working = {runtime.host_of[agent] for agent in self._busy.get(now, ())}
         goes_on = {runtime.host_of[agent] for agent, last in self._last.items() if last > now}
         while self._due and self._due[0] <= now:
-            free = sorted(working - self._doomed.keys())
+            free = sorted(working - self._to_die.keys())
             if not free:
                 return
             self._due.pop(0)
@@ -133,8 +133,8 @@ class Reaper:
                 point, passage = self._random.choice(SURE), 1  # its last chance
             elif point == "replied":
                 passage = 1
-            self._doomed[host] = point
-            runtime.doom(host, point, passage)
+            self._to_die[host] = point
+            runtime.let_die(host, point, passage)
 
     def _sabotage(self, runtime: Any, now: datetime) -> None:
         from experiments.faults.journal_faults import empty_server, kill_server

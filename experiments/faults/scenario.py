@@ -10,14 +10,15 @@ from functools import cache
 
 import numpy as np
 
-from agents.assembly.agent_spec import AgentSpec
 from agents.assembly.market_terms import aggregator_config, dso_config, element_costs, prosumer_selling
+from agents.assembly.roles import agent_spec
 from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import Member
 from agents.roles.dso.state import GridConnection
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer import ProsumerConfig
+from agents.runtime.agent_spec import AgentSpec
 from cim.model.devices import DeviceKind, Nameplate
 from environment.feeder import Limits, Line, Network, Node
 from environment.sites import Site, load_site
@@ -65,13 +66,13 @@ class Scenario:
     def host_of(self) -> dict[str, str]:
         """Who lives where: the homes with their devices, the sellers, the DSO with the ILES manager, and the ledger."""
         shared = {"dso": "grid", "iles": "grid", "ledger": "ledger"}
-        shared |= {s.name: "sellers" for s in self.specs if s.role == "aggregator"}
+        shared |= {s.name: "sellers" for s in self.specs if s.kind == "aggregator"}
         return {spec.name: shared.get(spec.name, "homes") for spec in self.specs}
 
     @property
     def witnesses(self) -> tuple[str, ...]:
         """Who co-signs the ledger's heads."""
-        return next(tuple(spec.config) for spec in self.specs if spec.role == "ledger-keeper")
+        return next(tuple(spec.config) for spec in self.specs if spec.kind == "ledger-keeper")
 
 
 @cache
@@ -198,14 +199,14 @@ class _Configs:
         found: list[AgentSpec] = []
         for home in HOMES:
             elements: list[ElementConfig] = []
-            roles: dict[str, tuple[str, DeviceKind]] = {}
+            roles: dict[str, str] = {}
             if home in FARMS:
                 elements.append(ElementConfig(f"{home}.pv", DeviceKind.PV, rated[home]))
-                roles[f"{home}.pv"] = ("generator", DeviceKind.PV)
+                roles[f"{home}.pv"] = "generator"
             if home == FARMS[0] and battery_wh:
                 power = battery_wh // 2
                 elements.append(ElementConfig(f"{home}.battery", DeviceKind.BATTERY, power, power, battery_wh))
-                roles[f"{home}.battery"] = ("battery", DeviceKind.BATTERY)
+                roles[f"{home}.battery"] = "battery"
             config = ProsumerConfig(
                 f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
                 (loads_kw[home],), _selling(dice),
@@ -216,8 +217,8 @@ class _Configs:
                 ),
             )  # fmt: skip
             meter = f"{home}.meter"
-            found.append(AgentSpec(home, "prosumer", self.key(home), config, meter, DeviceKind.METER))
-            found += [AgentSpec(n, role, self.key(n), home, n, kind) for n, (role, kind) in roles.items()]
+            found.append(agent_spec(home, "prosumer", self.key(home), config, meter))
+            found += [agent_spec(n, role, self.key(n), home, n) for n, role in roles.items()]
         return found
 
     def sellers(self, names: tuple[str, ...], dice: random.Random) -> list[AgentSpec]:
@@ -226,7 +227,7 @@ class _Configs:
             members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
             config = aggregator_config(_strem(), dso="dso", market="iles", ledger="ledger", members=members)
             config = replace(config, margin_pct=dice.randrange(5, 20), penalty_ct_per_kw2=_PENALTY_CT_PER_KW2)
-            found.append(AgentSpec(name, "aggregator", self.key(name), config))
+            found.append(agent_spec(name, "aggregator", self.key(name), config))
         return found
 
     def grid(
@@ -257,7 +258,7 @@ class _Configs:
         )
         iles = IlesConfig("weather", HOMES, "ledger")
         return [
-            AgentSpec("dso", "dso", self.key("dso"), dso),
-            AgentSpec("iles", "iles", self.key("iles"), iles, "weather", DeviceKind.WEATHER),
-            AgentSpec("ledger", "ledger-keeper", self.key("ledger"), ("dso", "iles", *sellers)),
+            agent_spec("dso", "dso", self.key("dso"), dso),
+            agent_spec("iles", "iles", self.key("iles"), iles, "weather"),
+            agent_spec("ledger", "ledger-keeper", self.key("ledger"), ("dso", "iles", *sellers)),
         ]

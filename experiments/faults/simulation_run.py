@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agents.assembly.agent_spec import AgentSpec
+from agents.runtime.agent_spec import AgentSpec
 from agents.runtime.host.host import Host
 from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.codec.codec import decode
@@ -72,7 +72,7 @@ class SimulationRun:
 
     def of_role(self, role: str) -> list[ProbedRole]:
         """All agents of a role, in order."""
-        return [self.cast[spec.name] for spec in self.scenario.specs if spec.role == role]
+        return [self.cast[spec.name] for spec in self.scenario.specs if spec.kind == role]
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class RunData:
     @cached_property
     def points(self) -> tuple[PointGrid, ...]:
         """What the DSO watches on behalf of each congestion point."""
-        return next((spec.config.points for spec in self.result.site_agents.agents if spec.role == "dso"), ())
+        return next((spec.config.points for spec in self.result.site_agents.agents if spec.kind == "dso"), ())
 
     @cached_property
     def element_kinds(self) -> dict[str, str]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.assembly.agents_of_site import agents_of_site, known_days
-from agents.assembly.simulated_world import InProcessWorld, SimulatedWorld, TcpWorld
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
-from agents.roles.ledger_keeper import CLOSING
+from agents.assembly.simulated_world import SimulatedWorld, open_world
+from agents.assembly.site_agents import SiteAgents
+from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
+from agents.runtime.revival import Revival
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
@@ -30,10 +30,9 @@ from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalRuntime
-    from agents.runtime.ray.reviving import Revival
     from agents.runtime.ray.runtime import RayRuntime
 
-Watch = Callable[[Any, datetime], None]
+Watch = Callable[["LocalRuntime | RayRuntime", datetime], None]
 
 OPENING_HOUR = (
     10  # local time on the day before the first: devices connect, contracts are made, then comes the forecast
@@ -128,13 +127,23 @@ async def _run(
     site_agents = agents_of_site(site, profiles, first.day, settings.days, settings.seed, flexibility=flexibility)
     start = first.next(-1).at(OPENING_HOUR)
     async with AsyncExitStack() as cleanup:
-        world = await open_world(settings, start)
+        world = await open_world(
+            settings.site,
+            start,
+            settings.seed,
+            wire=settings.wire,
+            runtime=settings.runtime,
+            base_port=settings.base_port,
+        )
         cleanup.push_async_callback(world.close)
-        journal = cleanup.enter_context(journal_of(settings, ledger.parent))
-        runtime = make_runtime(settings, site_agents, world.wire(site_agents), ledger, journal)
+        journal = cleanup.enter_context(_journal(settings, ledger.parent))
+        choice = RuntimeChoice(
+            settings.runtime, settings.agents_per_actor, settings.place, allow_missing=settings.allow_missing
+        )
+        runtime = make_runtime(site_agents, world.links(site_agents), ledger, choice, journal)
         cleanup.push_async_callback(runtime.close)
-        field = FaultyWorldClock(world, first, settings.lose)
-        await field.lose_before(start)
+        clock = FaultyWorldClock(world, first, settings.lose)
+        await clock.lose_before(start)
         await runtime.open(start)
         startup = time.perf_counter() - begun
         cleanup.callback(store.close)
@@ -144,38 +153,33 @@ async def _run(
             if watch is not None:
                 watch(runtime, now)
 
-        finish = last.end + CLOSING + timedelta(minutes=30)
-        scheduler = RoundScheduler(runtime, field, start, finish, store.put, instant)
+        finish = end_of_operation(site_agents.rules)
+        scheduler = RoundScheduler(runtime, clock, start, finish, store.put, instant)
         await scheduler.run()
-        names = [spec.name for spec in site_agents.agents if spec.role == "prosumer"]
+        names = [spec.name for spec in site_agents.agents if spec.kind == "prosumer"]
         snapshots = {name: await runtime.snapshot(name) for name in names}
         truth = await world.truth(first.start, last.end)
         kinds = await world.truth_by_kind(first.start, last.end)
         health = await runtime.health()
     return RunResult(
         site, site_agents, first.start, last.end, store, truth, kinds, snapshots, scheduler.seconds,
-        getattr(runtime, "actors", 0), scheduler.messages, runtime.missing, startup,
+        runtime.actors, scheduler.messages, runtime.missing, startup,
         {agent.name: agent.handled for host in health.values() for agent in host.agents},
-        tuple(getattr(runtime, "revivals", ())),
+        tuple(runtime.revivals),
     )  # fmt: skip
 
 
 @contextmanager
-def journal_of(settings: RunSettings, folder: Path) -> Iterator[tuple[str, str] | None]:
-    """(URL, space) of the run's journal: the server of `REDIS_URL`, or one of its own that ends with the run."""
+def _journal(settings: RunSettings, folder: Path) -> Iterator[JournalPlace | None]:
+    """The journal of a durable run; what it writes ends with it."""
     if not settings.durable:
         yield None
         return
-    space = f"run-{secrets.token_hex(6)}"
-    url = os.environ.get("REDIS_URL")
-    if url:
-        yield url, space
-        return
-    from agents.runtime.journal.embedded import EmbeddedRedis
-
-    with tempfile.TemporaryDirectory(prefix=".journal-", dir=folder) as own, EmbeddedRedis(Path(own)) as server:
-        server.keep_alive()
-        yield server.url, space
+    with (
+        tempfile.TemporaryDirectory(prefix=".journal-", dir=folder) as own,
+        journal_server(Path(own), f"run-{secrets.token_hex(6)}") as place,
+    ):
+        yield place
 
 
 class FaultyWorldClock:
@@ -197,36 +201,6 @@ class FaultyWorldClock:
         """Move on; a device lost at `to` is gone before anybody reads it there."""
         await self._world.advance(to)
         await self.lose_before(to)
-
-
-def make_runtime(
-    settings: RunSettings, site_agents: SiteAgents, wire: DeviceLinks, ledger: Path, journal: tuple[str, str] | None
-) -> LocalRuntime | RayRuntime:
-    """The runtime that was asked for."""
-    if settings.runtime == "local":
-        from agents.runtime.journal.redis_journal import RedisJournal
-        from agents.runtime.local import HOST, LocalRuntime
-
-        kept = None if journal is None else RedisJournal(*journal, HOST)
-        return LocalRuntime(site_agents, wire, ledger, settings.allow_missing, kept)
-    from agents.runtime.placement import Placement
-    from agents.runtime.ray.runtime import RayRuntime
-
-    placement = Placement(settings.agents_per_actor, settings.place)
-    runtime = RayRuntime(site_agents, wire, ledger, placement, settings.allow_missing, journal)
-    runtime.start()
-    return runtime
-
-
-async def open_world(settings: RunSettings, start: datetime) -> SimulatedWorld:
-    """The simulated site: in this process, in a Ray actor, or in a process of its own behind sockets."""
-    if settings.wire == "tcp":
-        return await TcpWorld.open(settings.site, start, settings.seed, settings.base_port)
-    if settings.runtime == "ray":
-        from agents.assembly.ray_world import RayWorld
-
-        return RayWorld(settings.site, start, settings.seed)
-    return InProcessWorld(settings.site, start, settings.seed)
 
 
 def run_without_flexibility(settings: RunSettings) -> tuple[dict[str, Any], dict[str, Any]]:

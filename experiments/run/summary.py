@@ -141,7 +141,7 @@ def summarise(
         "seed": settings.seed,
         "runtime": settings.runtime,
         "wire": settings.wire,
-        "agents": dict(sorted(Counter(spec.role for spec in result.site_agents.agents).items())),
+        "agents": dict(sorted(Counter(spec.kind for spec in result.site_agents.agents).items())),
         "ray_actors": result.ray_actors,
         "isps": sum(day.count for day in result.site_agents.rules.periods),
         "messages": result.messages,

@@ -6,11 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from agents.assembly.agent_spec import build_role
 from agents.assembly.agents_of_site import agents_of_site
 from agents.assembly.grid_of_site import contracted_w, point_grids
 from agents.assembly.site_agents import SiteAgents
+from agents.runtime.agent_spec import build_role
 from cim.model.errors import BadInput
+from devices.weather import WeatherSource
 from environment.profiles.library import Profiles, load
 from environment.sites import load_site
 from environment.sites.network import build_network
@@ -37,7 +38,7 @@ def site_agents(site: Site, profiles: Profiles) -> SiteAgents:
 
 
 def test_a_site_has_at_least_thirty_agents_each_named_once(site_agents: SiteAgents) -> None:
-    """The site_agents is a multi-agent system of at least thirty, and no name is used twice."""
+    """The site is a multi-agent system of at least thirty, and no name is used twice."""
     names = [spec.name for spec in site_agents.agents]
     assert len(names) >= 30
     assert len(set(names)) == len(names)
@@ -45,15 +46,15 @@ def test_a_site_has_at_least_thirty_agents_each_named_once(site_agents: SiteAgen
 
 
 def test_every_device_has_exactly_one_agent(site: Site, site_agents: SiteAgents) -> None:
-    """Each device and meter of the site is held by one agent, and no agent holds a wire to anything else."""
+    """Each device and meter of the site is held by one agent, and of each its kind is known."""
     devices = [p.device_name(d) for p in site.prosumers for d in p.devices] + [p.meter for p in site.prosumers]
     held = [spec.device for spec in site_agents.agents if spec.device is not None]
-    assert sorted(held) == sorted([*devices, "weather"])
+    assert sorted(held) == sorted([*devices, "weather"]) == sorted(site_agents.device_kinds)
 
 
 def test_the_weather_is_that_of_the_sites_own_profiles(site: Site, site_agents: SiteAgents) -> None:
     """Also of a site that is read from a file of one's own, which has no name that others know."""
-    assert site_agents.weather == (site.profiles, site.timezone, 7)
+    assert site_agents.weather == WeatherSource(site.profiles, site.timezone, 7)
 
 
 def test_every_agent_can_be_cast(site_agents: SiteAgents) -> None:
@@ -65,9 +66,9 @@ def test_every_agent_can_be_cast(site_agents: SiteAgents) -> None:
 
 def test_everybody_is_in_one_portfolio(site: Site, site_agents: SiteAgents) -> None:
     """Every prosumer is a member of exactly one aggregator, which the DSO's register also names."""
-    members = {m.name: s.name for s in site_agents.agents if s.role == "aggregator" for m in s.config.members}
+    members = {m.name: s.name for s in site_agents.agents if s.kind == "aggregator" for m in s.config.members}
     assert members == {p.name: p.aggregator for p in site.prosumers}
-    (dso,) = [spec.config for spec in site_agents.agents if spec.role == "dso"]
+    (dso,) = [spec.config for spec in site_agents.agents if spec.kind == "dso"]
     assert [c.aggregator for c in dso.connections] == [p.aggregator for p in site.prosumers]
     assert all(
         c.contracted_w == contracted_w(p, 1000) >= 1000 for c, p in zip(dso.connections, site.prosumers, strict=True)
@@ -83,7 +84,7 @@ def test_a_company_is_the_same_for_the_same_seed(site: Site, profiles: Profiles,
 
 def test_congestion_points_come_bottom_up(site: Site, site_agents: SiteAgents) -> None:
     """A congestion point is looked at before the one above it."""
-    (dso,) = [spec.config for spec in site_agents.agents if spec.role == "dso"]
+    (dso,) = [spec.config for spec in site_agents.agents if spec.kind == "dso"]
     order = [grid.identity for grid in dso.points]
     for point in site.congestion_points:
         if point.parent in order:
@@ -123,7 +124,7 @@ def test_the_days_the_error_names_would_do(site: Site, profiles: Profiles) -> No
 def test_who_proposes_contracts_knows_the_sites_term(site: Site, profiles: Profiles) -> None:
     """`contract_days` of the site file reaches everybody who buys: the DSO and every aggregator."""
     hired = agents_of_site(site.model_copy(update={"contract_days": 30}), profiles, site.default_day, 1, 7)
-    terms = {spec.name: spec.config.term_days for spec in hired.agents if spec.role in ("dso", "aggregator")}
+    terms = {spec.name: spec.config.term_days for spec in hired.agents if spec.kind in ("dso", "aggregator")}
     assert terms == dict.fromkeys((site.dso.name, *(party.name for party in site.aggregators)), 30)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agents.assembly.site_agents import SiteAgents
 from agents.roles.effects import Command, Poll, Release
 from agents.roles.events import Commanded, Measured
 from agents.runtime.host.effects import EffectRunner
@@ -63,7 +64,7 @@ class Weather:
         """Nothing to close."""
 
 
-RUNNER = EffectRunner({"m": Meter(), "w": Weather()}, inline, None, None)
+RUNNER = EffectRunner({"m": Meter(), "w": Weather()}, inline(SiteAgents.jobs), None, None)
 
 
 @pytest.mark.parametrize("device", ["m", "w"])

@@ -12,7 +12,7 @@ _DRIVERS = ("sunspec", "ocpp.v201", "s2")
 
 def test_an_actor_of_any_role_imports_no_solver_and_no_pandas() -> None:
     """Host actor, every role, every driver and the wire types together load none of the heavy libraries."""
-    modules = ["agents.runtime.ray.host_actor", "agents.assembly.wire_types"]
+    modules = ["agents.runtime.ray.host_actor", "agents.assembly.wire_types", "agents.assembly.device_ports"]
     modules += [f"agents.roles.{name}" for name in _ROLES] + [f"devices.{name}.driver" for name in _DRIVERS]
     code = f"import sys, {', '.join(modules)}; print([m for m in {_HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

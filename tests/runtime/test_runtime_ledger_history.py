@@ -6,13 +6,16 @@ import asyncio
 import os
 import sqlite3
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
+from agents.assembly.device_links import SocketLinks
+from agents.assembly.device_ports import SocketPorts
+from agents.assembly.site_agents import SiteAgents
 from agents.roles.events import Recalled, Started
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
@@ -29,7 +32,6 @@ from cim.platform.publications import (
     RecordRefused,
     RuleBroken,
 )
-from devices.port.port import Port
 from market.ledger.errors import NotALedger
 from market.ledger.reader import LedgerReader
 from market.settlement.payments import balance
@@ -43,16 +45,31 @@ END = DAY.end + timedelta(hours=9)
 LOSS = DAY.at(11, 37)
 
 
+@dataclass(frozen=True)
+class FakeLinks(SocketLinks):
+    """To devices that are made already."""
+
+    fakes: dict[str, Any] = field(default_factory=dict)
+
+    def ports(self, devices: tuple[str, ...]) -> Any:
+        """All of them."""
+        return FakePorts(self.fakes)
+
+
+class FakePorts(SocketPorts):
+    """Ports that are made already."""
+
+    def __init__(self, fakes: dict[str, Any]) -> None:
+        super().__init__({}, None, {}, {}, ("127.0.0.1", 0), False)
+        self.port = fakes.__getitem__
+
+
 class AgentRuntime(LocalRuntime):
     """The local runtime with fake devices, which outlive it."""
 
     def __init__(self, ports: dict[str, Any], ledger: Path, store: MemoryStore) -> None:
-        site_agents = SiteAgents(benches.specs(), RULES, ("test", 1), {"site": "test"})
-        super().__init__(site_agents, DeviceLinks(), ledger, journal=MemoryJournal(store))
-        self.fakes = ports
-
-    async def _ports(self) -> dict[str, Port]:
-        return dict(self.fakes)
+        site_agents = SiteAgents(benches.specs(), RULES, {"site": "test"})
+        super().__init__(site_agents, FakeLinks(fakes=ports), ledger, journal=MemoryJournal(store))
 
 
 class World:

@@ -13,17 +13,18 @@ import pytest
 from websockets.asyncio.client import connect
 
 from agents.assembly.agents_of_site import agents_of_site
-from agents.assembly.device_ports import WeatherPort
+from agents.assembly.device_links import SocketLinks
 from agents.runtime.clocks import wall_time
 from agents.runtime.envelope import Task
 from agents.runtime.host.host import Host
-from agents.runtime.placement import DOOR, Placement, where_of
+from agents.runtime.placement import DIAL_IN_HOST, Placement, where_of
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications import ReadingsTaken
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.port.port import Port
+from devices.weather import WeatherPort, WeatherSource
 from environment.profiles.library import load
 from environment.sites import load_site
 from experiments.faults.local_cluster import Crash
@@ -138,18 +139,20 @@ def test_a_machine_that_is_dialled_is_told_the_time_before_each_frame() -> None:
     assert asyncio.run(simulation()) == (START + MINUTE, START + 2 * MINUTE)
 
 
-def test_those_who_are_dialled_at_one_door_share_a_host() -> None:
-    """Real stations know one address; all others are placed as before, and a door stands on one node."""
+def test_those_who_are_dialled_at_one_address_share_a_host() -> None:
+    """Real stations know one address; all others are placed as before, and one address is on one node."""
     site = load_site("strem")
-    agents = agents_of_site(site, load(site.profiles), site.default_day, 1, 1).agents
-    dialling = {s.name for s in agents if s.device_kind in (DeviceKind.STATION, DeviceKind.GATEWAY)}
-    placed = Placement(one_door=True).place(agents)
-    assert {s.name for s in placed[DOOR].specs} == dialling
-    assert all(len(hosting.specs) == 1 for host, hosting in placed.items() if host != DOOR)
+    made = agents_of_site(site, load(site.profiles), site.default_day, 1, 1)
+    agents, kinds = made.agents, made.device_kinds
+    dialling = SocketLinks(kinds=kinds).dialling
+    assert dialling == {name for name, kind in kinds.items() if kind in (DeviceKind.STATION, DeviceKind.GATEWAY)}
+    placed = Placement(dial_in_together=True).place(agents, dialling)
+    assert {s.name for s in placed[DIAL_IN_HOST].specs} == dialling
+    assert all(len(hosting.specs) == 1 for host, hosting in placed.items() if host != DIAL_IN_HOST)
     assert sum(len(hosting.specs) for hosting in placed.values()) == len(agents)
     somewhere = sorted(dialling)[0]
     with pytest.raises(BadInput, match=r"share one actor, but are placed on None, roof; expected one"):
-        Placement(one_door=True, where=where_of([f"{somewhere}=roof"])).place(agents)
+        Placement(dial_in_together=True, where=where_of([f"{somewhere}=roof"])).place(agents, dialling)
 
 
 def test_a_real_sites_keys_and_identifiers_come_from_its_secrets(tmp_path: Path) -> None:
@@ -168,12 +171,12 @@ def test_a_real_sites_keys_and_identifiers_come_from_its_secrets(tmp_path: Path)
         assert spec.key == (tmp_path / domain).read_bytes()
         assert first.rules.keys[domain] == Signer(spec.key).public
     assert first.rules.seed == (tmp_path / "identifiers").read_bytes().hex()
-    assert first.weather == (site.profiles, site.timezone, None)
+    assert first.weather == WeatherSource(site.profiles, site.timezone, None)
 
 
 def test_without_a_weather_service_the_season_speaks_for_any_year() -> None:
     """The port says what it is, and gives sixty hours of the usual sun."""
-    port = WeatherPort("weather", "simbench-rural1", "Europe/Vienna", None)
+    port = WeatherPort("weather", WeatherSource("simbench-rural1", "Europe/Vienna", None))
     now = datetime(2031, 12, 31, 17, 23, tzinfo=UTC)
 
     async def simulation() -> Any:

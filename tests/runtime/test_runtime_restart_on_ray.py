@@ -37,7 +37,7 @@ async def main(folder, durable, cleanup):
         server = cleanup.enter_context(EmbeddedRedis(folder / "journal"))
         journal = server.url, "test"
     world = await TcpWorld.open("strem", start, 7)
-    runtime = RayRuntime(site_agents, world.wire(site_agents), folder / "ledger.db", Placement(30), journal=journal)
+    runtime = RayRuntime(site_agents, world.links(site_agents), folder / "ledger.db", Placement(30), journal=journal)
     runtime.start()
     killed, published, agents = [], [], ("farm-1.pv", "farm-4.station")
     def heard(now):

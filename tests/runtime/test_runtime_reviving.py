@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorUnavailableError, ObjectLostError
 
-from agents.assembly.site_agents import DeviceLinks, SiteAgents
+from agents.assembly.device_links import SocketLinks
+from agents.assembly.site_agents import SiteAgents
 from agents.runtime import loops
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host import step_log
@@ -67,7 +68,7 @@ class Actor:
     def begin(self) -> None:
         """A process, as Ray starts it."""
         plain: Any = HostActor
-        self.host = plain.__ray_metadata__.modified_class()
+        self.host = plain.__ray_metadata__.modified_class(SiteAgents.wire_types)
         self.host._journal = lambda: Late(self)
 
     def end(self) -> None:
@@ -116,7 +117,7 @@ Make = Callable[..., Setting]
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes a runtime with two hosts. Waits are milliseconds, and a host gives its claim up after two tries."""
-    monkeypatch.setattr(ray_stage, "get", lambda refs: [ref.done.result() for ref in refs])
+    monkeypatch.setattr(ray_stage, "answers_now", lambda refs: [ref.done.result() for ref in refs])
     monkeypatch.setattr(ray_reviving, "_PAUSES_S", (0.001, 0.01))
     monkeypatch.setattr(ray_reviving, "_REVIVAL_S", 0.1)
     monkeypatch.setattr(step_log, "_PAUSES", (0.001, 0.001))
@@ -126,11 +127,11 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
     def made(patience: float | None = None) -> Setting:
         specs = (chatterer("agr"), chatterer("dso"))
-        site_agents = SiteAgents(specs, RULES, ("strem", 1), {})
-        runtime = RayRuntime(site_agents, DeviceLinks(), tmp_path / "ledger.db", Placement(1), patience=patience)
+        site_agents = SiteAgents(specs, RULES, {})
+        runtime = RayRuntime(site_agents, SocketLinks(), tmp_path / "ledger.db", Placement(1), patience_s=patience)
         actors.update((spec.name, Actor()) for spec in specs)
         runtime._hosts |= actors
-        runtime._config |= {name: runtime._setup(hosting) for name, hosting in runtime._placed.items()}
+        runtime._setups |= {name: runtime._setup(hosting) for name, hosting in runtime._placed.items()}
         return runtime, actors
 
     yield made
@@ -202,7 +203,7 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network is cut: a call is never answered. The health of the others is known within a glance; it is not missed."""
-    monkeypatch.setattr(ray_stage, "_LOOK_S", 0.05)
+    monkeypatch.setattr(ray_stage, "_ANSWER_S", 0.05)
     runtime, actors = make(patience=0.05)
     reached = threading.Event()
 
@@ -224,7 +225,7 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
 
 def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its journal is away for good: the others end in peace, it is ended without, and it is told which and why."""
-    monkeypatch.setattr(ray_stage, "_ENDING_S", 0.2)
+    monkeypatch.setattr(ray_stage, "_CLOSE_S", 0.2)
     killed: list[Any] = []
     monkeypatch.setattr(ray_stage.ray, "kill", killed.append)
     runtime, actors = make(patience=0.05)

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.roles import agent_spec
 from agents.roles.messages import DeviceSchedule
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host import host as hosting
 from agents.runtime.host.host import Host
 from agents.runtime.host.hosted_agent import HostedAgent
 from agents.runtime.host.ledger_effects import LedgerEffects
-from agents.runtime.local import inline
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexSettlement, Metering
+from tests.worlds import benches
 from tests.worlds.miniature import HOMES, RATED_W, Miniature
 from tests.worlds.physics import sunshine
 from tests.worlds.players import DAY
@@ -115,13 +115,12 @@ class Still:
     async def open(self, now: datetime) -> None:
         """One host for all."""
         specs = tuple(
-            AgentSpec(name, "ledger-keeper" if name == "ledger" else "prosumer", b"", None, DEVICE.get(name),
-                      DeviceKind.METER if name in DEVICE else None)
+            agent_spec(name, "ledger-keeper" if name == "ledger" else "prosumer", b"", None, DEVICE.get(name))
             for name in self.roles
-        )  # fmt: skip
+        )
         ports: dict[str, Any] = {device: Thing(device, self.physics) for device in DEVICE.values()}
         ledger_effects = LedgerEffects(self.path, self.rules.keys, {"site": "still"})
-        self.host = Host(specs, self.rules, ports, inline, self.host_of, ledger_effects=ledger_effects)
+        self.host = Host(specs, self.rules, ports, benches.inline, self.host_of, ledger_effects=ledger_effects)
         await self.host.open(now)
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:

@@ -63,15 +63,13 @@ DRIVER = '''
 
 import asyncio, json, os, signal, sys
 
-from agents.assembly import agent_spec
-from agents.assembly.agent_spec import AgentSpec
+from agents.runtime.agent_spec import AgentSpec
 from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.host.host import Host
 from agents.runtime.journal.redis_journal import RedisJournal
 from tests.worlds import chatter
 from tests.worlds.players import RULES, key
 
-agent_spec._ROLES["porter"] = "porter:Porter"
 url, first, last, killed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "killed"
 
 
@@ -83,7 +81,8 @@ def point(name):
 async def live():
     global number
     number = 0
-    host = Host((AgentSpec("agr", "porter", key("agr"), None),), RULES, {}, chatter.twice, {"agr": "one", "dso": "two"},
+    spec = AgentSpec("agr", "porter", "porter:Porter", key("agr"), None)
+    host = Host((spec,), RULES, {}, chatter.twice, {"agr": "one", "dso": "two"},
                 journal=RedisJournal(url, "test", "one"), point=point)
     await host.open(chatter.START)
     mail = [e for outcome in await host.resume() for parcel in outcome.mail.values() for e in parcel]

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 import agents.assembly.wire_types  # noqa: F401 - what journals keep must be readable
-from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.roles import agent_spec
+from agents.assembly.site_agents import SiteAgents
 from agents.planning.elements.element import ElementConfig
 from agents.roles.aggregator import Member
 from agents.roles.dso.state import GridConnection
 from agents.roles.iles_manager import IlesConfig
+from agents.runtime import local
+from agents.runtime.agent_spec import AgentSpec
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
-from agents.runtime.local import inline
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.devices import DeviceKind, Nameplate, News, Setpoint, WeatherForecast
 from cim.model.readings import Kind, Reading
@@ -29,6 +31,15 @@ from environment.feeder import Limits
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import players, terms
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
+
+inline = local.inline(SiteAgents.jobs)
+# The device of each kind of agent that has one.
+DEVICES = {
+    "prosumer": DeviceKind.METER,
+    "iles": DeviceKind.WEATHER,
+    "generator": DeviceKind.PV,
+    "chatterer": DeviceKind.PV,
+}
 
 
 class FakePort:
@@ -97,29 +108,29 @@ def specs(rated_w: int = 20_000) -> tuple[AgentSpec, ...]:
     for name in players.FARMS:
         element = ElementConfig(f"{name}.pv", DeviceKind.PV, rated_w)
         config = terms.prosumer_config(name, players.POINT, "agr", (element,), flat)
-        found.append(AgentSpec(name, "prosumer", players.key(name), config, f"{name}.meter", DeviceKind.METER))
+        found.append(agent_spec(name, "prosumer", players.key(name), config, f"{name}.meter"))
         pv = f"{name}.pv"
-        found.append(AgentSpec(pv, "generator", players.key(pv), name, pv, DeviceKind.PV))
+        found.append(agent_spec(pv, "generator", players.key(pv), name, pv))
     members = tuple(Member(name, f"ean.{name}", players.POINT) for name in players.FARMS)
-    found.append(AgentSpec("agr", "aggregator", players.key("agr"), terms.aggregator_config(members)))
+    found.append(agent_spec("agr", "aggregator", players.key("agr"), terms.aggregator_config(members)))
     connections = tuple(
         GridConnection(f"ean.{name}", "n1", players.POINT, "agr", rated_w, flat) for name in players.FARMS
     )
     dso_config = terms.dso_config(
         players.NETWORK, Limits(0.5, 1.5), players.dso().config.points[:1], connections, ("agr",)
     )
-    found.append(AgentSpec("dso", "dso", players.key("dso"), dso_config))
+    found.append(agent_spec("dso", "dso", players.key("dso"), dso_config))
     iles = IlesConfig("weather", players.FARMS, "ledger")
-    found.append(AgentSpec("iles", "iles", players.key("iles"), iles, "weather", DeviceKind.WEATHER))
-    found.append(AgentSpec("ledger", "ledger-keeper", players.key("ledger"), ("dso", "agr")))
+    found.append(agent_spec("iles", "iles", players.key("iles"), iles, "weather"))
+    found.append(agent_spec("ledger", "ledger-keeper", players.key("ledger"), ("dso", "agr")))
     return tuple(found)
 
 
 def port(spec: AgentSpec) -> FakePort:
     """The fake device of an agent."""
     assert spec.device is not None
-    assert spec.device_kind is not None
-    return FakePort(spec.device, spec.device_kind, 20_000 if spec.device_kind is DeviceKind.PV else 0)
+    kind = DEVICES[spec.kind]
+    return FakePort(spec.device, kind, 20_000 if kind is DeviceKind.PV else 0)
 
 
 class Site:

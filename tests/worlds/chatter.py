@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from agents.assembly import agent_spec
-from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.roles import agent_spec
 from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, Command, Compute, Disarm, Effect, Poll, Publish, Send
 from agents.roles.events import Commanded, Connected, Measured, Started
 from agents.roles.messages import DeviceSchedule, Filed, Receipt
 from agents.roles.part import on
+from agents.runtime.agent_spec import AgentSpec
 from cim.codec.codec import wire
-from cim.model.devices import DeviceKind, Mode, Setpoint
+from cim.model.devices import Mode, Setpoint
 from cim.platform.publications import Publication
 from market.rules import MarketRules
 from tests.worlds.players import AHEAD, FIRST, key
 
-agent_spec._ROLES["chatterer"] = "tests.worlds.chatter:Chatterer"
+ROLE = "tests.worlds.chatter:Chatterer"
 MINUTE = timedelta(minutes=1)
 
 
@@ -164,8 +164,8 @@ def limit(power_w: int) -> DeviceSchedule:
 def chatterer(name: str, device: bool = False, **config: Any) -> AgentSpec:
     """An agent of this troupe; its name must be one of the market's, which has keys for them."""
     if not device:
-        return AgentSpec(name, "chatterer", key(name), Papers(**config))
-    return AgentSpec(name, "chatterer", key(name), Papers(device=name, **config), name, DeviceKind.PV)
+        return AgentSpec(name, "chatterer", ROLE, key(name), Papers(**config))
+    return AgentSpec(name, "chatterer", ROLE, key(name), Papers(device=name, **config), name)
 
 
 def troupe(ticks: int = 2) -> tuple[AgentSpec, ...]:
@@ -175,7 +175,7 @@ def troupe(ticks: int = 2) -> tuple[AgentSpec, ...]:
         chatterer("dso", greets=("agr", "farm-a"), ticks=1),
         chatterer("farm-a", greets=("farm-a.pv", "agr")),
         chatterer("farm-a.pv", device=True, greets=("farm-a",), ticks=ticks),
-        AgentSpec("ledger", "ledger-keeper", key("ledger"), ()),
+        agent_spec("ledger", "ledger-keeper", key("ledger"), ()),
     )
 
 

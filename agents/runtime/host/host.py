@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
-from agents.assembly.agent_spec import AgentSpec, build_role
 from agents.roles.events import Connected, Fired, Recalled, Started
+from agents.runtime.agent_spec import AgentSpec, build_role
 from agents.runtime.envelope import Batch, Envelope, Outcome, Task
 from agents.runtime.host.dispatch import Dispatcher
 from agents.runtime.host.effects import AgentEffect, EffectRunner, Executor
@@ -226,7 +226,7 @@ class Host:
         waiting = Counter(envelope[0] for envelope in self._local)
         agents = tuple(
             AgentHealth(
-                name, self.specs[name].role, agent.handled, waiting[name], agent.failed_events, agent.last_at,
+                name, self.specs[name].kind, agent.handled, waiting[name], agent.failed_events, agent.last_at,
                 self.specs[name].device, agent.role.forgotten,
             )
             for name, agent in self.hosted_agents.items()

@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from cim.model.errors import IlesError
 
 
-class HostAnew(IlesError):
+class HostRestarted(IlesError):
     """The actor's process has died while nobody called it, and Ray has started a new one, which knows nothing yet."""
 
 
@@ -23,23 +23,23 @@ class HostLost(IlesError):
 
 
 # Dead, being restarted or out of reach; or it had answered, and the node that kept its (large) answer has died.
-LOST = (RayActorError, ObjectLostError, HostAnew)
+LOST = (RayActorError, ObjectLostError, HostRestarted)
 
 
-def get(refs: list[Any]) -> list[Any]:
-    """The results; the caller's event loop stands still meanwhile. Raises as `fetch`."""
+def answers_now(refs: list[Any]) -> list[Any]:
+    """What the calls return; the caller's event loop stands still meanwhile. Raises as `answers`."""
     try:
         return ray.get(refs)
     except RayTaskError as error:
         raise _own(error) from None
 
 
-async def fetch(refs: list[Any]) -> list[Any]:
-    """The results; the caller's event loop turns meanwhile.
+async def answers(refs: list[Any]) -> list[Any]:
+    """What the calls return; the caller's event loop turns meanwhile.
 
     Raises:
         IlesError: what the actor raised on purpose.
-        RayActorError, ObjectLostError, HostAnew: see `LOST`.
+        RayActorError, ObjectLostError, HostRestarted: see `LOST`.
         RayTaskError: anything else that it raised.
     """
     try:
@@ -48,12 +48,12 @@ async def fetch(refs: list[Any]) -> list[Any]:
         raise _own(error) from None
 
 
-def here() -> NodeAffinitySchedulingStrategy:
+def on_this_node() -> NodeAffinitySchedulingStrategy:
     """Where an actor lives that needs this machine's files, or whose loss would end this process's run anyway."""
     return NodeAffinitySchedulingStrategy(_own_node(), soft=False)
 
 
-def around() -> Iterator[NodeAffinitySchedulingStrategy]:
+def spread_over_nodes() -> Iterator[NodeAffinitySchedulingStrategy]:
     """Over and over, each node that has a CPU to offer, this process's own last; elsewhere when that node has died.
 
     For actors that ask for something: one that asks for nothing Ray puts on any node, whatever strategy it is given.

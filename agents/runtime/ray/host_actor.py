@@ -11,132 +11,131 @@ from typing import Any
 import numpy as np
 import ray
 
-from agents.assembly.agent_spec import AgentSpec
-from agents.assembly.device_ports import DIAL_IN, Address, DirectWorld, direct_port, tcp_port
+from agents.runtime.agent_spec import devices_of
 from agents.runtime.batches import decode_batch, encode_batch
 from agents.runtime.clocks import wall_time
+from agents.runtime.device_access import DevicePorts
 from agents.runtime.envelope import Batch, Outcome, Parcel, Task
+from agents.runtime.host.effects import Executor
 from agents.runtime.host.host import Host
 from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.journal import Journal, NoJournal
-from agents.runtime.ray.calls import HostAnew
+from agents.runtime.ray.calls import HostRestarted
+from agents.runtime.ray.host_setup import HostSetup
 from cim.codec.codec import decode, encode
-from devices.dial_in.passwords import known_passwords
-from devices.dial_in.server import DialInServer
-from devices.port.port import Port
 
-Sealed = tuple[bytes, dict[str, Batch]]  # an outcome, and its parcels by host
-_LARGE = 1 << 16  # bytes
+EncodedOutcome = tuple[bytes, dict[str, Batch]]  # all but its parcels, and the parcels by host
+_LARGE = 1 << 16  # bytes; a parcel above is kept once for all readers of a node
 
 
 @ray.remote(num_cpus=1, max_retries=3)
-def run_job(job: str, arguments: bytes) -> bytes:
-    """A job (`agents.planning.jobs`) in a worker of its own; pure, so that Ray may run it again."""
-    import agents.assembly.wire_types  # noqa: F401 - Ray ships this function alone, without its module's imports
-    from agents.planning.jobs import run
+def run_job(wire_types: str, jobs: str, job: str, arguments: bytes) -> bytes:
+    """A job in a worker of its own; pure, so that Ray may run it again. See `HostSetup` for the two paths."""
+    from importlib import import_module  # Ray ships this function alone, without its module's imports
 
-    return encode(run(job, decode(arguments)))
+    from agents.runtime.imports import imported
+
+    import_module(wire_types)
+    return encode(imported(jobs)(job, decode(arguments)))
 
 
-async def _remote(job: str, arguments: tuple[Any, ...]) -> Any:
-    return decode(await run_job.remote(job, encode(arguments)))
+def _in_workers(setup: HostSetup) -> Executor:
+    async def execute(job: str, arguments: tuple[Any, ...]) -> Any:
+        return decode(await run_job.remote(setup.wire_types, setup.jobs, job, encode(arguments)))
+
+    return execute
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)
 class HostActor:
-    """A host in a Ray actor; its config come by `configure`, so that a restarted actor can be given them again.
+    """A host in a Ray actor; its setup comes by `configure`, so that a restarted actor can be given it again.
 
     The methods are plain calls: an asyncio actor costs Ray twice the time per call and a third more at the start.
+
+    Args:
+        wire_types: the module that declares which types may cross between processes.
     """
 
-    def __init__(self) -> None:
-        import agents.assembly.wire_types  # noqa: F401 - Ray ships this class alone, without its module's imports
+    def __init__(self, wire_types: str) -> None:
+        from importlib import import_module  # Ray ships this class alone, without its module's imports
+
         from agents.runtime.loops import Loop, spare_collector
 
+        import_module(wire_types)
         spare_collector()
         self._loop = Loop()
-        self._world: DirectWorld | None = None
-        self._server: DialInServer | None = None
+        self._setup: HostSetup | None = None
+        self._ports: DevicePorts | None = None
         self._host: Host | None = None
-        self._doom: list[Any] | None = None
-        self._specs: tuple[AgentSpec, ...] = ()
+        self._dies_at: tuple[str, int] | None = None
 
-    def configure(self, setup: bytes, world: DirectWorld | None, birth: int) -> None:
-        """Take the encoded config (see `RayRuntime`) and the simulated site (None for sockets).
+    def configure(self, setup: bytes, first_round: int) -> None:
+        """Take the encoded `HostSetup`.
 
-        `birth` is the round in which an agent without a past begins. What this very process had opened before (it was
-        out of reach, or its journal was) is let go first: each device has one owner.
+        What this very process had opened before (it was out of reach, or its journal was) is let go first: each device
+        has one owner.
+
+        Args:
+            first_round: the round in which an agent without a past begins.
         """
         self.close()
-        config = decode(setup)
-        specs, self._rules, self._weather, endpoints, self._passwords, self._ledger, self._meta = config[:7]
-        self._neighbours, self._journal_at, self._door, real_time = config[7:]
-        self._clock = wall_time if real_time else None
-        self._specs = specs
-        self._endpoints: dict[str, Address] = endpoints
-        self._world = world
-        self._birth = birth
+        told: HostSetup = decode(setup)
+        self._setup, self._ports = told, told.access.ports()
+        self._first_round = first_round
+        self._clock = wall_time if told.real_time else None
 
-    def doom(self, point: str, passage: int) -> None:
+    def die_at(self, point: str, passage: int) -> None:
         """Die by SIGKILL at a passage of a named point: as a power failure would have it, nothing is said or closed."""
-        self._doom = [point, passage]
+        self._dies_at = point, passage
 
-    def seat(self) -> tuple[str, int]:
+    def location(self) -> tuple[str, int]:
         """The id of the node and of the process in which this host lives."""
         return ray.get_runtime_context().get_node_id(), os.getpid()
 
-    def _point(self, name: str) -> None:
-        if self._doom is not None and self._doom[0] == name:
-            self._doom[1] -= 1
-            if self._doom[1] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+    def _passed(self, point: str) -> None:
+        if self._dies_at is None or self._dies_at[0] != point:
+            return
+        self._dies_at = point, self._dies_at[1] - 1
+        if self._dies_at[1] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def listen(self) -> dict[str, str]:
         """Let this host's dial-in devices in; returns the URL each should dial."""
-        self._expect_papers()
-        if self._world is not None or not self._passwords:
-            return {}
-        if self._server is None:
+        _, ports = self._configured
+        if ports.dialled:
             self._loop.keep_turning()  # devices speak when they like, not only while a call is worked on
-            authenticate = known_passwords(self._passwords)
-            host, port = self._door
-            self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
-            self._loop.run(self._server.start())
-        return {
-            spec.device: self._server.url(DIAL_IN[spec.device_kind], spec.device)
-            for spec in self._specs
-            if spec.device is not None and spec.device_kind in DIAL_IN
-        }
+        return self._loop.run(ports.listen())
 
     def open(self, now: bytes, allow_missing: bool) -> tuple[str, ...]:
         """Rebuild or start the agents and connect the devices."""
-        self._expect_papers()
+        setup, ports = self._configured
         ledger_effects = None
-        if self._ledger is not None:
-            ledger_effects = LedgerEffects(Path(self._ledger), self._rules.keys, self._meta)
-        ports = {spec.device: self._port(spec) for spec in self._specs if spec.device is not None}
+        if setup.ledger is not None:
+            ledger_effects = LedgerEffects(Path(setup.ledger), setup.rules.keys, setup.ledger_meta)
         self._host = Host(
-            self._specs,
-            self._rules,
-            ports,
-            _remote,
-            self._neighbours,
+            setup.specs,
+            setup.rules,
+            {device: ports.port(device) for device in devices_of(setup.specs)},
+            _in_workers(setup),
+            setup.host_of,
             ledger_effects=ledger_effects,
             journal=self._journal(),
-            first_round=self._birth,
+            first_round=self._first_round,
             clock=self._clock,
-            point=self._point,
+            point=self._passed,
         )
         at: datetime = decode(now)
         return self._loop.run(self._host.open(at, allow_missing))
 
-    def _expect_papers(self) -> None:
-        if not self._specs:  # it died between two calls that belong together
-            raise HostAnew("this host's process is a new one; expected `configure` first")
+    @property
+    def _configured(self) -> tuple[HostSetup, DevicePorts]:
+        if self._setup is None or self._ports is None:  # it died between two calls that belong together
+            raise HostRestarted("this host's process is a new one; expected `configure` first")
+        return self._setup, self._ports
 
     def ready(self) -> None:
-        """It is there, and open. Raises HostAnew where its process is a new one."""
-        self._expect_papers()
+        """It is there, and open. Raises HostRestarted where its process is a new one."""
+        _ = self._configured
 
     def fresh(self) -> tuple[str, ...]:
         """The agents that have no past in the journal, as the host was opened."""
@@ -147,35 +146,30 @@ class HostActor:
         self._opened.recall(decode(past))
 
     def _journal(self) -> Journal:
-        if self._journal_at is None:
+        setup, _ = self._configured
+        if setup.journal is None:
             return NoJournal()
         from agents.runtime.journal.redis_journal import RedisJournal
 
-        url, space = self._journal_at
-        return RedisJournal(url, space, self._neighbours[self._specs[0].name])
+        return RedisJournal(*setup.journal, setup.host_of[setup.specs[0].name])
 
-    def _port(self, spec: AgentSpec) -> Port:
-        if self._world is not None:
-            return direct_port(spec, self._world, self._weather)
-        return tcp_port(spec, self._endpoints, self._server, self._weather)
-
-    def work(self, now: bytes, number: int, parcels: list[tuple[str, int, Batch]], settled: int) -> Sealed:
+    def work(self, now: bytes, number: int, parcels: list[tuple[str, int, Batch]], settled: int) -> EncodedOutcome:
         """One round."""
         # The rows of a batch are envelopes but for their name, which costs as much to give as to read them.
         opened = tuple(Parcel(source, sent, tuple(decode_batch(data))) for source, sent, data in parcels)  # type: ignore[arg-type]
         at: datetime = decode(now)
-        sealed = _sealed(self._loop.run(self._opened.work(at, Task(number, opened, settled))))
-        self._point("replied")
-        return sealed
+        encoded = _encoded(self._loop.run(self._opened.work(at, Task(number, opened, settled))))
+        self._passed("replied")
+        return encoded
 
-    def resume(self) -> list[Sealed]:
+    def resume(self) -> list[EncodedOutcome]:
         """What may not have reached its receivers, and how this host is."""
-        return [_sealed(outcome) for outcome in self._loop.run(self._opened.resume())]
+        return [_encoded(outcome) for outcome in self._loop.run(self._opened.resume())]
 
     @property
     def _opened(self) -> Host:
         if self._host is None:
-            raise HostAnew("this host's process is a new one; expected `configure` and `open` first")
+            raise HostRestarted("this host's process is a new one; expected `configure` and `open` first")
         return self._host
 
     def health(self) -> bytes:
@@ -187,16 +181,15 @@ class HostActor:
         return self._opened.hosted_agents[agent].role.snapshot()
 
     def close(self) -> str | None:
-        """Let go of devices, ledger and door; returns why its agents' last states are not in the journal."""
+        """Let go of devices, ledger and server; returns why its agents' last states are not in the journal."""
         host, self._host = self._host, None
         trouble = None if host is None else self._loop.run(host.close())
-        server, self._server = self._server, None
-        if server is not None:
-            self._loop.run(server.close())
+        if self._ports is not None:
+            self._loop.run(self._ports.close())
         return trouble
 
 
-def _sealed(outcome: Outcome) -> Sealed:
+def _encoded(outcome: Outcome) -> EncodedOutcome:
     mail: dict[str, Batch] = {}
     for host, envelopes in outcome.mail.items():
         data = encode_batch(envelopes)  # type: ignore[arg-type]
@@ -209,7 +202,7 @@ def _sealed(outcome: Outcome) -> Sealed:
     return encode(rest), mail
 
 
-def unsealed(sealed: Sealed) -> Outcome:
-    """An outcome as it came from an actor; its parcels stay sealed."""
-    number, taken, local, published, next_timer, seconds, handled, sizes = decode(sealed[0])
-    return Outcome(number, dict(sealed[1]), taken, local, published, next_timer, seconds, handled, sizes)
+def decoded(encoded: EncodedOutcome) -> Outcome:
+    """An outcome as it came from an actor; its parcels stay encoded."""
+    number, taken, local, published, next_timer, seconds, handled, sizes = decode(encoded[0])
+    return Outcome(number, dict(encoded[1]), taken, local, published, next_timer, seconds, handled, sizes)

@@ -1,11 +1,10 @@
-"""Hosts on Ray whose processes died: brought back as often as it takes, and told what the ledger knows of the forgotten."""
+"""Hosts on Ray whose processes died: opened again as often as it takes; what their journals lost comes from the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -15,37 +14,24 @@ from agents.runtime.envelope import Outcome, Task
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.ledger_history import has_begun, recollect
 from agents.runtime.placement import Hosting
-from agents.runtime.ray.calls import LOST, HostLost, fetch
-from agents.runtime.ray.host_actor import unsealed
+from agents.runtime.ray.calls import LOST, HostLost, answers
+from agents.runtime.ray.host_actor import decoded
+from agents.runtime.revival import Revival
 from cim.codec.codec import encode
 
 _REVIVAL_S = 120.0  # in simulated time; Ray restarts an actor in about a second, and notices a lost node after about 15
 _PAUSES_S = (0.1, 5.0)  # between tries to reach a restarted actor: first, longest
 
 
-@dataclass(frozen=True)
-class Revival:
-    """A host that was brought back.
-
-    Attributes:
-        seconds: from its death being noticed until it worked again.
-        at: when it worked again, on `time.monotonic`.
-    """
-
-    host: str
-    seconds: float
-    at: float
-
-
 class Reviver:
-    """Sees to it that a host's round has an outcome although its actor may die.
+    """Gets a host's outcome although its actor may die.
 
     Args:
         placed: all hosts.
         call: gives a host (name, encoded time) its round; the reference to what it answers.
         reopen: opens a host (name, time, number of the round) whose actor Ray has restarted.
         urgent: the others wait for it, so it must be back in time; else it may take for ever.
-        told: hears of each host that is back.
+        revived: called with each host that is back.
     """
 
     def __init__(
@@ -54,12 +40,12 @@ class Reviver:
         call: Callable[[str, bytes, Task], Any],
         reopen: Callable[[str, datetime, int], Awaitable[None]],
         urgent: bool,
-        told: Callable[[Revival], None],
+        revived: Callable[[Revival], None],
     ) -> None:
-        self._placed, self._call, self._reopen, self._urgent, self._told = placed, call, reopen, urgent, told
+        self._placed, self._call, self._reopen, self._urgent, self._revived = placed, call, reopen, urgent, revived
         self.revivals: list[Revival] = []
 
-    async def surely(self, name: str, ref: Any, now: datetime, task: Task) -> Outcome:
+    async def outcome(self, name: str, ref: Any, now: datetime, task: Task) -> Outcome:
         """A host's outcome; one that died is opened again (Ray has restarted it) and given the same round again.
 
         Raises:
@@ -67,7 +53,7 @@ class Reviver:
         """
         while True:
             try:
-                return unsealed((await fetch([ref]))[0])
+                return decoded((await answers([ref]))[0])
             except LOST:
                 await self._revive(name, now, task.number)
                 ref = self._call(name, encode(now), task)
@@ -88,7 +74,7 @@ class Reviver:
                 ended = time.monotonic()
                 revival = Revival(name, ended - begun, ended)
                 self.revivals.append(revival)
-                self._told(revival)
+                self._revived(revival)
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
@@ -109,8 +95,8 @@ async def recall(hosts: Mapping[str, Any], ledger: Path, domains: Mapping[str, s
     """
     if not has_begun(ledger):
         return
-    told = await fetch([host.fresh.remote() for host in hosts.values()])
+    told = await answers([host.fresh.remote() for host in hosts.values()])
     fresh = dict(zip(hosts, told, strict=True))
     past = recollect(ledger, chain.from_iterable(fresh.values()), domains, now)
     parts = {name: {agent: past[agent] for agent in fresh[name] if agent in past} for name in hosts}
-    await fetch([hosts[name].recall.remote(encode(part)) for name, part in parts.items() if part])
+    await answers([hosts[name].recall.remote(encode(part)) for name, part in parts.items() if part])

@@ -56,7 +56,7 @@ def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
 def metering_is_what_was_booked(simulation: SimulationRun) -> Iterator[str]:
     """The signed metering of a day is the booked energy, watt by watt, and sums up to the world's truth of that day."""
     world, rules = simulation.scenario.world, simulation.scenario.rules
-    config = {spec.config.usage_point: spec for spec in simulation.scenario.specs if spec.role == "prosumer"}
+    config = {spec.config.usage_point: spec for spec in simulation.scenario.specs if spec.kind == "prosumer"}
     for records in simulation.book.of("metering"):
         for message in records:
             spec = config.get(message.ean)

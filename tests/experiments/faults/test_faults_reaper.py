@@ -51,19 +51,19 @@ class AgentRuntime:
         self.host_of = {name: f"host-{k // 2}" for k, name in enumerate(AGENTS)}
         self.revivals: list[Revival] = []
         self.journal = ("", "")
-        self._dice, self._dooms, self._dead = dice, dict[str, tuple[str, int]](), set[str]()
+        self._dice, self._deaths, self._dead = dice, dict[str, tuple[str, int]](), set[str]()
 
-    def doom(self, host: str, point: str, passage: int) -> None:
+    def let_die(self, host: str, point: str, passage: int) -> None:
         """Nobody can tell anything to a process that is dead."""
         assert host not in self._dead
-        self._dooms[host] = (point, passage)
+        self._deaths[host] = (point, passage)
 
     def work(self, agents: frozenset[str]) -> None:
         """An instant: one round or two of each host that has something to do, now and then with effects."""
         for host in sorted({self.host_of[agent] for agent in agents}):
             if host in self._dead:
                 self._back(host)
-            point, passage = self._dooms.get(host, ("", 0))
+            point, passage = self._deaths.get(host, ("", 0))
             rounds = self._dice.randint(1, 2)
             passed = rounds if point != "carried" else self._dice.randint(0, rounds)
             if passage and passage <= passed:
@@ -73,7 +73,7 @@ class AgentRuntime:
 
     def _back(self, host: str) -> None:
         self._dead.discard(host)
-        self._dooms.pop(host, None)
+        self._deaths.pop(host, None)
         self.revivals.append(Revival(host))
 
 

@@ -125,7 +125,7 @@ def test_a_campaign_over_processes_judges_the_same() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_twins_safety_analysis_is_the_power_flow_but_for_losses(seed: int) -> None:
     """Plain arithmetic for the one line finds the need of the real analysis to within two percent of the line's rating."""
-    (dso,) = [spec.config for spec in draw(seed).specs if spec.role == "dso"]
+    (dso,) = [spec.config for spec in draw(seed).specs if spec.kind == "dso"]
     assert isinstance(dso, DsoConfig)
     powers = (np.linspace(-40_000.0, 10_000.0, 24),)
     arguments = (dso.network, dso.limits, dso.margin_pct, dso.points[0], ("n1",), powers)

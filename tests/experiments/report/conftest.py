@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.assembly.agent_spec import AgentSpec
+from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.grid_safety.assessment import PointGrid
 from cim.platform.memory_store import MemoryStore
@@ -80,9 +80,7 @@ def make(
 ) -> RunData:
     """A run; `without` leaves out families of publications, `more` adds some."""
     site = site or load_site("strem")
-    site_agents = SiteAgents(
-        (AgentSpec("dso", "dso", b"", SimpleNamespace(points=(point(),))),), rules(day, days), ("", 0), {}
-    )
+    site_agents = SiteAgents((agent_spec("dso", "dso", b"", SimpleNamespace(points=(point(),))),), rules(day, days), {})
     periods = site_agents.rules.periods
     count = sum(period.count for period in periods)
     store = MemoryStore()

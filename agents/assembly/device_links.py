@@ -1,0 +1,120 @@
+"""How a site's devices are reached, from every host: `agents.runtime.device_access.DeviceLinks`, filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from agents.assembly.device_ports import DIAL_IN, Address, DirectPorts, DirectWorld, Kinds, SocketPorts
+from agents.runtime.device_access import DeviceAccess
+from cim.model.errors import ProgrammingFault
+from devices.weather import WeatherSource
+
+
+async def _nobody(_: dict[str, str]) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class SocketLinks:
+    """Devices behind sockets; see `SocketPorts`.
+
+    Attributes:
+        kinds, weather: of all devices of the site.
+        addresses: of each SunSpec device.
+        passwords: of each device that dials in.
+        tell_urls: tells those what to dial (simulators; real ones have it in their settings).
+        listen_at: where dial-in devices are let in; with port 0 each host has a port of its own.
+    """
+
+    kinds: Kinds = field(default_factory=dict)
+    weather: WeatherSource | None = None
+    addresses: dict[str, Address] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+    tell_urls: Callable[[dict[str, str]], Awaitable[None]] = _nobody
+    listen_at: tuple[str, int] = ("127.0.0.1", 0)
+    real_time: bool = False
+
+    @property
+    def dialling(self) -> frozenset[str]:
+        """The devices that dial in."""
+        return _dialling(self.kinds)
+
+    def access(self, devices: tuple[str, ...]) -> DeviceAccess:
+        """A host is told of its own devices only, passwords above all."""
+        kinds = {device: self.kinds[device] for device in devices}
+        addresses = {device: self.addresses[device] for device in devices if device in self.addresses}
+        passwords = {device: self.passwords[device] for device in devices if device in self.passwords}
+        arguments = (kinds, self.weather, addresses, passwords, self.listen_at, self.real_time)
+        return DeviceAccess("agents.assembly.device_ports:SocketPorts", arguments)
+
+    def ports(self, devices: tuple[str, ...]) -> SocketPorts:
+        """The same for a host in this process."""
+        return SocketPorts(*self.access(devices).arguments)
+
+    async def dial(self, urls: dict[str, str]) -> None:
+        """Tell them."""
+        await self.tell_urls(urls)
+
+
+@dataclass(frozen=True)
+class InProcessLinks:
+    """Devices of a simulation in this process."""
+
+    kinds: Kinds
+    weather: WeatherSource | None
+    world: DirectWorld
+    real_time = False
+
+    @property
+    def dialling(self) -> frozenset[str]:
+        """The devices that would dial in, were there sockets."""
+        return _dialling(self.kinds)
+
+    def access(self, devices: tuple[str, ...]) -> DeviceAccess:
+        """No other process reaches them."""
+        raise ProgrammingFault(f"{', '.join(devices)}: simulated in this process; expected a host in it too")
+
+    def ports(self, devices: tuple[str, ...]) -> DirectPorts:
+        """For a host in this process."""
+        return DirectPorts({device: self.kinds[device] for device in devices}, self.weather, self.world)
+
+    async def dial(self, urls: dict[str, str]) -> None:
+        """Nobody dials."""
+
+
+@dataclass(frozen=True)
+class WorldActorLinks:
+    """Devices of a simulation in a Ray actor.
+
+    Attributes:
+        actor: its name in Ray.
+    """
+
+    kinds: Kinds
+    weather: WeatherSource | None
+    actor: str
+    real_time = False
+
+    @property
+    def dialling(self) -> frozenset[str]:
+        """The devices that would dial in, were there sockets."""
+        return _dialling(self.kinds)
+
+    def access(self, devices: tuple[str, ...]) -> DeviceAccess:
+        """By the actor's name."""
+        kinds = {device: self.kinds[device] for device in devices}
+        return DeviceAccess("agents.assembly.ray_world:ports_to_actor", (kinds, self.weather, self.actor))
+
+    def ports(self, devices: tuple[str, ...]) -> DirectPorts:
+        """The same for a host in this process."""
+        from agents.assembly.ray_world import ports_to_actor
+
+        return ports_to_actor({device: self.kinds[device] for device in devices}, self.weather, self.actor)
+
+    async def dial(self, urls: dict[str, str]) -> None:
+        """Nobody dials."""
+
+
+def _dialling(kinds: Kinds) -> frozenset[str]:
+    return frozenset(device for device, kind in kinds.items() if kind in DIAL_IN)

@@ -1,0 +1,25 @@
+"""Which roles there are: from the word that people use to the class that plays it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.runtime.agent_spec import AgentSpec
+
+ROLES = {
+    "battery": "agents.roles.device_agent:DeviceAgent",
+    "generator": "agents.roles.device_agent:DeviceAgent",
+    "vehicle": "agents.roles.device_agent:DeviceAgent",
+    "building": "agents.roles.device_agent:DeviceAgent",
+    "prosumer": "agents.roles.prosumer:ProsumerRole",
+    "aggregator": "agents.roles.aggregator:AggregatorRole",
+    "dso": "agents.roles.dso:DsoRole",
+    "iles": "agents.roles.iles_manager:IlesRole",
+    "ledger-keeper": "agents.roles.ledger_keeper:KeeperRole",
+    "echo": "agents.roles.echo:EchoRole",
+}
+
+
+def agent_spec(name: str, kind: str, key: bytes, config: Any, device: str | None = None) -> AgentSpec:
+    """An agent of a kind in `ROLES`; see `AgentSpec`."""
+    return AgentSpec(name, kind, ROLES[kind], key, config, device, keeps_ledger=kind == "ledger-keeper")
