@@ -15,7 +15,7 @@ from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
-from agents.roles.aggregator.state import Member
+from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer.state import ProsumerConfig
 from agents.runtime.agent_spec import AgentSpec

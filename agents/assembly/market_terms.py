@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.planning.elements.element import ElementCosts
 from agents.planning.grid_safety.assessment import PointGrid
-from agents.roles.aggregator.state import AggregatorConfig, Member
+from agents.roles.aggregator.config import AggregatorConfig, Member
 from agents.roles.dso.state import DsoConfig, GridConnection
 from environment.feeder import Limits, Network
 from environment.sites.market import ContractLimits as SiteLimits

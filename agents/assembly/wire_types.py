@@ -6,7 +6,19 @@ from cim.codec.codec import declare_homes
 
 declare_homes(
     {
-        "aggregator": ("agents.roles.aggregator.state",),
+        "aggregator": (
+            "agents.roles.aggregator.config",
+            "agents.roles.aggregator.correction",
+            "agents.roles.aggregator.flex_trading",
+            "agents.roles.aggregator.interval_metering",
+            "agents.roles.aggregator.member_orders",
+            "agents.roles.aggregator.order_records",
+            "agents.roles.aggregator.portfolio_registration",
+            "agents.roles.aggregator.prognosis_sums",
+            "agents.roles.aggregator.promises",
+            "agents.roles.aggregator.vpp_session",
+            "agents.roles.aggregator.vpp_sessions",
+        ),
         "asset": ("agents.roles.device_agent",),
         "cim": ("cim.codec.model_types",),
         "device": ("cim.codec.model_types", "devices.weather"),
@@ -40,7 +52,11 @@ declare_homes(
             "agents.roles.parts.settlement_as_buyer",
             "agents.roles.parts.settlement_as_seller",
         ),
-        "plan": ("agents.planning.dispatch.flexibility", "agents.planning.dispatch.admm"),
+        "plan": (
+            "agents.planning.dispatch.admm",
+            "agents.planning.dispatch.flexibility",
+            "agents.planning.dispatch.session",
+        ),
         "published": ("cim.platform.publications",),
         "prosumer": ("agents.roles.prosumer.state",),
         "role": ("agents.roles.messages", "market.rules"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.planning.dispatch import central
 from agents.planning.dispatch.admm import Band
-from agents.roles.aggregator.state import AggregatorConfig
+from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.prosumer.state import MemberSession
 from cim.codec.codec import decode
 from cim.platform.publications import SessionConcluded

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cim.codec.codec import wire
 from market.conversations import ConversationTable
 
 
+@wire("plan.SplitState")
 class SplitState(StrEnum):
     """Where the aggregator stands with splitting a band of power among its members."""
 

@@ -3,7 +3,7 @@
 A member's private model, cost or comfort is never here; only its net profiles, baselines and orders.
 """
 
+from agents.roles.aggregator.config import AggregatorConfig, Member
 from agents.roles.aggregator.role import AggregatorRole
-from agents.roles.aggregator.state import AggregatorConfig, Member
 
 __all__ = ["AggregatorConfig", "AggregatorRole", "Member"]

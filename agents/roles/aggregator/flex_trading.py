@@ -1,21 +1,46 @@
-"""The aggregator's trading desk: a request becomes a virtual power plant's offer, an order becomes members' orders."""
+"""Trading with the DSO: a request becomes a virtual power plant's offer, an order becomes members' orders.
+
+The table is `market.trading.conversation`'s.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import numpy as np
 
-from agents.roles.aggregator.member_orders import OrderingDesk
-from agents.roles.aggregator.state import VppSession, place
-from agents.roles.effects import Arm, Effect, Send
-from agents.roles.part import on
-from market.settlement.day import freeze
+from agents.planning.dispatch.session import SplitEvent, SplitParty
+from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.offers import offered_isps, order_fault
+from agents.roles.aggregator.order_records import MemberOrdersRefused, MembersOrdered
+from agents.roles.aggregator.prognosis_sums import PrognosisSums
+from agents.roles.aggregator.promises import OrderDropped, OrderTaken, Promises
+from agents.roles.aggregator.vpp_session import (
+    PointDay,
+    SplitChosen,
+    SplitConcluded,
+    SplitMoved,
+    SplitPurpose,
+    SplitWanted,
+    VppSession,
+)
+from agents.roles.aggregator.vpp_sessions import VppSessions
+from agents.roles.effects import Arm, Effect, Send, Timer
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import SessionClosed
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.recovery import LedgerHistory
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
 from market.settlement.elements import volume_amount
 from market.uftp import (
-    Disposition,
+    DPrognosis,
     FlexOffer,
     FlexOrder,
+    FlexOrderResponse,
     FlexRequest,
     FlexRequestResponse,
     IspPower,
@@ -25,167 +50,205 @@ from market.uftp import (
 )
 
 
-class TradingDesk(OrderingDesk):
-    """Requests in, offers out; orders in, member orders out, each recorded before anyone acts on it."""
+@wire("aggregator.timer.expired")
+@dataclass(frozen=True, slots=True)
+class FlexOfferExpires(Timer):
+    """An offer (its message id) binds no more."""
+
+    offer: str
+
+
+@wire("aggregator.FlexTrading")
+@dataclass(slots=True)
+class FlexTradingState:
+    """What is under way with the DSO.
+
+    Attributes:
+        requests: by message id, those without an offer yet.
+        room: [T] kW that the DSO left at a congestion point on a day, down and up.
+        offers: by message id, those not ordered yet; the only option's reference is the session's id.
+        taken: by reference, orders that are accepted once the members' orders are recorded.
+    """
+
+    requests: dict[str, FlexRequest] = field(default_factory=dict)
+    room: dict[PointDay, tuple[Floats, Floats]] = field(default_factory=dict)
+    offers: dict[str, FlexOffer] = field(default_factory=dict)
+    taken: dict[str, FlexOrder] = field(default_factory=dict)
+
+
+class FlexTrading(Part[FlexTradingState]):
+    """Requests in, offers out; orders in, members' orders out, each recorded before anyone acts on it."""
+
+    def __init__(
+        self,
+        me: AgentIdentity,
+        config: AggregatorConfig,
+        *,
+        contracts: Contracts,
+        sums: PrognosisSums,
+        sessions: VppSessions,
+        promises: Promises,
+    ) -> None:
+        super().__init__(me, FlexTradingState())
+        self._config, self._dso = config, config.dso
+        self._contracts, self._sums, self._sessions, self._promises = contracts, sums, sessions, promises
+
+    def room_kw(self, congestion_point: str, day: LocalDay) -> tuple[Floats, Floats]:
+        """[T] kW that the DSO left beside what it last requested, down and up; none where it requested nothing."""
+        nothing = np.zeros(day.count), np.zeros(day.count)
+        return self.state.room.get(PointDay(congestion_point, day.day), nothing)
 
     @on(FlexRequest)
     def requested(self, message: FlexRequest, sender: str, now: datetime) -> list[Effect]:
         """Form the virtual power plant for the ISPs from the first one requested to the end of the day."""
-        if sender != self.config.dso:
+        if sender != self._dso:
             return []
-        day = self.rules.day(message.period)
-        fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
-        fault = fault or fault_of_isps([(row.start, row.duration) for row in message.isps], day.count)
-        if fault is None and message.congestion_point not in self.config.congestion_points:
-            fault = f"CongestionPoint: {message.congestion_point} has no connection of {self.name}"
-        if fault is None and now >= min(message.expiration, day.end):
-            fault = f"ExpirationDateTime: the request ended at {min(message.expiration, day.end).isoformat()}"
+        number, day = message.header.message_id, self.rules.day(message.period)
+        fault = self._request_fault(message, day, now)
+        if fault is None and number in self.state.requests:
+            return [self.me.lapse("FlexRequest", number, sender, "it is being worked on", now)]
+        answer = FlexRequestResponse(*self.me.reply(self._dso, now, message, fault))
         if fault is not None:
-            return [self._answer_request(message, now, fault)]
-        if message.header.message_id in self.state.requests:
-            return [self.lapse("FlexRequest", message.header.message_id, sender, "it is being worked on", now)]
+            return [Send(self._dso, answer)]
         low, high = np.full(day.count, -1e6), np.full(day.count, 1e6)
-        first = day.count + 1
         for row in message.isps:
             part = slice(row.start - 1, row.start - 1 + row.duration)
             low[part], high[part] = row.min_power_w / 1000, row.max_power_w / 1000
-            first = min(first, row.start)
-        self.state.room[place(message.congestion_point, message.period)] = (low, high)
-        self.state.requests[message.header.message_id] = message
-        return [
-            self._answer_request(message, now, None),
-            *self.open_session(
-                "offer",
-                message.header.message_id,
-                message.congestion_point,
-                message.period,
-                first,
-                low[first - 1 :],
-                high[first - 1 :],
-                now,
-            ),
-        ]
+        first = min((row.start for row in message.isps), default=day.count + 1)
+        point, bands = message.congestion_point, (low[first - 1 :], high[first - 1 :])
+        self.state.room[PointDay(point, day.day)] = (low, high)
+        self.state.requests[number] = message
+        wanted = SplitWanted(SplitPurpose.OFFER, number, point, day.day, first, *bands)
+        return [Send(self._dso, answer), *self.emit(wanted, now)]
 
-    def _answer_request(self, message: FlexRequest, now: datetime, fault: str | None) -> Effect:
-        return Send(self.config.dso, FlexRequestResponse(*self.reply(self.config.dso, now, message, fault)))
+    def _request_fault(self, request: FlexRequest, day: LocalDay, now: datetime) -> str | None:
+        fault = header_faults(request, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
+        fault = fault or fault_of_isps([(row.start, row.duration) for row in request.isps], day.count)
+        if fault is None and request.congestion_point not in self._config.congestion_points:
+            fault = f"CongestionPoint: {request.congestion_point} has no connection of {self.me.name}"
+        end = min(request.expiration, day.end)
+        if fault is None and now >= end:
+            fault = f"ExpirationDateTime: the request ended at {end.isoformat()}"
+        return fault
 
-    def concluded(self, session: VppSession, now: datetime) -> list[Effect]:
+    @on(SplitConcluded)
+    def concluded(self, event: SplitConcluded, now: datetime) -> list[Effect]:
         """The split for a request is found: offer it, at what the members' contracts ask plus the margin."""
-        if session.purpose != "offer":
-            return super().concluded(session, now)
+        session = event.session
+        if session.purpose is not SplitPurpose.OFFER:
+            return []
         request = self.state.requests.pop(session.reference, None)
-        point = session.congestion_point
-        prognosis = self.state.prognoses.get(place(point, session.period))
-        sale = self.contract_on(self.config.dso, session.period)
+        prognosis = self._sums.newest(session.congestion_point, session.period)
         if request is None or prognosis is None or now >= request.expiration:
             why = "no prognosis was sent" if prognosis is None else "the request is over"
-            told = self.lapse("offer", session.identity, self.config.dso, why, now)
-            return [told, *self.dismiss(session), *super().concluded(session, now)]
-        isps = self._offered(session, request)
-        conversation = request.header.conversation_id
-        header = self.header(
-            self.config.dso, now, conversation, "FlexOffer", request.header.message_id, session.identity
-        )
-        # An offer without options says: nothing to give; so the DSO need not wait for it to expire.
-        options: tuple[OfferOption, ...] = ()
-        if isps:
-            options = (OfferOption(session.identity, self._price(session, isps), isps, 1),)
-        offer = FlexOffer(
-            header,
-            session.period,
-            point,
-            request.expiration,
-            options,
-            self.rules.currency,
-            self.rules.timezone,
-            self.rules.isp_minutes,
-            request.header.message_id,
-            None if sale is None else sale.contract_id,
-            prognosis.header.message_id,
-        )
-        sent: list[Effect] = [Send(self.config.dso, offer)]
+            over = [self.me.lapse("offer", session.identity, self._dso, why, now)]
+            return [*over, *self._dismiss(session, SplitParty.AGGREGATOR, SplitEvent.NOTHING_TO_GIVE, now)]
+        isps = offered_isps(session, request)
+        offer = self._offer(session, request, prognosis, isps, now)
+        sent: list[Effect] = [Send(self._dso, offer)]
         if not isps:
-            return [*sent, *self.dismiss(session), *super().concluded(session, now)]
-        self.state.offers[header.message_id] = (offer, session)
-        return [*sent, Arm(f"expired {header.message_id}", request.expiration)]
+            return [*sent, *self._dismiss(session, SplitParty.AGGREGATOR, SplitEvent.NOTHING_TO_GIVE, now)]
+        number = offer.header.message_id
+        self.state.offers[number] = offer
+        sent.append(Arm(FlexOfferExpires(number), request.expiration))
+        return sent + self.emit(SplitMoved(session.identity, SplitParty.AGGREGATOR, SplitEvent.OFFER), now)
 
-    def _offered(self, session: VppSession, request: FlexRequest) -> tuple[IspPower, ...]:
-        """What the members together give on the ISPs that are asked for, in the direction that is asked for."""
-        total = np.sum([self.watts(session, name) for name in self.taking(session)], axis=0)
-        rows = []
-        for row in request.isps:
-            if row.disposition is not Disposition.REQUESTED or not self.taking(session):
-                continue
-            sign = 1 if row.min_power_w > 0 else -1
-            for isp in range(row.start, row.start + row.duration):
-                power = int(total[isp - session.first_isp])
-                if power * sign > 0:
-                    rows.append(IspPower(isp, power))
-        return tuple(rows)
-
-    def _price(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
-        asked = sum(
-            volume_amount(self.member_isps(session, name, isps), contract.volume_price, self.rules.isp_minutes)
-            for name in self.taking(session)
-            if (contract := self.contract_on(name, session.period)) is not None
+    def _offer(
+        self,
+        session: VppSession,
+        request: FlexRequest,
+        prognosis: DPrognosis,
+        isps: tuple[IspPower, ...],
+        now: datetime,
+    ) -> FlexOffer:
+        """One option, or none, which says: nothing to give; so the DSO need not wait for it to expire."""
+        asked, sale = request.header, self._contracts.contract_on(self._dso, session.period)
+        about = ("FlexOffer", asked.message_id, session.identity)
+        return FlexOffer(
+            header=self.me.header(self._dso, now, asked.conversation_id, *about),
+            period=session.period,
+            congestion_point=session.congestion_point,
+            expiration=request.expiration,
+            options=(OfferOption(session.identity, self._price_e4(session, isps), isps, 1),) if isps else (),
+            currency=self.rules.currency,
+            timezone=self.rules.timezone,
+            isp_minutes=self.rules.isp_minutes,
+            flex_request_message_id=asked.message_id,
+            contract_id=None if sale is None else sale.contract_id,
+            d_prognosis_message_id=prognosis.header.message_id,
         )
-        price = asked * (100 + self.config.margin_pct) // 100
-        sale = self.contract_on(self.config.dso, session.period)
-        if sale is None:
-            return price
-        return min(price, volume_amount(isps, sale.volume_price, self.rules.isp_minutes))
+
+    def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
+        """What the members' contracts ask for their parts plus the margin, at most the DSO's contract's price."""
+        minutes = self.rules.isp_minutes
+        asked = sum(
+            volume_amount(session.member_isps(name, isps), contract.volume_price, minutes)
+            for name in session.taking_part
+            if (contract := self._contracts.contract_on(name, session.period)) is not None
+        )
+        price = asked * (100 + self._config.margin_pct) // 100
+        sale = self._contracts.contract_on(self._dso, session.period)
+        return price if sale is None else min(price, volume_amount(isps, sale.volume_price, minutes))
 
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
         """The DSO orders an option: it must be what was offered, times the activation factor; then order the members."""
-        if sender != self.config.dso:
+        if sender != self._dso:
             return []
-        if any(order.order_reference == message.order_reference for order in self.state.orders):
-            told = self.lapse("FlexOrder", message.order_reference, sender, "the order is in force already", now)
-            if message.order_reference in self.state.answers:
-                return [told]  # its answer comes when it is recorded
-            return [told, self.answer_order(message, now, None)]  # "Already Submitted" is a success
-        held = self.state.offers.get(message.flex_offer_message_id or "")
-        fault = "FlexOfferMessageID: no open offer" if held is None else _order_fault(message, held[0], now)
-        if held is None or fault is not None:
-            return [self.answer_order(message, now, fault)]
-        offer, session = self.state.offers.pop(message.flex_offer_message_id or "")
-        self._freeze(message, offer)
-        self.state.orders = (*self.state.orders, message)
-        cause = message.order_reference
-        effects = self.order_members(session, message.isps, message.activation_factor_pct, cause, now)
-        if cause in self.state.filed:
-            self.state.answers[cause] = message  # accepted once the members' orders are recorded
-            return effects
-        return [self.answer_order(message, now, None), *effects, *self.next_session(session.congestion_point, now)]
+        reference = message.order_reference
+        if self._promises.in_force(reference):
+            told = self.me.lapse("FlexOrder", reference, sender, "the order is in force already", now)
+            # Its answer comes when it is recorded; after that, "Already Submitted" is a success.
+            return [told] if reference in self.state.taken else [told, self._answer(message, now, None)]
+        offer = self.state.offers.get(message.flex_offer_message_id or "")
+        fault = "FlexOfferMessageID: no open offer" if offer is None else order_fault(message, offer, now)
+        if offer is None or fault is not None:
+            return [self._answer(message, now, fault)]
+        del self.state.offers[offer.header.message_id]
+        self.state.taken[reference] = message
+        session = self._sessions.session(offer.options[0].option_reference)
+        effects = self.emit(OrderTaken(message, self._sums.sent(offer.d_prognosis_message_id)), now)
+        effects += self.emit(SplitMoved(session.identity, SplitParty.DSO, SplitEvent.ORDER), now)
+        chosen = SplitChosen(session, message.isps, message.activation_factor_pct, reference)
+        return effects + self.emit(chosen, now)
 
-    def _freeze(self, order: FlexOrder, offer: FlexOffer) -> None:
-        prognosis = self.state.sent.get(offer.d_prognosis_message_id or "")
-        held = self.state.baselines.setdefault(place(order.congestion_point, order.period), {})
-        if prognosis is not None:
-            freeze(held, order, prognosis)
+    def _answer(self, order: FlexOrder, now: datetime, fault: str | None) -> Effect:
+        return Send(self._dso, FlexOrderResponse(*self.me.reply(self._dso, now, order, fault)))
 
-    def timer_expired(self, message_id: str, now: datetime) -> list[Effect]:
+    @on(MembersOrdered)
+    def members_ordered(self, event: MembersOrdered, now: datetime) -> list[Effect]:
+        """The order behind them is accepted."""
+        order = self.state.taken.pop(event.cause, None)
+        return [] if order is None else [self._answer(order, now, None)]
+
+    @on(MemberOrdersRefused)
+    def members_not_ordered(self, event: MemberOrdersRefused, now: datetime) -> list[Effect]:
+        """The order behind members' orders that could not be recorded is refused."""
+        order = self.state.taken.pop(event.cause, None)
+        if order is None:
+            return []
+        fault = f"the members' orders are not recorded: {event.fault}"
+        return [*self.emit(OrderDropped(order), now), self._answer(order, now, fault)]
+
+    @on(FlexOfferExpires)
+    def expired(self, timer: FlexOfferExpires, now: datetime) -> list[Effect]:
         """Nobody ordered: the members are free again."""
-        held = self.state.offers.pop(message_id, None)
-        if held is None:
+        offer = self.state.offers.pop(timer.offer, None)
+        if offer is None:
             return []
-        return [*self.dismiss(held[1]), *self.next_session(held[1].congestion_point, now)]
+        session = self._sessions.session(offer.options[0].option_reference)
+        return self._dismiss(session, SplitParty.TIME, SplitEvent.EXPIRY, now)
 
+    def _dismiss(self, session: VppSession, by: SplitParty, event: SplitEvent, now: datetime) -> list[Effect]:
+        """Tell the members that a session led to nothing."""
+        closed = [Send(name, SessionClosed(session.identity)) for name in sorted(session.elements)]
+        return [*closed, *self.emit(SplitMoved(session.identity, by, event), now)]
 
-def _order_fault(order: FlexOrder, offer: FlexOffer, now: datetime) -> str | None:
-    """Why an order does not fit the offer it names, or None (UFTP 3.1, "FlexOrder validation")."""
-    option = next((o for o in offer.options if o.option_reference == order.option_reference), None)
-    if option is None:
-        return f"OptionReference: {order.option_reference} was not offered"
-    if now >= offer.expiration:
-        return f"FlexOfferMessageID: the offer expired at {offer.expiration.isoformat()}"
-    factor = order.activation_factor_pct
-    if factor < option.min_activation_factor_pct:
-        return f"ActivationFactor: {factor} % is below the offered minimum {option.min_activation_factor_pct} %"
-    price, isps = option.activated(factor)
-    if order.price != price:
-        return f"Price: {order.price}; expected {price} ({factor} % of the offer)"
-    if order.isps != isps or (order.period, order.congestion_point) != (offer.period, offer.congestion_point):
-        return "ISP: powers are not the offered ones times the activation factor"
-    return None
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self.state.room = {k: v for k, v in self.state.room.items() if k.period >= before}
+        self.state.requests = {k: v for k, v in self.state.requests.items() if v.period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """The ledger knows no requests and offers."""
+        return Recovery(forgotten=("offers not ordered yet, and requests not answered",))

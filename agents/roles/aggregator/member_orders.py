@@ -1,167 +1,222 @@
-"""The aggregator's ordering desk: a session's split becomes members' orders, recorded before anyone acts on them."""
+"""A session's split becomes members' orders, recorded before anyone acts on them, and their splits over elements."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
-from agents.roles.aggregator.state import ElementPart, VppSession, place
-from agents.roles.aggregator.vpp_sessions import CoordinatingDesk
+from agents.planning.dispatch.session import SplitEvent, SplitParty
+from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.order_records import (
+    ElementPart,
+    MemberOrder,
+    MemberOrdersFiling,
+    MemberOrdersRefused,
+    MembersOrdered,
+)
+from agents.roles.aggregator.vpp_session import SplitChosen, SplitMoved
 from agents.roles.effects import Effect, Publish, Send
-from agents.roles.messages import Filed, OrderSplit, Receipt, SessionClosed
-from agents.roles.part import on
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import FileAgain, Filed, OrderSplit, Receipt, SessionClosed
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.meter_data import MeterData
+from agents.roles.parts.recovery import LedgerHistory
+from cim.codec.codec import wire
 from cim.platform.publications import OrderRefused, RecordRefused
 from market.contracts.activations import Activations
+from market.contracts.contract import CountedPer
 from market.settlement.elements import volume_amount
 from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
 
 
-class OrderingDesk(CoordinatingDesk):
+@wire("aggregator.MemberOrders")
+@dataclass(slots=True)
+class MemberOrdersState:
+    """Orders of days that are not closed.
+
+    Attributes:
+        orders: by reference.
+        filed: by cause, references of orders that wait for the receipt.
+        parts: how orders fall on elements, as it was told.
+        activated: by member, ISPs in which its contract is activated, their starts.
+    """
+
+    orders: dict[str, MemberOrder] = field(default_factory=dict)
+    filed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: tuple[ElementPart, ...] = ()
+    activated: dict[str, tuple[datetime, ...]] = field(default_factory=dict)
+
+
+class MemberOrders(Part[MemberOrdersState]):
     """Orders to the members, their answers, and what becomes of them when they cannot be recorded."""
 
-    def taking(self, session: VppSession) -> tuple[str, ...]:
-        """The members that take part in a session, in order."""
-        return tuple(name for name in sorted(session.elements) if session.elements[name])
+    def __init__(self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts, meters: MeterData) -> None:
+        super().__init__(me, MemberOrdersState())
+        self.ledger, self._members = config.ledger, config.by_name()
+        self._contracts, self._meters = contracts, meters
 
-    def member_isps(
-        self, session: VppSession, name: str, isps: tuple[IspPower, ...], factor_pct: int = 100
-    ) -> tuple[IspPower, ...]:
-        """A member's part on the given ISPs, where it goes in their direction."""
-        watts = self.watts(session, name, factor_pct)
-        rows = ((row.start, watts[row.start - session.first_isp], row.power_w) for row in isps)
-        return tuple(IspPower(start, own) for start, own, whole in rows if own * whole > 0)
+    def order(self, reference: str) -> FlexOrder:
+        """An order to a member."""
+        return self.state.orders[reference].order
 
-    def answer_order(self, message: FlexOrder, now: datetime, fault: str | None) -> Effect:
-        """Take or refuse the DSO's order."""
-        return Send(self.config.dso, FlexOrderResponse(*self.reply(self.config.dso, now, message, fault)))
+    def parts_of(self, member: str, period: date) -> list[ElementPart]:
+        """How a member's orders of a day fall on its elements."""
+        return [part for part in self.state.parts if part.member == member and part.period == period]
 
-    def order_members(
-        self, session: VppSession, isps: tuple[IspPower, ...], factor_pct: int, cause: str, now: datetime
-    ) -> list[Effect]:
+    @on(SplitChosen)
+    def chosen(self, event: SplitChosen, now: datetime) -> list[Effect]:
         """Put a session's split into force: record each member's order first, send it on the receipt."""
-        orders: list[FlexOrder] = []
+        session, state = event.session, self.state
+        references: list[str] = []
         effects: list[Effect] = []
-        for name in self.taking(session):
-            rows = self.member_isps(session, name, isps, factor_pct)
-            contract, day = self.contract_on(name, session.period), self.rules.day(session.period)
-            if contract is None:  # the session's members had one when it was opened
+        for name in session.taking_part:
+            order = self._order(event, name, now)
+            if order is None:
                 effects.append(Send(name, SessionClosed(session.identity)))
                 continue
-            starts = tuple(day.isp_start(row.start) for row in rows)
-            rule = Activations(contract)
-            earlier = self.state.activated.get(name, ())
-            begin = self.rules.day(contract.start_date).start
-            runs = rule.runs([start for start in earlier if start >= begin])
-            if not any(self.watts(session, name, factor_pct)) or rule.allowed(runs, starts) is not None:
-                effects.append(Send(name, SessionClosed(session.identity)))
-                continue
-            self.state.activated[name] = tuple(sorted({*earlier, *starts}))
-            reference = f"{cause}/{name}"
-            header = self.header(name, now, None, "FlexOrder", reference)
-            price = volume_amount(rows, contract.volume_price, self.rules.isp_minutes)
-            rules = self.rules
-            orders.append(
-                FlexOrder(
-                    header, session.period, self.members[name].usage_point, reference, price, rules.currency, rows,
-                    rules.timezone, rules.isp_minutes, None, session.identity, factor_pct, contract.contract_id,
-                )
-            )  # fmt: skip
-            self.state.member_orders[reference] = orders[-1]
-            self.state.order_sessions[reference] = session
-            self.state.order_member[reference] = name
-        if not orders:
-            return effects
-        self.state.filed[cause] = tuple(orders)
-        return [*effects, Send(self.config.ledger, self._filed(cause))]
+            own = {element: session.baselines_w[element] for element in session.elements[name]}
+            state.activated[name] = tuple(sorted({*state.activated.get(name, ()), *self._starts(order)}))
+            state.orders[order.order_reference] = MemberOrder(name, order, own, session.first_isp)
+            references.append(order.order_reference)
+        if not references:
+            effects = [*self.emit(MembersOrdered(event.cause), now), *effects]
+            return effects + self._session_moved(session.identity, SplitEvent.NOTHING_TO_ORDER, now)
+        state.filed[event.cause] = tuple(references)
+        effects.append(Send(self.ledger, self._filed(event.cause)))
+        return effects + self._session_moved(session.identity, SplitEvent.FILED, now)
+
+    def _session_moved(self, session: str, what: SplitEvent, now: datetime) -> list[Effect]:
+        return self.emit(SplitMoved(session, SplitParty.AGGREGATOR, what), now)
+
+    def _order(self, chosen: SplitChosen, member: str, now: datetime) -> FlexOrder | None:
+        """A member's order; None where its contract does not allow one, or it moves nothing."""
+        session, rules = chosen.session, self.rules
+        contract = self._contracts.contract_on(member, session.period)
+        if contract is None:  # the session's members had one when it was opened
+            return None
+        isps = session.member_isps(member, chosen.isps, chosen.factor_pct)
+        rule, begin = Activations(contract), rules.day(contract.start_date).start
+        runs = rule.runs([start for start in self.state.activated.get(member, ()) if start >= begin])
+        forbidden = rule.allowed(runs, self._isp_starts(session.period, isps))
+        if not any(session.member_w(member, chosen.factor_pct)) or forbidden is not None:
+            return None
+        reference = f"{chosen.cause}/{member}"
+        return FlexOrder(
+            header=self.me.header(member, now, None, "FlexOrder", reference),
+            period=session.period,
+            congestion_point=self._members[member].usage_point,
+            order_reference=reference,
+            price=volume_amount(isps, contract.volume_price, rules.isp_minutes),
+            currency=rules.currency,
+            isps=isps,
+            timezone=rules.timezone,
+            isp_minutes=rules.isp_minutes,
+            option_reference=session.identity,
+            activation_factor_pct=chosen.factor_pct,
+            contract_id=contract.contract_id,
+        )
 
     def _filed(self, cause: str) -> Filed:
-        orders = self.state.filed[cause]
-        records = (self.record("member-order", o.order_reference, o, o.header.time_stamp) for o in orders)
-        return Filed(f"members {cause}", tuple(records))
+        orders = [self.order(reference) for reference in self.state.filed[cause]]
+        records = (self.me.record("member-order", o.order_reference, o, o.header.time_stamp) for o in orders)
+        return Filed(MemberOrdersFiling(cause), tuple(records))
 
-    def unconfirmed(self) -> list[Filed]:
-        """The members' orders that wait for their receipt."""
-        return [self._filed(cause) for cause in self.state.filed]
+    @on(FileAgain)
+    def file_again(self, message: FileAgain, sender: str, now: datetime) -> list[Effect]:
+        """The keeper has forgotten everything: file once more, to the letter, the orders that wait for a receipt."""
+        return [Send(sender, self._filed(cause)) for cause in self.state.filed] if sender == self.ledger else []
 
-    @on(Receipt)
-    def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
+    @on(MemberOrdersFiling)
+    def receipt(self, receipt: Receipt, sender: str, now: datetime) -> list[Effect]:
         """Recorded: now the members may act on it."""
-        kind, _, cause = str(message.reference).partition(" ")
-        if kind != "members" or sender != self.config.ledger:
-            return super().receipt(message, sender, now)
-        orders = self.state.filed.pop(cause, None)
-        if orders is None:
-            return [self.lapse("Receipt", str(message.reference), sender, "nothing waits for it", now)]
-        point = self.state.order_sessions[orders[0].order_reference].congestion_point
-        order = self.state.answers.pop(cause, None)
-        if message.fault is not None:
-            effects = self._undo(orders, order, message.fault, now)
-        else:
-            effects = [] if order is None else [self.answer_order(order, now, None)]
-            effects += [Send(self.state.order_member[own.order_reference], own) for own in orders]
-        return [*effects, *self.next_session(point, now)]
+        filing = receipt.reference
+        if sender != self.ledger or not isinstance(filing, MemberOrdersFiling):
+            return []
+        references = self.state.filed.pop(filing.cause, None)
+        if references is None:
+            return [self.me.lapse("Receipt", str(filing), sender, "nothing waits for it", now)]
+        session = self.order(references[0]).option_reference or ""
+        if receipt.fault is not None:
+            effects = self._undo(filing.cause, references, receipt.fault, now)
+            return effects + self.emit(SplitMoved(session, SplitParty.LEDGER, SplitEvent.NOT_RECORDED), now)
+        effects = self.emit(MembersOrdered(filing.cause), now)
+        effects += [Send(self.state.orders[reference].member, self.order(reference)) for reference in references]
+        return effects + self.emit(SplitMoved(session, SplitParty.LEDGER, SplitEvent.RECEIPT), now)
 
-    def _undo(self, orders: tuple[FlexOrder, ...], order: FlexOrder | None, fault: str, now: datetime) -> list[Effect]:
-        """Members' orders that could not be recorded are none; the DSO's order behind them is refused."""
-        state, ledger = self.state, self.config.ledger
-        effects: list[Effect] = [
-            Publish(RecordRefused(now, ledger, " ".join(own.order_reference for own in orders), fault))
-        ]
-        for own in orders:
-            reference = own.order_reference
-            session, name = state.order_sessions.pop(reference), state.order_member.pop(reference)
-            del state.member_orders[reference]
-            kept = {start for o in state.member_orders.values() if state.order_member[o.order_reference] == name
-                    for start in self._starts(o)}  # fmt: skip
-            ours = self._starts(own)
+    def _undo(self, cause: str, references: tuple[str, ...], fault: str, now: datetime) -> list[Effect]:
+        """Members' orders that could not be recorded are none."""
+        state = self.state
+        effects: list[Effect] = [Publish(RecordRefused(now, self.ledger, " ".join(references), fault))]
+        for reference in references:
+            undone = state.orders.pop(reference)
+            name, ours = undone.member, self._starts(undone.order)
+            kept = {start for other in state.orders.values() if other.member == name
+                    for start in self._starts(other.order)}  # fmt: skip
             state.activated[name] = tuple(s for s in state.activated[name] if s in kept or s not in ours)
-            effects += [
-                self.lapse("FlexOrder", reference, name, fault, now),
-                Send(name, SessionClosed(session.identity)),
-            ]
-        if order is not None:
-            state.orders = tuple(o for o in state.orders if o.order_reference != order.order_reference)
-            held = state.baselines.get(place(order.congestion_point, order.period), {})
-            day = self.rules.day(order.period)
-            left = {row.start for o in state.orders if o.congestion_point == order.congestion_point
-                    and o.period == day.day for row in o.isps}  # fmt: skip
-            for row in order.isps:
-                if row.start not in left:
-                    held.pop(row.start, None)
-            effects.append(self.answer_order(order, now, f"the members' orders are not recorded: {fault}"))
-        return effects
+            session = undone.order.option_reference or ""
+            effects += [self.me.lapse("FlexOrder", reference, name, fault, now), Send(name, SessionClosed(session))]
+        return effects + self.emit(MemberOrdersRefused(cause, fault), now)
 
     def _starts(self, order: FlexOrder) -> tuple[datetime, ...]:
-        day = self.rules.day(order.period)
-        return tuple(day.isp_start(row.start) for row in order.isps)
+        return self._isp_starts(order.period, order.isps)
+
+    def _isp_starts(self, period: date, isps: tuple[IspPower, ...]) -> tuple[datetime, ...]:
+        day = self.rules.day(period)
+        return tuple(day.isp_start(row.start) for row in isps)
 
     @on(OrderSplit)
     def split(self, message: OrderSplit, sender: str, now: datetime) -> list[Effect]:
         """How a member's order falls on its elements, with the baselines told before any price."""
         reference = message.order_reference
-        session = self.state.order_sessions.get(reference)
-        if self.state.order_member.get(reference) != sender or session is None:
-            return [self.lapse("OrderSplit", reference, sender, "no such order waits for its split", now)]
-        del self.state.order_sessions[reference]
+        own = self.state.orders.get(reference)
+        if own is None or own.member != sender or not own.baselines_w:
+            return [self.me.lapse("OrderSplit", reference, sender, "no such order waits for its split", now)]
+        self.state.orders[reference] = replace(own, baselines_w={})
         for element, isps in message.parts:
-            if element not in session.elements.get(sender, ()):
-                continue
-            rows = tuple(
-                (row.start, session.baselines[element][row.start - session.first_isp], row.power_w) for row in isps
-            )
-            period = session.period.isoformat()
-            self.state.parts = (*self.state.parts, ElementPart(reference, period, sender, element, rows))
+            if element in own.baselines_w:
+                known = own.baselines_w[element]
+                rows = tuple((row.start, known[row.start - own.first_isp], row.power_w) for row in isps)
+                part = ElementPart(reference, own.order.period, sender, element, rows)
+                self.state.parts = (*self.state.parts, part)
         return []
 
     @on(FlexOrderResponse)
     def member_answered(self, message: FlexOrderResponse, sender: str, now: datetime) -> list[Effect]:
-        """A member cannot follow its order: the holding desk will find what is missing on the meter."""
+        """A member cannot follow its order: what is missing will show on the meter, and is corrected."""
         if message.result is Result.ACCEPTED:
             return []
         refused, reason = message.flex_order_message_id, message.rejection_reason or "refused"
-        orders = self.state.member_orders
-        reference = next((key for key, own in orders.items() if own.header.message_id == refused), refused)
+        orders = self.state.orders.items()
+        reference = next((key for key, own in orders if own.order.header.message_id == refused), refused)
         return [Publish(OrderRefused(now, reference, self.rules.domains[sender], reason))]
 
-    def dismiss(self, session: VppSession) -> list[Effect]:
-        """Tell the members that a session led to nothing."""
-        return [Send(name, SessionClosed(session.identity)) for name in sorted(session.elements)]
+    def prune(self, before: date) -> None:
+        """Days that are closed for good; activations count on where a contract counts them over its term."""
+        state, begin = self.state, self.rules.day(before).start
+        waiting = {reference for references in state.filed.values() for reference in references}
+        state.orders = {k: own for k, own in state.orders.items() if own.order.period >= before or k in waiting}
+        state.parts = tuple(part for part in state.parts if part.period >= before)
+        for name, starts in state.activated.items():
+            contract, since = self._contracts.contract_on(name, before), begin
+            if contract is not None and contract.counted_per is CountedPer.TERM:
+                since = min(begin, self.rules.day(contract.start_date).start)
+            state.activated[name] = tuple(start for start in starts if start >= since)
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Members' orders as recorded; how they fall on elements is recorded nowhere."""
+        state, unsplit = self.state, dict[date, int]()
+        for reference, order in history.of("member-order", FlexOrder).items():
+            name = self.rules.name_of(order.header.recipient_domain)
+            if name is None or not self._contracts.with_peer(name) or order.header.sender_domain != self.me.domain:
+                continue
+            state.orders[reference] = MemberOrder(name, order)
+            state.activated[name] = tuple(sorted({*state.activated.get(name, ()), *self._starts(order)}))
+            if not self._meters.is_closed(order.period):
+                unsplit[order.period] = unsplit.get(order.period, 0) + 1
+        return Recovery(
+            forgotten=[
+                f"how {count} orders to members on {period} fall on their elements: neither paid nor fined"
+                for period, count in unsplit.items()
+            ]
+        )

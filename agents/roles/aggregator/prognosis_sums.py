@@ -1,69 +1,130 @@
-"""The aggregator's portfolio desk: members' forecasts in, D-Prognoses out, to the DSO and one level up to the ILES."""
+"""Members' forecasts in, D-Prognoses out: to the DSO, and one level up to the ILES manager."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.roles.aggregator.state import AggregatorBase
-from agents.roles.effects import Arm, Disarm, Effect, Send
-from agents.roles.part import on
+from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.vpp_session import PointDay
+from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory, revision
+from cim.codec.codec import wire
 from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
 
 
-class PortfolioDesk(AggregatorBase):
-    """Adds up what its members expect."""
+@wire("aggregator.timer.prognose")
+@dataclass(frozen=True, slots=True)
+class ForecastsDue(Timer):
+    """Members that have not told a day's forecast by now are late."""
+
+    period: date
+
+
+@dataclass(frozen=True, slots=True)
+class PrognosesSent:
+    """Told inside the role: a day's prognoses are out."""
+
+    period: date
+
+
+@wire("aggregator.PrognosisSums")
+@dataclass(slots=True)
+class PrognosisSumsState:
+    """What was heard and told of the days that are not closed.
+
+    Attributes:
+        forecasts: by day, the newest of each member.
+        heard: by day, members heard in this cycle.
+        newest: the last prognosis of each congestion point and day.
+        revisions: of the last prognosis.
+        sent: by message id, what was sent and may serve as a baseline.
+    """
+
+    forecasts: dict[date, dict[str, DPrognosis]] = field(default_factory=dict)
+    heard: dict[date, tuple[str, ...]] = field(default_factory=dict)
+    newest: dict[PointDay, DPrognosis] = field(default_factory=dict)
+    revisions: dict[PointDay, int] = field(default_factory=dict)
+    sent: dict[str, DPrognosis] = field(default_factory=dict)
+
+
+class PrognosisSums(Part[PrognosisSumsState]):
+    """Adds up what the members expect."""
+
+    def __init__(self, me: AgentIdentity, config: AggregatorConfig) -> None:
+        super().__init__(me, PrognosisSumsState())
+        self._config, self._members = config, config.by_name()
+
+    def newest(self, congestion_point: str, period: date) -> DPrognosis | None:
+        """The last prognosis of a congestion point and day, or None."""
+        return self.state.newest.get(PointDay(congestion_point, period))
+
+    def sent(self, message_id: str | None) -> DPrognosis | None:
+        """A prognosis that was sent and not refused, or None."""
+        return self.state.sent.get(message_id or "")
+
+    def forecast_kw(self, member: str, instant: datetime) -> float:
+        """What a member forecast for the ISP of an instant; 0 where it told nothing."""
+        day = self.rules.day_of(instant)
+        forecast = self.state.forecasts.get(day.day, {}).get(member)
+        return 0.0 if forecast is None else forecast.power_w[day.isp_of(instant) - 1] / 1000
 
     @on(DPrognosis)
     def forecast(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
         """A member's forecast; with the last one of a cycle the sums go out (or at the latest an interval later)."""
-        member = self.members.get(sender)
+        member = self._members.get(sender)
         fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
         if member is None or member.usage_point != message.congestion_point or fault is not None:
             return []
-        day = self.rules.day(message.period)
+        period, day = message.period, self.rules.day(message.period)
         if now >= day.end or len(message.power_w) != day.count:
             why = f"{len(message.power_w)} values; expected {day.count}" if now < day.end else "its day is over"
-            return [self.lapse("DPrognosis", message.header.message_id, sender, why, now)]
-        period = message.period.isoformat()
+            return [self.me.lapse("DPrognosis", message.header.message_id, sender, why, now)]
         held = self.state.forecasts.setdefault(period, {})
         if sender in held and held[sender].revision >= message.revision:
-            return [self.lapse("DPrognosis", message.header.message_id, sender, "a newer revision is known", now)]
+            why = "a newer revision is known"
+            return [self.me.lapse("DPrognosis", message.header.message_id, sender, why, now)]
         held[sender] = message
-        known = self.state.fresh.get(period, ())
-        self.state.fresh[period] = tuple(sorted({*known, sender}))
-        if len(self.state.fresh[period]) == len(self.members):
-            late: list[Effect] = [Disarm(f"prognose {period}")] if known else []
+        known = self.state.heard.get(period, ())
+        self.state.heard[period] = tuple(sorted({*known, sender}))
+        if len(self.state.heard[period]) == len(self._members):
+            late: list[Effect] = [Disarm(ForecastsDue(period))] if known else []
             return [*self._prognose(period, now), *late]
-        return [] if known else [Arm(f"prognose {period}", self.rules.patience(now))]
+        return [] if known else [Arm(ForecastsDue(period), self.rules.patience(now))]
 
-    def timer_prognose(self, period: str, now: datetime) -> list[Effect]:
-        """Somebody is late: go on with what is known."""
-        return self._prognose(period, now) if self.state.fresh.get(period) else []
+    @on(ForecastsDue)
+    def somebody_is_late(self, timer: ForecastsDue, now: datetime) -> list[Effect]:
+        """Go on with what is known."""
+        return self._prognose(timer.period, now) if self.state.heard.get(timer.period) else []
 
-    def _prognose(self, period: str, now: datetime) -> list[Effect]:
-        self.state.fresh[period] = ()
+    def _prognose(self, period: date, now: datetime) -> list[Effect]:
+        self.state.heard[period] = ()
         effects: list[Effect] = []
-        for point in self.config.congestion_points:
-            known = [self.state.forecasts[period].get(name) for name in self.config.at(point)]
+        for point in self._config.congestion_points:
+            known = [self.state.forecasts[period].get(name) for name in self._config.at(point)]
             rows = [forecast.power_w for forecast in known if forecast is not None]
-            if not rows:
-                continue
-            key = f"{point}|{period}"
-            revision = self.state.revisions[key] = self.state.revisions.get(key, 0) + 1
-            sums = tuple(np.sum(np.array(rows, dtype=np.int64), axis=0).tolist())
-            header = self.header(self.config.dso, now, None, "DPrognosis", period, point, str(revision))
-            prognosis = DPrognosis(
-                header, date.fromisoformat(period), point, revision, sums, self.rules.timezone, self.rules.isp_minutes
-            )
-            self.state.prognoses[key] = prognosis
-            if revision == 1:  # a new day: those before yesterday can be nobody's baseline any more
-                yesterday = self.rules.day_of(now).day - timedelta(days=1)
-                self.state.sent = {k: v for k, v in self.state.sent.items() if v.period >= yesterday}
-            self.state.sent[header.message_id] = prognosis
-            effects += [Send(self.config.dso, prognosis), Send(self.config.market, prognosis)]
-        return effects + self.foresee(period, now)
+            if rows:
+                sums = tuple(np.sum(np.array(rows, dtype=np.int64), axis=0).tolist())
+                prognosis = self._told(PointDay(point, period), sums, now)
+                effects += [Send(self._config.dso, prognosis), Send(self._config.market, prognosis)]
+        return effects + self.emit(PrognosesSent(period), now)
+
+    def _told(self, place: PointDay, power_w: tuple[int, ...], now: datetime) -> DPrognosis:
+        """The next revision for a congestion point and day."""
+        point, period = place
+        number = self.state.revisions[place] = self.state.revisions.get(place, 0) + 1
+        header = self.me.header(self._config.dso, now, None, "DPrognosis", period.isoformat(), point, str(number))
+        prognosis = DPrognosis(header, period, point, number, power_w, self.rules.timezone, self.rules.isp_minutes)
+        self.state.newest[place] = prognosis
+        if number == 1:  # a new day: those before yesterday can be nobody's baseline any more
+            yesterday = self.rules.day_of(now).day - timedelta(days=1)
+            self.state.sent = {k: v for k, v in self.state.sent.items() if v.period >= yesterday}
+        self.state.sent[header.message_id] = prognosis
+        return prognosis
 
     @on(DPrognosisResponse)
     def answered(self, message: DPrognosisResponse, sender: str, now: datetime) -> list[Effect]:
@@ -72,6 +133,18 @@ class PortfolioDesk(AggregatorBase):
             self.state.sent.pop(message.d_prognosis_message_id, None)
         return []
 
-    def foresee(self, period: str, now: datetime) -> list[Effect]:
-        """What the new prognosis means for promises already made; the holding desk answers."""
-        return []
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        state = self.state
+        state.forecasts = {k: v for k, v in state.forecasts.items() if k >= before}
+        state.heard = {k: v for k, v in state.heard.items() if k >= before}
+        state.newest = {k: v for k, v in state.newest.items() if k.period >= before}
+        state.revisions = {k: v for k, v in state.revisions.items() if k.period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Revisions go on above all that were told."""
+        for day in history.open_days(now):
+            for point in self._config.congestion_points:
+                self.state.revisions[PointDay(point, day.day)] = revision(day, now)
+        lost = "members' forecasts, and prognoses under which nothing was ordered: revisions go on in seconds"
+        return Recovery(forgotten=(lost,))

@@ -1,93 +1,144 @@
-"""The aggregator's virtual power plant desk: forms it, runs the ADMM rounds with its members, hands the result on.
+"""The virtual power plant: price out, net profile back, some rounds, until a band of power is split among the members.
 
-One session runs per congestion point at a time; others wait. None begins before everything that was said at an instant
-has been heard, so the order in which it was heard decides nothing. The mathematics is in `agents.planning.dispatch.admm`.
+One session holds a congestion point's members at a time; others wait. None begins before everything that was said at an
+instant has been heard, so the order in which it was heard decides nothing. The mathematics is in
+`agents.planning.dispatch.admm`, the states of a session in `agents.planning.dispatch.session`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 
 from agents.planning.dispatch.admm import Band, absorb, open_coordination
-from agents.roles.aggregator.prognosis_sums import PortfolioDesk
-from agents.roles.aggregator.state import VppSession
-from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
+from agents.planning.dispatch.session import SPLIT, SplitEvent, SplitParty
+from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.vpp_session import (
+    InstantHeard,
+    SplitConcluded,
+    SplitMoved,
+    SplitPurpose,
+    SplitWanted,
+    VppSession,
+)
+from agents.roles.effects import Arm, Disarm, Effect, Publish, Send, Timer
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import NetProfile, PriceRound, SessionClosed, VppInvitation
-from agents.roles.part import MOMENT, on
+from agents.roles.part import MOMENT, Part, Recovery, on
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.recovery import LedgerHistory
+from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.platform.publications import Residuals, SessionConcluded
 
 _COARSE = 10.0  # a correction in real time is followed by the next one
 
 
-class CoordinatingDesk(PortfolioDesk):
-    """Price out, net profile back, some rounds."""
+@wire("aggregator.timer.session")
+@dataclass(frozen=True, slots=True)
+class AnswersDue(Timer):
+    """Members that have not answered a session's round by now are left out."""
 
-    def open_session(
-        self,
-        purpose: str,
-        reference: str,
-        congestion_point: str,
-        period: date,
-        first_isp: int,
-        low_kw: Floats,
-        high_kw: Floats,
-        now: datetime,
-        first_share: float = 1.0,
-    ) -> list[Effect]:
-        """Queue the split of a band [low, high] kW over the ISPs from `first_isp` on."""
-        members = tuple(name for name in self.config.at(congestion_point) if self.contract_on(name, period) is not None)
-        session = VppSession(
-            self.identifier(
-                "session", now.isoformat(), purpose, reference, congestion_point, period.isoformat(), str(first_isp)
-            ),
-            now,
-            purpose,
-            reference,
-            congestion_point,
-            period,
-            first_isp,
-            first_isp + len(low_kw) - 1,
-            first_share,
-            low_kw,
-            high_kw,
-            members,
-            {},
-            {},
-            {},
-        )
-        self.state.queue = (*self.state.queue, session)
-        return self.next_session(congestion_point, now)
+    session: str
+
+
+@wire("aggregator.VppSessions")
+@dataclass(slots=True)
+class VppSessionsState:
+    """Sessions that hold their members, from the invitation to their end, and those that wait."""
+
+    sessions: dict[str, VppSession] = field(default_factory=dict)
+    queue: tuple[VppSession, ...] = ()
+
+
+class VppSessions(Part[VppSessionsState]):
+    """Runs the sessions and says what they found."""
+
+    def __init__(self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts) -> None:
+        super().__init__(me, VppSessionsState())
+        self._config, self._contracts = config, contracts
+
+    def session(self, identity: str) -> VppSession:
+        """A session that holds its members."""
+        return self.state.sessions[identity]
 
     def is_busy(self, congestion_point: str) -> bool:
         """Whether a session, an offer not yet decided or orders not yet recorded hold this congestion point's members."""
-        state = self.state
-        running = any(s.congestion_point == congestion_point for s in state.sessions.values())
-        offered = any(s.congestion_point == congestion_point for _, s in state.offers.values())
-        return (
-            running
-            or offered
-            or any(
-                state.order_sessions[order.order_reference].congestion_point == congestion_point
-                for orders in state.filed.values()
-                for order in orders
-            )
+        return any(session.congestion_point == congestion_point for session in self.state.sessions.values())
+
+    @on(SplitWanted)
+    def wanted(self, event: SplitWanted, now: datetime) -> list[Effect]:
+        """Queue the split among the members that are contracted on its day."""
+        point, period, first = event.congestion_point, event.period, event.first_isp
+        about = ("session", now.isoformat(), event.purpose, event.reference, point, period.isoformat(), str(first))
+        session = VppSession(
+            identity=self.me.identifier(*about),
+            opened_at=now,
+            purpose=event.purpose,
+            reference=event.reference,
+            congestion_point=point,
+            period=period,
+            first_isp=first,
+            last_isp=first + len(event.low_kw) - 1,
+            first_share=event.first_share,
+            low_kw=event.low_kw,
+            high_kw=event.high_kw,
+            waiting=tuple(n for n in self._config.at(point) if self._contracts.contract_on(n, period) is not None),
+            profiles_kw={},
+            elements={},
+            baselines_w={},
         )
+        self.state.queue = (*self.state.queue, session)
+        return self._next_session(point, now)
+
+    def _next_session(self, congestion_point: str, now: datetime) -> list[Effect]:
+        """Start the next waiting session of a congestion point in a moment, when its members are free."""
+        waiting = any(s.congestion_point == congestion_point for s in self.state.queue)
+        free = waiting and not self.is_busy(congestion_point)
+        return [Arm(InstantHeard(congestion_point), now + MOMENT)] if free else []
+
+    @on(InstantHeard)
+    def instant_heard(self, timer: InstantHeard, now: datetime) -> list[Effect]:
+        """Begin the session that comes first; those whose first ISP is over lapse."""
+        point, effects = timer.congestion_point, list[Effect]()
+        if self.is_busy(point):
+            return effects
+        for session in sorted((s for s in self.state.queue if s.congestion_point == point), key=lambda s: s.rank):
+            self.state.queue = tuple(s for s in self.state.queue if s.identity != session.identity)
+            if now < self.rules.day(session.period).isp_start(session.first_isp + 1):
+                return [*effects, *self._invite(session, now)]
+            over = "its time is over"
+            effects.append(self.me.lapse(str(session.purpose), session.identity, self.me.name, over, now))
+        return effects
+
+    def _moved(self, session: VppSession, by: SplitParty, event: SplitEvent) -> VppSession:
+        """The session in the state that the table gives; kept while it holds its members."""
+        session = replace(session, state=SPLIT.next_state(session.state, by, event, ours=True))
+        if SPLIT.rows[session.state]:
+            self.state.sessions[session.identity] = session
+        else:
+            self.state.sessions.pop(session.identity, None)
+        return session
+
+    @on(SplitMoved)
+    def moved(self, event: SplitMoved, now: datetime) -> list[Effect]:
+        """Offered, ordered, closed: with its end the next session may begin."""
+        session = self._moved(self.state.sessions[event.session], event.by, event.event)
+        return self._next_session(session.congestion_point, now)
 
     def _invite(self, session: VppSession, now: datetime) -> list[Effect]:
         if not session.waiting:
-            return self.concluded(session, now)
-        self.state.sessions[session.identity] = session
-        invitation = VppInvitation(
-            session.identity, session.period, session.first_isp, session.last_isp, session.first_share
-        )
+            session = self._moved(session, SplitParty.AGGREGATOR, SplitEvent.NOBODY)
+            return self.emit(SplitConcluded(session), now)
+        session = self._moved(session, SplitParty.AGGREGATOR, SplitEvent.INVITED)
+        isps = session.first_isp, session.last_isp
+        invitation = VppInvitation(session.identity, session.period, *isps, session.first_share)
         return [*(Send(name, invitation) for name in session.waiting), self._guard(session, now)]
 
     def _guard(self, session: VppSession, now: datetime) -> Effect:
-        return Arm(f"session {session.identity}", self.rules.patience(now))
+        return Arm(AnswersDue(session.identity), self.rules.patience(now))
 
     @on(NetProfile)
     def answered_round(self, message: NetProfile, sender: str, now: datetime) -> list[Effect]:
@@ -100,7 +151,7 @@ class CoordinatingDesk(PortfolioDesk):
             or message.round != rounds
             or len(message.deviation_kw) != len(session.low_kw)
         ):
-            return [self.lapse("NetProfile", message.session, sender, "nobody waits for this answer", now)]
+            return [self.me.lapse("NetProfile", message.session, sender, "nobody waits for this answer", now)]
         session = replace(
             session,
             waiting=tuple(name for name in session.waiting if name != sender),
@@ -108,80 +159,51 @@ class CoordinatingDesk(PortfolioDesk):
         )
         if message.round == 0:
             told = {part.element: part.power_w for part in message.baselines}
-            session = replace(
-                session,
-                elements={**session.elements, sender: tuple(told)},
-                baselines={**session.baselines, **told},
-            )
+            elements, baselines_w = {**session.elements, sender: tuple(told)}, {**session.baselines_w, **told}
+            session = replace(session, elements=elements, baselines_w=baselines_w)
         self.state.sessions[session.identity] = session
-        return [] if session.waiting else self._round(session, now)
+        return [] if session.waiting else self._round(session, SplitParty.MEMBERS, now)
 
-    def timer_session(self, identity: str, now: datetime) -> list[Effect]:
+    @on(AnswersDue)
+    def answers_due(self, timer: AnswersDue, now: datetime) -> list[Effect]:
         """Members that do not answer are left out, so that one dead agent cannot stop a virtual power plant."""
-        session = self.state.sessions.get(identity)
+        session = self.state.sessions.get(timer.session)
         if session is None or not session.waiting:
             return []
         gone = session.waiting
         keep = {k: v for k, v in session.profiles_kw.items() if k not in gone}
         elements = {k: v for k, v in session.elements.items() if k not in gone}
         session = replace(session, waiting=(), profiles_kw=keep, elements=elements)
-        self.state.sessions[identity] = session
-        return [*(Send(name, SessionClosed(identity)) for name in gone), *self._round(session, now)]
+        closed = [Send(name, SessionClosed(session.identity)) for name in gone]
+        return [*closed, *self._round(session, SplitParty.TIME, now)]
 
-    def _round(self, session: VppSession, now: datetime) -> list[Effect]:
+    def _round(self, session: VppSession, ended_by: SplitParty, now: datetime) -> list[Effect]:
         """All answers are in: update price and shared profile; ask again, or conclude."""
-        taking = tuple(name for name in sorted(session.elements) if session.elements[name])
-        count = sum(len(session.elements[name]) for name in taking)
-        size = len(session.low_kw)
-        total = np.sum([session.profiles_kw[name] for name in taking], axis=0) if taking else np.zeros(size)
+        taking = session.taking_part
+        total = np.zeros(len(session.low_kw))
+        if taking:
+            total = np.sum([session.profiles_kw[name] for name in taking], axis=0)
         coordination = session.coordination
         if coordination is None:
-            band = Band(session.low_kw, session.high_kw, self.config.shortage_ct_per_kwh, self.rules.hours)
-            coarseness = _COARSE if session.purpose == "hold" else 1.0
-            coordination = open_coordination(band, count, self.config.penalty_ct_per_kw2, coarseness)
+            band = Band(session.low_kw, session.high_kw, self._config.shortage_ct_per_kwh, self.rules.hours)
+            coarseness = _COARSE if session.purpose is SplitPurpose.HOLD else 1.0
+            count = sum(len(session.elements[name]) for name in taking)
+            coordination = open_coordination(band, count, self._config.penalty_ct_per_kw2, coarseness)
         else:
             coordination = absorb(coordination, total)
         session = replace(session, coordination=coordination)
         if coordination.done or not taking:
-            self.state.sessions.pop(session.identity, None)
-            guard = Disarm(f"session {session.identity}")
-            return [_told(self.name, session, total, now), guard, *self.concluded(session, now)]
-        self.state.sessions[session.identity] = replace(session, waiting=taking)
+            over = SplitEvent.CONVERGED if taking else SplitEvent.NOBODY
+            session = self._moved(session, ended_by, over)
+            told, guard = _told(self.me.name, session, total, now), Disarm(AnswersDue(session.identity))
+            return [told, guard, *self.emit(SplitConcluded(session), now)]
+        self._moved(replace(session, waiting=taking), ended_by, SplitEvent.NEXT_ROUND)
         signal = PriceRound(session.identity, coordination.rounds + 1, coordination.rho, coordination.signal_kw)
         return [*(Send(name, signal) for name in taking), self._guard(session, now)]
 
-    def concluded(self, session: VppSession, now: datetime) -> list[Effect]:
-        """A split is found (or nobody takes part): the trading and holding desks take it from here."""
-        return self.next_session(session.congestion_point, now)
-
-    def next_session(self, congestion_point: str, now: datetime) -> list[Effect]:
-        """Start the next waiting session of a congestion point in a moment, when its members are free."""
-        waiting = any(s.congestion_point == congestion_point for s in self.state.queue)
-        return [Arm(f"work {congestion_point}", now + MOMENT)] if waiting and not self.is_busy(congestion_point) else []
-
-    def timer_work(self, congestion_point: str, now: datetime) -> list[Effect]:
-        """Everything said so far has been heard: hold the promise, then begin the session that comes first."""
-        effects = self.correct(congestion_point, now)
-        if self.is_busy(congestion_point):
-            return effects
-        waiting = sorted((s for s in self.state.queue if s.congestion_point == congestion_point), key=lambda s: s.rank)
-        for session in waiting:
-            self.state.queue = tuple(s for s in self.state.queue if s.identity != session.identity)
-            if now < self.rules.day(session.period).isp_start(session.first_isp + 1):
-                return [*effects, *self._invite(session, now)]
-            effects.append(self.lapse(session.purpose, session.identity, self.name, "its time is over", now))
-        return effects
-
-    def correct(self, congestion_point: str, now: datetime) -> list[Effect]:
-        """Queue a session for what the last interval misses of the promise; the holding desk answers."""
-        return []
-
-    def watts(self, session: VppSession, name: str, factor_pct: int = 100) -> list[int]:
-        """A member's deviation of a session in watts, [ISPs of the session]; the running ISP's by its share to come."""
-        moved = [round(x * 10 * factor_pct) for x in session.profiles_kw[name].tolist()]
-        if moved:
-            moved[0] = round(moved[0] * session.first_share)
-        return moved
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """The ledger knows no session."""
+        return Recovery(forgotten=("running splits among the members",))
 
 
 def _told(aggregator: str, session: VppSession, total_kw: Floats, now: datetime) -> Publish:
@@ -193,11 +215,11 @@ def _told(aggregator: str, session: VppSession, total_kw: Floats, now: datetime)
             now,
             session=session.identity,
             aggregator=aggregator,
-            purpose=session.purpose,
+            purpose=str(session.purpose),
             congestion_point=session.congestion_point,
             period=session.period,
             first_isp=session.first_isp,
-            members=tuple(name for name in sorted(session.elements) if session.elements[name]),
+            members=session.taking_part,
             rounds=0 if coordination is None else coordination.rounds,
             residuals=tuple(Residuals(float(primal), float(dual)) for primal, dual in residuals),
             low_kw=tuple(session.low_kw.tolist()),

@@ -1,0 +1,69 @@
+"""What an aggregator is told at the start: whom it deals with, its portfolio, its prices and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.planning.dispatch.admm import PENALTY
+from cim.codec.codec import wire
+from market.contracts.contract import FlexContract
+from market.contracts.limits import ContractLimits
+from market.negotiation.concession import NegotiationPreferences
+
+
+@wire("aggregator.Member")
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One prosumer of the portfolio and where its connection hangs."""
+
+    name: str
+    usage_point: str
+    congestion_point: str
+
+
+@wire("aggregator.Config")
+@dataclass(frozen=True, slots=True)
+class AggregatorConfig:
+    """An aggregator's own config.
+
+    Attributes:
+        dso, market, ledger: agents it deals with (market = the ILES manager, also CRO).
+        members: its portfolio.
+        buying, selling: its prices for its members' flexibility, and for what it sells to the DSO.
+        limits: of the contracts it proposes to its members.
+        plant_from_w: a member whose elements can raise consumption by more gets a plant's contract.
+        margin_pct: what it adds to its members' price in an offer.
+        shortage_ct_per_kwh: what it gives a request not met; above all its members' prices.
+        term_days: the term of the contracts it proposes: their last day is so many days after the first.
+        penalty_ct_per_kw2: first penalty of the ADMM.
+    """
+
+    dso: str
+    market: str
+    ledger: str
+    members: tuple[Member, ...]
+    buying: NegotiationPreferences
+    selling: NegotiationPreferences
+    limits: ContractLimits
+    plant_from_w: int
+    margin_pct: int
+    shortage_ct_per_kwh: float
+    term_days: int
+    penalty_ct_per_kw2: float = PENALTY
+
+    @property
+    def congestion_points(self) -> tuple[str, ...]:
+        """The congestion points at which it has members, in order."""
+        return tuple(sorted({member.congestion_point for member in self.members}))
+
+    def at(self, congestion_point: str) -> tuple[str, ...]:
+        """The members of a congestion point, in order."""
+        return tuple(sorted(m.name for m in self.members if m.congestion_point == congestion_point))
+
+    def by_name(self) -> dict[str, Member]:
+        """The members by their agents' names."""
+        return {member.name: member for member in self.members}
+
+    def preferences(self, contract: FlexContract, domain: str) -> NegotiationPreferences:
+        """What this aggregator (its domain) wants of a contract: it buys from members and sells to the DSO."""
+        return self.buying if contract.buyer == domain else self.selling

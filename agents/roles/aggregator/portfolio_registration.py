@@ -1,0 +1,102 @@
+"""The portfolio and its contracts: registered with the CRO, then a template proposed to each member that has assets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.effects import Arm, Effect, Send
+from agents.roles.events import Started
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import AssetList, AssetQuery
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts, SeekContracts
+from agents.roles.parts.negotiation import ContractNegotiation
+from agents.roles.parts.recovery import LedgerHistory
+from cim.codec.codec import wire
+from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.templates import from_template
+from market.uftp import AgrPortfolioUpdate, Connection
+
+CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
+TIMES_ASKED = 3
+
+
+@wire("aggregator.PortfolioRegistration")
+@dataclass(slots=True)
+class PortfolioRegistrationState:
+    """How often the market was asked for the members' assets."""
+
+    asked: int = 0
+
+
+class PortfolioRegistration(Part[PortfolioRegistrationState]):
+    """Registers the portfolio with the CRO and finds members to contract."""
+
+    def __init__(
+        self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts, negotiation: ContractNegotiation
+    ) -> None:
+        super().__init__(me, PortfolioRegistrationState())
+        self._config, self._contracts, self._negotiation = config, contracts, negotiation
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """Register the portfolio with the CRO; then look for assets to contract."""
+        market, domain = self._config.market, self.me.domain
+        connections = tuple(
+            Connection(m.usage_point, self.rules.first_day, None, None, domain) for m in self._config.members
+        )
+        header = self.me.header(market, now, None, "AGRPortfolioUpdate")
+        update = AgrPortfolioUpdate(header, connections, self.rules.timezone)
+        return [Send(market, update), Arm(SeekContracts(), now + CONTRACTING)]
+
+    @on(SeekContracts)
+    def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
+        """Ask the market what the members without a contract have published."""
+        names = [member.name for member in self._config.members]
+        wanting = [name for name in names if self._contracts.wanted_from(name, now) is not None]
+        if not wanting:
+            self.state.asked = 0
+            return [self._contracts.seek_again(names, now)]
+        self.state.asked += 1
+        # Who had published nothing yet when we asked may have been late.
+        soon = self.state.asked < TIMES_ASKED
+        again = Arm(timer, now + CONTRACTING) if soon else self._contracts.seek_again(wanting, now)
+        return [Send(self._config.market, AssetQuery(tuple(self.rules.domains[name] for name in wanting))), again]
+
+    @on(AssetList)
+    def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
+        """Take up a template for each member that has something to give, and open the negotiation."""
+        effects: list[Effect] = []
+        for member in self._config.members:
+            owner = self.rules.domains[member.name]
+            elements = tuple(asset.element for asset in message.assets if asset.owner == owner)
+            first = self._contracts.wanted_from(member.name, now)
+            if not elements or first is None or self._negotiation.talking(member.name):
+                continue
+            effects += self._negotiation.propose(self._template(member.name, elements, first, now), now)
+        return effects
+
+    def _template(self, member: str, elements: tuple[FlexElement, ...], first: date, now: datetime) -> FlexContract:
+        config = self._config
+        big = sum(element.max_increase_w for element in elements) > config.plant_from_w
+        return from_template(
+            "plant-daily" if big else "household-daily",
+            contract_id=self.me.identifier("contract", member, now.isoformat()),
+            buyer=self.me.domain,
+            seller=self.rules.domains[member],
+            start_date=first,
+            end_date=first + timedelta(days=config.term_days),
+            timezone=self.rules.timezone,
+            flex_elements=elements,
+            isp_minutes=self.rules.isp_minutes,
+            max_activations=config.limits.max_activations_per_day,
+            max_runtime_isps=config.limits.max_runtime_isps,
+            recovery_isps=config.limits.recovery_isps,
+        )
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """As at the start: who has no recorded contract is asked again."""
+        lost = "negotiations that were running; with whom no contract is recorded one is sought again"
+        return Recovery(self.started(Started(), now), (lost,))

@@ -1,0 +1,141 @@
+"""A session of the virtual power plant: a band of power that is split among the members of a congestion point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from agents.planning.dispatch.admm import Coordination
+from agents.planning.dispatch.session import SplitEvent, SplitParty, SplitState
+from agents.roles.effects import Timer
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from market.uftp import IspPower
+
+
+@wire("aggregator.PointDay")
+class PointDay(NamedTuple):
+    """A congestion point on a day."""
+
+    congestion_point: str
+    period: date
+
+
+@wire("aggregator.SplitPurpose")
+class SplitPurpose(StrEnum):
+    """What a session is for."""
+
+    OFFER = "offer"  # the answer to a request of the DSO
+    HOLD = "hold"  # keeping a promise that the members would otherwise miss
+
+
+@wire("aggregator.Session")
+@dataclass(frozen=True, slots=True)
+class VppSession:
+    """A split: what for, over which ISPs, who takes part, and how far it is.
+
+    Attributes:
+        opened_at: when it was wanted; of those that wait the oldest begins first.
+        reference: message id of the request, or what makes the correction necessary.
+        first_share: of the first ISP, how much is still to come when it is the running one.
+        waiting: members whose answer of this round is still out.
+        profiles_kw: last answer by member.
+        elements: element names by member.
+        baselines_w: by element, on the session's ISPs.
+        state: where it stands in the table `agents.planning.dispatch.session.SPLIT`.
+    """
+
+    identity: str
+    opened_at: datetime
+    purpose: SplitPurpose
+    reference: str
+    congestion_point: str
+    period: date
+    first_isp: int
+    last_isp: int
+    first_share: float
+    low_kw: Floats
+    high_kw: Floats
+    waiting: tuple[str, ...]
+    profiles_kw: dict[str, Floats]
+    elements: dict[str, tuple[str, ...]]
+    baselines_w: dict[str, tuple[int, ...]]
+    coordination: Coordination | None = None
+    state: SplitState = SplitState.QUEUED
+
+    @property
+    def rank(self) -> tuple[datetime, bool, date, int, str]:
+        """Its place in the queue, by nothing but what it is for: promises before new business."""
+        return self.opened_at, self.purpose is not SplitPurpose.HOLD, self.period, self.first_isp, self.identity
+
+    @property
+    def taking_part(self) -> tuple[str, ...]:
+        """The members that have an element in it, in order."""
+        return tuple(name for name in sorted(self.elements) if self.elements[name])
+
+    def member_w(self, name: str, factor_pct: int = 100) -> list[int]:
+        """[ISPs of the session] a member's deviation in watts; the running ISP's by its share to come."""
+        moved = [round(x * 10 * factor_pct) for x in self.profiles_kw[name].tolist()]
+        if moved:
+            moved[0] = round(moved[0] * self.first_share)
+        return moved
+
+    def member_isps(self, name: str, isps: tuple[IspPower, ...], factor_pct: int = 100) -> tuple[IspPower, ...]:
+        """A member's part on the given ISPs, where it goes in their direction."""
+        watts = self.member_w(name, factor_pct)
+        rows = ((row.start, watts[row.start - self.first_isp], row.power_w) for row in isps)
+        return tuple(IspPower(start, own) for start, own, whole in rows if own * whole > 0)
+
+
+@wire("aggregator.timer.work")
+@dataclass(frozen=True, slots=True)
+class InstantHeard(Timer):
+    """All that was said at an instant about a congestion point has been heard: correct, then begin a session."""
+
+    congestion_point: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitWanted:
+    """Told inside the role: a band [low, high] kW is to be split over the ISPs from `first_isp` on."""
+
+    purpose: SplitPurpose
+    reference: str
+    congestion_point: str
+    period: date
+    first_isp: int
+    low_kw: Floats
+    high_kw: Floats
+    first_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SplitConcluded:
+    """Told inside the role: a split is found, or nobody takes part."""
+
+    session: VppSession
+
+
+@dataclass(frozen=True, slots=True)
+class SplitMoved:
+    """Told inside the role: what happened to a concluded session; with its end the members are free again."""
+
+    session: str
+    by: SplitParty
+    event: SplitEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SplitChosen:
+    """Told inside the role: a session's split is put into force on these ISPs.
+
+    Attributes:
+        cause: the DSO's order, or which correction; the members' orders are named after it.
+    """
+
+    session: VppSession
+    isps: tuple[IspPower, ...]
+    factor_pct: int
+    cause: str
