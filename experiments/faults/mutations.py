@@ -60,7 +60,9 @@ def _filing(kind: str, rewrite: Callable[[Any], Any]) -> Change:
 
     def change(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
         def refiled(record: Record) -> Record:
-            return inner.record(kind, record.key, rewrite(decode(record.body)), now) if record.kind == kind else record
+            if record.kind != kind:
+                return record
+            return inner.me.record(kind, record.key, rewrite(decode(record.body)), now)
 
         return [
             Send(e.to, Filed(e.message.reference, tuple(refiled(r) for r in e.message.records)))

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.roles.aggregator.order_records import MemberOrdersFiling
+from agents.roles.aggregator.promises import Promises
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
@@ -122,7 +124,7 @@ def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -
     """What cannot be recorded is not in force: the DSO hears a refusal, drops its order, and nothing is owed for it."""
     market, records = played(
         tmp_path / "ledger.db",
-        refuse=lambda filed: filed.sender == "agr" and str(filed.reference).startswith("members "),
+        refuse=lambda filed: filed.sender == "agr" and isinstance(filed.reference, MemberOrdersFiling),
     )
     refused = [m for m in market.said(FlexOrderResponse) if m.result is Result.REJECTED]
     assert refused
@@ -130,7 +132,7 @@ def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -
     gone = {key for kind, key in records if kind == "flex-order-refusal"}
     paid = {row.order_reference for m in market.said(FlexSettlement) for row in m.order_settlements}
     assert not gone & paid
-    assert market.roles["agr"].state.orders == ()
+    assert market.roles["agr"].part(Promises).state.orders == ()
     assert market.told(RuleBroken, HeadRefused) == []
 
 
@@ -153,7 +155,7 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     early = PriceRound("s-1", 1, 0.3, miniature.np.zeros(size))
     assert lapses(farm.handle(Received("agr", 1, early), players.NOON)) == ["PriceRound"]
     assert lapses(agr.handle(Received("farm-a", 1, OrderSplit("o-1", ())), players.NOON)) == ["OrderSplit"]
-    assert lapses(agr.handle(Received("ledger", 1, Receipt("members o-1")), players.NOON)) == ["Receipt"]
+    assert lapses(agr.handle(Received("ledger", 1, Receipt(MemberOrdersFiling("o-1"))), players.NOON)) == ["Receipt"]
     assert lapses(dso.handle(Received("ledger", 1, Receipt("orders 2016-06-15 p o-1")), players.NOON)) == ["Receipt"]
     period = players.FIRST.isoformat()
     assert lapses(dso.handle(Computed(f"selection {period}", (100,)), players.NOON)) == ["selection"]

@@ -37,7 +37,7 @@ def built(maker: Callable[[], DeskRole[Any]]) -> Build:
 
 ROLES: dict[str, Build] = {
     "prosumer": built(lambda: players.farm("farm-a")),
-    "aggregator": built(players.aggregator),
+    "aggregator": players.aggregator,
     "dso": built(players.dso),
     "keeper": lambda rules: KeeperRole("ledger", rules, players.key("ledger"), ()),
 }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from agents.planning.dispatch.session import MEMBERSHIP, MemberEvent, MemberParty, MemberState
+from agents.roles.aggregator.order_records import MemberOrdersFiling
 from agents.roles.events import Event, Received
 from agents.roles.messages import NetProfile, OrderSplit, PriceRound, SessionClosed, VppInvitation
 from market.conversations import ConversationTable
@@ -127,7 +128,7 @@ END = players.DAY.end + timedelta(hours=9)
     [
         ({}, False),
         ({"seed": 7}, False),
-        ({"refuse": lambda filed: str(filed.reference).startswith("members ")}, True),
+        ({"refuse": lambda filed: isinstance(filed.reference, MemberOrdersFiling)}, True),
         ({"silence": (players.DAY.at(11), players.DAY.at(13))}, True),
     ],
     ids=["calm", "shuffled", "ledger refuses members' orders", "standstill"],

@@ -12,7 +12,7 @@ import pytest
 from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetQuery
-from agents.roles.parts.contract_negotiation import RENEWAL
+from agents.roles.parts.contracts import RENEWAL, Contracts, SeekContracts
 from cim.platform.publications import RuleBroken
 from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of
@@ -26,12 +26,17 @@ from tests.worlds.players import AHEAD, DAY, FIRST
 
 def armed(effects: list[Effect]) -> list[Any]:
     """For when the desk looks for contracts again."""
-    return [e.at for e in effects if isinstance(e, Arm) and e.timer == "contracts"]
+    return [e.at for e in effects if isinstance(e, Arm) and e.timer in (SeekContracts(), "contracts")]
 
 
 def asked(effects: list[Effect]) -> list[Any]:
     """Whose assets are asked for."""
     return [e.message.owners for e in effects if isinstance(e, Send) and isinstance(e.message, AssetQuery)]
+
+
+def contracts_of(role: Any) -> Any:
+    """The contracts that a role holds, by peer."""
+    return role.part(Contracts).state.contracts if role.parts else role.state.contracts
 
 
 def test_a_contract_counts_in_its_term_and_the_later_agreement_first() -> None:
@@ -46,30 +51,31 @@ def test_a_contract_counts_in_its_term_and_the_later_agreement_first() -> None:
 def test_a_successor_is_sought_two_weeks_before_the_end() -> None:
     """Nobody is asked while contracts have long to run; then everybody whose contract ends, for the day after it."""
     agr = players.aggregator()
+    contracts = agr.part(Contracts)
     last = FIRST + timedelta(days=100)
     for name in players.FARMS:
-        agr.agreed(players.agreement(name, FIRST, last), AHEAD)
-    quiet = agr.handle(Fired("contracts"), AHEAD)
+        contracts.agreed(players.agreement(name, FIRST, last), AHEAD)
+    quiet = agr.handle(Fired(SeekContracts()), AHEAD)
     assert asked(quiet) == []
     (again,) = armed(quiet)
-    assert agr.rules.day_of(again).day == last + timedelta(days=1) - RENEWAL
-    busy = agr.handle(Fired("contracts"), again)
+    assert contracts.rules.day_of(again).day == last + timedelta(days=1) - RENEWAL
+    busy = agr.handle(Fired(SeekContracts()), again)
     assert asked(busy) == [("farm-a.example", "farm-b.example")]
-    assert [agr.wanted_from(name, again) for name in players.FARMS] == [last + timedelta(days=1)] * 2
+    assert [contracts.wanted_from(name, again) for name in players.FARMS] == [last + timedelta(days=1)] * 2
 
 
 def test_who_has_no_contract_is_asked_again_every_day() -> None:
     """After the first three tries within minutes, one a day, for as long as it takes; a contract then begins today."""
     agr, now, waits = players.aggregator(), AHEAD, []
     for _ in range(6):
-        effects = agr.handle(Fired("contracts"), now)
+        effects = agr.handle(Fired(SeekContracts()), now)
         assert asked(effects) == [("farm-a.example", "farm-b.example")]
         (then,) = armed(effects)
         waits.append(then - now)
         now = then
     assert waits[:2] == [timedelta(minutes=5)] * 2
     assert waits[3:] == [timedelta(days=1)] * 3
-    assert agr.wanted_from("farm-a", now) == agr.rules.day_of(now).day > FIRST
+    assert agr.part(Contracts).wanted_from("farm-a", now) == agr.me.rules.day_of(now).day > FIRST
 
 
 def test_the_dso_tries_again_with_a_seller_that_did_not_answer() -> None:
@@ -87,12 +93,14 @@ def test_the_dso_tries_again_with_a_seller_that_did_not_answer() -> None:
 
 def test_what_ended_before_all_open_days_is_forgotten() -> None:
     """A state that lives for years holds the contracts of open days and the last few others, not all there ever were."""
-    agr = players.aggregator()
+    contracts = players.aggregator().part(Contracts)
     for k in range(50):
         first = FIRST + timedelta(days=10 * k)
-        agr.agreed(players.agreement("farm-a", first, first + timedelta(days=9)), agr.rules.day(first).at(0))
-    assert len(agr.state.contracts["farm-a"]) == 8
-    assert agr.state.contracts["farm-a"][-1].start_date == FIRST + timedelta(days=490)
+        contracts.agreed(
+            players.agreement("farm-a", first, first + timedelta(days=9)), contracts.rules.day(first).at(0)
+        )
+    assert len(contracts.with_peer("farm-a")) == 8
+    assert contracts.with_peer("farm-a")[-1].start_date == FIRST + timedelta(days=490)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +133,7 @@ def test_orders_go_on_beyond_the_first_contracts_end(four_days: Miniature) -> No
     for order in orders:
         buyer = order.header.sender_domain.removesuffix(".example")
         seller = order.header.recipient_domain.removesuffix(".example")
-        agreed = in_force(four_days.roles[buyer].state.contracts[seller], order.period)
+        agreed = in_force(contracts_of(four_days.roles[buyer])[seller], order.period)
         assert agreed is not None
         assert agreed.contract_id == order.contract_id
 
@@ -133,7 +141,7 @@ def test_orders_go_on_beyond_the_first_contracts_end(four_days: Miniature) -> No
 def test_both_sides_hold_the_same_contracts_and_nothing_is_disputed(four_days: Miniature) -> None:
     """A renewal leaves no difference: what one side holds, the other does; every settlement is accepted."""
     for home, seller in SELLER.items():
-        assert four_days.roles[home].state.contracts[seller] == four_days.roles[seller].state.contracts[home]
+        assert contracts_of(four_days.roles[home])[seller] == contracts_of(four_days.roles[seller])[home]
     responses = four_days.said(FlexSettlementResponse)
     assert responses
     assert {str(s.disposition) for m in responses for s in m.statuses} == {"Accepted"}
@@ -154,7 +162,7 @@ def test_an_acceptance_after_all_open_days_is_too_late_whatever_its_date() -> No
     for days, counts in ((6, True), (9, False)):
         dso, agr = players.dso(), players.aggregator()
         sent = [e.message for e in dso.handle(Fired("contracts"), AHEAD) if isinstance(e, Send) and e.to == "agr"]
-        acceptance = accept_of(sent[0], AHEAD + timedelta(minutes=1), agr.signer)
+        acceptance = accept_of(sent[0], AHEAD + timedelta(minutes=1), agr.me.signer)
         later = dso.rules.day_of(AHEAD).next(days).at(12)
         dso.handle(Fired(f"talk {sent[0].conversation_id}"), later)
         dso.handle(Fired("contracts"), later)  # the next try, as every day

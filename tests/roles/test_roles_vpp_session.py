@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 
+from agents.roles.aggregator.flex_trading import FlexOfferExpires
+from agents.roles.aggregator.member_orders import MemberOrders
+from agents.roles.aggregator.order_records import MemberOrdersFiling
+from agents.roles.aggregator.promises import Promises
+from agents.roles.aggregator.vpp_sessions import AnswersDue
 from agents.roles.effects import Arm
 from agents.roles.messages import (
     DeviceSchedule,
@@ -60,7 +65,7 @@ def order(offer: FlexOffer, factor: int = 100, **changes: Any) -> FlexOrder:
 def receipts(pump: Pump, fault: str | None = None) -> None:
     """The ledger takes what was filed for the members."""
     for filed in pump.said(Filed, sender="agr"):
-        if filed.reference.startswith("members "):
+        if isinstance(filed.reference, MemberOrdersFiling):
             pump.tell("agr", "ledger", Receipt(filed.reference, fault), AHEAD)
 
 
@@ -146,9 +151,9 @@ def test_members_are_not_ordered_when_the_ledger_refuses() -> None:
     assert pump.said(FlexOrder) == []
     (answer,) = pump.said(FlexOrderResponse)
     assert answer.result is Result.REJECTED
-    state = pump.roles["agr"].state
-    assert (state.orders, state.member_orders, state.activated) == ((), {}, dict.fromkeys(FARMS, ()))
-    assert not any(state.baselines.values())
+    promises, own = (pump.roles["agr"].part(kind).state for kind in (Promises, MemberOrders))
+    assert (promises.orders, own.orders, own.activated) == ((), {}, dict.fromkeys(FARMS, ()))
+    assert not any(promises.baselines.values())
 
 
 def test_repeated_orders_change_nothing() -> None:
@@ -197,7 +202,7 @@ def test_an_expired_offer_is_not_ordered_and_frees_the_members() -> None:
     offer = offered(pump)
     pump.tell("agr", "dso", order(offer), offer.expiration)
     assert "expired" in last(pump.said(FlexOrderResponse)).rejection_reason
-    pump.fire("agr", f"expired {offer.header.message_id}", offer.expiration)
+    pump.fire("agr", FlexOfferExpires(offer.header.message_id), offer.expiration)
     assert {to for _, to, m in pump.log if isinstance(m, SessionClosed)} == set(FARMS)
     pump.tell("agr", "dso", order(offer), offer.expiration)
     assert "no open offer" in last(pump.said(FlexOrderResponse)).rejection_reason
@@ -218,7 +223,7 @@ def test_a_member_that_never_answers_is_left_out() -> None:
     pump = market_of_farms(deaf=("farm-b",))
     pump.tell("agr", "dso", request(), AHEAD)
     assert pump.said(FlexOffer) == []
-    guard = [e for _, e in pump.effects if isinstance(e, Arm) and e.timer.startswith("session ")][-1]
+    guard = [e for _, e in pump.effects if isinstance(e, Arm) and isinstance(e.timer, AnswersDue)][-1]
     assert guard.at == AHEAD + GUARD
     pump.fire("agr", guard.timer, guard.at)
     offer = last(pump.said(FlexOffer))
@@ -233,7 +238,7 @@ def test_a_member_that_falls_silent_in_mid_session_is_left_out() -> None:
     pump.ignores = {"farm-a": PriceRound}
     pump.tell("agr", "dso", request(), AHEAD)
     assert pump.said(NetProfile, sender="farm-a")
-    guard = [e for _, e in pump.effects if isinstance(e, Arm) and e.timer.startswith("session ")][-1]
+    guard = [e for _, e in pump.effects if isinstance(e, Arm) and isinstance(e.timer, AnswersDue)][-1]
     pump.fire("agr", guard.timer, guard.at)
     offer = last(pump.said(FlexOffer))
     own = pump.said(NetProfile, sender="farm-b")[-1].deviation_kw
@@ -244,7 +249,7 @@ def test_nothing_to_give_is_an_offer_without_options() -> None:
     """When nobody answers, the DSO hears so at once and the members are free for the next request."""
     pump = market_of_farms(deaf=FARMS)
     pump.tell("agr", "dso", request(), AHEAD)
-    guard = [e for _, e in pump.effects if isinstance(e, Arm) and e.timer.startswith("session ")][-1]
+    guard = [e for _, e in pump.effects if isinstance(e, Arm) and isinstance(e.timer, AnswersDue)][-1]
     pump.fire("agr", guard.timer, guard.at)
     assert last(pump.said(FlexOffer)).options == ()
     pump.deaf = ()
@@ -279,4 +284,4 @@ def test_a_second_request_waits_for_the_first_to_be_decided() -> None:
     assert pump.said(FlexOffer) == [first]
     receipts(pump)
     assert [o.flex_request_message_id for o in pump.said(FlexOffer)][-1] == "second"
-    assert pump.roles["agr"].state.baselines.keys() == {f"{POINT}|{FIRST}"}
+    assert pump.roles["agr"].part(Promises).state.baselines.keys() == {(POINT, FIRST)}

@@ -11,9 +11,10 @@ import numpy as np
 from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.roles.aggregator import AggregatorRole, Member
+from agents.roles.aggregator.vpp_session import InstantHeard
 from agents.roles.dso import DsoRole
 from agents.roles.dso.state import GridConnection
-from agents.roles.effects import Arm, Effect, Send
+from agents.roles.effects import Arm, Effect, Send, Timer, timer_order
 from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetList, AssetsPublished, DeviceJoined, DeviceReport, WeatherBulletin
 from agents.roles.prosumer import ProsumerRole
@@ -70,10 +71,10 @@ def farm(name: str, rated_w: int = 10_000) -> ProsumerRole:
     return ProsumerRole(name, RULES, key(name), config)
 
 
-def aggregator() -> AggregatorRole:
+def aggregator(market: MarketRules = RULES) -> AggregatorRole:
     """Both farms' aggregator."""
     members = tuple(Member(name, f"ean.{name}", POINT) for name in FARMS)
-    return AggregatorRole("agr", RULES, key("agr"), terms.aggregator_config(members))
+    return AggregatorRole("agr", market, key("agr"), terms.aggregator_config(members))
 
 
 def dso(market: MarketRules = RULES) -> DsoRole:
@@ -129,14 +130,18 @@ class Pump:
         self.log: list[tuple[str, str, Any]] = []
         self.effects: list[tuple[str, Effect]] = []
         self.sequence = 0
-        self.work: dict[tuple[str, str], datetime] = {}  # (agent, timer): what waits until all of an instant is heard
+        self.work: dict[
+            tuple[str, InstantHeard], datetime
+        ] = {}  # by agent: what waits until all of an instant is heard
 
     def post(self, sender: str, effects: list[Effect], now: datetime) -> None:
         """Take up a role's effects and carry on until everybody is quiet."""
         self._take(sender, effects)
         while self.queue or self.work:
             if not self.queue:
-                (name, timer), now = min(self.work.items(), key=lambda item: (item[1], item[0]))
+                (name, timer), now = min(
+                    self.work.items(), key=lambda item: (item[1], item[0][0], timer_order(item[0][1]))
+                )
                 del self.work[name, timer]
                 self._take(name, self.roles[name].handle(Fired(timer), now))
                 continue
@@ -150,7 +155,7 @@ class Pump:
         for effect in effects:
             if isinstance(effect, Send):
                 self.queue.append((sender, effect.to, effect.message))
-            elif isinstance(effect, Arm) and effect.timer.startswith("work "):
+            elif isinstance(effect, Arm) and isinstance(effect.timer, InstantHeard):
                 self.work[sender, effect.timer] = effect.at
             else:
                 self.effects.append((sender, effect))
@@ -160,7 +165,7 @@ class Pump:
         self.sequence += 1
         self.post(to, self.roles[to].handle(Received(sender, self.sequence, message), now), now)
 
-    def fire(self, to: str, timer: str, now: datetime) -> None:
+    def fire(self, to: str, timer: Timer | str, now: datetime) -> None:
         """A timer is due."""
         self.post(to, self.roles[to].handle(Fired(timer), now), now)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
 
+from agents.roles.aggregator.member_orders import MemberOrders
+from agents.roles.parts.contracts import Contracts
 from experiments.faults.simulation_run import SimulationRun
-from market.contracts.contract import in_force
 from market.settlement.elements import ElementMove, commitment
 from market.settlement.payments import capacity_amount
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
@@ -27,11 +27,12 @@ def isps_are_settled_once(simulation: SimulationRun) -> Iterator[str]:
             for isp in range(row.start, row.start + row.duration):
                 owed[order.header.recipient_domain, order.order_reference, isp] += 1
     for agent in simulation.of_role("aggregator"):
-        state = agent.inner.state
-        for element, period, member in sorted({(p.element, p.period, p.member) for p in state.parts}):
-            parts = [p for p in state.parts if (p.element, p.period) == (element, period)]
-            moves = [ElementMove(state.member_orders[p.order_reference], p.isps) for p in parts]
-            contract = in_force(state.contracts[member], date.fromisoformat(period))
+        orders, contracts = agent.inner.part(MemberOrders), agent.inner.part(Contracts)
+        told = orders.state.parts
+        for element, period, member in sorted({(p.element, p.period, p.member) for p in told}):
+            parts = [p for p in told if (p.element, p.period) == (element, period)]
+            moves = [ElementMove(orders.order(p.order_reference), p.isps) for p in parts]
+            contract = contracts.contract_on(member, period)
             held = None if contract is None else commitment(element, moves, contract)
             for row in held[0].isps if held is not None else ():
                 owed[simulation.scenario.rules.domains[member], f"{period}/{element}", row.start] += 1

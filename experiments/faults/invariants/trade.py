@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import numpy as np
 
+from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.effects import Compute, Send
 from agents.roles.events import Received
 from agents.roles.iles_manager import AssetRegistration
@@ -127,10 +129,10 @@ def assets_are_not_oversold(simulation: SimulationRun) -> Iterator[str]:
     A generator cannot be asked for less than nothing made; the bounds are those it published.
     """
     assets = simulation.cast["iles"].inner.part(AssetRegistration).state.assets
-    moved: dict[tuple[str, str, int], int] = {}
-    baselines: dict[tuple[str, str, int], int] = {}
+    moved: dict[tuple[str, date, int], int] = {}
+    baselines: dict[tuple[str, date, int], int] = {}
     for agent in simulation.of_role("aggregator"):
-        for part in agent.inner.state.parts:
+        for part in agent.inner.part(MemberOrders).state.parts:
             for isp, baseline, power in part.isps:
                 key = (part.element, part.period, isp)
                 moved[key] = moved.get(key, 0) + power
@@ -174,7 +176,7 @@ def portfolios_are_not_oversold(simulation: SimulationRun) -> Iterator[str]:
 def splits_are_known_to_both(simulation: SimulationRun) -> Iterator[str]:
     """What a member says an order moves, element by element, is what its aggregator will settle."""
     for agent in simulation.of_role("aggregator"):
-        known = {(part.order_reference, part.element): part.isps for part in agent.inner.state.parts}
+        known = {(part.order_reference, part.element): part.isps for part in agent.inner.part(MemberOrders).state.parts}
         for member in simulation.of_role("prosumer"):
             for _, sent in member.sent(OrderSplit):
                 if sent.to != agent.name:
