@@ -11,11 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.roles.aggregator.flex_trading import FlexTrading
+from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.order_records import MemberOrdersFiling
+from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
+from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.meter_data import MeterData
 from cim.codec.codec import encode
 from cim.model.devices import Mode
 from cim.platform.publications import HeadRefused, MessageLapsed, OrderRefused, RecordRefused, RuleBroken
@@ -140,6 +146,30 @@ def test_what_a_settled_day_needed_is_dropped(calm: Any) -> None:
     """Requests, prognoses and rounds of a settled period are not kept for ever."""
     state = calm[0].roles["dso"].state
     assert (state.requests, state.by_id, state.prognoses, state.rounds, state.orders) == ({}, {}, {}, {}, {})
+
+
+def test_after_the_day_no_session_holds_a_member(calm: Any) -> None:
+    """Every split came to one of its ends: nothing waits, and nothing keeps the next one from beginning."""
+    for seller in ("agr", "agr-2"):
+        role = calm[0].roles[seller]
+        sessions, trading = role.part(VppSessions).state, role.part(FlexTrading).state
+        assert (sessions.sessions, sessions.queue) == ({}, ())
+        assert (trading.requests, trading.offers, trading.taken) == ({}, {}, {})
+        assert role.part(MemberOrders).state.filed == {}
+
+
+def test_an_aggregator_drops_what_is_about_days_closed_for_good(calm: Any) -> None:
+    """Of orders, promises, prognoses and meterings nothing is left a month later but the contracts."""
+    role = players.aggregator()
+    role.restore(calm[0].roles["agr"].snapshot())
+    assert role.part(MemberOrders).state.parts
+    role.prune(players.FIRST + timedelta(days=30))
+    sums, promises, orders = (role.part(kind).state for kind in (PrognosisSums, Promises, MemberOrders))
+    assert (sums.forecasts, sums.heard, sums.newest, sums.revisions) == ({}, {}, {}, {})
+    assert (promises.orders, promises.baselines, role.part(FlexTrading).state.room) == ((), {}, {})
+    assert (orders.orders, orders.parts, set(orders.activated.values())) == ({}, (), {()})
+    assert role.part(MeterData).state.metering == {}
+    assert role.part(Contracts).state.contracts
 
 
 def lapses(effects: list[Effect]) -> list[str]:

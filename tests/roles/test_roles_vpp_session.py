@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from agents.planning.dispatch.session import SplitEvent, SplitParty, SplitState
 from agents.roles.aggregator.flex_trading import FlexOfferExpires
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.order_records import MemberOrdersFiling
 from agents.roles.aggregator.promises import Promises
-from agents.roles.aggregator.vpp_sessions import AnswersDue
+from agents.roles.aggregator.vpp_session import SplitMoved
+from agents.roles.aggregator.vpp_sessions import AnswersDue, VppSessions
 from agents.roles.effects import Arm
 from agents.roles.messages import (
     DeviceSchedule,
@@ -25,6 +27,7 @@ from agents.roles.messages import (
     VppInvitation,
 )
 from cim.codec.codec import decode
+from market.errors import LocalProtocolError
 from market.uftp import (
     DPrognosis,
     FlexOffer,
@@ -243,6 +246,18 @@ def test_a_member_that_falls_silent_in_mid_session_is_left_out() -> None:
     offer = last(pump.said(FlexOffer))
     own = pump.said(NetProfile, sender="farm-b")[-1].deviation_kw
     assert [row.power_w for row in offer.options[0].isps] == [round(float(x) * 1000) for x in own[:4]]
+
+
+def test_a_session_goes_no_way_that_its_table_does_not_show() -> None:
+    """What is not under way cannot be ordered: the part that says so has a fault, and the session stays as it is."""
+    pump = market_of_farms(deaf=FARMS)
+    pump.tell("agr", "dso", request(), AHEAD)
+    sessions = pump.roles["agr"].part(VppSessions)
+    ((identity, session),) = sessions.state.sessions.items()
+    assert session.state is SplitState.INVITED
+    with pytest.raises(LocalProtocolError, match="VPP session: FlexOrder is not allowed while invited"):
+        sessions.moved(SplitMoved(identity, SplitParty.DSO, SplitEvent.ORDER), AHEAD)
+    assert sessions.state.sessions == {identity: session}
 
 
 def test_nothing_to_give_is_an_offer_without_options() -> None:

@@ -130,18 +130,15 @@ class Pump:
         self.log: list[tuple[str, str, Any]] = []
         self.effects: list[tuple[str, Effect]] = []
         self.sequence = 0
-        self.work: dict[
-            tuple[str, InstantHeard], datetime
-        ] = {}  # by agent: what waits until all of an instant is heard
+        self.work: dict[tuple[str, InstantHeard], datetime] = {}  # by agent: waits until all of an instant is heard
 
     def post(self, sender: str, effects: list[Effect], now: datetime) -> None:
         """Take up a role's effects and carry on until everybody is quiet."""
         self._take(sender, effects)
         while self.queue or self.work:
             if not self.queue:
-                (name, timer), now = min(
-                    self.work.items(), key=lambda item: (item[1], item[0][0], timer_order(item[0][1]))
-                )
+                name, timer = min(self.work, key=lambda key: (self.work[key], key[0], timer_order(key[1])))
+                now = self.work[name, timer]
                 del self.work[name, timer]
                 self._take(name, self.roles[name].handle(Fired(timer), now))
                 continue
