@@ -61,13 +61,13 @@ class Pilot:
 
     def __init__(self, settings: UpSettings, say: Callable[[str], None], tick: Callable[[datetime], None]) -> None:
         self._settings, self._say, self._tick = settings, say, tick
-        self._conductor: RoundScheduler | None = None
+        self._scheduler: RoundScheduler | None = None
         self._flushed: datetime | None = None
 
     def stop(self) -> None:
         """End after the running instant; everything that matters is durable already."""
-        if self._conductor is not None:
-            self._conductor.stop()
+        if self._scheduler is not None:
+            self._scheduler.stop()
 
     async def run(self) -> bool:
         """Live until stopped; True when the site came to the end of its days.
@@ -107,7 +107,7 @@ class Pilot:
             now = clock.now() if links.real_time else site_start.now
             end = end_of_operation(site_agents.rules)
             scheduler = RoundScheduler(runtime, site_start.world, now, end, _sink(store), self._ticked(store), clock)
-            self._conductor = scheduler
+            self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
             app = create_app(view, portal_token(settings.folder))

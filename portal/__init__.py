@@ -1,4 +1,4 @@
-"""The web door: what a site's agents, grid and market are doing, over HTTP, to those who may see it.
+"""The web portal: what a site's agents, grid and market are doing, over HTTP, to those who may see it.
 
 No decision, no market rule and no agent lives here; a page only shows what the store holds and what the runtime tells of its hosts.
 """

@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse
 
 from portal.guard import Guard, check_token
 from portal.models import DsoState, Health, HealthSummary, Status
-from portal.views import Glance, SiteView, ViewError
+from portal.views import SharedAnswer, SiteView, ViewError
 
-_CLOSED_LIPS = "the site's state cannot be read at the moment; with the token this page says why"
+_WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
 
 
 def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: float = 1.0) -> FastAPI:
@@ -29,13 +29,13 @@ def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: flo
     app = FastAPI(title="ILES portal", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Guard, token=token)
     app.state.authenticated = True
-    see_health = Glance(site.health, "health", patience_s, fresh_s)
-    see_dso = Glance(site.dso_state, "dso state", patience_s, fresh_s)
+    see_health = SharedAnswer(site.health, "health", patience_s, fresh_s)
+    see_dso = SharedAnswer(site.dso_state, "dso state", patience_s, fresh_s)
 
     @app.exception_handler(ViewError)
     async def unseen(request: Request, error: ViewError) -> JSONResponse:
         """One sentence; its words only for those who may know agents."""
-        return JSONResponse({"detail": str(error) if request.state.known else _CLOSED_LIPS}, 503)
+        return JSONResponse({"detail": str(error) if request.state.known else _WITHHELD}, 503)
 
     @app.get("/health")
     async def health(request: Request, response: Response) -> Health | HealthSummary:

@@ -1,4 +1,4 @@
-"""Who may pass the door: every path asks for the bearer token (RFC 6750), except those in one table."""
+"""Who may call: every path asks for the bearer token (RFC 6750), except those in one table."""
 
 from __future__ import annotations
 

@@ -29,27 +29,27 @@ class SiteView(Protocol):
 
 
 class ViewError(IlesError):
-    """A view gave no answer: the door answers 503 with this sentence, which may name agents."""
+    """A view gave no answer: the route answers 503 with this sentence, which may name agents."""
 
 
-class Glance(Generic[T]):
-    """One look at the site, shared by all who ask while it is fresh: callers cost the agents nothing each.
+class SharedAnswer(Generic[T]):
+    """One answer of the site, given to all who ask while it is fresh: further callers cost the site nothing.
 
     Args:
-        look: asks the site.
-        what: is looked at; opens the sentences of errors.
-        patience_s: how long a look may take.
+        ask: asks the site.
+        what: is asked for; opens the sentences of errors.
+        patience_s: how long the site may take.
         fresh_s: how long its result is shown.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[T]], what: str, patience_s: float, fresh_s: float) -> None:
-        self._look, self._what = look, what
+    def __init__(self, ask: Callable[[], Awaitable[T]], what: str, patience_s: float, fresh_s: float) -> None:
+        self._ask_site, self._what = ask, what
         self._patience_s, self._fresh_s = patience_s, fresh_s
         self._task: asyncio.Task[T] | None = None
         self._until = 0.0
 
     async def __call__(self) -> T:
-        """What is seen.
+        """The answer.
 
         Raises:
             ViewError: nothing; in one sentence why.
@@ -59,18 +59,18 @@ class Glance(Generic[T]):
             self._task = asyncio.create_task(self._ask())
             # Fetched even where every caller has hung up, else asyncio complains of it.
             self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Shielded: that one caller hangs up must not end the look of the others.
+        # Shielded: that one caller hangs up must not end the wait of the others.
         return await asyncio.shield(self._task)
 
     async def _ask(self) -> T:
         try:
             async with asyncio.timeout(self._patience_s):
-                return await self._look()
+                return await self._ask_site()
         except TimeoutError:
             raise ViewError(f"{self._what}: the site gave no answer within {self._patience_s:g} s") from None
         except IlesError as error:
             raise ViewError(f"{self._what}: {error}") from error
-        except Exception as error:  # a fault of ours must not become a traceback at the door; it stands in the log
+        except Exception as error:  # a fault of ours must not become a traceback in the answer; it stands in the log
             _log.exception("view failed", view=self._what)
             raise ViewError(f"{self._what}: looking at the site failed ({type(error).__name__})") from error
         finally:

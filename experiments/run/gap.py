@@ -1,6 +1,7 @@
 """How far the agents' distributed dispatch is from the central optimum of the same problem, by cvxpy.
 
-Only the operator of an experiment can ask this: it takes every member's private model from its own snapshot.
+Only the auditor of an experiment can measure this, in the run's own process: it needs every member's private model, which is
+neither sent nor published. It is the one reader of a role's state outside the role.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The twin's power flow on what really happened: voltages, loadings, and every limit that was broken."""
+"""The power flow of the site's model on what really happened: voltages, loadings, and every limit that was broken."""
 
 from __future__ import annotations
 

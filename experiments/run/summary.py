@@ -51,7 +51,7 @@ class BothCounts(_Part):
 
 
 class GridFigures(_Part):
-    """The twin's power flow on what really happened."""
+    """The power flow of the site's model on what really happened."""
 
     min_voltage_pu: Both
     max_voltage_pu: Both
