@@ -8,11 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications import FAMILIES, Publication, SiteDescribed
 from market.ledger.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -46,8 +49,18 @@ def orders(ledger: Path) -> int:
     return int(count)
 
 
+def published(folder: Path) -> Counter[tuple[str, Publication]]:
+    """Everything that agents told the platform, but for readings and what the starts themselves told."""
+    store = ParquetStore(folder, keep=True)
+    try:
+        families = [family for family in FAMILIES.values() if family is not SiteDescribed]
+        return Counter((told.agent, told.publication) for family in families for told in store.told(family))
+    finally:
+        store.close()
+
+
 def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, strem_day: Path) -> None:
-    """Twice its whole group is asked to end, once it is killed, all amid orders: the ledger's head is that of `iles run`."""
+    """Twice its whole group is asked to end, once it is killed, all amid orders: ledger and publications are `iles run`'s."""
     folder, stops, awaited = tmp_path / "site", list(STOPS), 1
     ledger = folder / "ledger.db"
     begun = time.monotonic()
