@@ -77,3 +77,4 @@ def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, stre
     site.communicate()
     assert not stops
     assert verify(ledger).head == verify(strem_day / "ledger.db").head
+    assert published(folder) == published(strem_day)
