@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -42,7 +40,7 @@ def _kinds(data: RunData) -> str:
     return figure("fig-kinds", "Demand and generation by kind", fig, 620, note)
 
 
-def _stacked_range(fig: Any) -> list[float]:
+def _stacked_range(fig: go.Figure) -> list[float]:
     ends = [0.0, 0.0]
     for panel in ("y", "y2"):
         rows = np.array([trace.y for trace in fig.data if (trace.yaxis or "y") == panel])

@@ -21,7 +21,7 @@ from cim.platform.publications import (
 )
 from cim.platform.store import values
 from experiments.report.timeline import Timeline
-from experiments.run.grid import GridRecord
+from experiments.run.grid import ByKind, GridRecord, Truth
 from experiments.run.run import RunResult
 from experiments.run.summary import payment_of
 from market.settlement.payments import Payment
@@ -36,8 +36,8 @@ class RunData:
     result: RunResult
     with_: GridRecord
     without: GridRecord
-    without_kinds: dict[str, Any]
-    without_truth: dict[str, Any]
+    without_kinds: ByKind
+    without_truth: Truth
     summary: dict[str, Any]
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any
 from experiments.report import balance, convergence, delivery, head, loading, money, rebound, trading
 from experiments.report.data import RunData
 from experiments.report.style import text
-from experiments.run.grid import GridRecord
+from experiments.run.grid import ByKind, GridRecord, Truth
 from experiments.run.run import RunResult
 
 _PARTS = Path(__file__).parent
@@ -20,8 +20,8 @@ def write_report(
     result: RunResult,
     grid_with: GridRecord,
     grid_without: GridRecord,
-    without_by_kind: dict[str, Any],
-    without_truth: dict[str, Any],
+    without_by_kind: ByKind,
+    without_truth: Truth,
     summary: dict[str, Any],
 ) -> None:
     """Write report.html: it holds everything it needs, opens offline and loads nothing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import plotly.graph_objects as go
 from plotly.io.json import to_json_plotly
@@ -58,7 +57,7 @@ def pale(colour_: str, alpha: float = 0.18) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def figure(name: str, caption: str, fig: Any, height: int = 380, note: str = "") -> str:
+def figure(name: str, caption: str, fig: go.Figure, height: int = 380, note: str = "") -> str:
     """A figure as HTML; `name` is its id in the page, `caption` says what it shows and `note` how to read it."""
     fig.update_layout(
         height=height,

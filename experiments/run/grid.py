@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from cim.model.arrays import Floats, Ints
 from environment.feeder import Feeder, FlowResult, Violation, violations
 from environment.sites.network import build_limits, build_network
 from environment.sites.schema import Site
+
+# As it really was: prosumer -> (active, reactive power) of each ISP, watts and vars.
+Truth = dict[str, tuple[Ints, Ints]]
+ByKind = dict[str, Floats]  # kind of device -> mean watts of each ISP
 
 
 @dataclass(frozen=True)
@@ -20,17 +24,16 @@ class GridRecord:
     violations: tuple[Violation, ...]
 
     @property
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, float]:
         """Extremes, as the summary holds them."""
         return {
             "min_voltage_pu": round(float(self.flow.voltage_pu.min()), 5),
             "max_voltage_pu": round(float(self.flow.voltage_pu.max()), 5),
             "max_loading_pct": round(float(self.flow.loading_pct.max()), 2),
-            "violations": len(self.violations),
         }
 
 
-def evaluate(site: Site, truth: dict[str, Any]) -> GridRecord:
+def evaluate(site: Site, truth: Truth) -> GridRecord:
     """Power flow of every ISP from each connection's true active and reactive power."""
     feeder = Feeder(build_network(site))
     count = len(next(iter(truth.values()))[0])

@@ -26,6 +26,7 @@ from cim.platform.store import Store
 from environment.profiles.library import load
 from environment.sites import load_site
 from environment.sites.schema import Site
+from experiments.run.grid import ByKind, Truth
 from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class RunResult:
     start: datetime
     end: datetime
     store: Store
-    truth: dict[str, Any]
-    by_kind: dict[str, Any]
+    truth: Truth
+    by_kind: ByKind
     snapshots: dict[str, bytes]
     seconds: dict[str, float]
     ray_actors: int
@@ -203,7 +204,7 @@ class FaultyWorldClock:
         await self.lose_before(to)
 
 
-def run_without_flexibility(settings: RunSettings) -> tuple[dict[str, Any], dict[str, Any]]:
+def run_without_flexibility(settings: RunSettings) -> tuple[Truth, ByKind]:
     """The comparison: the same days, devices and agents, but the DSO asks for nothing. Returns truth and kinds.
 
     It runs in one process without sockets: the outcome depends on neither runtime nor wire.

@@ -7,12 +7,14 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
+    from experiments.run.grid import ByKind, Truth
     from experiments.run.run import RunResult
+    from experiments.run.screen import Screen
     from experiments.run.summary import Summary
 
 
@@ -42,7 +44,7 @@ def execute(settings: RunSettings) -> None:
     show(summary, out)
 
 
-def _run(settings: RunSettings, out: Path, screen: Any) -> RunResult:
+def _run(settings: RunSettings, out: Path, screen: Screen) -> RunResult:
     from cim.platform.parquet_store import ParquetStore
     from experiments.run.run import run_site
 
@@ -56,7 +58,12 @@ def _run(settings: RunSettings, out: Path, screen: Any) -> RunResult:
 
 
 def _conclude(
-    settings: RunSettings, out: Path, result: RunResult, comparison: Future[Any], screen: Any, begun: float
+    settings: RunSettings,
+    out: Path,
+    result: RunResult,
+    comparison: Future[tuple[Truth, ByKind]],
+    screen: Screen,
+    begun: float,
 ) -> Summary:
     from experiments.report import write_report
     from experiments.run.gap import measure

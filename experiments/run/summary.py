@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -185,12 +185,12 @@ def payment_of(row: PaymentRow) -> Payment:
 
 
 def _grid(without: GridRecord, with_: GridRecord) -> GridFigures:
-    def both(name: str) -> dict[str, Any]:
-        return {"without_flexibility": without.figures[name], "with_flexibility": with_.figures[name]}
+    def both(name: str) -> Both:
+        return Both(without_flexibility=without.figures[name], with_flexibility=with_.figures[name])
 
     return GridFigures(
-        min_voltage_pu=Both(**both("min_voltage_pu")),
-        max_voltage_pu=Both(**both("max_voltage_pu")),
-        max_loading_pct=Both(**both("max_loading_pct")),
-        violations=BothCounts(**both("violations")),
+        min_voltage_pu=both("min_voltage_pu"),
+        max_voltage_pu=both("max_voltage_pu"),
+        max_loading_pct=both("max_loading_pct"),
+        violations=BothCounts(without_flexibility=len(without.violations), with_flexibility=len(with_.violations)),
     )
