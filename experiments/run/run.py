@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents.assembly.agents_of_site import agents_of_site, known_days
 from agents.assembly.simulated_world import SimulatedWorld, open_world
