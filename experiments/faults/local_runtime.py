@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -57,7 +57,7 @@ class InMemoryJournal:
 class PlainEffectRunner(EffectRunner):
     """Its devices answer at once, so it needs no task for each to wait in."""
 
-    async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
+    async def _side_by_side(self, steered: Sequence[Awaitable[Told]]) -> list[Told]:
         return [await one for one in steered]
 
 

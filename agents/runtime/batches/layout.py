@@ -13,6 +13,7 @@ from cim.codec import codec
 from cim.model.errors import BadInput
 
 Column = Sequence[Any]
+Node = list[object]  # of the header: a code, and what stands below it
 
 # [PLAIN, values]: each as the codec writes it
 # [REPEATED, distinct values, numbers]: which of them each row has
@@ -42,7 +43,7 @@ def pack_numbers(numbers: Iterable[int], top: int) -> bytes:
     return np.array(list(numbers), _WIDTHS[2 if top < 1 << 16 else 4]).tobytes()
 
 
-def unpack_numbers(data: Any, count: int) -> Sequence[int]:
+def unpack_numbers(data: object, count: int) -> Sequence[int]:
     """The `count` natural numbers that `pack_numbers` wrote."""
     if type(data) is bytes and len(data) == count:
         return data

@@ -23,6 +23,7 @@ from agents.runtime.batches.layout import (
     REPEATED,
     TUPLES,
     Column,
+    Node,
     pack_numbers,
 )  # fmt: skip
 from cim.codec import codec
@@ -47,7 +48,7 @@ class Writer:
     def __init__(self) -> None:
         self.arrays: list[Any] = []
 
-    def column(self, values: Column, depth: int = 0) -> list[Any]:
+    def column(self, values: Column, depth: int = 0) -> Node:
         """The node of a column."""
         if len(values) < _FEW or depth > _DEEPEST:
             return [PLAIN, list(values)]
@@ -63,7 +64,7 @@ class Writer:
             node = self._of_one_kind(kinds.pop(), values, depth + 1)
         return node or [PLAIN, list(values)]
 
-    def _of_one_kind(self, kind: type, values: Column, depth: int) -> list[Any] | None:
+    def _of_one_kind(self, kind: type, values: Column, depth: int) -> Node | None:
         if kind is np.ndarray:
             return self._matrix(values)
         if kind is datetime:
@@ -82,7 +83,7 @@ class Writer:
         inners = [self.column(list(map(attrgetter(name), values)), depth) for name in names]
         return [OBJECTS, codec.tag_of(values[0]), *inners]
 
-    def _mixed(self, values: Column, depth: int) -> list[Any]:
+    def _mixed(self, values: Column, depth: int) -> Node:
         kinds = list(map(type, values))
         buckets: dict[type, list[Any]] = {kind: [] for kind in kinds}
         for kind, value in zip(kinds, values, strict=True):
@@ -91,7 +92,7 @@ class Writer:
         numbers = pack_numbers(map(index.__getitem__, kinds), len(index) - 1)
         return [MIXED, numbers, [self.column(bucket, depth) for bucket in buckets.values()]]
 
-    def _matrix(self, values: Column) -> list[Any] | None:
+    def _matrix(self, values: Column) -> Node | None:
         dtypes = [value.dtype for value in values]
         uniform = dtypes[0] in DTYPES and dtypes.count(dtypes[0]) == len(values)
         if not uniform or set(map(attrgetter("ndim"), values)) != {1}:
@@ -103,14 +104,14 @@ class Writer:
         return [RAGGED, dtype, pack_numbers(lengths, max(lengths))]
 
 
-def _likeness(kind: type) -> Callable[[Any], Any] | None:
+def _likeness(kind: type) -> Callable[..., object] | None:
     """What turns values of this type into the equal ones that the codec writes in their place; None for most."""
     if kind is list or (issubclass(kind, tuple) and kind is not tuple):
         return tuple
     return np.generic.item if issubclass(kind, np.integer | np.floating | np.bool_) else None
 
 
-def _repeated(values: Column) -> list[Any] | None:
+def _repeated(values: Column) -> Node | None:
     """Each distinct value once, in order of appearance; None where too few repeat for that to pay."""
     index = {value: number for number, value in enumerate(dict.fromkeys(values))}
     if 2 * len(index) > len(values):
@@ -118,7 +119,7 @@ def _repeated(values: Column) -> list[Any] | None:
     return [REPEATED, list(index), pack_numbers(map(index.__getitem__, values), len(index) - 1)]
 
 
-def _instants(values: Column) -> list[Any] | None:
+def _instants(values: Column) -> Node | None:
     # Two instants in one zone count as equal although an hour apart where its clocks are put back; in UTC none do.
     if any(value.tzinfo is not UTC for value in values):
         if any(value.tzinfo is None for value in values):

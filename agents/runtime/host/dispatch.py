@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
 
 from agents.roles.effects import Arm, Disarm, Effect, Publish, Send
 from agents.roles.events import Received
@@ -140,6 +139,6 @@ def _failure(failed: FailedEvent) -> HandlingFailed:
     return HandlingFailed(failed.at, tag_of(getattr(failed.event, "message", failed.event)), sender, failed.error)
 
 
-def _label(message: Any) -> str:
+def _label(message: object) -> str:
     """Under what a role's own time is booked: the split among members, or everything else it decides."""
     return "dispatch" if tag_of(message).startswith("vpp.") else "market"

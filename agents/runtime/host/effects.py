@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -90,7 +90,7 @@ class EffectRunner:
             seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
         return told
 
-    async def _side_by_side(self, steered: list[Coroutine[Any, Any, Told]]) -> list[Told]:
+    async def _side_by_side(self, steered: Sequence[Awaitable[Told]]) -> list[Told]:
         return [await steered[0]] if len(steered) == 1 else await asyncio.gather(*steered)
 
     async def _steer(self, effects: list[AgentEffect], now: datetime) -> Told:

@@ -124,7 +124,7 @@ class HostedAgent:
             return False
         return True if sequence == last + 1 or sequence & _IN_CHANNEL == 1 else None
 
-    def address(self, to: str, message: Any) -> Envelope:
+    def address(self, to: str, message: object) -> Envelope:
         """The next message of a channel."""
         lane = LANES[type(message)]
         key = (to, lane)

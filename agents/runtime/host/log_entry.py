@@ -15,7 +15,7 @@ from cim.model.errors import BadInput
 _FORMAT = 2  # of an entry in bytes, its first byte
 _USUAL = 120  # bytes that an event comes to, where none are made
 
-Written = Any  # a value as a `Script` wrote it: bytes, or the value itself
+Written = bytes  # as a `Script` wrote it; where a journal keeps objects, the very value
 
 
 @wire("runtime.LogEntry")
@@ -69,14 +69,14 @@ class Script:
         size: bytes of values or of a batch; a guess where none are made.
     """
 
-    entry: Callable[[LogEntry], Any]
-    read_entry: Callable[[Any], LogEntry]
-    value: Callable[[Any], Written]
-    read_value: Callable[[Written], Any]
+    entry: Callable[[LogEntry], Written]
+    read_entry: Callable[[Written], LogEntry]
+    value: Callable[[object], Written]
+    read_value: Callable[[Written], object]
     batch: Callable[[list[Envelope]], Written]
     read_batch: Callable[[Written], list[Envelope]]
     read_addresses: Callable[[Written], list[Address]]
-    size: Callable[[Any], int]
+    size: Callable[[Written], int]
 
 
 def _entry(entry: LogEntry) -> bytes:
@@ -98,14 +98,12 @@ def _addresses(data: bytes) -> list[Address]:
     return addresses(data) if data else []
 
 
-def _guess(value: Any) -> int:
+def _guess(value: object) -> int:
     return _USUAL * (len(value) if isinstance(value, list) else 1)
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 BYTES = Script(_entry, _read_entry, encode, decode, encode_batch, _envelopes, _addresses, len)
 # A journal in this very process can keep what is said as it is: it is never changed once said.
-OBJECTS = Script(_same, _same, _same, _same, list, list, lambda _: [], _guess)
+_same: Callable[[Any], Any] = lambda value: value  # noqa: E731
+_list: Callable[[Any], Any] = list
+OBJECTS = Script(_same, _same, _same, _same, _list, _list, lambda _: [], _guess)

@@ -8,14 +8,14 @@ begins from the ledger. All this is said in sentences.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from agents.roles.effects import Effect, Send
+from agents.roles.effects import Send
 from agents.roles.events import Fired
 from agents.runtime.envelope import Envelope
-from agents.runtime.host.hosted_agent import FailedEvent, HostedAgent
-from agents.runtime.host.log_entry import LogEntry, Script
+from agents.runtime.host.hosted_agent import AgentEvent, FailedEvent, HostedAgent
+from agents.runtime.host.log_entry import LogEntry, Script, Written
 from agents.runtime.host.rounds import Notes, Round
 from agents.runtime.host.snapshot_schedule import SnapshotSchedule
 from cim.codec.codec import encode
@@ -29,7 +29,7 @@ class _Step(NamedTuple):
 
     number: int
     entry: LogEntry
-    events: list[tuple[str, Any]]
+    events: list[tuple[str, AgentEvent | None]]
     inbox: list[Envelope]
     outbox: list[Envelope]
 
@@ -62,7 +62,7 @@ class Recovery:
         self.number = 0
         self.sentences: list[str] = []
 
-    def read(self, kept: tuple[tuple[int, Any], ...]) -> None:
+    def read(self, kept: Iterable[tuple[int, Written]]) -> None:
         """Everything that a journal keeps, oldest first.
 
         Raises:
@@ -139,7 +139,7 @@ class Recovery:
         """The rows with what stands last in each read; without those of which it cannot be read."""
         return [(*row[:-1], value) for row in rows if (value := self._value(number, row[-1], _GONE)) is not _GONE]
 
-    def _value(self, number: int, written: Any, instead: Any = None) -> Any:
+    def _value(self, number: int, written: Written, instead: object = None) -> Any:
         """The value; `instead` where its type is gone, or takes other fields."""
         try:
             return self._script.read_value(written)
@@ -147,7 +147,7 @@ class Recovery:
             self.sentences.append(f"a part of journal entry {number} cannot be read ({error})")
             return instead
 
-    def _batch(self, number: int, written: Any) -> list[Envelope]:
+    def _batch(self, number: int, written: Written) -> list[Envelope]:
         """The messages; where they cannot be read, envelopes with None in them."""
         try:
             return self._script.read_batch(written)
@@ -185,7 +185,7 @@ class Recovery:
         """Let agents handle a step's events again; what they led to is in the entry already."""
         number, entry = step.number, step.entry
         failed = {(name, k): self._value(number, what) or _unreadable(name, entry) for name, k, what in entry.failed}
-        sent: dict[str, list[tuple[str, Any]]] = {}
+        sent: dict[str, list[tuple[str, object]]] = {}
         for index, name, event in _in_order(step):
             agent = self._agents[name]
             if not self._again(agent, number):
@@ -193,15 +193,15 @@ class Recovery:
             known = event if isinstance(event, FailedEvent) else failed.get((name, index))
             if isinstance(event, Fired):
                 agent.timers.pop(event.timer, None)
-            if known is None and (event is None or (isinstance(event, Envelope) and event.message is None)):
+            if known is None and isinstance(event, Envelope) and event.message is None:
                 known = _unreadable(name, entry)
-            if known is not None:
-                agent.put_aside(known)
+            if known is not None or event is None or isinstance(event, FailedEvent):
+                agent.put_aside(known or _unreadable(name, entry))
                 if not isinstance(event, FailedEvent):
                     agent.handled, agent.last_at = agent.handled + 1, entry.now
                 continue
-            handle: Callable[..., list[Effect] | None] = agent.take if isinstance(event, Envelope) else agent.handle
-            effects = handle(event, entry.now)
+            now = entry.now
+            effects = agent.take(event, now) if isinstance(event, Envelope) else agent.handle(event, now)
             if effects is None:
                 self.sentences.append(f"{name} failed at an event of entry {number} ({agent.failed_events[-1].error})")
             elif sends := [(effect.to, effect.message) for effect in effects if isinstance(effect, Send)]:
@@ -212,8 +212,8 @@ class Recovery:
         """Whether an agent must handle entry `number` again: no later snapshot has it, and its state could be read."""
         return agent.lost is None and self._snapshot_at.get(agent.name, number) < number
 
-    def _compare(self, step: _Step, sent: dict[str, list[tuple[str, Any]]]) -> None:
-        then: dict[str, list[tuple[str, Any]]] = {}
+    def _compare(self, step: _Step, sent: dict[str, list[tuple[str, object]]]) -> None:
+        then: dict[str, list[tuple[str, object]]] = {}
         for envelope in step.outbox:
             if envelope.message is None:
                 return
@@ -239,7 +239,7 @@ def _unreadable(name: str, entry: LogEntry) -> FailedEvent:
     return FailedEvent(name, entry.now, None, "what it was cannot be read any more")
 
 
-def _in_order(step: _Step) -> Iterator[tuple[int, str, Any]]:
+def _in_order(step: _Step) -> Iterator[tuple[int, str, AgentEvent | Envelope | None]]:
     """(index as `LogEntry.failed` counts, agent, event), as they were handled."""
     index: Counter[str] = Counter()
     for name, event in step.events:

@@ -61,7 +61,7 @@ class Notes:
         self._notes.append(_Note(device, news, entry))
         return True
 
-    def handled(self, events: Iterable[tuple[str, AgentEvent]]) -> None:
+    def handled(self, events: Iterable[tuple[str, AgentEvent | None]]) -> None:
         """Drop those whose news an agent has handled now."""
         if self._notes:
             for _, event in events:
