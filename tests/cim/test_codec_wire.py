@@ -82,6 +82,8 @@ def value_of(hint: Any, rng: np.random.Generator) -> Any:
 def instance(cls: Any, rng: np.random.Generator) -> Any:
     """Some instance of a wire type; those that check themselves get several tries, then only what has no default."""
     hints = typing.get_type_hints(cls)
+    if issubclass(cls, tuple):  # a named tuple
+        return cls(*(value_of(hints[name], rng) for name in cls._fields))  # type: ignore[attr-defined]
     fields = dataclasses.fields(cls)
     for attempt in range(60):
         needed = [

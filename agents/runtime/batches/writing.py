@@ -106,7 +106,7 @@ class Writer:
 
 def _likeness(kind: type) -> Callable[..., object] | None:
     """What turns values of this type into the equal ones that the codec writes in their place; None for most."""
-    if kind is list or (issubclass(kind, tuple) and kind is not tuple):
+    if kind is list or (issubclass(kind, tuple) and kind is not tuple and codec.fields_of(kind) is None):
         return tuple
     return np.generic.item if issubclass(kind, np.integer | np.floating | np.bool_) else None
 
