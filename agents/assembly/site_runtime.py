@@ -69,7 +69,7 @@ def journal_server(folder: Path, space: str) -> Iterator[JournalPlace]:
             _log.warning("journal", reason=fault)
         yield JournalPlace(url, space, lambda: None)
         return
-    from agents.runtime.journal.embedded import EmbeddedRedis
+    from agents.assembly.journal_server.embedded import EmbeddedRedis
 
     with EmbeddedRedis(folder) as server:
         server.keep_alive()

@@ -129,7 +129,7 @@ def startup_s(agents: int) -> float:
 
 def durable(agents: int, batch: int, batches: int) -> dict[str, float]:
     """Messages a second through a host whose every step is in a synced append, and how long a message waits for it."""
-    from agents.runtime.journal.embedded import EmbeddedRedis
+    from agents.assembly.journal_server.embedded import EmbeddedRedis
     from agents.runtime.journal.redis_journal import RedisJournal
 
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:

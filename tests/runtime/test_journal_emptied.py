@@ -11,8 +11,8 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.assembly.journal_server.embedded import EmbeddedRedis
 from agents.runtime.journal import Journal, JournalEmptied, JournalFenced
-from agents.runtime.journal.embedded import EmbeddedRedis
 from agents.runtime.journal.redis_journal import RedisJournal
 from cim.model.errors import IlesError
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore

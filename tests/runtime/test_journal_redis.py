@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import pytest
 import redis
 
+from agents.assembly.journal_server.embedded import EmbeddedRedis
 from agents.runtime.journal import JournalAway, JournalError, JournalFenced, redis_journal
 from agents.runtime.journal.durability import durability_faults
-from agents.runtime.journal.embedded import EmbeddedRedis
 from agents.runtime.journal.redis_journal import RedisJournal
 from cim.model.errors import ProgrammingFault
 

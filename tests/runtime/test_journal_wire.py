@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from redis import exceptions
 
-from agents.runtime.journal import JournalAway, JournalError, JournalFull, binary
-from agents.runtime.journal.embedded import EmbeddedRedis
+from agents.assembly.journal_server import binary
+from agents.assembly.journal_server.embedded import EmbeddedRedis
+from agents.runtime.journal import JournalAway, JournalError, JournalFull
 from agents.runtime.journal.redis_journal import RedisJournal
 from agents.runtime.journal.wire import connect, label, translate
 from cim.model.errors import BadInput

@@ -18,7 +18,7 @@ start_ray()
 import ray
 from agents.runtime.scheduler import RoundScheduler
 from cim.platform.publications import ReadingsTaken
-from agents.runtime.journal.embedded import EmbeddedRedis
+from agents.assembly.journal_server.embedded import EmbeddedRedis
 from agents.runtime.placement import Placement
 from agents.runtime.ray.runtime import RayRuntime
 from agents.assembly.agents_of_site import agents_of_site

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from agents.assembly.journal_server.embedded import EmbeddedRedis
 from agents.roles.effects import Effect
 from agents.roles.part import on
 from agents.runtime.envelope import Envelope
-from agents.runtime.journal.embedded import EmbeddedRedis
 from cim.codec import codec
 from tests.worlds.chatter import Chat, Chatterer, chatterer
 from tests.worlds.lives import Here

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from agents.runtime.journal.binary import server_binary, server_settings
+from agents.assembly.journal_server.binary import server_binary, server_settings
+from agents.assembly.journal_server.process import ServerExit, await_answer, free_port, log_size, spawn, take_folder
 from agents.runtime.journal.port import JournalAway
-from agents.runtime.journal.process import ServerExit, await_answer, free_port, log_size, spawn, take_folder
 from cim.model.errors import IlesError
 
 _FIRST_DELAY_S, _LAST_DELAY_S = 0.1, 5.0

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from agents.runtime.journal.binary import server_binary
+from agents.assembly.journal_server.binary import server_binary
 from agents.runtime.journal.port import JournalError
 from agents.runtime.journal.wire import connect, wire_errors
 

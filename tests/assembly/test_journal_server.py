@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.runtime.journal import JournalAway, JournalError, JournalFull, process
-from agents.runtime.journal.embedded import EmbeddedRedis
+from agents.assembly.journal_server import process
+from agents.assembly.journal_server.embedded import EmbeddedRedis
+from agents.runtime.journal import JournalAway, JournalError, JournalFull
 from agents.runtime.journal.redis_journal import RedisJournal
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 _PARENT = """
 import sys, time
 from pathlib import Path
-from agents.runtime.journal.embedded import EmbeddedRedis
+from agents.assembly.journal_server.embedded import EmbeddedRedis
 server = EmbeddedRedis(Path(sys.argv[1]))
 server.start()
 print(server.pid, server.url, flush=True)

@@ -1,0 +1,1 @@
+"""A journal's server of our own, for one machine: where its binary is, its process, and its restarts."""
