@@ -1,4 +1,4 @@
-"""The effect_runner of the ledger keeper: carries its effects out on the ledger's one file."""
+"""The ledger keeper's effects, carried out on the ledger's one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host must not forget lives here: the journal it appends to before it sends, in memory or on a Redis-protocol server.
+"""What a host must not forget lives here: the journal it appends to before it sends, on a Redis-protocol server.
 
 What an entry says never lives here: hosts encode and decode their own entries, a journal keeps bytes under numbers.
 """
