@@ -1,4 +1,4 @@
-"""The deterministic twin of a failing system: the same hosts in one process, with faults drawn from one seed.
+"""A simulated cluster: the same hosts in one process, with faults drawn from one seed.
 
 Parcels are dropped, doubled, reordered and delayed on their way; hosts crash at named points and come back from their
 journals; answers get lost, so that a round is asked for again; the clock jumps. Same seed, same faults.
@@ -112,7 +112,7 @@ class FaultInjector:
 
 
 class LocalCluster:
-    """Hosts in one process, in the effect_runner of `FaultInjector`.
+    """Hosts in one process, with the faults of a `FaultInjector`.
 
     Args:
         host_of: the host of each agent.
@@ -123,23 +123,23 @@ class LocalCluster:
         self,
         host_of: Mapping[str, str],
         build: Callable[[str, Callable[[str], None]], Awaitable[Host]],
-        dice: FaultInjector,
+        injector: FaultInjector,
     ) -> None:
         self.host_of = host_of
-        self._build, self._dice = build, dice
+        self._build, self._injector = build, injector
         self.hosts: dict[str, Host] = {}
 
     async def open(self, now: datetime) -> None:
         """All hosts, alive."""
         self._now = now
         for name in sorted(set(self.host_of.values())):
-            self.hosts[name] = await self._build(name, self._dice.point)
+            self.hosts[name] = await self._build(name, self._injector.point)
             await self.hosts[name].open(now)
 
     async def _again(self, name: str, now: datetime) -> None:
         """A new life, from the journal, with the round ended that it was in."""
         while True:
-            self.hosts[name] = await self._build(name, self._dice.point)
+            self.hosts[name] = await self._build(name, self._injector.point)
             try:
                 await self.hosts[name].open(now, True)
                 await self.hosts[name].resume()
@@ -163,7 +163,7 @@ class LocalCluster:
         return {name: await self._worked(name, now, task) for name, task in tasks.items()}
 
     async def _worked(self, name: str, now: datetime, task: Task) -> Outcome:
-        arrived = self._dice.way(name, task.parcels, now)
+        arrived = self._injector.way(name, task.parcels, now)
         given = task
         if arrived or task.parcels:
             missing = {parcel[:2] for parcel in task.parcels} - {parcel[:2] for parcel in arrived}
@@ -174,7 +174,7 @@ class LocalCluster:
             except Crash:
                 await self._again(name, now)
                 continue
-            if not self._dice.falls("lost reply", self._dice.faults.lose_reply):
+            if not self._injector.falls("lost reply", self._injector.faults.lose_reply):
                 return outcome
 
     async def overdue(self) -> dict[str, Outcome]:
@@ -191,16 +191,16 @@ class JumpyClock:
 
     waits = False
 
-    def __init__(self, dice: FaultInjector) -> None:
-        self._dice = dice
+    def __init__(self, injector: FaultInjector) -> None:
+        self._injector = injector
 
     async def reach(self, at: datetime) -> datetime | None:
         """`at`, or what the clock says instead."""
-        faults = self._dice.faults
-        if self._dice.falls("clock ahead", faults.jump):
-            return at + self._dice.span(faults.leap)
-        if self._dice.falls("clock back", faults.jump):
-            return at - self._dice.span(faults.leap)
+        faults = self._injector.faults
+        if self._injector.falls("clock ahead", faults.jump):
+            return at + self._injector.span(faults.leap)
+        if self._injector.falls("clock back", faults.jump):
+            return at - self._injector.span(faults.leap)
         return at
 
     def interrupt(self) -> None:

@@ -80,8 +80,8 @@ def _strem() -> Site:
     return load_site("strem")  # whose prices and contract limits count here too, where none are drawn
 
 
-def _selling(dice: random.Random) -> NegotiationPreferences:
-    reservation_e4, aspiration_e4 = dice.randrange(500, 800), dice.randrange(800, 1200)
+def _selling(injector: random.Random) -> NegotiationPreferences:
+    reservation_e4, aspiration_e4 = injector.randrange(500, 800), injector.randrange(800, 1200)
     usual = prosumer_selling(_strem().market)
     return replace(
         usual,
@@ -92,24 +92,24 @@ def _selling(dice: random.Random) -> NegotiationPreferences:
 
 def draw(seed: int) -> Scenario:
     """The scenario of a seed: the same for the same seed, wherever it is drawn."""
-    dice = random.Random(seed)  # noqa: S311 - a scenario, not a secret
-    sellers = ("agr", "agr-2") if dice.random() < TWO_SELLERS else ("agr",)
-    rated = {farm: dice.randrange(8_000, 20_001, 500) for farm in FARMS}
+    injector = random.Random(seed)  # noqa: S311 - a scenario, not a secret
+    sellers = ("agr", "agr-2") if injector.random() < TWO_SELLERS else ("agr",)
+    rated = {farm: injector.randrange(8_000, 20_001, 500) for farm in FARMS}
     seller_of = {home: sellers[k % len(sellers)] for k, home in enumerate(HOMES)}
-    battery_wh = dice.randrange(5_000, 15_001, 1_000) if dice.random() < STORING else 0
+    battery_wh = injector.randrange(5_000, 15_001, 1_000) if injector.random() < STORING else 0
     devices = [f"{farm}.pv" for farm in FARMS] + ["farm-a.battery"] * bool(battery_wh)
-    (revision_hours,) = dice.choices(REVISION_HOURS, OFTEN)
+    (revision_hours,) = injector.choices(REVISION_HOURS, OFTEN)
     rules = _rules(seed, (*HOMES, *devices, *sellers, "dso", "iles", "ledger"), revision_hours)
     start = rules.day(FIRST).next(-1).at(OPENING_HOUR)
-    sun, told = _sky(dice)
-    loads = {home: [dice.uniform(200, 900) for _ in range(24)] for home in HOMES}
-    world, ports = _world(start, rated, battery_wh, sun, told, loads, dice)
+    sun, told = _sky(injector)
+    loads = {home: [injector.uniform(200, 900) for _ in range(24)] for home in HOMES}
+    world, ports = _world(start, rated, battery_wh, sun, told, loads, injector)
     by_day = {home: np.array(loads[home]) / 1000 for home in HOMES}
     own = _Configs(rules, seller_of)
-    agents = own.households(rated, battery_wh, by_day, dice)
-    agents += own.sellers(sellers, dice)
+    agents = own.households(rated, battery_wh, by_day, injector)
+    agents += own.sellers(sellers, injector)
     peak = max(_export(hour, rated, told[0], by_day) for hour in range(24))
-    agents += own.grid(sellers, rated, by_day, peak * dice.uniform(0.6, 0.8))
+    agents += own.grid(sellers, rated, by_day, peak * injector.uniform(0.6, 0.8))
     return Scenario(seed, rules, tuple(agents), start, start + timedelta(hours=HOURS), world, ports)
 
 
@@ -132,14 +132,16 @@ def _public(domain: str) -> bytes:
     return Signer(_secret(domain)).public
 
 
-def _sky(dice: random.Random) -> tuple[list[float], list[list[float]]]:
+def _sky(injector: random.Random) -> tuple[list[float], list[list[float]]]:
     """(the sun per unit of each hour of a local day as it is, as forecast the day before and as forecast on the day)."""
-    top = dice.uniform(0.7, 0.95)
-    true = [max(0.0, math.cos((hour + 0.5 - 13) / 15 * math.pi)) * top * dice.uniform(0.97, 1.03) for hour in range(24)]
+    top = injector.uniform(0.7, 0.95)
+    true = [
+        max(0.0, math.cos((hour + 0.5 - 13) / 15 * math.pi)) * top * injector.uniform(0.97, 1.03) for hour in range(24)
+    ]
     # The day before the service hopes for a little more sun than there will be, but for the hours it misses.
-    ahead = [value * dice.uniform(1.0, 1.03) for value in true]
-    if dice.random() < 0.3:
-        ahead[dice.randrange(8, 18)] *= dice.uniform(0.8, 0.95)
+    ahead = [value * injector.uniform(1.0, 1.03) for value in true]
+    if injector.random() < 0.3:
+        ahead[injector.randrange(8, 18)] *= injector.uniform(0.8, 0.95)
     return true, [ahead, true]
 
 
@@ -150,7 +152,7 @@ def _world(
     sun: list[float],
     told: list[list[float]],
     loads: dict[str, list[float]],
-    dice: random.Random,
+    injector: random.Random,
 ) -> tuple[PlainWorld, dict[str, PlainDevice | PlainWeather]]:
     ahead = OPENING_HOUR  # profiles of the world begin with its first hour, not with midnight
 
@@ -167,7 +169,7 @@ def _world(
         if home == FARMS[0] and battery_wh:
             power = battery_wh // 2
             plate = Nameplate(DeviceKind.BATTERY, "ILES", "plain", f"{home}.battery", power, power, battery_wh)
-            behind.append(PlainBattery(plate, 0.95, battery_wh * dice.uniform(0.1, 0.5)))
+            behind.append(PlainBattery(plate, 0.95, battery_wh * injector.uniform(0.1, 0.5)))
         ports |= {device.name: device for device in behind}
         # The load is nobody's device: only the meter knows of it.
         load = PlainProfile(Nameplate(DeviceKind.METER, "ILES", "plain", f"{home}.load"), loads[home])
@@ -194,7 +196,7 @@ class _Configs:
         return _secret(self.rules.domains[name])
 
     def households(
-        self, rated: dict[str, int], battery_wh: int, loads_kw: dict[str, np.ndarray], dice: random.Random
+        self, rated: dict[str, int], battery_wh: int, loads_kw: dict[str, np.ndarray], injector: random.Random
     ) -> list[AgentSpec]:
         found: list[AgentSpec] = []
         for home in HOMES:
@@ -209,10 +211,10 @@ class _Configs:
                 roles[f"{home}.battery"] = "battery"
             config = ProsumerConfig(
                 f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
-                (loads_kw[home],), _selling(dice),
+                (loads_kw[home],), _selling(injector),
                 replace(
                     element_costs(_strem().flexibility_costs),
-                    feed_in_ct_per_kwh=dice.uniform(5, 9),
+                    feed_in_ct_per_kwh=injector.uniform(5, 9),
                     weight_ct_per_kw2=_WEIGHT_CT_PER_KW2,
                 ),
             )  # fmt: skip
@@ -221,12 +223,12 @@ class _Configs:
             found += [agent_spec(n, role, self.key(n), home, n) for n, role in roles.items()]
         return found
 
-    def sellers(self, names: tuple[str, ...], dice: random.Random) -> list[AgentSpec]:
+    def sellers(self, names: tuple[str, ...], injector: random.Random) -> list[AgentSpec]:
         found = []
         for name in names:
             members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
             config = aggregator_config(_strem(), dso="dso", market="iles", ledger="ledger", members=members)
-            config = replace(config, margin_pct=dice.randrange(5, 20), penalty_ct_per_kw2=_PENALTY_CT_PER_KW2)
+            config = replace(config, margin_pct=injector.randrange(5, 20), penalty_ct_per_kw2=_PENALTY_CT_PER_KW2)
             found.append(agent_spec(name, "aggregator", self.key(name), config))
         return found
 

@@ -120,22 +120,22 @@ def play(
     planted.before(scenario)
     runtime = InMemoryRuntime(scenario, planted.step, planted.host)
     store = MemoryStore(keep_readings=False)
-    dice = FaultInjector(seed, faults or Faults())
-    where: AgentRuntime = runtime if faults is None else LocalCluster(runtime.host_of, runtime.durable, dice)
+    injector = FaultInjector(seed, faults or Faults())
+    where: AgentRuntime = runtime if faults is None else LocalCluster(runtime.host_of, runtime.durable, injector)
     scheduler = RoundScheduler(
         where,
         scenario.world,
         scenario.start,
         scenario.end,
         store.put,
-        clock=None if faults is None else JumpyClock(dice),
+        clock=None if faults is None else JumpyClock(injector),
     )
     try:
         run(_run(where, scheduler, scenario))
         ledger = planted.after(runtime.ledger_effects.image())
     finally:
         runtime.ledger_effects.close()
-    return SimulationRun(scenario, runtime.cast, read_ledger(ledger), store, scheduler.messages, dict(dice.thrown))
+    return SimulationRun(scenario, runtime.cast, read_ledger(ledger), store, scheduler.messages, dict(injector.thrown))
 
 
 async def _run(runtime: AgentRuntime, scheduler: RoundScheduler, scenario: Scenario) -> None:

@@ -12,7 +12,7 @@ from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.journal.port import JournalEmptied
 from tests.worlds import benches
 from tests.worlds.chatter import END, HOSTS, MINUTE, START, Chat, chatterer
-from tests.worlds.lives import Fate, Here, Result, clean, troupe_site
+from tests.worlds.lives import FaultAt, OneHost, Result, clean, small_site
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import RULES
 
@@ -22,7 +22,7 @@ from tests.worlds.players import RULES
 def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> None:
     """A host and its journal are gone, the site goes on: its peers hear it, and it hears them; also after a restart."""
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder)
+        site = small_site(folder)
 
         async def live() -> Any:
             runtime = site.runtime()
@@ -56,7 +56,7 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
 
 def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> None:
     """Of an older channel it takes what comes; of a younger one it knows the first message when it sees it."""
-    here = Here(chatterer("agr"))
+    here = OneHost(chatterer("agr"))
     here.number = 6
     here.work()
     assert here.host.hosted_agents["agr"].first_round == 7
@@ -69,7 +69,7 @@ def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> Non
 
 def test_who_begins_anew_takes_an_old_channel_up_only_where_nothing_earlier_can_come() -> None:
     """With a parcel missing on the way, the message after the missing one waits: otherwise the first would be lost."""
-    here = Here(chatterer("agr"))
+    here = OneHost(chatterer("agr"))
     here.number = 6
     here.work()
     first, second = here.chat("a", "b")
@@ -82,7 +82,7 @@ def test_who_begins_anew_takes_an_old_channel_up_only_where_nothing_earlier_can_
 
 def test_a_restart_is_no_new_birth() -> None:
     """Who has a past begins at no round: a gap at the head of a channel stays a gap, whatever round it comes back in."""
-    here = Here(chatterer("agr"), first_round=0)
+    here = OneHost(chatterer("agr"), first_round=0)
     here.work()
     here.settings = {"first_round": 9}
     here.live()
@@ -94,7 +94,7 @@ def test_a_restart_is_no_new_birth() -> None:
 
 def test_one_journal_emptied_and_host_dead_is_said() -> None:
     """What the journal knows to have lost is the host's trouble until it is rewritten."""
-    here = Here(chatterer("agr"))
+    here = OneHost(chatterer("agr"))
     here.work()
 
     class Damaged(MemoryJournal):
@@ -119,8 +119,8 @@ def test_one_journal_emptied_and_host_dead_is_said() -> None:
 def test_the_clean_story_needs_no_fate() -> None:
     """A site run on hosts without journals is the same simulation."""
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder, durable=False)
-        runtime = site.runtime(Fate())
+        site = small_site(folder, durable=False)
+        runtime = site.runtime(FaultAt())
         asyncio.run(benches.run(site, runtime, START, END))
         site.ledger_effects.close()
         assert benches.states(runtime) == clean()[0].states

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cim.codec.codec import decode
 from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock
 from tests.worlds import benches, chatter
-from tests.worlds.lives import Fate, PowerCut, Result, clean, simulation, troupe_site, until_cut
+from tests.worlds.lives import FaultAt, PowerCut, Result, clean, simulation, small_site, until_cut
 from tests.worlds.players import AHEAD, DAY
 
 HARD = Faults(drop=0.2, duplicate=0.3, delay=0.02, reorder=0.5, crash=0.05, lose_reply=0.1, most=500)
@@ -37,7 +37,7 @@ def test_a_crash_at_every_point_of_every_round_changes_nothing() -> None:
     """The same states (in the same order), ledger, setpoints and published values, one after the other."""
     told, names = clean()
     for at in range(1, len(names) + 1):
-        other = simulation(Fate(at))
+        other = simulation(FaultAt(at))
         where = f"{names[at - 1]} ({at})"
         assert other.states == told.states, where
         assert other.records == told.records, where
@@ -50,8 +50,8 @@ def test_a_power_cut_at_every_point_loses_and_doubles_nothing() -> None:
     told, names = clean()
     for at in range(1, len(names) + 1):
         with TemporaryDirectory() as folder:
-            site, heard = troupe_site(folder), list[Any]()
-            runtime = until_cut(site, [Fate(at, PowerCut), Fate()], heard)
+            site, heard = small_site(folder), list[Any]()
+            runtime = until_cut(site, [FaultAt(at, PowerCut), FaultAt()], heard)
             other = Result(site, runtime, heard)
         where = f"{names[at - 1]} ({at})"
         assert other.bag() == told.bag(), where
@@ -80,9 +80,9 @@ class Storm(FaultInjector):
 def test_power_cuts_in_a_storm_lose_and_double_nothing(seed: int, cuts: list[int]) -> None:
     """Cut after cut, with parcels dropped, doubled, late and shuffled and hosts crashing in between, also while they resume."""
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder)
-        fates: list[FaultInjector] = [Storm(seed + k, at) for k, at in enumerate(cuts)]
-        other = Result(site, until_cut(site, [*fates, FaultInjector(seed, HARD)], []), [])
+        site = small_site(folder)
+        injectors: list[FaultInjector] = [Storm(seed + k, at) for k, at in enumerate(cuts)]
+        other = Result(site, until_cut(site, [*injectors, FaultInjector(seed, HARD)], []), [])
     assert other.bag()[0] == clean()[0].bag()[0]
     assert [row[:2] for row in other.records] == [row[:2] for row in clean()[0].records]
     assert other.failed_events == []
@@ -92,8 +92,8 @@ def test_power_cuts_in_a_storm_lose_and_double_nothing(seed: int, cuts: list[int
 @settings(max_examples=60, deadline=None)
 def test_whatever_goes_wrong_on_the_way_every_message_is_handled_once(seed: int) -> None:
     """Drops, doubles, delays, shuffling, crashes and lost answers together: same bag of messages, same ledger."""
-    dice = FaultInjector(seed, HARD)
-    told, other = clean()[0], simulation(dice)
+    injector = FaultInjector(seed, HARD)
+    told, other = clean()[0], simulation(injector)
     assert [name for name in told.bag()[0] if other.bag()[0][name] != told.bag()[0][name]] == []
     assert [row[:2] for row in other.records] == [row[:2] for row in told.records]
     assert other.failed_events == []
@@ -115,9 +115,9 @@ def test_a_clock_that_jumps_undoes_nothing() -> None:
     """Set back, it stands still until it is there again; leaping ahead, timers fire late, but once."""
     thrown: Counter[str] = Counter()
     for seed in range(24):
-        dice, instants = FaultInjector(seed, Faults(jump=0.5, leap=5 * chatter.MINUTE, most=20)), list[Any]()
-        other = simulation(dice, clock=JumpyClock(dice), progress=instants.append)
-        thrown += dice.thrown
+        injector, instants = FaultInjector(seed, Faults(jump=0.5, leap=5 * chatter.MINUTE, most=20)), list[Any]()
+        other = simulation(injector, clock=JumpyClock(injector), progress=instants.append)
+        thrown += injector.thrown
         assert instants == sorted(instants)
         assert other.bag()[0] == clean()[0].bag()[0]
     assert thrown["clock ahead"] > 5
@@ -136,11 +136,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_the_markets_ledger_is_that_of_the_clean_run(undisturbed: Any, tmp_path: Path, seed: int) -> None:
     """Crashes, lost answers, dropped, doubled and shuffled parcels: contracts, offers and orders are the same to the byte."""
     faults = Faults(drop=0.2, duplicate=0.3, reorder=0.5, crash=0.03, lose_reply=0.05, most=300)
-    dice = FaultInjector(seed, faults)
+    injector = FaultInjector(seed, faults)
     site, runtime, _, _ = asyncio.run(
-        benches.market(2, tmp_path / "ledger.sqlite", DAY.next(-1).at(10), AHEAD, dice)
+        benches.market(2, tmp_path / "ledger.sqlite", DAY.next(-1).at(10), AHEAD, injector)
     )  # fmt: skip
-    assert dice.thrown.total() >= 20
+    assert injector.thrown.total() >= 20
     assert site.records() == undisturbed[0]
     assert benches.states(runtime).keys() == undisturbed[1].keys()
     assert [r for h in runtime.hosts.values() for a in h.hosted_agents.values() for r in a.failed_events] == []
@@ -149,10 +149,10 @@ def test_the_markets_ledger_is_that_of_the_clean_run(undisturbed: Any, tmp_path:
 @pytest.mark.parametrize("hosts", [1, 3])
 def test_crashes_alone_change_no_state_of_the_market(undisturbed: Any, tmp_path: Path, hosts: int) -> None:
     """Only hosts die and answers get lost: every agent ends in the very same state."""
-    dice = FaultInjector(hosts, Faults(crash=0.05, lose_reply=0.05))
+    injector = FaultInjector(hosts, Faults(crash=0.05, lose_reply=0.05))
     site, runtime, _, _ = asyncio.run(
-        benches.market(hosts, tmp_path / "ledger.sqlite", DAY.next(-1).at(10), AHEAD, dice)
+        benches.market(hosts, tmp_path / "ledger.sqlite", DAY.next(-1).at(10), AHEAD, injector)
     )  # fmt: skip
-    assert dice.thrown["crash"] > 10
+    assert injector.thrown["crash"] > 10
     assert site.records() == undisturbed[0]
     assert benches.states(runtime) == undisturbed[1]

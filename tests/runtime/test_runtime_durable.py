@@ -15,7 +15,7 @@ from agents.runtime.journal import JournalAway
 from cim.model.devices import VehicleUnplugged
 from cim.model.errors import BadInput
 from tests.worlds.chatter import MINUTE, START, Chat, chatterer
-from tests.worlds.lives import Here, Moody
+from tests.worlds.lives import FaultyStore, OneHost
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
@@ -47,7 +47,7 @@ class ProbedRole(MemoryJournal):
 
 def test_the_entry_is_appended_before_anything_is_sent_or_carried_out() -> None:
     """Handled, appended, carried out, then the next step; the outcome (and with it all mail) comes last."""
-    here, happened = Here(PV), list[str]()
+    here, happened = OneHost(PV), list[str]()
     here.host._step_log._journal = ProbedRole(here.store, happened)
     here.host._step_log._journal.claim()  # type: ignore[attr-defined]
     write = here.ports["farm-a.pv"].command
@@ -66,7 +66,7 @@ def test_the_entry_is_appended_before_anything_is_sent_or_carried_out() -> None:
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_round_asked_for_twice_is_answered_twice_the_same(restarted: bool) -> None:
     """With the same life or the next one: same mail, same parcels taken, nothing handled or written again."""
-    here = Here(chatterer("agr", greets=("dso", "farm-b"), ticks=3, files=False), PV)
+    here = OneHost(chatterer("agr", greets=("dso", "farm-b"), ticks=3, files=False), PV)
     for k in range(4):
         outcome = here.work(*here.chat(f"{k}", hops=1), settled=0)
         written = list(here.ports["farm-a.pv"].written)
@@ -88,7 +88,7 @@ def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.Da
         patch.setattr(snapshot_schedule, "_SMALL", 200)
         # farm-b never hears a word after the start, and must not keep the journal long.
         kin = (chatterer("agr", ticks=99), chatterer("dso"), chatterer("farm-b"), chatterer("farm-a"))
-        here, whole = Here(*kin), Here(*kin)
+        here, whole = OneHost(*kin), OneHost(*kin)
         for messages in rounds:
             to = data.draw(st.sampled_from(("agr", "agr", "agr", "dso")))
             for site in (here, whole):
@@ -103,7 +103,7 @@ def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.Da
             assert other.snapshot() == hosted_agent.snapshot(), name
 
 
-def _to(site: Here, to: str, messages: int) -> tuple[Envelope, ...]:
+def _to(site: OneHost, to: str, messages: int) -> tuple[Envelope, ...]:
     """Messages on a channel that counts for itself."""
     channels: dict[str, int] = site.__dict__.setdefault("channels", {})
     first = channels.get(to, 0) + 1
@@ -123,15 +123,15 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
     kin = (chatterer("agr", ticks=99), PV, chatterer("dso", greets=("agr",)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step_log, "_PAUSES", (0.0, 0.0))
-        here, whole = Here(*kin), Here(*kin)
-        here.store = Moody()
+        here, whole = OneHost(*kin), OneHost(*kin)
+        here.store = FaultyStore()
         here.live()
         for k, mood in enumerate(moods):
-            here.store.mood = mood  # type: ignore[attr-defined]
+            here.store.moods = mood  # type: ignore[attr-defined]
             for site in (here, whole):
                 site.work(*_to(site, "agr", 2))
                 site.now += MINUTE
-            here.store.mood = []  # type: ignore[attr-defined]
+            here.store.moods = []  # type: ignore[attr-defined]
             assert here.host.health().trouble is None
             if k in restarts:
                 here.live()
@@ -144,7 +144,7 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
 
 def test_an_emptied_journal_is_rewritten_with_all_that_is_not_settled() -> None:
     """Also mail of earlier rounds that its receivers do not have yet; `rewritten` counts it."""
-    here = Here(chatterer("agr", greets=("dso",), ticks=9))
+    here = OneHost(chatterer("agr", greets=("dso",), ticks=9))
     first = here.work(settled=0)
     here.store.empty()
     here.now += MINUTE
@@ -157,26 +157,26 @@ def test_an_emptied_journal_is_rewritten_with_all_that_is_not_settled() -> None:
 
 def test_a_start_waits_for_a_journal_that_is_restarting_too() -> None:
     """Some tries; one that is not there at all is said so."""
-    here = Here(chatterer("agr"))
+    here = OneHost(chatterer("agr"))
     here.work(*here.chat("a"))
-    here.store = _as_moody(here.store, ["away"] * 5)
+    here.store = _as_faulty(here.store, ["away"] * 5)
     here.live()
     assert here.heard() == ("started", "dso a 0")
-    here.store.mood = ["away"] * 50  # type: ignore[attr-defined]
+    here.store.moods = ["away"] * 50  # type: ignore[attr-defined]
     with pytest.raises(JournalAway, match="told to be away"):
         here.live()
 
 
-def _as_moody(store: MemoryStore, moods: list[str]) -> Moody:
-    moody = Moody()
+def _as_faulty(store: MemoryStore, moods: list[str]) -> FaultyStore:
+    moody = FaultyStore()
     moody.entries, moody.life, moody.last, moody._lives = store.entries, store.life, store.last, store._lives
-    moody.mood = moods
+    moody.moods = moods
     return moody
 
 
 def test_a_journal_of_other_agents_is_one_sentence() -> None:
     """The placement was changed between two runs: no agent is mixed up with another, or forgotten."""
-    here = Here(chatterer("agr"), chatterer("dso"))
+    here = OneHost(chatterer("agr"), chatterer("dso"))
     here.work()
     here.specs = (chatterer("agr"),)
     with pytest.raises(BadInput, match=r"journal: entry 1 keeps 'dso', who does not live in this host; expected"):
@@ -186,7 +186,7 @@ def test_a_journal_of_other_agents_is_one_sentence() -> None:
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_disarmed_timer_wakes_nobody(restarts: bool) -> None:
     """Neither when its instant comes nor after a restart; to disarm it again is nothing."""
-    here = Here(chatterer("agr", ticks=1))
+    here = OneHost(chatterer("agr", ticks=1))
     assert here.work().next_timer == START + MINUTE
     assert here.work(*here.chat("calm", "calm")).next_timer is None
     if restarts:

@@ -16,7 +16,7 @@ from cim.model.errors import ProgrammingFault
 from cim.platform.publications import HandlingFailed
 from tests.worlds import chatter
 from tests.worlds.chatter import MINUTE, START, Chat, chatterer
-from tests.worlds.lives import Here
+from tests.worlds.lives import OneHost
 
 TEXTS = st.lists(st.sampled_from(("a", "b", "boom")), min_size=1, max_size=12)
 
@@ -25,7 +25,7 @@ TEXTS = st.lists(st.sampled_from(("a", "b", "boom")), min_size=1, max_size=12)
 @settings(deadline=None)
 def test_a_failed_message_leaves_no_trace_in_the_state(rounds: list[list[str]], restarted: bool) -> None:
     """The state is that of an agent which never got it, to the byte, although the handler had begun to change it."""
-    here, sound = Here(), Here()
+    here, sound = OneHost(), OneHost()
     here.work()
     sound.work()
     for texts in rounds:
@@ -42,7 +42,7 @@ def test_a_failed_message_leaves_no_trace_in_the_state(rounds: list[list[str]], 
 
 def test_what_is_parked_is_seen_and_survives_a_restart() -> None:
     """In the health of the host, and published; with the message, the instant and the error; after a restart as before."""
-    here = Here()
+    here = OneHost()
     outcome = here.work(*here.chat("a", "boom", "b"))
     (failed_events,) = here.host.health().agents[0].failed_events
     assert (failed_events.agent, failed_events.at, failed_events.error) == (
@@ -62,7 +62,7 @@ def test_what_is_parked_is_seen_and_survives_a_restart() -> None:
 
 def test_a_timer_at_which_a_role_fails_is_not_fired_again_after_a_restart() -> None:
     """It was due, it failed, it is failed_events: once."""
-    here = Here(chatterer("agr", ticks=1))
+    here = OneHost(chatterer("agr", ticks=1))
     here.work()
     here.host.hosted_agents["agr"].role.timer_tick = _failing  # type: ignore[attr-defined]
     here.now += MINUTE
@@ -80,7 +80,7 @@ def _failing(number: str, now: Any) -> Any:
 @pytest.mark.parametrize("also", [(), ("b",)])
 def test_a_message_to_nobody_is_the_senders_failure(also: tuple[str, ...]) -> None:
     """What it was about to send does not end the host, now and after every restart; the event is failed_events, with a sentence."""
-    here = Here()
+    here = OneHost()
     here.work(*here.chat("a", "lost", *also, hops=1))
     assert here.heard() == ("started", "dso a 1", *(f"dso {text} 1" for text in also))
     (failed_events,) = here.host.hosted_agents["agr"].failed_events
@@ -92,7 +92,7 @@ def test_a_message_to_nobody_is_the_senders_failure(also: tuple[str, ...]) -> No
 
 def test_a_job_that_fails_ends_neither_host_nor_agent() -> None:
     """It is failed_events with its error; the agent goes on, and the job is not tried again at the next start."""
-    here = Here(chatterer("agr", ticks=13))
+    here = OneHost(chatterer("agr", ticks=13))
     here.work()
     for _ in range(13):
         here.now += MINUTE
@@ -111,7 +111,7 @@ def test_a_job_that_fails_ends_neither_host_nor_agent() -> None:
 
 def test_safety_overtakes_everything_else() -> None:
     """In a mailbox, what limits a device is handled before what came earlier; in order within its lane."""
-    here = Here()
+    here = OneHost()
     limits = tuple(Envelope("agr", "farm-b", SAFETY, k, chatter.limit(-k)) for k in (1, 2))
     here.work(*here.chat("a", "b"), *limits)
     assert here.heard() == ("started", "farm-b limits -1", "farm-b limits -2", "dso a 0", "dso b 0")
@@ -119,7 +119,7 @@ def test_safety_overtakes_everything_else() -> None:
 
 def test_a_gap_leaves_the_parcel_until_it_is_filled() -> None:
     """What came too early stays with its sender, and is handled in its turn when the missing one is there."""
-    here = Here()
+    here = OneHost()
     one, two, three = (Parcel("there", k, here.chat(f"{k}")) for k in (1, 2, 3))
     assert here.work(parcels=(three, one)).taken == (("there", 1),)
     assert here.work(parcels=(three,)).taken == ()
@@ -129,7 +129,7 @@ def test_a_gap_leaves_the_parcel_until_it_is_filled() -> None:
 
 def test_the_lanes_of_a_channel_do_not_wait_for_each_other() -> None:
     """A gap among ordinary messages does not hold up a limit of the same sender."""
-    here = Here()
+    here = OneHost()
     late = Parcel("there", 1, (Envelope("agr", "dso", ORDINARY, 2, Chat("early")),))
     urgent = Parcel("there", 2, (Envelope("agr", "dso", SAFETY, 1, chatter.limit(-5)),))
     assert here.work(parcels=(late, urgent)).taken == (("there", 2),)
@@ -140,7 +140,7 @@ def test_the_lanes_of_a_channel_do_not_wait_for_each_other() -> None:
 @settings(deadline=None)
 def test_a_full_mailbox_leaves_the_rest_with_its_sender(room: int, messages: int, limits: int) -> None:
     """So many a round and no more, safety first; nothing is lost, doubled or out of order in the end."""
-    here = Here(mailbox=room)
+    here = OneHost(mailbox=room)
     texts = here.chat(*(f"{k}" for k in range(messages)))
     urgent = tuple(Envelope("agr", "dso", SAFETY, k + 1, chatter.limit(-k)) for k in range(limits))
     parcel = Parcel("there", 1, (*texts, *urgent))
@@ -159,7 +159,7 @@ def test_a_full_mailbox_leaves_the_rest_with_its_sender(room: int, messages: int
 def test_a_full_mailbox_keeps_local_mail_through_a_restart(restart: int) -> None:
     """What agents of one host sent each other waits in the host, also in its next life, however much is settled elsewhere."""
     peers = chatterer("agr", greets=("farm-a.pv",), ticks=3), chatterer("farm-a.pv", device=True)
-    here = Here(*peers, mailbox=1)
+    here = OneHost(*peers, mailbox=1)
     here.work()
     here.now += 3 * MINUTE
     outcome, rounds = here.work(), 0
@@ -171,7 +171,7 @@ def test_a_full_mailbox_keeps_local_mail_through_a_restart(restart: int) -> None
         assert rounds < 30, "something waits for ever"
     assert rounds > 5
     greetings = [text for text in here.heard("farm-a.pv") if text.startswith("agr")]
-    whole = Here(*peers)
+    whole = OneHost(*peers)
     whole.work()
     whole.now += 3 * MINUTE
     while whole.work().local:
@@ -181,7 +181,7 @@ def test_a_full_mailbox_keeps_local_mail_through_a_restart(restart: int) -> None
 
 def test_a_round_after_one_that_was_cut_off_is_a_fault_of_the_program() -> None:
     """Its mail would be forgotten: it must be asked for again, or the host resumed, before another round begins."""
-    here = Here(chatterer("agr", ticks=1))
+    here = OneHost(chatterer("agr", ticks=1))
     here.work()
     here.now += MINUTE
     here.host._point = _cut
@@ -204,7 +204,7 @@ def _cut(point: str) -> None:
 def test_a_packed_host_keeps_few_events_of_each_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it keeps to make a role anew is bounded for the host as a whole, and a failure is still undone exactly."""
     monkeypatch.setattr("agents.runtime.host.host._SINCE", 6)
-    here, sound = Here(), Here()
+    here, sound = OneHost(), OneHost()
     texts = [f"{k}" for k in range(20)]
     for market, said in ((here, [*texts, "boom", "last"]), (sound, [*texts, "last"])):
         market.work()

@@ -11,7 +11,7 @@ from agents.runtime.envelope import Outcome
 from agents.runtime.host import step_log
 from cim.model.devices import VehicleUnplugged
 from tests.worlds.chatter import MINUTE, START, chatterer
-from tests.worlds.lives import Here, Moody
+from tests.worlds.lives import FaultyStore, OneHost
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -22,7 +22,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_log, "_PAUSES", (0.0, 0.0))
 
 
-def measured(here: Here) -> list[str]:
+def measured(here: OneHost) -> list[str]:
     """The news that the device's agent has handled, a text for each reading."""
     return [text for text in here.heard("farm-a.pv") if text.startswith("measured")]
 
@@ -31,7 +31,7 @@ def measured(here: Here) -> list[str]:
 @pytest.mark.parametrize("restarts", [0, 1, 2])
 def test_news_comes_out_exactly_once(away: bool, restarts: int) -> None:
     """Told between two readings, kept before the device has its answer, measured once however often the host dies."""
-    here = Here(PV)
+    here = OneHost(PV)
     here.work()
     here.store.away = away
     here.ports["farm-a.pv"].tell(NEWS[0])
@@ -54,7 +54,7 @@ def test_news_comes_out_exactly_once(away: bool, restarts: int) -> None:
 
 def test_news_that_the_device_repeats_is_one() -> None:
     """It got no answer, as the host died; the host had kept it all the same."""
-    here = Here(PV)
+    here = OneHost(PV)
     here.work()
     here.ports["farm-a.pv"].tell(NEWS[0])
     here.live()
@@ -66,7 +66,7 @@ def test_news_that_the_device_repeats_is_one() -> None:
 
 def test_news_outlives_trimming() -> None:
     """The journal moves on, agent_snapshot after agent_snapshot, but not beyond news that no reading has brought yet."""
-    here = Here(PV)
+    here = OneHost(PV)
     here.work()
     here.ports["farm-a.pv"].tell(NEWS[0])
     for k in range(300):
@@ -82,7 +82,7 @@ def test_news_outlives_trimming() -> None:
 
 def test_news_outlives_an_emptied_journal() -> None:
     """Rewritten with everything that is not measured; and what is measured does not come again."""
-    here = Here(PV)
+    here = OneHost(PV)
     here.work()
     here.ports["farm-a.pv"].tell(NEWS[0])
     here.now += MINUTE
@@ -104,13 +104,13 @@ def test_news_outlives_an_emptied_journal() -> None:
 @pytest.mark.parametrize("moods", [["away"], ["unanswered"], ["emptied"], ["unanswered", "away", "well"]])
 def test_news_during_an_append_does_not_come_between_it_and_its_repetition(moods: list[str]) -> None:
     """The journal is away, the host waits, and in this moment a device speaks: both are kept, once."""
-    here = Here(PV, chatterer("agr"))
-    here.store = Moody()
+    here = OneHost(PV, chatterer("agr"))
+    here.store = FaultyStore()
     here.live()
     here.work()
 
     async def both() -> Outcome:
-        here.store.mood = moods  # type: ignore[attr-defined]
+        here.store.moods = moods  # type: ignore[attr-defined]
         working = asyncio.ensure_future(here.host.work(here.now, _task(here)))
         while not here.host._step_log._appending and not working.done():  # noqa: ASYNC110 - the host tells nobody
             await asyncio.sleep(0)
@@ -125,7 +125,7 @@ def test_news_during_an_append_does_not_come_between_it_and_its_repetition(moods
     assert measured(here)[1:] == ["measured VehicleUnplugged "]
 
 
-def _task(here: Here) -> Any:
+def _task(here: OneHost) -> Any:
     from agents.runtime.envelope import Parcel, Task
 
     here.number += 1

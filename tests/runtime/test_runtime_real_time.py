@@ -31,7 +31,7 @@ from experiments.faults.local_cluster import Crash
 from market.ledger.signing import Signer, load_or_create_secret
 from tests.worlds import benches
 from tests.worlds.chatter import MINUTE, START, chatterer
-from tests.worlds.lives import Here
+from tests.worlds.lives import OneHost
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
 from tests.worlds.players import AHEAD, RULES
 
@@ -49,7 +49,7 @@ class Watch:
         return self.at
 
 
-def commanded(here: Here) -> list[Any]:
+def commanded(here: OneHost) -> list[Any]:
     """(valid until, written at) of what the PV plant was commanded, from now on."""
     told: list[Any] = []
 
@@ -63,7 +63,7 @@ def commanded(here: Here) -> list[Any]:
 def test_a_setpoint_lives_from_when_it_is_written() -> None:
     """A host that is behind the clock gives the device only the life that is left, so that it ends when it should."""
     watch = Watch()
-    here = Here(PV, clock=watch)
+    here = OneHost(PV, clock=watch)
     told = commanded(here)
     watch.at = START + timedelta(seconds=20)
     here.work()
@@ -74,7 +74,7 @@ def test_a_setpoint_lives_from_when_it_is_written() -> None:
 def test_a_setpoint_whose_time_has_passed_is_not_written() -> None:
     """A host that stood still writes nothing that was meant for another time."""
     watch = Watch()
-    here = Here(PV, clock=watch)
+    here = OneHost(PV, clock=watch)
     told = commanded(here)
     watch.at = START + timedelta(hours=9)
     here.work()
@@ -90,7 +90,7 @@ def test_a_stop_before_a_setpoint_was_written_sends_no_stale_one_afterwards(stop
         if name == "appended" and next(passed) == 2:  # the reading is in, the command is not out
             raise Crash
 
-    here = Here(PV, clock=watch, point=point)
+    here = OneHost(PV, clock=watch, point=point)
     told = commanded(here)
     with pytest.raises(Crash):
         here.work()

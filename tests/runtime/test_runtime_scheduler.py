@@ -22,7 +22,7 @@ from cim.model.errors import ProgrammingFault
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import benches
 from tests.worlds.chatter import END, MINUTE, START, Ticked, chatterer
-from tests.worlds.lives import clean, troupe_site
+from tests.worlds.lives import clean, small_site
 
 SECOND = timedelta(seconds=1)
 
@@ -62,7 +62,7 @@ class Hushed(LocalCluster):
 def test_a_late_host_stops_nobody_and_gets_its_mail_later() -> None:
     """The others go on through their timers; what was for the late one, and what it has sent, arrives when it is back."""
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder)
+        site = small_site(folder)
         runtime = Hushed(site, "two", START + MINUTE, START + 20 * MINUTE)
         heard: list[Any] = []
 
@@ -109,7 +109,7 @@ def test_what_a_late_host_has_sent_waits_for_no_timer() -> None:
 def test_a_host_that_never_answers_does_not_keep_a_run_from_its_end() -> None:
     """Beyond the last instant nobody is waited for."""
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder)
+        site = small_site(folder)
         runtime = Hushed(site, "two", START, END + MINUTE)
 
         async def live() -> RoundScheduler:
@@ -287,7 +287,7 @@ def test_a_wait_that_is_interrupted_ends_the_run(monkeypatch: pytest.MonkeyPatch
 def test_stop_ends_after_the_running_instant() -> None:
     """And nothing is begun after it; progress has heard every instant up to it."""
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder)
+        site = small_site(folder)
         runtime, instants = site.runtime(), list[datetime]()
 
         async def live() -> RoundScheduler:
@@ -313,7 +313,7 @@ def test_much_under_way_waits_for_its_receivers(monkeypatch: pytest.MonkeyPatch)
     """A host that has sent more than its credit works again when its receivers have taken some, and nobody starves."""
     monkeypatch.setattr(conducting, "_CREDIT", 1)
     with TemporaryDirectory() as folder:
-        site = troupe_site(folder)
+        site = small_site(folder)
         runtime = site.runtime()
         asyncio.run(benches.run(site, runtime, START, END))
         site.ledger_effects.close()

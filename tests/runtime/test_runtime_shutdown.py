@@ -13,27 +13,27 @@ from hypothesis import strategies as st
 from agents.runtime.host.recovery import Recovery
 from agents.runtime.scheduler import RoundScheduler
 from tests.worlds.chatter import MINUTE, START, chatterer
-from tests.worlds.lives import Here, Moody, Result, clean, troupe_site
+from tests.worlds.lives import FaultyStore, OneHost, Result, clean, small_site
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 AGR = chatterer("agr", greets=("dso", "farm-a.pv"), ticks=5)
 
 
-def aged() -> Here:
+def aged() -> OneHost:
     """Two agents with a past of some rounds, of which none is settled: all that was ever written is kept."""
-    here = Here(AGR, PV)
+    here = OneHost(AGR, PV)
     for k in range(5):
         here.work(*here.chat(f"text {k}", hops=1), settled=0)
         here.now += MINUTE
     return here
 
 
-def end(here: Here) -> None:
+def end(here: OneHost) -> None:
     """Gracefully, as a runtime that is closed does it."""
     asyncio.run(here.host.close())
 
 
-def replayed(here: Here, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def replayed(here: OneHost, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Start again on the same journal; returns the agents that had to handle something again."""
     found: list[str] = []
     with monkeypatch.context() as patched:
@@ -65,20 +65,20 @@ def test_after_a_graceful_shutdown_nothing_is_handled_again(monkeypatch: pytest.
 
 def test_a_shutdown_while_the_journal_is_away_is_one_without_snapshots() -> None:
     """What cannot be written does not keep a host from ending; its next life reads the events instead."""
-    here = Here(AGR, PV)
-    here.store = Moody()
+    here = OneHost(AGR, PV)
+    here.store = FaultyStore()
     here.live()
     here.work(*here.chat("text"))
-    here.store.mood = ["away"] * 9
+    here.store.moods = ["away"] * 9
     end(here)
-    here.store.mood = []
+    here.store.moods = []
     here.live()
     assert here.heard()[-1] == "dso text 0"
 
 
 def test_who_has_not_begun_begins_after_a_graceful_shutdown() -> None:
     """A host opened and closed before its first round leaves agents that still have to be started."""
-    here = Here(AGR, PV)
+    here = OneHost(AGR, PV)
     end(here)
     here.live()
     here.work()
@@ -92,7 +92,7 @@ def test_graceful_shutdowns_and_power_cuts_in_any_row_change_nothing(ends: list[
     """The site is stopped at these minutes, gracefully or not, and goes on: same states, same ledger, same setpoints."""
     told = clean()[0]
     with TemporaryDirectory() as folder:
-        site, heard = troupe_site(folder), list[Any]()
+        site, heard = small_site(folder), list[Any]()
 
         async def live() -> Any:
             now = START
@@ -118,13 +118,13 @@ def test_graceful_shutdowns_and_power_cuts_in_any_row_change_nothing(ends: list[
 def test_a_journal_that_is_back_in_a_moment_or_was_emptied_still_takes_the_last_states() -> None:
     """What is in memory is not lost because the server was restarted, or emptied, just before the end."""
     for mood, kept in ((["away"], True), (["emptied"], True), (["away"] * 9, False)):
-        here = Here(AGR, PV)
-        here.store = store = Moody()
+        here = OneHost(AGR, PV)
+        here.store = store = FaultyStore()
         here.live()
         here.work(*here.chat("text"))
         heard = here.heard()
-        store.mood = list(mood)
+        store.moods = list(mood)
         assert (asyncio.run(here.host.close()) is None) is kept
-        store.mood = []
+        store.moods = []
         here.live()
         assert here.heard() == heard

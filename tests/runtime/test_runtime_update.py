@@ -20,7 +20,7 @@ from agents.roles.part import on
 from agents.runtime.envelope import Envelope
 from cim.codec import codec
 from tests.worlds.chatter import Chat, Chatterer, chatterer
-from tests.worlds.lives import Here
+from tests.worlds.lives import OneHost
 
 FORMER = '''
 @wire("test.Visits")
@@ -165,7 +165,7 @@ def test_an_event_that_todays_role_cannot_bear_is_put_aside(monkeypatch: pytest.
         self._hear(message.text)
         return []
 
-    here = Here()
+    here = OneHost()
     here.work()
     here.work(*here.chat("a", "b", "c"))
     _answered(monkeypatch, picky)
@@ -180,7 +180,7 @@ def test_an_event_that_todays_role_cannot_bear_is_put_aside(monkeypatch: pytest.
 
 def test_messages_of_a_type_that_is_gone_block_no_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those handled stay handled, unread; those sent are lost and named; both channels go on behind them."""
-    here = Here()
+    here = OneHost()
     here.work()
     here.work(*here.chat("a", "b", hops=1), settled=0)
     with monkeypatch.context() as patched:
@@ -199,7 +199,7 @@ def test_messages_of_a_type_that_is_gone_block_no_channel(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("damage", ["state", "format"])
 def test_who_has_no_state_that_can_be_read_begins_from_the_ledger(damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is among those without a past, which are told what the ledger knows; its channels go on where they were."""
-    here = Here()
+    here = OneHost()
     here.work()
     here.work(*here.chat("a", "b", hops=1))
     with monkeypatch.context() as patched:
@@ -221,7 +221,7 @@ def test_who_has_no_state_that_can_be_read_begins_from_the_ledger(damage: str, m
 
 def test_the_same_program_has_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recovery that went as it should is silent; one in which a timer's agent decides otherwise is not."""
-    here = Here(chatterer("agr", greets=("dso",), ticks=3))
+    here = OneHost(chatterer("agr", greets=("dso",), ticks=3))
     for k in range(4):
         here.work(*here.chat(f"{k}", hops=2))
     here.live()
@@ -234,7 +234,7 @@ def test_the_same_program_has_nothing_to_say(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_graceful_shutdown_leaves_no_decision_to_the_next_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """An update in the usual way, stop and start, is exact: the state is the one that was left."""
-    here = Here()
+    here = OneHost()
     here.work(*here.chat("a", "b", hops=1))
     heard = here.heard()
     asyncio.run(here.host.close())

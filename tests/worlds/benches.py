@@ -169,9 +169,9 @@ class Site:
             ledger_effects=keeper, journal=journal, point=point, **self._settings,
         )  # fmt: skip
 
-    def runtime(self, dice: FaultInjector | None = None) -> LocalCluster:
-        """All hosts, in the effect_runner of `dice`."""
-        return LocalCluster(self.host_of, self.build, dice or FaultInjector(0, Faults()))
+    def runtime(self, injector: FaultInjector | None = None) -> LocalCluster:
+        """All hosts, with the faults of `injector`."""
+        return LocalCluster(self.host_of, self.build, injector or FaultInjector(0, Faults()))
 
     async def advance(self, to: datetime) -> None:
         """The world stands still."""
@@ -212,12 +212,12 @@ async def run(
 
 
 async def market(
-    hosts: int, ledger: Path, start: datetime, end: datetime, dice: FaultInjector | None = None
+    hosts: int, ledger: Path, start: datetime, end: datetime, injector: FaultInjector | None = None
 ) -> tuple[Site, LocalCluster, RoundScheduler, list[Any]]:
     """The market dealt out over some hosts, over a span; the last is what was published."""
     everybody = specs()
     site = Site(everybody, {spec.name: f"h{k % hosts}" for k, spec in enumerate(everybody)}, ledger)
-    runtime = site.runtime(dice)
+    runtime = site.runtime(injector)
     heard: list[Any] = []
     scheduler = await run(site, runtime, start, end, lambda *what: heard.append(what))
     return site, runtime, scheduler, heard

@@ -49,9 +49,9 @@ class Chat:
     hops: int = 0
 
 
-@wire("test.Papers")
+@wire("test.ChatterConfig")
 @dataclass(frozen=True, slots=True)
-class Papers:
+class ChatterConfig:
     """Whom an agent greets, how many minutes it ticks, whether it files a record at each tick, the device it has."""
 
     greets: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Memory:
 class Chatterer(DeskRole[Memory]):
     """Greets, answers, ticks, measures, computes, files."""
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, config: Papers) -> None:
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: ChatterConfig) -> None:
         super().__init__(name, rules, key, Memory())
         self.config = config
 
@@ -162,13 +162,13 @@ def limit(power_w: int) -> DeviceSchedule:
 
 
 def chatterer(name: str, device: bool = False, **config: Any) -> AgentSpec:
-    """An agent of this troupe; its name must be one of the market's, which has keys for them."""
+    """A chatterer; its name must be one of the market's, which has keys for them."""
     if not device:
-        return AgentSpec(name, "chatterer", ROLE, key(name), Papers(**config))
-    return AgentSpec(name, "chatterer", ROLE, key(name), Papers(device=name, **config), name)
+        return AgentSpec(name, "chatterer", ROLE, key(name), ChatterConfig(**config))
+    return AgentSpec(name, "chatterer", ROLE, key(name), ChatterConfig(device=name, **config), name)
 
 
-def troupe(ticks: int = 2) -> tuple[AgentSpec, ...]:
+def four_agents(ticks: int = 2) -> tuple[AgentSpec, ...]:
     """Four agents that greet each other, tick, steer a device, and file records with a ledger keeper."""
     return (
         chatterer("agr", greets=("farm-a.pv", "dso"), ticks=ticks, files=True),
@@ -185,7 +185,7 @@ START, END = AHEAD, AHEAD + timedelta(hours=1)
 
 
 async def twice(job: str, arguments: tuple[Any, ...]) -> Any:
-    """The troupe's only job; 13 is one that fails."""
+    """Their only job; 13 is one that fails."""
     await asyncio.sleep(0)
     if arguments[0] == 13:
         raise ArithmeticError("no result for 13")

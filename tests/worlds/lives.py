@@ -1,4 +1,4 @@
-"""Lives and deaths: one host on its journal, and a small site whose fate a test decides point by point."""
+"""One host on its journal that can be started again, and a small site in which a test says what fails, point by point."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.worlds.players import RULES
 NEIGHBOURS = {"agr": "here", "farm-a.pv": "here", "dso": "there", "farm-b": "there"}
 
 
-class Here:
-    """One host on a journal, its rounds, and its next life."""
+class OneHost:
+    """One host on a journal, its rounds, and its restarts."""
 
     def __init__(self, *specs: Any, **settings: Any) -> None:
         self.specs = specs or (chatterer("agr"),)
@@ -34,7 +34,7 @@ class Here:
         self.live()
 
     def live(self) -> None:
-        """A (new) life on the same journal."""
+        """Start (again) on the same journal."""
         journal = MemoryJournal(self.store)
         self.host = Host(
             self.specs, RULES, dict(self.ports), chatter.twice, NEIGHBOURS, journal=journal, **self.settings
@@ -65,7 +65,7 @@ class PowerCut(BaseException):
     """Everything dies at once, the scheduler included."""
 
 
-class Fate(FaultInjector):
+class FaultAt(FaultInjector):
     """Lets one thing happen at one passage: named points, answers on their way, and parcels count in one row."""
 
     def __init__(self, at: int = 0, error: type[BaseException] = Crash) -> None:
@@ -93,9 +93,9 @@ class Fate(FaultInjector):
         return True
 
 
-def troupe_site(folder: str, **more: Any) -> benches.Site:
+def small_site(folder: str, **more: Any) -> benches.Site:
     """The small simulation's site."""
-    return benches.Site(chatter.troupe(), chatter.HOSTS, Path(folder) / "ledger.sqlite", chatter.twice, **more)
+    return benches.Site(chatter.four_agents(), chatter.HOSTS, Path(folder) / "ledger.sqlite", chatter.twice, **more)
 
 
 class Result:
@@ -116,11 +116,11 @@ class Result:
         return sorted_states, self.records
 
 
-def simulation(dice: FaultInjector, **more: Any) -> Result:
-    """The small simulation under these dice."""
+def simulation(injector: FaultInjector, **more: Any) -> Result:
+    """The small simulation with these faults."""
     with TemporaryDirectory() as folder:
-        site, heard = troupe_site(folder), list[Any]()
-        runtime = site.runtime(dice)
+        site, heard = small_site(folder), list[Any]()
+        runtime = site.runtime(injector)
         asyncio.run(benches.run(site, runtime, chatter.START, chatter.END, lambda *what: heard.append(what), **more))
         site.ledger_effects.close()
         return Result(site, runtime, heard)
@@ -129,17 +129,17 @@ def simulation(dice: FaultInjector, **more: Any) -> Result:
 @cache
 def clean() -> tuple[Result, tuple[str, ...]]:
     """The simulation without faults, and the points it passes."""
-    fate = Fate()
-    return simulation(fate), tuple(fate.names)
+    injector = FaultAt()
+    return simulation(injector), tuple(injector.names)
 
 
-def until_cut(site: benches.Site, fates: list[FaultInjector], heard: list[Any]) -> Any:
+def until_cut(site: benches.Site, injectors: list[FaultInjector], heard: list[Any]) -> Any:
     """Run, and after each power cut run again with a new scheduler and new hosts on the same journals."""
 
     async def live() -> Any:
         now = chatter.START
         while True:
-            runtime = site.runtime(fates.pop(0))
+            runtime = site.runtime(injectors.pop(0))
             await runtime.open(now)
             scheduler = RoundScheduler(runtime, site, now, chatter.END, lambda *what: heard.append(what))
             try:
@@ -154,16 +154,16 @@ def until_cut(site: benches.Site, fates: list[FaultInjector], heard: list[Any]) 
     return runtime
 
 
-class Moody(MemoryStore):
-    """Fails at the wish of a test: so many calls in a row."""
+class FaultyStore(MemoryStore):
+    """A journal's store that fails as a test tells it: one word of `moods` for each call."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.mood: list[str] = []
+        self.moods: list[str] = []
 
     def reach(self) -> None:
         """The next mood counts."""
-        mood = self.mood.pop(0) if self.mood else "well"
+        mood = self.moods.pop(0) if self.moods else "well"
         if mood == "away":
             raise JournalAway("told to be away")
         if mood == "emptied":

@@ -47,11 +47,11 @@ class Revival:
 class AgentRuntime:
     """Hosts that die as they were told, when they work: two agents each."""
 
-    def __init__(self, dice: Random) -> None:
+    def __init__(self, injector: Random) -> None:
         self.host_of = {name: f"host-{k // 2}" for k, name in enumerate(AGENTS)}
         self.revivals: list[Revival] = []
         self.journal = ("", "")
-        self._dice, self._deaths, self._dead = dice, dict[str, tuple[str, int]](), set[str]()
+        self._injector, self._deaths, self._dead = injector, dict[str, tuple[str, int]](), set[str]()
 
     def let_die(self, host: str, point: str, passage: int) -> None:
         """Nobody can tell anything to a process that is dead."""
@@ -64,8 +64,8 @@ class AgentRuntime:
             if host in self._dead:
                 self._back(host)
             point, passage = self._deaths.get(host, ("", 0))
-            rounds = self._dice.randint(1, 2)
-            passed = rounds if point != "carried" else self._dice.randint(0, rounds)
+            rounds = self._injector.randint(1, 2)
+            passed = rounds if point != "carried" else self._injector.randint(0, rounds)
             if passage and passage <= passed:
                 self._dead.add(host)
                 if point != "replied":
@@ -77,10 +77,10 @@ class AgentRuntime:
         self.revivals.append(Revival(host))
 
 
-def day(dice: Random, instants: int) -> dict[datetime, frozenset[str]]:
+def day(injector: Random, instants: int) -> dict[datetime, frozenset[str]]:
     """Who works when."""
     at = [BEGIN + timedelta(minutes=5 * k) for k in range(instants)]
-    return {when: frozenset(dice.sample(AGENTS, dice.randint(1, len(AGENTS)))) for when in at}
+    return {when: frozenset(injector.sample(AGENTS, injector.randint(1, len(AGENTS)))) for when in at}
 
 
 @given(st.integers(0, 2**32), st.integers(20, 60))
