@@ -1,17 +1,20 @@
-"""Two contracting desks end with the same contract, signed by both, or with none."""
+"""Two negotiating parties end with the same contract, signed by both, or with none."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from agents.roles.effects import Arm, Publish
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed
-from agents.roles.parts.contract_negotiation import PATIENCE, ContractingDesk
-from cim.codec.codec import decode, wire
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.negotiation import PATIENCE, ContractNegotiation
+from agents.roles.role import Role
+from cim.codec.codec import decode
 from cim.platform.publications import RuleBroken
 from market.contracts.contract import FlexContract
 from market.ledger.signing import verify
@@ -24,32 +27,25 @@ from tests.worlds.players import AHEAD, RULES, Pump
 BUYER, SELLER = "agr", "farm-a"
 
 
-@wire("test.DeskState")
-@dataclass(slots=True)
-class DeskState:
-    """What a desk alone must remember."""
-
-    talks: dict[str, Negotiation] = field(default_factory=dict)
-    contracts: dict[str, tuple[FlexContract, ...]] = field(default_factory=dict)
-
-
-class Desk(ContractingDesk[DeskState]):
+class Negotiator(Role):
     """A party that does nothing but negotiate a price between `aspiration` and `reservation`."""
 
-    ledger = "ledger"
-
     def __init__(self, name: str, side: Side, aspiration: int, reservation: int) -> None:
-        super().__init__(name, RULES, players.key(name), DeskState())
-        self.wants = NegotiationPreferences(side, Terms(aspiration, 100), Terms(reservation, 100), 8)
+        me = AgentIdentity(name, RULES, players.key(name))
+        wants = NegotiationPreferences(side, Terms(aspiration, 100), Terms(reservation, 100), 8)
+        self.contracts = Contracts(me, lambda _: True)
+        self.negotiation = ContractNegotiation(me, "ledger", self.contracts, lambda _: wants)
+        super().__init__(me, self.contracts, self.negotiation)
 
     @property
     def concluded(self) -> list[FlexContract]:
         """All it has, with whomever."""
-        return [contract for agreed in self.state.contracts.values() for contract in agreed]
+        return [contract for agreed in self.contracts.state.contracts.values() for contract in agreed]
 
-    def preferences(self, contract: FlexContract) -> NegotiationPreferences:
-        """As it was told."""
-        return self.wants
+    @property
+    def talks(self) -> dict[str, Negotiation]:
+        """Its conversations."""
+        return self.negotiation.state.talks
 
 
 def draft() -> FlexContract:
@@ -57,9 +53,11 @@ def draft() -> FlexContract:
     return players.agreement(SELLER)
 
 
-def desks(buyer: tuple[int, int] = (700, 2200), seller: tuple[int, int] = (1800, 800)) -> tuple[Desk, Desk, Pump]:
+def parties(
+    buyer: tuple[int, int] = (700, 2200), seller: tuple[int, int] = (1800, 800)
+) -> tuple[Negotiator, Negotiator, Pump]:
     """A buyer and a seller, each with (aspiration, reservation)."""
-    one, other = Desk(BUYER, Side.BUYER, *buyer), Desk(SELLER, Side.SELLER, *seller)
+    one, other = Negotiator(BUYER, Side.BUYER, *buyer), Negotiator(SELLER, Side.SELLER, *seller)
     return one, other, Pump(one, other)
 
 
@@ -70,9 +68,9 @@ def breaches(pump: Pump) -> list[str]:
 
 
 def test_overlapping_reservations_end_in_one_contract() -> None:
-    """Both desks hold the same contract at a price both would still take."""
-    buyer, seller, pump = desks()
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    """Both hold the same contract at a price both would still take."""
+    buyer, seller, pump = parties()
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     assert buyer.concluded == seller.concluded
     (contract,) = buyer.concluded
     assert 800 <= contract.volume_price <= 2200
@@ -81,8 +79,8 @@ def test_overlapping_reservations_end_in_one_contract() -> None:
 
 def test_the_contract_is_filed_once_and_signed_by_both() -> None:
     """The buyer alone files the record; it carries both parties' valid signatures of the very contract."""
-    buyer, _, pump = desks()
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    buyer, _, pump = parties()
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     (filed,) = pump.said(Filed)
     (record,) = filed.records
     assert pump.said(Filed, sender=SELLER) == []
@@ -93,24 +91,24 @@ def test_the_contract_is_filed_once_and_signed_by_both() -> None:
 
 def test_incompatible_reservations_end_in_a_reject() -> None:
     """When the buyer's most is below the seller's least, both know it came to nothing and nothing is filed."""
-    buyer, seller, pump = desks(buyer=(100, 500), seller=(1800, 800))
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    buyer, seller, pump = parties(buyer=(100, 500), seller=(1800, 800))
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     assert len(pump.said(ContractReject)) == 1
     assert buyer.concluded == seller.concluded == []
-    assert {talk.state for desk in (buyer, seller) for talk in desk.state.talks.values()} == {State.REJECTED}
+    assert {talk.state for party in (buyer, seller) for talk in party.talks.values()} == {State.REJECTED}
     assert pump.said(Filed) == []
 
 
 def test_a_message_that_names_another_sender_is_a_breach() -> None:
     """A proposal delivered by somebody else than it names is published as a breach and not answered."""
-    buyer, seller, pump = desks()
+    buyer, seller, pump = parties()
     pump.deaf = (SELLER,)
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     (proposal,) = pump.said(ContractProposal)
     pump.deaf = ()
     pump.tell(SELLER, "farm-b", proposal, AHEAD)
     assert breaches(pump) == ["the message names another sender"]
-    assert seller.state.talks == {}
+    assert seller.talks == {}
 
 
 @pytest.mark.parametrize(
@@ -118,20 +116,20 @@ def test_a_message_that_names_another_sender_is_a_breach() -> None:
 )
 def test_a_contract_changed_after_signing_is_a_breach(forgery: Any) -> None:
     """An offer whose contract is not the one that was signed is refused and leaves no conversation behind."""
-    buyer, seller, pump = desks()
+    buyer, seller, pump = parties()
     pump.deaf = (SELLER,)
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     (proposal,) = pump.said(ContractProposal)
     pump.deaf = ()
     pump.tell(SELLER, BUYER, replace(proposal, contract=forgery(proposal.contract)), AHEAD)
     assert len(breaches(pump)) == 1
     assert "signature" in breaches(pump)[0]
-    assert seller.state.talks == {}
+    assert seller.talks == {}
 
 
 def test_an_answer_to_no_conversation_is_a_breach() -> None:
     """Nobody can accept what was never offered."""
-    buyer, _, pump = desks()
+    buyer, _, pump = parties()
     stray = ContractAccept("nowhere", f"{SELLER}.example", f"{BUYER}.example", 1, AHEAD, b"\0" * 64)
     pump.tell(BUYER, SELLER, stray, AHEAD)
     assert breaches(pump) == ["no such conversation"]
@@ -140,12 +138,12 @@ def test_an_answer_to_no_conversation_is_a_breach() -> None:
 
 def test_an_unanswered_offer_lapses_after_the_grace() -> None:
     """The offer's timer stands at its expiry plus the grace; then the conversation is over, and late answers breach."""
-    buyer, _, pump = desks()
+    buyer, _, pump = parties()
     pump.deaf = (SELLER,)
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     (arm,) = [effect for _, effect in pump.effects if isinstance(effect, Arm)]
     assert arm.at == AHEAD + PATIENCE + GRACE
-    (talk,) = buyer.state.talks.values()
+    (talk,) = buyer.talks.values()
     pump.fire(BUYER, arm.timer, arm.at - timedelta(seconds=1))
     assert talk.state is State.WAITING
     pump.fire(BUYER, arm.timer, arm.at)
@@ -153,13 +151,13 @@ def test_an_unanswered_offer_lapses_after_the_grace() -> None:
 
 
 def test_a_negotiation_survives_a_restart_in_the_middle() -> None:
-    """A desk restored from its snapshot answers the next counter as the one that went on."""
-    buyer, _, pump = desks()
+    """A party restored from its snapshot answers the next counter as the one that went on."""
+    buyer, _, pump = parties()
     pump.deaf = (BUYER,)
-    pump.post(BUYER, buyer.propose(draft(), AHEAD), AHEAD)
+    pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     (counter,) = pump.said(ContractCounter)
-    again = Desk(BUYER, Side.BUYER, 700, 2200)
+    again = Negotiator(BUYER, Side.BUYER, 700, 2200)
     again.restore(buyer.snapshot())
-    answers = [desk.contract_offered(counter, SELLER, AHEAD) for desk in (buyer, again)]
+    answers = [party.negotiation.contract_offered(counter, SELLER, AHEAD) for party in (buyer, again)]
     assert answers[0] == answers[1]
     assert answers[0]

@@ -25,7 +25,7 @@ from tests.worlds.players import AHEAD, DAY, FIRST
 
 
 def armed(effects: list[Effect]) -> list[Any]:
-    """For when the desk looks for contracts again."""
+    """For when contracts are looked for again."""
     return [e.at for e in effects if isinstance(e, Arm) and e.timer in (SeekContracts(), "contracts")]
 
 
