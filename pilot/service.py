@@ -126,7 +126,7 @@ class Pilot:
             from agents.runtime.ray.start import start_ray
 
             self._say("starting Ray")
-            start_ray()
+            start_ray(log=settings.folder / "ray.log")
         choice = RuntimeChoice(
             settings.runtime,
             settings.agents_per_actor,

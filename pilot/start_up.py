@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from agents.assembly.agents_of_site import HISTORY_DAYS, agents_of_site, known_days
+from agents.assembly.agents_of_site import HISTORY_DAYS, agents_of_site, days_of_history
 from agents.assembly.device_links import SocketLinks
 from agents.assembly.simulated_world import open_world
 from agents.assembly.site_agents import SiteAgents
@@ -66,7 +66,7 @@ class SimulatedStartUp:
         self._site = load_site(settings.site)
         self._profiles = load(self._site.profiles)
         first = LocalDay(settings.day or self._site.default_day, self._site.timezone, self._site.isp_minutes)
-        known_days(first, self._profiles)
+        days_of_history(first, self._profiles)
         most = (self._profiles.last.date() - first.day).days - 2
         start = first.next(-1).at(settings.hour).isoformat()
         days = min(settings.days, most)

@@ -31,7 +31,7 @@ from environment.sites.schema import Prosumer, Site
 from market.ledger.signing import Signer, simulation_seed
 from market.rules import MarketRules
 
-Past = Callable[[str], tuple[Floats, ...]]
+MeteredDays = Callable[[str], tuple[Floats, ...]]
 Secret = Callable[[str], bytes]
 
 HISTORY_DAYS = 10
@@ -76,16 +76,16 @@ def agents_of_site(
         f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
         site.revision_hours,
     )
-    known = known_days(opening, profiles)
+    known = days_of_history(opening, profiles)
     history = History(site, profiles)
     before = opening.next(-1)
 
-    def past(name: str) -> tuple[Floats, ...]:
+    def metered_kw(name: str) -> tuple[Floats, ...]:
         return tuple(np.asarray(day) / 1000 for day in history.days(name, known, before))
 
     agents: list[AgentSpec] = []
     for prosumer in site.prosumers:
-        agents += _household(site, prosumer, seeds, past)
+        agents += _household(site, prosumer, seeds, metered_kw)
     for party in site.aggregators:
         members = tuple(
             Member(p.name, usage_point(site, p.name), p.congestion_point)
@@ -96,7 +96,7 @@ def agents_of_site(
             site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
         )
         agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
-    agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, past)))
+    agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, metered_kw)))
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
@@ -129,7 +129,7 @@ def _domains(site: Site) -> dict[str, str]:
     return domains
 
 
-def known_days(opening: LocalDay, profiles: Profiles) -> int:
+def days_of_history(opening: LocalDay, profiles: Profiles) -> int:
     """How many whole days of metering there are before the day on which the first day is planned."""
     known = sum(opening.next(-1 - back).start >= profiles.first for back in range(1, HISTORY_DAYS + 1))
     if known == 0 or opening.end + timedelta(hours=8) > profiles.last:
@@ -140,7 +140,7 @@ def known_days(opening: LocalDay, profiles: Profiles) -> int:
     return known
 
 
-def _element(prosumer: Prosumer, device: AnyDevice, past: Past) -> ElementConfig:
+def _element(prosumer: Prosumer, device: AnyDevice, metered_kw: MeteredDays) -> ElementConfig:
     name, can = prosumer.device_name(device), device.capability
     return ElementConfig(
         name,
@@ -150,11 +150,11 @@ def _element(prosumer: Prosumer, device: AnyDevice, past: Past) -> ElementConfig
         capacity_wh=round(can.capacity_wh),
         planned_w=round(can.planned_w),
         floor_w=round(can.floor_w),
-        history_kw=past(name) if can.habitual else (),
+        history_kw=metered_kw(name) if can.habitual else (),
     )
 
 
-def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Past) -> list[AgentSpec]:
+def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_kw: MeteredDays) -> list[AgentSpec]:
     zero: tuple[Floats, ...] = (np.zeros(96),)
     config = ProsumerConfig(
         prosumer.meter,
@@ -164,8 +164,8 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], past: Pa
         site.dso.name,
         site.iles.name,
         site.ledger.name,
-        tuple(_element(prosumer, device, past) for device in prosumer.devices),
-        zero if prosumer.base_load is None else past(f"{prosumer.name}.load"),
+        tuple(_element(prosumer, device, metered_kw) for device in prosumer.devices),
+        zero if prosumer.base_load is None else metered_kw(f"{prosumer.name}.load"),
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),
     )

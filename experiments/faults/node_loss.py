@@ -146,7 +146,7 @@ def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
     within = [instant for instant in instants if activation.start <= instant < activation.end]
     delay_s = random.Random(settings.seed).uniform(0.0, _MIDST_S)  # noqa: S311 - failures are drawn, not secrets
     say(f"starting {count} Ray nodes")
-    with RayNodes(count) as nodes:
+    with RayNodes(count, out / "ray.log") as nodes:
         storm = Storm(nodes, within[len(within) // 2], delay_s)
         failed = run_site(
             replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, storm

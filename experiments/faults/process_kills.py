@@ -166,7 +166,7 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     from agents.runtime.ray.start import start_ray
 
     say("starting Ray")
-    start_ray()
+    start_ray(log=out / "ray.log")
     say(f"the day with {failures.kills} kills")
     reaper = Reaper(failures, settings.seed, diary.busy)
     result = run_site(

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.assembly.agents_of_site import agents_of_site, known_days
+from agents.assembly.agents_of_site import agents_of_site, days_of_history
 from agents.assembly.simulated_world import SimulatedWorld, open_world
 from agents.assembly.site_agents import SiteAgents
 from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
@@ -85,8 +85,8 @@ def check(settings: RunSettings) -> None:
     site = load_site(settings.site)
     first, last = span(site, settings)
     profiles = load(site.profiles)
-    known_days(first, profiles)
-    known_days(last, profiles)
+    days_of_history(first, profiles)
+    days_of_history(last, profiles)
     names = {p.device_name(d) for p in site.prosumers for d in p.devices} | {p.meter for p in site.prosumers}
     for device, _ in settings.lose:
         if device not in names:

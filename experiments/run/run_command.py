@@ -52,7 +52,7 @@ def _run(settings: RunSettings, out: Path, screen: Screen) -> RunResult:
         from agents.runtime.ray.start import start_ray
 
         screen.say("starting Ray")
-        start_ray()
+        start_ray(log=out / "ray.log")
     with screen.progress() as heard:
         return run_site(settings, out / "ledger.db", ParquetStore(out), True, heard)
 

@@ -134,3 +134,37 @@ def test_ray_imported_too_early_is_found_out() -> None:
     assert told == [
         "ProgrammingFault Ray was imported before start_ray and has missed its settings; expected start_ray first"
     ]
+
+
+_KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from agents.runtime.ray.start import start_ray, stop_ray
+log = Path(sys.argv[1])
+start_ray(log=log)
+import ray
+
+@ray.remote(max_retries=0)
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+try:
+    ray.get(die.remote())
+except ray.exceptions.WorkerCrashedError:
+    print("it died")
+until = time.monotonic() + 20
+while time.monotonic() < until and not (log.exists() and log.read_text()):
+    time.sleep(0.1)
+stop_ray()
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_reported_in_the_log_and_not_on_the_console(tmp_path: Path) -> None:
+    """Ray's report that a process was killed stands in the file; the command's own words are all that is printed."""
+    log = tmp_path / "ray.log"
+    command = [sys.executable, "-c", _KILLED, str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "it died\n"
+    assert "worker died" not in done.stderr
+    assert "raylet: A worker died" in log.read_text(encoding="utf-8")

@@ -10,8 +10,10 @@ import os
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self, cast
 
+from agents.runtime.ray.reports import log_reports
 from agents.runtime.ray.start import prepare_ray, refuse_late, stop_ray
 from cim.model.errors import BadInput, ProgrammingFault
 from cim.platform.exposure import is_loopback
@@ -22,12 +24,15 @@ _LOOPBACK = "127.0.0.1"
 class RayNodes:
     """A cluster of `count` nodes on loopback, with a token; this process belongs to the first, which is also its head.
 
+    Args:
+        log: file for what Ray reports of its processes; see `log_reports`.
+
     Raises:
         BadInput: fewer than two.
         ProgrammingFault: Ray was imported too early, or listens elsewhere than it was told.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, log: Path | None = None) -> None:
         if count < 2:
             raise BadInput(f"nodes: {count}; expected at least 2, of which one can be lost")
         before = dict(os.environ)
@@ -35,6 +40,8 @@ class RayNodes:
         refuse_late(before)
         import ray
         from ray.cluster_utils import Cluster
+
+        log_reports(log)
 
         self._cluster = Cluster()
         cores = max(1, (os.cpu_count() or 1) // count)

@@ -10,13 +10,19 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from agents.runtime.ray.reports import log_reports
 from cim.model.errors import BadInput, ProgrammingFault
 from cim.platform.exposure import is_loopback, refuse_public
 
-_KNOCK_S = 5.0
+_CONNECT_S = 5.0
 
 
-def start_ray(address: str | None = None, node_ip: str = "127.0.0.1", dashboard_host: str | None = None) -> None:
+def start_ray(
+    address: str | None = None,
+    node_ip: str = "127.0.0.1",
+    dashboard_host: str | None = None,
+    log: Path | None = None,
+) -> None:
     """Start Ray for this process with token authentication and without a dashboard, or join a cluster, unless it runs.
 
     Args:
@@ -25,6 +31,7 @@ def start_ray(address: str | None = None, node_ip: str = "127.0.0.1", dashboard_
         node_ip: what that Ray of its own listens on and tells others; without effect on a cluster joined.
         dashboard_host: interface of Ray's dashboard; None: no dashboard. Loopback only: whoever reaches it runs code
             here, and its pages and token travel in clear.
+        log: file for what Ray reports of its processes; see `log_reports`.
 
     Raises:
         BadInput: Ray could be reached from other machines without a token, or a cluster is to be joined without one.
@@ -45,13 +52,14 @@ def start_ray(address: str | None = None, node_ip: str = "127.0.0.1", dashboard_
     before = dict(os.environ)
     prepare_ray(joined, node_ip)
     if joined is not None:
-        _knock(joined)
+        _try_port(joined)
     refuse_late(before)
     if joined is not None:
-        _join(joined)
+        _join(joined, log)
         return
     import ray  # reads its variables when it is loaded, so not before
 
+    log_reports(log)
     ray.init(
         address="local",  # never a Ray that somebody else left running here
         include_dashboard=dashboard_host is not None,
@@ -115,11 +123,12 @@ def prepare_ray(address: str | None = None, node_ip: str = "127.0.0.1") -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
-def _join(address: str) -> None:
+def _join(address: str, log: Path | None) -> None:
     # Each try at a head that answers but refuses takes a second; Ray would make twenty.
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "5")
     import ray
 
+    log_reports(log)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.AuthenticationError) as error:
@@ -132,13 +141,13 @@ def _join(address: str) -> None:
         ) from error
 
 
-def _knock(address: str) -> None:
+def _try_port(address: str) -> None:
     """Ray would try for many minutes where nothing listens."""
     if address == "auto" or "://" in address:
         return
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), _KNOCK_S).close()
+        socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), _CONNECT_S).close()
     except (OSError, ValueError) as error:
         raise BadInput(
             f"Ray's cluster at {address!r} cannot be reached ({error}); expected HOST:PORT of a running head"
