@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.assembly.site_agents import SiteAgents
-from agents.roles.dso.state import DsoConfig
+from agents.roles.dso.config import DsoConfig
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import tag_of
 from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, Party, SiteDescribed, WatchedPoint

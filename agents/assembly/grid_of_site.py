@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from agents.assembly.market_terms import dso_config
 from agents.planning.grid_safety.assessment import PointGrid
-from agents.roles.dso.state import DsoConfig, GridConnection
+from agents.roles.dso.config import DsoConfig, GridConnection
 from cim.model.arrays import Floats
 from environment.feeder import Network
 from environment.sites.network import build_limits, build_network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.planning.elements.element import ElementCosts
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator.config import AggregatorConfig, Member
-from agents.roles.dso.state import DsoConfig, GridConnection
+from agents.roles.dso.config import DsoConfig, GridConnection
 from environment.feeder import Limits, Network
 from environment.sites.market import ContractLimits as SiteLimits
 from environment.sites.market import FlexibilityCosts, MarketTerms, PriceRange, Prices

@@ -6,8 +6,7 @@ It is the aggregators' own aggregator: it sees their prognoses, never their memb
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from agents.roles.messages import AssetList, AssetQuery, AssetsPublished, Weathe
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.filing import NoState
+from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import assets_registered, exchange_forecast
 from agents.roles.role import Role
@@ -71,15 +71,6 @@ class ReferenceRegisterState:
     """Connections by entity address."""
 
     connections: dict[str, Connection] = field(default_factory=dict)
-
-
-@wire("iles.SellerPointDay")
-class SellerPointDay(NamedTuple):
-    """An aggregator's portfolio at a congestion point on a day."""
-
-    seller: str
-    congestion_point: str
-    period: date
 
 
 @wire("iles.ExchangeForecast")

@@ -17,10 +17,11 @@ from types import MappingProxyType
 from typing import Any
 
 from agents.planning.dispatch.flexibility import Curtailable
-from agents.roles.desk_role import DeskRole
+from agents.roles.dso.ordering import Ordering
 from agents.roles.effects import Command, Effect, Send
 from agents.roles.events import Event, Received
 from agents.roles.messages import Filed, Receipt, VppInvitation
+from agents.roles.role import Role
 from agents.runtime.host.host import Host
 from agents.runtime.host.rounds import Round, Step
 from cim.codec.codec import decode
@@ -42,13 +43,13 @@ class Mutation:
     plant: Callable[[], Planted]
 
 
-Change = Callable[[DeskRole[Any], Event, datetime, list[Effect]], list[Effect]]
+Change = Callable[[Role, Event, datetime, list[Effect]], list[Effect]]
 
 
 def _changing(role: str, change: Change) -> Planted:
     """Every agent of a role wants something else than it should."""
 
-    def step(inner: DeskRole[Any], event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
+    def step(inner: Role, event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
         effects = change(inner, event, now, inner.handle(event, now))
         return [effects], effects
 
@@ -58,7 +59,7 @@ def _changing(role: str, change: Change) -> Planted:
 def _filing(kind: str, rewrite: Callable[[Any], Any]) -> Change:
     """Records of a kind are filed with another body, signed all the same."""
 
-    def change(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+    def change(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
         def refiled(record: Record) -> Record:
             if record.kind != kind:
                 return record
@@ -94,30 +95,29 @@ def _no_outbox(host: Host) -> None:
     log.append = forgetting  # type: ignore[method-assign]
 
 
-def _doubled_order(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+def _doubled_order(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
     """The DSO orders the same offer twice, under two references, and remembers both."""
-    state: Any = inner.state
-    more: list[Effect] = []
+    ordering, more = inner.part(Ordering), list[Effect]()
     for effect in effects:
         if isinstance(effect, Send) and isinstance(effect.message, FlexOrder):
             again = replace(effect.message, order_reference=f"{effect.message.order_reference}-2")
-            for key, orders in state.orders.items():
+            for key, orders in ordering.state.orders.items():
                 if effect.message in orders:
-                    state.orders[key] = (*orders, again)
-            record = inner.record("flex-order", again.order_reference, again, now)
+                    ordering.state.orders[key] = (*orders, again)
+            record = inner.me.record("flex-order", again.order_reference, again, now)
             more += [Send("ledger", Filed(f"again {again.order_reference}", (record,))), Send(effect.to, again)]
     return [*effects, *more]
 
 
-def _missing_expiry(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+def _missing_expiry(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
     """A setpoint that would be held for ever."""
     for_ever = datetime.max.replace(tzinfo=UTC)
     return [replace(e, valid_until=for_ever) if isinstance(e, Command) else e for e in effects]
 
 
-def _oversold_asset(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+def _oversold_asset(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
     """A home sells its PV's nameplate, whatever the sun does, and for nothing, so that it is taken first."""
-    state: Any = inner.state
+    state: Any = inner.state  # type: ignore[attr-defined]
     if isinstance(event, Received) and isinstance(event.message, VppInvitation):
         session = state.sessions.get(event.message.session)
         if session is not None:
@@ -129,17 +129,16 @@ def _oversold_asset(inner: DeskRole[Any], event: Event, now: datetime, effects: 
     return effects
 
 
-def _order_before_record(inner: DeskRole[Any], event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
+def _order_before_record(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
     """The DSO sends its orders with the filing, not on the receipt."""
     if isinstance(event, Received) and isinstance(event.message, Receipt):
         return [e for e in effects if not (isinstance(e, Send) and isinstance(e.message, FlexOrder))]
-    state: Any = inner.state
+    filed = inner.part(Ordering).state.filed
     early: list[Effect] = []
     for effect in effects:
         if isinstance(effect, Send) and isinstance(effect.message, Filed):
-            _, _, reference = str(effect.message.reference).partition(" ")
-            for order in state.filed.get(reference, ()):
-                early.append(Send(inner.rules.name_of(order.header.recipient_domain) or "", order))
+            for order in filed.get(effect.message.reference, ()):  # type: ignore[call-overload]  # any wire value
+                early.append(Send(inner.me.rules.name_of(order.header.recipient_domain) or "", order))
     return [*early, *effects]
 
 
@@ -147,7 +146,7 @@ def _stale_prognosis() -> Planted:
     """The DSO answers a newer prognosis, but goes on with the powers of the first it was sent."""
     first: dict[tuple[str, str], DPrognosis] = {}
 
-    def step(inner: DeskRole[Any], event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
+    def step(inner: Role, event: Event, now: datetime) -> tuple[list[list[Effect]], list[Effect]]:
         if isinstance(event, Received) and isinstance(event.message, DPrognosis):
             old = first.setdefault((event.sender, event.message.congestion_point), event.message)
             event = replace(event, message=replace(event.message, power_w=old.power_w))

@@ -30,7 +30,7 @@ class Observation(NamedTuple):
     effects: list[Effect]
 
 
-Step = Callable[[DeskRole[Any], Event, datetime], tuple[list[list[Effect]], list[Effect]]]
+Step = Callable[[Any, Event, datetime], tuple[list[list[Effect]], list[Effect]]]
 """How a bug has an event handled: the role's effects of each time it was given it, and what of them gets to the host."""
 
 

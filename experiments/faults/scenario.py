@@ -15,7 +15,7 @@ from agents.assembly.roles import agent_spec
 from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import Member
-from agents.roles.dso.state import GridConnection
+from agents.roles.dso.config import GridConnection
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer import ProsumerConfig
 from agents.runtime.agent_spec import AgentSpec

@@ -17,6 +17,10 @@ from agents.roles.aggregator.order_records import MemberOrdersFiling
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.vpp_sessions import VppSessions
+from agents.roles.dso.ordering import Ordering, OrdersFiling
+from agents.roles.dso.prognoses import Prognoses
+from agents.roles.dso.requests import Requests
+from agents.roles.dso.trading_rounds import SafetyOf, SelectionOf, TradingRounds
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
@@ -144,8 +148,10 @@ def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -
 
 def test_what_a_settled_day_needed_is_dropped(calm: Any) -> None:
     """Requests, prognoses and rounds of a settled period are not kept for ever."""
-    state = calm[0].roles["dso"].state
-    assert (state.requests, state.by_id, state.prognoses, state.rounds, state.orders) == ({}, {}, {}, {}, {})
+    dso = calm[0].roles["dso"]
+    requests, prognoses = dso.part(Requests).state, dso.part(Prognoses).state
+    assert (requests.requests, prognoses.by_id, prognoses.newest) == ({}, {}, {})
+    assert (dso.part(TradingRounds).state.rounds, dso.part(Ordering).state.orders) == ({}, {})
 
 
 def test_after_the_day_no_session_holds_a_member(calm: Any) -> None:
@@ -182,14 +188,17 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     """Too early, too late, twice: a defined answer and a published reason, never an exception."""
     farm, agr, dso = players.farm("farm-a"), players.aggregator(), players.dso()
     size = 4
+    period = players.FIRST.isoformat()
     early = PriceRound("s-1", 1, 0.3, miniature.np.zeros(size))
     assert lapses(farm.handle(Received("agr", 1, early), players.NOON)) == ["PriceRound"]
     assert lapses(agr.handle(Received("farm-a", 1, OrderSplit("o-1", ())), players.NOON)) == ["OrderSplit"]
     assert lapses(agr.handle(Received("ledger", 1, Receipt(MemberOrdersFiling("o-1"))), players.NOON)) == ["Receipt"]
-    assert lapses(dso.handle(Received("ledger", 1, Receipt("orders 2016-06-15 p o-1")), players.NOON)) == ["Receipt"]
     period = players.FIRST.isoformat()
-    assert lapses(dso.handle(Computed(f"selection {period}", (100,)), players.NOON)) == ["selection"]
-    late = Computed(f"safety {period}", players.assessment({48: 5000.0}))
+    assert lapses(
+        dso.handle(Received("ledger", 1, Receipt(OrdersFiling(players.FIRST, "p", "o-1"))), players.NOON)
+    ) == ["Receipt"]
+    assert lapses(dso.handle(Computed(SelectionOf(players.FIRST), (100,)), players.NOON)) == ["selection"]
+    late = Computed(SafetyOf(players.FIRST), players.assessment({48: 5000.0}))
     assert lapses(dso.handle(late, DAY.end)) == ["safety analysis"]
     assert farm.handle(Fired(f"forecast {period}"), DAY.end) == farm.handle(Fired(f"revise {period}"), DAY.end) == []
     over = VppInvitation("s-2", players.FIRST, 1, size)
@@ -197,7 +206,7 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     assert lapses(farm.handle(Received("agr", 2, over), players.NOON)) == ["VppInvitation"]
     farm.handle(Started(), players.AHEAD)
     order = FlexOrder(
-        dso.header("agr", players.AHEAD, None, "FlexOrder"), players.FIRST, "ean.farm-a", "o", 0, "EUR", (),
+        dso.me.header("agr", players.AHEAD, None, "FlexOrder"), players.FIRST, "ean.farm-a", "o", 0, "EUR", (),
         players.RULES.timezone, 15, None, "s-9",
     )  # fmt: skip
     assert lapses(farm.handle(Received("agr", 3, order), players.NOON)) == ["FlexOrder"]

@@ -10,6 +10,8 @@ import pytest
 
 from agents.roles.desk_role import DeskRole
 from agents.roles.device_agent import DeviceAgent
+from agents.roles.dso.prognoses import BeginWithout
+from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf
 from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
 from agents.roles.iles_manager import IlesConfig, IlesRole
@@ -25,6 +27,8 @@ from agents.roles.messages import (
     MeterUpdate,
 )
 from agents.roles.part import on
+from agents.roles.parts.contracts import SeekContracts
+from agents.roles.parts.settlement_as_buyer import SettleDay
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput, ProgrammingFault
@@ -119,13 +123,13 @@ LIVES: dict[str, tuple[Callable[[], DeskRole[Any]], list[tuple[Event, Any]]]] = 
         players.dso,
         [
             (Started(), AHEAD),
-            (Fired("contracts"), AHEAD),
+            (Fired(SeekContracts()), AHEAD),
             (from_("agr", prognosis("agr", "dso", POINT)), AHEAD),
-            (Fired(f"begin {FIRST}"), AHEAD),
-            (Computed(f"safety {FIRST}", players.assessment({48: 5000.0})), AHEAD),
-            (Fired(f"choose {FIRST}"), AHEAD),
-            (Computed(f"selection {FIRST}", ()), AHEAD),
-            (Fired(f"settle {FIRST}"), DAY.end),
+            (Fired(BeginWithout(FIRST)), AHEAD),
+            (Computed(SafetyOf(FIRST), players.assessment({48: 5000.0})), AHEAD),
+            (Fired(ChooseNow(FIRST)), AHEAD),
+            (Computed(SelectionOf(FIRST), ()), AHEAD),
+            (Fired(SettleDay(FIRST)), DAY.end),
         ],
     ),
     "iles": (

@@ -38,7 +38,7 @@ def built(maker: Callable[[], DeskRole[Any]]) -> Build:
 ROLES: dict[str, Build] = {
     "prosumer": built(lambda: players.farm("farm-a")),
     "aggregator": players.aggregator,
-    "dso": built(players.dso),
+    "dso": players.dso,
     "keeper": lambda rules: KeeperRole("ledger", rules, players.key("ledger"), ()),
 }
 # Kind of timer -> when the last of a day is due, after the day's end.

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from agents.roles.dso import DsoRole
-from agents.roles.dso.state import place
+from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.prognoses import BeginWithout, Prognoses
+from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf, TradingRounds
 from agents.roles.effects import Arm, Compute, Effect, Send
 from agents.roles.events import Computed, Fired, Received
 from agents.roles.messages import Filed, Receipt
+from agents.roles.parts.keys import SellerPointDay
 from cim.codec.codec import decode
 from market.uftp import (
     Disposition,
@@ -59,7 +62,7 @@ def of(effects: list[Effect], kind: type) -> list[Any]:
 
 def analysed(role: DsoRole, need_w: dict[int, float], now: datetime = AHEAD) -> list[Effect]:
     """What the DSO wants when its analysis has found a need."""
-    return role.handle(Computed(f"safety {PERIOD}", assessment(need_w)), now)
+    return role.handle(Computed(SafetyOf(FIRST), assessment(need_w)), now)
 
 
 def offer(request: FlexRequest, seller: str, power_w: int = 4000, **changes: Any) -> FlexOffer:
@@ -82,7 +85,7 @@ def ordering(role: DsoRole, need_w: dict[int, float] | None = None) -> tuple[Fil
         seller = RULES.name_of(request.header.recipient_domain) or ""
         effects = hear(role, seller, offer(request, seller))
     assert [c.job for c in of(effects, Compute)] == ["selection"]
-    (filed,) = of(role.handle(Computed(f"selection {PERIOD}", (100, 50)), AHEAD), Filed)
+    (filed,) = of(role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD), Filed)
     return filed, requests
 
 
@@ -94,8 +97,8 @@ def test_the_prognoses_of_all_pairs_start_one_analysis() -> None:
     assert of(first + second, Compute) == []
     assert {arm.at for arm in of(first + second, Arm)} == {AHEAD + timedelta(seconds=RULES.control_s)}
     (job,) = of(hear(role, *_said(2)), Compute)
-    assert (job.reference, job.job) == (f"safety {PERIOD}", "safety")
-    assert role.handle(Fired(f"begin {PERIOD}"), AHEAD) == []
+    assert (job.reference, job.job) == (SafetyOf(FIRST), "safety")
+    assert role.handle(Fired(BeginWithout(FIRST)), AHEAD) == []
 
 
 def _said(index: int, revision: int = 1) -> tuple[str, DPrognosis]:
@@ -107,7 +110,7 @@ def test_a_late_prognosis_does_not_stop_the_analysis() -> None:
     """After an interval the analysis goes on with what is known."""
     role = dso()
     hear(role, *_said(0))
-    assert len(of(role.handle(Fired(f"begin {PERIOD}"), AHEAD), Compute)) == 1
+    assert len(of(role.handle(Fired(BeginWithout(FIRST)), AHEAD), Compute)) == 1
 
 
 def test_one_round_runs_at_a_time() -> None:
@@ -143,7 +146,7 @@ def test_a_prognosis_that_does_not_fit_is_rejected_with_the_reason(changes: dict
     (answer,) = of(hear(role, "agr", prognosis("agr", POINT, **changes)), DPrognosisResponse)
     assert answer.result is Result.REJECTED
     assert reason in answer.rejection_reason
-    assert role.state.prognoses == {}
+    assert role.part(Prognoses).state.newest == {}
 
 
 @pytest.mark.parametrize("revision", [1, 2])
@@ -175,7 +178,7 @@ def test_on_the_day_requests_lie_between_gate_and_lookahead() -> None:
     """What starts too soon cannot be ordered any more, what is far off waits for a better prognosis."""
     role = dso()
     hear_all(role, now=NOON)
-    first = DAY.isp_of(NOON) + role.config.gate_isps
+    first = DAY.isp_of(NOON) + role.part(TradingRounds).config.gate_isps
     effects = analysed(role, dict.fromkeys(range(1, 97), 3000.0), NOON)
     assert asked(effects) == list(range(first, first + role.config.lookahead_isps))
     for request in of(effects, FlexRequest):
@@ -222,7 +225,7 @@ def test_an_offer_that_does_not_fit_is_rejected_with_the_reason(changes: dict[st
     (answer,) = of(hear(role, "agr", offer(request, "agr", **changes)), FlexOfferResponse)
     assert answer.result is Result.REJECTED
     assert reason in answer.rejection_reason
-    assert role.state.rounds[PERIOD].offers == {}
+    assert role.part(TradingRounds).state.rounds[FIRST].offers == {}
 
 
 def test_orders_are_sent_only_after_the_receipt() -> None:
@@ -243,7 +246,7 @@ def test_nothing_is_ordered_when_the_ledger_refuses() -> None:
     role = dso()
     filed, _ = ordering(role)
     assert of(hear(role, "ledger", Receipt(filed.reference, "clash")), FlexOrder) == []
-    assert role.state.orders == {}
+    assert role.part(Ordering).state.orders == {}
 
 
 def test_the_round_goes_up_after_the_orders() -> None:
@@ -262,11 +265,11 @@ def test_baselines_are_frozen_at_the_first_order() -> None:
     role = dso()
     filed, _ = ordering(role)
     hear(role, "ledger", Receipt(filed.reference))
-    key = place("agr", POINT, DAY)
-    assert role.state.baselines[key] == {48: -9000, 49: -9000}
+    key, held = SellerPointDay("agr", POINT, FIRST), role.part(Ordering)
+    assert held.baseline_w(key) == {48: -9000, 49: -9000}
     hear_all(role, 2, power_w=-1000)
-    assert role.state.baselines[key] == {48: -9000, 49: -9000}
-    expected = role.expected_w("agr", POINT, DAY)
+    assert held.baseline_w(key) == {48: -9000, 49: -9000}
+    expected = role.part(TradingRounds)._expected.of_portfolio_w("agr", POINT, DAY)
     assert (expected[47], expected[49]) == (-5000, -1000)
 
 
@@ -276,7 +279,7 @@ def test_sellers_that_do_not_answer_are_left_out() -> None:
     hear_all(role)
     request = of(analysed(role, {48: 5000.0}), FlexRequest)[0]
     hear(role, "agr", offer(request, "agr"))
-    (job,) = of(role.handle(Fired(f"choose {PERIOD}"), AHEAD), Compute)
+    (job,) = of(role.handle(Fired(ChooseNow(FIRST)), AHEAD), Compute)
     assert job.job == "selection"
     assert len(job.arguments[1]) == 1
 
@@ -286,9 +289,9 @@ def test_a_late_offer_is_not_taken_for_the_next_congestion_point() -> None:
     role = dso()
     hear_all(role)
     late = of(analysed(role, {48: 5000.0}), FlexRequest)[0]
-    role.handle(Fired(f"choose {PERIOD}"), AHEAD)
-    role.handle(Computed(f"selection {PERIOD}", ()), AHEAD)
+    role.handle(Fired(ChooseNow(FIRST)), AHEAD)
+    role.handle(Computed(SelectionOf(FIRST), ()), AHEAD)
     assert [r.congestion_point for r in of(analysed(role, {48: 5000.0}), FlexRequest)] == [UPPER]
     hear(role, "agr", offer(late, "agr"))
-    assert role.state.rounds[PERIOD].asked == ("agr",)
-    assert role.state.rounds[PERIOD].offers == {}
+    assert role.part(TradingRounds).state.rounds[FIRST].asked == ("agr",)
+    assert role.part(TradingRounds).state.rounds[FIRST].offers == {}

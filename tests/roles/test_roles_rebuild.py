@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agents.roles.events import Connected, Fired, Recalled
+from agents.roles.parts.contracts import Contracts
 from agents.runtime.ledger_history import recollect
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind, Nameplate
@@ -219,8 +220,8 @@ def test_a_record_whose_signature_does_not_fit_is_not_believed(tmp_path: Path) -
     forged = tuple(dataclasses.replace(r, signatures=(Signature(r.author, bytes(64)),)) for r in past.records)
     role = market._cast()["dso"]
     role.handle(Recalled(forged, (), past.began, past.lost_at), DAY.at(7))
-    assert role.state.contracts == {}
-    assert any("signatures do not fit" in sentence for sentence in role.state.forgotten)
+    assert role.part(Contracts).state.contracts == {}
+    assert any("signatures do not fit" in sentence for sentence in role.forgotten)
     market.ledger.close()
 
 

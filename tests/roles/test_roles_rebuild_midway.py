@@ -72,7 +72,7 @@ def test_lost_in_the_middle_of_an_instant(tmp_path: Path, all_events: int, seed:
 
 
 def _order(*isps: IspPower, price: int = 1000) -> FlexOrder:
-    header = players.dso().header("agr", AHEAD, None, "FlexOrder")
+    header = players.dso().me.header("agr", AHEAD, None, "FlexOrder")
     return FlexOrder(header, players.FIRST, players.POINT, "o", price, "EUR", isps, players.RULES.timezone)
 
 

@@ -13,6 +13,7 @@ from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetQuery
 from agents.roles.parts.contracts import RENEWAL, Contracts, SeekContracts
+from agents.roles.parts.negotiation import ContractNegotiation, OfferExpires
 from cim.platform.publications import RuleBroken
 from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of
@@ -25,7 +26,7 @@ from tests.worlds.players import AHEAD, DAY, FIRST
 
 
 def armed(effects: list[Effect]) -> list[Any]:
-    """For when contracts are looked for again."""
+    """For when the party looks for contracts again."""
     return [e.at for e in effects if isinstance(e, Arm) and e.timer in (SeekContracts(), "contracts")]
 
 
@@ -81,13 +82,13 @@ def test_who_has_no_contract_is_asked_again_every_day() -> None:
 def test_the_dso_tries_again_with_a_seller_that_did_not_answer() -> None:
     """An option that could not be agreed is proposed anew the next day, and again when it ends."""
     dso = players.dso()
-    first = dso.handle(Fired("contracts"), AHEAD)
+    first = dso.handle(Fired(SeekContracts()), AHEAD)
     proposals = [e.message for e in first if isinstance(e, Send) and isinstance(e.message, ContractProposal)]
     assert [p.recipient for p in proposals] == ["agr.example", "agr-2.example"]
     (again,) = armed(first)
     for proposal in proposals:
         dso.handle(Fired(f"talk {proposal.conversation_id}"), proposal.expires + timedelta(minutes=1))
-    second = dso.handle(Fired("contracts"), again)
+    second = dso.handle(Fired(SeekContracts()), again)
     assert [e.to for e in second if isinstance(e, Send)] == ["agr", "agr-2"]
 
 
@@ -151,23 +152,23 @@ def test_offers_that_came_to_nothing_are_forgotten_after_a_week() -> None:
     """A DSO whose sellers never answer proposes daily for two months and remembers the last open days' talks only."""
     dso, now = players.dso(), AHEAD
     for _ in range(60):
-        (now,) = armed(dso.handle(Fired("contracts"), now))
-        for conversation in list(dso.state.talks):
-            dso.handle(Fired(f"talk {conversation}"), now)
-    assert len(dso.state.talks) <= 2 * 9
+        (now,) = armed(dso.handle(Fired(SeekContracts()), now))
+        for conversation in list(dso.part(ContractNegotiation).state.talks):
+            dso.handle(Fired(OfferExpires(conversation)), now)
+    assert len(dso.part(ContractNegotiation).state.talks) <= 2 * 9
 
 
 def test_an_acceptance_after_all_open_days_is_too_late_whatever_its_date() -> None:
     """Within the open days a late acceptance that was made in time counts; later it cannot be dated back any more."""
     for days, counts in ((6, True), (9, False)):
         dso, agr = players.dso(), players.aggregator()
-        sent = [e.message for e in dso.handle(Fired("contracts"), AHEAD) if isinstance(e, Send) and e.to == "agr"]
+        sent = [e.message for e in dso.handle(Fired(SeekContracts()), AHEAD) if isinstance(e, Send) and e.to == "agr"]
         acceptance = accept_of(sent[0], AHEAD + timedelta(minutes=1), agr.me.signer)
-        later = dso.rules.day_of(AHEAD).next(days).at(12)
-        dso.handle(Fired(f"talk {sent[0].conversation_id}"), later)
-        dso.handle(Fired("contracts"), later)  # the next try, as every day
+        later = dso.me.rules.day_of(AHEAD).next(days).at(12)
+        dso.handle(Fired(OfferExpires(sent[0].conversation_id)), later)
+        dso.handle(Fired(SeekContracts()), later)  # the next try, as every day
         effects = dso.handle(Received("agr", 1, acceptance), later)
-        assert bool(dso.state.contracts.get("agr")) is counts
+        assert bool(players.contracts(dso, "agr")) is counts
         told = [
             e.publication.reason for e in effects if isinstance(e, Publish) and isinstance(e.publication, RuleBroken)
         ]
@@ -178,7 +179,7 @@ def test_an_order_is_settled_under_its_own_contract_also_where_another_counts_no
     """Of two contracts for a day the later one counts for what is new; an order under the first keeps its penalty."""
     old = replace(players.agreement("farm-a", contract_id="old"), penalty=700)
     new = replace(players.agreement("farm-a", contract_id="new"), penalty=900)
-    header = players.dso().header("agr", AHEAD, None, "FlexOrder")
+    header = players.dso().me.header("agr", AHEAD, None, "FlexOrder")
     order = FlexOrder(
         header, FIRST, players.POINT, "o", 1000, "EUR", (IspPower(40, 1000),), "Europe/Vienna", contract_id="old"
     )

@@ -58,7 +58,7 @@ def order(offer: FlexOffer, factor: int = 100, **changes: Any) -> FlexOrder:
     (option,) = offer.options
     price, isps = option.activated(factor)
     made = FlexOrder(
-        dso().header("agr", AHEAD, None, "FlexOrder"),
+        dso().me.header("agr", AHEAD, None, "FlexOrder"),
         offer.period, offer.congestion_point, "o-1", price, "EUR", isps, RULES.timezone, 15,
         offer.header.message_id, option.option_reference, factor, None, offer.d_prognosis_message_id,
     )  # fmt: skip

@@ -16,7 +16,8 @@ from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.elements.element import ElementConfig
 from agents.roles.aggregator import Member
-from agents.roles.dso.state import GridConnection
+from agents.roles.dso.config import GridConnection
+from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.iles_manager import IlesConfig
 from agents.runtime import local
 from agents.runtime.agent_spec import AgentSpec
@@ -117,7 +118,7 @@ def specs(rated_w: int = 20_000) -> tuple[AgentSpec, ...]:
         GridConnection(f"ean.{name}", "n1", players.POINT, "agr", rated_w, flat) for name in players.FARMS
     )
     dso_config = terms.dso_config(
-        players.NETWORK, Limits(0.5, 1.5), players.dso().config.points[:1], connections, ("agr",)
+        players.NETWORK, Limits(0.5, 1.5), players.dso().part(TradingRounds).config.points[:1], connections, ("agr",)
     )
     found.append(agent_spec("dso", "dso", players.key("dso"), dso_config))
     iles = IlesConfig("weather", players.FARMS, "ledger")

@@ -22,7 +22,7 @@ from agents.planning.jobs import run
 from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.device_agent import DeviceAgent
 from agents.roles.dso import DsoRole
-from agents.roles.dso.state import GridConnection
+from agents.roles.dso.config import GridConnection
 from agents.roles.effects import (
     Append,
     Arm,

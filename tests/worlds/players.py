@@ -13,10 +13,11 @@ from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.aggregator.vpp_session import InstantHeard
 from agents.roles.dso import DsoRole
-from agents.roles.dso.state import GridConnection
+from agents.roles.dso.config import GridConnection
 from agents.roles.effects import Arm, Effect, Send, Timer, timer_order
 from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetList, AssetsPublished, DeviceJoined, DeviceReport, WeatherBulletin
+from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
@@ -194,7 +195,7 @@ def request(low_w: int = 6000, high_w: int = 7000, first: int = 45, last: int = 
     rows = tuple(RequestIsp(isp, Disposition.REQUESTED, low_w, high_w) for isp in range(first, last + 1))
     expires = AHEAD + timedelta(minutes=10)
     return FlexRequest(
-        role.header("agr", AHEAD, None, "FlexRequest", str(low_w), str(high_w), str(first)),
+        role.me.header("agr", AHEAD, None, "FlexRequest", str(low_w), str(high_w), str(first)),
         FIRST,
         POINT,
         1,
@@ -202,3 +203,11 @@ def request(low_w: int = 6000, high_w: int = 7000, first: int = 45, last: int = 
         rows,
         RULES.timezone,
     )
+
+
+def contracts(role: Any, peer: str) -> tuple[FlexContract, ...]:
+    """The contracts that a role holds with a peer."""
+    held: tuple[FlexContract, ...] = (
+        role.part(Contracts).with_peer(peer) if role.parts else role.state.contracts.get(peer, ())
+    )
+    return held

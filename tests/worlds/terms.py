@@ -10,7 +10,7 @@ from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import AggregatorConfig, Member
 from agents.roles.dso import DsoConfig
-from agents.roles.dso.state import GridConnection
+from agents.roles.dso.config import GridConnection
 from agents.roles.prosumer import ProsumerConfig
 from cim.model.arrays import Floats
 from environment.feeder import Limits, Network

@@ -3,7 +3,7 @@
 It sees no device and no prosumer's plans, only what USEF gives it.
 """
 
+from agents.roles.dso.config import DsoConfig, GridConnection
 from agents.roles.dso.role import DsoRole
-from agents.roles.dso.state import DsoConfig, GridConnection
 
 __all__ = ["DsoConfig", "DsoRole", "GridConnection"]

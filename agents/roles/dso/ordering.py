@@ -1,114 +1,236 @@
-"""The DSO's ordering desk: the choice becomes orders, recorded before they are sent, and undone when refused."""
+"""The DSO's orders: what was chosen is recorded, then placed; the baseline of an ordered ISP is frozen for good.
+
+An order follows `market.trading.conversation`'s table.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from agents.roles.dso.flex_trading import DsoTradingDesk
-from agents.roles.dso.state import place
+from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Effect, Publish, Send
-from agents.roles.messages import Filed, Receipt
-from agents.roles.part import on
-from agents.roles.publications import order_placed
-from cim.platform.publications import OrderRefused, RecordRefused
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import FileAgain, Filed, Receipt
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.filing import Filing
+from agents.roles.parts.keys import SellerPointDay
+from agents.roles.parts.meter_data import MeterData
+from agents.roles.parts.recovery import LedgerHistory
 from market.settlement.day import freeze
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from agents.roles.publications import order_placed
+from cim.codec.codec import wire
+from cim.platform.publications import OrderRefused, RecordRefused
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 
-class DsoOrderingDesk(DsoTradingDesk):
-    """What was chosen is ordered; with it the round goes on to the next congestion point."""
+@dataclass(frozen=True, slots=True)
+class OffersChosen:
+    """Told inside the DSO: these offers are to be ordered, each by a factor in percent; at least one."""
 
-    def computed_selection(self, period: str, factors: tuple[int, ...], now: datetime) -> list[Effect]:
-        """The choice is made: record the orders (with the prognoses they stand on) before anyone acts on them."""
-        current = self.state.rounds.get(period)
-        if current is None or now >= self.rules.day(date.fromisoformat(period)).end:
-            self.state.rounds.pop(period, None)
-            return [self.lapse("selection", period, self.name, "its day is over", now)]
-        orders = [
-            self._order(seller, current.offers[seller], factor, now)
-            for seller, factor in zip(sorted(current.offers), factors, strict=True)
-            if factor
-        ]
-        if not orders:
-            return self.analyse(period, current.todo, now)
-        reference = f"{period} {current.point} {orders[0].order_reference}"
-        self.state.filed[reference] = tuple(orders)
-        return [Send(self.ledger, self._filed(reference))]
+    period: date
+    point: str
+    chosen: tuple[tuple[str, FlexOffer, int], ...]
 
-    def _filed(self, reference: str) -> Filed:
+
+@dataclass(frozen=True, slots=True)
+class OrdersPlaced:
+    """Told inside the DSO: what was chosen for a congestion point is ordered, or could not be recorded."""
+
+    period: date
+    point: str
+
+
+@wire("dso.OrdersFiling")
+@dataclass(frozen=True, slots=True)
+class OrdersFiling:
+    """The reference under which the orders of one choice are filed."""
+
+    period: date
+    point: str
+    first_order: str
+
+    def __str__(self) -> str:
+        return f"orders {self.period} {self.point} {self.first_order}"
+
+
+@wire("dso.Ordering")
+@dataclass(slots=True)
+class OrderingState:
+    """Orders of days that are not settled.
+
+    Attributes:
+        filed: orders that wait for their record.
+        orders: orders in force.
+        baselines_w: by place, ISP -> watts of the prognosis that its first order stands on.
+    """
+
+    filed: dict[OrdersFiling, tuple[FlexOrder, ...]] = field(default_factory=dict)
+    orders: dict[SellerPointDay, tuple[FlexOrder, ...]] = field(default_factory=dict)
+    baselines_w: dict[SellerPointDay, dict[int, int]] = field(default_factory=dict)
+
+
+class Ordering(Part[OrderingState]):
+    """Places orders on the ledger's receipt, and takes back what a seller refuses."""
+
+    def __init__(
+        self, me: AgentIdentity, ledger: str, prognoses: Prognoses, contracts: Contracts, meters: MeterData
+    ) -> None:
+        super().__init__(me, OrderingState())
+        self.ledger, self._prognoses, self._contracts, self._meters = ledger, prognoses, contracts, meters
+
+    # ---- what is ordered -------------------------------------------------------------------------------------------------
+
+    def at(self, place: SellerPointDay) -> tuple[FlexOrder, ...]:
+        """The orders in force at a place."""
+        return self.state.orders.get(place, ())
+
+    def baseline_w(self, place: SellerPointDay) -> dict[int, int]:
+        """ISP -> watts, of the ISPs in which something is ordered."""
+        return self.state.baselines_w.get(place, {})
+
+    def ordered_w(self, place: SellerPointDay) -> dict[int, int]:
+        """ISP -> watts ordered so far."""
+        total: dict[int, int] = {}
+        for order in self.at(place):
+            for row in order.isps:
+                total[row.start] = total.get(row.start, 0) + row.power_w
+        return total
+
+    def promised_w(self, place: SellerPointDay) -> dict[int, int]:
+        """ISP -> watts that the seller promised to draw: baseline and orders."""
+        ordered = self.ordered_w(place)
+        return {isp: baseline + ordered.get(isp, 0) for isp, baseline in self.baseline_w(place).items()}
+
+    # ---- ordering --------------------------------------------------------------------------------------------------------
+
+    @on(OffersChosen)
+    def chosen(self, event: OffersChosen, now: datetime) -> list[Effect]:
+        """Record the orders (with the prognoses they stand on) before anyone acts on them."""
+        orders = tuple(self._order(seller, offer, factor, now) for seller, offer, factor in event.chosen)
+        filing = OrdersFiling(event.period, event.point, orders[0].order_reference)
+        self.state.filed[filing] = orders
+        return [Send(self.ledger, self._filed(filing, orders))]
+
+    def _filed(self, filing: OrdersFiling, orders: Sequence[FlexOrder]) -> Filed:
         records = []
-        for order in self.state.filed[reference]:
-            at = order.header.time_stamp
-            records.append(self.record("flex-order", order.order_reference, order, at))
-            prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
-            name = f"{prognosis.header.message_id}/{order.order_reference}"
-            records.append(self.record("d-prognosis", name, prognosis, at))
-        return Filed(f"orders {reference}", tuple(records))
+        for order in orders:
+            at, prognosis = order.header.time_stamp, self._prognoses.by_id(order.d_prognosis_message_id)
+            records.append(self.me.record("flex-order", order.order_reference, order, at))
+            if prognosis is not None:
+                name = f"{prognosis.header.message_id}/{order.order_reference}"
+                records.append(self.me.record("d-prognosis", name, prognosis, at))
+        return Filed(filing, tuple(records))
 
-    def unconfirmed(self) -> list[Filed]:
-        """The orders that wait for their receipt."""
-        return [self._filed(reference) for reference in self.state.filed]
+    @on(FileAgain)
+    def file_again(self, message: FileAgain, sender: str, now: datetime) -> list[Effect]:
+        """The keeper has forgotten everything: file once more what waits for its receipt."""
+        if sender != self.ledger:
+            return []
+        return [Send(self.ledger, self._filed(filing, orders)) for filing, orders in self.state.filed.items()]
 
-    def _order(self, seller: str, offer: FlexOffer, factor: int, now: datetime) -> FlexOrder:
+    def _order(self, seller: str, offer: FlexOffer, factor_pct: int, now: datetime) -> FlexOrder:
         option = offer.options[0]
-        price, isps = option.activated(factor)
+        price, isps = option.activated(factor_pct)
         rules = self.rules
-        reference = self.identifier("order", seller, offer.header.message_id)
+        reference = self.me.identifier("order", seller, offer.header.message_id)
         return FlexOrder(
-            self.header(seller, now, offer.header.conversation_id, "FlexOrder", reference),
-            offer.period, offer.congestion_point, reference, price, offer.currency, isps, rules.timezone, rules.isp_minutes,
-            offer.header.message_id, option.option_reference, factor, offer.contract_id, offer.d_prognosis_message_id,
+            self.me.header(seller, now, offer.header.conversation_id, "FlexOrder", reference),
+            offer.period, offer.congestion_point, reference, price, offer.currency, isps, rules.timezone,
+            rules.isp_minutes, offer.header.message_id, option.option_reference, factor_pct, offer.contract_id,
+            offer.d_prognosis_message_id,
         )  # fmt: skip
 
-    @on(Receipt)
-    def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
-        """Recorded: now order, freeze the baselines, and go on to the next congestion point."""
-        kind, _, reference = str(message.reference).partition(" ")
-        if kind != "orders" or sender != self.ledger:
-            return super().receipt(message, sender, now)
+    @on(OrdersFiling)
+    def receipt(self, receipt: Receipt, sender: str, now: datetime) -> list[Effect]:
+        """Recorded: now order, and freeze the baselines."""
+        filing = receipt.reference
+        if sender != self.ledger or not isinstance(filing, OrdersFiling):
+            return []
+        orders = self.state.filed.pop(filing, None)
+        if orders is None:
+            return [self.me.lapse("Receipt", str(filing), sender, "nothing waits for it", now)]
         effects: list[Effect] = []
-        period, point, _ = reference.split(" ", 2)
-        filed = self.state.filed.pop(reference, None)
-        if filed is None:
-            return [self.lapse("Receipt", str(message.reference), sender, "nothing waits for it", now)]
-        if message.fault is not None:
-            effects.append(Publish(RecordRefused(now, sender, str(message.reference), message.fault)))
-            filed = ()
-        for order in filed:
+        if receipt.fault is not None:
+            effects.append(Publish(RecordRefused(now, sender, str(filing), receipt.fault)))
+            orders = ()
+        for order in orders:
             seller = self.rules.name_of(order.header.recipient_domain)
-            if seller is None:
-                continue
-            key = place(seller, order.congestion_point, self.rules.day(order.period))
-            self.state.orders[key] = (*self.state.orders.get(key, ()), order)
-            prognosis = self.state.by_id[order.d_prognosis_message_id or ""]
-            freeze(self.state.baselines.setdefault(key, {}), order, prognosis)
-            effects += [Send(seller, order), order_placed(order)]
-        current = self.state.rounds.get(period)
-        over = current is None or current.point != point
-        return effects if over or current is None else [*effects, *self.analyse(period, current.todo, now)]
+            if seller is not None:
+                self._in_force(seller, order)
+                effects += [Send(seller, order), order_placed(order)]
+        return effects + self.emit(OrdersPlaced(filing.period, filing.point), now)
+
+    def _in_force(self, seller: str, order: FlexOrder) -> None:
+        place = SellerPointDay(seller, order.congestion_point, order.period)
+        self.state.orders[place] = (*self.at(place), order)
+        prognosis = self._prognoses.by_id(order.d_prognosis_message_id)
+        if prognosis is not None:
+            freeze(self.state.baselines_w.setdefault(place, {}), order, prognosis)
 
     @on(FlexOrderResponse)
     def order_answered(self, message: FlexOrderResponse, sender: str, now: datetime) -> list[Effect]:
         """An order that the seller refuses is none; that it was refused is recorded beside it."""
         if message.result is Result.ACCEPTED:
             return []
-        for key, orders in sorted(self.state.orders.items()):
+        for place, orders in sorted(self.state.orders.items()):
             for order in orders:
-                if order.header.message_id == message.flex_order_message_id and key.partition("|")[0] == sender:
-                    return self._withdraw(key, order, message, now)
-        return [self.lapse("FlexOrderResponse", message.flex_order_message_id, sender, "no such order is open", now)]
+                if order.header.message_id == message.flex_order_message_id and place[0] == sender:
+                    return self._withdraw(SellerPointDay(*place), order, message, now)
+        why = "no such order is open"
+        return [self.me.lapse("FlexOrderResponse", message.flex_order_message_id, sender, why, now)]
 
-    def _withdraw(self, key: str, order: FlexOrder, refusal: FlexOrderResponse, now: datetime) -> list[Effect]:
-        state, seller = self.state, key.partition("|")[0]
-        state.orders[key] = tuple(o for o in state.orders[key] if o.order_reference != order.order_reference)
-        left = {row.start for other in state.orders[key] for row in other.isps}
+    def _withdraw(
+        self, place: SellerPointDay, order: FlexOrder, refusal: FlexOrderResponse, now: datetime
+    ) -> list[Effect]:
+        reference = order.order_reference
+        self.state.orders[place] = tuple(o for o in self.at(place) if o.order_reference != reference)
+        left = {row.start for other in self.at(place) for row in other.isps}
         for row in order.isps:
             if row.start not in left:
-                state.baselines.get(key, {}).pop(row.start, None)
+                self.baseline_w(place).pop(row.start, None)
+        record = self.me.record("flex-order-refusal", reference, refusal, now)
         reason = refusal.rejection_reason or "refused"
-        record = self.record("flex-order-refusal", order.order_reference, refusal, now)
         return [
-            Send(self.ledger, Filed(f"refusal {order.order_reference}", (record,))),
-            self.lapse("FlexOrder", order.order_reference, seller, reason, now),
-            Publish(OrderRefused(now, order.order_reference, order.header.recipient_domain, reason)),
+            Send(self.ledger, Filed(Filing("refusal", reference), (record,))),
+            self.me.lapse("FlexOrder", reference, place.seller, reason, now),
+            Publish(OrderRefused(now, reference, order.header.recipient_domain, reason)),
         ]
+
+    # ---- remembering and forgetting --------------------------------------------------------------------------------------
+
+    @on(DaySettled)
+    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """A settled day's orders are in the ledger."""
+        self._keep(lambda period: period != event.period)
+        return []
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self._keep(lambda period: period >= before)
+
+    def _keep(self, stays: Callable[[date], bool]) -> None:
+        state = self.state
+        state.orders = {place: orders for place, orders in state.orders.items() if stays(place[2])}
+        state.baselines_w = {place: baseline for place, baseline in state.baselines_w.items() if stays(place[2])}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Recorded orders that were not refused are in force, and sent again: they may not have reached their sellers."""
+        known = {None, *(c.contract_id for c in self._contracts.all())}
+        effects, unusable = list[Effect](), []
+        for reference, order, prognosis in history.standing_orders(now):
+            seller = self.rules.name_of(order.header.recipient_domain)
+            mine = order.header.sender_domain == self.me.domain
+            if not mine or seller is None or self._meters.is_closed(order.period):
+                continue
+            if prognosis is None or order.contract_id not in known:
+                unusable.append(f"order {reference}: its prognosis or contract is not recorded")
+                continue
+            self._prognoses.recall(SellerPointDay(seller, order.congestion_point, order.period), prognosis)
+            self._in_force(seller, order)
+            if now < self.rules.day(order.period).end:
+                effects.append(Send(seller, order))
+        return Recovery(effects, unusable)

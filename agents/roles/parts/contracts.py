@@ -58,6 +58,10 @@ class Contracts(Part[ContractsState]):
         """All contracts with an agent that are remembered."""
         return self.state.contracts.get(peer, ())
 
+    def all(self) -> tuple[FlexContract, ...]:
+        """All contracts that are remembered."""
+        return tuple(contract for contracts in self.state.contracts.values() for contract in contracts)
+
     def contract_on(self, peer: str, day: date) -> FlexContract | None:
         """The contract with an agent that is in force on a local day, or None."""
         return in_force(self.state.contracts.get(peer, ()), day)

@@ -43,11 +43,12 @@ class MeterData(Part[MeterDataState]):
     """Keeps meterings until their day is closed.
 
     Args:
-        connections: EAN of each connection -> the agent whose meter it is. What that agent tells of other EANs (of its
-            flex elements) is kept as well, if `elements`.
+        connections: EAN of each connection -> the agent whose meter it is, None where that is not known: then any
+            agent that signs for itself. What a known agent tells of other EANs (of its flex elements) is kept as well,
+            if `elements`.
     """
 
-    def __init__(self, me: AgentIdentity, connections: Mapping[str, str], *, elements: bool) -> None:
+    def __init__(self, me: AgentIdentity, connections: Mapping[str, str | None], *, elements: bool) -> None:
         super().__init__(me, MeterDataState())
         self._connections, self._elements = dict(connections), elements
         self._senders = set(connections.values())
@@ -55,15 +56,15 @@ class MeterData(Part[MeterDataState]):
     @on(Metering)
     def metered(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
         """Keep it; with the last connection's the day is metered."""
-        known = self._connections.get(message.ean) == sender
-        if not known and not (self._elements and sender in self._senders):
+        if self.rules.domains.get(sender) != message.header.sender_domain or not self._takes(message.ean, sender):
             return []
         period = message.period
         if period in self.state.closed or period < self.rules.day_of(now).next(-KEPT_DAYS).day:
             why = f"{period.isoformat()} is settled"
             return [self.me.lapse("Metering", message.header.message_id, sender, why, now)]
         self.state.metering[MeterDay(message.ean, period)] = message
-        return self.emit(DayMetered(period), now) if known and self.complete(period) else []
+        complete = message.ean in self._connections and self.complete(period)
+        return self.emit(DayMetered(period), now) if complete else []
 
     def complete(self, period: date) -> bool:
         """Whether the meters of all connections have told a day."""
@@ -104,4 +105,9 @@ class MeterData(Part[MeterDataState]):
 
     def _is_known(self, message: Metering) -> bool:
         sender = self.rules.name_of(message.header.sender_domain)
-        return self._connections.get(message.ean) == sender or (self._elements and sender in self._senders)
+        return sender is not None and self._takes(message.ean, sender)
+
+    def _takes(self, ean: str, sender: str) -> bool:
+        if ean in self._connections:
+            return self._connections[ean] in (sender, None)
+        return self._elements and sender in self._senders

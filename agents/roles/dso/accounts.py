@@ -1,0 +1,55 @@
+"""What the DSO owes each seller for a day, by its own orders, baselines and meters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.requests import Requests
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.keys import SellerPointDay
+from agents.roles.parts.meter_data import MeterData
+from market.settlement.day import lost_isps, metered_w, reservation, settle
+from agents.roles.parts.settlement_as_buyer import SellerAccount
+from market.rules import MarketRules
+from market.uftp import ContractSettlement, FlexOrderSettlement
+
+
+class DsoAccounts:
+    """Answers from what the DSO's parts hold; it remembers nothing itself."""
+
+    def __init__(
+        self,
+        rules: MarketRules,
+        config: DsoConfig,
+        *,
+        contracts: Contracts,
+        ordering: Ordering,
+        requests: Requests,
+        meters: MeterData,
+    ) -> None:
+        self._rules, self._config = rules, config
+        self._contracts, self._ordering, self._requests, self._meters = contracts, ordering, requests, meters
+
+    def of(self, seller: str, period: date) -> SellerAccount:
+        """A seller's orders settled point by point, and what its contract reserved."""
+        count = self._rules.day(period).count
+        rows: list[FlexOrderSettlement] = []
+        requested_w, offered_w, ordered_w = Counter[int](), Counter[int](), Counter[int]()
+        contracts = self._contracts.with_peer(seller)
+        for point in self._config.points:
+            place = SellerPointDay(seller, point.identity, period)
+            eans = [c.usage_point for c in self._config.of_seller(seller, point.identity)]
+            meterings = self._meters.of_all(eans, period)
+            actual, lost = metered_w(meterings, count), lost_isps(meterings)
+            rows += settle(self._ordering.at(place), self._ordering.baseline_w(place), actual, contracts, lost)
+            requested_w.update(self._requests.requested_w(place))
+            offered_w.update(self._requests.offered_w(place))
+            ordered_w.update(self._ordering.ordered_w(place))
+        contract = self._contracts.contract_on(seller, period)
+        if contract is None:
+            return SellerAccount(tuple(rows), ())
+        isps = reservation(contract, requested_w, offered_w, count, ordered_w)
+        return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),))

@@ -1,0 +1,84 @@
+"""What the DSO is told at the start: its register of connections, its network, its limits and prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from agents.planning.grid_safety.assessment import PointGrid
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from environment.feeder import Limits, Network
+from market.contracts.limits import ContractLimits
+from market.negotiation.concession import NegotiationPreferences
+
+
+@wire("dso.Connection")
+@dataclass(frozen=True, slots=True)
+class GridConnection:
+    """A connection in the DSO's register.
+
+    Attributes:
+        node: where it hangs.
+        congestion_point, aggregator: USEF's; the aggregator is an agent's name.
+        contracted_w: size of the connection.
+        history_kw: metered days before the first, oldest first.
+    """
+
+    usage_point: str
+    node: str
+    congestion_point: str
+    aggregator: str
+    contracted_w: int
+    history_kw: tuple[Floats, ...]
+
+
+@wire("dso.Config")
+@dataclass(frozen=True)
+class DsoConfig:
+    """The DSO's own config.
+
+    Attributes:
+        points: its congestion points, those furthest down first: what is mended below helps above.
+        margin_pct: how far below the limit it wants prognoses to stay.
+        gate_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
+        lookahead_isps: on the day itself it orders at most so many ISPs beyond the gate: the rest can wait for a
+            better prognosis.
+        buying: its prices for flexibility.
+        limits_of_contracts: of those it proposes.
+        option_share_up, option_share_down: of the connections' size, what its option covers.
+        term_days: the term of the contracts it proposes: their last day is so many days after the first.
+    """
+
+    market: str
+    ledger: str
+    network: Network
+    limits: Limits
+    points: tuple[PointGrid, ...]
+    connections: tuple[GridConnection, ...]
+    aggregators: tuple[str, ...]
+    buying: NegotiationPreferences
+    limits_of_contracts: ContractLimits
+    option_share_up: float
+    option_share_down: float
+    margin_pct: float
+    gate_isps: int
+    lookahead_isps: int
+    term_days: int
+
+    def at(self, point: str) -> tuple[GridConnection, ...]:
+        """The connections registered at a congestion point."""
+        return tuple(c for c in self.connections if c.congestion_point == point)
+
+    def sellers(self, point: str) -> tuple[str, ...]:
+        """The aggregators with connections at a congestion point, in order."""
+        return tuple(sorted({c.aggregator for c in self.at(point)}))
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every (aggregator, congestion point) that owes a prognosis."""
+        return tuple((seller, point.identity) for point in self.points for seller in self.sellers(point.identity))
+
+    def of_seller(self, seller: str, point: str) -> tuple[GridConnection, ...]:
+        """A seller's connections at a congestion point."""
+        return tuple(c for c in self.at(point) if c.aggregator == seller)

@@ -1,0 +1,62 @@
+"""What the DSO's meters showed on the last days: how a connection's power is usually shared out over a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from agents.planning.forecast.like_day import like_day, with_day
+from agents.roles.dso.config import DsoConfig
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.meter_data import MeterData
+from agents.roles.parts.recovery import LedgerHistory
+from market.settlement.day import lost_isps
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from market.uftp import Metering
+
+
+@wire("dso.MeterHistory")
+@dataclass(slots=True)
+class MeterHistoryState:
+    """By usage point, the metered days, oldest first, [T] kW each."""
+
+    history_kw: dict[str, tuple[Floats, ...]] = field(default_factory=dict)
+
+
+class MeterHistory(Part[MeterHistoryState]):
+    """Takes a settled day's meterings out of the meter data and into the history."""
+
+    def __init__(self, me: AgentIdentity, config: DsoConfig, meters: MeterData) -> None:
+        super().__init__(me, MeterHistoryState({c.usage_point: c.history_kw for c in config.connections}))
+        self._meters = meters
+
+    def usual_kw(self, usage_point: str, count: int) -> Floats:
+        """[count] kW of a connection on a usual day."""
+        return like_day(self.state.history_kw[usage_point], count)
+
+    @on(DaySettled)
+    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """The day's meters become history for the next analyses."""
+        for metering in self._meters.take_out(event.period):
+            self._add(metering)
+        return []
+
+    def _add(self, metering: Metering) -> None:
+        """A connection's day counts, if its meter saw all of it."""
+        profile, history = metering.profile("Power"), self.state.history_kw
+        if profile is not None and metering.ean in history and not lost_isps([metering]):
+            day_kw = np.array(profile.values, dtype=np.float64) / 1000
+            history[metering.ean] = with_day(history[metering.ean], day_kw)
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Days that were settled are history."""
+        for period in sorted({key.period for key in self._meters.state.metering}):
+            if self._meters.is_closed(period):
+                self.day_settled(DaySettled(period), now)
+        return Recovery()

@@ -1,0 +1,135 @@
+"""The prognoses the DSO was sent: the newest of each portfolio, and all that an offer may stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from agents.roles.dso.config import DsoConfig
+from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.keys import SellerPointDay
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from cim.codec.codec import wire
+from market.uftp import DPrognosis, DPrognosisResponse, header_faults
+
+
+@dataclass(frozen=True, slots=True)
+class PrognosesHeard:
+    """Told inside the DSO: the prognoses of a period have been renewed, by all that owe one or by those in time."""
+
+    period: date
+
+
+@wire("dso.timer.begin")
+@dataclass(frozen=True, slots=True)
+class BeginWithout(Timer):
+    """Somebody's prognosis is late: go on with what is known."""
+
+    period: date
+
+
+@wire("dso.Prognoses")
+@dataclass(slots=True)
+class PrognosesState:
+    """What was sent of days that are not settled.
+
+    Attributes:
+        newest: the last prognosis of each portfolio.
+        by_id: all prognoses by message id.
+        fresh: by day, (seller, congestion point) heard in this cycle.
+    """
+
+    newest: dict[SellerPointDay, DPrognosis] = field(default_factory=dict)
+    by_id: dict[str, DPrognosis] = field(default_factory=dict)
+    fresh: dict[date, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+
+class Prognoses(Part[PrognosesState]):
+    """Takes D-Prognoses, and says when a period's are complete."""
+
+    def __init__(self, me: AgentIdentity, config: DsoConfig) -> None:
+        super().__init__(me, PrognosesState())
+        self.config = config
+
+    def newest(self, place: SellerPointDay) -> DPrognosis | None:
+        """The last prognosis of a portfolio, or None."""
+        return self.state.newest.get(place)
+
+    def by_id(self, message_id: str | None) -> DPrognosis | None:
+        """A prognosis by its message id, or None."""
+        return self.state.by_id.get(message_id or "")
+
+    @on(DPrognosis)
+    def received(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
+        """A seller's prognosis; with the last one of a cycle the trading begins (or an interval later without it)."""
+        place = SellerPointDay(sender, message.congestion_point, message.period)
+        fault = self._fault(message, place, now)
+        answer = Send(sender, DPrognosisResponse(*self.me.reply(sender, now, message, fault)))
+        if fault is not None:
+            return [answer]
+        state, period = self.state, message.period
+        state.newest[place] = message
+        state.by_id[message.header.message_id] = message
+        fresh = {*state.fresh.get(period, ()), (sender, message.congestion_point)}
+        state.fresh[period] = tuple(sorted(fresh))
+        if len(fresh) == len(self.config.pairs):
+            return [answer, Disarm(BeginWithout(period)), *self._heard(period, now)]
+        return [answer, Arm(BeginWithout(period), self.rules.patience(now))]
+
+    def _fault(self, message: DPrognosis, place: SellerPointDay, now: datetime) -> str | None:
+        """Why a prognosis is refused, or None."""
+        day = self.rules.day(message.period)
+        fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
+        if fault is not None:
+            return fault
+        if (place.seller, place.congestion_point) not in self.config.pairs:
+            return f"CongestionPoint: {place.congestion_point} has no connection of {place.seller}"
+        if len(message.power_w) != day.count:
+            return f"ISP: {len(message.power_w)} values; expected {day.count} on {day.day}"
+        if now >= day.end:
+            return f"Period: {message.period} is over"
+        known = self.state.newest.get(place)
+        if known is not None and known.revision >= message.revision:
+            return f"Revision: {message.revision} is not above {known.revision}"
+        return None
+
+    @on(BeginWithout)
+    def begin_without(self, timer: BeginWithout, now: datetime) -> list[Effect]:
+        """Somebody is late: go on with what is known."""
+        return self._heard(timer.period, now) if self.state.fresh.get(timer.period) else []
+
+    def _heard(self, period: date, now: datetime) -> list[Effect]:
+        self.state.fresh[period] = ()
+        return self.emit(PrognosesHeard(period), now)
+
+    def recall(self, place: SellerPointDay, prognosis: DPrognosis) -> None:
+        """A prognosis under which something was ordered, from the ledger."""
+        self.state.by_id[prognosis.header.message_id] = prognosis
+        known = self.state.newest.get(place)
+        if known is None or known.revision < prognosis.revision:
+            self.state.newest[place] = prognosis
+
+    @on(DaySettled)
+    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """Nothing is asked about a settled day any more."""
+        self._drop(lambda period: period == event.period)
+        return []
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self._drop(lambda period: period < before)
+
+    def _drop(self, over: Callable[[date], bool]) -> None:
+        state = self.state
+        state.newest = {k: v for k, v in state.newest.items() if not over(v.period)}
+        state.by_id = {k: v for k, v in state.by_id.items() if not over(v.period)}
+        state.fresh = {k: v for k, v in state.fresh.items() if not over(k)}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Those under which something was ordered come with the orders (`recall`); the others come again."""
+        lost = "prognoses under which nothing was ordered, and meterings that were told but not recorded"
+        return Recovery(forgotten=(lost,))

@@ -1,0 +1,85 @@
+"""What the DSO brings to the market at the start: its congestion points to the CRO, and options on each seller's portfolio."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from agents.roles.dso.config import DsoConfig
+from agents.roles.effects import Arm, Effect, Send
+from agents.roles.events import Started
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts, SeekContracts
+from agents.roles.parts.filing import NoState
+from agents.roles.parts.negotiation import ContractNegotiation
+from agents.roles.parts.recovery import LedgerHistory
+from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.templates import from_template
+from market.uftp import Connection, DsoPortfolioUpdate
+
+CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
+
+
+class GridRegistration(Part[NoState]):
+    """Publishes the congestion points, and negotiates options on flexibility."""
+
+    def __init__(
+        self, me: AgentIdentity, config: DsoConfig, contracts: Contracts, negotiation: ContractNegotiation
+    ) -> None:
+        super().__init__(me, NoState())
+        self.config, self._contracts, self._negotiation = config, contracts, negotiation
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """Publish the congestion points; then look for options."""
+        effects: list[Effect] = [Arm(SeekContracts(), now + CONTRACTING)]
+        for point in self.config.points:
+            connections = tuple(
+                Connection(c.usage_point, self.rules.first_day, None, point.identity)
+                for c in self.config.at(point.identity)
+            )
+            header = self.me.header(self.config.market, now, None, "DSOPortfolioUpdate", point.identity)
+            update = DsoPortfolioUpdate(header, point.identity, connections, self.rules.timezone)
+            effects.append(Send(self.config.market, update))
+        return effects
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """As at the start: the CRO may have forgotten the points."""
+        return Recovery(
+            self.started(Started(), now),
+            ("negotiations that were running; with whom no contract is recorded one is sought again",),
+        )
+
+    @on(SeekContracts)
+    def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
+        """Take up the template for an option on each seller's portfolio and open the negotiation."""
+        effects: list[Effect] = [self._contracts.seek_again(self.config.aggregators, now)]
+        for seller in self.config.aggregators:
+            first = self._contracts.wanted_from(seller, now)
+            if first is not None and not self._negotiation.talking(seller):
+                effects += self._negotiation.propose(self._option(seller, first, now), now)
+        return effects
+
+    def _option(self, seller: str, first: date, now: datetime) -> FlexContract:
+        """An option on a seller's whole portfolio, from a day on."""
+        config, limits, elements = self.config, self.config.limits_of_contracts, list[FlexElement]()
+        for point in config.points:
+            size_w = sum(c.contracted_w for c in config.of_seller(seller, point.identity))
+            if size_w:
+                elements.append(FlexElement(point.identity, "portfolio", size_w, -size_w))
+        return from_template(
+            "dso-flexoption",
+            contract_id=self.me.identifier("contract", seller, now.isoformat()),
+            buyer=self.me.domain,
+            seller=self.rules.domains[seller],
+            start_date=first,
+            end_date=first + timedelta(days=config.term_days),
+            timezone=self.rules.timezone,
+            flex_elements=tuple(elements),
+            isp_minutes=self.rules.isp_minutes,
+            max_activations=limits.max_activations_per_day,
+            max_runtime_isps=limits.max_runtime_isps,
+            recovery_isps=limits.recovery_isps,
+            amount_down_w=-int(sum(-e.max_decrease_w for e in elements) * config.option_share_down),
+            amount_up_w=int(sum(e.max_increase_w for e in elements) * config.option_share_up),
+        )

@@ -1,0 +1,178 @@
+"""What the DSO asked for and what it was offered: requests, their answers, offers, checked one by one.
+
+Who may say what when, `market.trading.conversation` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from agents.planning.grid_safety.assessment import Assessment
+from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.prognoses import Prognoses
+from agents.roles.dso.requesting import request_isps
+from agents.roles.effects import Effect, Send
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.keys import SellerPointDay
+from agents.roles.parts.recovery import LedgerHistory, revision
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from agents.roles.publications import flex_offered, flex_requested
+from cim.codec.codec import wire
+from cim.model.intervals import LocalDay
+from market.uftp import (
+    FlexOffer,
+    FlexOfferResponse,
+    FlexRequest,
+    FlexRequestResponse,
+    Result,
+    fault_of_isps,
+    header_faults,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SellerAnswered:
+    """Told inside the DSO: a seller has offered, or (None) has nothing to offer at a congestion point."""
+
+    period: date
+    point: str
+    seller: str
+    offer: FlexOffer | None
+    message_id: str
+
+
+@wire("dso.Requests")
+@dataclass(slots=True)
+class RequestsState:
+    """What was asked and offered on days that are not settled.
+
+    Attributes:
+        requests: by message id.
+        revisions: of the last request.
+        requested_w, offered_w: by place, ISP -> watts asked for and offered at last.
+    """
+
+    requests: dict[str, FlexRequest] = field(default_factory=dict)
+    revisions: dict[SellerPointDay, int] = field(default_factory=dict)
+    requested_w: dict[SellerPointDay, dict[int, int]] = field(default_factory=dict)
+    offered_w: dict[SellerPointDay, dict[int, int]] = field(default_factory=dict)
+
+
+class Requests(Part[RequestsState]):
+    """Asks sellers for flexibility and checks what they answer."""
+
+    def __init__(self, me: AgentIdentity, config: DsoConfig, prognoses: Prognoses, contracts: Contracts) -> None:
+        super().__init__(me, RequestsState())
+        self.config, self._prognoses, self._contracts = config, prognoses, contracts
+
+    def requested_w(self, place: SellerPointDay) -> dict[int, int]:
+        """ISP -> watts asked for at last."""
+        return self.state.requested_w.get(place, {})
+
+    def offered_w(self, place: SellerPointDay) -> dict[int, int]:
+        """ISP -> watts offered at last."""
+        return self.state.offered_w.get(place, {})
+
+    def ask(
+        self,
+        seller: str,
+        point: str,
+        day: LocalDay,
+        *,
+        assessment: Assessment,
+        first: int,
+        expires: datetime,
+        now: datetime,
+    ) -> list[Effect]:
+        """Ask a seller for all of the need from ISP `first` on; the room for rebound is shared by portfolio size."""
+        mine_w = sum(c.contracted_w for c in self.config.of_seller(seller, point))
+        share = mine_w / sum(c.contracted_w for c in self.config.at(point))
+        place = SellerPointDay(seller, point, day.day)
+        number = self.state.revisions[place] = self.state.revisions.get(place, 0) + 1
+        contract = self._contracts.contract_on(seller, day.day)
+        header = self.me.header(seller, now, None, "FlexRequest", day.key, point, str(number))
+        request = FlexRequest(
+            header, day.day, point, number, expires, request_isps(assessment, share, first), self.rules.timezone,
+            self.rules.isp_minutes, None if contract is None else contract.contract_id,
+        )  # fmt: skip
+        self.state.requests[header.message_id] = request
+        needs = ((isp, int(watts)) for isp, watts in enumerate(assessment.need_w, start=1))
+        self.state.requested_w[place] = {isp: watts for isp, watts in needs if watts}
+        return [Send(seller, request), flex_requested(request)]
+
+    @on(FlexRequestResponse)
+    def request_answered(self, message: FlexRequestResponse, sender: str, now: datetime) -> list[Effect]:
+        """A refusal counts as answered."""
+        request = self.state.requests.get(message.flex_request_message_id)
+        if message.result is Result.ACCEPTED or request is None:
+            return []
+        number = message.header.message_id
+        return self.emit(SellerAnswered(request.period, request.congestion_point, sender, None, number), now)
+
+    @on(FlexOffer)
+    def offered(self, message: FlexOffer, sender: str, now: datetime) -> list[Effect]:
+        """An offer for a request of the running round."""
+        fault = self._fault(message, sender, now)
+        answer = Send(sender, FlexOfferResponse(*self.me.reply(sender, now, message, fault)))
+        number = message.header.message_id
+        if fault is not None:
+            return [answer, self.me.lapse("FlexOffer", number, sender, fault, now)]
+        usable = message if message.options else None
+        effects: list[Effect] = [answer] if usable is None else [answer, flex_offered(message)]
+        answered = SellerAnswered(message.period, message.congestion_point, sender, usable, number)
+        return effects + self.emit(answered, now)
+
+    def note_offer(self, seller: str, offer: FlexOffer) -> None:
+        """An offer takes part in a choice: what it offers counts as available."""
+        place = SellerPointDay(seller, offer.congestion_point, offer.period)
+        self.state.offered_w[place] = {row.start: row.power_w for row in offer.options[0].isps}
+
+    def _fault(self, message: FlexOffer, sender: str, now: datetime) -> str | None:
+        """Why an offer is refused, or None."""
+        request = self.state.requests.get(message.flex_request_message_id or "")
+        fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
+        count = self.rules.day(message.period).count
+        for option in message.options:
+            fault = fault or fault_of_isps([(row.start, row.duration) for row in option.isps], count)
+        if fault is not None:
+            return fault
+        asked = None if request is None else (request.congestion_point, request.period)
+        if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
+            return f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
+        if message.contract_id not in {None, *(c.contract_id for c in self._contracts.with_peer(sender))}:
+            return f"ContractID: {message.contract_id} is no contract with {sender}"
+        prognosis = self._prognoses.by_id(message.d_prognosis_message_id)
+        if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
+            return f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"
+        return None
+
+    @on(DaySettled)
+    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """Nothing is asked about a settled day any more."""
+        self._keep(lambda period: period != event.period)
+        return []
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self._keep(lambda period: period >= before)
+
+    def _keep(self, stays: Callable[[date], bool]) -> None:
+        state = self.state
+        state.requests = {number: request for number, request in state.requests.items() if stays(request.period)}
+        state.revisions = {place: value for place, value in state.revisions.items() if stays(place[2])}
+        state.requested_w = {place: value for place, value in state.requested_w.items() if stays(place[2])}
+        state.offered_w = {place: value for place, value in state.offered_w.items() if stays(place[2])}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Revisions go on above every earlier one."""
+        for day in history.open_days(now):
+            for seller, point in self.config.pairs:
+                self.state.revisions[SellerPointDay(seller, point, day.day)] = revision(day, now)
+        lost = (
+            "which flexibility was asked for and offered before: on days not settled yet, contracts count as available"
+        )
+        return Recovery(forgotten=(lost,))

@@ -1,0 +1,212 @@
+"""Rounds of trading: safety analysis, requests, offers, the choice; congestion point by congestion point, from below.
+
+One round per period at a time; a newer prognosis after it starts the next. The mathematics of analysis and choice is in
+`agents.planning.grid_safety`; who may say what when, in `market.trading.conversation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+import numpy as np
+
+from agents.planning.grid_safety.assessment import Assessment
+from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.expected_power import ExpectedPower
+from agents.roles.dso.ordering import OffersChosen, OrdersPlaced
+from agents.roles.dso.prognoses import PrognosesHeard
+from agents.roles.dso.requesting import needed_w
+from agents.roles.dso.requests import Requests, SellerAnswered
+from agents.roles.effects import Arm, Compute, Effect, Timer
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import MOMENT, Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from agents.roles.publications import safety_analysed
+from cim.codec.codec import wire
+from market.uftp import FlexOffer
+
+
+@wire("dso.Round")
+@dataclass(frozen=True, slots=True)
+class TradingRound:
+    """One congestion point's round of trading on a period.
+
+    Attributes:
+        todo: congestion points still to look at after this one.
+        assessment: what the analysis found.
+        asked: sellers whose offer is still out.
+        offers: what came, by seller.
+    """
+
+    point: str
+    todo: tuple[str, ...]
+    assessment: Assessment | None
+    asked: tuple[str, ...]
+    offers: dict[str, FlexOffer]
+
+
+@wire("dso.timer.choose")
+@dataclass(frozen=True, slots=True)
+class ChooseNow(Timer):
+    """Time is up: choose among the offers that came."""
+
+    period: date
+
+
+@wire("dso.SafetyOf")
+@dataclass(frozen=True, slots=True)
+class SafetyOf:
+    """The reference of a period's safety analysis."""
+
+    period: date
+
+
+@wire("dso.SelectionOf")
+@dataclass(frozen=True, slots=True)
+class SelectionOf:
+    """The reference of a choice among a period's offers."""
+
+    period: date
+
+
+@wire("dso.TradingRounds")
+@dataclass(slots=True)
+class TradingRoundsState:
+    """The running round of each period."""
+
+    rounds: dict[date, TradingRound] = field(default_factory=dict)
+
+
+class TradingRounds(Part[TradingRoundsState]):
+    """Asks for flexibility where the prognoses break a limit, and chooses among the offers."""
+
+    def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower) -> None:
+        super().__init__(me, TradingRoundsState())
+        self.config, self._requests, self._expected = config, requests, expected
+        self._points = {point.identity: point for point in config.points}
+
+    # ---- analysis --------------------------------------------------------------------------------------------------------
+
+    @on(PrognosesHeard)
+    def begin(self, event: PrognosesHeard, now: datetime) -> list[Effect]:
+        """A period's prognoses are renewed: begin a round, unless one is under way."""
+        period = event.period
+        if not self.rules.flexibility or period in self.state.rounds or now >= self.rules.day(period).end:
+            return []
+        return self._analyse(period, tuple(point.identity for point in self.config.points))
+
+    @on(OrdersPlaced)
+    def go_on(self, event: OrdersPlaced, now: datetime) -> list[Effect]:
+        """A point is dealt with: look at the next one."""
+        current = self.state.rounds.get(event.period)
+        return [] if current is None or current.point != event.point else self._analyse(event.period, current.todo)
+
+    def _analyse(self, period: date, points: tuple[str, ...]) -> list[Effect]:
+        """Look at the next congestion point, or end the round."""
+        if not points:
+            self.state.rounds.pop(period, None)
+            return []
+        self.state.rounds[period] = TradingRound(points[0], points[1:], None, (), {})
+        names, powers = self._expected.of_nodes_w(self.rules.day(period))
+        config = self.config
+        arguments = (config.network, config.limits, config.margin_pct, self._points[points[0]], names, powers)
+        return [Compute(SafetyOf(period), "safety", arguments)]
+
+    @on(SafetyOf)
+    def analysed(self, reference: SafetyOf, result: Assessment, now: datetime) -> list[Effect]:
+        """The analysis is done: ask for what is needed and can still be ordered."""
+        period, current = reference.period, self.state.rounds.get(reference.period)
+        day = self.rules.day(period)
+        if current is None or now >= day.end:
+            self.state.rounds.pop(period, None)
+            return [self.me.lapse("safety analysis", period.isoformat(), self.me.name, "its day is over", now)]
+        first = 1 if now < day.start else day.isp_of(now) + self.config.gate_isps
+        last = day.count if now < day.start else first + self.config.lookahead_isps - 1
+        need_w = needed_w(result, first, last)
+        figures = safety_analysed(current.point, period, need_w, result.loading_pct, now)
+        if not need_w.any():
+            return [figures, *self._analyse(period, current.todo)]
+        assessment = replace(result, need_w=need_w)
+        sellers = self.config.sellers(current.point)
+        expires = now + 2 * self.rules.interval
+        self.state.rounds[period] = replace(current, assessment=assessment, asked=sellers)
+        effects: list[Effect] = [figures]
+        for seller in sellers:
+            effects += self._requests.ask(
+                seller, current.point, day, assessment=assessment, first=first, expires=expires, now=now
+            )
+        # Not on the grid, where meters are read and elements report: whoever is ordered something has heard those then.
+        return [*effects, Arm(ChooseNow(period), expires - self.rules.interval + MOMENT)]
+
+    # ---- the choice ------------------------------------------------------------------------------------------------------
+
+    @on(SellerAnswered)
+    def seller_answered(self, event: SellerAnswered, now: datetime) -> list[Effect]:
+        """A seller has answered; with the last one's answer the choice is made."""
+        current, seller, offer = self.state.rounds.get(event.period), event.seller, event.offer
+        if current is None or seller not in current.asked or event.point != current.point:
+            if offer is None or (current is not None and current.offers.get(seller) == offer):
+                return []
+            return [self.me.lapse("FlexOffer", event.message_id, seller, "the choice has been made", now)]
+        offers = current.offers if offer is None else {**current.offers, seller: offer}
+        current = replace(current, asked=tuple(name for name in current.asked if name != seller), offers=offers)
+        self.state.rounds[event.period] = current
+        if offer is not None:
+            self._requests.note_offer(seller, offer)
+        return self._choose(event.period, current) if not current.asked else []
+
+    @on(ChooseNow)
+    def choose_now(self, timer: ChooseNow, now: datetime) -> list[Effect]:
+        """Time is up: choose among what came."""
+        current = self.state.rounds.get(timer.period)
+        if current is None or not current.asked:
+            return []
+        self.state.rounds[timer.period] = current = replace(current, asked=())
+        return self._choose(timer.period, current)
+
+    def _choose(self, period: date, current: TradingRound) -> list[Effect]:
+        if current.assessment is None:  # sellers are asked only after the analysis
+            return []
+        count = self.rules.day(period).count
+        options = [current.offers[seller].options[0] for seller in sorted(current.offers)]
+        profiles = []
+        for option in options:
+            profile = np.zeros(count)
+            for row in option.isps:
+                profile[row.start - 1 : row.start - 1 + row.duration] = row.power_w / 1000
+            profiles.append(profile)
+        prices, minima = (tuple(o.price for o in options), tuple(o.min_activation_factor_pct for o in options))
+        arguments = (current.assessment.need_w / 1000, tuple(profiles), prices, minima)
+        return [Compute(SelectionOf(period), "selection", arguments)]
+
+    @on(SelectionOf)
+    def selected(self, reference: SelectionOf, factors_pct: tuple[int, ...], now: datetime) -> list[Effect]:
+        """The choice is made: have it ordered, or go on to the next congestion point."""
+        period, current = reference.period, self.state.rounds.get(reference.period)
+        if current is None or now >= self.rules.day(period).end:
+            self.state.rounds.pop(period, None)
+            return [self.me.lapse("selection", period.isoformat(), self.me.name, "its day is over", now)]
+        found = zip(sorted(current.offers), factors_pct, strict=True)
+        chosen = tuple((seller, current.offers[seller], factor) for seller, factor in found if factor)
+        if not chosen:
+            return self._analyse(period, current.todo)
+        return self.emit(OffersChosen(period, current.point, chosen), now)
+
+    # ---- forgetting ------------------------------------------------------------------------------------------------------
+
+    @on(DaySettled)
+    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """No round goes on about a settled day."""
+        self.state.rounds.pop(event.period, None)
+        return []
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self.state.rounds = {period: value for period, value in self.state.rounds.items() if period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """What was not ordered yet is asked for anew."""
+        lost = "requests, offers and choices of the running round: what was not ordered yet is asked for anew"
+        return Recovery(forgotten=(lost,))
