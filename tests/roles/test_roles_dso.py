@@ -180,7 +180,7 @@ def test_on_the_day_requests_lie_between_gate_and_lookahead() -> None:
     hear_all(role, now=NOON)
     first = DAY.isp_of(NOON) + role.part(TradingRounds).config.gate_isps
     effects = analysed(role, dict.fromkeys(range(1, 97), 3000.0), NOON)
-    assert asked(effects) == list(range(first, first + role.config.lookahead_isps))
+    assert asked(effects) == list(range(first, first + role.part(TradingRounds).config.lookahead_isps))
     for request in of(effects, FlexRequest):
         assert [row.start for row in request.isps] == list(range(first, 97))
 

@@ -87,7 +87,7 @@ def test_the_dso_tries_again_with_a_seller_that_did_not_answer() -> None:
     assert [p.recipient for p in proposals] == ["agr.example", "agr-2.example"]
     (again,) = armed(first)
     for proposal in proposals:
-        dso.handle(Fired(f"talk {proposal.conversation_id}"), proposal.expires + timedelta(minutes=1))
+        dso.handle(Fired(OfferExpires(proposal.conversation_id)), proposal.expires + timedelta(minutes=1))
     second = dso.handle(Fired(SeekContracts()), again)
     assert [e.to for e in second if isinstance(e, Send)] == ["agr", "agr-2"]
 
