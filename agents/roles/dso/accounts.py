@@ -11,9 +11,9 @@ from agents.roles.dso.requests import Requests
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
-from market.settlement.day import lost_isps, metered_w, reservation, settle
 from agents.roles.parts.settlement_as_buyer import SellerAccount
 from market.rules import MarketRules
+from market.settlement.day import lost_isps, metered_w, reservation, settle
 from market.uftp import ContractSettlement, FlexOrderSettlement
 
 

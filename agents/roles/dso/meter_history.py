@@ -14,10 +14,10 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
-from market.settlement.day import lost_isps
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
+from market.settlement.day import lost_isps
 from market.uftp import Metering
 
 

@@ -19,11 +19,11 @@ from agents.roles.parts.filing import Filing
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
-from market.settlement.day import freeze
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import order_placed
 from cim.codec.codec import wire
 from cim.platform.publications import OrderRefused, RecordRefused
+from market.settlement.day import freeze
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 
