@@ -193,7 +193,6 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     assert lapses(farm.handle(Received("agr", 1, early), players.NOON)) == ["PriceRound"]
     assert lapses(agr.handle(Received("farm-a", 1, OrderSplit("o-1", ())), players.NOON)) == ["OrderSplit"]
     assert lapses(agr.handle(Received("ledger", 1, Receipt(MemberOrdersFiling("o-1"))), players.NOON)) == ["Receipt"]
-    period = players.FIRST.isoformat()
     assert lapses(
         dso.handle(Received("ledger", 1, Receipt(OrdersFiling(players.FIRST, "p", "o-1"))), players.NOON)
     ) == ["Receipt"]
