@@ -8,90 +8,119 @@ fail-safe. On readings that are not good it never raises power.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from agents.planning.elements.registry import element_kind
-from agents.roles.desk_role import DeskRole
-from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
-from agents.roles.events import Commanded, Connected, Measured, Recalled
+from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send, Timer
+from agents.roles.events import Commanded, Connected, Measured
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
-from agents.roles.part import on
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.devices import Mode, Nameplate, Setpoint
 from cim.model.readings import Kind, Quality
-from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, MemoryLost, ReadingsTaken
+from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, ReadingsTaken
 from market.rules import MarketRules
 
 LIFE_IN_INTERVALS = 3  # a setpoint outlives its writer by at most this many control intervals
 
 
-@wire("asset.State")
+@wire("asset.timer.control")
+@dataclass(frozen=True, slots=True)
+class ReadDevice(Timer):
+    """A control interval begins."""
+
+
+@wire("asset.DeviceReports")
 @dataclass(slots=True)
-class DeviceAgentState:
-    """What a device agent must remember."""
+class DeviceReportsState:
+    """What the device says it is, and whether it is lost."""
 
     nameplate: Nameplate | None = None
-    schedules: dict[str, DeviceSchedule] = field(default_factory=dict)
+    lost: bool = False
+
+
+@wire("asset.SetpointWriting")
+@dataclass(slots=True)
+class SetpointWritingState:
+    """The owner's schedules by day, and the setpoint that was written last, with its instant."""
+
+    schedules: dict[date, DeviceSchedule] = field(default_factory=dict)
     written: Setpoint | None = None
     written_at: datetime | None = None
-    lost: bool = False
-    forgotten: tuple[str, ...] = ()  # what a loss of everything left nothing of
 
 
-class DeviceAgent(DeskRole[DeviceAgentState]):
-    """One device's agent, owned by a prosumer."""
+class DeviceReports(Part[DeviceReportsState]):
+    """Reads the device each control interval and tells its prosumer and the platform what it shows."""
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:
-        super().__init__(name, rules, key, DeviceAgentState())
-        self.owner = owner
+    def __init__(self, me: AgentIdentity, owner: str) -> None:
+        super().__init__(me, DeviceReportsState())
+        self._owner = owner
 
     @property
     def waits(self) -> bool:
         """Nobody has said yet what the device is."""
         return self.state.nameplate is None
 
-    @on(Recalled)
-    def recalled(self, event: Recalled, now: datetime) -> list[Effect]:
-        """Nothing of a device is in the ledger; what it holds ends by itself, its owner hears that it is here anew."""
-        what = f"its schedule: {self.name} runs by its own rule until {self.owner} sends one"
-        self.state.forgotten = (what,)
-        return [Publish(MemoryLost(now, self.name, self.state.forgotten))]
-
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
-        """Say what it is, take a first reading, and start to control with the first operated day."""
+        """Join the owner, take a first reading, and start to control with the first operated day."""
         self.state.nameplate = event.nameplate
-        begin = max(self.rules.periods[0].start, now)
-        return [Send(self.owner, DeviceJoined(self.name, event.nameplate)), Poll(self.name), Arm("control", begin)]
+        begin, me = max(self.rules.periods[0].start, now), self.me.name
+        return [Send(self._owner, DeviceJoined(me, event.nameplate)), Poll(me), Arm(ReadDevice(), begin)]
 
-    def timer_control(self, _: str, now: datetime) -> list[Effect]:
+    @on(ReadDevice)
+    def read(self, timer: ReadDevice, now: datetime) -> list[Effect]:
         """Read; what to write is decided on the reading."""
         following = self.rules.boundary(now)
         last = self.rules.periods[-1].end
-        return [Poll(self.name), *([Arm("control", following)] if following <= last else [])]
+        return [Poll(self.me.name), *([Arm(timer, following)] if following <= last else [])]
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
-        """Tell the prosumer and the platform; then steer."""
-        effects: list[Effect] = [Send(self.owner, DeviceReport(self.name, now, event.readings, event.news))]
-        effects.append(Publish(ReadingsTaken(now, event.readings)))
+        """Tell the prosumer and the platform."""
+        me = self.me.name
+        effects: list[Effect] = [
+            Send(self._owner, DeviceReport(me, now, event.readings, event.news)),
+            Publish(ReadingsTaken(now, event.readings)),
+        ]
         if (event.fault is not None) != self.state.lost:
             self.state.lost = event.fault is not None
-            back = DeviceBack(now, self.name) if event.fault is None else DeviceLost(now, self.name, event.fault)
+            back = DeviceBack(now, me) if event.fault is None else DeviceLost(now, me, event.fault)
             effects.append(Publish(back))
+        return effects
+
+
+class SetpointWriting(Part[SetpointWritingState]):
+    """Writes what the owner's schedule wants, never for longer than a setpoint may live.
+
+    Args:
+        device: what it is, and whether it answers.
+    """
+
+    def __init__(self, me: AgentIdentity, owner: str, device: DeviceReports) -> None:
+        super().__init__(me, SetpointWritingState())
+        self._owner, self._device = owner, device
+
+    @on(Measured)
+    def measured(self, event: Measured, now: datetime) -> list[Effect]:
+        """Steer by the schedule, more carefully on a reading that is not good, not at all without one."""
         if event.fault is not None:
             self.state.written = None  # what it holds now is its own affair; write afresh once it is back
-            return effects
-        return effects + self._steer(now, _steady(event))
+            return []
+        return self._steer(now, _steady(event))
 
     @on(DeviceSchedule)
     def scheduled(self, message: DeviceSchedule, sender: str, now: datetime) -> list[Effect]:
         """A new plan from the owner; when it changes this very ISP, act at once."""
-        if sender != self.owner:
+        if sender != self._owner:
             return []
-        self.state.schedules[message.period.isoformat()] = message
-        self._forget(now)
-        return [] if self.state.lost else self._steer(now)
+        today = self.rules.day_of(now).day
+        schedules = {**self.state.schedules, message.period: message}
+        self.state.schedules = {period: schedule for period, schedule in schedules.items() if period >= today}
+        return [] if self._device.state.lost else self._steer(now)
 
     @on(Commanded)
     def commanded(self, event: Commanded, now: datetime) -> list[Effect]:
@@ -99,23 +128,22 @@ class DeviceAgent(DeskRole[DeviceAgentState]):
         if event.fault is None:
             return []
         self.state.written = None
-        return [Publish(CommandRefused(now, self.name, event.fault))]
+        return [Publish(CommandRefused(now, self.me.name, event.fault))]
 
     def _steer(self, now: datetime, steady: bool = True) -> list[Effect]:
-        wanted = self._wanted(now)
+        state, wanted = self.state, self._wanted(now)
         if not steady and self._raises(wanted):
             return []  # blind: what was written ends by itself, and the device keeps its own fail-safe
         if wanted is None:
-            if self.state.written is None:
+            if state.written is None:
                 return []
-            self.state.written = None
-            return [Release(self.name)]
+            state.written = None
+            return [Release(self.me.name)]
         life = self.rules.interval * LIFE_IN_INTERVALS
-        at = self.state.written_at
-        if wanted == self.state.written and at is not None and now - at < life / 2:
+        if wanted == state.written and state.written_at is not None and now - state.written_at < life / 2:
             return []
-        self.state.written, self.state.written_at = wanted, now
-        return [Command(self.name, wanted, now + life)]
+        state.written, state.written_at = wanted, now
+        return [Command(self.me.name, wanted, now + life)]
 
     def _raises(self, wanted: Setpoint | None) -> bool:
         """Whether this lets the device take or give more power than what was written last."""
@@ -130,19 +158,28 @@ class DeviceAgent(DeskRole[DeviceAgentState]):
 
     def _wanted(self, now: datetime) -> Setpoint | None:
         day = self.rules.day_of(now)
-        schedule = self.state.schedules.get(day.key)
+        schedule = self.state.schedules.get(day.day)
         if schedule is None:
             return None
-        setpoint, plate = schedule.setpoints[day.isp_of(now) - 1], self.state.nameplate
+        setpoint, plate = schedule.setpoints[day.isp_of(now) - 1], self._device.state.nameplate
         if setpoint is None or plate is None:
             return setpoint
         return element_kind(plate.kind).safe(setpoint, plate)
 
-    def _forget(self, now: datetime) -> None:
-        today = self.rules.day_of(now).key
-        for period in [p for p in self.state.schedules if p < today]:
-            del self.state.schedules[period]
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Nothing of a device is in the ledger; what it holds ends by itself, its owner hears that it is here anew."""
+        what = f"its schedule: {self.me.name} runs by its own rule until {self._owner} sends one"
+        return Recovery(forgotten=(what,))
 
 
 def _steady(event: Measured) -> bool:
     return any(r.kind is Kind.POWER and r.quality is Quality.GOOD for r in event.readings)
+
+
+class DeviceAgent(Role):
+    """One device's agent, owned by a prosumer."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:
+        me = AgentIdentity(name, rules, key)
+        reports = DeviceReports(me, owner)
+        super().__init__(me, reports, SetpointWriting(me, owner, reports))

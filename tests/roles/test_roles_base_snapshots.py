@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.roles.desk_role import DeskRole
-from agents.roles.device_agent import DeviceAgent
+from agents.roles.device_agent import DeviceAgent, ReadDevice
 from agents.roles.dso.prognoses import BeginWithout
 from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf
 from agents.roles.effects import Effect
@@ -90,7 +90,7 @@ LIVES: dict[str, tuple[Callable[[], DeskRole[Any]], list[tuple[Event, Any]]]] = 
             (Measured(PV, players.good(PV, 5.0, NOON), ()), NOON + MINUTE),
             (Measured(PV, players.absent(PV, NOON), (), "lost"), NOON + 2 * MINUTE),
             (Measured(PV, players.good(PV, 5.0, NOON), ()), NOON + 20 * MINUTE),
-            (Fired("control"), NOON + 25 * MINUTE),
+            (Fired(ReadDevice()), NOON + 25 * MINUTE),
         ],
     ),
     "prosumer": (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.roles.device_agent import LIFE_IN_INTERVALS, DeviceAgent
+from agents.roles.device_agent import LIFE_IN_INTERVALS, DeviceAgent, ReadDevice, SetpointWriting
 from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send
 from agents.roles.events import Commanded, Connected, Fired, Measured, Received
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
@@ -63,14 +63,14 @@ def test_it_joins_its_owner_and_controls_from_the_first_day_on() -> None:
     role = DeviceAgent(NAME, RULES, players.key(NAME), OWNER)
     plate = players.nameplate(DeviceKind.BATTERY, 5000, 4000)
     effects = role.handle(Connected(NAME, plate), DAY.start - timedelta(hours=1))
-    assert effects == [Send(OWNER, DeviceJoined(NAME, plate)), Poll(NAME), Arm("control", DAY.start)]
+    assert effects == [Send(OWNER, DeviceJoined(NAME, plate)), Poll(NAME), Arm(ReadDevice(), DAY.start)]
 
 
 def test_control_reads_each_interval_and_stops_after_the_last_day() -> None:
     """Each control instant reads the device and arms the next, none beyond the operated days."""
     role = battery()
-    assert role.handle(Fired("control"), NOON) == [Poll(NAME), Arm("control", NOON + INTERVAL)]
-    assert role.handle(Fired("control"), DAY.end) == [Poll(NAME)]
+    assert role.handle(Fired(ReadDevice()), NOON) == [Poll(NAME), Arm(ReadDevice(), NOON + INTERVAL)]
+    assert role.handle(Fired(ReadDevice()), DAY.end) == [Poll(NAME)]
 
 
 def test_a_setpoint_always_expires() -> None:
@@ -124,7 +124,7 @@ def test_on_a_reading_that_is_not_good_power_is_lowered_but_never_raised() -> No
     told(role, schedule(1500), NOON)
     stale = tuple(replace(r, quality=Quality.STALE) for r in players.good(NAME, 1500.0, NOON))
     for wanted, written in ((2500, []), (None, []), (-100, []), (900, [900])):
-        role.state.schedules[DAY.day.isoformat()] = schedule(wanted)
+        role.part(SetpointWriting).state.schedules[DAY.day] = schedule(wanted)
         effects = role.handle(Measured(NAME, stale, ()), NOON + INTERVAL)
         assert [c.setpoint.power_w for c in commands(effects)] == written
         assert not [e for e in effects if isinstance(e, Release)]
@@ -133,9 +133,9 @@ def test_on_a_reading_that_is_not_good_power_is_lowered_but_never_raised() -> No
 def test_late_timers_are_armed_again_on_the_grid() -> None:
     """However late the control timer fires, the next one stands at a whole number of intervals of the day."""
     late = NOON + timedelta(hours=2, seconds=77)
-    assert battery().handle(Fired("control"), late) == [
+    assert battery().handle(Fired(ReadDevice()), late) == [
         Poll(NAME),
-        Arm("control", NOON + timedelta(hours=2, minutes=5)),
+        Arm(ReadDevice(), NOON + timedelta(hours=2, minutes=5)),
     ]
 
 
@@ -170,7 +170,7 @@ def test_days_gone_by_are_forgotten() -> None:
     told(role, schedule(1500), NOON)
     tomorrow = DAY.next()
     role.handle(Received(OWNER, 2, DeviceSchedule(NAME, tomorrow.day, (None,) * 96)), tomorrow.start)
-    assert list(role.state.schedules) == [tomorrow.day.isoformat()]
+    assert list(role.part(SetpointWriting).state.schedules) == [tomorrow.day]
 
 
 def commanded(kind: DeviceKind, power_w: int, mode: Mode) -> Setpoint:

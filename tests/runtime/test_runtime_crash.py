@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cim.codec.codec import decode
 from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock
 from tests.worlds import benches, chatter
+from tests.worlds.chatter import memory_in
 from tests.worlds.lives import FaultAt, PowerCut, Result, clean, simulation, small_site, until_cut
 from tests.worlds.players import AHEAD, DAY
 
@@ -28,7 +28,7 @@ def test_the_story_has_all_that_can_go_wrong() -> None:
     assert len(names) > 60
     assert len(told.records) == 2
     assert len(told.commands["farm-a.pv"]) >= 5
-    heard = decode(told.states["agr"])[1].heard
+    heard = memory_in(told.states["agr"]).heard
     assert {"filed r1 ", "sum 2 4", "nap 1", "dso hello 1 1"} <= set(heard)
     assert told.failed_events == []
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.roles.effects import Compute
+from agents.roles.effects import Compute, Effect
 from agents.roles.events import Fired, Received
 from agents.runtime.envelope import ORDINARY, SAFETY, Envelope, Parcel
 from cim.model.errors import ProgrammingFault
 from cim.platform.publications import HandlingFailed
 from tests.worlds import chatter
-from tests.worlds.chatter import MINUTE, START, Chat, chatterer
+from tests.worlds.chatter import MINUTE, START, Chat, Chatting, Sum, Tick, chatterer
 from tests.worlds.lives import OneHost
 
 TEXTS = st.lists(st.sampled_from(("a", "b", "boom")), min_size=1, max_size=12)
@@ -60,20 +60,20 @@ def test_what_is_parked_is_seen_and_survives_a_restart() -> None:
     assert (again.handled, here.heard()[-1]) == (1, "dso c 0")
 
 
-def test_a_timer_at_which_a_role_fails_is_not_fired_again_after_a_restart() -> None:
+def test_a_timer_at_which_a_role_fails_is_not_fired_again_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was due, it failed, it is failed_events: once."""
+    monkeypatch.setattr(Chatting, "tick", _failing)
     here = OneHost(chatterer("agr", ticks=1))
     here.work()
-    here.host.hosted_agents["agr"].role.timer_tick = _failing  # type: ignore[attr-defined]
     here.now += MINUTE
     here.work()
     here.live()
     assert here.host.hosted_agents["agr"].timers == {}
     assert here.work().next_timer is None
-    assert [p.event for p in here.host.hosted_agents["agr"].failed_events] == [Fired("tick 1")]
+    assert [p.event for p in here.host.hosted_agents["agr"].failed_events] == [Fired(Tick(1))]
 
 
-def _failing(number: str, now: Any) -> Any:
+def _failing(part: Chatting, timer: Tick, now: datetime) -> list[Effect]:
     raise ZeroDivisionError("no time")
 
 
@@ -99,7 +99,7 @@ def test_a_job_that_fails_ends_neither_host_nor_agent() -> None:
         outcome = here.work()
     (failed_events,) = here.host.hosted_agents["agr"].failed_events
     assert (failed_events.event, failed_events.error) == (
-        Compute("sum 13", "twice", (13,)),
+        Compute(Sum(13), "twice", (13,)),
         "ArithmeticError: no result for 13",
     )
     assert ("agr", HandlingFailed(here.now, "effect.Compute", None, failed_events.error)) in outcome.published

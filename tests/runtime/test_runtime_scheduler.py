@@ -21,7 +21,7 @@ from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import ProgrammingFault
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import benches
-from tests.worlds.chatter import END, MINUTE, START, Ticked, chatterer
+from tests.worlds.chatter import END, MINUTE, START, Ticked, chatterer, memory
 from tests.worlds.lives import clean, small_site
 
 SECOND = timedelta(seconds=1)
@@ -81,7 +81,7 @@ def test_a_late_host_stops_nobody_and_gets_its_mail_later() -> None:
         for host in runtime.hosts.values():
             for name, hosted_agent in host.hosted_agents.items():
                 if name != "ledger":
-                    assert sorted(hosted_agent.role.state.heard) == clean()[0].bag()[0][name]
+                    assert sorted(memory(hosted_agent.role).heard) == clean()[0].bag()[0][name]
 
 
 def test_what_a_late_host_has_sent_waits_for_no_timer() -> None:
@@ -103,7 +103,7 @@ def test_what_a_late_host_has_sent_waits_for_no_timer() -> None:
         site.ledger_effects.close()
         assert START + 5 * SECOND in instants
         assert START + 6 * SECOND not in instants
-        assert "agr hello 1 2" in runtime.hosts["two"].hosted_agents["dso"].role.state.heard
+        assert "agr hello 1 2" in memory(runtime.hosts["two"].hosted_agents["dso"].role).heard
 
 
 def test_a_host_that_never_answers_does_not_keep_a_run_from_its_end() -> None:
@@ -306,7 +306,7 @@ def test_stop_ends_after_the_running_instant() -> None:
         site.ledger_effects.close()
         assert instants == [START, START + MINUTE]
         assert scheduler.stopped
-        assert runtime.hosts["one"].hosted_agents["agr"].role.state.heard.count("tick 1") == 1
+        assert memory(runtime.hosts["one"].hosted_agents["agr"].role).heard.count("tick 1") == 1
 
 
 def test_much_under_way_waits_for_its_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +318,7 @@ def test_much_under_way_waits_for_its_receivers(monkeypatch: pytest.MonkeyPatch)
         asyncio.run(benches.run(site, runtime, START, END))
         site.ledger_effects.close()
         heard = {
-            name: sorted(r.role.state.heard)
+            name: sorted(memory(r.role).heard)
             for host in runtime.hosts.values() for name, r in host.hosted_agents.items() if name != "ledger"
         }  # fmt: skip
         assert heard == clean()[0].bag()[0]

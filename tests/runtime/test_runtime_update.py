@@ -19,7 +19,7 @@ from agents.roles.effects import Effect
 from agents.roles.part import on
 from agents.runtime.envelope import Envelope
 from cim.codec import codec
-from tests.worlds.chatter import Chat, Chatterer, chatterer
+from tests.worlds.chatter import Chat, Chatting, chatterer
 from tests.worlds.lives import OneHost
 
 FORMER = '''
@@ -32,17 +32,25 @@ class Visits:
     texts: tuple[str, ...] = ()
 
 
-class Porter(DeskRole[Visits]):
+class Answering(Part[Visits]):
     """Answers everybody."""
 
-    def __init__(self, name, rules, key, config):
-        super().__init__(name, rules, key, Visits())
+    def __init__(self, me):
+        super().__init__(me, Visits())
 
     @on(Chat)
     def chat(self, message, sender, now):
         self.state.count += 1
         self.state.texts = (*self.state.texts, message.text)
         return [Send(sender, Chat(f"good day, {message.text}"))]
+
+
+class Porter(Role):
+    """An agent that does nothing else."""
+
+    def __init__(self, name, rules, key, config):
+        me = AgentIdentity(name, rules, key)
+        super().__init__(me, Answering(me))
 '''
 # A field is gone, one is new (and stands first), and the answer is another one.
 LATER = (
@@ -52,9 +60,10 @@ LATER = (
 )
 HEAD = """
 from dataclasses import dataclass
-from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Send
-from agents.roles.part import on
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, on
+from agents.roles.role import Role
 from cim.codec.codec import wire
 from tests.worlds.chatter import Chat
 """
@@ -93,9 +102,10 @@ async def live():
         outcome = await host.work(chatter.START, Task(number, (Parcel("two", number, envelopes),), min(number - 1, 2)))
         mail += [e for parcel in outcome.mail.values() for e in parcel]
     agent = host.hosted_agents["agr"]
+    memory = agent.role.parts["Answering"].state
     print(json.dumps({
         "mail": [(e.sequence, e.message.text) for e in mail],
-        "texts": agent.role.state.texts, "mood": agent.role.state.mood, "handled": agent.handled,
+        "texts": memory.texts, "mood": memory.mood, "handled": agent.handled,
         "recovery": host.health().recovery, "failed": len(agent.failed_events),
     }))
 
@@ -143,11 +153,11 @@ def _answered(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     """Chatterers of the next life answer otherwise."""
 
     @on(Chat)
-    def chat(self: Chatterer, message: Chat, sender: str, now: datetime) -> list[Effect]:
+    def chat(self: Chatting, message: Chat, sender: str, now: datetime) -> list[Effect]:
         effects: list[Effect] = answer(self, message)
         return effects
 
-    monkeypatch.setattr(Chatterer, "chat", chat)
+    monkeypatch.setattr(Chatting, "chat", chat)
 
 
 def _gone(monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
@@ -159,7 +169,7 @@ def _gone(monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
 def test_an_event_that_todays_role_cannot_bear_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     """As while it lives: with its error, in the health; what came before and after it is handled."""
 
-    def picky(self: Chatterer, message: Chat) -> list[Effect]:
+    def picky(self: Chatting, message: Chat) -> list[Effect]:
         if message.text == "b":
             raise KeyError("no b any more")
         self._hear(message.text)

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agents.assembly.roles import agent_spec
-from agents.roles.desk_role import DeskRole
-from agents.roles.effects import Arm, Command, Compute, Disarm, Effect, Poll, Publish, Send
+from agents.roles.effects import Arm, Command, Compute, Disarm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Commanded, Connected, Measured, Started
+from agents.roles.identity import AgentIdentity
 from agents.roles.messages import DeviceSchedule, Filed, Receipt
-from agents.roles.part import on
+from agents.roles.part import Part, on
+from agents.roles.role import Role
 from agents.runtime.agent_spec import AgentSpec
-from cim.codec.codec import wire
+from cim.codec.codec import decode, wire
 from cim.model.devices import Mode, Setpoint
 from cim.platform.publications import Publication
 from market.rules import MarketRules
@@ -69,11 +70,43 @@ class Memory:
     begun: int = 0
 
 
-class Chatterer(DeskRole[Memory]):
+@wire("test.timer.tick")
+@dataclass(frozen=True, slots=True)
+class Tick(Timer):
+    """Another minute."""
+
+    number: int
+
+
+@wire("test.timer.nap")
+@dataclass(frozen=True, slots=True)
+class Nap(Timer):
+    """At once, in another step of the same round."""
+
+    number: int
+
+
+@wire("test.Sum")
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What a job is about."""
+
+    number: int
+
+
+@wire("test.TickFiled")
+@dataclass(frozen=True, slots=True)
+class TickFiled:
+    """What a record is about."""
+
+    number: int
+
+
+class Chatting(Part[Memory]):
     """Greets, answers, ticks, measures, computes, files."""
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, config: ChatterConfig) -> None:
-        super().__init__(name, rules, key, Memory())
+    def __init__(self, me: AgentIdentity, config: ChatterConfig) -> None:
+        super().__init__(me, Memory())
         self.config = config
 
     def _hear(self, *what: Any) -> None:
@@ -85,7 +118,7 @@ class Chatterer(DeskRole[Memory]):
         """Greet, and begin to tick."""
         self._hear("started")
         greetings: list[Effect] = [Send(peer, Chat(f"hello {k}", 2)) for peer in self.config.greets for k in (1, 2)]
-        return [*greetings, *([Arm("tick 1", now + MINUTE)] if self.config.ticks else [])]
+        return [*greetings, *([Arm(Tick(1), now + MINUTE)] if self.config.ticks else [])]
 
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
@@ -100,7 +133,7 @@ class Chatterer(DeskRole[Memory]):
         if message.text == "boom":
             raise ValueError("that was too much")
         if message.text == "calm":
-            return [Disarm("tick 1")]
+            return [Disarm(Tick(1))]
         to = "nobody" if message.text == "lost" else sender
         return [Send(to, Chat(message.text, message.hops - 1))] if message.hops else []
 
@@ -112,30 +145,35 @@ class Chatterer(DeskRole[Memory]):
             return []
         return [Command(self.config.device, message.setpoints[0], now + 5 * MINUTE)]
 
-    def timer_tick(self, number: str, now: datetime) -> list[Effect]:
+    @on(Tick)
+    def tick(self, timer: Tick, now: datetime) -> list[Effect]:
         """Everything an agent can want, at one instant."""
+        number = timer.number
         self._hear("tick", number)
-        wants: list[Effect] = [Publish(Ticked(now, int(number))), Compute(f"sum {number}", "twice", (int(number),))]
+        wants: list[Effect] = [Publish(Ticked(now, number)), Compute(Sum(number), "twice", (number,))]
         wants += [Send(peer, Chat(f"at tick {number}", 1)) for peer in self.config.greets]
         if self.config.device:
             wants += [Poll(self.config.device)]
         elif self.config.greets:
-            wants += [Send(self.config.greets[0], limit(-int(number)))]
+            wants += [Send(self.config.greets[0], limit(-number))]
         if self.config.files:
-            wants += [Send("ledger", Filed(f"r{number}", (self.record("tick", f"{self.name} {number}", number, now),)))]
-        if int(number) < self.config.ticks:
-            wants += [Arm(f"tick {int(number) + 1}", now + MINUTE)]
+            record = self.me.record("tick", f"{self.me.name} {number}", str(number), now)
+            wants += [Send("ledger", Filed(TickFiled(number), (record,)))]
+        if number < self.config.ticks:
+            wants += [Arm(Tick(number + 1), now + MINUTE)]
         return wants
 
-    def computed_sum(self, number: str, result: Any, now: datetime) -> list[Effect]:
+    @on(Sum)
+    def summed(self, reference: Sum, result: int, now: datetime) -> list[Effect]:
         """A timer that is due at once: another step of the same round."""
-        self._hear("sum", number, result)
-        return [Arm(f"nap {number}", now)]
+        self._hear("sum", reference.number, result)
+        return [Arm(Nap(reference.number), now)]
 
-    def timer_nap(self, number: str, now: datetime) -> list[Effect]:
+    @on(Nap)
+    def nap(self, timer: Nap, now: datetime) -> list[Effect]:
         """Tell the others, in the round's last step."""
-        self._hear("nap", number)
-        return [Send(peer, Chat(f"napped {number}")) for peer in self.config.greets]
+        self._hear("nap", timer.number)
+        return [Send(peer, Chat(f"napped {timer.number}")) for peer in self.config.greets]
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
@@ -149,11 +187,30 @@ class Chatterer(DeskRole[Memory]):
         self._hear("commanded", event.fault or "")
         return [Publish(Steered(now, event.fault or ""))]
 
-    @on(Receipt)
-    def receipt(self, message: Receipt, sender: str, now: datetime) -> list[Effect]:
+    @on(TickFiled)
+    def receipt(self, receipt: Receipt, sender: str, now: datetime) -> list[Effect]:
         """A record is durable."""
-        self._hear("filed", message.reference, message.fault or "")
+        self._hear("filed", f"r{receipt.reference.number}", receipt.fault or "")  # type: ignore[attr-defined]  # TickFiled
         return []
+
+
+class Chatterer(Role):
+    """An agent that does nothing but chat."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, config: ChatterConfig) -> None:
+        me = AgentIdentity(name, rules, key)
+        super().__init__(me, Chatting(me, config))
+
+
+def memory(role: Role) -> Memory:
+    """All that a chatterer remembers."""
+    return role.part(Chatting).state
+
+
+def memory_in(snapshot: bytes) -> Memory:
+    """All that a chatterer remembers, from its snapshot."""
+    states: dict[str, Memory] = decode(snapshot)[2]
+    return states[Chatting.__name__]
 
 
 def limit(power_w: int) -> DeviceSchedule:

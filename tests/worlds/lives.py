@@ -12,7 +12,7 @@ from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Parcel, Task
 from agents.runtime.host.host import Host
 from agents.runtime.journal import JournalAway
 from agents.runtime.scheduler import RoundScheduler
-from cim.codec.codec import decode, encode
+from cim.codec.codec import encode
 from experiments.faults.local_cluster import Crash, FaultInjector, Faults
 from tests.worlds import benches, chatter
 from tests.worlds.chatter import START, Chat, chatterer
@@ -57,8 +57,7 @@ class OneHost:
 
     def heard(self, name: str = "agr") -> tuple[str, ...]:
         """All an agent remembers."""
-        memory: chatter.Memory = self.host.hosted_agents[name].role.state
-        return memory.heard
+        return chatter.memory(self.host.hosted_agents[name].role).heard
 
 
 class PowerCut(BaseException):
@@ -112,7 +111,9 @@ class Result:
 
     def bag(self) -> Any:
         """Nothing of it depends on who was heard first within an instant."""
-        sorted_states = {name: sorted(decode(data)[1].heard) for name, data in self.states.items() if name != "ledger"}
+        sorted_states = {
+            name: sorted(chatter.memory_in(data).heard) for name, data in self.states.items() if name != "ledger"
+        }
         return sorted_states, self.records
 
 
