@@ -13,7 +13,7 @@ from rich.table import Table
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.fresh import Fresh
-from cim.model.readings import Kind, Reading
+from cim.model.readings import Kind, Quality, Reading
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.machine import CsmsMachine
@@ -26,6 +26,7 @@ from devices.sunspec.registers import Registers, TcpRegisters
 from devices.sunspec.scan import scan
 
 _UNITS = {"w": "W", "wh": "Wh", "pct": "%", "c": "°C", "v": "V"}
+_SPANS = ((2 * 86_400.0, 86_400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (0.0, 60.0, "minutes"))  # from, size, name
 # The first kind whose duty the device can do; a battery can do a PV plant's as well, so it comes first.
 _GUESSES = (DeviceKind.METER, DeviceKind.BATTERY, DeviceKind.PV)
 
@@ -71,9 +72,8 @@ class _PrintingMachine:
         for kind, told in machine.last.values.items():
             if self._shown.get(kind) != told:
                 self._shown[kind] = told
-                self._tell(
-                    _sentence(Reading(self._name, kind, told.value, told.at, told.told))
-                )  # as the station dates it
+                reading = Reading(self._name, kind, told.value, told.at, told.told)
+                self._tell(_sentence(reading) + clock_note(told, machine.now))
         return answers
 
     def _tell(self, text: str) -> None:
@@ -158,6 +158,22 @@ def _action(frame: str) -> str:
     except (ValueError, RecursionError):
         return "sent what is no JSON"
     return str(message[2]) if isinstance(message, list) and len(message) == 4 and message[0] == 2 else ""
+
+
+def clock_note(told: Fresh[float], now: datetime) -> str:
+    """How far a value is dated from `now`, where that is further than its lifetime; else "".
+
+    The quality beside it is the station's own word. Whether the value is old or the station's clock is wrong cannot be
+    told from here: only that ILES would take such a value as STALE.
+    """
+    if told.told is not Quality.GOOD or told.quality(now) is Quality.GOOD:
+        return ""
+    return f", {_span((now - told.at).total_seconds())} our clock: old, or the station's clock is off"
+
+
+def _span(seconds: float) -> str:
+    size, unit = next((size, unit) for least, size, unit in _SPANS if abs(seconds) >= least)
+    return f"{abs(seconds) / size:.0f} {unit} {'behind' if seconds > 0 else 'ahead of'}"
 
 
 def _sentence(reading: Reading) -> str:

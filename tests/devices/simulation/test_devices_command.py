@@ -10,13 +10,17 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
 
+from cim.model.fresh import Fresh
+from cim.model.readings import Quality
 from devices.simulators.dial_out import DialOut
 from devices.simulators.station.machine import StationMachine
 from experiments.cli.devices import app
+from experiments.cli.devices_commissioning import clock_note
 
 _RUN = "import sys; from experiments.cli.devices import app; app()"
 
@@ -121,9 +125,13 @@ def test_an_independent_client_scans_a_simulated_device_and_so_do_we():
 
 @pytest.mark.slow
 def test_the_commissioning_csms_shows_what_a_station_reports(tmp_path):
-    """Boot, state and readings of a station that dials in are printed under its name; its password is not."""
+    """Boot, state and readings of a station that dials in are printed under its name; its password is not.
+
+    A value is shown as the station told it; where its date is far from our clock, the line says how far.
+    """
     from types import SimpleNamespace
 
+    dated = datetime.now(UTC).replace(microsecond=0) - timedelta(days=212)
     unit = SimpleNamespace(max_power_w=11_000.0, session=None, limit_w=None, power_w=0.0, energy_import_wh=1234.0)
     secrets = tmp_path / "passwords"
     secrets.write_text("# stations\ncs1=open sesame\n")
@@ -131,10 +139,8 @@ def test_the_commissioning_csms_shows_what_a_station_reports(tmp_path):
         url = re.search(r"ws://\S+/ocpp/cs1", said)[0]
 
         async def visit():
-            from datetime import UTC, datetime
-
             machine = StationMachine("cs1", unit)
-            machine.start(datetime(2026, 5, 1, tzinfo=UTC))
+            machine.start(dated)
             out = DialOut(machine, url, ("cs1", "open sesame"), "ocpp2.0.1")
             out.dial()
             await out.settled()
@@ -144,5 +150,23 @@ def test_the_commissioning_csms_shows_what_a_station_reports(tmp_path):
         process.send_signal(signal.SIGINT)
         heard = process.communicate()[0]
     assert "cs1  is ILES, Simulated AC 1, cs1, 1" in heard
-    assert "cs1  energy_import 1234 Wh (GOOD) at 2026-05-01 00:00:00Z" in heard
+    told = f"cs1  energy_import 1234 Wh (GOOD) at {dated:%Y-%m-%d %H:%M:%S}Z"
+    assert f"{told}, 212 days behind our clock: old, or the station's clock is off" in heard
     assert "sesame" not in said + heard
+
+
+@pytest.mark.parametrize(
+    ("age_s", "told", "note"),
+    [
+        (1800.0, Quality.GOOD, ""),
+        (-1800.0, Quality.GOOD, ""),
+        (1860.0, Quality.GOOD, ", 31 minutes behind our clock: old, or the station's clock is off"),
+        (-7200.0, Quality.GOOD, ", 2 hours ahead of our clock: old, or the station's clock is off"),
+        (86_400.0 * 3, Quality.GOOD, ", 3 days behind our clock: old, or the station's clock is off"),
+        (86_400.0 * 3, Quality.INVALID, ""),
+    ],
+)
+def test_commissioning_notes_a_value_dated_far_from_our_clock(age_s, told, note):
+    """Within its lifetime nothing is said; beyond it, how far and in which direction; a bad value is bad already."""
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    assert clock_note(Fresh(1.0, now - timedelta(seconds=age_s), 1800.0, told), now) == note
