@@ -17,7 +17,7 @@ from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
 from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig
-from agents.roles.prosumer.state import ProsumerConfig
+from agents.roles.prosumer.config import ProsumerConfig
 from agents.runtime.agent_spec import AgentSpec
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind

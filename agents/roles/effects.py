@@ -29,10 +29,8 @@ class Timer:
 
 
 @lru_cache(maxsize=4096)
-def timer_order(timer: Timer | str) -> tuple[str, ...]:
+def timer_order(timer: Timer) -> tuple[str, ...]:
     """In which order timers that are due at one instant fire: by the last word of their type's tag, then their fields."""
-    if isinstance(timer, str):
-        return tuple(timer.split(" "))
     kind = type(timer)
     return tag_of_type(kind).rpartition(".")[2], *(str(getattr(timer, name)) for name in fields_of(kind) or ())
 
@@ -42,7 +40,7 @@ def timer_order(timer: Timer | str) -> tuple[str, ...]:
 class Arm:
     """Wake me at this instant. Arming an equal timer again moves it."""
 
-    timer: Timer | str
+    timer: Timer
     at: datetime
 
 
@@ -51,7 +49,7 @@ class Arm:
 class Disarm:
     """What this timer was to wake me for has happened; one that is not armed is none."""
 
-    timer: Timer | str
+    timer: Timer
 
 
 @wire("effect.Poll")

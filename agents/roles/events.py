@@ -52,7 +52,7 @@ class Received:
 class Fired:
     """A timer armed earlier is due."""
 
-    timer: Timer | str
+    timer: Timer
 
 
 @wire("event.Connected")

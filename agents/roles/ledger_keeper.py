@@ -135,7 +135,7 @@ class BlockClosing(Part[BlockClosingState]):
             return []
         return [Cosign(message.number, self.rules.domains[sender], message.signature)]
 
-    def first_open(self, history: LedgerHistory) -> LocalDay:
+    def first_open(self, history: LedgerHistory, now: datetime) -> LocalDay:
         """The day of the first block that is not closed."""
         return self.rules.day(self.rules.first_day).next(max(_last_closed(history) - 1, 0))
 

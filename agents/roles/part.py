@@ -14,6 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.recovery import LedgerHistory
+from cim.model.errors import ProgrammingFault
 
 S = TypeVar("S")
 Handler = Callable[..., list[Effect]]
@@ -71,6 +72,11 @@ class Part(Generic[S]):
             for name, method in vars(base).items()
             for kind in getattr(method, "handles", ())
         }
+        for kind, name in cls.handlers.items():
+            if kind not in getattr(getattr(cls, name), "handles", ()):
+                raise ProgrammingFault(
+                    f"{cls.__name__}.{name} hides the handler of {kind.__name__}; expected another name"
+                )
 
     def __init__(self, me: AgentIdentity, state: S) -> None:
         self.me = me

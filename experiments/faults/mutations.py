@@ -21,6 +21,7 @@ from agents.roles.dso.ordering import Ordering
 from agents.roles.effects import Command, Effect, Send
 from agents.roles.events import Event, Received
 from agents.roles.messages import Filed, Receipt, VppInvitation
+from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.role import Role
 from agents.runtime.host.host import Host
 from agents.runtime.host.rounds import Round, Step
@@ -117,15 +118,15 @@ def _missing_expiry(inner: Role, event: Event, now: datetime, effects: list[Effe
 
 def _oversold_asset(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
     """A home sells its PV's nameplate, whatever the sun does, and for nothing, so that it is taken first."""
-    state: Any = inner.state  # type: ignore[attr-defined]
+    sessions = inner.part(VppMember).state.sessions
     if isinstance(event, Received) and isinstance(event.message, VppInvitation):
-        session = state.sessions.get(event.message.session)
+        session = sessions.get(event.message.session)
         if session is not None:
             models = tuple(
                 replace(m, up_kw=m.up_kw * 0 + 50.0, price_up=-20.0, weight=1e-3) if isinstance(m, Curtailable) else m
                 for m in session.models
             )
-            state.sessions[event.message.session] = replace(session, models=models)
+            sessions[event.message.session] = replace(session, models=models)
     return effects
 
 

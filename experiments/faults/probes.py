@@ -12,10 +12,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
-from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Event, Received
 from agents.roles.part import Handler
+from agents.roles.role import Role
 from cim.codec.codec import decode, encode
 
 E = TypeVar("E", bound=Effect)
@@ -30,7 +30,7 @@ class Observation(NamedTuple):
     effects: list[Effect]
 
 
-Step = Callable[[Any, Event, datetime], tuple[list[list[Effect]], list[Effect]]]
+Step = Callable[[Role, Event, datetime], tuple[list[list[Effect]], list[Effect]]]
 """How a bug has an event handled: the role's effects of each time it was given it, and what of them gets to the host."""
 
 
@@ -41,7 +41,7 @@ class ProbedRole:
         past: the log of the host's life before this one, from which a restored role takes what it has been through.
     """
 
-    def __init__(self, inner: DeskRole[Any], step: Step | None = None, past: list[Observation] | None = None) -> None:
+    def __init__(self, inner: Role, step: Step | None = None, past: list[Observation] | None = None) -> None:
         self.inner, self.name, self._step = inner, inner.name, step
         self.message_handlers: dict[type, Handler] = {}  # a hosted_agent finds no way around `handle` here by itself
         self._past = past or []

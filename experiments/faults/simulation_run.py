@@ -66,10 +66,6 @@ class SimulationRun:
         """The seed it was drawn from."""
         return self.scenario.seed
 
-    def state(self, agent: str) -> Any:
-        """What an agent remembers in the end."""
-        return self.cast[agent].inner.state
-
     def of_role(self, role: str) -> list[ProbedRole]:
         """All agents of a role, in order."""
         return [self.cast[spec.name] for spec in self.scenario.specs if spec.kind == role]

@@ -13,7 +13,8 @@ import numpy as np
 from agents.planning.dispatch import central
 from agents.planning.dispatch.admm import Band
 from agents.roles.aggregator.config import AggregatorConfig
-from agents.roles.prosumer.state import MemberSession
+from agents.roles.prosumer.member_session import MemberSession
+from agents.roles.prosumer.vpp_member import VppMember, VppMemberState
 from cim.codec.codec import decode
 from cim.platform.publications import SessionConcluded
 from cim.platform.store import values
@@ -39,7 +40,7 @@ class Gap:
 
 def measure(result: RunResult) -> Gap:
     """Solve the largest offer sessions of the last day centrally and compare the cost."""
-    members = {name: decode(data)[1].past_sessions for name, data in result.snapshots.items()}
+    members = {name: _ended(data) for name, data in result.snapshots.items()}
     config = next(s.config for s in result.site_agents.agents if isinstance(s.config, AggregatorConfig))
     concluded = values(result.store, SessionConcluded)
     offers = [s for s in concluded if s.members and s.purpose == "offer"]
@@ -57,6 +58,12 @@ def measure(result: RunResult) -> Gap:
         found += central.cost_of(models, moved, band)
         best += central.solve(models, band).cost
     return Gap(rounds, (found - best) / abs(best) if best else 0.0, len(compared))
+
+
+def _ended(snapshot: bytes) -> dict[str, MemberSession]:
+    """The last day's sessions in a prosumer's snapshot, by their id."""
+    states: dict[str, VppMemberState] = decode(snapshot)[2]
+    return states[VppMember.__name__].past_sessions
 
 
 def _size(session: SessionConcluded) -> float:

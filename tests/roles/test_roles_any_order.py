@@ -17,6 +17,7 @@ from agents.roles.aggregator.order_records import MemberOrdersFiling
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.vpp_sessions import VppSessions
+from agents.roles.device_agent import ReadDevice
 from agents.roles.dso.ordering import Ordering, OrdersFiling
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.requests import Requests
@@ -26,6 +27,8 @@ from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData
+from agents.roles.prosumer.energy_metering import ReadMeter
+from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
 from cim.codec.codec import encode
 from cim.model.devices import Mode
 from cim.platform.publications import HeadRefused, MessageLapsed, OrderRefused, RecordRefused, RuleBroken
@@ -84,7 +87,7 @@ def test_no_two_messages_of_an_agent_share_an_identifier(calm: Any) -> None:
 def test_no_state_holds_what_a_snapshot_would_change(calm: Any) -> None:
     """After a whole day every role's state is of scalars, tuples, dicts and wire values, and comes back as it was."""
     for role in calm[0].roles.values():
-        states = [part.state for part in role.parts.values()] or [role.state]  # type: ignore[attr-defined]
+        states = [part.state for part in role.parts.values()]
         assert not list(_unfit(tuple(states), role.name))
         before = role.snapshot()
         role.restore(before)
@@ -126,8 +129,7 @@ def test_after_a_standstill_of_everybody_what_can_be_settled_is_settled(tmp_path
             assert abs(meter[f"ean.{home}"]) < taken + given
     late = [at for at, command in market.commands if command.setpoint.mode is Mode.LIMIT and at >= DAY.end]
     assert late == []
-    polls = {timer for (_, timer), _ in market.armed.items()}
-    assert "control" not in polls
+    assert not {timer for _, timer in market.armed} & {ReadDevice(), ReadMeter()}
 
 
 def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -> None:
@@ -188,7 +190,6 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     """Too early, too late, twice: a defined answer and a published reason, never an exception."""
     farm, agr, dso = players.farm("farm-a"), players.aggregator(), players.dso()
     size = 4
-    period = players.FIRST.isoformat()
     early = PriceRound("s-1", 1, 0.3, miniature.np.zeros(size))
     assert lapses(farm.handle(Received("agr", 1, early), players.NOON)) == ["PriceRound"]
     assert lapses(agr.handle(Received("farm-a", 1, OrderSplit("o-1", ())), players.NOON)) == ["OrderSplit"]
@@ -199,9 +200,10 @@ def test_what_nobody_waits_for_lapses_and_says_so() -> None:
     assert lapses(dso.handle(Computed(SelectionOf(players.FIRST), (100,)), players.NOON)) == ["selection"]
     late = Computed(SafetyOf(players.FIRST), players.assessment({48: 5000.0}))
     assert lapses(dso.handle(late, DAY.end)) == ["safety analysis"]
-    assert farm.handle(Fired(f"forecast {period}"), DAY.end) == farm.handle(Fired(f"revise {period}"), DAY.end) == []
+    for timer in (ForecastDay(players.FIRST), ReviseDay(players.FIRST)):
+        assert farm.handle(Fired(timer), DAY.end) == []
     over = VppInvitation("s-2", players.FIRST, 1, size)
-    farm.agreed(players.agreement("farm-a"), players.AHEAD)
+    farm.part(Contracts).agreed(players.agreement("farm-a"), players.AHEAD)
     assert lapses(farm.handle(Received("agr", 2, over), players.NOON)) == ["VppInvitation"]
     farm.handle(Started(), players.AHEAD)
     order = FlexOrder(

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from agents.roles.desk_role import DeskRole
 from agents.roles.device_agent import DeviceAgent, ReadDevice
 from agents.roles.dso.prognoses import BeginWithout
 from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf
 from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
 from agents.roles.iles_manager import IlesConfig, IlesRole
-from agents.roles.ledger_keeper import KeeperRole
+from agents.roles.ledger_keeper import CloseNow, KeeperRole
 from agents.roles.messages import (
     AssetQuery,
     AssetsPublished,
@@ -26,9 +25,13 @@ from agents.roles.messages import (
     HeadCosigned,
     MeterUpdate,
 )
-from agents.roles.part import on
+from agents.roles.part import Part, on
 from agents.roles.parts.contracts import SeekContracts
+from agents.roles.parts.filing import NoState
 from agents.roles.parts.settlement_as_buyer import SettleDay
+from agents.roles.prosumer.metering_messages import TellMetering
+from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
+from agents.roles.role import Role
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput, ProgrammingFault
@@ -60,17 +63,17 @@ def counters(at: Any, value: float) -> tuple[Reading, ...]:
     return (Reading("m", Kind.ENERGY_IMPORT, value, at), Reading("m", Kind.ENERGY_EXPORT, 1.0, at))
 
 
-def asset() -> DeskRole[Any]:
+def asset() -> Role:
     """A battery."""
     return DeviceAgent(PV, RULES, players.key(PV), "farm-a")
 
 
-def keeper() -> DeskRole[Any]:
+def keeper() -> Role:
     """A ledger keeper."""
     return KeeperRole("ledger", RULES, players.key("ledger"), ("dso",))
 
 
-def iles() -> DeskRole[Any]:
+def iles() -> Role:
     """An ILES manager."""
     return IlesRole("iles", RULES, players.key("iles"), IlesConfig("weather", FARMS, "ledger"))
 
@@ -81,7 +84,7 @@ def from_(sender: str, message: Any) -> Received:
 
 
 HEAD = BlockHead(1, AHEAD, DAY.start, 0, b"\0" * 32, b"\1" * 32, b"\2" * 32, DAY.start)
-LIVES: dict[str, tuple[Callable[[], DeskRole[Any]], list[tuple[Event, Any]]]] = {
+LIVES: dict[str, tuple[Callable[[], Role], list[tuple[Event, Any]]]] = {
     "asset": (
         asset,
         [
@@ -99,12 +102,12 @@ LIVES: dict[str, tuple[Callable[[], DeskRole[Any]], list[tuple[Event, Any]]]] = 
             (Started(), AHEAD),
             (Connected("farm-a.meter", players.nameplate(DeviceKind.METER, 0, 0)), AHEAD),
             (from_(PV, DeviceJoined(PV, players.nameplate(DeviceKind.PV, 10_000, 0))), AHEAD),
-            (Fired(f"forecast {FIRST}"), AHEAD),
+            (Fired(ForecastDay(FIRST)), AHEAD),
             (Measured("farm-a.meter", counters(NOON, 5.0), ()), NOON),
             (from_(PV, DeviceReport(PV, NOON, players.good(PV, -900.0, NOON), ())), NOON),
             (Measured("farm-a.meter", counters(NOON, 50.0), ()), NOON + 5 * MINUTE),
-            (Fired(f"revise {FIRST}"), NOON + 5 * MINUTE),
-            (Fired(f"metering {FIRST}"), DAY.end + 60 * MINUTE),
+            (Fired(ReviseDay(FIRST)), NOON + 5 * MINUTE),
+            (Fired(TellMetering(FIRST)), DAY.end + 60 * MINUTE),
         ],
     ),
     "aggregator": (
@@ -148,7 +151,7 @@ LIVES: dict[str, tuple[Callable[[], DeskRole[Any]], list[tuple[Event, Any]]]] = 
             (Started(), AHEAD),
             (from_("dso", Filed("orders 1", ())), AHEAD),
             (Recorded("dso orders 1"), AHEAD),
-            (Fired("close 1"), DAY.start),
+            (Fired(CloseNow(1)), DAY.start),
             (BlockClosed(HEAD), DAY.start),
             (from_("dso", HeadCosigned(1, b"s")), DAY.start),
         ],
@@ -200,8 +203,8 @@ def test_a_session_survives_a_restart_of_everybody() -> None:
 def test_a_hidden_handler_is_refused_at_class_creation() -> None:
     """A subclass that overrides a handler without marking it is refused in one sentence, when it is written."""
 
-    class Base(DeskRole[None]):
-        """A role with one handler."""
+    class Base(Part[NoState]):
+        """A part with one handler."""
 
         @on(Started)
         def begun(self, event: Started, now: Any) -> list[Effect]:
@@ -211,7 +214,7 @@ def test_a_hidden_handler_is_refused_at_class_creation() -> None:
     with pytest.raises(ProgrammingFault, match=r"Hiding.begun hides the handler of Started"):
 
         class Hiding(Base):
-            """A role that hides it."""
+            """A part that hides it."""
 
             def begun(self, event: Started, now: Any) -> list[Effect]:
                 """Nothing."""
@@ -229,10 +232,10 @@ def test_events_without_a_handler_change_nothing() -> None:
 
 def test_identifiers_differ_between_agents_and_subjects() -> None:
     """An identifier says whose it is and what it is about, and nothing else: it is the same whenever it is asked for."""
-    one, other = players.farm("farm-a"), players.farm("farm-b")
-    drawn = [role.identifier("DPrognosis", str(k)) for role in (one, other) for k in range(50)]
+    one, other = players.farm("farm-a").me, players.farm("farm-b").me
+    drawn = [me.identifier("DPrognosis", str(k)) for me in (one, other) for k in range(50)]
     assert len(set(drawn)) == 100
-    assert drawn[::-1] == [role.identifier("DPrognosis", str(k)) for role in (other, one) for k in reversed(range(50))]
+    assert drawn[::-1] == [me.identifier("DPrognosis", str(k)) for me in (other, one) for k in reversed(range(50))]
     assert one.identifier("a", "bc") != one.identifier("ab", "c")
 
 

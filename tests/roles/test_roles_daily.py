@@ -9,34 +9,23 @@ from typing import Any
 
 import pytest
 
-from agents.roles.desk_role import DeskRole
 from agents.roles.effects import Arm, timer_order
 from agents.roles.events import Fired, Started
 from agents.roles.ledger_keeper import CLOSING, KeeperRole
 from agents.roles.parts.operated_days import LookAhead
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.settlement import LATEST
-from agents.roles.prosumer.forecasting import METERING
+from agents.roles.prosumer.metering_messages import METERING
+from agents.roles.prosumer.prognoses import ReviseDay
 from agents.roles.role import Role
+from market.rules import MarketRules
 from tests.worlds import players
 from tests.worlds.players import AHEAD, FIRST
 
-Build = Callable[[Any], DeskRole[Any]]
-
-
-def built(maker: Callable[[], DeskRole[Any]]) -> Build:
-    """A player under other rules."""
-
-    def build(rules: Any) -> DeskRole[Any]:
-        role = maker()
-        role.rules = rules
-        return role
-
-    return build
-
+Build = Callable[[MarketRules], Role]
 
 ROLES: dict[str, Build] = {
-    "prosumer": built(lambda: players.farm("farm-a")),
+    "prosumer": lambda rules: players.farm("farm-a", market=rules),
     "aggregator": players.aggregator,
     "dso": players.dso,
     "keeper": lambda rules: KeeperRole("ledger", rules, players.key("ledger"), ()),
@@ -68,7 +57,7 @@ def lived(role: Role, start: datetime) -> dict[str, datetime]:
         for timer, at in again:
             assert start < at
             period = date.fromisoformat(timer.partition(" ")[2])
-            waiting = armed(role, Fired(LookAhead(period) if role.parts else timer), at)
+            waiting = armed(role, Fired(LookAhead(period)), at)
     return found
 
 
@@ -112,13 +101,13 @@ def test_who_begins_late_sets_nothing_for_days_closed_for_good(name: str) -> Non
 def test_a_prognosis_is_revised_every_so_many_hours(hours: int) -> None:
     """As the site says (`revision_hours`), on the day and not beyond it; who is late falls back into step."""
     role = ROLES["prosumer"](replace(players.rules(), revision_hours=hours))
-    day, timer = role.rules.day(FIRST), f"revise {FIRST}"
+    day, timer = role.me.rules.day(FIRST), f"revise {FIRST}"
     first = armed(role, Started(), AHEAD)[timer]
     at: datetime | None = first
     step, revised = timedelta(hours=hours), list[datetime]()
     while at is not None:
         revised.append(at)
         late = at + timedelta(minutes=20)
-        at = armed(role, Fired(timer), late).get(timer)
+        at = armed(role, Fired(ReviseDay(FIRST)), late).get(timer)
     assert revised == [first + k * step for k in range(24 // hours)]
     assert first == day.start + timedelta(minutes=5)

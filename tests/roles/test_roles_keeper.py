@@ -30,7 +30,7 @@ def keeper() -> KeeperRole:
 
 def record(key: str, body: str = "x") -> Record:
     """A signed record."""
-    return players.farm("farm-a").record("note", key, body, AHEAD)
+    return players.farm("farm-a").me.record("note", key, body, AHEAD)
 
 
 @pytest.fixture

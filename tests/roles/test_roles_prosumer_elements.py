@@ -8,14 +8,15 @@ from typing import TypeVar
 import numpy as np
 
 from agents.planning.elements.element import ElementConfig
-from agents.roles.effects import Arm, Effect, Send
-from agents.roles.events import Fired, Received, Started
+from agents.roles.effects import Effect, Send
+from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetsPublished, DeviceJoined, DeviceReport
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
 from cim.model.devices import DeviceKind
 from market.uftp import DPrognosis
 from tests.worlds import players, terms
-from tests.worlds.players import DAY, POINT, RULES
+from tests.worlds.players import DAY, FIRST, POINT, RULES
 
 KINDS = (DeviceKind.WIND, DeviceKind.PV, DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
 Message = TypeVar("Message")
@@ -37,14 +38,6 @@ def sent(effects: list[Effect], kind: type[Message]) -> list[Message]:
     return [effect.message for effect in effects if isinstance(effect, Send) and isinstance(effect.message, kind)]
 
 
-def timer(effects: list[Effect], name: str) -> Fired:
-    """A timer of the operated day that was armed, by its name, as it falls due."""
-    (found,) = [
-        e.timer for e in effects if isinstance(e, Arm) and name in str(e.timer).lower() and DAY.key in str(e.timer)
-    ]
-    return Fired(found)
-
-
 def test_each_kind_is_published_with_the_directions_it_can_move_in() -> None:
     """What only can be curtailed offers to raise its net power; all others offer both ways, with their whole swing."""
     role = farm(*KINDS)
@@ -63,15 +56,14 @@ def test_each_kind_is_published_with_the_directions_it_can_move_in() -> None:
 def test_a_turbine_in_a_strong_wind_is_expected_to_go_on() -> None:
     """The day before, its usual 20 kW are told; after two hours of 80 kW a revision tells 80 now and less later."""
     role = farm(DeviceKind.WIND)
-    armed = role.handle(Started(), players.AHEAD)
-    (ahead,) = sent(role.handle(timer(armed, "forecast"), players.AHEAD), DPrognosis)
+    (ahead,) = sent(role.handle(Fired(ForecastDay(FIRST)), players.AHEAD), DPrognosis)
     assert set(ahead.power_w) == {-20_000}
     for number in range(25):
         at = DAY.start + number * timedelta(minutes=5)
         report = DeviceReport("farm-a.wind", at, players.good("farm-a.wind", -80_000.0, at), ())
         role.handle(Received("farm-a.wind", number + 1, report), at)
     at = DAY.start + timedelta(hours=2, minutes=1)
-    (revised,) = sent(role.handle(timer(armed, "revise"), at), DPrognosis)
+    (revised,) = sent(role.handle(Fired(ReviseDay(FIRST)), at), DPrognosis)
     assert revised.power_w[:9] == (-20_000,) * 9  # what is over or running stays as it was told
     now, evening = revised.power_w[9], revised.power_w[80]
     assert -80_000 < now < -75_000

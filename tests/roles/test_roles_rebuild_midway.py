@@ -91,10 +91,10 @@ def test_what_nobody_metered_changes_no_sum(lost: set[int], actual: list[int]) -
 
 def test_a_metering_says_which_isps_it_does_not_know() -> None:
     """A whole one says nothing about it; beside a lost ISP stands no number that could be taken for a reading."""
-    role = players.farm("farm-a")
+    me = players.farm("farm-a").me
     energy = players.np.full(96, 250.0)
-    whole = metering_of(role, "dso", players.FIRST, "ean.farm-a", energy, AHEAD)
-    part = metering_of(role, "dso", players.FIRST, "ean.farm-a", energy, AHEAD, (1, 2))
+    whole = metering_of(me, "dso", players.FIRST, "ean.farm-a", energy, AHEAD)
+    part = metering_of(me, "dso", players.FIRST, "ean.farm-a", energy, AHEAD, (1, 2))
     assert (len(whole.profiles), lost_isps([whole])) == (1, frozenset())
     assert lost_isps([whole, part]) == {1, 2}
     profile = part.profile("Power")

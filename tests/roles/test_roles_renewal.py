@@ -27,17 +27,12 @@ from tests.worlds.players import AHEAD, DAY, FIRST
 
 def armed(effects: list[Effect]) -> list[Any]:
     """For when the party looks for contracts again."""
-    return [e.at for e in effects if isinstance(e, Arm) and e.timer in (SeekContracts(), "contracts")]
+    return [e.at for e in effects if isinstance(e, Arm) and e.timer == SeekContracts()]
 
 
 def asked(effects: list[Effect]) -> list[Any]:
     """Whose assets are asked for."""
     return [e.message.owners for e in effects if isinstance(e, Send) and isinstance(e.message, AssetQuery)]
-
-
-def contracts_of(role: Any) -> Any:
-    """The contracts that a role holds, by peer."""
-    return role.part(Contracts).state.contracts if role.parts else role.state.contracts
 
 
 def test_a_contract_counts_in_its_term_and_the_later_agreement_first() -> None:
@@ -134,7 +129,7 @@ def test_orders_go_on_beyond_the_first_contracts_end(four_days: Miniature) -> No
     for order in orders:
         buyer = order.header.sender_domain.removesuffix(".example")
         seller = order.header.recipient_domain.removesuffix(".example")
-        agreed = in_force(contracts_of(four_days.roles[buyer])[seller], order.period)
+        agreed = in_force(players.contracts(four_days.roles[buyer], seller), order.period)
         assert agreed is not None
         assert agreed.contract_id == order.contract_id
 
@@ -142,7 +137,7 @@ def test_orders_go_on_beyond_the_first_contracts_end(four_days: Miniature) -> No
 def test_both_sides_hold_the_same_contracts_and_nothing_is_disputed(four_days: Miniature) -> None:
     """A renewal leaves no difference: what one side holds, the other does; every settlement is accepted."""
     for home, seller in SELLER.items():
-        assert contracts_of(four_days.roles[home])[seller] == contracts_of(four_days.roles[seller])[home]
+        assert players.contracts(four_days.roles[home], seller) == players.contracts(four_days.roles[seller], home)
     responses = four_days.said(FlexSettlementResponse)
     assert responses
     assert {str(s.disposition) for m in responses for s in m.statuses} == {"Accepted"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.roles.effects import Arm, Compute
+from agents.roles.effects import Arm, Compute, Timer
 from agents.roles.events import Computed, Fired
 from agents.roles.messages import DeviceSchedule, Filed
 from agents.runtime.envelope import LANES, ORDINARY, SAFETY, Envelope, Outcome, Parcel, Task
@@ -23,6 +23,7 @@ from cim.platform.publications import CommandRefused, DeviceLost, ReadingsTaken
 from devices.port.errors import DeviceUnreachable
 from market.uftp import DPrognosis, Header
 from tests.worlds import benches
+from tests.worlds.chatter import Nap, Sum
 from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, NOON, RULES
 
 PV = "farm-a.pv"
@@ -130,7 +131,7 @@ def _listening(here: Host, name: str, hear: Any) -> None:
 
 def test_a_moved_timer_fires_once() -> None:
     """Arming a timer again moves it: it does not fire at its old instant, and once at its new one."""
-    here, fired = host("agr"), list[str]()
+    here, fired = host("agr"), list[Timer]()
     rounds = Rounds(here)
 
     def hear(event: Any, now: Any) -> list[Any]:
@@ -139,28 +140,28 @@ def test_a_moved_timer_fires_once() -> None:
 
     _listening(here, "agr", hear)
     for at in (5, 20, 10):
-        here._timers.arm("agr", "x", AHEAD + timedelta(minutes=at))
+        here._timers.arm("agr", Nap(1), AHEAD + timedelta(minutes=at))
     assert rounds.work(AHEAD).next_timer == AHEAD + timedelta(minutes=10)
     assert rounds.work(AHEAD + timedelta(minutes=5)).next_timer == AHEAD + timedelta(minutes=10)
     assert fired == []
     assert rounds.work(AHEAD + timedelta(minutes=10)).next_timer is None
     rounds.work(AHEAD + timedelta(minutes=20))
-    assert fired == ["x"]
+    assert fired == [Nap(1)]
 
 
 def test_a_timer_armed_anew_by_an_event_of_the_same_instant_stays_armed() -> None:
     """Two timers are due, the first's handler moves the second ahead: it fires now (it was due) and then, restarted or not."""
-    here = host("agr")
+    here, first, second = host("agr"), Nap(1), Nap(2)
 
     def hear(event: Any, now: Any) -> list[Any]:
-        return [Arm("second", now + timedelta(minutes=9))] if event == Fired("first") else []
+        return [Arm(second, now + timedelta(minutes=9))] if event == Fired(first) else []
 
     _listening(here, "agr", hear)
-    for timer in ("first", "second"):
+    for timer in (first, second):
         here._timers.arm("agr", timer, AHEAD)
         here.hosted_agents["agr"].timers[timer] = AHEAD
     assert Rounds(here).work(AHEAD).next_timer == AHEAD + timedelta(minutes=9)
-    assert here.hosted_agents["agr"].timers == {"second": AHEAD + timedelta(minutes=9)}
+    assert here.hosted_agents["agr"].timers == {second: AHEAD + timedelta(minutes=9)}
 
 
 def test_a_device_fault_becomes_an_outcome() -> None:
@@ -204,12 +205,12 @@ def test_a_jobs_result_comes_back_to_who_asked() -> None:
     for name in here.hosted_agents:
         _listening(
             here, name, lambda event, now, name=name: (
-                heard.append((name, event)) or ([Compute("sum 1", "twice", (21,))] if isinstance(event, Fired) else [])
+                heard.append((name, event)) or ([Compute(Sum(1), "twice", (21,))] if isinstance(event, Fired) else [])
             ),
         )  # fmt: skip
-    here._timers.arm("dso", "go", AHEAD)
+    here._timers.arm("dso", Nap(1), AHEAD)
     Rounds(here).work(AHEAD)
-    assert heard == [("dso", Fired("go")), ("dso", Computed("sum 1", ("twice", 42)))]
+    assert heard == [("dso", Fired(Nap(1))), ("dso", Computed(Sum(1), ("twice", 42)))]
 
 
 def test_a_keeper_without_a_ledger_is_a_fault_of_the_program() -> None:

@@ -108,8 +108,8 @@ class Miniature:
         self.ledger = LedgerStore(path)
         self.ledger.create((Party(d, k) for d, k in sorted(self.rules.keys.items())), {"site": "miniature"})
         self.roles: dict[str, Role] = self._cast()
-        self.heap: list[tuple[datetime, int, str, Timer | str]] = []
-        self.armed: dict[tuple[str, Timer | str], datetime] = {}
+        self.heap: list[tuple[datetime, int, str, Timer]] = []
+        self.armed: dict[tuple[str, Timer], datetime] = {}
         self.channels: dict[tuple[str, str], deque[Any]] = {}
         self.sequence: dict[tuple[str, str], int] = {}
         self.sent: list[tuple[str, str, Any]] = []

@@ -19,6 +19,7 @@ from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetList, AssetsPublished, DeviceJoined, DeviceReport, WeatherBulletin
 from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.prognoses import ForecastDay
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.readings import Kind, Quality, Reading
@@ -65,11 +66,11 @@ def nameplate(kind: DeviceKind, generation_w: int, consumption_w: int) -> Namepl
     return Nameplate(kind, "Maker", "Model", "1", generation_w, consumption_w)
 
 
-def farm(name: str, rated_w: int = 10_000) -> ProsumerRole:
+def farm(name: str, rated_w: int = 10_000, market: MarketRules = RULES) -> ProsumerRole:
     """A farm with nothing but PV."""
     elements = (ElementConfig(f"{name}.pv", DeviceKind.PV, rated_w),)
     config = terms.prosumer_config(name, POINT, "agr", elements, (np.zeros(96),))
-    return ProsumerRole(name, RULES, key(name), config)
+    return ProsumerRole(name, market, key(name), config)
 
 
 def aggregator(market: MarketRules = RULES) -> AggregatorRole:
@@ -163,7 +164,7 @@ class Pump:
         self.sequence += 1
         self.post(to, self.roles[to].handle(Received(sender, self.sequence, message), now), now)
 
-    def fire(self, to: str, timer: Timer | str, now: datetime) -> None:
+    def fire(self, to: str, timer: Timer, now: datetime) -> None:
         """A timer is due."""
         self.post(to, self.roles[to].handle(Fired(timer), now), now)
 
@@ -184,7 +185,7 @@ def market_of_farms(deaf: tuple[str, ...] = ()) -> Pump:
     published = tuple(asset for m in pump.said(AssetsPublished) for asset in m.assets)
     pump.tell("agr", "iles", AssetList(published), start)
     for name in FARMS:
-        pump.fire(name, f"forecast {FIRST.isoformat()}", AHEAD - timedelta(hours=1))
+        pump.fire(name, ForecastDay(FIRST), AHEAD - timedelta(hours=1))
     pump.deaf = deaf
     return pump
 
@@ -205,9 +206,6 @@ def request(low_w: int = 6000, high_w: int = 7000, first: int = 45, last: int = 
     )
 
 
-def contracts(role: Any, peer: str) -> tuple[FlexContract, ...]:
+def contracts(role: Role, peer: str) -> tuple[FlexContract, ...]:
     """The contracts that a role holds with a peer."""
-    held: tuple[FlexContract, ...] = (
-        role.part(Contracts).with_peer(peer) if role.parts else role.state.contracts.get(peer, ())
-    )
-    return held
+    return role.part(Contracts).with_peer(peer)

@@ -40,7 +40,7 @@ class OperatedDays(Part[NoState]):
         resumes: the first day that is told of after a loss of everything; the first open one, where it is not said.
     """
 
-    def __init__(self, me: AgentIdentity, resumes: Callable[[LedgerHistory], LocalDay] | None = None) -> None:
+    def __init__(self, me: AgentIdentity, resumes: Callable[[LedgerHistory, datetime], LocalDay] | None = None) -> None:
         super().__init__(me, NoState())
         self._resumes = resumes
 
@@ -54,7 +54,7 @@ class OperatedDays(Part[NoState]):
         """As at the start."""
         if self._resumes is None:
             return Recovery(self.started(Started(), now))
-        return Recovery(self.days_on(self._resumes(history), now))
+        return Recovery(self.days_on(self._resumes(history, now), now))
 
     def days_on(self, day: LocalDay, now: datetime) -> list[Effect]:
         """Tell of the days from `day` on, as far as they are near, and when to look again."""

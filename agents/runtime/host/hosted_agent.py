@@ -90,7 +90,7 @@ class HostedAgent:
         self.handlers = role.message_handlers
         self.seen: dict[tuple[str, int], int] = {}
         self.sent: dict[tuple[str, int], int] = {}
-        self.timers: dict[Timer | str, datetime] = {}
+        self.timers: dict[Timer, datetime] = {}
         self.failed_events: tuple[FailedEvent, ...] = ()
         self.handled = 0
         self.last_at: datetime | None = None

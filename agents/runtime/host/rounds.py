@@ -23,7 +23,7 @@ class Step:
     outbox: list[Envelope] = field(default_factory=list)
     effects: list[AgentEffect] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    armed: list[tuple[str, datetime | None, Timer | str]] = field(default_factory=list)
+    armed: list[tuple[str, datetime | None, Timer]] = field(default_factory=list)
     failed: list[tuple[str, int, FailedEvent]] = field(default_factory=list)
 
 

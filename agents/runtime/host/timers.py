@@ -7,23 +7,23 @@ from datetime import datetime
 
 from agents.roles.effects import Timer, timer_order
 
-Key = tuple[str, Timer | str]
+Key = tuple[str, Timer]
 
 
 class Timers:
     """(agent, timer) -> instant, the earliest first."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[datetime, str, tuple[str, ...], Timer | str]] = []
+        self._heap: list[tuple[datetime, str, tuple[str, ...], Timer]] = []
         self._armed: dict[Key, datetime] = {}
 
-    def arm(self, agent: str, timer: Timer | str, at: datetime) -> None:
+    def arm(self, agent: str, timer: Timer, at: datetime) -> None:
         """Set a timer, or move it."""
         key = (agent, timer)
         self._armed[key] = at
         heapq.heappush(self._heap, (at, agent, timer_order(timer), timer))
 
-    def disarm(self, agent: str, timer: Timer | str) -> None:
+    def disarm(self, agent: str, timer: Timer) -> None:
         """It is not to fire."""
         self._armed.pop((agent, timer), None)
 

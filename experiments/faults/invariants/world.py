@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agents.roles.effects import Command
 from agents.roles.events import Measured
-from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.energy_metering import EnergyMetering
 from cim.model.readings import Kind, Quality
 from experiments.faults.simulation_run import SimulationRun
 from experiments.faults.world.devices import PlainBattery
@@ -33,12 +33,10 @@ def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
     """A prosumer has booked exactly what its meter counted between its first and last reading of the operated days."""
     opening = simulation.scenario.rules.periods[0].start
     for agent in simulation.of_role("prosumer"):
-        role = agent.inner
-        if not isinstance(role, ProsumerRole):
-            continue
-        counters = []
+        metering, counters = agent.inner.part(EnergyMetering), []
+        meter, *_ = metering.sources
         for now, event, _ in agent.log:
-            if isinstance(event, Measured) and event.device == role.config.meter:
+            if isinstance(event, Measured) and event.device == meter:
                 good = {reading.kind: reading.value for reading in event.readings if reading.quality is Quality.GOOD}
                 if Kind.ENERGY_IMPORT in good:
                     counters.append((now, good[Kind.ENERGY_IMPORT] - good[Kind.ENERGY_EXPORT]))
@@ -46,11 +44,9 @@ def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
         if not opened or counters[-1][0] <= opening:
             continue  # a clock that leapt over midnight: what belongs to which day is then a matter of shares
         counted = counters[-1][1] - opened[0]
-        booked = sum(
-            float(day[role.config.meter].sum()) for day in role.state.energy_wh.values() if role.config.meter in day
-        )
+        booked = sum(float(day[meter].sum()) for day in metering.state.energy_wh.values() if meter in day)
         if abs(booked - counted) > _DUST_WH:
-            yield f"{agent.name}: {booked:.3f} Wh booked for {role.config.meter}; expected {counted:.3f} Wh, what it counted"
+            yield f"{agent.name}: {booked:.3f} Wh booked for {meter}; expected {counted:.3f} Wh, what it counted"
 
 
 def metering_is_what_was_booked(simulation: SimulationRun) -> Iterator[str]:

@@ -1,0 +1,188 @@
+"""What the connection will draw: the base's and each element's forecast of a day, and the plans of what runs by plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from agents.planning.elements.element import ElementKnowledge, PlanWindow
+from agents.planning.forecast.like_day import corrected, like_day, with_day
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import WeatherBulletin
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
+from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.element_reports import ElementReports
+from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
+from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.metering_messages import recorded_base_kw
+from agents.roles.prosumer.told import DayMeteringTold
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.devices import WeatherForecast
+from cim.model.intervals import LocalDay
+from cim.model.readings import Kind
+
+_HOUR = timedelta(hours=1)
+
+
+@wire("prosumer.DayForecast")
+@dataclass(slots=True)
+class DayForecast:
+    """What is expected of a day without orders, [T] kW: of each element, and of the rest of the connection."""
+
+    base_kw: Floats
+    elements_kw: dict[str, Floats]
+
+
+@wire("prosumer.DayPlanning")
+@dataclass(slots=True)
+class DayPlanningState:
+    """Forecasts by day, the newest weather, and the base of the last metered days, each [T] kW."""
+
+    forecasts: dict[date, DayForecast] = field(default_factory=dict)
+    weather: WeatherForecast | None = None
+    base_history_kw: tuple[Floats, ...] = ()
+
+
+class DayPlanning(Part[DayPlanningState]):
+    """Forecasts and plans each day."""
+
+    def __init__(
+        self,
+        me: AgentIdentity,
+        config: ProsumerConfig,
+        *,
+        reports: ElementReports,
+        buildings: BuildingFlexibilityManager,
+        vehicles: EvFlexibilityManager,
+        metering: EnergyMetering,
+        held: HeldOrders,
+    ) -> None:
+        super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
+        self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
+        self._reports, self._buildings, self._vehicles = reports, buildings, vehicles
+        self._metering, self._held = metering, held
+
+    @on(WeatherBulletin)
+    def weather(self, message: WeatherBulletin, sender: str, now: datetime) -> list[Effect]:
+        """Keep the newest forecast of the sun."""
+        held = self.state.weather
+        if sender == self._config.market and (held is None or message.forecast.issued >= held.issued):
+            self.state.weather = message.forecast
+        return []
+
+    def expected_kw(self, element: str, day: LocalDay) -> Floats:
+        """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere."""
+        forecast = self._forecast(day).elements_kw[element]
+        return self._kinds[element].expected(forecast, self._held.held_kw(element, day))
+
+    def connection_kw(self, day: LocalDay) -> Floats:
+        """[T] kW of the whole connection as things stand."""
+        return self._with_elements(self._forecast(day).base_kw, list(self._elements), day)
+
+    def _with_elements(self, base_kw: Floats, elements: list[str], day: LocalDay) -> Floats:
+        return base_kw + sum((self.expected_kw(name, day) for name in elements), start=np.zeros(day.count))
+
+    def _forecast(self, day: LocalDay) -> DayForecast:
+        """The forecast of a day; of one that was never forecast, nothing is expected."""
+        found = self.state.forecasts.get(day.day)
+        return found or DayForecast(np.zeros(day.count), {name: np.zeros(day.count) for name in self._elements})
+
+    def forecast(self, day: LocalDay, first: int, now: datetime) -> None:
+        """Renew the forecast of the base and of each element from ISP `first` on; what orders hold stays held."""
+        if first > day.count:
+            return
+        forecast = self.state.forecasts[day.day] = self._forecast(day)
+        keep = slice(0, first - 1)
+        base = like_day(self.state.base_history_kw, day.count)
+        running = first - 1  # of it some have been read already and others not: what is known is of the ISP before it
+        seen = float(base[running - 1]) + self._base_error_kw(day, running - 1, base) if running else 0.0
+        forecast.base_kw = _join(forecast.base_kw, corrected(base, seen, first), keep)
+        window = PlanWindow(day, first, day.count, now)
+        for name in self._driven():
+            renewed = self._kinds[name].forecast(self.knowledge(name, day, now), window, forecast.base_kw)
+            forecast.elements_kw[name] = _join(forecast.elements_kw[name], renewed, keep)
+        if first == 1:  # a battery follows one plan all day: what it gives is then known to the watt-hour
+            self.plan_stores(day, 1 if now < day.start else day.isp_of(now), now)  # the forecast may come late
+
+    def plan_stores(self, day: LocalDay, begin: int, now: datetime) -> None:
+        """Plan what runs by plan from ISP `begin` on for what the other elements and the base are expected to leave."""
+        forecast = self.state.forecasts[day.day] = self._forecast(day)
+        net = self._with_elements(forecast.base_kw, self._driven(), day)
+        window = PlanWindow(day, begin, day.count, now)
+        for name, kind in self._kinds.items():
+            if kind.runs_by_plan:
+                known = self.knowledge(name, day, max(day.start, now))
+                forecast.elements_kw[name] = kind.forecast(known, window, net)
+                net = net + forecast.elements_kw[name]
+
+    def _base_error_kw(self, day: LocalDay, isp: int, base_kw: Floats) -> float:
+        """How far the base of an ISP was from what was expected; 0 where that is not known."""
+        seen = self._metering.base_kw(day, isp)
+        return 0.0 if seen is None else seen - float(base_kw[isp - 1])
+
+    def _driven(self) -> list[str]:
+        """The elements that run by themselves, in order."""
+        return [name for name, kind in self._kinds.items() if not kind.runs_by_plan]
+
+    def knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
+        """What is known of an element for planning a day; what it stores, as it will be at the instant `at`."""
+        return ElementKnowledge(
+            config=self._elements[element],
+            costs=self._config.preferences,
+            weather=self.state.weather,
+            session=self._vehicles.vehicle(element),
+            delivered_wh=self._vehicles.delivered_wh(element),
+            room=self._buildings.room(element),
+            usage=self._buildings.usage(element),
+            temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),
+            stored_kwh=self._stored_kwh(element, at) if self._kinds[element].runs_by_plan else 0.0,
+            metered_kw=self._metering.metered_so_far_kw(element, day),
+            held_kw=self._held.held_kw(element, day),
+        )
+
+    def _stored_kwh(self, element: str, at: datetime) -> float:
+        """The energy an element will hold at an instant: as measured, carried forward by its plan."""
+        stored_wh = self._reports.last_value(element, Kind.STORED_ENERGY)
+        energy = 0.0 if stored_wh is None else stored_wh / 1000
+        when = self._reports.last_at(element) or at
+        while when < at:
+            day = self.rules.day_of(when)
+            until = min(day.isp_start(day.isp_of(when) + 1), at)
+            power = float(self.expected_kw(element, day)[day.isp_of(when) - 1])
+            energy = self._kinds[element].stored_later(energy, power, (until - when) / _HOUR)
+            when = until
+        return min(max(energy, 0.0), self._elements[element].capacity_wh / 1000)
+
+    @on(DayMeteringTold)
+    def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
+        """A day that was metered through becomes history for the next forecasts."""
+        day, (meter, *elements) = event.day, self._metering.sources
+        if not any(self._metering.lost_isps(source, day) for source in self._metering.sources):
+            base = self._metering.measured_kw(meter, day) - sum(self._metering.measured_kw(e, day) for e in elements)
+            self.state.base_history_kw = with_day(self.state.base_history_kw, base)
+        for period in event.done:
+            self.state.forecasts.pop(period, None)
+        return []
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        self.state.forecasts = {period: one for period, one in self.state.forecasts.items() if period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Recorded meterings are history."""
+        for base in recorded_base_kw(history, self.me, self._config.usage_point):
+            self.state.base_history_kw = with_day(self.state.base_history_kw, base)
+        return Recovery(forgotten=("the weather, until its service tells it again",))
+
+
+def _join(old: Floats, new: Floats, keep: slice) -> Floats:
+    joined = new.copy()
+    joined[keep] = old[keep]
+    return joined

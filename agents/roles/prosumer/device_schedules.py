@@ -1,0 +1,70 @@
+"""The schedules that the elements' agents are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+
+from agents.roles.effects import Effect, Send
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import DeviceSchedule
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.day_planning import DayPlanning
+from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.told import DeviceBeganAnew, PlanChanged
+from cim.codec.codec import wire
+from cim.model.devices import Setpoint
+
+
+@wire("prosumer.DeviceSchedules")
+@dataclass(slots=True)
+class DeviceSchedulesState:
+    """What was told last, by element and day."""
+
+    told: dict[str, dict[date, DeviceSchedule]] = field(default_factory=dict)
+
+
+class DeviceSchedules(Part[DeviceSchedulesState]):
+    """Tells each element its setpoints of a day, where they changed since it was last told."""
+
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig, planning: DayPlanning, held: HeldOrders) -> None:
+        super().__init__(me, DeviceSchedulesState())
+        self._kinds, self._planning, self._held = config.kinds(), planning, held
+
+    @on(PlanChanged)
+    def plan_changed(self, event: PlanChanged, now: datetime) -> list[Effect]:
+        """What runs by plan is told all of it; the others only what orders hold them to."""
+        day, effects = event.day, list[Effect]()
+        for name, kind in self._kinds.items():
+            power = self._planning.expected_kw(name, day) if kind.runs_by_plan else self._held.held_kw(name, day)
+            told = self.state.told.get(name, {})
+            if day.day not in told and np.isnan(power).all():
+                continue
+            # NaN, the only number that differs from itself, means free.
+            setpoints = tuple(None if x != x else Setpoint(kind.mode, round(x * 1000)) for x in power.tolist())  # noqa: PLR0124
+            schedule = DeviceSchedule(name, day.day, setpoints)
+            if told.get(day.day) == schedule:
+                continue
+            self.state.told[name] = {**{k: v for k, v in told.items() if k >= day.day}, day.day: schedule}
+            effects.append(Send(name, schedule))
+        return effects
+
+    @on(DeviceBeganAnew)
+    def began_anew(self, event: DeviceBeganAnew, now: datetime) -> list[Effect]:
+        """Tell an element again what it was told."""
+        today = self.rules.day_of(now).day
+        told = self.state.told.get(event.element, {})
+        return [Send(event.element, schedule) for period, schedule in told.items() if period >= today]
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        for name, told in self.state.told.items():
+            self.state.told[name] = {period: schedule for period, schedule in told.items() if period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """What the elements were told ends when the rest of the day is planned anew."""
+        return Recovery(forgotten=("the schedules of its elements: they are planned anew",))

@@ -1,0 +1,59 @@
+"""What each element reported last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import DeviceReport
+from agents.roles.part import Part, on
+from agents.roles.prosumer.told import ElementReported
+from cim.codec.codec import wire
+from cim.model.readings import Kind, Quality, Reading
+
+
+@wire("prosumer.ElementReports")
+@dataclass(slots=True)
+class ElementReportsState:
+    """The last report of each element."""
+
+    reports: dict[str, DeviceReport] = field(default_factory=dict)
+
+
+class ElementReports(Part[ElementReportsState]):
+    """Keeps the elements' last reports, and passes each on to the other parts.
+
+    Args:
+        elements: the names of the own elements; nobody else's report counts.
+    """
+
+    def __init__(self, me: AgentIdentity, elements: Collection[str]) -> None:
+        super().__init__(me, ElementReportsState())
+        self._elements = elements
+
+    @on(DeviceReport)
+    def reported(self, message: DeviceReport, sender: str, now: datetime) -> list[Effect]:
+        """An element says what it measured, and its news."""
+        if sender not in self._elements or message.element != sender:
+            return []
+        self.state.reports[sender] = message
+        return self.emit(ElementReported(message), now)
+
+    def last_value(self, element: str, kind: Kind) -> float | None:
+        """What an element measured last, as far as its last report has a good reading of it."""
+        report = self.state.reports.get(element)
+        return None if report is None else value(report, kind)
+
+    def last_at(self, element: str) -> datetime | None:
+        """When an element reported last."""
+        report = self.state.reports.get(element)
+        return None if report is None else report.at
+
+
+def value(report: DeviceReport, kind: Kind) -> float | None:
+    """A good reading's value, or None."""
+    found: Reading | None = next((r for r in report.readings if r.kind is kind and r.quality is Quality.GOOD), None)
+    return None if found is None else found.value

@@ -1,0 +1,167 @@
+"""The aggregator's orders, and what they hold the elements to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+
+from agents.planning.elements.element import ElementKind
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
+from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.member_session import MemberSession
+from agents.roles.prosumer.told import DayMeteringTold, PlanChanged, VehicleChanged
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
+from market.settlement.elements import ElementMove
+from market.uftp import FlexOrder, IspPower
+
+_NOTHING_KW = 5e-4
+
+
+@wire("prosumer.ElementOrder")
+@dataclass(frozen=True, slots=True)
+class ElementOrder:
+    """One element's part of an order: (ISP, baseline when the session opened, ordered), watts."""
+
+    order_reference: str
+    period: date
+    element: str
+    isps: tuple[tuple[int, int, int], ...]
+
+
+@wire("prosumer.HeldOrders")
+@dataclass(slots=True)
+class HeldOrdersState:
+    """Orders of days that are not closed.
+
+    Attributes:
+        received: by reference.
+        parts: how they fall on the elements.
+        held_kw: by day and element, [T] kW, NaN where it is free.
+    """
+
+    received: dict[str, FlexOrder] = field(default_factory=dict)
+    parts: tuple[ElementOrder, ...] = ()
+    held_kw: dict[date, dict[str, Floats]] = field(default_factory=dict)
+
+
+class HeldOrders(Part[HeldOrdersState]):
+    """Keeps the orders that are in force, and what each element is held to."""
+
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
+        super().__init__(me, HeldOrdersState())
+        self._config, self._kinds = config, config.kinds()
+
+    def knows(self, reference: str) -> bool:
+        """Whether an order is in force already."""
+        return reference in self.state.received
+
+    def held_kw(self, element: str, day: LocalDay) -> Floats:
+        """[T] kW that orders hold an element to on a day; NaN where it is free."""
+        held = self.state.held_kw.get(day.day, {}).get(element)
+        return np.full(day.count, np.nan) if held is None else held
+
+    def moves(self, element: str, period: date) -> list[ElementMove]:
+        """What a day's orders move of an element."""
+        return [
+            ElementMove(self.state.received[part.order_reference], part.isps)
+            for part in self.state.parts
+            if part.element == element and part.period == period
+        ]
+
+    def take(
+        self, order: FlexOrder, session: MemberSession, day: LocalDay
+    ) -> tuple[tuple[str, tuple[IspPower, ...]], ...]:
+        """Hold the elements to their shares of a session's split; how the order falls on them."""
+        self.state.received[order.order_reference] = order
+        factor = order.activation_factor_pct / 100
+        parts: list[tuple[str, tuple[IspPower, ...]]] = []
+        for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
+            element, kind = model.element, self._kinds[model.element]
+            moved = _worth_making(kind, deviation * factor)
+            if not moved.any():
+                continue
+            held = self.held_kw(element, day).copy()  # arrays in the state are never changed
+            held[session.window] = _held(kind, held[session.window], baseline, moved)
+            self.state.held_kw.setdefault(day.day, {})[element] = held
+            part = _part(order, session, element, baseline, moved)
+            self.state.parts = (*self.state.parts, part)
+            parts.append((element, tuple(IspPower(isp, watts) for isp, _, watts in part.isps)))
+        return tuple(parts)
+
+    @on(VehicleChanged)
+    def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:
+        """What an order holds a station to was meant for another vehicle: from now on it is free."""
+        day = self.rules.day_of(now)
+        if event.element not in self.state.held_kw.get(day.day, {}):
+            return []
+        held = self.held_kw(event.element, day).copy()
+        held[day.isp_of(now) - 1 :] = np.nan
+        self.state.held_kw[day.day][event.element] = held
+        return self.emit(PlanChanged(day), now)
+
+    @on(DayMeteringTold)
+    def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
+        """What elements were held to on days that are metered steers nothing any more."""
+        for period in event.done:
+            self.state.held_kw.pop(period, None)
+        return []
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        state = self.state
+        state.parts = tuple(part for part in state.parts if part.period >= before)
+        state.received = {key: order for key, order in state.received.items() if order.period >= before}
+        state.held_kw = {period: held for period, held in state.held_kw.items() if period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Orders as recorded, so that none is taken twice; how they fall on the elements is nowhere recorded."""
+        today = self.rules.day_of(now)
+        self.state.received = {
+            key: order
+            for key, order in history.of("member-order", FlexOrder).items()
+            if order.header.recipient_domain == self.me.domain and order.period >= today.next(-KEPT_DAYS).day
+        }
+        ahead = sum(order.period >= today.day for order in self.state.received.values())
+        if not ahead:
+            return Recovery()
+        return Recovery(
+            forgotten=(f"how {ahead} recorded orders fall on its elements, which are held to none of them",)
+        )
+
+
+def _worth_making(kind: ElementKind, moved_kw: Floats) -> Floats:
+    """The moves worth making: some kinds are moved only noticeably."""
+    least = max(_NOTHING_KW, kind.noticeable_share * float(np.abs(moved_kw).max()))
+    return np.where(np.abs(moved_kw) >= least, moved_kw, 0.0)
+
+
+def _held(kind: ElementKind, held_kw: Floats, baseline_kw: Floats, moved_kw: Floats) -> Floats:
+    """What an element is held to on a session's ISPs: where it moves; a battery or vehicle from its first to its last
+    move, so that its energy works out.
+    """
+    where = np.flatnonzero(moved_kw)
+    result = np.where(moved_kw == 0, held_kw, baseline_kw + moved_kw)
+    if kind.holds_between_moves:
+        span = slice(where[0], where[-1] + 1)
+        result[span] = (baseline_kw + moved_kw)[span]
+    return result
+
+
+def _part(
+    order: FlexOrder, session: MemberSession, element: str, baseline_kw: Floats, moved_kw: Floats
+) -> ElementOrder:
+    """An element's part for settlement; in a running ISP only the share still to come counts."""
+    shares = [session.first_share, *[1.0] * (len(moved_kw) - 1)]
+    rows = tuple(
+        (session.first_isp + k, round(float(baseline_kw[k]) * 1000), watts)
+        for k, share in enumerate(shares)
+        if (watts := round(float(moved_kw[k]) * 1000 * share))
+    )
+    return ElementOrder(order.order_reference, session.period, element, rows)

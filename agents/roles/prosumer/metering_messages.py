@@ -1,0 +1,145 @@
+"""A day's metering of the connection and its elements: told to aggregator and DSO, and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from agents.roles.effects import Arm, Effect, Poll, Send, Timer
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import DayClosed, Part, Recovery, on
+from agents.roles.parts.filing import LedgerFiling
+from agents.roles.parts.operated_days import DayNear
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
+from agents.roles.parts.settlement import metering_of
+from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.told import DayMeteringTold
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
+from market.settlement.day import lost_isps
+from market.uftp import Metering
+
+METERING = timedelta(hours=1)  # after the day's end: it is metered and told
+
+
+@wire("prosumer.timer.metering")
+@dataclass(frozen=True, slots=True)
+class TellMetering(Timer):
+    """A day is over: meter it."""
+
+    period: date
+
+
+@wire("prosumer.MeteringMessages")
+@dataclass(slots=True)
+class MeteringMessagesState:
+    """By day: the metering of each element and of the connection as it was told; until when it was put off."""
+
+    metered: dict[date, dict[str, Metering]] = field(default_factory=dict)
+    late: dict[date, datetime] = field(default_factory=dict)
+
+
+class MeteringMessages(Part[MeteringMessagesState]):
+    """Tells and records each day's metering once."""
+
+    def __init__(
+        self, me: AgentIdentity, config: ProsumerConfig, metering: EnergyMetering, filing: LedgerFiling
+    ) -> None:
+        super().__init__(me, MeteringMessagesState())
+        self._config, self._metering, self._filing = config, metering, filing
+
+    def is_metered(self, period: date) -> bool:
+        """Whether a day's metering was told."""
+        return period in self.state.metered
+
+    def of(self, element: str, period: date) -> Metering | None:
+        """An element's metering of a day, as it was told."""
+        return self.state.metered.get(period, {}).get(element)
+
+    @on(DayNear)
+    def day_near(self, event: DayNear, now: datetime) -> list[Effect]:
+        """It is metered when it is over."""
+        return [Arm(TellMetering(event.day.day), event.day.end + METERING)]
+
+    @on(TellMetering)
+    def tell(self, timer: TellMetering, now: datetime) -> list[Effect]:
+        """After the day: what the meter and each element measured, signed, to DSO and aggregator."""
+        day = self.rules.day(timer.period)
+        if self._awaits_reading(day, now):
+            self.state.late[day.day] = self.rules.patience(now)
+            return [Poll(self._config.meter), Arm(timer, self.state.late[day.day])]
+        meter, *elements = self._metering.sources
+        told: dict[str, Metering] = {}
+        effects: list[Effect] = []
+        rows = [(self._config.aggregator, name, name) for name in elements]
+        rows += [(to, meter, self._config.usage_point) for to in (self._config.aggregator, self._config.dso)]
+        for to, source, ean in rows:
+            lost, energy_wh = self._metering.lost_isps(source, day), self._metering.energy_wh(source, day)
+            told[ean] = metering_of(self.me, to, day.day, ean, energy_wh, now, lost)
+            effects.append(Send(to, told[ean]))
+        self.state.metered[day.day] = told
+        body = tuple(told[ean] for ean in sorted(told))
+        record = self.me.record("metering", f"{day.key}/{self.me.domain}", body, now)
+        done = tuple(period for period in self.state.metered if period < day.day)
+        self.state.late = {period: until for period, until in self.state.late.items() if period not in done}
+        effects += self.emit(DayMeteringTold(day, done), now)
+        effects += self.emit(DayClosed(day.next(-KEPT_DAYS).day), now)
+        return [*effects, self._filing.file("metering", day.key, record)]
+
+    def _awaits_reading(self, day: LocalDay, now: datetime) -> bool:
+        """After a standstill over the day's end: what meter and elements show now still tells what the day took."""
+        stood_still = now - day.end > METERING + self.rules.interval
+        return day.day not in self.state.late and (stood_still or not self._metering.has_read_at(day.end))
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        state = self.state
+        state.metered = {period: told for period, told in state.metered.items() if period >= before}
+        state.late = {period: until for period, until in state.late.items() if period >= before}
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Days that were metered and told are; those not settled yet are told again, for who may not have heard."""
+        effects: list[Effect] = []
+        first = self.rules.day_of(now).next(-KEPT_DAYS).day
+        settled = {period for period, _ in history.owed_to(self.me.domain)}
+        for messages in _recorded(history, self.me, self._config.usage_point):
+            of_connection = messages[self._config.usage_point]
+            period = of_connection.period
+            if period < first:
+                continue
+            self.state.metered[period] = dict(messages)
+            if period.isoformat() not in settled:
+                effects += [Send(self._config.aggregator, message) for message in messages.values()]
+                effects.append(Send(self._config.dso, of_connection))
+        left = [day for day in history.open_days(now) if not self.is_metered(day.day)]
+        effects += [effect for day in left for effect in self.day_near(DayNear(day), now)]
+        lost = [(max(day.start, history.event.began), min(day.end, now)) for day in left if day.start < now]
+        sentences = [
+            f"metered energy of its connection and elements from {begin.isoformat()} to {end.isoformat()}, and until "
+            "each is read again: told as not metered"
+            for begin, end in lost
+        ]
+        return Recovery(effects, sentences)
+
+
+def _recorded(history: LedgerHistory, me: AgentIdentity, usage_point: str) -> Iterator[Mapping[str, Metering]]:
+    """The own meterings that are recorded, by element and connection, day after day."""
+    for told in history.of("metering", tuple).values():
+        messages = {message.ean: message for message in told if isinstance(message, Metering)}
+        if usage_point in messages and all(message.header.sender_domain == me.domain for message in told):
+            yield messages
+
+
+def recorded_base_kw(history: LedgerHistory, me: AgentIdentity, usage_point: str) -> Iterator[Floats]:
+    """[T] kW of the connection less its elements, of each recorded day that was metered through."""
+    for messages in _recorded(history, me, usage_point):
+        if lost_isps(tuple(messages.values())):
+            continue
+        rows = {ean: p.values for ean, m in messages.items() if (p := m.profile("Power")) is not None}
+        meter = np.array(rows.pop(usage_point), dtype=np.float64)
+        yield (meter - sum((np.array(row) for row in rows.values()), start=np.zeros(len(meter)))) / 1000

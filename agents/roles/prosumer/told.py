@@ -1,0 +1,45 @@
+"""What the parts of a prosumer tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from agents.roles.messages import DeviceReport
+from cim.model.intervals import LocalDay
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBeganAnew:
+    """An element's agent has lost everything and joined again."""
+
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class ElementReported:
+    """One of the own elements has reported."""
+
+    report: DeviceReport
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleChanged:
+    """A vehicle came to a station, or left it."""
+
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """What is expected of elements on a day, or what orders hold them to, is another."""
+
+    day: LocalDay
+
+
+@dataclass(frozen=True, slots=True)
+class DayMeteringTold:
+    """A day's metering is told; of the days `done` before it, too, so that what they were planned with is not needed."""
+
+    day: LocalDay
+    done: tuple[date, ...]
