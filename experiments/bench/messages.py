@@ -28,9 +28,11 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
         say("warming up")
         ours.local_rate(AGENTS, 10)
         peers.mango_local(AGENTS, 10)
+        peers.frequenz_local(AGENTS, 10)
     for _ in range(repeats):
         take("local", lambda: ours.local_rate(AGENTS, 100 * size))
         take("mango_local", lambda: peers.mango_local(AGENTS, 50 * size))
+        take("frequenz_local", lambda: peers.frequenz_local(AGENTS, 100 * size))
         take("asyncio_queue", lambda: peers.asyncio_queue(50_000 * size))
     from agents.runtime.ray.start import start_ray
 
@@ -58,6 +60,7 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
             "hosts_vs_actor_per_agent": median["hosts"] / median["actor_per_agent"],
             "hosts_vs_mango_tcp": median["hosts"] / median["mango_tcp"],
             "local_vs_mango_local": median["local"] / median["mango_local"],
+            "local_vs_frequenz": median["local"] / median["frequenz_local"],
         },
         **{name: statistics.median(each[name] for each in kept) for name in kept[0]},
         "startup_ratio": started / bare.startup_s,

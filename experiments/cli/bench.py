@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ app = typer.Typer(no_args_is_help=True, help="Measure, side by side with what ot
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Full = Annotated[bool, typer.Option("--full", help="Longer runs and more of them.")]
 
+_PEERS = {"mango-agents": "mango", "frequenz-channels": "frequenz"}  # the package of each, and what it is imported as
+
 
 @app.callback()
 def group() -> None:
@@ -22,15 +25,11 @@ def group() -> None:
 
 @app.command()
 def messages(as_json: Json = False, full: Full = False) -> None:
-    """How fast agents talk: in one host, between packed hosts, durably; beside mango-agents, Ray and asyncio."""
-    from cim.model.errors import BadInput
+    """How fast agents talk: in one host, between packed hosts, durably.
 
-    try:
-        import mango  # noqa: F401 - only to know early whether it is there
-    except ImportError:
-        raise BadInput(
-            "bench: mango-agents is not installed; expected the extra `bench` (pip install 'iles[bench]')"
-        ) from None
+    Beside it: mango-agents, frequenz-channels, Ray and asyncio.
+    """
+    _expect_peers()
     from experiments.bench.messages import measure
 
     console = Console(stderr=True)
@@ -48,6 +47,19 @@ def crowd(as_json: Json = False, full: Full = False) -> None:
     with console.status("measuring") as status:
         found = measure(full, lambda what: status.update(f"measuring: {what}"))
     show(found, as_json)
+
+
+def _expect_peers() -> None:
+    """Find out early whether the libraries are there that are measured beside ours.
+
+    Raises:
+        BadInput: one is not installed; it is named.
+    """
+    from cim.model.errors import BadInput
+
+    for package, module in _PEERS.items():
+        if find_spec(module) is None:
+            raise BadInput(f"bench: {package} is not installed; expected the extra `bench` (pip install 'iles[bench]')")
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:
