@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -66,12 +67,14 @@ class Proof:
             data = json.loads(text)
             if data.pop("format") != _FORMAT:
                 raise BadInput(f"proof: its format is not known; expected {_FORMAT}")
+            data |= {name: str(data[name]) for name in ("kind", "key", "author", "body")}
+            data |= {name: int(data[name]) for name in ("at", "index", "parties_size")}
             data["signatures"] = tuple((str(party), str(value)) for party, value in data["signatures"])
             data["path"] = tuple(map(str, data["path"]))
             data["heads"] = tuple((*map(int, h[:4]), *map(str, h[4:7]), int(h[7])) for h in data["heads"])
-            data["parties"] = tuple(ProvenParty(**{**p, "path": tuple(p["path"])}) for p in data["parties"])
+            data["parties"] = tuple(map(_party, data["parties"]))
             return Proof(**data)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise BadInput(f"proof: it is not the JSON of a ledger proof ({error})") from error
 
 
@@ -188,6 +191,13 @@ def _find(database: Connection, kind: str, key: str) -> _Found:
         heads=[BlockRow._make(row) for row in select(database, "blocks")],
         meta=[MetaRow._make(row) for row in select(database, "meta")],
         parties=[PartyRow._make(row) for row in select(database, "parties")],
+    )
+
+
+def _party(data: Mapping[str, str]) -> ProvenParty:
+    """A party as JSON has it; whatever stands there, its path becomes single texts."""
+    return ProvenParty(
+        str(data["name"]), str(data["public"]), int(data["index"]), tuple(str(step) for step in data["path"])
     )
 
 

@@ -61,15 +61,16 @@ class LedgerReader:
         self, block: int | None = None, kind: str | None = None, since: datetime | None = None
     ) -> tuple[Record, ...]:
         """Records in the order in which they came; of one block (0 = still open), one kind or from an instant on."""
-        signatures: dict[int, list[Signature]] = {}
-        for sequence, party, value in self._db.execute("SELECT sequence, party, value FROM signatures"):
-            signatures.setdefault(sequence, []).append(Signature(party, value))
         rows = self._db.execute(
             "SELECT sequence, kind, key, at, author, body FROM records "
             "WHERE (:block IS NULL OR coalesce(block, 0) = :block) AND (:kind IS NULL OR kind = :kind) "
             "AND (:since IS NULL OR at >= :since) ORDER BY sequence",
             {"block": block, "kind": kind, "since": None if since is None else hashing.microseconds(since)},
-        )
+        ).fetchall()
+        # After the records: those that the keeper appends meanwhile have signatures too many here, never too few.
+        signatures: dict[int, list[Signature]] = {}
+        for sequence, party, value in self._db.execute("SELECT sequence, party, value FROM signatures"):
+            signatures.setdefault(sequence, []).append(Signature(party, value))
         return tuple(
             Record(what, key, hashing.instant_of(at), author, body, tuple(signatures.get(sequence, ())))
             for sequence, what, key, at, author, body in rows

@@ -94,6 +94,7 @@ class LedgerStore(LedgerReader):
 
         Raises:
             LedgerConflict: `number` is not the next, or is closed with another period.
+            BadInput: the period ends before it starts, or starts before that of the block before has ended.
         """
         self._must_exist()
         with self._transaction():
@@ -104,6 +105,8 @@ class LedgerStore(LedgerReader):
                     return same
             if number != len(heads) + 1:
                 raise LedgerConflict(f"block number: {number} cannot be closed; expected {len(heads) + 1}")
+            if end < start or (heads and start < heads[-1].period_end):
+                raise BadInput(f"block {number}: its period {start} to {end} does not follow that of the block before")
             limit = None if until is None else hashing.microseconds(until)
             chosen = "block IS NULL AND (:limit IS NULL OR at < :limit)"
             leaves = self._db.execute(
