@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agents.planning.elements.registry import element_kind
-from agents.roles.effects import Arm, Command, Effect, Poll, Publish, Release, Send, Timer
+from agents.roles.effects import Command, Effect, Publish, Release, Send, Timer
 from agents.roles.events import Commanded, Connected, Measured
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.polling import begin_polling, poll_on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.role import Role
 from cim.codec.codec import wire
@@ -68,15 +69,13 @@ class DeviceReports(Part[DeviceReportsState]):
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
         """Join the owner, take a first reading, and start to control with the first operated day."""
         self.state.nameplate = event.nameplate
-        begin, me = max(self.rules.periods[0].start, now), self.me.name
-        return [Send(self._owner, DeviceJoined(me, event.nameplate)), Poll(me), Arm(ReadDevice(), begin)]
+        joined = Send(self._owner, DeviceJoined(self.me.name, event.nameplate))
+        return [joined, *begin_polling(self.rules, self.me.name, ReadDevice(), now)]
 
     @on(ReadDevice)
     def read(self, timer: ReadDevice, now: datetime) -> list[Effect]:
         """Read; what to write is decided on the reading."""
-        following = self.rules.boundary(now)
-        last = self.rules.periods[-1].end
-        return [Poll(self.me.name), *([Arm(timer, following)] if following <= last else [])]
+        return poll_on(self.rules, self.me.name, timer, now)
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:

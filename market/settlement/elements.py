@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from market.contracts.contract import FlexContract
+from market.settlement.day import lost_isps, settle
 from market.settlement.orders import rounded
-from market.uftp import FlexOrder, IspPower
+from market.uftp import FlexOrder, FlexOrderSettlement, IspPower, Metering
 
 
 def volume_amount(isps: Sequence[IspPower], price_e4_per_kwh: int, isp_minutes: int) -> int:
@@ -64,3 +65,19 @@ def commitment(
         contract_id=contract.contract_id,
     )
     return order, baseline
+
+
+def settle_element(
+    element: str, moves: Sequence[ElementMove], contract: FlexContract, metering: Metering | None
+) -> tuple[FlexOrder, tuple[FlexOrderSettlement, ...]] | None:
+    """What all of a day's orders hold an element to, as one order, and its settlement by what it metered.
+
+    Returns:
+        None when nothing is owed in the end, or nobody knows what it did.
+    """
+    owed = commitment(element, moves, contract)
+    profile = None if metering is None else metering.profile("Power")
+    if owed is None or metering is None or profile is None:
+        return None
+    order, baseline_w = owed
+    return order, settle((order,), baseline_w, profile.values, (contract,), lost_isps([metering]))

@@ -14,7 +14,7 @@ from agents.roles.parts.settlement_as_seller import Ready
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
 from market.settlement.day import lost_isps, metered_w, reservation, settle
-from market.settlement.elements import ElementMove, commitment
+from market.settlement.elements import ElementMove, settle_element
 from market.uftp import ContractSettlement, FlexOrderSettlement
 
 
@@ -57,15 +57,13 @@ class Accounts:
         for element in sorted({part.element for part in mine}):
             parts = (part for part in mine if part.element == element)
             moves = [ElementMove(self._orders.order(part.order_reference), part.isps) for part in parts]
-            metering = self._meters.of(element, period)
-            profile = None if metering is None else metering.profile("Power")
-            owed = commitment(element, moves, contract)
-            if owed is None or metering is None or profile is None:
+            settled = settle_element(element, moves, contract, self._meters.of(element, period))
+            if settled is None:
                 continue
-            order, baseline_w = owed
+            order, settlement = settled
             for row in order.isps:
                 total_w[row.start] = total_w.get(row.start, 0) + row.power_w
-            rows += settle((order,), baseline_w, profile.values, (contract,), lost_isps([metering]))
+            rows += settlement
         return tuple(rows), total_w
 
     def ready(self, period: date) -> Ready:

@@ -9,8 +9,7 @@ from agents.roles.parts.settlement_as_seller import Ready
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import MeteringMessages
-from market.settlement.day import lost_isps, settle
-from market.settlement.elements import commitment
+from market.settlement.elements import settle_element
 from market.uftp import FlexOrderSettlement
 
 
@@ -30,12 +29,10 @@ class Accounts:
     def of(self, period: date) -> tuple[FlexOrderSettlement, ...]:
         """The aggregator's orders of a day, element by element."""
         contract = self._contracts.contract_on(self._config.aggregator, period)
+        if contract is None:
+            return ()
         rows: list[FlexOrderSettlement] = []
         for name in sorted(element.element for element in self._config.elements):
-            moves, metering = self._held.moves(name, period), self._metering.of(name, period)
-            profile = None if metering is None else metering.profile("Power")
-            owed = None if contract is None or not moves else commitment(name, moves, contract)
-            if owed is not None and contract is not None and metering is not None and profile is not None:
-                order, baseline_w = owed
-                rows += settle((order,), baseline_w, profile.values, (contract,), lost_isps([metering]))
+            settled = settle_element(name, self._held.moves(name, period), contract, self._metering.of(name, period))
+            rows += () if settled is None else settled[1]
         return tuple(rows)

@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
+from agents.roles.effects import Effect, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import MeterUpdate
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.polling import begin_polling, poll_on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_reports import value
@@ -79,14 +80,12 @@ class EnergyMetering(Part[EnergyMeteringState]):
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
         """The meter answers: read it through the operated days."""
-        return [Poll(self._config.meter), Arm(ReadMeter(), max(self.rules.periods[0].start, now))]
+        return begin_polling(self.rules, self._config.meter, ReadMeter(), now)
 
     @on(ReadMeter)
     def read(self, timer: ReadMeter, now: datetime) -> list[Effect]:
         """Read the meter each control interval."""
-        following = self.rules.boundary(now)
-        more = following <= self.rules.periods[-1].end
-        return [Poll(self._config.meter), *([Arm(timer, following)] if more else [])]
+        return poll_on(self.rules, self._config.meter, timer, now)
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
