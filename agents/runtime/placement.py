@@ -1,4 +1,4 @@
-"""Which agents share a host, and on which node of a cluster a host may live: a setting, not a rewrite."""
+"""Which agents share a host, and on which node of a cluster a host may run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DIAL_IN_HOST = "dial_in"  # no agent has such a name
 
 
 @dataclass(frozen=True)
-class Hosting:
-    """One host: who lives there, and the Ray resource its node must offer (None: any node)."""
+class HostPlan:
+    """One host: the agents in it, and the Ray resource its node must offer (None: any node)."""
 
     specs: tuple[AgentSpec, ...]
     resource: str | None = None
@@ -49,7 +49,7 @@ class Placement:
         """The resource that an agent's node must offer."""
         return next((resource for pattern, resource in self.where if fnmatchcase(agent, pattern)), None)
 
-    def place(self, agents: tuple[AgentSpec, ...], dialling: Collection[str] = ()) -> dict[str, Hosting]:
+    def place(self, agents: tuple[AgentSpec, ...], dialling: Collection[str] = ()) -> dict[str, HostPlan]:
         """Agents by host: alone under their own name, or packed in order with others for the same resource.
 
         Args:
@@ -65,18 +65,18 @@ class Placement:
             if len(resources) > 1:
                 named = ", ".join(sorted(str(resource) for resource in resources))
                 raise BadInput(f"place: devices that dial in share one actor, but are placed on {named}; expected one")
-            hosts[DIAL_IN_HOST] = Hosting(dialled, resources.pop())
+            hosts[DIAL_IN_HOST] = HostPlan(dialled, resources.pop())
         return hosts
 
-    def _dealt(self, agents: tuple[AgentSpec, ...]) -> dict[str, Hosting]:
+    def _dealt(self, agents: tuple[AgentSpec, ...]) -> dict[str, HostPlan]:
         if self.agents_per_actor == 1:
-            return {spec.name: Hosting((spec,), self.resource_of(spec.name)) for spec in agents}
+            return {spec.name: HostPlan((spec,), self.resource_of(spec.name)) for spec in agents}
         groups: dict[str | None, list[AgentSpec]] = {}
         for spec in agents:
             groups.setdefault(self.resource_of(spec.name), []).append(spec)
         size = self.agents_per_actor
         packs = [
-            Hosting(tuple(group[k : k + size]), resource)
+            HostPlan(tuple(group[k : k + size]), resource)
             for resource, group in groups.items()
             for k in range(0, len(group), size)
         ]
@@ -98,7 +98,7 @@ def where_of(texts: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def missing_resources(hosts: Mapping[str, Hosting], offered: Mapping[str, float]) -> tuple[str, ...]:
+def missing_resources(hosts: Mapping[str, HostPlan], offered: Mapping[str, float]) -> tuple[str, ...]:
     """A sentence for each resource that no node offers: its hosts would wait for ever."""
     wanted = sorted({h.resource for h in hosts.values() if h.resource is not None} - set(offered))
     return tuple(

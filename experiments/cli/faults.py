@@ -1,4 +1,4 @@
-"""`iles faults`: things go wrong on purpose, and what must hold is checked after every run."""
+"""`iles faults`: faults are injected, and what must hold is checked after every run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Where(StrEnum):
-    """Which runtime is to suffer."""
+    """The runtime that faults are injected into."""
 
     LOCAL = "local"
     RAY = "ray"
@@ -52,7 +52,7 @@ def faults(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="local: how many seeds, from 1 on.")] = 1000,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="local: play this seed alone; ray: where the kills fall.")
+        int | None, typer.Option(min=0, help="local: run this seed alone; ray: what draws the kills.")
     ] = None,
     break_: Annotated[
         str | None, typer.Option("--break", metavar="NAME", help="Plant a known bug; `list` names them.")
@@ -67,9 +67,9 @@ def faults(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
-    """Drop, double, reorder and delay messages, crash hosts, let clocks leap; then check every invariant.
+    """Drop, duplicate, reorder and delay messages, crash hosts, let clocks jump; then check every invariant.
 
-    Exit code 1 when one fails. A failing seed is printed with the command that plays it again.
+    Exit code 1 when one fails. A failing seed is printed with the command that runs it again.
     """
     # One thread per solver: the workers already share the cores.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -98,7 +98,7 @@ def _given(context: typer.Context, name: str) -> bool:
 
 
 def _where(asked: Where | None, given: set[str]) -> Where:
-    """The runtime asked for, else that of the options given; an option of the other one would do nothing, so it is told.
+    """The runtime asked for, else that of the options given; an option of the other one is an error.
 
     Raises:
         BadInput: an option of the other runtime was given.

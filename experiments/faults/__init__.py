@@ -1,4 +1,4 @@
-"""The deterministic twin's simulation: a small market from contract to settlement, its invariants, and planted bugs.
+"""A seeded simulation on the local cluster: a small market from contract to settlement, its invariants, and planted bugs.
 
 No product code lives here and none knows of it: bugs are planted from outside, faults are injected by the runtime.
 """

@@ -27,7 +27,7 @@ class Activation:
 
 
 def greatest_activation(ledger: Path) -> Activation:
-    """The ISP with the most sellers, and of these with the most ordered power; the earliest where that is even.
+    """The ISP with the most sellers, and of these with the most ordered power; of equal ones the earliest.
 
     Raises:
         BadInput: nothing was ordered.

@@ -1,4 +1,4 @@
-"""Many seeds over all cores: each its own simulation with its own faults, judged by every invariant."""
+"""Many seeds over all cores: each is a simulation with faults of its own, checked by every invariant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAST_MESSAGES, LEAST_FAULTS = 400, 20
 _CHUNK = 10
 
-# Rates that put some dozens of faults into each simulation; every twelfth seed lives through a storm instead.
+# Rates that put some dozens of faults into each simulation; every twelfth seed has the level STORM instead.
 FAULTS = Faults(
     drop=0.02, duplicate=0.18, delay=0.003, reorder=0.5, crash=0.0005, lose_reply=0.02, jump=0.004, hold=timedelta(minutes=4),
     most=400,
@@ -32,7 +32,7 @@ _STORMY = 12
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a seed.
+    """The outcome of a seed.
 
     Attributes:
         faults: injected, by kind.
@@ -52,12 +52,12 @@ class Verdict:
 
 
 def faults_of(seed: int) -> Faults:
-    """How much goes wrong in a seed's simulation."""
+    """The rates of faults in a seed's simulation."""
     return STORM if seed % _STORMY == 0 else FAULTS
 
 
 def judge(seed: int, planted_bug: str | None = None, run: Run = asyncio.run) -> Verdict:
-    """Play a seed with its faults and judge it."""
+    """Run a seed's simulation with its faults and check every invariant."""
     from experiments.faults.invariants.all import violations
     from experiments.faults.mutations import planted
     from experiments.faults.simulation_run import play

@@ -1,6 +1,6 @@
-"""The heavy jobs in the twin's size: its grid is one line, whose loading is plain arithmetic.
+"""The heavy jobs for the local cluster's small market: its grid is one line, whose loading is plain arithmetic.
 
-A simulation is about messages, crashes and money; the power flow and the solver have tests of their own. What comes out is
+A simulation tests messages, crashes and money; the power flow and the solver have tests of their own. What comes out is
 what the jobs of `agents.planning` give: the same need to within the line's losses, the same choice.
 """
 

@@ -18,7 +18,7 @@ def kill_server(url: str) -> None:
 
 
 def empty_server(url: str) -> None:
-    """Forget everything."""
+    """Delete all that the server keeps."""
     client = connect(url, 2.0)
     try:
         client.flushall()

@@ -20,7 +20,7 @@ POINTS = ("received", "handled", "appended", "carried", "finished")
 
 
 class Crash(BaseException):
-    """The process is gone at this point; no handler in it may notice."""
+    """The host's process ends at this point; a BaseException, so that no handler in it catches it."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class LocalCluster:
 
     Args:
         host_of: the host of each agent.
-        build: makes a host (a new life of it, on the same journal), given its name and the named-point hook.
+        build: makes a host (started again on the same journal), given its name and the named-point hook.
     """
 
     def __init__(
@@ -130,14 +130,14 @@ class LocalCluster:
         self.hosts: dict[str, Host] = {}
 
     async def open(self, now: datetime) -> None:
-        """All hosts, alive."""
+        """Start all hosts."""
         self._now = now
         for name in sorted(set(self.host_of.values())):
             self.hosts[name] = await self._build(name, self._injector.point)
             await self.hosts[name].open(now)
 
     async def _again(self, name: str, now: datetime) -> None:
-        """A new life, from the journal, with the round ended that it was in."""
+        """Start a host again from its journal and end the round that it was in."""
         while True:
             self.hosts[name] = await self._build(name, self._injector.point)
             try:
@@ -148,7 +148,7 @@ class LocalCluster:
             return
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
-        """What every host has to say of itself."""
+        """The health of every host."""
         return {name: await self._resumed(name) for name in self.hosts}
 
     async def _resumed(self, name: str) -> tuple[Outcome, ...]:
@@ -159,7 +159,7 @@ class LocalCluster:
                 await self._again(name, self._now)
 
     async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
-        """One round, with whatever goes wrong in it."""
+        """One round of every host, with the faults that are drawn for it."""
         return {name: await self._worked(name, now, task) for name, task in tasks.items()}
 
     async def _worked(self, name: str, now: datetime, task: Task) -> Outcome:
@@ -178,11 +178,11 @@ class LocalCluster:
                 return outcome
 
     async def overdue(self) -> dict[str, Outcome]:
-        """Nobody is late here: a delay is the parcel's."""
+        """No host is late here: a delay is one of a parcel."""
         return {}
 
     async def missed(self) -> tuple[str, ...]:
-        """Who dies is back at once."""
+        """Nothing to wait for: a host that crashed is started again at once."""
         return ()
 
 
@@ -204,4 +204,4 @@ class JumpyClock:
         return at
 
     def interrupt(self) -> None:
-        """Nobody waits."""
+        """Returns at once: simulated time does not pass by itself."""

@@ -1,4 +1,4 @@
-"""Where the simulation's agents live: some hosts in one process; durable in memory when things are to go wrong."""
+"""The simulation's hosts, all in one process; with journals in memory when faults are injected."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class InMemoryJournal:
         self._kept = {number: data}
 
     def close(self) -> None:
-        """It stays: the next life of the host needs it."""
+        """Nothing is closed: the host reads it when it is started again."""
 
 
 class PlainEffectRunner(EffectRunner):
@@ -95,7 +95,7 @@ class InMemoryRuntime:
 
     Args:
         steps: gives the planted bug of an agent, or None.
-        planted: does to each life of a host what a planted bug of the runtime does.
+        planted: what a planted bug of the runtime does to a host each time it is started.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class InMemoryRuntime:
         self._journals = {host: InMemoryJournal(objects) for host in self.host_of.values()}
 
     async def durable(self, name: str, point: Callable[[str], None]) -> Host:
-        """A life of a host on its journal; its agents' logs grow as the journal is read."""
+        """A host on its journal; its agents' logs grow as the journal is read."""
         return self._host(name, journal=self._journals[name], point=point)
 
     def _host(self, name: str, **settings: Any) -> Host:
@@ -138,7 +138,7 @@ class InMemoryRuntime:
             await self.hosts[name].open(now)
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
-        """What each has to say of itself."""
+        """The health of each host."""
         return {name: await host.resume() for name, host in self.hosts.items()}
 
     async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
@@ -146,9 +146,9 @@ class InMemoryRuntime:
         return {name: await self.hosts[name].work(now, task) for name, task in tasks.items()}
 
     async def overdue(self) -> dict[str, Outcome]:
-        """Nobody is ever late."""
+        """No host is late here."""
         return {}
 
     async def missed(self) -> tuple[str, ...]:
-        """Nobody dies."""
+        """Nothing to wait for: without a journal no host crashes."""
         return ()

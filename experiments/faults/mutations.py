@@ -83,7 +83,7 @@ def _no_dedup(host: Host) -> None:
 
 
 def _no_outbox(host: Host) -> None:
-    """What a step sends is not in its journal entry: a life that dies before it is with its receivers has lost it."""
+    """What a step sends is not in its journal entry: a host that crashes before the receivers have it has lost it."""
     log = host._step_log
     append = log.append
 

@@ -25,11 +25,11 @@ _MIDST_S = 0.1  # so long at most after an instant's work has begun the node die
 
 @dataclass(frozen=True)
 class Moved:
-    """An agent that lived on the node that was killed.
+    """An agent that was on the node that was killed.
 
     Attributes:
         delivering: it was, or helped with, delivering an order.
-        to: the node it lives on now, counted from 1; None: it was not back when the day ended.
+        to: the node it is on now, counted from 1; None: it was not back when the day ended.
         away_s: from the kill until its host worked again; None likewise.
     """
 
@@ -41,7 +41,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class NodeLoss:
-    """What came of it.
+    """The outcome of a day with a lost node.
 
     Attributes:
         nodes: how many agents lived on each before.
@@ -82,8 +82,8 @@ class NodeLoss:
         return tuple(found)
 
 
-class Storm:
-    """Kills a node in the midst of an instant's work, and sees where its hosts come back.
+class NodeKiller:
+    """Kills a node while the work of an instant is done, and notes where its hosts come back.
 
     Args:
         at: from this instant on.
@@ -147,34 +147,34 @@ def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
     delay_s = random.Random(settings.seed).uniform(0.0, _MIDST_S)  # noqa: S311 - failures are drawn, not secrets
     say(f"starting {count} Ray nodes")
     with RayNodes(count, out / "ray.log") as nodes:
-        storm = Storm(nodes, within[len(within) // 2], delay_s)
+        killer = NodeKiller(nodes, within[len(within) // 2], delay_s)
         failed = run_site(
-            replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, storm
+            replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, killer
         )
-        return _compared(clean, failed, storm, nodes.ids, activation, out)
+        return _compared(clean, failed, killer, nodes.ids, activation, out)
 
 
 def _compared(
-    clean: RunResult, failed: RunResult, storm: Storm, ids: tuple[str, ...], activation: Activation, out: Path
+    clean: RunResult, failed: RunResult, killer: NodeKiller, ids: tuple[str, ...], activation: Activation, out: Path
 ) -> NodeLoss:
     domains = clean.site_agents.rules.domains
     sellers = {name for name, domain in domains.items() if domain in activation.sellers}
     number = {node: place for place, node in enumerate(ids, start=1)}
-    lived = {agent: storm.before[host] for agent, host in storm.host_of.items()}
+    was_on = {agent: killer.before[host] for agent, host in killer.host_of.items()}
     moved = []
-    for agent in sorted(agent for agent, node in lived.items() if node == storm.node):
-        host = storm.host_of[agent]
-        _, away = storm.back.get(host, (None, None))
+    for agent in sorted(agent for agent, node in was_on.items() if node == killer.node):
+        host = killer.host_of[agent]
+        _, away = killer.back.get(host, (None, None))
         delivering = agent.partition(".")[0] in sellers  # a seller, or an agent of one of its devices
-        moved.append(Moved(agent, delivering, number.get(storm.after.get(host, "")), away))
+        moved.append(Moved(agent, delivering, number.get(killer.after.get(host, "")), away))
     lost, doubled = uneven(clean, failed)
     return NodeLoss(
-        tuple(sum(node == one for node in lived.values()) for one in ids),
-        number[storm.node],
-        storm.at,
+        tuple(sum(node == one for node in was_on.values()) for one in ids),
+        number[killer.node],
+        killer.at,
         activation.start,
         tuple(moved),
-        min((noticed for noticed, _ in storm.back.values()), default=0.0),
+        min((noticed for noticed, _ in killer.back.values()), default=0.0),
         lost,
         doubled,
         heads(out / "clean.db", out / "ledger.db"),

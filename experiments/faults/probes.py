@@ -38,7 +38,7 @@ class ProbedRole:
     """Stands in a host in the place of the role `inner`; a planted bug may come in between.
 
     Args:
-        past: the log of the host's life before this one, from which a restored role takes what it has been through.
+        past: the log from before the host was started again; a restored role takes its past events from it.
     """
 
     def __init__(self, inner: Role, step: Step | None = None, past: list[Observation] | None = None) -> None:

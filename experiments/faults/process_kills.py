@@ -26,7 +26,7 @@ BACK_WITHIN_S = 5.0
 
 @dataclass(frozen=True)
 class Kills:
-    """What came of it.
+    """The outcome of a day with kills.
 
     Attributes:
         killed: processes that died, and came back.
@@ -65,29 +65,29 @@ class Failures:
     emptied: int = 0
 
 
-class Diary:
+class BusyAgents:
     """Which agents handle something at each instant of the undisturbed day, run in one process."""
 
     def __init__(self) -> None:
-        self.busy: dict[datetime, frozenset[str]] = {}
-        self._at: datetime | None = None
+        self.at: dict[datetime, frozenset[str]] = {}
+        self._now: datetime | None = None
         self._handled: dict[str, int] = {}
 
     def __call__(self, runtime: Any, now: datetime) -> None:
-        """Called at each instant, before it is worked off."""
+        """Count what was handled up to `now`; called at each instant, before its events are handled."""
         self.note({name: hosted_agent.handled for name, hosted_agent in runtime.host.hosted_agents.items()})
-        self._at = now
+        self._now = now
 
     def note(self, handled: dict[str, int]) -> None:
         """How many events each agent has handled by the end of the last instant."""
         worked = frozenset(name for name, count in handled.items() if count > self._handled.get(name, 0))
-        if self._at is not None and worked:
-            self.busy[self._at] = worked
+        if self._now is not None and worked:
+            self.at[self._now] = worked
         self._handled = handled
 
 
-class Reaper:
-    """Draws who dies when: each instant of the undisturbed day has its share, its busy phases no more than its quiet ones.
+class HostKiller:
+    """Draws which host is killed when: each instant of the undisturbed day has its share, busy phases no more than quiet ones.
 
     Args:
         busy: by instant, the agents that handle something then; only their hosts are chosen.
@@ -109,14 +109,14 @@ class Reaper:
         self.sabotaged: Counter[str] = Counter()
 
     def __call__(self, runtime: Any, now: datetime) -> None:
-        """Doom hosts that are about to work; one that did not come by its point is let go, and another dies for it."""
+        """Choose hosts that are about to work; one that did not pass its point is spared, and another is killed instead."""
         self._sabotage(runtime, now)
         for revival in runtime.revivals[self._revived :]:
             point = self._to_die.pop(revival.host, "appended")
             self.points[point] = self.points.get(point, 0) + 1
         self._revived = len(runtime.revivals)
         for host, point in list(self._to_die.items()):
-            if point != "replied":  # who died behind its reply is found dead when it is called the next time
+            if point != "replied":  # a host that died after its reply is found dead at its next call
                 runtime.let_die(host, point, 0)
                 del self._to_die[host]
                 self._due.insert(0, now)
@@ -146,7 +146,7 @@ class Reaper:
                 try:
                     act(url)
                     self.sabotaged[act.__name__] += 1
-                except JournalAway:  # it is still coming back from the last time: so it waits its turn
+                except JournalAway:  # it is not back from the last time yet: tried again at the next instant
                     due.insert(0, now)
                     break
 
@@ -157,35 +157,35 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     Args:
         say: called with a sentence about what is being done, and with each instant.
     """
-    diary = Diary()
+    busy = BusyAgents()
     out = settings.out
     say("the day without kills")
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
-    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), True, say, diary)
-    diary.note(clean.handled)
+    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), True, say, busy)
+    busy.note(clean.handled)
     from agents.runtime.ray.start import start_ray
 
     say("starting Ray")
     start_ray(log=out / "ray.log")
     say(f"the day with {failures.kills} kills")
-    reaper = Reaper(failures, settings.seed, diary.busy)
+    killer = HostKiller(failures, settings.seed, busy.at)
     result = run_site(
-        replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, reaper
+        replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, killer
     )
-    return _compared(clean, result, reaper, out)
+    return _compared(clean, result, killer, out)
 
 
-def _compared(clean: RunResult, killed: RunResult, reaper: Reaper, out: Path) -> Kills:
+def _compared(clean: RunResult, killed: RunResult, killer: HostKiller, out: Path) -> Kills:
     lost, doubled = uneven(clean, killed)
     times = [revival.seconds for revival in killed.revivals]
     return Kills(
         len(times),
-        reaper.points,
+        killer.points,
         lost,
         doubled,
         max(times, default=0.0),
         sum(times) / len(times) if times else 0.0,
         heads(out / "clean.db", out / "ledger.db"),
-        reaper.sabotaged["kill_server"],
-        reaper.sabotaged["empty_server"],
+        killer.sabotaged["kill_server"],
+        killer.sabotaged["empty_server"],
     )

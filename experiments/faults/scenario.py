@@ -1,4 +1,4 @@
-"""What a seed tells: who lives in the small market, what the sun does, and how narrow the line is."""
+"""What is drawn from a seed: the agents of the small market, the sun, and the capacity of the line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from market.ledger.signing import Signer, simulation_seed
 from market.negotiation.concession import NegotiationPreferences
 from market.rules import MarketRules
 
-POINT = "ea1.2016-01.at.twin:lv"
+POINT = "ea1.2016-01.at.local-cluster:lv"
 ISP_MINUTES, CONTROL_S = 60, 3600
 FIRST = date(2016, 6, 15)
 OPENING_HOUR = 10  # local, the day before: contracts first, then tomorrow's forecast at eleven
@@ -64,7 +64,7 @@ class Scenario:
 
     @property
     def host_of(self) -> dict[str, str]:
-        """Who lives where: the homes with their devices, the sellers, the DSO with the ILES manager, and the ledger."""
+        """The host of each agent: the homes with their devices, the sellers, the DSO with the ILES manager, and the ledger."""
         shared = {"dso": "grid", "iles": "grid", "ledger": "ledger"}
         shared |= {s.name: "sellers" for s in self.specs if s.kind == "aggregator"}
         return {spec.name: shared.get(spec.name, "homes") for spec in self.specs}
@@ -114,10 +114,10 @@ def draw(seed: int) -> Scenario:
 
 
 def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRules:
-    domains = {name: f"{name}.twin.example" for name in names}
+    domains = {name: f"{name}.local-cluster.example" for name in names}
     keys = {domain: _public(domain) for domain in sorted(domains.values())}
     return MarketRules(
-        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"twin/{seed}", revision_hours
+        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"local-cluster/{seed}", revision_hours
     )  # fmt: skip
 
 

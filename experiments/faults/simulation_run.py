@@ -77,7 +77,7 @@ class Planted:
 
     Attributes:
         step: how an agent comes to handle its events wrongly; None for agents it does not touch.
-        host: what is done to each life of a host.
+        host: what is done to a host each time it is started.
         before: what is done to the drawn scenario.
         after: what becomes of the ledger's bytes before they are read.
         rougher: faults without which the bug would not show: the simulation gets at least so many of them.

@@ -113,7 +113,7 @@ def test_a_day_outside_the_profiles_is_one_sentence(site: Site, profiles: Profil
 
 
 def test_the_days_the_error_names_would_do(site: Site, profiles: Profiles) -> None:
-    """Both ends of the span that the sentence expects can be recruited for."""
+    """Both ends of the span that the sentence expects give agents."""
     with pytest.raises(BadInput) as caught:
         agents_of_site(site, profiles, date(1990, 1, 1), 1, 1)
     first, _, last = str(caught.value).partition("expected ")[2].partition(" to ")

@@ -49,9 +49,9 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
     assert heard[here].count(f"{there} hello 1 1") == 1  # and the answer
     assert {"agr at tick 2 1", "agr limits -2"} & set(whole["farm-a.pv"]) <= set(heard["farm-a.pv"])
     new = [name for name, there in HOSTS.items() if there == host and name != "ledger"]
-    births = {name: r.first_round for h in runtime.hosts.values() for name, r in h.hosted_agents.items()}
-    assert all(births[name] > 1 for name in new)
-    assert all(birth == 0 for name, birth in births.items() if HOSTS[name] != host)
+    first_rounds = {name: r.first_round for h in runtime.hosts.values() for name, r in h.hosted_agents.items()}
+    assert all(first_rounds[name] > 1 for name in new)
+    assert all(first == 0 for name, first in first_rounds.items() if HOSTS[name] != host)
 
 
 def test_who_begins_anew_waits_for_gaps_of_channels_younger_than_itself() -> None:
@@ -80,7 +80,7 @@ def test_who_begins_anew_takes_an_old_channel_up_only_where_nothing_earlier_can_
     assert here.heard()[-2:] == ("dso a 0", "dso b 0")
 
 
-def test_a_restart_is_no_new_birth() -> None:
+def test_a_restart_keeps_the_first_round() -> None:
     """Who has a past begins at no round: a gap at the head of a channel stays a gap, whatever round it comes back in."""
     here = OneHost(chatterer("agr"), first_round=0)
     here.work()

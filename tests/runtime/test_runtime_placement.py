@@ -10,7 +10,7 @@ import pytest
 
 from agents.runtime.clocks import PacedClock, SimClock, WallClock
 from agents.runtime.envelope import Parcel
-from agents.runtime.placement import Hosting, Placement, missing_resources, where_of
+from agents.runtime.placement import HostPlan, Placement, missing_resources, where_of
 from cim.model.errors import BadInput
 from tests.worlds.chatter import MINUTE, START, chatterer
 
@@ -72,8 +72,8 @@ def test_everybody_has_exactly_one_host(number: int, hosts: int) -> None:
     """Alone under their own name, or packed in the order they came."""
     placed = Placement(number).place(AGENTS)
     assert len(placed) == hosts
-    assert sorted(spec.name for hosting in placed.values() for spec in hosting.specs) == sorted(NAMES)
-    assert all(len(hosting.specs) <= number for hosting in placed.values())
+    assert sorted(spec.name for plan in placed.values() for spec in plan.specs) == sorted(NAMES)
+    assert all(len(plan.specs) <= number for plan in placed.values())
     if number == 1:
         assert set(placed) == set(NAMES)
 
@@ -83,7 +83,7 @@ def test_device_agents_stay_with_their_wire() -> None:
     placement = Placement(3, where_of(["farm-a*=wire-a", "farm*=wire-b"]))
     placed = {tuple(s.name for s in h.specs): h.resource for h in placement.place(AGENTS).values()}
     assert placed == {("agr", "dso"): None, ("farm-a", "farm-a.pv"): "wire-a", ("farm-b",): "wire-b"}
-    assert Placement(1, where_of(["*.pv=roof"])).place(AGENTS)["farm-a.pv"] == Hosting((AGENTS[4],), "roof")
+    assert Placement(1, where_of(["*.pv=roof"])).place(AGENTS)["farm-a.pv"] == HostPlan((AGENTS[4],), "roof")
 
 
 @pytest.mark.parametrize("text", ["farm", "=wire", "farm=", ""])

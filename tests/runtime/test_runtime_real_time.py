@@ -148,8 +148,8 @@ def test_those_who_are_dialled_at_one_address_share_a_host() -> None:
     assert dialling == {name for name, kind in kinds.items() if kind in (DeviceKind.STATION, DeviceKind.GATEWAY)}
     placed = Placement(dial_in_together=True).place(agents, dialling)
     assert {s.name for s in placed[DIAL_IN_HOST].specs} == dialling
-    assert all(len(hosting.specs) == 1 for host, hosting in placed.items() if host != DIAL_IN_HOST)
-    assert sum(len(hosting.specs) for hosting in placed.values()) == len(agents)
+    assert all(len(plan.specs) == 1 for host, plan in placed.items() if host != DIAL_IN_HOST)
+    assert sum(len(plan.specs) for plan in placed.values()) == len(agents)
     somewhere = sorted(dialling)[0]
     with pytest.raises(BadInput, match=r"share one actor, but are placed on None, roof; expected one"):
         Placement(dial_in_together=True, where=where_of([f"{somewhere}=roof"])).place(agents, dialling)

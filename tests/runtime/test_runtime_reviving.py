@@ -131,7 +131,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         runtime = RayRuntime(site_agents, SocketLinks(), tmp_path / "ledger.db", Placement(1), patience_s=patience)
         actors.update((spec.name, Actor()) for spec in specs)
         runtime._hosts |= actors
-        runtime._setups |= {name: runtime._setup(hosting) for name, hosting in runtime._placed.items()}
+        runtime._setups |= {name: runtime._setup(plan) for name, plan in runtime._placed.items()}
         return runtime, actors
 
     yield made
@@ -224,7 +224,7 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
 
 
 def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its journal is away for good: the others end in peace, it is ended without, and it is told which and why."""
+    """Its journal is away for good: the others end in good order, it is ended without, and it is told which and why."""
     monkeypatch.setattr(ray_stage, "_CLOSE_S", 0.2)
     killed: list[Any] = []
     monkeypatch.setattr(ray_stage.ray, "kill", killed.append)

@@ -13,7 +13,7 @@ import pytest
 from agents.assembly.roles import agent_spec
 from agents.roles.messages import DeviceSchedule
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.host import host as hosting
+from agents.runtime.host import host as host_module
 from agents.runtime.host.host import Host
 from agents.runtime.host.hosted_agent import HostedAgent
 from agents.runtime.host.ledger_effects import LedgerEffects
@@ -92,7 +92,7 @@ class Still:
         self.said: list[tuple[datetime, str, str, Any]] = []
         self.counters: dict[datetime, dict[str, float]] = {}
         self.now = market.start
-        patch.setattr(hosting, "build_role", lambda spec, _: self.roles[spec.name])
+        patch.setattr(host_module, "build_role", lambda spec, _: self.roles[spec.name])
         address = HostedAgent.address
 
         def heard(hosted_agent: HostedAgent, to: str, message: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.ledger_history import has_begun, recollect
-from agents.runtime.placement import Hosting
+from agents.runtime.placement import HostPlan
 from agents.runtime.ray.calls import LOST, HostLost, answers
 from agents.runtime.ray.host_actor import decoded
 from agents.runtime.revival import Revival
@@ -36,7 +36,7 @@ class Reviver:
 
     def __init__(
         self,
-        placed: Mapping[str, Hosting],
+        placed: Mapping[str, HostPlan],
         call: Callable[[str, bytes, Task], Any],
         reopen: Callable[[str, datetime, int], Awaitable[None]],
         urgent: bool,
@@ -80,9 +80,9 @@ class Reviver:
             pause = min(2 * pause, longest)
 
     def _lost(self, name: str) -> str:
-        hosting = self._placed[name]
-        place = "a node" if hosting.resource is None else f"a node that offers {hosting.resource!r}"
-        agents = ", ".join(spec.name for spec in hosting.specs[:3]) + (" ..." if len(hosting.specs) > 3 else "")
+        plan = self._placed[name]
+        place = "a node" if plan.resource is None else f"a node that offers {plan.resource!r}"
+        agents = ", ".join(spec.name for spec in plan.specs[:3]) + (" ..." if len(plan.specs) > 3 else "")
         return f"{name} ({agents}) died and was not back within {_REVIVAL_S:g} s; expected {place} with room for it"
 
 

@@ -21,7 +21,7 @@ from agents.runtime.agent_spec import AgentGroup, devices_of
 from agents.runtime.device_access import DeviceLinks
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host.health import HostHealth
-from agents.runtime.placement import Hosting, Placement, missing_resources
+from agents.runtime.placement import HostPlan, Placement, missing_resources
 from agents.runtime.ray.calls import LOST, answers, answers_now, on_this_node, spread_over_nodes
 from agents.runtime.ray.host_actor import HostActor, decoded
 from agents.runtime.ray.host_setup import HostSetup
@@ -85,28 +85,28 @@ class RayRuntime:
         for fault in missing_resources(self._placed, cast("Any", ray).cluster_resources()):
             raise BadInput(fault)
         nodes = spread_over_nodes()
-        for host, hosting in self._placed.items():
+        for host, plan in self._placed.items():
             options: dict[str, Any] = {"name": f"iles-{host}-{secrets.token_hex(4)}"}
-            if hosting.resource is not None:
-                options["resources"] = {hosting.resource: _RESOURCE_SHARE}
-            elif _keeps_ledger(hosting):
+            if plan.resource is not None:
+                options["resources"] = {plan.resource: _RESOURCE_SHARE}
+            elif _keeps_ledger(plan):
                 options["scheduling_strategy"] = (
                     on_this_node()
                 )  # its file is on this machine, and read by this process too
             else:
                 options |= {"scheduling_strategy": next(nodes), "memory": _MEMORY_BYTES}
             self._hosts[host] = cast("Any", HostActor).options(**options).remote(self._group.wire_types)
-            self._setups[host] = self._setup(hosting)
+            self._setups[host] = self._setup(plan)
 
-    def _setup(self, hosting: Hosting) -> bytes:
+    def _setup(self, plan: HostPlan) -> bytes:
         group, links = self._group, self._links
         return encode(
             HostSetup(
-                specs=hosting.specs,
+                specs=plan.specs,
                 rules=group.rules,
-                access=links.access(devices_of(hosting.specs)),
+                access=links.access(devices_of(plan.specs)),
                 host_of=dict(self.host_of),
-                ledger=str(self._ledger) if _keeps_ledger(hosting) else None,
+                ledger=str(self._ledger) if _keeps_ledger(plan) else None,
                 ledger_meta=group.ledger_meta,
                 journal=self.journal,
                 real_time=links.real_time,
@@ -235,5 +235,5 @@ class RayRuntime:
         return troubles
 
 
-def _keeps_ledger(hosting: Hosting) -> bool:
-    return any(spec.keeps_ledger for spec in hosting.specs)
+def _keeps_ledger(plan: HostPlan) -> bool:
+    return any(spec.keeps_ledger for spec in plan.specs)

@@ -71,7 +71,7 @@ def offers_stand_on_the_newest_prognosis(simulation: SimulationRun) -> Iterator[
 
 
 def prognoses_are_renewed(simulation: SimulationRun) -> Iterator[str]:
-    """The DSO's safety analysis stands on the newest prognoses it was sent: outside what is ordered, on their sum."""
+    """The DSO's safety analysis uses the newest prognoses it was sent: outside what is ordered, on their sum."""
     for dso in simulation.of_role("dso"):
         newest: dict[tuple[str, str], DPrognosis] = {}
         pairs = next(spec.config.pairs for spec in simulation.scenario.specs if spec.name == dso.name)

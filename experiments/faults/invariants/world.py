@@ -30,7 +30,7 @@ def energy_is_conserved(simulation: SimulationRun) -> Iterator[str]:
 
 
 def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
-    """A prosumer has booked exactly what its meter counted between its first and last reading of the operated days."""
+    """A prosumer has recorded exactly what its meter counted between its first and last reading of the operated days."""
     opening = simulation.scenario.rules.periods[0].start
     for agent in simulation.of_role("prosumer"):
         metering, counters = agent.inner.part(EnergyMetering), []
@@ -50,7 +50,7 @@ def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
 
 
 def metering_is_what_was_booked(simulation: SimulationRun) -> Iterator[str]:
-    """The signed metering of a day is the booked energy, watt by watt, and sums up to the world's truth of that day."""
+    """The signed metering of a day is the recorded energy, watt by watt, and sums up to the world's truth of that day."""
     world, rules = simulation.scenario.world, simulation.scenario.rules
     config = {spec.config.usage_point: spec for spec in simulation.scenario.specs if spec.kind == "prosumer"}
     for records in simulation.book.of("metering"):

@@ -50,7 +50,7 @@ class PlainDevice:
         self.energy_wh: list[float] = []  # truth by ISP, set by the world
         self._read: tuple[datetime, float, float] | None = None  # instant, counter and mean power of the last reading
 
-    # ---- physics, in the world's hands ---------------------------------------------------------------------------------
+    # ---- physics, driven by the world ----------------------------------------------------------------------------------
 
     def settle(self, step: int, now: datetime) -> datetime:
         """Take the power that holds from `now` on (`step` counts the world's steps); returns until when at most."""
@@ -59,7 +59,7 @@ class PlainDevice:
         return self.valid_until if self.setpoint is not None else NEVER
 
     def run(self, hours: float, isp: int) -> None:
-        """Keep the power for a while and book its energy."""
+        """Keep the power for a while and count its energy."""
         energy = self.power_w * hours
         self.energy_wh[isp] += energy
         if energy > 0:

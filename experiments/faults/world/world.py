@@ -113,7 +113,7 @@ class PlainWorld:
         meter.settle(step, now)
 
     def end_setpoints(self) -> None:
-        """Close the book on setpoints still in force: they were held at least until now."""
+        """Note the setpoints still in force: they were held at least until now."""
         for meter in self.meters.values():
             for device in meter.behind:
                 device.let_go(min(self.now, device.valid_until))

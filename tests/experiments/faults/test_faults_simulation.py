@@ -83,7 +83,7 @@ def test_crashes_end_in_the_clean_ledger(seed: int) -> None:
 
 
 def test_journals_in_bytes_and_as_objects_tell_the_same_story(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the twin's journals encode their entries decides nothing: every seed tests what runs on a server."""
+    """Whether the local cluster's journals encode their entries decides nothing: every seed tests what runs on a server."""
     simulations = []
     for every in (1, 1000):
         monkeypatch.setattr("experiments.faults.local_runtime.IN_BYTES", every)
@@ -123,7 +123,7 @@ def test_a_campaign_over_processes_judges_the_same() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_twins_safety_analysis_is_the_power_flow_but_for_losses(seed: int) -> None:
+def test_the_simulations_safety_analysis_is_the_power_flow_but_for_losses(seed: int) -> None:
     """Plain arithmetic for the one line finds the need of the real analysis to within two percent of the line's rating."""
     (dso,) = [spec.config for spec in draw(seed).specs if spec.kind == "dso"]
     assert isinstance(dso, DsoConfig)
@@ -135,7 +135,7 @@ def test_the_twins_safety_analysis_is_the_power_flow_but_for_losses(seed: int) -
     assert ((real.need_w > 0) >= (ours.need_w > 0.02 * rated)).all()
 
 
-def test_the_twins_choice_is_the_solvers() -> None:
+def test_the_simulations_choice_is_the_solvers() -> None:
     """For a single offer the closed form orders the factor that the mixed-integer programme orders."""
     need = np.array([0.0, 2.0, 3.0, 0.0])
     for offered in (np.array([0.0, 4.0, 4.0, 0.0]), np.array([0.0, 2.0, 2.5, 0.0])):

@@ -55,7 +55,7 @@ def test_the_day_is_settled_and_the_books_are_balanced(day: dict[str, Any]) -> N
 
 
 def test_flexibility_removes_the_congestion(day: dict[str, Any]) -> None:
-    """On the congested default day at least 80 % of all limit violations are gone, by the twin's own power flow."""
+    """On the congested default day at least 80 % of all limit violations are gone, by the simulated site's own power flow."""
     violations = day["grid"]["violations"]
     assert violations["without_flexibility"] >= 10
     assert violations["with_flexibility"] <= 0.2 * violations["without_flexibility"]

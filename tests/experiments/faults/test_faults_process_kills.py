@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.faults.process_kills import Diary, Failures, Reaper
+from experiments.faults.process_kills import BusyAgents, Failures, HostKiller
 
 BEGIN = datetime(2016, 5, 19, 8, tzinfo=UTC)
 AGENTS = [f"agent-{k}" for k in range(12)]
@@ -87,21 +87,21 @@ def day(injector: Random, instants: int) -> dict[datetime, frozenset[str]]:
 def test_as_many_die_as_were_asked_for(seed: int, kills: int) -> None:
     """Every kill falls on a host at work, none is wasted on one that does nothing more, all come back."""
     busy = day(Random(seed), 80)
-    runtime, reaper = AgentRuntime(Random(seed + 1)), Reaper(Failures(kills), seed, busy)
+    runtime, killer = AgentRuntime(Random(seed + 1)), HostKiller(Failures(kills), seed, busy)
     for now, agents in busy.items():
-        reaper(runtime, now)
+        killer(runtime, now)
         runtime.work(agents)
     assert kills - 2 <= len(runtime.revivals) <= kills  # two, where the last instant alone drew more than it has hosts
     assert not runtime._dead
 
 
-def test_the_diary_tells_who_worked_when() -> None:
+def test_busy_agents_are_known_by_instant() -> None:
     """An agent is busy at an instant when it has handled more by the next; the last instant counts as well."""
-    diary, host = Diary(), Host({name: HostedAgent() for name in AGENTS[:2]})
+    busy, host = BusyAgents(), Host({name: HostedAgent() for name in AGENTS[:2]})
     runtime: Any = OneHost(host)
-    diary(runtime, BEGIN)
+    busy(runtime, BEGIN)
     host.hosted_agents["agent-0"].handled = 2
-    diary(runtime, BEGIN + timedelta(minutes=5))
-    diary(runtime, BEGIN + timedelta(minutes=10))
-    diary.note({"agent-0": 2, "agent-1": 1})
-    assert diary.busy == {BEGIN: {"agent-0"}, BEGIN + timedelta(minutes=10): {"agent-1"}}
+    busy(runtime, BEGIN + timedelta(minutes=5))
+    busy(runtime, BEGIN + timedelta(minutes=10))
+    busy.note({"agent-0": 2, "agent-1": 1})
+    assert busy.at == {BEGIN: {"agent-0"}, BEGIN + timedelta(minutes=10): {"agent-1"}}
