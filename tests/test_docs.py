@@ -1,0 +1,38 @@
+"""The documentation names what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("agents", "cim", "devices", "environment", "experiments", "market", "pilot", "portal", "tests", "docs")
+
+
+def named(text: str) -> list[str]:
+    """Paths in backquotes; a bare file name stands beside the last path before it."""
+    found: list[str] = []
+    for word in re.findall(r"`([^`\s]+)`", text):
+        if word.startswith(tuple(f"{room}/" for room in ROOMS)):
+            found.append(word)
+        elif re.fullmatch(r"[a-z_]+\.(py|yaml)", word) and found and not (ROOT / word).exists():
+            last = Path(found[-1])
+            found.append(str((last if found[-1].endswith("/") else last.parent) / word))
+    return found
+
+
+@pytest.mark.parametrize("page", ["docs/map.md", "docs/walk.md", "docs/decisions.md", "docs/pilot.md", "README.md"])
+def test_every_path_that_a_page_names_is_there(page: str) -> None:
+    """Who follows the documentation finds each file and folder that it names."""
+    text = (ROOT / page).read_text()
+    paths = [path for line in text.splitlines() for path in named(line)]
+    planned = {"market/mechanisms/"}  # the map says of it that it will be
+    assert [path for path in paths if path not in planned and not (ROOT / path).exists()] == []
+
+
+def test_the_walk_is_short() -> None:
+    """One quarter-hour from a register to the ledger leads through at most 25 files."""
+    files = [path for line in (ROOT / "docs/walk.md").read_text().splitlines() for path in named(line)]
+    assert len({path for path in files if path.endswith(".py")}) <= 25
