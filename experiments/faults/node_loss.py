@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.runtime.ray.nodes import RayNodes
 from cim.platform.memory_store import MemoryStore
 from experiments.faults.activation import Activation, greatest_activation
 from experiments.faults.comparison import Uneven, differences, heads, uneven
+from experiments.faults.ray_nodes import RayNodes
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
 
