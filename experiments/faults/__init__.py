@@ -1,4 +1,4 @@
 """A seeded simulation on the local cluster: a small market from contract to settlement, its invariants, and planted bugs.
 
-No product code lives here and none knows of it: bugs are planted from outside, faults are injected by the runtime.
+No product code is here and none knows of it: bugs are planted from outside, faults are injected by the runtime.
 """

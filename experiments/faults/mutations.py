@@ -180,7 +180,7 @@ def _leaky_meter(scenario: Scenario) -> None:
 
 
 def _rewritten(ledger: bytes) -> bytes:
-    """Somebody dates a payment anew in the closed ledger."""
+    """A payment in the closed ledger gets another date."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.deserialize(ledger)
         database.execute("UPDATE records SET at = at + 1 WHERE kind = 'remuneration'")

@@ -44,7 +44,7 @@ class NodeLoss:
     """The outcome of a day with a lost node.
 
     Attributes:
-        nodes: how many agents lived on each before.
+        nodes: how many agents were on each before.
         killed: the node that was killed, counted from 1.
         at: the instant whose work it died in, within the ISP that begins at `isp`.
         noticed_s: from the kill until the first death was noticed.
@@ -78,7 +78,7 @@ class NodeLoss:
         if stayed:
             found.append(f"{len(stayed)} agents live on the node that was killed: {', '.join(stayed)}")
         if not any(one.delivering for one in self.moved):
-            found.append(f"nobody who delivered an order lived on node {self.killed}: its loss proves nothing")
+            found.append(f"nobody who delivered an order was on node {self.killed}: its loss proves nothing")
         return tuple(found)
 
 

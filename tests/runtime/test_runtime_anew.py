@@ -12,8 +12,8 @@ from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from agents.runtime.journal.port import JournalEmptied
 from tests.worlds import benches
 from tests.worlds.chatter import END, HOSTS, MINUTE, START, Chat, chatterer
-from tests.worlds.lives import FaultAt, OneHost, Result, clean, small_site
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
+from tests.worlds.one_host import FaultAt, OneHost, Result, clean, small_site
 from tests.worlds.players import RULES
 
 
@@ -24,7 +24,7 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
     with TemporaryDirectory() as folder:
         site = small_site(folder)
 
-        async def live() -> Any:
+        async def whole_run() -> Any:
             runtime = site.runtime()
             await runtime.open(START)
             scheduler = benches.RoundScheduler(runtime, site, START, START + MINUTE, lambda *_: None)
@@ -39,7 +39,7 @@ def test_who_begins_anew_is_not_taken_for_the_old_one(host: str, then: bool) -> 
                 await scheduler.run()
             return runtime
 
-        runtime = asyncio.run(live())
+        runtime = asyncio.run(whole_run())
         site.ledger_effects.close()
         left = Result(site, runtime, [])
     heard, whole = left.bag()[0], clean()[0].bag()[0]
@@ -85,7 +85,7 @@ def test_a_restart_keeps_the_first_round() -> None:
     here = OneHost(chatterer("agr"), first_round=0)
     here.work()
     here.settings = {"first_round": 9}
-    here.live()
+    here.restart()
     assert here.host.hosted_agents["agr"].first_round == 0
     one, two = here.chat("a", "b")
     assert here.work(two).handled == 0
@@ -112,11 +112,11 @@ def test_one_journal_emptied_and_host_dead_is_said() -> None:
     here.host = host
     here.work()
     assert (host.health().trouble, host.health().rewritten) == (None, 1)
-    here.live()
+    here.restart()
     assert here.heard() == ("started",)
 
 
-def test_the_clean_story_needs_no_fate() -> None:
+def test_without_journals_nothing_differs() -> None:
     """A site run on hosts without journals is the same simulation."""
     with TemporaryDirectory() as folder:
         site = small_site(folder, durable=False)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from experiments.faults.local_cluster import FaultInjector, Faults, JumpyClock
 from tests.worlds import benches, chatter
 from tests.worlds.chatter import memory_in
-from tests.worlds.lives import FaultAt, PowerCut, Result, clean, simulation, small_site, until_cut
+from tests.worlds.one_host import FaultAt, PowerCut, Result, clean, simulation, small_site, until_cut
 from tests.worlds.players import AHEAD, DAY
 
 HARD = Faults(drop=0.2, duplicate=0.3, delay=0.02, reorder=0.5, crash=0.05, lose_reply=0.1, most=500)

@@ -15,8 +15,8 @@ from agents.runtime.journal import JournalAway
 from cim.model.devices import VehicleUnplugged
 from cim.model.errors import BadInput
 from tests.worlds.chatter import MINUTE, START, Chat, chatterer
-from tests.worlds.lives import FaultyStore, OneHost
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
+from tests.worlds.one_host import FaultyStore, OneHost
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -65,13 +65,13 @@ def test_the_entry_is_appended_before_anything_is_sent_or_carried_out() -> None:
 
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_round_asked_for_twice_is_answered_twice_the_same(restarted: bool) -> None:
-    """With the same life or the next one: same mail, same parcels taken, nothing handled or written again."""
+    """In the same run of the host or the next one: same mail, same parcels taken, nothing handled or written again."""
     here = OneHost(chatterer("agr", greets=("dso", "farm-b"), ticks=3, files=False), PV)
     for k in range(4):
         outcome = here.work(*here.chat(f"{k}", hops=1), settled=0)
         written = list(here.ports["farm-a.pv"].written)
         if restarted:
-            here.live()
+            here.restart()
         here.number -= 1
         assert plain(here.work(settled=0)) == plain(outcome)
         assert here.ports["farm-a.pv"].written == written
@@ -96,8 +96,8 @@ def test_journals_stay_short_and_any_cut_restores(rounds: list[int], data: st.Da
                 site.now += MINUTE
             assert len(here.store.entries) <= 8 + len(kin) + 3
             if data.draw(st.booleans()):
-                here.live()
-        here.live()
+                here.restart()
+        here.restart()
         for name, hosted_agent in whole.host.hosted_agents.items():
             other = here.host.hosted_agents[name]
             assert other.snapshot() == hosted_agent.snapshot(), name
@@ -125,7 +125,7 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
         patch.setattr(step_log, "_PAUSES", (0.0, 0.0))
         here, whole = OneHost(*kin), OneHost(*kin)
         here.store = FaultyStore()
-        here.live()
+        here.restart()
         for k, mood in enumerate(moods):
             here.store.moods = mood  # type: ignore[attr-defined]
             for site in (here, whole):
@@ -134,8 +134,8 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
             here.store.moods = []  # type: ignore[attr-defined]
             assert here.host.health().trouble is None
             if k in restarts:
-                here.live()
-        here.live()
+                here.restart()
+        here.restart()
         for name, hosted_agent in whole.host.hosted_agents.items():
             assert here.host.hosted_agents[name].snapshot() == hosted_agent.snapshot(), name
         assert here.host._step_log.own_mail() == whole.host._step_log.own_mail()
@@ -150,7 +150,7 @@ def test_an_emptied_journal_is_rewritten_with_all_that_is_not_settled() -> None:
     here.now += MINUTE
     second = here.work(settled=0)
     assert here.host.health().rewritten == 1
-    here.live()
+    here.restart()
     kept = [e for outcome in asyncio.run(here.host.resume()) for mail in outcome.mail.values() for e in mail]
     assert kept == [e for outcome in (first, second) for mail in outcome.mail.values() for e in mail]
 
@@ -160,11 +160,11 @@ def test_a_start_waits_for_a_journal_that_is_restarting_too() -> None:
     here = OneHost(chatterer("agr"))
     here.work(*here.chat("a"))
     here.store = _as_faulty(here.store, ["away"] * 5)
-    here.live()
+    here.restart()
     assert here.heard() == ("started", "dso a 0")
     here.store.moods = ["away"] * 50  # type: ignore[attr-defined]
     with pytest.raises(JournalAway, match="told to be away"):
-        here.live()
+        here.restart()
 
 
 def _as_faulty(store: MemoryStore, moods: list[str]) -> FaultyStore:
@@ -180,7 +180,7 @@ def test_a_journal_of_other_agents_is_one_sentence() -> None:
     here.work()
     here.specs = (chatterer("agr"),)
     with pytest.raises(BadInput, match=r"journal: entry 1 keeps 'dso', who does not live in this host; expected"):
-        here.live()
+        here.restart()
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -190,7 +190,7 @@ def test_a_disarmed_timer_wakes_nobody(restarts: bool) -> None:
     assert here.work().next_timer == START + MINUTE
     assert here.work(*here.chat("calm", "calm")).next_timer is None
     if restarts:
-        here.live()
+        here.restart()
     here.now += MINUTE
     assert here.work().next_timer is None
     assert here.heard() == ("started", "dso calm 0", "dso calm 0")

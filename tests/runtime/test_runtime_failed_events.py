@@ -16,7 +16,7 @@ from cim.model.errors import ProgrammingFault
 from cim.platform.publications import HandlingFailed
 from tests.worlds import chatter
 from tests.worlds.chatter import MINUTE, START, Chat, Chatting, Sum, Tick, chatterer
-from tests.worlds.lives import OneHost
+from tests.worlds.one_host import OneHost
 
 TEXTS = st.lists(st.sampled_from(("a", "b", "boom")), min_size=1, max_size=12)
 
@@ -32,7 +32,7 @@ def test_a_failed_message_leaves_no_trace_in_the_state(rounds: list[list[str]], 
         here.work(*here.chat(*texts))
         sound.work(*sound.chat(*(t for t in texts if t != "boom")))
         if restarted:
-            here.live()
+            here.restart()
         agent = here.host.hosted_agents["agr"]
         assert agent.role.snapshot() == sound.host.hosted_agents["agr"].role.snapshot()
     booms = sum(texts.count("boom") for texts in rounds)
@@ -54,7 +54,7 @@ def test_what_is_parked_is_seen_and_survives_a_restart() -> None:
     assert outcome.published == (("agr", HandlingFailed(START, "test.Chat", "dso", failed_events.error)),)
     assert here.heard() == ("started", "dso a 0", "dso b 0")
     before = here.host.health().agents
-    here.live()
+    here.restart()
     assert here.host.health().agents == before
     again = here.work(*here.chat("c"))
     assert (again.handled, here.heard()[-1]) == (1, "dso c 0")
@@ -67,7 +67,7 @@ def test_a_timer_at_which_a_role_fails_is_not_fired_again_after_a_restart(monkey
     here.work()
     here.now += MINUTE
     here.work()
-    here.live()
+    here.restart()
     assert here.host.hosted_agents["agr"].timers == {}
     assert here.work().next_timer is None
     assert [p.event for p in here.host.hosted_agents["agr"].failed_events] == [Fired(Tick(1))]
@@ -85,7 +85,7 @@ def test_a_message_to_nobody_is_the_senders_failure(also: tuple[str, ...]) -> No
     assert here.heard() == ("started", "dso a 1", *(f"dso {text} 1" for text in also))
     (failed_events,) = here.host.hosted_agents["agr"].failed_events
     assert failed_events.error == "ProgrammingFault: test.Chat to 'nobody', whom nobody knows; expected an agent"
-    here.live()
+    here.restart()
     assert here.host.hosted_agents["agr"].failed_events == (failed_events,)
     assert here.heard() == ("started", "dso a 1", *(f"dso {text} 1" for text in also))
 
@@ -104,7 +104,7 @@ def test_a_job_that_fails_ends_neither_host_nor_agent() -> None:
     )
     assert ("agr", HandlingFailed(here.now, "effect.Compute", None, failed_events.error)) in outcome.published
     assert here.heard()[-1] == "tick 13"
-    here.live()
+    here.restart()
     assert here.host.hosted_agents["agr"].failed_events == (failed_events,)
     assert here.work().published == ()
 
@@ -157,7 +157,7 @@ def test_a_full_mailbox_leaves_the_rest_with_its_sender(room: int, messages: int
 
 @pytest.mark.parametrize("restart", range(6))
 def test_a_full_mailbox_keeps_local_mail_through_a_restart(restart: int) -> None:
-    """What agents of one host sent each other waits in the host, also in its next life, however much is settled elsewhere."""
+    """What agents of one host sent each other waits in the host, also over its restart, however much is settled elsewhere."""
     peers = chatterer("agr", greets=("farm-a.pv",), ticks=3), chatterer("farm-a.pv", device=True)
     here = OneHost(*peers, mailbox=1)
     here.work()
@@ -165,7 +165,7 @@ def test_a_full_mailbox_keeps_local_mail_through_a_restart(restart: int) -> None
     outcome, rounds = here.work(), 0
     while outcome.local:
         if rounds == restart:
-            here.live()
+            here.restart()
         outcome = here.work()
         rounds += 1
         assert rounds < 30, "something waits for ever"
@@ -187,7 +187,7 @@ def test_a_round_after_one_that_was_cut_off_is_a_fault_of_the_program() -> None:
     here.host._point = _cut
     with pytest.raises(KeyboardInterrupt):
         here.work()
-    here.live()
+    here.restart()
     with pytest.raises(ProgrammingFault, match="round 3 was asked for, but round 2 was not resumed"):
         here.work()
     resumed = asyncio.run(here.host.resume())

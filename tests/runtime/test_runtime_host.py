@@ -220,7 +220,7 @@ def test_a_keeper_without_a_ledger_is_a_fault_of_the_program() -> None:
 
 
 def test_a_round_out_of_turn_is_a_fault_of_the_program() -> None:
-    """A round before the last, and mail for somebody who lives elsewhere."""
+    """A round before the last, and mail for an agent of another host."""
     rounds = Rounds(host("agr"))
     rounds.work(AHEAD, INBOX[0])
     rounds.work(AHEAD, INBOX[1])

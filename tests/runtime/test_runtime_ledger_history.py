@@ -80,7 +80,7 @@ class World:
 
 
 class SimulationRun:
-    """A site's day in lives; `heard`: everything published: (agent, publication)."""
+    """A site's day in several runs; `heard`: everything published: (agent, publication)."""
 
     def __init__(self, folder: Path) -> None:
         self.ledger = folder / "ledger.db"
@@ -89,10 +89,10 @@ class SimulationRun:
         self.heard: list[tuple[str, Publication]] = []
         self.now = START
 
-    def live(self, until: Any) -> AgentRuntime:
-        """One life, up to an instant; then the process is gone."""
+    def run(self, until: Any) -> AgentRuntime:
+        """One run, up to an instant; then the process is gone."""
 
-        async def life() -> AgentRuntime:
+        async def one_run() -> AgentRuntime:
             runtime = AgentRuntime(self.ports, self.ledger, self.store)
             await runtime.open(self.now)
             sink = lambda *what: self.heard.append(what)  # noqa: E731
@@ -103,7 +103,7 @@ class SimulationRun:
             await runtime.close()
             return runtime
 
-        return asyncio.run(life())
+        return asyncio.run(one_run())
 
     def told(self, *families: type[Publication]) -> list[Any]:
         """Everything published of some families."""
@@ -119,10 +119,10 @@ class SimulationRun:
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> SimulationRun:
     """A day on which, before noon, the journal is emptied and all agents are killed."""
     told = SimulationRun(tmp_path_factory.mktemp("simulation"))
-    told.live(LOSS)
+    told.run(LOSS)
     assert told.told(MemoryLost) == []
     told.store.empty()
-    told.live(END)
+    told.run(END)
     return told
 
 
@@ -160,11 +160,11 @@ def test_what_was_lost_is_in_the_agents_health(simulation: SimulationRun) -> Non
 def test_what_was_forgotten_outlives_a_restart(tmp_path: Path) -> None:
     """The sentences are part of an agent's state; a restart with its journal is no new loss."""
     told = SimulationRun(tmp_path)
-    told.live(DAY.start + timedelta(hours=1))
+    told.run(DAY.start + timedelta(hours=1))
     told.store.empty()
-    told.live(DAY.start + timedelta(hours=2))
+    told.run(DAY.start + timedelta(hours=2))
     first, said = told.health, len(told.told(MemoryLost))
-    told.live(DAY.start + timedelta(hours=3))
+    told.run(DAY.start + timedelta(hours=3))
     assert len(told.told(MemoryLost)) == said
     sentences = lambda health: [agent.forgotten for host in health.values() for agent in host.agents]  # noqa: E731
     assert sentences(told.health) == sentences(first)
@@ -173,9 +173,9 @@ def test_what_was_forgotten_outlives_a_restart(tmp_path: Path) -> None:
 def test_a_site_without_a_record_begins_as_always(tmp_path: Path) -> None:
     """A ledger that holds nothing is no past: agents begin, and remember no loss; also when they died at once."""
     told = SimulationRun(tmp_path)
-    told.live(START)
+    told.run(START)
     told.store.empty()
-    told.live(START + timedelta(hours=1))
+    told.run(START + timedelta(hours=1))
     assert told.told(MemoryLost) == []
     assert any(kind == "contract" for kind, _, _ in told.records())
     assert all(agent.forgotten == () for host in told.health.values() for agent in host.agents)

@@ -11,7 +11,7 @@ from agents.runtime.envelope import Outcome
 from agents.runtime.host import step_log
 from cim.model.devices import VehicleUnplugged
 from tests.worlds.chatter import MINUTE, START, chatterer
-from tests.worlds.lives import FaultyStore, OneHost
+from tests.worlds.one_host import FaultyStore, OneHost
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 NEWS = [VehicleUnplugged(k, START) for k in range(9)]
@@ -40,12 +40,12 @@ def test_news_comes_out_exactly_once(away: bool, restarts: int) -> None:
     if away:  # then it is in the next entry, whatever that is about
         here.work(*here.chat("a", to="farm-a.pv"))
     for _ in range(restarts):
-        here.live()
+        here.restart()
     here.ports["farm-a.pv"].tell(NEWS[1])
     here.now += MINUTE
     here.work()
     assert measured(here) == ["measured ", "measured VehicleUnplugged VehicleUnplugged "]
-    here.live()
+    here.restart()
     here.now += MINUTE
     here.work()
     assert measured(here)[2:] == ["measured "]
@@ -57,7 +57,7 @@ def test_news_that_the_device_repeats_is_one() -> None:
     here = OneHost(PV)
     here.work()
     here.ports["farm-a.pv"].tell(NEWS[0])
-    here.live()
+    here.restart()
     here.ports["farm-a.pv"].tell(NEWS[0])
     here.now += MINUTE
     here.work()
@@ -71,7 +71,7 @@ def test_news_outlives_trimming() -> None:
     here.ports["farm-a.pv"].tell(NEWS[0])
     for k in range(300):
         here.work(*here.chat(f"{k}" * 40, to="farm-a.pv"))
-    here.live()
+    here.restart()
     here.now += MINUTE
     here.work()
     assert measured(here)[1:] == ["measured VehicleUnplugged "]
@@ -91,11 +91,11 @@ def test_news_outlives_an_emptied_journal() -> None:
     here.store.empty()
     here.ports["farm-a.pv"].tell(NEWS[2])
     here.work(*here.chat("a", to="farm-a.pv"))
-    here.live()
+    here.restart()
     here.now += MINUTE
     here.work()
     assert measured(here)[1:] == ["measured VehicleUnplugged ", "measured VehicleUnplugged VehicleUnplugged "]
-    here.live()
+    here.restart()
     here.now += MINUTE
     here.work()
     assert measured(here)[3:] == ["measured "]
@@ -106,7 +106,7 @@ def test_news_during_an_append_does_not_come_between_it_and_its_repetition(moods
     """The journal is away, the host waits, and in this moment a device speaks: both are kept, once."""
     here = OneHost(PV, chatterer("agr"))
     here.store = FaultyStore()
-    here.live()
+    here.restart()
     here.work()
 
     async def both() -> Outcome:
@@ -118,7 +118,7 @@ def test_news_during_an_append_does_not_come_between_it_and_its_repetition(moods
         return await working
 
     assert asyncio.run(both()).handled == 1
-    here.live()
+    here.restart()
     here.now += MINUTE
     here.work()
     assert here.heard()[-1] == "dso a 0"

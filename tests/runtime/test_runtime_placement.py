@@ -1,4 +1,4 @@
-"""Who lives with whom and where is a setting; waits on clocks end when somebody wants them to."""
+"""Which agents share a host, and where, is a setting; waits on clocks end when somebody wants them to."""
 
 from __future__ import annotations
 

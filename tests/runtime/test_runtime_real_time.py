@@ -31,8 +31,8 @@ from experiments.faults.local_cluster import Crash
 from market.ledger.signing import Signer, load_or_create_secret
 from tests.worlds import benches
 from tests.worlds.chatter import MINUTE, START, chatterer
-from tests.worlds.lives import OneHost
 from tests.worlds.memory_journal import MemoryJournal, MemoryStore
+from tests.worlds.one_host import OneHost
 from tests.worlds.players import AHEAD, RULES
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
@@ -61,7 +61,7 @@ def commanded(here: OneHost) -> list[Any]:
 
 
 def test_a_setpoint_lives_from_when_it_is_written() -> None:
-    """A host that is behind the clock gives the device only the life that is left, so that it ends when it should."""
+    """A host that is behind the clock gives the device only the time that is left, so that it ends when it should."""
     watch = Watch()
     here = OneHost(PV, clock=watch)
     told = commanded(here)
@@ -96,7 +96,7 @@ def test_a_stop_before_a_setpoint_was_written_sends_no_stale_one_afterwards(stop
         here.work()
     assert told == []
     watch.at = here.now = START + stopped
-    here.live()
+    here.restart()
     asyncio.run(here.host.resume())
     assert len(told) == written
     assert all(at == watch.at < valid_until for valid_until, at in told)
@@ -205,7 +205,7 @@ def test_a_device_that_was_missing_at_the_beginning_comes_in_at_the_next_start(n
     store, port = MemoryStore(), benches.port(spec)
     neighbours = {other.name: "here" if other.name == name else "there" for other in benches.specs()}
 
-    async def life(number: int) -> tuple[tuple[str, ...], list[type]]:
+    async def one_run(number: int) -> tuple[tuple[str, ...], list[type]]:
         ports: dict[str, Port] = {str(spec.device): port}
         here = Host((spec,), RULES, ports, benches.inline, neighbours, journal=MemoryJournal(store))
         missing = await here.open(AHEAD, allow_missing=True)
@@ -213,9 +213,9 @@ def test_a_device_that_was_missing_at_the_beginning_comes_in_at_the_next_start(n
         return missing, [type(publication) for _, publication in outcome.published]
 
     port.lost = True
-    missing, published = asyncio.run(life(1))
+    missing, published = asyncio.run(one_run(1))
     assert len(missing) == 1
     assert ReadingsTaken not in published
     port.lost = False
-    assert asyncio.run(life(2)) == ((), [ReadingsTaken])
-    assert ReadingsTaken not in asyncio.run(life(3))[1]
+    assert asyncio.run(one_run(2)) == ((), [ReadingsTaken])
+    assert ReadingsTaken not in asyncio.run(one_run(3))[1]

@@ -77,7 +77,7 @@ with ExitStack() as cleanup:
 def test_a_killed_actor_is_restarted_and_reaches_its_devices_again(
     tmp_path: Path, durable: str, noticed_s: int
 ) -> None:
-    """After SIGKILL of a host its agents live again: Modbus is reconnected, the station has dialled in anew.
+    """After SIGKILL of a host its agents are back: Modbus is reconnected, the station has dialled in anew.
 
     So it is when nobody asked the host for anything until Ray had restarted it, as on the wall clock between two readings.
     With a journal they remember all they had handled; without one they begin anew. A second scheduler takes over midway.

@@ -161,14 +161,14 @@ def test_a_host_comes_back_although_its_journal_was_away_for_longer_than_it_trie
     runtime, actors = make()
     agr = actors["agr"]
 
-    async def live() -> dict[str, Outcome]:
+    async def whole_run() -> dict[str, Outcome]:
         await runtime.open(START)
         await _round(runtime, 1, "agr", "dso")
         agr.dies()
         agr.refusals = [refusal] * 60
         return await _round(runtime, 2, "agr", "dso")
 
-    outcomes = asyncio.run(live())
+    outcomes = asyncio.run(whole_run())
     assert {name: outcome.number for name, outcome in outcomes.items()} == {"agr": 2, "dso": 2}
     assert [revival.host for revival in runtime.revivals] == ["agr"]
     assert agr.calls.count("open") == 1 + 60 // 2 + 1
@@ -180,7 +180,7 @@ def test_the_others_go_on_while_a_host_waits_for_its_journal(make: Make) -> None
     runtime, actors = make(patience=0.05)
     agr = actors["agr"]
 
-    async def live() -> None:
+    async def whole_run() -> None:
         await runtime.open(START)
         assert set(await _round(runtime, 1, "agr", "dso")) == {"agr", "dso"}
         agr.dies()
@@ -196,7 +196,7 @@ def test_the_others_go_on_while_a_host_waits_for_its_journal(make: Make) -> None
             await asyncio.sleep(0.01)
         assert late["agr"].number == 2
 
-    asyncio.run(live())
+    asyncio.run(whole_run())
 
 
 def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
@@ -207,7 +207,7 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
     runtime, actors = make(patience=0.05)
     reached = threading.Event()
 
-    async def live() -> None:
+    async def whole_run() -> None:
         await runtime.open(START)
         await _round(runtime, 1, "agr", "dso")
         actors["agr"].thread.submit(reached.wait, 10)
@@ -220,7 +220,7 @@ def test_a_host_out_of_reach_keeps_nobody_from_hearing_how_the_others_are(
         assert set(await runtime.overdue()) == {"agr"}
         assert set(await runtime.health()) == {"agr", "dso"}
 
-    asyncio.run(live())
+    asyncio.run(whole_run())
 
 
 def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,23 +231,23 @@ def test_a_host_that_is_stuck_does_not_keep_the_site_from_ending(make: Make, mon
     runtime, actors = make(patience=0.05)
     free = threading.Event()
 
-    async def live() -> dict[str, str]:
+    async def whole_run() -> dict[str, str]:
         await runtime.open(START)
         await _round(runtime, 1, "agr", "dso")
         actors["agr"].thread.submit(free.wait, 10)
         return await runtime.close()
 
-    assert asyncio.run(live()) == {"agr": "it was at work for more than 0.2 s"}
+    assert asyncio.run(whole_run()) == {"agr": "it was at work for more than 0.2 s"}
     free.set()
     assert len(killed) == 2
     assert actors["dso"].calls[-1] == "close"
 
 
 def test_an_answer_that_died_with_its_node_is_asked_for_again(make: Make) -> None:
-    """The round was done; a host that still lives is opened anew, lets go of what it held, and answers the same."""
+    """The round was done; a host that is still there is opened again, lets go of what it held, and answers the same."""
     runtime, actors = make()
 
-    async def live() -> dict[str, Outcome]:
+    async def whole_run() -> dict[str, Outcome]:
         await runtime.open(START)
         first = await _round(runtime, 1, "agr")
         actors["agr"].fails = {"work": [_GONE]}
@@ -255,7 +255,7 @@ def test_an_answer_that_died_with_its_node_is_asked_for_again(make: Make) -> Non
         assert (again["agr"].number, again["agr"].mail) == (1, first["agr"].mail)
         return again
 
-    asyncio.run(live())
+    asyncio.run(whole_run())
     assert len(runtime.revivals) == 1
 
 
@@ -265,7 +265,7 @@ def test_a_host_that_died_between_two_calls_is_brought_back(make: Make, moment: 
     runtime, actors = make()
     agr = actors["agr"]
 
-    async def live() -> dict[str, Outcome]:
+    async def whole_run() -> dict[str, Outcome]:
         await runtime.open(START)
         await _round(runtime, 1, "agr")
         agr.end()
@@ -274,7 +274,7 @@ def test_a_host_that_died_between_two_calls_is_brought_back(make: Make, moment: 
         agr.dies_after = None if moment == "idle" else moment
         return await _round(runtime, 2, "agr", "dso")
 
-    assert set(asyncio.run(live())) == {"agr", "dso"}
+    assert set(asyncio.run(whole_run())) == {"agr", "dso"}
     assert agr.dies_after is None
     assert agr.host._opened.hosted_agents["agr"].handled == 1
 

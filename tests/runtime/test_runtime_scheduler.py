@@ -22,7 +22,7 @@ from cim.model.errors import ProgrammingFault
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import benches
 from tests.worlds.chatter import END, MINUTE, START, Ticked, chatterer, memory
-from tests.worlds.lives import clean, small_site
+from tests.worlds.one_host import clean, small_site
 
 SECOND = timedelta(seconds=1)
 
@@ -66,13 +66,13 @@ def test_a_late_host_stops_nobody_and_gets_its_mail_later() -> None:
         runtime = Hushed(site, "two", START + MINUTE, START + 20 * MINUTE)
         heard: list[Any] = []
 
-        async def live() -> RoundScheduler:
+        async def whole_run() -> RoundScheduler:
             await runtime.open(START)
             scheduler = RoundScheduler(runtime, runtime, START, END, lambda *what: heard.append(what))
             await scheduler.run()
             return scheduler
 
-        scheduler = asyncio.run(live())
+        scheduler = asyncio.run(whole_run())
         site.ledger_effects.close()
         assert runtime.asked == 1
         assert scheduler.late == ()
@@ -95,11 +95,11 @@ def test_what_a_late_host_has_sent_waits_for_no_timer() -> None:
         instants: list[datetime] = []
         runtime = Hushed(site, "one", START, START + 5 * SECOND)
 
-        async def live() -> None:
+        async def whole_run() -> None:
             await runtime.open(START)
             await RoundScheduler(runtime, runtime, START, END, lambda *_: None, instants.append).run()
 
-        asyncio.run(live())
+        asyncio.run(whole_run())
         site.ledger_effects.close()
         assert START + 5 * SECOND in instants
         assert START + 6 * SECOND not in instants
@@ -112,13 +112,13 @@ def test_a_host_that_never_answers_does_not_keep_a_run_from_its_end() -> None:
         site = small_site(folder)
         runtime = Hushed(site, "two", START, END + MINUTE)
 
-        async def live() -> RoundScheduler:
+        async def whole_run() -> RoundScheduler:
             await runtime.open(START)
             scheduler = RoundScheduler(runtime, runtime, START, START + 3 * MINUTE, lambda *_: None)
             await scheduler.run()
             return scheduler
 
-        assert asyncio.run(live()).late == ("two",)
+        assert asyncio.run(whole_run()).late == ("two",)
         site.ledger_effects.close()
 
 
@@ -274,14 +274,14 @@ def test_a_wait_that_is_interrupted_ends_the_run(monkeypatch: pytest.MonkeyPatch
     """Stopped between two instants, nothing more is begun, however far the next one is."""
     monkeypatch.setattr(conducting, "_LOOK_S", 0.02)
 
-    async def live() -> RoundScheduler:
+    async def whole_run() -> RoundScheduler:
         runtime: Any = Stubborn(START, (START, END))
         scheduler = RoundScheduler(runtime, runtime, START, END, lambda *_: None, clock=PacedClock(START, 1.0))
         asyncio.get_running_loop().call_later(0.1, scheduler.stop)
         await scheduler.run()
         return scheduler
 
-    assert asyncio.run(live()).now == START
+    assert asyncio.run(whole_run()).now == START
 
 
 def test_stop_ends_after_the_running_instant() -> None:
@@ -290,7 +290,7 @@ def test_stop_ends_after_the_running_instant() -> None:
         site = small_site(folder)
         runtime, instants = site.runtime(), list[datetime]()
 
-        async def live() -> RoundScheduler:
+        async def whole_run() -> RoundScheduler:
             await runtime.open(START)
 
             def progress(now: datetime) -> None:
@@ -302,7 +302,7 @@ def test_stop_ends_after_the_running_instant() -> None:
             await scheduler.run()
             return scheduler
 
-        scheduler = asyncio.run(live())
+        scheduler = asyncio.run(whole_run())
         site.ledger_effects.close()
         assert instants == [START, START + MINUTE]
         assert scheduler.stopped

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agents.runtime.host.recovery import Recovery
 from agents.runtime.scheduler import RoundScheduler
 from tests.worlds.chatter import MINUTE, START, chatterer
-from tests.worlds.lives import FaultyStore, OneHost, Result, clean, small_site
+from tests.worlds.one_host import FaultyStore, OneHost, Result, clean, small_site
 
 PV = chatterer("farm-a.pv", device=True, ticks=99)
 AGR = chatterer("agr", greets=("dso", "farm-a.pv"), ticks=5)
@@ -45,12 +45,12 @@ def replayed(here: OneHost, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return needed
 
         patched.setattr(Recovery, "_again", noting)
-        here.live()
+        here.restart()
     return found
 
 
 def test_after_a_graceful_shutdown_nothing_is_handled_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next life is as the last one was, without one event being handled for it; a killed one's needs them."""
+    """A host that is started again is as it was, without one event being handled for it; a killed one needs them."""
     here = aged()
     heard = {name: here.heard(name) for name in ("agr", "farm-a.pv")}
     sent = asyncio.run(here.host.resume())
@@ -64,15 +64,15 @@ def test_after_a_graceful_shutdown_nothing_is_handled_again(monkeypatch: pytest.
 
 
 def test_a_shutdown_while_the_journal_is_away_is_one_without_snapshots() -> None:
-    """What cannot be written does not keep a host from ending; its next life reads the events instead."""
+    """What cannot be written does not keep a host from ending; its next start reads the events instead."""
     here = OneHost(AGR, PV)
     here.store = FaultyStore()
-    here.live()
+    here.restart()
     here.work(*here.chat("text"))
     here.store.moods = ["away"] * 9
     end(here)
     here.store.moods = []
-    here.live()
+    here.restart()
     assert here.heard()[-1] == "dso text 0"
 
 
@@ -80,7 +80,7 @@ def test_who_has_not_begun_begins_after_a_graceful_shutdown() -> None:
     """A host opened and closed before its first round leaves agents that still have to be started."""
     here = OneHost(AGR, PV)
     end(here)
-    here.live()
+    here.restart()
     here.work()
     assert here.heard()[0] == "started"
     assert here.heard().count("started") == 1
@@ -94,7 +94,7 @@ def test_graceful_shutdowns_and_power_cuts_in_any_row_change_nothing(ends: list[
     with TemporaryDirectory() as folder:
         site, heard = small_site(folder), list[Any]()
 
-        async def live() -> Any:
+        async def whole_run() -> Any:
             now = START
             for minute, gracefully in (*sorted(ends), (60, False)):
                 runtime = site.runtime()
@@ -108,7 +108,7 @@ def test_graceful_shutdowns_and_power_cuts_in_any_row_change_nothing(ends: list[
                         host._step_log.close()
             return runtime
 
-        runtime = asyncio.run(live())
+        runtime = asyncio.run(whole_run())
         site.ledger_effects.close()
         other = Result(site, runtime, heard)
     assert other.bag() == told.bag()
@@ -120,11 +120,11 @@ def test_a_journal_that_is_back_in_a_moment_or_was_emptied_still_takes_the_last_
     for mood, kept in ((["away"], True), (["emptied"], True), (["away"] * 9, False)):
         here = OneHost(AGR, PV)
         here.store = store = FaultyStore()
-        here.live()
+        here.restart()
         here.work(*here.chat("text"))
         heard = here.heard()
         store.moods = list(mood)
         assert (asyncio.run(here.host.close()) is None) is kept
         store.moods = []
-        here.live()
+        here.restart()
         assert here.heard() == heard

@@ -20,7 +20,7 @@ from agents.roles.part import on
 from agents.runtime.envelope import Envelope
 from cim.codec import codec
 from tests.worlds.chatter import Chat, Chatting, chatterer
-from tests.worlds.lives import OneHost
+from tests.worlds.one_host import OneHost
 
 FORMER = '''
 @wire("test.Visits")
@@ -68,7 +68,7 @@ from cim.codec.codec import wire
 from tests.worlds.chatter import Chat
 """
 DRIVER = '''
-"""One life of a host: PROGRAM URL COUNT REPEATED. Handles COUNT rounds, is killed in the next one, and prints what came out."""
+"""One run of a host: PROGRAM URL COUNT REPEATED. Handles COUNT rounds, is killed in the next one, and prints what came out."""
 
 import asyncio, json, os, signal, sys
 
@@ -87,7 +87,7 @@ def point(name):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def live():
+async def whole_run():
     global number
     number = 0
     spec = AgentSpec("agr", "porter", "porter:Porter", key("agr"), None)
@@ -110,11 +110,11 @@ async def live():
     }))
 
 
-asyncio.run(live())
+asyncio.run(whole_run())
 '''
 
 
-def life(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def one_run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The host in a process of its own, with this code of its role."""
     (folder / "porter.py").write_text(HEAD + program)
     (folder / "driver.py").write_text(DRIVER)
@@ -129,11 +129,11 @@ def life(folder: Path, program: str, *arguments: str) -> subprocess.CompletedPro
 def test_a_host_killed_mid_day_goes_on_under_changed_code(tmp_path: Path) -> None:
     """SIGKILL after an append; the role has other fields and another answer: nothing is lost or doubled, and it is said."""
     with EmbeddedRedis(tmp_path / "journal") as server:
-        killed = life(tmp_path, FORMER, server.url, "1", "5", "killed")
+        killed = one_run(tmp_path, FORMER, server.url, "1", "5", "killed")
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        later = life(tmp_path, LATER, server.url, "6", "7", "")
+        later = one_run(tmp_path, LATER, server.url, "6", "7", "")
         assert later.returncode == 0, later.stderr
-        again = life(tmp_path, LATER, server.url, "8", "8", "")
+        again = one_run(tmp_path, LATER, server.url, "8", "8", "")
     told = json.loads(later.stdout)
     visitors = [f"visitor {k}" for k in range(1, 8)]
     assert told["texts"] == visitors
@@ -150,7 +150,7 @@ def test_a_host_killed_mid_day_goes_on_under_changed_code(tmp_path: Path) -> Non
 
 
 def _answered(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    """Chatterers of the next life answer otherwise."""
+    """Chatterers of the next version answer otherwise."""
 
     @on(Chat)
     def chat(self: Chatting, message: Chat, sender: str, now: datetime) -> list[Effect]:
@@ -167,7 +167,7 @@ def _gone(monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
 
 
 def test_an_event_that_todays_role_cannot_bear_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As while it lives: with its error, in the health; what came before and after it is handled."""
+    """As while it runs: with its error, in the health; what came before and after it is handled."""
 
     def picky(self: Chatting, message: Chat) -> list[Effect]:
         if message.text == "b":
@@ -179,7 +179,7 @@ def test_an_event_that_todays_role_cannot_bear_is_put_aside(monkeypatch: pytest.
     here.work()
     here.work(*here.chat("a", "b", "c"))
     _answered(monkeypatch, picky)
-    here.live()
+    here.restart()
     assert here.heard() == ("started", "a", "c")
     (failed,) = here.host.hosted_agents["agr"].failed_events
     assert failed.event.message.text == "b"
@@ -195,7 +195,7 @@ def test_messages_of_a_type_that_is_gone_block_no_channel(monkeypatch: pytest.Mo
     here.work(*here.chat("a", "b", hops=1), settled=0)
     with monkeypatch.context() as patched:
         _gone(patched, "test.Chat")
-        here.live()
+        here.restart()
     codec.dataclass_of.cache_clear()
     agent = here.host.hosted_agents["agr"]
     assert here.heard() == ("started",)
@@ -217,14 +217,14 @@ def test_who_has_no_state_that_can_be_read_begins_from_the_ledger(damage: str, m
             _gone(patched, "test.Memory")
         else:
             here.store.entries = {number: b"\x63" + data[1:] for number, data in here.store.entries.items()}
-        here.live()
+        here.restart()
     codec.dataclass_of.cache_clear()
     assert here.host.fresh == ("agr",)
     assert any(s.startswith("agr begins from the ledger") for s in here.host.health().recovery)
     outcome = here.work(*here.chat("c", hops=1))
     assert here.heard() == ("started", "dso c 1")
     assert outcome.mail["there"][-1].sequence == (3 if damage == "state" else (3 << 24) + 1)  # type: ignore[union-attr]
-    here.live()
+    here.restart()
     assert here.heard() == ("started", "dso c 1")
     assert here.host.fresh == ()
 
@@ -234,10 +234,10 @@ def test_the_same_program_has_nothing_to_say(monkeypatch: pytest.MonkeyPatch) ->
     here = OneHost(chatterer("agr", greets=("dso",), ticks=3))
     for k in range(4):
         here.work(*here.chat(f"{k}", hops=2))
-    here.live()
+    here.restart()
     assert here.host.health().recovery == ()
     _answered(monkeypatch, lambda self, message: self._hear(message.text) or [])
-    here.live()
+    here.restart()
     (sentence,) = here.host.health().recovery
     assert sentence.startswith("agr would send something else today than in entry")
 
@@ -249,6 +249,6 @@ def test_a_graceful_shutdown_leaves_no_decision_to_the_next_program(monkeypatch:
     heard = here.heard()
     asyncio.run(here.host.close())
     _answered(monkeypatch, lambda self, message: self._hear("otherwise") or [])
-    here.live()
+    here.restart()
     assert here.heard() == heard
     assert here.host.health().recovery == ()

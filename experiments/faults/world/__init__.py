@@ -1,4 +1,4 @@
 """A world of devices in plain arithmetic, behind the real device port: cheap enough for thousands of runs a minute.
 
-No protocol lives here.
+There is no protocol here.
 """

@@ -36,7 +36,7 @@ def test_each_promise_that_is_not_kept_is_a_sentence() -> None:
         "1 agents were not back when the day ended: farm-1",
         "1 agents live on the node that was killed: farm-2",
     )
-    assert replace(KEPT, moved=()).faults == ("nobody who delivered an order lived on node 2: its loss proves nothing",)
+    assert replace(KEPT, moved=()).faults == ("nobody who delivered an order was on node 2: its loss proves nothing",)
 
 
 def _ledger(path: Path, *orders: tuple[str, tuple[IspPower, ...]]) -> Path:

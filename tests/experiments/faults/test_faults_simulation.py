@@ -58,7 +58,7 @@ def test_the_same_seed_tells_the_same_story(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [3, 10])
 def test_a_seed_with_its_faults_is_judged_sound(seed: int) -> None:
-    """A simulation with dozens of faults ends with every invariant intact, in fair weather and in a storm."""
+    """A simulation with dozens of faults ends with every invariant intact, at the usual rates and at the level STORM."""
     verdict = judge(seed)
     assert verdict.violations == ()
     assert verdict.messages >= LEAST_MESSAGES

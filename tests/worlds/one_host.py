@@ -31,9 +31,9 @@ class OneHost:
         self.ports: dict[str, Any] = {spec.device: benches.port(spec) for spec in self.specs if spec.device is not None}
         self.number = self.sent = 0
         self.now = START
-        self.live()
+        self.restart()
 
-    def live(self) -> None:
+    def restart(self) -> None:
         """Start (again) on the same journal."""
         journal = MemoryJournal(self.store)
         self.host = Host(
@@ -137,7 +137,7 @@ def clean() -> tuple[Result, tuple[str, ...]]:
 def until_cut(site: benches.Site, injectors: list[FaultInjector], heard: list[Any]) -> Any:
     """Run, and after each power cut run again with a new scheduler and new hosts on the same journals."""
 
-    async def live() -> Any:
+    async def whole_run() -> Any:
         now = chatter.START
         while True:
             runtime = site.runtime(injectors.pop(0))
@@ -150,7 +150,7 @@ def until_cut(site: benches.Site, injectors: list[FaultInjector], heard: list[An
             else:
                 return runtime
 
-    runtime = asyncio.run(live())
+    runtime = asyncio.run(whole_run())
     site.ledger_effects.close()
     return runtime
 
