@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import ceil, floor
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
@@ -94,10 +95,11 @@ def offer_at(preferences: NegotiationPreferences, round_number: int) -> Terms:
     """What this side offers in round `round_number`; never beyond its reservation."""
     share = conceded(round_number, preferences.rounds, preferences.beta)
     a, r = preferences.aspiration, preferences.reservation
-    # Rounded towards the aspiration, so that no rounding gives more than was meant.
+    # Each price is rounded to one's own advantage, so that no rounding gives more than was meant.
+    whole = ceil if preferences.side is Side.SELLER else floor
     return Terms(
-        a.volume_price + int(share * (r.volume_price - a.volume_price)),
-        a.capacity_price + int(share * (r.capacity_price - a.capacity_price)),
+        a.volume_price + whole(share * (r.volume_price - a.volume_price)),
+        a.capacity_price + whole(share * (r.capacity_price - a.capacity_price)),
     )
 
 
