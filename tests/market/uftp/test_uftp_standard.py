@@ -8,6 +8,7 @@ import re
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any, get_type_hints
 
 import pytest
@@ -156,7 +157,9 @@ def test_the_last_isp_of_the_day_is_the_last_that_may_be_named(day: date, count:
 
 
 @given(cuts=st.sets(st.integers(2, 100), max_size=8), place=st.integers(1, 100), shuffle=st.randoms())
-def test_a_day_cut_anywhere_has_no_fault_until_one_isp_is_named_again(cuts: set[int], place: int, shuffle: Any) -> None:
+def test_a_day_cut_anywhere_has_no_fault_until_one_isp_is_named_again(
+    cuts: set[int], place: int, shuffle: Random
+) -> None:
     """Spans that cover a day of 100 ISPs are sound in any order; with any one ISP once more that ISP's span is told."""
     starts = [1, *sorted(cuts), 101]
     spans = [(one, two - one) for one, two in pairwise(starts)]
