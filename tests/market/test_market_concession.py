@@ -31,6 +31,9 @@ def preferences(draw: st.DrawFn) -> NegotiationPreferences:
     """Of either side; its two prices may go in opposite directions as long as the sum gives way."""
     side, one, two, weight = draw(st.sampled_from(Side)), draw(TERMS), draw(TERMS), draw(WEIGHTS)
     rounds, beta = draw(st.integers(1, 30)), draw(BETAS)
+    if draw(st.booleans()):  # what one price gives the other takes back, but for a rest below one
+        step = draw(st.integers(-min(40, one.volume_price), 40))
+        two = Terms(one.volume_price + step, max(0, one.capacity_price - round(step * weight)))
     worth = {terms: terms.volume_price * weight + terms.capacity_price for terms in (one, two)}
     low, high = sorted((one, two), key=worth.__getitem__)
     best, worst = (high, low) if side is Side.SELLER else (low, high)
