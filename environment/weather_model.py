@@ -72,7 +72,9 @@ class WeatherFeed:
         """A unit-variance error field over the targets from `hour` on, correlated over some hours."""
         if hour not in self._corrections:
             count = _HORIZON_HOURS * 4
-            noise = np.random.default_rng((self._seed, hour + 1)).standard_normal(count)
+            # Hours before the year of the profiles, in which its first day is forecast, have seeds of their own.
+            stream = (self._seed, hour + 1) if hour >= -1 else (self._seed, 0, -hour)
+            noise = np.random.default_rng(stream).standard_normal(count)
             keep = float(np.exp(-0.25 / _CORRELATION_H))
             field = np.empty(count, dtype=np.float64)
             level = noise[0]
