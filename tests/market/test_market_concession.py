@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
@@ -40,6 +40,7 @@ def preferences(draw: st.DrawFn) -> NegotiationPreferences:
     return NegotiationPreferences(side, best, worst, rounds, beta, weight)
 
 
+@settings(max_examples=500)
 @given(wants=preferences(), number=st.integers(0, 40))
 def test_no_offer_is_beyond_the_reservation(wants: NegotiationPreferences, number: int) -> None:
     """Individually rational by value in every round, also where one price rises while the other falls."""
