@@ -1,4 +1,4 @@
 """The `iles` command: options, help, and what is printed.
 
-What a command does lives in its own room.
+What a command does never lives here: that is in its own room.
 """

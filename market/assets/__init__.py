@@ -1,4 +1,4 @@
 """Asset publication (S01): what prosumers bring to the market.
 
-What is agreed about an asset lives in `market.contracts`.
+What is agreed about an asset never lives here: that is in `market.contracts`.
 """
