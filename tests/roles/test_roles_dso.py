@@ -12,7 +12,7 @@ from agents.roles.dso import DsoRole
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import BeginWithout, Prognoses
 from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf, TradingRounds
-from agents.roles.effects import Arm, Compute, Effect, Send
+from agents.roles.effects import Arm, Compute, Effect, Publish, Send
 from agents.roles.events import Computed, Fired, Received
 from agents.roles.messages import Filed, Receipt
 from agents.roles.parts.keys import SellerPointDay
@@ -87,6 +87,14 @@ def ordering(role: DsoRole, need_w: dict[int, float] | None = None) -> tuple[Fil
     assert [c.job for c in of(effects, Compute)] == ["selection"]
     (filed,) = of(role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD), Filed)
     return filed, requests
+
+
+def test_a_prognosis_that_is_taken_is_published_and_one_that_is_refused_is_not() -> None:
+    """Who watches the grid sees each prognosis that the DSO took, once."""
+    role = dso()
+    taken = [e.publication for e in hear(role, "agr", prognosis("agr", POINT)) if isinstance(e, Publish)]
+    assert [(p.seller, p.congestion_point, p.revision) for p in taken] == [("agr.example", POINT, 1)]
+    assert [e for e in hear(role, "agr", prognosis("agr", POINT)) if isinstance(e, Publish)] == []
 
 
 def test_the_prognoses_of_all_pairs_start_one_analysis() -> None:

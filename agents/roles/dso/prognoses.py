@@ -13,6 +13,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.settlement_as_buyer import DaySettled
+from agents.roles.publications import prognosis_taken
 from cim.codec.codec import wire
 from market.uftp import DPrognosis, DPrognosisResponse, header_faults
 
@@ -71,14 +72,14 @@ class Prognoses(Part[PrognosesState]):
         answer = Send(sender, DPrognosisResponse(*self.me.reply(sender, now, message, fault)))
         if fault is not None:
             return [answer]
-        state, period = self.state, message.period
+        state, period, taken = self.state, message.period, prognosis_taken(message)
         state.newest[place] = message
         state.by_id[message.header.message_id] = message
         fresh = {*state.fresh.get(period, ()), (sender, message.congestion_point)}
         state.fresh[period] = tuple(sorted(fresh))
         if len(fresh) == len(self.config.pairs):
-            return [answer, Disarm(BeginWithout(period)), *self._heard(period, now)]
-        return [answer, Arm(BeginWithout(period), self.rules.patience(now))]
+            return [answer, taken, Disarm(BeginWithout(period)), *self._heard(period, now)]
+        return [answer, taken, Arm(BeginWithout(period), self.rules.patience(now))]
 
     def _fault(self, message: DPrognosis, place: SellerPointDay, now: datetime) -> str | None:
         """Why a prognosis is refused, or None."""
