@@ -19,16 +19,10 @@ from agents.runtime.revival import Revival
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import BadInput
 from cim.platform.parquet_store import ParquetStore
-from cim.platform.publications import (
-    HandlingFailed,
-    HeadRefused,
-    MemoryLost,
-    MessageLapsed,
-    OrderRefused,
-    Publication,
-    RecordRefused,
-    RuleBroken,
-)
+from cim.platform.publications.base import Publication
+from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
+from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
 from environment.sites import load_site
 from pilot.settings import UpSettings

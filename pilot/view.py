@@ -11,7 +11,8 @@ from agents.assembly.site_agents import SiteAgents
 from agents.roles.dso.config import DsoConfig
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import tag_of
-from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, Party, SiteDescribed, WatchedPoint
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
+from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.store import Store, Told
 from portal.dso import dso_state
 from portal.models import AgentHealth, DsoState, FailedEvent, Health, JournalHealth, Mode, Status

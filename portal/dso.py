@@ -6,18 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from cim.model.intervals import LocalDay, local_day_of
-from cim.platform.publications import (
-    FlexOffered,
-    FlexRequested,
-    OrderPlaced,
-    OrderRefused,
-    PrognosisTaken,
-    SafetyAnalysed,
-    SettlementTold,
-    SiteDescribed,
-    WatchedPoint,
-)
-from cim.platform.publications import IspPower as IspPowerRow
+from cim.platform.publications.base import IspPower as IspPowerRow
+from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.settlement import SettlementTold
+from cim.platform.publications.site import SiteDescribed, WatchedPoint
+from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused, PrognosisTaken
 from cim.platform.store import Store, latest, values
 from portal.models import (
     AskedIsp,

@@ -65,7 +65,7 @@ declare_homes(
             "agents.planning.dispatch.flexibility",
             "agents.planning.dispatch.session",
         ),
-        "published": ("cim.platform.publications",),
+        "published": ("cim.platform.publications.families",),
         "prosumer": (
             "agents.roles.prosumer.asset_publishing",
             "agents.roles.prosumer.building_flexibility",

@@ -22,7 +22,7 @@ from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.devices import Mode, Nameplate, Setpoint
 from cim.model.readings import Kind, Quality
-from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, ReadingsTaken
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingsTaken
 from market.rules import MarketRules
 
 LIFE_IN_INTERVALS = 3  # a setpoint outlives its writer by at most this many control intervals

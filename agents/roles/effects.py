@@ -9,7 +9,7 @@ from typing import Any
 
 from cim.codec.codec import fields_of, tag_of_type, wire
 from cim.model.devices import Setpoint
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 from market.ledger.records import Record
 
 

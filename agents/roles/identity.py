@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agents.roles.effects import Publish
 from cim.codec.codec import encode
-from cim.platform.publications import MessageLapsed
+from cim.platform.publications.incidents import MessageLapsed
 from market.ledger.records import Record
 from market.ledger.signing import Signer
 from market.rules import MarketRules

@@ -24,7 +24,7 @@ from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.devices import WeatherForecast
 from cim.model.errors import BadInput
-from cim.platform.publications import RuleBroken
+from cim.platform.publications.incidents import RuleBroken
 from market.assets.publication import AssetPublication, AssetRegister
 from market.rules import MarketRules
 from market.uftp import (

@@ -9,28 +9,26 @@ import numpy as np
 
 from agents.roles.effects import Publish
 from cim.model.arrays import Floats
-from cim.platform.publications import (
-    AskedIsp,
-    AssetsRegistered,
-    BlockClosed,
-    ContractAgreed,
-    ContractElement,
-    ExchangeForecast,
-    FlexOffered,
-    FlexRequested,
-    IspPower,
-    OfferedOption,
+from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed, ContractElement, RegisteredAsset
+from cim.platform.publications.base import IspPower
+from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.ledger import BlockClosed
+from cim.platform.publications.settlement import (
     OrderAnswer,
-    OrderPlaced,
     PaymentRow,
     PaymentsMade,
-    PrognosisTaken,
-    RegisteredAsset,
-    SafetyAnalysed,
     SettledIsp,
     SettledOrder,
     SettlementAnswered,
     SettlementTold,
+)
+from cim.platform.publications.trading import (
+    AskedIsp,
+    FlexOffered,
+    FlexRequested,
+    OfferedOption,
+    OrderPlaced,
+    PrognosisTaken,
 )
 from market import uftp
 from market.assets.publication import AssetPublication

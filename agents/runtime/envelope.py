@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cim.model.errors import ProgrammingFault
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 
 SAFETY, ORDINARY = 0, 1
 

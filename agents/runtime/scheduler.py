@@ -17,7 +17,7 @@ from typing import Protocol
 from agents.runtime.clocks import Clock, SimClock
 from agents.runtime.envelope import Outcome, Parcel, Task
 from cim.model.errors import ProgrammingFault
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 
 _MAX_ROUNDS = 5000  # at one instant; agents that still talk then will talk for ever
 _TRIES = 8  # at one instant for a parcel that its receiver does not take

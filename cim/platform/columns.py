@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Union
 
 from cim.model.errors import BadInput, ProgrammingFault
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 
 if TYPE_CHECKING:
     import pyarrow as pa

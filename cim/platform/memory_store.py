@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from cim.model.readings import Kind, Reading
-from cim.platform.publications import Publication, ReadingsTaken
+from cim.platform.publications.base import Publication
+from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.store import Key, Told, fits, wanted
 
 P = TypeVar("P", bound=Publication)

@@ -11,7 +11,9 @@ from typing import TypeVar, cast
 from cim.model.readings import Kind, Reading
 from cim.platform.columns import Row, publication_of, row_of, table_of
 from cim.platform.publication_log import PublicationLog
-from cim.platform.publications import FAMILIES, Publication, ReadingsTaken, family_name
+from cim.platform.publications.base import Publication
+from cim.platform.publications.families import FAMILIES, family_name
+from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.store import Key, Told, fits
 from cim.platform.tables import ReadingTable
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
 from cim.model.readings import Kind, Reading
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 
 P = TypeVar("P", bound=Publication)
 Key = Mapping[str, str | int | date]

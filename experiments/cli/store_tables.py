@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from typing import get_args, get_type_hints
 
-from cim.platform import publications
 from cim.platform.columns import schema_of
-from cim.platform.publications import FAMILIES, Publication
+from cim.platform.publications.base import Publication
+from cim.platform.publications.families import FAMILIES
 
 _HEAD = """# The store's tables
 
@@ -47,11 +48,18 @@ _NAMES = {"str": "text", "int": "integer", "float": "number", "bool": "yes or no
 
 def page() -> str:
     """The Markdown page of all tables."""
-    named = [getattr(publications, name) for name in publications.__all__]
-    within = [kind for kind in named if isinstance(kind, type) and not issubclass(kind, Publication)]
+    within = sorted(set(_rows()), key=lambda kind: kind.__name__)
     assert all(schema_of(family) for family in FAMILIES.values())  # noqa: S101 - what is listed has a table
     tables = [_section(name, family, ("at",)) for name, family in sorted(FAMILIES.items())]
     return "\n".join([_HEAD, *tables, "# Rows within rows\n", *(_section(kind.__name__, kind, ()) for kind in within)])
+
+
+def _rows() -> Iterator[type]:
+    """The dataclasses of which publications' rows are made."""
+    for module in {inspect.getmodule(family) for family in (*FAMILIES.values(), Publication)}:
+        for _, kind in inspect.getmembers(module, is_dataclass):
+            if inspect.getmodule(kind) is module and not issubclass(kind, Publication):
+                yield kind
 
 
 def _section(title: str, kind: type, left_out: tuple[str, ...]) -> str:

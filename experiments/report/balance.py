@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cim.model.arrays import Floats
-from cim.platform.publications import ExchangeForecast
+from cim.platform.publications.grid import ExchangeForecast
 from environment.sites.network import build_network
 from experiments.report.data import RunData
 from experiments.report.style import KINDS, LIMIT, QUIET, WITH, WITHOUT, colour, figure, label

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from cim.platform.publications import SessionConcluded
+from cim.platform.publications.sessions import SessionConcluded
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, WITH, WITHOUT, figure, text
 from experiments.report.tables import table

@@ -11,10 +11,10 @@ import numpy as np
 
 from agents.planning.grid_safety.assessment import PointGrid
 from cim.model.arrays import Floats
-from cim.platform.publications import (
+from cim.platform.publications.base import Publication
+from cim.platform.publications.settlement import (
     OrderAnswer,
     PaymentsMade,
-    Publication,
     SettledOrder,
     SettlementAnswered,
     SettlementTold,

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cim.model.arrays import Floats
-from cim.platform.publications import SettledOrder
+from cim.platform.publications.settlement import SettledOrder
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, SERIES, colour, figure, kind_of, label, text
 from experiments.report.tables import table

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TypeVar
 
-from cim.platform.publications import FlexOffered, FlexRequested, IspPower, OrderPlaced, SafetyAnalysed
+from cim.platform.publications.base import IspPower
+from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from environment.feeder import Violation
 from environment.feeder.limits import ViolationKind
 from experiments.report.data import RunData

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cim.platform.publications import SettledOrder, SettlementTold
+from cim.platform.publications.settlement import SettledOrder, SettlementTold
 from experiments.report.data import RunData
 from experiments.report.tables import Amount, table
 from market.uftp import AcceptedDisputed

@@ -7,20 +7,12 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from cim.platform.publications import (
-    CommandRefused,
-    ContractAgreed,
-    DeviceBack,
-    DeviceLost,
-    FlexOffered,
-    FlexRequested,
-    HeadRefused,
-    IspPower,
-    OrderPlaced,
-    OrderRefused,
-    RecordRefused,
-    RuleBroken,
-)
+from cim.platform.publications.agreements import ContractAgreed
+from cim.platform.publications.base import IspPower
+from cim.platform.publications.incidents import RuleBroken
+from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
+from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused
 from experiments.report import settling
 from experiments.report.data import RunData
 from experiments.report.style import WITH, figure, text

@@ -16,7 +16,7 @@ from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.vpp_member import VppMember, VppMemberState
 from cim.codec.codec import decode
-from cim.platform.publications import SessionConcluded
+from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.store import values
 from experiments.run.run import RunResult
 

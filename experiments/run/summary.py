@@ -7,17 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cim.platform.publications import (
-    ContractAgreed,
-    FlexOffered,
-    FlexRequested,
-    OrderPlaced,
-    PaymentRow,
-    PaymentsMade,
-    SessionConcluded,
-    SettlementAnswered,
-    SettlementTold,
-)
+from cim.platform.publications.agreements import ContractAgreed
+from cim.platform.publications.sessions import SessionConcluded
+from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementAnswered, SettlementTold
+from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
 from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord

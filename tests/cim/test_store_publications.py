@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,19 +24,11 @@ from cim.platform import parquet_store, publications
 from cim.platform.columns import publication_of, row_of, schema_of
 from cim.platform.memory_store import MemoryStore
 from cim.platform.parquet_store import ParquetStore
-from cim.platform.publications import (
-    FAMILIES,
-    DeviceBack,
-    DeviceLost,
-    FlexOffered,
-    IspPower,
-    OfferedOption,
-    OrderPlaced,
-    Publication,
-    ReadingsTaken,
-    SafetyAnalysed,
-    family_name,
-)
+from cim.platform.publications.base import IspPower, Publication
+from cim.platform.publications.families import FAMILIES, family_name
+from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.measured import DeviceBack, DeviceLost, ReadingsTaken
+from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
 from cim.platform.store import Store, latest, values
 from experiments.cli import diagrams
 from tests.cim.test_codec_wire import instance
@@ -111,7 +105,8 @@ def test_readings_are_rows_of_their_own(store: Store) -> None:
 
 def test_every_family_has_a_table_and_survives_it(tmp_path: Path, opening: Filling) -> None:
     """A publication of each family, with values of each of its fields' types, reads back equal from its table."""
-    told = [p for name in publications.__all__ if isinstance(p := getattr(publications, name), type)]
+    modules = [import_module(f"{publications.__name__}.{m.name}") for m in iter_modules(publications.__path__)]
+    told = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
     assert {f for f in told if issubclass(f, Publication)} == {*FAMILIES.values(), Publication, ReadingsTaken}
     given_ = [instance(family, np.random.default_rng(seed)) for family in FAMILIES.values() for seed in range(4)]
     store = opening(tmp_path, keep=False)

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from cim.platform.parquet_store import ParquetStore
-from cim.platform.publications import FAMILIES, Publication, SiteDescribed
+from cim.platform.publications.base import Publication
+from cim.platform.publications.families import FAMILIES
+from cim.platform.publications.site import SiteDescribed
 from market.ledger.verify import verify
 
 pytestmark = pytest.mark.slow

@@ -12,22 +12,18 @@ import pytest
 
 from cim.platform.memory_store import MemoryStore
 from cim.platform.parquet_store import ParquetStore
-from cim.platform.publications import (
+from cim.platform.publications.base import IspPower, Publication
+from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.settlement import SettledOrder, SettlementTold
+from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
+from cim.platform.publications.trading import (
     AskedIsp,
     FlexOffered,
     FlexRequested,
-    IspPower,
     OfferedOption,
     OrderPlaced,
     OrderRefused,
-    Party,
     PrognosisTaken,
-    Publication,
-    SafetyAnalysed,
-    SettledOrder,
-    SettlementTold,
-    SiteDescribed,
-    WatchedPoint,
 )
 from cim.platform.store import Store
 from portal.dso import dso_state

@@ -31,7 +31,9 @@ from agents.roles.prosumer.energy_metering import ReadMeter
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
 from cim.codec.codec import encode
 from cim.model.devices import Mode
-from cim.platform.publications import HeadRefused, MessageLapsed, OrderRefused, RecordRefused, RuleBroken
+from cim.platform.publications.incidents import MessageLapsed, RuleBroken
+from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.trading import OrderRefused
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexOrder, FlexOrderResponse, FlexSettlement, Header, Result
 from tests.worlds import miniature, players

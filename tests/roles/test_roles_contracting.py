@@ -15,7 +15,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.negotiation import PATIENCE, ContractNegotiation
 from agents.roles.role import Role
 from cim.codec.codec import decode
-from cim.platform.publications import RuleBroken
+from cim.platform.publications.incidents import RuleBroken
 from market.contracts.contract import FlexContract
 from market.ledger.signing import verify
 from market.negotiation.concession import NegotiationPreferences, Side, Terms

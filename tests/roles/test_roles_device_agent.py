@@ -16,7 +16,7 @@ from agents.roles.events import Commanded, Connected, Fired, Measured, Received
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.readings import Quality
-from cim.platform.publications import CommandRefused, DeviceBack, DeviceLost, ReadingsTaken
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingsTaken
 from tests.worlds import players
 from tests.worlds.players import DAY, FIRST, NOON, RULES
 

@@ -14,7 +14,7 @@ from agents.roles.events import BlockClosed, Fired, Received, Recorded, Started
 from agents.roles.ledger_keeper import CLOSING, CloseNow, FiledBy, KeeperRole
 from agents.roles.messages import Filed, HeadAnnounced, HeadCosigned, Receipt
 from agents.runtime.host.ledger_effects import LedgerEffects
-from cim.platform.publications import HeadRefused
+from cim.platform.publications.ledger import HeadRefused
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
 from tests.worlds import players

@@ -16,14 +16,10 @@ from agents.roles.parts.contracts import Contracts
 from agents.runtime.ledger_history import recollect
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind, Nameplate
-from cim.platform.publications import (
-    HeadRefused,
-    MemoryLost,
-    OrderRefused,
-    RecordRefused,
-    RuleBroken,
-    SettlementAnswered,
-)
+from cim.platform.publications.incidents import MemoryLost, RuleBroken
+from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.settlement import SettlementAnswered
+from cim.platform.publications.trading import OrderRefused
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Signature
 from market.ledger.verify import verify

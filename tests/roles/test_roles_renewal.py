@@ -14,7 +14,7 @@ from agents.roles.events import Fired, Received
 from agents.roles.messages import AssetQuery
 from agents.roles.parts.contracts import RENEWAL, Contracts, SeekContracts
 from agents.roles.parts.negotiation import ContractNegotiation, OfferExpires
-from cim.platform.publications import RuleBroken
+from cim.platform.publications.incidents import RuleBroken
 from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of
 from market.negotiation.messages import ContractProposal

@@ -13,7 +13,7 @@ from agents.roles.effects import Compute, Effect
 from agents.roles.events import Fired, Received
 from agents.runtime.envelope import ORDINARY, SAFETY, Envelope, Parcel
 from cim.model.errors import ProgrammingFault
-from cim.platform.publications import HandlingFailed
+from cim.platform.publications.incidents import HandlingFailed
 from tests.worlds import chatter
 from tests.worlds.chatter import MINUTE, START, Chat, Chatting, Sum, Tick, chatterer
 from tests.worlds.one_host import OneHost

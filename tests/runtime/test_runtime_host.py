@@ -19,7 +19,7 @@ from agents.runtime.host.host import Host
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import ProgrammingFault
-from cim.platform.publications import CommandRefused, DeviceLost, ReadingsTaken
+from cim.platform.publications.measured import CommandRefused, DeviceLost, ReadingsTaken
 from devices.port.errors import DeviceUnreachable
 from market.uftp import DPrognosis, Header
 from tests.worlds import benches

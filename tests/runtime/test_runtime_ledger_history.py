@@ -23,15 +23,10 @@ from agents.runtime.ledger_history import has_begun, recollect
 from agents.runtime.local import LocalRuntime
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import decode
-from cim.platform.publications import (
-    HandlingFailed,
-    HeadRefused,
-    MemoryLost,
-    OrderRefused,
-    Publication,
-    RecordRefused,
-    RuleBroken,
-)
+from cim.platform.publications.base import Publication
+from cim.platform.publications.incidents import HandlingFailed, MemoryLost, RuleBroken
+from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.trading import OrderRefused
 from market.ledger.errors import NotALedger
 from market.ledger.reader import LedgerReader
 from market.settlement.payments import balance

@@ -20,7 +20,7 @@ from agents.runtime.host.host import Host
 from agents.runtime.placement import DIAL_IN_HOST, Placement, where_of
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.errors import BadInput
-from cim.platform.publications import ReadingsTaken
+from cim.platform.publications.measured import ReadingsTaken
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.port.port import Port

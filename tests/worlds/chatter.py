@@ -17,7 +17,7 @@ from agents.roles.role import Role
 from agents.runtime.agent_spec import AgentSpec
 from cim.codec.codec import decode, wire
 from cim.model.devices import Mode, Setpoint
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 from market.rules import MarketRules
 from tests.worlds.players import AHEAD, FIRST, key
 

@@ -56,7 +56,7 @@ from agents.roles.prosumer import ProsumerRole
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.errors import BadInput
-from cim.platform.publications import Publication
+from cim.platform.publications.base import Publication
 from environment.feeder import Limits, Line, Network, Node
 from market.ledger.errors import LedgerConflict
 from market.ledger.records import Party

@@ -23,7 +23,8 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
-from cim.platform.publications import OrderRefused, RecordRefused
+from cim.platform.publications.ledger import RecordRefused
+from cim.platform.publications.trading import OrderRefused
 from market.contracts.activations import Activations
 from market.contracts.contract import CountedPer
 from market.settlement.elements import volume_amount

@@ -31,7 +31,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
-from cim.platform.publications import Residuals, SessionConcluded
+from cim.platform.publications.sessions import Residuals, SessionConcluded
 
 _COARSE = 10.0  # a correction in real time is followed by the next one
 

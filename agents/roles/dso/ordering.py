@@ -22,7 +22,8 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import order_placed
 from cim.codec.codec import wire
-from cim.platform.publications import OrderRefused, RecordRefused
+from cim.platform.publications.ledger import RecordRefused
+from cim.platform.publications.trading import OrderRefused
 from market.settlement.day import freeze
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 

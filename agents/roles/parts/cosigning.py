@@ -11,7 +11,7 @@ from agents.roles.messages import HeadAnnounced, HeadCosigned
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
-from cim.platform.publications import HeadRefused
+from cim.platform.publications.ledger import HeadRefused
 from market.ledger.records import BlockHead
 
 

@@ -10,7 +10,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed, Receipt
 from agents.roles.part import Part, on
 from cim.codec.codec import wire
-from cim.platform.publications import RecordRefused
+from cim.platform.publications.ledger import RecordRefused
 from market.ledger.records import Record
 
 

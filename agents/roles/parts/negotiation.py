@@ -19,7 +19,8 @@ from agents.roles.parts.filing import refusal
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
-from cim.platform.publications import NegotiationMoved, RuleBroken
+from cim.platform.publications.agreements import NegotiationMoved
+from cim.platform.publications.incidents import RuleBroken
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
 from market.negotiation import concession

@@ -15,7 +15,7 @@ from agents.roles.events import Recalled
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
-from cim.platform.publications import MemoryLost
+from cim.platform.publications.incidents import MemoryLost
 from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify

@@ -22,7 +22,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind, Quality
-from cim.platform.publications import ReadingsTaken
+from cim.platform.publications.measured import ReadingsTaken
 
 _HOUR = timedelta(hours=1)
 

@@ -15,7 +15,7 @@ from agents.runtime.host.rounds import Step
 from agents.runtime.host.timers import Timers
 from cim.codec.codec import tag_of
 from cim.model.errors import ProgrammingFault
-from cim.platform.publications import HandlingFailed
+from cim.platform.publications.incidents import HandlingFailed
 
 _AGENT = itemgetter(0)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agents.roles.effects import Send
 from cim.codec.codec import tag_of, tag_of_type
-from cim.platform.publications import HandlingFailed
+from cim.platform.publications.incidents import HandlingFailed
 from experiments.faults.simulation_run import SimulationRun
 from market.ledger.hashing import genesis
 from market.ledger.signing import verify

@@ -14,27 +14,20 @@ from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.grid_safety.assessment import PointGrid
 from cim.platform.memory_store import MemoryStore
-from cim.platform.publications import (
-    AskedIsp,
-    DeviceLost,
-    ExchangeForecast,
-    FlexOffered,
-    FlexRequested,
-    IspPower,
-    OfferedOption,
+from cim.platform.publications.base import IspPower, Publication
+from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.measured import DeviceLost
+from cim.platform.publications.sessions import Residuals, SessionConcluded
+from cim.platform.publications.settlement import (
     OrderAnswer,
-    OrderPlaced,
     PaymentRow,
     PaymentsMade,
-    Publication,
-    Residuals,
-    SafetyAnalysed,
-    SessionConcluded,
     SettledIsp,
     SettledOrder,
     SettlementAnswered,
     SettlementTold,
 )
+from cim.platform.publications.trading import AskedIsp, FlexOffered, FlexRequested, OfferedOption, OrderPlaced
 from environment.feeder import Violation
 from environment.feeder.flow import FlowResult
 from environment.feeder.limits import ViolationKind

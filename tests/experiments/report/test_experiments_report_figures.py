@@ -8,21 +8,18 @@ from datetime import UTC, date, datetime
 import pytest
 from plotly.offline import get_plotlyjs
 
-from cim.platform.publications import (
-    CommandRefused,
-    ContractAgreed,
-    ContractElement,
-    DeviceBack,
-    HeadRefused,
+from cim.platform.publications.agreements import ContractAgreed, ContractElement
+from cim.platform.publications.incidents import RuleBroken
+from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.measured import CommandRefused, DeviceBack
+from cim.platform.publications.settlement import (
     OrderAnswer,
-    OrderRefused,
-    RecordRefused,
-    RuleBroken,
     SettledIsp,
     SettledOrder,
     SettlementAnswered,
     SettlementTold,
 )
+from cim.platform.publications.trading import OrderRefused
 from experiments.report.data import RunData
 from experiments.report.page import render
 from tests.experiments.report.conftest import BRANCH, DSO, EAST, EVENT, POINT

@@ -10,15 +10,10 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
-from cim.platform.publications import (
-    AskedIsp,
-    FlexOffered,
-    FlexRequested,
-    OrderPlaced,
-    Publication,
-    SafetyAnalysed,
-    SettlementTold,
-)
+from cim.platform.publications.base import Publication
+from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.settlement import SettlementTold
+from cim.platform.publications.trading import AskedIsp, FlexOffered, FlexRequested, OrderPlaced
 from environment.sites import load_site
 from experiments.report import write_report
 from experiments.report.data import RunData

@@ -1,0 +1,55 @@
+"""All families of publications by the names of their tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cim.model.errors import ProgrammingFault
+from cim.platform.publications.agreements import (
+    AssetsRegistered,
+    ContractAgreed,
+    NegotiationMoved,
+)
+from cim.platform.publications.base import Publication
+from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
+from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
+from cim.platform.publications.sessions import SessionConcluded
+from cim.platform.publications.settlement import (
+    PaymentsMade,
+    SettlementAnswered,
+    SettlementTold,
+)
+from cim.platform.publications.site import SiteDescribed
+from cim.platform.publications.trading import (
+    FlexOffered,
+    FlexRequested,
+    OrderPlaced,
+    OrderRefused,
+    PrognosisTaken,
+)
+
+FAMILIES: Mapping[str, type[Publication]] = {
+    re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
+    for family in (
+        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast, FlexOffered,
+        FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, NegotiationMoved, OrderPlaced, OrderRefused,
+        PaymentsMade, PrognosisTaken, RecordRefused, RuleBroken, SafetyAnalysed, SessionConcluded, SettlementAnswered,
+        SettlementTold, SiteDescribed,
+    )
+}  # fmt: skip
+_NAMES = {family: name for name, family in FAMILIES.items()}
+
+
+def family_name(family: type[Publication]) -> str:
+    """The name of a family's table; readings have a table of another kind.
+
+    Raises:
+        ProgrammingFault: it is no family of the platform.
+    """
+    name = _NAMES.get(family)
+    if name is None:
+        raise ProgrammingFault(f"{family.__name__} has no table; expected one of {', '.join(FAMILIES)}")
+    return name
