@@ -58,7 +58,7 @@ def _rows() -> Iterator[type]:
     """The dataclasses of which publications' rows are made."""
     for module in {inspect.getmodule(family) for family in (*FAMILIES.values(), Publication)}:
         for _, kind in inspect.getmembers(module, is_dataclass):
-            if inspect.getmodule(kind) is module and not issubclass(kind, Publication):
+            if isinstance(kind, type) and inspect.getmodule(kind) is module and not issubclass(kind, Publication):
                 yield kind
 
 
