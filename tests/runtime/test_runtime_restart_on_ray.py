@@ -17,7 +17,7 @@ from agents.runtime.ray.start import start_ray
 start_ray()
 import ray
 from agents.runtime.scheduler import RoundScheduler
-from cim.platform.publications import ReadingsTaken
+from cim.platform.publications.measured import ReadingsTaken
 from agents.assembly.journal_server.embedded import EmbeddedRedis
 from agents.runtime.placement import Placement
 from agents.runtime.ray.runtime import RayRuntime
