@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # 0.15 s that only a link to a real socket needs; an agent on
     from pymodbus.client import AsyncModbusTcpClient
     from pymodbus.pdu import ModbusPDU
 
+FIRST_TRIES = 3  # to connect to a device that was never met
 MAX_READ = 125  # Modbus Application Protocol 1.1b3, section 6.3
 MAX_WRITE = 123  # section 6.12
 
@@ -59,6 +60,7 @@ class TcpRegisters:
         """`unit` is the Modbus unit identifier; `timeout_s` holds for connecting and for each answer."""
         self._where = f"{host}:{port}"
         self._host, self._port, self._unit, self._timeout_s = host, port, unit, timeout_s
+        self._met = False
         self._client: AsyncModbusTcpClient | None = None
         self._lock = asyncio.Lock()
         self._received = 0
@@ -160,10 +162,14 @@ class TcpRegisters:
             trace_packet=self._trace_packet,
             trace_connect=self._trace_connect,
         )
-        if not await client.connect():
+        # The first time a whole site connects at once, and a machine may be too busy to do so within one time-out.
+        for _ in range(1 if self._met else FIRST_TRIES):
+            if await client.connect():
+                break
+        else:
             client.close()
             raise DeviceUnreachable(f"{self._where}: nothing accepts a connection; expected a Modbus TCP device")
-        self._client = client
+        self._client, self._met = client, True
         return client
 
     def _trace_packet(self, sending: bool, data: bytes) -> bytes:
