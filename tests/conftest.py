@@ -3,7 +3,7 @@
 Property tests are drawn from a fixed seed, the same on every machine, and never timed. In CI everything must run: a
 skipped test is a failure there, elsewhere it says what is missing. Ray is started by tests marked slow only.
 
-In parallel (`pytest -n 3`) a file's tests stay together on one worker, so that what they share is made once; the files
+In parallel (`pytest -n 2`) a file's tests stay together on one worker, so that what they share is made once; the files
 `*_on_ray.py`, whose tests start Ray, run one after the other. What takes long is begun first.
 """
 
