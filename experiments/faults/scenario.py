@@ -26,7 +26,7 @@ from experiments.faults.world.devices import PlainBattery, PlainDevice, PlainPro
 from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
 from market.ledger.signing import Signer, simulation_seed
 from market.negotiation.concession import NegotiationPreferences
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 POINT = "ea1.2016-01.at.local-cluster:lv"
 ISP_MINUTES, CONTROL_S = 60, 3600
@@ -117,7 +117,8 @@ def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRule
     domains = {name: f"{name}.local-cluster.example" for name in names}
     keys = {domain: _public(domain) for domain in sorted(domains.values())}
     return MarketRules(
-        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"local-cluster/{seed}", revision_hours
+        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, Control.MARKET, domains, keys,
+        f"local-cluster/{seed}", revision_hours,
     )  # fmt: skip
 
 
