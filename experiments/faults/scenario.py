@@ -85,8 +85,8 @@ def _selling(injector: random.Random) -> NegotiationPreferences:
     usual = prosumer_selling(_strem().market)
     return replace(
         usual,
-        aspiration=replace(usual.aspiration, volume_price=aspiration_e4),
-        reservation=replace(usual.reservation, volume_price=reservation_e4),
+        aspiration=replace(usual.aspiration, volume_price_e4_per_kwh=aspiration_e4),
+        reservation=replace(usual.reservation, volume_price_e4_per_kwh=reservation_e4),
     )
 
 
