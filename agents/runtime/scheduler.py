@@ -29,6 +29,10 @@ _CREDIT = 100_000  # messages a host may have under way before it has to wait
 Sink = Callable[[str, Publication], None]
 
 
+class NeverQuiet(ProgrammingFault):
+    """Agents answer each other without end at one instant."""
+
+
 class AgentRuntime(Protocol):
     """Where the hosts live: one process, or Ray actors."""
 
@@ -140,7 +144,11 @@ class RoundScheduler:
         return tuple([host for host, link in self._links.items() if link.busy])
 
     async def run(self) -> None:
-        """From where the hosts are to the last instant, or until stopped."""
+        """From where the hosts are to the last instant, or until stopped.
+
+        Raises:
+            NeverQuiet: an instant does not end.
+        """
         for host, outcomes in sorted((await self._runtime.resume()).items()):
             for outcome in outcomes:
                 self._absorb(host, outcome)
@@ -187,9 +195,7 @@ class RoundScheduler:
             self._book("rounds", time.perf_counter() - begun)
             for host in sorted(outcomes):
                 self._absorb(host, outcomes[host])
-        raise ProgrammingFault(
-            f"agents still talk after {_MAX_ROUNDS} rounds at {self.now.isoformat()}; expected quiet"
-        )
+        raise NeverQuiet(f"agents still talk after {_MAX_ROUNDS} rounds at {self.now.isoformat()}; expected quiet")
 
     def _tasks(self) -> dict[str, Task]:
         now = self.now

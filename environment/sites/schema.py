@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, model_validator
 from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
-from environment.sites.tariffs import CustomerKind, Tariffs
 
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
 
@@ -142,7 +141,7 @@ class Prosumer(Part):
 
     name: Name
     title: str
-    kind: CustomerKind
+    kind: Literal["household", "farm", "estate", "care_centre", "industry", "charging_park", "chp_plant", "pv_plant"]
     node: str
     congestion_point: str
     aggregator: str
@@ -185,7 +184,6 @@ class Site(Part):
     buildings: BuildingDefaults
     market: MarketTerms
     flexibility_costs: FlexibilityCosts
-    tariffs: Tariffs
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

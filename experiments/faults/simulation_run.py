@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.runtime.agent_spec import AgentSpec
 from agents.runtime.host.host import Host
-from agents.runtime.scheduler import AgentRuntime, RoundScheduler
+from agents.runtime.scheduler import AgentRuntime, NeverQuiet, RoundScheduler
 from cim.codec.codec import decode
 from cim.platform.memory_store import MemoryStore
 from cim.platform.store import Store
@@ -52,6 +53,7 @@ class SimulationRun:
         store: what was published.
         messages: how many were delivered.
         faults: how many of each kind were injected.
+        restless: where and when its agents did not come to rest, so that it was broken off; None for a run to its end.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class SimulationRun:
     store: Store
     messages: int
     faults: dict[str, int] = field(default_factory=dict)
+    restless: str | None = None
 
     @property
     def seed(self) -> int:
@@ -103,7 +106,7 @@ Run = Callable[[Coroutine[Any, Any, None]], None]
 def play(
     seed: int, faults: Faults | None = None, planted: Planted | None = None, run: Run = asyncio.run
 ) -> SimulationRun:
-    """Play a seed's simulation to its end.
+    """Play a seed's simulation to its end, or to where its agents do not come to rest.
 
     Args:
         faults: how much goes wrong; nothing without it, and then hosts keep no journal.
@@ -126,18 +129,22 @@ def play(
         store.put,
         clock=None if faults is None else JumpyClock(injector),
     )
-    try:
-        run(_run(where, scheduler, scenario))
-        ledger = planted.after(runtime.ledger_effects.image())
-    finally:
-        runtime.ledger_effects.close()
-    return SimulationRun(scenario, runtime.cast, read_ledger(ledger), store, scheduler.messages, dict(injector.thrown))
+    restless = None
+    with closing(runtime.ledger_effects) as ledger_effects:
+        try:
+            run(_run(where, scheduler, scenario))
+        except NeverQuiet as fault:
+            restless = str(fault)
+        book = read_ledger(planted.after(ledger_effects.image()))
+    return SimulationRun(scenario, runtime.cast, book, store, scheduler.messages, dict(injector.thrown), restless)
 
 
 async def _run(runtime: AgentRuntime, scheduler: RoundScheduler, scenario: Scenario) -> None:
     await runtime.open(scenario.start)
-    await scheduler.run()
-    scenario.world.end_setpoints()
+    try:
+        await scheduler.run()
+    finally:
+        scenario.world.end_setpoints()
 
 
 def read_ledger(ledger: bytes) -> LedgerContents:

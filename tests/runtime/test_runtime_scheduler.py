@@ -17,8 +17,7 @@ import pytest
 from agents.runtime import scheduler as conducting
 from agents.runtime.clocks import PacedClock
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome, Task
-from agents.runtime.scheduler import RoundScheduler
-from cim.model.errors import ProgrammingFault
+from agents.runtime.scheduler import NeverQuiet, RoundScheduler
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
 from tests.worlds import benches
 from tests.worlds.chatter import END, MINUTE, START, Ticked, chatterer, memory
@@ -244,7 +243,7 @@ def test_agents_that_never_stop_talking_are_a_fault(monkeypatch: pytest.MonkeyPa
         async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
             return {name: Outcome(t.number, {}, (), True, (), None, {}) for name, t in tasks.items()}
 
-    with pytest.raises(ProgrammingFault, match=r"agents still talk after 50 rounds at 2016-.*; expected quiet"):
+    with pytest.raises(NeverQuiet, match=r"agents still talk after 50 rounds at 2016-.*; expected quiet"):
         conduct(Talking(END))
 
 

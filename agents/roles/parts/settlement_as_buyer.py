@@ -143,7 +143,10 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         return payment_effects(self.me, self.ledger, settlement, response, contracts, domain, now)
 
     def prune(self, before: date) -> None:
-        """Days that are closed for good."""
+        """Days that are closed for good; where some sellers were told before a loss, the others are for people."""
+        for period in [period for period in self.state.told if period < before]:
+            self._meters.close(period)  # its timer may still come, and then nobody may be told twice
+            del self.state.told[period]
         self.state.postponed = {k: v for k, v in self.state.postponed.items() if k >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:

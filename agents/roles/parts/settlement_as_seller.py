@@ -90,7 +90,8 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         return response_effects(self.me, self._buyer, self.ledger, message, ours, now)
 
     def prune(self, before: date) -> None:
-        """Days that are closed for good."""
+        """Days that are closed for good; what still waited for their meters is for people."""
+        self.state.waiting = {k: v for k, v in self.state.waiting.items() if k >= before}
         self.state.answered = {k: v for k, v in self.state.answered.items() if k >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:

@@ -15,6 +15,7 @@ Invariant = Callable[[SimulationRun], Iterable[str]]
 
 INVARIANTS: Mapping[str, Invariant] = MappingProxyType(
     {
+        "comes-to-rest": messages.agents_come_to_rest,
         "energy-conserved": world.energy_is_conserved,
         "meter-booked-once": world.meters_are_booked_once,
         "metering-true": world.metering_is_what_was_booked,

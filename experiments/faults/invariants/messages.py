@@ -1,4 +1,4 @@
-"""Judging the runtime and the ledger: nothing handled twice, nothing lost, nothing put aside; one chain of heads."""
+"""Judging the runtime and the ledger: nothing handled twice, nothing lost, nothing put aside; rest; one chain of heads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from cim.platform.publications.incidents import HandlingFailed
 from experiments.faults.simulation_run import SimulationRun
 from market.ledger.hashing import genesis
 from market.ledger.signing import verify
+
+
+def agents_come_to_rest(simulation: SimulationRun) -> Iterator[str]:
+    """At every instant agents fall silent; where they do not, the run was broken off, and other invariants may fail for it."""
+    if simulation.restless is not None:
+        yield simulation.restless
 
 
 def nothing_is_handled_twice(simulation: SimulationRun) -> Iterator[str]:
