@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from functools import cached_property, lru_cache
 
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay, local_day_of
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@wire("role.Control")
+class Control(StrEnum):
+    """How far a site's devices are steered: one column of a run's comparison each."""
+
+    IDLE = "idle"
+    """By nobody: batteries rest; physics alone, without agents."""
+    LOCAL = "local"
+    """By their owners' local rules alone; the DSO asks for nothing."""
+    CURTAILMENT = "curtailment"
+    """As local, and the DSO may limit a connection's feed-in."""
+    MARKET = "market"
+    """By the market; the DSO's own curtailment is the last resort."""
 
 
 @wire("role.MarketRules")
@@ -21,7 +36,7 @@ class MarketRules:
         timezone, isp_minutes, currency: market-wide (UFTP repeats them in each message).
         control_s: length of a control interval, seconds; divides the ISP.
         first_day, days: the local days that are operated.
-        flexibility: False runs the same day without any request (the comparison run).
+        control: how far devices are steered; all but `MARKET` are for comparison.
         domains: internet domain by agent name.
         keys: public Ed25519 key by domain.
         seed: identifiers derive from it; random and secret in a pilot.
@@ -34,11 +49,16 @@ class MarketRules:
     control_s: int
     first_day: date
     days: int
-    flexibility: bool
+    control: Control
     domains: dict[str, str]
     keys: dict[str, bytes]
     seed: str
     revision_hours: int = 1
+
+    @property
+    def flexibility(self) -> bool:
+        """Whether flexibility is asked for and traded."""
+        return self.control is Control.MARKET
 
     def name_of(self, domain: str) -> str | None:
         """The agent behind a domain, or None."""

@@ -29,7 +29,7 @@ from environment.profiles.library import Profiles
 from environment.sites.devices import AnyDevice
 from environment.sites.schema import Prosumer, Site
 from market.ledger.signing import Signer, simulation_seed
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 MeteredDays = Callable[[str], tuple[Floats, ...]]
 Secret = Callable[[str], bytes]
@@ -45,13 +45,14 @@ def agents_of_site(
     days: int,
     seed: int,
     *,
-    flexibility: bool = True,
+    control: Control = Control.MARKET,
     secret: Secret | None = None,
 ) -> SiteAgents:
     """All agents of a site.
 
     Args:
         profiles: hold the days before `first_day`, from which habits are known.
+        control: how far devices are steered.
         seed: of keys, identifiers and the weather service in a simulated span.
         secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
             `identifiers`. It has no weather service.
@@ -70,7 +71,7 @@ def agents_of_site(
         site.control_interval_s,
         first_day,
         days,
-        flexibility,
+        control,
         domains,
         {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))},
         f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),

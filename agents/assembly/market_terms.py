@@ -100,6 +100,6 @@ def _preferences(side: Side, prices: PriceRange, terms: MarketTerms) -> Negotiat
 
 def _in_e4(prices: Prices) -> Terms:
     return Terms(
-        volume_price=round(prices.volume_ct_per_kwh.value * _E4_PER_CT),
-        capacity_price=round(prices.capacity_ct_per_kw_day.value * _E4_PER_CT),
+        volume_price_e4_per_kwh=round(prices.volume_ct_per_kwh.value * _E4_PER_CT),
+        capacity_price_e4_per_kw_day=round(prices.capacity_ct_per_kw_day.value * _E4_PER_CT),
     )

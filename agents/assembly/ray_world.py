@@ -14,9 +14,11 @@ from agents.assembly.device_ports import DirectPorts, Kinds
 from agents.assembly.simulated_world import simulation
 from agents.assembly.site_agents import SiteAgents
 from agents.runtime.ray.calls import on_this_node
+from cim.codec.codec import decode, encode
 from devices.dial_in.transport import FrameLink
 from devices.port.errors import DeviceError
 from devices.weather import WeatherSource
+from environment.physics.device_truth import DeviceTruth
 
 
 @ray.remote(num_cpus=0)
@@ -61,6 +63,10 @@ class WorldActor:
     async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
         """What really flowed, by kind of thing."""
         return dict(self._simulation.truth_by_kind(start, end))
+
+    async def device_truth(self, start: datetime, end: datetime) -> bytes:
+        """What every unit really did, as it travels."""
+        return encode(self._simulation.device_truth(start, end))
 
 
 async def _answer(call: Any) -> Any:
@@ -158,6 +164,11 @@ class RayWorld:
     async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
         """What really flowed, by kind of thing."""
         return ray.get(self._actor.truth_by_kind.remote(start, end))  # type: ignore[no-any-return]
+
+    async def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """What every unit really did."""
+        truth: DeviceTruth = decode(ray.get(self._actor.device_truth.remote(start, end)))
+        return truth
 
     async def close(self) -> None:
         """End the actor."""

@@ -16,6 +16,7 @@ from agents.assembly.device_ports import DIAL_IN
 from agents.assembly.site_agents import SiteAgents
 from agents.runtime.device_access import DeviceLinks
 from devices.simulators.simulation import Simulation
+from environment.physics.device_truth import DeviceTruth
 from environment.profiles.library import load
 from environment.sites import load_site
 
@@ -47,6 +48,10 @@ class SimulatedWorld(Protocol):
 
     async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
         """See `environment.physics.world.World.truth_by_kind`."""
+        ...
+
+    async def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """See `environment.physics.world.World.device_truth`."""
         ...
 
     async def close(self) -> None:
@@ -100,6 +105,10 @@ class InProcessWorld:
     async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
         """What really flowed, by kind of thing."""
         return dict(self._simulation.truth_by_kind(start, end))
+
+    async def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """What every unit really did."""
+        return self._simulation.device_truth(start, end)
 
     async def close(self) -> None:
         """Let go of the log."""
@@ -169,6 +178,11 @@ class TcpWorld:
     async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Any]:
         """What really flowed, by kind of thing."""
         return dict(await self._client.truth_by_kind(start, end))
+
+    async def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """What every unit really did."""
+        truth: DeviceTruth = await self._client.device_truth(start, end)
+        return truth
 
     async def close(self) -> None:
         """End the process."""

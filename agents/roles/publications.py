@@ -165,9 +165,9 @@ def contract_agreed(contract: FlexContract, now: datetime) -> Publish:
             counted_per=contract.counted_per.value,
             max_runtime_isps=contract.max_runtime_isps,
             recovery_isps=contract.recovery_isps,
-            penalty_e4_per_kwh=contract.penalty,
-            capacity_price_e4_per_kw_day=contract.capacity_price,
-            volume_price_e4_per_kwh=contract.volume_price,
+            penalty_e4_per_kwh=contract.penalty_e4_per_kwh,
+            capacity_price_e4_per_kw_day=contract.capacity_price_e4_per_kw_day,
+            volume_price_e4_per_kwh=contract.volume_price_e4_per_kwh,
             activation_price=contract.activation_price.value,
             currency=contract.currency,
         )

@@ -24,6 +24,7 @@ from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.child_process import ErrorOutput, end_process, read_line
+from environment.physics.device_truth import DeviceTruth
 
 T = TypeVar("T")
 TOKEN_VARIABLE = "ILES_SIMULATOR_TOKEN"  # noqa: S105 - the name of a variable, not what is in it
@@ -156,6 +157,10 @@ class ControlClient:
     async def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
         """See `Simulation.truth_by_kind`."""
         return await self._ask(("truth_by_kind", start, end), dict)
+
+    async def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """See `Simulation.device_truth`."""
+        return await self._ask(("device_truth", start, end), DeviceTruth)
 
     async def silence(self, name: str, lost: bool) -> None:
         """See `Simulation.silence`."""

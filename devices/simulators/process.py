@@ -109,6 +109,8 @@ class ControlServer:
                 return simulation.truth(start, end)
             case ("truth_by_kind", datetime() as start, datetime() as end):
                 return simulation.truth_by_kind(start, end)
+            case ("device_truth", datetime() as start, datetime() as end):
+                return simulation.device_truth(start, end)
             case ("silence", str() as name, bool() as lost):
                 await host.silence(name, lost)
                 return None

@@ -15,6 +15,7 @@ from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
 from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray, WindTurbine
+from environment.physics.device_truth import DeviceTruth
 from environment.physics.world import World
 from environment.profiles.library import Profiles
 from environment.sites.devices import AnyDevice, BatteryUnit
@@ -199,6 +200,10 @@ class Simulation:
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
         """What really flowed by kind of unit, see `environment.physics.world.World.truth_by_kind`."""
         return self._world.truth_by_kind(start, end)
+
+    def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """What every unit really did, see `environment.physics.world.World.device_truth`."""
+        return self._world.device_truth(start, end)
 
     def close(self) -> None:
         """Let go of what it holds, which without a log is nothing. Safe to call twice."""

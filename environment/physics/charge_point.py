@@ -30,6 +30,7 @@ class ChargePoint(PhysicalUnit):
         session: the vehicle that is plugged in now.
         delivered_wh: what it got so far.
         unserved_wh: energy that vehicles wanted but left without, so far.
+        shortfalls: (instant, the same of one vehicle) for each that left without all it wanted.
     """
 
     kind = UnitKind.EV
@@ -42,6 +43,7 @@ class ChargePoint(PhysicalUnit):
         self.session: Session | None = None
         self.delivered_wh = 0.0
         self.unserved_wh = 0.0
+        self.shortfalls: list[tuple[float, float]] = []
         self._limit_w: float | None = None
         self._events: list[PlugEvent] = []
         self.settle(now_s)
@@ -70,7 +72,9 @@ class ChargePoint(PhysicalUnit):
         """Let vehicles come and go, and decide the charging power."""
         if self.session is not None and now_s >= self.session.departure_s:
             self._events.append(PlugEvent(False, now_s, self.delivered_wh, self.session))
-            self.unserved_wh += self.remaining_wh
+            if self.remaining_wh > 0:
+                self.unserved_wh += self.remaining_wh
+                self.shortfalls.append((self.session.departure_s, self.remaining_wh))
             self.session = None
         if self.session is None and self._waiting and self._waiting[-1].start_s <= now_s:
             self.session = self._waiting.pop()

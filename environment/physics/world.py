@@ -10,6 +10,7 @@ from cim.model.arrays import Floats, Ints
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.physics import Connection, PhysicalUnit, UnitKind
+from environment.physics.device_truth import DeviceTruth, UnitRecord, unserved_wh
 from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import build_connections
 from environment.profiles.history import History
@@ -45,8 +46,7 @@ class World:
         quarters = profiles.count - self._first_quarter
         self._energy_wh = {name: np.zeros(quarters) for name in self.connections}
         self._reactive_varh = {name: np.zeros(quarters) for name in self.connections}
-        there = {unit.kind for connection in self.connections.values() for unit in connection.units}
-        self._kind_wh = {kind: np.zeros(quarters) for kind in UnitKind if kind in there}
+        self._units = {name: UnitRecord(connection.units, quarters) for name, connection in self.connections.items()}
         self._history = History(site, profiles)
 
     def advance(self, to: datetime) -> None:
@@ -68,13 +68,13 @@ class World:
     def _advance_one(self, connection: Connection, from_s: float, to_s: float) -> None:
         start_s = self.start.timestamp()
         energy, reactive = self._energy_wh[connection.name], self._reactive_varh[connection.name]
+        units = self._units[connection.name]
 
         def record(now_s: float, seconds: float) -> None:
             quarter, hours = int((now_s - start_s) // QUARTER_S), seconds / SECONDS_PER_HOUR
             energy[quarter] += connection.power_w * hours
             reactive[quarter] += connection.reactive_var * hours
-            for unit in connection.units:
-                self._kind_wh[unit.kind][quarter] += unit.power_w * hours
+            units.add(quarter, seconds)
 
         connection.advance(from_s, to_s, record)
 
@@ -96,7 +96,26 @@ class World:
     def truth_by_kind(self, start: datetime, end: datetime) -> dict[str, Floats]:
         """What really flowed by kind of unit that the site has (a `UnitKind`): mean watts of each ISP."""
         span = self._span(start, end)
-        return {kind.value: self._per_isp(energy[span]) for kind, energy in self._kind_wh.items()}
+        total: dict[UnitKind, Floats] = {}
+        for name, connection in self.connections.items():
+            for unit in connection.units:
+                energy = self._units[name].energy_wh[unit.name][span]
+                total[unit.kind] = total[unit.kind] + energy if unit.kind in total else energy
+        return {kind.value: self._per_isp(total[kind]) for kind in UnitKind if kind in total}
+
+    def device_truth(self, start: datetime, end: datetime) -> DeviceTruth:
+        """What every unit did, and what vehicles and rooms went without.
+
+        Raises:
+            BadInput: the span is not whole ISPs or not (yet) simulated.
+        """
+        span, records = self._span(start, end), self._units.values()
+        return DeviceTruth(
+            {name: self._per_isp(row[span]) for record in records for name, row in record.energy_wh.items()},
+            {name: self._per_isp(row[span]) for record in records for name, row in record.available_wh.items()},
+            unserved_wh(self.devices.values(), start.timestamp(), end.timestamp()),
+            float(sum(record.discomfort_kh[span].sum() for record in records)),
+        )
 
     def history(self, name: str, days: int, before: LocalDay) -> Floats:
         """What a meter would have recorded on the `days` local days before `before`, nothing being controlled.

@@ -12,32 +12,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from cim.model.like_date import like_date
 from environment.profiles.library import QUARTER, Profiles
 
 _SLOTS = 96
-
-
-def like_day(day: date, first: date, last: date) -> date:
-    """The day within `first` to `last` (both included, at least a year) that is most like `day`.
-
-    Same weekday, and the same date or at most three days from it (six at the ends of the span).
-
-    Raises:
-        BadInput: the span holds no such day, because it is shorter than a year.
-    """
-    wanted = [_in_year(day, year) for year in range(first.year - 1, last.year + 2)]
-    near = [same + timedelta(days=k) for same in wanted for k in range(-6, 7)]
-    found = [d for d in near if d.weekday() == day.weekday() and first <= d <= last]
-    if not found:
-        raise BadInput(f"profiles: {first} to {last} hold no day like {day}; expected a whole year")
-    return min(found, key=lambda d: (min(abs(d - same) for same in wanted), d))
-
-
-def _in_year(day: date, year: int) -> date:
-    leap_day = (day.month, day.day) == (2, 29)
-    return date(year, 2, 28) if leap_day else day.replace(year=year)
 
 
 def of_the_present(profiles: Profiles, timezone: str, first: date, days: int) -> Profiles:
@@ -55,7 +34,7 @@ def of_the_present(profiles: Profiles, timezone: str, first: date, days: int) ->
     source: list[int] = []
     for number in range(days):
         today = opening.next(number)
-        like = LocalDay(like_day(today.day, begin, rest.date() - timedelta(days=1)), timezone)
+        like = LocalDay(like_date(today.day, begin, rest.date() - timedelta(days=1), "profiles"), timezone)
         slots = _slots(like)
         origin = profiles.index(like.start)
         source += (origin + slots[_wall_clock(today)]).tolist()

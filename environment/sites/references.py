@@ -62,9 +62,11 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     aggregators = _texts(raw, "aggregators")
     parties = [name for key in ("dso", "iles", "ledger") if (name := _text(raw.get(key), "name")) is not None]
     check.once("names of parties and prosumers", [*parties, *aggregators, *_texts(raw, "prosumers")])
+    customers = _customers(raw)
     for index, prosumer in _items(raw, "prosumers"):
         place = f"prosumers[{index}]"
         check.known(f"{place}.node", prosumer.get("node"), nodes)
+        check.known(f"{place}.kind", prosumer.get("kind"), customers)
         check.known(f"{place}.congestion_point", prosumer.get("congestion_point"), points)
         check.known(f"{place}.aggregator", prosumer.get("aggregator"), aggregators)
         base_load = prosumer.get("base_load")
@@ -77,6 +79,15 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     if isinstance(sources, dict):
         _sources(check, raw, "", list(sources))
     return check.faults
+
+
+def _customers(raw: Mapping[str, object]) -> list[str] | None:
+    """The kinds of customer that have a tariff; None where that cannot be read, or none has one (the schema says so)."""
+    found: list[str] = []
+    for _, tariff in _items(raw.get("tariffs"), "customers"):
+        kinds = tariff.get("customers")
+        found += [kind for kind in kinds if isinstance(kind, str)] if isinstance(kinds, list) else []
+    return found or None
 
 
 def _columns(check: _Checker, raw: Mapping[str, object]) -> list[str] | None:

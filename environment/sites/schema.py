@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
+from environment.sites.tariffs import CustomerKind, Tariffs
 
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
 
@@ -141,7 +142,7 @@ class Prosumer(Part):
 
     name: Name
     title: str
-    kind: Literal["household", "farm", "estate", "care_centre", "industry", "charging_park", "chp_plant", "pv_plant"]
+    kind: CustomerKind
     node: str
     congestion_point: str
     aggregator: str
@@ -184,6 +185,7 @@ class Site(Part):
     buildings: BuildingDefaults
     market: MarketTerms
     flexibility_costs: FlexibilityCosts
+    tariffs: Tariffs
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

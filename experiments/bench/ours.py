@@ -31,10 +31,10 @@ from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from environment.profiles.library import load
 from environment.sites import load_site
 from experiments.faults.local_cluster import FaultInjector, Faults, LocalCluster
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 NOW = datetime(2016, 5, 20, tzinfo=UTC)
-RULES = MarketRules("UTC", 15, "EUR", 300, date(2016, 5, 20), 1, True, {}, {}, "bench")
+RULES = MarketRules("UTC", 15, "EUR", 300, date(2016, 5, 20), 1, Control.MARKET, {}, {}, "bench")
 VALUES = np.arange(96.0)
 
 

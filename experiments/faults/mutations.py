@@ -123,7 +123,9 @@ def _oversold_asset(inner: Role, event: Event, now: datetime, effects: list[Effe
         session = sessions.get(event.message.session)
         if session is not None:
             models = tuple(
-                replace(m, up_kw=m.up_kw * 0 + 50.0, price_up=-20.0, weight=1e-3) if isinstance(m, Curtailable) else m
+                replace(m, up_kw=m.up_kw * 0 + 50.0, price_up=m.price_up * 0 - 20.0, weight=1e-3)
+                if isinstance(m, Curtailable)
+                else m
                 for m in session.models
             )
             sessions[event.message.session] = replace(session, models=models)

@@ -19,6 +19,7 @@ from experiments.faults.comparison import Uneven, differences, heads, uneven
 from experiments.faults.ray_nodes import RayNodes
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
+from market.rules import Control
 
 _MIDST_S = 0.1  # so long at most after an instant's work has begun the node dies: within the first of its rounds
 
@@ -141,7 +142,7 @@ def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
     out = settings.out
     say("the undisturbed day")
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
-    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), True, instants.append)
+    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), Control.MARKET, instants.append)
     activation = greatest_activation(out / "clean.db")
     within = [instant for instant in instants if activation.start <= instant < activation.end]
     delay_s = random.Random(settings.seed).uniform(0.0, _MIDST_S)  # noqa: S311 - failures are drawn, not secrets
@@ -149,7 +150,12 @@ def run(settings: RunSettings, count: int, say: Any) -> NodeLoss:
     with RayNodes(count, out / "ray.log") as nodes:
         killer = NodeKiller(nodes, within[len(within) // 2], delay_s)
         failed = run_site(
-            replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, killer
+            replace(settings, durable=True),
+            out / "ledger.db",
+            MemoryStore(keep_readings=False),
+            Control.MARKET,
+            say,
+            killer,
         )
         return _compared(clean, failed, killer, nodes.ids, activation, out)
 

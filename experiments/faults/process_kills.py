@@ -18,6 +18,7 @@ from cim.platform.memory_store import MemoryStore
 from experiments.faults.comparison import differences, heads, uneven
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
+from market.rules import Control
 
 POINTS = ("received", "handled", "appended", "carried", "finished", "replied")
 SURE = ("received", "handled", "appended", "finished")  # passed by every host that handles something
@@ -161,7 +162,7 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     out = settings.out
     say("the day without kills")
     quiet = replace(settings, runtime="local", wire="direct", durable=False)
-    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), True, say, busy)
+    clean = run_site(quiet, out / "clean.db", MemoryStore(keep_readings=False), Control.MARKET, say, busy)
     busy.note(clean.handled)
     from agents.runtime.ray.start import start_ray
 
@@ -170,7 +171,12 @@ def run(settings: RunSettings, failures: Failures, say: Any) -> Kills:
     say(f"the day with {failures.kills} kills")
     killer = HostKiller(failures, settings.seed, busy.at)
     result = run_site(
-        replace(settings, durable=True), out / "ledger.db", MemoryStore(keep_readings=False), True, say, killer
+        replace(settings, durable=True),
+        out / "ledger.db",
+        MemoryStore(keep_readings=False),
+        Control.MARKET,
+        say,
+        killer,
     )
     return _compared(clean, result, killer, out)
 

@@ -26,7 +26,7 @@ from experiments.faults.world.devices import PlainBattery, PlainDevice, PlainPro
 from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
 from market.ledger.signing import Signer, simulation_seed
 from market.negotiation.concession import NegotiationPreferences
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 POINT = "ea1.2016-01.at.local-cluster:lv"
 ISP_MINUTES, CONTROL_S = 60, 3600
@@ -85,8 +85,8 @@ def _selling(injector: random.Random) -> NegotiationPreferences:
     usual = prosumer_selling(_strem().market)
     return replace(
         usual,
-        aspiration=replace(usual.aspiration, volume_price=aspiration_e4),
-        reservation=replace(usual.reservation, volume_price=reservation_e4),
+        aspiration=replace(usual.aspiration, volume_price_e4_per_kwh=aspiration_e4),
+        reservation=replace(usual.reservation, volume_price_e4_per_kwh=reservation_e4),
     )
 
 
@@ -117,7 +117,8 @@ def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRule
     domains = {name: f"{name}.local-cluster.example" for name in names}
     keys = {domain: _public(domain) for domain in sorted(domains.values())}
     return MarketRules(
-        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, True, domains, keys, f"local-cluster/{seed}", revision_hours
+        "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, Control.MARKET, domains, keys,
+        f"local-cluster/{seed}", revision_hours,
     )  # fmt: skip
 
 

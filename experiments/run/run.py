@@ -28,6 +28,7 @@ from environment.sites import load_site
 from environment.sites.schema import Site
 from experiments.run.grid import ByKind, Truth
 from experiments.run.settings import RunSettings
+from market.rules import Control
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalRuntime
@@ -97,7 +98,7 @@ def run_site(
     settings: RunSettings,
     ledger: Path,
     store: Store,
-    flexibility: bool,
+    control: Control,
     progress: Callable[[datetime], None],
     watch: Watch | None = None,
 ) -> RunResult:
@@ -110,14 +111,14 @@ def run_site(
     Raises:
         BadInput, DeviceError, JournalError: one sentence saying what does not fit or does not answer.
     """
-    return asyncio.run(_run(settings, ledger, store, flexibility, progress, watch))
+    return asyncio.run(_run(settings, ledger, store, control, progress, watch))
 
 
 async def _run(
     settings: RunSettings,
     ledger: Path,
     store: Store,
-    flexibility: bool,
+    control: Control,
     progress: Callable[[datetime], None],
     watch: Watch | None,
 ) -> RunResult:
@@ -125,7 +126,7 @@ async def _run(
     site = load_site(settings.site)
     profiles = load(site.profiles)
     first, last = span(site, settings)
-    site_agents = agents_of_site(site, profiles, first.day, settings.days, settings.seed, flexibility=flexibility)
+    site_agents = agents_of_site(site, profiles, first.day, settings.days, settings.seed, control=control)
     start = first.next(-1).at(OPENING_HOUR)
     async with AsyncExitStack() as cleanup:
         world = await open_world(
@@ -213,5 +214,7 @@ def run_without_flexibility(settings: RunSettings) -> tuple[Truth, ByKind]:
 
     with tempfile.TemporaryDirectory(prefix="iles-") as folder:
         quiet = replace(settings, runtime="local", wire="direct", durable=False)
-        result = run_site(quiet, Path(folder) / "ledger.db", MemoryStore(keep_readings=False), False, lambda _: None)
+        result = run_site(
+            quiet, Path(folder) / "ledger.db", MemoryStore(keep_readings=False), Control.LOCAL, lambda _: None
+        )
     return result.truth, result.by_kind

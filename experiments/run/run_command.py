@@ -47,6 +47,7 @@ def execute(settings: RunSettings) -> None:
 def _run(settings: RunSettings, out: Path, screen: Screen) -> RunResult:
     from cim.platform.parquet_store import ParquetStore
     from experiments.run.run import run_site
+    from market.rules import Control
 
     if settings.runtime == "ray":
         from agents.runtime.ray.start import start_ray
@@ -54,7 +55,7 @@ def _run(settings: RunSettings, out: Path, screen: Screen) -> RunResult:
         screen.say("starting Ray")
         start_ray(log=out / "ray.log")
     with screen.progress() as heard:
-        return run_site(settings, out / "ledger.db", ParquetStore(out), True, heard)
+        return run_site(settings, out / "ledger.db", ParquetStore(out), Control.MARKET, heard)
 
 
 def _conclude(

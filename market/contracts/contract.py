@@ -68,10 +68,10 @@ class FlexContract:
         max_activations: how often at most, per `counted_per`.
         max_runtime_isps: longest activation, in ISPs.
         recovery_isps: least time between two activations, in ISPs.
-        penalty: for energy ordered and not delivered, ten-thousandths of the currency unit per kWh.
-        capacity_price: for availability, ten-thousandths per kW and day.
-        volume_price: for utilisation, ten-thousandths per kWh.
-        activation_price: whether `volume_price` is fixed or a maximum.
+        penalty_e4_per_kwh: for energy ordered and not delivered, ten-thousandths of the currency unit per kWh.
+        capacity_price_e4_per_kw_day: for availability, ten-thousandths per kW and day.
+        volume_price_e4_per_kwh: for utilisation, ten-thousandths per kWh.
+        activation_price: whether `volume_price_e4_per_kwh` is fixed or a maximum.
         currency: ISO 4217.
     """
 
@@ -91,9 +91,9 @@ class FlexContract:
     max_activations: int
     max_runtime_isps: int
     recovery_isps: int
-    penalty: int
-    capacity_price: int
-    volume_price: int
+    penalty_e4_per_kwh: int
+    capacity_price_e4_per_kw_day: int
+    volume_price_e4_per_kwh: int
     activation_price: ActivationPriceKind = ActivationPriceKind.MAXIMUM
     currency: str = "EUR"
     counted_per: CountedPer = CountedPer.DAY
@@ -161,7 +161,7 @@ def _faults(c: FlexContract) -> tuple[str, ...]:
     )
     expect(c.max_activations >= 1, "max_activations", c.max_activations, "1 or more")
     expect(c.max_runtime_isps >= 1, "max_runtime_isps", c.max_runtime_isps, "1 or more")
-    for name in ("recovery_isps", "penalty", "capacity_price", "volume_price"):
+    for name in ("recovery_isps", "penalty_e4_per_kwh", "capacity_price_e4_per_kw_day", "volume_price_e4_per_kwh"):
         expect(getattr(c, name) >= 0, name, getattr(c, name), "0 or more")
     fits = len(c.currency) == 3 and c.currency.isascii() and c.currency.isalpha() and c.currency.isupper()
     expect(fits, "currency", c.currency, "an ISO 4217 code, for example EUR")

@@ -30,9 +30,9 @@ class Template:
     counted_per: CountedPer
     max_runtime_isps: int
     recovery_isps: int
-    penalty: int
-    capacity_price: int
-    volume_price: int
+    penalty_e4_per_kwh: int
+    capacity_price_e4_per_kw_day: int
+    volume_price_e4_per_kwh: int
     activation_price: ActivationPriceKind
 
 
@@ -49,9 +49,9 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 counted_per=CountedPer.DAY,
                 max_runtime_isps=16,
                 recovery_isps=2,
-                penalty=1000,
-                capacity_price=200,
-                volume_price=1200,
+                penalty_e4_per_kwh=1000,
+                capacity_price_e4_per_kw_day=200,
+                volume_price_e4_per_kwh=1200,
                 activation_price=ActivationPriceKind.FIXED,
             ),
             Template(  # a battery, PV field or CHP in the community's portfolio
@@ -63,9 +63,9 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 counted_per=CountedPer.DAY,
                 max_runtime_isps=32,
                 recovery_isps=0,
-                penalty=2000,
-                capacity_price=500,
-                volume_price=800,
+                penalty_e4_per_kwh=2000,
+                capacity_price_e4_per_kw_day=500,
+                volume_price_e4_per_kwh=800,
                 activation_price=ActivationPriceKind.MAXIMUM,
             ),
             Template(  # the DSO's option on the portfolio at a congestion point
@@ -77,9 +77,9 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 counted_per=CountedPer.DAY,
                 max_runtime_isps=32,
                 recovery_isps=0,
-                penalty=3000,
-                capacity_price=600,
-                volume_price=1500,
+                penalty_e4_per_kwh=3000,
+                capacity_price_e4_per_kw_day=600,
+                volume_price_e4_per_kwh=1500,
                 activation_price=ActivationPriceKind.MAXIMUM,
             ),
         )
@@ -99,9 +99,9 @@ class ContractChanges(TypedDict, total=False):
     counted_per: CountedPer
     max_runtime_isps: int
     recovery_isps: int
-    penalty: int
-    capacity_price: int
-    volume_price: int
+    penalty_e4_per_kwh: int
+    capacity_price_e4_per_kw_day: int
+    volume_price_e4_per_kwh: int
     activation_price: ActivationPriceKind
     currency: str
 
@@ -150,9 +150,9 @@ def from_template(
         counted_per=template.counted_per,
         max_runtime_isps=template.max_runtime_isps,
         recovery_isps=template.recovery_isps,
-        penalty=template.penalty,
-        capacity_price=template.capacity_price,
-        volume_price=template.volume_price,
+        penalty_e4_per_kwh=template.penalty_e4_per_kwh,
+        capacity_price_e4_per_kw_day=template.capacity_price_e4_per_kw_day,
+        volume_price_e4_per_kwh=template.volume_price_e4_per_kwh,
         activation_price=template.activation_price,
     )
     return checked(replace(contract, **changes))

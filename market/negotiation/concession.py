@@ -35,17 +35,21 @@ class Move(StrEnum):
 class Terms:
     """The two prices that are negotiated."""
 
-    volume_price: int
-    capacity_price: int
+    volume_price_e4_per_kwh: int
+    capacity_price_e4_per_kw_day: int
 
     @staticmethod
     def of(contract: FlexContract) -> Terms:
         """The prices in `contract`."""
-        return Terms(contract.volume_price, contract.capacity_price)
+        return Terms(contract.volume_price_e4_per_kwh, contract.capacity_price_e4_per_kw_day)
 
     def into(self, contract: FlexContract) -> FlexContract:
         """`contract` at these prices."""
-        return replace(contract, volume_price=self.volume_price, capacity_price=self.capacity_price)
+        return replace(
+            contract,
+            volume_price_e4_per_kwh=self.volume_price_e4_per_kwh,
+            capacity_price_e4_per_kw_day=self.capacity_price_e4_per_kw_day,
+        )
 
 
 @wire("market.NegotiationPreferences")
@@ -77,7 +81,7 @@ class NegotiationPreferences:
 
     def value(self, terms: Terms) -> float:
         """What `terms` are worth to this side, ten-thousandths per kW and day; more is better."""
-        money = terms.volume_price * self.kwh_per_kw_day + terms.capacity_price
+        money = terms.volume_price_e4_per_kwh * self.kwh_per_kw_day + terms.capacity_price_e4_per_kw_day
         return money if self.side is Side.SELLER else -money
 
 
@@ -98,8 +102,9 @@ def offer_at(preferences: NegotiationPreferences, round_number: int) -> Terms:
     # Each price is rounded to one's own advantage, so that no rounding gives more than was meant.
     whole = ceil if preferences.side is Side.SELLER else floor
     return Terms(
-        a.volume_price + whole(share * (r.volume_price - a.volume_price)),
-        a.capacity_price + whole(share * (r.capacity_price - a.capacity_price)),
+        a.volume_price_e4_per_kwh + whole(share * (r.volume_price_e4_per_kwh - a.volume_price_e4_per_kwh)),
+        a.capacity_price_e4_per_kw_day
+        + whole(share * (r.capacity_price_e4_per_kw_day - a.capacity_price_e4_per_kw_day)),
     )
 
 

@@ -52,7 +52,9 @@ def settle(
     lost: Collection[int] = (),
 ) -> tuple[FlexOrderSettlement, ...]:
     """All orders of one congestion point (or element) and day, under these contracts; on `lost` ISPs nobody knows."""
-    penalties: dict[str | None, int] = {None: 0} | {contract.contract_id: contract.penalty for contract in contracts}
+    penalties: dict[str | None, int] = {None: 0} | {
+        contract.contract_id: contract.penalty_e4_per_kwh for contract in contracts
+    }
     if lost:
         orders = [part for order in orders if (part := _where_metered(order, lost)) is not None]
     return settle_orders(orders, dense(baseline, len(actual_w)), actual_w, penalties) if orders else ()

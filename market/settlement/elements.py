@@ -60,7 +60,7 @@ def commitment(
         first,
         order_reference=f"{first.period.isoformat()}/{element}",
         congestion_point=element,
-        price=volume_amount(owed, contract.volume_price, first.isp_minutes),
+        price=volume_amount(owed, contract.volume_price_e4_per_kwh, first.isp_minutes),
         isps=owed,
         contract_id=contract.contract_id,
     )

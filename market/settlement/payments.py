@@ -115,7 +115,7 @@ def capacity_amount(contract: FlexContract, isps: Sequence[ContractSettlementIsp
         same = isp.available_power_w * isp.reserved_power_w > 0
         held += min(abs(isp.available_power_w), abs(isp.reserved_power_w)) * isp.duration if same else 0
         count += isp.duration
-    return rounded(Fraction(contract.capacity_price * held, 1000 * count)) if count else 0
+    return rounded(Fraction(contract.capacity_price_e4_per_kw_day * held, 1000 * count)) if count else 0
 
 
 def payments_of(

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from cim.model.like_date import like_date
 from environment.profiles.library import QUARTER, Profiles, load
-from environment.profiles.present import like_day, of_the_present
+from environment.profiles.present import of_the_present
 from environment.weather_model import SeasonalSun
 
 ZONE = "Europe/Vienna"
@@ -27,7 +28,7 @@ def numbered() -> Profiles:
 @given(DAYS)
 def test_a_like_day_has_the_same_weekday_and_nearly_the_same_date(day: date) -> None:
     """Within three days of the same date, or six where the profile year ends before that."""
-    like = like_day(day, FIRST, LAST)
+    like = like_date(day, FIRST, LAST, "profiles")
     assert FIRST <= like <= LAST
     assert like.weekday() == day.weekday()
     same = date(2016, day.month, day.day)
@@ -44,7 +45,7 @@ def test_a_day_of_the_present_goes_by_the_clock_of_its_like_day(first: date, day
     assert (made.first, made.last) == (opening.start, opening.next(days - 1).end)
     for number in range(days):
         day = opening.next(number)
-        like = LocalDay(like_day(day.day, FIRST, LAST), ZONE)
+        like = LocalDay(like_date(day.day, FIRST, LAST, "profiles"), ZONE)
         noon = [
             year.series("N", like.at(12), like.at(12) + QUARTER),
             made.series("N", day.at(12), day.at(12) + QUARTER),
@@ -70,7 +71,7 @@ def test_the_profile_year_is_its_own_present() -> None:
 def test_less_than_a_year_is_one_sentence() -> None:
     """What holds no like day says which day, and what was expected."""
     with pytest.raises(BadInput, match=r"2016-06-01 to 2016-06-30 hold no day like 2026-11-24; expected a whole year"):
-        like_day(date(2026, 11, 24), date(2016, 6, 1), date(2016, 6, 30))
+        like_date(date(2026, 11, 24), date(2016, 6, 1), date(2016, 6, 30), "profiles")
 
 
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2089, 12, 31)))  # noqa: DTZ001 - hypothesis wants naive bounds

@@ -8,6 +8,7 @@ import pytest
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.feeder import Feeder, FlowResult, violations
+from environment.physics import ChargePoint, HeatPumpRoom, PvArray
 from environment.physics.world import World
 from environment.profiles.library import load
 from environment.sites import build_limits, build_network, load_site
@@ -170,3 +171,39 @@ def test_forecast_refuses_what_it_cannot_know() -> None:
         feed.forecast(DAY.start, DAY.start, DAY.next(4).end)
     with pytest.raises(BadInput, match="outside the profiles"):
         feed.forecast(PROFILES.last, PROFILES.last, PROFILES.last + timedelta(days=1))
+
+
+def test_every_unit_has_a_truth_of_its_own() -> None:
+    """Units' powers add up to the connection's; curtailed sun shows beside what was available; nobody went without."""
+    world = World(SITE, PROFILES, DAY.start, 1)
+    world.advance(DAY.at(12))
+    limited = world.devices["pv-field.pv"]
+    assert isinstance(limited, PvArray)
+    limited.limit_w = -100_000.0
+    world.advance(DAY.end)
+    told, truth = world.device_truth(DAY.start, DAY.end), world.truth(DAY.start, DAY.end)
+    for prosumer in SITE.prosumers:
+        parts = [power for name, power in told.power_w.items() if name.partition(".")[0] == prosumer.name]
+        np.testing.assert_allclose(np.sum(parts, axis=0), truth[prosumer.name][0], atol=0.5)
+    sun, fed_in = told.available_w["pv-field.pv"], told.power_w["pv-field.pv"]
+    np.testing.assert_array_equal(sun[:48], fed_in[:48])
+    np.testing.assert_allclose(fed_in[48:], np.maximum(sun[48:], -100_000.0))
+    assert sun[52] < -500_000
+    assert told.unserved_ev_wh == 0
+    assert told.discomfort_kh < 0.5  # thermostats swing a little
+
+
+def test_what_was_gone_without_is_counted_in_its_span() -> None:
+    """A station that is held at nothing leaves each vehicle short, and a heat pump held off leaves rooms cold."""
+    world = World(SITE, PROFILES, DAY.next(-1).start, 1)
+    for device in world.devices.values():
+        if isinstance(device, ChargePoint):
+            device.limit_w = 0.0
+        elif isinstance(device, HeatPumpRoom):
+            device.target_w = 0.0
+    world.advance(DAY.end)
+    before, day = (world.device_truth(d.start, d.end) for d in (DAY.next(-1), DAY))
+    short = sum(device.unserved_wh for device in world.devices.values() if isinstance(device, ChargePoint))
+    assert before.unserved_ev_wh + day.unserved_ev_wh == pytest.approx(short)
+    assert day.unserved_ev_wh > 0
+    assert day.discomfort_kh > 1

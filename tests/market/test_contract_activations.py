@@ -170,7 +170,14 @@ def test_every_template_makes_a_sound_contract_at_every_isp_length(name: str, mi
     assert made.faults == ()
     assert (made.amount_up_w, made.amount_down_w) == (340_000, -250_000)
     assert made.isp == timedelta(minutes=minutes)
-    for field in ("penalty", "capacity_price", "volume_price", "activation_price", "max_activations", "recovery_isps"):
+    for field in (
+        "penalty_e4_per_kwh",
+        "capacity_price_e4_per_kw_day",
+        "volume_price_e4_per_kwh",
+        "activation_price",
+        "max_activations",
+        "recovery_isps",
+    ):
         assert getattr(made, field) == getattr(template, field)
     for day in (SPRING, AUTUMN, date(2026, 5, 20)):
         local = LocalDay(day, ZONE, minutes)

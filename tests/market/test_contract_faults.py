@@ -19,7 +19,7 @@ SOUND = FlexContract(
     contract_id="c-1", buyer="agr.example", seller="house.example", start_date=date(2026, 5, 1), end_date=date(2026, 5, 31),
     days_of_week=(1, 2, 3, 4, 5), start_minute=360, end_minute=1320, timezone="Europe/Vienna", isp_minutes=15,
     flex_elements=ELEMENTS, amount_up_w=7000, amount_down_w=-4000, max_activations=2, max_runtime_isps=8, recovery_isps=4,
-    penalty=1000, capacity_price=200, volume_price=1200,
+    penalty_e4_per_kwh=1000, capacity_price_e4_per_kw_day=200, volume_price_e4_per_kwh=1200,
 )  # fmt: skip
 
 # (changed fields, the sentence): USEF's contract parameters, one broken at a time, at the edge where there is one.
@@ -59,9 +59,9 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"max_activations": 0}, "max_activations: 0; expected 1 or more"),
     ({"max_runtime_isps": 0}, "max_runtime_isps: 0; expected 1 or more"),
     ({"recovery_isps": -1}, "recovery_isps: -1; expected 0 or more"),
-    ({"penalty": -1}, "penalty: -1; expected 0 or more"),
-    ({"capacity_price": -1}, "capacity_price: -1; expected 0 or more"),
-    ({"volume_price": -1}, "volume_price: -1; expected 0 or more"),
+    ({"penalty_e4_per_kwh": -1}, "penalty_e4_per_kwh: -1; expected 0 or more"),
+    ({"capacity_price_e4_per_kw_day": -1}, "capacity_price_e4_per_kw_day: -1; expected 0 or more"),
+    ({"volume_price_e4_per_kwh": -1}, "volume_price_e4_per_kwh: -1; expected 0 or more"),
     ({"currency": "eur"}, "currency: 'eur'; expected an ISO 4217 code, for example EUR"),
     ({"currency": "EURO"}, "currency: 'EURO'; expected an ISO 4217 code, for example EUR"),
     ({"currency": "ÉUR"}, "currency: 'ÉUR'; expected an ISO 4217 code, for example EUR"),
@@ -99,7 +99,8 @@ def test_what_keeps_the_rules_is_sound_and_travels(
     contract = replace(
         SOUND, amount_up_w=up, amount_down_w=down if up or down else -1, days_of_week=tuple(sorted(days)),
         start_minute=min(hours[0], hours[1] - 1) * 15, end_minute=hours[1] * 15, recovery_isps=numbers[0],
-        penalty=numbers[1], capacity_price=numbers[2], volume_price=numbers[3], max_activations=limits[0],
+        penalty_e4_per_kwh=numbers[1], capacity_price_e4_per_kw_day=numbers[2], volume_price_e4_per_kwh=numbers[3],
+        max_activations=limits[0],
         max_runtime_isps=limits[1], activation_price=kind, counted_per=per,
     )  # fmt: skip
     assert contract.faults == ()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 CHANGES = {"spring": (date(2026, 3, 29), 23), "autumn": (date(2026, 10, 25), 25), "neither": (date(2026, 5, 20), 24)}
 RULES = MarketRules(
@@ -20,7 +20,7 @@ RULES = MarketRules(
     300,
     date(2026, 3, 29),
     2,
-    True,
+    Control.MARKET,
     {"agr": "agr.example", "dso": "dso.example"},
     {},
     "seed",

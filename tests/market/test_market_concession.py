@@ -32,9 +32,9 @@ def preferences(draw: st.DrawFn) -> NegotiationPreferences:
     side, one, two, weight = draw(st.sampled_from(Side)), draw(TERMS), draw(TERMS), draw(WEIGHTS)
     rounds, beta = draw(st.integers(1, 30)), draw(BETAS)
     if draw(st.booleans()):  # what one price gives the other takes back, but for a rest below one
-        step = draw(st.integers(-min(40, one.volume_price), 40))
-        two = Terms(one.volume_price + step, max(0, one.capacity_price - round(step * weight)))
-    worth = {terms: terms.volume_price * weight + terms.capacity_price for terms in (one, two)}
+        step = draw(st.integers(-min(40, one.volume_price_e4_per_kwh), 40))
+        two = Terms(one.volume_price_e4_per_kwh + step, max(0, one.capacity_price_e4_per_kw_day - round(step * weight)))
+    worth = {terms: terms.volume_price_e4_per_kwh * weight + terms.capacity_price_e4_per_kw_day for terms in (one, two)}
     low, high = sorted((one, two), key=worth.__getitem__)
     best, worst = (high, low) if side is Side.SELLER else (low, high)
     return NegotiationPreferences(side, best, worst, rounds, beta, weight)
@@ -47,8 +47,16 @@ def test_no_offer_is_beyond_the_reservation(wants: NegotiationPreferences, numbe
     offered = offer_at(wants, number)
     assert wants.value(offered) >= wants.value(wants.reservation)
     for price, one, two in (
-        (offered.volume_price, wants.aspiration.volume_price, wants.reservation.volume_price),
-        (offered.capacity_price, wants.aspiration.capacity_price, wants.reservation.capacity_price),
+        (
+            offered.volume_price_e4_per_kwh,
+            wants.aspiration.volume_price_e4_per_kwh,
+            wants.reservation.volume_price_e4_per_kwh,
+        ),
+        (
+            offered.capacity_price_e4_per_kw_day,
+            wants.aspiration.capacity_price_e4_per_kw_day,
+            wants.reservation.capacity_price_e4_per_kw_day,
+        ),
     ):
         assert min(one, two) <= price <= max(one, two)
 
@@ -77,8 +85,8 @@ def test_concession_is_monotone_from_aspiration_to_reservation(
     assert offers[rounds - 1] == offers[rounds] == worst
     sign = 1 if side is Side.SELLER else -1
     for before, after in pairwise(offers):
-        assert sign * before.volume_price >= sign * after.volume_price
-        assert sign * before.capacity_price >= sign * after.capacity_price
+        assert sign * before.volume_price_e4_per_kwh >= sign * after.volume_price_e4_per_kwh
+        assert sign * before.capacity_price_e4_per_kw_day >= sign * after.capacity_price_e4_per_kw_day
 
 
 @given(number=st.integers(1, 30), rounds=st.integers(2, 30))

@@ -40,16 +40,17 @@ def test_all_faults_are_named_at_once() -> None:
     broken = replace(
         CONTRACT, contract_id="", seller="agr.example", end_date=date(2026, 4, 1), days_of_week=(3, 1), start_minute=7,
         end_minute=2000, timezone="Nowhere", flex_elements=(), amount_up_w=-1, amount_down_w=5, max_activations=0,
-        max_runtime_isps=0, recovery_isps=-1, penalty=-1, capacity_price=-1, volume_price=-1, currency="euro",
+        max_runtime_isps=0, recovery_isps=-1, penalty_e4_per_kwh=-1,
+        capacity_price_e4_per_kw_day=-1, volume_price_e4_per_kwh=-1, currency="euro",
     )  # fmt: skip
     found = "\n".join(broken.faults)
     for name in (
         "contract_id", "seller", "end_date", "days_of_week", "start_minute", "end_minute", "timezone", "flex_elements",
-        "amount_up_w", "amount_down_w", "max_activations", "max_runtime_isps", "recovery_isps", "penalty",
-        "capacity_price", "volume_price", "currency",
+        "amount_up_w", "amount_down_w", "max_activations", "max_runtime_isps", "recovery_isps", "penalty_e4_per_kwh",
+        "capacity_price_e4_per_kw_day", "volume_price_e4_per_kwh", "currency",
     ):  # fmt: skip
         assert f"{name}:" in found
-    with pytest.raises(BadInput, match="penalty: -1; expected 0 or more"):
+    with pytest.raises(BadInput, match="penalty_e4_per_kwh: -1; expected 0 or more"):
         checked(broken)
     with pytest.raises(BadInput, match="isp_minutes: 7"):
         checked(replace(CONTRACT, isp_minutes=7))

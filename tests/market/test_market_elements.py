@@ -15,7 +15,7 @@ from market.uftp import FlexOrder, Header, IspPower
 FIRST = date(2016, 6, 15)
 CONTRACT: FlexContract = from_template(
     "household-daily", contract_id="c-1", buyer="agr.example", seller="farm.example", start_date=FIRST,
-    end_date=FIRST, timezone="Europe/Vienna", flex_elements=(FlexElement("pv", "pv", 9000, 0),), volume_price=1000,
+    end_date=FIRST, timezone="Europe/Vienna", flex_elements=(FlexElement("pv", "pv", 9000, 0),), volume_price_e4_per_kwh=1000,
 )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_what_is_owed_never_goes_against_what_was_wanted(
         assert (row.start, row.power_w > 0) in wanted
         assert row.power_w == sum(own[row.start][1] for _, own in drawn if row.start in own)
         assert baseline[row.start] == next(own[row.start][0] for _, own in drawn if row.start in own)
-    assert owed.price == volume_amount(owed.isps, CONTRACT.volume_price, 15)
+    assert owed.price == volume_amount(owed.isps, CONTRACT.volume_price_e4_per_kwh, 15)
 
 
 @given(st.lists(st.tuples(ISPS, WATTS), max_size=8), st.integers(0, 9000))

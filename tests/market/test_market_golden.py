@@ -69,7 +69,7 @@ def contract_of(case: Any, name: str, penalty_e4_per_kwh: int) -> FlexContract:
     return from_template(
         "plant-daily", contract_id=name, buyer="dso.example", seller="agr.example", start_date=day, end_date=day,
         timezone=case["timezone"], flex_elements=(FlexElement("bess", "battery", 10**6, -(10**6)),),
-        penalty=penalty_e4_per_kwh,
+        penalty_e4_per_kwh=penalty_e4_per_kwh,
     )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_negotiation(folder: Path) -> None:
     move = Move.COUNTER
     for number, offer in enumerate(expected["offers"], start=1):
         assert move is Move.COUNTER
-        made.append([turn, terms.volume_price, terms.capacity_price])
+        made.append([turn, terms.volume_price_e4_per_kwh, terms.capacity_price_e4_per_kw_day])
         assert made[-1] == offer
         move, terms = respond(sides[other], terms, number)
         turn, other = other, turn

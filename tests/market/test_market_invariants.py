@@ -126,7 +126,7 @@ def test_what_nobody_metered_is_neither_paid_nor_fined(
         fair = price_of(by_reference[row.order_reference]) * sum(abs(i.delivered_flex_power_w) for i in row.isps)
         assert abs(row.price - fair) <= 1  # the part's price and the total are rounded once each
     if not lost:
-        assert settled == settle_orders(orders, baseline, actual, {None: 0, "c": contract().penalty})
+        assert settled == settle_orders(orders, baseline, actual, {None: 0, "c": contract().penalty_e4_per_kwh})
 
 
 @given(orders=books(), baseline=METER, mine=METER, data=st.data())

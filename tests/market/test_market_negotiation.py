@@ -59,7 +59,7 @@ def test_proposal_counter_accept_gives_one_record_signed_by_both(tmp_path: Path)
     """After offer, counter and accept both sides hold the same record, and the ledger takes it."""
     buyer, seller = pair()
     seller.receive(buyer.send(offer(1, BUYER)))
-    counter = offer(2, SELLER, NOW + timedelta(minutes=1), volume_price=1500)
+    counter = offer(2, SELLER, NOW + timedelta(minutes=1), volume_price_e4_per_kwh=1500)
     buyer.receive(seller.send(counter))
     assert (buyer.state, seller.state) == (State.DECIDING, State.WAITING)
     seller.receive(buyer.send(accept_of(counter, NOW + timedelta(minutes=2), SIGNERS[BUYER])))
@@ -125,9 +125,9 @@ def test_what_does_not_fit_is_the_senders_fault_and_changes_nothing() -> None:
         (offer(2, SELLER, NOW - timedelta(minutes=1)), "made at"),
         (offer(2, SELLER, NOW + timedelta(hours=2)), "made at"),
         (offer(2, SELLER, contract_id="c-2"), "contract c-2"),
-        (offer(2, SELLER, penalty=-1), "penalty: -1"),
+        (offer(2, SELLER, penalty_e4_per_kwh=-1), "penalty_e4_per_kwh: -1"),
         (offer(2, SELLER, seller="eve"), "eve"),
-        (replace(counter, contract=replace(CONTRACT, volume_price=1)), "signature"),
+        (replace(counter, contract=replace(CONTRACT, volume_price_e4_per_kwh=1)), "signature"),
         (replace(counter, expires=counter.at), "expires"),
         (replace(accept, round=2), "round 2"),
         (replace(accept, at=NOW + timedelta(hours=1)), "made at"),

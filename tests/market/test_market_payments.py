@@ -67,12 +67,12 @@ def test_what_is_no_payment_is_refused(amount: int, payee: str) -> None:
         Payment("a", payee, amount, "penalty", "r")
 
 
-def contract(capacity_price: int = 600) -> FlexContract:
+def contract(capacity_price_e4_per_kw_day: int = 600) -> FlexContract:
     """An option of the DSO at a price per kW and day."""
     return from_template(
         "dso-flexoption", contract_id="c", buyer="dso.example", seller="agr.example", start_date=DAY, end_date=DAY,
         timezone="Europe/Vienna", flex_elements=(FlexElement("b", "battery", 500_000, -500_000),),
-        capacity_price=capacity_price, currency="CHF",
+        capacity_price_e4_per_kw_day=capacity_price_e4_per_kw_day, currency="CHF",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cim.codec.codec import decode, encode
 from market.contracts.contract import FlexContract, FlexElement, in_force
 from market.contracts.templates import from_template
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 FIRST = date(2026, 3, 28)  # the clocks change on the second day
 
@@ -20,7 +22,7 @@ FIRST = date(2026, 3, 28)  # the clocks change on the second day
 def rules(control_s: int = 300, isp_minutes: int = 15, days: int = 3) -> MarketRules:
     """Rules of a market of two agents."""
     domains = {"agr": "agr.example", "dso": "dso.example"}
-    return MarketRules("Europe/Vienna", isp_minutes, "EUR", control_s, FIRST, days, True, domains, {}, "seed")
+    return MarketRules("Europe/Vienna", isp_minutes, "EUR", control_s, FIRST, days, Control.MARKET, domains, {}, "seed")
 
 
 INSTANTS = st.datetimes(datetime(2026, 3, 28), datetime(2026, 3, 31), timezones=st.just(UTC))  # noqa: DTZ001
@@ -95,3 +97,11 @@ def contract(name: str, first: int, last: int) -> FlexContract:
         end_date=FIRST + timedelta(days=last), timezone="Europe/Vienna",
         flex_elements=(FlexElement("bess", "battery", 1000, -1000),),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("control", list(Control))
+def test_only_the_market_column_trades(control: Control) -> None:
+    """Rules of every column travel to agents unchanged; flexibility is traded in one of them."""
+    market = replace(rules(), control=control)
+    assert decode(encode(market)).control is control
+    assert market.flexibility == (control == "market")

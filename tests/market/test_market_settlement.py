@@ -165,7 +165,7 @@ def test_capacity_is_paid_for_what_was_reserved_and_available() -> None:
     """2 kW reserved all day, half the time available: half of 2 times the daily price per kW."""
     contract = from_template(
         "dso-flexoption", contract_id="c", buyer="dso", seller="agr", start_date=DAY, end_date=DAY,
-        timezone="Europe/Vienna", flex_elements=(FlexElement("b", "battery", 5000, -5000),), capacity_price=600,
+        timezone="Europe/Vienna", flex_elements=(FlexElement("b", "battery", 5000, -5000),), capacity_price_e4_per_kw_day=600,
     )  # fmt: skip
     isps = [ContractSettlementIsp(n, -2000, 0, -2500 if n <= 48 else 0, 0, 0) for n in range(1, 97)]
     assert capacity_amount(contract, isps) == 600

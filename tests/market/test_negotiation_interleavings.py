@@ -47,7 +47,7 @@ class TwoNegotiators(RuleBasedStateMachine):
         """The next offer of a side, open for some minutes."""
         me = self.sides[side]
         kind = ContractCounter if me.round else ContractProposal
-        contract = replace(CONTRACT, volume_price=price)
+        contract = replace(CONTRACT, volume_price_e4_per_kwh=price)
         made = kind("n", me.us, me.peer, me.round + 1, self.now, contract, self.now + timedelta(minutes=minutes))
         return signed_offer(made, SIGNERS[me.us])
 
@@ -117,7 +117,8 @@ test_two_negotiators = TwoNegotiators.TestCase
 
 CHANGES: dict[str, Any] = {
     "conversation_id": "m", "sender": "eve.example", "recipient": "eve.example", "round": 7,
-    "at": START + timedelta(seconds=1), "contract": replace(CONTRACT, penalty=1), "expires": START + timedelta(minutes=59),
+    "at": START + timedelta(seconds=1), "contract": replace(CONTRACT, penalty_e4_per_kwh=1),
+    "expires": START + timedelta(minutes=59),
     "signature": bytes(64),
 }  # fmt: skip
 

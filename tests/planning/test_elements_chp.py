@@ -22,7 +22,8 @@ def test_it_moves_between_its_minimum_and_its_rating() -> None:
     model = Chp().flexibility(unknown(CHP), np.full(96, -300.0), window(1, 4))
     np.testing.assert_array_equal(model.up_kw, [200.0] * 4)
     np.testing.assert_array_equal(model.down_kw, [-200.0] * 4)
-    assert model.price_up == model.price_down == COSTS.chp_ct_per_kwh
+    assert (model.price_up == COSTS.chp_ct_per_kwh).all()
+    assert (model.price_down == COSTS.chp_ct_per_kwh).all()
     below = Chp().flexibility(unknown(CHP), np.full(96, -50.0), window(1, 4))
     np.testing.assert_array_equal(below.up_kw, 0.0)
     np.testing.assert_array_equal(below.down_kw, -450.0)

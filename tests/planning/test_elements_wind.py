@@ -99,5 +99,5 @@ def test_it_offers_to_be_curtailed_and_nothing_else() -> None:
     model = Wind().flexibility(unknown(TURBINE), np.full(96, -120.0), window(9, 12))
     np.testing.assert_array_equal(model.up_kw, [120.0] * 4)
     np.testing.assert_array_equal(model.down_kw, 0.0)
-    assert model.price_up == COSTS.feed_in_ct_per_kwh
+    assert (model.price_up == COSTS.feed_in_ct_per_kwh).all()
     assert not Wind().can_decrease

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,14 @@ def room(rng: np.random.Generator, size: int) -> Store:
     return Store(plan, low, high, *bounds, 0.0, float(used[-1]), 1.0, 1.0, 0.05, 0.0, HOURS)
 
 
+def priced(rng: np.random.Generator, store: Store) -> Store:
+    """The store under a tariff of the hour: dear to buy, cheap to sell, with the turn anywhere."""
+    size = len(store.plan_kw)
+    buy = rng.uniform(10, 40, size)
+    turn = rng.uniform(-0.6, 0.6, size) * float(store.high_kw.max())
+    return replace(store, price_up=buy, price_down=-rng.uniform(-5, 10, size), turn_kw=turn)
+
+
 MAKERS = {"battery": battery, "vehicle": vehicle, "room": room}
 
 
@@ -76,6 +85,10 @@ def by_cvxpy(store: Store, target: Floats, rho: float) -> tuple[float, float]:
     path = store.energy_kwh + cp.cumsum(into * store.eta_in - out_of / store.eta_out) * store.hours
     cost: Any = store.weight / 2 * cp.sum_squares(power - store.plan_kw)
     cost += store.wear * (cp.sum(into + out_of) - float(np.abs(store.plan_kw).sum()))
+    up, down, turn = (np.zeros(size) + x for x in (store.price_up, store.price_down, store.turn_kw))
+    moved = power - store.plan_kw - turn
+    cost += store.hours * (cp.sum(cp.multiply(up + down, cp.pos(moved)) - cp.multiply(down, moved)))
+    cost -= store.hours * float(up @ np.maximum(-turn, 0) + down @ np.maximum(turn, 0))
     cost += rho / 2 * cp.sum_squares(power - store.plan_kw - target)
     rules = [power >= store.low_kw, power <= store.high_kw, path[-1] == store.energy_kwh + store.total_kwh]
     rules += [path[:-1] >= store.floor_kwh[:-1], path[:-1] <= store.ceiling_kwh[:-1]]
@@ -86,13 +99,15 @@ def by_cvxpy(store: Store, target: Floats, rho: float) -> tuple[float, float]:
     return float(problem.value), float(both.max())
 
 
+@pytest.mark.parametrize("tariff", [False, True])
 @pytest.mark.parametrize("kind", list(MAKERS))
 @pytest.mark.parametrize("size", [2, 9, 96])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_local_step_is_the_exact_optimum(kind: str, size: int, seed: int) -> None:
-    """Same objective as an interior-point solver to 1e-6, all bounds kept, for every kind of store and any horizon."""
+def test_the_local_step_is_the_exact_optimum(kind: str, size: int, seed: int, tariff: bool) -> None:
+    """Same objective as an interior-point solver to 1e-6, all bounds kept, for every kind of store, horizon and tariff."""
     rng = np.random.default_rng([seed, size, len(kind)])
     store = MAKERS[kind](rng, size)
+    store = priced(rng, store) if tariff else store
     scale = float(store.high_kw.max())
     target = (rng.normal(size=size) * 0.3 + np.cumsum(rng.normal(size=size)) * 0.1) * scale
     rho = float(rng.choice([0.01, 0.1, 1.0]))
@@ -129,9 +144,10 @@ def test_a_battery_that_could_gain_by_burning_energy_does_not_and_stays_feasible
     scale=st.floats(0, 1e4),
 )
 def test_feasible_bounds_are_kept_whatever_is_asked(kind: str, seed: int, size: int, rho: float, scale: float) -> None:
-    """Targets of any size and penalties over six decades never drive a store out of its bounds."""
+    """Targets of any size, penalties over six decades and any tariff never drive a store out of its bounds."""
     rng = np.random.default_rng(seed)
     store = MAKERS[kind](rng, max(size, 2))
+    store = priced(rng, store) if seed % 2 else store
     power = best_response(store, rng.normal(size=len(store.plan_kw)) * scale, rho)
     assert_keeps_bounds(store, power)
 
@@ -168,6 +184,7 @@ def test_the_answer_is_a_proximal_step(kind: str, seed: int) -> None:
     """Firm non-expansiveness, |p(v) - p(w)|^2 <= <p(v) - p(w), v - w>: what ADMM's convergence rests on."""
     rng = np.random.default_rng(seed)
     store = MAKERS[kind](rng, 24) if kind != "battery" else battery(rng, 24, eta=1.0)  # with losses only nearly convex
+    store = priced(rng, store) if seed % 2 else store
     one, two = rng.normal(size=(2, 24)) * float(store.high_kw.max())
     moved = best_response(store, one, 0.3) - best_response(store, two, 0.3)
     assert float(moved @ moved) <= float(moved @ (one - two)) * (1 + 1e-9) + 1e-9

@@ -50,8 +50,8 @@ def test_what_can_be_met_leaves_no_shortage() -> None:
 def test_two_curtailables_split_by_their_marginal_costs() -> None:
     """The textbook case: price = marginal cost of everybody who moves, so p_i = (price - b_i) h / a_i."""
     wide = np.full(4, 1e3)
-    one = Curtailable("one", -wide, wide, 4.0, 4.0, 0.1, 1.0)
-    two = Curtailable("two", -wide, wide, 6.0, 6.0, 0.2, 1.0)
+    one = Curtailable("one", -wide, wide, np.full(4, 4.0), np.full(4, 4.0), 0.1, 1.0)
+    two = Curtailable("two", -wide, wide, np.full(4, 6.0), np.full(4, 6.0), 0.2, 1.0)
     need = np.full(4, 90.0)
     state, (first, second) = portfolios.negotiate([one, two], Band(need, need + 50, 1e3, 1.0), rho=0.1)
     price = (90 + 4 / 0.1 + 6 / 0.2) / (1 / 0.1 + 1 / 0.2)
@@ -62,7 +62,7 @@ def test_two_curtailables_split_by_their_marginal_costs() -> None:
 
 def test_a_request_above_the_price_of_shortage_stays_unmet() -> None:
     """Where flexibility costs more than what is missing is worth, nobody moves and the shortage is the request."""
-    dear = Curtailable("dear", np.zeros(3), np.full(3, 10.0), 80.0, 0.0, 0.01, 1.0)
+    dear = Curtailable("dear", np.zeros(3), np.full(3, 10.0), np.full(3, 80.0), np.zeros(3), 0.01, 1.0)
     asked = Band(np.full(3, 5.0), np.full(3, 9.0), 50.0, 1.0)
     _, deviations = portfolios.negotiate([dear], asked)
     np.testing.assert_allclose(deviations[0], 0.0, atol=0.02)
@@ -137,13 +137,15 @@ def test_consuming_more_at_noon_is_worth_between_feed_in_and_shortage() -> None:
 def test_a_curtailables_answer_is_its_exact_proximal_step(seed: int, rho: float) -> None:
     """No power within the bounds (fine grid) is better than the answer, in any interval."""
     rng = np.random.default_rng(seed)
-    model = Curtailable(
-        "c", -rng.uniform(0, 5, 6), rng.uniform(0, 5, 6), *rng.uniform(0, 9, 2), rng.uniform(0, 0.1), 0.25
-    )
+    up, down, turn = rng.uniform(-3, 9, 6), rng.uniform(3, 9, 6), rng.uniform(-6, 6, 6)
+    model = Curtailable("c", -rng.uniform(0, 5, 6), rng.uniform(0, 5, 6), up, down, rng.uniform(0, 0.1), 0.25, turn)
     target = rng.normal(size=6) * 20
 
+    def cost(deviation: np.ndarray) -> np.ndarray:
+        return np.where(deviation > turn, up, -down) * (deviation - turn)
+
     def value(deviation: np.ndarray) -> np.ndarray:
-        linear = np.where(deviation > 0, model.price_up, -model.price_down) * deviation * model.hours
+        linear = (cost(deviation) - cost(np.zeros(6))) * model.hours
         return linear + model.weight / 2 * deviation**2 + rho / 2 * (deviation - target) ** 2
 
     answer = model.respond(target, rho)

@@ -73,7 +73,7 @@ def test_overlapping_reservations_end_in_one_contract() -> None:
     pump.post(BUYER, buyer.negotiation.propose(draft(), AHEAD), AHEAD)
     assert buyer.concluded == seller.concluded
     (contract,) = buyer.concluded
-    assert 800 <= contract.volume_price <= 2200
+    assert 800 <= contract.volume_price_e4_per_kwh <= 2200
     assert breaches(pump) == []
 
 
@@ -112,7 +112,9 @@ def test_a_message_that_names_another_sender_is_a_breach() -> None:
 
 
 @pytest.mark.parametrize(
-    "forgery", [lambda c: replace(c, volume_price=1), lambda c: replace(c, contract_id="c-2")], ids=["price", "id"]
+    "forgery",
+    [lambda c: replace(c, volume_price_e4_per_kwh=1), lambda c: replace(c, contract_id="c-2")],
+    ids=["price", "id"],
 )
 def test_a_contract_changed_after_signing_is_a_breach(forgery: Any) -> None:
     """An offer whose contract is not the one that was signed is refused and leaves no conversation behind."""

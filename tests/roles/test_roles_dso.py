@@ -17,6 +17,7 @@ from agents.roles.events import Computed, Fired, Received
 from agents.roles.messages import Filed, Receipt
 from agents.roles.parts.keys import SellerPointDay
 from cim.codec.codec import decode
+from market.rules import Control
 from market.uftp import (
     Disposition,
     DPrognosis,
@@ -134,7 +135,7 @@ def test_one_round_runs_at_a_time() -> None:
 
 def test_without_flexibility_nothing_is_analysed() -> None:
     """The comparison run accepts prognoses and asks for nothing."""
-    effects = hear_all(dso(players.rules(flexibility=False)))
+    effects = hear_all(dso(players.rules(Control.LOCAL)))
     assert {m.result for m in of(effects, DPrognosisResponse)} == {Result.ACCEPTED}
     assert of(effects, Compute) == []
 

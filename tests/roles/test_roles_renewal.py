@@ -172,8 +172,8 @@ def test_an_acceptance_after_all_open_days_is_too_late_whatever_its_date() -> No
 
 def test_an_order_is_settled_under_its_own_contract_also_where_another_counts_now() -> None:
     """Of two contracts for a day the later one counts for what is new; an order under the first keeps its penalty."""
-    old = replace(players.agreement("farm-a", contract_id="old"), penalty=700)
-    new = replace(players.agreement("farm-a", contract_id="new"), penalty=900)
+    old = replace(players.agreement("farm-a", contract_id="old"), penalty_e4_per_kwh=700)
+    new = replace(players.agreement("farm-a", contract_id="new"), penalty_e4_per_kwh=900)
     header = players.dso().me.header("agr", AHEAD, None, "FlexOrder")
     order = FlexOrder(
         header, FIRST, players.POINT, "o", 1000, "EUR", (IspPower(40, 1000),), "Europe/Vienna", contract_id="old"

@@ -62,7 +62,7 @@ from market.ledger.errors import LedgerConflict
 from market.ledger.records import Party
 from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 from tests.worlds import players, terms
 from tests.worlds.physics import HOMES, RATED_W, Physics, sunshine
 
@@ -77,7 +77,7 @@ def rules(days: int = 1) -> MarketRules:
     """The market's rules for the miniature's agents."""
     domains = {name: f"{name}.example" for name in NAMES}
     keys = {domain: key_from_seed(1, domain).public for domain in sorted(domains.values())}
-    return MarketRules("Europe/Vienna", 15, "EUR", 300, players.FIRST, days, True, domains, keys, "mini/1")
+    return MarketRules("Europe/Vienna", 15, "EUR", 300, players.FIRST, days, Control.MARKET, domains, keys, "mini/1")
 
 
 class Miniature:

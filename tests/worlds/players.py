@@ -27,7 +27,7 @@ from environment.feeder import Limits, Line, Network, Node
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.ledger.signing import key_from_seed, simulation_seed
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 from market.uftp import Disposition, FlexRequest, RequestIsp
 from tests.worlds import terms
 
@@ -37,11 +37,11 @@ FARMS = ("farm-a", "farm-b")
 NAMES = (*FARMS, "agr", "agr-2", "dso", "iles", "ledger", *(f"{farm}.pv" for farm in FARMS))
 
 
-def rules(flexibility: bool = True, days: int = 1) -> MarketRules:
+def rules(control: Control = Control.MARKET, days: int = 1) -> MarketRules:
     """The market's rules, with a domain and a key for everybody."""
     domains = {name: f"{name}.example" for name in NAMES}
     keys = {domain: key_from_seed(1, domain).public for domain in sorted(domains.values())}
-    return MarketRules("Europe/Vienna", 15, "EUR", 300, FIRST, days, flexibility, domains, keys, "test/1")
+    return MarketRules("Europe/Vienna", 15, "EUR", 300, FIRST, days, control, domains, keys, "test/1")
 
 
 RULES = rules()

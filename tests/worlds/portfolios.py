@@ -28,12 +28,14 @@ def portfolio(seed: int, count: int, size: int = SIZE) -> list[Flexibility]:
 
 def _pv(rng: np.random.Generator, name: str, size: int) -> Flexibility:
     rating = rng.uniform(5, 110)
-    return Curtailable(name, np.zeros(size), rating * sun(size), rng.uniform(5, 9), 0.0, 0.002, HOURS)
+    up, price = rating * sun(size), np.full(size, rng.uniform(5, 9))
+    return Curtailable(name, np.zeros(size), up, price, np.zeros(size), 0.002, HOURS)
 
 
 def _chp(rng: np.random.Generator, name: str, size: int) -> Flexibility:
     rating = rng.uniform(50, 300)
-    return Curtailable(name, np.full(size, -0.2 * rating), np.full(size, 0.5 * rating), 5.0, 5.0, 0.002, HOURS)
+    down, up, price = np.full(size, -0.2 * rating), np.full(size, 0.5 * rating), np.full(size, 5.0)
+    return Curtailable(name, down, up, price, price, 0.002, HOURS)
 
 
 def _battery(rng: np.random.Generator, name: str, size: int) -> Flexibility:

@@ -54,12 +54,20 @@ def cost_of(models: Sequence[Flexibility], deviations: Sequence[Floats], band: B
 def _element(cp: Any, model: Flexibility, length: int) -> tuple[Any, Any, list[Any]]:
     """One element's deviation, cost and constraints as cvxpy expressions."""
     if isinstance(model, Curtailable):
-        up, down = cp.Variable(length, nonneg=True), cp.Variable(length, nonneg=True)
-        deviation = up - down
-        cost = model.hours * (model.price_up * cp.sum(up) + model.price_down * cp.sum(down))
+        deviation = cp.Variable(length)
+        cost = model.hours * _prices(cp, model, deviation, model.down_kw, model.up_kw)
         rules = [deviation <= model.up_kw, deviation >= model.down_kw]
         return deviation, cost + model.weight / 2 * cp.sum_squares(deviation), rules
     return _store(cp, model, length)
+
+
+def _prices(cp: Any, model: Flexibility, deviation: Any, least_kw: Floats, most_kw: Floats) -> Any:
+    """What a deviation costs by the model's prices, ct/kWh times kW; linear where it cannot pass its turn."""
+    up, down, turn = (np.zeros(len(least_kw)) + x for x in (model.price_up, model.price_down, model.turn_kw))
+    slope = np.where(turn <= least_kw, up, -down)
+    beyond = np.where((turn > least_kw) & (turn < most_kw), up + down, 0.0)
+    start = float(up @ np.maximum(-turn, 0.0) + down @ np.maximum(turn, 0.0))  # so that no deviation costs nothing
+    return slope @ (deviation - turn) + beyond @ cp.pos(deviation - turn) - start
 
 
 def _store(cp: Any, model: Storable, length: int) -> tuple[Any, Any, list[Any]]:
@@ -68,6 +76,8 @@ def _store(cp: Any, model: Storable, length: int) -> tuple[Any, Any, list[Any]]:
     path = model.energy_kwh + cp.cumsum(into * model.eta_in - out_of / model.eta_out) * model.hours
     deviation = power - model.plan_kw
     cost = model.wear * (cp.sum(into) + cp.sum(out_of) - float(np.abs(model.plan_kw).sum()))
+    bounds = model.low_kw - model.plan_kw, model.high_kw - model.plan_kw
+    cost += model.hours * _prices(cp, model, deviation, *bounds)
     rules = [
         power >= model.low_kw,
         power <= model.high_kw,

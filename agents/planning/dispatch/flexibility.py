@@ -6,10 +6,11 @@ proximal term), `cost`, and its bounds. A model never leaves its prosumer; only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from agents.planning.dispatch.prices import nothing, price_cost
 from agents.planning.dispatch.storage_step import Store, best_response
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
@@ -22,32 +23,33 @@ class Curtailable:
 
     Attributes:
         down_kw, up_kw: [T] bounds of the deviation, down <= 0 <= up (kW, + = more consumption or less generation).
-        price_up, price_down: cost of a deviation upwards (lost feed-in) and downwards, ct/kWh.
+        price_up, price_down: [T] cost of a deviation upwards (lost feed-in) and downwards, ct/kWh.
         weight: curvature, ct/kW^2 per interval.
         hours: length of an interval.
+        turn_kw: [T] deviation at which `price_down` gives way to `price_up` (see `agents.planning.dispatch.prices`).
     """
 
     element: str
     down_kw: Floats
     up_kw: Floats
-    price_up: float
-    price_down: float
+    price_up: Floats
+    price_down: Floats
     weight: float
     hours: float
+    turn_kw: Floats = field(default_factory=nothing)
 
     def respond(self, target_kw: Floats, rho: float) -> Floats:
         """The deviation that minimises cost + rho/2 |d - target|^2, in closed form."""
         curvature = self.weight + rho
         up = (rho * target_kw - self.price_up * self.hours) / curvature
         down = (rho * target_kw + self.price_down * self.hours) / curvature
-        free = np.where(up > 0, up, np.where(down < 0, down, 0.0))
+        free = np.where(up > self.turn_kw, up, np.minimum(down, self.turn_kw))
         return np.minimum(np.maximum(free, self.down_kw), self.up_kw)
 
     def cost(self, deviation_kw: Floats) -> float:
         """Cents that `deviation_kw` costs its owner."""
-        up = float(np.maximum(deviation_kw, 0).sum()) * self.price_up
-        down = float(np.maximum(-deviation_kw, 0).sum()) * self.price_down
-        return (up + down) * self.hours + self.weight / 2 * float(deviation_kw @ deviation_kw)
+        moved = price_cost(self.price_up, self.price_down, self.turn_kw, deviation_kw)
+        return moved * self.hours + self.weight / 2 * float(deviation_kw @ deviation_kw)
 
 
 @wire("plan.Storable")
@@ -68,6 +70,9 @@ class Storable:
     weight: float
     wear: float
     hours: float
+    price_up: Floats = field(default_factory=nothing)
+    price_down: Floats = field(default_factory=nothing)
+    turn_kw: Floats = field(default_factory=nothing)
 
     @property
     def store(self) -> Store:
@@ -85,6 +90,9 @@ class Storable:
             self.weight,
             self.wear,
             self.hours,
+            self.price_up,
+            self.price_down,
+            self.turn_kw,
         )
 
     def respond(self, target_kw: Floats, rho: float) -> Floats:

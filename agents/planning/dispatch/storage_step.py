@@ -2,10 +2,11 @@
 
 The problem of one store over T intervals, in the deviation of its power from a plan:
 
-    min  sum_t  weight/2 (p_t - plan_t)^2 + wear |p_t| + rho/2 (p_t - plan_t - v_t)^2
+    min  sum_t  weight/2 (p_t - plan_t)^2 + wear |p_t| + price_t(p_t - plan_t) + rho/2 (p_t - plan_t - v_t)^2
     s.t. low_t <= p_t <= high_t
          floor_t <= e_0 + sum_{s<=t} g(p_s) <= ceiling_t,    sum_t g(p_t) = total
-    with g(p) = eta_in p dt for p > 0 and p dt / eta_out for p < 0  (the energy that reaches the store).
+    with g(p) = eta_in p dt for p > 0 and p dt / eta_out for p < 0  (the energy that reaches the store)
+    and price_t a cost with one turn (see `agents.planning.dispatch.prices`), convex: price_up + price_down >= 0.
 
 It is solved exactly by dynamic programming over the marginal value of stored energy, the multiplier `m` (ct per kW that
 reaches the store). For each interval the best power is a rising, piecewise linear function of `m`, so the energy that can
@@ -24,10 +25,11 @@ though it may miss the optimum by a little. Bounds that cannot be met are approa
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from agents.planning.dispatch.prices import nothing, price_cost
 from cim.model.arrays import Floats
 
 Breakpoints = list[tuple[float, float]]  # (value, by how much the slope of the stored energy changes there), rising
@@ -49,6 +51,7 @@ class Store:
         weight: curvature of the deviation's cost, ct/kW^2 per interval.
         wear: throughput cost, ct/kW per interval.
         hours: length of an interval.
+        price_up, price_down, turn_kw: [T] what a deviation costs, ct/kWh, and where (kW off the plan) the price turns.
     """
 
     plan_kw: Floats
@@ -63,12 +66,16 @@ class Store:
     weight: float
     wear: float
     hours: float
+    price_up: Floats = field(default_factory=nothing)
+    price_down: Floats = field(default_factory=nothing)
+    turn_kw: Floats = field(default_factory=nothing)
 
     def cost(self, power_kw: Floats) -> float:
         """What running at `power_kw` costs more than the plan, in cents."""
         extra = power_kw - self.plan_kw
         wear = self.wear * float(np.abs(power_kw).sum() - np.abs(self.plan_kw).sum())
-        return wear + self.weight / 2 * float(extra @ extra)
+        energy = price_cost(self.price_up, self.price_down, self.turn_kw, extra) * self.hours
+        return wear + energy + self.weight / 2 * float(extra @ extra)
 
 
 def stored(store: Store, power_kw: Floats) -> Floats:
@@ -76,13 +83,35 @@ def stored(store: Store, power_kw: Floats) -> Floats:
     return np.where(power_kw > 0, power_kw * store.eta_in, power_kw / store.eta_out) * store.hours
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The quadratic problem of each interval: curvature/2 p^2 - wish p + wear |p|, its price apart.
+
+    Attributes:
+        above, below: [T] the wish where the power is above and below `turn`; above <= below.
+        turn: [T] net power at which the price turns, kW.
+    """
+
+    above: Floats
+    below: Floats
+    turn: Floats
+    curvature: float
+
+    def power(self, worth: Floats) -> Floats:
+        """[T] the best power where a kW of it is worth `worth`, ct, but for the ratings."""
+        least, most = (self.above + worth) / self.curvature, (self.below + worth) / self.curvature
+        best: Floats = np.minimum(np.maximum(self.turn, least), most)
+        return best
+
+
 def best_response(store: Store, target_kw: Floats, rho: float) -> Floats:
     """The power [T] that solves the module's problem for v = `target_kw` (a wished deviation) and penalty `rho`."""
     wish = store.weight * store.plan_kw + rho * (store.plan_kw + target_kw)
-    curvature = store.weight + rho
-    values = _values(store, wish, curvature)
-    into = np.maximum((wish - store.wear + values * store.eta_in) / curvature, 0.0)
-    out_of = np.minimum((wish + store.wear + _when_discharging(store, values)) / curvature, 0.0)
+    above, below = wish - store.price_up * store.hours, wish + store.price_down * store.hours
+    step = _Step(above, below, store.plan_kw + store.turn_kw, store.weight + rho)
+    values = _values(store, step)
+    into = np.maximum(step.power(values * store.eta_in - store.wear), 0.0)
+    out_of = np.minimum(step.power(_when_discharging(store, values) + store.wear), 0.0)
     power: Floats = np.minimum(np.maximum(into + out_of, store.low_kw), store.high_kw)
     return power
 
@@ -102,47 +131,64 @@ def _when_discharging(store: Store, values: Floats) -> Floats:
     return worth
 
 
-def _rises(store: Store, wish: Floats, curvature: float) -> list[Breakpoints]:
+def _rises(store: Store, step: _Step) -> list[Breakpoints]:
     """For each interval, where and by how much the slope of its stored energy over the value changes."""
-    burning, gain, loss = _burning(store), store.eta_in, 1 / store.eta_out
-    per_value = store.hours / curvature
-    steep, flat = per_value * loss * loss, per_value * loss * gain
-    # charging lies between these two values ...
-    charge_low = (curvature * np.maximum(store.low_kw, 0.0) - wish + store.wear) / gain
-    charge_high = (curvature * np.maximum(store.high_kw, 0.0) - wish + store.wear) / gain
-    # ... and discharging between these
-    edges = curvature * np.minimum(np.stack([store.low_kw, store.high_kw]), 0.0) - wish - store.wear
-    below = edges < burning * loss
-    with np.errstate(invalid="ignore"):  # without losses nothing burns: -inf + inf in a branch that is not taken
-        edges = np.where(below, burning + (edges - burning * loss) / gain, edges / loss)
-    slopes = np.where(below, flat, steep)
-    charges = (store.high_kw > np.maximum(store.low_kw, 0.0)).tolist()
-    discharges = (store.low_kw < np.minimum(store.high_kw, 0.0)).tolist()
-    rises: list[Breakpoints] = []
-    columns = zip(
-        charges, charge_low.tolist(), charge_high.tolist(), discharges, *edges.tolist(), *slopes.tolist(), strict=True
-    )
-    charging = per_value * gain * gain
-    for charge, from_value, to_value, discharge, left, right, left_slope, right_slope in columns:
-        points = [(from_value, charging), (to_value, -charging)] if charge else []
-        if discharge:
-            points += [(left, left_slope), (right, -right_slope)]
-            if left_slope != right_slope:
-                points.append((burning, right_slope - left_slope))
-        rises.append(points)
+    rises: list[Breakpoints] = [[] for _ in step.turn]
+    low, high, turns = store.low_kw, store.high_kw, bool((step.above < step.below).any())
+    # Up to four stretches of power: charging and discharging, above and below the turn.
+    for wish, least, most in (
+        (step.above, np.maximum(low, step.turn) if turns else low, high),
+        *(((step.below, low, np.minimum(high, step.turn)),) if turns else ()),
+    ):
+        _charging(store, step.curvature, rises, wish=wish, low=np.maximum(least, 0.0), high=most)
+        _discharging(store, step.curvature, rises, wish=wish, low=least, high=np.minimum(most, 0.0))
     return rises
 
 
-def _values(store: Store, wish: Floats, curvature: float) -> Floats:
+def _charging(
+    store: Store, curvature: float, rises: list[Breakpoints], *, wish: Floats, low: Floats, high: Floats
+) -> None:
+    """Add where the stored energy rises while the store charges between `low` and `high`."""
+    where = np.flatnonzero(high > low)
+    if not len(where):
+        return
+    slope = store.hours / curvature * store.eta_in * store.eta_in
+    from_value = (curvature * low - wish + store.wear) / store.eta_in
+    to_value = (curvature * high - wish + store.wear) / store.eta_in
+    for t, left, right in zip(where.tolist(), from_value[where].tolist(), to_value[where].tolist(), strict=True):
+        rises[t] += ((left, slope), (right, -slope))
+
+
+def _discharging(
+    store: Store, curvature: float, rises: list[Breakpoints], *, wish: Floats, low: Floats, high: Floats
+) -> None:
+    """Add where the stored energy rises while the store discharges less and less, from `low` to `high`."""
+    where = np.flatnonzero(high > low)
+    if not len(where):
+        return
+    burning, gain, loss = _burning(store), store.eta_in, 1 / store.eta_out
+    per_value = store.hours / curvature
+    edges = curvature * np.stack([low[where], high[where]]) - wish[where] - store.wear
+    below = edges < burning * loss
+    with np.errstate(invalid="ignore"):  # without losses nothing burns: -inf + inf in a branch that is not taken
+        edges = np.where(below, burning + (edges - burning * loss) / gain, edges / loss)
+    slopes = np.where(below, per_value * loss * gain, per_value * loss * loss)
+    for t, left, right, left_slope, right_slope in zip(where.tolist(), *edges.tolist(), *slopes.tolist(), strict=True):
+        rises[t] += ((left, left_slope), (right, -right_slope))
+        if left_slope != right_slope:
+            rises[t].append((burning, right_slope - left_slope))
+
+
+def _values(store: Store, step: _Step) -> Floats:
     """[T] the marginal value of stored energy in each interval."""
     least, most = stored(store, store.low_kw).tolist(), stored(store, store.high_kw).tolist()
     floor, ceiling = store.floor_kwh.tolist(), store.ceiling_kwh.tolist()
-    last = len(wish) - 1
+    last = len(floor) - 1
     floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
     curve: Breakpoints = []
     bottom = top = store.energy_kwh  # the stored energy at the lowest and at the highest value
     ranges: list[tuple[float, float]] = []
-    for t, points in enumerate(_rises(store, wish, curvature)):
+    for t, points in enumerate(_rises(store, step)):
         for point in points:
             insort(curve, point)
         bottom, top = bottom + least[t], top + most[t]
@@ -162,7 +208,7 @@ def _values(store: Store, wish: Floats, curvature: float) -> Floats:
             curve.clear()
         ranges.append((low, high))
     value = 0.0
-    values = np.empty(len(wish))
+    values = np.empty(len(floor))
     for t in range(last, -1, -1):
         low, high = ranges[t]
         value = min(max(value, low), high)

@@ -28,6 +28,5 @@ class Chp(GeneratorKind):
         part, config, costs = window.part(expected_kw), known.config, known.costs
         up = np.maximum(config.floor_w / 1000 - part, 0.0)
         down = np.minimum(-config.generation_w / 1000 - part, 0.0)
-        return Curtailable(
-            config.element, down, up, costs.chp_ct_per_kwh, costs.chp_ct_per_kwh, costs.weight_ct_per_kw2, window.hours
-        )
+        price = np.full(len(part), costs.chp_ct_per_kwh)
+        return Curtailable(config.element, down, up, price, price, costs.weight_ct_per_kw2, window.hours)

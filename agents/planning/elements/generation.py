@@ -44,8 +44,8 @@ class WeatherDrivenKind(GeneratorKind):
             known.config.element,
             np.zeros(len(part)),
             np.maximum(-part, 0.0),
-            costs.feed_in_ct_per_kwh,
-            0.0,
+            np.full(len(part), costs.feed_in_ct_per_kwh),
+            np.zeros(len(part)),
             costs.weight_ct_per_kw2,
             window.hours,
         )

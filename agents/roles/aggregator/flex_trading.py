@@ -182,13 +182,13 @@ class FlexTrading(Part[FlexTradingState]):
         """What the members' contracts ask for their parts plus the margin, at most the DSO's contract's price."""
         minutes = self.rules.isp_minutes
         asked = sum(
-            volume_amount(session.member_isps(name, isps), contract.volume_price, minutes)
+            volume_amount(session.member_isps(name, isps), contract.volume_price_e4_per_kwh, minutes)
             for name in session.taking_part
             if (contract := self._contracts.contract_on(name, session.period)) is not None
         )
         price = asked * (100 + self._config.margin_pct) // 100
         sale = self._contracts.contract_on(self._dso, session.period)
-        return price if sale is None else min(price, volume_amount(isps, sale.volume_price, minutes))
+        return price if sale is None else min(price, volume_amount(isps, sale.volume_price_e4_per_kwh, minutes))
 
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:

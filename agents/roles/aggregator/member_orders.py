@@ -108,7 +108,7 @@ class MemberOrders(Part[MemberOrdersState]):
             period=session.period,
             congestion_point=self._members[member].usage_point,
             order_reference=reference,
-            price=volume_amount(isps, contract.volume_price, rules.isp_minutes),
+            price=volume_amount(isps, contract.volume_price_e4_per_kwh, rules.isp_minutes),
             currency=rules.currency,
             isps=isps,
             timezone=rules.timezone,

@@ -15,6 +15,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.dial_in.passwords import known_passwords
@@ -108,6 +109,7 @@ def test_direct_and_sockets_tell_the_same(simulate, port_of, noon):
             await _three_hours(noon, ports, advance),
             simulation.truth(noon, end),
             simulation.truth_by_kind(noon, end),
+            encode(simulation.device_truth(noon, end)),
         )
 
     async def tcp():
@@ -118,9 +120,14 @@ def test_direct_and_sockets_tell_the_same(simulate, port_of, noon):
 
             seen = await _three_hours(noon, ports, advance)
             assert await client.now() == end
-            return seen, await client.truth(noon, end), await client.truth_by_kind(noon, end)
+            told = encode(await client.device_truth(noon, end))
+            return seen, await client.truth(noon, end), await client.truth_by_kind(noon, end), told
 
-    (seen, truth, kinds), (other, other_truth, other_kinds) = asyncio.run(direct()), asyncio.run(tcp())
+    (seen, truth, kinds, units), (other, other_truth, other_kinds, other_units) = (
+        asyncio.run(direct()),
+        asyncio.run(tcp()),
+    )
+    assert units == other_units
     assert len(seen) > 36 * 55
     assert seen == other
     assert all(np.array_equal(truth[name], other_truth[name]) for name in truth)

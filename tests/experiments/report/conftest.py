@@ -36,7 +36,7 @@ from environment.sites.schema import Site
 from experiments.report.data import RunData
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
-from market.rules import MarketRules
+from market.rules import Control, MarketRules
 
 DSO, EAST = "dso.strem.example", "east.strem.example"
 BRANCH = "MV1.101-LV1.101-Trafo 1"
@@ -51,7 +51,7 @@ EVENT = 52  # index of the ISP, from 0
 def rules(day: date, days: int) -> MarketRules:
     """The market's rules, with the parties that the material names."""
     domains = {"dso": DSO, "agr-east": EAST, "farm-5": "farm-5.strem.example"}
-    return MarketRules("Europe/Vienna", 15, "EUR", 300, day, days, True, domains, {}, "0")
+    return MarketRules("Europe/Vienna", 15, "EUR", 300, day, days, Control.MARKET, domains, {}, "0")
 
 
 def grid(count: int, broken: tuple[int, ...]) -> GridRecord:
