@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from cim.codec.codec import wire
@@ -98,3 +99,10 @@ class Network:
     def branch_names(self) -> tuple[str, ...]:
         """Lines, then transformers: the order of every array over branches."""
         return tuple(line.name for line in self.lines) + tuple(trafo.name for trafo in self.transformers)
+
+
+def rated_va(network: Network) -> dict[str, float]:
+    """What each branch may carry, VA: a transformer's rating, or a line's rated current at its nominal voltage."""
+    nominal = {node.name: node.nominal_v for node in network.nodes}
+    lines = {line.name: math.sqrt(3) * line.rated_a * nominal[line.from_node] for line in network.lines}
+    return lines | {trafo.name: trafo.rated_va for trafo in network.transformers}

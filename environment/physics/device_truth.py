@@ -21,12 +21,14 @@ class DeviceTruth:
     """What the units of a site did over a span of ISPs.
 
     Attributes:
-        power_w: unit (`farm-1.pv`, `farm-1.load`) -> mean watts of each ISP.
+        kinds: unit (`farm-1.pv`, `farm-1.load`) -> its `UnitKind`.
+        power_w: unit -> mean watts of each ISP.
         available_w: sun and wind by unit -> mean watts of each ISP that it could have generated, <= 0.
         unserved_ev_wh: energy that vehicles left without.
         discomfort_kh: kelvin-hours that rooms were away from their set temperature, either side, over all rooms.
     """
 
+    kinds: dict[str, str]
     power_w: dict[str, Floats]
     available_w: dict[str, Floats]
     unserved_ev_wh: float

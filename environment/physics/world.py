@@ -110,7 +110,9 @@ class World:
             BadInput: the span is not whole ISPs or not (yet) simulated.
         """
         span, records = self._span(start, end), self._units.values()
+        units = [unit for connection in self.connections.values() for unit in connection.units]
         return DeviceTruth(
+            {unit.name: unit.kind.value for unit in units},
             {name: self._per_isp(row[span]) for record in records for name, row in record.energy_wh.items()},
             {name: self._per_isp(row[span]) for record in records for name, row in record.available_wh.items()},
             unserved_wh(self.devices.values(), start.timestamp(), end.timestamp()),

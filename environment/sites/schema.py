@@ -160,7 +160,11 @@ class Prosumer(Part):
 
 
 class Site(Part):
-    """A pilot site: what stands where, who owns what, and what the grid can carry."""
+    """A pilot site: what stands where, who owns what, and what the grid can carry.
+
+    Attributes:
+        grid_g_per_kwh: greenhouse gases of what is taken from the grid above, grams of CO2 equivalents; the year is the source's.
+    """
 
     name: Name
     title: str
@@ -186,6 +190,7 @@ class Site(Part):
     market: MarketTerms
     flexibility_costs: FlexibilityCosts
     tariffs: Tariffs
+    grid_g_per_kwh: Positive | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

@@ -36,6 +36,17 @@ def tables(
     typer.echo(f"{out}: written")
 
 
+@app.command()
+def summary(
+    out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("docs/summary.md"),
+) -> None:
+    """Describe the fields of summary.json, from the classes that write it."""
+    from experiments.cli.summary_page import page
+
+    out.write_text(page(), encoding="utf-8")
+    typer.echo(f"{out}: written")
+
+
 def document() -> str:
     """The Markdown page of all conversations' diagrams."""
     from agents.planning.dispatch import session

@@ -14,16 +14,15 @@ from cim.model.arrays import Floats
 from cim.platform.publications.base import Publication
 from cim.platform.publications.settlement import (
     OrderAnswer,
-    PaymentsMade,
     SettledOrder,
     SettlementAnswered,
     SettlementTold,
 )
 from cim.platform.store import values
 from experiments.report.timeline import Timeline
+from experiments.run.columns.column import Column, ColumnName
 from experiments.run.grid import ByKind, GridRecord, Truth
 from experiments.run.run import RunResult
-from experiments.run.summary import payment_of
 from market.settlement.payments import Payment
 
 P = TypeVar("P", bound=Publication)
@@ -31,14 +30,37 @@ P = TypeVar("P", bound=Publication)
 
 @dataclass(frozen=True)
 class RunData:
-    """A run beside the same days without flexibility; see `experiments.report.page.write_report`."""
+    """A run beside the same days run in other ways; see `experiments.report.page.write_report`.
+
+    Attributes:
+        columns, grids: every column and its power flow; local and market are among them.
+        summary: as summary.json holds it.
+    """
 
     result: RunResult
-    with_: GridRecord
-    without: GridRecord
-    without_kinds: ByKind
-    without_truth: Truth
+    columns: dict[ColumnName, Column]
+    grids: dict[ColumnName, GridRecord]
     summary: dict[str, Any]
+
+    @property
+    def with_(self) -> GridRecord:
+        """The grid with flexibility."""
+        return self.grids[ColumnName.MARKET]
+
+    @property
+    def without(self) -> GridRecord:
+        """The grid under local rules alone."""
+        return self.grids[ColumnName.LOCAL]
+
+    @property
+    def without_kinds(self) -> ByKind:
+        """Power by kind under local rules alone."""
+        return self.columns[ColumnName.LOCAL].by_kind
+
+    @property
+    def without_truth(self) -> Truth:
+        """What really flowed under local rules alone."""
+        return self.columns[ColumnName.LOCAL].truth
 
     @cached_property
     def time(self) -> Timeline:
@@ -58,7 +80,7 @@ class RunData:
     @cached_property
     def payments(self) -> list[Payment]:
         """Every payment made, in order."""
-        return [payment_of(row) for made in self.values(PaymentsMade) for row in made.payments]
+        return list(self.columns[ColumnName.MARKET].payments)
 
     def name(self, domain: str) -> str:
         """The agent behind a domain."""

@@ -9,7 +9,8 @@ from typing import Any
 from experiments.report import balance, convergence, delivery, head, loading, money, rebound, trading
 from experiments.report.data import RunData
 from experiments.report.style import text
-from experiments.run.grid import ByKind, GridRecord, Truth
+from experiments.run.columns.column import Column, ColumnName
+from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 
 _PARTS = Path(__file__).parent
@@ -18,10 +19,8 @@ _PARTS = Path(__file__).parent
 def write_report(
     path: Path,
     result: RunResult,
-    grid_with: GridRecord,
-    grid_without: GridRecord,
-    without_by_kind: ByKind,
-    without_truth: Truth,
+    columns: dict[ColumnName, Column],
+    grids: dict[ColumnName, GridRecord],
     summary: dict[str, Any],
 ) -> None:
     """Write report.html: it holds everything it needs, opens offline and loads nothing.
@@ -29,11 +28,10 @@ def write_report(
     Args:
         path: the file.
         result: the run with flexibility.
-        grid_with, grid_without: the power flow on what really happened in either case.
-        without_by_kind, without_truth: the same days without flexibility, as in `RunResult`.
+        columns, grids: the same days run in every way, and the power flow on what really happened.
         summary: as summary.json holds it (`experiments.run.summary.Summary`).
     """
-    data = RunData(result, grid_with, grid_without, without_by_kind, without_truth, summary)
+    data = RunData(result, columns, grids, summary)
     path.write_text(render(data), encoding="utf-8")
 
 

@@ -21,8 +21,8 @@ from agents.runtime.revival import Revival
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
-from cim.platform.memory_store import MemoryStore
 from cim.platform.store import Store
+from environment.physics.device_truth import DeviceTruth
 from environment.profiles.library import load
 from environment.sites import load_site
 from environment.sites.schema import Site
@@ -48,6 +48,7 @@ class RunResult:
     Attributes:
         truth: prosumer -> (active power, reactive power) of each ISP, whole watts and vars, as it really was.
         by_kind: kind of thing -> mean watts of each ISP.
+        devices: what every unit did.
         snapshots: prosumer -> its role's state at the end.
         seconds: where the time went.
         handled: events that each agent handled.
@@ -61,6 +62,7 @@ class RunResult:
     store: Store
     truth: Truth
     by_kind: ByKind
+    devices: DeviceTruth
     snapshots: dict[str, bytes]
     seconds: dict[str, float]
     ray_actors: int
@@ -162,9 +164,10 @@ async def _run(
         snapshots = {name: await runtime.snapshot(name) for name in names}
         truth = await world.truth(first.start, last.end)
         kinds = await world.truth_by_kind(first.start, last.end)
+        devices = await world.device_truth(first.start, last.end)
         health = await runtime.health()
     return RunResult(
-        site, site_agents, first.start, last.end, store, truth, kinds, snapshots, scheduler.seconds,
+        site, site_agents, first.start, last.end, store, truth, kinds, devices, snapshots, scheduler.seconds,
         runtime.actors, scheduler.messages, runtime.missing, startup,
         {agent.name: agent.handled for host in health.values() for agent in host.agents},
         tuple(runtime.revivals),
@@ -203,18 +206,3 @@ class FaultyWorldClock:
         """Move on; a device lost at `to` is gone before anybody reads it there."""
         await self._world.advance(to)
         await self.lose_before(to)
-
-
-def run_without_flexibility(settings: RunSettings) -> tuple[Truth, ByKind]:
-    """The comparison: the same days, devices and agents, but the DSO asks for nothing. Returns truth and kinds.
-
-    It runs in one process without sockets: the outcome depends on neither runtime nor wire.
-    """
-    from dataclasses import replace
-
-    with tempfile.TemporaryDirectory(prefix="iles-") as folder:
-        quiet = replace(settings, runtime="local", wire="direct", durable=False)
-        result = run_site(
-            quiet, Path(folder) / "ledger.db", MemoryStore(keep_readings=False), Control.LOCAL, lambda _: None
-        )
-    return result.truth, result.by_kind

@@ -1,18 +1,16 @@
-"""`iles run`: one or more days of a site in simulated time, with and without flexibility, to results in a folder."""
+"""`iles run`: one or more days of a site in simulated time, in every column, to results in a folder."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
-    from experiments.run.grid import ByKind, Truth
+    from experiments.run.columns.beside import ColumnsBeside
     from experiments.run.run import RunResult
     from experiments.run.screen import Screen
     from experiments.run.summary import Summary
@@ -25,22 +23,16 @@ def execute(settings: RunSettings) -> None:
         BadInput, DeviceError: one sentence each; the caller prints it.
     """
     begun = time.perf_counter()
-    from experiments.run.run import check, run_without_flexibility
+    from experiments.run.columns.beside import ColumnsBeside
+    from experiments.run.run import check
     from experiments.run.screen import Screen, show
 
     check(settings)
     out = prepare(settings)
     screen = Screen(settings)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        comparison = pool.submit(run_without_flexibility, settings)
-        try:
-            result = _run(settings, out, screen)
-            summary = _conclude(settings, out, result, comparison, screen, begun)
-        except BaseException:
-            comparison.cancel()
-            for process in list(pool._processes.values()):
-                process.terminate()  # no need to wait for a comparison nobody will see
-            raise
+    with ColumnsBeside(settings) as beside:
+        result = _run(settings, out, screen)
+        summary = _conclude(settings, out, result, beside, screen, begun)
     show(summary, out)
 
 
@@ -62,11 +54,12 @@ def _conclude(
     settings: RunSettings,
     out: Path,
     result: RunResult,
-    comparison: Future[tuple[Truth, ByKind]],
+    beside: ColumnsBeside,
     screen: Screen,
     begun: float,
 ) -> Summary:
     from experiments.report import write_report
+    from experiments.run.columns.column import ColumnName, column_of
     from experiments.run.gap import measure
     from experiments.run.grid import evaluate
     from experiments.run.summary import summarise
@@ -76,14 +69,14 @@ def _conclude(
     verification = verify(out / "ledger.db")
     screen.say("comparing the dispatch with the central optimum")
     gap = measure(result)
-    screen.say("waiting for the run without flexibility")
-    without_truth, without_kinds = comparison.result()
-    without, with_ = evaluate(result.site, without_truth), evaluate(result.site, result.truth)
-    summary = summarise(settings, result, without, with_, gap, verification, time.perf_counter() - begun)
+    screen.say("waiting for the columns beside the market")
+    columns = beside.results() | {ColumnName.MARKET: column_of(result)}
+    grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}
+    summary = summarise(settings, result, columns, grids, gap, verification, time.perf_counter() - begun)
     (out / "summary.json").write_text(summary.json_text(), encoding="utf-8")
     screen.say("writing the report")
     figures = summary.model_dump(by_alias=True)
-    write_report(out / "report.html", result, with_, without, without_kinds, without_truth, figures)
+    write_report(out / "report.html", result, columns, grids, figures)
     return summary
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cim.platform.publications.agreements import ContractAgreed
 from cim.platform.publications.sessions import SessionConcluded
-from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementAnswered, SettlementTold
+from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
+from experiments.run.columns.column import Column, ColumnName
+from experiments.run.columns.figures import figures_of
+from experiments.run.columns.settled import settled_and_true
 from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from experiments.run.settings import RunSettings
 from market.ledger.verify import Verification
-from market.settlement.payments import Payment, balance
+from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed
 
-SCHEMA: Literal["iles.summary/1"] = "iles.summary/1"
+SCHEMA: Literal["iles.summary/2"] = "iles.summary/2"
 
 _PARTS = {"safety": "power_flow"}  # jobs under the name of what they spend their time on
 
@@ -30,14 +34,14 @@ class _Part(BaseModel):
 
 
 class Both(_Part):
-    """A figure of the same days without and with flexibility."""
+    """A figure of the same days without (column `local`) and with flexibility (column `market`)."""
 
     without_flexibility: float
     with_flexibility: float
 
 
 class BothCounts(_Part):
-    """A count of the same days without and with flexibility."""
+    """A count of the same days without (column `local`) and with flexibility (column `market`)."""
 
     without_flexibility: int
     with_flexibility: int
@@ -50,6 +54,34 @@ class GridFigures(_Part):
     max_voltage_pu: Both
     max_loading_pct: Both
     violations: BothCounts = Field(description="(bus or branch, ISP) outside the site's limits")
+
+
+class ColumnFigures(_Part):
+    """One way to run the same days, measured on what really happened; money in ten-thousandths of the currency unit."""
+
+    violations: int = Field(description="(bus or branch, ISP) outside the site's limits")
+    over_limit_wh: int = Field(
+        description="apparent energy beyond the loading limit at the congestion points' branches: "
+        "sum over branches and ISPs of max(0, loading - limit) x rating x hours"
+    )
+    max_loading_pct: float
+    dso_cost: int = Field(description="what the DSO pays less what it is paid")
+    generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
+    unserved_ev_wh: int = Field(description="what vehicles wanted and left without")
+    comfort_kh: float = Field(description="kelvin-hours that rooms were away from their set temperature, either side")
+    import_wh: int = Field(description="what connections took from the grid, each ISP's net; sum over connections")
+    export_wh: int = Field(description="what connections fed into the grid, each ISP's net; sum over connections")
+    self_consumed_pct: float = Field(description="share of the generation behind connections that did not leave them")
+    co2_kg: float | None = Field(
+        description="`import_wh` times the site's dated factor `grid_g_per_kwh`; null where the site has none"
+    )
+
+
+class SettledAndTrueFigures(_Part):
+    """Of one kind of element: absolute, per ISP, up and down added."""
+
+    settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
+    true_wh: int = Field(description="how far each element's power was from the column `local`, by the physics")
 
 
 class Dispatch(_Part):
@@ -73,7 +105,7 @@ class LedgerFigures(_Part):
 class Summary(_Part):
     """What a run comes down to. Energies in watt-hours, money in integer ten-thousandths of the currency unit."""
 
-    schema_: Literal["iles.summary/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["iles.summary/2"] = Field(SCHEMA, alias="schema")
     site: str
     from_: str = Field(alias="from", description="first local day")
     days: int
@@ -96,6 +128,8 @@ class Summary(_Part):
     disputes: int = Field(description="order settlements disputed, of both levels")
     money: dict[str, int] = Field(description="party's domain -> gain; `sum` is 0")
     grid: GridFigures
+    columns: dict[ColumnName, ColumnFigures] = Field(description="the same days, each run in another way")
+    settled_vs_true: dict[str, SettledAndTrueFigures] = Field(description="by kind of element")
     dispatch: Dispatch
     ledger: LedgerFigures
     startup_s: float
@@ -110,14 +144,20 @@ class Summary(_Part):
 def summarise(
     settings: RunSettings,
     result: RunResult,
-    without: GridRecord,
-    with_: GridRecord,
+    columns: dict[ColumnName, Column],
+    grids: dict[ColumnName, GridRecord],
     gap: Gap,
     verification: Verification,
     wall_s: float,
 ) -> Summary:
-    """Count what was published and verified."""
+    """Count what was published and verified, and measure every column on its own truth.
+
+    Args:
+        columns, grids: every column and its power flow; local and market must be among them.
+    """
     store = result.store
+    market, local = columns[ColumnName.MARKET], columns[ColumnName.LOCAL]
+    buyers = frozenset(party.domain for party in result.site.aggregators)
     dso = result.site.dso.domain
     hours = result.site.isp_minutes / 60
     settlements = values(store, SettlementTold)
@@ -126,7 +166,7 @@ def summarise(
     disputes = sum(
         answer.disposition == disputed for told in values(store, SettlementAnswered) for answer in told.answers
     )
-    money = balance(payment_of(row) for made in values(store, PaymentsMade) for row in made.payments)
+    money = balance(market.payments)
     first = (settings.day or result.site.default_day).isoformat()
     figures = {
         "site": result.site.name,
@@ -149,7 +189,16 @@ def summarise(
         "settlements": len(settlements),
         "disputes": disputes,
         "money": {**money, "sum": sum(money.values())},
-        "grid": _grid(without, with_),
+        "grid": _grid(grids[ColumnName.LOCAL], grids[ColumnName.MARKET]),
+        "columns": {
+            name: ColumnFigures(**asdict(figures_of(result.site, columns[name], grids[name])))
+            for name in ColumnName
+            if name in columns
+        },
+        "settled_vs_true": {
+            kind: SettledAndTrueFigures(**asdict(both))
+            for kind, both in settled_and_true(settlements, buyers, market, local, hours).items()
+        },
         "dispatch": Dispatch(
             sessions=len(values(store, SessionConcluded)),
             rounds=gap.rounds,
@@ -170,11 +219,6 @@ def summarise(
         },
     }
     return Summary.model_validate({"from": first, **figures})
-
-
-def payment_of(row: PaymentRow) -> Payment:
-    """A published payment as the market's value."""
-    return Payment(row.payer, row.payee, row.amount_e4, row.reason, row.reference, row.currency)
 
 
 def _grid(without: GridRecord, with_: GridRecord) -> GridFigures:

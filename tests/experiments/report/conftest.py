@@ -13,6 +13,7 @@ import pytest
 from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.planning.grid_safety.assessment import PointGrid
+from cim.model.arrays import Floats
 from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.base import IspPower, Publication
 from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
@@ -28,12 +29,15 @@ from cim.platform.publications.settlement import (
     SettlementTold,
 )
 from cim.platform.publications.trading import AskedIsp, FlexOffered, FlexRequested, OfferedOption, OrderPlaced
+from cim.platform.store import values
 from environment.feeder import Violation
 from environment.feeder.flow import FlowResult
 from environment.feeder.limits import ViolationKind
+from environment.physics.device_truth import DeviceTruth
 from environment.sites import load_site
 from environment.sites.schema import Site
 from experiments.report.data import RunData
+from experiments.run.columns.column import Column, ColumnName, payment_of
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from market.rules import Control, MarketRules
@@ -61,7 +65,9 @@ def grid(count: int, broken: tuple[int, ...]) -> GridRecord:
     flow = FlowResult(
         np.full((count, 2), 1.01), loading, NODES, BRANCHES, np.zeros(count), np.full(count, -9e4), np.zeros((count, 2))
     )
-    return GridRecord(flow, tuple(Violation(BRANCH, k, 120.0, 100.0, ViolationKind.OVERLOAD) for k in broken))
+    return GridRecord(
+        flow, tuple(Violation(BRANCH, k, 120.0, 100.0, ViolationKind.OVERLOAD) for k in broken), 8000.0 * len(broken)
+    )
 
 
 def make(
@@ -90,13 +96,30 @@ def make(
         store,
         truth,
         kinds,
+        devices(kinds),
         {},
         {"market": 1.0, "<b>": 2.0},
         0,
         10,
     )
     changed = {kind: values + (500.0 if kind == "pv" else 0.0) for kind, values in kinds.items()}
-    return RunData(result, grid(count, (EVENT,)), grid(count, (EVENT, EVENT + 1)), changed, truth, summary(days))
+    payments = tuple(payment_of(row) for made in values(store, PaymentsMade) for row in made.payments)
+    columns = {
+        ColumnName.LOCAL: Column(truth, changed, devices(changed)),
+        ColumnName.MARKET: Column(truth, kinds, devices(kinds), payments),
+    }
+    grids = {ColumnName.LOCAL: grid(count, (EVENT, EVENT + 1)), ColumnName.MARKET: grid(count, (EVENT,))}
+    return RunData(result, columns, grids, summary(days))
+
+
+def devices(kinds: dict[str, Floats]) -> DeviceTruth:
+    """A unit of each kind."""
+    return DeviceTruth({kind: kind for kind in kinds}, kinds, {"pv": kinds["pv"] - 200.0}, 0.0, 1.5)
+
+
+def paid() -> PaymentRow:
+    """The one payment."""
+    return PaymentRow(DSO, EAST, 18_000, "utilisation", "r-1", "EUR")
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +143,6 @@ def publications(day: date, start: datetime, count: int) -> list[tuple[str, Publ
     order = SettledOrder("r-1", POINT, day, 18_000, 0, 18_000, settled)
     part = SettledOrder("r-1/farm-5/farm-5.battery", "farm-5.battery", day, 9_000, 0, 9_000, settled)
     dispute = OrderAnswer("r-1", "Disputed", "ISP 53 actual_power_w: ours <1>, yours 2")
-    paid = PaymentRow(DSO, EAST, 18_000, "utilisation", "r-1", "EUR")
     return [
         ("dso", SafetyAnalysed(at, POINT, day, tuple(need), tuple(loading))),
         (
@@ -133,7 +155,7 @@ def publications(day: date, start: datetime, count: int) -> list[tuple[str, Publ
         ("dso", SettlementTold(at, "m-1", DSO, EAST, day, day, 1, "EUR", (order,))),
         ("agr-east", SettlementTold(at, "m-3", EAST, "farm-5.strem.example", day, day, 1, "EUR", (part,))),
         ("agr-east", SettlementAnswered(at, "m-1", DSO, EAST, (dispute,))),
-        ("dso", PaymentsMade(at, (paid,))),
+        ("dso", PaymentsMade(at, (paid(),))),
         ("farm-5.battery", DeviceLost(at, "farm-5.battery", "no answer <x>")),
         ("iles", ExchangeForecast(at, day, (-90_000,) * count)),
     ]

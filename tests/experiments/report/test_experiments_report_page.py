@@ -34,7 +34,7 @@ def test_report_is_one_file(material: Make, tmp_path: Path) -> None:
     """What is written holds plotly once and everything else it needs."""
     data = material()
     path = tmp_path / "report.html"
-    write_report(path, data.result, data.with_, data.without, data.without_kinds, data.without_truth, data.summary)
+    write_report(path, data.result, data.columns, data.grids, data.summary)
     assert path.read_text(encoding="utf-8").count(get_plotlyjs()) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
 

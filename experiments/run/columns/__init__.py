@@ -1,0 +1,1 @@
+"""The five columns of a run, each the same days with the same devices: idle, local, curtailment, market, foresight."""

@@ -1,0 +1,51 @@
+"""What a column of the comparison left behind, whoever steered the devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cim.platform.publications.settlement import PaymentRow, PaymentsMade
+from cim.platform.store import values
+from environment.physics.device_truth import DeviceTruth
+from experiments.run.grid import ByKind, Truth
+from experiments.run.run import RunResult
+from market.settlement.payments import Payment
+
+
+class ColumnName(StrEnum):
+    """The columns in the order in which they are shown; all but the last are ways to steer (`market.rules.Control`)."""
+
+    IDLE = "idle"
+    LOCAL = "local"
+    CURTAILMENT = "curtailment"
+    MARKET = "market"
+    FORESIGHT = "foresight"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        truth: prosumer -> (active, reactive power) of each ISP, whole watts and vars, as it really was.
+        by_kind: kind of unit -> mean watts of each ISP.
+        devices: what every unit did.
+        payments: who paid whom; empty where nobody trades.
+    """
+
+    truth: Truth
+    by_kind: ByKind
+    devices: DeviceTruth
+    payments: tuple[Payment, ...] = ()
+
+
+def column_of(result: RunResult) -> Column:
+    """The column of a run with agents."""
+    payments = tuple(payment_of(row) for made in values(result.store, PaymentsMade) for row in made.payments)
+    return Column(result.truth, result.by_kind, result.devices, payments)
+
+
+def payment_of(row: PaymentRow) -> Payment:
+    """A published payment as the market's value."""
+    return Payment(row.payer, row.payee, row.amount_e4, row.reason, row.reference, row.currency)

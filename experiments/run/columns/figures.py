@@ -1,0 +1,66 @@
+"""What a column comes down to, in the figures of the summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cim.model.arrays import Floats
+from environment.physics import UnitKind
+from environment.sites.schema import Site
+from experiments.run.columns.column import Column
+from experiments.run.grid import GridRecord
+
+_GENERATORS = (UnitKind.PV.value, UnitKind.WIND.value, UnitKind.CHP.value)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A column in figures; see `experiments.run.summary.ColumnFigures` for what each means."""
+
+    violations: int
+    over_limit_wh: int
+    max_loading_pct: float
+    dso_cost: int
+    generation_lost_wh: int
+    unserved_ev_wh: int
+    comfort_kh: float
+    import_wh: int
+    export_wh: int
+    self_consumed_pct: float
+    co2_kg: float | None
+
+
+def figures_of(site: Site, column: Column, grid: GridRecord) -> Figures:
+    """The figures of a column from its truth, its payments and the power flow on its truth."""
+    hours = site.isp_minutes / 60
+    net = np.array([active for active, _ in column.truth.values()], dtype=np.float64)
+    imported, exported = (float(np.maximum(side, 0).sum()) * hours for side in (net, -net))
+    made = -sum(float(column.by_kind[kind].sum()) for kind in _GENERATORS if kind in column.by_kind) * hours
+    factor = site.grid_g_per_kwh
+    return Figures(
+        violations=len(grid.violations),
+        over_limit_wh=round(grid.over_limit_wh),
+        max_loading_pct=grid.figures["max_loading_pct"],
+        dso_cost=paid_by(column, site.dso.domain),
+        generation_lost_wh=round(sum(float(row.sum()) for row in lost_w(column).values()) * hours),
+        unserved_ev_wh=round(column.devices.unserved_ev_wh),
+        comfort_kh=round(column.devices.discomfort_kh, 2),
+        import_wh=round(imported),
+        export_wh=round(exported),
+        self_consumed_pct=round(100 * max(1 - exported / made, 0.0), 2) if made else 0.0,
+        co2_kg=None if factor is None else round(imported / 1000 * factor.value / 1000, 1),
+    )
+
+
+def paid_by(column: Column, domain: str) -> int:
+    """What a party paid less what it was paid, ten-thousandths of the currency unit."""
+    spent = sum(payment.amount for payment in column.payments if payment.payer == domain)
+    return spent - sum(payment.amount for payment in column.payments if payment.payee == domain)
+
+
+def lost_w(column: Column) -> dict[str, Floats]:
+    """Sun and wind that were there and not used: unit -> mean watts of each ISP, >= 0."""
+    devices = column.devices
+    return {name: np.maximum(devices.power_w[name] - there, 0.0) for name, there in devices.available_w.items()}

@@ -1,0 +1,52 @@
+"""Settled flexibility beside what really changed, by kind of element."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cim.platform.publications.settlement import SettlementTold
+from experiments.run.columns.column import Column
+
+
+@dataclass(frozen=True)
+class SettledAndTrue:
+    """Of one kind of element, over all ISPs, up and down added.
+
+    Attributes:
+        settled_wh: what aggregators paid their members for, each order for itself.
+        true_wh: how far the elements' power was from the local column's.
+    """
+
+    settled_wh: int
+    true_wh: int
+
+
+def settled_and_true(
+    told: Iterable[SettlementTold], buyers: frozenset[str], market: Column, local: Column, hours: float
+) -> dict[str, SettledAndTrue]:
+    """By kind of unit, for every kind that could be ordered.
+
+    Args:
+        told: settlements; those of `buyers` (domains of aggregators) count, whose orders name single elements.
+        market, local: the two columns of the same days.
+        hours: length of an ISP.
+    """
+    kinds = market.devices.kinds
+    settled: dict[str, float] = defaultdict(float)
+    for settlement in told:
+        if settlement.buyer in buyers:
+            for order in settlement.orders:
+                volume_w = sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in order.isps)
+                settled[kinds[order.congestion_point]] += volume_w * hours
+    true: dict[str, float] = defaultdict(float)
+    for name, power_w in market.devices.power_w.items():
+        true[kinds[name]] += float(np.abs(power_w - local.devices.power_w[name]).sum()) * hours
+    return {
+        kind: SettledAndTrue(round(settled[kind]), round(true[kind]))
+        for kind in sorted(true)
+        if kind in settled or true[kind] >= 1
+    }

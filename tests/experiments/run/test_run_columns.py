@@ -1,0 +1,114 @@
+"""The columns of a run: what each measures, and what it may be compared with."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold
+from environment.feeder import Line, Network, Node, Transformer, rated_va
+from environment.physics.device_truth import DeviceTruth
+from environment.sites import build_network, load_site
+from experiments.run.columns.column import Column
+from experiments.run.columns.figures import figures_of, lost_w, paid_by
+from experiments.run.columns.settled import SettledAndTrue, settled_and_true
+from experiments.run.columns.without_agents import run_idle
+from experiments.run.grid import evaluate, over_limit_va
+from experiments.run.settings import RunSettings
+from market.settlement.payments import Payment
+
+SITE = load_site("strem")
+DAY = date(2016, 5, 20)
+AT = datetime(2016, 5, 21, 4, 5, tzinfo=UTC)
+DSO, EAST = "dso.strem.example", "east.strem.example"
+
+
+def settings(day: date = DAY) -> RunSettings:
+    """A run of one day."""
+    return RunSettings("strem", day, 1, 1, "local", "direct", 1, Path("unused"))
+
+
+@pytest.fixture(scope="module")
+def idle() -> Column:
+    """The default day when nobody controls anything."""
+    return run_idle(settings())
+
+
+def column(power_w: dict[str, list[float]], payments: tuple[Payment, ...] = ()) -> Column:
+    """Units of one connection, four ISPs."""
+    rows = {name: np.array(row, dtype=np.float64) for name, row in power_w.items()}
+    kinds = {name: name.partition(".")[2] for name in rows}
+    net = np.sum(list(rows.values()), axis=0).astype(np.int64)
+    by_kind = {kind: rows[name] for name, kind in kinds.items()}
+    devices = DeviceTruth(kinds, rows, {"farm.pv": np.full(4, -1000.0)}, 12.4, 0.256)
+    return Column({"farm": (net, net * 0)}, by_kind, devices, payments)
+
+
+def test_a_branchs_rating_is_apparent_power() -> None:
+    """A line of 100 A at 400 V may carry 69.3 kVA, a transformer its rating (by hand)."""
+    line = Line("line", "a", "b", 0.1, 0.1, 0.0, 100.0)
+    trafo = Transformer("trafo", "h", "a", 160_000.0, 20_000.0, 400.0, 4.0, 2350.0, 460.0, 0.3, 5)
+    nodes = (Node("a", 400.0), Node("b", 400.0), Node("h", 20_000.0))
+    rated = rated_va(Network(nodes, (line,), (trafo,), "h", 1.0))
+    assert rated == {"line": pytest.approx(69_282, abs=1), "trafo": 160_000.0}
+
+
+def test_the_idle_day_is_above_its_limits_as_its_loading_says(idle: Column) -> None:
+    """Over limit is, branch by branch and ISP by ISP, the share above 100 % of the rating; nothing else counts."""
+    grid = evaluate(SITE, idle.truth)
+    trafo = grid.flow.loading_pct[:, grid.flow.branch_names.index("MV1.101-LV1.101-Trafo 1")]
+    line = grid.flow.loading_pct[:, grid.flow.branch_names.index("line-1")]
+    rated_line = 3**0.5 * 33 * 20_000
+    by_hand = sum(max(x - 100, 0) / 100 * 160_000 / 4 for x in trafo) + sum(
+        max(x - 100, 0) / 100 * rated_line / 4 for x in line
+    )
+    assert grid.over_limit_wh == pytest.approx(by_hand)
+    assert by_hand > 100_000
+    feeder = over_limit_va(SITE, build_network(SITE), grid.flow, 200.0)
+    assert not feeder.any()
+
+
+def test_idle_batteries_rest_and_nobody_is_paid(idle: Column) -> None:
+    """Without control no battery moves, no sun is lost, vehicles get all they want, and no money flows."""
+    batteries = [name for name, kind in idle.devices.kinds.items() if kind == "battery"]
+    assert len(batteries) >= 5
+    assert not any(idle.devices.power_w[name].any() for name in batteries)
+    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth))
+    assert (figures.dso_cost, figures.generation_lost_wh, figures.unserved_ev_wh) == (0, 0, 0)
+    assert figures.violations >= 10
+    assert figures.import_wh > 0
+    assert figures.co2_kg == pytest.approx(figures.import_wh / 1e6 * 154.62, abs=0.05)
+
+
+def test_figures_by_hand(idle: Column) -> None:
+    """Import, export, self-consumption and lost sun of four ISPs, worked out by hand."""
+    paid = (Payment(DSO, EAST, 700, "utilisation", "o"), Payment(EAST, DSO, 200, "penalty", "o"))
+    mine = column({"farm.load": [400, 400, 400, 400], "farm.pv": [-1000, -600, -200, 0]}, paid)
+    figures = figures_of(SITE, mine, evaluate(SITE, idle.truth))
+    assert (figures.import_wh, figures.export_wh) == (150, 200)  # nets -600, -200, +200, +400 W for a quarter each
+    assert figures.self_consumed_pct == pytest.approx(100 * (1 - 200 / 450), abs=0.01)
+    assert figures.generation_lost_wh == (0 + 400 + 800 + 1000) / 4
+    assert lost_w(mine)["farm.pv"].tolist() == [0, 400, 800, 1000]
+    assert (figures.unserved_ev_wh, figures.comfort_kh) == (12, 0.26)
+    assert figures.dso_cost == paid_by(mine, DSO) == 500 == -paid_by(mine, EAST)
+
+
+def test_settled_beside_true() -> None:
+    """Each order counts for itself, also against another; true change is against the local column, element by element."""
+    local = column({"farm.battery": [0, 0, 0, 0], "farm.pv": [-1000, -1000, -1000, -1000], "farm.load": [5, 5, 5, 5]})
+    market = column({"farm.battery": [800, -400, 0, 0], "farm.pv": [-1000, -1000, -900, -1000], "farm.load": [5] * 4})
+    isps = (SettledIsp(1, 0, 800, 800, 800, 0), SettledIsp(3, 0, 100, 0, 100, 0))
+    against = (SettledIsp(1, 0, -200, 0, -200, 0),)
+    orders = (
+        SettledOrder("a", "farm.battery", DAY, 1, 0, 1, isps),
+        SettledOrder("b", "farm.battery", DAY, 1, 0, 1, against),
+    )
+    told = [
+        SettlementTold(AT, "m", EAST, "farm.example", DAY, DAY, 1, "EUR", orders),
+        SettlementTold(AT, "n", DSO, EAST, DAY, DAY, 1, "EUR", (SettledOrder("c", "point", DAY, 1, 0, 1, isps),)),
+    ]
+    found = settled_and_true(told, frozenset({EAST}), market, local, 0.25)
+    assert found == {"battery": SettledAndTrue(275, 300), "pv": SettledAndTrue(0, 25)}
