@@ -13,6 +13,7 @@ from agents.assembly.grid_of_site import site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
+from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
 from agents.roles.aggregator.config import Member
@@ -169,6 +170,7 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_
         zero if prosumer.base_load is None else metered_kw(f"{prosumer.name}.load"),
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),
+        tariff_of(site, prosumer.name),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

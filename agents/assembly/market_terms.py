@@ -24,8 +24,7 @@ def prosumer_selling(terms: MarketTerms) -> NegotiationPreferences:
 def element_costs(costs: FlexibilityCosts) -> ElementCosts:
     """What moving power costs a prosumer of the site."""
     return ElementCosts(
-        feed_in_ct_per_kwh=costs.feed_in_ct_per_kwh.value,
-        chp_ct_per_kwh=costs.chp_ct_per_kwh.value,
+        chp_fuel_ct_per_kwh=costs.chp_fuel_ct_per_kwh.value,
         wear_ct_per_kwh=costs.wear_ct_per_kwh.value,
         weight_ct_per_kw2=costs.weight_ct_per_kw2.value,
         thermal_weight_ct_per_kw2=costs.thermal_weight_ct_per_kw2.value,

@@ -89,18 +89,16 @@ class MarketTerms(Part):
 
 
 class FlexibilityCosts(Part):
-    """What moving power costs its owner.
+    """What moving power costs its owner beside the energy itself, which its tariff says.
 
     Attributes:
-        feed_in_ct_per_kwh: revenue lost where PV is curtailed.
-        chp_ct_per_kwh: margin lost where a CHP makes less; its gas can be kept.
+        chp_fuel_ct_per_kwh: of a CHP, for what it makes more; what it makes less saves nothing.
         wear_ct_per_kwh: of a battery, for what goes through it.
         weight_ct_per_kw2: curvature that spreads a deviation evenly over ISPs and devices, per ISP.
         thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
     """
 
-    feed_in_ct_per_kwh: NotNegative
-    chp_ct_per_kwh: NotNegative
+    chp_fuel_ct_per_kwh: NotNegative
     wear_ct_per_kwh: NotNegative
     weight_ct_per_kw2: Positive
     thermal_weight_ct_per_kw2: Positive

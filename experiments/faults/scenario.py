@@ -24,6 +24,7 @@ from environment.feeder import Limits, Line, Network, Node
 from environment.sites import Site, load_site
 from experiments.faults.world.devices import PlainBattery, PlainDevice, PlainProfile
 from experiments.faults.world.world import PlainMeter, PlainWeather, PlainWorld
+from market.billing.tariff import E4_PER_MWH_OF_CT_PER_KWH, Tariff, TariffRow
 from market.ledger.signing import Signer, simulation_seed
 from market.negotiation.concession import NegotiationPreferences
 from market.rules import Control, MarketRules
@@ -78,6 +79,12 @@ class Scenario:
 @cache
 def _strem() -> Site:
     return load_site("strem")  # whose prices and contract limits count here too, where none are drawn
+
+
+def _tariff(injector: random.Random) -> Tariff:
+    """A tariff whose feed-in is any of 5 to 9 ct/kWh."""
+    rate = E4_PER_MWH_OF_CT_PER_KWH
+    return Tariff((TariffRow(date(2000, 1, 1), 5 * rate, 6 * rate, 4 * rate, round(injector.uniform(5, 9) * rate)),))
 
 
 def _selling(injector: random.Random) -> NegotiationPreferences:
@@ -213,11 +220,8 @@ class _Configs:
             config = ProsumerConfig(
                 f"{home}.meter", f"ean.{home}", POINT, self.seller_of[home], "dso", "iles", "ledger", tuple(elements),
                 (loads_kw[home],), _selling(injector),
-                replace(
-                    element_costs(_strem().flexibility_costs),
-                    feed_in_ct_per_kwh=injector.uniform(5, 9),
-                    weight_ct_per_kw2=_WEIGHT_CT_PER_KW2,
-                ),
+                replace(element_costs(_strem().flexibility_costs), weight_ct_per_kw2=_WEIGHT_CT_PER_KW2),
+                _tariff(injector),
             )  # fmt: skip
             meter = f"{home}.meter"
             found.append(agent_spec(home, "prosumer", self.key(home), config, meter))

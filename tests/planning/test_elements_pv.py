@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pytest
 
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.pv import Pv, solar
 from cim.model.devices import DeviceKind, WeatherForecast
-from tests.worlds.elements import COSTS, DAY, NOTHING, unknown, window
+from tests.worlds.elements import COSTS, DAY, FEED_IN, NOTHING, RETAIL, priced, unknown, window
 
 PV = ElementConfig("pv", DeviceKind.PV, 30_000)
 
@@ -38,9 +39,25 @@ def test_it_can_be_curtailed_to_nothing_and_no_further() -> None:
     model = Pv().flexibility(unknown(PV), -np.arange(96.0), window(11, 20))
     np.testing.assert_array_equal(model.up_kw, np.arange(10.0, 20.0))
     np.testing.assert_array_equal(model.down_kw, 0.0)
-    assert (model.price_up == COSTS.feed_in_ct_per_kwh).all()
-    assert (model.price_down == 0).all()
     assert model.hours == 0.25
+
+
+def test_what_is_curtailed_loses_feed_in_and_beyond_the_surplus_own_consumption() -> None:
+    """Of 10 kW with 4 kW of surplus, the first 4 cost the feed-in each, the other 6 what is bought instead."""
+    model = Pv().flexibility(priced(PV, -4.0), np.full(96, -10.0), window(1, 4))
+    curvature = 4 * COSTS.weight_ct_per_kw2 / 2
+    assert model.cost(np.full(4, 4.0)) == pytest.approx(4 * FEED_IN + curvature * 16)
+    assert model.cost(np.full(4, 10.0)) == pytest.approx(4 * FEED_IN + 6 * RETAIL + curvature * 100)
+
+
+@pytest.mark.parametrize(
+    ("paid", "net_kw", "most_kw"),
+    [(None, -4.0, 10.0), (20.0, -4.0, 10.0), (9.0, -4.0, 4.0), (9.0, 3.0, 0.0), (5.0, -4.0, 0.0)],
+)
+def test_a_contract_takes_no_more_than_it_pays_for(paid: float | None, net_kw: float, most_kw: float) -> None:
+    """At 9 ct/kWh only the surplus at 7 is given, not what the home would buy at 15; at 5 ct/kWh nothing."""
+    model = Pv().flexibility(priced(PV, net_kw, paid), np.full(96, -10.0), window(1, 4))
+    np.testing.assert_array_equal(model.up_kw, most_kw)
 
 
 def test_a_limit_lets_through_what_is_below_it() -> None:

@@ -13,7 +13,7 @@ from agents.planning.elements.element import ElementConfig, ElementKnowledge
 from agents.planning.elements.wind import PERSISTENCE_H, Wind, last_available
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
-from tests.worlds.elements import COSTS, NOTHING, unknown, window
+from tests.worlds.elements import COSTS, FEED_IN, NOTHING, priced, unknown, window
 
 TURBINE = ElementConfig("wind", DeviceKind.WIND, 300_000, history_kw=(np.full(96, -40.0), np.full(96, -80.0)))
 FREE = np.full(96, np.nan)
@@ -96,8 +96,8 @@ def test_what_lies_in_the_window_is_not_looked_at() -> None:
 
 def test_it_offers_to_be_curtailed_and_nothing_else() -> None:
     """From what is expected down to nothing, for the feed-in that is lost."""
-    model = Wind().flexibility(unknown(TURBINE), np.full(96, -120.0), window(9, 12))
+    model = Wind().flexibility(priced(TURBINE, -120.0), np.full(96, -120.0), window(9, 12))
     np.testing.assert_array_equal(model.up_kw, [120.0] * 4)
     np.testing.assert_array_equal(model.down_kw, 0.0)
-    assert (model.price_up == COSTS.feed_in_ct_per_kwh).all()
+    assert model.cost(np.full(4, 60.0)) == pytest.approx(60 * FEED_IN + 4 * COSTS.weight_ct_per_kw2 / 2 * 60**2)
     assert not Wind().can_decrease

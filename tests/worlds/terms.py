@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.assembly import market_terms
+from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.element import ElementConfig
 from agents.planning.grid_safety.assessment import PointGrid
 from agents.roles.aggregator import AggregatorConfig, Member
@@ -17,6 +18,7 @@ from environment.feeder import Limits, Network
 from environment.sites import load_site
 
 SITE = load_site("strem")
+TARIFF = tariff_of(SITE, "farm-1")
 COSTS = market_terms.element_costs(SITE.flexibility_costs)
 
 
@@ -26,7 +28,7 @@ def prosumer_config(
     """A prosumer that deals with `dso`, `iles` and `ledger`."""
     return ProsumerConfig(
         f"{name}.meter", f"ean.{name}", point, aggregator, "dso", "iles", "ledger", elements, history_kw,
-        market_terms.prosumer_selling(SITE.market), COSTS,
+        market_terms.prosumer_selling(SITE.market), COSTS, TARIFF,
     )  # fmt: skip
 
 

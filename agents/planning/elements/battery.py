@@ -30,7 +30,7 @@ class Battery(ElementKind):
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable:
         """Any path within its power and energy that ends where its plan ends."""
-        config, hours = known.config, window.hours
+        config, hours, prices = known.config, window.hours, known.deviation_prices(window)
         plan = window.part(expected_kw)
         capacity = config.capacity_wh / 1000
         steps = np.where(plan > 0, plan * EFFICIENCY, plan / EFFICIENCY) * hours
@@ -50,7 +50,14 @@ class Battery(ElementKind):
             weight=known.costs.weight_ct_per_kw2,
             wear=known.costs.wear_ct_per_kwh * hours,
             hours=hours,
+            price_up=prices.up,
+            price_down=prices.down,
+            turn_kw=prices.turn_kw,
         )
+
+    def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
+        """Wear of the way in and out again, and what is lost between, bought anew."""
+        return 2 * known.costs.wear_ct_per_kwh + (1 / EFFICIENCY**2 - 1) * retail
 
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
         """With the losses of one way."""

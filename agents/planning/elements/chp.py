@@ -6,6 +6,7 @@ import numpy as np
 
 from agents.planning.dispatch.flexibility import Curtailable
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
+from agents.planning.elements.energy_prices import within_payment
 from agents.planning.elements.generation import GeneratorKind
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
@@ -24,9 +25,16 @@ class Chp(GeneratorKind):
         return np.full(window.day.count, known.config.planned_w / 1000)
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Curtailable:
-        """It moves freely between its minimum and its rating."""
+        """It moves between its minimum and its rating: less loses feed-in, more costs fuel above what it earns."""
         part, config, costs = window.part(expected_kw), known.config, known.costs
-        up = np.maximum(config.floor_w / 1000 - part, 0.0)
-        down = np.minimum(-config.generation_w / 1000 - part, 0.0)
-        price = np.full(len(part), costs.chp_ct_per_kwh)
-        return Curtailable(config.element, down, up, price, price, costs.weight_ct_per_kw2, window.hours)
+        prices = known.deviation_prices(window)
+        lost = np.maximum(-prices.down, 0.0)
+        return Curtailable(
+            element=config.element,
+            down_kw=np.minimum(-config.generation_w / 1000 - part, 0.0),
+            up_kw=within_payment(np.maximum(config.floor_w / 1000 - part, 0.0), prices, known.paid_ct_per_kwh),
+            price_up=lost,
+            price_down=np.maximum(costs.chp_fuel_ct_per_kwh - lost, 0.0),
+            weight=costs.weight_ct_per_kw2,
+            hours=window.hours,
+        )

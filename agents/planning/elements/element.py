@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.elements.energy_prices import NO_PRICES, DeviationPrices, EnergyPrices
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import (
@@ -31,18 +32,16 @@ from cim.model.intervals import LocalDay
 @wire("home.ElementCosts")
 @dataclass(frozen=True, slots=True)
 class ElementCosts:
-    """What moving power costs its owner, ct/kWh (`flexibility_costs` of the site).
+    """What moving power costs its owner beside the energy itself (`flexibility_costs` of the site).
 
     Attributes:
-        feed_in_ct_per_kwh: revenue lost for each kWh of PV or wind curtailed.
-        chp_ct_per_kwh: margin lost for each kWh the CHP makes less (its gas can be kept).
+        chp_fuel_ct_per_kwh: of a CHP, for each kWh it makes more; what it makes less saves nothing.
         wear_ct_per_kwh: of a battery, for each kWh through it.
         weight_ct_per_kw2: curvature that spreads a deviation evenly, per ISP.
         thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
     """
 
-    feed_in_ct_per_kwh: float
-    chp_ct_per_kwh: float
+    chp_fuel_ct_per_kwh: float
     wear_ct_per_kwh: float
     weight_ct_per_kw2: float
     thermal_weight_ct_per_kw2: float
@@ -86,6 +85,8 @@ class ElementKnowledge:
         metered_kw: [T] mean power in the day's ISPs that are over; NaN elsewhere and where it was not read. None where
             the day has not begun.
         held_kw: [T] what orders hold it to; NaN where it is free. None where nothing is planned yet.
+        prices: of the home's tariff, on the whole day; None where they do not matter, or nobody knows them.
+        paid_ct_per_kwh: by contract, for what an order moves it; None where nothing is agreed.
     """
 
     config: ElementConfig
@@ -99,6 +100,12 @@ class ElementKnowledge:
     stored_kwh: float = 0.0
     metered_kw: Floats | None = None
     held_kw: Floats | None = None
+    prices: EnergyPrices | None = None
+    paid_ct_per_kwh: float | None = None
+
+    def deviation_prices(self, window: PlanWindow) -> DeviationPrices:
+        """What the home's energy costs where the element deviates in a window."""
+        return NO_PRICES if self.prices is None else self.prices.within(slice(window.first - 1, window.last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,14 @@ class ElementKind(Protocol):
         """What may deviate from `expected_kw` ([T], the whole day) in the window; None when nothing can."""
         ...
 
+    def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
+        """What a kWh moved costs its owner by and large: the floor of its price in a contract.
+
+        Args:
+            retail, feed_in: of its home's tariff, ct/kWh.
+        """
+        ...
+
     def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
         """[T] the power to expect where orders hold it to `held_kw` (NaN: free)."""
         return np.where(np.isnan(held_kw), forecast_kw, held_kw)
@@ -180,3 +195,9 @@ class ElementKind(Protocol):
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
         """What it holds after running at `power_kw` (at its terminals) for `hours`."""
         return stored_kwh
+
+
+def comfort_ct_per_kwh(known: ElementKnowledge, weight_ct_per_kw2: float) -> float:
+    """What the curvature of its cost comes to for each kWh, where an element is moved by half its rating."""
+    hours = 0.25  # the site's weights are per quarter-hour
+    return weight_ct_per_kw2 / 2 * (known.config.consumption_w / 2000) / hours

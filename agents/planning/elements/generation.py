@@ -6,6 +6,7 @@ import numpy as np
 
 from agents.planning.dispatch.flexibility import Curtailable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow
+from agents.planning.elements.energy_prices import within_payment
 from cim.model.arrays import Floats
 from cim.model.devices import Mode, Nameplate, Setpoint
 
@@ -20,6 +21,10 @@ class GeneratorKind(ElementKind):
         """Cut to the rating, and never consumption."""
         cut = ElementKind.safe(self, setpoint, nameplate)
         return Setpoint(cut.mode, min(cut.power_w, 0))
+
+    def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
+        """What is fed in no more; a contract does not pay for more than a home's surplus."""
+        return feed_in
 
     def register_wh(self, taken_wh: float | None, given_wh: float | None) -> float | None:
         """What it gave, as negative energy; most inverters do not count the little they take at night."""
@@ -37,15 +42,15 @@ class WeatherDrivenKind(GeneratorKind):
         return np.where(np.isnan(held_kw), forecast_kw, np.fmax(forecast_kw, held_kw))
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Curtailable:
-        """It can be curtailed down to nothing."""
-        part = window.part(expected_kw)
-        costs = known.costs
+        """It can be curtailed down to nothing, or as far as its contract pays for what its owner loses."""
+        part, prices = window.part(expected_kw), known.deviation_prices(window)
         return Curtailable(
-            known.config.element,
-            np.zeros(len(part)),
-            np.maximum(-part, 0.0),
-            np.full(len(part), costs.feed_in_ct_per_kwh),
-            np.zeros(len(part)),
-            costs.weight_ct_per_kw2,
-            window.hours,
+            element=known.config.element,
+            down_kw=np.zeros(len(part)),
+            up_kw=within_payment(np.maximum(-part, 0.0), prices, known.paid_ct_per_kwh),
+            price_up=prices.up,
+            price_down=prices.down,
+            weight=known.costs.weight_ct_per_kw2,
+            hours=window.hours,
+            turn_kw=prices.turn_kw,
         )

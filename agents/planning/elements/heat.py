@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Storable
-from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow
+from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow, comfort_ct_per_kwh
 from agents.planning.forecast.like_day import like_day
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, ThermalDescription, ThermalUsage
@@ -15,6 +15,7 @@ from cim.model.intervals import LocalDay
 
 _J_PER_KWH = 3.6e6
 _DAY_S = 86400
+_LOST_UNTIL_REBOUND = 0.07  # assumed: of heat stored some four hours in a house with a time constant of 60 h
 
 
 class Heat(ElementKind):
@@ -39,7 +40,7 @@ class Heat(ElementKind):
         room, temperature_c = known.room, known.temperature_c
         if room is None or temperature_c is None or not room.level_min_c < temperature_c < room.level_max_c:
             return None
-        plan = window.part(expected_kw)
+        plan, prices = window.part(expected_kw), known.deviation_prices(window)
         per_kelvin = 1 / room.fill_rate_per_w / _J_PER_KWH  # kWh of electricity for one kelvin
         used = np.cumsum(plan) * window.hours
         size = len(plan)
@@ -57,7 +58,14 @@ class Heat(ElementKind):
             weight=known.costs.thermal_weight_ct_per_kw2,
             wear=0.0,
             hours=window.hours,
+            price_up=prices.up,
+            price_down=prices.down,
+            turn_kw=prices.turn_kw,
         )
+
+    def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
+        """What a warmer house loses until the rebound, bought anew, and the comfort."""
+        return _LOST_UNTIL_REBOUND * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
 
 
 def heating(usage: ThermalUsage, room: ThermalDescription | None, day: LocalDay) -> Floats:

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Storable
-from agents.planning.elements.element import ElementConfig, ElementKind, ElementKnowledge, PlanWindow
+from agents.planning.elements.element import (
+    ElementConfig,
+    ElementKind,
+    ElementKnowledge,
+    PlanWindow,
+    comfort_ct_per_kwh,
+)
 from agents.planning.forecast.like_day import like_day
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint, VehiclePlugged
@@ -39,7 +45,7 @@ class Vehicle(ElementKind):
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable | None:
         """The plugged vehicle's energy, at any time before it leaves; None before the day, when nobody knows it."""
-        session, day = known.session, window.day
+        session, day, prices = known.session, window.day, known.deviation_prices(window)
         if session is None or window.now < day.start:
             return None
         plan = window.part(expected_kw)
@@ -64,7 +70,14 @@ class Vehicle(ElementKind):
             weight=known.costs.vehicle_weight_ct_per_kw2,
             wear=0.0,
             hours=window.hours,
+            price_up=prices.up,
+            price_down=prices.down,
+            turn_kw=prices.turn_kw,
         )
+
+    def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
+        """Its energy is bought in any case: what is left is to wait for it."""
+        return comfort_ct_per_kwh(known, known.costs.vehicle_weight_ct_per_kw2)
 
     def safe(self, setpoint: Setpoint, nameplate: Nameplate) -> Setpoint:
         """An upper limit that is not negative: OCPP 2.0.1 cannot discharge."""

@@ -8,6 +8,7 @@ from agents.planning.elements.element import ElementConfig, ElementCosts, Elemen
 from agents.planning.elements.registry import element_kind
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
+from market.billing.tariff import Tariff
 from market.negotiation.concession import NegotiationPreferences
 
 
@@ -24,7 +25,8 @@ class ProsumerConfig:
         elements: what it can steer.
         base_history_kw: metered days before the first, without the elements, each [quarter-hours].
         selling: its prices for its flexibility.
-        preferences: what moving power costs it.
+        preferences: what moving power costs it beside the energy itself.
+        tariff: what energy at its connection costs and earns; None where nobody knows.
     """
 
     meter: str
@@ -38,6 +40,7 @@ class ProsumerConfig:
     base_history_kw: tuple[Floats, ...]
     selling: NegotiationPreferences
     preferences: ElementCosts
+    tariff: Tariff | None = None
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

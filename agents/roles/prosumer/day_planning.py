@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
+from agents.planning.elements.energy_prices import EnergyPrices
 from agents.planning.forecast.like_day import corrected, like_day, with_day
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
@@ -85,6 +86,14 @@ class DayPlanning(Part[DayPlanningState]):
     def connection_kw(self, day: LocalDay) -> Floats:
         """[T] kW of the whole connection as things stand."""
         return self._with_elements(self._forecast(day).base_kw, list(self._elements), day)
+
+    def energy_prices(self, day: LocalDay) -> EnergyPrices | None:
+        """What energy at the connection is worth on a day, by its tariff and as things stand; None without a tariff."""
+        tariff = self._config.tariff
+        if tariff is None:
+            return None
+        rates = tariff.rates(day)
+        return EnergyPrices(rates.retail_ct_per_kwh, rates.feed_in_ct_per_kwh, self.connection_kw(day))
 
     def _with_elements(self, base_kw: Floats, elements: list[str], day: LocalDay) -> Floats:
         return base_kw + sum((self.expected_kw(name, day) for name in elements), start=np.zeros(day.count))

@@ -93,9 +93,11 @@ class VppMember(Part[VppMemberState]):
         contract = self._contracts.contract_on(self._aggregator, day.day)
         covered = {element.name for element in contract.flex_elements} if contract else set()
         models: list[Flexibility | None] = []
+        prices = self._planning.energy_prices(day)
         for name, kind in self._kinds.items():
             if name in covered and self._reports.last_value(name, Kind.POWER) is not None:
-                known, expected = self._planning.knowledge(name, day, at), self._planning.expected_kw(name, day)
+                expected = self._planning.expected_kw(name, day)
+                known = replace(self._planning.knowledge(name, day, at), prices=prices)
                 models.append(kind.flexibility(known, expected, window))
         return tuple(model for model in models if model is not None)
 
