@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from agents.assembly.grid_of_site import site_dso_config, usage_point
+from agents.assembly.grid_of_site import carries_w, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
@@ -171,6 +171,7 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),
         tariff_of(site, prosumer.name),
+        carries_w(prosumer),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

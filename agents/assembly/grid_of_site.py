@@ -28,6 +28,13 @@ def contracted_w(prosumer: Prosumer, least_w: int) -> int:
     return max(round(max(used, made)), least_w)
 
 
+def carries_w(prosumer: Prosumer) -> int:
+    """The most that can flow through a prosumer's connection, either way: everything behind it at its rating."""
+    load = 0.0 if prosumer.base_load is None else prosumer.base_load.peak_w.value
+    devices = [device.capability for device in prosumer.devices]
+    return round(load + sum(max(can.consumption_w, can.generation_w) for can in devices))
+
+
 def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]]) -> DsoConfig:
     """What the DSO of a site is told; `metered_kw` gives the known days of a prosumer's connection."""
     network = build_network(site)

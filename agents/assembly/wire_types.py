@@ -76,6 +76,7 @@ declare_homes(
             "agents.roles.prosumer.energy_metering",
             "agents.roles.prosumer.ev_flexibility",
             "agents.roles.prosumer.held_orders",
+            "agents.roles.prosumer.isp_energy",
             "agents.roles.prosumer.member_session",
             "agents.roles.prosumer.metering_messages",
             "agents.roles.prosumer.prognoses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cim.codec.codec import wire
+from cim.model.counters import CounterReading, CounterTrack
 from cim.model.devices import (
     DeviceKind,
     Mode,
@@ -16,6 +17,8 @@ from cim.model.devices import (
 )
 from cim.model.readings import Kind, Quality, Reading
 
+wire("cim.CounterReading")(CounterReading)
+wire("cim.CounterTrack")(CounterTrack)
 wire("cim.Quality")(Quality)
 wire("cim.Kind")(Kind)
 wire("cim.Reading")(Reading)

@@ -208,9 +208,21 @@ def test_what_a_metered_day_was_planned_with_is_dropped_with_the_next() -> None:
     assert list(role.part(DayPlanning).state.forecasts) == [second]
     assert list(role.part(HeldOrders).state.held_kw) == [second]
     assert list(role.part(Prognoses).state.revisions) == [second]
-    assert FIRST not in role.part(EnergyMetering).state.energy_wh
+    assert FIRST not in role.part(EnergyMetering).state.energy.energy_wh
     assert list(role.part(MeteringMessages).state.metered) == [FIRST, second]
-    assert len(role.part(DayPlanning).state.base_history_kw) == 3
+
+
+def test_only_a_day_that_was_read_through_becomes_history() -> None:
+    """Two readings tell a day's energy and nothing of its ISPs; read each interval it is what the next is expected to be."""
+    assert len(told_days(1, 1).part(DayPlanning).state.base_history_kw) == 1  # what it was given at the start
+    role = farm()
+    for minutes in range(0, 24 * 60 + 1, 5):
+        at = DAY.start + timedelta(minutes=minutes)
+        reported(role, at)
+        counted(role, at, 250.0 * minutes)
+    role.handle(Fired(TellMetering(FIRST)), DAY.end + timedelta(hours=1))
+    *_, latest = role.part(DayPlanning).state.base_history_kw
+    assert latest == pytest.approx(np.full(96, 13.0))
 
 
 def test_a_day_not_metered_yet_keeps_its_energy() -> None:

@@ -90,7 +90,7 @@ def test_what_nobody_metered_changes_no_sum(lost: set[int], actual: list[int]) -
 
 
 def test_a_metering_says_which_isps_it_does_not_know() -> None:
-    """A whole one says nothing about it; beside a lost ISP stands no number that could be taken for a reading."""
+    """A whole one says nothing about it; what was counted over a gap is told, and marked as known by no ISP."""
     me = players.farm("farm-a").me
     energy = players.np.full(96, 250.0)
     whole = metering_of(me, "dso", players.FIRST, "ean.farm-a", energy, AHEAD)
@@ -99,7 +99,7 @@ def test_a_metering_says_which_isps_it_does_not_know() -> None:
     assert lost_isps([whole, part]) == {1, 2}
     profile = part.profile("Power")
     assert profile is not None
-    assert profile.values[:3] == (0, 0, 1000)
+    assert profile.values[:3] == (1000, 1000, 1000)
 
 
 def test_a_keeper_without_memory_asks_for_what_was_filed() -> None:

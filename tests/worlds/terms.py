@@ -23,12 +23,17 @@ COSTS = market_terms.element_costs(SITE.flexibility_costs)
 
 
 def prosumer_config(
-    name: str, point: str, aggregator: str, elements: tuple[ElementConfig, ...], history_kw: tuple[Floats, ...]
+    name: str,
+    point: str,
+    aggregator: str,
+    elements: tuple[ElementConfig, ...],
+    history_kw: tuple[Floats, ...],
+    carries_w: int = 0,
 ) -> ProsumerConfig:
     """A prosumer that deals with `dso`, `iles` and `ledger`."""
     return ProsumerConfig(
         f"{name}.meter", f"ean.{name}", point, aggregator, "dso", "iles", "ledger", elements, history_kw,
-        market_terms.prosumer_selling(SITE.market), COSTS, TARIFF,
+        market_terms.prosumer_selling(SITE.market), COSTS, TARIFF, carries_w,
     )  # fmt: skip
 
 

@@ -72,6 +72,11 @@ class ElementConfig:
     floor_w: int = 0
     history_kw: tuple[Floats, ...] = ()
 
+    @property
+    def rated_w(self) -> int:
+        """The most it can take or give, a magnitude; 0 where nobody knows."""
+        return max(self.generation_w, self.consumption_w)
+
 
 @dataclass(frozen=True, slots=True)
 class ElementKnowledge:

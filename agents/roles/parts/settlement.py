@@ -29,10 +29,13 @@ LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 
 def metering_of(me: AgentIdentity, to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
                 lost: Collection[int] = ()) -> Metering:  # fmt: skip
-    """A Metering message: mean power of each ISP in whole watts, from watt-hours; `lost` ISPs are marked as such."""
+    """A Metering message: mean power of each ISP in whole watts, from watt-hours; `lost` ISPs are marked as such.
+
+    What is told of a lost ISP is the energy that was counted there, so that a day's sum is the counters' difference.
+    """
     rules = me.rules
     power = tuple(round(float(x) / rules.hours) for x in energy_wh)
-    profiles = [MeteringProfile("Power", "W", tuple(0 if k in lost else w for k, w in enumerate(power, start=1)))]
+    profiles = [MeteringProfile("Power", "W", power)]
     if lost:
         profiles.append(MeteringProfile(METERED, "1", tuple(int(k not in lost) for k in range(1, len(power) + 1))))
     header = me.header(to, now, None, "Metering", period.isoformat(), ean)

@@ -27,6 +27,7 @@ class ProsumerConfig:
         selling: its prices for its flexibility.
         preferences: what moving power costs it beside the energy itself.
         tariff: what energy at its connection costs and earns; None where nobody knows.
+        carries_w: the most that its connection can carry, a magnitude; 0 where nobody knows.
     """
 
     meter: str
@@ -41,6 +42,7 @@ class ProsumerConfig:
     selling: NegotiationPreferences
     preferences: ElementCosts
     tariff: Tariff | None = None
+    carries_w: int = 0
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agents.roles.effects import Effect
+from agents.planning.elements.element import ElementConfig
+from agents.roles.effects import Effect, Publish
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import DeviceReport
 from agents.roles.part import Part, on
 from agents.roles.prosumer.told import ElementReported
 from cim.codec.codec import wire
+from cim.model.plausibility import judged
 from cim.model.readings import Kind, Quality, Reading
+from cim.platform.publications.measured import ReadingRefused
 
 
 @wire("prosumer.ElementReports")
@@ -27,10 +30,10 @@ class ElementReports(Part[ElementReportsState]):
     """Keeps the elements' last reports, and passes each on to the other parts.
 
     Args:
-        elements: the names of the own elements; nobody else's report counts.
+        elements: the own elements by name; nobody else's report counts, and nothing that an element cannot show.
     """
 
-    def __init__(self, me: AgentIdentity, elements: Collection[str]) -> None:
+    def __init__(self, me: AgentIdentity, elements: Mapping[str, ElementConfig]) -> None:
         super().__init__(me, ElementReportsState())
         self._elements = elements
 
@@ -39,8 +42,15 @@ class ElementReports(Part[ElementReportsState]):
         """An element says what it measured, and its news."""
         if sender not in self._elements or message.element != sender:
             return []
-        self.state.reports[sender] = message
-        return self.emit(ElementReported(message), now)
+        config = self._elements[sender]
+        readings = tuple(judged(r, rated_w=config.rated_w, capacity_wh=config.capacity_wh) for r in message.readings)
+        report = self.state.reports[sender] = replace(message, readings=readings)
+        refused = [r.kind for r, told in zip(readings, message.readings, strict=True) if r.quality is not told.quality]
+        effects = self.emit(ElementReported(report), now)
+        if refused:
+            why = "; ".join(f"{r.kind} {r.value:g}" for r in readings if r.kind in refused)
+            effects.append(Publish(ReadingRefused(now, sender, f"its ratings do not carry {why}")))
+        return effects
 
     def last_value(self, element: str, kind: Kind) -> float | None:
         """What an element measured last, as far as its last report has a good reading of it."""

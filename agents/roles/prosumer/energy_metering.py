@@ -1,9 +1,8 @@
-"""What the connection and its elements draw, as they are read: energy by ISP, for the real span between two readings."""
+"""What the connection and its elements draw, as their counters say: energy by ISP, for the real span between two readings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -11,20 +10,28 @@ import numpy as np
 from agents.roles.effects import Effect, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import MeterUpdate
+from agents.roles.messages import DeviceReport, MeterUpdate
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.polling import begin_polling, poll_on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_reports import value
+from agents.roles.prosumer.isp_energy import IspEnergy
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
+from cim.model.counters import Counted, CounterReading, CounterStep, CounterTrack, follow
 from cim.model.intervals import LocalDay
+from cim.model.plausibility import judged
 from cim.model.readings import Kind, Quality
-from cim.platform.publications.measured import ReadingsTaken
+from cim.platform.publications.measured import ReadingRefused, ReadingsTaken
 
 _HOUR = timedelta(hours=1)
+_COUNTERS = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
+_GAP_INTERVALS = 2  # between readings further apart nobody knows in which ISP the energy fell
+_STILL = (
+    0.01  # of what a rating carries in an ISP: a counter that moved less over a gap stood still in each of its ISPs
+)
 
 
 @wire("prosumer.timer.control")
@@ -39,28 +46,27 @@ class EnergyMeteringState:
     """What was read.
 
     Attributes:
-        energy_wh: by day and source (an element or the meter), [T] watt-hours.
-        counter_wh, counter_at: the meter's net counter, and when it was read last.
-        registers_wh, read_at: by element, its energy register at its last good reading, and when that was.
-        recalled: when everything was lost; what was metered before is not known.
-        read_since: by source, its first reading after that.
+        energy: of each source (an element or the meter).
+        tracks: by source, where its counters stand.
+        read_at: by element, its last good reading of power.
     """
 
-    energy_wh: dict[date, dict[str, Floats]] = field(default_factory=dict)
-    counter_wh: float | None = None
-    counter_at: datetime | None = None
-    registers_wh: dict[str, float] = field(default_factory=dict)
+    energy: IspEnergy = field(default_factory=IspEnergy)
+    tracks: dict[str, CounterTrack] = field(default_factory=dict)
     read_at: dict[str, datetime] = field(default_factory=dict)
-    recalled: datetime | None = None
-    read_since: dict[str, datetime] = field(default_factory=dict)
 
 
 class EnergyMetering(Part[EnergyMeteringState]):
-    """Reads the meter each control interval, and counts what it and the elements measured."""
+    """Reads the meter each control interval, and counts what it and the elements measured.
+
+    What an element or the connection took is the difference of its counters. Only an element that has no counter is
+    counted by its power, from one reading to the next.
+    """
 
     def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
         super().__init__(me, EnergyMeteringState())
         self._config, self._kinds = config, config.kinds()
+        self._rated_w = {config.meter: config.carries_w} | {e.element: e.rated_w for e in config.elements}
         self.sources = (config.meter, *self._kinds)
 
     @property
@@ -71,11 +77,16 @@ class EnergyMetering(Part[EnergyMeteringState]):
     @property
     def has_read(self) -> bool:
         """Whether the meter was ever read."""
-        return self.state.counter_at is not None
+        return self._good(self._config.meter) is not None
 
     def has_read_at(self, at: datetime) -> bool:
         """Whether the meter was read at this instant or later."""
-        return self.state.counter_at is not None and self.state.counter_at >= at
+        good = self._good(self._config.meter)
+        return good is not None and good.at >= at
+
+    def _good(self, source: str) -> CounterReading | None:
+        track = self.state.tracks.get(source)
+        return None if track is None else track.good
 
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
@@ -90,22 +101,29 @@ class EnergyMetering(Part[EnergyMeteringState]):
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
         """The meter's counters: energy per ISP, and the mean power for the aggregator."""
-        effects: list[Effect] = [Publish(ReadingsTaken(now, event.readings))]
-        counters = {r.kind: r.value for r in event.readings if r.quality is Quality.GOOD}
-        if Kind.ENERGY_IMPORT not in counters or Kind.ENERGY_EXPORT not in counters:
-            return [*effects, *self._update(now - self.rules.interval, now, None)]
-        net = counters[Kind.ENERGY_IMPORT] - counters[Kind.ENERGY_EXPORT]
-        before, since = self.state.counter_wh, self.state.counter_at
-        self.state.counter_wh, self.state.counter_at = net, now
-        if self._first_read(self._config.meter, now):
+        meter = self._config.meter
+        readings = tuple(judged(r, rated_w=self._config.carries_w) for r in event.readings)
+        good = {r.kind: r.value for r in readings if r.quality is Quality.GOOD}
+        blind = self._update(now - self.rules.interval, now, None)
+        if any(kind not in good for kind in _COUNTERS):
+            return [Publish(ReadingsTaken(now, readings)), *blind]
+        begun = self.has_read
+        step = self._follow(meter, CounterReading(now, *(good[kind] for kind in _COUNTERS)), good.get(Kind.POWER))
+        if step.fault is not None:
+            readings = tuple(replace(r, quality=Quality.INVALID) if r.kind in _COUNTERS else r for r in readings)
+            return [Publish(ReadingsTaken(now, readings)), self._refused(meter, step.fault, now), *blind]
+        effects: list[Effect] = [Publish(ReadingsTaken(now, readings))]
+        if not begun:
             # What the running ISP took so far is lost: to who holds it against a promise the meter was blind.
             day = self.rules.day_of(now)
-            effects += self._update(day.isp_start(day.isp_of(now)), now, None)
-        if before is None or since is None or since >= now or now <= self.rules.periods[0].start:
-            return effects
-        self._add_energy(self._config.meter, since, now, net - before)
-        power = round((net - before) / ((now - since) / _HOUR))
-        return [*effects, *self._update(since, now, power)]
+            return [*effects, *self._update(day.isp_start(day.isp_of(now)), now, None)]
+        if step.counted and now > self.rules.periods[0].start:
+            start, energy_wh = step.counted[0].start, sum(part.energy_wh for part in step.counted)
+            effects += self._update(start, now, round(energy_wh / ((now - start) / _HOUR)))
+        return effects
+
+    def _refused(self, source: str, fault: str, now: datetime) -> Effect:
+        return Publish(ReadingRefused(now, source, fault))
 
     def _update(self, start: datetime, end: datetime, power_w: int | None) -> list[Effect]:
         if end <= self.rules.periods[0].start:
@@ -114,106 +132,88 @@ class EnergyMetering(Part[EnergyMeteringState]):
 
     @on(ElementReported)
     def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
-        """Count what an element drew since its last good reading, however long that is ago."""
-        report, state = event.report, self.state
-        name, at, power = report.element, report.at, value(report, Kind.POWER)
-        if power is None:
+        """Count what an element took since its last good reading, however long that is ago."""
+        report = event.report
+        name, at, power_w = report.element, report.at, value(report, Kind.POWER)
+        counters = self._counters(report)
+        if counters is not None:
+            step = self._follow(name, counters, power_w)
+            return [] if step.fault is None else [self._refused(name, step.fault, now)]
+        last = self.state.read_at.get(name)
+        if power_w is None or (last is not None and at <= last):
             return []
-        last, before = state.read_at.get(name), state.registers_wh.get(name)
-        taken, given = value(report, Kind.ENERGY_IMPORT), value(report, Kind.ENERGY_EXPORT)
-        register = self._kinds[name].register_wh(taken, given)
-        first = self.rules.periods[0].start
-        if last is not None and last < at and at > first:
-            energy = power * ((at - last) / _HOUR)
-            if at - last > 2 * self.rules.interval and register is not None and before is not None:
-                energy = register - before  # over a gap the register knows better than the power at its end
-            since = max(last, first)
-            self._add_energy(name, since, at, energy * ((at - since) / (at - last)))
-        self._first_read(name, at)
-        if last is None or last <= at:
-            state.read_at[name] = at
-            if register is not None:
-                state.registers_wh[name] = register
+        self.state.read_at[name] = at
+        if name not in self.state.tracks and last is not None and at - last <= _GAP_INTERVALS * self.rules.interval:
+            energy_wh = power_w * ((at - last) / _HOUR)
+            self._count(name, Counted(last, at, energy_wh, abs(energy_wh)))
         return []
 
-    def _first_read(self, source: str, at: datetime) -> bool:
-        """Note a reading; whether it is the first after a loss of everything."""
-        if self.state.recalled is None or source in self.state.read_since:
-            return False
-        self.state.read_since[source] = at
-        return True
+    def _counters(self, report: DeviceReport) -> CounterReading | None:
+        """An element's counters, if its kind has them and this report shows those that it needs."""
+        taken, given = (value(report, kind) for kind in _COUNTERS)
+        needed = self._kinds[report.element].register_wh(taken, given)
+        return None if needed is None else CounterReading(report.at, taken, given)
 
-    def _add_energy(self, source: str, start: datetime, end: datetime, energy_wh: float) -> None:
-        """Spread a measured energy over the ISPs between two instants."""
-        for day, isp, share in self._shares(start, end):
-            of_day = self.state.energy_wh.setdefault(day.day, {})
-            known = of_day.get(source)
-            values = np.zeros(day.count) if known is None else known.copy()  # arrays in the state are never changed
-            values[isp - 1] += energy_wh * share
-            of_day[source] = values
+    def _follow(self, source: str, reading: CounterReading, power_w: float | None) -> CounterStep:
+        """Go on with a reading of a source's counters, and count what it shows."""
+        step = follow(self.state.tracks.get(source, CounterTrack()), reading, self._rated_w[source], power_w)
+        self.state.tracks[source] = step.track
+        for part in step.counted:
+            self._count(source, part)
+        return step
 
-    def _shares(self, start: datetime, end: datetime) -> Iterator[tuple[LocalDay, int, float]]:
-        """The ISPs between two instants, and how much of that time falls into each."""
-        rest = start
-        while rest < end:
-            day = self.rules.day_of(rest)
-            isp = day.isp_of(rest)
-            until = min(day.isp_start(isp + 1), end)
-            yield day, isp, (until - rest) / (end - start)
-            rest = until
+    def _count(self, source: str, part: Counted) -> None:
+        """Put energy where it fell; what fell before the first operated day is none of the market's."""
+        first = self.rules.periods[0].start
+        if part.end <= first:
+            return
+        start, span = max(part.start, first), part.end - part.start
+        still_wh = _STILL * self._rated_w[source] * self.rules.hours
+        known = span <= _GAP_INTERVALS * self.rules.interval or part.moved_wh <= still_wh
+        self.state.energy.add(self.rules, source, start, part.end, part.energy_wh * ((part.end - start) / span), known)
 
     def register_wh(self, element: str) -> float | None:
         """An element's net energy register at its last good reading."""
-        return self.state.registers_wh.get(element)
+        good = self._good(element)
+        return None if good is None else good.net_wh
 
     def energy_wh(self, source: str, day: LocalDay) -> Floats:
         """[T] energy of an element or the meter on a day, as measured so far."""
-        values = self.state.energy_wh.get(day.day, {}).get(source)
-        return np.zeros(day.count) if values is None else values
+        return self.state.energy.of(source, day)
 
     def measured_kw(self, source: str, day: LocalDay) -> Floats:
         """[T] mean power of an element or the meter on a day, as measured so far."""
         return self.energy_wh(source, day) / self.rules.hours / 1000
 
     def metered_so_far_kw(self, element: str, day: LocalDay) -> Floats | None:
-        """[T] mean power in the ISPs that are over and in which the element was read; NaN elsewhere. None before them."""
-        read = self.state.read_at.get(element)
-        if read is None or read <= day.start:
+        """[T] mean power in the ISPs that an element was read through; NaN elsewhere. None before the first of them."""
+        lost = self.lost_isps(element, day)
+        if len(lost) == day.count:
             return None
-        isps = np.arange(1, day.count + 1)
-        known = (isps < day.isp_of(min(read, day.end - day.isp))) & ~np.isin(isps, self.lost_isps(element, day))
-        return np.where(known, self.measured_kw(element, day), np.nan)
+        return np.where(np.isin(np.arange(1, day.count + 1), lost), np.nan, self.measured_kw(element, day))
 
     def base_kw(self, day: LocalDay, isp: int) -> float | None:
         """Mean power of the connection less its elements in an ISP that is over; None where that is not known."""
-        if isp < 1 or not self.has_read_at(day.isp_start(isp + 1)):
-            return None
-        if self._config.meter not in self.state.energy_wh.get(day.day, {}):
-            return None
-        if any(isp in self.lost_isps(source, day) for source in self.sources):
+        if isp < 1 or any(isp in self.lost_isps(source, day) for source in self.sources):
             return None
         meter, *elements = (float(self.measured_kw(source, day)[isp - 1]) for source in self.sources)
         return meter - sum(elements)
 
     def lost_isps(self, source: str, day: LocalDay) -> tuple[int, ...]:
-        """The ISPs of a day that an element or the meter was not read through, as everything was lost meanwhile."""
-        if self.state.recalled is None:
-            return ()
-        since = self.state.read_since.get(source, day.end)
-        return tuple(isp for isp in range(1, day.count + 1) if day.isp_start(isp) < since)
+        """The ISPs of a day that an element or the meter was not read through: lost, refused, or still to come."""
+        return self.state.energy.lost_isps(source, day)
 
     @on(DayMeteringTold)
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
         """Days before the one that was told, and told themselves, are not counted any more."""
         for period in event.done:
-            self.state.energy_wh.pop(period, None)
+            self.state.energy.forget(period)
         return []
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""
-        self.state.energy_wh = {period: energy for period, energy in self.state.energy_wh.items() if period >= before}
+        self.state.energy.prune(before)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Meter from now on; a reading is never guessed."""
-        self.state.recalled = now
         return Recovery()

@@ -15,7 +15,7 @@ from cim.platform.publications.base import Publication
 from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
 from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
-from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import (
     PaymentsMade,
@@ -36,8 +36,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
     for family in (
         AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast, FlexOffered,
         FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, NegotiationMoved, OrderPlaced, OrderRefused,
-        PaymentsMade, PrognosisTaken, RecordRefused, RuleBroken, SafetyAnalysed, SessionConcluded, SettlementAnswered,
-        SettlementTold, SiteDescribed,
+        PaymentsMade, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed, SessionConcluded,
+        SettlementAnswered, SettlementTold, SiteDescribed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

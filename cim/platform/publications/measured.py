@@ -41,3 +41,12 @@ class CommandRefused(Publication):
 
     device: str
     reason: str
+
+
+@wire("published.ReadingRefused")
+@dataclass(frozen=True, slots=True)
+class ReadingRefused(Publication):
+    """A meter or device showed what it cannot have measured: a counter that falls, jumps or restarts. It is not counted."""
+
+    device: str
+    reason: str

@@ -44,7 +44,7 @@ def meters_are_booked_once(simulation: SimulationRun) -> Iterator[str]:
         if not opened or counters[-1][0] <= opening:
             continue  # a clock that leapt over midnight: what belongs to which day is then a matter of shares
         counted = counters[-1][1] - opened[0]
-        booked = sum(float(day[meter].sum()) for day in metering.state.energy_wh.values() if meter in day)
+        booked = sum(float(day[meter].sum()) for day in metering.state.energy.energy_wh.values() if meter in day)
         if abs(booked - counted) > _DUST_WH:
             yield f"{agent.name}: {booked:.3f} Wh booked for {meter}; expected {counted:.3f} Wh, what it counted"
 
