@@ -63,6 +63,11 @@ class ChargePoint(PhysicalUnit):
         """What the plugged vehicle still wants."""
         return 0.0 if self.session is None else max(self.session.energy_wh - self.delivered_wh, 0.0)
 
+    def visits_until(self, end_s: float) -> list[tuple[Session, float]]:
+        """The vehicle that is there and all that come before `end_s`, each with what it got so far."""
+        there = [] if self.session is None else [(self.session, self.delivered_wh)]
+        return there + [(coming, 0.0) for coming in reversed(self._waiting) if coming.start_s < end_s]
+
     def drain(self) -> tuple[PlugEvent, ...]:
         """Plug events since the last call, oldest first."""
         events, self._events = tuple(self._events), []

@@ -59,6 +59,7 @@ def _conclude(
     begun: float,
 ) -> Summary:
     from experiments.report import write_report
+    from experiments.run.columns.bills import with_bills
     from experiments.run.columns.column import ColumnName, column_of
     from experiments.run.gap import measure
     from experiments.run.grid import evaluate
@@ -70,9 +71,9 @@ def _conclude(
     screen.say("comparing the dispatch with the central optimum")
     gap = measure(result)
     screen.say("waiting for the columns beside the market")
-    columns = beside.results() | {ColumnName.MARKET: column_of(result)}
+    columns, bills = with_bills(result, beside.results() | {ColumnName.MARKET: column_of(result)})
     grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}
-    summary = summarise(settings, result, columns, grids, gap, verification, time.perf_counter() - begun)
+    summary = summarise(settings, result, columns, grids, bills, gap, verification, time.perf_counter() - begun)
     (out / "summary.json").write_text(summary.json_text(), encoding="utf-8")
     screen.say("writing the report")
     figures = summary.model_dump(by_alias=True)

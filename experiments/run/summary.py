@@ -13,6 +13,7 @@ from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
+from experiments.run.columns.bills import Bills
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import figures_of
 from experiments.run.columns.settled import settled_and_true
@@ -65,7 +66,10 @@ class ColumnFigures(_Part):
         "sum over branches and ISPs of max(0, loading - limit) x rating x hours"
     )
     max_loading_pct: float
-    dso_cost: int = Field(description="what the DSO pays less what it is paid")
+    dso_cost: int = Field(
+        description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"
+    )
+    bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
     generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
     unserved_ev_wh: int = Field(description="what vehicles wanted and left without")
     comfort_kh: float = Field(description="kelvin-hours that rooms were away from their set temperature, either side")
@@ -75,6 +79,13 @@ class ColumnFigures(_Part):
     co2_kg: float | None = Field(
         description="`import_wh` times the site's dated factor `grid_g_per_kwh`; null where the site has none"
     )
+
+
+class BillFigures(_Part):
+    """What a prosumer pays over all days: energy by its tariff, and payments of the market, in two columns."""
+
+    market: int
+    local: int
 
 
 class SettledAndTrueFigures(_Part):
@@ -129,6 +140,7 @@ class Summary(_Part):
     money: dict[str, int] = Field(description="party's domain -> gain; `sum` is 0")
     grid: GridFigures
     columns: dict[ColumnName, ColumnFigures] = Field(description="the same days, each run in another way")
+    bills: dict[str, BillFigures] = Field(description="by prosumer's domain; positive = pays")
     settled_vs_true: dict[str, SettledAndTrueFigures] = Field(description="by kind of element")
     dispatch: Dispatch
     ledger: LedgerFigures
@@ -146,6 +158,7 @@ def summarise(
     result: RunResult,
     columns: dict[ColumnName, Column],
     grids: dict[ColumnName, GridRecord],
+    bills: dict[ColumnName, Bills],
     gap: Gap,
     verification: Verification,
     wall_s: float,
@@ -153,7 +166,7 @@ def summarise(
     """Count what was published and verified, and measure every column on its own truth.
 
     Args:
-        columns, grids: every column and its power flow; local and market must be among them.
+        columns, grids, bills: every column, its power flow and its bills; local and market must be among them.
     """
     store = result.store
     market, local = columns[ColumnName.MARKET], columns[ColumnName.LOCAL]
@@ -191,9 +204,13 @@ def summarise(
         "money": {**money, "sum": sum(money.values())},
         "grid": _grid(grids[ColumnName.LOCAL], grids[ColumnName.MARKET]),
         "columns": {
-            name: ColumnFigures(**asdict(figures_of(result.site, columns[name], grids[name])))
+            name: ColumnFigures(**asdict(figures_of(result.site, columns[name], grids[name], bills[name].values())))
             for name in ColumnName
             if name in columns
+        },
+        "bills": {
+            domain: BillFigures(market=bill.total_e4, local=bills[ColumnName.LOCAL][domain].total_e4)
+            for domain, bill in bills[ColumnName.MARKET].items()
         },
         "settled_vs_true": {
             kind: SettledAndTrueFigures(**asdict(both))

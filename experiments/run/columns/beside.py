@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.columns.foresight.run_foresight import run_foresight
 from experiments.run.columns.with_agents import run_agents
 from experiments.run.columns.without_agents import run_idle
 from experiments.run.settings import RunSettings
@@ -21,6 +22,7 @@ _PROCESSES = 2  # at most; the market has one of its own
 RUNS: dict[ColumnName, Callable[[RunSettings], Column]] = {  # the longest first
     ColumnName.CURTAILMENT: partial(run_agents, control=Control.CURTAILMENT),
     ColumnName.LOCAL: partial(run_agents, control=Control.LOCAL),
+    ColumnName.FORESIGHT: run_foresight,
     ColumnName.IDLE: run_idle,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from environment.physics import UnitKind
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column
 from experiments.run.grid import GridRecord
+from market.billing.bill import Bill
 
 _GENERATORS = (UnitKind.PV.value, UnitKind.WIND.value, UnitKind.CHP.value)
 
@@ -23,6 +25,7 @@ class Figures:
     over_limit_wh: int
     max_loading_pct: float
     dso_cost: int
+    bills_sum: int
     generation_lost_wh: int
     unserved_ev_wh: int
     comfort_kh: float
@@ -32,8 +35,8 @@ class Figures:
     co2_kg: float | None
 
 
-def figures_of(site: Site, column: Column, grid: GridRecord) -> Figures:
-    """The figures of a column from its truth, its payments and the power flow on its truth."""
+def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill]) -> Figures:
+    """The figures of a column from its truth, its payments, the power flow on its truth, and all prosumers' bills."""
     hours = site.isp_minutes / 60
     net = np.array([active for active, _ in column.truth.values()], dtype=np.float64)
     imported, exported = (float(np.maximum(side, 0).sum()) * hours for side in (net, -net))
@@ -44,6 +47,7 @@ def figures_of(site: Site, column: Column, grid: GridRecord) -> Figures:
         over_limit_wh=round(grid.over_limit_wh),
         max_loading_pct=grid.figures["max_loading_pct"],
         dso_cost=paid_by(column, site.dso.domain),
+        bills_sum=sum(bill.total_e4 for bill in bills),
         generation_lost_wh=round(sum(float(row.sum()) for row in lost_w(column).values()) * hours),
         unserved_ev_wh=round(column.devices.unserved_ev_wh),
         comfort_kh=round(column.devices.discomfort_kh, 2),

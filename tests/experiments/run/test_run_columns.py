@@ -12,12 +12,14 @@ from cim.platform.publications.settlement import SettledIsp, SettledOrder, Settl
 from environment.feeder import Line, Network, Node, Transformer, rated_va
 from environment.physics.device_truth import DeviceTruth
 from environment.sites import build_network, load_site
+from experiments.run.columns.bills import compensated
 from experiments.run.columns.column import Column
 from experiments.run.columns.figures import figures_of, lost_w, paid_by
 from experiments.run.columns.settled import SettledAndTrue, settled_and_true
 from experiments.run.columns.without_agents import run_idle
 from experiments.run.grid import evaluate, over_limit_va
 from experiments.run.settings import RunSettings
+from market.billing.bill import BillKind, bill_of
 from market.settlement.payments import Payment
 
 SITE = load_site("strem")
@@ -76,7 +78,7 @@ def test_idle_batteries_rest_and_nobody_is_paid(idle: Column) -> None:
     batteries = [name for name, kind in idle.devices.kinds.items() if kind == "battery"]
     assert len(batteries) >= 5
     assert not any(idle.devices.power_w[name].any() for name in batteries)
-    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth))
+    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth), ())
     assert (figures.dso_cost, figures.generation_lost_wh, figures.unserved_ev_wh) == (0, 0, 0)
     assert figures.violations >= 10
     assert figures.import_wh > 0
@@ -87,7 +89,10 @@ def test_figures_by_hand(idle: Column) -> None:
     """Import, export, self-consumption and lost sun of four ISPs, worked out by hand."""
     paid = (Payment(DSO, EAST, 700, "utilisation", "o"), Payment(EAST, DSO, 200, "penalty", "o"))
     mine = column({"farm.load": [400, 400, 400, 400], "farm.pv": [-1000, -600, -200, 0]}, paid)
-    figures = figures_of(SITE, mine, evaluate(SITE, idle.truth))
+    figures = figures_of(
+        SITE, mine, evaluate(SITE, idle.truth), (bill_of({BillKind.ENERGY: 30, BillKind.FEED_IN: -12}),)
+    )
+    assert figures.bills_sum == 18
     assert (figures.import_wh, figures.export_wh) == (150, 200)  # nets -600, -200, +200, +400 W for a quarter each
     assert figures.self_consumed_pct == pytest.approx(100 * (1 - 200 / 450), abs=0.01)
     assert figures.generation_lost_wh == (0 + 400 + 800 + 1000) / 4
@@ -112,3 +117,13 @@ def test_settled_beside_true() -> None:
     ]
     found = settled_and_true(told, frozenset({EAST}), market, local, 0.25)
     assert found == {"battery": SettledAndTrue(275, 300), "pv": SettledAndTrue(0, 25)}
+
+
+def test_foresight_pays_whoever_it_makes_worse_off() -> None:
+    """The DSO's cost of foresight is what bills are above those of the local column; who gains, keeps it."""
+    local = {"a.example": bill_of({BillKind.ENERGY: 100}), "b.example": bill_of({BillKind.FEED_IN: -50})}
+    bills = {"a.example": bill_of({BillKind.ENERGY: 80}), "b.example": bill_of({BillKind.FEED_IN: -20})}
+    empty = column({"farm.pv": [0, 0, 0, 0]})
+    assert compensated(empty, bills, local, DSO, "EUR").payments == (
+        Payment(DSO, "b.example", 30, "make-whole", "foresight", "EUR"),
+    )
