@@ -182,10 +182,11 @@ def _day(text: str | None) -> date | None:
 
 
 def _mount() -> None:
-    from experiments.cli import bench, devices, diagrams, faults, ledger, profiles
+    from experiments.cli import bench, days, devices, diagrams, faults, ledger, profiles
 
     app.add_typer(bench.app, name="bench")
     app.command()(faults.faults)
+    app.add_typer(days.app, name="days")
     app.add_typer(devices.app, name="devices")
     app.add_typer(diagrams.app, name="docs")
     app.add_typer(ledger.app, name="ledger")
