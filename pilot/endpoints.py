@@ -59,8 +59,8 @@ class Endpoints:
 
 
 def device_kinds(site: Site) -> dict[str, DeviceKind]:
-    """The kind of every device and smart meter of a site."""
-    kinds = {prosumer.meter: DeviceKind.METER for prosumer in site.prosumers}
+    """The kind of every device, smart meter and substation meter of a site."""
+    kinds = dict.fromkeys(site.meters, DeviceKind.METER)
     return kinds | {p.device_name(d): DeviceKind(d.kind) for p in site.prosumers for d in p.devices}
 
 

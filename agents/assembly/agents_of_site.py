@@ -99,6 +99,8 @@ def agents_of_site(
         )
         agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
     agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, metered_kw)))
+    for point in site.congestion_points:
+        agents.append(agent_spec(point.meter, "substation-meter", seeds[point.meter], site.dso.name, point.meter))
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
@@ -119,7 +121,7 @@ def _device_kinds(site: Site) -> dict[str, DeviceKind]:
     for prosumer in site.prosumers:
         kinds[prosumer.meter] = DeviceKind.METER
         kinds |= {prosumer.device_name(device): DeviceKind(device.kind) for device in prosumer.devices}
-    return kinds
+    return kinds | {point.meter: DeviceKind.METER for point in site.congestion_points}
 
 
 def _domains(site: Site) -> dict[str, str]:
@@ -128,6 +130,8 @@ def _domains(site: Site) -> dict[str, str]:
         domains[prosumer.name] = f"{prosumer.name}.{site.name}.example"
         for device in prosumer.devices:
             domains[prosumer.device_name(device)] = f"{device.name}.{prosumer.name}.{site.name}.example"
+    for point in site.congestion_points:
+        domains[point.meter] = f"{point.meter.replace('.', '-')}.{site.dso.domain}"
     return domains
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agents.assembly.market_terms import dso_config
+from agents.assembly.tariffs_of_site import tariff_of
+from agents.planning.elements.registry import element_kind
 from agents.planning.grid_safety.assessment import PointGrid
-from agents.roles.dso.config import DsoConfig, GridConnection
+from agents.roles.dso.config import DsoConfig, GridConnection, PlantConnection
 from cim.model.arrays import Floats
+from cim.model.devices import DeviceKind, Mode
 from environment.feeder import Network
 from environment.sites.network import build_limits, build_network
 from environment.sites.schema import Prosumer, Site
@@ -59,7 +62,21 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
         points=point_grids(site, network),
         connections=connections,
         aggregators=tuple(party.name for party in site.aggregators),
+        plants=plant_connections(site),
     )
+
+
+def plant_connections(site: Site) -> tuple[PlantConnection, ...]:
+    """The connections with PV or wind, which a DSO may limit."""
+    found = []
+    for prosumer in site.prosumers:
+        kinds = [(device, element_kind(DeviceKind(device.kind))) for device in prosumer.devices]
+        rated_w = sum(d.capability.generation_w for d, kind in kinds if kind.generates and kind.mode is Mode.LIMIT)
+        if rated_w:
+            points = site.points_above(prosumer.congestion_point)
+            ean, tariff = usage_point(site, prosumer.name), tariff_of(site, prosumer.name)
+            found.append(PlantConnection(ean, prosumer.name, points, round(rated_w), tariff))
+    return tuple(found)
 
 
 def point_grids(site: Site, network: Network) -> tuple[PointGrid, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agents.planning.elements.element import ElementCosts
-from agents.planning.grid_safety.assessment import PointGrid
+from agents.planning.grid_safety.assessment import PointGrid, rated_va
 from agents.roles.aggregator.config import AggregatorConfig, Member
-from agents.roles.dso.config import DsoConfig, GridConnection
+from agents.roles.dso.config import DsoConfig, FeedInControl, GridConnection, MeteredPoint, PlantConnection
 from environment.feeder import Limits, Network
 from environment.sites.market import ContractLimits as SiteLimits
 from environment.sites.market import FlexibilityCosts, MarketTerms, PriceRange, Prices
@@ -62,6 +62,7 @@ def dso_config(
     points: tuple[PointGrid, ...],
     connections: tuple[GridConnection, ...],
     aggregators: tuple[str, ...],
+    plants: tuple[PlantConnection, ...] = (),
 ) -> DsoConfig:
     """What a DSO is told: whom it deals with, its grid and who hangs there, and the site's prices and limits."""
     terms = site.market
@@ -81,6 +82,25 @@ def dso_config(
         gate_isps=int(terms.gate_closure_isps.value),
         lookahead_isps=int(terms.order_lookahead_isps.value),
         term_days=site.contract_days,
+        curtailing=_curtailing(site, network, limits, points, plants),
+    )
+
+
+def _curtailing(
+    site: Site, network: Network, limits: Limits, points: tuple[PointGrid, ...], plants: tuple[PlantConnection, ...]
+) -> FeedInControl | None:
+    """The DSO's right to limit these plants; None where there are none."""
+    if not plants:
+        return None
+    terms = site.market.feed_in_limits
+    meters = {point.id: point.meter for point in site.congestion_points}
+    share = limits.max_loading_pct / 100
+    return FeedInControl(
+        meters=tuple(MeteredPoint(p.identity, meters[p.identity], rated_va(network, p.branch) * share) for p in points),
+        plants=plants,
+        watch_pct=terms.watch_pct.value,
+        reserve_pct=terms.reserve_pct.value,
+        relax_pct=terms.relax_pct.value,
     )
 
 

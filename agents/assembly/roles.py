@@ -11,6 +11,7 @@ ROLES = {
     "generator": "agents.roles.device_agent:DeviceAgent",
     "vehicle": "agents.roles.device_agent:DeviceAgent",
     "building": "agents.roles.device_agent:DeviceAgent",
+    "substation-meter": "agents.roles.device_agent:MeterAgent",
     "prosumer": "agents.roles.prosumer:ProsumerRole",
     "aggregator": "agents.roles.aggregator:AggregatorRole",
     "dso": "agents.roles.dso:DsoRole",

@@ -182,3 +182,11 @@ class DeviceAgent(Role):
         me = AgentIdentity(name, rules, key)
         reports = DeviceReports(me, owner)
         super().__init__(me, reports, SetpointWriting(me, owner, reports))
+
+
+class MeterAgent(Role):
+    """The agent of a meter that nobody steers, for example at a substation; it tells its owner what it reads."""
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:
+        me = AgentIdentity(name, rules, key)
+        super().__init__(me, DeviceReports(me, owner))

@@ -65,6 +65,60 @@ class MeterUpdate:
     power_w: int | None
 
 
+@wire("grid.PlantStateAsked")
+@dataclass(frozen=True, slots=True)
+class PlantStateAsked:
+    """The DSO asks a connection near a loaded congestion point what its plants give and could give now."""
+
+    usage_point: str
+    at: datetime
+
+
+@wire("grid.PlantStateTold")
+@dataclass(frozen=True, slots=True)
+class PlantStateTold:
+    """The answer: what the connection and its PV and wind plants draw now (<= 0: feed-in), and what the plants could, watts.
+
+    None where it is not known.
+    """
+
+    usage_point: str
+    at: datetime
+    connection_w: int | None
+    plants_w: int | None
+    available_w: int | None
+
+
+@wire("grid.FeedInLimit")
+@dataclass(frozen=True, slots=True)
+class FeedInLimit:
+    """The DSO limits a connection's PV and wind plants for the rest of an ISP, for the grid's safety.
+
+    Attributes:
+        limit_w: together they stay at or above it (<= 0); None: the limit is lifted.
+        valid_until: it ends by itself then.
+        reason: which congestion point needs it.
+    """
+
+    urgent: ClassVar[bool] = True
+    usage_point: str
+    period: date
+    isp: int
+    limit_w: int | None
+    valid_until: datetime
+    reason: str
+
+
+@wire("grid.LimitedFeedIn")
+@dataclass(frozen=True, slots=True)
+class LimitedFeedIn:
+    """A connection's account of a day's ISPs in which the DSO limited its plants: (ISP, available, given), watts <= 0."""
+
+    usage_point: str
+    period: date
+    isps: tuple[tuple[int, int, int], ...]
+
+
 @wire("vpp.Invitation")
 @dataclass(frozen=True, slots=True)
 class VppInvitation:

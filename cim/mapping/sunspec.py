@@ -43,6 +43,7 @@ SUNSPEC_TO_CIM: tuple[PointMapping, ...] = (
     PointMapping(124, "ChaState", Kind.STATE_OF_CHARGE),
     PointMapping(124, "ChaState", Kind.STORED_ENERGY, 0.01, times=(120, "WHRtg")),
     *(PointMapping(model, "W", Kind.POWER) for model in _METERS),
+    *(PointMapping(model, "VAR", Kind.REACTIVE_POWER, optional=True) for model in _METERS),
     *(PointMapping(model, "TotWhImp", Kind.ENERGY_IMPORT) for model in _METERS),
     *(PointMapping(model, "TotWhExp", Kind.ENERGY_EXPORT) for model in _METERS),
     *(PointMapping(model, "PhV", Kind.VOLTAGE, optional=True) for model in _METERS),

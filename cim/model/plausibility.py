@@ -27,7 +27,7 @@ def _plausible(kind: Kind, value: float, rated_w: float, capacity_wh: float) -> 
     if not math.isfinite(value):
         return False
     match kind:
-        case Kind.POWER | Kind.AVAILABLE_POWER:
+        case Kind.POWER | Kind.REACTIVE_POWER | Kind.AVAILABLE_POWER:
             return not rated_w or abs(value) <= rated_w * _OVERLOAD + _SLACK_W
         case Kind.ENERGY_IMPORT | Kind.ENERGY_EXPORT | Kind.VOLTAGE:
             return value >= 0

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     """What a reading measures; `reading_type` gives its 18-field CIM code."""
 
     POWER = "power_w"  # net active power, watts, + = consumption
+    REACTIVE_POWER = "reactive_var"  # net reactive power, vars, + = inductive consumption
     ENERGY_IMPORT = "energy_import_wh"  # counter, watt-hours taken from the grid side
     ENERGY_EXPORT = "energy_export_wh"  # counter, watt-hours given to the grid side
     STORED_ENERGY = "stored_wh"  # energy in a store now
@@ -39,6 +40,7 @@ class Kind(StrEnum):
 
 _READING_TYPES = {
     Kind.POWER: "0.0.0.12.4.1.37.0.0.0.0.0.0.0.0.0.38.0",
+    Kind.REACTIVE_POWER: "0.0.0.12.0.1.37.0.0.0.0.0.0.0.0.0.63.0",
     Kind.ENERGY_IMPORT: "0.0.0.1.1.1.12.0.0.0.0.0.0.0.0.0.72.0",
     Kind.ENERGY_EXPORT: "0.0.0.1.19.1.12.0.0.0.0.0.0.0.0.0.72.0",
     Kind.STORED_ENERGY: "0.0.0.6.0.1.12.0.0.0.0.0.0.0.0.0.72.0",

@@ -30,7 +30,7 @@ def device_kinds(site: Site) -> dict[str, DeviceKind]:
         kinds[prosumer.meter] = DeviceKind.METER
         for device in prosumer.devices:
             kinds[prosumer.device_name(device)] = DeviceKind(device.kind)
-    return kinds
+    return kinds | {point.meter: DeviceKind.METER for point in site.congestion_points}
 
 
 class Stay:

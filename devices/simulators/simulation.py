@@ -34,7 +34,7 @@ class Simulation:
         seed: makes small differences between units of a kind; the same seed, the same site.
 
     Attributes:
-        names: `<prosumer>.meter` and all devices, in the order of the site file.
+        names: `<prosumer>.meter` and all devices, in the order of the site file; then the meter at each congestion point.
         link: the direct way to charging stations and gateways.
         machines: the same as protocol machines by name, for whoever carries their frames otherwise.
         sunspec_devices: the SunSpec devices by name.
@@ -59,6 +59,9 @@ class Simulation:
                 name = prosumer.device_name(device)
                 self._kinds[name] = DeviceKind(device.kind)
                 self._build(name, device)
+        for point in site.congestion_points:
+            self._kinds[point.meter] = DeviceKind.METER
+            self._show(point.meter, device_models.meter_203(self._world.substations[point.id]))
         self.names = tuple(self._kinds)
         self._steerable = [
             sunspec_device for sunspec_device in self.sunspec_devices.values() if sunspec_device.steerable

@@ -9,6 +9,38 @@ from environment.physics.unit import QUARTER_S, RESOLUTION_S, SECONDS_PER_HOUR, 
 Record = Callable[[float, float], None]
 
 
+class SubstationMeter:
+    """What a meter at a congestion point sees: the sum of the connections below it, without the grid's losses.
+
+    Attributes:
+        import_wh, export_wh: what it counts of the sum, from one `count` to the next.
+    """
+
+    def __init__(self, below: tuple[Connection, ...]) -> None:
+        self._below = below
+        self.import_wh = 0.0
+        self.export_wh = 0.0
+
+    @property
+    def power_w(self) -> float:
+        """Net active power now."""
+        return sum(connection.power_w for connection in self._below)
+
+    @property
+    def reactive_var(self) -> float:
+        """Net reactive power now."""
+        return sum(connection.reactive_var for connection in self._below)
+
+    def count(self) -> None:
+        """Count what flowed since the last time; within that time it nets."""
+        net_wh = sum(connection.import_wh - connection.export_wh for connection in self._below)
+        flowed_wh = net_wh - (self.import_wh - self.export_wh)
+        if flowed_wh >= 0:
+            self.import_wh += flowed_wh
+        else:
+            self.export_wh -= flowed_wh
+
+
 class Connection:
     """A usage point (CIM) with everything behind it.
 

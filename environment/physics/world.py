@@ -10,6 +10,7 @@ from cim.model.arrays import Floats, Ints
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.physics import Connection, PhysicalUnit, UnitKind
+from environment.physics.connection import SubstationMeter
 from environment.physics.device_truth import DeviceTruth, UnitRecord, unserved_wh
 from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import build_connections
@@ -31,12 +32,17 @@ class World:
         now: the instant the world has reached.
         devices: every device by its name, for example `farm-1.pv`.
         connections: every prosumer's connection by the prosumer's name.
+        substations: what is metered at each congestion point, by the point's identity.
     """
 
     def __init__(self, site: Site, profiles: Profiles, start: datetime, seed: int = 0) -> None:
         self._first_quarter = profiles.index(start)
         self.site, self.profiles, self.start, self.now = site, profiles, start, start
         self.connections = build_connections(site, profiles, start.timestamp(), seed)
+        self.substations = {
+            point.id: SubstationMeter(tuple(self.connections[name] for name in site.below(point.id)))
+            for point in site.congestion_points
+        }
         self.devices: dict[str, PhysicalUnit] = {
             unit.name: unit
             for connection in self.connections.values()
@@ -63,6 +69,8 @@ class World:
         from_s, to_s = self.now.timestamp(), to.timestamp()
         for connection in self.connections.values():
             self._advance_one(connection, from_s, to_s)
+        for meter in self.substations.values():
+            meter.count()
         self.now = to.astimezone(UTC)
 
     def _advance_one(self, connection: Connection, from_s: float, to_s: float) -> None:

@@ -37,6 +37,20 @@ class ContractLimits(Part):
     recovery_isps: WholeNotNegative
 
 
+class FeedInLimits(Part):
+    """The DSO's right to limit feed-in in real time; what is lost is paid by the connection's tariff.
+
+    Attributes:
+        watch_pct: of what a congestion point may carry; from there on plants below are asked for their state.
+        reserve_pct: how far below the limit the mean of an ISP is held.
+        relax_pct: of a plant's rating; a limit is relaxed by no less.
+    """
+
+    watch_pct: Percent
+    reserve_pct: Percent
+    relax_pct: Percent
+
+
 class MarketTerms(Part):
     """What the parties of a site ask and pay, and what their contracts allow.
 
@@ -53,6 +67,7 @@ class MarketTerms(Part):
         gate_closure_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
         order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
         smallest_connection_w: no connection is contracted for less.
+        feed_in_limits: the DSO's own right.
     """
 
     concession_rounds: Count
@@ -71,6 +86,7 @@ class MarketTerms(Part):
     gate_closure_isps: Count
     order_lookahead_isps: Count
     smallest_connection_w: Positive
+    feed_in_limits: FeedInLimits
 
     @model_validator(mode="after")
     def _ordered(self) -> MarketTerms:

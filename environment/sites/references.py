@@ -59,6 +59,8 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
         check.known(f"congestion_points[{index}].parent", point.get("parent"), points)
         if point.get("parent") is not None and point.get("parent") == point.get("id"):
             check.faults.append(f"congestion_points[{index}].parent: value {point['id']!r}: expected another point")
+    meters = [point.rpartition(":")[2] for point in points]
+    check.once("names of meters (of prosumers and congestion points)", [*_texts(raw, "prosumers"), *meters])
     aggregators = _texts(raw, "aggregators")
     parties = [name for key in ("dso", "iles", "ledger") if (name := _text(raw.get(key), "name")) is not None]
     check.once("names of parties and prosumers", [*parties, *aggregators, *_texts(raw, "prosumers")])

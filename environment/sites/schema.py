@@ -30,12 +30,20 @@ class Party(Part):
 
 
 class CongestionPoint(Part):
-    """A part of the grid that may congest (USEF): the branch that limits it, and the point above it."""
+    """A part of the grid that may congest (USEF): the branch that limits it, and the point above it.
+
+    A substation meter (SunSpec 203) shows the sum of all connections below.
+    """
 
     id: Annotated[str, Field(pattern=r"^ea1\.\d{4}-\d{2}\.[a-z0-9.-]+:[a-z0-9-]+$")]
     title: str
     branch: str
     parent: str | None
+
+    @property
+    def meter(self) -> str:
+        """The name of the substation meter there, for example `lv-rural1.meter`."""
+        return f"{self.id.rpartition(':')[2]}.meter"
 
 
 class LimitBand(Part):
@@ -199,3 +207,20 @@ class Site(Part):
             if prosumer.name == name:
                 return prosumer
         raise KeyError(name)
+
+    @property
+    def meters(self) -> tuple[str, ...]:
+        """The names of all smart meters, then of the meters at congestion points."""
+        return (*(p.meter for p in self.prosumers), *(point.meter for point in self.congestion_points))
+
+    def below(self, point: str) -> tuple[str, ...]:
+        """The prosumers below a congestion point (its id), those of points below it included."""
+        return tuple(p.name for p in self.prosumers if point in self.points_above(p.congestion_point))
+
+    def points_above(self, point: str) -> tuple[str, ...]:
+        """A congestion point and all above it, from below."""
+        parents = {known.id: known.parent for known in self.congestion_points}
+        found = [point]
+        while (parent := parents.get(found[-1])) is not None and parent not in found:
+            found.append(parent)
+        return tuple(found)

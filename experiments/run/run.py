@@ -90,7 +90,7 @@ def check(settings: RunSettings) -> None:
     profiles = load(site.profiles)
     days_of_history(first, profiles)
     days_of_history(last, profiles)
-    names = {p.device_name(d) for p in site.prosumers for d in p.devices} | {p.meter for p in site.prosumers}
+    names = {p.device_name(d) for p in site.prosumers for d in p.devices} | set(site.meters)
     for device, _ in settings.lose:
         if device not in names:
             raise BadInput(f"lose: device {device!r} is unknown at {site.name}; expected for example {min(names)}")

@@ -26,8 +26,8 @@ class Payment:
     Attributes:
         payer, payee: domains.
         amount: ten-thousandths of the currency unit, > 0.
-        reason: `utilisation`, `penalty` or `capacity`.
-        reference: the order or contract (and day) it is for.
+        reason: `utilisation`, `penalty`, `capacity` or `curtailment` (feed-in that the DSO limited).
+        reference: the order, contract or connection (and day) it is for.
         currency: ISO 4217.
     """
 

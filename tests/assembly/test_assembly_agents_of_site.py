@@ -47,7 +47,7 @@ def test_a_site_has_at_least_thirty_agents_each_named_once(site_agents: SiteAgen
 
 def test_every_device_has_exactly_one_agent(site: Site, site_agents: SiteAgents) -> None:
     """Each device and meter of the site is held by one agent, and of each its kind is known."""
-    devices = [p.device_name(d) for p in site.prosumers for d in p.devices] + [p.meter for p in site.prosumers]
+    devices = [p.device_name(d) for p in site.prosumers for d in p.devices] + list(site.meters)
     held = [spec.device for spec in site_agents.agents if spec.device is not None]
     assert sorted(held) == sorted([*devices, "weather"]) == sorted(site_agents.device_kinds)
 

@@ -53,6 +53,21 @@ def test_default_day_needs_flexibility() -> None:
     assert hours[-1] <= 15
 
 
+def test_a_substation_meter_shows_the_sum_of_the_connections_below() -> None:
+    """At the feeder all connections, at the low-voltage grid its own; power, reactive power, and what it counted in net."""
+    world = lived()
+    feeder, low = SITE.congestion_points
+    assert set(SITE.below(feeder.id)) == {p.name for p in SITE.prosumers}
+    below = [world.connections[name] for name in SITE.below(low.id)]
+    assert len(below) == 13
+    meter = world.substations[low.id]
+    assert meter.power_w == pytest.approx(sum(c.power_w for c in below))
+    assert meter.reactive_var == pytest.approx(sum(c.reactive_var for c in below))
+    net_wh = sum(c.import_wh - c.export_wh for c in below)
+    assert meter.import_wh - meter.export_wh == pytest.approx(net_wh)
+    assert min(meter.import_wh, meter.export_wh) >= 0
+
+
 def test_kinds_and_prosumers_add_up_to_the_same() -> None:
     """The balance by kind and the balance by prosumer are two views of one truth, and meters agree."""
     world = lived()

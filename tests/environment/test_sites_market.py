@@ -49,6 +49,7 @@ COUNTS = (
 WHOLE = ("offer_margin_pct", "member_contract.recovery_isps", "dso_option.recovery_isps")
 POSITIVE = ("plant_contract_from_w", "shortage_ct_per_kwh", "smallest_connection_w")
 SHARES = ("dso_option_share_up", "dso_option_share_down")
+PERCENTS = ("loading_reserve_pct", *(f"feed_in_limits.{name}" for name in ("watch_pct", "reserve_pct", "relax_pct")))
 PRICES = tuple(
     f"{party}.{end}.{price}"
     for party in ("prosumers_sell", "aggregators_buy", "aggregators_sell", "dso_buys")
@@ -63,7 +64,7 @@ REFUSED: dict[str, list[tuple[float, str]]] = {
     **{f"market.{name}": [(-1, AT_LEAST), (0.5, ENTIRE)] for name in WHOLE},
     **{f"market.{name}": [(0, ABOVE), (-0.01, ABOVE)] for name in POSITIVE},
     **{f"market.{name}": [(-0.01, SHARE), (1.01, SHARE)] for name in SHARES},
-    "market.loading_reserve_pct": [(-0.01, PERCENT), (100, PERCENT)],
+    **{f"market.{name}": [(-0.01, PERCENT), (100, PERCENT)] for name in PERCENTS},
     **{f"market.{name}": [(-0.01, AT_LEAST)] for name in PRICES},
     **{f"flexibility_costs.{name}": [(0, ABOVE)] if "weight" in name else [(-0.01, AT_LEAST)] for name in COSTS},
 }

@@ -96,7 +96,7 @@ def assess(
         mended = np.abs(step) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
     need = need * enough
-    rated = _rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
+    rated = rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
     net = base[:, below].sum(axis=1)
     down, up = np.minimum(-rated - net, 0.0), np.maximum(rated - net, 0.0)
     index = feeder.branch_names.index(point.branch)
@@ -136,7 +136,8 @@ def _step(
     return step
 
 
-def _rated_va(network: Network, branch: str) -> float:
+def rated_va(network: Network, branch: str) -> float:
+    """The rating of a transformer, or of a line at its nominal voltage, volt-amperes."""
     for transformer in network.transformers:
         if transformer.name == branch:
             return transformer.rated_va

@@ -9,6 +9,7 @@ from agents.planning.grid_safety.assessment import PointGrid
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from environment.feeder import Limits, Network
+from market.billing.tariff import Tariff
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
 
@@ -33,6 +34,51 @@ class GridConnection:
     history_kw: tuple[Floats, ...]
 
 
+@wire("dso.MeteredPoint")
+@dataclass(frozen=True, slots=True)
+class MeteredPoint:
+    """A congestion point with a substation meter: the meter's name, and the apparent power that the point may carry."""
+
+    point: str
+    meter: str
+    allowed_va: float
+
+
+@wire("dso.PlantConnection")
+@dataclass(frozen=True, slots=True)
+class PlantConnection:
+    """A connection with PV or wind plants: whose it is (an agent), all congestion points above it, the plants' rating.
+
+    `tariff` is what its customer earns for feed-in and pays for power from the grid: what a limit costs.
+    """
+
+    usage_point: str
+    owner: str
+    points: tuple[str, ...]
+    rated_w: int
+    tariff: Tariff
+
+
+@wire("dso.FeedInControl")
+@dataclass(frozen=True, slots=True)
+class FeedInControl:
+    """The DSO's right to limit feed-in.
+
+    Attributes:
+        meters: of the congestion points, those furthest down first.
+        plants: connections whose plants it may limit.
+        watch_pct: of what a point may carry; from there on plants are asked for their state.
+        reserve_pct: how far below the limit the mean of an ISP is held.
+        relax_pct: of a plant's rating; a limit is relaxed by no less.
+    """
+
+    meters: tuple[MeteredPoint, ...]
+    plants: tuple[PlantConnection, ...]
+    watch_pct: float
+    reserve_pct: float
+    relax_pct: float
+
+
 @wire("dso.Config")
 @dataclass(frozen=True)
 class DsoConfig:
@@ -48,6 +94,7 @@ class DsoConfig:
         limits_of_contracts: of those it proposes.
         option_share_up, option_share_down: of the connections' size, what its option covers.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
+        curtailing: its right to limit feed-in; None where it has no meters for it.
     """
 
     market: str
@@ -65,6 +112,7 @@ class DsoConfig:
     gate_isps: int
     lookahead_isps: int
     term_days: int
+    curtailing: FeedInControl | None = None
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""

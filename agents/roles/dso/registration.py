@@ -52,7 +52,9 @@ class GridRegistration(Part[NoState]):
 
     @on(SeekContracts)
     def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
-        """Take up the template for an option on each seller's portfolio and open the negotiation."""
+        """Take up the template for an option on each seller's portfolio and open the negotiation; without a market, none."""
+        if not self.rules.flexibility:
+            return []
         effects: list[Effect] = [self._contracts.seek_again(self.config.aggregators, now)]
         for seller in self.config.aggregators:
             first = self._contracts.wanted_from(seller, now)

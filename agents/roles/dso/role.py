@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from agents.roles.dso.accounts import DsoAccounts
+from agents.roles.dso.compensation import Compensating
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
@@ -37,6 +40,8 @@ class DsoRole(Role):
         expected = ExpectedPower(config, prognoses, ordering, history)
         requests = Requests(me, config, prognoses, contracts)
         trading = TradingRounds(me, config, requests, expected)
+        point_meters = PointMeters(me, config)
+        curtailment = Curtailment(me, config, point_meters)
         accounts = DsoAccounts(rules, config, contracts=contracts, ordering=ordering, requests=requests, meters=meters)
         settlement = SettlementAsBuyer(
             me,
@@ -54,6 +59,9 @@ class DsoRole(Role):
             GridRegistration(me, config, contracts, negotiation),
             OperatedDays(me),
             prognoses,
+            point_meters,
+            curtailment,
+            Compensating(me, config, curtailment),
             meters,
             settlement,
             history,

@@ -14,6 +14,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
+from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import DeviceBeganAnew, PlanChanged
 from cim.codec.codec import wire
@@ -31,16 +32,19 @@ class DeviceSchedulesState:
 class DeviceSchedules(Part[DeviceSchedulesState]):
     """Tells each element its setpoints of a day, where they changed since it was last told."""
 
-    def __init__(self, me: AgentIdentity, config: ProsumerConfig, planning: DayPlanning, held: HeldOrders) -> None:
+    def __init__(
+        self, me: AgentIdentity, config: ProsumerConfig, planning: DayPlanning, held: HeldOrders, limits: GridLimits
+    ) -> None:
         super().__init__(me, DeviceSchedulesState())
-        self._kinds, self._planning, self._held = config.kinds(), planning, held
+        self._kinds, self._planning, self._held, self._limits = config.kinds(), planning, held, limits
 
     @on(PlanChanged)
     def plan_changed(self, event: PlanChanged, now: datetime) -> list[Effect]:
-        """What runs by plan is told all of it; the others only what orders hold them to."""
+        """What runs by plan is told all of it; the others only what orders and the DSO's limits hold them to."""
         day, effects = event.day, list[Effect]()
         for name, kind in self._kinds.items():
             power = self._planning.expected_kw(name, day) if kind.runs_by_plan else self._held.held_kw(name, day)
+            power = np.fmax(power, self._limits.limit_kw(name, day))  # of two limits of a plant (<= 0), the stricter
             told = self.state.told.get(name, {})
             if day.day not in told and np.isnan(power).all():
                 continue

@@ -20,6 +20,7 @@ from agents.roles.prosumer.device_schedules import DeviceSchedules
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
+from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
@@ -52,6 +53,7 @@ class ProsumerRole(Role):
             me, config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
         messages = MeteringMessages(me, config, metering, filing)
+        limits = GridLimits(me, config, reports, metering)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
@@ -67,10 +69,11 @@ class ProsumerRole(Role):
             metering,
             messages,
             held,
+            limits,
             SettlementAsSeller(me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of),
             planning,
             Prognoses(me, config, metering, planning),
-            DeviceSchedules(me, config, planning, held),
+            DeviceSchedules(me, config, planning, held, limits),
             VppMember(me, config, contracts=contracts, reports=reports, planning=planning, held=held),
             OperatedDays(me, after_open),
         )

@@ -12,7 +12,7 @@ from cim.platform.publications.agreements import (
     NegotiationMoved,
 )
 from cim.platform.publications.base import Publication
-from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.grid import ExchangeForecast, FeedInAccounted, FeedInLimited, SafetyAnalysed
 from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
@@ -34,10 +34,10 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast, FlexOffered,
-        FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, NegotiationMoved, OrderPlaced, OrderRefused,
-        PaymentsMade, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed, SessionConcluded,
-        SettlementAnswered, SettlementTold, SiteDescribed,
+        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast,
+        FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed,
+        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken,
+        SafetyAnalysed, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

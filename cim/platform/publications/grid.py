@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from cim.codec.codec import wire
 from cim.platform.publications.base import Publication
@@ -25,6 +25,45 @@ class SafetyAnalysed(Publication):
     period: date
     need_w: tuple[int, ...]
     loading_pct: tuple[float, ...]
+
+
+@wire("published.FeedInLimited")
+@dataclass(frozen=True, slots=True)
+class FeedInLimited(Publication):
+    """The DSO limited a connection's PV and wind plants for the rest of an ISP, or lifted that limit.
+
+    Attributes:
+        usage_point: the connection.
+        congestion_point: why: the point whose limit would be exceeded.
+        period, isp: the ISP (1-based) of the local day.
+        limit_w: the plants together stay at or above it (<= 0); null: lifted.
+        until: when it ends by itself.
+    """
+
+    usage_point: str
+    congestion_point: str
+    period: date
+    isp: int
+    limit_w: int | None
+    until: datetime
+
+
+@wire("published.FeedInAccounted")
+@dataclass(frozen=True, slots=True)
+class FeedInAccounted(Publication):
+    """What the DSO's limits took from a connection on a local day, by the plants' available power.
+
+    Attributes:
+        curtailed_wh: available less given, in the ISPs that were limited.
+        lost_own_use_wh: of that, what the connection had to draw from the grid instead.
+        compensation_e4: what the DSO pays for it.
+    """
+
+    usage_point: str
+    period: date
+    curtailed_wh: int
+    lost_own_use_wh: int
+    compensation_e4: int
 
 
 @wire("published.ExchangeForecast")

@@ -76,7 +76,10 @@ class SettlementAnswered(Publication):
 @wire("published.Payment")
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """A movement of money: `reason` is `utilisation`, `penalty` or `capacity`; `reference` the order or contract and day."""
+    """A movement of money: `reason` is `utilisation`, `penalty`, `capacity` or `curtailment`.
+
+    `reference` names the order, the contract and day, or the limited connection and day.
+    """
 
     payer: str
     payee: str

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from devices.simulators.sunspec.control_functions import Function, limit_123, limit_704, set_704, storage_124
 from devices.simulators.sunspec.image import RegisterImage
-from devices.simulators.sunspec.physics_port import BatteryUnit, LimitedUnit, Metered, SteeredUnit
+from devices.simulators.sunspec.physics_port import (
+    BatteryUnit,
+    LimitedUnit,
+    Metered,
+    MeteredReactive,
+    SteeredUnit,
+)
 from devices.sunspec.codec import Rounding
 
 Fill = Callable[[RegisterImage], None]
@@ -128,8 +134,8 @@ def chp_704(unit: SteeredUnit) -> DeviceModel:
     return DeviceModel((701, 702, 703, 704), setup, refresh, set_704(unit))
 
 
-def meter_203(unit: Metered, voltage_v: Callable[[], float] | None = None) -> DeviceModel:
-    """A three-phase meter, 203 `W` positive when power is taken from the grid.
+def meter_203(unit: MeteredReactive, voltage_v: Callable[[], float] | None = None) -> DeviceModel:
+    """A three-phase meter, 203 `W` positive when power is taken from the grid, `VAR` when what is taken is inductive.
 
     `voltage_v` gives the line-to-neutral voltage now, in volts; without it the meter does not implement `PhV`.
     """
@@ -139,6 +145,7 @@ def meter_203(unit: Metered, voltage_v: Callable[[], float] | None = None) -> De
 
     def refresh(image: RegisterImage) -> None:
         image.set_scaled(203, "W_SF", {"W": unit.power_w}, -1, Rounding.NEAREST)
+        image.set_scaled(203, "VAR_SF", {"VAR": unit.reactive_var}, -1, Rounding.NEAREST)
         if voltage_v is not None:
             phases = dict.fromkeys(("PhV", "PhVphA", "PhVphB", "PhVphC"), voltage_v())
             image.set_scaled(203, "V_SF", phases, -2, Rounding.NEAREST)

@@ -27,6 +27,15 @@ class Metered(Protocol):
         ...
 
 
+class MeteredReactive(Metered, Protocol):
+    """What a meter is built into: it shows reactive power as well."""
+
+    @property
+    def reactive_var(self) -> float:
+        """Net reactive power now, vars, + = inductive consumption."""
+        ...
+
+
 class Rated(Metered, Protocol):
     """A unit with a rated power."""
 

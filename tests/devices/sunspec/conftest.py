@@ -22,6 +22,7 @@ class PlainThing:
 
     rated_w: float = 10_000.0
     power_w: float = -4_321.5
+    reactive_var: float = 654.5
     import_wh: float = 0.0
     export_wh: float = 12_345.67
     capacity_wh: float = 20_000.0

@@ -116,7 +116,7 @@ def test_energy_is_told_to_a_watt_hour_for_years_of_a_megawatt(taken: float, giv
     from types import SimpleNamespace
 
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
-    unit = SimpleNamespace(power_w=1e6, import_wh=taken, export_wh=given_)
+    unit = SimpleNamespace(reactive_var=0.0, power_w=1e6, import_wh=taken, export_wh=given_)
     sunspec_device = SunSpecDevice(device_models.meter_203(unit), now, serial="s")
     port = sunspec_port("m", DeviceKind.METER, DeviceRegisters(sunspec_device))
     asyncio.run(port.open(now))

@@ -1,0 +1,134 @@
+"""What the DSO limits the connection's plants to, and the account of what that took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+
+from agents.roles.effects import Effect, Send
+from agents.roles.events import Measured
+from agents.roles.identity import AgentIdentity
+from agents.roles.messages import FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
+from agents.roles.part import Part, on
+from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.element_reports import ElementReports, value
+from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.devices import Mode
+from cim.model.intervals import LocalDay
+from cim.model.readings import Kind, Quality
+
+
+@wire("prosumer.GridLimits")
+@dataclass(slots=True)
+class GridLimitsState:
+    """Limits of the DSO, and what they took.
+
+    Attributes:
+        limits_w: by day, ISP -> the plants together stay at or above it; None: lifted.
+        connection_w: what the meter showed last.
+        available_w: by day and plant, ISP -> the sum of what it could give at each reading, and how many there were.
+    """
+
+    limits_w: dict[date, dict[int, int | None]] = field(default_factory=dict)
+    connection_w: int | None = None
+    available_w: dict[date, dict[str, dict[int, tuple[float, int]]]] = field(default_factory=dict)
+
+
+class GridLimits(Part[GridLimitsState]):
+    """Keeps the DSO's limits; a plant obeys the stricter of its order and its share of the limit."""
+
+    def __init__(
+        self, me: AgentIdentity, config: ProsumerConfig, reports: ElementReports, metering: EnergyMetering
+    ) -> None:
+        super().__init__(me, GridLimitsState())
+        self._config, self._reports, self._metering = config, reports, metering
+        elements, kinds = config.by_name(), config.kinds()
+        plants = {name: kind for name, kind in kinds.items() if kind.generates and kind.mode is Mode.LIMIT}
+        rated_w = sum(elements[name].generation_w for name in plants)
+        self._shares = {name: elements[name].generation_w / rated_w for name in plants}
+
+    def limit_kw(self, element: str, day: LocalDay) -> Floats:
+        """[T] kW (<= 0) that a plant stays at or above for the grid's sake; NaN where nothing is limited."""
+        limit = np.full(day.count, np.nan)
+        share = self._shares.get(element)
+        for isp, limit_w in self.state.limits_w.get(day.day, {}).items():
+            if share is not None and limit_w is not None:
+                limit[isp - 1] = share * limit_w / 1000
+        return limit
+
+    @on(FeedInLimit)
+    def limited(self, message: FeedInLimit, sender: str, now: datetime) -> list[Effect]:
+        """The DSO limits the plants, or lifts its limit: from now on, to the end of the ISP."""
+        mine = sender == self._config.dso and message.usage_point == self._config.usage_point
+        day = self.rules.day(message.period)
+        if not mine or not self._shares or not 1 <= message.isp <= day.count:
+            return []
+        if now >= min(message.valid_until, day.isp_start(message.isp + 1)):
+            return [self.me.lapse("FeedInLimit", message.reason, sender, "its ISP is over", now)]
+        of_day = self.state.limits_w.setdefault(message.period, {})
+        of_day[message.isp] = None if message.limit_w is None else min(message.limit_w, 0)
+        return self.emit(PlanChanged(day), now)
+
+    @on(Measured)
+    def measured(self, event: Measured, now: datetime) -> list[Effect]:
+        """What the meter shows."""
+        power = [r.value for r in event.readings if r.kind is Kind.POWER and r.quality is Quality.GOOD]
+        self.state.connection_w = round(power[0]) if power else None
+        return []
+
+    @on(PlantStateAsked)
+    def asked(self, message: PlantStateAsked, sender: str, now: datetime) -> list[Effect]:
+        """What the plants give and could give, as they told last."""
+        if sender != self._config.dso or message.usage_point != self._config.usage_point or not self._shares:
+            return []
+        given, available = self._sum_w(Kind.POWER), self._sum_w(Kind.AVAILABLE_POWER)
+        told = PlantStateTold(message.usage_point, message.at, self.state.connection_w, given, available)
+        return [Send(sender, told)]
+
+    def _sum_w(self, kind: Kind) -> int | None:
+        values = [self._reports.last_value(name, kind) for name in self._shares]
+        known = [v for v in values if v is not None]
+        return round(sum(known)) if len(known) == len(values) else None
+
+    @on(ElementReported)
+    def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
+        """Note what a plant could give, at each reading of an ISP."""
+        report = event.report
+        available = value(report, Kind.AVAILABLE_POWER)
+        if report.element not in self._shares or available is None:
+            return []
+        day = self.rules.day_of(report.at)
+        isp, limited = day.isp_of(report.at), self.state.limits_w.get(day.day, {})
+        of_day = self.state.available_w.setdefault(day.day, {})
+        noted = of_day.get(report.element, {})
+        total, count = noted.get(isp, (0.0, 0))
+        kept = {k: v for k, v in noted.items() if k in limited}
+        of_day[report.element] = {**kept, isp: (total + available, count + 1)}
+        return []
+
+    @on(DayMeteringTold)
+    def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
+        """The day is metered: account to the DSO for the ISPs that it limited."""
+        day = event.day
+        limited, noted = self.state.limits_w.pop(day.day, {}), self.state.available_w.pop(day.day, {})
+        rows = []
+        for isp in sorted(limited):
+            parts = [noted.get(name, {}).get(isp) for name in self._shares]
+            given = sum(float(self._metering.measured_kw(name, day)[isp - 1]) for name in self._shares) * 1000
+            means = [part[0] / part[1] for part in parts if part is not None]
+            if len(means) == len(parts):  # what a plant could have given is never guessed
+                rows.append((isp, round(sum(means)), round(given)))
+        if not rows:
+            return []
+        return [Send(self._config.dso, LimitedFeedIn(self._config.usage_point, day.day, tuple(rows)))]
+
+    def prune(self, before: date) -> None:
+        """Days that are closed for good."""
+        state = self.state
+        state.limits_w = {period: of_day for period, of_day in state.limits_w.items() if period >= before}
+        state.available_w = {period: of_day for period, of_day in state.available_w.items() if period >= before}
