@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from environment.physics.battery import Battery
 from environment.physics.unit import QUARTER_S, RESOLUTION_S, SECONDS_PER_HOUR, PhysicalUnit, next_multiple
 
 Record = Callable[[float, float], None]
@@ -55,6 +56,8 @@ class Connection:
     def __init__(self, name: str, units: tuple[PhysicalUnit, ...]) -> None:
         self.name = name
         self.units = units
+        self._batteries = tuple(unit for unit in units if isinstance(unit, Battery))
+        self._others = tuple(unit for unit in units if not isinstance(unit, Battery))
         self.import_wh = 0.0
         self.export_wh = 0.0
 
@@ -75,8 +78,7 @@ class Connection:
         """
         now_s = from_s
         while now_s < to_s:
-            for unit in self.units:
-                unit.settle(now_s)
+            self._settle(now_s)
             end_s = min(to_s, next_multiple(now_s, QUARTER_S))
             for unit in self.units:
                 end_s = min(end_s, unit.until(now_s))
@@ -94,5 +96,14 @@ class Connection:
             for unit in self.units:
                 unit.step(seconds, now_s)
             now_s = end_s
-        for unit in self.units:
+        self._settle(now_s)
+
+    def _settle(self, now_s: float) -> None:
+        """Let all units decide their power; batteries last, in order, each for what the others leave."""
+        for unit in self._others:
             unit.settle(now_s)
+        rest_w = sum(unit.power_w for unit in self._others)
+        for battery in self._batteries:
+            battery.others_w = rest_w
+            battery.settle(now_s)
+            rest_w += battery.power_w

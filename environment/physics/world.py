@@ -27,6 +27,7 @@ class World:
         profiles: the year it follows.
         start: the first instant, UTC, a whole quarter-hour inside the profiles.
         seed: makes small differences between units of a kind (initial state of charge); the same seed, the same world.
+        batteries_rest: without a setpoint batteries do nothing, instead of serving their connection's own consumption.
 
     Attributes:
         now: the instant the world has reached.
@@ -35,10 +36,12 @@ class World:
         substations: what is metered at each congestion point, by the point's identity.
     """
 
-    def __init__(self, site: Site, profiles: Profiles, start: datetime, seed: int = 0) -> None:
+    def __init__(
+        self, site: Site, profiles: Profiles, start: datetime, seed: int = 0, *, batteries_rest: bool = False
+    ) -> None:
         self._first_quarter = profiles.index(start)
         self.site, self.profiles, self.start, self.now = site, profiles, start, start
-        self.connections = build_connections(site, profiles, start.timestamp(), seed)
+        self.connections = build_connections(site, profiles, start.timestamp(), seed, batteries_rest=batteries_rest)
         self.substations = {
             point.id: SubstationMeter(tuple(self.connections[name] for name in site.below(point.id)))
             for point in site.congestion_points

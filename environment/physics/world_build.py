@@ -21,22 +21,29 @@ from environment.physics import (
 from environment.physics.heat_pump import Room
 from environment.profiles.library import Profiles
 from environment.profiles.sessions import Session, sessions_of, uncontrolled
-from environment.sites.devices import AnyDevice, BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
+from environment.sites.devices import BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
 from environment.sites.schema import BuildingDefaults, Prosumer, Site
 from environment.wind_model import wind_speed
 
+Unstored = Pv | Wind | ChpUnit | Station | Gateway  # every device but a battery
 _SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies from the site's `initial_soc`, at most
 
 
-def build_connections(site: Site, profiles: Profiles, now_s: float, seed: int) -> dict[str, Connection]:
+def build_connections(
+    site: Site, profiles: Profiles, now_s: float, seed: int, *, batteries_rest: bool = False
+) -> dict[str, Connection]:
     """Every prosumer's connection with new units at `now_s`; the seed spreads the batteries' first state of charge."""
     return {
-        prosumer.name: Connection(prosumer.name, _units(site, prosumer, profiles, now_s, seed + number))
+        prosumer.name: Connection(
+            prosumer.name, _units(site, prosumer, profiles, now_s, seed=seed + number, batteries_rest=batteries_rest)
+        )
         for number, prosumer in enumerate(site.prosumers)
     }
 
 
-def _units(site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, seed: int) -> tuple[PhysicalUnit, ...]:
+def _units(
+    site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, *, seed: int, batteries_rest: bool
+) -> tuple[PhysicalUnit, ...]:
     units: list[PhysicalUnit] = []
     load = prosumer.base_load
     if load is not None:
@@ -55,13 +62,14 @@ def _units(site: Site, prosumer: Prosumer, profiles: Profiles, now_s: float, see
     for device in prosumer.devices:
         name = prosumer.device_name(device)
         if isinstance(device, BatteryUnit):
-            units.append(_battery(site, name, device, now_s, float(rng.uniform(-_SOC_SPREAD, _SOC_SPREAD))))
+            spread = float(rng.uniform(-_SOC_SPREAD, _SOC_SPREAD))
+            units.append(_battery(site, name, device, now_s, spread=spread, rests=batteries_rest))
         else:
             units.append(_unit(site, name, device, profiles, now_s))
     return tuple(units)
 
 
-def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, spread: float) -> Battery:
+def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, *, spread: float, rests: bool) -> Battery:
     capacity_wh = device.capacity_wh.value
     return Battery(
         name,
@@ -70,12 +78,11 @@ def _battery(site: Site, name: str, device: BatteryUnit, now_s: float, spread: f
         capacity_wh=capacity_wh,
         efficiency=site.batteries.one_way_efficiency.value,
         stored_wh=(site.batteries.initial_soc.value + spread) * capacity_wh,
+        rests=rests,
     )
 
 
-def _unit(
-    site: Site, name: str, device: Pv | Wind | ChpUnit | Station | Gateway, profiles: Profiles, now_s: float
-) -> PhysicalUnit:
+def _unit(site: Site, name: str, device: Unstored, profiles: Profiles, now_s: float) -> PhysicalUnit:
     rated_w = device.rated_w.value
     if isinstance(device, Pv):
         return PvArray(name, now_s, available=_series(profiles, device.column), rated_w=rated_w)
@@ -132,7 +139,7 @@ def _wind_per_unit(device: Wind, profiles: Profiles) -> Floats:
     return curve.per_unit(wind_speed(profiles.first, profiles.count, device.mean_wind_m_s.value))
 
 
-def uncontrolled_w(site: Site, device: AnyDevice, profiles: Profiles) -> Floats:
+def uncontrolled_w(site: Site, device: Unstored, profiles: Profiles) -> Floats:
     """What a device does over the whole year of the profiles when nobody controls it: mean watts by quarter-hour."""
     rated_w = device.rated_w.value
     zero = np.zeros(profiles.count, dtype=np.float64)
@@ -147,5 +154,3 @@ def uncontrolled_w(site: Site, device: AnyDevice, profiles: Profiles) -> Floats:
             return zero - device.plan.value * rated_w
         case Station():
             return uncontrolled(station_sessions(site, device, profiles), profiles.first, profiles.count, rated_w)
-        case BatteryUnit():
-            return zero

@@ -9,8 +9,10 @@ import numpy as np
 from cim.model.arrays import Floats
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import uncontrolled_w
-from environment.profiles.library import QUARTER, Profiles
+from environment.profiles.library import QUARTER, QUARTER_S, Profiles
+from environment.sites.devices import BatteryUnit
 from environment.sites.schema import Prosumer, Site
 
 
@@ -63,17 +65,48 @@ class History:
             prosumer = self._site.prosumer(owner)
         except KeyError:
             raise BadInput(f"history: {name!r} is unknown; expected a prosumer or a device of the site") from None
-        if part in ("", "meter"):
-            parts = [uncontrolled_w(self._site, device, self._profiles) for device in prosumer.devices]
-            total: Floats = np.sum([self._load(prosumer), *parts], axis=0, dtype=np.float64)
-            return total
         if part == "load":
             return self._load(prosumer)
         for device in prosumer.devices:
-            if device.name == part:
+            if device.name == part and not isinstance(device, BatteryUnit):
                 return uncontrolled_w(self._site, device, self._profiles)
+        parts = self._with_batteries(prosumer)
+        if part in ("", "meter"):
+            total: Floats = np.sum([self._load(prosumer), *parts.values()], axis=0, dtype=np.float64)
+            return total
+        if part in parts:
+            return parts[part]
         names = ", ".join(["load", "meter", *(device.name for device in prosumer.devices)])
         raise BadInput(f"history: {name!r} is unknown; expected {owner}. with one of {names}")
+
+    def _with_batteries(self, prosumer: Prosumer) -> dict[str, Floats]:
+        """Every device by its name; batteries serve their connection's own consumption, in order."""
+        parts = {
+            device.name: uncontrolled_w(self._site, device, self._profiles)
+            for device in prosumer.devices
+            if not isinstance(device, BatteryUnit)
+        }
+        rest_w = np.sum([self._load(prosumer), *parts.values()], axis=0, dtype=np.float64)
+        for device in prosumer.devices:
+            if isinstance(device, BatteryUnit):
+                parts[device.name] = self._self_consumption_w(device, rest_w)
+                rest_w = rest_w + parts[device.name]
+        return parts
+
+    def _self_consumption_w(self, device: BatteryUnit, rest_w: Floats) -> Floats:
+        """What a battery does over the year by its own rule, for what the others leave; see `physics.battery`."""
+        rated_w, capacity_wh = device.rated_w.value, device.capacity_wh.value
+        efficiency, hours = self._site.batteries.one_way_efficiency.value, QUARTER_S / SECONDS_PER_HOUR
+        stored_wh = self._site.batteries.initial_soc.value * capacity_wh
+        power_w = np.clip(-rest_w, -rated_w, rated_w).tolist()
+        for k, wanted_w in enumerate(power_w):
+            if wanted_w > 0:
+                power_w[k] = min(wanted_w, (capacity_wh - stored_wh) / (efficiency * hours))
+                stored_wh += power_w[k] * efficiency * hours
+            else:
+                power_w[k] = max(wanted_w, -stored_wh * efficiency / hours)
+                stored_wh += power_w[k] / efficiency * hours
+        return np.array(power_w, dtype=np.float64)
 
     def _load(self, prosumer: Prosumer) -> Floats:
         load = prosumer.base_load

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environment.physics import Battery, Chp, Connection
+from environment.physics import BaseLoad, Battery, Chp, Connection, Series
 
 START = 1_463_695_200.0  # a whole quarter-hour
 HOUR_S = 3600.0
@@ -17,9 +17,25 @@ CHP_ORDERS = st.lists(
 )
 
 
-def battery(stored_wh: float, efficiency: float = 0.95, capacity_wh: float = 10_000.0) -> Battery:
+def battery(stored_wh: float, efficiency: float = 0.95, capacity_wh: float = 10_000.0, rests: bool = False) -> Battery:
     """A battery of 5 kW."""
-    return Battery("b", START, rated_w=5000.0, capacity_wh=capacity_wh, efficiency=efficiency, stored_wh=stored_wh)
+    return Battery(
+        "b",
+        START,
+        rated_w=5000.0,
+        capacity_wh=capacity_wh,
+        efficiency=efficiency,
+        stored_wh=stored_wh,
+        rests=rests,
+    )
+
+
+def home(rests_w: list[float], *batteries: Battery) -> Connection:
+    """A connection whose load and sun together draw `rests_w`, a quarter-hour each."""
+    rest = BaseLoad(
+        "home.load", START, active=Series(np.array(rests_w), START), peak_w=1.0, reactive=None, peak_var=0.0
+    )
+    return Connection("home", (*batteries, rest))
 
 
 def chp() -> Chp:
@@ -140,3 +156,59 @@ def test_a_chp_plant_steps_at_whole_minutes_only(offset_s: float, order_w: float
     connection.advance(unit.now_s, START + 60)
     way_w = min(max(order_w - -450e3, -50e3), 50e3)
     assert unit.power_w == pytest.approx(-450e3 + way_w)
+
+
+@given(
+    rests_w=st.lists(st.floats(-12_000, 12_000), min_size=1, max_size=12),
+    stored_wh=st.floats(0, 10_000),
+    other_wh=st.floats(0, 3_000),
+)
+def test_without_a_target_it_serves_its_home_and_never_the_grid(
+    rests_w: list[float], stored_wh: float, other_wh: float
+) -> None:
+    """Two batteries take surplus and give to need, within rating and energy: what flows at the connection only shrinks."""
+    first, second = battery(stored_wh), battery(other_wh, capacity_wh=3_000.0)
+    connection = home(rests_w, first, second)
+
+    def check(now_s: float, seconds: float) -> None:
+        rest_w = rests_w[int((now_s - START) // 900)]
+        assert connection.power_w * rest_w >= 0.0, "never beyond zero: it neither feeds in nor buys"
+        assert abs(connection.power_w) <= abs(rest_w) + 1e-6
+        for unit in (first, second):
+            assert abs(unit.power_w) <= unit.rated_w
+            assert 0.0 <= unit.stored_wh <= unit.capacity_wh
+            assert unit.power_w * rest_w <= 0.0
+
+    connection.advance(START, START + 900 * len(rests_w), check)
+
+
+def test_an_hour_of_own_consumption_by_hand() -> None:
+    """4 kW of surplus for half an hour store 1.9 kWh; 8 kW of need for half an hour take 5 kW, all that it can."""
+    unit = battery(1_000.0)
+    connection = home([-4000.0, -4000.0, 8000.0, 8000.0], unit)
+    connection.advance(START, START + 1800)
+    assert (unit.stored_wh, connection.export_wh) == (pytest.approx(2_900.0), 0.0)
+    connection.advance(START + 1800, START + 3600)
+    assert (unit.export_wh, connection.import_wh) == (pytest.approx(2_500.0), pytest.approx(1_500.0))
+
+
+def test_a_target_ends_the_own_rule_and_its_end_brings_it_back() -> None:
+    """A setpoint holds whatever the home needs; released, the battery serves the home again; one that rests does not."""
+    unit, resting = battery(5_000.0), battery(5_000.0, rests=True)
+    for one, after_w in ((unit, -3000.0), (resting, 0.0)):
+        connection = home([3000.0] * 3, one)
+        one.target_w = 1000.0
+        connection.advance(START, START + 900)
+        assert one.power_w == 1000.0
+        one.target_w = None
+        connection.advance(START + 900, START + 1800)
+        assert one.power_w == after_w
+
+
+def test_the_moment_it_is_full_or_empty_is_exact() -> None:
+    """0.95 kWh of room under 4 kW of surplus are full after a quarter-hour of 1000 Wh: the rest is fed in."""
+    unit = battery(10_000.0 - 950.0)
+    connection = home([-4000.0, -4000.0], unit)
+    connection.advance(START, START + 1800)
+    assert unit.stored_wh == pytest.approx(10_000.0)
+    assert connection.export_wh == pytest.approx(1_000.0, abs=1e-2)

@@ -32,7 +32,8 @@ class Physics:
         held, until = self.setpoints.get(device, (None, at))
         target = held.power_w if held is not None and at < until else None
         if what == "bat":
-            wanted = 0.0 if target is None else float(target)
+            rest = 400.0 + 50.0 * HOMES.index(home) + self.power(f"{home}.pv", at)
+            wanted = -rest if target is None else float(target)
             return (
                 0.0 if (wanted > 0 and self.stored[device] >= 8000) or (wanted < 0 >= self.stored[device]) else wanted
             )
