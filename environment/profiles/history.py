@@ -86,7 +86,7 @@ class History:
             for device in prosumer.devices
             if not isinstance(device, BatteryUnit)
         }
-        rest_w = np.sum([self._load(prosumer), *parts.values()], axis=0, dtype=np.float64)
+        rest_w: Floats = np.sum([self._load(prosumer), *parts.values()], axis=0, dtype=np.float64)
         for device in prosumer.devices:
             if isinstance(device, BatteryUnit):
                 parts[device.name] = self._self_consumption_w(device, rest_w)

@@ -106,7 +106,7 @@ def test_the_peak_of_strem_agrees_with_a_second_method() -> None:
     assert 10 <= (day.start + timedelta(minutes=15 * peak)).hour <= 12, "the sun makes the peak"
     instants = [peak, *range(0, day.count, 4)]
     result = _agree(network, p_w[instants], q_var[instants])
-    assert result.loading_pct[0, trafo] > 140
+    assert result.loading_pct[0, trafo] > 135
     assert result.branch_p_w[0, trafo] < 0, "the low-voltage grid feeds back"
 
 

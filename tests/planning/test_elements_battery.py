@@ -1,18 +1,20 @@
-"""A battery's plan serves its home within power and energy, and its flexibility can always be served."""
+"""A battery serves its home within power and energy, keeps what its orders need, and its flexibility can always be served."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planning.elements.battery import EFFICIENCY, Battery, self_consumption
-from agents.planning.elements.element import ElementConfig
+from agents.planning.elements.battery import EFFICIENCY, Battery, own_consumption
+from agents.planning.elements.element import ElementConfig, PlanWindow
 from cim.model.devices import DeviceKind
-from tests.worlds.elements import NOTHING, unknown, window
+from cim.model.intervals import LocalDay
+from tests.worlds.elements import DAY, NOTHING, unknown, window
 
 BATTERY = ElementConfig("b", DeviceKind.BATTERY, 5_000, 4_000, 10_000)
 
@@ -35,8 +37,58 @@ def test_self_consumption_keeps_to_ratings_energy_and_purpose(seed: int, first: 
 def test_a_day_of_self_consumption_by_hand() -> None:
     """Two hours of 3 kW surplus fill 5.7 kWh of it; then 2 kW of need are met until that is used up."""
     net = np.array([-3.0, -3.0, 2.0, 2.0, 2.0, 2.0])
-    plan = self_consumption(net, BATTERY, 0.0, 1, 1.0)
+    day = LocalDay(DAY.day, DAY.timezone, 60)
+    plan = own_consumption(unknown(BATTERY), PlanWindow(day, 1, 6, day.start), net).power_kw
     np.testing.assert_allclose(plan, [3.0, 3.0, -2.0, -2.0, -(5.7 * 0.95 - 4.0), 0.0])
+
+
+def test_an_isp_that_runs_already_has_only_its_rest_to_charge_in() -> None:
+    """With five minutes of an ISP left, 0.475 kWh of room take 6 kW of surplus; a whole ISP would take only 2."""
+    known = replace(unknown(BATTERY), stored_kwh=10.0 - 0.475)
+    late = own_consumption(known, window(9, now=DAY.isp_start(9) + timedelta(minutes=10)), np.full(96, -6.0)).power_kw
+    early = own_consumption(known, window(9), np.full(96, -6.0)).power_kw
+    assert late[8] == pytest.approx(4.0)
+    assert early[8] == pytest.approx(2.0)
+    assert late[9] == pytest.approx((0.475 - 4.0 / 12 * EFFICIENCY) / EFFICIENCY / 0.25)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), stored=st.floats(0, 10), at=st.integers(20, 90), power=st.floats(-5.0, 4.0))
+def test_what_an_order_needs_is_kept(seed: int, stored: float, at: int, power: float) -> None:
+    """An order of an hour is served in full if it could be had the battery rested from the start; else no worse than so."""
+    rest = np.random.default_rng(seed).normal(size=96) * 6
+    held = np.full(96, np.nan)
+    held[at : at + 4] = power
+    known = replace(unknown(BATTERY), stored_kwh=stored, held_kw=held)
+    plan = own_consumption(known, window(), rest)
+    room = (10.0 - stored) / EFFICIENCY if power > 0 else stored * EFFICIENCY
+    assert abs(plan.power_kw[at : at + 4].sum()) * 0.25 >= min(abs(power), room) - 1e-6
+    kept = ~np.isnan(plan.reserved_kw)
+    assert not kept[at:].any(), "after its last order it is free"
+    np.testing.assert_array_equal(plan.power_kw[kept], plan.reserved_kw[kept])
+    wished = np.clip(-rest, -5.0, 4.0)
+    assert (np.abs(plan.power_kw[:at]) <= np.abs(wished[:at]) + 1e-9).all()
+    assert (plan.power_kw[:at] * wished[:at] >= 0).all(), "held back, never driven"
+
+
+def test_without_orders_it_is_free() -> None:
+    """Nothing is reserved for an order that is not there."""
+    known = replace(unknown(BATTERY), stored_kwh=4.0, held_kw=np.full(96, np.nan))
+    assert np.isnan(Battery().reserved_kw(known, window(), np.sin(np.arange(96.0)) * 5)).all()
+
+
+def test_a_morning_of_sun_leaves_room_for_the_noon_it_is_ordered_for() -> None:
+    """3 kW of surplus all day; an order for 4 kW from 12:00 to 14:00 needs 7.6 kWh: in the morning it stops at 2.4 kWh."""
+    held = np.full(96, np.nan)
+    held[48:56] = 4.0
+    known = replace(unknown(BATTERY), held_kw=held)
+    plan = own_consumption(known, window(), np.full(96, -3.0))
+    into = np.cumsum(plan.power_kw) * 0.25 * EFFICIENCY
+    assert into[47] == pytest.approx(2.4)
+    np.testing.assert_allclose(plan.power_kw[48:56], 4.0)
+    assert into[55] == pytest.approx(10.0)
+    assert np.isnan(plan.reserved_kw[:3]).all(), "it charges freely until the bound"
+    np.testing.assert_array_equal(plan.reserved_kw[4:48], np.zeros(44))
 
 
 @settings(max_examples=30, deadline=None)
@@ -45,7 +97,7 @@ def test_its_flexibility_can_always_be_served(seed: int, stored: float) -> None:
     """Whatever the meter said of the stored energy, the model's answer stays within power and energy."""
     rng = np.random.default_rng(seed)
     net = rng.normal(size=96) * 5
-    plan = self_consumption(net, BATTERY, min(max(stored, 0.0), 10.0), 1, 0.25)
+    plan = Battery().forecast(replace(unknown(BATTERY), stored_kwh=stored), window(), net)
     model = Battery().flexibility(replace(unknown(BATTERY), stored_kwh=stored), plan, window(9))
     power = plan[8:] + model.respond(rng.normal(size=88) * 5, 0.1)
     assert (np.abs(power) <= 5 + 1e-9).all()

@@ -56,7 +56,7 @@ def test_a_forecast_is_a_whole_day_within_the_ratings(kind: DeviceKind, on: date
     assert (np.abs(forecast) <= 10.0 + 1e-9).all()
     if rules.generates:
         assert (forecast <= 0).all()
-    elif not rules.runs_by_plan:
+    elif not rules.follows_rest:
         assert (forecast >= 0).all()
 
 

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import ELEMENT_KINDS, element_kind
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import ProgrammingFault
 from environment.physics import UnitKind
 from environment.sites.devices import DEVICE_WORDS
+from tests.worlds.elements import NOTHING, unknown, window
 
 KINDS = sorted(ELEMENT_KINDS)
 
@@ -84,10 +86,12 @@ def test_the_energy_register_needs_the_directions_that_its_kind_can_take(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not DeviceKind.BATTERY])
-def test_only_a_battery_is_carried_forward_by_its_plan(kind: DeviceKind) -> None:
-    """What others store is told by their devices, and left as it was told."""
+def test_only_a_battery_is_carried_forward_and_held_back(kind: DeviceKind) -> None:
+    """What others store is told by their devices, and left as it was told; nothing is kept of it for orders."""
     assert element_kind(kind).stored_later(3.0, 2.0, 1.0) == 3.0
-    assert not element_kind(kind).runs_by_plan
+    assert not element_kind(kind).follows_rest
+    known = unknown(ElementConfig("e", kind, 5_000, 5_000, 5_000))
+    assert np.isnan(element_kind(kind).reserved_kw(known, window(), NOTHING)).all()
 
 
 def test_roles_and_elements_load_no_solver_and_no_data_frames() -> None:

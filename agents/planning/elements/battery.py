@@ -1,15 +1,23 @@
-"""Battery: planned for its home's own consumption, may follow any path within its energy."""
+"""Battery: serves its home's own consumption by its device's own rule; an order may hold it to any path within its energy.
+
+What an order will need is not left to the own rule before: where the expected own consumption would take the room or the
+energy, the battery is held back (`reserved_kw`); everywhere else it is free.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Storable
-from agents.planning.elements.element import ElementConfig, ElementKind, ElementKnowledge, PlanWindow
+from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
 
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
+_COUNTED_ON = 0.5  # assumed: the share of expected surplus or need that is relied on to serve a later order
+_NOTHING_KW = 5e-4
 
 
 class Battery(ElementKind):
@@ -21,12 +29,16 @@ class Battery(ElementKind):
     agent = "battery"
     mode = Mode.TARGET
     stores = True
-    runs_by_plan = True
-    holds_between_moves = True
+    follows_rest = True
+    noticeable_share = 0.02  # else hundreds of small moves would end its own rule for the whole day
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """See `self_consumption`."""
-        return self_consumption(rest_kw, known.config, known.stored_kwh, window.first, window.hours)
+        """See `own_consumption`."""
+        return own_consumption(known, window, rest_kw).power_kw
+
+    def reserved_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """See `own_consumption`."""
+        return own_consumption(known, window, rest_kw).reserved_kw
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable:
         """Any path within its power and energy that ends where its plan ends."""
@@ -61,21 +73,68 @@ class Battery(ElementKind):
 
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
         """With the losses of one way."""
-        into = power_kw * EFFICIENCY if power_kw > 0 else power_kw / EFFICIENCY
-        return stored_kwh + into * hours
+        return stored_kwh + stored_kwh_by(power_kw, hours)
 
 
-def self_consumption(rest_kw: Floats, config: ElementConfig, stored_kwh: float, first: int, hours: float) -> Floats:
-    """A battery's plan from ISP `first` (1-based) on: take the home's surplus, give it back when there is need."""
-    plan = np.zeros(len(rest_kw))
+def stored_kwh_by(power_kw: float, hours: float) -> float:
+    """What running at `power_kw` (at its terminals) for `hours` changes of the stored energy: losses of one way."""
+    return (power_kw * EFFICIENCY if power_kw > 0 else power_kw / EFFICIENCY) * hours
+
+
+@dataclass(frozen=True, slots=True)
+class OwnConsumption:
+    """What a battery does of its own rule between its orders.
+
+    Attributes:
+        power_kw: [T] its power; where an order holds it, what the order says.
+        reserved_kw: [T] the same where it must be held back so that its orders can be served; NaN elsewhere.
+    """
+
+    power_kw: Floats
+    reserved_kw: Floats
+
+
+def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> OwnConsumption:
+    """From the window's first ISP on: take the home's surplus, give it back when there is need, keep room for orders."""
+    config = known.config
+    wished = np.clip(-rest_kw, -config.generation_w / 1000, config.consumption_w / 1000)
+    held = np.full(len(rest_kw), np.nan) if known.held_kw is None else known.held_kw
     capacity = config.capacity_wh / 1000
-    for k in range(first - 1, len(rest_kw)):
-        if rest_kw[k] < 0:
-            room = (capacity - stored_kwh) / (EFFICIENCY * hours)
-            plan[k] = min(-rest_kw[k], config.consumption_w / 1000, max(room, 0.0))
-            stored_kwh += plan[k] * EFFICIENCY * hours
+    bounds = _bounds(wished, held, capacity, window)
+    power, reserved = np.zeros(len(rest_kw)), np.full(len(rest_kw), np.nan)
+    stored, hours = min(max(known.stored_kwh, 0.0), capacity), window.first_hours
+    for k in range(window.first - 1, len(rest_kw)):
+        free = bool(np.isnan(held[k]))
+        power[k] = _within(float(wished[k] if free else held[k]), stored, (0.0, capacity), hours)
+        kept = _within(float(power[k]), stored, bounds[k], hours)
+        if free and abs(kept - power[k]) > _NOTHING_KW:
+            power[k] = reserved[k] = kept
+        stored = min(max(stored + stored_kwh_by(float(power[k]), hours), 0.0), capacity)
+        hours = window.hours
+    return OwnConsumption(power, reserved)
+
+
+def _within(power_kw: float, stored_kwh: float, bounds_kwh: tuple[float, float], hours: float) -> float:
+    """The power nearest to `power_kw`, not beyond zero, that does not take the store out of its bounds within `hours`."""
+    floor_kwh, ceiling_kwh = bounds_kwh
+    if hours <= 0:
+        return power_kw
+    if power_kw > 0:
+        return min(power_kw, max(ceiling_kwh - stored_kwh, 0.0) / (EFFICIENCY * hours))
+    return max(power_kw, -max(stored_kwh - floor_kwh, 0.0) * EFFICIENCY / hours)
+
+
+def _bounds(wished_kw: Floats, held_kw: Floats, capacity_kwh: float, window: PlanWindow) -> list[tuple[float, float]]:
+    """[T] least and most energy at the end of each ISP with which all later orders can still be served."""
+    floor, ceiling = 0.0, capacity_kwh
+    bounds = [(floor, ceiling)] * len(wished_kw)
+    for k in range(len(wished_kw) - 1, window.first - 2, -1):
+        bounds[k] = floor, ceiling
+        if np.isnan(held_kw[k]):
+            expected = _COUNTED_ON * stored_kwh_by(float(wished_kw[k]), window.hours)
+            floor, ceiling = floor - max(expected, 0.0), ceiling - min(expected, 0.0)
         else:
-            available = stored_kwh * EFFICIENCY / hours
-            plan[k] = -min(rest_kw[k], config.generation_w / 1000, max(available, 0.0))
-            stored_kwh += plan[k] / EFFICIENCY * hours
-    return plan
+            ordered = stored_kwh_by(float(held_kw[k]), window.hours)
+            floor, ceiling = floor - ordered, ceiling - ordered
+        floor, ceiling = min(max(floor, 0.0), capacity_kwh), min(max(ceiling, 0.0), capacity_kwh)
+    return bounds

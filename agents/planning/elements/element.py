@@ -7,7 +7,7 @@ of an element stays with its prosumer and is handed over as `ElementKnowledge`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -127,6 +127,12 @@ class PlanWindow:
         """The length of an ISP."""
         return self.day.isp_minutes / 60
 
+    @property
+    def first_hours(self) -> float:
+        """How much of the first ISP is still to come."""
+        left = (self.day.isp_start(self.first + 1) - self.now) / timedelta(hours=1)
+        return min(max(left, 0.0), self.hours)
+
     def part(self, profile: Floats) -> Floats:
         """The window's part of a whole day's profile."""
         return profile[self.first - 1 : self.last]
@@ -144,8 +150,8 @@ class ElementKind(Protocol):
         can_increase, can_decrease: the directions of flexibility it offers in the asset register.
         generates: whether what it loses by an order is generation.
         stores: whether what an order moves comes back at another time.
-        runs_by_plan: True: the prosumer plans it for what base load and other elements leave, and tells it the whole
-            plan. False: it runs by itself, and is told only what orders hold it to.
+        follows_rest: whether it runs by what base load and other elements leave: it is forecast after them, and anew
+            after each order.
         holds_between_moves: whether an order holds it from its first to its last move, so that its energy works out.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
     """
@@ -159,7 +165,7 @@ class ElementKind(Protocol):
     can_decrease: bool = True
     generates: bool = False
     stores: bool = False
-    runs_by_plan: bool = False
+    follows_rest: bool = False
     holds_between_moves: bool = False
     noticeable_share: float = 0.0
 
@@ -167,8 +173,8 @@ class ElementKind(Protocol):
         """[T] expected power of the whole day, without orders, as far as it can be known from `window.first` on.
 
         Args:
-            rest_kw: [T] what base load and the elements planned before are expected to draw; only an element that
-                runs by plan looks at it.
+            rest_kw: [T] what base load and the elements forecast before are expected to draw; only an element that
+                follows it looks at it.
         """
         ...
 
@@ -183,6 +189,10 @@ class ElementKind(Protocol):
             retail, feed_in: of its home's tariff, ct/kWh.
         """
         ...
+
+    def reserved_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """[T] what it must be held to outside its orders, lest its own rule take what they need; NaN where it is free."""
+        return np.full(window.day.count, np.nan)
 
     def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
         """[T] the power to expect where orders hold it to `held_kw` (NaN: free)."""

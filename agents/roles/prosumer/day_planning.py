@@ -1,4 +1,4 @@
-"""What the connection will draw: the base's and each element's forecast of a day, and the plans of what runs by plan."""
+"""What the connection will draw: the base's and each element's forecast of a day, and what its stores keep for orders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import recorded_base_kw
-from agents.roles.prosumer.told import DayMeteringTold
+from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
@@ -35,10 +35,17 @@ _HOUR = timedelta(hours=1)
 @wire("prosumer.DayForecast")
 @dataclass(slots=True)
 class DayForecast:
-    """What is expected of a day without orders, [T] kW: of each element, and of the rest of the connection."""
+    """What is expected of a day, [T] kW.
+
+    Attributes:
+        base_kw: of the connection without its elements.
+        elements_kw: of each element; where it follows the rest, as its orders leave it, else as without orders.
+        reserved_kw: what a store is held to outside its orders so that it can serve them; NaN where it is free.
+    """
 
     base_kw: Floats
     elements_kw: dict[str, Floats]
+    reserved_kw: dict[str, Floats] = field(default_factory=dict)
 
 
 @wire("prosumer.DayPlanning")
@@ -83,6 +90,11 @@ class DayPlanning(Part[DayPlanningState]):
         forecast = self._forecast(day).elements_kw[element]
         return self._kinds[element].expected(forecast, self._held.held_kw(element, day))
 
+    def steered_kw(self, element: str, day: LocalDay) -> Floats:
+        """[T] kW that an element is held to, by orders or for those to come; NaN where it runs by its own rule."""
+        held, forecast = self._held.held_kw(element, day), self._forecast(day)
+        return np.where(np.isnan(held), forecast.reserved_kw.get(element, np.nan), held)
+
     def connection_kw(self, day: LocalDay) -> Floats:
         """[T] kW of the whole connection as things stand."""
         return self._with_elements(self._forecast(day).base_kw, list(self._elements), day)
@@ -107,6 +119,9 @@ class DayPlanning(Part[DayPlanningState]):
         """Renew the forecast of the base and of each element from ISP `first` on; what orders hold stays held."""
         if first > day.count:
             return
+        today = self.rules.day_of(now)
+        if today.day < day.day and today.day not in self.state.forecasts:
+            self.forecast(today, today.isp_of(now) + 1, now)  # what a store will hold when the day begins
         forecast = self.state.forecasts[day.day] = self._forecast(day)
         keep = slice(0, first - 1)
         base = like_day(self.state.base_history_kw, day.count)
@@ -114,31 +129,47 @@ class DayPlanning(Part[DayPlanningState]):
         seen = float(base[running - 1]) + self._base_error_kw(day, running - 1, base) if running else 0.0
         forecast.base_kw = _join(forecast.base_kw, corrected(base, seen, first), keep)
         window = PlanWindow(day, first, day.count, now)
-        for name in self._driven():
+        for name in self._leading():
             renewed = self._kinds[name].forecast(self.knowledge(name, day, now), window, forecast.base_kw)
             forecast.elements_kw[name] = _join(forecast.elements_kw[name], renewed, keep)
-        if first == 1:  # a battery follows one plan all day: what it gives is then known to the watt-hour
-            self.plan_stores(day, 1 if now < day.start else day.isp_of(now), now)  # the forecast may come late
+        self.follow(day, now)
 
-    def plan_stores(self, day: LocalDay, begin: int, now: datetime) -> None:
-        """Plan what runs by plan from ISP `begin` on for what the other elements and the base are expected to leave."""
+    def follow(self, day: LocalDay, now: datetime) -> None:
+        """Forecast anew, from now on, what follows the rest of the connection, and what orders need of it."""
+        if now >= day.end:
+            return
         forecast = self.state.forecasts[day.day] = self._forecast(day)
-        net = self._with_elements(forecast.base_kw, self._driven(), day)
-        window = PlanWindow(day, begin, day.count, now)
+        rest = self._with_elements(forecast.base_kw, self._leading(), day)
+        first = 1 if now < day.start else day.isp_of(now)
+        window, over = PlanWindow(day, first, day.count, now), slice(0, first - 1)
+        told = slice(0, first if now > day.start else 0)  # what is expected of a running ISP stays as it was told
         for name, kind in self._kinds.items():
-            if kind.runs_by_plan:
-                known = self.knowledge(name, day, max(day.start, now))
-                forecast.elements_kw[name] = kind.forecast(known, window, net)
-                net = net + forecast.elements_kw[name]
+            if kind.follows_rest:
+                known, nothing = self.knowledge(name, day, max(day.start, now)), np.full(day.count, np.nan)
+                expected = kind.forecast(known, window, rest)
+                forecast.elements_kw[name] = _join(forecast.elements_kw[name], expected, told)
+                reserved = kind.reserved_kw(known, window, rest)
+                forecast.reserved_kw[name] = _join(forecast.reserved_kw.get(name, nothing), reserved, over)
+                rest = rest + self.expected_kw(name, day)
+
+    @on(ElementReported)
+    def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
+        """Where an order is still to be served, what a store holds decides in every interval how far it is free."""
+        name, day = event.report.element, self.rules.day_of(now)
+        ahead = self._held.held_kw(name, day)[day.isp_of(now) :]
+        if not self._kinds[name].follows_rest or np.isnan(ahead).all():
+            return []
+        self.follow(day, now)
+        return self.emit(PlanChanged(day), now)
 
     def _base_error_kw(self, day: LocalDay, isp: int, base_kw: Floats) -> float:
         """How far the base of an ISP was from what was expected; 0 where that is not known."""
         seen = self._metering.base_kw(day, isp)
         return 0.0 if seen is None else seen - float(base_kw[isp - 1])
 
-    def _driven(self) -> list[str]:
-        """The elements that run by themselves, in order."""
-        return [name for name, kind in self._kinds.items() if not kind.runs_by_plan]
+    def _leading(self) -> list[str]:
+        """The elements that do not follow the rest, in order."""
+        return [name for name, kind in self._kinds.items() if not kind.follows_rest]
 
     def knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
         """What is known of an element for planning a day; what it stores, as it will be at the instant `at`."""
@@ -151,7 +182,7 @@ class DayPlanning(Part[DayPlanningState]):
             room=self._buildings.room(element),
             usage=self._buildings.usage(element),
             temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),
-            stored_kwh=self._stored_kwh(element, at) if self._kinds[element].runs_by_plan else 0.0,
+            stored_kwh=self._stored_kwh(element, at) if self._kinds[element].follows_rest else 0.0,
             metered_kw=self._metering.metered_so_far_kw(element, day),
             held_kw=self._held.held_kw(element, day),
         )

@@ -15,7 +15,6 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.grid_limits import GridLimits
-from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import DeviceBeganAnew, PlanChanged
 from cim.codec.codec import wire
 from cim.model.devices import Setpoint
@@ -32,18 +31,16 @@ class DeviceSchedulesState:
 class DeviceSchedules(Part[DeviceSchedulesState]):
     """Tells each element its setpoints of a day, where they changed since it was last told."""
 
-    def __init__(
-        self, me: AgentIdentity, config: ProsumerConfig, planning: DayPlanning, held: HeldOrders, limits: GridLimits
-    ) -> None:
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig, planning: DayPlanning, limits: GridLimits) -> None:
         super().__init__(me, DeviceSchedulesState())
-        self._kinds, self._planning, self._held, self._limits = config.kinds(), planning, held, limits
+        self._kinds, self._planning, self._limits = config.kinds(), planning, limits
 
     @on(PlanChanged)
     def plan_changed(self, event: PlanChanged, now: datetime) -> list[Effect]:
-        """What runs by plan is told all of it; the others only what orders and the DSO's limits hold them to."""
+        """They are told only what they are held to, by orders and the DSO's limits; elsewhere each runs by its own rule."""
         day, effects = event.day, list[Effect]()
         for name, kind in self._kinds.items():
-            power = self._planning.expected_kw(name, day) if kind.runs_by_plan else self._held.held_kw(name, day)
+            power = self._planning.steered_kw(name, day)
             power = np.fmax(power, self._limits.limit_kw(name, day))  # of two limits of a plant (<= 0), the stricter
             told = self.state.told.get(name, {})
             if day.day not in told and np.isnan(power).all():

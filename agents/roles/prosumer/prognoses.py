@@ -105,10 +105,6 @@ class Prognoses(Part[PrognosesState]):
         day = self.rules.day(timer.period)
         if now >= day.end:
             return []
-        begin = day.isp_of(now) + 1 if now >= day.start else 1
-        if 1 < begin <= day.count:
-            self._planning.forecast(day, begin, now)
-            self._planning.plan_stores(day, begin, now)
         free = (None,) * day.count
         elements = [element.element for element in self._config.elements]
         effects: list[Effect] = [Send(name, DeviceSchedule(name, day.day, free)) for name in elements]

@@ -73,7 +73,7 @@ class ProsumerRole(Role):
             SettlementAsSeller(me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of),
             planning,
             Prognoses(me, config, metering, planning),
-            DeviceSchedules(me, config, planning, held, limits),
+            DeviceSchedules(me, config, planning, limits),
             VppMember(me, config, contracts=contracts, reports=reports, planning=planning, held=held),
             OperatedDays(me, after_open),
         )

@@ -102,7 +102,7 @@ def test_an_independent_client_scans_a_simulated_device_and_so_do_we():
 
     with _running("simulate", "strem", "--base-port", "0", until="Ctrl-C ends it") as (process, said):
         assert "dials if given --csms" in said
-        found = re.search(r"farm-5\.battery .*127\.0\.0\.1:(\d+)", said)
+        found = re.search(r"farm-3\.battery .*127\.0\.0\.1:(\d+)", said)
         assert found, said
         device = SunSpecModbusClientDeviceTCP(slave_id=1, ipaddr="127.0.0.1", ipport=int(found[1]), timeout=10)
         try:
@@ -110,13 +110,13 @@ def test_an_independent_client_scans_a_simulated_device_and_so_do_we():
             assert [key for key in device.models if isinstance(key, int)] == [1, 103, 120, 121, 124, 701]
             device.DERMeasureAC[0].read()
             assert device.DERMeasureAC[0].W.cvalue == 0
-            assert device.common[0].SN.cvalue == "farm-5.battery"
+            assert device.common[0].SN.cvalue == "farm-3.battery"
         finally:
             device.close()
         result = _invoke("scan", f"127.0.0.1:{found[1]}")
         assert result.exit_code == 0, result.output
         assert "DERMeasureAC" in result.stdout
-        assert "ILES simulator farm-5.battery; can do the duty of a battery" in result.stdout
+        assert "ILES simulator farm-3.battery; can do the duty of a battery" in result.stdout
         assert re.search(r"energy_import 0 Wh \(GOOD\)", result.stdout)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate()
