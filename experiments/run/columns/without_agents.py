@@ -14,7 +14,7 @@ def run_idle(settings: RunSettings) -> Column:
     """Nothing is controlled: batteries rest, vehicles charge at once, rooms follow their thermostats."""
     site = load_site(settings.site)
     first, last = span(site, settings)
-    world = World(site, load(site.profiles), first.next(-1).at(OPENING_HOUR), settings.seed)
+    world = World(site, load(site.profiles), first.next(-1).at(OPENING_HOUR), settings.seed, batteries_rest=True)
     world.advance(last.end)
     start, end = first.start, last.end
     return Column(world.truth(start, end), world.truth_by_kind(start, end), world.device_truth(start, end))
