@@ -29,6 +29,7 @@ def element_costs(costs: FlexibilityCosts) -> ElementCosts:
         weight_ct_per_kw2=costs.weight_ct_per_kw2.value,
         thermal_weight_ct_per_kw2=costs.thermal_weight_ct_per_kw2.value,
         vehicle_weight_ct_per_kw2=costs.vehicle_weight_ct_per_kw2.value,
+        shift_ct_per_h=costs.shift_ct_per_h.value,
     )
 
 

@@ -8,6 +8,8 @@ from cim.model.devices import (
     DeviceKind,
     Mode,
     Nameplate,
+    Programme,
+    ProgrammeState,
     Setpoint,
     ThermalDescription,
     ThermalUsage,
@@ -30,4 +32,6 @@ wire("device.VehiclePlugged")(VehiclePlugged)
 wire("device.VehicleUnplugged")(VehicleUnplugged)
 wire("device.ThermalDescription")(ThermalDescription)
 wire("device.ThermalUsage")(ThermalUsage)
+wire("device.ProgrammeState")(ProgrammeState)
+wire("device.Programme")(Programme)
 wire("device.WeatherForecast")(WeatherForecast)

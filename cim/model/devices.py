@@ -6,7 +6,7 @@ Powers follow the one sign rule (+ = consumption). Drivers make and take these v
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -19,6 +19,7 @@ class DeviceKind(StrEnum):
     CHP = "chp"
     STATION = "station"  # OCPP ChargingStation with one EVSE
     GATEWAY = "gateway"  # S2 building gateway
+    APPLIANCE = "appliance"  # S2 washing machine, dishwasher: one programme at a time
     METER = "meter"
     WEATHER = "weather"  # a forecast feed: measures nothing, takes no setpoint
 
@@ -28,6 +29,7 @@ class Mode(StrEnum):
 
     TARGET = "target"  # run at this net power (battery, CHP, heat pump)
     LIMIT = "limit"  # stay on this side of it: power >= w for a generator (w <= 0), power <= w for a consumer (w >= 0)
+    START = "start"  # where w > 0, run the programme that is ready; w is what it is expected to draw (an appliance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,46 @@ class ThermalUsage(News):
     step_s: int
     rates: tuple[float, ...]
     at: datetime
+
+
+class ProgrammeState(StrEnum):
+    """How far an appliance is with a programme."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    OVER = "over"  # finished, given up or taken back: it draws nothing any more
+
+
+@dataclass(frozen=True, slots=True)
+class Programme(News):
+    """What an S2 PPBC resource manager told of the programme in an appliance; told anew with each change.
+
+    Attributes:
+        identity: the power profile's id.
+        earliest: when it may begin.
+        latest_end: when it has to be done.
+        steps: (seconds, watts), one after the other.
+        done_s: how much of it had run at the instant `at`.
+    """
+
+    identity: str
+    earliest: datetime
+    latest_end: datetime
+    steps: tuple[tuple[int, float], ...]
+    state: ProgrammeState
+    done_s: int
+    at: datetime
+
+    @property
+    def duration(self) -> timedelta:
+        """How long it takes in all."""
+        return timedelta(seconds=sum(seconds for seconds, _ in self.steps))
+
+    @property
+    def latest_start(self) -> datetime:
+        """When the appliance begins by itself."""
+        return self.latest_end - self.duration
 
 
 @dataclass(frozen=True, slots=True)

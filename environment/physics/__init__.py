@@ -1,8 +1,9 @@
-"""How physical units behave: batteries, PV, CHP, heated rooms, charge points, and the connection they share.
+"""How physical units behave: batteries, PV, CHP, heated rooms, charge points, appliances, and the connection they share.
 
 No protocol, no decision and no market rule lives here; energy is accounted exactly.
 """
 
+from environment.physics.appliance import Appliance
 from environment.physics.base_load import BaseLoad
 from environment.physics.battery import Battery
 from environment.physics.charge_point import ChargePoint, PlugEvent
@@ -14,6 +15,7 @@ from environment.physics.unit import PhysicalUnit, Series, UnitKind
 from environment.physics.wind import PowerCurve, WindTurbine
 
 __all__ = [
+    "Appliance",
     "BaseLoad",
     "Battery",
     "ChargePoint",

@@ -31,6 +31,7 @@ class UnitKind(StrEnum):
     EV = "ev"
     HEAT_PUMP = "heat_pump"
     CHP = "chp"
+    APPLIANCE = "appliance"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from cim.model.arrays import Floats
 from environment.physics import (
+    Appliance,
     BaseLoad,
     Battery,
     ChargePoint,
@@ -20,12 +21,13 @@ from environment.physics import (
 )
 from environment.physics.heat_pump import Room
 from environment.profiles.library import Profiles
+from environment.profiles.programmes import ApplianceUse, ProgrammeSteps, daily_uses, unmoved
 from environment.profiles.sessions import Session, sessions_of, uncontrolled
-from environment.sites.devices import BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
+from environment.sites.devices import ApplianceUnit, BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
 from environment.sites.schema import BuildingDefaults, Prosumer, Site
 from environment.wind_model import wind_speed
 
-Unstored = Pv | Wind | ChpUnit | Station | Gateway  # every device but a battery
+Unstored = Pv | Wind | ChpUnit | Station | Gateway | ApplianceUnit  # every device but a battery
 _SOC_SPREAD = 0.1  # assumed: how far a battery's first state of charge lies from the site's `initial_soc`, at most
 
 
@@ -100,6 +102,8 @@ def _unit(site: Site, name: str, device: Unstored, profiles: Profiles, now_s: fl
         )
     if isinstance(device, Station):
         return ChargePoint(name, now_s, sessions=station_sessions(site, device, profiles), rated_w=rated_w)
+    if isinstance(device, ApplianceUnit):
+        return Appliance(name, now_s, uses=_uses(site, device, profiles), programme=_programme(device))
     return _room(site.buildings, name, device, profiles, now_s)
 
 
@@ -133,6 +137,16 @@ def station_sessions(site: Site, station: Station, profiles: Profiles) -> tuple[
     )
 
 
+def _uses(site: Site, device: ApplianceUnit, profiles: Profiles) -> tuple[ApplianceUse, ...]:
+    hours = device.ready_hour.value, device.latest_end_hour.value
+    return daily_uses(profiles.first, profiles.count, site.timezone, *hours)
+
+
+def _programme(device: ApplianceUnit) -> ProgrammeSteps:
+    steps = tuple((60 * step.minutes.value, step.power_w.value) for step in device.programme)
+    return ProgrammeSteps(steps, device.interruptible)
+
+
 def _wind_per_unit(device: Wind, profiles: Profiles) -> Floats:
     """What a turbine could give in each quarter-hour of the profiles, per unit of its rating."""
     curve = PowerCurve(device.cut_in_m_s.value, device.rated_m_s.value, device.cut_out_m_s.value)
@@ -154,3 +168,6 @@ def uncontrolled_w(site: Site, device: Unstored, profiles: Profiles) -> Floats:
             return zero - device.plan.value * rated_w
         case Station():
             return uncontrolled(station_sessions(site, device, profiles), profiles.first, profiles.count, rated_w)
+        case ApplianceUnit():
+            uses = _uses(site, device, profiles)
+            return unmoved(uses, _programme(device), profiles.first, profiles.count)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
+from environment.sites.ratings import Count, Name, NotNegative, Part, Positive, Rating, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Capability:
         planned_w: net power its operator plans, + = consumption.
         floor_w: net power closest to zero it can run at, + = consumption.
         habitual: whether what it did on earlier days lets expect what it does.
-        sizes_connection: False for a heat pump, which the connection of its house covers already.
+        sizes_connection: False for what the connection of its house covers already: a heat pump, an appliance.
     """
 
     generation_w: float = 0.0
@@ -139,6 +139,52 @@ class Gateway(Part):
         return Capability(consumption_w=self.rated_w.value, habitual=True, sizes_connection=False)
 
 
-AnyDevice = Pv | Wind | BatteryUnit | ChpUnit | Station | Gateway
+def _hour(rating: Rating) -> Rating:
+    if not (rating.value.is_integer() and 0 <= rating.value < 24):
+        raise ValueError("expected a whole hour from 0 to 23")
+    return rating
+
+
+Hour = Annotated[Rating, AfterValidator(_hour)]
+
+
+class ProgrammeStep(Part):
+    """A part of an appliance's programme during which it draws the same power."""
+
+    minutes: Count
+    power_w: NotNegative
+
+
+class ApplianceUnit(Part):
+    """A washing machine or dishwasher behind an S2 gateway, made ready once a day.
+
+    It is ready at the local hour `ready_hour` and has to be done at the next `latest_end_hour`.
+    """
+
+    kind: Literal["appliance"]
+    name: Name
+    rated_w: Positive
+    ready_hour: Hour
+    latest_end_hour: Hour
+    programme: Annotated[tuple[ProgrammeStep, ...], Field(min_length=1)]
+    interruptible: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> ApplianceUnit:
+        if any(step.power_w.value > self.rated_w.value for step in self.programme):
+            raise ValueError("expected no step of the programme above rated_w")
+        hours = (self.latest_end_hour.value - self.ready_hour.value - 1) % 24 + 1
+        # an hour in reserve, for the night in which the clocks go forward
+        if sum(step.minutes.value for step in self.programme) > 60 * (hours - 1):
+            raise ValueError("expected at least an hour more between ready_hour and latest_end_hour than it takes")
+        return self
+
+    @property
+    def capability(self) -> Capability:
+        """Consumption when it is used, as it usually is."""
+        return Capability(consumption_w=self.rated_w.value, habitual=True, sizes_connection=False)
+
+
+AnyDevice = Pv | Wind | BatteryUnit | ChpUnit | Station | Gateway | ApplianceUnit
 Device = Annotated[AnyDevice, Field(discriminator="kind")]
 DEVICE_WORDS = frozenset(get_args(part.model_fields["kind"].annotation)[0] for part in get_args(AnyDevice))

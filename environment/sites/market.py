@@ -112,6 +112,7 @@ class FlexibilityCosts(Part):
         wear_ct_per_kwh: of a battery, for what goes through it.
         weight_ct_per_kw2: curvature that spreads a deviation evenly over ISPs and devices, per ISP.
         thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
+        shift_ct_per_h: of an appliance, for each hour that its programme begins earlier or later.
     """
 
     chp_fuel_ct_per_kwh: NotNegative
@@ -119,3 +120,4 @@ class FlexibilityCosts(Part):
     weight_ct_per_kw2: Positive
     thermal_weight_ct_per_kw2: Positive
     vehicle_weight_ct_per_kw2: Positive
+    shift_ct_per_h: NotNegative

@@ -22,6 +22,7 @@ def test_strem_holds_what_the_pilot_has() -> None:
         assert {p.aggregator for p in members} == {party.name for party in site.aggregators}
     kinds = [device.kind for p in site.prosumers for device in p.devices]
     assert {kind: kinds.count(kind) for kind in sorted(set(kinds))} == {
+        "appliance": 2,
         "battery": 6,
         "chp": 1,
         "gateway": 10,

@@ -82,7 +82,7 @@ def test_kinds_and_prosumers_add_up_to_the_same() -> None:
     world = lived()
     truth = world.truth(DAY.start, DAY.end)
     by_kind = world.truth_by_kind(DAY.start, DAY.end)
-    assert set(by_kind) == {"load", "pv", "battery", "ev", "heat_pump", "chp"}
+    assert set(by_kind) == {"load", "pv", "battery", "ev", "heat_pump", "chp", "appliance"}
     total = np.sum([p_w for p_w, _ in truth.values()], axis=0)
     np.testing.assert_allclose(total, np.sum(list(by_kind.values()), axis=0), atol=0.5 * len(truth))
     for name, connection in world.connections.items():

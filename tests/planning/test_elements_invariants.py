@@ -15,7 +15,15 @@ from agents.planning.elements.element import ElementConfig, ElementKnowledge, Pl
 from agents.planning.elements.registry import ELEMENT_KINDS, element_kind
 from agents.planning.elements.vehicle import charging
 from cim.codec.codec import decode, encode
-from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage, VehiclePlugged, WeatherForecast
+from cim.model.devices import (
+    DeviceKind,
+    Programme,
+    ProgrammeState,
+    ThermalDescription,
+    ThermalUsage,
+    VehiclePlugged,
+    WeatherForecast,
+)
 from cim.model.intervals import LocalDay
 from tests.worlds.elements import DAY, unknown, window
 
@@ -36,6 +44,15 @@ def informed(kind: DeviceKind, day: LocalDay) -> ElementKnowledge:
         room=ThermalDescription(19.0, 23.0, 0, 4_000, 2.5e-8, datetime(2026, 1, 1, tzinfo=UTC)),
         usage=ThermalUsage(day.start, 900, (2.5e-5,) * 100, day.start),
         temperature_c=21.0,
+        programme=Programme(
+            identity="p",
+            earliest=day.start,
+            latest_end=day.start + timedelta(hours=10),
+            steps=((1800, 2_000.0), (5400, 150.0)),
+            state=ProgrammeState.READY,
+            done_s=0,
+            at=day.start,
+        ),
         stored_kwh=4.0,
         metered_kw=np.where(np.arange(day.count) < 20, past[0] * 2, np.nan),
         held_kw=np.full(day.count, np.nan),
@@ -74,13 +91,14 @@ def test_a_model_survives_the_wire(kind: DeviceKind) -> None:
     assert again.element == model.element == "e"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {DeviceKind.APPLIANCE}))
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), rho=st.floats(0.02, 2.0))
 def test_answers_move_less_than_what_is_asked(kind: DeviceKind, seed: int, rho: float) -> None:
     """The answers to two targets differ by no more than the targets, and in their direction: rounds can settle.
 
-    A proximal step is firmly non-expansive: |a - b|^2 <= (a - b) (target a - target b).
+    A proximal step is firmly non-expansive: |a - b|^2 <= (a - b) (target a - target b). An appliance's answer jumps from
+    one start to another; why rounds settle all the same is in `test_elements_appliance`.
     """
     known, rules = informed(kind, DAY), element_kind(kind)
     expected = rules.forecast(known, window(), np.linspace(-4, 4, DAY.count))

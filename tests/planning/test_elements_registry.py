@@ -72,6 +72,7 @@ def test_a_free_element_is_expected_as_forecast(kind: DeviceKind) -> None:
         (DeviceKind.BATTERY, -60.0, None, None),
         (DeviceKind.GATEWAY, -60.0, None, None),
         (DeviceKind.STATION, 40.0, None, 40.0),
+        (DeviceKind.APPLIANCE, 40.0, None, 40.0),
     ],
 )
 def test_the_energy_register_needs_the_directions_that_its_kind_can_take(

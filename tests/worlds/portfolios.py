@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.planning.dispatch.admm import Band, Coordination, absorb, open_coordination
-from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Storable
+from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Shiftable, Storable
 from cim.model.arrays import Floats
 
 HOURS = 0.25
@@ -72,10 +72,20 @@ def _heat_pump(rng: np.random.Generator, name: str, size: int) -> Flexibility:
     return Storable(name, plan, low, high, used - width, used + width, 0.0, float(used[-1]), 1.0, 1.0, 0.05, 0.0, HOURS)
 
 
+def appliance(rng: np.random.Generator, name: str, size: int) -> Shiftable:
+    """A programme of two hours with a heating peak, planned for the evening, ready since the morning."""
+    run = np.array([1.4, 1.6, 0.13, 0.13, 0.13, 0.13, 0.13, 0.35])[: size // 4] * rng.uniform(0.7, 1.4)
+    planned, first = 70 * size // 96, int(rng.integers(24, 48)) * size // 96
+    plan = np.zeros(size)
+    plan[planned : planned + len(run)] = run
+    return Shiftable(name, plan, run, tuple(range(first, planned + 1)), float(planned), 0.5 * HOURS, HOURS)
+
+
 def capability(models: list[Flexibility]) -> tuple[Floats, Floats]:
     """[T] (most downwards <= 0, most upwards >= 0) by power alone, kW."""
-    down = sum(m.down_kw if isinstance(m, Curtailable) else m.low_kw - m.plan_kw for m in models)
-    up = sum(m.up_kw if isinstance(m, Curtailable) else m.high_kw - m.plan_kw for m in models)
+    moving = [m for m in models if not isinstance(m, Shiftable)]
+    down = sum(m.down_kw if isinstance(m, Curtailable) else m.low_kw - m.plan_kw for m in moving)
+    up = sum(m.up_kw if isinstance(m, Curtailable) else m.high_kw - m.plan_kw for m in moving)
     return np.asarray(down), np.asarray(up)
 
 
@@ -103,10 +113,11 @@ SHAPES = ("noon", "evening", "single", "impossible")
 
 def negotiate(models: list[Flexibility], asked: Band, rho: float = 0.3) -> tuple[Coordination, list[Floats]]:
     """The rounds between the coordinator and its elements, until it is done."""
-    state = open_coordination(asked, len(models), rho)
+    state = open_coordination(asked, sum(m.by_degrees for m in models), rho)
     deviations = [np.zeros(len(asked.low_kw)) for _ in models]
     while not state.done:
         signal = state.signal_kw
         deviations = [m.respond(d - signal, state.rho) for m, d in zip(models, deviations, strict=True)]
+        models = [m.after(d) for m, d in zip(models, deviations, strict=True)]
         state = absorb(state, np.sum(deviations, axis=0))
     return state, deviations

@@ -6,6 +6,10 @@
 Boyd et al. 2011, "Distributed Optimization and Statistical Learning via ADMM", section 7.3, with the averages scaled by
 the number of flexible elements. Out goes a price-like signal, back comes each member's net profile: never its costs,
 bounds or devices. The coordinator below is plain state and arithmetic; the messages are the roles' affair.
+
+An element that can only do one thing or another (`Shiftable`) is no part of the mathematics: between its changes it is a
+constant that shifts the band, so only elements that move by degrees are counted. It changes ever less readily, so there is
+a last change, and from then on the theorem holds.
 """
 
 from __future__ import annotations
@@ -58,7 +62,7 @@ class Coordination:
     """The coordinator's state between two rounds.
 
     Attributes:
-        elements: number of flexible elements behind the members' answers.
+        elements: number of flexible elements behind the members' answers, without those that do not move by degrees.
         shared_kw: [T] z, the share of the sum per element that keeps to the band.
         dual: [T] u, the scaled price.
         total_kw: [T] sum of the last answers.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from agents.planning.dispatch.admm import Band, shortage_kw
-from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Storable
+from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Shiftable, Storable
 from cim.model.arrays import Floats
 
 
@@ -58,6 +58,8 @@ def _element(cp: Any, model: Flexibility, length: int) -> tuple[Any, Any, list[A
         cost = model.hours * _prices(cp, model, deviation, model.down_kw, model.up_kw)
         rules = [deviation <= model.up_kw, deviation >= model.down_kw]
         return deviation, cost + model.weight / 2 * cp.sum_squares(deviation), rules
+    if isinstance(model, Shiftable):
+        return _programme(cp, model)
     return _store(cp, model, length)
 
 
@@ -68,6 +70,14 @@ def _prices(cp: Any, model: Flexibility, deviation: Any, least_kw: Floats, most_
     beyond = np.where((turn > least_kw) & (turn < most_kw), up + down, 0.0)
     start = float(up @ np.maximum(-turn, 0.0) + down @ np.maximum(turn, 0.0))  # so that no deviation costs nothing
     return slope @ (deviation - turn) + beyond @ cp.pos(deviation - turn) - start
+
+
+def _programme(cp: Any, model: Shiftable) -> tuple[Any, Any, list[Any]]:
+    """Any mixture of its starts, which no appliance can do: so the result is a lower bound."""
+    profiles = np.stack([deviation for _, deviation in model.alternatives()], axis=1)
+    costs = np.array([model.cost(deviation) for deviation in profiles.T])
+    shares = cp.Variable(profiles.shape[1], nonneg=True)
+    return profiles @ shares, costs @ shares, [cp.sum(shares) == 1]
 
 
 def _store(cp: Any, model: Storable, length: int) -> tuple[Any, Any, list[Any]]:

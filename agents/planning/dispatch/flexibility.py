@@ -1,12 +1,15 @@
 """What a device can give, as data: the local models that members of a virtual power plant optimise over.
 
 Every model answers three questions about a deviation d [T] from its plan: `respond` (the exact minimiser of cost plus
-proximal term), `cost`, and its bounds. A model never leaves its prosumer; only sums of answers do.
+proximal term), `cost`, and its bounds. `after` is the model for the next round of the same session: what can only do one
+thing or another gets slower to change its mind. A model never leaves its prosumer; only sums of answers do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +32,7 @@ class Curtailable:
         turn_kw: [T] deviation at which `price_down` gives way to `price_up` (see `agents.planning.dispatch.prices`).
     """
 
+    by_degrees: ClassVar[bool] = True
     element: str
     down_kw: Floats
     up_kw: Floats
@@ -51,12 +55,17 @@ class Curtailable:
         moved = price_cost(self.price_up, self.price_down, self.turn_kw, deviation_kw)
         return moved * self.hours + self.weight / 2 * float(deviation_kw @ deviation_kw)
 
+    def after(self, answer_kw: Floats) -> Curtailable:
+        """The same: its answers settle by themselves."""
+        return self
+
 
 @wire("plan.Storable")
 @dataclass(frozen=True, slots=True)
 class Storable:
     """A battery, vehicle or heat store; the fields are those of `agents.planning.dispatch.storage_step.Store`, its wire form."""
 
+    by_degrees: ClassVar[bool] = True
     element: str
     plan_kw: Floats
     low_kw: Floats
@@ -103,5 +112,91 @@ class Storable:
         """Cents that `deviation_kw` costs its owner."""
         return self.store.cost(self.plan_kw + deviation_kw)
 
+    def after(self, answer_kw: Floats) -> Storable:
+        """The same: its answers settle by themselves."""
+        return self
 
-Flexibility = Curtailable | Storable
+
+RELUCTANCE_CT = 0.01  # what the first change of start must be worth; each further one twice as much
+
+
+@wire("plan.Shiftable")
+@dataclass(frozen=True, slots=True)
+class Shiftable:
+    """A programme that runs once, from one of some starts: an appliance.
+
+    It cannot move by degrees, so the price that it moves for may change by its own moving, and rounds of prices need not
+    end. So what a change of start must be worth doubles with each change of a session: whatever the prices do, after a
+    few changes it stays where it is, and from then on it is a constant that the other elements settle around.
+
+    Attributes:
+        plan_kw: [T] planned power of the element.
+        run_kw: what the programme draws, ISP by ISP from its start.
+        starts: where it may begin, offsets into the T ISPs.
+        planned: where the plan begins it.
+        shift_ct: cost of beginning it an ISP earlier or later.
+        hours: length of an interval.
+        choice: the start of the last answer; None is the plan.
+        reluctance_ct: what another start must be worth.
+        price_up, price_down, turn_kw: [T] what energy costs, see `agents.planning.dispatch.prices`.
+    """
+
+    by_degrees: ClassVar[bool] = False
+    element: str
+    plan_kw: Floats
+    run_kw: Floats
+    starts: tuple[int, ...]
+    planned: float
+    shift_ct: float
+    hours: float
+    choice: int | None = None
+    reluctance_ct: float = RELUCTANCE_CT
+    price_up: Floats = field(default_factory=nothing)
+    price_down: Floats = field(default_factory=nothing)
+    turn_kw: Floats = field(default_factory=nothing)
+
+    def alternatives(self) -> Iterator[tuple[int | None, Floats]]:
+        """Every start with the deviation [T] that it means; None is the plan."""
+        yield None, np.zeros(len(self.plan_kw))
+        for start in self.starts:
+            yield start, self._deviation(start)
+
+    def _deviation(self, start: int) -> Floats:
+        deviation = -self.plan_kw
+        deviation[start : start + len(self.run_kw)] += self.run_kw
+        return deviation
+
+    def _ct(self, start: int | None, deviation_kw: Floats) -> float:
+        if start is None:
+            return 0.0
+        energy_ct = price_cost(self.price_up, self.price_down, self.turn_kw, deviation_kw) * self.hours
+        return self.shift_ct * abs(start - self.planned) + energy_ct
+
+    def respond(self, target_kw: Floats, rho: float) -> Floats:
+        """The deviation of the start that minimises cost + rho/2 |d - target|^2 + reluctance, of all there are."""
+
+        def objective(alternative: tuple[int | None, Floats]) -> float:
+            start, deviation = alternative
+            away = deviation - target_kw
+            reluctance = 0.0 if start == self.choice else self.reluctance_ct
+            return self._ct(start, deviation) + rho / 2 * float(away @ away) + reluctance
+
+        return min(self.alternatives(), key=objective)[1]
+
+    def cost(self, deviation_kw: Floats) -> float:
+        """Cents that the start of `deviation_kw` costs its owner."""
+        return self._ct(self._start(deviation_kw), deviation_kw)
+
+    def after(self, answer_kw: Floats) -> Shiftable:
+        """Begins where it answered; if that was a change, the next one has to be worth twice as much."""
+        start = self._start(answer_kw)
+        if start == self.choice:
+            return self
+        return replace(self, choice=start, reluctance_ct=2 * self.reluctance_ct)
+
+    def _start(self, deviation_kw: Floats) -> int | None:
+        """The alternative that is nearest to a deviation: the one it was made of."""
+        return min(self.alternatives(), key=lambda other: float(np.abs(other[1] - deviation_kw).sum()))[0]
+
+
+Flexibility = Curtailable | Storable | Shiftable

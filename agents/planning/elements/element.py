@@ -20,6 +20,7 @@ from cim.model.devices import (
     DeviceKind,
     Mode,
     Nameplate,
+    Programme,
     Setpoint,
     ThermalDescription,
     ThermalUsage,
@@ -39,6 +40,7 @@ class ElementCosts:
         wear_ct_per_kwh: of a battery, for each kWh through it.
         weight_ct_per_kw2: curvature that spreads a deviation evenly, per ISP.
         thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
+        shift_ct_per_h: of an appliance, for each hour that its programme begins earlier or later.
     """
 
     chp_fuel_ct_per_kwh: float
@@ -46,6 +48,7 @@ class ElementCosts:
     weight_ct_per_kw2: float
     thermal_weight_ct_per_kw2: float
     vehicle_weight_ct_per_kw2: float
+    shift_ct_per_h: float
 
 
 @wire("home.ElementConfig")
@@ -85,6 +88,7 @@ class ElementKnowledge:
     Attributes:
         weather: the newest forecast of the sun, if there is a service.
         session, delivered_wh: the vehicle at a station, and what it took since it was plugged.
+        programme: what an appliance told of the programme that it was made ready for last.
         room, usage, temperature_c: what a heated building told of itself, and its last measured temperature.
         stored_kwh: what a store holds at the begin of what is planned.
         metered_kw: [T] mean power in the day's ISPs that are over; NaN elsewhere and where it was not read. None where
@@ -99,6 +103,7 @@ class ElementKnowledge:
     weather: WeatherForecast | None = None
     session: VehiclePlugged | None = None
     delivered_wh: float = 0.0
+    programme: Programme | None = None
     room: ThermalDescription | None = None
     usage: ThermalUsage | None = None
     temperature_c: float | None = None
@@ -206,6 +211,10 @@ class ElementKind(Protocol):
     def register_wh(self, taken_wh: float | None, given_wh: float | None) -> float | None:
         """The element's net energy register from its two counters; None if one that its kind needs is missing."""
         return None if taken_wh is None or given_wh is None else taken_wh - given_wh
+
+    def activated(self, deviation_kw: Floats, factor: float) -> Floats:
+        """[T] the deviation when the share `factor` of it is ordered."""
+        return deviation_kw * factor
 
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
         """What it holds after running at `power_kw` (at its terminals) for `hours`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from agents.planning.elements.appliance import Appliance
 from agents.planning.elements.battery import Battery
 from agents.planning.elements.chp import Chp
 from agents.planning.elements.element import ElementKind
@@ -16,7 +17,7 @@ from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
 
 ELEMENT_KINDS: Mapping[DeviceKind, ElementKind] = MappingProxyType(
-    {rules.kind: rules for rules in (Heat(), Vehicle(), Battery(), Pv(), Wind(), Chp())}
+    {rules.kind: rules for rules in (Heat(), Vehicle(), Battery(), Pv(), Wind(), Chp(), Appliance())}
 )
 
 
