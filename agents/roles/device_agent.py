@@ -150,7 +150,7 @@ class SetpointWriting(Part[SetpointWritingState]):
         if wanted is None:
             return held is not None
         if held is None:
-            return wanted.mode is Mode.TARGET and wanted.power_w != 0
+            return wanted.mode is not Mode.LIMIT and wanted.power_w != 0
         if wanted.power_w * held.power_w < 0:
             return True
         return abs(wanted.power_w) > abs(held.power_w)

@@ -145,10 +145,14 @@ class PriceRound:
 @wire("vpp.ElementBaseline")
 @dataclass(frozen=True, slots=True)
 class ElementBaseline:
-    """What a flex element would do on the session's ISPs without a further order, watts; told before any price."""
+    """What a flex element would do on the session's ISPs without a further order, watts; told before any price.
+
+    `by_degrees` is False for what can only do one thing or another, such as start now or later.
+    """
 
     element: str
     power_w: tuple[int, ...]
+    by_degrees: bool = True
 
 
 @wire("vpp.NetProfile")

@@ -43,6 +43,7 @@ class VppSession:
         waiting: members whose answer of this round is still out.
         profiles_kw: last answer by member.
         elements: element names by member.
+        whole_elements: those of them that do not move by degrees.
         baselines_w: by element, on the session's ISPs.
         state: where it stands in the table `agents.planning.dispatch.session.SPLIT`.
     """
@@ -62,6 +63,7 @@ class VppSession:
     profiles_kw: dict[str, Floats]
     elements: dict[str, tuple[str, ...]]
     baselines_w: dict[str, tuple[int, ...]]
+    whole_elements: tuple[str, ...] = ()
     coordination: Coordination | None = None
     state: SplitState = SplitState.QUEUED
 
@@ -74,6 +76,11 @@ class VppSession:
     def taking_part(self) -> tuple[str, ...]:
         """The members that have an element in it, in order."""
         return tuple(name for name in sorted(self.elements) if self.elements[name])
+
+    @property
+    def moving(self) -> int:
+        """How many elements of those that take part move by degrees."""
+        return sum(name not in self.whole_elements for member in self.taking_part for name in self.elements[member])
 
     def member_w(self, name: str, factor_pct: int = 100) -> list[int]:
         """[ISPs of the session] a member's deviation in watts; the running ISP's by its share to come."""

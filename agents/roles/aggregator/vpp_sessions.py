@@ -160,7 +160,9 @@ class VppSessions(Part[VppSessionsState]):
         if message.round == 0:
             told = {part.element: part.power_w for part in message.baselines}
             elements, baselines_w = {**session.elements, sender: tuple(told)}, {**session.baselines_w, **told}
-            session = replace(session, elements=elements, baselines_w=baselines_w)
+            whole = tuple(part.element for part in message.baselines if not part.by_degrees)
+            whole = (*session.whole_elements, *whole)
+            session = replace(session, elements=elements, baselines_w=baselines_w, whole_elements=whole)
         self.state.sessions[session.identity] = session
         return [] if session.waiting else self._round(session, SplitParty.MEMBERS, now)
 
@@ -187,8 +189,8 @@ class VppSessions(Part[VppSessionsState]):
         if coordination is None:
             band = Band(session.low_kw, session.high_kw, self._config.shortage_ct_per_kwh, self.rules.hours)
             coarseness = _COARSE if session.purpose is SplitPurpose.HOLD else 1.0
-            count = sum(len(session.elements[name]) for name in taking)
-            coordination = open_coordination(band, count, self._config.penalty_ct_per_kw2, coarseness)
+            penalty = self._config.penalty_ct_per_kw2
+            coordination = open_coordination(band, session.moving, penalty, coarseness)
         else:
             coordination = absorb(coordination, total)
         session = replace(session, coordination=coordination)

@@ -179,6 +179,7 @@ class DayPlanning(Part[DayPlanningState]):
             weather=self.state.weather,
             session=self._vehicles.vehicle(element),
             delivered_wh=self._vehicles.delivered_wh(element),
+            programme=self._buildings.programme(element),
             room=self._buildings.room(element),
             usage=self._buildings.usage(element),
             temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),

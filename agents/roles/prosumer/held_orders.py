@@ -84,7 +84,7 @@ class HeldOrders(Part[HeldOrdersState]):
         parts: list[tuple[str, tuple[IspPower, ...]]] = []
         for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
             element, kind = model.element, self._kinds[model.element]
-            moved = _worth_making(kind, deviation * factor)
+            moved = _worth_making(kind, kind.activated(deviation, factor))
             if not moved.any():
                 continue
             held = self.held_kw(element, day).copy()  # arrays in the state are never changed

@@ -82,7 +82,7 @@ class VppMember(Part[VppMemberState]):
             tuple(zero for _ in models),
         )
         told = tuple(
-            ElementBaseline(model.element, tuple(round(float(x) * 1000) for x in baseline))
+            ElementBaseline(model.element, tuple(round(float(x) * 1000) for x in baseline), model.by_degrees)
             for model, baseline in zip(models, baselines, strict=True)
         )
         return [Send(sender, NetProfile(message.session, 0, zero, told))]
@@ -113,7 +113,8 @@ class VppMember(Part[VppMemberState]):
             model.respond(deviation - message.signal_kw, message.rho)
             for model, deviation in zip(session.models, session.deviations_kw, strict=True)
         )
-        self.state.sessions[message.session] = replace(session, deviations_kw=answers)
+        models = tuple(model.after(answer) for model, answer in zip(session.models, answers, strict=True))
+        self.state.sessions[message.session] = replace(session, models=models, deviations_kw=answers)
         total = np.sum(answers, axis=0) if answers else np.zeros(len(message.signal_kw))
         return [Send(sender, NetProfile(message.session, message.round, total))]
 
