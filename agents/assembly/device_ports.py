@@ -19,7 +19,11 @@ from devices.port.port import Port
 from devices.sunspec.registers import Registers
 from devices.weather import WeatherPort, WeatherSource
 
-DIAL_IN = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}  # the protocol of each kind that dials in
+DIAL_IN = {  # the protocol of each kind that dials in
+    DeviceKind.STATION: "ocpp",
+    DeviceKind.GATEWAY: "s2",
+    DeviceKind.APPLIANCE: "s2",
+}
 Kinds = dict[str, DeviceKind]  # by device name
 Address = tuple[str, int, int]  # host, port, Modbus unit identifier
 
@@ -137,6 +141,10 @@ def _port(
         from devices.s2.driver import GatewayPort
 
         return GatewayPort(device, link, server)
+    if kind is DeviceKind.APPLIANCE:
+        from devices.s2.appliance import AppliancePort
+
+        return AppliancePort(device, link, server)
     from devices.sunspec.driver import sunspec_port
 
     return sunspec_port(device, kind, registers(device))

@@ -10,6 +10,7 @@ ROLES = {
     "battery": "agents.roles.device_agent:DeviceAgent",
     "generator": "agents.roles.device_agent:DeviceAgent",
     "vehicle": "agents.roles.device_agent:DeviceAgent",
+    "appliance": "agents.roles.device_agent:DeviceAgent",
     "building": "agents.roles.device_agent:DeviceAgent",
     "substation-meter": "agents.roles.device_agent:MeterAgent",
     "prosumer": "agents.roles.prosumer:ProsumerRole",

@@ -2,7 +2,8 @@
 
 S2's FRBC instructions do not expire, but they carry an `execution_time`. So a target is always sent as a *pair*: first
 the return to the device's own rule at `valid_until`, then the target now. A setpoint cannot outlive its controller. The
-return of an earlier pair that is still to come is revoked in between. PEBC envelopes end by themselves.
+return of an earlier pair that is still to come is revoked in between. PEBC envelopes end by themselves, and so does a PPBC
+programme: it is only ever started now, so nothing is left scheduled when the controller is gone.
 """
 
 from __future__ import annotations
@@ -26,19 +27,31 @@ from s2python.common import (
 from s2python.frbc import FRBCActuatorStatus, FRBCInstruction
 from s2python.message import S2MessageWithID
 from s2python.pebc import PEBCInstruction
+from s2python.ppbc import PPBCScheduleInstruction
 
-from devices.s2 import pebc
-from devices.s2.rm_state import FRBC, PEBC, ResourceManagerState
+from devices.s2 import pebc, ppbc
+from devices.s2.rm_state import FRBC, PEBC, PPBC, ResourceManagerState
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 
 _REVOKABLE = {FRBC: RevokableObjects.FRBC_Instruction, PEBC: RevokableObjects.PEBC_Instruction}
 
 
 class CemMachine(ResourceManagerState):
-    """The CEM's end of a session with one resource manager (RM); see `ResourceManagerState` for the arguments."""
+    """The CEM's end of a session with one resource manager (RM); see `ResourceManagerState` for the other arguments.
 
-    def __init__(self, name: str, own_rule_label: str = "thermostat", stale_after_s: float = 1800.0) -> None:
+    Args:
+        wanted: the control types it can be used by, the one to begin with first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        own_rule_label: str = "thermostat",
+        stale_after_s: float = 1800.0,
+        wanted: Sequence[ControlType] = (FRBC, PEBC),
+    ) -> None:
         super().__init__(name, own_rule_label, stale_after_s)
+        self._wanted = wanted
         self._session = S2Session(self.name, self._handle, self._on_status)
         self._instruction_of: dict[uuid.UUID, uuid.UUID] = {}  # message id -> instruction id
         self._to_come: tuple[uuid.UUID, datetime] | None = None  # the return that is scheduled, and when
@@ -99,6 +112,14 @@ class CemMachine(ResourceManagerState):
         self._envelope = message.id
         return self._session.pack([message]), [message.id]
 
+    def start(self) -> tuple[list[str], list[uuid.UUID]]:
+        """The programme that is ready is to run from now on. Raises `DeviceUnreachable` when none is described."""
+        if self.profile is None:
+            raise self.undescribed("PPBC.PowerProfileDefinition")
+        message = ppbc.schedule(self._session.new_id, self.profile, self.now)
+        self._note(message)
+        return self._session.pack([message]), [message.id]
+
     def release(self) -> tuple[list[str], list[uuid.UUID]]:
         """Back to the device's own rule, now."""
         messages: list[S2MessageWithID] = []
@@ -112,12 +133,18 @@ class CemMachine(ResourceManagerState):
         return self._session.pack(messages), awaited
 
     @property
+    def ready(self) -> bool:
+        """True when the selected control type has been described; one of programmes has nothing to describe by itself."""
+        return super().ready or (self.control is PPBC and self.quiet)
+
+    @property
     def quiet(self) -> bool:
         """True when every message of ours has its ReceptionStatus."""
         return self._session.quiet
 
     def _select(self, control: ControlType) -> SelectControlType:
         self.control, self.description, self.constraints, self.actuator = control, None, None, None
+        self.profile = None
         if control is not self._used:
             self._to_come = self._envelope = None  # S2: instructions of the former control type end with it
         self._used = control
@@ -142,7 +169,7 @@ class CemMachine(ResourceManagerState):
         self._note(message)
         return message
 
-    def _note(self, message: FRBCInstruction | PEBCInstruction) -> None:
+    def _note(self, message: FRBCInstruction | PEBCInstruction | PPBCScheduleInstruction) -> None:
         self._instruction_of[message.message_id] = message.id
         while len(self._instruction_of) > 32:
             self.outcomes.pop(self._instruction_of.pop(next(iter(self._instruction_of))), None)
@@ -187,5 +214,5 @@ class CemMachine(ResourceManagerState):
 
     def _on_details(self, message: ResourceManagerDetails) -> Sequence[S2MessageWithID]:
         self.details = message
-        wanted = [control for control in (FRBC, PEBC) if self.offers(control)]
+        wanted = [control for control in self._wanted if self.offers(control)]
         return [self._select(wanted[0] if self.control not in wanted else self.control)] if wanted else []

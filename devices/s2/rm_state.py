@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from s2python.common import (
@@ -27,15 +27,19 @@ from s2python.frbc import (
 )
 from s2python.message import S2MessageWithID
 from s2python.pebc import PEBCEnergyConstraint, PEBCPowerConstraints
+from s2python.ppbc import PPBCPowerProfileDefinition
 
 from cim.mapping.s2 import fill_level, power
+from cim.model.devices import Programme, ProgrammeState
 from devices.port.errors import DeviceUnreachable
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
-from devices.s2 import frbc
+from devices.s2 import frbc, ppbc
+from devices.s2.profile_status import PowerProfileStatus
 from devices.s2.session import Refused, Status
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
+PPBC = ControlType.POWER_PROFILE_BASED_CONTROL
 
 NOTHING = ControlType.NO_SELECTION
 
@@ -61,6 +65,9 @@ class ResourceManagerState:
     description: FRBCSystemDescription | None = None
     constraints: PEBCPowerConstraints | None = None
     actuator: FRBCActuatorStatus | None = None
+    profile: PPBCPowerProfileDefinition | None = None
+    programme: Programme | None = None  # the profile and how far it is; kept over sessions
+    forecast_peak_w: float | None = None  # the most that it says it will draw
     news: NewsBox = field(default_factory=NewsBox)
     outcomes: dict[uuid.UUID, str] = field(default_factory=dict)
     own_rule: tuple[uuid.UUID, float] | None = None  # operation mode and factor
@@ -93,7 +100,7 @@ class ResourceManagerState:
     def forget_session(self) -> None:
         """A new session: the RM will describe itself again. Its own rule, readings and news are kept."""
         self.closed, self.details, self.control = False, None, None
-        self.description = self.actuator = self.constraints = None
+        self.description = self.actuator = self.constraints = self.profile = None
 
     def hear(self, message: S2MessageWithID) -> None:
         """Take a message that needs no answer but its ReceptionStatus. Raises `Refused`."""
@@ -108,7 +115,9 @@ class ResourceManagerState:
                 self.news.put(frbc.thermal_usage(message, max(self.now, self.told_at)))
             case PEBCPowerConstraints():
                 self.constraints = message
-            case PowerMeasurement():
+            case PPBCPowerProfileDefinition() | PowerProfileStatus():
+                self._on_programme(message)
+            case PowerMeasurement() | PowerForecast():
                 self._on_power(message)
             case InstructionStatusUpdate():
                 self.outcomes[message.instruction_id] = message.status_type.value
@@ -116,13 +125,7 @@ class ResourceManagerState:
                 self.closed = True  # TERMINATE and RECONNECT alike: the RM dials again if it wants to
             case RevokeObject():
                 self._on_revoke(message)
-            case (
-                FRBCLeakageBehaviour()
-                | FRBCFillLevelTargetProfile()
-                | FRBCTimerStatus()
-                | PEBCEnergyConstraint()
-                | PowerForecast()
-            ):
+            case FRBCLeakageBehaviour() | FRBCFillLevelTargetProfile() | FRBCTimerStatus() | PEBCEnergyConstraint():
                 pass  # an RM may tell these; ILES plans without them
             case _:
                 raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for a CEM in this state")
@@ -150,15 +153,39 @@ class ResourceManagerState:
         # FRBC.StorageStatus has no time of its own: it is as fresh as the latest time that was told or is known.
         self.last.take(fill_level(self.name, max(self.now, self.told_at), message.present_fill_level))
 
-    def _on_power(self, message: PowerMeasurement) -> None:
+    def _on_power(self, message: PowerMeasurement | PowerForecast) -> None:
+        if isinstance(message, PowerForecast):
+            self.forecast_peak_w = ppbc.peak_w(message)
+            return
         at = message.measurement_timestamp.astimezone(UTC)
         self.told_at = max(self.told_at, at)
         reading = power(self.name, at, [(v.commodity_quantity.value, v.value) for v in message.values])
         if reading is not None:
             self.last.take(reading)
 
+    def _on_programme(self, message: PPBCPowerProfileDefinition | PowerProfileStatus) -> None:
+        at, known = max(self.now, self.told_at), self.programme
+        if isinstance(message, PPBCPowerProfileDefinition):
+            told = ppbc.programme(message, None, at)
+            self.profile = message
+            if known is None or known.identity != told.identity:
+                self._tell(told)  # one that is told again, in a new session, may have begun: its status follows
+        elif self.profile is None:
+            raise Refused(Status.INVALID_CONTENT, "PPBC.PowerProfileStatus: expected a PPBC.PowerProfileDefinition")
+        else:
+            self._tell(ppbc.programme(self.profile, message, at))
+
+    def _tell(self, programme: Programme) -> None:
+        if programme != self.programme:
+            self.programme = programme
+            self.news.put(programme)
+
     def _on_revoke(self, message: RevokeObject) -> None:
         if message.object_type is RevokableObjects.FRBC_SystemDescription:
             self.description = self.actuator = None
         elif message.object_type is RevokableObjects.PEBC_PowerConstraints:
             self.constraints = None
+        elif message.object_type is RevokableObjects.PPBC_PowerProfileDefinition:
+            self.profile = None
+            if self.programme is not None and self.programme.identity == str(message.object_id):
+                self._tell(replace(self.programme, state=ProgrammeState.OVER, at=max(self.now, self.told_at)))

@@ -18,12 +18,14 @@ from s2python.s2_validation_error import S2ValidationError
 from s2python.version import S2_VERSION
 
 from devices.dial_in import strict_json
+from devices.s2.profile_status import PowerProfileStatus
 
 VERSIONS = (S2_VERSION,)
 Status = ReceptionStatusValues
 _NAMESPACE = uuid.UUID("6f1c9d0e-52a5-5d0b-9f6f-3b1f0f5a2c11")  # ours: ids are counted, so that a run can be repeated
 _NOBODY = uuid.UUID(int=0)  # the subject of a message whose id cannot be read (as s2-python does it)
 _REMEMBERED = 64
+_PROFILE_STATUS = "PPBC.PowerProfileStatus"
 _log = logging.getLogger("iles.devices.s2")
 
 
@@ -99,7 +101,8 @@ class S2Session:
             return [_status(_NOBODY, Status.INVALID_MESSAGE, "expected an object with a message_type")]
         subject = _uuid(data.get("message_id"))
         try:
-            message = S2Parser.parse_as_any_message(data)
+            parser = PowerProfileStatus.from_dict if kind == _PROFILE_STATUS else S2Parser.parse_as_any_message
+            message = parser(data)
         except (S2ValidationError, ValueError, TypeError, RecursionError, OverflowError) as error:
             if kind == "ReceptionStatus":
                 return []  # it may not be answered, or two ends could go on for ever

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay, local_day_of
-from environment.physics import ChargePoint, HeatPumpRoom
+from environment.physics import Appliance, ChargePoint, HeatPumpRoom
 from environment.physics.world import World
 from environment.profiles.library import QUARTER
 from environment.profiles.sessions import Session
@@ -146,6 +146,83 @@ class RoomUnit:
         slots = [(start + k * QUARTER).astimezone(zone) for k in range(_HORIZON)]
         rates = tuple(float(watts[at.hour * 4 + at.minute // 15]) * self.fill_rate_per_w for at in slots)
         return start, int(QUARTER.total_seconds()), rates
+
+
+class ApplianceInUse:
+    """A physical appliance as `devices.simulators.gateway.physics_port.ProgrammeUnit`."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        self.steps = appliance.programme.steps
+        self.interruptible = appliance.programme.interruptible
+
+    @property
+    def waits(self) -> bool:
+        """Whether a programme that is ready waits for a start."""
+        return self._appliance.waits
+
+    @waits.setter
+    def waits(self, value: bool) -> None:
+        self._appliance.waits = value
+
+    @property
+    def start_at(self) -> datetime | None:
+        """The scheduled start."""
+        return _instant(self._appliance.start_at_s)
+
+    @start_at.setter
+    def start_at(self, value: datetime | None) -> None:
+        self._appliance.start_at_s = None if value is None else value.timestamp()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the programme that runs stands still."""
+        return self._appliance.paused
+
+    @paused.setter
+    def paused(self, value: bool) -> None:
+        self._appliance.paused = value
+
+    @property
+    def ready_at(self) -> datetime | None:
+        """When the programme was made ready."""
+        use = self._appliance.use
+        return None if use is None else _instant(use.ready_s)
+
+    @property
+    def latest_end(self) -> datetime:
+        """When it has to be done; now where nothing is ready."""
+        use = self._appliance.use
+        return datetime.fromtimestamp(self._appliance.now_s if use is None else use.latest_end_s, UTC)
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun."""
+        return self._appliance.started_s is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is done."""
+        return self._appliance.ended_s is not None
+
+    @property
+    def done_s(self) -> float:
+        """How much of it has run."""
+        return self._appliance.done_s
+
+    @property
+    def power_w(self) -> float:
+        """Electric power, W."""
+        return self._appliance.power_w
+
+    @property
+    def energy_import_wh(self) -> float:
+        """The meter's register, Wh."""
+        return self._appliance.import_wh
+
+
+def _instant(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def recent_demand(world: World, name: str) -> Demand:

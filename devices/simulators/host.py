@@ -13,7 +13,7 @@ from devices.simulators.dial_out import DialOut
 from devices.simulators.simulation import Simulation
 from devices.simulators.sunspec.server import ModbusTcpServer
 
-PREFIXES: Mapping[DeviceKind, str] = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2"}
+PREFIXES: Mapping[DeviceKind, str] = {DeviceKind.STATION: "ocpp", DeviceKind.GATEWAY: "s2", DeviceKind.APPLIANCE: "s2"}
 _BACKOFF_MAX_S = 2.0
 
 

@@ -7,14 +7,15 @@ from datetime import datetime
 from cim.model.arrays import Floats, Ints
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.simulators.adapters import RoomUnit, StationUnit, recent_demand
+from devices.simulators.adapters import ApplianceInUse, RoomUnit, StationUnit, recent_demand
+from devices.simulators.gateway.appliance import ApplianceMachine
 from devices.simulators.gateway.machine import GatewayMachine
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.station.machine import StationMachine
 from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
-from environment.physics import Battery, ChargePoint, Chp, HeatPumpRoom, PvArray, WindTurbine
+from environment.physics import Appliance, Battery, ChargePoint, Chp, HeatPumpRoom, PvArray, WindTurbine
 from environment.physics.device_truth import DeviceTruth
 from environment.physics.world import World
 from environment.profiles.library import Profiles
@@ -86,6 +87,8 @@ class Simulation:
         elif isinstance(unit, HeatPumpRoom):
             room = RoomUnit(unit, recent_demand(self._world, name), self.site.timezone)
             self._let_dial(name, GatewayMachine(name, room))
+        elif isinstance(unit, Appliance):
+            self._let_dial(name, ApplianceMachine(name, ApplianceInUse(unit)))
 
     def _show(self, name: str, device_model: DeviceModel) -> None:
         self.sunspec_devices[name] = self._make_sunspec_device(name, device_model)

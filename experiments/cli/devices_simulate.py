@@ -25,8 +25,8 @@ _TICK_S = 1.0
 _PAST_DAYS = 14
 _DIAL_IN_PORT = 9100  # in an endpoints file that is made here: where `iles up` is to listen
 _REPORT_S = 10.0  # how often stations and gateways speak, as real ones do
-_OPTIONS = {DeviceKind.STATION: "--csms", DeviceKind.GATEWAY: "--s2"}
-_PROTOCOLS = {DeviceKind.STATION: "OCPP 2.0.1", DeviceKind.GATEWAY: "S2"}
+_OPTIONS = {DeviceKind.STATION: "--csms", DeviceKind.GATEWAY: "--s2", DeviceKind.APPLIANCE: "--s2"}
+_PROTOCOLS = {DeviceKind.STATION: "OCPP 2.0.1", DeviceKind.GATEWAY: "S2", DeviceKind.APPLIANCE: "S2"}
 
 
 @dataclass(frozen=True)

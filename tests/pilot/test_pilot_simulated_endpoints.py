@@ -13,7 +13,7 @@ from experiments.cli.devices_simulate import Options, with_endpoints
 from pilot.endpoints import device_kinds
 
 SITE = load_site("strem")
-DIALLING = (DeviceKind.STATION, DeviceKind.GATEWAY)
+DIALLING = (DeviceKind.STATION, DeviceKind.GATEWAY, DeviceKind.APPLIANCE)
 
 
 def options(path: Path, base_port: int) -> Options:

@@ -18,7 +18,15 @@ from market.uftp import DPrognosis
 from tests.worlds import players, terms
 from tests.worlds.players import DAY, FIRST, POINT, RULES
 
-KINDS = (DeviceKind.WIND, DeviceKind.PV, DeviceKind.BATTERY, DeviceKind.CHP, DeviceKind.STATION, DeviceKind.GATEWAY)
+KINDS = (
+    DeviceKind.WIND,
+    DeviceKind.PV,
+    DeviceKind.BATTERY,
+    DeviceKind.CHP,
+    DeviceKind.STATION,
+    DeviceKind.GATEWAY,
+    DeviceKind.APPLIANCE,
+)
 Message = TypeVar("Message")
 USUAL = (np.full(96, -20.0),)  # of the turbine, kW
 
@@ -49,7 +57,8 @@ def test_each_kind_is_published_with_the_directions_it_can_move_in() -> None:
     elements = {asset.kind: (asset.element.max_increase_w, asset.element.max_decrease_w) for asset in published.assets}
     curtailable, both = (9_000, 0), (9_000, -9_000)
     assert elements == {
-        "wind": curtailable, "pv": curtailable, "battery": both, "chp": both, "station": both, "gateway": both
+        "wind": curtailable, "pv": curtailable, "battery": both, "chp": both, "station": both, "gateway": both,
+        "appliance": both,
     }  # fmt: skip
 
 

@@ -145,7 +145,8 @@ def test_those_who_are_dialled_at_one_address_share_a_host() -> None:
     made = agents_of_site(site, load(site.profiles), site.default_day, 1, 1)
     agents, kinds = made.agents, made.device_kinds
     dialling = SocketLinks(kinds=kinds).dialling
-    assert dialling == {name for name, kind in kinds.items() if kind in (DeviceKind.STATION, DeviceKind.GATEWAY)}
+    inward = (DeviceKind.STATION, DeviceKind.GATEWAY, DeviceKind.APPLIANCE)
+    assert dialling == {name for name, kind in kinds.items() if kind in inward}
     placed = Placement(dial_in_together=True).place(agents, dialling)
     assert {s.name for s in placed[DIAL_IN_HOST].specs} == dialling
     assert all(len(plan.specs) == 1 for host, plan in placed.items() if host != DIAL_IN_HOST)

@@ -1,4 +1,4 @@
-"""A simulated building gateway: S2 as a resource manager speaks it, over any physics that fits `HeatPumpRoom`.
+"""Simulated S2 resource managers: a building gateway over any `HeatPumpRoom`, an appliance over any `ProgrammeUnit`.
 
 No physics lives here, and nothing of the CEM.
 """

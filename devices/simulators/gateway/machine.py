@@ -1,39 +1,28 @@
-"""The resource manager's side of S2 without I/O: a heat pump under FRBC or PEBC.
+"""A gateway in front of a heat pump: a resource manager without I/O, under FRBC or PEBC.
 
-Two rules. Spontaneous messages are made in `start`, `look` and `advance` only, so every transport gives the same order.
 Instructions are carried out at their `execution_time` on the simulated clock; a due one that is overdue still counts.
 """
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from s2python.common import (
-    ControlType,
-    EnergyManagementRole,
-    Handshake,
-    HandshakeResponse,
-    InstructionStatus,
-    InstructionStatusUpdate,
-    RevokableObjects,
-    RevokeObject,
-    SelectControlType,
-    SessionRequest,
-)
+from s2python.common import ControlType, InstructionStatus, RevokableObjects, RevokeObject
 from s2python.frbc import FRBCActuatorStatus, FRBCInstruction, FRBCStorageStatus, FRBCUsageForecast
 from s2python.message import S2MessageWithID
 from s2python.pebc import PEBCInstruction
 
-from devices.s2.session import VERSIONS, Refused, S2Session, Status
+from devices.s2.session import Refused, Status
 from devices.simulators.gateway import message_builders
 from devices.simulators.gateway.instructions import Instructions
 from devices.simulators.gateway.physics_port import HeatPumpRoom
+from devices.simulators.gateway.resource_manager import ResourceManagerMachine
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
 
 
-class GatewayMachine:
+class GatewayMachine(ResourceManagerMachine):
     """One simulated gateway in front of one heat pump.
 
     Args:
@@ -43,72 +32,29 @@ class GatewayMachine:
     """
 
     def __init__(self, name: str, unit: HeatPumpRoom, forecast_every_s: int = 3600) -> None:
-        self.name = name
+        super().__init__(name, unit)
         self.unit = unit
-        self.now = datetime(1970, 1, 1, tzinfo=UTC)
-        self.control: ControlType | None = None
-        self.closed = False
         self._forecast_every = timedelta(seconds=forecast_every_s)
-        self._forecast_at = self.now
-        self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
+        self._forecast_at = datetime(1970, 1, 1, tzinfo=UTC)
         self._ids = message_builders.Ids(self._session.fixed_id)
-        self._agreed = False
         self._instructions = Instructions()
-        self._untold: list[S2MessageWithID] = []
-        self._mean = message_builders.MeanPower(unit)
-
-    @property
-    def quiet(self) -> bool:
-        """True when a control type is agreed and every message of ours has its ReceptionStatus."""
-        return self.closed or (self.control is not None and self._session.quiet)
-
-    def start(self, now: datetime) -> list[str]:
-        """Power up; the conversation begins with the connection."""
-        self.now = now
-        self._mean.begin(now)
-        return self.attached()
-
-    def attached(self) -> list[str]:
-        """A connection is there: shake hands. What was instructed before stays in force until it ends."""
-        self._session.reset()
-        self.control, self.closed, self._agreed = None, False, False
-        message = Handshake(
-            message_id=self._id(), role=EnergyManagementRole.RM, supported_protocol_versions=list(VERSIONS)
-        )
-        return self._pack(message)
-
-    def detached(self) -> None:
-        """The connection is gone; scheduled instructions are still carried out."""
-        self.control = None
-
-    def receive(self, frame: str) -> list[str]:
-        """Take one frame; the frames to send back."""
-        return self._session.receive(frame)
 
     def next_change(self) -> datetime | None:
         """The next instant at which something instructed begins or ends by itself."""
         return self._instructions.next_edge(self.now)
 
-    def look(self, now: datetime) -> None:
-        """The clock moved on: carry out what is due. `advance` will tell.
+    def _introduction(self) -> list[S2MessageWithID]:
+        return [message_builders.details(self._id, self._ids, self.name)]
 
-        To be called after the physics has moved to `now`; at `next_change`, an instruction ends at its very instant.
-        """
-        self.now = now
-        self._untold += self._carry_out()
-
-    def advance(self, now: datetime) -> list[str]:
-        """`look`, and tell what happened and what is measured."""
-        self.look(now)
-        changes, self._untold = self._untold, []
-        if self.control is None:
-            return []  # a new session begins with a whole description
-        messages = [*changes, message_builders.power_measurement(self._id, self._mean.at(self.now), self.now)]
+    def _report(self) -> list[S2MessageWithID]:
+        messages: list[S2MessageWithID] = [
+            message_builders.power_measurement(self._id, self._mean.at(self.now), self.now)
+        ]
         if self.control is FRBC:
             messages.append(self._storage_status())
-            if now >= self._forecast_at + self._forecast_every:
+            if self.now >= self._forecast_at + self._forecast_every:
                 messages.append(self._forecast())
-        return self._pack(*messages)
+        return messages
 
     # -- what is due ------------------------------------------------------------------------------------------------
 
@@ -149,31 +95,14 @@ class GatewayMachine:
 
     # -- what the CEM says ------------------------------------------------------------------------------------------
 
-    def _handle(self, message: S2MessageWithID) -> list[S2MessageWithID]:
-        if isinstance(message, Handshake):
-            if message.role is not EnergyManagementRole.CEM:
-                raise Refused(Status.INVALID_CONTENT, "Handshake: expected the role CEM")
-            return []
-        if isinstance(message, HandshakeResponse):
-            if message.selected_protocol_version not in VERSIONS:
-                self.closed = True
-                raise Refused(Status.INVALID_CONTENT, f"HandshakeResponse: expected one of {', '.join(VERSIONS)}")
-            self._agreed = True
-            return [message_builders.details(self._id, self._ids, self.name)]
-        if isinstance(message, SessionRequest):
-            self.closed = True
-            return []
-        if not self._agreed:
-            raise Refused(Status.INVALID_CONTENT, f"{message.message_type}: expected a HandshakeResponse first")
-        if isinstance(message, SelectControlType):
-            return self._select(message.control_type)
+    def _instructed(self, message: S2MessageWithID) -> Sequence[S2MessageWithID]:
         if isinstance(message, FRBCInstruction) and self.control is FRBC:
-            return self._instructed(message)
+            return self._targeted(message)
         if isinstance(message, PEBCInstruction) and self.control is PEBC:
             return self._enveloped(message)
         if isinstance(message, RevokeObject):
             return self._revoked(message)
-        raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for an RM in this state")
+        raise self._unfit(message)
 
     def _select(self, control: ControlType) -> list[S2MessageWithID]:
         if control not in (FRBC, PEBC, ControlType.NO_SELECTION):
@@ -192,7 +121,7 @@ class GatewayMachine:
         status = self._actuator_status(self._instructions.active)
         return [description, status, measured, self._storage_status(), self._forecast()]
 
-    def _instructed(self, message: FRBCInstruction) -> list[S2MessageWithID]:
+    def _targeted(self, message: FRBCInstruction) -> list[S2MessageWithID]:
         if message.actuator_id != self._ids.actuator:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: actuator_id was not described")
         if message.operation_mode not in (self._ids.thermostat, self._ids.steered):
@@ -228,12 +157,6 @@ class GatewayMachine:
 
     # -- what the RM says -------------------------------------------------------------------------------------------
 
-    def _id(self) -> uuid.UUID:
-        return self._session.new_id()
-
-    def _pack(self, *messages: S2MessageWithID) -> list[str]:
-        return self._session.pack(list(messages))
-
     def _forecast(self) -> FRBCUsageForecast:
         self._forecast_at = self.now
         return message_builders.usage_forecast(self._id, self.unit, self.now)
@@ -243,8 +166,3 @@ class GatewayMachine:
 
     def _actuator_status(self, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
         return message_builders.actuator_status(self._id, self._ids, instruction)
-
-    def _status_of(self, instruction: uuid.UUID, status: InstructionStatus) -> InstructionStatusUpdate:
-        return InstructionStatusUpdate(
-            message_id=self._id(), instruction_id=instruction, status_type=status, timestamp=self.now
-        )

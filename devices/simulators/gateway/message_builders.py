@@ -38,7 +38,7 @@ from s2python.pebc import (
     PEBCPowerEnvelopeLimitType,
 )
 
-from devices.simulators.gateway.physics_port import HeatPumpRoom
+from devices.simulators.gateway.physics_port import HeatPumpRoom, Metered
 
 QUANTITY = CommodityQuantity.ELECTRIC_POWER_3_PHASE_SYMMETRIC
 NewId = Callable[[], uuid.UUID]
@@ -168,7 +168,7 @@ def power_constraints(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetime
 class MeanPower:
     """The mean power since the last report, from the meter's register: so reports rebuild the energy exactly."""
 
-    def __init__(self, unit: HeatPumpRoom) -> None:
+    def __init__(self, unit: Metered) -> None:
         self._unit = unit
         self._at = datetime(1970, 1, 1, tzinfo=UTC)
         self._energy_wh = self._mean_w = 0.0
@@ -187,7 +187,9 @@ class MeanPower:
         return self._mean_w
 
 
-def power_measurement(new_id: NewId, power_w: float, now: datetime) -> PowerMeasurement:
-    """What the heat pump drew, as a mean up to `now`."""
-    value = PowerValue(commodity_quantity=QUANTITY, value=power_w)
+def power_measurement(
+    new_id: NewId, power_w: float, now: datetime, quantity: CommodityQuantity = QUANTITY
+) -> PowerMeasurement:
+    """What the device drew, as a mean up to `now`."""
+    value = PowerValue(commodity_quantity=quantity, value=power_w)
     return PowerMeasurement(message_id=new_id(), measurement_timestamp=now, values=[value])

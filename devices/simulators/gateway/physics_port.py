@@ -1,4 +1,4 @@
-"""What the gateway simulator needs of the physics behind it."""
+"""What the simulated resource managers need of the physics behind them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ from datetime import datetime
 from typing import Protocol
 
 
-class HeatPumpRoom(Protocol):
+class Metered(Protocol):
+    """A device with a meter."""
+
+    @property
+    def power_w(self) -> float:
+        """Electric power, W, >= 0."""
+        ...
+
+    @property
+    def energy_import_wh(self) -> float:
+        """The meter's register, Wh."""
+        ...
+
+
+class HeatPumpRoom(Metered, Protocol):
     """A heat pump and the room it heats."""
 
     target_w: float | None  # set by the gateway: run at this electric power, None for the thermostat's own rule
@@ -37,11 +51,6 @@ class HeatPumpRoom(Protocol):
         ...
 
     @property
-    def power_w(self) -> float:
-        """Electric power, W, >= 0."""
-        ...
-
-    @property
     def max_power_w(self) -> float:
         """Rated electric power, W."""
         ...
@@ -51,11 +60,49 @@ class HeatPumpRoom(Protocol):
         """How fast a watt of electric power warms the room, K/s per W."""
         ...
 
-    @property
-    def energy_import_wh(self) -> float:
-        """The meter's register, Wh."""
-        ...
-
     def usage_forecast(self, now: datetime) -> tuple[datetime, int, tuple[float, ...]]:
         """(start, step in seconds, cooling of the room in K/s for each step)."""
+        ...
+
+
+class ProgrammeUnit(Metered, Protocol):
+    """An appliance with the programme that it was made ready for last."""
+
+    waits: bool  # set by its resource manager: whether a programme that is ready waits for a start
+    start_at: datetime | None  # set by its resource manager: the scheduled start of the programme that is ready
+    paused: bool  # set by its resource manager: whether the programme that runs stands still
+
+    @property
+    def ready_at(self) -> datetime | None:
+        """When the programme was made ready; None before the first one."""
+        ...
+
+    @property
+    def latest_end(self) -> datetime:
+        """When it has to be done."""
+        ...
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is done."""
+        ...
+
+    @property
+    def done_s(self) -> float:
+        """How much of it has run."""
+        ...
+
+    @property
+    def steps(self) -> tuple[tuple[float, float], ...]:
+        """(seconds, watts), one after the other."""
+        ...
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether it may be paused."""
         ...

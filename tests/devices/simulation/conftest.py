@@ -11,6 +11,7 @@ from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
 from devices.ocpp.v201.driver import StationPort
 from devices.port.port import Port
+from devices.s2.appliance import AppliancePort
 from devices.s2.driver import GatewayPort
 from devices.simulators.simulation import Simulation
 from devices.sunspec.driver import sunspec_port
@@ -47,6 +48,8 @@ def _port(simulation: Simulation, name: str) -> Port:
         return StationPort(name, link=simulation.link)
     if kind is DeviceKind.GATEWAY:
         return GatewayPort(name, link=simulation.link)
+    if kind is DeviceKind.APPLIANCE:
+        return AppliancePort(name, link=simulation.link)
     return sunspec_port(name, kind, simulation.registers(name))
 
 
