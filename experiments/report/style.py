@@ -15,7 +15,9 @@ WITHOUT = "#e07b39"
 WITH = "#3b82f6"
 LIMIT = "#e02f44"
 QUIET = "#8a93a3"
-REASONS = {"utilisation": "#1fa187", "capacity": "#3b82f6", "penalty": "#e02f44"}
+REASONS = {
+    "utilisation": "#1fa187", "capacity": "#3b82f6", "penalty": "#e02f44", "curtailment": "#f2a33a", "make-whole": "#8b5cf6",
+}  # fmt: skip
 SERIES = (
     "#3b82f6", "#1fa187", "#e8a91d", "#e0604c", "#9467d6", "#a0714a", "#3aa6c9", "#7fae3f", "#d4679d", "#5b6bb5",
     "#c98b2b", "#4f9d69", "#b25d5d", "#7d8fa9",

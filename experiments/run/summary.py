@@ -21,6 +21,7 @@ from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from experiments.run.settings import RunSettings
+from market.billing.bill import BillKind
 from market.ledger.verify import Verification
 from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed
@@ -86,6 +87,9 @@ class BillFigures(_Part):
 
     market: int
     local: int
+    lines: dict[BillKind, int] = Field(
+        description="the market's bill line by line; what amounts to nothing is left out"
+    )
 
 
 class SettledAndTrueFigures(_Part):
@@ -209,7 +213,11 @@ def summarise(
             if name in columns
         },
         "bills": {
-            domain: BillFigures(market=bill.total_e4, local=bills[ColumnName.LOCAL][domain].total_e4)
+            domain: BillFigures(
+                market=bill.total_e4,
+                local=bills[ColumnName.LOCAL][domain].total_e4,
+                lines={line.kind: line.amount_e4 for line in bill.lines},
+            )
             for domain, bill in bills[ColumnName.MARKET].items()
         },
         "settled_vs_true": {

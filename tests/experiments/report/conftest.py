@@ -178,6 +178,9 @@ def summary(days: int) -> dict[str, Any]:
         "messages": 10, "readings": 0, "contracts": 0, "flex_requests": 1, "flex_offers": 1, "flex_orders": 1,
         "ordered_wh": 5000, "delivered_wh": 3000, "deficiency_wh": 2000, "settlements": 2, "disputes": 1,
         "money": {"dso.strem.example": -18_000, "east.strem.example": 18_000, "sum": 0},
+        "bills": {
+            "farm-5.strem.example": {"local": 52_000, "market": 52_101, "lines": {"energy": 60_101, "feed-in": -8_000}},
+        },
         "grid": {"violations": {"without_flexibility": 2, "with_flexibility": 1}, "max_loading_pct": both},
         "dispatch": {"sessions": 1, "rounds": 2, "relative_gap": 0.01, "compared": 1},
         "ledger": {"records": 3, "blocks": 1, "head": "ab" * 32, "verified": True},

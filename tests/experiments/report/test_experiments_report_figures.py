@@ -20,6 +20,7 @@ from cim.platform.publications.settlement import (
     SettlementTold,
 )
 from cim.platform.publications.trading import OrderRefused
+from experiments.report import bills
 from experiments.report.data import RunData
 from experiments.report.page import render
 from tests.experiments.report.conftest import BRANCH, DSO, EAST, EVENT, POINT
@@ -181,3 +182,9 @@ def test_incidents_are_told_in_order_of_time(material: Make) -> None:
         ["head refused", "ledger", "head does not follow"],
         ["device", "farm-5.battery", "answers again"],
     ]
+
+
+def test_who_is_worse_off_by_more_than_a_cent_a_day_is_named(material: Make) -> None:
+    """101 ten-thousandths more than under local rules: one day's cent is passed, that of two days is not."""
+    assert "Against local rules alone worse off by more than a cent a day: farm-5." in bills.section(material())
+    assert "nobody is worse off by more than a cent a day" in bills.section(material(days=2))
