@@ -42,14 +42,16 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
-        """Register the portfolio with the CRO; then look for assets to contract."""
+        """Register the portfolio with the CRO; then, where flexibility is traded, look for assets to contract."""
         market, domain = self._config.market, self.me.domain
         connections = tuple(
             Connection(m.usage_point, self.rules.first_day, None, None, domain) for m in self._config.members
         )
         header = self.me.header(market, now, None, "AGRPortfolioUpdate")
         update = AgrPortfolioUpdate(header, connections, self.rules.timezone)
-        return [Send(market, update), Arm(SeekContracts(), now + CONTRACTING)]
+        # Where nobody trades, nobody is paid for standing by either.
+        trade = [Arm(SeekContracts(), now + CONTRACTING)] if self.rules.flexibility else []
+        return [Send(market, update), *trade]
 
     @on(SeekContracts)
     def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
