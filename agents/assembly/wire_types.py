@@ -43,8 +43,11 @@ declare_homes(
         "keeper": ("agents.roles.ledger_keeper",),
         "ledger": ("market.ledger.records", "agents.roles.messages"),
         "market": (
-            "market.contracts.activations",
             "market.assets.publication",
+            "market.billing.bill",
+            "market.billing.hourly_prices",
+            "market.billing.tariff",
+            "market.contracts.activations",
             "market.contracts.contract",
             "market.contracts.limits",
             "market.negotiation.concession",
