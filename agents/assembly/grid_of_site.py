@@ -50,6 +50,7 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             aggregator=p.aggregator,
             contracted_w=contracted_w(p, least_w),
             history_kw=metered_kw(p.name),
+            history_kvar=metered_kw(f"{p.name}.reactive"),
         )
         for p in site.prosumers
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from agents.planning.elements.element import ElementCosts
 from agents.planning.grid_safety.assessment import PointGrid, rated_va
 from agents.roles.aggregator.config import AggregatorConfig, Member
-from agents.roles.dso.config import DsoConfig, FeedInControl, GridConnection, MeteredPoint, PlantConnection
+from agents.roles.dso.config import BuyingRules, DsoConfig, FeedInControl, GridConnection, MeteredPoint, PlantConnection
 from environment.feeder import Limits, Network
+from environment.sites.market import Buying, FlexibilityCosts, MarketTerms, PriceRange, Prices
 from environment.sites.market import ContractLimits as SiteLimits
-from environment.sites.market import FlexibilityCosts, MarketTerms, PriceRange, Prices
 from environment.sites.schema import Site
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences, Side, Terms
@@ -83,7 +83,20 @@ def dso_config(
         gate_isps=int(terms.gate_closure_isps.value),
         lookahead_isps=int(terms.order_lookahead_isps.value),
         term_days=site.contract_days,
+        buying_rules=_buying_rules(terms.dso_buying),
         curtailing=_curtailing(site, network, limits, points, plants),
+    )
+
+
+def _buying_rules(buying: Buying) -> BuyingRules:
+    errors = buying.forecast_errors
+    by_lead = errors.up_to_2_h_pct, errors.up_to_6_h_pct, errors.up_to_12_h_pct, errors.later_pct
+    return BuyingRules(
+        sure_pct=buying.sure_pct.value,
+        last_pct=buying.last_pct.value,
+        assumed_error_pct=tuple(error.value for error in by_lead),
+        minimum_w=int(buying.minimum_bid_w.value),
+        minimum_wh=int(buying.minimum_bid_wh.value),
     )
 
 

@@ -12,7 +12,7 @@ from cim.model.intervals import LocalDay
 from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import uncontrolled_w
 from environment.profiles.library import QUARTER, QUARTER_S, Profiles
-from environment.sites.devices import BatteryUnit
+from environment.sites.devices import BatteryUnit, Gateway
 from environment.sites.schema import Prosumer, Site
 
 
@@ -30,7 +30,8 @@ class History:
         spring repeats the quarter-hour before it, and the hour that comes twice in autumn is averaged.
 
         Args:
-            name: a prosumer, its meter (`farm-1.meter`), its base load (`farm-1.load`) or a device (`farm-1.pv`).
+            name: a prosumer, its meter (`farm-1.meter`), its base load (`farm-1.load`), a device (`farm-1.pv`) or its
+                reactive power in vars (`farm-1.reactive`).
             days: how many days.
             before: the day after the last one.
 
@@ -65,6 +66,8 @@ class History:
             prosumer = self._site.prosumer(owner)
         except KeyError:
             raise BadInput(f"history: {name!r} is unknown; expected a prosumer or a device of the site") from None
+        if part == "reactive":
+            return self._reactive(prosumer)
         if part == "load":
             return self._load(prosumer)
         for device in prosumer.devices:
@@ -107,6 +110,17 @@ class History:
                 power_w[k] = max(wanted_w, -stored_wh * efficiency / hours)
                 stored_wh += power_w[k] / efficiency * hours
         return np.array(power_w, dtype=np.float64)
+
+    def _reactive(self, prosumer: Prosumer) -> Floats:
+        """Vars of the base load and of heat pumps; inverters and stations take none."""
+        load, total = prosumer.base_load, np.zeros(self._profiles.count, dtype=np.float64)
+        if load is not None and f"{load.column}.q" in self._profiles.columns:
+            total = total + self._profiles.column(f"{load.column}.q") * load.peak_var.value
+        for device in prosumer.devices:
+            if isinstance(device, Gateway):
+                tan_phi = self._site.buildings.tan_phi.value
+                total = total + tan_phi * uncontrolled_w(self._site, device, self._profiles)
+        return total
 
     def _load(self, prosumer: Prosumer) -> Floats:
         load = prosumer.base_load

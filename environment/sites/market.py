@@ -51,6 +51,35 @@ class FeedInLimits(Part):
     relax_pct: Percent
 
 
+class ForecastErrors(Part):
+    """How far a prognosis is assumed to be off before anything is learned, by its lead.
+
+    Standard deviations, in percent of the most that a portfolio showed at that time of day in its last days.
+    """
+
+    up_to_2_h_pct: Percent
+    up_to_6_h_pct: Percent
+    up_to_12_h_pct: Percent
+    later_pct: Percent
+
+
+class Buying(Part):
+    """How surely something must be needed before the DSO buys it, and what is too little to be bought.
+
+    Attributes:
+        sure_pct: the chance with which it is needed, while it can still be bought later.
+        last_pct: the same at the last gate; what is needed less surely is left to the DSO's own right.
+        minimum_bid_w, minimum_bid_wh: neither asked for nor offered below either.
+        forecast_errors: assumed at the start; then the DSO's own experience counts.
+    """
+
+    sure_pct: Percent
+    last_pct: Percent
+    minimum_bid_w: WholeNotNegative
+    minimum_bid_wh: WholeNotNegative
+    forecast_errors: ForecastErrors
+
+
 class MarketTerms(Part):
     """What the parties of a site ask and pay, and what their contracts allow.
 
@@ -68,6 +97,7 @@ class MarketTerms(Part):
         order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
         smallest_connection_w: no connection is contracted for less.
         feed_in_limits: the DSO's own right.
+        dso_buying: how surely something must be needed to be bought.
     """
 
     concession_rounds: Count
@@ -87,6 +117,7 @@ class MarketTerms(Part):
     order_lookahead_isps: Count
     smallest_connection_w: Positive
     feed_in_limits: FeedInLimits
+    dso_buying: Buying
 
     @model_validator(mode="after")
     def _ordered(self) -> MarketTerms:

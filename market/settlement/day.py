@@ -18,6 +18,7 @@ from market.uftp import (
     Metering,
 )
 
+REACTIVE = "ReactivePower"  # a profile of a connection beside "Power", mean vars
 METERED = "Metered"  # a profile beside "Power" where not all of a day is known: 1 where an ISP was metered, else 0
 
 

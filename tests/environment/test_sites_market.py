@@ -46,10 +46,17 @@ COUNTS = (
     "concession_rounds", "gate_closure_isps", "order_lookahead_isps", "member_contract.max_activations_per_day",
     "member_contract.max_runtime_isps", "dso_option.max_activations_per_day", "dso_option.max_runtime_isps",
 )  # fmt: skip
-WHOLE = ("offer_margin_pct", "member_contract.recovery_isps", "dso_option.recovery_isps")
+WHOLE = (
+    "offer_margin_pct", "member_contract.recovery_isps", "dso_option.recovery_isps", "dso_buying.minimum_bid_w",
+    "dso_buying.minimum_bid_wh",
+)  # fmt: skip
 POSITIVE = ("plant_contract_from_w", "shortage_ct_per_kwh", "smallest_connection_w")
 SHARES = ("dso_option_share_up", "dso_option_share_down")
-PERCENTS = ("loading_reserve_pct", *(f"feed_in_limits.{name}" for name in ("watch_pct", "reserve_pct", "relax_pct")))
+ERRORS = tuple(f"dso_buying.forecast_errors.{lead}" for lead in TERMS["dso_buying"]["forecast_errors"])
+PERCENTS = (
+    "loading_reserve_pct", "feed_in_limits.watch_pct", "feed_in_limits.reserve_pct", "feed_in_limits.relax_pct",
+    "dso_buying.sure_pct", "dso_buying.last_pct", *ERRORS,
+)  # fmt: skip
 PRICES = tuple(
     f"{party}.{end}.{price}"
     for party in ("prosumers_sell", "aggregators_buy", "aggregators_sell", "dso_buys")

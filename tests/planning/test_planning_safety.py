@@ -111,3 +111,26 @@ def test_an_analysis_is_a_named_job() -> None:
     assert found.identity == "cp"
     with pytest.raises(ProgrammingFault, match="'surprise' is unknown"):
         run("surprise", ())
+
+
+def test_reactive_power_takes_its_part_of_the_limit() -> None:
+    """The same feed-in with 60 kvar through a 160 kVA transformer needs more, and leaves less room."""
+    near, far = np.array([-150e3, -50e3]), np.zeros(2)
+    limits, q = Limits(0.80, 1.20, 100.0), (np.full(2, 60e3), np.zeros(2))
+    plain: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, (near, far))
+    found: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, (near, far), q)
+    assert plain.need_w[0] == 0
+    assert found.need_w[0] > 5e3
+    allowed_va = 160e3 * (1 - MARGIN / 100)
+    assert found.room_down_w[1] == pytest.approx(-np.sqrt(allowed_va**2 - 60e3**2) + 50e3)
+
+
+def test_what_is_needed_almost_surely_is_less_than_what_is_expected_to_be() -> None:
+    """Need is of what is sure, room and loading of what is expected."""
+    expected, sure = (np.array([-200e3]), np.zeros(1)), (np.array([-170e3]), np.zeros(1))
+    limits = Limits(0.80, 1.20, 100.0)
+    plain: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, expected)
+    found: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, expected, None, sure)
+    only: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, sure)
+    assert found.need_w[0] == only.need_w[0] < plain.need_w[0]
+    assert (found.loading_pct[0], found.room_down_w[0]) == (plain.loading_pct[0], plain.room_down_w[0])

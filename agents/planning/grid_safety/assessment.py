@@ -64,43 +64,57 @@ def assess(
     point: PointGrid,
     nodes: tuple[str, ...],
     p_w: tuple[Floats, ...],
+    q_var: tuple[Floats, ...] | None = None,
+    sure_w: tuple[Floats, ...] | None = None,
 ) -> Assessment:
     """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
 
     Args:
         nodes, p_w: expected net power [T] of each node with connections, watts.
         margin_pct: how far below the loading limit the DSO wants to stay: prognoses are not exact.
+        q_var: expected net reactive power [T] of each node, vars; none where it is left out.
+        sure_w: net power [T] of each node as it will be almost surely, nearer to zero than what is expected: what is needed
+            then is needed almost surely. What is expected, where it is left out.
     """
     feeder = Feeder(network)
-    base = np.zeros((len(p_w[0]), len(feeder.node_names)))
-    for name, power in zip(nodes, p_w, strict=True):
-        base[:, feeder.node_index[name]] += power
+    expected, q = _by_node(feeder, nodes, p_w), _by_node(feeder, nodes, q_var or tuple(np.zeros_like(p) for p in p_w))
+    base = expected if sure_w is None else _by_node(feeder, nodes, sure_w)
     below = [feeder.node_index[name] for name in point.below]
     weights = _weights(base, [feeder.node_index[name] for name in point.nodes if name in nodes])
     need = np.zeros(len(base))
-    first = result = feeder.flow(base)
+    first = feeder.flow(expected, q)
+    result = first if sure_w is None else feeder.flow(base, q)
     for _ in range(_PASSES):
         step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + need)
         if np.abs(step).max() < _ENOUGH_W:
             break
         need = need + step
-        result = feeder.flow(base + need[:, None] * weights)
+        result = feeder.flow(base + need[:, None] * weights, q)
     need = np.where(np.abs(need) < _ENOUGH_W, 0.0, need)
     enough, little = np.ones(len(need)), np.zeros(len(need))
     for _ in range(_HALVINGS if need.any() else 0):
         # The steps may have gone too far (losses fall faster than power): nobody is asked for more than mends it.
         share = (enough + little) / 2
         asked = share * need
-        result = feeder.flow(base + asked[:, None] * weights)
+        result = feeder.flow(base + asked[:, None] * weights, q)
         step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + asked)
         mended = np.abs(step) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
     need = need * enough
-    rated = rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
-    net = base[:, below].sum(axis=1)
+    allowed_va = rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
+    rated = np.sqrt(np.maximum(allowed_va**2 - q[:, below].sum(axis=1) ** 2, 0.0))
+    net = expected[:, below].sum(axis=1)
     down, up = np.minimum(-rated - net, 0.0), np.maximum(rated - net, 0.0)
     index = feeder.branch_names.index(point.branch)
     return Assessment(point.identity, need, down, up, first.loading_pct[:, index])
+
+
+def _by_node(feeder: Feeder, nodes: tuple[str, ...], rows: tuple[Floats, ...]) -> Array:
+    """[T, N] of what is given for some nodes; 0 for the others."""
+    found = np.zeros((len(rows[0]), len(feeder.node_names)))
+    for name, row in zip(nodes, rows, strict=True):
+        found[:, feeder.node_index[name]] += row
+    return found
 
 
 def _weights(base: Array, own: list[int]) -> Array:

@@ -24,6 +24,7 @@ class GridConnection:
         congestion_point, aggregator: USEF's; the aggregator is an agent's name.
         contracted_w: size of the connection.
         history_kw: metered days before the first, oldest first.
+        history_kvar: the same of reactive power.
     """
 
     usage_point: str
@@ -32,6 +33,7 @@ class GridConnection:
     aggregator: str
     contracted_w: int
     history_kw: tuple[Floats, ...]
+    history_kvar: tuple[Floats, ...] = ()
 
 
 @wire("dso.MeteredPoint")
@@ -79,6 +81,26 @@ class FeedInControl:
     relax_pct: float
 
 
+@wire("dso.BuyingRules")
+@dataclass(frozen=True, slots=True)
+class BuyingRules:
+    """How surely something must be needed before it is bought.
+
+    Attributes:
+        sure_pct: the chance with which it is needed, while it can still be bought later.
+        last_pct: the same at the last gate; what is needed less surely is left to the DSO's own right.
+        assumed_error_pct: standard deviation of a prognosis by class of lead (`error_quantiles.LEADS`), of the most that the
+            portfolio showed at that time of day; before anything is learned.
+        minimum_w, minimum_wh: less is not asked for.
+    """
+
+    sure_pct: float
+    last_pct: float
+    assumed_error_pct: tuple[float, ...]
+    minimum_w: int
+    minimum_wh: int
+
+
 @wire("dso.Config")
 @dataclass(frozen=True)
 class DsoConfig:
@@ -95,6 +117,7 @@ class DsoConfig:
         option_share_up, option_share_down: of the connections' size, what its option covers.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
         curtailing: its right to limit feed-in; None where it has no meters for it.
+        buying_rules: how surely something must be needed.
     """
 
     market: str
@@ -112,6 +135,7 @@ class DsoConfig:
     gate_isps: int
     lookahead_isps: int
     term_days: int
+    buying_rules: BuyingRules
     curtailing: FeedInControl | None = None
 
     def at(self, point: str) -> tuple[GridConnection, ...]:

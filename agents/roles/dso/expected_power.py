@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import numpy as np
 
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import Prognoses
@@ -13,37 +17,79 @@ from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 
 
+@dataclass(frozen=True, slots=True)
+class NodePowers:
+    """What is expected at each node with connections, [T] each: watts, vars, and watts as they will be almost surely."""
+
+    nodes: tuple[str, ...]
+    p_w: tuple[Floats, ...]
+    q_var: tuple[Floats, ...]
+    sure_w: tuple[Floats, ...]
+
+
 class ExpectedPower:
     """Answers from what the DSO's parts hold; it remembers nothing itself."""
 
-    def __init__(self, config: DsoConfig, prognoses: Prognoses, ordering: Ordering, history: MeterHistory) -> None:
-        self.config, self._prognoses, self._ordering, self._history = config, prognoses, ordering, history
+    def __init__(
+        self,
+        config: DsoConfig,
+        *,
+        prognoses: Prognoses,
+        ordering: Ordering,
+        history: MeterHistory,
+        errors: ForecastErrors,
+    ) -> None:
+        self.config, self._prognoses, self._ordering = config, prognoses, ordering
+        self._history, self._errors = history, errors
 
     def of_portfolio_w(self, seller: str, point: str, day: LocalDay) -> Floats:
         """[T] what a seller's portfolio will draw: what it promised where something is ordered, else its prognosis."""
-        place = SellerPointDay(seller, point, day.day)
-        prognosis = self._prognoses.newest(place)
-        if prognosis is None:
-            members = self.config.of_seller(seller, point)
-            usual = [self._history.usual_kw(c.usage_point, day.count) for c in members]
-            expected: Floats = np.sum(usual, axis=0) * 1000
-        else:
-            expected = np.array(prognosis.power_w, dtype=np.float64)
-        for isp, promised_w in self._ordering.promised_w(place).items():
+        expected = self._prognosis_w(seller, point, day)
+        for isp, promised_w in self._ordering.promised_w(SellerPointDay(seller, point, day.day)).items():
             expected[isp - 1] = promised_w
         return expected
 
-    def of_nodes_w(self, day: LocalDay) -> tuple[tuple[str, ...], tuple[Floats, ...]]:
-        """Nodes and their net power [T] each: prognoses shared out by what the meters showed on the last days."""
-        nodes: dict[str, Floats] = {}
+    def _prognosis_w(self, seller: str, point: str, day: LocalDay) -> Floats:
+        prognosis = self._prognoses.newest(SellerPointDay(seller, point, day.day))
+        if prognosis is not None:
+            return np.array(prognosis.power_w, dtype=np.float64)
+        members = self.config.of_seller(seller, point)
+        usual = [self._history.usual_kw(c.usage_point, day.count) for c in members]
+        expected: Floats = np.sum(usual, axis=0) * 1000
+        return expected
+
+    def sure_w(self, seller: str, point: str, day: LocalDay, now: datetime, chances: Floats) -> Floats:
+        """[T] the power beyond which (seen from zero) a portfolio will be with these chances ([T], 0 to 1).
+
+        Where something is ordered the level is held: nobody is beyond what is promised.
+        """
+        place = SellerPointDay(seller, point, day.day)
+        prognosis, foretold = self._prognoses.newest(place), self._prognosis_w(seller, point, day)
+        at = now if prognosis is None else prognosis.header.time_stamp
+        feeds_in = foretold < 0
+        error = self._errors.quantiles_w(seller, point, day, at, np.where(feeds_in, chances, 1 - chances))
+        sure = np.where(feeds_in, np.minimum(foretold + error, 0.0), np.maximum(foretold + error, 0.0))
+        promised, ordered = self._ordering.promised_w(place), self._ordering.ordered_w(place)
+        for isp, level in promised.items():
+            held = max if ordered.get(isp, 0) > 0 else min
+            sure[isp - 1] = held(float(sure[isp - 1]), float(level))
+        return sure
+
+    def of_nodes(self, day: LocalDay, now: datetime, chances: Floats) -> NodePowers:
+        """Prognoses (and what is sure with these chances) shared out by what the meters showed on the last days."""
+        p_w, q_var, sure_w = dict[str, Floats](), dict[str, Floats](), dict[str, Floats]()
+        zero = np.zeros(day.count)
         for seller, point in self.config.pairs:
             members = self.config.of_seller(seller, point)
             usual = np.array([self._history.usual_kw(c.usage_point, day.count) for c in members]) * 1000
-            rest = self.of_portfolio_w(seller, point, day) - usual.sum(axis=0)
+            expected = self.of_portfolio_w(seller, point, day)
+            rest, surely = expected - usual.sum(axis=0), self.sure_w(seller, point, day, now, chances) - expected
             size_w = sum(c.contracted_w for c in members)
             for connection, power in zip(members, usual, strict=True):
-                own = power + rest * (connection.contracted_w / size_w)
-                known = nodes.get(connection.node)
-                nodes[connection.node] = own if known is None else known + own
-        names = tuple(sorted(nodes))
-        return names, tuple(nodes[name] for name in names)
+                node, share = connection.node, connection.contracted_w / size_w
+                own = power + rest * share
+                p_w[node] = p_w.get(node, zero) + own
+                sure_w[node] = sure_w.get(node, zero) + own + surely * share
+                q_var[node] = q_var.get(node, zero) + self._history.usual_kvar(connection.usage_point, day.count) * 1000
+        names = tuple(sorted(p_w))
+        return NodePowers(names, *(tuple(of[name] for name in names) for of in (p_w, q_var, sure_w)))

@@ -17,28 +17,38 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
-from market.settlement.day import lost_isps
+from market.settlement.day import REACTIVE, lost_isps
 from market.uftp import Metering
 
 
 @wire("dso.MeterHistory")
 @dataclass(slots=True)
 class MeterHistoryState:
-    """By usage point, the metered days, oldest first, [T] kW each."""
+    """By usage point, the metered days, oldest first, [T] kW each, and [T] kvar."""
 
     history_kw: dict[str, tuple[Floats, ...]] = field(default_factory=dict)
+    history_kvar: dict[str, tuple[Floats, ...]] = field(default_factory=dict)
 
 
 class MeterHistory(Part[MeterHistoryState]):
     """Takes a settled day's meterings out of the meter data and into the history."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, meters: MeterData) -> None:
-        super().__init__(me, MeterHistoryState({c.usage_point: c.history_kw for c in config.connections}))
+        active = {c.usage_point: c.history_kw for c in config.connections}
+        super().__init__(me, MeterHistoryState(active, {c.usage_point: c.history_kvar for c in config.connections}))
         self._meters = meters
 
     def usual_kw(self, usage_point: str, count: int) -> Floats:
         """[count] kW of a connection on a usual day."""
         return like_day(self.state.history_kw[usage_point], count)
+
+    def usual_kvar(self, usage_point: str, count: int) -> Floats:
+        """[count] kvar of a connection on a usual day; 0 where its meter never showed any."""
+        return like_day(self.state.history_kvar[usage_point], count)
+
+    def days_kw(self, usage_point: str) -> tuple[Floats, ...]:
+        """The metered days of a connection, oldest first, each [T] kW."""
+        return self.state.history_kw[usage_point]
 
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
@@ -53,6 +63,10 @@ class MeterHistory(Part[MeterHistoryState]):
         if profile is not None and metering.ean in history and not lost_isps([metering]):
             day_kw = np.array(profile.values, dtype=np.float64) / 1000
             history[metering.ean] = with_day(history[metering.ean], day_kw)
+            reactive = metering.profile(REACTIVE)
+            if reactive is not None:
+                day_kvar = np.array(reactive.values, dtype=np.float64) / 1000
+                self.state.history_kvar[metering.ean] = with_day(self.state.history_kvar[metering.ean], day_kvar)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Days that were settled are history."""

@@ -60,6 +60,13 @@ class Prognoses(Part[PrognosesState]):
         """The last prognosis of a portfolio, or None."""
         return self.state.newest.get(place)
 
+    def all_of(self, place: SellerPointDay) -> list[DPrognosis]:
+        """All prognoses of a portfolio that are remembered."""
+        domain = self.rules.domains[place.seller]
+        about = place.congestion_point, place.period
+        told = self.state.by_id.values()
+        return [p for p in told if (p.congestion_point, p.period) == about and p.header.sender_domain == domain]
+
     def by_id(self, message_id: str | None) -> DPrognosis | None:
         """A prognosis by its message id, or None."""
         return self.state.by_id.get(message_id or "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from agents.planning.grid_safety.assessment import Assessment
@@ -11,10 +13,21 @@ from market.uftp import Disposition, RequestIsp
 GRAIN_W = 100  # needs are rounded up to this
 
 
-def needed_w(assessment: Assessment, first: int, last: int) -> Floats:
-    """[T] W needed on the ISPs `first` to `last` (1-based, both included), rounded up to the grain; 0 elsewhere."""
+def needed_w(
+    assessment: Assessment, first: int, last: int, *, minimum_w: int = 0, minimum_wh: int = 0, hours: float = 0.25
+) -> Floats:
+    """[T] W needed on the ISPs `first` to `last` (1-based, both included), rounded up to the grain; 0 elsewhere.
+
+    A run of ISPs with a need that is nowhere above `minimum_w`, or below `minimum_wh` in all, is not worth an order.
+    """
     isps = np.arange(1, len(assessment.need_w) + 1)
     need_w = np.where((isps >= first) & (isps <= last), assessment.need_w, 0.0)
+    signs = np.sign(need_w)
+    starts = np.flatnonzero(np.diff(signs, prepend=0.0)).tolist()
+    for start, end in pairwise([*starts, len(need_w)]):
+        run = np.abs(need_w[start:end])
+        if run.max() < minimum_w or run.sum() * hours < minimum_wh:
+            need_w[start:end] = 0.0
     rounded: Floats = np.sign(need_w) * np.ceil(np.abs(need_w) / GRAIN_W) * GRAIN_W
     return rounded
 

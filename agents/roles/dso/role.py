@@ -7,6 +7,7 @@ from agents.roles.dso.compensation import Compensating
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.expected_power import ExpectedPower
+from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.point_meters import PointMeters
@@ -37,11 +38,20 @@ class DsoRole(Role):
         prognoses = Prognoses(me, config)
         ordering = Ordering(me, ledger, prognoses, contracts, meters)
         history = MeterHistory(me, config, meters)
-        expected = ExpectedPower(config, prognoses, ordering, history)
         requests = Requests(me, config, prognoses, contracts)
-        trading = TradingRounds(me, config, requests, expected)
         point_meters = PointMeters(me, config)
         curtailment = Curtailment(me, config, point_meters)
+        errors = ForecastErrors(
+            me,
+            config,
+            prognoses=prognoses,
+            ordering=ordering,
+            curtailment=curtailment,
+            meters=meters,
+            history=history,
+        )
+        expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
+        trading = TradingRounds(me, config, requests, expected)
         accounts = DsoAccounts(rules, config, contracts=contracts, ordering=ordering, requests=requests, meters=meters)
         settlement = SettlementAsBuyer(
             me,
@@ -58,6 +68,7 @@ class DsoRole(Role):
             negotiation,
             GridRegistration(me, config, contracts, negotiation),
             OperatedDays(me),
+            errors,  # it compares a settled day before the others forget it
             prognoses,
             point_meters,
             curtailment,

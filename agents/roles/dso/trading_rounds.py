@@ -7,7 +7,7 @@ One round per period at a time; a newer prognosis after it starts the next. The 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import safety_analysed
 from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
 from market.uftp import FlexOffer
 
 
@@ -95,24 +97,34 @@ class TradingRounds(Part[TradingRoundsState]):
         period = event.period
         if not self.rules.flexibility or period in self.state.rounds or now >= self.rules.day(period).end:
             return []
-        return self._analyse(period, tuple(point.identity for point in self.config.points))
+        return self._analyse(period, tuple(point.identity for point in self.config.points), now)
 
     @on(OrdersPlaced)
     def go_on(self, event: OrdersPlaced, now: datetime) -> list[Effect]:
         """A point is dealt with: look at the next one."""
         current = self.state.rounds.get(event.period)
-        return [] if current is None or current.point != event.point else self._analyse(event.period, current.todo)
+        return [] if current is None or current.point != event.point else self._analyse(event.period, current.todo, now)
 
-    def _analyse(self, period: date, points: tuple[str, ...]) -> list[Effect]:
+    def _analyse(self, period: date, points: tuple[str, ...], now: datetime) -> list[Effect]:
         """Look at the next congestion point, or end the round."""
         if not points:
             self.state.rounds.pop(period, None)
             return []
         self.state.rounds[period] = TradingRound(points[0], points[1:], None, (), {})
-        names, powers = self._expected.of_nodes_w(self.rules.day(period))
-        config = self.config
-        arguments = (config.network, config.limits, config.margin_pct, self._points[points[0]], names, powers)
+        day, config = self.rules.day(period), self.config
+        found = self._expected.of_nodes(day, now, self._chances(day, now))
+        grid = config.network, config.limits, config.margin_pct, self._points[points[0]]
+        arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w)
         return [Compute(SafetyOf(period), "safety", arguments)]
+
+    def _chances(self, day: LocalDay, now: datetime) -> Floats:
+        """[T] how surely something must be needed to be bought now: less surely where this is the last gate."""
+        rules, gates = self.config.buying_rules, np.full(day.count, self.config.buying_rules.sure_pct / 100)
+        if now >= day.start:
+            first = day.isp_of(now) + self.config.gate_isps
+            rounds = timedelta(hours=self.rules.revision_hours) // day.isp
+            gates[first - 1 : first - 1 + rounds] = rules.last_pct / 100
+        return gates
 
     @on(SafetyOf)
     def analysed(self, reference: SafetyOf, result: Assessment, now: datetime) -> list[Effect]:
@@ -124,10 +136,13 @@ class TradingRounds(Part[TradingRoundsState]):
             return [self.me.lapse("safety analysis", period.isoformat(), self.me.name, "its day is over", now)]
         first = 1 if now < day.start else day.isp_of(now) + self.config.gate_isps
         last = day.count if now < day.start else first + self.config.lookahead_isps - 1
-        need_w = needed_w(result, first, last)
+        rules = self.config.buying_rules
+        need_w = needed_w(
+            result, first, last, minimum_w=rules.minimum_w, minimum_wh=rules.minimum_wh, hours=self.rules.hours
+        )
         figures = safety_analysed(current.point, period, need_w, result.loading_pct, now)
         if not need_w.any():
-            return [figures, *self._analyse(period, current.todo)]
+            return [figures, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)
         sellers = self.config.sellers(current.point)
         expires = now + 2 * self.rules.interval
@@ -191,7 +206,7 @@ class TradingRounds(Part[TradingRoundsState]):
         found = zip(sorted(current.offers), factors_pct, strict=True)
         chosen = tuple((seller, current.offers[seller], factor) for seller, factor in found if factor)
         if not chosen:
-            return self._analyse(period, current.todo)
+            return self._analyse(period, current.todo, now)
         return self.emit(OffersChosen(period, current.point, chosen), now)
 
     # ---- forgetting ------------------------------------------------------------------------------------------------------

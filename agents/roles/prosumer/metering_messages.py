@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -17,12 +17,13 @@ from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.parts.settlement import metering_of
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.told import DayMeteringTold
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-from market.settlement.day import lost_isps
-from market.uftp import Metering
+from market.settlement.day import REACTIVE, lost_isps
+from market.uftp import Metering, MeteringProfile
 
 METERING = timedelta(hours=1)  # after the day's end: it is metered and told
 
@@ -48,10 +49,15 @@ class MeteringMessages(Part[MeteringMessagesState]):
     """Tells and records each day's metering once."""
 
     def __init__(
-        self, me: AgentIdentity, config: ProsumerConfig, metering: EnergyMetering, filing: LedgerFiling
+        self,
+        me: AgentIdentity,
+        config: ProsumerConfig,
+        metering: EnergyMetering,
+        reactive: ReactiveMetering,
+        filing: LedgerFiling,
     ) -> None:
         super().__init__(me, MeteringMessagesState())
-        self._config, self._metering, self._filing = config, metering, filing
+        self._config, self._metering, self._reactive, self._filing = config, metering, reactive, filing
 
     def is_metered(self, period: date) -> bool:
         """Whether a day's metering was told."""
@@ -80,7 +86,8 @@ class MeteringMessages(Part[MeteringMessagesState]):
         rows += [(to, meter, self._config.usage_point) for to in (self._config.aggregator, self._config.dso)]
         for to, source, ean in rows:
             lost, energy_wh = self._metering.lost_isps(source, day), self._metering.energy_wh(source, day)
-            told[ean] = metering_of(self.me, to, day.day, ean, energy_wh, now, lost)
+            message = metering_of(self.me, to, day.day, ean, energy_wh, now, lost)
+            told[ean] = _with_reactive(message, self._reactive.mean_var(day)) if source == meter else message
             effects.append(Send(to, told[ean]))
         self.state.metered[day.day] = told
         body = tuple(told[ean] for ean in sorted(told))
@@ -125,6 +132,13 @@ class MeteringMessages(Part[MeteringMessagesState]):
             for begin, end in lost
         ]
         return Recovery(effects, sentences)
+
+
+def _with_reactive(message: Metering, mean_var: tuple[int, ...] | None) -> Metering:
+    """The metering of a connection with what is known of its reactive power."""
+    if mean_var is None:
+        return message
+    return replace(message, profiles=(*message.profiles, MeteringProfile(REACTIVE, "var", mean_var)))
 
 
 def _recorded(history: LedgerHistory, me: AgentIdentity, usage_point: str) -> Iterator[Mapping[str, Metering]]:

@@ -24,6 +24,7 @@ from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
+from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.role import Role
 from cim.model.intervals import LocalDay
@@ -52,7 +53,8 @@ class ProsumerRole(Role):
         planning = DayPlanning(
             me, config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
-        messages = MeteringMessages(me, config, metering, filing)
+        reactive = ReactiveMetering(me)
+        messages = MeteringMessages(me, config, metering, reactive, filing)
         limits = GridLimits(me, config, reports, metering)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
@@ -67,6 +69,7 @@ class ProsumerRole(Role):
             buildings,
             vehicles,
             metering,
+            reactive,
             messages,
             held,
             limits,

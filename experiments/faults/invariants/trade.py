@@ -86,7 +86,7 @@ def prognoses_are_renewed(simulation: SimulationRun) -> Iterator[str]:
                     ordered |= {row.start for row in effect.message.isps}
                 if not isinstance(effect, Compute) or effect.job != "safety" or len(newest) < len(pairs):
                     continue
-                found = np.sum(effect.arguments[-1], axis=0)
+                found = np.sum(effect.arguments[5], axis=0)
                 told = np.sum([prognosis.power_w for prognosis in newest.values()], axis=0)
                 for isp in np.flatnonzero(np.abs(found - told) > 1.0) + 1:
                     if int(isp) not in ordered:

@@ -1,0 +1,114 @@
+"""What the DSO has learned of each portfolio's prognoses: how far the meters differed from them, by lead and hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from agents.planning.forecast.error_quantiles import KEPT_DAYS, LEADS, error_quantile, hourly_errors, lead_class
+from agents.planning.forecast.like_day import fit
+from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.curtailment import Curtailment
+from agents.roles.dso.meter_history import MeterHistory
+from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.prognoses import Prognoses
+from agents.roles.effects import Effect
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.keys import SellerPointDay
+from agents.roles.parts.meter_data import MeterData
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from cim.codec.codec import wire
+from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
+from market.settlement.day import lost_isps, metered_w
+from market.uftp import DPrognosis
+
+
+@wire("dso.ForecastErrors")
+@dataclass(slots=True)
+class ForecastErrorsState:
+    """By (seller, congestion point) and class of lead, the last metered days: each [24] watts, metered less foretold."""
+
+    errors_w: dict[tuple[str, str], tuple[tuple[Floats, ...], ...]] = field(default_factory=dict)
+
+
+class ForecastErrors(Part[ForecastErrorsState]):
+    """Learns from each settled day, where nothing was ordered or limited; says what is to be expected of the next."""
+
+    def __init__(
+        self,
+        me: AgentIdentity,
+        config: DsoConfig,
+        *,
+        prognoses: Prognoses,
+        ordering: Ordering,
+        curtailment: Curtailment,
+        meters: MeterData,
+        history: MeterHistory,
+    ) -> None:
+        super().__init__(me, ForecastErrorsState())
+        self._config, self._prognoses, self._ordering = config, prognoses, ordering
+        self._curtailment, self._meters, self._history = curtailment, meters, history
+
+    def quantiles_w(self, seller: str, point: str, day: LocalDay, foretold_at: datetime, chances: Floats) -> Floats:
+        """[T] what the error of a prognosis does not exceed with these chances ([T], 0 to 1)."""
+        learned = self.state.errors_w.get((seller, point), ((),) * (len(LEADS) + 1))
+        days = [self._history.days_kw(c.usage_point) for c in self._config.of_seller(seller, point)]
+        known = min((len(rows) for rows in days), default=0)
+        swing = np.zeros(day.count)
+        if known:
+            sums = [np.sum([fit(rows[-back], day.count) for rows in days], axis=0) for back in range(1, known + 1)]
+            swing = np.max(np.abs(sums), axis=0) * 1000
+        shares = self._config.buying_rules.assumed_error_pct
+        found = np.zeros(day.count)
+        for isp in range(1, day.count + 1):
+            lead = lead_class(day.isp_start(isp) - foretold_at)
+            hour = (isp - 1) * 24 // day.count
+            errors = [float(row[hour]) for row in learned[lead]]
+            found[isp - 1] = error_quantile(float(chances[isp - 1]), shares[lead] / 100 * float(swing[isp - 1]), errors)
+        return found
+
+    @on(DaySettled)
+    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
+        """Compare each portfolio's prognoses of the day with its meters."""
+        day = self.rules.day(event.period)
+        for seller, point in self._config.pairs:
+            place = SellerPointDay(seller, point, day.day)
+            told = sorted(self._prognoses.all_of(place), key=lambda p: p.revision)
+            eans = [c.usage_point for c in self._config.of_seller(seller, point)]
+            meterings = self._meters.of_all(eans, day.day)
+            if not told or len(meterings) < len(eans):
+                continue
+            free = np.ones(day.count)
+            limited = [isp for ean in eans for isp in self._curtailment.limited_isps(ean, day.day)]
+            for isp in (*self._ordering.ordered_w(place), *limited, *lost_isps(meterings)):
+                free[isp - 1] = 0.0
+            self._learn(place, day, told, np.array(metered_w(meterings, day.count), dtype=np.float64), free)
+        return []
+
+    def _learn(
+        self, place: SellerPointDay, day: LocalDay, told: list[DPrognosis], metered: Floats, free: Floats
+    ) -> None:
+        """Of each class of lead the newest prognosis of an ISP counts."""
+        key = place.seller, place.congestion_point
+        learned = self.state.errors_w.get(key, ((),) * (len(LEADS) + 1))
+        rows = []
+        for lead in range(len(LEADS) + 1):
+            foretold, counts = np.zeros(day.count), np.zeros(day.count)
+            for prognosis in told:
+                at = prognosis.header.time_stamp
+                for isp in range(1, day.count + 1):
+                    start = day.isp_start(isp)
+                    if at < start and lead_class(start - at) == lead:
+                        foretold[isp - 1], counts[isp - 1] = prognosis.power_w[isp - 1], free[isp - 1]
+            errors = hourly_errors(metered, foretold, counts)
+            rows.append((*learned[lead], errors)[-KEPT_DAYS:])
+        self.state.errors_w[key] = tuple(rows)
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Most prognoses are not recorded, so nothing of it can be rebuilt."""
+        return Recovery(forgotten=("how far prognoses differed from the meters: it is learned anew",))
