@@ -74,7 +74,7 @@ def test_what_an_order_needs_is_kept(seed: int, stored: float, at: int, power: f
 def test_without_orders_it_is_free() -> None:
     """Nothing is reserved for an order that is not there."""
     known = replace(unknown(BATTERY), stored_kwh=4.0, held_kw=np.full(96, np.nan))
-    assert np.isnan(Battery().reserved_kw(known, window(), np.sin(np.arange(96.0)) * 5)).all()
+    assert np.isnan(Battery().owner_kw(known, window(), np.sin(np.arange(96.0)) * 5)).all()
 
 
 def test_a_morning_of_sun_leaves_room_for_the_noon_it_is_ordered_for() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementConfig, ElementKnowledge, PlanWindow
 from agents.planning.elements.registry import ELEMENT_KINDS, element_kind
-from agents.planning.elements.vehicle import charging
+from agents.planning.elements.vehicle import owner_plan
 from cim.codec.codec import decode, encode
 from cim.model.devices import (
     DeviceKind,
@@ -73,7 +73,7 @@ def test_a_forecast_is_a_whole_day_within_the_ratings(kind: DeviceKind, on: date
     assert (np.abs(forecast) <= 10.0 + 1e-9).all()
     if rules.generates:
         assert (forecast <= 0).all()
-    elif not rules.follows_rest:
+    elif rules.kind is not DeviceKind.BATTERY:
         assert (forecast >= 0).all()
 
 
@@ -125,8 +125,9 @@ def test_a_vehicle_gets_in_any_window_what_it_planned_to_get_in_it(
     session = VehiclePlugged(energy_wh, 22_000, DAY.start + timedelta(hours=stay_h), DAY.start)
     last = min(first + length - 1, DAY.count)
     span = window(first, last)
-    plan = charging(session, 0.0, STATION, DAY, first, DAY.isp_start(first))
-    model = element_kind(DeviceKind.STATION).flexibility(replace(unknown(STATION), session=session), plan, span)
+    known = replace(unknown(STATION), session=session)
+    plan = owner_plan(known, span, np.zeros(DAY.count))
+    model = element_kind(DeviceKind.STATION).flexibility(known, plan, span)
     if model is None:
         assert span.part(plan).sum() * 0.25 <= 0.1 + 1e-9
         return

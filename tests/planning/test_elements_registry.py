@@ -90,9 +90,8 @@ def test_the_energy_register_needs_the_directions_that_its_kind_can_take(
 def test_only_a_battery_is_carried_forward_and_held_back(kind: DeviceKind) -> None:
     """What others store is told by their devices, and left as it was told; nothing is kept of it for orders."""
     assert element_kind(kind).stored_later(3.0, 2.0, 1.0) == 3.0
-    assert not element_kind(kind).follows_rest
     known = unknown(ElementConfig("e", kind, 5_000, 5_000, 5_000))
-    assert np.isnan(element_kind(kind).reserved_kw(known, window(), NOTHING)).all()
+    assert np.isnan(element_kind(kind).owner_kw(known, window(), NOTHING)).all()
 
 
 def test_roles_and_elements_load_no_solver_and_no_data_frames() -> None:

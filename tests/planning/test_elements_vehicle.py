@@ -1,4 +1,4 @@
-"""A vehicle charges at once, stops at what it needs, and moves its charging only while it is there."""
+"""A vehicle charges from the sun or at once, stops at what it needs, and moves its charging only while it is there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.planning.dispatch.flexibility import Storable
-from agents.planning.elements.element import ElementConfig
-from agents.planning.elements.vehicle import Vehicle, charging
+from agents.planning.elements.element import ElementConfig, ElementKnowledge
+from agents.planning.elements.vehicle import Vehicle, owner_plan
 from cim.model.devices import DeviceKind, VehiclePlugged
 from tests.worlds.elements import DAY, NOTHING, unknown, window
 
@@ -24,16 +24,26 @@ def plugged(energy_wh: int, departure: datetime) -> VehiclePlugged:
     return VehiclePlugged(energy_wh, 22_000, departure, departure - timedelta(hours=9))
 
 
+def there(energy_wh: int, departure: datetime, delivered_wh: float = 0.0) -> ElementKnowledge:
+    """What is known of the station while the vehicle is there."""
+    return replace(unknown(STATION), session=plugged(energy_wh, departure), delivered_wh=delivered_wh)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
-    energy=st.integers(0, 120_000), delivered=st.floats(0, 130_000), hours=st.integers(-5, 30), first=st.integers(1, 96)
+    energy=st.integers(0, 120_000),
+    delivered=st.floats(0, 130_000),
+    hours=st.integers(-5, 30),
+    first=st.integers(1, 96),
+    seed=st.integers(0, 1000),
 )
 def test_charging_stops_at_departure_and_at_what_was_asked(
-    energy: int, delivered: float, hours: int, first: int
+    energy: int, delivered: float, hours: int, first: int, seed: int
 ) -> None:
-    """As fast as station and vehicle allow, never more than is missing, nothing from the departure on."""
+    """As much as station and vehicle allow in time, never more than is missing, nothing from the departure on."""
     departure = DAY.start + timedelta(hours=hours)
-    plan = charging(plugged(energy, departure), delivered, STATION, DAY, first, DAY.isp_start(first))
+    rest = np.random.default_rng(seed).normal(size=96) * 9
+    plan = owner_plan(there(energy, departure, delivered), window(first), rest)
     gone = np.array([DAY.isp_start(k) >= departure for k in range(1, 97)])
     assert not plan[gone].any()
     assert not plan[: first - 1].any()
@@ -45,16 +55,48 @@ def test_charging_stops_at_departure_and_at_what_was_asked(
     assert plan.sum() * 0.25 == pytest.approx(min(missing, time_left * 11.0))
 
 
-def test_what_a_vehicle_takes_before_the_first_isp_is_not_planned_again() -> None:
-    """Planned six minutes before the ISP, 11 kW for that time are counted as delivered by then."""
-    session = plugged(22_000, DAY.end)
+def test_it_takes_the_sun_that_is_to_come_and_the_rest_at_once() -> None:
+    """20 kWh by 17:00, 4 kW of surplus from 10:00 to 14:00: 16 kWh of it are waited for, 4 kWh are charged at once."""
+    rest = np.full(96, 1.0)
+    rest[40:56] = -4.0
+    known = there(20_000, DAY.at(17))
+    plan = owner_plan(known, window(33), rest)
+    np.testing.assert_allclose(plan[40:56], 4.0)
+    np.testing.assert_allclose(plan[32:34], [11.0, 5.0])
+    assert plan.sum() * 0.25 == pytest.approx(20.0)
+    limits = Vehicle().owner_kw(known, window(33), rest)
+    assert np.isnan(limits[:33]).all(), "what is charged at once needs no limit"
+    np.testing.assert_allclose(limits[33:40], [5.0, *[0.0] * 6])
+    np.testing.assert_allclose(limits[40:55], 4.0)
+    assert np.isnan(limits[55:]).all(), "from its last planned ISP on it may take what it still lacks"
+
+
+def test_it_does_not_wait_for_sun_in_its_last_hour() -> None:
+    """Surplus that comes when the vehicle is about to leave is not waited for; without time for more it takes all there is."""
+    rest = np.zeros(96)
+    rest[64:68] = -11.0  # from 16:00 to 17:00
+    early = owner_plan(there(11_000, DAY.at(17)), window(33), rest)
+    np.testing.assert_allclose(early[32:36], 11.0)
+    late = owner_plan(there(22_000, DAY.at(17)), window(61), rest)
+    np.testing.assert_allclose(late[60:68], 11.0)
+
+
+def test_it_charges_around_what_orders_hold() -> None:
+    """10 kWh, of which an order wants 5 kWh at 12:00 and nothing before 9:00: the rest is charged from 9:00 on."""
+    held = np.full(96, np.nan)
+    held[48:50], held[32:36] = 10.0, 0.0
+    known = replace(there(10_000, DAY.at(17)), held_kw=held)
+    plan = owner_plan(known, window(33), np.zeros(96))
+    np.testing.assert_allclose(plan[32:40], [0, 0, 0, 0, 11.0, 9.0, 0, 0])
+    np.testing.assert_allclose(plan[48:50], 10.0)
+    np.testing.assert_allclose(Vehicle().owner_kw(known, window(33), np.zeros(96))[37:48], [9.0, *[0.0] * 10])
+
+
+def test_what_a_running_isp_still_gives_is_counted() -> None:
+    """Nine minutes of an ISP are left: at 11 kW they give 1.65 kWh, and the next ISPs what is missing."""
     start = DAY.isp_start(5)
-    early = charging(session, 0.0, STATION, DAY, 5, start - timedelta(minutes=6))
-    assert early.sum() * 0.25 == pytest.approx(22.0 - 1.1)
-    late = charging(session, 0.0, STATION, DAY, 5, start + timedelta(minutes=6))  # the running ISP: nothing to deduct
-    assert late.sum() * 0.25 == pytest.approx(22.0)
-    done = charging(plugged(500, DAY.end), 0.0, STATION, DAY, 5, start - timedelta(minutes=6))
-    np.testing.assert_array_equal(done, 0.0)
+    plan = owner_plan(there(22_000, DAY.at(17)), window(5, now=start + timedelta(minutes=6)), np.zeros(96))
+    assert plan[5:].sum() * 0.25 == pytest.approx(22.0 - 1.65)
 
 
 def test_the_plugged_vehicle_is_expected_until_it_leaves_and_others_after_it() -> None:
@@ -64,14 +106,15 @@ def test_the_plugged_vehicle_is_expected_until_it_leaves_and_others_after_it() -
     np.testing.assert_allclose(expected[4:8], 11.0)
     np.testing.assert_allclose(expected[8:28], 0.0)
     np.testing.assert_allclose(expected[28:], 1.5)
-    np.testing.assert_allclose(Vehicle().forecast(known, window(1), NOTHING), 1.5)
+    before = window(now=DAY.start - timedelta(hours=9))
+    np.testing.assert_allclose(Vehicle().forecast(known, before, NOTHING), 1.5)
     np.testing.assert_allclose(Vehicle().forecast(unknown(STATION), window(5), NOTHING), 1.5)
 
 
 def test_a_vehicle_moves_its_charging_but_keeps_its_energy() -> None:
     """What it planned to take in the window it takes before it leaves; nothing to move is no flexibility."""
     known = replace(unknown(STATION), session=plugged(22_000, DAY.start + timedelta(hours=7)))
-    plan = charging(plugged(22_000, DAY.start + timedelta(hours=7)), 0.0, STATION, DAY, 1, DAY.start)
+    plan = owner_plan(known, window(), NOTHING)
     model = Vehicle().flexibility(known, plan, window())
     assert isinstance(model, Storable)
     power = plan + model.respond(np.where(np.arange(96) < 8, -20.0, 20.0), 1.0)
@@ -84,9 +127,19 @@ def test_a_vehicle_moves_its_charging_but_keeps_its_energy() -> None:
 def test_who_is_not_there_or_about_to_leave_has_nothing_to_move() -> None:
     """No session, a departure before the window, or a session on another day give no flexibility."""
     gone = replace(unknown(STATION), session=plugged(22_000, DAY.start - timedelta(hours=1)))
-    there = replace(unknown(STATION), session=plugged(22_000, DAY.at(7)))
+    here = there(22_000, DAY.at(7))
     plan = np.full(96, 5.0)
     assert Vehicle().flexibility(unknown(STATION), plan, window()) is None
     assert Vehicle().flexibility(gone, plan, window()) is None
-    assert Vehicle().flexibility(there, plan, window(now=DAY.start - timedelta(seconds=1))) is None
-    assert Vehicle().flexibility(there, plan, window()) is not None
+    assert Vehicle().flexibility(here, plan, window(now=DAY.start - timedelta(seconds=1))) is None
+    assert Vehicle().flexibility(here, plan, window()) is not None
+
+
+def test_a_running_isp_cannot_be_moved() -> None:
+    """What is drawn in it is known when it is over: an order begins with the next."""
+    late = window(5, now=DAY.isp_start(5) + timedelta(minutes=2))
+    plan = np.full(96, 5.0)
+    model = Vehicle().flexibility(there(60_000, DAY.at(17)), plan, late)
+    assert model is not None
+    moved = model.respond(np.full(92, -5.0), 1.0)
+    assert moved[0] == pytest.approx(0.0, abs=1e-9)

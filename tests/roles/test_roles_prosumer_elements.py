@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy as np
 from agents.planning.elements.element import ElementConfig
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Fired, Received
-from agents.roles.messages import AssetsPublished, DeviceJoined, DeviceReport
+from agents.roles.messages import AssetsPublished, DeviceJoined, DeviceReport, DeviceSchedule, WeatherBulletin
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
-from cim.model.devices import DeviceKind
+from cim.model.devices import DeviceKind, Mode, Setpoint, VehiclePlugged, VehicleUnplugged, WeatherForecast
+from cim.model.readings import Kind, Reading
 from market.uftp import DPrognosis
 from tests.worlds import players, terms
 from tests.worlds.players import DAY, FIRST, POINT, RULES
@@ -78,3 +79,41 @@ def test_a_turbine_in_a_strong_wind_is_expected_to_go_on() -> None:
     assert -80_000 < now < -75_000
     assert -27_000 < evening < -20_000
     assert list(revised.power_w[9:]) == sorted(revised.power_w[9:])
+
+
+def test_who_plugs_in_is_planned_and_told_at_once() -> None:
+    """A vehicle that comes at noon is in a new prognosis of the same instant, from the next ISP on; so is that it left."""
+    role = farm(DeviceKind.STATION)
+    role.handle(Fired(ForecastDay(FIRST)), players.AHEAD)
+    noon = DAY.at(12) + timedelta(minutes=4)
+    came = VehiclePlugged(30_000, 100_000, DAY.at(17), noon)
+
+    def report(number: int, at: datetime, *news: VehiclePlugged | VehicleUnplugged) -> list[Effect]:
+        readings = (
+            *players.good("farm-a.station", 0.0, at),
+            Reading("farm-a.station", Kind.ENERGY_IMPORT, 1_000.0 * number, at),
+        )
+        return role.handle(Received("farm-a.station", number, DeviceReport("farm-a.station", at, readings, news)), at)
+
+    (told,) = sent(report(1, noon, came), DPrognosis)
+    assert told.power_w[48:51] == (0, 46_667, 0)  # of 30 kWh, 100 kW take 18.3 in the eleven minutes that are left
+    assert sent(report(2, noon + timedelta(minutes=5)), DPrognosis) == []
+    (left,) = sent(report(3, noon + timedelta(minutes=10), VehicleUnplugged(0, noon)), DPrognosis)
+    assert set(left.power_w[49:]) == {0}
+
+
+def test_a_vehicle_waits_for_the_sun_of_its_home_as_its_stations_limit() -> None:
+    """At eight 20 kWh are wanted by 17:00; the sun of the forecast leaves 10 kW from 10:00 to 12:00: a limit until then."""
+    role = farm(DeviceKind.PV, DeviceKind.STATION)
+    sun = np.zeros(192)
+    sun[96 + 40 : 96 + 48] = 0.1  # of 100 kW
+    forecast = WeatherForecast(DAY.next(-1).start, DAY.next(-1).start, 900, tuple(sun))
+    role.handle(Received("iles", 1, WeatherBulletin(forecast)), players.AHEAD)
+    role.handle(Fired(ForecastDay(FIRST)), players.AHEAD)
+    came = VehiclePlugged(20_000, 100_000, DAY.at(17), DAY.at(8))
+    report = DeviceReport("farm-a.station", DAY.at(8), players.good("farm-a.station", 0.0, DAY.at(8)), (came,))
+    schedules = sent(role.handle(Received("farm-a.station", 1, report), DAY.at(8)), DeviceSchedule)
+    (limits,) = [schedule.setpoints for schedule in schedules if schedule.element == "farm-a.station"]
+    assert limits[32:40] == (Setpoint(Mode.LIMIT, 0),) * 8
+    assert limits[40:47] == (Setpoint(Mode.LIMIT, 10_000),) * 7
+    assert set(limits[47:]) == {None}

@@ -1,7 +1,7 @@
 """Battery: serves its home's own consumption by its device's own rule; an order may hold it to any path within its energy.
 
 What an order will need is not left to the own rule before: where the expected own consumption would take the room or the
-energy, the battery is held back (`reserved_kw`); everywhere else it is free.
+energy, the battery is held back (`owner_kw`); everywhere else it is free.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Battery(ElementKind):
     agent = "battery"
     mode = Mode.TARGET
     stores = True
-    follows_rest = True
+    turn = 2
     noticeable_share = 0.02  # else hundreds of small moves would end its own rule for the whole day
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """See `own_consumption`."""
         return own_consumption(known, window, rest_kw).power_kw
 
-    def reserved_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+    def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """See `own_consumption`."""
         return own_consumption(known, window, rest_kw).reserved_kw
 

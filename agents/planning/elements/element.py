@@ -155,9 +155,9 @@ class ElementKind(Protocol):
         can_increase, can_decrease: the directions of flexibility it offers in the asset register.
         generates: whether what it loses by an order is generation.
         stores: whether what an order moves comes back at another time.
-        follows_rest: whether it runs by what base load and other elements leave: it is forecast after them, and anew
-            after each order.
-        holds_between_moves: whether an order holds it from its first to its last move, so that its energy works out.
+        turn: when it is forecast. 0: by itself. Else by what base load and the elements of earlier turns leave, and anew
+            after each order: 1 what chooses its time, 2 what takes what is left.
+        holds_between_moves: whether an order holds it from its first to its last move.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
     """
 
@@ -170,7 +170,7 @@ class ElementKind(Protocol):
     can_decrease: bool = True
     generates: bool = False
     stores: bool = False
-    follows_rest: bool = False
+    turn: int = 0
     holds_between_moves: bool = False
     noticeable_share: float = 0.0
 
@@ -178,8 +178,7 @@ class ElementKind(Protocol):
         """[T] expected power of the whole day, without orders, as far as it can be known from `window.first` on.
 
         Args:
-            rest_kw: [T] what base load and the elements forecast before are expected to draw; only an element that
-                follows it looks at it.
+            rest_kw: [T] what base load and the elements forecast before are expected to draw; nothing at turn 0.
         """
         ...
 
@@ -195,8 +194,8 @@ class ElementKind(Protocol):
         """
         ...
 
-    def reserved_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """[T] what it must be held to outside its orders, lest its own rule take what they need; NaN where it is free."""
+    def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """[T] what its owner holds it to outside its orders, for his own sake or theirs; NaN where its device is free."""
         return np.full(window.day.count, np.nan)
 
     def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:

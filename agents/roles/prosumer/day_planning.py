@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -22,7 +22,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import recorded_base_kw
-from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged
+from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
@@ -40,12 +40,12 @@ class DayForecast:
     Attributes:
         base_kw: of the connection without its elements.
         elements_kw: of each element; where it follows the rest, as its orders leave it, else as without orders.
-        reserved_kw: what a store is held to outside its orders so that it can serve them; NaN where it is free.
+        owner_kw: what an element is held to outside its orders; NaN where its device is free.
     """
 
     base_kw: Floats
     elements_kw: dict[str, Floats]
-    reserved_kw: dict[str, Floats] = field(default_factory=dict)
+    owner_kw: dict[str, Floats] = field(default_factory=dict)
 
 
 @wire("prosumer.DayPlanning")
@@ -91,9 +91,9 @@ class DayPlanning(Part[DayPlanningState]):
         return self._kinds[element].expected(forecast, self._held.held_kw(element, day))
 
     def steered_kw(self, element: str, day: LocalDay) -> Floats:
-        """[T] kW that an element is held to, by orders or for those to come; NaN where it runs by its own rule."""
+        """[T] kW that an element is held to, by orders or by its owner; NaN where its device runs by its own rule."""
         held, forecast = self._held.held_kw(element, day), self._forecast(day)
-        return np.where(np.isnan(held), forecast.reserved_kw.get(element, np.nan), held)
+        return np.where(np.isnan(held), forecast.owner_kw.get(element, np.nan), held)
 
     def connection_kw(self, day: LocalDay) -> Floats:
         """[T] kW of the whole connection as things stand."""
@@ -143,21 +143,30 @@ class DayPlanning(Part[DayPlanningState]):
         first = 1 if now < day.start else day.isp_of(now)
         window, over = PlanWindow(day, first, day.count, now), slice(0, first - 1)
         told = slice(0, first if now > day.start else 0)  # what is expected of a running ISP stays as it was told
-        for name, kind in self._kinds.items():
-            if kind.follows_rest:
-                known, nothing = self.knowledge(name, day, max(day.start, now)), np.full(day.count, np.nan)
-                expected = kind.forecast(known, window, rest)
-                forecast.elements_kw[name] = _join(forecast.elements_kw[name], expected, told)
-                reserved = kind.reserved_kw(known, window, rest)
-                forecast.reserved_kw[name] = _join(forecast.reserved_kw.get(name, nothing), reserved, over)
-                rest = rest + self.expected_kw(name, day)
+        for name in sorted(self._following(), key=lambda name: self._kinds[name].turn):
+            kind, known = self._kinds[name], self._following_knowledge(name, day, max(day.start, now))
+            expected = kind.forecast(known, window, rest)
+            forecast.elements_kw[name] = _join(forecast.elements_kw[name], expected, told)
+            free = forecast.owner_kw.get(name, np.full(day.count, np.nan))
+            forecast.owner_kw[name] = _join(free, kind.owner_kw(known, window, rest), over)
+            rest = rest + self.expected_kw(name, day)
+
+    def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
+        return replace(self.knowledge(element, day, at), prices=self.energy_prices(day))
+
+    @on(VehicleChanged)
+    def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:
+        """Who came or left is planned for at once."""
+        day = self.rules.day_of(now)
+        self.follow(day, now)
+        return self.emit(PlanChanged(day), now)
 
     @on(ElementReported)
     def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
         """Where an order is still to be served, what a store holds decides in every interval how far it is free."""
         name, day = event.report.element, self.rules.day_of(now)
         ahead = self._held.held_kw(name, day)[day.isp_of(now) :]
-        if not self._kinds[name].follows_rest or np.isnan(ahead).all():
+        if not self._kinds[name].turn or np.isnan(ahead).all():
             return []
         self.follow(day, now)
         return self.emit(PlanChanged(day), now)
@@ -168,8 +177,12 @@ class DayPlanning(Part[DayPlanningState]):
         return 0.0 if seen is None else seen - float(base_kw[isp - 1])
 
     def _leading(self) -> list[str]:
-        """The elements that do not follow the rest, in order."""
-        return [name for name, kind in self._kinds.items() if not kind.follows_rest]
+        """The elements that are forecast by themselves, in order."""
+        return [name for name, kind in self._kinds.items() if not kind.turn]
+
+    def _following(self) -> list[str]:
+        """The elements that are forecast by what others leave, in order."""
+        return [name for name, kind in self._kinds.items() if kind.turn]
 
     def knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
         """What is known of an element for planning a day; what it stores, as it will be at the instant `at`."""
@@ -183,7 +196,7 @@ class DayPlanning(Part[DayPlanningState]):
             room=self._buildings.room(element),
             usage=self._buildings.usage(element),
             temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),
-            stored_kwh=self._stored_kwh(element, at) if self._kinds[element].follows_rest else 0.0,
+            stored_kwh=self._stored_kwh(element, at) if self._elements[element].capacity_wh else 0.0,
             metered_kw=self._metering.metered_so_far_kw(element, day),
             held_kw=self._held.held_kw(element, day),
         )

@@ -14,7 +14,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.member_session import MemberSession
-from agents.roles.prosumer.told import DayMeteringTold, PlanChanged, VehicleChanged
+from agents.roles.prosumer.told import DayMeteringTold, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
@@ -99,12 +99,11 @@ class HeldOrders(Part[HeldOrdersState]):
     def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:
         """What an order holds a station to was meant for another vehicle: from now on it is free."""
         day = self.rules.day_of(now)
-        if event.element not in self.state.held_kw.get(day.day, {}):
-            return []
-        held = self.held_kw(event.element, day).copy()
-        held[day.isp_of(now) - 1 :] = np.nan
-        self.state.held_kw[day.day][event.element] = held
-        return self.emit(PlanChanged(day), now)
+        if event.element in self.state.held_kw.get(day.day, {}):
+            held = self.held_kw(event.element, day).copy()
+            held[day.isp_of(now) - 1 :] = np.nan
+            self.state.held_kw[day.day][event.element] = held
+        return []
 
     @on(DayMeteringTold)
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
@@ -143,9 +142,7 @@ def _worth_making(kind: ElementKind, moved_kw: Floats) -> Floats:
 
 
 def _held(kind: ElementKind, held_kw: Floats, baseline_kw: Floats, moved_kw: Floats) -> Floats:
-    """What an element is held to on a session's ISPs: where it moves; a battery or vehicle from its first to its last
-    move, so that its energy works out.
-    """
+    """What an element is held to on a session's ISPs: where it moves; some kinds from their first to their last move."""
     where = np.flatnonzero(moved_kw)
     result = np.where(moved_kw == 0, held_kw, baseline_kw + moved_kw)
     if kind.holds_between_moves:

@@ -17,7 +17,7 @@ from agents.roles.prosumer.asset_publishing import PATIENCE
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.energy_metering import EnergyMetering
-from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
+from agents.roles.prosumer.told import DayMeteringTold, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from market.uftp import DPrognosis
@@ -98,6 +98,12 @@ class Prognoses(Part[PrognosesState]):
         following = first + max((now - first) // every + 1, 0) * every
         more: list[Effect] = [Arm(timer, following)] if following < day.end else []
         return [self._prognosis(day, now), *self.emit(PlanChanged(day), now), *more]
+
+    @on(VehicleChanged)
+    def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:
+        """Who came or left changes the rest of the day: tell it at once."""
+        day = self.rules.day_of(now)
+        return [self._prognosis(day, now)] if day.day in self.state.revisions else []
 
     @on(ResumeDay)
     def resume(self, timer: ResumeDay, now: datetime) -> list[Effect]:

@@ -69,6 +69,7 @@ class VppMember(Part[VppMemberState]):
         if now >= day.isp_start(message.last_isp + 1):
             late = self.me.lapse("VppInvitation", message.session, sender, "its ISPs are over", now)
             return [Send(sender, NetProfile(message.session, 0, zero)), late]
+        self._planning.follow(day, now)
         window = PlanWindow(day, message.first_isp, message.last_isp, now)
         models = self._models(window)
         baselines = tuple(window.part(self._planning.expected_kw(model.element, day)) for model in models)
