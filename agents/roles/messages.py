@@ -134,12 +134,16 @@ class VppInvitation:
 @wire("vpp.PriceRound")
 @dataclass(frozen=True, slots=True)
 class PriceRound:
-    """One round's signal (see `agents.planning.dispatch.admm`): subtract it from your last deviation, respond with penalty rho."""
+    """One round's signal: subtract it from `share` of your last deviation, respond with penalty rho.
+
+    What it is for is said in `agents.planning.dispatch.admm`.
+    """
 
     session: str
     round: int
     rho: float
     signal_kw: Floats
+    share: float = 1.0
 
 
 @wire("vpp.ElementBaseline")

@@ -70,8 +70,8 @@ def _table(data: RunData, sessions: list[SessionConcluded]) -> str:
         requested, found = (float(row[peak]) if len(row) else 0.0 for row in (asked, total))
         short = float(np.maximum(np.abs(asked) - np.sign(asked) * total, 0).max()) if len(asked) else 0.0
         point = data.point_titles.get(s.congestion_point, s.congestion_point)
-        rows.append((s.aggregator, s.purpose, point, str(s.period), s.first_isp, len(s.members), s.rounds,
+        rows.append((s.aggregator, s.purpose, point, str(s.period), s.first_isp, len(s.members), s.status or "nobody", s.rounds,
                      requested, isp, found, short))  # fmt: skip
-    head = ("aggregator", "purpose", "congestion point", "period", "first ISP", "members", "rounds",
+    head = ("aggregator", "purpose", "congestion point", "period", "first ISP", "members", "ended", "rounds",
             "requested at most, kW", "in ISP", "found there, kW", "largest shortage, kW")  # fmt: skip
     return table("Sessions of the virtual power plants", head, rows)

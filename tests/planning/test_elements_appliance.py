@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planning.dispatch.admm import Band, absorb, open_coordination
+from agents.planning.dispatch.admm import MAX_ROUNDS, Band, absorb, open_coordination
 from agents.planning.dispatch.flexibility import Curtailable, Shiftable
 from agents.planning.elements.appliance import Appliance, to_come
 from agents.planning.elements.element import ElementConfig, ElementKnowledge
@@ -175,7 +175,7 @@ def sessions_end(reluctance_ct: float) -> tuple[int, int]:
 def test_it_makes_up_its_mind_where_its_own_moving_makes_the_price() -> None:
     """Without reluctance it goes to and fro as long as there are rounds; with it the session converges."""
     rounds, changes = sessions_end(0.0)
-    assert rounds == 100
+    assert rounds >= MAX_ROUNDS
     assert changes > 20
     rounds, changes = sessions_end(0.01)
     assert rounds < 60

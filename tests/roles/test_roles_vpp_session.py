@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
+from agents.planning.dispatch import admm
 from agents.planning.dispatch.session import SplitEvent, SplitParty, SplitState
 from agents.roles.aggregator.flex_trading import FlexOfferExpires
 from agents.roles.aggregator.member_orders import MemberOrders
@@ -15,7 +17,7 @@ from agents.roles.aggregator.order_records import MemberOrdersFiling
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.vpp_session import SplitMoved
 from agents.roles.aggregator.vpp_sessions import AnswersDue, VppSessions
-from agents.roles.effects import Arm
+from agents.roles.effects import Arm, Publish
 from agents.roles.messages import (
     DeviceSchedule,
     Filed,
@@ -27,6 +29,7 @@ from agents.roles.messages import (
     VppInvitation,
 )
 from cim.codec.codec import decode
+from cim.platform.publications.sessions import SessionConcluded
 from market.errors import LocalProtocolError
 from market.uftp import (
     DPrognosis,
@@ -115,6 +118,52 @@ def test_a_member_tells_sums_and_never_its_models() -> None:
     answers = pump.said(NetProfile)
     assert all(bool(m.baselines) == (m.round == 0) for m in answers)
     assert len({m.round for m in answers}) > 2
+
+
+def concluded(pump: Pump) -> SessionConcluded:
+    """What the aggregator published of its last split."""
+    told = [e.publication for _, e in pump.effects if isinstance(e, Publish)]
+    return last([publication for publication in told if isinstance(publication, SessionConcluded)])
+
+
+def test_a_split_that_comes_to_rest_is_told_as_converged() -> None:
+    """The conclusion says how the split ended, and the sum that is offered."""
+    pump = market_of_farms()
+    offer = offered(pump)
+    told = concluded(pump)
+    assert told.status == "converged"
+    assert [round(kw * 1000) for kw in told.total_kw[:4]] == pytest.approx(
+        [r.power_w for r in offer.options[0].isps], abs=1
+    )
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 4])
+def test_a_split_that_does_not_is_polished_before_it_is_offered(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no time to converge the offer still keeps to the band, and is what the members answered last."""
+    monkeypatch.setattr(admm, "MAX_ROUNDS", rounds)
+    pump = market_of_farms()
+    offer = offered(pump)
+    assert concluded(pump).status == "polished"
+    answers = {name: pump.said(NetProfile, sender=name)[-1].deviation_kw for name in FARMS}
+    for row in offer.options[0].isps:
+        assert row.power_w == sum(round(float(answers[name][row.start - 45]) * 1000) for name in FARMS)
+        assert 5900 <= row.power_w <= 7000
+
+
+def test_nothing_is_offered_of_a_split_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that break the room to the end lead to an offer without options, and the members are free."""
+    monkeypatch.setattr(admm.Band, "share_within", lambda band, total_kw: 0.5)
+    monkeypatch.setattr(admm.Band, "breach_kw", lambda band, total_kw: np.full(len(total_kw), 9.0))
+    monkeypatch.setattr(admm, "MAX_ROUNDS", 1)
+    monkeypatch.setattr(admm, "POLISHING_ROUNDS", 0)
+    pump = market_of_farms()
+    assert offered(pump).options == ()
+    first, second = (pump.said(NetProfile, sender="farm-a")[k].deviation_kw for k in (-2, -1))
+    np.testing.assert_allclose(second, first / 2, atol=1e-2)  # the share that it was asked for
+    told = concluded(pump)
+    assert told.status == "failed"
+    assert not any(told.total_kw)
+    assert {to for _, to, m in pump.log if isinstance(m, SessionClosed)} == set(FARMS)
 
 
 @pytest.mark.parametrize("factor", [100, 50, 1])

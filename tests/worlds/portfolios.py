@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from agents.planning.dispatch.admm import Band, Coordination, absorb, open_coordination
@@ -81,6 +83,17 @@ def appliance(rng: np.random.Generator, name: str, size: int) -> Shiftable:
     return Shiftable(name, plan, run, tuple(range(first, planned + 1)), float(planned), 0.5 * HOURS, HOURS)
 
 
+def under_tariff(seed: int, models: list[Flexibility]) -> list[Flexibility]:
+    """The same elements in homes that buy dear and sell cheap, by the hour, each with a surplus or a need of its own."""
+    rng = np.random.default_rng(seed)
+    priced: list[Flexibility] = []
+    for model in models:
+        size = len(model.up_kw if isinstance(model, Curtailable) else model.plan_kw)
+        buy, sell = rng.uniform(18, 30, size), np.full(size, 7.0)
+        priced.append(replace(model, price_up=buy, price_down=-sell, turn_kw=rng.uniform(-3, 8) * sun(size) - 1.0))
+    return priced
+
+
 def capability(models: list[Flexibility]) -> tuple[Floats, Floats]:
     """[T] (most downwards <= 0, most upwards >= 0) by power alone, kW."""
     moving = [m for m in models if not isinstance(m, Shiftable)]
@@ -116,8 +129,8 @@ def negotiate(models: list[Flexibility], asked: Band, rho: float = 0.3) -> tuple
     state = open_coordination(asked, sum(m.by_degrees for m in models), rho)
     deviations = [np.zeros(len(asked.low_kw)) for _ in models]
     while not state.done:
-        signal = state.signal_kw
-        deviations = [m.respond(d - signal, state.rho) for m, d in zip(models, deviations, strict=True)]
+        signal, share = state.signal_kw, state.share
+        deviations = [m.respond(share * d - signal, state.rho) for m, d in zip(models, deviations, strict=True)]
         models = [m.after(d) for m, d in zip(models, deviations, strict=True)]
         state = absorb(state, np.sum(deviations, axis=0))
     return state, deviations

@@ -43,8 +43,10 @@ class SplitEvent(StrEnum):
     INVITED = "invitations sent"
     NOBODY = "nobody takes part"
     ITS_TIME_OVER = "its first ISP is over"
-    NEXT_ROUND = "round over, not converged"
+    NEXT_ROUND = "round over, another needed"
     CONVERGED = "round over, converged"
+    POLISHED = "round over, polished"
+    FAILED = "round over, failed"
     OFFER = "FlexOffer"
     NOTHING_TO_GIVE = "nothing to give"
     ORDER = "FlexOrder"
@@ -61,6 +63,8 @@ _ROUNDS = {
     for event, state in (
         (SplitEvent.NEXT_ROUND, SplitState.PRICING),
         (SplitEvent.CONVERGED, SplitState.CONCLUDED),
+        (SplitEvent.POLISHED, SplitState.CONCLUDED),
+        (SplitEvent.FAILED, SplitState.CONCLUDED),
         (SplitEvent.NOBODY, SplitState.CONCLUDED),
     )
 }

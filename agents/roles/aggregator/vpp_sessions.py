@@ -12,14 +12,13 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.planning.dispatch.admm import Band, absorb, open_coordination
+from agents.planning.dispatch.admm import Band, Outcome, absorb, open_coordination
 from agents.planning.dispatch.session import SPLIT, SplitEvent, SplitParty
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.vpp_session import (
     InstantHeard,
     SplitConcluded,
     SplitMoved,
-    SplitPurpose,
     SplitWanted,
     VppSession,
 )
@@ -30,10 +29,14 @@ from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
-from cim.model.arrays import Floats
 from cim.platform.publications.sessions import Residuals, SessionConcluded
 
-_COARSE = 10.0  # a correction in real time is followed by the next one
+_END = {
+    None: SplitEvent.NOBODY,
+    Outcome.CONVERGED: SplitEvent.CONVERGED,
+    Outcome.POLISHED: SplitEvent.POLISHED,
+    Outcome.FAILED: SplitEvent.FAILED,
+}
 
 
 @wire("aggregator.timer.session")
@@ -188,19 +191,17 @@ class VppSessions(Part[VppSessionsState]):
         coordination = session.coordination
         if coordination is None:
             band = Band(session.low_kw, session.high_kw, self._config.shortage_ct_per_kwh, self.rules.hours)
-            coarseness = _COARSE if session.purpose is SplitPurpose.HOLD else 1.0
-            penalty = self._config.penalty_ct_per_kw2
-            coordination = open_coordination(band, session.moving, penalty, coarseness)
+            coordination = open_coordination(band, session.moving, self._config.penalty_ct_per_kw2)
         else:
             coordination = absorb(coordination, total)
         session = replace(session, coordination=coordination)
         if coordination.done or not taking:
-            over = SplitEvent.CONVERGED if taking else SplitEvent.NOBODY
-            session = self._moved(session, ended_by, over)
-            told, guard = _told(self.me.name, session, total, now), Disarm(AnswersDue(session.identity))
+            session = self._moved(_offered(session), ended_by, _END[coordination.outcome if taking else None])
+            told, guard = _told(self.me.name, session, now), Disarm(AnswersDue(session.identity))
             return [told, guard, *self.emit(SplitConcluded(session), now)]
         self._moved(replace(session, waiting=taking), ended_by, SplitEvent.NEXT_ROUND)
-        signal = PriceRound(session.identity, coordination.rounds + 1, coordination.rho, coordination.signal_kw)
+        number, rho, share = coordination.rounds + 1, coordination.rho, coordination.share
+        signal = PriceRound(session.identity, number, rho, coordination.signal_kw, share)
         return [*(Send(name, signal) for name in taking), self._guard(session, now)]
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
@@ -208,9 +209,19 @@ class VppSessions(Part[VppSessionsState]):
         return Recovery(forgotten=("running splits among the members",))
 
 
-def _told(aggregator: str, session: VppSession, total_kw: Floats, now: datetime) -> Publish:
+def _offered(session: VppSession) -> VppSession:
+    """The session with what may be offered of it: nothing at all of a split that failed."""
+    coordination = session.coordination
+    if coordination is None or coordination.outcome is not Outcome.FAILED:
+        return session
+    return replace(session, profiles_kw={name: np.zeros_like(kw) for name, kw in session.profiles_kw.items()})
+
+
+def _told(aggregator: str, session: VppSession, now: datetime) -> Publish:
     """What everybody may know of a session that has ended."""
     coordination = session.coordination
+    profiles = [session.profiles_kw[name] for name in session.taking_part]
+    total_kw = np.sum(profiles, axis=0) if profiles else np.zeros(len(session.low_kw))
     residuals = () if coordination is None else coordination.residuals
     return Publish(
         SessionConcluded(
@@ -222,6 +233,7 @@ def _told(aggregator: str, session: VppSession, total_kw: Floats, now: datetime)
             period=session.period,
             first_isp=session.first_isp,
             members=session.taking_part,
+            status=None if coordination is None or coordination.outcome is None else str(coordination.outcome),
             rounds=0 if coordination is None else coordination.rounds,
             residuals=tuple(Residuals(float(primal), float(dual)) for primal, dual in residuals),
             low_kw=tuple(session.low_kw.tolist()),

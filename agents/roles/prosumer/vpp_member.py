@@ -111,7 +111,7 @@ class VppMember(Part[VppMemberState]):
         if session is None or len(message.signal_kw) != session.last_isp - session.first_isp + 1:
             return [self.me.lapse("PriceRound", message.session, sender, "no such session is open", now)]
         answers = tuple(
-            model.respond(deviation - message.signal_kw, message.rho)
+            model.respond(message.share * deviation - message.signal_kw, message.rho)
             for model, deviation in zip(session.models, session.deviations_kw, strict=True)
         )
         models = tuple(model.after(answer) for model, answer in zip(session.models, answers, strict=True))

@@ -28,6 +28,8 @@ class SessionConcluded(Publication):
         purpose: `offer` (answers a request) or `hold` (corrects a shortfall).
         first_isp: of the period; the rows below begin there.
         members: agents that took part.
+        status: `converged`; `polished`: the rounds ended without, and the sum was brought within the band; `failed`: it
+            could not be, and nothing was offered. None where nobody took part.
         rounds: of ADMM.
         residuals: after each round.
         low_kw, high_kw: the band that the members' sum was asked to keep in each ISP.
@@ -41,6 +43,7 @@ class SessionConcluded(Publication):
     period: date
     first_isp: int
     members: tuple[str, ...]
+    status: str | None
     rounds: int
     residuals: tuple[Residuals, ...]
     low_kw: tuple[float, ...]

@@ -165,8 +165,8 @@ def session(at: datetime, day: date) -> SessionConcluded:
     """What an aggregator tells of a split."""
     low = tuple(20.0 if isp == EVENT else 0.0 for isp in range(96))
     return SessionConcluded(
-        at, "s-1", "agr-east", "offer", POINT, day, 1, ("farm-5",), 2, (Residuals(10.0, 10.0), Residuals(0.01, 0.0)), low,
-        (1e6,) * 96, tuple(0.9 * kw for kw in low),
+        at, "s-1", "agr-east", "offer", POINT, day, 1, ("farm-5",), "converged", 2,
+        (Residuals(10.0, 10.0), Residuals(0.01, 0.0)), low, (1e6,) * 96, tuple(0.9 * kw for kw in low),
     )  # fmt: skip
 
 
