@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from cim.platform.publications.agreements import ContractAgreed
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
-from experiments.run.columns.bills import Bills
+from experiments.run.columns.bills import Bills, bill_figures
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import figures_of
-from experiments.run.columns.settled import settled_and_true
+from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, SettledAndTrue
+from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
 from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from experiments.run.settings import RunSettings
-from market.billing.bill import BillKind
 from market.ledger.verify import Verification
 from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed
@@ -31,25 +30,21 @@ SCHEMA: Literal["iles.summary/2"] = "iles.summary/2"
 _PARTS = {"safety": "power_flow"}  # jobs under the name of what they spend their time on
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Both(_Part):
+class Both(Figures):
     """A figure of the same days without (column `local`) and with flexibility (column `market`)."""
 
     without_flexibility: float
     with_flexibility: float
 
 
-class BothCounts(_Part):
+class BothCounts(Figures):
     """A count of the same days without (column `local`) and with flexibility (column `market`)."""
 
     without_flexibility: int
     with_flexibility: int
 
 
-class GridFigures(_Part):
+class GridFigures(Figures):
     """The power flow of the site's model on what really happened."""
 
     min_voltage_pu: Both
@@ -58,48 +53,7 @@ class GridFigures(_Part):
     violations: BothCounts = Field(description="(bus or branch, ISP) outside the site's limits")
 
 
-class ColumnFigures(_Part):
-    """One way to run the same days, measured on what really happened; money in ten-thousandths of the currency unit."""
-
-    violations: int = Field(description="(bus or branch, ISP) outside the site's limits")
-    over_limit_wh: int = Field(
-        description="apparent energy beyond the loading limit at the congestion points' branches: "
-        "sum over branches and ISPs of max(0, loading - limit) x rating x hours"
-    )
-    max_loading_pct: float
-    dso_cost: int = Field(
-        description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"
-    )
-    bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
-    generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
-    unserved_ev_wh: int = Field(description="what vehicles wanted and left without")
-    comfort_kh: float = Field(description="kelvin-hours that rooms were away from their set temperature, either side")
-    import_wh: int = Field(description="what connections took from the grid, each ISP's net; sum over connections")
-    export_wh: int = Field(description="what connections fed into the grid, each ISP's net; sum over connections")
-    self_consumed_pct: float = Field(description="share of the generation behind connections that did not leave them")
-    co2_kg: float | None = Field(
-        description="`import_wh` times the site's dated factor `grid_g_per_kwh`; null where the site has none"
-    )
-
-
-class BillFigures(_Part):
-    """What a prosumer pays over all days: energy by its tariff, and payments of the market, in two columns."""
-
-    market: int
-    local: int
-    lines: dict[BillKind, int] = Field(
-        description="the market's bill line by line; what amounts to nothing is left out"
-    )
-
-
-class SettledAndTrueFigures(_Part):
-    """Of one kind of element: absolute, per ISP, up and down added."""
-
-    settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
-    true_wh: int = Field(description="how far each element's power was from the column `local`, by the physics")
-
-
-class Dispatch(_Part):
+class Dispatch(Figures):
     """The virtual power plants' ADMM."""
 
     sessions: int
@@ -108,7 +62,7 @@ class Dispatch(_Part):
     compared: int = Field(description="sessions solved centrally for the gap")
 
 
-class LedgerFigures(_Part):
+class LedgerFigures(Figures):
     """The ledger's file."""
 
     records: int
@@ -117,7 +71,7 @@ class LedgerFigures(_Part):
     verified: bool
 
 
-class Summary(_Part):
+class Summary(Figures):
     """What a run comes down to. Energies in watt-hours, money in integer ten-thousandths of the currency unit."""
 
     schema_: Literal["iles.summary/2"] = Field(SCHEMA, alias="schema")
@@ -145,7 +99,7 @@ class Summary(_Part):
     grid: GridFigures
     columns: dict[ColumnName, ColumnFigures] = Field(description="the same days, each run in another way")
     bills: dict[str, BillFigures] = Field(description="by prosumer's domain; positive = pays")
-    settled_vs_true: dict[str, SettledAndTrueFigures] = Field(description="by kind of element")
+    settled_vs_true: dict[str, SettledAndTrue] = Field(description="by kind of element")
     dispatch: Dispatch
     ledger: LedgerFigures
     startup_s: float
@@ -178,7 +132,6 @@ def summarise(
     dso = result.site.dso.domain
     hours = result.site.isp_minutes / 60
     settlements = values(store, SettlementTold)
-    rows = [row for told in settlements if told.buyer == dso for order in told.orders for row in order.isps]
     disputed = AcceptedDisputed.DISPUTED.value
     disputes = sum(
         answer.disposition == disputed for told in values(store, SettlementAnswered) for answer in told.answers
@@ -200,30 +153,18 @@ def summarise(
         "flex_requests": len(values(store, FlexRequested)),
         "flex_offers": len(values(store, FlexOffered)),
         "flex_orders": len(values(store, OrderPlaced)),
-        "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
-        "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
-        "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
+        **ordered_and_delivered(settlements, dso, hours),
         "settlements": len(settlements),
         "disputes": disputes,
         "money": {**money, "sum": sum(money.values())},
         "grid": _grid(grids[ColumnName.LOCAL], grids[ColumnName.MARKET]),
         "columns": {
-            name: ColumnFigures(**asdict(figures_of(result.site, columns[name], grids[name], bills[name].values())))
+            name: figures_of(result.site, columns[name], grids[name], bills[name].values())
             for name in ColumnName
             if name in columns
         },
-        "bills": {
-            domain: BillFigures(
-                market=bill.total_e4,
-                local=bills[ColumnName.LOCAL][domain].total_e4,
-                lines={line.kind: line.amount_e4 for line in bill.lines},
-            )
-            for domain, bill in bills[ColumnName.MARKET].items()
-        },
-        "settled_vs_true": {
-            kind: SettledAndTrueFigures(**asdict(both))
-            for kind, both in settled_and_true(settlements, buyers, market, local, hours).items()
-        },
+        "bills": bill_figures(bills),
+        "settled_vs_true": settled_and_true(settlements, buyers, market, local, hours),
         "dispatch": Dispatch(
             sessions=len(values(store, SessionConcluded)),
             rounds=gap.rounds,

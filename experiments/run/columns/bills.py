@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from experiments.run.bills import bills_of
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.columns.models import BillFigures
 from experiments.run.run import RunResult
 from market.billing.bill import Bill
 from market.settlement.payments import Payment
@@ -45,3 +46,16 @@ def with_bills(
         made[name] = compensated(made[name], bills[name], bills[ColumnName.LOCAL], site.dso.domain, site.currency)
         bills[name] = column_bills(result, made[name])
     return made, bills
+
+
+def bill_figures(bills: Mapping[ColumnName, Bills]) -> dict[str, BillFigures]:
+    """What each prosumer pays in the columns `market` and `local`."""
+    local = bills[ColumnName.LOCAL]
+    return {
+        domain: BillFigures(
+            market=bill.total_e4,
+            local=local[domain].total_e4,
+            lines={line.kind: line.amount_e4 for line in bill.lines},
+        )
+        for domain, bill in bills[ColumnName.MARKET].items()
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,38 +10,21 @@ from cim.model.arrays import Floats
 from environment.physics import UnitKind
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column
+from experiments.run.columns.models import ColumnFigures
 from experiments.run.grid import GridRecord
 from market.billing.bill import Bill
 
 _GENERATORS = (UnitKind.PV.value, UnitKind.WIND.value, UnitKind.CHP.value)
 
 
-@dataclass(frozen=True)
-class Figures:
-    """A column in figures; see `experiments.run.summary.ColumnFigures` for what each means."""
-
-    violations: int
-    over_limit_wh: int
-    max_loading_pct: float
-    dso_cost: int
-    bills_sum: int
-    generation_lost_wh: int
-    unserved_ev_wh: int
-    comfort_kh: float
-    import_wh: int
-    export_wh: int
-    self_consumed_pct: float
-    co2_kg: float | None
-
-
-def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill]) -> Figures:
+def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill]) -> ColumnFigures:
     """The figures of a column from its truth, its payments, the power flow on its truth, and all prosumers' bills."""
     hours = site.isp_minutes / 60
     net = np.array([active for active, _ in column.truth.values()], dtype=np.float64)
     imported, exported = (float(np.maximum(side, 0).sum()) * hours for side in (net, -net))
     made = -sum(float(column.by_kind[kind].sum()) for kind in _GENERATORS if kind in column.by_kind) * hours
     factor = site.grid_g_per_kwh
-    return Figures(
+    return ColumnFigures(
         violations=len(grid.violations),
         over_limit_wh=round(grid.over_limit_wh),
         max_loading_pct=grid.figures["max_loading_pct"],

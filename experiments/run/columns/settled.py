@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from cim.platform.publications.settlement import SettlementTold
 from experiments.run.columns.column import Column
-
-
-@dataclass(frozen=True)
-class SettledAndTrue:
-    """Of one kind of element, over all ISPs, up and down added.
-
-    Attributes:
-        settled_wh: what aggregators paid their members for, each order for itself.
-        true_wh: how far the elements' power was from the local column's.
-    """
-
-    settled_wh: int
-    true_wh: int
+from experiments.run.columns.models import SettledAndTrue
 
 
 def settled_and_true(
@@ -46,7 +33,17 @@ def settled_and_true(
     for name, power_w in market.devices.power_w.items():
         true[kinds[name]] += float(np.abs(power_w - local.devices.power_w[name]).sum()) * hours
     return {
-        kind: SettledAndTrue(round(settled[kind]), round(true[kind]))
+        kind: SettledAndTrue(settled_wh=round(settled[kind]), true_wh=round(true[kind]))
         for kind in sorted(true)
         if kind in settled or true[kind] >= 1
+    }
+
+
+def ordered_and_delivered(told: Iterable[SettlementTold], dso: str, hours: float) -> dict[str, int]:
+    """`ordered_wh`, `delivered_wh` and `deficiency_wh` of what the DSO (its domain) settled with its sellers."""
+    rows = [row for settlement in told if settlement.buyer == dso for order in settlement.orders for row in order.isps]
+    return {
+        "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
+        "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
+        "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
     }

@@ -15,7 +15,8 @@ from environment.sites import build_network, load_site
 from experiments.run.columns.bills import compensated
 from experiments.run.columns.column import Column
 from experiments.run.columns.figures import figures_of, lost_w, paid_by
-from experiments.run.columns.settled import SettledAndTrue, settled_and_true
+from experiments.run.columns.models import SettledAndTrue
+from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.without_agents import run_idle
 from experiments.run.grid import evaluate, over_limit_va
 from experiments.run.settings import RunSettings
@@ -116,7 +117,10 @@ def test_settled_beside_true() -> None:
         SettlementTold(AT, "n", DSO, EAST, DAY, DAY, 1, "EUR", (SettledOrder("c", "point", DAY, 1, 0, 1, isps),)),
     ]
     found = settled_and_true(told, frozenset({EAST}), market, local, 0.25)
-    assert found == {"battery": SettledAndTrue(275, 300), "pv": SettledAndTrue(0, 25)}
+    assert found == {
+        "battery": SettledAndTrue(settled_wh=275, true_wh=300),
+        "pv": SettledAndTrue(settled_wh=0, true_wh=25),
+    }
 
 
 def test_foresight_pays_whoever_it_makes_worse_off() -> None:

@@ -1,0 +1,52 @@
+"""The shapes of what columns come down to, as summaries and studies hold them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from market.billing.bill import BillKind
+
+
+class Figures(BaseModel):
+    """Base of everything in a summary: frozen, and no key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ColumnFigures(Figures):
+    """One way to run the same days, measured on what really happened; money in ten-thousandths of the currency unit."""
+
+    violations: int = Field(description="(bus or branch, ISP) outside the site's limits")
+    over_limit_wh: int = Field(
+        description="apparent energy beyond the loading limit at the congestion points' branches: "
+        "sum over branches and ISPs of max(0, loading - limit) x rating x hours"
+    )
+    max_loading_pct: float
+    dso_cost: int = Field(
+        description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"
+    )
+    bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
+    generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
+    unserved_ev_wh: int = Field(description="what vehicles wanted and left without")
+    comfort_kh: float = Field(description="kelvin-hours that rooms were away from their set temperature, either side")
+    import_wh: int = Field(description="what connections took from the grid, each ISP's net; sum over connections")
+    export_wh: int = Field(description="what connections fed into the grid, each ISP's net; sum over connections")
+    self_consumed_pct: float = Field(description="share of the generation behind connections that did not leave them")
+    co2_kg: float | None = Field(
+        description="`import_wh` times the site's dated factor `grid_g_per_kwh`; null where the site has none"
+    )
+
+
+class BillFigures(Figures):
+    """What a prosumer pays over all days: energy by its tariff, and payments of the market, in two columns."""
+
+    market: int
+    local: int
+    lines: dict[BillKind, int] = Field(description="the market's bill line by line; what amounts to nothing is left out")
+
+
+class SettledAndTrue(Figures):
+    """Of one kind of element: absolute, per ISP, up and down added."""
+
+    settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
+    true_wh: int = Field(description="how far each element's power was from the column `local`, by the physics")
