@@ -57,12 +57,29 @@ def run(
     base_port: Annotated[
         int, typer.Option(min=0, max=65000, help="First TCP port of the simulated devices; 0 takes free ones.")
     ] = 0,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="1-20", help="A study: each day with each of these seeds; see --days-file.")
+    ] = None,
+    days_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Of a study: its days, one a line, as `iles days worst --out` writes them."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Of a study: how many runs at once; as many as there are cores otherwise.")
+    ] = None,
 ) -> None:
     """Run one or more days of a site in simulated time and settle them.
 
-    The same days are run twice, with and without flexibility, so that the difference shows. OUT gets summary.json,
-    report.html (opens offline), ledger.db and the telemetry as Parquet tables.
+    The same days are run in five ways: idle, local rules, the DSO's curtailment alone, the market, perfect foresight. OUT
+    gets summary.json, report.html (opens offline), ledger.db and the telemetry as Parquet tables.
+
+    With --seeds it is a study instead, in one process a run and without sockets: the market with every seed on every day
+    of --days-file, the other columns once a day. OUT gets study.json, study.html and runs/; what is finished there is not
+    run again, so a study that was stopped goes on.
     """
+    if seeds is not None or days_file is not None:
+        _study(site, date_, seeds or str(seed), days_file, out, processes)
+        return
     from experiments.run.run_command import default_out, execute
     from experiments.run.settings import losses
 
@@ -85,6 +102,20 @@ def run(
             _where(place or []),
             runtime is Runtime.RAY if durable is None else durable,
         )
+    )
+
+
+def _study(
+    site: str, day: str | None, seeds: str, days_file: Path | None, out: Path | None, processes: int | None
+) -> None:
+    from environment.sites import load_site
+    from experiments.run.study.study_command import StudySettings, days_of, execute_study, seeds_of
+
+    _one_thread()
+    days = days_of(days_file) if days_file is not None else (_day(day) or load_site(site).default_day,)
+    cores = len(os.sched_getaffinity(0))
+    execute_study(
+        StudySettings(site, days, seeds_of(seeds), out or Path("out") / f"{Path(site).stem}-study", processes or cores)
     )
 
 

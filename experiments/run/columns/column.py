@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
+from agents.assembly.grid_of_site import usage_point
+from cim.platform.publications.grid import FeedInLimited
 from cim.platform.publications.settlement import PaymentRow, PaymentsMade
 from cim.platform.store import values
 from environment.physics.device_truth import DeviceTruth
@@ -32,18 +35,34 @@ class Column:
         by_kind: kind of unit -> mean watts of each ISP.
         devices: what every unit did.
         payments: who paid whom; empty where nobody trades.
+        limited: (prosumer, index of the ISP from 0) in which the DSO limited its plants' feed-in.
     """
 
     truth: Truth
     by_kind: ByKind
     devices: DeviceTruth
     payments: tuple[Payment, ...] = ()
+    limited: frozenset[tuple[str, int]] = frozenset()
 
 
 def column_of(result: RunResult) -> Column:
     """The column of a run with agents."""
     payments = tuple(payment_of(row) for made in values(result.store, PaymentsMade) for row in made.payments)
-    return Column(result.truth, result.by_kind, result.devices, payments)
+    return Column(result.truth, result.by_kind, result.devices, payments, limited_isps(result))
+
+
+def limited_isps(result: RunResult) -> frozenset[tuple[str, int]]:
+    """Where the DSO used its right: each ISP in which a limit was in force for some time."""
+    owners = {usage_point(result.site, prosumer.name): prosumer.name for prosumer in result.site.prosumers}
+    first, offsets = 0, dict[date, int]()
+    for day in result.site_agents.rules.periods:
+        offsets[day.day] = first
+        first += day.count
+    return frozenset(
+        (owners[told.usage_point], offsets[told.period] + told.isp - 1)
+        for told in values(result.store, FeedInLimited)
+        if told.limit_w is not None and told.period in offsets
+    )
 
 
 def payment_of(row: PaymentRow) -> Payment:

@@ -30,6 +30,7 @@ def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bil
         max_loading_pct=grid.figures["max_loading_pct"],
         dso_cost=paid_by(column, site.dso.domain),
         bills_sum=sum(bill.total_e4 for bill in bills),
+        curtailed_wh=round(curtailed_w(column) * hours),
         generation_lost_wh=round(sum(float(row.sum()) for row in lost_w(column).values()) * hours),
         unserved_ev_wh=round(column.devices.unserved_ev_wh),
         comfort_kh=round(column.devices.discomfort_kh, 2),
@@ -44,6 +45,16 @@ def paid_by(column: Column, domain: str) -> int:
     """What a party paid less what it was paid, ten-thousandths of the currency unit."""
     spent = sum(payment.amount for payment in column.payments if payment.payer == domain)
     return spent - sum(payment.amount for payment in column.payments if payment.payee == domain)
+
+
+def curtailed_w(column: Column) -> float:
+    """Sun and wind not used by plants in the ISPs in which the DSO limited them, mean watts added up over ISPs."""
+    return sum(
+        float(row[isp])
+        for name, row in lost_w(column).items()
+        for owner, isp in column.limited
+        if name.partition(".")[0] == owner
+    )
 
 
 def lost_w(column: Column) -> dict[str, Floats]:

@@ -26,6 +26,9 @@ class ColumnFigures(Figures):
         description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"
     )
     bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
+    curtailed_wh: int = Field(
+        description="what the DSO's own right took: available less given, of plants in the ISPs in which it limited them"
+    )
     generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
     unserved_ev_wh: int = Field(description="what vehicles wanted and left without")
     comfort_kh: float = Field(description="kelvin-hours that rooms were away from their set temperature, either side")
@@ -42,7 +45,9 @@ class BillFigures(Figures):
 
     market: int
     local: int
-    lines: dict[BillKind, int] = Field(description="the market's bill line by line; what amounts to nothing is left out")
+    lines: dict[BillKind, int] = Field(
+        description="the market's bill line by line; what amounts to nothing is left out"
+    )
 
 
 class SettledAndTrue(Figures):

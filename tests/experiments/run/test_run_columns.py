@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from environment.physics.device_truth import DeviceTruth
 from environment.sites import build_network, load_site
 from experiments.run.columns.bills import compensated
 from experiments.run.columns.column import Column
-from experiments.run.columns.figures import figures_of, lost_w, paid_by
+from experiments.run.columns.figures import curtailed_w, figures_of, lost_w, paid_by
 from experiments.run.columns.models import SettledAndTrue
 from experiments.run.columns.settled import settled_and_true
+from experiments.run.columns.with_agents import run_agents
 from experiments.run.columns.without_agents import run_idle
 from experiments.run.grid import evaluate, over_limit_va
 from experiments.run.settings import RunSettings
 from market.billing.bill import BillKind, bill_of
+from market.rules import Control
 from market.settlement.payments import Payment
 
 SITE = load_site("strem")
@@ -131,3 +134,22 @@ def test_foresight_pays_whoever_it_makes_worse_off() -> None:
     assert compensated(empty, bills, local, DSO, "EUR").payments == (
         Payment(DSO, "b.example", 30, "make-whole", "foresight", "EUR"),
     )
+
+
+def test_the_dsos_curtailment_is_what_limited_plants_lost() -> None:
+    """Sun lost in an ISP that the DSO limited counts as curtailed, sun lost in another only as lost."""
+    mine = column({"farm.load": [0, 0, 0, 0], "farm.pv": [-1000, -600, -200, 0]})
+    limited = replace(mine, limited=frozenset({("farm", 1), ("farm", 2), ("other", 3)}))
+    assert (curtailed_w(mine), curtailed_w(limited)) == (0, 400 + 800)
+
+
+@pytest.mark.slow
+def test_local_serves_its_own_consumption_and_pays_nobody(idle: Column) -> None:
+    """Under local rules less is taken from the grid and less is fed in than where all rests; nobody trades or is short."""
+    local = run_agents(settings(), Control.LOCAL)
+    assert (local.payments, local.limited) == ((), frozenset())
+    resting, own = (figures_of(SITE, c, evaluate(SITE, c.truth), ()) for c in (idle, local))
+    assert own.import_wh < resting.import_wh
+    assert own.export_wh < resting.export_wh
+    assert own.self_consumed_pct > resting.self_consumed_pct
+    assert (own.generation_lost_wh, own.unserved_ev_wh) == (0, 0)

@@ -1,0 +1,62 @@
+"""What a study keeps of a run, and what it comes down to."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from experiments.run.columns.column import ColumnName
+from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, SettledAndTrue
+
+SCHEMA: Literal["iles.study/1"] = "iles.study/1"
+
+
+class StudyRun(Figures):
+    """One day with one seed."""
+
+    program: str = Field(description="digest of the site and the source it was run with")
+    day: date
+    seed: int
+    columns: dict[ColumnName, ColumnFigures] = Field(description="`market` and `local`; all with the first seed")
+    ordered_wh: int
+    delivered_wh: int
+    deficiency_wh: int
+    orders: int
+    disputes: int
+    bills: dict[str, BillFigures]
+    settled_vs_true: dict[str, SettledAndTrue]
+    cpu_s: float
+
+
+class Quantiles(Figures):
+    """A figure over runs."""
+
+    lowest: float
+    p5: float
+    p25: float
+    median: float
+    p75: float
+    p95: float
+    highest: float
+    mean: float
+
+
+class Study(Figures):
+    """All runs. Energies in watt-hours, money in ten-thousandths of the currency unit."""
+
+    schema_: Literal["iles.study/1"] = Field(SCHEMA, alias="schema")
+    site: str
+    days: list[date]
+    seeds: list[int]
+    runs: int
+    without_violations: float = Field(description="share of the runs in which the market leaves no limit broken")
+    figures: dict[str, Quantiles] = Field(description="over all runs")
+    by_day: dict[date, dict[str, Quantiles]]
+    columns: dict[date, dict[ColumnName, ColumnFigures]] = Field(description="of the first seed")
+    cpu_s: float
+
+    def json_text(self) -> str:
+        """As `study.json` holds it."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"

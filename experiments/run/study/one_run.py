@@ -1,0 +1,59 @@
+"""One run of a study: the market of one day with one seed, beside its local column."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from cim.platform.memory_store import MemoryStore
+from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
+from cim.platform.publications.trading import OrderPlaced
+from cim.platform.store import values
+from experiments.run.columns.beside import RUNS
+from experiments.run.columns.bills import bill_figures, with_bills
+from experiments.run.columns.column import ColumnName, column_of
+from experiments.run.columns.figures import figures_of
+from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
+from experiments.run.grid import evaluate
+from experiments.run.run import run_site
+from experiments.run.settings import RunSettings
+from experiments.run.study.models import StudyRun
+from market.rules import Control
+from market.uftp import AcceptedDisputed
+
+
+def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun:
+    """Run and measure, in this process and without sockets; no report, no check against the central optimum.
+
+    Args:
+        program: digest of what it is run with.
+        all_columns: also those that are run once a day.
+    """
+    begun = time.process_time()
+    store = MemoryStore(keep_readings=False)
+    with tempfile.TemporaryDirectory(prefix="iles-") as folder:
+        result = run_site(settings, Path(folder) / "ledger.db", store, Control.MARKET, lambda _: None)
+    beside = {name: run(settings) for name, run in RUNS.items() if all_columns or name is ColumnName.LOCAL}
+    columns, bills = with_bills(result, beside | {ColumnName.MARKET: column_of(result)})
+    site, hours = result.site, result.site.isp_minutes / 60
+    told = values(store, SettlementTold)
+    buyers = frozenset(party.domain for party in site.aggregators)
+    answers = Counter(answer.disposition for told in values(store, SettlementAnswered) for answer in told.answers)
+    return StudyRun(
+        program=program,
+        day=result.site_agents.rules.first_day,
+        seed=settings.seed,
+        columns={
+            name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values())
+            for name in ColumnName
+            if name in columns
+        },
+        **ordered_and_delivered(told, site.dso.domain, hours),
+        orders=len(values(store, OrderPlaced)),
+        disputes=answers[AcceptedDisputed.DISPUTED.value],
+        bills=bill_figures(bills),
+        settled_vs_true=settled_and_true(told, buyers, columns[ColumnName.MARKET], columns[ColumnName.LOCAL], hours),
+        cpu_s=round(time.process_time() - begun, 2),
+    )

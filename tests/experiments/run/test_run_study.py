@@ -1,0 +1,152 @@
+"""A study: which days and seeds, what is kept of each run, what they come down to, and that it goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cim.model.errors import BadInput
+from experiments.report.study_page import render_study
+from experiments.run.columns.column import ColumnName
+from experiments.run.columns.models import BillFigures, ColumnFigures, SettledAndTrue
+from experiments.run.study import study_command
+from experiments.run.study.figures import FIGURES, quantiles_of, study_of
+from experiments.run.study.models import StudyRun
+from experiments.run.study.study_command import StudySettings, days_of, execute_study, program_digest, seeds_of
+
+DAYS = (date(2016, 5, 20), date(2016, 5, 24))
+
+
+def figures(violations: int, over_limit_wh: int, dso_cost: int) -> ColumnFigures:
+    """A column."""
+    return ColumnFigures(
+        violations=violations, over_limit_wh=over_limit_wh, max_loading_pct=101.0, dso_cost=dso_cost, bills_sum=0,
+        curtailed_wh=5000, generation_lost_wh=0, unserved_ev_wh=0, comfort_kh=0.0, import_wh=0, export_wh=0,
+        self_consumed_pct=0.0, co2_kg=None,
+    )  # fmt: skip
+
+
+def run(day: date, seed: int, violations: int = 0, local_wh: int = 100_000, program: str = "p") -> StudyRun:
+    """A run that relieved all but 10 kWh."""
+    columns = {ColumnName.LOCAL: figures(9, local_wh, 0), ColumnName.MARKET: figures(violations, 10_000, 900_000)}
+    if seed == 1:
+        columns |= {name: figures(0, 0, 0) for name in ColumnName if name not in columns}
+    return StudyRun(
+        program=program, day=day, seed=seed, columns=columns, ordered_wh=100_000 + seed, delivered_wh=90_000,
+        deficiency_wh=0, orders=2, disputes=0,
+        bills={"a": BillFigures(market=120, local=100, lines={}), "b": BillFigures(market=0, local=50, lines={})},
+        settled_vs_true={"pv": SettledAndTrue(settled_wh=50, true_wh=100), "ev": SettledAndTrue(settled_wh=70, true_wh=20)},
+        cpu_s=2.0,
+    )  # fmt: skip
+
+
+def test_seeds_and_days_as_people_write_them(tmp_path: Path) -> None:
+    """Ranges and lists of seeds; dates with remarks and empty lines; each counted once, in the order given."""
+    assert seeds_of("1-4") == (1, 2, 3, 4)
+    assert seeds_of("7, 2-3,7") == (7, 2, 3)
+    file = tmp_path / "days"
+    file.write_text("# worst first\n2016-05-24 # 1081 kWh\n\n2016-05-20\n2016-05-24\n")
+    assert days_of(file) == (date(2016, 5, 24), date(2016, 5, 20))
+
+
+@pytest.mark.parametrize("text", ["", "1-", "5-2", "a", "1,,2", "-3"])
+def test_other_seeds_are_refused(text: str) -> None:
+    """What is no list of seeds is told with what was expected."""
+    with pytest.raises(BadInput, match="expected for example 1-20"):
+        seeds_of(text)
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "2016-13-01\n", "20 May\n"])
+def test_other_days_are_refused(tmp_path: Path, content: str) -> None:
+    """A file without a date, and a line that is none, are told."""
+    file = tmp_path / "days"
+    file.write_text(content)
+    with pytest.raises(BadInput, match=r"days-file: .*expected"):
+        days_of(file)
+    with pytest.raises(BadInput, match="cannot be read"):
+        days_of(tmp_path / "absent")
+
+
+def test_quantiles_by_hand() -> None:
+    """Of 0..100, with a value that is missing: the 5 % quantile is 5, and so on; of nothing there are none."""
+    found = quantiles_of([None, *np.arange(101.0).tolist()])
+    assert found is not None
+    assert (found.lowest, found.p5, found.median, found.p95, found.highest, found.mean) == (0, 5, 50, 95, 100, 50)
+    assert quantiles_of([None]) is None
+
+
+def test_what_a_run_comes_down_to() -> None:
+    """By hand: 105 of 100 kWh bought, 120 of 120 Wh settled, 90 EUR for 90 kWh relieved, the worst member pays 20 more."""
+    one = run(DAYS[0], 0)
+    values = {name: figure.of(one) for name, figure in FIGURES.items()}
+    assert values["bought_per_need"] == 1.05
+    assert values["settled_per_true"] == 1.0
+    assert values["ct_per_relieved_kwh"] == 100.0
+    assert values["worst_bill"] == 20
+    little = run(DAYS[0], 0, local_wh=19_999)
+    assert FIGURES["bought_per_need"].of(little) is None
+    assert FIGURES["ct_per_relieved_kwh"].of(little) is None
+
+
+def test_a_study_counts_runs_with_broken_limits() -> None:
+    """One of four runs breaks a limit; each day has its own distributions, and the columns of the run that has all."""
+    runs = [run(DAYS[0], 2), run(DAYS[0], 1), run(DAYS[1], 1), run(DAYS[1], 2, violations=3)]
+    study = study_of("strem", runs)
+    assert study.without_violations == 0.75
+    assert (study.runs, study.seeds, study.days) == (4, [1, 2], list(DAYS))
+    assert study.by_day[DAYS[0]]["violations"].highest == 0
+    assert study.by_day[DAYS[1]]["violations"].highest == 3
+    assert set(study.columns[DAYS[0]]) == set(ColumnName)
+    page = render_study(study, runs)
+    assert "75.0%" in page
+    assert "<script src" not in page
+    for day in DAYS:
+        assert f"{day}: the market over seeds" in page
+
+
+def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished runs of the same program are taken as they are; a torn one, one of another program and a missing one run."""
+    settings = StudySettings("strem", DAYS, (1, 2), tmp_path, 1)
+    program = program_digest("strem")
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / f"{DAYS[0]}-seed1.json").write_text(run(DAYS[0], 1, program=program).model_dump_json())
+    (folder / f"{DAYS[0]}-seed2.json").write_text(run(DAYS[0], 2, program="older").model_dump_json())
+    (folder / f"{DAYS[1]}-seed1.json").write_text(run(DAYS[1], 1, program=program).model_dump_json()[:-40])
+    done: list[tuple[date, int, bool]] = []
+
+    class Here:
+        """A pool that runs in this process what takes no time."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self._processes: dict[int, object] = {}
+
+        def __enter__(self) -> Here:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def submit(self, _: object, task: study_command.RunSettings, program: str, all_columns: bool) -> object:
+            from concurrent.futures import Future
+
+            assert task.day is not None
+            done.append((task.day, task.seed, all_columns))
+            future: Future[StudyRun] = Future()
+            future.set_result(run(task.day, task.seed, program=program))
+            return future
+
+    monkeypatch.setattr(study_command, "ProcessPoolExecutor", Here)
+    execute_study(settings)
+    assert done == [(DAYS[1], 1, True), (DAYS[0], 2, False), (DAYS[1], 2, False)]
+    written = json.loads((tmp_path / "study.json").read_text())
+    assert written["schema"] == "iles.study/1"
+    assert written["runs"] == 4
+    assert (tmp_path / "study.html").stat().st_size > 1_000_000
+    done.clear()
+    execute_study(settings)
+    assert done == []
