@@ -54,7 +54,7 @@ EVENT = 52  # index of the ISP, from 0
 
 def rules(day: date, days: int) -> MarketRules:
     """The market's rules, with the parties that the material names."""
-    domains = {"dso": DSO, "agr-east": EAST, "farm-5": "farm-5.strem.example"}
+    domains = {"dso": DSO, "agr-east": EAST, "farm-1": "farm-1.strem.example"}
     return MarketRules("Europe/Vienna", 15, "EUR", 300, day, days, Control.MARKET, domains, {}, "0")
 
 
@@ -86,7 +86,7 @@ def make(
     for agent, told in (*publications(day, periods[0].start, periods[0].count), *more):
         if not isinstance(told, without):
             store.put(agent, told)
-    truth = {"farm-5": (np.full(count, -90_000), np.zeros(count))}
+    truth = {"farm-1": (np.full(count, -90_000), np.zeros(count))}
     kinds = {kind: np.full(count, 1000.0 * (k - 1)) for k, kind in enumerate(KINDS)}
     result = RunResult(
         site,
@@ -141,7 +141,7 @@ def publications(day: date, start: datetime, count: int) -> list[tuple[str, Publ
     rows = (IspPower(isp, 20_000),)
     settled = (SettledIsp(isp, -90_000, 20_000, -78_000, 12_000, 8_000),)
     order = SettledOrder("r-1", POINT, day, 18_000, 0, 18_000, settled)
-    part = SettledOrder("r-1/farm-5/farm-5.battery", "farm-5.battery", day, 9_000, 0, 9_000, settled)
+    part = SettledOrder("r-1/farm-1/farm-1.battery", "farm-1.battery", day, 9_000, 0, 9_000, settled)
     dispute = OrderAnswer("r-1", "Disputed", "ISP 53 actual_power_w: ours <1>, yours 2")
     return [
         ("dso", SafetyAnalysed(at, POINT, day, tuple(need), tuple(loading))),
@@ -153,10 +153,10 @@ def publications(day: date, start: datetime, count: int) -> list[tuple[str, Publ
         ("dso", OrderPlaced(at, "r-1", DSO, EAST, POINT, day, 30_000, "EUR", rows)),
         ("agr-east", session(at, day)),
         ("dso", SettlementTold(at, "m-1", DSO, EAST, day, day, 1, "EUR", (order,))),
-        ("agr-east", SettlementTold(at, "m-3", EAST, "farm-5.strem.example", day, day, 1, "EUR", (part,))),
+        ("agr-east", SettlementTold(at, "m-3", EAST, "farm-1.strem.example", day, day, 1, "EUR", (part,))),
         ("agr-east", SettlementAnswered(at, "m-1", DSO, EAST, (dispute,))),
         ("dso", PaymentsMade(at, (paid(),))),
-        ("farm-5.battery", DeviceLost(at, "farm-5.battery", "no answer <x>")),
+        ("farm-1.battery", DeviceLost(at, "farm-1.battery", "no answer <x>")),
         ("iles", ExchangeForecast(at, day, (-90_000,) * count)),
     ]
 
@@ -165,7 +165,7 @@ def session(at: datetime, day: date) -> SessionConcluded:
     """What an aggregator tells of a split."""
     low = tuple(20.0 if isp == EVENT else 0.0 for isp in range(96))
     return SessionConcluded(
-        at, "s-1", "agr-east", "offer", POINT, day, 1, ("farm-5",), "converged", 2,
+        at, "s-1", "agr-east", "offer", POINT, day, 1, ("farm-1",), "converged", 2,
         (Residuals(10.0, 10.0), Residuals(0.01, 0.0)), low, (1e6,) * 96, tuple(0.9 * kw for kw in low),
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ def summary(days: int) -> dict[str, Any]:
         "ordered_wh": 5000, "delivered_wh": 3000, "deficiency_wh": 2000, "settlements": 2, "disputes": 1,
         "money": {"dso.strem.example": -18_000, "east.strem.example": 18_000, "sum": 0},
         "bills": {
-            "farm-5.strem.example": {"local": 52_000, "market": 52_101, "lines": {"energy": 60_101, "feed-in": -8_000}},
+            "farm-1.strem.example": {"local": 52_000, "market": 52_101, "lines": {"energy": 60_101, "feed-in": -8_000}},
         },
         "grid": {"violations": {"without_flexibility": 2, "with_flexibility": 1}, "max_loading_pct": both},
         "dispatch": {"sessions": 1, "rounds": 2, "relative_gap": 0.01, "compared": 1},

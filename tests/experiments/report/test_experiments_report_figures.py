@@ -80,11 +80,11 @@ def test_what_was_traded_is_a_row_each(report: Report) -> None:
 
 def test_who_delivered_what_stands_in_its_isp(report: Report) -> None:
     """12 of 20 kW in the ordered ISP and nothing elsewhere, by prosumer as by element; the table has the energies."""
-    for figure, name in (("fig-members", "farm-5"), ("fig-elements", "batteries")):
+    for figure, name in (("fig-members", "farm-1"), ("fig-elements", "batteries")):
         assert at_event(report.trace(figure, name)["y"]) == {EVENT: 12.0}
         assert at_event(report.trace(figure, "ordered")["y"]) == {EVENT: 20.0}
     table = report.tables["What each member was ordered and delivered"]
-    assert table.rows == [["farm-5", "batteries", "1", "5.00", "3.00", "60.0%", "2.00"]]
+    assert table.rows == [["farm-1", "batteries", "1", "5.00", "3.00", "60.0%", "2.00"]]
     assert table.total == ["all", "", "1", "5.00", "3.00", "", "2.00"]
 
 
@@ -150,14 +150,14 @@ def test_a_contract_is_shown_with_all_its_parameters(material: Make) -> None:
     contract = ContractAgreed(
         AT, contract_id="0123456789", buyer=DSO, seller=EAST, start_date=DAY, end_date=date(2017, 5, 19),
         days_of_week=(1, 2, 3, 4, 5), start_minute=420, end_minute=1_080, isp_minutes=15,
-        elements=(ContractElement("farm-5.battery", "battery", 20_000, -20_000),), amount_up_w=20_000, amount_down_w=-10_000,
+        elements=(ContractElement("farm-1.battery", "battery", 20_000, -20_000),), amount_up_w=20_000, amount_down_w=-10_000,
         max_activations=4, counted_per="day", max_runtime_isps=16, recovery_isps=2, penalty_e4_per_kwh=5_000,
         capacity_price_e4_per_kw_day=100, volume_price_e4_per_kwh=2_500, activation_price="maximum", currency="EUR",
     )  # fmt: skip
     (row,) = seen(material(more=(("dso", contract),))).tables["Flexibility contracts, all parameters"].rows
     assert row == [
         "01234567", "dso", "agr-east", "2016-05-20", "2017-05-19", "Mo Tu We Th Fr", "07:00–18:00", "15 min",
-        "farm-5.battery (battery, -20…+20 kW)", "20.00", "-10.00", "4 per day", "16", "2", "0.5000", "0.0100", "0.2500",
+        "farm-1.battery (battery, -20…+20 kW)", "20.00", "-10.00", "4 per day", "16", "2", "0.5000", "0.0100", "0.2500",
         "maximum",
     ]  # fmt: skip
 
@@ -165,26 +165,26 @@ def test_a_contract_is_shown_with_all_its_parameters(material: Make) -> None:
 def test_incidents_are_told_in_order_of_time(material: Make) -> None:
     """Every kind of trouble is a row with who and why; the device that came back closes its own."""
     more = (
-        ("farm-5.battery", DeviceBack(AT.replace(hour=18), "farm-5.battery")),
-        ("farm-5.pv", CommandRefused(AT.replace(hour=13), "farm-5.pv", "register locked")),
+        ("farm-1.battery", DeviceBack(AT.replace(hour=18), "farm-1.battery")),
+        ("farm-1.pv", CommandRefused(AT.replace(hour=13), "farm-1.pv", "register locked")),
         ("agr-east", OrderRefused(AT.replace(hour=14), "o-1", EAST, "too late")),
         ("dso", RecordRefused(AT.replace(hour=15), "ledger", "orders o-1", "key is taken")),
-        ("iles", RuleBroken(AT.replace(hour=16), "farm-5", "iles", "assets of others")),
+        ("iles", RuleBroken(AT.replace(hour=16), "farm-1", "iles", "assets of others")),
         ("agr-east", HeadRefused(AT.replace(hour=17), 2, "ledger", "agr-east", "head does not follow")),
     )
     rows = seen(material(more=more)).tables["Devices lost, orders refused, rules broken"].rows
     assert [row[1:] for row in rows] == [
-        ["device", "farm-5.battery", "no answer <x>"],
-        ["command", "farm-5.pv", "register locked"],
+        ["device", "farm-1.battery", "no answer <x>"],
+        ["command", "farm-1.pv", "register locked"],
         ["order refused", "agr-east", "o-1: too late"],
         ["not recorded", "ledger", "orders o-1: key is taken"],
-        ["rule broken", "farm-5", "assets of others"],
+        ["rule broken", "farm-1", "assets of others"],
         ["head refused", "ledger", "head does not follow"],
-        ["device", "farm-5.battery", "answers again"],
+        ["device", "farm-1.battery", "answers again"],
     ]
 
 
 def test_who_is_worse_off_by_more_than_a_cent_a_day_is_named(material: Make) -> None:
     """101 ten-thousandths more than under local rules: one day's cent is passed, that of two days is not."""
-    assert "Against local rules alone worse off by more than a cent a day: farm-5." in bills.section(material())
+    assert "Against local rules alone worse off by more than a cent a day: farm-1." in bills.section(material())
     assert "nobody is worse off by more than a cent a day" in bills.section(material(days=2))
