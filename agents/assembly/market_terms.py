@@ -5,9 +5,18 @@ from __future__ import annotations
 from agents.planning.elements.element import ElementCosts
 from agents.planning.grid_safety.assessment import PointGrid, rated_va
 from agents.roles.aggregator.config import AggregatorConfig, Member
-from agents.roles.dso.config import BuyingRules, DsoConfig, FeedInControl, GridConnection, MeteredPoint, PlantConnection
+from agents.roles.dso.config import (
+    BuyingRules,
+    DsoConfig,
+    FeedInControl,
+    GridConnection,
+    MeteredPoint,
+    OptionTerms,
+    OutsidePrices,
+    PlantConnection,
+)
 from environment.feeder import Limits, Network
-from environment.sites.market import Buying, FlexibilityCosts, MarketTerms, PriceRange, Prices
+from environment.sites.market import Buying, FlexibilityCosts, MarketTerms, OutsideOptions, PriceRange, Prices
 from environment.sites.market import ContractLimits as SiteLimits
 from environment.sites.schema import Site
 from market.contracts.limits import ContractLimits
@@ -77,14 +86,34 @@ def dso_config(
         aggregators=aggregators,
         buying=_preferences(Side.BUYER, terms.dso_buys, terms),
         limits_of_contracts=_limits(terms.dso_option),
-        option_share_up=terms.dso_option_share_up.value,
-        option_share_down=terms.dso_option_share_down.value,
+        option=_option(terms),
         margin_pct=terms.loading_reserve_pct.value,
         gate_isps=int(terms.gate_closure_isps.value),
         lookahead_isps=int(terms.order_lookahead_isps.value),
         term_days=site.contract_days,
         buying_rules=_buying_rules(terms.dso_buying),
+        outside=_outside(terms.outside_options),
         curtailing=_curtailing(site, network, limits, points, plants),
+    )
+
+
+def _option(terms: MarketTerms) -> OptionTerms:
+    season = terms.dso_option_season
+    return OptionTerms(
+        share_up=terms.dso_option_share_up.value,
+        share_down=terms.dso_option_share_down.value,
+        first_month=int(season.first_month.value),
+        last_month=int(season.last_month.value),
+        start_minute=60 * int(season.from_hour.value),
+        end_minute=60 * int(season.to_hour.value),
+    )
+
+
+def _outside(outside: OutsideOptions) -> OutsidePrices:
+    annuity_e4 = outside.reinforcement_per_year.value * 100 * _E4_PER_CT
+    return OutsidePrices(
+        last_resort_pct=int(outside.last_resort_pct.value),
+        reinforcement_e4_per_kwh=round(annuity_e4 / outside.over_limit_kwh_per_year.value),
     )
 
 

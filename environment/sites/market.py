@@ -80,6 +80,37 @@ class Buying(Part):
     forecast_errors: ForecastErrors
 
 
+class OptionSeason(Part):
+    """When the DSO's options stand by: months (both included) and local hours (the end excluded)."""
+
+    first_month: Count
+    last_month: Count
+    from_hour: WholeNotNegative
+    to_hour: Count
+
+    @model_validator(mode="after")
+    def _ordered(self) -> OptionSeason:
+        if not self.first_month.value <= self.last_month.value <= 12:
+            raise ValueError("expected first_month to last_month within 1 to 12")
+        if not self.from_hour.value < self.to_hour.value <= 24:
+            raise ValueError("expected from_hour before to_hour within 0 to 24")
+        return self
+
+
+class OutsideOptions(Part):
+    """What relief costs the DSO by other means than the market; an offer may cost no more.
+
+    Attributes:
+        last_resort_pct: of what its own curtailment pays the plants; above 100, because that is its last resort.
+        reinforcement_per_year: annuity of a grid that is strong enough, currency units.
+        over_limit_kwh_per_year: what that grid would carry and today's does not.
+    """
+
+    last_resort_pct: Count
+    reinforcement_per_year: Positive
+    over_limit_kwh_per_year: Positive
+
+
 class MarketTerms(Part):
     """What the parties of a site ask and pay, and what their contracts allow.
 
@@ -97,6 +128,8 @@ class MarketTerms(Part):
         order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
         smallest_connection_w: no connection is contracted for less.
         feed_in_limits: the DSO's own right.
+        dso_option_season: when that option stands by.
+        outside_options: what relief costs by other means.
         dso_buying: how surely something must be needed to be bought.
     """
 
@@ -110,6 +143,8 @@ class MarketTerms(Part):
     dso_option: ContractLimits
     dso_option_share_up: ShareOrNone
     dso_option_share_down: ShareOrNone
+    dso_option_season: OptionSeason
+    outside_options: OutsideOptions
     offer_margin_pct: WholeNotNegative
     shortage_ct_per_kwh: Positive
     loading_reserve_pct: Percent

@@ -9,6 +9,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from cim.codec.codec import wire
+from cim.model.intervals import LocalDay
 from market.contracts.contract import CountedPer, FlexContract
 
 
@@ -50,6 +51,11 @@ class Activations:
         earlier = [run.start + k * self.contract.isp for run in history for k in range(self._length(run))]
         runs = self.runs([*earlier, *isps])
         return self._too_long(runs) or self._too_close(runs) or self._too_often(runs)
+
+    def isps_on(self, day: LocalDay) -> frozenset[int]:
+        """The ISPs (1-based) of a day that lie in its days and hours."""
+        isps = range(1, day.count + 1)
+        return frozenset(isp for isp in isps if self._outside(day.isp_start(isp)) is None)
 
     def _local(self, instant: datetime) -> datetime:
         return instant.astimezone(ZoneInfo(self.contract.timezone))

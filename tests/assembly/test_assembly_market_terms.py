@@ -78,7 +78,7 @@ def test_limits_and_margins_are_the_sites(site: Site) -> None:
     assert aggregator.limits == ContractLimits(3, 96, 0)
     assert aggregator.margin_pct == 12
     dso = dso_of(changed)
-    assert (dso.margin_pct, dso.gate_isps, dso.option_share_up) == (4.5, 2, 0.5)
+    assert (dso.margin_pct, dso.gate_isps, dso.option.share_up) == (4.5, 2, 0.5)
     assert dso.limits_of_contracts == ContractLimits(24, 96, 0)
 
 

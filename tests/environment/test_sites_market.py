@@ -45,12 +45,17 @@ def rating(value: float) -> dict[str, float | bool]:
 COUNTS = (
     "concession_rounds", "gate_closure_isps", "order_lookahead_isps", "member_contract.max_activations_per_day",
     "member_contract.max_runtime_isps", "dso_option.max_activations_per_day", "dso_option.max_runtime_isps",
+    "dso_option_season.first_month", "dso_option_season.last_month", "dso_option_season.to_hour",
+    "outside_options.last_resort_pct",
 )  # fmt: skip
 WHOLE = (
     "offer_margin_pct", "member_contract.recovery_isps", "dso_option.recovery_isps", "dso_buying.minimum_bid_w",
-    "dso_buying.minimum_bid_wh",
+    "dso_buying.minimum_bid_wh", "dso_option_season.from_hour",
 )  # fmt: skip
-POSITIVE = ("plant_contract_from_w", "shortage_ct_per_kwh", "smallest_connection_w")
+POSITIVE = (
+    "plant_contract_from_w", "shortage_ct_per_kwh", "smallest_connection_w", "outside_options.reinforcement_per_year",
+    "outside_options.over_limit_kwh_per_year",
+)  # fmt: skip
 SHARES = ("dso_option_share_up", "dso_option_share_down")
 ERRORS = tuple(f"dso_buying.forecast_errors.{lead}" for lead in TERMS["dso_buying"]["forecast_errors"])
 PERCENTS = (

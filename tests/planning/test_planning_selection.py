@@ -66,3 +66,39 @@ def test_rounding_never_uncovers_need(seed: int, count: int) -> None:
     given_kw = np.sum([offer * factor / 100 for offer, factor in zip(offers, factors, strict=True)], axis=0)
     missing = np.maximum(sign * (need - given_kw), 0.0).sum()
     assert missing <= sum(prices) / 1e4 + 1e-3  # 1 EUR per kW and ISP: never worth leaving when less would cover it
+
+
+def test_of_an_offers_options_one_is_chosen_the_cheapest_that_is_enough() -> None:
+    """An offer of steps (5 kW for 100, 10 kW for 400) and another seller's 10 kW for 250: 5 and half of the other."""
+    need = np.array([10.0])
+    options = (np.array([5.0]), np.array([10.0]), np.array([10.0]))
+    assert select(need, options, (100, 400, 250), (1, 1, 1), (0, 0, 1)) == (100, 0, 50)
+    assert select(need, options[:2], (100, 150), (1, 1), (0, 0)) == (0, 100)
+
+
+def test_what_is_cheaper_by_other_means_is_not_ordered() -> None:
+    """10 kW are needed in two ISPs; by other means a kW costs 20 in the one and 50 in the other, the offer 30 a kW."""
+    need, first, second = np.array([10.0, 10.0]), np.array([10.0, 0.0]), np.array([0.0, 10.0])
+    outside = np.array([20.0, 50.0])
+    assert select(need, (first, second), (300, 300), (1, 1), (0, 1), outside) == (0, 100)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_mix_costs_no_more_than_any_single_option_or_the_other_means_alone(seed: int) -> None:
+    """The optimum against the obvious alternatives; factors are rounded up, so a percent of the prices is allowed."""
+    rng = np.random.default_rng(seed)
+    need = rng.uniform(1, 20, 4)
+    options = tuple(rng.uniform(0, 30, 4) for _ in range(4))
+    prices = tuple(int(x) for x in rng.integers(1, 3000, 4))
+    outside = rng.uniform(1, 60, 4)
+
+    def cost(factors: tuple[int, ...]) -> float:
+        given = sum((f / 100 * option for f, option in zip(factors, options, strict=True)), start=np.zeros(4))
+        paid = sum(f / 100 * price for f, price in zip(factors, prices, strict=True))
+        return float(paid + outside @ np.maximum(need - given, 0.0))
+
+    found = select(need, options, prices, (1, 1, 1, 1), (0, 0, 1, 1), outside)
+    assert min(found[0], found[1]) == 0 == min(found[2], found[3])
+    alternatives = [(0, 0, 0, 0), *(tuple(100 if k == j else 0 for k in range(4)) for j in range(4))]
+    assert cost(found) <= min(map(cost, alternatives)) + sum(prices) / 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 
 from agents.roles.dso.config import DsoConfig
@@ -12,6 +13,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import SellerAccount
+from market.contracts.activations import Activations
 from market.rules import MarketRules
 from market.settlement.day import lost_isps, metered_w, reservation, settle
 from market.uftp import ContractSettlement, FlexOrderSettlement
@@ -51,5 +53,9 @@ class DsoAccounts:
         contract = self._contracts.contract_on(seller, period)
         if contract is None:
             return SellerAccount(tuple(rows), ())
-        isps = reservation(contract, requested_w, offered_w, count, ordered_w)
+        rows_of_day = reservation(contract, requested_w, offered_w, count, ordered_w)
+        held = Activations(contract).isps_on(self._rules.day(period))
+        isps = tuple(
+            row if row.start in held else replace(row, reserved_power_w=0, available_power_w=0) for row in rows_of_day
+        )
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),))

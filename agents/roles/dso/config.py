@@ -101,6 +101,39 @@ class BuyingRules:
     minimum_wh: int
 
 
+@wire("dso.OutsidePrices")
+@dataclass(frozen=True, slots=True)
+class OutsidePrices:
+    """What the DSO's other means cost it, so that an offer may cost no more.
+
+    Attributes:
+        last_resort_pct: of what its own curtailment pays; above 100, because that is its last resort.
+        reinforcement_e4_per_kwh: what a stronger grid would cost for each kWh that is above its limits today.
+    """
+
+    last_resort_pct: int
+    reinforcement_e4_per_kwh: int
+
+
+@wire("dso.OptionTerms")
+@dataclass(frozen=True, slots=True)
+class OptionTerms:
+    """What of the sellers' portfolios its options cover, and when: what a year's analysis lets expect to be needed.
+
+    Attributes:
+        share_up, share_down: of the connections' size.
+        first_month, last_month: both included.
+        start_minute, end_minute: after local midnight, the end excluded.
+    """
+
+    share_up: float
+    share_down: float
+    first_month: int
+    last_month: int
+    start_minute: int
+    end_minute: int
+
+
 @wire("dso.Config")
 @dataclass(frozen=True)
 class DsoConfig:
@@ -114,10 +147,11 @@ class DsoConfig:
             better prognosis.
         buying: its prices for flexibility.
         limits_of_contracts: of those it proposes.
-        option_share_up, option_share_down: of the connections' size, what its option covers.
+        option: what its options cover, and when.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
         curtailing: its right to limit feed-in; None where it has no meters for it.
         buying_rules: how surely something must be needed.
+        outside: what its other means cost.
     """
 
     market: str
@@ -129,13 +163,13 @@ class DsoConfig:
     aggregators: tuple[str, ...]
     buying: NegotiationPreferences
     limits_of_contracts: ContractLimits
-    option_share_up: float
-    option_share_down: float
+    option: OptionTerms
     margin_pct: float
     gate_isps: int
     lookahead_isps: int
     term_days: int
     buying_rules: BuyingRules
+    outside: OutsidePrices
     curtailing: FeedInControl | None = None
 
     def at(self, point: str) -> tuple[GridConnection, ...]:

@@ -58,9 +58,18 @@ class GridRegistration(Part[NoState]):
         effects: list[Effect] = [self._contracts.seek_again(self.config.aggregators, now)]
         for seller in self.config.aggregators:
             first = self._contracts.wanted_from(seller, now)
-            if first is not None and not self._negotiation.talking(seller):
+            if first is not None and self._in_season(first) and not self._negotiation.talking(seller):
                 effects += self._negotiation.propose(self._option(seller, first, now), now)
         return effects
+
+    def _in_season(self, day: date) -> bool:
+        """Whether a day lies in the months in which flexibility is expected to be needed."""
+        return self.config.option.first_month <= day.month <= self.config.option.last_month
+
+    def _season_end(self, day: date) -> date:
+        """The last day of the season of a day."""
+        last = self.config.option.last_month
+        return date(day.year, 12, 31) if last == 12 else date(day.year, last + 1, 1) - timedelta(days=1)
 
     def _option(self, seller: str, first: date, now: datetime) -> FlexContract:
         """An option on a seller's whole portfolio, from a day on."""
@@ -75,13 +84,15 @@ class GridRegistration(Part[NoState]):
             buyer=self.me.domain,
             seller=self.rules.domains[seller],
             start_date=first,
-            end_date=first + timedelta(days=config.term_days),
+            end_date=min(first + timedelta(days=config.term_days), self._season_end(first)),
+            start_minute=config.option.start_minute,
+            end_minute=config.option.end_minute,
             timezone=self.rules.timezone,
             flex_elements=tuple(elements),
             isp_minutes=self.rules.isp_minutes,
             max_activations=limits.max_activations_per_day,
             max_runtime_isps=limits.max_runtime_isps,
             recovery_isps=limits.recovery_isps,
-            amount_down_w=-int(sum(-e.max_decrease_w for e in elements) * config.option_share_down),
-            amount_up_w=int(sum(e.max_increase_w for e in elements) * config.option_share_up),
+            amount_down_w=-int(sum(-e.max_decrease_w for e in elements) * config.option.share_down),
+            amount_up_w=int(sum(e.max_increase_w for e in elements) * config.option.share_up),
         )

@@ -129,7 +129,10 @@ class Requests(Part[RequestsState]):
     def note_offer(self, seller: str, offer: FlexOffer) -> None:
         """An offer takes part in a choice: what it offers counts as available."""
         place = SellerPointDay(seller, offer.congestion_point, offer.period)
-        self.state.offered_w[place] = {row.start: row.power_w for row in offer.options[0].isps}
+        most: dict[int, int] = {}
+        for row in (row for option in offer.options for row in option.isps):
+            most[row.start] = max(most.get(row.start, 0), row.power_w, key=abs)
+        self.state.offered_w[place] = most
 
     def _fault(self, message: FlexOffer, sender: str, now: datetime) -> str | None:
         """Why an offer is refused, or None."""

@@ -6,6 +6,7 @@ One round per period at a time; a newer prognosis after it starts the next. The 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -15,6 +16,7 @@ from agents.planning.grid_safety.assessment import Assessment
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.ordering import OffersChosen, OrdersPlaced
+from agents.roles.dso.outside_options import OutsideOptions
 from agents.roles.dso.prognoses import PrognosesHeard
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
@@ -27,7 +29,7 @@ from agents.roles.publications import safety_analysed
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-from market.uftp import FlexOffer
+from market.uftp import FlexOffer, OfferOption
 
 
 @wire("dso.Round")
@@ -81,12 +83,18 @@ class TradingRoundsState:
     rounds: dict[date, TradingRound] = field(default_factory=dict)
 
 
+def offered_options(offers: Mapping[str, FlexOffer]) -> list[tuple[str, FlexOffer, OfferOption]]:
+    """All options of some offers, in order: (seller, its offer, the option)."""
+    return [(seller, offer, option) for seller, offer in sorted(offers.items()) for option in offer.options]
+
+
 class TradingRounds(Part[TradingRoundsState]):
     """Asks for flexibility where the prognoses break a limit, and chooses among the offers."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower) -> None:
         super().__init__(me, TradingRoundsState())
         self.config, self._requests, self._expected = config, requests, expected
+        self._outside = OutsideOptions(config, self.rules.hours)
         self._points = {point.identity: point for point in config.points}
 
     # ---- analysis --------------------------------------------------------------------------------------------------------
@@ -185,15 +193,22 @@ class TradingRounds(Part[TradingRoundsState]):
         if current.assessment is None:  # sellers are asked only after the analysis
             return []
         count = self.rules.day(period).count
-        options = [current.offers[seller].options[0] for seller in sorted(current.offers)]
+        found = offered_options(current.offers)
         profiles = []
-        for option in options:
+        for _, _, option in found:
             profile = np.zeros(count)
             for row in option.isps:
                 profile[row.start - 1 : row.start - 1 + row.duration] = row.power_w / 1000
             profiles.append(profile)
-        prices, minima = (tuple(o.price for o in options), tuple(o.min_activation_factor_pct for o in options))
-        arguments = (current.assessment.need_w / 1000, tuple(profiles), prices, minima)
+        need_kw = current.assessment.need_w / 1000
+        arguments = (
+            need_kw,
+            tuple(profiles),
+            tuple(option.price for _, _, option in found),
+            tuple(option.min_activation_factor_pct for _, _, option in found),
+            tuple(sorted(current.offers).index(seller) for seller, _, _ in found),
+            self._outside.e4_per_kw(current.point, self.rules.day(period), need_kw),
+        )
         return [Compute(SelectionOf(period), "selection", arguments)]
 
     @on(SelectionOf)
@@ -203,8 +218,11 @@ class TradingRounds(Part[TradingRoundsState]):
         if current is None or now >= self.rules.day(period).end:
             self.state.rounds.pop(period, None)
             return [self.me.lapse("selection", period.isoformat(), self.me.name, "its day is over", now)]
-        found = zip(sorted(current.offers), factors_pct, strict=True)
-        chosen = tuple((seller, current.offers[seller], factor) for seller, factor in found if factor)
+        found = zip(offered_options(current.offers), factors_pct, strict=True)
+        # Of an offer only the option that is chosen goes on.
+        chosen = tuple(
+            (seller, replace(offer, options=(option,)), factor) for (seller, offer, option), factor in found if factor
+        )
         if not chosen:
             return self._analyse(period, current.todo, now)
         return self.emit(OffersChosen(period, current.point, chosen), now)
