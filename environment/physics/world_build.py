@@ -21,6 +21,7 @@ from environment.physics import (
 )
 from environment.physics.heat_pump import Room
 from environment.profiles.library import Profiles
+from environment.profiles.mix import mean_profile, mean_reactive
 from environment.profiles.programmes import ApplianceUse, ProgrammeSteps, daily_uses, unmoved
 from environment.profiles.sessions import Session, sessions_of, uncontrolled
 from environment.sites.devices import ApplianceUnit, BatteryUnit, ChpUnit, Gateway, Pv, Station, Wind
@@ -49,14 +50,14 @@ def _units(
     units: list[PhysicalUnit] = []
     load = prosumer.base_load
     if load is not None:
-        reactive = f"{load.column}.q"
+        reactive = mean_reactive(profiles, load.strands)
         units.append(
             BaseLoad(
                 f"{prosumer.name}.load",
                 now_s,
-                active=_series(profiles, load.column),
+                active=Series(mean_profile(profiles, load.strands), profiles.first.timestamp()),
                 peak_w=load.peak_w.value,
-                reactive=_series(profiles, reactive) if reactive in profiles.columns else None,
+                reactive=None if reactive is None else Series(reactive, profiles.first.timestamp()),
                 peak_var=load.peak_var.value,
             )
         )
@@ -118,7 +119,7 @@ def _room(building: BuildingDefaults, name: str, device: Gateway, profiles: Prof
         level_min_c=building.level_min_c.value,
         level_max_c=building.level_max_c.value,
     )
-    demand = _series(profiles, device.column)
+    demand = Series(mean_profile(profiles, device.strands), profiles.first.timestamp())
     return HeatPumpRoom(name, now_s, demand=demand, rated_w=rated_w, room=room, tan_phi=building.tan_phi.value)
 
 
@@ -129,7 +130,7 @@ def _series(profiles: Profiles, column: str) -> Series:
 def station_sessions(site: Site, station: Station, profiles: Profiles) -> tuple[Session, ...]:
     """The year's charging sessions at a station of the site."""
     return sessions_of(
-        profiles.column(station.column),
+        mean_profile(profiles, [(station.column, station.weeks)]),
         profiles.first,
         station.rated_w.value,
         station.departure_hour.value,
@@ -163,7 +164,7 @@ def uncontrolled_w(site: Site, device: Unstored, profiles: Profiles) -> Floats:
         case Wind():
             return -_wind_per_unit(device, profiles) * rated_w
         case Gateway():
-            return profiles.column(device.column) * rated_w
+            return mean_profile(profiles, device.strands) * rated_w
         case ChpUnit():
             return zero - device.plan.value * rated_w
         case Station():

@@ -12,6 +12,7 @@ from cim.model.intervals import LocalDay
 from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import uncontrolled_w
 from environment.profiles.library import QUARTER, QUARTER_S, Profiles
+from environment.profiles.mix import mean_profile
 from environment.sites.devices import BatteryUnit, Gateway
 from environment.sites.schema import Prosumer, Site
 
@@ -126,4 +127,4 @@ class History:
         load = prosumer.base_load
         if load is None:
             return np.zeros(self._profiles.count, dtype=np.float64)
-        return self._profiles.column(load.column) * load.peak_w.value
+        return mean_profile(self._profiles, load.strands) * load.peak_w.value

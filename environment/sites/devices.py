@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from environment.sites.ratings import Count, Name, NotNegative, Part, Positive, Rating, Share
+from environment.sites.shapes import Shaped, Strand
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,12 @@ class ChpUnit(Part):
         )
 
 
-class Station(Part):
+class Station(Strand):
     """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave."""
 
     kind: Literal["station"]
     name: Name
     rated_w: Positive
-    column: str
     departure_hour: NotNegative
 
     @property
@@ -125,13 +125,12 @@ class Station(Part):
         return Capability(consumption_w=self.rated_w.value, habitual=True)
 
 
-class Gateway(Part):
-    """An S2 building gateway in front of a heat pump."""
+class Gateway(Shaped):
+    """An S2 building gateway in front of a heat pump, or of several that it steers as one."""
 
     kind: Literal["gateway"]
     name: Name
     rated_w: Positive
-    column: str
 
     @property
     def capability(self) -> Capability:

@@ -73,14 +73,21 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
         check.known(f"{place}.aggregator", prosumer.get("aggregator"), aggregators)
         base_load = prosumer.get("base_load")
         if isinstance(base_load, dict):
-            check.known(f"{place}.base_load.column", base_load.get("column"), columns)
+            _shape(check, f"{place}.base_load", base_load, columns)
         for number, device in _items(prosumer, "devices"):
-            check.known(f"{place}.devices[{number}].column", device.get("column"), columns)
+            _shape(check, f"{place}.devices[{number}]", device, columns)
         check.once(f"{place}.devices", ["meter", *_texts(prosumer, "devices")])
     sources = raw.get("sources")
     if isinstance(sources, dict):
         _sources(check, raw, "", list(sources))
     return check.faults
+
+
+def _shape(check: _Checker, place: str, raw: dict[str, object], columns: list[str] | None) -> None:
+    """The profiles that a load or device follows."""
+    check.known(f"{place}.column", raw.get("column"), columns)
+    for index, strand in _items(raw, "others"):
+        check.known(f"{place}.others[{index}].column", strand.get("column"), columns)
 
 
 def _customers(raw: Mapping[str, object]) -> list[str] | None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
+from environment.sites.shapes import Shaped
 from environment.sites.tariffs import CustomerKind, Tariffs
 
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
@@ -137,10 +138,9 @@ class BuildingDefaults(Part):
         return self
 
 
-class Load(Part):
-    """What a prosumer draws that nobody steers: a profile times its peak."""
+class Load(Shaped):
+    """What a prosumer draws that nobody steers: a profile, or the mean of several, times its peak."""
 
-    column: str
     peak_w: Positive
     peak_var: NotNegative
 

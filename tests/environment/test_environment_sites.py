@@ -27,7 +27,7 @@ def test_strem_holds_what_the_pilot_has() -> None:
         "chp": 1,
         "gateway": 10,
         "pv": 10,
-        "station": 9,
+        "station": 11,
     }
     assert site.prosumer("care-centre").meter == "care-centre.meter"
 

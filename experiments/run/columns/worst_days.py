@@ -16,6 +16,7 @@ from cim.model.intervals import LocalDay
 from environment.feeder import Feeder
 from environment.physics.world_build import uncontrolled_w
 from environment.profiles.library import Profiles, load
+from environment.profiles.mix import mean_profile, mean_reactive
 from environment.sites import load_site
 from environment.sites.devices import BatteryUnit, Gateway
 from environment.sites.network import build_limits, build_network
@@ -92,10 +93,10 @@ def _over_limit_of_year(site: Site, profiles: Profiles) -> Floats:
     for prosumer in site.prosumers:
         column = feeder.node_index[prosumer.node]
         if prosumer.base_load is not None:
-            load_column, reactive = prosumer.base_load.column, f"{prosumer.base_load.column}.q"
-            p[:, column] += profiles.column(load_column) * prosumer.base_load.peak_w.value
-            if reactive in profiles.columns:
-                q[:, column] += profiles.column(reactive) * prosumer.base_load.peak_var.value
+            load, reactive = prosumer.base_load, mean_reactive(profiles, prosumer.base_load.strands)
+            p[:, column] += mean_profile(profiles, load.strands) * load.peak_w.value
+            if reactive is not None:
+                q[:, column] += reactive * load.peak_var.value
         for device in prosumer.devices:
             if isinstance(device, BatteryUnit):
                 continue  # it rests
