@@ -22,6 +22,7 @@ from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.driver import StationPort
 from devices.port.errors import DeviceUnreachable
+from devices.s2.appliance import AppliancePort
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import TOKEN_VARIABLE, ControlClient, read_message, write_message
 from devices.simulators.host import PREFIXES
@@ -32,6 +33,11 @@ from tests.devices.asking import read
 pytestmark = pytest.mark.slow
 
 STEP = timedelta(seconds=300)
+DRIVERS = {
+    DeviceKind.STATION: StationPort,
+    DeviceKind.GATEWAY: GatewayPort,
+    DeviceKind.APPLIANCE: AppliancePort,
+}
 
 
 @asynccontextmanager
@@ -54,7 +60,7 @@ async def _tcp_ports(client):
     targets = {}
     for name, kind in kinds.items():
         if kind in PREFIXES:
-            ports[name] = (StationPort if kind is DeviceKind.STATION else GatewayPort)(name, server=server)
+            ports[name] = DRIVERS[kind](name, server=server)
             targets[name] = (server.url(PREFIXES[kind], name), name, passwords[name])
         else:
             ports[name] = sunspec_port(name, kind, TcpRegisters(*client.endpoints[name]))

@@ -33,6 +33,8 @@ def _setpoint(kind, rng):
             return Setpoint(Mode.TARGET, -rng.randrange(0, 5000))
         case DeviceKind.BATTERY:
             return Setpoint(Mode.TARGET, rng.randrange(-1500, 1500))
+        case DeviceKind.APPLIANCE:
+            return Setpoint(Mode.START, 0)  # the simulation begins when they have been made ready: nothing to start
     return Setpoint(Mode.TARGET, rng.randrange(0, 2000))
 
 
@@ -83,6 +85,8 @@ def _state(simulation, start):
         if simulation.kind(name) is DeviceKind.STATION:
             stay = unit.session
             inner[name] += [unit.limit_w, None if stay is None else (stay.plugged_at, stay.delivered_wh)]
+        elif simulation.kind(name) is DeviceKind.APPLIANCE:
+            inner[name] += [unit.ready_at, unit.start_at, unit.started, unit.ended, unit.done_s, unit.waits]
         else:
             inner[name] += [unit.target_w, unit.guarded, unit.temperature_c]
     end = start + (simulation.now - start) // timedelta(minutes=15) * timedelta(minutes=15)
@@ -154,6 +158,37 @@ def test_stopped_anywhere_it_goes_on_where_it_was(recorded, undisturbed, port_of
         again = recorded(name)
         asyncio.run(_drive(again, port_of, noon, plan, life=1))
         assert _state(again, noon) == expected, number
+
+
+def test_an_appliance_runs_on_through_a_restart(recorded, port_of, noon):
+    """Started by order and stopped in the midst of its programme it ends as if nothing had been; so does one that waits."""
+    start = noon - timedelta(hours=4, minutes=15)  # a quarter before the dishwasher is made ready
+
+    async def drive(simulation, hours, order_at=None):
+        port = port_of(simulation, "household-3.dishwasher")
+        await port.open(simulation.now)
+        while simulation.now < start + timedelta(hours=hours):
+            simulation.advance(simulation.now + STEP)
+            await port.sync(simulation.now)
+            if order_at is not None and simulation.now == start + timedelta(hours=order_at):
+                await port.command(Setpoint(Mode.START, 1000), simulation.now + STEP, simulation.now)
+
+    whole = recorded("whole.log", start)
+    asyncio.run(drive(whole, 4, order_at=1))
+    unit = _unit(whole.machines["household-3.dishwasher"])
+    assert unit.ended
+    assert unit.energy_import_wh == pytest.approx(1000, rel=0.05)
+    for name, stop in (("waiting.log", 0.5), ("running.log", 1.5)):
+        first = recorded(name, start)
+        asyncio.run(drive(first, stop, order_at=1))
+        before = _state(first, start)
+        first.close()
+        again = recorded(name, start)
+        assert _state(again, start) == before
+        asyncio.run(drive(again, 4, order_at=1))
+        ended = _unit(again.machines["household-3.dishwasher"])
+        assert (ended.ended, ended.done_s) == (True, unit.done_s)
+        assert ended.energy_import_wh == unit.energy_import_wh
 
 
 def test_a_lost_device_is_lost_after_a_restart(recorded, port_of, noon):
