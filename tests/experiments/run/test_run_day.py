@@ -1,17 +1,27 @@
-"""The main job, end to end: what `iles run strem` promises, and that runtime, placement and wire change nothing."""
+"""The main job, end to end: what `iles run strem` promises, and that the wire and lost devices change nothing of it."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cim.platform.publications.settlement import SettlementTold
+from cim.platform.publications.trading import OrderPlaced
+from cim.platform.store import values
+from experiments.run.grid import evaluate
+from experiments.run.settings import losses
+from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
 
 pytestmark = pytest.mark.slow
 ILES = [sys.executable, "-m", "experiments.cli.main"]
@@ -20,13 +30,6 @@ ILES = [sys.executable, "-m", "experiments.cli.main"]
 def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """The command as a person would call it."""
     return subprocess.run([*ILES, *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False)
-
-
-def run(out: Path, *arguments: str) -> dict[str, Any]:
-    """A run's summary."""
-    done = iles("run", "strem", "--seed", "7", "--out", out, *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads((out / "summary.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -81,32 +84,41 @@ def test_a_run_leaves_what_it_promises(strem_day: Path, day: dict[str, Any]) -> 
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_sockets_change_nothing(folder: Path, day: dict[str, Any]) -> None:
-    """Over real sockets the same seed ends in the same ledger head and the same money."""
-    wired = run(folder / "d", "--runtime", "local", "--wire", "tcp")
-    assert wired["ledger"]["head"] == day["ledger"]["head"]
-    assert wired["money"] == day["money"]
+def test_sockets_change_nothing(tmp_path: Path) -> None:
+    """Over real sockets of all protocols the same seed ends in the same ledger head and the same money."""
+    site = corner_of_strem(tmp_path)
+    direct, wired = market_day(site, tmp_path / "direct"), market_day(site, tmp_path / "wired", wire="tcp")
+    assert values(direct.store, OrderPlaced)
+    assert head_and_money(tmp_path / "wired", wired) == head_and_money(tmp_path / "direct", direct)
 
 
-def test_lost_devices_do_not_stop_the_day(tmp_path: Path) -> None:
+def test_lost_devices_do_not_stop_the_day(tmp_path: Path, day: dict[str, Any]) -> None:
     """A device missing at the start (allowed) and two lost at noon: the day is settled all the same, and balanced."""
-    done = iles(
-        "run", "strem", "--runtime", "local", "--seed", "7", "--out", tmp_path / "x", "--allow-missing",
-        "--lose", "farm-1.pv@start", "--lose", "care-centre.bess@12:00", "--lose", "farm-4.meter@12:00",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / "x" / "summary.json").read_text())
-    assert summary["money"]["sum"] == 0
-    assert summary["settlements"] == 19  # the farm whose only device is missing has no contract
-    assert summary["grid"]["violations"]["with_flexibility"] < summary["grid"]["violations"]["without_flexibility"]
+    lost = losses(["farm-1.pv@start", "care-centre.bess@12:00", "farm-4.meter@12:00"])
+    result = market_day("strem", tmp_path / "x", lose=lost, allow_missing=True)
+    _, money = head_and_money(tmp_path / "x", result)
+    assert money["sum"] == 0
+    # The farm whose only device is missing has no contract.
+    assert len(values(result.store, SettlementTold)) == 19
+    violations = day["grid"]["violations"]
+    assert len(evaluate(result.site, result.truth).violations) < violations["without_flexibility"]
+
+
+def recorded(ledger: Path) -> Counter[str]:
+    """How many records of each kind there are so far."""
+    try:
+        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as file:
+            return Counter(dict(file.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall()))
+    except sqlite3.Error:
+        return Counter()
 
 
 def test_killed_in_mid_run_what_was_recorded_stays_readable_and_is_of_its_seed(tmp_path: Path, strem_day: Path) -> None:
-    """After SIGKILL the ledger verifies and holds the contracts; another seed shares no record with the day's ledger."""
+    """After SIGKILL amid orders the ledger verifies and holds the contracts; another seed shares no record with the day's."""
     from market.ledger.reader import LedgerReader
     from market.ledger.verify import verify
 
-    out = tmp_path / "k"
+    out, contracts = tmp_path / "k", recorded(strem_day / "ledger.db")["contract"]
     process = subprocess.Popen(
         [*ILES, "run", "strem", "--runtime", "local", "--seed", "8", "--out", str(out)],
         stdout=subprocess.DEVNULL,
@@ -114,14 +126,19 @@ def test_killed_in_mid_run_what_was_recorded_stays_readable_and_is_of_its_seed(t
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list((out / "telemetry").glob("readings-*.parquet")):
-        time.sleep(0.2)
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+        found = recorded(out / "ledger.db")
+        if found["contract"] == contracts and found["member-order"]:
+            break
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert verify(out / "ledger.db").records > 20
     with LedgerReader(out / "ledger.db") as killed, LedgerReader(strem_day / "ledger.db") as whole:
-        assert len(killed.records(kind="contract")) == 20
+        assert len(killed.records(kind="contract")) == contracts
+        assert killed.records(kind="member-order")
         records, others = killed.records(), whole.records()
+    assert len(records) < len(others)
     assert not {record.body for record in records} & {record.body for record in others}
 
 

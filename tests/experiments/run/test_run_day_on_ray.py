@@ -1,4 +1,7 @@
-"""The same day in Ray actors over sockets: runtime, placement and wire change nothing."""
+"""The same day in Ray actors over sockets: runtime, placement and wire change nothing.
+
+A day at the whole of Strem in Ray actors is `test_faults_nodes_on_ray.py`'s.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.worlds.market_days import SEED, corner_of_strem, head_and_money, market_day
+
 
 @pytest.mark.slow
-def test_ray_and_placement_change_nothing(tmp_path: Path, strem_day: Path) -> None:
-    """In Ray actors of 20 agents each, over sockets, the same seed ends in the same ledger head and the same money."""
-    command = [sys.executable, "-m", "experiments.cli.main", "run", "strem", "--seed", "7", "--agents-per-actor", "20"]
+def test_ray_and_placement_change_nothing(tmp_path: Path) -> None:
+    """The command in Ray actors of 8 agents each, over sockets: the same seed ends in the same ledger head and money."""
+    site = corner_of_strem(tmp_path)
+    command = [sys.executable, "-m", "experiments.cli.main", "run", str(site), "--seed", str(SEED)]
     done = subprocess.run(
-        [*command, "--out", str(tmp_path / "a")], capture_output=True, text=True, timeout=600, check=False
-    )
+        [*command, "--agents-per-actor", "8", "--out", str(tmp_path / "ray")],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    placed, day = (json.loads((out / "summary.json").read_text()) for out in (tmp_path / "a", strem_day))
-    assert placed["ray_actors"] == 3
-    assert placed["ledger"]["head"] == day["ledger"]["head"]
-    assert placed["money"] == day["money"]
+    placed = json.loads((tmp_path / "ray" / "summary.json").read_text())
+    assert (placed["ray_actors"], placed["runtime"], placed["wire"]) == (3, "ray", "tcp")
+    assert placed["flex_orders"] > 0
+    alone = market_day(site, tmp_path / "alone")
+    assert (placed["ledger"]["head"], placed["money"]) == head_and_money(tmp_path / "alone", alone)

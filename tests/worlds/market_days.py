@@ -1,0 +1,50 @@
+"""A day under the market without the columns beside it and the report, and a corner of Strem for what needs no whole site.
+
+The corner is cut from the site's own file: four connections with devices of every protocol under both aggregators. A day
+of it costs a quarter of one at Strem, and flexibility is ordered on it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cim.platform.memory_store import MemoryStore
+from environment import sites
+from experiments.run.columns.column import column_of
+from experiments.run.run import RunResult, run_site
+from experiments.run.settings import RunSettings
+from market.ledger.verify import verify
+from market.rules import Control
+from market.settlement.payments import balance
+
+SEED = 7
+_CONNECTIONS = ("farm-1", "farm-4", "household-1", "care-centre")
+_MOST_LOADING_PCT = 80  # fewer connections congest a weaker grid
+
+
+def corner_of_strem(folder: Path) -> Path:
+    """The corner's site file, written to a folder."""
+    site = yaml.safe_load((Path(sites.__file__).parent / "strem.yaml").read_text(encoding="utf-8"))
+    site["prosumers"] = [prosumer for prosumer in site["prosumers"] if prosumer["name"] in _CONNECTIONS]
+    site["limits"]["max_loading_pct"]["value"] = _MOST_LOADING_PCT
+    path = folder / "corner.yaml"
+    path.write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def market_day(site: str | Path, out: Path, **settings: Any) -> RunResult:
+    """The default day of a site in this process, with the tests' seed and a ledger in `out`; without sockets by default."""
+    out.mkdir()
+    chosen: dict[str, Any] = {"runtime": "local", "wire": "direct", "agents_per_actor": 1, **settings}
+    settled = RunSettings(site=str(site), day=None, days=1, seed=SEED, out=out, **chosen)
+    store = MemoryStore(keep_readings=False)
+    return run_site(settled, out / "ledger.db", store, Control.MARKET, lambda _: None)
+
+
+def head_and_money(out: Path, result: RunResult) -> tuple[str, dict[str, int]]:
+    """The head of its ledger, verified, and what each party gained, as the summary has them."""
+    money = balance(column_of(result).payments)
+    return (verify(out / "ledger.db").head or b"").hex(), {**money, "sum": sum(money.values())}
