@@ -3,6 +3,8 @@
 Property tests are drawn from a fixed seed, the same on every machine, and never timed. In CI everything must run: a
 skipped test is a failure there, elsewhere it says what is missing. Ray is started by tests marked slow only.
 
+Solvers have one thread, as in every command of ours: the workers share the cores already.
+
 In parallel (`pytest -n 2`) a file's tests stay together on one worker, so that what they share is made once; the files
 `*_on_ray.py`, whose tests start Ray, run one after the other. What takes long is begun first.
 """
@@ -20,6 +22,9 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # before anything imports a solver
 
 settings.register_profile("iles", deadline=None, derandomize=True)
 settings.load_profile("iles")

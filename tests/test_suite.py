@@ -60,8 +60,9 @@ def suite(tmp_path: Path) -> Path:
 def _run(suite: Path, *options: str, ci: str) -> tuple[int, str]:
     """Exit code and what is said."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the others load libraries that no test there needs
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--dist=loadfile", *options, "."],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "xdist.plugin", "--dist=loadfile", *options, "."],
         cwd=suite, env=environment | {"CI": ci, "NOTES": str(suite / "notes")},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -212,6 +213,7 @@ def _day(text: str | None) -> date | None:
         raise typer.BadParameter(f"{text!r} is no date; expected YYYY-MM-DD, for example 2016-05-20") from None
 
 
+@cache
 def _mount() -> None:
     from experiments.cli import bench, days, devices, diagrams, faults, ledger, profiles
 

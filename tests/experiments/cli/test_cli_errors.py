@@ -7,17 +7,55 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+from experiments.cli.main import main
 
 SITES = Path(__file__).parents[3] / "environment" / "sites"
 
 
-def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+class Said(NamedTuple):
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Iles = Callable[..., Said]
+
+
+@pytest.fixture
+def iles(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iles:
+    """The command in this process, by the entry that its script calls: a process of its own is a second of imports."""
+
+    def call(*arguments: str | Path) -> Said:
+        monkeypatch.setattr(sys, "argv", ["iles", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+        else:
+            code = 0
+        return Said(code, *capsys.readouterr())
+
+    return call
+
+
+def in_a_process(*arguments: str | Path) -> Said:
     """The command as a person would call it."""
     command = [sys.executable, "-m", "experiments.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_process_of_its_own_ends_as_the_command_does_here(iles: Iles) -> None:
+    """The same sentence, nothing else on either stream, and the same exit code, as a shell sees them."""
+    assert in_a_process("run", "nosuch") == iles("run", "nosuch")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +81,7 @@ def iles(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ),
     ],
 )
-def test_wrong_arguments_are_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+def test_wrong_arguments_are_one_sentence(iles: Iles, arguments: tuple[str, ...], sentence: str) -> None:
     """Which field, which value, what was expected; exit code 2; no traceback."""
     done = iles(*arguments)
     said = re.sub(r"[\s│]+", " ", done.stderr)
@@ -52,7 +90,7 @@ def test_wrong_arguments_are_one_sentence(arguments: tuple[str, ...], sentence: 
     assert "Traceback" not in done.stderr
 
 
-def test_a_site_file_with_five_faults_names_all_five(tmp_path: Path) -> None:
+def test_a_site_file_with_five_faults_names_all_five(iles: Iles, tmp_path: Path) -> None:
     """All faults of a site file are listed at once, each with its path in the file, the value and what was expected."""
     text = (SITES / "strem.yaml").read_text()
     for old, new in (
@@ -78,7 +116,7 @@ def test_a_busy_port_is_named(tmp_path: Path) -> None:
     """A port that somebody else listens on is named, exit code 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = iles(
+        done = in_a_process(
             "run", "strem", "--runtime", "local", "--wire", "tcp", "--base-port", str(port), "--out", tmp_path / "p"
         )
     assert done.returncode == 2
@@ -89,13 +127,13 @@ def test_a_busy_port_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_silent_device_at_the_start_is_named(tmp_path: Path) -> None:
     """A device that does not answer at start-up ends the run with its name, unless it is allowed to be missing."""
-    done = iles("run", "strem", "--runtime", "local", "--lose", "farm-1.pv@start", "--out", tmp_path / "s")
+    done = in_a_process("run", "strem", "--runtime", "local", "--lose", "farm-1.pv@start", "--out", tmp_path / "s")
     assert done.returncode == 2
     assert "farm-1.pv" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_every_command_explains_itself() -> None:
+def test_every_command_explains_itself(iles: Iles) -> None:
     """`--help` of each command says what it is for."""
     for command in ((), ("run",), ("ledger",), ("ledger", "verify"), ("devices",), ("devices", "simulate")):
         done = iles(*command, "--help")
