@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from experiments.report import balance, bills, convergence, delivery, head, loading, money, rebound, trading
+from experiments.report import balance, bills, columns, convergence, delivery, head, loading, money, rebound, trading
 from experiments.report.data import RunData
 from experiments.report.style import text
 from experiments.run.columns.column import Column, ColumnName
@@ -40,6 +40,7 @@ def render(data: RunData) -> str:
     from plotly.offline import get_plotlyjs
 
     sections = (
+        ("columns", "The same day in five ways", columns.section(data)),
         ("power", "Demand and generation", balance.section(data)),
         ("grid", "Grid", loading.section(data)),
         ("delivery", "Who delivered what", delivery.section(data) + rebound.section(data)),

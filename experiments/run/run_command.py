@@ -64,10 +64,15 @@ def _conclude(
     from experiments.run.gap import measure
     from experiments.run.grid import evaluate
     from experiments.run.summary import summarise
+    from market.ledger.errors import LedgerBroken
     from market.ledger.verify import verify
 
     screen.say("verifying the ledger")
-    verification = verify(out / "ledger.db")
+    verification = None
+    try:
+        verification = verify(out / "ledger.db")
+    except LedgerBroken as error:
+        screen.say(f"the ledger is broken: {error}")
     screen.say("comparing the dispatch with the central optimum")
     gap = measure(result)
     screen.say("waiting for the columns beside the market")

@@ -15,7 +15,8 @@ from cim.platform.store import values
 from experiments.run.columns.bills import Bills, bill_figures
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import figures_of
-from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, SettledAndTrue
+from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, Relief, SettledAndTrue
+from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
 from experiments.run.gap import Gap
 from experiments.run.grid import GridRecord
@@ -65,10 +66,10 @@ class Dispatch(Figures):
 class LedgerFigures(Figures):
     """The ledger's file."""
 
-    records: int
+    records: int = Field(description="0 where it is not verified")
     blocks: int
     head: str = Field(description="digest of the last block's head, hexadecimal")
-    verified: bool
+    verified: bool = Field(description="every digest, chain, tree and signature was checked again after the run")
 
 
 class Summary(Figures):
@@ -100,6 +101,7 @@ class Summary(Figures):
     columns: dict[ColumnName, ColumnFigures] = Field(description="the same days, each run in another way")
     bills: dict[str, BillFigures] = Field(description="by prosumer's domain; positive = pays")
     settled_vs_true: dict[str, SettledAndTrue] = Field(description="by kind of element")
+    relief: Relief
     dispatch: Dispatch
     ledger: LedgerFigures
     startup_s: float
@@ -118,13 +120,14 @@ def summarise(
     grids: dict[ColumnName, GridRecord],
     bills: dict[ColumnName, Bills],
     gap: Gap,
-    verification: Verification,
+    verification: Verification | None,
     wall_s: float,
 ) -> Summary:
     """Count what was published and verified, and measure every column on its own truth.
 
     Args:
         columns, grids, bills: every column, its power flow and its bills; local and market must be among them.
+        verification: of the ledger; None where it is broken.
     """
     store = result.store
     market, local = columns[ColumnName.MARKET], columns[ColumnName.LOCAL]
@@ -137,6 +140,12 @@ def summarise(
         answer.disposition == disputed for told in values(store, SettlementAnswered) for answer in told.answers
     )
     money = balance(market.payments)
+    traded = ordered_and_delivered(settlements, dso, hours)
+    of_columns = {
+        name: figures_of(result.site, columns[name], grids[name], bills[name].values())
+        for name in ColumnName
+        if name in columns
+    }
     first = (settings.day or result.site.default_day).isoformat()
     figures = {
         "site": result.site.name,
@@ -153,30 +162,22 @@ def summarise(
         "flex_requests": len(values(store, FlexRequested)),
         "flex_offers": len(values(store, FlexOffered)),
         "flex_orders": len(values(store, OrderPlaced)),
-        **ordered_and_delivered(settlements, dso, hours),
+        **traded,
         "settlements": len(settlements),
         "disputes": disputes,
         "money": {**money, "sum": sum(money.values())},
         "grid": _grid(grids[ColumnName.LOCAL], grids[ColumnName.MARKET]),
-        "columns": {
-            name: figures_of(result.site, columns[name], grids[name], bills[name].values())
-            for name in ColumnName
-            if name in columns
-        },
+        "columns": of_columns,
         "bills": bill_figures(bills),
         "settled_vs_true": settled_and_true(settlements, buyers, market, local, hours),
+        "relief": relief_of(of_columns, market, bills, traded["ordered_wh"], dso),
         "dispatch": Dispatch(
             sessions=len(values(store, SessionConcluded)),
             rounds=gap.rounds,
             relative_gap=round(gap.relative_gap, 6),
             compared=gap.sessions,
         ),
-        "ledger": LedgerFigures(
-            records=verification.records,
-            blocks=verification.blocks,
-            head=(verification.head or b"").hex(),
-            verified=True,
-        ),
+        "ledger": _ledger(verification),
         "startup_s": round(result.startup_s, 2),
         "wall_s": round(wall_s, 2),
         "seconds": {
@@ -185,6 +186,13 @@ def summarise(
         },
     }
     return Summary.model_validate({"from": first, **figures})
+
+
+def _ledger(verification: Verification | None) -> LedgerFigures:
+    if verification is None:
+        return LedgerFigures(records=0, blocks=0, head="", verified=False)
+    head = (verification.head or b"").hex()
+    return LedgerFigures(records=verification.records, blocks=verification.blocks, head=head, verified=True)
 
 
 def _grid(without: GridRecord, with_: GridRecord) -> GridFigures:

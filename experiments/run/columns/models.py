@@ -55,3 +55,24 @@ class SettledAndTrue(Figures):
 
     settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
     true_wh: int = Field(description="how far each element's power was from the column `local`, by the physics")
+
+
+class Cause(Figures):
+    """A part of what the market cost above the same relief by curtailment, ten-thousandths of the currency unit."""
+
+    words: str
+    amount: int
+
+
+class Relief(Figures):
+    """What the DSO pays for each kWh (of apparent energy) by which the grid is less above its limits than in `local`."""
+
+    relieved_wh: int = Field(description="by the market")
+    market_ct_per_kwh: float | None = Field(description="null where nothing was relieved")
+    curtailment_ct_per_kwh: float | None = Field(
+        description="feed-in and own use lost in the column `curtailment`, by the dated tariffs on its truth"
+    )
+    times_curtailment: float | None = Field(description="the one over the other")
+    causes: list[Cause] = Field(
+        description="the three largest, where the market costs more than three times curtailment"
+    )

@@ -104,11 +104,17 @@ def make(
     )
     changed = {kind: values + (500.0 if kind == "pv" else 0.0) for kind, values in kinds.items()}
     payments = tuple(payment_of(row) for made in values(store, PaymentsMade) for row in made.payments)
+    resting = changed | {"battery": changed["battery"] + 2000.0}
     columns = {
+        ColumnName.IDLE: Column(truth, resting, devices(resting)),
         ColumnName.LOCAL: Column(truth, changed, devices(changed)),
         ColumnName.MARKET: Column(truth, kinds, devices(kinds), payments),
     }
-    grids = {ColumnName.LOCAL: grid(count, (EVENT, EVENT + 1)), ColumnName.MARKET: grid(count, (EVENT,))}
+    grids = {
+        ColumnName.IDLE: grid(count, ()),
+        ColumnName.LOCAL: grid(count, (EVENT, EVENT + 1)),
+        ColumnName.MARKET: grid(count, (EVENT,)),
+    }
     return RunData(result, columns, grids, summary(days))
 
 
@@ -170,6 +176,12 @@ def session(at: datetime, day: date) -> SessionConcluded:
     )  # fmt: skip
 
 
+def column(violations: int, over_limit_wh: int, dso_cost: int) -> dict[str, Any]:
+    """A column's figures."""
+    return {"violations": violations, "over_limit_wh": over_limit_wh, "max_loading_pct": 100.0 + violations,
+            "dso_cost": dso_cost, "co2_kg": None}  # fmt: skip
+
+
 def summary(days: int) -> dict[str, Any]:
     """As summary.json holds it."""
     both = {"without_flexibility": 120.0, "with_flexibility": 120.0}
@@ -182,6 +194,15 @@ def summary(days: int) -> dict[str, Any]:
             "farm-1.strem.example": {"local": 52_000, "market": 52_101, "lines": {"energy": 60_101, "feed-in": -8_000}},
         },
         "grid": {"violations": {"without_flexibility": 2, "with_flexibility": 1}, "max_loading_pct": both},
+        "columns": {
+            "idle": column(0, 0, 0), "local": column(2, 16_000, 0), "curtailment": column(0, 0, 4_000),
+            "market": column(1, 8_000, 18_000),
+        },
+        "settled_vs_true": {"battery": {"settled_wh": 3000, "true_wh": 2000}, "pv": {"settled_wh": 1000, "true_wh": 4000}},
+        "relief": {
+            "relieved_wh": 8_000, "market_ct_per_kwh": 22.5, "curtailment_ct_per_kwh": 2.5, "times_curtailment": 9.0,
+            "causes": [{"words": "power held <ready>", "amount": 12_000}],
+        },
         "dispatch": {"sessions": 1, "rounds": 2, "relative_gap": 0.01, "compared": 1},
         "ledger": {"records": 3, "blocks": 1, "head": "ab" * 32, "verified": True},
         "startup_s": 0.1, "wall_s": 1.0, "seconds": {"market": 1.0, "<b>": 2.0},

@@ -49,9 +49,9 @@ def at_event(values: list[float]) -> dict[int, float]:
 
 
 def test_every_section_and_figure_is_there_and_draws_something(report: Report) -> None:
-    """Six sections; each figure has traces with points, and each axis with numbers says its unit."""
-    assert report.sections == ["power", "grid", "delivery", "money", "dispatch", "trading"]
-    names = "kinds pcc loading voltage members elements change flows gains admm seconds"
+    """Seven sections; each figure has traces with points, and each axis with numbers says its unit."""
+    assert report.sections == ["columns", "power", "grid", "delivery", "money", "dispatch", "trading"]
+    names = "columns kinds pcc loading voltage members elements change flows gains admm seconds"
     assert set(report.figures) == {f"fig-{name}" for name in names.split()}
     for name, (traces, layout) in report.figures.items():
         drawn = [trace for trace in traces if trace["type"] == "sankey" or any(v is not None for v in trace["y"])]

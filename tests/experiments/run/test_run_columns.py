@@ -14,9 +14,10 @@ from environment.feeder import Line, Network, Node, Transformer, rated_va
 from environment.physics.device_truth import DeviceTruth
 from environment.sites import build_network, load_site
 from experiments.run.columns.bills import compensated
-from experiments.run.columns.column import Column
+from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import curtailed_w, figures_of, lost_w, paid_by
-from experiments.run.columns.models import SettledAndTrue
+from experiments.run.columns.models import ColumnFigures, SettledAndTrue
+from experiments.run.columns.relief import _causes, relief_of
 from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.with_agents import run_agents
 from experiments.run.columns.without_agents import run_idle
@@ -153,3 +154,58 @@ def test_local_serves_its_own_consumption_and_pays_nobody(idle: Column) -> None:
     assert own.export_wh < resting.export_wh
     assert own.self_consumed_pct > resting.self_consumed_pct
     assert (own.generation_lost_wh, own.unserved_ev_wh) == (0, 0)
+
+
+def test_what_makes_the_market_dearer_than_curtailing_adds_up() -> None:
+    """By hand: 100 kWh ordered, 80 relieved, at 50 EUR + 10 EUR capacity - 2 EUR penalty; curtailing costs 4 ct.
+
+    20 kWh beyond the relief cost 10 EUR, the price of the other 80 is 40 EUR where curtailing costs 3.20, and what is paid
+    in all (58 EUR) is that and the causes.
+    """
+    paid = (
+        Payment(DSO, EAST, 500_000, "utilisation", "o"),
+        Payment(DSO, EAST, 100_000, "capacity", "c"),
+        Payment(EAST, DSO, 20_000, "penalty", "o"),
+    )
+    market = column({"farm.load": [0, 0, 0, 0], "farm.pv": [0, 0, 0, 0]}, paid)
+    figures = {
+        ColumnName.LOCAL: over(100_000, 0),
+        ColumnName.CURTAILMENT: over(0, 0),
+        ColumnName.MARKET: over(20_000, paid_by(market, DSO)),
+    }
+    bills = {
+        ColumnName.LOCAL: {"a": bill_of({BillKind.ENERGY: 5_000, BillKind.FEED_IN: -100_000})},
+        ColumnName.CURTAILMENT: {"a": bill_of({BillKind.FEED_IN: -55_000, BillKind.CURTAILMENT: -40_000})},
+    }
+    found = relief_of(figures, market, bills, 100_000, DSO)
+    assert (found.relieved_wh, found.market_ct_per_kwh, found.curtailment_ct_per_kwh) == (80_000, 72.5, 4.0)
+    assert found.times_curtailment == 18.125
+    assert [cause.amount for cause in found.causes] == [368_000, 100_000, 100_000]
+    everything = _causes(market, DSO, 100_000, 80_000, 4.0)
+    assert sum(cause.amount for cause in everything) == 580_000 - 32_000
+
+
+def test_a_market_that_is_cheap_enough_needs_no_causes() -> None:
+    """At three times curtailment's cost nothing is explained; where nothing was relieved there is no cost of it."""
+    market = column({"farm.pv": [0, 0, 0, 0]}, (Payment(DSO, EAST, 120_000, "utilisation", "o"),))
+    figures = {
+        ColumnName.LOCAL: over(100_000, 0),
+        ColumnName.CURTAILMENT: over(0, 0),
+        ColumnName.MARKET: over(0, 120_000),
+    }
+    bills = {
+        ColumnName.LOCAL: {"a": bill_of({BillKind.FEED_IN: -100_000})},
+        ColumnName.CURTAILMENT: {"a": bill_of({BillKind.FEED_IN: -60_000})},
+    }
+    found = relief_of(figures, market, bills, 100_000, DSO)
+    assert (found.times_curtailment, found.causes) == (3.0, [])
+    none = relief_of(figures | {ColumnName.MARKET: over(100_000, 5)}, market, bills, 1, DSO)
+    assert (none.market_ct_per_kwh, none.times_curtailment, none.causes) == (None, None, [])
+
+
+def over(over_limit_wh: int, dso_cost: int) -> ColumnFigures:
+    """A column's figures."""
+    return ColumnFigures(
+        violations=0, over_limit_wh=over_limit_wh, max_loading_pct=100.0, dso_cost=dso_cost, bills_sum=0, curtailed_wh=0,
+        generation_lost_wh=0, unserved_ev_wh=0, comfort_kh=0.0, import_wh=0, export_wh=0, self_consumed_pct=0.0, co2_kg=None,
+    )  # fmt: skip

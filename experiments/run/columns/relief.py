@@ -1,0 +1,96 @@
+"""What the DSO pays for each kilowatt-hour by which the grid is relieved, and what makes the market dearer than curtailing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from experiments.run.columns.bills import Bills
+from experiments.run.columns.column import Column, ColumnName
+from experiments.run.columns.models import Cause, ColumnFigures, Relief
+from market.billing.bill import BillKind
+
+TIMES_CURTAILMENT = 3.0  # up to so many times its cost the market needs no explanation
+_LARGEST = 3  # causes that are named
+_ENERGY = (BillKind.ENERGY, BillKind.NETWORK, BillKind.TAXES, BillKind.FEED_IN)
+
+
+def relief_of(
+    figures: Mapping[ColumnName, ColumnFigures],
+    market: Column,
+    bills: Mapping[ColumnName, Bills],
+    ordered_wh: int,
+    dso: str,
+) -> Relief:
+    """The cost of relief by the market and by curtailment alone.
+
+    Curtailment is priced at what it takes from members by their dated tariffs: feed-in lost, and energy bought that they
+    would have made themselves, by the truth; so it does not hang on what meters and accounts made of it.
+
+    Args:
+        figures: of the columns local, curtailment and market.
+        market: who paid whom in it.
+        bills: of the same columns.
+        ordered_wh: by the DSO.
+        dso: its domain.
+    """
+    local_wh = figures[ColumnName.LOCAL].over_limit_wh
+    relieved_wh = local_wh - figures[ColumnName.MARKET].over_limit_wh
+    cost = figures[ColumnName.MARKET].dso_cost
+    market_ct = _ct_per_kwh(cost, relieved_wh)
+    curtailment_ct, causes = None, list[Cause]()
+    if ColumnName.CURTAILMENT in figures:
+        lost = _energy(bills[ColumnName.CURTAILMENT]) - _energy(bills[ColumnName.LOCAL])
+        curtailment_ct = _ct_per_kwh(lost, local_wh - figures[ColumnName.CURTAILMENT].over_limit_wh)
+    ratio = market_ct / curtailment_ct if market_ct is not None and curtailment_ct else None
+    if ratio is not None and curtailment_ct is not None and ratio > TIMES_CURTAILMENT:
+        causes = _causes(market, dso, ordered_wh, relieved_wh, curtailment_ct)[:_LARGEST]
+    return Relief(
+        relieved_wh=relieved_wh,
+        market_ct_per_kwh=_rounded(market_ct),
+        curtailment_ct_per_kwh=_rounded(curtailment_ct),
+        times_curtailment=_rounded(ratio),
+        causes=causes,
+    )
+
+
+def _energy(bills: Bills) -> int:
+    """Of all members, what energy costs them less what it earns."""
+    return sum(bill.amount_e4(kind) for bill in bills.values() for kind in _ENERGY)
+
+
+def _ct_per_kwh(cost_e4: int, relieved_wh: int) -> float | None:
+    """Hundredths of the currency unit a kilowatt-hour; None where nothing was relieved."""
+    return cost_e4 / 100 / (relieved_wh / 1000) if relieved_wh > 0 else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _causes(market: Column, dso: str, ordered_wh: int, relieved_wh: int, unit_ct: float) -> list[Cause]:
+    """What the market cost above the same relief by curtailment, taken apart, the largest first; they add up to it."""
+    by_reason: dict[str, int] = {}
+    for payment in market.payments:
+        if dso in (payment.payer, payment.payee):
+            sign = 1 if payment.payer == dso else -1
+            by_reason[payment.reason] = by_reason.get(payment.reason, 0) + sign * payment.amount
+    bought = by_reason.pop("utilisation", 0)
+    used_wh = min(ordered_wh, relieved_wh)
+    needed = bought * used_wh / ordered_wh if ordered_wh else 0.0
+    unit_e4_per_wh = unit_ct / 10
+    parts = {
+        "power held ready (capacity)": by_reason.pop("capacity", 0),
+        f"{(ordered_wh - used_wh) / 1000:.0f} kWh bought beyond what the grid was relieved by": bought - needed,
+        "a price of energy above what curtailing costs": needed - unit_e4_per_wh * used_wh,
+        "relief that no order paid for": -unit_e4_per_wh * (relieved_wh - used_wh),
+        **{_WORDS.get(reason, reason): amount for reason, amount in by_reason.items()},
+    }
+    found = [Cause(words=words, amount=round(amount)) for words, amount in parts.items() if round(amount)]
+    return sorted(found, key=lambda cause: -cause.amount)
+
+
+_WORDS = {
+    "curtailment": "the DSO's own curtailment beside the market",
+    "penalty": "penalties that sellers paid",
+    "make-whole": "making members whole",
+}

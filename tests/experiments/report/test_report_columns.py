@@ -1,0 +1,67 @@
+"""The report's first section: the columns, and what is honestly to be said of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.report.data import RunData
+from experiments.report.page import render
+from tests.experiments.report.conftest import Make
+from tests.experiments.report.reading import Report, read
+
+
+@pytest.fixture(scope="module")
+def page(material: Make) -> str:
+    """The page of the made-up day."""
+    return render(material())
+
+
+@pytest.fixture(scope="module")
+def report(page: str) -> Report:
+    """The same, read."""
+    return read(page)
+
+
+def changed(data: RunData, **relief: object) -> RunData:
+    """The same run with another relief."""
+    summary = data.summary | {"relief": data.summary["relief"] | relief}
+    return RunData(data.result, data.columns, data.grids, summary)
+
+
+def test_the_table_has_every_column(report: Report) -> None:
+    """Each figure that all columns have is a row, each column a column of it, money in the currency unit."""
+    table = next(table for caption, table in report.tables.items() if caption.startswith("The same days in 4 ways"))
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["above limits, kVAh"] == ["0.00", "16.00", "0.00", "8.00"]
+    assert rows["the DSO's cost"] == ["0.0000", "0.0000", "0.4000", "1.8000"]
+    assert rows["CO2 of what was taken, kg"] == ["–"] * 4
+    assert "import_wh" not in rows
+
+
+def test_one_plot_has_the_loading_of_all_columns(report: Report) -> None:
+    """Idle, local and market stand in one figure with the limit; where the grid was not calculated there is no line."""
+    names = {trace["name"] for trace in report.figures["fig-columns"][0]}
+    assert names == {"idle", "local", "market", "limit"}
+
+
+def test_it_says_why_local_rules_are_worse_than_rest(page: str) -> None:
+    """Local is 16 kVAh further above limits than idle in two ISPs; the batteries' 1 kWh and its direction are named."""
+    assert "16.00 kVAh further above its limits" in page
+    assert "In the 2 ISPs where that is so, owners' rules move batteries -1.0 kWh" in page
+
+
+def test_it_names_what_makes_the_market_dear(material: Make, page: str) -> None:
+    """Nine times curtailment's cost needs its causes in money; twice needs none; no relief is said as such."""
+    assert "at 22.5 ct each, 9.0 times what curtailing alone costs" in page
+    assert "the largest causes: power held &lt;ready&gt;: 1.2000 EUR" in page
+    cheap = render(changed(material(), market_ct_per_kwh=5.0, times_curtailment=2.0, causes=[]))
+    assert "at 5.0 ct each, 2.0 times" in cheap
+    assert "largest causes" not in cheap
+    assert "There was nothing to relieve" in render(changed(material(), market_ct_per_kwh=None))
+
+
+def test_it_names_the_kinds_paid_for_more_than_they_did(report: Report, page: str) -> None:
+    """Batteries were settled for 3 kWh and moved 2: that stands in a warning; PV moved more than it was paid for."""
+    table = next(table for caption, table in report.tables.items() if caption.startswith("Settled with members beside"))
+    assert [row[3] for row in table.rows] == ["1.50", "0.25"]
+    assert "Paid for more than 1.1 times what they did: batteries." in page
