@@ -16,9 +16,11 @@ from agents.assembly.site_agents import SiteAgents
 from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
+from agents.planning.forecast.like_day import fit
 from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.prognoses import DAY_AHEAD_HOUR
 from agents.runtime.agent_spec import AgentSpec
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
@@ -29,6 +31,7 @@ from environment.profiles.history import History
 from environment.profiles.library import Profiles
 from environment.sites.devices import AnyDevice
 from environment.sites.schema import Prosumer, Site
+from environment.weather_model import SeasonalSun, WeatherFeed
 from market.ledger.signing import Signer, simulation_seed
 from market.rules import Control, MarketRules
 
@@ -36,6 +39,7 @@ MeteredDays = Callable[[str], tuple[Floats, ...]]
 Secret = Callable[[str], bytes]
 
 HISTORY_DAYS = 10
+_QUARTERS = 96
 WEATHER = "weather"
 
 
@@ -85,9 +89,12 @@ def agents_of_site(
     def metered_kw(name: str) -> tuple[Floats, ...]:
         return tuple(np.asarray(day) / 1000 for day in history.days(name, known, before))
 
+    sun = SeasonalSun(profiles) if secret else WeatherFeed(profiles, seed, site.timezone)
+    past_weather = tuple(_told_of(sun, before.next(-back)) for back in range(known, 0, -1))
+
     agents: list[AgentSpec] = []
     for prosumer in site.prosumers:
-        agents += _household(site, prosumer, seeds, metered_kw)
+        agents += _household(site, prosumer, seeds, metered_kw, past_weather)
     for party in site.aggregators:
         members = tuple(
             Member(p.name, usage_point(site, p.name), p.congestion_point)
@@ -146,7 +153,14 @@ def days_of_history(opening: LocalDay, profiles: Profiles) -> int:
     return known
 
 
-def _element(prosumer: Prosumer, device: AnyDevice, metered_kw: MeteredDays) -> ElementConfig:
+def _told_of(sun: WeatherFeed | SeasonalSun, day: LocalDay) -> Floats:
+    """What the weather service forecast for a past day, per unit, when the day was planned: 96 values by time of day."""
+    return fit(sun.forecast(day.next(-1).at(DAY_AHEAD_HOUR), day.start, day.end), _QUARTERS)
+
+
+def _element(
+    prosumer: Prosumer, device: AnyDevice, metered_kw: MeteredDays, past_weather: tuple[Floats, ...]
+) -> ElementConfig:
     name, can = prosumer.device_name(device), device.capability
     return ElementConfig(
         name,
@@ -157,10 +171,13 @@ def _element(prosumer: Prosumer, device: AnyDevice, metered_kw: MeteredDays) -> 
         planned_w=round(can.planned_w),
         floor_w=round(can.floor_w),
         history_kw=metered_kw(name) if can.habitual else (),
+        weather_days=past_weather if device.kind == "pv" else (),
     )
 
 
-def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_kw: MeteredDays) -> list[AgentSpec]:
+def _household(
+    site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_kw: MeteredDays, past_weather: tuple[Floats, ...]
+) -> list[AgentSpec]:
     zero: tuple[Floats, ...] = (np.zeros(96),)
     config = ProsumerConfig(
         prosumer.meter,
@@ -170,7 +187,7 @@ def _household(site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_
         site.dso.name,
         site.iles.name,
         site.ledger.name,
-        tuple(_element(prosumer, device, metered_kw) for device in prosumer.devices),
+        tuple(_element(prosumer, device, metered_kw, past_weather) for device in prosumer.devices),
         zero if prosumer.base_load is None else metered_kw(f"{prosumer.name}.load"),
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),

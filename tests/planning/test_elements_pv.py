@@ -65,3 +65,27 @@ def test_a_limit_lets_through_what_is_below_it() -> None:
     forecast = np.array([-1.0, -5.0, -5.0])
     held = np.array([-3.0, -3.0, np.nan])
     np.testing.assert_array_equal(Pv().expected(forecast, held), [-1.0, -3.0, -5.0])
+
+
+def test_a_plant_is_forecast_as_it_answered_to_the_sun_on_its_own_days() -> None:
+    """It gave 12 kW of 30 where half of its rating was forecast: of a forecast of 0.8 it is expected to give 0.64."""
+    config = replace(PV, history_kw=(np.full(96, -12.0),) * 2, weather_days=(np.full(96, 0.5),) * 2)
+    sun = WeatherForecast(DAY.start, DAY.start, 900, tuple([0.8] * 96))
+    np.testing.assert_allclose(Pv().forecast(replace(unknown(config), weather=sun), window(), NOTHING), -0.64 * 30)
+    bright = WeatherForecast(DAY.start, DAY.start, 900, tuple([1.0] * 96))
+    shiny = replace(config, history_kw=(np.full(96, -18.0),) * 2)
+    np.testing.assert_allclose(solar(shiny, bright, DAY), -30.0)  # never above its rating
+
+
+def test_what_it_could_give_now_counts_for_the_hours_to_come() -> None:
+    """At noon it could give 12 kW where 15 were expected: less at once, a third of that after two hours, no sun at night."""
+    values = [0.5 if 24 <= k < 80 else 0.0 for k in range(96)]
+    sun = WeatherForecast(DAY.start, DAY.start, 900, tuple(values))
+    known = replace(unknown(PV), weather=sun, available_kw=-12.0)
+    noon = window(50, now=DAY.isp_start(49) + timedelta(minutes=5))
+    expected = Pv().forecast(known, noon, NOTHING)
+    assert expected[49] == pytest.approx(-15.0 + 0.8 * 3.0)
+    assert expected[57] == pytest.approx(-15.0 + 0.8 * 3.0 / np.e)
+    np.testing.assert_array_equal(expected[80:], 0.0)
+    before = Pv().forecast(known, window(now=DAY.start - timedelta(hours=13)), NOTHING)
+    np.testing.assert_allclose(before[24:80], -15.0)

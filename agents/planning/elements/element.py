@@ -64,6 +64,7 @@ class ElementConfig:
         planned_w: net power its operator plans (a CHP), by the sign rule.
         floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
         history_kw: metered days before the first, oldest first, each [quarter-hours].
+        weather_days: of a PV plant, what the weather service forecast for those days, per unit, each [quarter-hours].
     """
 
     element: str
@@ -74,6 +75,7 @@ class ElementConfig:
     planned_w: int = 0
     floor_w: int = 0
     history_kw: tuple[Floats, ...] = ()
+    weather_days: tuple[Floats, ...] = ()
 
     @property
     def rated_w(self) -> int:
@@ -90,6 +92,7 @@ class ElementKnowledge:
         session, delivered_wh: the vehicle at a station, and what it took since it was plugged.
         programme: what an appliance told of the programme that it was made ready for last.
         room, usage, temperature_c: what a heated building told of itself, and its last measured temperature.
+        available_kw: what a generator could give when it was read last (<= 0), limited or not; None where it does not say.
         stored_kwh: what a store holds at the begin of what is planned.
         metered_kw: [T] mean power in the day's ISPs that are over; NaN elsewhere and where it was not read. None where
             the day has not begun.
@@ -107,6 +110,7 @@ class ElementKnowledge:
     room: ThermalDescription | None = None
     usage: ThermalUsage | None = None
     temperature_c: float | None = None
+    available_kw: float | None = None
     stored_kwh: float = 0.0
     metered_kw: Floats | None = None
     held_kw: Floats | None = None

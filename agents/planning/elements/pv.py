@@ -1,4 +1,4 @@
-"""PV: follows the forecast of the sun, can be limited."""
+"""PV: follows the forecast of the sun in its own way, can be limited."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import numpy as np
 
 from agents.planning.elements.element import ElementConfig, ElementKnowledge, PlanWindow
 from agents.planning.elements.generation import WeatherDrivenKind
-from agents.planning.forecast.like_day import like_day
+from agents.planning.forecast.calibration import time_of_day_factors
+from agents.planning.forecast.like_day import corrected, like_day
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.intervals import LocalDay
+
+_KEPT = 0.8  # of how far a plant is from its forecast now, for the hours to come; measured at Strem's profiles
 
 
 class Pv(WeatherDrivenKind):
@@ -23,15 +26,29 @@ class Pv(WeatherDrivenKind):
     balance = "pv"
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """See `solar`."""
-        return solar(known.config, known.weather, window.day)
+        """See `solar`; while the day runs, pulled to what the plant could give when it was read last."""
+        expected, day = solar(known.config, known.weather, window.day), window.day
+        running = day.isp_of(window.now) if day.start <= window.now < day.end else 0
+        if known.weather is None or known.available_kw is None or not 1 <= running < day.count:
+            return expected
+        now_kw = float(expected[running - 1])
+        seen_kw = now_kw + _KEPT * (known.available_kw - now_kw)
+        pulled = corrected(expected, seen_kw, running + 1)
+        lit = _sun(known.weather, day) > 0  # the pull makes no sun at night
+        return np.where(lit, np.clip(pulled, -known.config.generation_w / 1000, 0.0), expected)
 
 
 def solar(config: ElementConfig, weather: WeatherForecast | None, day: LocalDay) -> Floats:
-    """Expected PV power (<= 0): the weather service's forecast at this plant's rating, or its last days without one."""
+    """Expected PV power (<= 0): the weather service's forecast as this plant has answered to it by time of day.
+
+    Without a service, what its last days were like.
+    """
     if weather is None:
         return np.minimum(like_day(config.history_kw, day.count), 0.0)
-    return -_sun(weather, day) * config.generation_w / 1000
+    rated_kw = config.generation_w / 1000
+    given = tuple(-history / rated_kw for history in config.history_kw) if config.weather_days and rated_kw else ()
+    factors = time_of_day_factors(given, config.weather_days, day.count)
+    return -np.clip(_sun(weather, day) * factors, 0.0, 1.0) * rated_kw
 
 
 @lru_cache(maxsize=64)  # the plants of a host ask for the same few days of the same forecast

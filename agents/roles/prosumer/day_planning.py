@@ -196,10 +196,15 @@ class DayPlanning(Part[DayPlanningState]):
             room=self._buildings.room(element),
             usage=self._buildings.usage(element),
             temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),
+            available_kw=self._available_kw(element),
             stored_kwh=self._stored_kwh(element, at) if self._elements[element].capacity_wh else 0.0,
             metered_kw=self._metering.metered_so_far_kw(element, day),
             held_kw=self._held.held_kw(element, day),
         )
+
+    def _available_kw(self, element: str) -> float | None:
+        available_w = self._reports.last_value(element, Kind.AVAILABLE_POWER)
+        return None if available_w is None else available_w / 1000
 
     def _stored_kwh(self, element: str, at: datetime) -> float:
         """The energy an element will hold at an instant: as measured, carried forward by its plan."""
