@@ -40,6 +40,7 @@ _METERS = (201, 202, 203, 204)
 SUNSPEC_TO_CIM: tuple[PointMapping, ...] = (
     *(PointMapping(model, "W", Kind.POWER, -1.0) for model in _INVERTERS),
     *(PointMapping(model, "WH", Kind.ENERGY_EXPORT) for model in _INVERTERS),
+    PointMapping(122, "WAval", Kind.AVAILABLE_POWER, -1.0, optional=True),
     PointMapping(124, "ChaState", Kind.STATE_OF_CHARGE),
     PointMapping(124, "ChaState", Kind.STORED_ENERGY, 0.01, times=(120, "WHRtg")),
     *(PointMapping(model, "W", Kind.POWER) for model in _METERS),

@@ -53,7 +53,7 @@ class SunSpecMeter:
             blocks = await image.read([(1, "Mn"), (1, "Md"), (1, "SN"), *duty.rated])
             nameplate = nameplate_of(self.kind, duty, blocks)
         self._image, self._duty = image, duty
-        self._rows = rows_of(duty.measured)
+        self._rows = rows_of((*duty.measured, *(m for m in duty.measured_if_there if m in models)))
         self._wanted = tuple(
             dict.fromkeys(wanted for row in self._rows for wanted in ((row.model, row.point), row.times) if wanted)
         )

@@ -37,6 +37,7 @@ class Duty:
         measured: the models that readings come from.
         steering: how it takes setpoints; None for a meter.
         generation, consumption, capacity: points that give the rating, the first implemented one counts.
+        measured_if_there: models that readings come from as well, where the device has them.
     """
 
     models: tuple[int, ...]
@@ -45,6 +46,7 @@ class Duty:
     generation: tuple[Wanted, ...] = ()
     consumption: tuple[Wanted, ...] = ()
     capacity: tuple[Wanted, ...] = ()
+    measured_if_there: tuple[int, ...] = ()
 
     @property
     def rated(self) -> tuple[Wanted, ...]:
@@ -69,10 +71,15 @@ def _home_battery(models: tuple[int, ...], measured: tuple[int, ...]) -> Duty:
     )
 
 
+def _limited(models: tuple[int, ...], measured: int, steering: Steering, *generation: Wanted) -> Duty:
+    """What can be limited, and may say (122 `WAval`) what it could give without a limit."""
+    return Duty(models, (measured,), steering, generation, measured_if_there=(122,))
+
+
 _LIMITED = (
-    Duty((701, 702, 704), (701,), Steering.LIMIT_704, generation=_W_702),
-    *(Duty((m, 120, 121, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"), (121, "WMax"))) for m in _INVERTERS),
-    *(Duty((m, 120, 123), (m,), Steering.LIMIT_123, ((120, "WRtg"),)) for m in _INVERTERS),
+    _limited((701, 702, 704), 701, Steering.LIMIT_704, *_W_702),
+    *(_limited((m, 120, 121, 123), m, Steering.LIMIT_123, (120, "WRtg"), (121, "WMax")) for m in _INVERTERS),
+    *(_limited((m, 120, 123), m, Steering.LIMIT_123, (120, "WRtg")) for m in _INVERTERS),
 )
 DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
     {

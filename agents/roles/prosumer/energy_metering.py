@@ -29,9 +29,7 @@ from cim.platform.publications.measured import ReadingRefused, ReadingsTaken
 _HOUR = timedelta(hours=1)
 _COUNTERS = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
 _GAP_INTERVALS = 2  # between readings further apart nobody knows in which ISP the energy fell
-_STILL = (
-    0.01  # of what a rating carries in an ISP: a counter that moved less over a gap stood still in each of its ISPs
-)
+_STILL = 0.01  # of what a rating carries in an ISP: a counter that moved less over a gap stood still all the time
 
 
 @wire("prosumer.timer.control")

@@ -41,7 +41,7 @@ class DeviceModel:
 
 
 def pv_123(unit: LimitedUnit) -> DeviceModel:
-    """PV by the older models 103, 120, 121, 123."""
+    """PV by the older models 103, 120, 121, 122, 123."""
 
     def setup(image: RegisterImage) -> None:
         _rating(image, 120, "WRtg_SF", WRtg=unit.rated_w)
@@ -52,12 +52,13 @@ def pv_123(unit: LimitedUnit) -> DeviceModel:
 
     def refresh(image: RegisterImage) -> None:
         _inverter(image, unit.power_w, unit.export_wh, throttled=unit.limit_w is not None)
+        _available(image, unit)
 
-    return DeviceModel((103, 120, 121, 123), setup, refresh, limit_123(unit))
+    return DeviceModel((103, 120, 121, 122, 123), setup, refresh, limit_123(unit))
 
 
 def generator_704(unit: LimitedUnit) -> DeviceModel:
-    """A PV plant or a wind turbine by the IEEE 1547 models 701-704."""
+    """A PV plant or a wind turbine by the IEEE 1547 models 701-704, and 122 for what is available."""
 
     def setup(image: RegisterImage) -> None:
         _rating(image, 702, "W_SF", WMaxRtg=unit.rated_w, WMax=unit.rated_w)
@@ -68,8 +69,9 @@ def generator_704(unit: LimitedUnit) -> DeviceModel:
 
     def refresh(image: RegisterImage) -> None:
         _der(image, unit)
+        _available(image, unit)
 
-    return DeviceModel((701, 702, 703, 704), setup, refresh, limit_704(unit))
+    return DeviceModel((122, 701, 702, 703, 704), setup, refresh, limit_704(unit))
 
 
 def battery_124(unit: BatteryUnit) -> DeviceModel:
@@ -167,6 +169,10 @@ def _inverter(image: RegisterImage, power_w: float, export_wh: float, *, throttl
     image.set_scaled(103, "WH_SF", {"WH": export_wh}, -1, Rounding.DOWN)
     phase = abs(power_w) / (3 * _NOMINAL_V)
     image.set_scaled(103, "A_SF", {"A": 3 * phase, "AphA": phase, "AphB": phase, "AphC": phase}, -2, Rounding.NEAREST)
+
+
+def _available(image: RegisterImage, unit: LimitedUnit) -> None:
+    image.set_scaled(122, "WAval_SF", {"WAval": -unit.available_w}, -1, Rounding.NEAREST)
 
 
 def _der_setup(image: RegisterImage) -> None:

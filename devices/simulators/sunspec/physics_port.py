@@ -50,6 +50,11 @@ class LimitedUnit(Rated, Protocol):
 
     limit_w: float | None
 
+    @property
+    def available_w(self) -> float:
+        """What it could generate now without a limit, <= 0."""
+        ...
+
 
 class SteeredUnit(Rated, Protocol):
     """What runs at the power `target_w` that it is asked for (+ = consumption, a CHP <= 0); None: its own rule."""

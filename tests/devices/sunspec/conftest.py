@@ -29,6 +29,7 @@ class PlainThing:
     stored_wh: float = 5_000.0
     limit_w: float | None = None
     target_w: float | None = None
+    available_w: float = -6_543.2
 
 
 @dataclass

@@ -40,7 +40,9 @@ def test_a_limit_never_lets_more_through_than_asked(device_model: str, limit: in
     from types import SimpleNamespace
 
     now = datetime.fromisoformat("2026-05-20T12:00:00+00:00")
-    unit = SimpleNamespace(rated_w=float(rated), power_w=0.0, import_wh=0.0, export_wh=0.0, limit_w=None)
+    unit = SimpleNamespace(
+        rated_w=float(rated), power_w=0.0, import_wh=0.0, export_wh=0.0, limit_w=None, available_w=0.0
+    )
     sunspec_device = SunSpecDevice(getattr(device_models, device_model)(unit), now, serial="s")
     port = sunspec_port("pv", DeviceKind.PV, DeviceRegisters(sunspec_device))
     asyncio.run(port.open(now))

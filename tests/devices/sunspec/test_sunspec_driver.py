@@ -60,6 +60,13 @@ def test_closing_twice_is_harmless(device: Any) -> None:
     asyncio.run(port.close())
 
 
+@pytest.mark.parametrize("device_model", ["pv_123", "pv_704", "wind_704"])
+def test_a_plant_says_what_it_could_give(make: Callable[..., Any], now: datetime, device_model: str) -> None:
+    """Model 122's available power is read beside the power, negative like all generation, limited or not."""
+    values = _values(make(device_model, power_w=-1_000.0, available_w=-6_543.2), now)
+    assert (values[Kind.POWER], values[Kind.AVAILABLE_POWER]) == (-1_000.0, -6_543.2)
+
+
 def test_a_store_keeps_what_it_held_when_it_was_last_read(make: Callable[..., Any], now: datetime) -> None:
     """Stored energy is known after the first measurement, grows stale while the battery is silent, and keeps its value."""
     device = make("battery_704")
@@ -151,7 +158,7 @@ def test_a_measurement_costs_few_requests(device: Any, now: datetime) -> None:
 def test_a_device_without_the_models_of_its_duty_is_refused(make: Callable[..., Any], now: datetime) -> None:
     """Opening a PV inverter as a battery names what it has and what a battery needs."""
     port = sunspec_port("bat", DeviceKind.BATTERY, DeviceRegisters(make("pv_123").sunspec_device))
-    with pytest.raises(DeviceFault, match=r"bat: the device has SunSpec models 1, 103, 120, 121, 123; expected"):
+    with pytest.raises(DeviceFault, match=r"bat: the device has SunSpec models 1, 103, 120, 121, 122, 123; expected"):
         asyncio.run(port.open(now))
 
 
