@@ -76,6 +76,7 @@ declare_homes(
         "published": ("cim.platform.publications.families",),
         "prosumer": (
             "agents.roles.prosumer.asset_publishing",
+            "agents.roles.prosumer.available_energy",
             "agents.roles.prosumer.building_flexibility",
             "agents.roles.prosumer.config",
             "agents.roles.prosumer.day_planning",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
-from market.contracts.contract import FlexElement
+from market.contracts.contract import BaselineKind, FlexElement
 
 
 @wire("market.AssetPublication")
@@ -25,6 +25,7 @@ class AssetPublication:
         max_consumption_w: rating, >= 0.
         max_generation_w: rating, <= 0.
         can_increase, can_decrease: which directions of flexibility it offers.
+        baseline: against what its delivery can be measured.
     """
 
     name: str
@@ -36,6 +37,7 @@ class AssetPublication:
     max_generation_w: int
     can_increase: bool = True
     can_decrease: bool = True
+    baseline: BaselineKind = BaselineKind.PROGNOSIS
 
     def __post_init__(self) -> None:
         for name in ("name", "kind", "owner", "usage_point", "congestion_point"):
@@ -50,7 +52,7 @@ class AssetPublication:
         """The asset as a contract's flex element, with its whole swing in each direction it offers."""
         swing = self.max_consumption_w - self.max_generation_w
         up, down = (swing if self.can_increase else 0), (-swing if self.can_decrease else 0)
-        return FlexElement(self.name, self.kind, up, down)
+        return FlexElement(self.name, self.kind, up, down, self.baseline)
 
 
 @dataclass(frozen=True, slots=True)

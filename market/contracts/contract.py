@@ -31,6 +31,18 @@ class CountedPer(StrEnum):
     TERM = "term"
 
 
+@wire("market.BaselineKind")
+class BaselineKind(StrEnum):
+    """Against what an element's delivery is measured: what it would have done without the order."""
+
+    PROGNOSIS = "prognosis"  # what was told before the order, as in UFTP
+    AVAILABLE_POWER = "available_power"  # what the inverter says it could have given; where it does not, as told
+    RUNNING_PLAN = "running_plan"  # its plan, frozen when the session opened and told before any price
+    LIKE_DAYS = "like_days"  # its last days of the kind, adjusted to the same day; without history, as told
+    SESSION = "session"  # the charging that the plugged vehicle's session gives, told before any price
+    ELEMENTS = "elements"  # of a portfolio: the sum of what its elements changed, each by its own contract
+
+
 @wire("market.FlexElement")
 @dataclass(frozen=True, slots=True)
 class FlexElement:
@@ -41,12 +53,14 @@ class FlexElement:
         kind: what it is, for example `battery`, `heat pump`.
         max_increase_w: how far it may raise consumption above its baseline, >= 0.
         max_decrease_w: how far it may lower consumption (or raise generation), <= 0.
+        baseline: against what its delivery is measured.
     """
 
     name: str
     kind: str
     max_increase_w: int
     max_decrease_w: int
+    baseline: BaselineKind = BaselineKind.PROGNOSIS
 
 
 @wire("market.FlexContract")
@@ -73,6 +87,8 @@ class FlexContract:
         volume_price_e4_per_kwh: for utilisation, ten-thousandths per kWh.
         activation_price: whether `volume_price_e4_per_kwh` is fixed or a maximum.
         currency: ISO 4217.
+        deficiency_cap: True: in an ISP never more counts as missing than was ordered. False: what the meter went the
+            other way counts as well, as in UFTP.
     """
 
     contract_id: str
@@ -97,11 +113,16 @@ class FlexContract:
     activation_price: ActivationPriceKind = ActivationPriceKind.MAXIMUM
     currency: str = "EUR"
     counted_per: CountedPer = CountedPer.DAY
+    deficiency_cap: bool = False
 
     @property
     def isp(self) -> timedelta:
         """The length of one ISP."""
         return timedelta(minutes=self.isp_minutes)
+
+    def element(self, name: str) -> FlexElement | None:
+        """A covered device or portfolio part by its name, or None."""
+        return next((element for element in self.flex_elements if element.name == name), None)
 
     @cached_property
     def encoded(self) -> bytes:

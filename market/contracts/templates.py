@@ -104,6 +104,7 @@ class ContractChanges(TypedDict, total=False):
     volume_price_e4_per_kwh: int
     activation_price: ActivationPriceKind
     currency: str
+    deficiency_cap: bool
 
 
 def from_template(
@@ -154,5 +155,6 @@ def from_template(
         capacity_price_e4_per_kw_day=template.capacity_price_e4_per_kw_day,
         volume_price_e4_per_kwh=template.volume_price_e4_per_kwh,
         activation_price=template.activation_price,
+        deficiency_cap=True,
     )
     return checked(replace(contract, **changes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from market.uftp import (
     Metering,
 )
 
-REACTIVE = "ReactivePower"  # a profile of a connection beside "Power", mean vars
-METERED = "Metered"  # a profile beside "Power" where not all of a day is known: 1 where an ISP was metered, else 0
+POWER = "Power"  # the profile of mean watts
+REACTIVE = "ReactivePower"  # a profile of a connection beside it, mean vars
+METERED = "Metered"  # a profile beside it where not all of a day is known: 1 where an ISP was metered, else 0
 
 
 def lost_isps(messages: Sequence[Metering]) -> frozenset[int]:
@@ -28,9 +30,23 @@ def lost_isps(messages: Sequence[Metering]) -> frozenset[int]:
     return frozenset(k for profile in profiles for k, known in enumerate(profile.values, start=1) if not known)
 
 
+def metered_share(lost: Iterable[tuple[int, Collection[int]]]) -> dict[int, Fraction]:
+    """ISP -> the share of what is covered that was metered, where it was not all.
+
+    Args:
+        lost: the size of each thing that is covered, and the ISPs that it was not metered in.
+    """
+    rows = list(lost)
+    total, unseen = sum(size for size, _ in rows), dict[int, int]()
+    for size, isps in rows:
+        for isp in isps:
+            unseen[isp] = unseen.get(isp, 0) + size
+    return {isp: 1 - Fraction(size, total) for isp, size in sorted(unseen.items()) if total}
+
+
 def metered_w(messages: Sequence[Metering], count: int) -> list[int]:
     """[T] sum of the meterings' power, watts."""
-    rows = [p.values for m in messages if (p := m.profile("Power")) is not None and len(p.values) == count]
+    rows = [p.values for m in messages if (p := m.profile(POWER)) is not None and len(p.values) == count]
     return [int(x) for x in np.sum(np.array(rows, dtype=np.int64), axis=0)] if rows else [0] * count
 
 
@@ -51,14 +67,32 @@ def settle(
     actual_w: Sequence[int],
     contracts: Iterable[FlexContract],
     lost: Collection[int] = (),
+    *,
+    changed_w: Sequence[int] | None = None,
+    unfined: Collection[int] = (),
+    shares: Mapping[int, Fraction] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
-    """All orders of one congestion point (or element) and day, under these contracts; on `lost` ISPs nobody knows."""
-    penalties: dict[str | None, int] = {None: 0} | {
-        contract.contract_id: contract.penalty_e4_per_kwh for contract in contracts
-    }
+    """All orders of one congestion point (or element) and day, under these contracts; on `lost` ISPs nobody knows.
+
+    `changed_w`, `unfined` and `shares` are those of `settle_orders`.
+    """
+    contracts = tuple(contracts)
+    penalties: dict[str | None, int] = {None: 0}
+    penalties |= {contract.contract_id: contract.penalty_e4_per_kwh for contract in contracts}
     if lost:
         orders = [part for order in orders if (part := _where_metered(order, lost)) is not None]
-    return settle_orders(orders, dense(baseline, len(actual_w)), actual_w, penalties) if orders else ()
+    if not orders:
+        return ()
+    return settle_orders(
+        orders,
+        dense(baseline, len(actual_w)),
+        actual_w,
+        penalties,
+        capped=[contract.contract_id for contract in contracts if contract.deficiency_cap],
+        changed_w=changed_w,
+        unfined=unfined,
+        shares=shares,
+    )
 
 
 def _where_metered(order: FlexOrder, lost: Collection[int]) -> FlexOrder | None:
@@ -71,11 +105,21 @@ def _where_metered(order: FlexOrder, lost: Collection[int]) -> FlexOrder | None:
     return replace(order, isps=known, price=price) if known else None
 
 
-def reservation(contract: FlexContract, requested: Mapping[int, int], offered: Mapping[int, int], count: int,
-                ordered: Mapping[int, int]) -> tuple[ContractSettlementIsp, ...]:  # fmt: skip
+def reservation(
+    contract: FlexContract,
+    requested: Mapping[int, int],
+    offered: Mapping[int, int],
+    count: int,
+    ordered: Mapping[int, int],
+    metered: Mapping[int, Fraction] | None = None,
+) -> tuple[ContractSettlementIsp, ...]:
     """What a contract reserved on a day and whether it was there: where less was offered than asked for, only that.
 
     The obligation is min(|reserved|, |requested|) (USEF, "FlexReservationUpdate").
+
+    Args:
+        metered: ISP -> the share of what the contract covers that was metered, where it was not all of it: what nobody
+            can see is not available.
     """
     rows = []
     reserved = contract.amount_up_w or contract.amount_down_w
@@ -83,5 +127,8 @@ def reservation(contract: FlexContract, requested: Mapping[int, int], offered: M
         asked, given = requested.get(isp, 0), offered.get(isp, 0)
         short = asked * reserved > 0 and abs(given) < min(abs(asked), abs(reserved))
         available = given if short else reserved
+        if metered is not None and isp in metered:
+            seen = int(reserved * metered[isp])
+            available = min(available, seen) if reserved > 0 else max(available, seen)
         rows.append(ContractSettlementIsp(isp, reserved, asked, available, given, ordered.get(isp, 0)))
     return tuple(rows)

@@ -6,14 +6,21 @@ like one order, at the contract's volume price, so that the same sums serve both
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 
-from market.contracts.contract import FlexContract
-from market.settlement.day import lost_isps, settle
+from market.contracts.contract import BaselineKind, FlexContract
+from market.settlement.day import POWER, lost_isps, settle
 from market.settlement.orders import rounded
 from market.uftp import FlexOrder, FlexOrderSettlement, IspPower, Metering
+
+# Profiles of an element's metering that say what it would have done, by the method that uses them.
+AVAILABLE, LIKE_DAYS = "Available", "LikeDays"
+AFTER_THE_DAY: Mapping[BaselineKind, str] = MappingProxyType(
+    {BaselineKind.AVAILABLE_POWER: AVAILABLE, BaselineKind.LIKE_DAYS: LIKE_DAYS}
+)
 
 
 def volume_amount(isps: Sequence[IspPower], price_e4_per_kwh: int, isp_minutes: int) -> int:
@@ -42,16 +49,12 @@ def commitment(
     Returns:
         None when nothing is owed in the end.
     """
-    total: dict[int, int] = {}
-    baseline: dict[int, int] = {}
+    total, baseline = moved(moves)
     wanted: set[tuple[int, bool]] = set()
     for move in moves:
         for row in move.order.isps:
             for isp in range(row.start, row.start + row.duration):
                 wanted.add((isp, row.power_w > 0))
-        for isp, before, moved in move.isps:
-            baseline.setdefault(isp, before)
-            total[isp] = total.get(isp, 0) + moved
     owed = tuple(IspPower(isp, total[isp]) for isp in sorted(total) if total[isp] and (isp, total[isp] > 0) in wanted)
     if not owed:
         return None
@@ -67,17 +70,58 @@ def commitment(
     return order, baseline
 
 
+def moved(moves: Sequence[ElementMove]) -> tuple[dict[int, int], dict[int, int]]:
+    """By ISP: what all orders of a day moved an element by, and the baseline told before the first that touched it."""
+    total: dict[int, int] = {}
+    baseline: dict[int, int] = {}
+    for move in moves:
+        for isp, before, watts in move.isps:
+            baseline.setdefault(isp, before)
+            total[isp] = total.get(isp, 0) + watts
+    return total, baseline
+
+
+def contract_baseline(
+    told_w: Mapping[int, int], kind: BaselineKind, profiles: Mapping[str, Sequence[int]]
+) -> dict[int, int]:
+    """What an element would have done without its orders, by its contract's method; where that says nothing, as told.
+
+    Args:
+        told_w: ISP -> watts, told before any price.
+        profiles: what is known after the day, by the names in `AFTER_THE_DAY`, [T] watts each.
+    """
+    values = profiles.get(AFTER_THE_DAY.get(kind, ""))
+    return {isp: watts if values is None else values[isp - 1] for isp, watts in told_w.items()}
+
+
 def settle_element(
-    element: str, moves: Sequence[ElementMove], contract: FlexContract, metering: Metering | None
+    element: str,
+    moves: Sequence[ElementMove],
+    contract: FlexContract,
+    metering: Metering | None,
+    connection: Metering | None,
+    shares: Mapping[int, Fraction] | None = None,
 ) -> tuple[FlexOrder, tuple[FlexOrderSettlement, ...]] | None:
     """What all of a day's orders hold an element to, as one order, and its settlement by what it metered.
+
+    It must hold the level that was promised (told baseline and orders), and is paid for what it truly changed against
+    its contract's baseline. Where its own meter or its connection's saw nothing it is neither paid nor fined.
+
+    Args:
+        shares: of the penalty of each ISP, what the buyer passes on.
 
     Returns:
         None when nothing is owed in the end, or nobody knows what it did.
     """
     owed = commitment(element, moves, contract)
-    profile = None if metering is None else metering.profile("Power")
-    if owed is None or metering is None or profile is None:
+    profile = None if metering is None else metering.profile(POWER)
+    if owed is None or metering is None or profile is None or connection is None:
         return None
-    order, baseline_w = owed
-    return order, settle((order,), baseline_w, profile.values, (contract,), lost_isps([metering]))
+    order, told_w = owed
+    covered = contract.element(element)
+    kind = BaselineKind.PROGNOSIS if covered is None else covered.baseline
+    count = len(profile.values)
+    baseline_w = contract_baseline(told_w, kind, {p.profile_type: p.values for p in metering.profiles})
+    changed_w = [profile.values[isp - 1] - baseline_w[isp] if isp in baseline_w else 0 for isp in range(1, count + 1)]
+    lost = lost_isps([metering, connection])
+    return order, settle((order,), told_w, profile.values, (contract,), lost, changed_w=changed_w, shares=shares)

@@ -6,9 +6,10 @@ fractions until the order's total (the contract's day total for capacity), which
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
 
 from cim.model.errors import BadInput
 from market.uftp.flexibility import FlexOrder
@@ -59,6 +60,22 @@ def settle_stack(baseline_w: int, ordered_w: Sequence[int], actual_w: int) -> tu
     return tuple(outcomes)
 
 
+def settle_changed(
+    baseline_w: int, ordered_w: Sequence[int], actual_w: int, changed_w: int, *, fined: bool
+) -> tuple[Outcome, ...]:
+    """A stack whose orders are paid for what really changed, and fined for the level that was promised.
+
+    Args:
+        changed_w: what truly changed against the contracts' baselines; delivered is what of the orders lies in it.
+        fined: False where nobody knows the level that was held.
+    """
+    level, change = (settle_stack(baseline_w, ordered_w, w) for w in (actual_w, baseline_w + changed_w))
+    return tuple(
+        replace(held, delivered_w=true.delivered_w, deficiency_w=held.deficiency_w if fined else 0)
+        for held, true in zip(level, change, strict=True)
+    )
+
+
 def price_of(order: FlexOrder) -> Fraction:
     """Unit price of an order, ten-thousandths per watt and ISP: an order's Price is for all its ISPs together.
 
@@ -88,6 +105,11 @@ def settle_orders(
     baseline_w: Sequence[int],
     actual_w: Sequence[int],
     penalties: Mapping[str | None, int],
+    *,
+    capped: Collection[str | None] = (),
+    changed_w: Sequence[int] | None = None,
+    unfined: Collection[int] = (),
+    shares: Mapping[int, Fraction] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
     """Settle all orders of one congestion point and day.
 
@@ -95,6 +117,10 @@ def settle_orders(
         orders: in the order in which they were made (that decides how they stack).
         baseline_w, actual_w: one value for each ISP of the day, watts; gaps are to be filled beforehand.
         penalties: ten-thousandths per kWh not delivered, by contract id; None for orders without a contract.
+        capped: contracts under which no more counts as missing in an ISP than was ordered there.
+        changed_w: what truly changed, ISP by ISP, where that is measured otherwise than by baseline and meter.
+        unfined: ISPs (from 1) in which nobody knows the level that was held.
+        shares: of the penalty of each ISP, what is passed on; amounts are then rounded down.
 
     Returns:
         One settlement per order; `price` is what the delivered power earns, so net = price - penalty.
@@ -115,26 +141,34 @@ def settle_orders(
                 in_isp.setdefault(number, []).append((index, isp.power_w))
     rows: list[list[SettlementIsp]] = [[] for _ in orders]
     for number in sorted(in_isp):
-        shares = in_isp[number]
-        powers = [power for _, power in shares]
-        stack = settle_stack(baseline_w[number - 1], powers, actual_w[number - 1])
-        for (index, _), o in zip(shares, stack, strict=True):
-            rows[index].append(
-                SettlementIsp(number, o.baseline_w, o.ordered_w, o.actual_w, o.delivered_w, o.deficiency_w)
-            )
+        in_order = in_isp[number]
+        powers = [power for _, power in in_order]
+        base, actual = baseline_w[number - 1], actual_w[number - 1]
+        changed = actual - base if changed_w is None else changed_w[number - 1]
+        stack = settle_changed(base, powers, actual, changed, fined=number not in unfined)
+        for (index, _), o in zip(in_order, stack, strict=True):
+            most = abs(o.ordered_w) if orders[index].contract_id in capped else o.deficiency_w
+            missing = min(o.deficiency_w, most)
+            rows[index].append(SettlementIsp(number, o.baseline_w, o.ordered_w, o.actual_w, o.delivered_w, missing))
     return tuple(
-        _order_settlement(order, tuple(isps), penalties[order.contract_id])
+        _order_settlement(order, tuple(isps), penalties[order.contract_id], shares)
         for order, isps in zip(orders, rows, strict=True)
     )
 
 
 def _order_settlement(
-    order: FlexOrder, isps: tuple[SettlementIsp, ...], penalty_e4_per_kwh: int
+    order: FlexOrder,
+    isps: tuple[SettlementIsp, ...],
+    penalty_e4_per_kwh: int,
+    shares: Mapping[int, Fraction] | None,
 ) -> FlexOrderSettlement:
     delivered = sum(abs(isp.delivered_flex_power_w) for isp in isps)
-    missing = sum(isp.power_deficiency_w for isp in isps)
     earned = rounded(price_of(order) * delivered)
-    due = rounded(penalty_per_isp(penalty_e4_per_kwh, order.isp_minutes) * missing)
+    rate = penalty_per_isp(penalty_e4_per_kwh, order.isp_minutes)
+    if shares is None:
+        due = rounded(rate * sum(isp.power_deficiency_w for isp in isps))
+    else:  # never more than is passed on, however many share it
+        due = floor(rate * sum(isp.power_deficiency_w * shares.get(isp.start, Fraction(0)) for isp in isps))
     return FlexOrderSettlement(
         order_reference=order.order_reference,
         period=order.period,

@@ -68,8 +68,14 @@ _ISP_FIELDS = (
 )
 
 
-def compare(ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettlement]) -> tuple[Difference, ...]:
-    """The plausibility check: every order, ISP and amount on which the two sums differ; no tolerance."""
+def compare(
+    ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettlement], *, fines_at_most: bool = False
+) -> tuple[Difference, ...]:
+    """The plausibility check: every order, ISP and amount on which the two sums differ; no tolerance.
+
+    Args:
+        fines_at_most: a buyer that passes on what it is fined itself may take less of a penalty than we find, not more.
+    """
     mine = {settled.order_reference: settled for settled in ours}
     yours = {settled.order_reference: settled for settled in theirs}
     found: list[Difference] = []
@@ -86,6 +92,13 @@ def compare(ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettl
                 value_b = rows_b[isp][place] if isp in rows_b else None
                 if value_a != value_b:
                     found.append(Difference(reference, isp, name, value_a, value_b))
+        if (
+            fines_at_most
+            and b.price == a.price
+            and 0 <= b.penalty <= a.penalty
+            and b.price - b.penalty == b.net_settlement
+        ):
+            continue
         for name in _TOTALS:
             if getattr(a, name) != getattr(b, name):
                 found.append(Difference(reference, None, name, getattr(a, name), getattr(b, name)))
@@ -93,10 +106,10 @@ def compare(ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettl
 
 
 def statuses(
-    ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettlement]
+    ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettlement], *, fines_at_most: bool = False
 ) -> tuple[FlexOrderSettlementStatus, ...]:
-    """Accept or dispute for each order of `theirs`; a dispute names the ISPs and amounts that differ."""
-    differences = compare(ours, theirs)
+    """Accept or dispute for each order of `theirs`; a dispute names the ISPs and amounts that differ. See `compare`."""
+    differences = compare(ours, theirs, fines_at_most=fines_at_most)
     answers = []
     for settled in theirs:
         reasons = [str(d) for d in differences if d.order_reference == settled.order_reference]

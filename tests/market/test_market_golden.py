@@ -69,7 +69,7 @@ def contract_of(case: Any, name: str, penalty_e4_per_kwh: int) -> FlexContract:
     return from_template(
         "plant-daily", contract_id=name, buyer="dso.example", seller="agr.example", start_date=day, end_date=day,
         timezone=case["timezone"], flex_elements=(FlexElement("bess", "battery", 10**6, -(10**6)),),
-        penalty_e4_per_kwh=penalty_e4_per_kwh,
+        penalty_e4_per_kwh=penalty_e4_per_kwh, deficiency_cap=case.get("deficiency_cap", False),
     )  # fmt: skip
 
 

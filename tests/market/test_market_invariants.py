@@ -41,7 +41,7 @@ def contract(**changes: int) -> FlexContract:
     """A contract under which the orders here are made."""
     made = from_template(
         "dso-flexoption", contract_id="c", buyer="dso", seller="agr", start_date=DAY, end_date=DAY + timedelta(days=9),
-        timezone=VIENNA, flex_elements=(FlexElement("b", "battery", 90_000, -90_000),),
+        timezone=VIENNA, flex_elements=(FlexElement("b", "battery", 90_000, -90_000),), deficiency_cap=False,
     )  # fmt: skip
     return replace(made, **changes)
 

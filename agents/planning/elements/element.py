@@ -28,6 +28,7 @@ from cim.model.devices import (
     WeatherForecast,
 )
 from cim.model.intervals import LocalDay
+from market.contracts.contract import BaselineKind
 
 
 @wire("home.ElementCosts")
@@ -162,6 +163,7 @@ class ElementKind(Protocol):
         turn: when it is forecast. 0: by itself. Else by what base load and the elements of earlier turns leave, and anew
             after each order: 1 what chooses its time, 2 what takes what is left.
         holds_between_moves: whether an order holds it from its first to its last move.
+        baseline: against what its delivery is measured.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
     """
 
@@ -176,6 +178,7 @@ class ElementKind(Protocol):
     stores: bool = False
     turn: int = 0
     holds_between_moves: bool = False
+    baseline: BaselineKind = BaselineKind.RUNNING_PLAN
     noticeable_share: float = 0.0
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:

@@ -9,6 +9,7 @@ from agents.planning.elements.element import ElementKind, ElementKnowledge, Plan
 from agents.planning.elements.energy_prices import within_payment
 from cim.model.arrays import Floats
 from cim.model.devices import Mode, Nameplate, Setpoint
+from market.contracts.contract import BaselineKind
 
 
 class GeneratorKind(ElementKind):
@@ -35,6 +36,7 @@ class WeatherDrivenKind(GeneratorKind):
     """A generator that gives what the weather gives, or less: it offers to be curtailed, nothing else."""
 
     mode = Mode.LIMIT
+    baseline = BaselineKind.AVAILABLE_POWER
     can_decrease = False
 
     def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:

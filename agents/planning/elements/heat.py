@@ -12,6 +12,7 @@ from agents.planning.forecast.like_day import like_day
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, ThermalDescription, ThermalUsage
 from cim.model.intervals import LocalDay
+from market.contracts.contract import BaselineKind
 
 _J_PER_KWH = 3.6e6
 _DAY_S = 86400
@@ -26,6 +27,7 @@ class Heat(ElementKind):
     balance = "heat_pump"
     agent = "building"
     mode = Mode.TARGET
+    baseline = BaselineKind.LIKE_DAYS
     stores = True
     noticeable_share = 0.1  # in between its own thermostat knows better
 

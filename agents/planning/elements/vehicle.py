@@ -20,6 +20,7 @@ from agents.planning.elements.element import (
 from agents.planning.forecast.like_day import like_day
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
+from market.contracts.contract import BaselineKind
 
 _LEAST_KWH = 0.1  # less than this is not worth moving
 _NOTHING_KW = 5e-4
@@ -36,6 +37,7 @@ class Vehicle(ElementKind):
     balance = "ev"
     agent = "vehicle"
     mode = Mode.LIMIT
+    baseline = BaselineKind.SESSION
     stores = True
     turn = 1
     noticeable_share = 0.02

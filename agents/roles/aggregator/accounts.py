@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from fractions import Fraction
 
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.member_orders import MemberOrders
@@ -13,9 +15,10 @@ from agents.roles.parts.settlement_as_buyer import SellerAccount
 from agents.roles.parts.settlement_as_seller import Ready
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
-from market.settlement.day import lost_isps, metered_w, reservation, settle
+from market.settlement.day import metered_share, reservation
 from market.settlement.elements import ElementMove, settle_element
-from market.uftp import ContractSettlement, FlexOrderSettlement
+from market.settlement.portfolio import ConnectionDay, fines_e4, passed_on, settle_portfolio
+from market.uftp import ContractSettlement, FlexOrder, FlexOrderSettlement
 
 
 class Accounts:
@@ -43,28 +46,55 @@ class Accounts:
         contract = self._contracts.contract_on(member, period)
         if contract is None:
             return None
-        rows, ordered_w = self._element_rows(member, contract, period)
-        isps = reservation(contract, {}, {}, self._rules.day(period).count, ordered_w)
+        settled = self._elements(member, contract, period, self._shares(self._members[member].congestion_point, period))
+        ordered_w: dict[int, int] = {}
+        for order, _ in settled:
+            for row in order.isps:
+                ordered_w[row.start] = ordered_w.get(row.start, 0) + row.power_w
+        count = self._rules.day(period).count
+        isps = reservation(contract, {}, {}, count, ordered_w, self._metered_share(member, contract, period))
+        rows = tuple(row for _, rows in settled for row in rows)
         return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),))
 
-    def _element_rows(
-        self, member: str, contract: FlexContract, period: date
-    ) -> tuple[tuple[FlexOrderSettlement, ...], dict[int, int]]:
-        """A member's settlement, element by element, and what was ordered of it in each ISP, watts."""
-        rows: list[FlexOrderSettlement] = []
-        total_w: dict[int, int] = {}
-        mine = self._orders.parts_of(member, period)
+    def _elements(
+        self, member: str, contract: FlexContract, period: date, shares: Mapping[int, Fraction] | None
+    ) -> list[tuple[FlexOrder, tuple[FlexOrderSettlement, ...]]]:
+        """What each of a member's elements was held to on a day, and its settlement."""
+        mine, owner = self._orders.parts_of(member, period), self._rules.domains[member]
+        connection = self._meters.of(self._members[member].usage_point, period)
+        found = []
         for element in sorted({part.element for part in mine}):
             parts = (part for part in mine if part.element == element)
             moves = [ElementMove(self._orders.order(part.order_reference), part.isps) for part in parts]
-            settled = settle_element(element, moves, contract, self._meters.of(element, period))
-            if settled is None:
-                continue
-            order, settlement = settled
-            for row in order.isps:
-                total_w[row.start] = total_w.get(row.start, 0) + row.power_w
-            rows += settlement
-        return tuple(rows), total_w
+            metering = self._meters.of_element(element, owner, period)
+            settled = settle_element(element, moves, contract, metering, connection, shares)
+            if settled is not None:
+                found.append(settled)
+        return found
+
+    def _shares(self, point: str, period: date) -> dict[int, Fraction]:
+        """ISP -> which share of its members' penalties is taken: pro rata what the DSO fines at their congestion point."""
+        due: dict[int, Fraction] = {}
+        for name in self._config.at(point):
+            contract = self._contracts.contract_on(name, period)
+            if contract is not None:
+                rows = [row for _, rows in self._elements(name, contract, period, None) for row in rows]
+                for isp, amount in fines_e4(rows, (contract,)).items():
+                    due[isp] = due.get(isp, Fraction(0)) + amount
+        if not due:
+            return {}
+        return passed_on(self._at_point(point, period), self._contracts.with_peer(self._config.dso), due)
+
+    def _metered_share(self, member: str, contract: FlexContract, period: date) -> dict[int, Fraction]:
+        """ISP -> the share of a member's elements, by what they can move, that was metered, where it was not all."""
+        count, owner = self._rules.day(period).count, self._rules.domains[member]
+        (day,) = self._meters.connection_days((self._members[member].usage_point,), period)
+        lost: list[tuple[int, frozenset[int]]] = []
+        for element in contract.flex_elements:
+            behind = ConnectionDay(self._meters.of_element(element.name, owner, period)).lost_isps(count)
+            size_w = element.max_increase_w - element.max_decrease_w
+            lost.append((size_w, behind | day.lost_isps(count)))
+        return metered_share(lost)
 
     def ready(self, period: date) -> Ready:
         """The members' meters come by other ways than the DSO's sums; what is settled waits for no more of them."""
@@ -73,12 +103,12 @@ class Accounts:
 
     def of_dso(self, period: date) -> tuple[FlexOrderSettlement, ...]:
         """What the DSO owes: its orders against the frozen baselines and the members' meters."""
+        return tuple(row for point in self._config.congestion_points for row in self._at_point(point, period))
+
+    def _at_point(self, point: str, period: date) -> tuple[FlexOrderSettlement, ...]:
         count = self._rules.day(period).count
         sales = self._contracts.with_peer(self._config.dso)
-        rows: list[FlexOrderSettlement] = []
-        for point in self._config.congestion_points:
-            connections = [self._members[name].usage_point for name in self._config.at(point)]
-            meterings = self._meters.of_all(connections, period)
-            orders, baseline_w = self._promises.orders_on(point, period), self._promises.baseline_w(point, period)
-            rows += settle(orders, baseline_w, metered_w(meterings, count), sales, lost_isps(meterings))
-        return tuple(rows)
+        connections = [self._members[name].usage_point for name in self._config.at(point)]
+        days = self._meters.connection_days(connections, period)
+        orders, baseline_w = self._promises.orders_on(point, period), self._promises.baseline_w(point, period)
+        return settle_portfolio(orders, baseline_w, days, sales, count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.ordering import Ordering
@@ -15,7 +16,8 @@ from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import SellerAccount
 from market.contracts.activations import Activations
 from market.rules import MarketRules
-from market.settlement.day import lost_isps, metered_w, reservation, settle
+from market.settlement.day import metered_share, reservation
+from market.settlement.portfolio import settle_portfolio
 from market.uftp import ContractSettlement, FlexOrderSettlement
 
 
@@ -44,18 +46,26 @@ class DsoAccounts:
         for point in self._config.points:
             place = SellerPointDay(seller, point.identity, period)
             eans = [c.usage_point for c in self._config.of_seller(seller, point.identity)]
-            meterings = self._meters.of_all(eans, period)
-            actual, lost = metered_w(meterings, count), lost_isps(meterings)
-            rows += settle(self._ordering.at(place), self._ordering.baseline_w(place), actual, contracts, lost)
+            days = self._meters.connection_days(eans, period)
+            orders, baseline_w = self._ordering.at(place), self._ordering.baseline_w(place)
+            rows += settle_portfolio(orders, baseline_w, days, contracts, count)
             requested_w.update(self._requests.requested_w(place))
             offered_w.update(self._requests.offered_w(place))
             ordered_w.update(self._ordering.ordered_w(place))
         contract = self._contracts.contract_on(seller, period)
         if contract is None:
             return SellerAccount(tuple(rows), ())
-        rows_of_day = reservation(contract, requested_w, offered_w, count, ordered_w)
+        seen = self._metered_share(seller, period, count)
+        rows_of_day = reservation(contract, requested_w, offered_w, count, ordered_w, seen)
         held = Activations(contract).isps_on(self._rules.day(period))
         isps = tuple(
             row if row.start in held else replace(row, reserved_power_w=0, available_power_w=0) for row in rows_of_day
         )
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),))
+
+    def _metered_share(self, seller: str, period: date, count: int) -> dict[int, Fraction]:
+        """ISP -> the share of a seller's connections, by their size, that were metered, where it was not all."""
+        mine = [c for c in self._config.connections if c.aggregator == seller]
+        days = self._meters.connection_days((c.usage_point for c in mine), period)
+        lost = [(c.contracted_w, day.lost_isps(count)) for c, day in zip(mine, days, strict=True)]
+        return metered_share(lost)

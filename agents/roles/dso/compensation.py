@@ -57,7 +57,7 @@ class Compensating(Part[CompensatingState]):
         plants = () if control is None else control.plants
         plant = next((p for p in plants if p.usage_point == message.usage_point), None)
         metering = self.state.metered.get(key)
-        limited = self._curtailment.limited_isps(*key)
+        limited = self._curtailment.limited_isps(key.ean, key.period)
         fault = None
         if control is None or plant is None or plant.owner != sender:
             fault = "it is not the sender's"

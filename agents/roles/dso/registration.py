@@ -13,7 +13,7 @@ from agents.roles.parts.contracts import Contracts, SeekContracts
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
-from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.contract import BaselineKind, FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.uftp import Connection, DsoPortfolioUpdate
 
@@ -77,7 +77,7 @@ class GridRegistration(Part[NoState]):
         for point in config.points:
             size_w = sum(c.contracted_w for c in config.of_seller(seller, point.identity))
             if size_w:
-                elements.append(FlexElement(point.identity, "portfolio", size_w, -size_w))
+                elements.append(FlexElement(point.identity, "portfolio", size_w, -size_w, BaselineKind.ELEMENTS))
         return from_template(
             "dso-flexoption",
             contract_id=self.me.identifier("contract", seller, now.isoformat()),

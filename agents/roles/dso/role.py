@@ -34,7 +34,7 @@ class DsoRole(Role):
         me, ledger = AgentIdentity(name, rules, key), config.ledger
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
         negotiation = ContractNegotiation(me, ledger, contracts, wants=lambda _: config.buying)
-        meters = MeterData(me, {c.usage_point: None for c in config.connections}, elements=False)
+        meters = MeterData(me, {c.usage_point: None for c in config.connections}, elements=True)
         prognoses = Prognoses(me, config)
         ordering = Ordering(me, ledger, prognoses, contracts, meters)
         history = MeterHistory(me, config, meters)

@@ -12,15 +12,17 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from cim.codec.codec import wire
+from market.settlement.portfolio import ConnectionDay
 from market.uftp import Metering
 
 
 @wire("part.MeterDay")
 class MeterDay(NamedTuple):
-    """A connection or flex element (its EAN or name) on a day."""
+    """A connection (its EAN) or a flex element (its name, and the domain of whose it is) on a day."""
 
     ean: str
     period: date
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class MeterData(Part[MeterDataState]):
     def __init__(self, me: AgentIdentity, connections: Mapping[str, str | None], *, elements: bool) -> None:
         super().__init__(me, MeterDataState())
         self._connections, self._elements = dict(connections), elements
-        self._senders = set(connections.values())
+        self._senders = set(connections.values())  # None among them: anybody who signs for itself
 
     @on(Metering)
     def metered(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
@@ -62,21 +64,37 @@ class MeterData(Part[MeterDataState]):
         if period in self.state.closed or period < self.rules.day_of(now).next(-KEPT_DAYS).day:
             why = f"{period.isoformat()} is settled"
             return [self.me.lapse("Metering", message.header.message_id, sender, why, now)]
-        self.state.metering[MeterDay(message.ean, period)] = message
+        self.state.metering[self._key(message)] = message
         complete = message.ean in self._connections and self.complete(period)
         return self.emit(DayMetered(period), now) if complete else []
 
     def complete(self, period: date) -> bool:
         """Whether the meters of all connections have told a day."""
-        return all((ean, period) in self.state.metering for ean in self._connections)
+        return all(self.of(ean, period) is not None for ean in self._connections)
 
     def of(self, ean: str, period: date) -> Metering | None:
-        """What a connection's or element's meter told of a day, or None."""
+        """What a connection's meter told of a day, or None."""
         return self.state.metering.get(MeterDay(ean, period))
 
+    def of_element(self, element: str, owner: str, period: date) -> Metering | None:
+        """What an element's meter told of a day, by whose it is (a domain); or None."""
+        return self.state.metering.get(MeterDay(element, period, owner))
+
     def of_all(self, eans: Iterable[str], period: date) -> list[Metering]:
-        """What these meters told of a day, as far as they did."""
+        """What the meters of these connections told of a day, as far as they did."""
         return [message for ean in eans if (message := self.of(ean, period)) is not None]
+
+    def connection_days(self, eans: Iterable[str], period: date) -> tuple[ConnectionDay, ...]:
+        """What was told of these connections on a day, each with its elements."""
+        elements: dict[str, list[Metering]] = {}
+        for key in sorted(key for key in self.state.metering if key.period == period and key.owner):
+            elements.setdefault(key.owner, []).append(self.state.metering[key])
+        days = []
+        for ean in eans:
+            connection = self.of(ean, period)
+            owner = "" if connection is None else connection.header.sender_domain
+            days.append(ConnectionDay(connection, tuple(elements.get(owner, ()))))
+        return tuple(days)
 
     def close(self, period: date) -> None:
         """A day is settled: nothing is taken for it any more."""
@@ -100,7 +118,7 @@ class MeterData(Part[MeterDataState]):
         for told in history.of("metering", tuple).values():
             for message in told:
                 if isinstance(message, Metering) and self._is_known(message):
-                    self.state.metering[MeterDay(message.ean, message.period)] = message
+                    self.state.metering[self._key(message)] = message
         return Recovery()
 
     def _is_known(self, message: Metering) -> bool:
@@ -110,4 +128,8 @@ class MeterData(Part[MeterDataState]):
     def _takes(self, ean: str, sender: str) -> bool:
         if ean in self._connections:
             return self._connections[ean] in (sender, None)
-        return self._elements and sender in self._senders
+        return self._elements and not self._senders.isdisjoint((sender, None))
+
+    def _key(self, message: Metering) -> MeterDay:
+        owner = "" if message.ean in self._connections else message.header.sender_domain
+        return MeterDay(message.ean, message.period, owner)

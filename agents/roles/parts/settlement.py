@@ -66,9 +66,11 @@ def response_effects(
     theirs: FlexSettlement,
     ours: Sequence[FlexOrderSettlement],
     now: datetime,
+    *,
+    fines_at_most: bool,
 ) -> list[Effect]:
     """The seller's answer: the plausibility check of every order, recorded and sent."""
-    answers = statuses(ours, theirs.order_settlements)
+    answers = statuses(ours, theirs.order_settlements, fines_at_most=fines_at_most)
     header, answered, result, _ = me.reply(to, now, theirs, None)
     message = FlexSettlementResponse(header, answered, result, answers)
     key = f"{theirs.period_start}/{me.rules.domains[to]}/{me.domain}"

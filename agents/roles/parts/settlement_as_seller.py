@@ -46,6 +46,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         buyer: the agent it sells to.
         ready: whether its own sums of a day can be done.
         account: what it is owed for a day's orders, by its own data.
+        fines_at_most: whether the buyer only passes on what it is fined itself, so that it may take less of a penalty.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         buyer: str,
         ready: Callable[[date], Ready],
         account: Callable[[date], tuple[FlexOrderSettlement, ...]],
+        fines_at_most: bool = False,
     ) -> None:
         super().__init__(me, SettlementAsSellerState())
         self.ledger, self._buyer, self._ready, self._account = ledger, buyer, ready, account
+        self._fines_at_most = fines_at_most
 
     @on(FlexSettlement)
     def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
@@ -87,7 +90,9 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
     def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
         self.state.answered[message.period_start] = message.header.message_id
         ours = self._account(message.period_start)
-        return response_effects(self.me, self._buyer, self.ledger, message, ours, now)
+        return response_effects(
+            self.me, self._buyer, self.ledger, message, ours, now, fines_at_most=self._fines_at_most
+        )
 
     def prune(self, before: date) -> None:
         """Days that are closed for good; what still waited for their meters is for people."""

@@ -27,12 +27,14 @@ class Accounts:
         return Ready.YES if known else Ready.NEVER
 
     def of(self, period: date) -> tuple[FlexOrderSettlement, ...]:
-        """The aggregator's orders of a day, element by element."""
+        """The aggregator's orders of a day, element by element; of penalties it may take less, and never more."""
         contract = self._contracts.contract_on(self._config.aggregator, period)
         if contract is None:
             return ()
         rows: list[FlexOrderSettlement] = []
+        connection = self._metering.of(self._config.usage_point, period)
         for name in sorted(element.element for element in self._config.elements):
-            settled = settle_element(name, self._held.moves(name, period), contract, self._metering.of(name, period))
+            moves, metering = self._held.moves(name, period), self._metering.of(name, period)
+            settled = settle_element(name, moves, contract, metering, connection)
             rows += () if settled is None else settled[1]
         return tuple(rows)

@@ -63,6 +63,7 @@ class AssetPublishing(Part[AssetPublishingState]):
             -plate.max_generation_w,
             can_increase=kind.can_increase,
             can_decrease=kind.can_decrease,
+            baseline=kind.baseline,
         )
         return self._publish() if len(self.state.joined) == len(self._kinds) else []
 

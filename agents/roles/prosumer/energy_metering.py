@@ -17,7 +17,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_reports import value
 from agents.roles.prosumer.isp_energy import IspEnergy
-from agents.roles.prosumer.told import DayMeteringTold, ElementReported
+from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlantCounted
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.counters import Counted, CounterReading, CounterStep, CounterTrack, follow
@@ -25,6 +25,7 @@ from cim.model.intervals import LocalDay
 from cim.model.plausibility import judged
 from cim.model.readings import Kind, Quality
 from cim.platform.publications.measured import ReadingRefused, ReadingsTaken
+from market.contracts.contract import BaselineKind
 
 _HOUR = timedelta(hours=1)
 _COUNTERS = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
@@ -136,7 +137,10 @@ class EnergyMetering(Part[EnergyMeteringState]):
         counters = self._counters(report)
         if counters is not None:
             step = self._follow(name, counters, power_w)
-            return [] if step.fault is None else [self._refused(name, step.fault, now)]
+            if step.fault is not None:
+                return [self._refused(name, step.fault, now)]
+            plant = self._kinds[name].baseline is BaselineKind.AVAILABLE_POWER
+            return self.emit(PlantCounted(report, step.counted), now) if plant else []
         last = self.state.read_at.get(name)
         if power_w is None or (last is not None and at <= last):
             return []

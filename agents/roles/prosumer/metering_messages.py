@@ -16,6 +16,7 @@ from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.parts.settlement import metering_of
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.told import DayMeteringTold
@@ -23,6 +24,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.settlement.day import REACTIVE, lost_isps
+from market.settlement.portfolio import is_under_order
 from market.uftp import Metering, MeteringProfile
 
 METERING = timedelta(hours=1)  # after the day's end: it is metered and told
@@ -52,12 +54,15 @@ class MeteringMessages(Part[MeteringMessagesState]):
         self,
         me: AgentIdentity,
         config: ProsumerConfig,
+        *,
         metering: EnergyMetering,
         reactive: ReactiveMetering,
         filing: LedgerFiling,
+        profiles: ElementProfiles,
     ) -> None:
         super().__init__(me, MeteringMessagesState())
-        self._config, self._metering, self._reactive, self._filing = config, metering, reactive, filing
+        self._config, self._metering, self._reactive = config, metering, reactive
+        self._filing, self._profiles = filing, profiles
 
     def is_metered(self, period: date) -> bool:
         """Whether a day's metering was told."""
@@ -82,13 +87,17 @@ class MeteringMessages(Part[MeteringMessagesState]):
         meter, *elements = self._metering.sources
         told: dict[str, Metering] = {}
         effects: list[Effect] = []
-        rows = [(self._config.aggregator, name, name) for name in elements]
-        rows += [(to, meter, self._config.usage_point) for to in (self._config.aggregator, self._config.dso)]
-        for to, source, ean in rows:
-            lost, energy_wh = self._metering.lost_isps(source, day), self._metering.energy_wh(source, day)
-            message = metering_of(self.me, to, day.day, ean, energy_wh, now, lost)
-            told[ean] = _with_reactive(message, self._reactive.mean_var(day)) if source == meter else message
-            effects.append(Send(to, told[ean]))
+        to, dso = self._config.aggregator, self._config.dso
+        for name in elements:
+            more = self._profiles.of(name, day)
+            told[name] = self._metered(to, name, name, day, now, more)
+            effects.append(Send(to, told[name]))
+            if is_under_order(told[name]):  # who pays for what an element changed must see that it did
+                effects.append(Send(dso, self._metered(dso, name, name, day, now, more)))
+        ean = self._config.usage_point
+        for party in (to, dso):
+            told[ean] = _with_reactive(self._metered(party, meter, ean, day, now), self._reactive.mean_var(day))
+            effects.append(Send(party, told[ean]))
         self.state.metered[day.day] = told
         body = tuple(told[ean] for ean in sorted(told))
         record = self.me.record("metering", f"{day.key}/{self.me.domain}", body, now)
@@ -97,6 +106,14 @@ class MeteringMessages(Part[MeteringMessagesState]):
         effects += self.emit(DayMeteringTold(day, done), now)
         effects += self.emit(DayClosed(day.next(-KEPT_DAYS).day), now)
         return [*effects, self._filing.file("metering", day.key, record)]
+
+    def _metered(
+        self, to: str, source: str, ean: str, day: LocalDay, now: datetime, more: tuple[MeteringProfile, ...] = ()
+    ) -> Metering:
+        """What a source metered on a day, to one party."""
+        lost, energy_wh = self._metering.lost_isps(source, day), self._metering.energy_wh(source, day)
+        told = metering_of(self.me, to, day.day, ean, energy_wh, now, lost)
+        return replace(told, profiles=(*told.profiles, *more))
 
     def _awaits_reading(self, day: LocalDay, now: datetime) -> bool:
         """After a standstill over the day's end: what meter and elements show now still tells what the day took."""
@@ -121,8 +138,10 @@ class MeteringMessages(Part[MeteringMessagesState]):
                 continue
             self.state.metered[period] = dict(messages)
             if period.isoformat() not in settled:
-                effects += [Send(self._config.aggregator, message) for message in messages.values()]
-                effects.append(Send(self._config.dso, of_connection))
+                elements = [message for message in messages.values() if message is not of_connection]
+                effects += [Send(self._config.aggregator, message) for message in (*elements, of_connection)]
+                known = [message for message in elements if is_under_order(message)]
+                effects += [Send(self._config.dso, message) for message in (*known, of_connection)]
         left = [day for day in history.open_days(now) if not self.is_metered(day.day)]
         effects += [effect for day in left for effect in self.day_near(DayNear(day), now)]
         lost = [(max(day.start, history.event.began), min(day.end, now)) for day in left if day.start < now]

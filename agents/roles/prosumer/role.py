@@ -13,10 +13,12 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
 from agents.roles.prosumer.accounts import Accounts
 from agents.roles.prosumer.asset_publishing import AssetPublishing
+from agents.roles.prosumer.available_energy import AvailableEnergy
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.device_schedules import DeviceSchedules
+from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
@@ -53,8 +55,11 @@ class ProsumerRole(Role):
         planning = DayPlanning(
             me, config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
-        reactive = ReactiveMetering(me)
-        messages = MeteringMessages(me, config, metering, reactive, filing)
+        reactive, available = ReactiveMetering(me), AvailableEnergy(me)
+        profiles = ElementProfiles(
+            rules, config, contracts=contracts, held=held, metering=metering, available=available
+        )
+        messages = MeteringMessages(me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles)
         limits = GridLimits(me, config, reports, metering)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
@@ -70,10 +75,13 @@ class ProsumerRole(Role):
             vehicles,
             metering,
             reactive,
+            available,
             messages,
             held,
             limits,
-            SettlementAsSeller(me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of),
+            SettlementAsSeller(
+                me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of, fines_at_most=True
+            ),
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits),

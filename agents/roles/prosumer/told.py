@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from agents.roles.messages import DeviceReport
+from cim.model.counters import Counted
 from cim.model.intervals import LocalDay
 
 
@@ -21,6 +22,14 @@ class ElementReported:
     """One of the own elements has reported."""
 
     report: DeviceReport
+
+
+@dataclass(frozen=True, slots=True)
+class PlantCounted:
+    """What a plant's counters told with a report; only of plants whose inverter may say what they could have given."""
+
+    report: DeviceReport
+    counted: tuple[Counted, ...]
 
 
 @dataclass(frozen=True, slots=True)
