@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from agents.planning.grid_safety.assessment import Assessment, PointGrid
+from agents.planning.grid_safety.offer_selection import SHORTAGE_E4
 from agents.planning.jobs import run
 from cim.model.arrays import Floats
 from environment.feeder import Limits, Network
@@ -35,25 +36,44 @@ def assess_line(
     point: PointGrid,
     nodes: tuple[str, ...],
     p_w: tuple[Floats, ...],
+    q_var: tuple[Floats, ...] | None = None,
+    sure_w: tuple[Floats, ...] | None = None,
 ) -> Assessment:
     """`assess` of `agents.planning.grid_safety` for a single line without losses: its current is its power over its voltage."""
     (line,) = network.lines
     nominal = {node.name: node.nominal_v for node in network.nodes}
     rated = math.sqrt(3) * nominal[line.from_node] * line.rated_a
-    allowed = rated * (limits.max_loading_pct - margin_pct) / 100
     net: Floats = np.sum(p_w, axis=0)
-    need = np.clip(net, -allowed, allowed) - net
+    q: Floats = np.zeros_like(net) if q_var is None else np.sum(q_var, axis=0)
+    sure: Floats = net if sure_w is None else np.sum(sure_w, axis=0)
+    allowed = np.sqrt(np.maximum((rated * (limits.max_loading_pct - margin_pct) / 100) ** 2 - q**2, 0.0))
+    need = np.clip(sure, -allowed, allowed) - sure
     need = np.where(np.abs(need) < 100.0, 0.0, need)
     down, up = np.minimum(-allowed - net, 0.0), np.maximum(allowed - net, 0.0)
-    return Assessment(point.identity, need, down, up, np.abs(net) / rated * 100)
+    return Assessment(point.identity, need, down, up, np.hypot(net, q) / rated * 100)
 
 
 def select_one(
-    need_kw: Floats, offers: tuple[Floats, ...], prices: tuple[int, ...], minimum_pct: tuple[int, ...]
+    need_kw: Floats,
+    options: tuple[Floats, ...],
+    prices: tuple[int, ...],
+    minimum_pct: tuple[int, ...],
+    offers: tuple[int, ...] | None = None,
+    outside_e4_per_kw: Floats | None = None,
 ) -> tuple[int, ...]:
-    """`select` of `agents.planning.grid_safety` for a single offer: as much of it as the ISP that it helps least asks for."""
+    """`select` of `agents.planning.grid_safety` for a single option: the cheapest factor, which covers some ISP's need exactly.
+
+    The cost is the option's share of its price and, by other means, what it leaves uncovered: between the factors at which
+    an ISP is just covered it is straight, so the cheapest is one of these, the least or the greatest that may be ordered.
+    """
     asked = np.flatnonzero(need_kw)
-    helps = offers[0][asked] * np.sign(need_kw[asked])
-    wanted = np.abs(need_kw[asked])[helps > 0] / helps[helps > 0]
-    factor = min(float(wanted.max()), 1.0) if len(wanted) else 0.0
-    return (max(min(math.ceil(factor * 100 - 1e-6), 100), minimum_pct[0]) if factor > 0 else 0,)
+    if not len(asked):
+        return (0,)
+    helps, wanted = options[0][asked] * np.sign(need_kw[asked]), np.abs(need_kw[asked])
+    outside = np.full(len(asked), SHORTAGE_E4) if outside_e4_per_kw is None else outside_e4_per_kw[asked]
+    least = minimum_pct[0] / 100
+    covering = wanted[helps > 0] / helps[helps > 0]
+    factors = sorted({0.0, least, 1.0, *(float(factor) for factor in covering if least < factor < 1)})
+    costs = [prices[0] * f + float(outside @ np.maximum(wanted - helps * f, 0.0)) for f in factors]
+    best = factors[int(np.argmin(costs))]
+    return (max(min(math.ceil(best * 100 - 1e-6), 100), minimum_pct[0]) if best > 0 else 0,)

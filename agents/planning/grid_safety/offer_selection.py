@@ -14,7 +14,9 @@ import numpy as np
 
 from cim.model.arrays import Floats
 
-_SHORTAGE = 1e4  # ten-thousandths per kW and ISP left uncovered, where nothing else is said: far above an offer's price
+SHORTAGE_E4 = (
+    1e4  # ten-thousandths per kW and ISP left uncovered, where nothing else is said: far above an offer's price
+)
 _NOTHING = 1e-7  # a factor that is only the solver's tolerance
 
 
@@ -46,7 +48,7 @@ def select(
     if not options or not rows:
         return (0,) * count
     helps = np.stack(options, axis=1)[asked] * np.sign(need_kw[asked])[:, None]
-    outside = np.full(rows, _SHORTAGE) if outside_e4_per_kw is None else outside_e4_per_kw[asked]
+    outside = np.full(rows, SHORTAGE_E4) if outside_e4_per_kw is None else outside_e4_per_kw[asked]
     # variables: factor of each option, whether it is ordered at all, what is left uncovered in each ISP asked for
     lowest = np.array(minimum_pct) / 100
     none, whole = np.zeros((count, rows)), np.eye(count)
