@@ -68,6 +68,7 @@ def _loading(data: RunData) -> str:
 def _sentences(data: RunData) -> Iterator[str]:
     yield from _local_and_idle(data)
     yield from _market_and_curtailment(data)
+    yield from _welfare(data)
 
 
 def _local_and_idle(data: RunData) -> Iterator[str]:
@@ -118,6 +119,23 @@ def _market_and_curtailment(data: RunData) -> Iterator[str]:
         why = "; ".join(f"{cause['words']}: {money(cause['amount'])} {currency}" for cause in relief["causes"])
         sentence += f" That is more than {TIMES_CURTAILMENT:g} times; the largest causes: {why}."
     yield text(sentence)
+
+
+def _welfare(data: RunData) -> Iterator[str]:
+    """How much of what perfect foresight gains is lost, in money."""
+    columns = data.summary["columns"]
+    if ColumnName.FORESIGHT not in columns:
+        return
+    best, currency = columns[ColumnName.FORESIGHT]["welfare"], data.result.site.currency
+    less = ", ".join(
+        f"{name} {money(best - columns[name]['welfare'])}"
+        for name in (ColumnName.IDLE, ColumnName.LOCAL, ColumnName.CURTAILMENT, ColumnName.MARKET)
+        if name in columns
+    )
+    yield (
+        f"Perfect foresight within all limits is worth {money(best)} {currency} to all members together (energy by tariff "
+        f"and wear; payments cancel out). The others fall short of it by, in {currency}: {less}; idle and local by breaking limits."
+    )
 
 
 def _settled(data: RunData) -> str:

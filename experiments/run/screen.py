@@ -105,9 +105,28 @@ def show(summary: Summary, out: Path) -> None:
     for name, value in rows:
         table.add_row(name, value)
     console.print(table)
+    console.print(_columns(summary))
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
     console.print(
         f"summary: {out / 'summary.json'}   ledger: {out / 'ledger.db'}   "
         f"tables: {out / 'telemetry'}, {out / 'publications'}",
         soft_wrap=True,
     )
+
+
+def _columns(summary: Summary) -> Table:
+    """The same days in every way, the figures that matter most."""
+    table = Table(title="the same day in every way (money in the currency unit)")
+    for name in ("", "limits broken", "above, kVAh", "highest, %", "DSO's cost", "bills", "lost sun, kWh"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, of in summary.columns.items():
+        table.add_row(
+            str(name),
+            str(of.violations),
+            f"{of.over_limit_wh / 1000:.1f}",
+            f"{of.max_loading_pct:.1f}",
+            f"{of.dso_cost / 1e4:.2f}",
+            f"{of.bills_sum / 1e4:.2f}",
+            f"{of.generation_lost_wh / 1000:.1f}",
+        )
+    return table

@@ -12,8 +12,9 @@ from environment.sites.schema import Site
 from experiments.run.columns.column import Column
 from experiments.run.columns.models import ColumnFigures
 from experiments.run.grid import GridRecord
-from market.billing.bill import Bill
+from market.billing.bill import Bill, BillKind
 
+_ENERGY = (BillKind.ENERGY, BillKind.NETWORK, BillKind.TAXES, BillKind.FEED_IN)
 _GENERATORS = (UnitKind.PV.value, UnitKind.WIND.value, UnitKind.CHP.value)
 
 
@@ -23,13 +24,17 @@ def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bil
     net = np.array([active for active, _ in column.truth.values()], dtype=np.float64)
     imported, exported = (float(np.maximum(side, 0).sum()) * hours for side in (net, -net))
     made = -sum(float(column.by_kind[kind].sum()) for kind in _GENERATORS if kind in column.by_kind) * hours
-    factor = site.grid_g_per_kwh
+    factor, of_all = site.grid_g_per_kwh, tuple(bills)
+    through_wh, stored_wh = _batteries(site, column, hours)
+    wear_e4 = site.flexibility_costs.wear_ct_per_kwh.value * 100 * through_wh / 1000
     return ColumnFigures(
         violations=len(grid.violations),
         over_limit_wh=round(grid.over_limit_wh),
         max_loading_pct=grid.figures["max_loading_pct"],
         dso_cost=paid_by(column, site.dso.domain),
-        bills_sum=sum(bill.total_e4 for bill in bills),
+        bills_sum=sum(bill.total_e4 for bill in of_all),
+        welfare=round(-energy_e4(of_all) - wear_e4),
+        stored_change_wh=round(stored_wh),
         curtailed_wh=round(curtailed_w(column) * hours),
         generation_lost_wh=round(sum(float(row.sum()) for row in lost_w(column).values()) * hours),
         unserved_ev_wh=round(column.devices.unserved_ev_wh),
@@ -39,6 +44,19 @@ def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bil
         self_consumed_pct=round(100 * max(1 - exported / made, 0.0), 2) if made else 0.0,
         co2_kg=None if factor is None else round(imported / 1000 * factor.value / 1000, 1),
     )
+
+
+def energy_e4(bills: Iterable[Bill]) -> int:
+    """What energy costs by tariff, less what it earns; payments of the market are left out."""
+    return sum(bill.amount_e4(kind) for bill in bills for kind in _ENERGY)
+
+
+def _batteries(site: Site, column: Column, hours: float) -> tuple[float, float]:
+    """What went through batteries (half of in and out), and by how much their content rose, watt-hours."""
+    efficiency = site.batteries.one_way_efficiency.value
+    rows = [row for name, row in column.devices.power_w.items() if column.devices.kinds[name] == UnitKind.BATTERY]
+    taken, given = (sum(float(np.maximum(sign * row, 0).sum()) for row in rows) * hours for sign in (1, -1))
+    return (taken + given) / 2, taken * efficiency - given / efficiency
 
 
 def paid_by(column: Column, domain: str) -> int:

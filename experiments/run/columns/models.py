@@ -26,6 +26,11 @@ class ColumnFigures(Figures):
         description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"
     )
     bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
+    welfare: int = Field(
+        description="minus what energy costs all members by their tariffs, minus wear of batteries; payments among parties "
+        "cancel out, and what batteries hold at the end is not in it (`stored_change_wh`)"
+    )
+    stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
     curtailed_wh: int = Field(
         description="what the DSO's own right took: available less given, of plants in the ISPs in which it limited them"
     )

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from experiments.run.columns.bills import Bills
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.columns.figures import energy_e4
 from experiments.run.columns.models import Cause, ColumnFigures, Relief
-from market.billing.bill import BillKind
 
 TIMES_CURTAILMENT = 3.0  # up to so many times its cost the market needs no explanation
 _LARGEST = 3  # causes that are named
-_ENERGY = (BillKind.ENERGY, BillKind.NETWORK, BillKind.TAXES, BillKind.FEED_IN)
 
 
 def relief_of(
@@ -39,7 +38,7 @@ def relief_of(
     market_ct = _ct_per_kwh(cost, relieved_wh)
     curtailment_ct, causes = None, list[Cause]()
     if ColumnName.CURTAILMENT in figures:
-        lost = _energy(bills[ColumnName.CURTAILMENT]) - _energy(bills[ColumnName.LOCAL])
+        lost = energy_e4(bills[ColumnName.CURTAILMENT].values()) - energy_e4(bills[ColumnName.LOCAL].values())
         curtailment_ct = _ct_per_kwh(lost, local_wh - figures[ColumnName.CURTAILMENT].over_limit_wh)
     ratio = market_ct / curtailment_ct if market_ct is not None and curtailment_ct else None
     if ratio is not None and curtailment_ct is not None and ratio > TIMES_CURTAILMENT:
@@ -51,11 +50,6 @@ def relief_of(
         times_curtailment=_rounded(ratio),
         causes=causes,
     )
-
-
-def _energy(bills: Bills) -> int:
-    """Of all members, what energy costs them less what it earns."""
-    return sum(bill.amount_e4(kind) for bill in bills.values() for kind in _ENERGY)
 
 
 def _ct_per_kwh(cost_e4: int, relieved_wh: int) -> float | None:

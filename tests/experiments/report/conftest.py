@@ -179,7 +179,7 @@ def session(at: datetime, day: date) -> SessionConcluded:
 def column(violations: int, over_limit_wh: int, dso_cost: int) -> dict[str, Any]:
     """A column's figures."""
     return {"violations": violations, "over_limit_wh": over_limit_wh, "max_loading_pct": 100.0 + violations,
-            "dso_cost": dso_cost, "co2_kg": None}  # fmt: skip
+            "dso_cost": dso_cost, "welfare": 50_000 - dso_cost, "co2_kg": None}  # fmt: skip
 
 
 def summary(days: int) -> dict[str, Any]:

@@ -206,6 +206,22 @@ def test_a_market_that_is_cheap_enough_needs_no_causes() -> None:
 def over(over_limit_wh: int, dso_cost: int) -> ColumnFigures:
     """A column's figures."""
     return ColumnFigures(
-        violations=0, over_limit_wh=over_limit_wh, max_loading_pct=100.0, dso_cost=dso_cost, bills_sum=0, curtailed_wh=0,
+        violations=0, over_limit_wh=over_limit_wh, max_loading_pct=100.0, dso_cost=dso_cost, bills_sum=0, welfare=0,
+        stored_change_wh=0, curtailed_wh=0,
         generation_lost_wh=0, unserved_ev_wh=0, comfort_kh=0.0, import_wh=0, export_wh=0, self_consumed_pct=0.0, co2_kg=None,
     )  # fmt: skip
+
+
+def test_welfare_is_energy_and_wear_whoever_pays_whom() -> None:
+    """By hand: a battery takes 4 kWh and gives 1 kWh; 2.5 kWh of wear at 2 ct, and the bill without its payments."""
+    mine = column({"farm.battery": [8000, 8000, -4000, 0], "farm.pv": [0, 0, 0, 0]})
+    bill = bill_of({BillKind.ENERGY: 7_000, BillKind.FEED_IN: -1_000, BillKind.FLEXIBILITY: -90_000})
+    figures = figures_of(SITE, mine, evaluate(SITE, idle_truth()), (bill,))
+    assert figures.welfare == -6_000 - 500
+    assert figures.stored_change_wh == round(4000 * 0.95 - 1000 / 0.95)
+    assert figures.bills_sum == -84_000
+
+
+def idle_truth() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Nothing flows."""
+    return {prosumer.name: (np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64)) for prosumer in SITE.prosumers}
