@@ -34,8 +34,9 @@ def section(data: RunData) -> str:
         ("settled", f"{s['settlements']} settlements", f"{s['disputes']} orders disputed; {s['contracts']} contracts",
          not s["disputes"]),
         ("dispatch (ADMM)", f"{dispatch['sessions']} splits",
-         f"at most {dispatch['rounds']} rounds in the {dispatch['compared']} solved again centrally; cost "
-         f"{dispatch['relative_gap']:.2%} above the optimum", True),
+         f"{dispatch['converged']} converged, {dispatch['polished']} polished, {dispatch['failed']} failed; cost above a "
+         f"lower bound: median {dispatch['median_gap']:.2%}, worst {dispatch['worst_gap']:.2%}; all sellers of a request "
+         f"together {dispatch['system_gap']:.2%}", not dispatch["failed"]),
         ("trading", f"{s['flex_requests']} / {s['flex_offers']} / {s['flex_orders']}", "requests / offers / orders",
          True),
         ("ledger", f"{text(ledger['head'][:10])}…",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ from environment.physics.device_truth import DeviceTruth
 from environment.profiles.library import load
 from environment.sites import load_site
 from environment.sites.schema import Site
+from experiments.run.dispatch import ended_sessions
+from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
 from experiments.run.settings import RunSettings
 from market.rules import Control
@@ -49,7 +52,7 @@ class RunResult:
         truth: prosumer -> (active power, reactive power) of each ISP, whole watts and vars, as it really was.
         by_kind: kind of thing -> mean watts of each ISP.
         devices: what every unit did.
-        snapshots: prosumer -> its role's state at the end.
+        ended_sessions: members' sides of the splits that came to an end, with their private models; for the auditor alone.
         seconds: where the time went.
         handled: events that each agent handled.
         revivals: each time a host died and was brought back.
@@ -63,7 +66,7 @@ class RunResult:
     truth: Truth
     by_kind: ByKind
     devices: DeviceTruth
-    snapshots: dict[str, bytes]
+    ended_sessions: EndedSessions
     seconds: dict[str, float]
     ray_actors: int
     messages: int
@@ -158,16 +161,19 @@ async def _run(
                 watch(runtime, now)
 
         finish = end_of_operation(site_agents.rules)
-        scheduler = RoundScheduler(runtime, clock, start, finish, store.put, instant)
+        ended: EndedSessions = {}
+        members = tuple(spec.name for spec in site_agents.agents if spec.kind == "prosumer")
+        read_sessions = partial(ended_sessions.read, ended, members, runtime.snapshot)
+        by_day = DayByDay(clock, first.next(-1), read_sessions)
+        scheduler = RoundScheduler(runtime, by_day, start, finish, store.put, instant)
         await scheduler.run()
-        names = [spec.name for spec in site_agents.agents if spec.kind == "prosumer"]
-        snapshots = {name: await runtime.snapshot(name) for name in names}
+        await read_sessions()
         truth = await world.truth(first.start, last.end)
         kinds = await world.truth_by_kind(first.start, last.end)
         devices = await world.device_truth(first.start, last.end)
         health = await runtime.health()
     return RunResult(
-        site, site_agents, first.start, last.end, store, truth, kinds, devices, snapshots, scheduler.seconds,
+        site, site_agents, first.start, last.end, store, truth, kinds, devices, ended, scheduler.seconds,
         runtime.actors, scheduler.messages, runtime.missing, startup,
         {agent.name: agent.handled for host in health.values() for agent in host.agents},
         tuple(runtime.revivals),

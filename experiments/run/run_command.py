@@ -61,7 +61,7 @@ def _conclude(
     from experiments.report import write_report
     from experiments.run.columns.bills import with_bills
     from experiments.run.columns.column import ColumnName, column_of
-    from experiments.run.gap import measure
+    from experiments.run.dispatch.audit import audit
     from experiments.run.grid import evaluate
     from experiments.run.summary import summarise
     from market.ledger.errors import LedgerBroken
@@ -73,12 +73,12 @@ def _conclude(
         verification = verify(out / "ledger.db")
     except LedgerBroken as error:
         screen.say(f"the ledger is broken: {error}")
-    screen.say("comparing the dispatch with the central optimum")
-    gap = measure(result)
+    screen.say("solving every split of the virtual power plants again in one piece")
+    dispatch = audit(result, out / "ledger.db")
     screen.say("waiting for the columns beside the market")
     columns, bills = with_bills(result, beside.results() | {ColumnName.MARKET: column_of(result)})
     grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}
-    summary = summarise(settings, result, columns, grids, bills, gap, verification, time.perf_counter() - begun)
+    summary = summarise(settings, result, columns, grids, bills, dispatch, verification, time.perf_counter() - begun)
     (out / "summary.json").write_text(summary.json_text(), encoding="utf-8")
     screen.say("writing the report")
     figures = summary.model_dump(by_alias=True)

@@ -90,8 +90,9 @@ def show(summary: Summary, out: Path) -> None:
         ("money", f"{len(money) - 1} parties, sum {money['sum']}"),
         (
             "dispatch",
-            f"{summary.dispatch.sessions} splits, at most {summary.dispatch.rounds} rounds, "
-            f"{summary.dispatch.relative_gap:.2%} above the central optimum",
+            f"{summary.dispatch.sessions} splits ({summary.dispatch.polished} polished), at most {summary.dispatch.rounds} "
+            f"rounds; above a lower bound: median {summary.dispatch.median_gap:.2%}, worst {summary.dispatch.worst_gap:.2%}, "
+            f"all sellers together {summary.dispatch.system_gap:.2%}",
         ),
         (
             "ledger",

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from agents.planning.dispatch.admm import Outcome
 from cim.platform.publications.agreements import ContractAgreed
-from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
@@ -18,7 +18,7 @@ from experiments.run.columns.figures import figures_of
 from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, Relief, SettledAndTrue
 from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
-from experiments.run.gap import Gap
+from experiments.run.dispatch.audit import DispatchAudit
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from experiments.run.settings import RunSettings
@@ -57,10 +57,24 @@ class GridFigures(Figures):
 class Dispatch(Figures):
     """The virtual power plants' ADMM."""
 
-    sessions: int
+    sessions: int = Field(description="in which somebody took part and that found a split: converged and polished")
+    converged: int
+    polished: int = Field(
+        description="did not converge in time and were brought within the band before they were offered"
+    )
+    failed: int = Field(description="found no split within the band; nothing was offered of them")
     rounds: int = Field(description="of the longest session")
-    relative_gap: float = Field(description="cost over the central optimum (cvxpy), over the sessions compared")
-    compared: int = Field(description="sessions solved centrally for the gap")
+    worst_gap: float = Field(
+        description="largest gap of a session: cost above a lower bound (weak duality), over the largest of the bound, "
+        "what the request is worth at its price, and 1 ct"
+    )
+    median_gap: float = Field(description="median of the sessions' gaps")
+    relative_gap: float = Field(description="the gap of all sessions together")
+    compared: int = Field(description="sessions solved again centrally for the gap: all of them")
+    system_gap: float = Field(
+        description="what was ordered of all offers against all sellers' models solved together, over all requests"
+    )
+    requests_compared: int = Field(description="requests that led to an order, solved so")
 
 
 class LedgerFigures(Figures):
@@ -119,7 +133,7 @@ def summarise(
     columns: dict[ColumnName, Column],
     grids: dict[ColumnName, GridRecord],
     bills: dict[ColumnName, Bills],
-    gap: Gap,
+    dispatch: DispatchAudit,
     verification: Verification | None,
     wall_s: float,
 ) -> Summary:
@@ -172,10 +186,17 @@ def summarise(
         "settled_vs_true": settled_and_true(settlements, buyers, market, local, hours),
         "relief": relief_of(of_columns, market, bills, traded["ordered_wh"], dso),
         "dispatch": Dispatch(
-            sessions=len(values(store, SessionConcluded)),
-            rounds=gap.rounds,
-            relative_gap=round(gap.relative_gap, 6),
-            compared=gap.sessions,
+            sessions=dispatch.ended(Outcome.CONVERGED) + dispatch.ended(Outcome.POLISHED),
+            converged=dispatch.ended(Outcome.CONVERGED),
+            polished=dispatch.ended(Outcome.POLISHED),
+            failed=dispatch.ended(Outcome.FAILED),
+            rounds=dispatch.rounds,
+            worst_gap=round(dispatch.worst, 6),
+            median_gap=round(dispatch.median, 6),
+            relative_gap=round(dispatch.overall, 6),
+            compared=len(dispatch.gaps),
+            system_gap=round(dispatch.system_gap, 6),
+            requests_compared=len(dispatch.system),
         ),
         "ledger": _ledger(verification),
         "startup_s": round(result.startup_s, 2),

@@ -18,10 +18,11 @@ from cim.model.arrays import Floats
 
 @dataclass(frozen=True, slots=True)
 class CentralOptimum:
-    """The optimum's cost in cents and the sum of deviations [T] in kW."""
+    """The optimum's cost in cents, the sum of deviations [T] in kW, and the price of the band [T], ct/kWh."""
 
     cost: float
     total_kw: Floats
+    price_ct_per_kwh: Floats
 
 
 def solve(models: Sequence[Flexibility], band: Band) -> CentralOptimum:
@@ -34,14 +35,16 @@ def solve(models: Sequence[Flexibility], band: Band) -> CentralOptimum:
     short_up = cp.Variable(length, nonneg=True)
     short_down = cp.Variable(length, nonneg=True)
     rules = [rule for _, _, rules in parts for rule in rules]
-    rules += [total + cp.multiply(short_up, (band.low_kw > 0).astype(float)) >= band.low_kw]
-    rules += [total - cp.multiply(short_down, (band.high_kw < 0).astype(float)) <= band.high_kw]
+    at_least = total + cp.multiply(short_up, (band.low_kw > 0).astype(float)) >= band.low_kw
+    at_most = total - cp.multiply(short_down, (band.high_kw < 0).astype(float)) <= band.high_kw
+    rules += [at_least, at_most]
     cost = sum(price for _, price, _ in parts) + band.shortage_price * band.hours * (
         cp.sum(short_up) + cp.sum(short_down)
     )
     problem = cp.Problem(cp.Minimize(cost), rules)
     problem.solve(solver=cp.CLARABEL)
-    return CentralOptimum(float(problem.value), np.asarray(total.value))
+    price = (np.asarray(at_least.dual_value) - np.asarray(at_most.dual_value)) / band.hours
+    return CentralOptimum(float(problem.value), np.asarray(total.value), price)
 
 
 def cost_of(models: Sequence[Flexibility], deviations: Sequence[Floats], band: Band) -> float:

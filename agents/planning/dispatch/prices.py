@@ -23,7 +23,12 @@ def nothing() -> Floats:
 
 def price_cost(price_up: Floats, price_down: Floats, turn_kw: Floats, deviation_kw: Floats) -> float:
     """What `deviation_kw` costs, in ct/kWh times kW: still to be multiplied by the hours of an interval."""
+    return float(price_at(price_up, price_down, turn_kw, deviation_kw).sum())
+
+
+def price_at(price_up: Floats, price_down: Floats, turn_kw: Floats, deviation_kw: Floats) -> Floats:
+    """[T] the same, interval by interval."""
     at, from_ = deviation_kw - turn_kw, np.zeros(len(deviation_kw)) - turn_kw
-    more = price_up * (np.maximum(at, 0.0) - np.maximum(from_, 0.0))
-    less = price_down * (np.maximum(-at, 0.0) - np.maximum(-from_, 0.0))
-    return float((more + less).sum())
+    more: Floats = price_up * (np.maximum(at, 0.0) - np.maximum(from_, 0.0))
+    less: Floats = price_down * (np.maximum(-at, 0.0) - np.maximum(-from_, 0.0))
+    return more + less

@@ -35,6 +35,7 @@ from cim.model.arrays import Floats
 Breakpoints = list[tuple[float, float]]  # (value, by how much the slope of the stored energy changes there), rising
 
 _INFINITY = float("inf")
+_NO_PENALTY = 1e-9  # keeps a cost without curvature solvable
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,24 @@ class _Step:
         return best
 
 
+def _step(store: Store, pull_ct: Floats, rho: float) -> _Step:
+    """The store's problem where its power is pulled upwards by `pull_ct` (ct/kW) beside its own costs."""
+    wish = store.weight * store.plan_kw + pull_ct
+    above, below = wish - store.price_up * store.hours, wish + store.price_down * store.hours
+    return _Step(above, below, store.plan_kw + store.turn_kw, store.weight + rho)
+
+
+def energy_values(store: Store, price_ct_per_kwh: Floats) -> Floats:
+    """[T] the marginal value of stored energy (`m`) where the store is paid a price for consuming more and no target is set.
+
+    Infinite where its bounds cannot be kept.
+    """
+    return _values(store, _step(store, price_ct_per_kwh * store.hours, _NO_PENALTY))
+
+
 def best_response(store: Store, target_kw: Floats, rho: float) -> Floats:
     """The power [T] that solves the module's problem for v = `target_kw` (a wished deviation) and penalty `rho`."""
-    wish = store.weight * store.plan_kw + rho * (store.plan_kw + target_kw)
-    above, below = wish - store.price_up * store.hours, wish + store.price_down * store.hours
-    step = _Step(above, below, store.plan_kw + store.turn_kw, store.weight + rho)
+    step = _step(store, rho * (store.plan_kw + target_kw), rho)
     values = _values(store, step)
     into = np.maximum(step.power(values * store.eta_in - store.wear), 0.0)
     out_of = np.minimum(step.power(_when_discharging(store, values) + store.wear), 0.0)

@@ -36,7 +36,7 @@ from market.uftp import FlexOrder, FlexOrderResponse
 @wire("prosumer.VppMember")
 @dataclass(slots=True)
 class VppMemberState:
-    """Sessions that are open, and those of the last day that came to an end, by their id."""
+    """Sessions that are open, and those that came to an end about a day that is not over, by their id."""
 
     sessions: dict[str, MemberSession] = field(default_factory=dict)
     past_sessions: dict[str, MemberSession] = field(default_factory=dict)
@@ -122,15 +122,15 @@ class VppMember(Part[VppMemberState]):
     @on(SessionClosed)
     def closed(self, message: SessionClosed, sender: str, now: datetime) -> list[Effect]:
         """A session led to nothing: nothing is held."""
-        self._end(message.session)
+        self._end(message.session, now)
         return []
 
-    def _end(self, identity: str) -> MemberSession | None:
+    def _end(self, identity: str, now: datetime) -> MemberSession | None:
         """A session is not open any more; it is kept for its day so that its owner can see what was decided."""
         session = self.state.sessions.pop(identity, None)
         if session is not None:
-            latest = max(s.period for s in (session, *self.state.past_sessions.values()))
-            kept = {k: s for k, s in self.state.past_sessions.items() if s.period >= latest}
+            today = self.rules.day_of(now).day
+            kept = {k: s for k, s in self.state.past_sessions.items() if s.period >= today}
             self.state.past_sessions = {**kept, identity: session}
         return session
 
@@ -142,7 +142,7 @@ class VppMember(Part[VppMemberState]):
         if self._held.knows(message.order_reference):
             why = "the order is in force already"
             return [self.me.lapse("FlexOrder", message.order_reference, sender, why, now)]
-        session = self._end(message.option_reference or "")
+        session = self._end(message.option_reference or "", now)
         if session is None:
             return self._refuse(message, f"OptionReference: {message.option_reference} is no open session", now)
         day = self.rules.day(message.period)

@@ -203,7 +203,10 @@ def summary(days: int) -> dict[str, Any]:
             "relieved_wh": 8_000, "market_ct_per_kwh": 22.5, "curtailment_ct_per_kwh": 2.5, "times_curtailment": 9.0,
             "causes": [{"words": "power held <ready>", "amount": 12_000}],
         },
-        "dispatch": {"sessions": 1, "rounds": 2, "relative_gap": 0.01, "compared": 1},
+        "dispatch": {
+            "sessions": 1, "converged": 1, "polished": 0, "failed": 0, "rounds": 2, "worst_gap": 0.01, "median_gap": 0.01,
+            "relative_gap": 0.01, "compared": 1, "system_gap": 0.02, "requests_compared": 1,
+        },
         "ledger": {"records": 3, "blocks": 1, "head": "ab" * 32, "verified": True},
         "startup_s": 0.1, "wall_s": 1.0, "seconds": {"market": 1.0, "<b>": 2.0},
     }  # fmt: skip

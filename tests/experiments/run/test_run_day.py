@@ -66,8 +66,13 @@ def test_flexibility_removes_the_congestion(day: dict[str, Any]) -> None:
 
 def test_the_dispatch_is_close_to_the_central_optimum(day: dict[str, Any]) -> None:
     """The agents' ADMM costs at most one percent more than the central optimum of the same problems."""
-    assert day["dispatch"]["compared"] > 0
-    assert -1e-3 < day["dispatch"]["relative_gap"] < 0.01
+    dispatch = day["dispatch"]
+    assert dispatch["compared"] == dispatch["sessions"] == dispatch["converged"] + dispatch["polished"] > 0
+    assert dispatch["failed"] == 0
+    assert 0 <= dispatch["median_gap"] <= dispatch["worst_gap"] < 0.15
+    assert 0 <= dispatch["relative_gap"] < 0.01
+    assert dispatch["requests_compared"] > 0
+    assert 0 <= dispatch["system_gap"] < 0.05
 
 
 def test_a_run_leaves_what_it_promises(strem_day: Path, day: dict[str, Any]) -> None:

@@ -1,0 +1,130 @@
+"""The dispatch of a run, audited: each session, and the sellers of a request together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from agents.planning.dispatch.admm import Band, Outcome
+from agents.planning.dispatch.flexibility import Flexibility
+from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.prosumer.member_session import MemberSession
+from cim.codec.codec import decode
+from cim.model.arrays import Floats
+from cim.platform.publications.sessions import SessionConcluded
+from cim.platform.store import values
+from experiments.run.dispatch.gaps import Gap, gap_of, together
+from experiments.run.run import RunResult
+from market.ledger.reader import LedgerReader
+from market.uftp import FlexOrder
+
+Factors = Mapping[tuple[str, str], float]  # (session, member's domain) -> share of its deviation that was ordered
+
+
+@dataclass(frozen=True, slots=True)
+class SystemGap:
+    """A request, solved with the models of all sellers that answered it, beside what was ordered of their offers."""
+
+    congestion_point: str
+    sessions: tuple[str, ...]
+    gap: Gap
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchAudit:
+    """All sessions of a run.
+
+    Attributes:
+        concluded: those in which somebody took part, in order.
+        gaps: of those of them that did not fail, by session.
+        system: of each request of which something was ordered.
+    """
+
+    concluded: tuple[SessionConcluded, ...]
+    gaps: dict[str, Gap]
+    system: tuple[SystemGap, ...]
+
+    def ended(self, outcome: Outcome) -> int:
+        """How many sessions ended so."""
+        return sum(session.status == outcome for session in self.concluded)
+
+    @property
+    def rounds(self) -> int:
+        """Of the longest session."""
+        return max((session.rounds for session in self.concluded), default=0)
+
+    @property
+    def worst(self) -> float:
+        """The largest relative gap of a session."""
+        return max((gap.relative for gap in self.gaps.values()), default=0.0)
+
+    @property
+    def median(self) -> float:
+        """The median of the sessions' relative gaps."""
+        return median(gap.relative for gap in self.gaps.values()) if self.gaps else 0.0
+
+    @property
+    def overall(self) -> float:
+        """The relative gap of all sessions as one."""
+        return together(list(self.gaps.values()))
+
+    @property
+    def system_gap(self) -> float:
+        """The relative gap of all requests as one: all sellers' models together against what was ordered."""
+        return together([one.gap for one in self.system])
+
+
+def audit(result: RunResult, ledger: Path) -> DispatchAudit:
+    """Solve every session again, and every request that led to an order with all its sellers together."""
+    told = tuple(s for s in values(result.store, SessionConcluded) if s.members)
+    kept = [
+        s
+        for s in told
+        if s.status != Outcome.FAILED and set(s.members) <= set(result.ended_sessions.get(s.session, {}))
+    ]
+    gaps = {s.session: _gap(result, [s], {}) for s in kept}
+    factors = ordered_shares(ledger)
+    requests: dict[tuple[object, ...], list[SessionConcluded]] = {}
+    for s in kept:
+        if s.purpose == "offer":
+            about = (s.at.replace(microsecond=0), s.congestion_point, s.period, s.first_isp, s.low_kw, s.high_kw)
+            requests.setdefault(about, []).append(s)
+    system = tuple(
+        SystemGap(sessions[0].congestion_point, tuple(s.session for s in sessions), _gap(result, sessions, factors))
+        for sessions in requests.values()
+        if any(session == s.session for session, _ in factors for s in sessions)
+    )
+    return DispatchAudit(told, gaps, system)
+
+
+def ordered_shares(ledger: Path) -> Factors:
+    """What was ordered of each member's part of a split, by the recorded orders."""
+    with LedgerReader(ledger) as reader:
+        orders: list[FlexOrder] = [decode(record.body) for record in reader.records(kind="member-order")]
+    return {
+        (order.option_reference or "", order.header.recipient_domain): order.activation_factor_pct / 100
+        for order in orders
+    }
+
+
+def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors) -> Gap:
+    """The gap of one session, or of several that answered one request: of them only what was ordered was done."""
+    rules, config = result.site_agents.rules, _aggregator(result)
+    models: list[Flexibility] = []
+    moved: list[Floats] = []
+    for s in sessions:
+        for name in s.members:
+            own: MemberSession = result.ended_sessions[s.session][name]
+            share = factors.get((s.session, rules.domains[name]), 0.0) if factors else 1.0
+            models += own.models
+            moved += [share * deviation for deviation in own.deviations_kw]
+    low, high = np.array(sessions[0].low_kw), np.array(sessions[0].high_kw)
+    return gap_of(models, moved, Band(low, high, config.shortage_ct_per_kwh, rules.hours))
+
+
+def _aggregator(result: RunResult) -> AggregatorConfig:
+    return next(spec.config for spec in result.site_agents.agents if isinstance(spec.config, AggregatorConfig))

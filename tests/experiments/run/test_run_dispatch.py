@@ -1,0 +1,109 @@
+"""The auditor of the dispatch: it reads what ended, day by day, and states gaps that hold."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from agents.planning.dispatch.admm import Outcome
+from agents.roles.messages import PriceRound, SessionClosed, VppInvitation
+from agents.roles.prosumer.vpp_member import VppMember
+from cim.model.intervals import LocalDay
+from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions, read
+from experiments.run.dispatch.gaps import Gap, gap_of, together
+from tests.worlds import portfolios
+from tests.worlds.players import AHEAD, DAY, FIRST, Pump, market_of_farms
+
+
+class World:
+    """Notes where it was moved."""
+
+    def __init__(self, heard: list[str]) -> None:
+        self.heard = heard
+
+    async def advance(self, to: datetime) -> None:
+        """Moved on."""
+        self.heard.append(to.isoformat())
+
+
+def test_what_is_due_at_the_end_of_a_day_is_done_before_the_world_goes_on() -> None:
+    """Once at each midnight that is reached, once for several that are passed at a time, before anything of the new day."""
+    day = LocalDay(date(2016, 5, 20), "Europe/Vienna", 15)
+    heard: list[str] = []
+
+    async def then() -> None:
+        heard.append("over")
+
+    async def walk() -> None:
+        world = DayByDay(World(heard), day, then)
+        for at in (day.end - timedelta(minutes=5), day.end, day.end + timedelta(hours=3), day.next(3).end):
+            await world.advance(at)
+
+    asyncio.run(walk())
+    assert [what == "over" for what in heard] == [False, True, False, False, True, False]
+
+
+def ended(pump: Pump) -> EndedSessions:
+    """What an auditor reads of the farms now."""
+    found: EndedSessions = {}
+
+    async def snapshot(name: str) -> bytes:
+        return pump.roles[name].snapshot()
+
+    asyncio.run(read(found, ("farm-a", "farm-b"), snapshot))
+    return found
+
+
+def session_of(pump: Pump, name: str, at: datetime) -> None:
+    """The aggregator opens a session with a farm, asks a price and closes it."""
+    pump.tell("farm-a", "agr", VppInvitation(name, FIRST, 1, 96), at)
+    pump.tell("farm-a", "agr", PriceRound(name, 1, 0.3, np.full(96, -20.0)), at)
+    pump.tell("farm-a", "agr", SessionClosed(name), at)
+
+
+def test_sessions_that_ended_are_read_with_their_models_and_answers() -> None:
+    """A closed session is there with the member's model and its last answer; an open one is not."""
+    pump = market_of_farms()
+    session_of(pump, "s-1", AHEAD)
+    pump.tell("farm-a", "agr", VppInvitation("s-2", FIRST, 1, 96), AHEAD)
+    (name,) = ended(pump)
+    own = ended(pump)["s-1"]["farm-a"]
+    assert name == "s-1"
+    assert [model.element for model in own.models] == ["farm-a.pv"]
+    assert float(own.deviations_kw[0].max()) > 0
+
+
+def test_a_member_keeps_no_more_than_what_is_about_days_that_are_not_over() -> None:
+    """Sessions about a day are forgotten with the first that ends after it; until then an auditor finds them."""
+    pump = market_of_farms()
+    session_of(pump, "s-1", AHEAD)
+    state = pump.roles["farm-a"].part(VppMember).state
+    pump.tell("farm-a", "agr", VppInvitation("s-2", FIRST, 90, 96), DAY.isp_start(80))
+    pump.tell("farm-a", "agr", SessionClosed("s-2"), DAY.isp_start(80))
+    assert set(state.past_sessions) == {"s-1", "s-2"}
+    pump.tell("farm-a", "agr", VppInvitation("s-3", FIRST, 95, 96), DAY.isp_start(90))
+    pump.tell("farm-a", "agr", SessionClosed("s-3"), DAY.end + timedelta(minutes=1))
+    assert set(state.past_sessions) == {"s-3"}
+
+
+@pytest.mark.parametrize("shape", portfolios.SHAPES)
+def test_the_gap_of_the_rounds_is_small_and_never_below_nothing(shape: str) -> None:
+    """What the ADMM found is above the bound by less than 2 % of what is at stake; a worse split has a larger gap."""
+    models = portfolios.under_tariff(1, portfolios.portfolio(1, 8, 48))
+    asked = portfolios.band(shape, models, 48)
+    state, deviations = portfolios.negotiate(models, asked)
+    assert state.outcome is not Outcome.FAILED
+    found = gap_of(models, deviations, asked)
+    assert -1e-9 <= found.relative < 0.02
+    worse = gap_of(models, [deviation / 2 for deviation in deviations], asked)
+    assert worse.relative > found.relative
+    assert worse.bound_ct == pytest.approx(found.bound_ct)
+
+
+def test_gaps_together_are_weighed_by_what_they_are_stated_over() -> None:
+    """1 ct of 10 and 3 of 90 are 4 of 100."""
+    assert together([Gap(11.0, 10.0, 10.0), Gap(93.0, 90.0, 90.0)]) == pytest.approx(0.04)
+    assert together([]) == 0.0
