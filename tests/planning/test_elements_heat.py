@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from agents.planning.dispatch.flexibility import Storable
-from agents.planning.elements.element import ElementConfig
-from agents.planning.elements.heat import Heat, heating
+from agents.planning.elements.element import ElementConfig, ElementKnowledge
+from agents.planning.elements.heat import Heat, course, heating
 from cim.model.devices import DeviceKind, ThermalDescription, ThermalUsage
-from tests.worlds.elements import DAY, NOTHING, unknown, window
+from tests.worlds.elements import DAY, NOTHING, RETAIL, priced, unknown, window
 
 ROOM = ThermalDescription(19.0, 23.0, 0, 4_000, 2.5e-8, datetime(2026, 5, 20, tzinfo=UTC))
 CONFIG = ElementConfig("hp", DeviceKind.GATEWAY, 0, 4_000, history_kw=(np.full(96, 0.8),))
@@ -46,7 +46,8 @@ def test_a_building_that_told_nothing_is_expected_as_on_its_last_days() -> None:
 def test_a_room_is_flexible_between_its_comfort_bounds_only() -> None:
     """Inside the bounds the heat stored stays within them; at or outside them there is no flexibility."""
     plan = np.full(96, 1.0)
-    warm = replace(unknown(CONFIG), room=ROOM, temperature_c=21.0)
+    usage = ThermalUsage(DAY.start, 900, (2.5e-5,), DAY.start)  # what 1 kW makes up for
+    warm = replace(unknown(CONFIG), room=ROOM, temperature_c=21.0, usage=usage)
     model = Heat().flexibility(warm, plan, window())
     assert isinstance(model, Storable)
     moved = model.respond(np.where(np.arange(96) % 48 < 24, 3.0, -3.0), 1.0)
@@ -56,3 +57,48 @@ def test_a_room_is_flexible_between_its_comfort_bounds_only() -> None:
     for outside_c in (19.0, 18.0, 23.0, 30.0, None):
         assert Heat().flexibility(replace(warm, temperature_c=outside_c), plan, window()) is None
     assert Heat().flexibility(replace(warm, room=None), plan, window()) is None
+
+
+def told(temperature_c: float, held_kw: np.ndarray | None = None) -> ElementKnowledge:
+    """A house that needs 1 kW to keep its temperature."""
+    usage = ThermalUsage(DAY.start, 900, (2.5e-5,), DAY.start)
+    return replace(priced(CONFIG, 3.0), room=ROOM, usage=usage, temperature_c=temperature_c, held_kw=held_kw)
+
+
+@pytest.mark.parametrize(("temperature_c", "way"), [(22.5, -1), (19.5, 1), (21.0, 0)])
+def test_a_warm_house_is_expected_to_heat_less_and_a_cold_one_more(temperature_c: float, way: int) -> None:
+    """The thermostat brings it back to the middle of its band: at once most, less and less afterwards."""
+    expected = Heat().forecast(told(temperature_c), window(41), NOTHING)
+    assert np.sign(np.round(expected[40] - 1.0, 6)) == way
+    assert (np.diff(expected[40:]) * way <= 1e-9).all()
+    assert abs(expected[-1] - 1.0) <= 0.5 * abs(expected[40] - 1.0) + 1e-9
+
+
+def test_an_order_to_heat_shows_as_heating_that_is_saved_after_it() -> None:
+    """Two hours at 4 kW instead of 1: the forecast saves most of the 6 kWh afterwards, but not what the warmth loses."""
+    held = np.full(96, np.nan)
+    held[44:52] = 4.0
+    known = told(21.0, held)
+    expected = Heat().forecast(known, window(41), NOTHING)
+    np.testing.assert_allclose(expected[44:52], 4.0)
+    saved = (1.0 - expected[52:]).sum() * 0.25
+    assert 4.5 < saved < 5.9
+    assert (expected[52:] <= 1.0 + 1e-9).all()
+    assert course(known, window(41)).warmth_k[51] > 0.4
+
+
+def test_the_day_before_it_keeps_its_temperature() -> None:
+    """How warm it will be at midnight nobody knows at eleven."""
+    before = window(now=DAY.start - timedelta(hours=13))
+    np.testing.assert_allclose(Heat().forecast(told(22.5), before, NOTHING), 1.0)
+
+
+def test_heat_that_is_held_costs_what_it_loses() -> None:
+    """A kWh moved ten hours earlier loses a sixth of itself at a time constant of 60 h: so much retail price it costs."""
+    model = Heat().flexibility(told(21.0), np.full(96, 1.0), window(41))
+    assert isinstance(model, Storable)
+    moved = np.zeros(56)
+    moved[0], moved[40] = 0.5, -0.5  # 0.125 kWh from 20:00 to 10:00
+    there_and_back = model.cost(moved) - model.weight / 2 * 0.5
+    assert there_and_back == pytest.approx(0.125 * RETAIL * 10 / 60)
+    assert model.cost(-moved) - model.weight / 2 * 0.5 == pytest.approx(-there_and_back)

@@ -29,7 +29,7 @@ class Battery(ElementKind):
     agent = "battery"
     mode = Mode.TARGET
     stores = True
-    turn = 2
+    turn = 3
     noticeable_share = 0.02  # else hundreds of small moves would end its own rule for the whole day
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:

@@ -160,8 +160,8 @@ class ElementKind(Protocol):
         can_increase, can_decrease: the directions of flexibility it offers in the asset register.
         generates: whether what it loses by an order is generation.
         stores: whether what an order moves comes back at another time.
-        turn: when it is forecast. 0: by itself. Else by what base load and the elements of earlier turns leave, and anew
-            after each order: 1 what chooses its time, 2 what takes what is left.
+        turn: when it is forecast. 0: by itself. Else after the elements of earlier turns, by what they and the base load
+            leave, and anew after each order and each report while an order is ahead.
         holds_between_moves: whether an order holds it from its first to its last move.
         baseline: against what its delivery is measured.
         noticeable_share: moves smaller than this share of the largest one are not worth making.

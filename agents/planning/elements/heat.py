@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -16,7 +18,9 @@ from market.contracts.contract import BaselineKind
 
 _J_PER_KWH = 3.6e6
 _DAY_S = 86400
-_LOST_UNTIL_REBOUND = 0.07  # assumed: of heat stored some four hours in a house with a time constant of 60 h
+_TIME_CONSTANT_H = 60.0  # assumed of every house: after it e^-1 of a surplus of warmth is left
+_LOST_UNTIL_REBOUND = 4 / _TIME_CONSTANT_H  # assumed: of heat that is stored some four hours
+_SPREAD = 2.0  # of its rating over the comfort band: how strongly a thermostat answers to a kelvin
 
 
 class Heat(ElementKind):
@@ -29,30 +33,36 @@ class Heat(ElementKind):
     mode = Mode.TARGET
     baseline = BaselineKind.LIKE_DAYS
     stores = True
+    turn = 1
     noticeable_share = 0.1  # in between its own thermostat knows better
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """By what the building told of its heat, else as on its last days."""
+        """What its thermostat does with the warmth that it has, by what the building told, else as on its last days."""
         if known.usage is None:
             return like_day(known.config.history_kw, window.day.count)
-        return heating(known.usage, known.room, window.day)
+        return course(known, window).power_kw
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable | None:
-        """Electric energy between the comfort bounds; None outside them, or where the room is not known."""
+        """Electric energy between the comfort bounds; None outside them, or where the room is not known.
+
+        Warmth is lost: what is heated earlier than planned saves less later, by its share of the time constant. So more
+        costs the more the earlier it is, and less saves that.
+        """
         room, temperature_c = known.room, known.temperature_c
         if room is None or temperature_c is None or not room.level_min_c < temperature_c < room.level_max_c:
             return None
         plan, prices = window.part(expected_kw), known.deviation_prices(window)
         per_kelvin = 1 / room.fill_rate_per_w / _J_PER_KWH  # kWh of electricity for one kelvin
-        used = np.cumsum(plan) * window.hours
-        size = len(plan)
+        used, size = np.cumsum(plan) * window.hours, len(plan)
+        warm_c = _middle_c(room) + window.part(course(replace(known, held_kw=expected_kw), _from_now(window)).warmth_k)
+        hold_ct = _ct_of_holding(known, window)
         return Storable(
             element=known.config.element,
             plan_kw=plan,
             low_kw=np.full(size, room.power_min_w / 1000),
             high_kw=np.full(size, room.power_max_w / 1000),
-            floor_kwh=used + (room.level_min_c - temperature_c) * per_kelvin,
-            ceiling_kwh=used + (room.level_max_c - temperature_c) * per_kelvin,
+            floor_kwh=used + np.minimum(room.level_min_c - warm_c, 0.0) * per_kelvin,
+            ceiling_kwh=used + np.maximum(room.level_max_c - warm_c, 0.0) * per_kelvin,
             energy_kwh=0.0,
             total_kwh=float(used[-1]),
             eta_in=1.0,
@@ -60,14 +70,71 @@ class Heat(ElementKind):
             weight=known.costs.thermal_weight_ct_per_kw2,
             wear=0.0,
             hours=window.hours,
-            price_up=prices.up,
-            price_down=prices.down,
+            price_up=prices.up + hold_ct,
+            price_down=prices.down - hold_ct,
             turn_kw=prices.turn_kw,
         )
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
         """What a warmer house loses until the rebound, bought anew, and the comfort."""
         return _LOST_UNTIL_REBOUND * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a heated building goes on through a day.
+
+    Attributes:
+        power_kw: [T] what its heat pump draws.
+        warmth_k: [T] how far it is above the middle of its comfort band at the end of each ISP.
+    """
+
+    power_kw: Floats
+    warmth_k: Floats
+
+
+def course(known: ElementKnowledge, window: PlanWindow) -> Course:
+    """From the window's first ISP on: the thermostat brings it back to the middle of its band, where no order holds it.
+
+    So what an order has heated shows as the heating that it saves afterwards. Before the day nobody knows how warm it will
+    be: then, and before the window, it keeps its temperature.
+    """
+    room, day = known.room, window.day
+    demand = np.zeros(day.count) if known.usage is None else heating(known.usage, room, day)
+    power, warmth = demand.copy(), np.zeros(day.count)
+    if room is None or known.temperature_c is None or window.now < day.start:
+        return Course(power, warmth)
+    low_kw, high_kw = room.power_min_w / 1000, room.power_max_w / 1000
+    gain_kw_per_k = _SPREAD * high_kw / (room.level_max_c - room.level_min_c)
+    k_per_kwh = room.fill_rate_per_w * _J_PER_KWH
+    warm_k, hours = known.temperature_c - _middle_c(room), window.first_hours
+    for k in range(window.first - 1, day.count):
+        held = np.nan if known.held_kw is None else float(known.held_kw[k])
+        wanted = demand[k] - gain_kw_per_k * warm_k if np.isnan(held) else held
+        power[k] = min(max(wanted, low_kw), high_kw)
+        warm_k = (warm_k + (power[k] - demand[k]) * hours * k_per_kwh) * math.exp(-hours / _TIME_CONSTANT_H)
+        warmth[k], hours = warm_k, window.hours
+    return Course(power, warmth)
+
+
+def _from_now(window: PlanWindow) -> PlanWindow:
+    """The rest of the window's day from the running ISP on."""
+    day = window.day
+    first = day.isp_of(window.now) if day.start <= window.now < day.end else 1
+    return PlanWindow(day, first, day.count, window.now)
+
+
+def _middle_c(room: ThermalDescription) -> float:
+    return (room.level_min_c + room.level_max_c) / 2
+
+
+def _ct_of_holding(known: ElementKnowledge, window: PlanWindow) -> Floats:
+    """[T] ct/kWh that heat is dearer in an ISP than at the window's end, for what is lost until then is bought again."""
+    if known.prices is None:
+        return np.zeros(window.last - window.first + 1)
+    until_end_h = (window.last - np.arange(window.first, window.last + 1)) * window.hours
+    retail = float(window.part(known.prices.retail_ct_per_kwh).mean())
+    return np.asarray(until_end_h * retail / _TIME_CONSTANT_H, dtype=np.float64)
 
 
 def heating(usage: ThermalUsage, room: ThermalDescription | None, day: LocalDay) -> Floats:

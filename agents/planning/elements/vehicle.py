@@ -39,7 +39,7 @@ class Vehicle(ElementKind):
     mode = Mode.LIMIT
     baseline = BaselineKind.SESSION
     stores = True
-    turn = 1
+    turn = 2
     noticeable_share = 0.02
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
