@@ -31,6 +31,7 @@ declare_homes(
             "agents.roles.dso.ordering",
             "agents.roles.dso.point_meters",
             "agents.roles.dso.prognoses",
+            "agents.roles.dso.prognosis_checks",
             "agents.roles.dso.requests",
             "agents.roles.dso.trading_rounds",
         ),
@@ -72,6 +73,7 @@ declare_homes(
             "agents.planning.dispatch.admm",
             "agents.planning.dispatch.flexibility",
             "agents.planning.dispatch.session",
+            "agents.planning.forecast.prognosis_check",
         ),
         "published": ("cim.platform.publications.families",),
         "prosumer": (

@@ -12,7 +12,7 @@ from cim.model.devices import Nameplate, News, Setpoint, WeatherForecast
 from cim.model.readings import Reading
 from market.assets.publication import AssetPublication
 from market.ledger.records import BlockHead, Record
-from market.uftp import IspPower
+from market.uftp import DPrognosis, IspPower
 
 
 @wire("home.DeviceJoined")
@@ -117,6 +117,16 @@ class LimitedFeedIn:
     usage_point: str
     period: date
     isps: tuple[tuple[int, int, int], ...]
+
+
+@wire("grid.BaselineReplaced")
+@dataclass(frozen=True, slots=True)
+class BaselineReplaced:
+    """The DSO puts a prognosis of its own in place of a seller's: orders stand on it, and are settled by it."""
+
+    told: str  # message id of the seller's
+    own: DPrognosis
+    reason: str
 
 
 @wire("vpp.Invitation")

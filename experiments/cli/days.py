@@ -33,3 +33,24 @@ def worst(
     if out is not None:
         out.write_text("".join(f"{day.day}\n" for day in found), encoding="utf-8")
         typer.echo(f"{out}: written")
+
+
+@app.command()
+def prognoses(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")] = "strem",
+    first: Annotated[str, typer.Option(help="First local day, for example 2016-05-18.")] = "2016-05-18",
+    days: Annotated[int, typer.Option(min=1, max=31, help="How many days.")] = 4,
+    seeds: Annotated[str, typer.Option(help="Seeds of the weather service's error, for example 1-20.")] = "1",
+    inflate: Annotated[str | None, typer.Option(help="A seller that foretells more feed-in than it expects.")] = None,
+    by_pct: Annotated[float, typer.Option(min=0, help="By how much.")] = 30.0,
+) -> None:
+    """After each day the sellers whose prognoses the DSO replaces, without devices or agents but the DSO (a second a day)."""
+    from datetime import date
+
+    from experiments.run.prognosis_study import Cheating, suspected
+    from experiments.run.study.study_command import seeds_of
+
+    cheating = None if inflate is None else Cheating(inflate, by_pct)
+    for seed in seeds_of(seeds):
+        found = suspected(site, date.fromisoformat(first), days, seed, cheating)
+        typer.echo(f"seed {seed}: " + " · ".join(", ".join(sellers) or "nobody" for sellers in found))

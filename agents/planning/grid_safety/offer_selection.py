@@ -60,12 +60,12 @@ def select(
         LinearConstraint(np.hstack([whole, -np.diag(lowest), none]), lb=0.0),
         LinearConstraint(np.hstack([np.zeros_like(one), one, np.zeros((len(one), rows))]), ub=1.0),
     ]
+    costs = np.concatenate([np.array(prices, dtype=float), np.zeros(count), outside])
     result = milp(
-        np.concatenate([np.array(prices, dtype=float), np.zeros(count), outside]),
+        costs / max(float(costs.max()), 1.0),
         integrality=np.repeat([0, 1, 0], [count, count, rows]),
         bounds=Bounds(0.0, np.repeat([1.0, 1.0, np.inf], [count, count, rows])),
         constraints=rules,
-        options={"presolve": False},  # small anyway; HiGHS would print a line of its own when it maps a solution back
     )
     return tuple(
         0 if factor < _NOTHING else max(min(math.ceil(factor * 100 - 1e-6), 100), low)

@@ -207,7 +207,9 @@ class FlexTrading(Part[FlexTradingState]):
         del self.state.offers[offer.header.message_id]
         self.state.taken[reference] = message
         session = self._sessions.session(offer.options[0].option_reference)
-        effects = self.emit(OrderTaken(message, self._sums.sent(offer.d_prognosis_message_id)), now)
+        # The DSO may have put a prognosis of its own in place of the one that was offered against.
+        stands_on = self._sums.sent(message.d_prognosis_message_id) or self._sums.sent(offer.d_prognosis_message_id)
+        effects = self.emit(OrderTaken(message, stands_on), now)
         effects += self.emit(SplitMoved(session.identity, SplitParty.DSO, SplitEvent.ORDER), now)
         chosen = SplitChosen(session, message.isps, message.activation_factor_pct, reference)
         return effects + self.emit(chosen, now)

@@ -11,6 +11,7 @@ from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.vpp_session import PointDay
 from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
+from agents.roles.messages import BaselineReplaced
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory, revision
 from cim.codec.codec import wire
@@ -132,6 +133,14 @@ class PrognosisSums(Part[PrognosisSumsState]):
         if message.result is Result.REJECTED:
             self.state.sent.pop(message.d_prognosis_message_id, None)
         return []
+
+    @on(BaselineReplaced)
+    def replaced(self, message: BaselineReplaced, sender: str, now: datetime) -> list[Effect]:
+        """The DSO does not believe a prognosis and puts its own in its place: orders stand on that."""
+        if sender != self._config.dso or message.told not in self.state.sent:
+            return []
+        self.state.sent[message.own.header.message_id] = message.own
+        return [self.me.lapse("DPrognosis", message.told, sender, message.reason, now)]
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""

@@ -8,12 +8,12 @@ from datetime import datetime
 import numpy as np
 
 from agents.planning.forecast.error_quantiles import KEPT_DAYS, LEADS, error_quantile, hourly_errors, lead_class
-from agents.planning.forecast.like_day import fit
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import Prognoses
+from agents.roles.dso.prognosis_checks import DayCompared, DayForetold
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
@@ -57,12 +57,7 @@ class ForecastErrors(Part[ForecastErrorsState]):
     def quantiles_w(self, seller: str, point: str, day: LocalDay, foretold_at: datetime, chances: Floats) -> Floats:
         """[T] what the error of a prognosis does not exceed with these chances ([T], 0 to 1)."""
         learned = self.state.errors_w.get((seller, point), ((),) * (len(LEADS) + 1))
-        days = [self._history.days_kw(c.usage_point) for c in self._config.of_seller(seller, point)]
-        known = min((len(rows) for rows in days), default=0)
-        swing = np.zeros(day.count)
-        if known:
-            sums = [np.sum([fit(rows[-back], day.count) for rows in days], axis=0) for back in range(1, known + 1)]
-            swing = np.max(np.abs(sums), axis=0) * 1000
+        swing = self._history.most_w([c.usage_point for c in self._config.of_seller(seller, point)], day.count)
         shares = self._config.buying_rules.assumed_error_pct
         found = np.zeros(day.count)
         for isp in range(1, day.count + 1):
@@ -75,7 +70,7 @@ class ForecastErrors(Part[ForecastErrorsState]):
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
         """Compare each portfolio's prognoses of the day with its meters."""
-        day = self.rules.day(event.period)
+        day, effects = self.rules.day(event.period), list[Effect]()
         for seller, point in self._config.pairs:
             place = SellerPointDay(seller, point, day.day)
             told = sorted(self._prognoses.all_of(place), key=lambda p: p.revision)
@@ -87,27 +82,33 @@ class ForecastErrors(Part[ForecastErrorsState]):
             limited = [isp for ean in eans for isp in self._curtailment.limited_isps(ean, day.day)]
             for isp in (*self._ordering.ordered_w(place), *limited, *lost_isps(meterings)):
                 free[isp - 1] = 0.0
-            self._learn(place, day, told, np.array(metered_w(meterings, day.count), dtype=np.float64), free)
-        return []
+            metered = np.array(metered_w(meterings, day.count), dtype=np.float64)
+            foretold, counts = self._learn(place, day, told, metered, free)
+            effects += self.emit(DayForetold(place, foretold, metered, counts), now)
+        return [*effects, *self.emit(DayCompared(day.day), now)]
 
     def _learn(
         self, place: SellerPointDay, day: LocalDay, told: list[DPrognosis], metered: Floats, free: Floats
-    ) -> None:
-        """Of each class of lead the newest prognosis of an ISP counts."""
+    ) -> tuple[Floats, Floats]:
+        """Of each class of lead the newest prognosis of an ISP counts; what the nearest foretold, and where it counts."""
         key = place.seller, place.congestion_point
         learned = self.state.errors_w.get(key, ((),) * (len(LEADS) + 1))
         rows = []
-        for lead in range(len(LEADS) + 1):
-            foretold, counts = np.zeros(day.count), np.zeros(day.count)
-            for prognosis in told:
-                at = prognosis.header.time_stamp
-                for isp in range(1, day.count + 1):
-                    start = day.isp_start(isp)
-                    if at < start and lead_class(start - at) == lead:
-                        foretold[isp - 1], counts[isp - 1] = prognosis.power_w[isp - 1], free[isp - 1]
+        nearest = np.zeros(day.count), np.zeros(day.count)
+        starts = [day.isp_start(isp) for isp in range(1, day.count + 1)]
+        newest = [np.full(day.count, np.nan) for _ in range(len(LEADS) + 1)]
+        for prognosis in told:  # by revision, so that of each class of lead the newest stays
+            at = prognosis.header.time_stamp
+            for k, start in enumerate(starts):
+                if at < start:
+                    newest[lead_class(start - at)][k] = prognosis.power_w[k]
+        for lead, rows_w in enumerate(newest):
+            foretold, counts = np.nan_to_num(rows_w), np.where(np.isnan(rows_w), 0.0, free)
             errors = hourly_errors(metered, foretold, counts)
             rows.append((*learned[lead], errors)[-KEPT_DAYS:])
+            nearest = (foretold, counts) if lead == 0 else nearest
         self.state.errors_w[key] = tuple(rows)
+        return nearest
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Most prognoses are not recorded, so nothing of it can be rebuilt."""

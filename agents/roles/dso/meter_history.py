@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
-from agents.planning.forecast.like_day import like_day, with_day
+from agents.planning.forecast.like_day import fit, like_day, with_day
 from agents.roles.dso.config import DsoConfig
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
@@ -49,6 +50,16 @@ class MeterHistory(Part[MeterHistoryState]):
     def days_kw(self, usage_point: str) -> tuple[Floats, ...]:
         """The metered days of a connection, oldest first, each [T] kW."""
         return self.state.history_kw[usage_point]
+
+    def most_w(self, usage_points: Sequence[str], count: int) -> Floats:
+        """[count] the most that some connections together showed at a time of day on the last days, a magnitude in watts."""
+        days = [self.days_kw(usage_point) for usage_point in usage_points]
+        known = min((len(rows) for rows in days), default=0)
+        if not known:
+            return np.zeros(count)
+        sums = [np.sum([fit(rows[-back], count) for rows in days], axis=0) for back in range(1, known + 1)]
+        most: Floats = np.max(np.abs(sums), axis=0) * 1000
+        return most
 
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:

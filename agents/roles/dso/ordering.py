@@ -142,7 +142,7 @@ class Ordering(Part[OrderingState]):
             self.me.header(seller, now, offer.header.conversation_id, "FlexOrder", reference),
             offer.period, offer.congestion_point, reference, price, offer.currency, isps, rules.timezone,
             rules.isp_minutes, offer.header.message_id, option.option_reference, factor_pct, offer.contract_id,
-            offer.d_prognosis_message_id,
+            self._prognoses.standing(offer.d_prognosis_message_id),
         )  # fmt: skip
 
     @on(OrdersFiling)

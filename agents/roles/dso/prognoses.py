@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.prognosis_checks import PrognosisChecks
 from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
@@ -41,20 +42,22 @@ class PrognosesState:
     Attributes:
         newest: the last prognosis of each portfolio.
         by_id: all prognoses by message id.
+        replaced: by message id of a suspect's prognosis, that of the DSO's own.
         fresh: by day, (seller, congestion point) heard in this cycle.
     """
 
     newest: dict[SellerPointDay, DPrognosis] = field(default_factory=dict)
     by_id: dict[str, DPrognosis] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
     fresh: dict[date, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 class Prognoses(Part[PrognosesState]):
     """Takes D-Prognoses, and says when a period's are complete."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig) -> None:
+    def __init__(self, me: AgentIdentity, config: DsoConfig, checks: PrognosisChecks) -> None:
         super().__init__(me, PrognosesState())
-        self.config = config
+        self.config, self._checks = config, checks
 
     def newest(self, place: SellerPointDay) -> DPrognosis | None:
         """The last prognosis of a portfolio, or None."""
@@ -82,11 +85,24 @@ class Prognoses(Part[PrognosesState]):
         state, period, taken = self.state, message.period, prognosis_taken(message)
         state.newest[place] = message
         state.by_id[message.header.message_id] = message
+        replaced = self._replace(place, message, now) if self._checks.suspects(sender) else []
         fresh = {*state.fresh.get(period, ()), (sender, message.congestion_point)}
         state.fresh[period] = tuple(sorted(fresh))
         if len(fresh) == len(self.config.pairs):
-            return [answer, taken, Disarm(BeginWithout(period)), *self._heard(period, now)]
-        return [answer, taken, Arm(BeginWithout(period), self.rules.patience(now))]
+            return [answer, taken, *replaced, Disarm(BeginWithout(period)), *self._heard(period, now)]
+        return [answer, taken, *replaced, Arm(BeginWithout(period), self.rules.patience(now))]
+
+    def _replace(self, place: SellerPointDay, told: DPrognosis, now: datetime) -> list[Effect]:
+        """In place of a suspect's prognosis the DSO's own counts, from the analysis to the settlement."""
+        own, effects = self._checks.replacement(told, place.seller, self.state.newest, now)
+        self.state.newest[place] = own
+        self.state.by_id[own.header.message_id] = own
+        self.state.replaced[told.header.message_id] = own.header.message_id
+        return effects
+
+    def standing(self, message_id: str | None) -> str | None:
+        """The id of the prognosis that counts for an offer that stands on this one: its own, or the DSO's in its place."""
+        return self.state.replaced.get(message_id or "", message_id)
 
     def _fault(self, message: DPrognosis, place: SellerPointDay, now: datetime) -> str | None:
         """Why a prognosis is refused, or None."""
@@ -135,6 +151,7 @@ class Prognoses(Part[PrognosesState]):
         state = self.state
         state.newest = {k: v for k, v in state.newest.items() if not over(v.period)}
         state.by_id = {k: v for k, v in state.by_id.items() if not over(v.period)}
+        state.replaced = {k: v for k, v in state.replaced.items() if v in state.by_id}
         state.fresh = {k: v for k, v in state.fresh.items() if not over(k)}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:

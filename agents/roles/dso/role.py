@@ -12,6 +12,7 @@ from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.prognoses import Prognoses
+from agents.roles.dso.prognosis_checks import PrognosisChecks
 from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
 from agents.roles.dso.trading_rounds import TradingRounds
@@ -35,9 +36,10 @@ class DsoRole(Role):
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
         negotiation = ContractNegotiation(me, ledger, contracts, wants=lambda _: config.buying)
         meters = MeterData(me, {c.usage_point: None for c in config.connections}, elements=True)
-        prognoses = Prognoses(me, config)
-        ordering = Ordering(me, ledger, prognoses, contracts, meters)
         history = MeterHistory(me, config, meters)
+        checks = PrognosisChecks(me, config, history)
+        prognoses = Prognoses(me, config, checks)
+        ordering = Ordering(me, ledger, prognoses, contracts, meters)
         requests = Requests(me, config, prognoses, contracts)
         point_meters = PointMeters(me, config)
         curtailment = Curtailment(me, config, point_meters)
@@ -68,6 +70,7 @@ class DsoRole(Role):
             negotiation,
             GridRegistration(me, config, contracts, negotiation),
             OperatedDays(me),
+            checks,
             errors,  # it compares a settled day before the others forget it
             prognoses,
             point_meters,

@@ -12,7 +12,14 @@ from cim.platform.publications.agreements import (
     NegotiationMoved,
 )
 from cim.platform.publications.base import Publication
-from cim.platform.publications.grid import ExchangeForecast, FeedInAccounted, FeedInLimited, SafetyAnalysed
+from cim.platform.publications.grid import (
+    ExchangeForecast,
+    FeedInAccounted,
+    FeedInLimited,
+    PrognosisReplaced,
+    SafetyAnalysed,
+    SellerJudged,
+)
 from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
@@ -36,8 +43,9 @@ FAMILIES: Mapping[str, type[Publication]] = {
     for family in (
         AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast,
         FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed,
-        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken,
-        SafetyAnalysed, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed,
+        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PrognosisReplaced, PrognosisTaken, ReadingRefused,
+        RecordRefused, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold,
+        SiteDescribed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

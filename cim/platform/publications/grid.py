@@ -66,6 +66,30 @@ class FeedInAccounted(Publication):
     compensation_e4: int
 
 
+@wire("published.SellerJudged")
+@dataclass(frozen=True, slots=True)
+class SellerJudged(Publication):
+    """The DSO found that a seller's prognoses overstate feed-in (or do no more), by its last days up to `period`."""
+
+    seller: str
+    period: date
+    overstates: bool
+    foretold_wh: int
+    metered_wh: int
+
+
+@wire("published.PrognosisReplaced")
+@dataclass(frozen=True, slots=True)
+class PrognosisReplaced(Publication):
+    """The DSO's own prognosis in place of a seller's (by its revision), for each ISP of a local day, watts."""
+
+    seller: str
+    congestion_point: str
+    period: date
+    revision: int
+    power_w: tuple[int, ...]
+
+
 @wire("published.ExchangeForecast")
 @dataclass(frozen=True, slots=True)
 class ExchangeForecast(Publication):
