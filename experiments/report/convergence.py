@@ -6,10 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from agents.planning.dispatch.admm import Outcome
 from cim.platform.publications.sessions import SessionConcluded
 from experiments.report.data import RunData
 from experiments.report.style import QUIET, WITH, WITHOUT, figure, text
 from experiments.report.tables import table
+from experiments.run.dispatch.audit import DispatchAudit
+from experiments.run.dispatch.gaps import Gap
 
 _DRAWN = 120
 _FLOOR_KW = 1e-5  # below it a residual is nothing, and nothing has no place on a logarithmic axis
@@ -17,11 +20,25 @@ _PURPOSES = {"offer": WITH, "hold": WITHOUT}
 
 
 def section(data: RunData) -> str:
-    """Residuals of each session and the table of sessions."""
+    """What the auditor found, residuals of each session, the tables of sessions and of requests."""
     sessions = data.values(SessionConcluded)
     if not sessions:
         return "<p class=note>No split was needed.</p>"
-    return _figure(sessions) + _table(data, sessions)
+    return _words(data.dispatch) + _figure(sessions) + _table(data, sessions) + _together(data)
+
+
+def _words(audit: DispatchAudit | None) -> str:
+    """How the sessions ended, and how far they are from the optimum."""
+    if audit is None:
+        return ""
+    converged, polished, failed = (audit.ended(outcome) for outcome in Outcome)
+    return (
+        f"<p>{converged + polished} splits: {converged} converged, {polished} did not in time and were brought within their "
+        f"band before they were offered; {failed} found nothing within it and offered nothing. Each was solved again in one "
+        f"piece with its members' own models. Above what it costs at least (a bound by weak duality) the median split is "
+        f"{audit.median:.2%}, the worst {audit.worst:.2%}, all together {audit.overall:.2%}. What was ordered of all sellers "
+        f"costs {audit.system_gap:.2%} more than their models solved as one at least ({len(audit.system)} requests).</p>"
+    )
 
 
 def _figure(sessions: list[SessionConcluded]) -> str:
@@ -60,7 +77,7 @@ def _drawn(residual: float) -> float | None:
 
 
 def _table(data: RunData, sessions: list[SessionConcluded]) -> str:
-    rows = []
+    rows, gaps = [], {} if data.dispatch is None else data.dispatch.gaps
     for s in sessions:
         low, high, total = (np.array(row, dtype=np.float64) for row in (s.low_kw, s.high_kw, s.total_kw))
         # What is requested is a lower bound above zero or an upper bound below it; the rest is room.
@@ -71,7 +88,24 @@ def _table(data: RunData, sessions: list[SessionConcluded]) -> str:
         short = float(np.maximum(np.abs(asked) - np.sign(asked) * total, 0).max()) if len(asked) else 0.0
         point = data.point_titles.get(s.congestion_point, s.congestion_point)
         rows.append((s.aggregator, s.purpose, point, str(s.period), s.first_isp, len(s.members), s.status or "nobody", s.rounds,
-                     requested, isp, found, short))  # fmt: skip
+                     requested, isp, found, short, *_gap(gaps.get(s.session))))  # fmt: skip
     head = ("aggregator", "purpose", "congestion point", "period", "first ISP", "members", "ended", "rounds",
-            "requested at most, kW", "in ISP", "found there, kW", "largest shortage, kW")  # fmt: skip
+            "requested at most, kW", "in ISP", "found there, kW", "largest shortage, kW", "cost, ct", "at least, ct",
+            "gap")  # fmt: skip
     return table("Sessions of the virtual power plants", head, rows)
+
+
+def _gap(gap: Gap | None) -> tuple[float | None, float | None, str | None]:
+    return (None, None, None) if gap is None else (gap.found_ct, gap.bound_ct, f"{gap.relative:.2%}")
+
+
+def _together(data: RunData) -> str:
+    """Each request that led to an order, beside all its sellers' models solved as one."""
+    if data.dispatch is None:
+        return ""
+    rows = [
+        (data.point_titles.get(one.congestion_point, one.congestion_point), len(one.sessions), *_gap(one.gap))
+        for one in data.dispatch.system
+    ]
+    head = ("congestion point", "sellers", "what was ordered costs, ct", "all as one at least, ct", "gap")
+    return table("Requests that led to an order, all sellers together", head, rows)

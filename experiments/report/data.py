@@ -21,6 +21,7 @@ from cim.platform.publications.settlement import (
 from cim.platform.store import values
 from experiments.report.timeline import Timeline
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.dispatch.audit import DispatchAudit
 from experiments.run.grid import ByKind, GridRecord, Truth
 from experiments.run.run import RunResult
 from market.settlement.payments import Payment
@@ -35,12 +36,14 @@ class RunData:
     Attributes:
         columns, grids: every column and its power flow; local and market are among them.
         summary: as summary.json holds it.
+        dispatch: what the auditor found of the sessions; None where nobody audited them.
     """
 
     result: RunResult
     columns: dict[ColumnName, Column]
     grids: dict[ColumnName, GridRecord]
     summary: dict[str, Any]
+    dispatch: DispatchAudit | None = None
 
     @property
     def with_(self) -> GridRecord:

@@ -10,6 +10,7 @@ from experiments.report import balance, bills, columns, convergence, delivery, h
 from experiments.report.data import RunData
 from experiments.report.style import text
 from experiments.run.columns.column import Column, ColumnName
+from experiments.run.dispatch.audit import DispatchAudit
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 
@@ -22,6 +23,8 @@ def write_report(
     columns: dict[ColumnName, Column],
     grids: dict[ColumnName, GridRecord],
     summary: dict[str, Any],
+    *,
+    dispatch: DispatchAudit | None = None,
 ) -> None:
     """Write report.html: it holds everything it needs, opens offline and loads nothing.
 
@@ -30,8 +33,9 @@ def write_report(
         result: the run with flexibility.
         columns, grids: the same days run in every way, and the power flow on what really happened.
         summary: as summary.json holds it (`experiments.run.summary.Summary`).
+        dispatch: what the auditor found of the sessions.
     """
-    data = RunData(result, columns, grids, summary)
+    data = RunData(result, columns, grids, summary, dispatch)
     path.write_text(render(data), encoding="utf-8")
 
 

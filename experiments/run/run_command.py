@@ -82,7 +82,7 @@ def _conclude(
     (out / "summary.json").write_text(summary.json_text(), encoding="utf-8")
     screen.say("writing the report")
     figures = summary.model_dump(by_alias=True)
-    write_report(out / "report.html", result, columns, grids, figures)
+    write_report(out / "report.html", result, columns, grids, figures, dispatch=dispatch)
     return summary
 
 

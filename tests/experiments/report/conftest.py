@@ -38,6 +38,8 @@ from environment.sites import load_site
 from environment.sites.schema import Site
 from experiments.report.data import RunData
 from experiments.run.columns.column import Column, ColumnName, payment_of
+from experiments.run.dispatch.audit import DispatchAudit, SystemGap
+from experiments.run.dispatch.gaps import Gap
 from experiments.run.grid import GridRecord
 from experiments.run.run import RunResult
 from market.rules import Control, MarketRules
@@ -115,7 +117,13 @@ def make(
         ColumnName.LOCAL: grid(count, (EVENT, EVENT + 1)),
         ColumnName.MARKET: grid(count, (EVENT,)),
     }
-    return RunData(result, columns, grids, summary(days))
+    return RunData(result, columns, grids, summary(days), audit(values(store, SessionConcluded)))
+
+
+def audit(told: list[SessionConcluded]) -> DispatchAudit:
+    """The sessions cost 2 % more than they might, and what was ordered of them 10 %."""
+    gaps = {s.session: Gap(102.0, 100.0, 100.0) for s in told}
+    return DispatchAudit(tuple(told), gaps, tuple(SystemGap(POINT, (s.session,), Gap(55.0, 50.0, 50.0)) for s in told))
 
 
 def devices(kinds: dict[str, Floats]) -> DeviceTruth:

@@ -115,7 +115,10 @@ def test_a_session_is_drawn_round_by_round(report: Report) -> None:
     primal, dual = report.figures["fig-admm"][0]
     assert (primal["y"], dual["y"]) == ([10.0, 0.01], [10.0, None])
     (row,) = report.tables["Sessions of the virtual power plants"].rows
-    assert row == ["agr-east", "offer", TITLE, "2016-05-20", "1", "1", "converged", "2", "20.00", "53", "18.00", "2.00"]
+    told = ["agr-east", "offer", TITLE, "2016-05-20", "1", "1", "converged", "2", "20.00", "53", "18.00", "2.00"]
+    assert row == [*told, "102.0", "100.0", "2.00%"]
+    (together,) = report.tables["Requests that led to an order, all sellers together"].rows
+    assert together == [TITLE, "1", "55.00", "50.00", "10.00%"]
 
 
 def test_the_forecast_of_the_day_before_is_beside_what_happened(report: Report) -> None:
