@@ -132,13 +132,19 @@ class BaselineReplaced:
 @wire("vpp.Invitation")
 @dataclass(frozen=True, slots=True)
 class VppInvitation:
-    """The aggregator opens a session: who can move power on these ISPs (1-based, both included)?"""
+    """The aggregator opens a session: who can move power on these ISPs (1-based, both included)?
+
+    Attributes:
+        first_share: of the first ISP, how much is still to come when this is about the running one.
+        wanted: for each ISP 1 where more consumption is asked for, -1 where less, 0 where nothing is paid.
+    """
 
     session: str
     period: date
     first_isp: int
     last_isp: int
-    first_share: float = 1.0  # of the first ISP, how much is still to come when this is about the running one
+    first_share: float = 1.0
+    wanted: tuple[int, ...] = ()
 
 
 @wire("vpp.PriceRound")
@@ -176,12 +182,17 @@ class NetProfile:
 
     Round 0 answers the invitation: no deviation yet, but which elements take part and their baselines, so that nobody
     can choose a baseline after the price is known.
+
+    Attributes:
+        asked_e4_per_kwh: what its contract pays on average for what it moves as wanted; None where that does not cover
+            what its deviations cost it: then it takes no part.
     """
 
     session: str
     round: int
     deviation_kw: Floats
     baselines: tuple[ElementBaseline, ...] = ()
+    asked_e4_per_kwh: int | None = 0
 
 
 @wire("vpp.OrderSplit")

@@ -144,7 +144,8 @@ def assets_registered(assets: Sequence[AssetPublication], now: datetime) -> Publ
 def contract_agreed(contract: FlexContract, now: datetime) -> Publish:
     """A contract that both sides have signed."""
     elements = tuple(
-        ContractElement(e.name, e.kind, e.max_increase_w, e.max_decrease_w) for e in contract.flex_elements
+        ContractElement(e.name, e.kind, e.max_increase_w, e.max_decrease_w, e.volume_price_e4_per_kwh)
+        for e in contract.flex_elements
     )
     return Publish(
         ContractAgreed(

@@ -116,7 +116,8 @@ class MarketTerms(Part):
 
     Attributes:
         concession_rounds: offers of both sides after which each stands at its reservation.
-        prosumers_sell, aggregators_buy: prices between prosumers and their aggregator, from either side.
+        prosumers_sell, aggregators_buy: prices between prosumers and their aggregator, from either side; per kWh on top
+            of what an element costs its owner.
         aggregators_sell, dso_buys: prices between aggregators and DSO.
         member_contract, dso_option: what these contracts allow.
         plant_contract_from_w: a member whose devices can raise consumption by more gets a plant's contract.

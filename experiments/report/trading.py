@@ -7,7 +7,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from cim.platform.publications.agreements import ContractAgreed
+from cim.platform.publications.agreements import ContractAgreed, ContractElement
 from cim.platform.publications.base import IspPower
 from cim.platform.publications.incidents import RuleBroken
 from cim.platform.publications.ledger import HeadRefused, RecordRefused
@@ -16,7 +16,7 @@ from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderP
 from experiments.report import settling
 from experiments.report.data import RunData
 from experiments.report.style import WITH, figure, text
-from experiments.report.tables import Amount, table
+from experiments.report.tables import Amount, money, table
 from market.uftp import Disposition
 
 
@@ -87,8 +87,14 @@ def _contracts(data: RunData) -> str:
 
 def _elements(contract: ContractAgreed) -> str:
     return ", ".join(
-        f"{e.name} ({e.kind}, {e.max_decrease_w / 1000:g}…+{e.max_increase_w / 1000:g} kW)" for e in contract.elements
+        f"{e.name} ({e.kind}, {e.max_decrease_w / 1000:g}…+{e.max_increase_w / 1000:g} kW{_price(e)})"
+        for e in contract.elements
     )
+
+
+def _price(element: ContractElement) -> str:
+    price = element.volume_price_e4_per_kwh
+    return "" if price is None else f", {money(price)}/kWh"
 
 
 def _days(contract: ContractAgreed) -> str:

@@ -26,6 +26,7 @@ class AssetPublication:
         max_generation_w: rating, <= 0.
         can_increase, can_decrease: which directions of flexibility it offers.
         baseline: against what its delivery can be measured.
+        cost_e4_per_kwh: what moving it costs its owner by and large, ten-thousandths per kWh: no contract pays less.
     """
 
     name: str
@@ -38,21 +39,26 @@ class AssetPublication:
     can_increase: bool = True
     can_decrease: bool = True
     baseline: BaselineKind = BaselineKind.PROGNOSIS
+    cost_e4_per_kwh: int = 0
 
     def __post_init__(self) -> None:
         for name in ("name", "kind", "owner", "usage_point", "congestion_point"):
             if not getattr(self, name):
                 raise BadInput(f"asset {self.name}: {name} is empty; expected a name")
+        if self.cost_e4_per_kwh < 0:
+            raise BadInput(f"asset {self.name}: cost_e4_per_kwh {self.cost_e4_per_kwh}; expected 0 or more")
         if self.max_consumption_w < 0 or self.max_generation_w > 0:
             ratings = f"{self.max_consumption_w} W and {self.max_generation_w} W"
             raise BadInput(f"asset {self.name}: ratings {ratings}; expected consumption >= 0 and generation <= 0")
 
     @property
     def element(self) -> FlexElement:
-        """The asset as a contract's flex element, with its whole swing in each direction it offers."""
+        """The asset as a contract's flex element, with its whole swing in each direction it offers, at its owner's cost."""
         swing = self.max_consumption_w - self.max_generation_w
         up, down = (swing if self.can_increase else 0), (-swing if self.can_decrease else 0)
-        return FlexElement(self.name, self.kind, up, down, self.baseline)
+        return FlexElement(
+            self.name, self.kind, up, down, self.baseline, volume_price_e4_per_kwh=self.cost_e4_per_kwh
+        )
 
 
 @dataclass(frozen=True, slots=True)

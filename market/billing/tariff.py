@@ -18,6 +18,7 @@ from cim.model.intervals import LocalDay
 from market.billing.hourly_prices import HourlyPrices
 
 E4_PER_MWH_OF_CT_PER_KWH = 100_000
+_NINE_OF_TEN = 0.9
 
 
 @wire("market.TariffRow")
@@ -81,6 +82,20 @@ class Tariff:
             first = self.rows[0].from_day.isoformat() if self.rows else "one row"
             raise BadInput(f"tariffs: no row holds on {day}; expected {first} or later")
         return held[-1]
+
+    def by_and_large(self, day: date) -> tuple[float, float]:
+        """What a kWh costs from the grid on average, and earns at most in nine of ten hours, ct/kWh, from a day on.
+
+        Raises:
+            BadInput: no row holds on it, or its row needs hourly prices and there are none.
+        """
+        row = self.row(day)
+        hours = np.zeros(1) if self.hourly is None else self.hourly.e4_per_mwh
+        retail = row.energy_e4_per_mwh + row.network_e4_per_mwh + row.taxes_e4_per_mwh
+        bought = float(hours.mean()) if row.energy_by_hour else 0.0
+        sold = float(np.quantile(hours, _NINE_OF_TEN)) if row.feed_in_by_hour else 0.0
+        rate = E4_PER_MWH_OF_CT_PER_KWH
+        return (retail + bought) / rate, (row.feed_in_e4_per_mwh + sold) / rate
 
     def rates(self, day: LocalDay) -> DayRates:
         """The tariff on a local day.

@@ -6,7 +6,7 @@ UFTP has no message for negotiating them; these are ours. Source: USEF Framework
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -54,6 +54,8 @@ class FlexElement:
         max_increase_w: how far it may raise consumption above its baseline, >= 0.
         max_decrease_w: how far it may lower consumption (or raise generation), <= 0.
         baseline: against what its delivery is measured.
+        volume_price_e4_per_kwh: for its utilisation: what it costs its owner, and the contract's price on top. None: it
+            costs nothing of its own (a portfolio), and the contract's price holds.
     """
 
     name: str
@@ -61,6 +63,7 @@ class FlexElement:
     max_increase_w: int
     max_decrease_w: int
     baseline: BaselineKind = BaselineKind.PROGNOSIS
+    volume_price_e4_per_kwh: int | None = None
 
 
 @wire("market.FlexContract")
@@ -84,7 +87,7 @@ class FlexContract:
         recovery_isps: least time between two activations, in ISPs.
         penalty_e4_per_kwh: for energy ordered and not delivered, ten-thousandths of the currency unit per kWh.
         capacity_price_e4_per_kw_day: for availability, ten-thousandths per kW and day.
-        volume_price_e4_per_kwh: for utilisation, ten-thousandths per kWh.
+        volume_price_e4_per_kwh: for utilisation, ten-thousandths per kWh, on top of what an element costs its owner.
         activation_price: whether `volume_price_e4_per_kwh` is fixed or a maximum.
         currency: ISO 4217.
         deficiency_cap: True: in an ISP never more counts as missing than was ordered. False: what the meter went the
@@ -123,6 +126,34 @@ class FlexContract:
     def element(self, name: str) -> FlexElement | None:
         """A covered device or portfolio part by its name, or None."""
         return next((element for element in self.flex_elements if element.name == name), None)
+
+    def price_e4_per_kwh(self, element: str) -> int:
+        """What the utilisation of an element is paid, ten-thousandths per kWh; the contract's price if it has none."""
+        own = (e.volume_price_e4_per_kwh for e in self.flex_elements if e.name == element)
+        price = next(own, None)
+        return self.volume_price_e4_per_kwh if price is None else price
+
+    @property
+    def own_costs_e4_per_kwh(self) -> dict[str, int]:
+        """What the elements cost their owner: their prices less the contract's; 0 where an element has no price."""
+        markup = self.volume_price_e4_per_kwh
+        return {e.name: (e.volume_price_e4_per_kwh or markup) - markup for e in self.flex_elements}
+
+    def at_prices(self, volume_e4_per_kwh: int, capacity_e4_per_kw_day: int) -> FlexContract:
+        """The same with these prices of the contract; the elements' follow, their owner's costs stay."""
+        change = volume_e4_per_kwh - self.volume_price_e4_per_kwh
+        elements = tuple(
+            element
+            if element.volume_price_e4_per_kwh is None
+            else replace(element, volume_price_e4_per_kwh=element.volume_price_e4_per_kwh + change)
+            for element in self.flex_elements
+        )
+        return replace(
+            self,
+            flex_elements=elements,
+            volume_price_e4_per_kwh=volume_e4_per_kwh,
+            capacity_price_e4_per_kw_day=capacity_e4_per_kw_day,
+        )
 
     @cached_property
     def encoded(self) -> bytes:
@@ -173,6 +204,9 @@ def _faults(c: FlexContract) -> tuple[str, ...]:
     expect(bool(names) and len(set(names)) == len(names), "flex_elements", names, "at least one, each named once")
     expect(all(e.max_increase_w >= 0 >= e.max_decrease_w for e in c.flex_elements), "flex_elements", names,
            "max_increase_w >= 0 and max_decrease_w <= 0 for each")  # fmt: skip
+    priced = [e for e in c.flex_elements if e.volume_price_e4_per_kwh is not None]
+    expect(all((e.volume_price_e4_per_kwh or 0) >= c.volume_price_e4_per_kwh for e in priced), "flex_elements",
+           [(e.name, e.volume_price_e4_per_kwh) for e in priced], "no price below the contract's")  # fmt: skip
     up = sum(element.max_increase_w for element in c.flex_elements)
     down = sum(element.max_decrease_w for element in c.flex_elements)
     expect(0 <= c.amount_up_w <= max(up, 0), "amount_up_w", c.amount_up_w, f"0..{up}, what the flex elements can")

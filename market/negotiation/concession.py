@@ -44,12 +44,8 @@ class Terms:
         return Terms(contract.volume_price_e4_per_kwh, contract.capacity_price_e4_per_kw_day)
 
     def into(self, contract: FlexContract) -> FlexContract:
-        """`contract` at these prices."""
-        return replace(
-            contract,
-            volume_price_e4_per_kwh=self.volume_price_e4_per_kwh,
-            capacity_price_e4_per_kw_day=self.capacity_price_e4_per_kw_day,
-        )
+        """`contract` at these prices; what its elements cost their owner stays."""
+        return contract.at_prices(self.volume_price_e4_per_kwh, self.capacity_price_e4_per_kw_day)
 
 
 @wire("market.NegotiationPreferences")
@@ -78,6 +74,14 @@ class NegotiationPreferences:
             raise BadInput(f"preferences: rounds {self.rounds}, beta {self.beta}; expected >= 1 and > 0")
         if self.value(self.aspiration) < self.value(self.reservation):
             raise BadInput(f"preferences: {self.side} aspires to less than its reservation; expected the reverse")
+
+    def dearer_by(self, volume_e4_per_kwh: int) -> NegotiationPreferences:
+        """The same with both volume prices higher by so much."""
+        aspiration, reservation = (
+            replace(terms, volume_price_e4_per_kwh=terms.volume_price_e4_per_kwh + volume_e4_per_kwh)
+            for terms in (self.aspiration, self.reservation)
+        )
+        return replace(self, aspiration=aspiration, reservation=reservation)
 
     def value(self, terms: Terms) -> float:
         """What `terms` are worth to this side, ten-thousandths per kW and day; more is better."""

@@ -206,6 +206,8 @@ class Negotiation:
             if (contract.contract_id, contract.buyer) != (old.contract_id, old.buyer):
                 named = f"contract {contract.contract_id} of buyer {contract.buyer}"
                 return f"{named}; expected {old.contract_id} of {old.buyer}"
+            if contract.own_costs_e4_per_kwh != old.own_costs_e4_per_kwh:
+                return "it changes what the elements cost their owner; only the contract's own prices are negotiated"
             if not before.at <= offer.at < before.expires:
                 return f"made at {offer.at.isoformat()}; expected before {before.expires.isoformat()}"
         if offer.expires <= offer.at:

@@ -1,7 +1,7 @@
 """A member's order, element by element: each flex element measures, and is settled for, its own part (S03).
 
 USEF leaves the settlement between aggregator and prosumer to them; ILES settles what each element was held to in the end
-like one order, at the contract's volume price, so that the same sums serve both levels.
+like one order, at the element's price by the contract, so that the same sums serve both levels.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def commitment(
         first,
         order_reference=f"{first.period.isoformat()}/{element}",
         congestion_point=element,
-        price=volume_amount(owed, contract.volume_price_e4_per_kwh, first.isp_minutes),
+        price=volume_amount(owed, contract.price_e4_per_kwh(element), first.isp_minutes),
         isps=owed,
         contract_id=contract.contract_id,
     )

@@ -43,7 +43,7 @@ def test_an_element_has_the_whole_swing_in_the_directions_it_offers(
 ) -> None:
     """From full generation to full consumption and back: 250 + 150 kW."""
     element = replace(ASSET, can_increase=up, can_decrease=down).element
-    assert element == FlexElement("bess", "battery", increase_w, decrease_w)
+    assert element == FlexElement("bess", "battery", increase_w, decrease_w, volume_price_e4_per_kwh=0)
 
 
 PUBLICATIONS = st.builds(

@@ -104,9 +104,9 @@ def test_assets_are_published_and_renewed_by_their_owner_only() -> None:
     asset = AssetPublication("bess", "battery", "care.example", "AT001", "ea1.2026-01.example:mv", 250_000, -250_000)
     register = AssetRegister().published([asset])
     assert dict(register.assets) == {"bess": asset}
-    assert asset.element == FlexElement("bess", "battery", 500_000, -500_000)
+    assert asset.element == FlexElement("bess", "battery", 500_000, -500_000, volume_price_e4_per_kwh=0)
     pv = replace(asset, name="pv", max_consumption_w=0, can_decrease=False)
-    assert pv.element == FlexElement("pv", "battery", 250_000, 0)
+    assert pv.element == FlexElement("pv", "battery", 250_000, 0, volume_price_e4_per_kwh=0)
     with pytest.raises(BadInput, match=r"already published by care\.example"):
         register.published([replace(asset, owner="eve.example")])
     renewed = register.published([replace(asset, max_consumption_w=100_000), pv])

@@ -102,18 +102,9 @@ def test_no_other_profile_is_better_than_the_answer(kind: DeviceKind, rho: float
         assert value(answer) <= min(value(other) for other in others) + 1e-6
 
 
-@pytest.mark.parametrize("kind", sorted(set(PLANS) - {DeviceKind.BATTERY}))
+@pytest.mark.parametrize("kind", sorted(PLANS))
 def test_left_alone_it_keeps_to_its_plan(kind: DeviceKind) -> None:
     """Asked for nothing, it does not move: its plan is the cheapest it can do."""
     model, _ = model_of(kind)
     np.testing.assert_allclose(model.respond(np.zeros(SIZE), 0.3), 0.0, atol=1e-6)
     assert model.cost(np.zeros(SIZE)) == 0.0
-
-
-def test_left_alone_a_battery_spares_itself_a_cycle() -> None:
-    """Charging first and discharging later wears it: it gives up some of that where nobody asks, and ends as planned."""
-    model, plan = model_of(DeviceKind.BATTERY)
-    power = plan + model.respond(np.zeros(SIZE), 0.3)
-    assert 0 < power[0] < plan[0]
-    assert plan[2] < power[2] <= 0
-    assert feasible(model, power - plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -128,6 +129,7 @@ class Pump:
         self.roles = {role.name: role for role in roles}
         self.deaf = deaf
         self.ignores: dict[str, type] = {}  # by agent: messages of this type do not reach it
+        self.changes: dict[tuple[str, type], Callable[[Any], Any]] = {}  # by sender and type: said otherwise
         self.queue: deque[tuple[str, str, Any]] = deque()
         self.log: list[tuple[str, str, Any]] = []
         self.effects: list[tuple[str, Effect]] = []
@@ -145,6 +147,7 @@ class Pump:
                 self._take(name, self.roles[name].handle(Fired(timer), now))
                 continue
             origin, to, message = self.queue.popleft()
+            message = self.changes.get((origin, type(message)), lambda said: said)(message)
             self.log.append((origin, to, message))
             if to in self.roles and to not in self.deaf and not isinstance(message, self.ignores.get(to, ())):
                 self.sequence += 1

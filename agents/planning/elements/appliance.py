@@ -50,7 +50,7 @@ class Appliance(ElementKind):
         earliest, latest = max(window.now, programme.earliest), programme.latest_start
         isps = range(window.first, window.last + 1)
         begins = [isp for isp in isps if earliest <= day.isp_start(isp) <= latest]
-        plan, prices = window.part(expected_kw), known.deviation_prices(window)
+        plan, prices = window.part(expected_kw), known.shifting_prices(window)
         run = _profile(programme.steps, day.start, day)
         run = run[: np.flatnonzero(run)[-1] + 1] if run.any() else run[:0]
         starts = tuple(isp - window.first for isp in begins if isp - window.first + len(run) <= len(plan))

@@ -42,7 +42,7 @@ class Battery(ElementKind):
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable:
         """Any path within its power and energy that ends where its plan ends."""
-        config, hours, prices = known.config, window.hours, known.deviation_prices(window)
+        config, hours, prices = known.config, window.hours, known.shifting_prices(window)
         plan = window.part(expected_kw)
         capacity = config.capacity_wh / 1000
         steps = np.where(plan > 0, plan * EFFICIENCY, plan / EFFICIENCY) * hours
@@ -60,7 +60,7 @@ class Battery(ElementKind):
             eta_in=EFFICIENCY,
             eta_out=EFFICIENCY,
             weight=known.costs.weight_ct_per_kw2,
-            wear=known.costs.wear_ct_per_kwh * hours,
+            wear=0.0,  # its contract's price holds it; to wear less than by its own rule is no gain on any bill
             hours=hours,
             price_up=prices.up,
             price_down=prices.down,

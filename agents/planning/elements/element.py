@@ -122,6 +122,10 @@ class ElementKnowledge:
         """What the home's energy costs where the element deviates in a window."""
         return NO_PRICES if self.prices is None else self.prices.within(slice(window.first - 1, window.last))
 
+    def shifting_prices(self, window: PlanWindow) -> DeviationPrices:
+        """The same where what it takes less at one time it takes more at another."""
+        return NO_PRICES if self.prices is None else self.prices.to_shift(slice(window.first - 1, window.last))
+
 
 @dataclass(frozen=True, slots=True)
 class PlanWindow:

@@ -47,6 +47,18 @@ class EnergyPrices:
         retail = np.maximum(self.retail_ct_per_kwh[part], feed_in)
         return DeviationPrices(retail, -feed_in, -self.net_kw[part])
 
+    def to_shift(self, part: slice) -> DeviationPrices:
+        """The prices of what is moved from one ISP to another in a part of the day: never a gain.
+
+        Moving energy is not to pay by itself: what an owner could gain by better use of its surplus is its own rule's
+        business, and taking back what an order moved before is nobody's. So where the home has any surplus in this part,
+        what it draws less counts as feed-in, as it would be given elsewhere; a home without any moves what it buys.
+        """
+        prices = self.within(part)
+        if not (self.net_kw[part] < 0).any():
+            return prices
+        return DeviationPrices(prices.up, prices.down, np.maximum(prices.turn_kw, 0.0))
+
 
 def within_payment(up_kw: Floats, prices: DeviationPrices, paid_ct_per_kwh: float | None) -> Floats:
     """[T] how far generation can be given up before the next kWh costs its owner more than it is paid.

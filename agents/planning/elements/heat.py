@@ -19,8 +19,8 @@ from market.contracts.contract import BaselineKind
 _J_PER_KWH = 3.6e6
 _DAY_S = 86400
 _TIME_CONSTANT_H = 60.0  # assumed of every house: after it e^-1 of a surplus of warmth is left
-_LOST_UNTIL_REBOUND = 4 / _TIME_CONSTANT_H  # assumed: of heat that is stored some four hours
 _SPREAD = 2.0  # of its rating over the comfort band: how strongly a thermostat answers to a kelvin
+_NOT_SAVED_LATER = 0.5  # assumed: of what is heated early, what is lost or still in the walls at midnight
 
 
 class Heat(ElementKind):
@@ -51,7 +51,7 @@ class Heat(ElementKind):
         room, temperature_c = known.room, known.temperature_c
         if room is None or temperature_c is None or not room.level_min_c < temperature_c < room.level_max_c:
             return None
-        plan, prices = window.part(expected_kw), known.deviation_prices(window)
+        plan, prices = window.part(expected_kw), known.shifting_prices(window)
         per_kelvin = 1 / room.fill_rate_per_w / _J_PER_KWH  # kWh of electricity for one kelvin
         used, size = np.cumsum(plan) * window.hours, len(plan)
         warm_c = _middle_c(room) + window.part(course(replace(known, held_kw=expected_kw), _from_now(window)).warmth_k)
@@ -76,8 +76,8 @@ class Heat(ElementKind):
         )
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
-        """What a warmer house loses until the rebound, bought anew, and the comfort."""
-        return _LOST_UNTIL_REBOUND * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
+        """What is not saved later of what a warmer house took, and the comfort."""
+        return _NOT_SAVED_LATER * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Vehicle(ElementKind):
 
         A running ISP is left out: what it takes in it nobody knows before it is over.
         """
-        session, day, prices = known.session, window.day, known.deviation_prices(window)
+        session, day, prices = known.session, window.day, known.shifting_prices(window)
         if session is None or window.now < day.start:
             return None
         plan = window.part(expected_kw)

@@ -179,12 +179,11 @@ class FlexTrading(Part[FlexTradingState]):
         )
 
     def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
-        """What the members' contracts ask for their parts plus the margin, at most the DSO's contract's price."""
+        """What the members' elements are paid for their parts plus the margin, at most the DSO's contract's price."""
         minutes = self.rules.isp_minutes
         asked = sum(
-            volume_amount(session.member_isps(name, isps), contract.volume_price_e4_per_kwh, minutes)
-            for name in session.taking_part
-            if (contract := self._contracts.contract_on(name, session.period)) is not None
+            volume_amount(session.member_isps(name, isps), session.asked_e4_per_kwh[name] or 0, minutes)
+            for name in session.covered
         )
         price = asked * (100 + self._config.margin_pct) // 100
         sale = self._contracts.contract_on(self._dso, session.period)

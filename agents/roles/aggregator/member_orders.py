@@ -94,7 +94,8 @@ class MemberOrders(Part[MemberOrdersState]):
         """A member's order; None where its contract does not allow one, or it moves nothing."""
         session, rules = chosen.session, self.rules
         contract = self._contracts.contract_on(member, session.period)
-        if contract is None:  # the session's members had one when it was opened
+        asked = session.asked_e4_per_kwh.get(member)
+        if contract is None or asked is None:  # it had one when the session was opened; it would lose by an order
             return None
         isps = session.member_isps(member, chosen.isps, chosen.factor_pct)
         rule, begin = Activations(contract), rules.day(contract.start_date).start
@@ -108,7 +109,7 @@ class MemberOrders(Part[MemberOrdersState]):
             period=session.period,
             congestion_point=self._members[member].usage_point,
             order_reference=reference,
-            price=volume_amount(isps, contract.volume_price_e4_per_kwh, rules.isp_minutes),
+            price=volume_amount(isps, asked, rules.isp_minutes),
             currency=rules.currency,
             isps=isps,
             timezone=rules.timezone,

@@ -12,9 +12,9 @@ from market.uftp import Disposition, FlexOffer, FlexOrder, FlexRequest, IspPower
 
 def offered_isps(session: VppSession, request: FlexRequest) -> tuple[IspPower, ...]:
     """What the members together give on the ISPs that are asked for, in the direction that is asked for."""
-    if not session.taking_part:
+    if not session.covered:
         return ()
-    total = np.sum([session.member_w(name) for name in session.taking_part], axis=0)
+    total = np.sum([session.member_w(name) for name in session.covered], axis=0)
     rows = []
     for row in (row for row in request.isps if row.disposition is Disposition.REQUESTED):
         sign = 1 if row.min_power_w > 0 else -1

@@ -21,6 +21,7 @@ from market.uftp import AgrPortfolioUpdate, Connection
 
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
 TIMES_ASKED = 3
+_E4_PER_CT = 100
 
 
 @wire("aggregator.PortfolioRegistration")
@@ -71,9 +72,12 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
         """Take up a template for each member that has something to give, and open the negotiation."""
         effects: list[Effect] = []
+        dearest = round(self._config.shortage_ct_per_kwh * _E4_PER_CT)  # above it nothing would ever be called
         for member in self._config.members:
             owner = self.rules.domains[member.name]
-            elements = tuple(asset.element for asset in message.assets if asset.owner == owner)
+            elements = tuple(
+                asset.element for asset in message.assets if asset.owner == owner and asset.cost_e4_per_kwh <= dearest
+            )
             first = self._contracts.wanted_from(member.name, now)
             if not elements or first is None or self._negotiation.talking(member.name):
                 continue
@@ -96,6 +100,7 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
             max_activations=config.limits.max_activations_per_day,
             max_runtime_isps=config.limits.max_runtime_isps,
             recovery_isps=config.limits.recovery_isps,
+            volume_price_e4_per_kwh=0,  # what comes on top of the elements' costs is negotiated
         )
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -45,6 +45,7 @@ class VppSession:
         elements: element names by member.
         whole_elements: those of them that do not move by degrees.
         baselines_w: by element, on the session's ISPs.
+        asked_e4_per_kwh: by member, what its contract pays on average for its last answer; None where that would be a loss.
         state: where it stands in the table `agents.planning.dispatch.session.SPLIT`.
     """
 
@@ -63,6 +64,7 @@ class VppSession:
     profiles_kw: dict[str, Floats]
     elements: dict[str, tuple[str, ...]]
     baselines_w: dict[str, tuple[int, ...]]
+    asked_e4_per_kwh: dict[str, int | None] = field(default_factory=dict)
     whole_elements: tuple[str, ...] = ()
     coordination: Coordination | None = None
     state: SplitState = SplitState.QUEUED
@@ -71,6 +73,16 @@ class VppSession:
     def rank(self) -> tuple[datetime, bool, date, int, str]:
         """Its place in the queue, by nothing but what it is for: promises before new business."""
         return self.opened_at, self.purpose is not SplitPurpose.HOLD, self.period, self.first_isp, self.identity
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """For each ISP 1 where more consumption is asked for, -1 where less, 0 where neither."""
+        return tuple(int(low > 0) - int(high < 0) for low, high in zip(self.low_kw, self.high_kw, strict=True))
+
+    @property
+    def covered(self) -> tuple[str, ...]:
+        """The members that take part and lose nothing by it: only theirs can be offered and ordered."""
+        return tuple(name for name in self.taking_part if self.asked_e4_per_kwh.get(name) is not None)
 
     @property
     def taking_part(self) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ class VppSessions(Part[VppSessionsState]):
             return self.emit(SplitConcluded(session), now)
         session = self._moved(session, SplitParty.AGGREGATOR, SplitEvent.INVITED)
         isps = session.first_isp, session.last_isp
-        invitation = VppInvitation(session.identity, session.period, *isps, session.first_share)
+        invitation = VppInvitation(session.identity, session.period, *isps, session.first_share, session.wanted)
         return [*(Send(name, invitation) for name in session.waiting), self._guard(session, now)]
 
     def _guard(self, session: VppSession, now: datetime) -> Effect:
@@ -159,6 +159,7 @@ class VppSessions(Part[VppSessionsState]):
             session,
             waiting=tuple(name for name in session.waiting if name != sender),
             profiles_kw={**session.profiles_kw, sender: message.deviation_kw},
+            asked_e4_per_kwh={**session.asked_e4_per_kwh, sender: message.asked_e4_per_kwh},
         )
         if message.round == 0:
             told = {part.element: part.power_w for part in message.baselines}

@@ -64,6 +64,7 @@ class AssetPublishing(Part[AssetPublishingState]):
             can_increase=kind.can_increase,
             can_decrease=kind.can_decrease,
             baseline=kind.baseline,
+            cost_e4_per_kwh=self._config.own_costs_e4_per_kwh(self.rules.first_day)[sender],
         )
         return self._publish() if len(self.state.joined) == len(self._kinds) else []
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from math import ceil
 
-from agents.planning.elements.element import ElementConfig, ElementCosts, ElementKind
+from agents.planning.elements.element import ElementConfig, ElementCosts, ElementKind, ElementKnowledge
 from agents.planning.elements.registry import element_kind
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from market.billing.tariff import Tariff
+from market.contracts.contract import FlexContract
 from market.negotiation.concession import NegotiationPreferences
+
+_E4_PER_CT = 100
 
 
 @wire("prosumer.Config")
@@ -47,6 +52,23 @@ class ProsumerConfig:
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""
         return {element.element: element for element in self.elements}
+
+    def own_costs_e4_per_kwh(self, day: date) -> dict[str, int]:
+        """What moving each element costs by and large from a day on, ten-thousandths per kWh, rounded up."""
+        if self.tariff is None:
+            return dict.fromkeys(self.by_name(), 0)
+        retail, feed_in = self.tariff.by_and_large(day)
+        return {
+            name: max(ceil(_E4_PER_CT * kind.own_price_ct_per_kwh(known, retail, feed_in)), 0)
+            for name, kind in self.kinds().items()
+            for known in (ElementKnowledge(self.by_name()[name], self.preferences),)
+        }
+
+    def selling_under(self, contract: FlexContract) -> NegotiationPreferences:
+        """Its prices for a contract: on top of its own costs, also where the contract tells them too low."""
+        own, told = self.own_costs_e4_per_kwh(contract.start_date), contract.own_costs_e4_per_kwh
+        lacking = max((own[name] - cost for name, cost in told.items() if name in own), default=0)
+        return self.selling.dearer_by(max(lacking, 0))
 
     def kinds(self) -> dict[str, ElementKind]:
         """The rules of each element's kind, by the element's name, in order."""

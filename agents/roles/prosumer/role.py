@@ -67,7 +67,7 @@ class ProsumerRole(Role):
         super().__init__(
             me,
             contracts,
-            ContractNegotiation(me, ledger, contracts, wants=lambda _: config.selling),
+            ContractNegotiation(me, ledger, contracts, wants=config.selling_under),
             filing,
             AssetPublishing(me, config),
             reports,

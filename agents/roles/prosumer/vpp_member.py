@@ -30,7 +30,10 @@ from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
 from cim.codec.codec import wire
 from cim.model.readings import Kind
+from market.contracts.contract import FlexContract
 from market.uftp import FlexOrder, FlexOrderResponse
+
+_E4_PER_CT = 100
 
 
 @wire("prosumer.VppMember")
@@ -63,7 +66,8 @@ class VppMember(Part[VppMemberState]):
     def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
         """Which elements take part, with their baselines."""
         zero = np.zeros(message.last_isp - message.first_isp + 1)
-        if sender != self._aggregator or self._contracts.contract_on(sender, message.period) is None:
+        contract = self._contracts.contract_on(sender, message.period)
+        if sender != self._aggregator or contract is None:
             return [Send(sender, NetProfile(message.session, 0, zero))]
         day = self.rules.day(message.period)
         if now >= day.isp_start(message.last_isp + 1):
@@ -71,7 +75,7 @@ class VppMember(Part[VppMemberState]):
             return [Send(sender, NetProfile(message.session, 0, zero)), late]
         self._planning.follow(day, now)
         window = PlanWindow(day, message.first_isp, message.last_isp, now)
-        models = self._models(window)
+        models = self._models(window, contract)
         baselines = tuple(window.part(self._planning.expected_kw(model.element, day)) for model in models)
         self.state.sessions[message.session] = MemberSession(
             message.period,
@@ -81,6 +85,8 @@ class VppMember(Part[VppMemberState]):
             models,
             baselines,
             tuple(zero for _ in models),
+            wanted=message.wanted or (0,) * len(zero),
+            prices_e4_per_kwh=tuple(contract.price_e4_per_kwh(model.element) for model in models),
         )
         told = tuple(
             ElementBaseline(model.element, tuple(round(float(x) * 1000) for x in baseline), model.by_degrees)
@@ -88,17 +94,17 @@ class VppMember(Part[VppMemberState]):
         )
         return [Send(sender, NetProfile(message.session, 0, zero, told))]
 
-    def _models(self, window: PlanWindow) -> tuple[Flexibility, ...]:
+    def _models(self, window: PlanWindow, contract: FlexContract) -> tuple[Flexibility, ...]:
         """The elements under contract that can move on these ISPs; a lost one takes no part."""
         day, at = window.day, max(window.day.isp_start(window.first), window.now)
-        contract = self._contracts.contract_on(self._aggregator, day.day)
-        covered = {element.name for element in contract.flex_elements} if contract else set()
+        covered = {element.name for element in contract.flex_elements}
         models: list[Flexibility | None] = []
         prices = self._planning.energy_prices(day)
         for name, kind in self._kinds.items():
             if name in covered and self._reports.last_value(name, Kind.POWER) is not None:
                 expected = self._planning.expected_kw(name, day)
-                known = replace(self._planning.knowledge(name, day, at), prices=prices)
+                paid = contract.price_e4_per_kwh(name) / _E4_PER_CT
+                known = replace(self._planning.knowledge(name, day, at), prices=prices, paid_ct_per_kwh=paid)
                 models.append(kind.flexibility(known, expected, window))
         return tuple(model for model in models if model is not None)
 
@@ -115,9 +121,10 @@ class VppMember(Part[VppMemberState]):
             for model, deviation in zip(session.models, session.deviations_kw, strict=True)
         )
         models = tuple(model.after(answer) for model, answer in zip(session.models, answers, strict=True))
-        self.state.sessions[message.session] = replace(session, models=models, deviations_kw=answers)
+        session = self.state.sessions[message.session] = replace(session, models=models, deviations_kw=answers)
         total = np.sum(answers, axis=0) if answers else np.zeros(len(message.signal_kw))
-        return [Send(sender, NetProfile(message.session, message.round, total))]
+        answer = NetProfile(message.session, message.round, total, asked_e4_per_kwh=session.asked_e4_per_kwh())
+        return [Send(sender, answer)]
 
     @on(SessionClosed)
     def closed(self, message: SessionClosed, sender: str, now: datetime) -> list[Effect]:

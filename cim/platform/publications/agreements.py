@@ -45,12 +45,13 @@ class NegotiationMoved(Publication):
 @wire("published.ContractElement")
 @dataclass(frozen=True, slots=True)
 class ContractElement:
-    """A flexible element of a contract and how far it can move its power."""
+    """A flexible element of a contract, how far it can move its power, and its own price if it has one."""
 
     name: str
     kind: str
     max_increase_w: int
     max_decrease_w: int
+    volume_price_e4_per_kwh: int | None = None
 
 
 @wire("published.ContractAgreed")
