@@ -56,9 +56,7 @@ class AssetPublication:
         """The asset as a contract's flex element, with its whole swing in each direction it offers, at its owner's cost."""
         swing = self.max_consumption_w - self.max_generation_w
         up, down = (swing if self.can_increase else 0), (-swing if self.can_decrease else 0)
-        return FlexElement(
-            self.name, self.kind, up, down, self.baseline, volume_price_e4_per_kwh=self.cost_e4_per_kwh
-        )
+        return FlexElement(self.name, self.kind, up, down, self.baseline, volume_price_e4_per_kwh=self.cost_e4_per_kwh)
 
 
 @dataclass(frozen=True, slots=True)
