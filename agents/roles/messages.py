@@ -112,7 +112,10 @@ class FeedInLimit:
 @wire("grid.LimitedFeedIn")
 @dataclass(frozen=True, slots=True)
 class LimitedFeedIn:
-    """A connection's account of a day's ISPs in which the DSO limited its plants: (ISP, available, given), watts <= 0."""
+    """A connection's account of a day's ISPs in which the DSO limited its plants: (ISP, could, given), watts <= 0.
+
+    What the plants could have given is what was available, less what orders held back anyway.
+    """
 
     usage_point: str
     period: date

@@ -63,12 +63,12 @@ def test_what_is_limited_below_helps_above() -> None:
 
 
 def test_who_waits_acts_only_when_the_rest_could_not_mend_it() -> None:
-    """At 140 % it waits at the beginning, and acts in the last third; at 400 % it cannot wait."""
+    """At 140 % it waits at the beginning and acts when two looks are left; at 400 % it cannot wait."""
     plants = {"a": PLANTS["a"], "b": PlantFeedIn(100.0, 40.0, 40.0)}
     first = replace(POINT, power_w=-140.0)
     assert set(feed_in_shares([first], plants, waits=True).values()) == {None}
-    last = replace(first, mean_w=-140.0, elapsed=2 / 3)
-    assert sum(fed_in(feed_in_shares([last], plants, waits=True), plants).values()) == pytest.approx(20.0)
+    second = replace(first, mean_w=-140.0, elapsed=1 / 3)
+    assert sum(fed_in(feed_in_shares([second], plants, waits=True), plants).values()) == pytest.approx(80.0)
     much = {name: PlantFeedIn(400.0, 200.0, 200.0) for name in "ab"}
     shares = feed_in_shares([replace(POINT, power_w=-400.0)], much, waits=True)
     assert sum(fed_in(shares, much).values()) == pytest.approx(100.0)

@@ -116,6 +116,14 @@ def test_what_flowed_too_much_is_made_up_in_the_rest_of_the_isp() -> None:
     assert limit.limit_w == -10_000
 
 
+def test_what_a_battery_feeds_in_beside_the_plant_counts() -> None:
+    """10 kW of PV and 2 of a battery flow where 10 may: the plant stays at 8."""
+    role = dso()
+    metered(role, NOON, -12_000.0)
+    (limit,) = sent(decided(role, NOON, plants_w=-10_000, connection_w=-12_000, available_w=-10_000), FeedInLimit)
+    assert limit.limit_w == -8_000
+
+
 def test_a_limit_is_lifted_where_all_that_the_plant_could_give_has_room() -> None:
     """Limited to 11 kW: a load of 5 kW comes, the plant could give 13: it is free. With 1 kW more it is not."""
     for load_w, lifted in ((5_000, True), (1_000, False)):
@@ -129,14 +137,14 @@ def test_a_limit_is_lifted_where_all_that_the_plant_could_give_has_room() -> Non
 
 
 def test_where_there_is_a_market_the_dso_waits_for_it() -> None:
-    """Its own limit is the last means: at the beginning of the ISP it waits, in the last interval it acts."""
+    """Its own limit is the last means: at the beginning of the ISP it waits, when two intervals are left it acts."""
     role = dso(Control.MARKET)
     metered(role, NOON, -12_000.0)
     assert sent(decided(role, NOON, -13_000, -12_000, -13_000), FeedInLimit) == []
-    at = NOON + 2 * INTERVAL
-    metered(role, at, -12_000.0, net_wh=-2_000.0)
+    at = NOON + INTERVAL
+    metered(role, at, -12_000.0, net_wh=-1_000.0)
     (limit,) = sent(decided(role, at, -13_000, -12_000, -13_000), FeedInLimit)
-    assert limit.limit_w == -7_000
+    assert limit.limit_w == -10_000
 
 
 def test_a_meter_that_does_not_answer_limits_nobody() -> None:

@@ -51,9 +51,12 @@ class PointIsp:
 
     @property
     def least_later_w(self) -> float:
-        """The same of what will be left when one looks again, if nothing changes until then; infinite: nothing is left."""
+        """The same of what will be left when one looks again, if nothing changes until then.
+
+        Infinite where not two looks are left then: what the first of them sets, the other must be able to put right.
+        """
         elapsed = self.elapsed + self.step
-        if elapsed > 1.0 - self.step / 2:
+        if elapsed > 1.0 - 1.5 * self.step:
             return math.inf
         return self._least_w(self.mean_w * self.elapsed + self.power_w * self.step, elapsed)
 

@@ -141,12 +141,15 @@ class Curtailment(Part[CurtailmentState]):
         return PlantFeedIn(plant.rated_w, -connection_w, max(-connection_w - could_w + plants_w, 0.0))
 
     def _limit_w(self, plant: PlantConnection, state: PlantFeedIn, share: float | None) -> int | None:
-        """The limit of the plants: the share they may feed in, and what the connection uses itself (None: no limit)."""
+        """The limit of the plants: what the connection may feed in, and what it uses itself (None: no limit).
+
+        Below 0 is what a store feeds in beside them.
+        """
         if share is None:
             return None
         told = self.state.told[plant.usage_point]
-        own_use_w = max(-(told.plants_w or 0) - state.now_w, 0.0)
-        return -round(min(share * plant.rated_w + own_use_w, plant.rated_w))
+        own_use_w = -(told.plants_w or 0) - state.now_w
+        return -round(min(max(share * plant.rated_w + own_use_w, 0.0), plant.rated_w))
 
     def _set(self, plant: PlantConnection, day: LocalDay, isp: int, limit_w: int | None, now: datetime) -> list[Effect]:
         """Tell, publish and record a limit that is another than the one in force; a little room relaxes nothing."""

@@ -15,6 +15,7 @@ from agents.roles.part import Part, on
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_reports import ElementReports, value
 from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
@@ -43,10 +44,15 @@ class GridLimits(Part[GridLimitsState]):
     """Keeps the DSO's limits; a plant obeys the stricter of its order and its share of the limit."""
 
     def __init__(
-        self, me: AgentIdentity, config: ProsumerConfig, reports: ElementReports, metering: EnergyMetering
+        self,
+        me: AgentIdentity,
+        config: ProsumerConfig,
+        reports: ElementReports,
+        metering: EnergyMetering,
+        held: HeldOrders,
     ) -> None:
         super().__init__(me, GridLimitsState())
-        self._config, self._reports, self._metering = config, reports, metering
+        self._config, self._reports, self._metering, self._held = config, reports, metering, held
         elements, kinds = config.by_name(), config.kinds()
         plants = {name: kind for name, kind in kinds.items() if kind.generates and kind.mode is Mode.LIMIT}
         rated_w = sum(elements[name].generation_w for name in plants)
@@ -120,9 +126,13 @@ class GridLimits(Part[GridLimitsState]):
         for isp in sorted(limited):
             parts = [noted.get(name, {}).get(isp) for name in self._shares]
             given = sum(float(self._metering.measured_kw(name, day)[isp - 1]) for name in self._shares) * 1000
-            means = [part[0] / part[1] for part in parts if part is not None]
-            if len(means) == len(parts):  # what a plant could have given is never guessed
-                rows.append((isp, round(sum(means)), round(given)))
+            ordered = [float(self._held.held_kw(name, day)[isp - 1]) * 1000 for name in self._shares]
+            # What an order held back anyway is paid as ordered, and not once more.
+            could = [
+                np.fmax(part[0] / part[1], to_w) for part, to_w in zip(parts, ordered, strict=True) if part is not None
+            ]
+            if len(could) == len(parts):  # what a plant could have given is never guessed
+                rows.append((isp, round(sum(could)), round(given)))
         if not rows:
             return []
         return [Send(self._config.dso, LimitedFeedIn(self._config.usage_point, day.day, tuple(rows)))]

@@ -60,7 +60,7 @@ class ProsumerRole(Role):
             rules, config, contracts=contracts, held=held, metering=metering, available=available
         )
         messages = MeteringMessages(me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles)
-        limits = GridLimits(me, config, reports, metering)
+        limits = GridLimits(me, config, reports, metering, held)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
