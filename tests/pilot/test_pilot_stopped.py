@@ -19,6 +19,7 @@ from cim.platform.publications.base import Publication
 from cim.platform.publications.families import FAMILIES
 from cim.platform.publications.site import SiteDescribed
 from market.ledger.verify import verify
+from tests.worlds.market_days import SEED, corner_of_strem, market_day
 
 pytestmark = pytest.mark.slow
 ILES = [sys.executable, "-m", "experiments.cli.main"]
@@ -27,10 +28,24 @@ STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 PATIENCE_S = 400
 
 
-def alive(folder: Path) -> subprocess.Popen[bytes]:
-    """`iles up` on this folder, hurried: a day in less than a minute."""
-    options = ("--days", "1", "--seed", "7", "--speed", "4000", "--runtime", "local", "--port", "0", "--folder", folder)
-    return subprocess.Popen([*ILES, "up", "strem", *map(str, options)], stderr=subprocess.PIPE, start_new_session=True)
+def alive(site: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """`iles up` on this folder, hurried: a day in some seconds."""
+    options = (
+        "--days",
+        "1",
+        "--seed",
+        SEED,
+        "--speed",
+        "9000",
+        "--runtime",
+        "local",
+        "--port",
+        "0",
+        "--folder",
+        folder,
+    )
+    command = [*ILES, "up", str(site), *map(str, options)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
 
 
 def end(site: subprocess.Popen[bytes], signum: signal.Signals) -> None:
@@ -61,12 +76,13 @@ def published(folder: Path) -> Counter[tuple[str, Publication]]:
         store.close()
 
 
-def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, strem_day: Path) -> None:
-    """Twice its whole group is asked to end, once it is killed, all amid orders: ledger and publications are `iles run`'s."""
-    folder, stops, awaited = tmp_path / "site", list(STOPS), 1
+def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> None:
+    """Twice its group is asked to end, once it is killed, all amid orders: its ledger and publications are an undisturbed run's."""
+    place, folder, stops, awaited = corner_of_strem(tmp_path), tmp_path / "site", list(STOPS), 1
+    market_day(place, tmp_path / "run", ParquetStore(tmp_path / "run"))
     ledger = folder / "ledger.db"
     begun = time.monotonic()
-    site = alive(folder)
+    site = alive(place, folder)
     while site.poll() is None:
         assert time.monotonic() - begun < PATIENCE_S, "the site came to no end"
         time.sleep(0.1)
@@ -74,9 +90,9 @@ def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, stre
             end(site, signum := stops.pop(0))
             _, said = site.communicate()
             assert site.returncode == (-signum if signum is signal.SIGKILL else 0), said
-            site, awaited = alive(folder), known + 4
+            site, awaited = alive(place, folder), known + 4
     assert site.returncode == 0, site.communicate()[1]
     site.communicate()
     assert not stops
-    assert verify(ledger).head == verify(strem_day / "ledger.db").head
-    assert published(folder) == published(strem_day)
+    assert verify(ledger).head == verify(tmp_path / "run" / "ledger.db").head
+    assert published(folder) == published(tmp_path / "run")
