@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+import numpy as np
+
 from agents.assembly.grid_of_site import usage_point
+from cim.model.arrays import Floats
 from cim.platform.publications.grid import FeedInLimited
-from cim.platform.publications.settlement import PaymentRow, PaymentsMade
+from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementTold
 from cim.platform.store import values
 from environment.physics.device_truth import DeviceTruth
 from experiments.run.grid import ByKind, Truth
@@ -36,6 +39,7 @@ class Column:
         devices: what every unit did.
         payments: who paid whom; empty where nobody trades.
         limited: (prosumer, index of the ISP from 0) in which the DSO limited its plants' feed-in.
+        ordered_w: unit -> what its aggregator's orders asked of it in each ISP, + = more consumption or less generation.
     """
 
     truth: Truth
@@ -43,21 +47,43 @@ class Column:
     devices: DeviceTruth
     payments: tuple[Payment, ...] = ()
     limited: frozenset[tuple[str, int]] = frozenset()
+    ordered_w: dict[str, Floats] = field(default_factory=dict)
 
 
 def column_of(result: RunResult) -> Column:
     """The column of a run with agents."""
     payments = tuple(payment_of(row) for made in values(result.store, PaymentsMade) for row in made.payments)
-    return Column(result.truth, result.by_kind, result.devices, payments, limited_isps(result))
+    limited, ordered_w = limited_isps(result), ordered_of_units(result)
+    return Column(result.truth, result.by_kind, result.devices, payments, limited, ordered_w)
+
+
+def _offsets(result: RunResult) -> dict[date, int]:
+    """Day -> index of its first ISP."""
+    first, offsets = 0, dict[date, int]()
+    for day in result.site_agents.rules.periods:
+        offsets[day.day] = first
+        first += day.count
+    return offsets
+
+
+def ordered_of_units(result: RunResult) -> dict[str, Floats]:
+    """What aggregators settled as ordered, unit by unit, mean watts; orders of an ISP added up."""
+    offsets, buyers = _offsets(result), {party.domain for party in result.site.aggregators}
+    count = sum(day.count for day in result.site_agents.rules.periods)
+    found: dict[str, Floats] = {}
+    for told in values(result.store, SettlementTold):
+        for order in told.orders if told.buyer in buyers else ():
+            row = found.setdefault(order.congestion_point, np.zeros(count))
+            for isp in order.isps if order.period in offsets else ():
+                first = offsets[order.period] + isp.start - 1
+                row[first : first + isp.duration] += isp.ordered_flex_power_w
+    return found
 
 
 def limited_isps(result: RunResult) -> frozenset[tuple[str, int]]:
     """Where the DSO used its right: each ISP in which a limit was in force for some time."""
     owners = {usage_point(result.site, prosumer.name): prosumer.name for prosumer in result.site.prosumers}
-    first, offsets = 0, dict[date, int]()
-    for day in result.site_agents.rules.periods:
-        offsets[day.day] = first
-        first += day.count
+    offsets = _offsets(result)
     return frozenset(
         (owners[told.usage_point], offsets[told.period] + told.isp - 1)
         for told in values(result.store, FeedInLimited)

@@ -66,9 +66,10 @@ def paid_by(column: Column, domain: str) -> int:
 
 
 def curtailed_w(column: Column) -> float:
-    """Sun and wind not used by plants in the ISPs in which the DSO limited them, mean watts added up over ISPs."""
+    """What plants lost in the ISPs in which the DSO limited them, beyond what orders asked of them; watts over all ISPs."""
+    none: Floats = np.zeros(len(next(iter(column.by_kind.values()))))
     return sum(
-        float(row[isp])
+        max(float(row[isp] - max(column.ordered_w.get(name, none)[isp], 0.0)), 0.0)
         for name, row in lost_w(column).items()
         for owner, isp in column.limited
         if name.partition(".")[0] == owner

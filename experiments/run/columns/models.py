@@ -32,7 +32,8 @@ class ColumnFigures(Figures):
     )
     stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
     curtailed_wh: int = Field(
-        description="what the DSO's own right took: available less given, of plants in the ISPs in which it limited them"
+        description="what the DSO's own right took: available less given, of plants in the ISPs in which it limited them, "
+        "beyond what orders asked of them there"
     )
     generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
     unserved_ev_wh: int = Field(description="what vehicles wanted and left without")

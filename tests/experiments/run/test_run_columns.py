@@ -138,10 +138,12 @@ def test_foresight_pays_whoever_it_makes_worse_off() -> None:
 
 
 def test_the_dsos_curtailment_is_what_limited_plants_lost() -> None:
-    """Sun lost in an ISP that the DSO limited counts as curtailed, sun lost in another only as lost."""
+    """Sun lost in an ISP that the DSO limited counts as curtailed, less what an order asked there; elsewhere only as lost."""
     mine = column({"farm.load": [0, 0, 0, 0], "farm.pv": [-1000, -600, -200, 0]})
     limited = replace(mine, limited=frozenset({("farm", 1), ("farm", 2), ("other", 3)}))
     assert (curtailed_w(mine), curtailed_w(limited)) == (0, 400 + 800)
+    ordered = {"farm.pv": np.array([0.0, 300.0, 900.0, 0.0])}
+    assert curtailed_w(replace(limited, ordered_w=ordered)) == 100
 
 
 @pytest.mark.slow
