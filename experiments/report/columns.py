@@ -133,8 +133,9 @@ def _welfare(data: RunData) -> Iterator[str]:
         if name in columns
     )
     yield (
-        f"Perfect foresight within all limits is worth {money(best)} {currency} to all members together (energy by tariff "
-        f"and wear; payments cancel out). The others fall short of it by, in {currency}: {less}; idle and local by breaking limits."
+        f"Perfect foresight within all limits is worth {money(best)} {currency} to all members together: energy by tariff, "
+        "wear, and what stays stored; payments cancel out. "
+        f"The others fall short of it by, in {currency}: {less}; idle and local by breaking limits."
     )
 
 

@@ -15,7 +15,7 @@ ROWS: dict[str, tuple[str, float]] = {  # a column's figure -> words, and what i
     "generation_lost_wh": ("sun and wind not used, kWh", 1000),
     "dso_cost": ("the DSO's cost", 0),
     "bills_sum": ("all members' bills", 0),
-    "welfare": ("welfare: minus energy by tariff, minus wear", 0),
+    "welfare": ("welfare: energy by tariff, wear, what is stored", 0),
     "stored_change_wh": ("batteries hold more at the end, kWh", 1000),
     "unserved_ev_wh": ("vehicles left without, kWh", 1000),
     "comfort_kh": ("rooms away from their set temperature, K h", 1),

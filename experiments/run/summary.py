@@ -156,7 +156,9 @@ def summarise(
     money = balance(market.payments)
     traded = ordered_and_delivered(settlements, dso, hours)
     of_columns = {
-        name: figures_of(result.site, columns[name], grids[name], bills[name].values())
+        name: figures_of(
+            result.site, columns[name], grids[name], bills[name].values(), result.site_agents.rules.periods
+        )
         for name in ColumnName
         if name in columns
     }

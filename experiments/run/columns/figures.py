@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from agents.assembly.tariffs_of_site import tariff_of
 from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
 from environment.physics import UnitKind
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column
@@ -18,23 +21,30 @@ _ENERGY = (BillKind.ENERGY, BillKind.NETWORK, BillKind.TAXES, BillKind.FEED_IN)
 _GENERATORS = (UnitKind.PV.value, UnitKind.WIND.value, UnitKind.CHP.value)
 
 
-def figures_of(site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill]) -> ColumnFigures:
-    """The figures of a column from its truth, its payments, the power flow on its truth, and all prosumers' bills."""
+def figures_of(
+    site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill], days: Sequence[LocalDay]
+) -> ColumnFigures:
+    """The figures of a column from its truth, its payments, the power flow on its truth, and all prosumers' bills.
+
+    Args:
+        days: whose tariffs say what stored energy is worth.
+    """
     hours = site.isp_minutes / 60
     net = np.array([active for active, _ in column.truth.values()], dtype=np.float64)
     imported, exported = (float(np.maximum(side, 0).sum()) * hours for side in (net, -net))
     made = -sum(float(column.by_kind[kind].sum()) for kind in _GENERATORS if kind in column.by_kind) * hours
     factor, of_all = site.grid_g_per_kwh, tuple(bills)
-    through_wh, stored_wh = _batteries(site, column, hours)
-    wear_e4 = site.flexibility_costs.wear_ct_per_kwh.value * 100 * through_wh / 1000
+    batteries = _batteries(site, column, hours)
+    wear_e4 = sum(battery.through_wh for battery in batteries) / 10 * site.flexibility_costs.wear_ct_per_kwh.value
+    stored_e4 = sum(battery.stored_wh / 10 * _feed_in_ct(site, battery.owner, days) for battery in batteries)
     return ColumnFigures(
         violations=len(grid.violations),
         over_limit_wh=round(grid.over_limit_wh),
         max_loading_pct=grid.figures["max_loading_pct"],
         dso_cost=paid_by(column, site.dso.domain),
         bills_sum=sum(bill.total_e4 for bill in of_all),
-        welfare=round(-energy_e4(of_all) - wear_e4),
-        stored_change_wh=round(stored_wh),
+        welfare=round(stored_e4 - energy_e4(of_all) - wear_e4),
+        stored_change_wh=round(sum(battery.stored_wh for battery in batteries)),
         curtailed_wh=round(curtailed_w(column) * hours),
         generation_lost_wh=round(sum(float(row.sum()) for row in lost_w(column).values()) * hours),
         unserved_ev_wh=round(column.devices.unserved_ev_wh),
@@ -51,12 +61,30 @@ def energy_e4(bills: Iterable[Bill]) -> int:
     return sum(bill.amount_e4(kind) for bill in bills for kind in _ENERGY)
 
 
-def _batteries(site: Site, column: Column, hours: float) -> tuple[float, float]:
-    """What went through batteries (half of in and out), and by how much their content rose, watt-hours."""
+class _Battery(NamedTuple):
+    """What went through a battery (half of in and out), and by how much its content rose."""
+
+    owner: str
+    through_wh: float
+    stored_wh: float
+
+
+def _batteries(site: Site, column: Column, hours: float) -> list[_Battery]:
     efficiency = site.batteries.one_way_efficiency.value
-    rows = [row for name, row in column.devices.power_w.items() if column.devices.kinds[name] == UnitKind.BATTERY]
-    taken, given = (sum(float(np.maximum(sign * row, 0).sum()) for row in rows) * hours for sign in (1, -1))
-    return (taken + given) / 2, taken * efficiency - given / efficiency
+    found = []
+    for name, row in column.devices.power_w.items():
+        if column.devices.kinds[name] == UnitKind.BATTERY:
+            taken, given = (float(np.maximum(sign * row, 0).sum()) * hours for sign in (1, -1))
+            rise = taken * efficiency - given / efficiency
+            found.append(_Battery(name.partition(".")[0], (taken + given) / 2, rise))
+    return found
+
+
+def _feed_in_ct(site: Site, prosumer: str, days: Sequence[LocalDay]) -> float:
+    """What a kilowatt-hour that a battery still holds would bring at least: the mean feed-in of its owner's days, less loss."""
+    tariff = tariff_of(site, prosumer)
+    mean = np.mean(np.concatenate([tariff.rates(day).feed_in_ct_per_kwh for day in days]))
+    return float(mean) * site.batteries.one_way_efficiency.value
 
 
 def paid_by(column: Column, domain: str) -> int:

@@ -27,8 +27,8 @@ class ColumnFigures(Figures):
     )
     bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
     welfare: int = Field(
-        description="minus what energy costs all members by their tariffs, minus wear of batteries; payments among parties "
-        "cancel out, and what batteries hold at the end is not in it (`stored_change_wh`)"
+        description="minus what energy costs all members by their tariffs, minus wear of batteries, plus what they hold more "
+        "at the end at their owners' mean feed-in; payments among parties cancel out"
     )
     stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
     curtailed_wh: int = Field(

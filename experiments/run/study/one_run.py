@@ -38,7 +38,7 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
     beside = {name: run(settings) for name, run in RUNS.items() if all_columns or name is ColumnName.LOCAL}
     columns, bills = with_bills(result, beside | {ColumnName.MARKET: column_of(result)})
     site, hours = result.site, result.site.isp_minutes / 60
-    told = values(store, SettlementTold)
+    told, days = values(store, SettlementTold), result.site_agents.rules.periods
     buyers = frozenset(party.domain for party in site.aggregators)
     answers = Counter(answer.disposition for told in values(store, SettlementAnswered) for answer in told.answers)
     return StudyRun(
@@ -46,7 +46,7 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
         day=result.site_agents.rules.first_day,
         seed=settings.seed,
         columns={
-            name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values())
+            name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values(), days)
             for name in ColumnName
             if name in columns
         },

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cim.model.intervals import LocalDay
 from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold
 from environment.feeder import Line, Network, Node, Transformer, rated_va
 from environment.physics.device_truth import DeviceTruth
@@ -30,6 +31,7 @@ from market.settlement.payments import Payment
 SITE = load_site("strem")
 DAY = date(2016, 5, 20)
 AT = datetime(2016, 5, 21, 4, 5, tzinfo=UTC)
+DAYS = (LocalDay(DAY, SITE.timezone),)
 DSO, EAST = "dso.strem.example", "east.strem.example"
 
 
@@ -50,7 +52,7 @@ def column(power_w: dict[str, list[float]], payments: tuple[Payment, ...] = ()) 
     kinds = {name: name.partition(".")[2] for name in rows}
     net = np.sum(list(rows.values()), axis=0).astype(np.int64)
     by_kind = {kind: rows[name] for name, kind in kinds.items()}
-    devices = DeviceTruth(kinds, rows, {"farm.pv": np.full(4, -1000.0)}, 12.4, 0.256)
+    devices = DeviceTruth(kinds, rows, {name: np.full(4, -1000.0) for name in rows if name == "farm.pv"}, 12.4, 0.256)
     return Column({"farm": (net, net * 0)}, by_kind, devices, payments)
 
 
@@ -83,7 +85,7 @@ def test_idle_batteries_rest_and_nobody_is_paid(idle: Column) -> None:
     batteries = [name for name, kind in idle.devices.kinds.items() if kind == "battery"]
     assert len(batteries) >= 5
     assert not any(idle.devices.power_w[name].any() for name in batteries)
-    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth), ())
+    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth), (), DAYS)
     assert (figures.dso_cost, figures.generation_lost_wh, figures.unserved_ev_wh) == (0, 0, 0)
     assert figures.violations >= 10
     assert figures.import_wh > 0
@@ -95,7 +97,7 @@ def test_figures_by_hand(idle: Column) -> None:
     paid = (Payment(DSO, EAST, 700, "utilisation", "o"), Payment(EAST, DSO, 200, "penalty", "o"))
     mine = column({"farm.load": [400, 400, 400, 400], "farm.pv": [-1000, -600, -200, 0]}, paid)
     figures = figures_of(
-        SITE, mine, evaluate(SITE, idle.truth), (bill_of({BillKind.ENERGY: 30, BillKind.FEED_IN: -12}),)
+        SITE, mine, evaluate(SITE, idle.truth), (bill_of({BillKind.ENERGY: 30, BillKind.FEED_IN: -12}),), DAYS
     )
     assert figures.bills_sum == 18
     assert (figures.import_wh, figures.export_wh) == (150, 200)  # nets -600, -200, +200, +400 W for a quarter each
@@ -151,7 +153,7 @@ def test_local_serves_its_own_consumption_and_pays_nobody(idle: Column) -> None:
     """Under local rules less is taken from the grid and less is fed in than where all rests; nobody trades or is short."""
     local = run_agents(settings(), Control.LOCAL)
     assert (local.payments, local.limited) == ((), frozenset())
-    resting, own = (figures_of(SITE, c, evaluate(SITE, c.truth), ()) for c in (idle, local))
+    resting, own = (figures_of(SITE, c, evaluate(SITE, c.truth), (), DAYS) for c in (idle, local))
     assert own.import_wh < resting.import_wh
     assert own.export_wh < resting.export_wh
     assert own.self_consumed_pct > resting.self_consumed_pct
@@ -215,12 +217,13 @@ def over(over_limit_wh: int, dso_cost: int) -> ColumnFigures:
 
 
 def test_welfare_is_energy_and_wear_whoever_pays_whom() -> None:
-    """By hand: a battery takes 4 kWh and gives 1 kWh; 2.5 kWh of wear at 2 ct, and the bill without its payments."""
-    mine = column({"farm.battery": [8000, 8000, -4000, 0], "farm.pv": [0, 0, 0, 0]})
+    """By hand: a battery takes 4 kWh and gives 1; 2.5 kWh of wear at 2 ct, what stays at 8.24 ct, a bill without payments."""
+    mine = column({"household-3.battery": [8000, 8000, -4000, 0]})
     bill = bill_of({BillKind.ENERGY: 7_000, BillKind.FEED_IN: -1_000, BillKind.FLEXIBILITY: -90_000})
-    figures = figures_of(SITE, mine, evaluate(SITE, idle_truth()), (bill,))
-    assert figures.welfare == -6_000 - 500
-    assert figures.stored_change_wh == round(4000 * 0.95 - 1000 / 0.95)
+    figures = figures_of(SITE, mine, evaluate(SITE, idle_truth()), (bill,), DAYS)
+    stays_kwh = 4 * 0.95 - 1 / 0.95
+    assert figures.stored_change_wh == round(stays_kwh * 1000)
+    assert figures.welfare == round(-6_000 - 500 + stays_kwh * 0.95 * 824)
     assert figures.bills_sum == -84_000
 
 
