@@ -61,19 +61,24 @@ def select_one(
     offers: tuple[int, ...] | None = None,
     outside_e4_per_kw: Floats | None = None,
 ) -> tuple[int, ...]:
-    """`select` of `agents.planning.grid_safety` for a single option: the cheapest factor, which covers some ISP's need exactly.
+    """`select` of `agents.planning.grid_safety` where one option at most is ordered: the cheapest, by its cheapest factor.
 
     The cost is the option's share of its price and, by other means, what it leaves uncovered: between the factors at which
     an ISP is just covered it is straight, so the cheapest is one of these, the least or the greatest that may be ordered.
     """
     asked = np.flatnonzero(need_kw)
-    if not len(asked):
-        return (0,)
-    helps, wanted = options[0][asked] * np.sign(need_kw[asked]), np.abs(need_kw[asked])
+    if not len(asked) or not options:
+        return (0,) * len(options)
+    wanted = np.abs(need_kw[asked])
     outside = np.full(len(asked), SHORTAGE_E4) if outside_e4_per_kw is None else outside_e4_per_kw[asked]
-    least = minimum_pct[0] / 100
-    covering = wanted[helps > 0] / helps[helps > 0]
-    factors = sorted({0.0, least, 1.0, *(float(factor) for factor in covering if least < factor < 1)})
-    costs = [prices[0] * f + float(outside @ np.maximum(wanted - helps * f, 0.0)) for f in factors]
-    best = factors[int(np.argmin(costs))]
-    return (max(min(math.ceil(best * 100 - 1e-6), 100), minimum_pct[0]) if best > 0 else 0,)
+    best = (float(outside @ wanted), 0, 0.0)
+    for number, option in enumerate(options):
+        helps, least = option[asked] * np.sign(need_kw[asked]), minimum_pct[number] / 100
+        covering = wanted[helps > 0] / helps[helps > 0]
+        for factor in sorted({least, 1.0, *(float(f) for f in covering if least < f < 1)}):
+            cost = prices[number] * factor + float(outside @ np.maximum(wanted - helps * factor, 0.0))
+            best = min(best, (cost, number, factor))
+    chosen = [0] * len(options)
+    if best[2] > 0:
+        chosen[best[1]] = max(min(math.ceil(best[2] * 100 - 1e-6), 100), minimum_pct[best[1]])
+    return tuple(chosen)

@@ -32,7 +32,7 @@ def explain(data: RunData, violation: Violation) -> str:
         return f"No safety analysis of {title} covered this ISP before it began."
     asked = _asked(data, point, day.day, isp)
     offered = (
-        sum(_power(o.options[0].isps, isp) for o in _on(data.values(FlexOffered), point, day.day) if o.options) / 1000
+        sum(_power(o.options[-1].isps, isp) for o in _on(data.values(FlexOffered), point, day.day) if o.options) / 1000
     )
     ordered = sum(_power(o.isps, isp) for o in _on(data.values(OrderPlaced), point, day.day)) / 1000
     rows = [order for _, order in data.settled(data.dso_settlements) if order.congestion_point == point]

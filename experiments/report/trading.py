@@ -57,7 +57,7 @@ def _trade(
         ]
         return "request", (trade.buyer, trade.seller), asked, None
     if isinstance(trade, FlexOffered):
-        name, ends, part = "offer", (trade.seller, trade.buyer), trade.options[0]
+        name, ends, part = "offer", (trade.seller, trade.buyer), trade.options[-1]
         return name, ends, _powers(part.isps), part.price_e4
     return "order", (trade.buyer, trade.seller), _powers(trade.isps), trade.price_e4
 

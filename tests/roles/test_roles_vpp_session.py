@@ -57,8 +57,8 @@ def last(messages: list[Any]) -> Any:
 
 
 def order(offer: FlexOffer, factor: int = 100, **changes: Any) -> FlexOrder:
-    """The DSO's order of an offer's one option."""
-    (option,) = offer.options
+    """The DSO's order of the whole of what an offer offers."""
+    option = offer.options[-1]
     price, isps = option.activated(factor)
     made = FlexOrder(
         dso().me.header("agr", AHEAD, None, "FlexOrder"),
@@ -102,7 +102,7 @@ def test_the_offer_is_the_sum_of_what_its_members_answered() -> None:
     pump = market_of_farms()
     offer = offered(pump)
     answers = {name: pump.said(NetProfile, sender=name)[-1].deviation_kw for name in FARMS}
-    (option,) = offer.options
+    option = offer.options[-1]
     for row in option.isps:
         whole = sum(round(float(answers[name][row.start - 45]) * 1000) for name in FARMS)
         assert row.power_w == whole
@@ -133,7 +133,7 @@ def test_a_split_that_comes_to_rest_is_told_as_converged() -> None:
     told = concluded(pump)
     assert told.status == "converged"
     assert [round(kw * 1000) for kw in told.total_kw[:4]] == pytest.approx(
-        [r.power_w for r in offer.options[0].isps], abs=1
+        [r.power_w for r in offer.options[-1].isps], abs=1
     )
 
 
@@ -145,7 +145,7 @@ def test_a_split_that_does_not_is_polished_before_it_is_offered(rounds: int, mon
     offer = offered(pump)
     assert concluded(pump).status == "polished"
     answers = {name: pump.said(NetProfile, sender=name)[-1].deviation_kw for name in FARMS}
-    for row in offer.options[0].isps:
+    for row in offer.options[-1].isps:
         assert row.power_w == sum(round(float(answers[name][row.start - 45]) * 1000) for name in FARMS)
         assert 5900 <= row.power_w <= 7000
 
@@ -174,7 +174,7 @@ def test_the_order_of_a_factor_scales_what_members_do(factor: int) -> None:
     pump.tell("agr", "dso", order(offer, factor), AHEAD)
     receipts(pump)
     done = splits(pump)
-    for row in offer.options[0].isps:
+    for row in offer.options[-1].isps:
         assert abs(done[row.start] - row.power_w * factor / 100) <= len(FARMS)
     assert all(m.result is Result.ACCEPTED for m in pump.said(FlexOrderResponse))
     assert {m.element for m in pump.said(DeviceSchedule)} == {f"{name}.pv" for name in FARMS}
@@ -281,7 +281,7 @@ def test_a_member_that_never_answers_is_left_out() -> None:
     offer = last(pump.said(FlexOffer))
     assert pump.said(SessionClosed, to="farm-b")
     own = pump.said(NetProfile, sender="farm-a")[-1].deviation_kw
-    assert [row.power_w for row in offer.options[0].isps] == [round(float(x) * 1000) for x in own[:4]]
+    assert [row.power_w for row in offer.options[-1].isps] == [round(float(x) * 1000) for x in own[:4]]
 
 
 def test_a_member_that_falls_silent_in_mid_session_is_left_out() -> None:
@@ -294,7 +294,7 @@ def test_a_member_that_falls_silent_in_mid_session_is_left_out() -> None:
     pump.fire("agr", guard.timer, guard.at)
     offer = last(pump.said(FlexOffer))
     own = pump.said(NetProfile, sender="farm-b")[-1].deviation_kw
-    assert [row.power_w for row in offer.options[0].isps] == [round(float(x) * 1000) for x in own[:4]]
+    assert [row.power_w for row in offer.options[-1].isps] == [round(float(x) * 1000) for x in own[:4]]
 
 
 def test_a_session_goes_no_way_that_its_table_does_not_show() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from agents.planning.dispatch.session import SplitEvent, SplitParty
 from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.merit_order import merit_steps
 from agents.roles.aggregator.offers import offered_isps, order_fault
 from agents.roles.aggregator.order_records import MemberOrdersRefused, MembersOrdered
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
@@ -66,7 +67,7 @@ class FlexTradingState:
     Attributes:
         requests: by message id, those without an offer yet.
         room: [T] kW that the DSO left at a congestion point on a day, down and up.
-        offers: by message id, those not ordered yet; the only option's reference is the session's id.
+        offers: by message id, those not ordered yet; an option's reference is the session's id and its step.
         taken: by reference, orders that are accepted once the members' orders are recorded.
     """
 
@@ -161,7 +162,7 @@ class FlexTrading(Part[FlexTradingState]):
         isps: tuple[IspPower, ...],
         now: datetime,
     ) -> FlexOffer:
-        """One option, or none, which says: nothing to give; so the DSO need not wait for it to expire."""
+        """Steps of the merit order, or no option, which says: nothing to give; so the DSO need not wait for it to expire."""
         asked, sale = request.header, self._contracts.contract_on(self._dso, session.period)
         about = ("FlexOffer", asked.message_id, session.identity)
         return FlexOffer(
@@ -169,7 +170,7 @@ class FlexTrading(Part[FlexTradingState]):
             period=session.period,
             congestion_point=session.congestion_point,
             expiration=request.expiration,
-            options=(OfferOption(session.identity, self._price_e4(session, isps), isps, 1),) if isps else (),
+            options=self._options(session, request, isps),
             currency=self.rules.currency,
             timezone=self.rules.timezone,
             isp_minutes=self.rules.isp_minutes,
@@ -177,6 +178,21 @@ class FlexTrading(Part[FlexTradingState]):
             contract_id=None if sale is None else sale.contract_id,
             d_prognosis_message_id=prognosis.header.message_id,
         )
+
+    def _options(
+        self, session: VppSession, request: FlexRequest, isps: tuple[IspPower, ...]
+    ) -> tuple[OfferOption, ...]:
+        """An option for each step of the merit order, the whole split last; its reference names session and step."""
+        options = []
+        for level, step in merit_steps(session, isps, self._price_e4).items() if isps else ():
+            rows = offered_isps(step, request)
+            if rows:
+                options.append(OfferOption(f"{session.identity}/{level}", self._price_e4(step, rows), rows, 1))
+        return tuple(options)
+
+    def _session_of(self, option: OfferOption) -> VppSession:
+        """The session that an option is of."""
+        return self._sessions.session(option.option_reference.rpartition("/")[0])
 
     def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
         """What the members' elements are paid for their parts plus the margin, at most the DSO's contract's price."""
@@ -205,12 +221,13 @@ class FlexTrading(Part[FlexTradingState]):
             return [self._answer(message, now, fault)]
         del self.state.offers[offer.header.message_id]
         self.state.taken[reference] = message
-        session = self._sessions.session(offer.options[0].option_reference)
+        session, level = self._session_of(offer.options[-1]), (message.option_reference or "").rpartition("/")[2]
+        step = merit_steps(session, offer.options[-1].isps, self._price_e4)[int(level)]
         # The DSO may have put a prognosis of its own in place of the one that was offered against.
         stands_on = self._sums.sent(message.d_prognosis_message_id) or self._sums.sent(offer.d_prognosis_message_id)
         effects = self.emit(OrderTaken(message, stands_on), now)
         effects += self.emit(SplitMoved(session.identity, SplitParty.DSO, SplitEvent.ORDER), now)
-        chosen = SplitChosen(session, message.isps, message.activation_factor_pct, reference)
+        chosen = SplitChosen(step, message.isps, message.activation_factor_pct, reference)
         return effects + self.emit(chosen, now)
 
     def _answer(self, order: FlexOrder, now: datetime, fault: str | None) -> Effect:
@@ -237,7 +254,7 @@ class FlexTrading(Part[FlexTradingState]):
         offer = self.state.offers.pop(timer.offer, None)
         if offer is None:
             return []
-        session = self._sessions.session(offer.options[0].option_reference)
+        session = self._session_of(offer.options[-1])
         return self._dismiss(session, SplitParty.TIME, SplitEvent.EXPIRY, now)
 
     def _dismiss(self, session: VppSession, by: SplitParty, event: SplitEvent, now: datetime) -> list[Effect]:

@@ -115,7 +115,7 @@ class MemberOrders(Part[MemberOrdersState]):
             timezone=rules.timezone,
             isp_minutes=rules.isp_minutes,
             option_reference=session.identity,
-            activation_factor_pct=chosen.factor_pct,
+            activation_factor_pct=session.member_factor_pct(member, chosen.factor_pct),
             contract_id=contract.contract_id,
         )
 

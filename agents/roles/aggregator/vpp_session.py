@@ -46,6 +46,7 @@ class VppSession:
         whole_elements: those of them that do not move by degrees.
         baselines_w: by element, on the session's ISPs.
         asked_e4_per_kwh: by member, what its contract pays on average for its last answer; None where that would be a loss.
+        shares_pct: by member, how much of its last answer `profiles_kw` is; all of it where nothing is said.
         state: where it stands in the table `agents.planning.dispatch.session.SPLIT`.
     """
 
@@ -67,6 +68,7 @@ class VppSession:
     asked_e4_per_kwh: dict[str, int | None] = field(default_factory=dict)
     whole_elements: tuple[str, ...] = ()
     coordination: Coordination | None = None
+    shares_pct: dict[str, int] | None = None
     state: SplitState = SplitState.QUEUED
 
     @property
@@ -93,6 +95,11 @@ class VppSession:
     def moving(self) -> int:
         """How many elements of those that take part move by degrees."""
         return sum(name not in self.whole_elements for member in self.taking_part for name in self.elements[member])
+
+    def member_factor_pct(self, name: str, factor_pct: int) -> int:
+        """The part of its last answer that a member is asked for when all is ordered by a factor, whole percent."""
+        share = 100 if self.shares_pct is None else self.shares_pct.get(name, 0)
+        return min(max(round(share * factor_pct / 100), 1), 100)
 
     def member_w(self, name: str, factor_pct: int = 100) -> list[int]:
         """[ISPs of the session] a member's deviation in watts; the running ISP's by its share to come."""

@@ -221,11 +221,19 @@ class TradingRounds(Part[TradingRoundsState]):
         found = zip(offered_options(current.offers), factors_pct, strict=True)
         # Of an offer only the option that is chosen goes on.
         chosen = tuple(
-            (seller, replace(offer, options=(option,)), factor) for (seller, offer, option), factor in found if factor
+            (seller, replace(offer, options=(option,)), factor)
+            for (seller, offer, option), factor in found
+            if factor and self._worth_it(option, factor)
         )
         if not chosen:
             return self._analyse(period, current.todo, now)
         return self.emit(OffersChosen(period, current.point, chosen), now)
+
+    def _worth_it(self, option: OfferOption, factor_pct: int) -> bool:
+        """Whether an option, ordered by a factor, is no smaller than the minimum bid."""
+        rules, rows = self.config.buying_rules, option.activated(factor_pct)[1]
+        energy_wh = sum(abs(row.power_w) * row.duration for row in rows) * self.rules.hours
+        return max(abs(row.power_w) for row in rows) >= rules.minimum_w and energy_wh >= rules.minimum_wh
 
     # ---- forgetting ------------------------------------------------------------------------------------------------------
 
