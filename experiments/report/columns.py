@@ -143,11 +143,11 @@ def _settled(data: RunData) -> str:
     """Settled beside true volume by kind, and a sentence on each kind that was paid for more than it did."""
     kinds = data.summary["settled_vs_true"]
     rows = [
-        (label(kind), both["settled_wh"] / 1000, both["true_wh"] / 1000,
+        (label(kind), both["ordered_wh"] / 1000, both["settled_wh"] / 1000, both["true_wh"] / 1000,
          both["settled_wh"] / both["true_wh"] if both["true_wh"] else None)
         for kind, both in kinds.items()
     ]  # fmt: skip
-    head = ("kind of element", "settled, kWh", "true change, kWh", "settled / true")
+    head = ("kind of element", "ordered, kWh", "settled, kWh", "true change, kWh", "settled / true")
     caption = (
         "Settled with members beside true change against the column local (up and down added, each ISP for itself)"
     )

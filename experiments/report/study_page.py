@@ -25,6 +25,7 @@ _BOXES = (
     "settled_per_true",
     "worst_bill",
 )
+_BOUND = {True: "at least", False: "at most"}
 _HEAD = ("figure", "lowest", "5 %", "25 %", "median", "75 %", "95 %", "highest", "mean")
 
 
@@ -41,6 +42,7 @@ def render_study(study: Study, runs: Sequence[StudyRun]) -> str:
     page = Template((_PARTS / "page.html").read_text(encoding="utf-8"))
     broken = round((1 - study.without_violations) * study.runs)
     sections = (
+        ("checks", "What is wanted of it", _checks(study)),
         ("all", "Over all runs", _quantiles("Distributions over all runs", study.figures)),
         ("boxes", "By day", "".join(_boxes(name, runs) for name in _BOXES)),
         ("days", "Each day", "".join(_day(study, day) for day in study.days)),
@@ -55,6 +57,14 @@ def render_study(study: Study, runs: Sequence[StudyRun]) -> str:
         links="".join(f'<a href="#{name}">{text(words)}</a>' for name, words, _ in sections),
         body="".join(f'<section id="{name}"><h2>{text(words)}</h2>{part}</section>' for name, words, part in sections),
     )
+
+
+def _checks(study: Study) -> str:
+    rows = [
+        (check.words, check.value, _BOUND[check.least], check.wanted, "held" if check.held else "NOT held")
+        for check in study.checks
+    ]
+    return table("Held against all runs", ("what", "worst value", "", "wanted", "verdict"), rows)
 
 
 def _quantiles(caption: str, figures: dict[str, Quantiles]) -> str:

@@ -59,6 +59,7 @@ class BillFigures(Figures):
 class SettledAndTrue(Figures):
     """Of one kind of element: absolute, per ISP, up and down added."""
 
+    ordered_wh: int = Field(description="what aggregators ordered of it, each order for itself")
     settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
     true_wh: int = Field(description="how far each element's power was from the column `local`, by the physics")
 

@@ -24,16 +24,21 @@ def settled_and_true(
     """
     kinds = market.devices.kinds
     settled: dict[str, float] = defaultdict(float)
+    ordered: dict[str, float] = defaultdict(float)
     for settlement in told:
         if settlement.buyer in buyers:
             for order in settlement.orders:
                 volume_w = sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in order.isps)
                 settled[kinds[order.congestion_point]] += volume_w * hours
+                asked_w = sum(abs(isp.ordered_flex_power_w) * isp.duration for isp in order.isps)
+                ordered[kinds[order.congestion_point]] += asked_w * hours
     true: dict[str, float] = defaultdict(float)
     for name, power_w in market.devices.power_w.items():
         true[kinds[name]] += float(np.abs(power_w - local.devices.power_w[name]).sum()) * hours
     return {
-        kind: SettledAndTrue(settled_wh=round(settled[kind]), true_wh=round(true[kind]))
+        kind: SettledAndTrue(
+            ordered_wh=round(ordered[kind]), settled_wh=round(settled[kind]), true_wh=round(true[kind])
+        )
         for kind in sorted(true)
         if kind in settled or true[kind] >= 1
     }

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.run.columns.column import ColumnName
 from experiments.run.columns.models import ColumnFigures
-from experiments.run.study.models import Quantiles, Study, StudyRun
+from experiments.run.study.models import Check, Quantiles, Study, StudyRun
 
 LEAST_OVER_WH = 20_000  # where local rules are less above the limits, a ratio to it says nothing
 
@@ -76,6 +76,7 @@ FIGURES = {
     "settled_per_true": StudyFigure("settled/true change", _settled_per_true),
     "dso_cost": StudyFigure("DSO's cost", lambda run: _market(run).dso_cost, 10_000),
     "ct_per_relieved_kwh": StudyFigure("DSO's ct/kWh relieved", _ct_per_relieved_kwh),
+    "times_curtailment": StudyFigure("… over curtailment's", lambda run: run.relief.times_curtailment),
     "worst_bill": StudyFigure("worst member's loss", _worst_bill, 10_000),
     "generation_lost_wh": StudyFigure("sun, wind lost, kWh", lambda run: _market(run).generation_lost_wh, 1000),
     "unserved_ev_wh": StudyFigure("vehicles short, kWh", lambda run: _market(run).unserved_ev_wh, 1000),
@@ -98,7 +99,12 @@ def _distributions(runs: Sequence[StudyRun]) -> dict[str, Quantiles]:
     return {name: quantiles for name, quantiles in found.items() if quantiles is not None}
 
 
-def study_of(site: str, runs: Sequence[StudyRun]) -> Study:
+def without_violations(runs: Sequence[StudyRun]) -> float:
+    """Share of the runs in which the market leaves no limit broken."""
+    return sum(not _market(run).violations for run in runs) / len(runs)
+
+
+def study_of(site: str, runs: Sequence[StudyRun], checks: list[Check]) -> Study:
     """What runs come down to; there is at least one."""
     by_day: dict[date, list[StudyRun]] = {}
     for run in runs:
@@ -110,7 +116,8 @@ def study_of(site: str, runs: Sequence[StudyRun]) -> Study:
         days=list(by_day),
         seeds=sorted({run.seed for run in runs}),
         runs=len(runs),
-        without_violations=round(sum(not _market(run).violations for run in runs) / len(runs), 4),
+        without_violations=round(without_violations(runs), 4),
+        checks=checks,
         figures=_distributions(runs),
         by_day={day: _distributions(of_day) for day, of_day in by_day.items()},
         columns={day: run.columns for day, run in fullest.items()},

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.run.columns.column import ColumnName
-from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, SettledAndTrue
+from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, Relief, SettledAndTrue
 
 SCHEMA: Literal["iles.study/1"] = "iles.study/1"
 
@@ -27,6 +27,7 @@ class StudyRun(Figures):
     disputes: int
     bills: dict[str, BillFigures]
     settled_vs_true: dict[str, SettledAndTrue]
+    relief: Relief
     cpu_s: float
 
 
@@ -43,6 +44,16 @@ class Quantiles(Figures):
     mean: float
 
 
+class Check(Figures):
+    """Something a DSO would want of a market, and whether all runs together hold it."""
+
+    words: str
+    value: float
+    wanted: float = Field(description="at least, where `least`, else at most")
+    least: bool
+    held: bool
+
+
 class Study(Figures):
     """All runs. Energies in watt-hours, money in ten-thousandths of the currency unit."""
 
@@ -52,6 +63,7 @@ class Study(Figures):
     seeds: list[int]
     runs: int
     without_violations: float = Field(description="share of the runs in which the market leaves no limit broken")
+    checks: list[Check]
     figures: dict[str, Quantiles] = Field(description="over all runs")
     by_day: dict[date, dict[str, Quantiles]]
     columns: dict[date, dict[ColumnName, ColumnFigures]] = Field(description="of the first seed")

@@ -15,6 +15,7 @@ from experiments.run.columns.beside import RUNS
 from experiments.run.columns.bills import bill_figures, with_bills
 from experiments.run.columns.column import ColumnName, column_of
 from experiments.run.columns.figures import figures_of
+from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
 from experiments.run.grid import evaluate
 from experiments.run.run import run_site
@@ -41,19 +42,22 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
     told, days = values(store, SettlementTold), result.site_agents.rules.periods
     buyers = frozenset(party.domain for party in site.aggregators)
     answers = Counter(answer.disposition for told in values(store, SettlementAnswered) for answer in told.answers)
+    measured = {
+        name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values(), days)
+        for name in ColumnName
+        if name in columns
+    }
+    traded, market = ordered_and_delivered(told, site.dso.domain, hours), columns[ColumnName.MARKET]
     return StudyRun(
         program=program,
         day=result.site_agents.rules.first_day,
         seed=settings.seed,
-        columns={
-            name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values(), days)
-            for name in ColumnName
-            if name in columns
-        },
-        **ordered_and_delivered(told, site.dso.domain, hours),
+        columns=measured,
+        **traded,
         orders=len(values(store, OrderPlaced)),
         disputes=answers[AcceptedDisputed.DISPUTED.value],
         bills=bill_figures(bills),
-        settled_vs_true=settled_and_true(told, buyers, columns[ColumnName.MARKET], columns[ColumnName.LOCAL], hours),
+        settled_vs_true=settled_and_true(told, buyers, market, columns[ColumnName.LOCAL], hours),
+        relief=relief_of(measured, market, bills, traded["ordered_wh"], site.dso.domain),
         cpu_s=round(time.process_time() - begun, 2),
     )

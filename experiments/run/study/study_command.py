@@ -15,6 +15,7 @@ from cim.model.errors import BadInput
 from environment.sites import load_site
 from experiments.run.run import check
 from experiments.run.settings import RunSettings
+from experiments.run.study.checks import checks_of
 from experiments.run.study.figures import study_of
 from experiments.run.study.models import StudyRun
 from experiments.run.study.one_run import run_once
@@ -97,7 +98,7 @@ def execute_study(settings: StudySettings) -> None:
     screen = StudyScreen(len(tasks), len(there))
     there |= _run_all(settings, left, program, screen)
     runs = [there[task] for task in tasks]
-    study = study_of(load_site(settings.site).name, runs)
+    study = study_of(load_site(settings.site).name, runs, checks_of(runs))
     (settings.out / "study.json").write_text(study.json_text(), encoding="utf-8")
     write_study(settings.out / "study.html", study, runs)
     screen.show(study, settings.out)

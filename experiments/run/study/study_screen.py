@@ -76,6 +76,10 @@ class StudyScreen:
                 if name in study.by_day[day]:
                     table.add_row(FIGURES[name].words, *_cells(study.by_day[day][name], FIGURES[name].unit))
         console.print(table)
+        for check in study.checks:
+            mark = "[green]held[/green]" if check.held else "[red]not held[/red]"
+            bound = f"{'at least' if check.least else 'at most'} {check.wanted:g}"
+            console.print(f"{mark}: {check.words}: {check.value:g} (wanted: {bound})", soft_wrap=True)
         for name in ("study.json", "study.html"):
             console.print(f"{name}: {out / name}", soft_wrap=True)
 

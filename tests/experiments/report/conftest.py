@@ -206,7 +206,10 @@ def summary(days: int) -> dict[str, Any]:
             "idle": column(0, 0, 0), "local": column(2, 16_000, 0), "curtailment": column(0, 0, 4_000),
             "market": column(1, 8_000, 18_000),
         },
-        "settled_vs_true": {"battery": {"settled_wh": 3000, "true_wh": 2000}, "pv": {"settled_wh": 1000, "true_wh": 4000}},
+        "settled_vs_true": {
+            "battery": {"ordered_wh": 3500, "settled_wh": 3000, "true_wh": 2000},
+            "pv": {"ordered_wh": 1000, "settled_wh": 1000, "true_wh": 4000},
+        },
         "relief": {
             "relieved_wh": 8_000, "market_ct_per_kwh": 22.5, "curtailment_ct_per_kwh": 2.5, "times_curtailment": 9.0,
             "causes": [{"words": "power held <ready>", "amount": 12_000}],

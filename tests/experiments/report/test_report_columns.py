@@ -63,5 +63,5 @@ def test_it_names_what_makes_the_market_dear(material: Make, page: str) -> None:
 def test_it_names_the_kinds_paid_for_more_than_they_did(report: Report, page: str) -> None:
     """Batteries were settled for 3 kWh and moved 2: that stands in a warning; PV moved more than it was paid for."""
     table = next(table for caption, table in report.tables.items() if caption.startswith("Settled with members beside"))
-    assert [row[3] for row in table.rows] == ["1.50", "0.25"]
+    assert [row[4] for row in table.rows] == ["1.50", "0.25"]
     assert "Paid for more than 1.1 times what they did: batteries." in page

@@ -124,8 +124,8 @@ def test_settled_beside_true() -> None:
     ]
     found = settled_and_true(told, frozenset({EAST}), market, local, 0.25)
     assert found == {
-        "battery": SettledAndTrue(settled_wh=275, true_wh=300),
-        "pv": SettledAndTrue(settled_wh=0, true_wh=25),
+        "battery": SettledAndTrue(ordered_wh=275, settled_wh=275, true_wh=300),
+        "pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=25),
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -12,11 +14,13 @@ import pytest
 from cim.model.errors import BadInput
 from experiments.report.study_page import render_study
 from experiments.run.columns.column import ColumnName
-from experiments.run.columns.models import BillFigures, ColumnFigures, SettledAndTrue
+from experiments.run.columns.models import BillFigures, ColumnFigures, Relief, SettledAndTrue
 from experiments.run.study import study_command
+from experiments.run.study.checks import checks_of
 from experiments.run.study.figures import FIGURES, quantiles_of, study_of
 from experiments.run.study.models import StudyRun
 from experiments.run.study.study_command import StudySettings, days_of, execute_study, program_digest, seeds_of
+from tests import worlds
 
 DAYS = (date(2016, 5, 20), date(2016, 5, 24))
 
@@ -40,7 +44,11 @@ def run(day: date, seed: int, violations: int = 0, local_wh: int = 100_000, prog
         program=program, day=day, seed=seed, columns=columns, ordered_wh=100_000 + seed, delivered_wh=90_000,
         deficiency_wh=0, orders=2, disputes=0,
         bills={"a": BillFigures(market=120, local=100, lines={}), "b": BillFigures(market=0, local=50, lines={})},
-        settled_vs_true={"pv": SettledAndTrue(settled_wh=50, true_wh=100), "ev": SettledAndTrue(settled_wh=70, true_wh=20)},
+        settled_vs_true={
+            "pv": SettledAndTrue(ordered_wh=50, settled_wh=50, true_wh=100),
+            "ev": SettledAndTrue(ordered_wh=100, settled_wh=70, true_wh=20)},
+        relief=Relief(relieved_wh=90_000, market_ct_per_kwh=100.0, curtailment_ct_per_kwh=40.0 if seed == 1 else None,
+                      times_curtailment=2.5 if seed == 1 else None, causes=[]),
         cpu_s=2.0,
     )  # fmt: skip
 
@@ -81,7 +89,7 @@ def test_quantiles_by_hand() -> None:
 
 
 def test_what_a_run_comes_down_to() -> None:
-    """By hand: 105 of 100 kWh bought, 120 of 120 Wh settled, 90 EUR for 90 kWh relieved, the worst member pays 20 more."""
+    """By hand: 100 ordered and 5 curtailed of 100 kWh needed, 120 of 120 Wh, 90 EUR for 90 kWh relieved."""
     one = run(DAYS[0], 0)
     values = {name: figure.of(one) for name, figure in FIGURES.items()}
     assert values["bought_per_need"] == 1.05
@@ -96,12 +104,19 @@ def test_what_a_run_comes_down_to() -> None:
 def test_a_study_counts_runs_with_broken_limits() -> None:
     """One of four runs breaks a limit; each day has its own distributions, and the columns of the run that has all."""
     runs = [run(DAYS[0], 2), run(DAYS[0], 1), run(DAYS[1], 1), run(DAYS[1], 2, violations=3)]
-    study = study_of("strem", runs)
+    study = study_of("strem", runs, checks_of(runs))
     assert study.without_violations == 0.75
     assert (study.runs, study.seeds, study.days) == (4, [1, 2], list(DAYS))
     assert study.by_day[DAYS[0]]["violations"].highest == 0
     assert study.by_day[DAYS[1]]["violations"].highest == 3
     assert set(study.columns[DAYS[0]]) == set(ColumnName)
+    held = {check.words.partition(",")[0]: (check.value, check.held) for check in study.checks}
+    assert held["share of runs without a broken limit"] == (0.75, False)
+    assert held["ordered and curtailed over what local rules are above limits"] == (1.05, True)
+    assert held["cost of relief over curtailment's"] == (2.5, True)
+    assert held["what a member pays more than under local rules"] == (20, True)
+    assert held["delivered of what was ordered: pv"] == (1.0, True)
+    assert held["delivered of what was ordered: ev"] == (0.7, False)
     page = render_study(study, runs)
     assert "75.0%" in page
     assert "<script src" not in page
@@ -151,3 +166,25 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     done.clear()
     execute_study(settings)
     assert done == []
+
+
+@pytest.mark.slow
+def test_a_small_sites_study_from_the_command_line(tmp_path: Path) -> None:
+    """Two seeds of a day: the first has all columns, the second its own local one; another call runs nothing again."""
+    site = Path(worlds.__file__).parent / "wind_farm.yaml"
+    command = [sys.executable, "-m", "experiments.cli.main", "run", str(site), "--seeds", "1-2", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = (
+        StudyRun.model_validate_json((tmp_path / "runs" / f"2016-05-20-seed{seed}.json").read_bytes())
+        for seed in (1, 2)
+    )
+    assert set(first.columns) == set(ColumnName)
+    assert set(second.columns) == {ColumnName.LOCAL, ColumnName.MARKET}
+    assert first.columns[ColumnName.FORESIGHT].violations == 0
+    study = json.loads((tmp_path / "study.json").read_text())
+    assert (study["site"], study["runs"], study["seeds"]) == ("windfarm", 2, [1, 2])
+    written = [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs").iterdir())]
+    again = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert again.returncode == 0, again.stderr
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs").iterdir())] == written
