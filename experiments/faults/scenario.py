@@ -43,6 +43,7 @@ REVISION_HOURS, OFTEN = (1, 3, 6, 12, 24), (0.01, 0.02, 0.07, 0.3, 0.6)
 _LINE_V = 400.0
 # A home moves few kilowatts: with these the dispatch needs the fewest rounds.
 _PENALTY_CT_PER_KW2, _WEIGHT_CT_PER_KW2 = 5.0, 3.0
+_MOST_E4_PER_KWH = 1500  # that an aggregator gives a home on top of its elements' cost; above any home's least
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def _tariff(injector: random.Random) -> Tariff:
 
 
 def _selling(injector: random.Random) -> NegotiationPreferences:
+    """What a home wants on top of its elements' cost."""
     reservation_e4, aspiration_e4 = injector.randrange(500, 800), injector.randrange(800, 1200)
     usual = prosumer_selling(_strem().market)
     return replace(
@@ -233,7 +235,9 @@ class _Configs:
         for name in names:
             members = tuple(Member(home, f"ean.{home}", POINT) for home in HOMES if self.seller_of[home] == name)
             config = aggregator_config(_strem(), dso="dso", market="iles", ledger="ledger", members=members)
-            config = replace(config, margin_pct=injector.randrange(5, 20), penalty_ct_per_kw2=_PENALTY_CT_PER_KW2)
+            most = replace(config.buying.reservation, volume_price_e4_per_kwh=_MOST_E4_PER_KWH)
+            buying, margin_pct = replace(config.buying, reservation=most), injector.randrange(5, 20)
+            config = replace(config, buying=buying, margin_pct=margin_pct, penalty_ct_per_kw2=_PENALTY_CT_PER_KW2)
             found.append(agent_spec(name, "aggregator", self.key(name), config))
         return found
 

@@ -44,6 +44,13 @@ def test_a_story_goes_from_contract_to_payment(clean: SimulationRun) -> None:
     assert clean.messages >= LEAST_MESSAGES
 
 
+def test_nearly_every_seed_trades() -> None:
+    """Of the first dozen at most one orders nothing: invariants of orders and money would say little of a market without."""
+    simulations = [play(seed) for seed in range(1, 13)]
+    assert sum(bool(simulation.book.of("flex-order")) for simulation in simulations) >= 11
+    assert sum(len(simulation.book.of("contract")) for simulation in simulations) >= 12 * 3
+
+
 def test_a_sound_story_breaks_no_invariant(clean: SimulationRun) -> None:
     """Without faults there is nothing to complain about."""
     assert violations(clean) == ()
