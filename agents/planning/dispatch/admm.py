@@ -49,7 +49,10 @@ STUCK_FROM = 5
 STIFFEST = 3.0
 
 POLISHING_ROUNDS = 20
-POLISHING_PENALTY = 3.0
+POLISHING_PENALTY = 30.0
+POLISHED = (
+    5.0  # times the tolerance by which a polished sum may go beyond its room: tens of watts at a congestion point
+)
 RIGID = 1e3  # penalty of an answer that is only to be the nearest that can be done
 
 
@@ -101,10 +104,11 @@ class Band:
         return over - under
 
     def share_within(self, total_kw: Floats) -> float:
-        """The largest share (0 to 1) of a sum that keeps to the bounds that are no request; no deviation always does."""
+        """The largest share (0 to 1) of a sum that keeps to the bounds that are no request, but for what is allowed."""
+        allowed = POLISHED * allowed_kw(total_kw)
         with np.errstate(divide="ignore", invalid="ignore"):
-            over = np.where((total_kw > 0) & (self.high_kw >= 0), self.high_kw / total_kw, 1.0)
-            under = np.where((total_kw < 0) & (self.low_kw <= 0), self.low_kw / total_kw, 1.0)
+            over = np.where((total_kw > 0) & (self.high_kw >= 0), (self.high_kw + allowed) / total_kw, 1.0)
+            under = np.where((total_kw < 0) & (self.low_kw <= 0), (self.low_kw - allowed) / total_kw, 1.0)
         return float(np.minimum(np.minimum(over, under), 1.0).min(initial=1.0))
 
 
@@ -163,7 +167,8 @@ def absorb(state: Coordination, total_kw: Floats) -> Coordination:
     """One round: take the sum of the members' answers, update the shared profile and the price."""
     allowed = allowed_kw(total_kw)
     if state.share < 1:
-        kept = float(np.abs(state.band.breach_kw(total_kw)).max(initial=0.0)) <= allowed
+        beyond = float(np.abs(state.band.breach_kw(total_kw)).max(initial=0.0))
+        kept = beyond <= (POLISHED + 1) * allowed_kw(state.total_kw)  # of the sum that the share was chosen for
         outcome = Outcome.POLISHED if kept else Outcome.FAILED
         return replace(state, total_kw=total_kw, rounds=state.rounds + 1, outcome=outcome)
     count = max(state.elements, 1)
