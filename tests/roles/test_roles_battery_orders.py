@@ -1,0 +1,104 @@
+"""A battery at home: free where nothing is ordered, held where it is, and held back only for what orders will need."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from agents.planning.elements.element import ElementConfig
+from agents.roles.effects import Effect, Send
+from agents.roles.events import Fired, Received
+from agents.roles.messages import DeviceReport, DeviceSchedule, WeatherBulletin
+from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.day_planning import DayPlanning
+from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
+from cim.model.devices import DeviceKind, Mode, Setpoint, WeatherForecast
+from cim.model.readings import Kind, Reading
+from market.uftp import DPrognosis
+from tests.worlds import players, terms
+from tests.worlds.players import AHEAD, DAY, FIRST, POINT
+
+BATTERY = "farm-a.battery"
+FREE = None
+
+
+def farm() -> ProsumerRole:
+    """10 kW of sun from 8:00 to 16:00, no load but 1 kW at night, a battery of 20 kWh that is empty at eleven the day before."""
+    elements = (
+        ElementConfig("farm-a.pv", DeviceKind.PV, 10_000),
+        ElementConfig(BATTERY, DeviceKind.BATTERY, 5_000, 5_000, 20_000),
+    )
+    base = np.where((np.arange(96) < 32) | (np.arange(96) >= 64), 1.0, 0.0)
+    config = terms.prosumer_config("farm-a", POINT, "agr", elements, (base,))
+    role = ProsumerRole("farm-a", players.RULES, players.key("farm-a"), config)
+    sun = np.zeros(192)
+    sun[96 + 32 : 96 + 64] = 1.0
+    start = DAY.next(-1).start
+    role.handle(Received("iles", 1, WeatherBulletin(WeatherForecast(start, start, 900, tuple(sun)))), AHEAD)
+    told(role, 0.0, AHEAD, 1)
+    return role
+
+
+def told(role: ProsumerRole, stored_wh: float, at: datetime, number: int) -> list[Effect]:
+    """What it wants when its battery says what it stores."""
+    readings = (*players.good(BATTERY, 0.0, at), Reading(BATTERY, Kind.STORED_ENERGY, stored_wh, at))
+    return role.handle(Received(BATTERY, number, DeviceReport(BATTERY, at, readings, ())), at)
+
+
+def setpoints(effects: list[Effect]) -> tuple[Setpoint | None, ...]:
+    """The last schedule that the battery is told; nothing at all if it is told none."""
+    schedules = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, DeviceSchedule)]
+    return schedules[-1].setpoints if schedules else ()
+
+
+def ordered(role: ProsumerRole, first: int, power_kw: float, isps: int = 4) -> None:
+    """An order holds it to a power for some ISPs (from 0) of the day."""
+    held = np.full(96, np.nan)
+    held[first : first + isps] = power_kw
+    role.part(HeldOrders).state.held_kw[FIRST] = {BATTERY: held}
+
+
+def test_without_orders_it_is_told_nothing() -> None:
+    """It is expected to fill from 8:00 on, and to give what is needed from 16:00 on; its device does so by itself."""
+    role = farm()
+    effects = role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    assert setpoints(effects) == ()
+    (prognosis,) = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, DPrognosis)]
+    assert set(prognosis.power_w[:32]) == {1_000}
+    assert set(prognosis.power_w[32:48]) == {-5_000}
+    assert set(prognosis.power_w[50:64]) == {-10_000}, "full after 20 kWh over 0.95"
+    assert set(prognosis.power_w[64:]) == {0}
+
+
+def test_an_order_holds_its_own_isps_and_what_it_needs_before_them() -> None:
+    """5 kW from 14:00 to 15:00 need 4.75 kWh of room: charging stops before the battery is full, and is free after it."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    ordered(role, 56, 5.0)
+    told_it = setpoints(role.handle(Fired(ReviseDay(FIRST)), DAY.start + timedelta(minutes=5)))
+    assert told_it[56:60] == (Setpoint(Mode.TARGET, 5_000),) * 4
+    assert told_it[:44] == (FREE,) * 44
+    stopped = [isp for isp, one in enumerate(told_it[:56]) if one is not None]
+    assert stopped, "it is held back"
+    assert stopped == list(range(stopped[0], 56))
+    assert told_it[stopped[0] + 1 : 56] == (Setpoint(Mode.TARGET, 0),) * (55 - stopped[0])
+    assert told_it[60:] == (FREE,) * 36
+    expected = role.part(DayPlanning).expected_kw(BATTERY, DAY)
+    assert expected[:60].sum() * 0.25 * 0.95 == pytest.approx(20.0, abs=0.05)
+
+
+def test_what_it_really_stores_decides_in_each_interval() -> None:
+    """Fuller at 10:00 than was expected, it is held back at once, in the running ISP; emptier, it is free again."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    ordered(role, 56, 5.0)
+    role.handle(Fired(ReviseDay(FIRST)), DAY.start + timedelta(minutes=5))
+    ten = DAY.at(10) + timedelta(minutes=5)
+    full = setpoints(told(role, 15_250.0, ten, 2))
+    assert full[40:56] == (Setpoint(Mode.TARGET, 0),) * 16
+    empty = setpoints(told(role, 2_000.0, ten + timedelta(minutes=5), 3))
+    assert empty[40:48] == (FREE,) * 8
+    assert told(role, 2_000.0 + 5_000 / 12 * 0.95, ten + timedelta(minutes=10), 4) == [], "nothing new, nothing told"
