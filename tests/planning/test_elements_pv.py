@@ -89,3 +89,20 @@ def test_what_it_could_give_now_counts_for_the_hours_to_come() -> None:
     np.testing.assert_array_equal(expected[80:], 0.0)
     before = Pv().forecast(known, window(now=DAY.start - timedelta(hours=13)), NOTHING)
     np.testing.assert_allclose(before[24:80], -15.0)
+
+
+def test_a_reduction_that_was_ordered_stays_one_when_the_sun_is_weaker() -> None:
+    """Ordered from 15 down to 12 kW and able to give 13: held to 10, in the running ISP; able to give 17, to the 12 promised."""
+    held, moved = np.full(96, np.nan), np.zeros(96)
+    held[48:52], moved[48:52] = -12.0, 3.0
+    noon = window(49, now=DAY.isp_start(49) + timedelta(minutes=5))
+    for available_kw, limit_kw in ((-13.0, -10.0), (-17.0, -12.0), (-2.0, 0.0)):
+        known = replace(unknown(PV), held_kw=held, moved_kw=moved, available_kw=available_kw)
+        steered = Pv().steered(held, Pv().owner_kw(known, noon, NOTHING))
+        assert steered[48] == limit_kw
+        np.testing.assert_array_equal(steered[49:52], -12.0)
+        assert np.isnan(steered[:48]).all()
+        assert np.isnan(steered[52:]).all()
+    assert np.isnan(Pv().owner_kw(replace(unknown(PV), moved_kw=moved), noon, NOTHING)).all(), (
+        "nobody says what it could"
+    )

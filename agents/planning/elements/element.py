@@ -98,6 +98,7 @@ class ElementKnowledge:
         metered_kw: [T] mean power in the day's ISPs that are over; NaN elsewhere and where it was not read. None where
             the day has not begun.
         held_kw: [T] what orders hold it to; NaN where it is free. None where nothing is planned yet.
+        moved_kw: [T] what orders move of it; 0 where they do not. None where nothing is planned yet.
         prices: of the home's tariff, on the whole day; None where they do not matter, or nobody knows them.
         paid_ct_per_kwh: by contract, for what an order moves it; None where nothing is agreed.
     """
@@ -115,6 +116,7 @@ class ElementKnowledge:
     stored_kwh: float = 0.0
     metered_kw: Floats | None = None
     held_kw: Floats | None = None
+    moved_kw: Floats | None = None
     prices: EnergyPrices | None = None
     paid_ct_per_kwh: float | None = None
 
@@ -208,6 +210,10 @@ class ElementKind(Protocol):
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """[T] what its owner holds it to outside its orders, for his own sake or theirs; NaN where its device is free."""
         return np.full(window.day.count, np.nan)
+
+    def steered(self, held_kw: Floats, owner_kw: Floats) -> Floats:
+        """[T] what it is held to by orders, and by its owner where none does; NaN where its device is free."""
+        return np.where(np.isnan(held_kw), owner_kw, held_kw)
 
     def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
         """[T] the power to expect where orders hold it to `held_kw` (NaN: free)."""

@@ -39,6 +39,19 @@ class WeatherDrivenKind(GeneratorKind):
     baseline = BaselineKind.AVAILABLE_POWER
     can_decrease = False
 
+    def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
+        """What it could give, less what orders move of it, in the running ISP: where the weather gives less than was
+        expected, the reduction that was ordered is still one.
+        """
+        limit = np.full(window.day.count, np.nan)
+        if known.available_kw is not None and known.moved_kw is not None and known.moved_kw[window.first - 1] > 0:
+            limit[window.first - 1] = min(known.available_kw + float(known.moved_kw[window.first - 1]), 0.0)
+        return limit
+
+    def steered(self, held_kw: Floats, owner_kw: Floats) -> Floats:
+        """Of two limits (<= 0) the stricter: never more than was promised, and never less reduction than was ordered."""
+        return np.fmax(held_kw, owner_kw)
+
     def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
         """Where it is limited, the forecast as far as the limit lets it through."""
         return np.where(np.isnan(held_kw), forecast_kw, np.fmax(forecast_kw, held_kw))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.element_facts import ElementFacts
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
@@ -27,9 +28,6 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
 from cim.model.intervals import LocalDay
-from cim.model.readings import Kind
-
-_HOUR = timedelta(hours=1)
 
 
 @wire("prosumer.DayForecast")
@@ -74,8 +72,10 @@ class DayPlanning(Part[DayPlanningState]):
     ) -> None:
         super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
-        self._reports, self._buildings, self._vehicles = reports, buildings, vehicles
         self._metering, self._held = metering, held
+        self._facts = ElementFacts(
+            config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
+        )
 
     @on(WeatherBulletin)
     def weather(self, message: WeatherBulletin, sender: str, now: datetime) -> list[Effect]:
@@ -92,8 +92,8 @@ class DayPlanning(Part[DayPlanningState]):
 
     def steered_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW that an element is held to, by orders or by its owner; NaN where its device runs by its own rule."""
-        held, forecast = self._held.held_kw(element, day), self._forecast(day)
-        return np.where(np.isnan(held), forecast.owner_kw.get(element, np.nan), held)
+        owner = self._forecast(day).owner_kw.get(element, np.full(day.count, np.nan))
+        return self._kinds[element].steered(self._held.held_kw(element, day), owner)
 
     def connection_kw(self, day: LocalDay) -> Floats:
         """[T] kW of the whole connection as things stand."""
@@ -163,12 +163,16 @@ class DayPlanning(Part[DayPlanningState]):
 
     @on(ElementReported)
     def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
-        """Where an order is still to be served, what a store holds decides in every interval how far it is free."""
+        """While it is under an order, what it stores or could give decides in every interval what it is held to."""
         name, day = event.report.element, self.rules.day_of(now)
-        ahead = self._held.held_kw(name, day)[day.isp_of(now) :]
-        if not self._kinds[name].turn or np.isnan(ahead).all():
+        kind, running = self._kinds[name], day.isp_of(now)
+        if np.isnan(self._held.held_kw(name, day)[running - 1 :]).all():
             return []
-        self.follow(day, now)
+        if kind.turn:
+            self.follow(day, now)
+        else:
+            window, forecast = PlanWindow(day, running, day.count, now), self._forecast(day)
+            forecast.owner_kw[name] = kind.owner_kw(self.knowledge(name, day, now), window, np.zeros(day.count))
         return self.emit(PlanChanged(day), now)
 
     def _base_error_kw(self, day: LocalDay, isp: int, base_kw: Floats) -> float:
@@ -186,38 +190,8 @@ class DayPlanning(Part[DayPlanningState]):
 
     def knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
         """What is known of an element for planning a day; what it stores, as it will be at the instant `at`."""
-        return ElementKnowledge(
-            config=self._elements[element],
-            costs=self._config.preferences,
-            weather=self.state.weather,
-            session=self._vehicles.vehicle(element),
-            delivered_wh=self._vehicles.delivered_wh(element),
-            programme=self._buildings.programme(element),
-            room=self._buildings.room(element),
-            usage=self._buildings.usage(element),
-            temperature_c=self._reports.last_value(element, Kind.TEMPERATURE),
-            available_kw=self._available_kw(element),
-            stored_kwh=self._stored_kwh(element, at) if self._elements[element].capacity_wh else 0.0,
-            metered_kw=self._metering.metered_so_far_kw(element, day),
-            held_kw=self._held.held_kw(element, day),
-        )
-
-    def _available_kw(self, element: str) -> float | None:
-        available_w = self._reports.last_value(element, Kind.AVAILABLE_POWER)
-        return None if available_w is None else available_w / 1000
-
-    def _stored_kwh(self, element: str, at: datetime) -> float:
-        """The energy an element will hold at an instant: as measured, carried forward by its plan."""
-        stored_wh = self._reports.last_value(element, Kind.STORED_ENERGY)
-        energy = 0.0 if stored_wh is None else stored_wh / 1000
-        when = self._reports.last_at(element) or at
-        while when < at:
-            day = self.rules.day_of(when)
-            until = min(day.isp_start(day.isp_of(when) + 1), at)
-            power = float(self.expected_kw(element, day)[day.isp_of(when) - 1])
-            energy = self._kinds[element].stored_later(energy, power, (until - when) / _HOUR)
-            when = until
-        return min(max(energy, 0.0), self._elements[element].capacity_wh / 1000)
+        stored_kwh = self._facts.stored_kwh(element, at, self.rules, self.expected_kw)
+        return self._facts.of(element, day, self.state.weather, stored_kwh)
 
     @on(DayMeteringTold)
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:

@@ -67,6 +67,15 @@ class HeldOrders(Part[HeldOrdersState]):
         held = self.state.held_kw.get(day.day, {}).get(element)
         return np.full(day.count, np.nan) if held is None else held
 
+    def moved_kw(self, element: str, day: LocalDay) -> Floats:
+        """[T] kW that orders move of an element on a day; 0 where they do not."""
+        moved = np.zeros(day.count)
+        for part in self.state.parts:
+            if part.element == element and part.period == day.day:
+                for isp, _, watts in part.isps:
+                    moved[isp - 1] += watts / 1000
+        return moved
+
     def moves(self, element: str, period: date) -> list[ElementMove]:
         """What a day's orders move of an element."""
         return [
