@@ -97,7 +97,7 @@ def agents_of_site(
         agents += _household(site, prosumer, seeds, metered_kw, past_weather)
     for party in site.aggregators:
         members = tuple(
-            Member(p.name, usage_point(site, p.name), p.congestion_point)
+            Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p))
             for p in site.prosumers
             if p.aggregator == party.name
         )
@@ -193,6 +193,7 @@ def _household(
         element_costs(site.flexibility_costs),
         tariff_of(site, prosumer.name),
         carries_w(prosumer),
+        int(site.market.unmetered_pct.value),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

@@ -51,6 +51,7 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             contracted_w=contracted_w(p, least_w),
             history_kw=metered_kw(p.name),
             history_kvar=metered_kw(f"{p.name}.reactive"),
+            carries_w=carries_w(p),
         )
         for p in site.prosumers
     )

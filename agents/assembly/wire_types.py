@@ -90,6 +90,7 @@ declare_homes(
             "agents.roles.prosumer.held_orders",
             "agents.roles.prosumer.isp_energy",
             "agents.roles.prosumer.member_session",
+            "agents.roles.prosumer.meter_checks",
             "agents.roles.prosumer.metering_messages",
             "agents.roles.prosumer.prognoses",
             "agents.roles.prosumer.reactive_metering",

@@ -88,10 +88,19 @@ class Commanded:
 @wire("event.Computed")
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """The outcome of a `Compute`."""
+    """The outcome of a `Compute`, or why there is none."""
 
     reference: object
     result: Any
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """Told inside a role instead of a job's result: who waits for it must not wait for ever."""
+
+    reference: object
+    fault: str
 
 
 @wire("event.Recorded")

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from agents.roles.effects import Effect
-from agents.roles.events import Computed, Event, Fired, Recalled, Received
+from agents.roles.events import Computed, Event, Fired, JobFailed, Recalled, Received
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Receipt
 from agents.roles.part import DayClosed, Handler, Part
@@ -75,6 +75,8 @@ class Role:
         if isinstance(event, Fired):
             return self._tell(type(event.timer), event.timer, now)
         if isinstance(event, Computed):
+            if event.fault is not None:
+                return self._tell(JobFailed, JobFailed(event.reference, event.fault), now)
             return self._tell(type(event.reference), event.reference, event.result, now)
         if isinstance(event, Recalled):
             return self._recover(event, now)

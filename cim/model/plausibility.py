@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from cim.model.arrays import Floats
 from cim.model.readings import Kind, Quality, Reading
 
 _OVERLOAD, _SLACK_W = 1.2, 100.0  # of a rating, and what a small device's own consumption and rounding may add
 _OVERFULL = 1.05  # of a rated capacity: a new battery may hold a little more
+_METER_CLASS, _DISAGREE_W = 0.02, 200.0  # of what meters show, and beside it: more they may not differ
 
 
 def judged(reading: Reading, *, rated_w: float = 0.0, capacity_wh: float = 0.0) -> Reading:
@@ -23,12 +28,18 @@ def judged(reading: Reading, *, rated_w: float = 0.0, capacity_wh: float = 0.0) 
     return replace(reading, quality=Quality.INVALID)
 
 
+def beyond(values_w: Iterable[float], rated_w: float) -> float | None:
+    """The first of these powers that nothing behind a rating (a magnitude; 0: unknown) can carry, or None."""
+    most = rated_w * _OVERLOAD + _SLACK_W if rated_w else math.inf
+    return next((value for value in values_w if not abs(value) <= most), None)
+
+
 def _plausible(kind: Kind, value: float, rated_w: float, capacity_wh: float) -> bool:
     if not math.isfinite(value):
         return False
     match kind:
         case Kind.POWER | Kind.REACTIVE_POWER | Kind.AVAILABLE_POWER:
-            return not rated_w or abs(value) <= rated_w * _OVERLOAD + _SLACK_W
+            return beyond((value,), rated_w) is None
         case Kind.ENERGY_IMPORT | Kind.ENERGY_EXPORT | Kind.VOLTAGE:
             return value >= 0
         case Kind.STORED_ENERGY:
@@ -37,3 +48,19 @@ def _plausible(kind: Kind, value: float, rated_w: float, capacity_wh: float) -> 
             return 0 <= value <= 100
         case Kind.TEMPERATURE:
             return value > -273.15
+
+
+def disagreeing(meter_w: Floats, elements_w: Sequence[Floats], rest_w: float) -> tuple[int, ...]:
+    """The ISPs (from 1) in which a connection's meter and its elements' cannot all be right.
+
+    What the elements leave of the connection is the base load: nobody generates it, and it is never above what it can be.
+
+    Args:
+        meter_w, elements_w: [T] mean watts.
+        rest_w: the most that the base load can draw.
+    """
+    rest = meter_w - sum(elements_w, start=np.zeros(len(meter_w)))
+    shown = np.abs(meter_w) + sum((np.abs(row) for row in elements_w), start=np.zeros(len(meter_w)))
+    allowed = _DISAGREE_W + _METER_CLASS * shown
+    wrong = (rest < -allowed) | (rest > rest_w * _OVERLOAD + allowed)
+    return tuple(int(k) + 1 for k in np.flatnonzero(wrong))

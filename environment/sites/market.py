@@ -125,6 +125,7 @@ class MarketTerms(Part):
         offer_margin_pct: what an aggregator adds to its members' price in an offer.
         shortage_ct_per_kwh: what an aggregator gives a request not met; above all its members' prices.
         loading_reserve_pct: how far below the loading limit the DSO wants prognoses to stay.
+        unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
         gate_closure_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
         order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
         smallest_connection_w: no connection is contracted for less.
@@ -149,6 +150,7 @@ class MarketTerms(Part):
     offer_margin_pct: WholeNotNegative
     shortage_ct_per_kwh: Positive
     loading_reserve_pct: Percent
+    unmetered_pct: Percent
     gate_closure_isps: Count
     order_lookahead_isps: Count
     smallest_connection_w: Positive

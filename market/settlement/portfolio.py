@@ -24,6 +24,12 @@ def is_under_order(metering: Metering) -> bool:
     return metering.profile(ORDERED) is not None
 
 
+def moved_isps(metering: Metering) -> frozenset[int]:
+    """The ISPs (from 1) in which orders moved the element of a metering."""
+    profile = metering.profile(ORDERED)
+    return frozenset() if profile is None else frozenset(k for k, watts in enumerate(profile.values, 1) if watts)
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionDay:
     """What was told of a connection's day: by its meter (None: nothing), and by those of its elements under order."""

@@ -59,7 +59,7 @@ POSITIVE = (
 SHARES = ("dso_option_share_up", "dso_option_share_down")
 ERRORS = tuple(f"dso_buying.forecast_errors.{lead}" for lead in TERMS["dso_buying"]["forecast_errors"])
 PERCENTS = (
-    "loading_reserve_pct", "feed_in_limits.watch_pct", "feed_in_limits.reserve_pct", "feed_in_limits.relax_pct",
+    "loading_reserve_pct", "unmetered_pct", "feed_in_limits.watch_pct", "feed_in_limits.reserve_pct", "feed_in_limits.relax_pct",
     "dso_buying.sure_pct", "dso_buying.last_pct", *ERRORS,
 )  # fmt: skip
 PRICES = tuple(

@@ -67,26 +67,26 @@ def nameplate(kind: DeviceKind, generation_w: int, consumption_w: int) -> Namepl
     return Nameplate(kind, "Maker", "Model", "1", generation_w, consumption_w)
 
 
-def farm(name: str, rated_w: int = 10_000, market: MarketRules = RULES) -> ProsumerRole:
+def farm(name: str, rated_w: int = 10_000, market: MarketRules = RULES, carries_w: int = 0) -> ProsumerRole:
     """A farm with nothing but PV."""
     elements = (ElementConfig(f"{name}.pv", DeviceKind.PV, rated_w),)
-    config = terms.prosumer_config(name, POINT, "agr", elements, (np.zeros(96),))
+    config = terms.prosumer_config(name, POINT, "agr", elements, (np.zeros(96),), carries_w)
     return ProsumerRole(name, market, key(name), config)
 
 
-def aggregator(market: MarketRules = RULES) -> AggregatorRole:
+def aggregator(market: MarketRules = RULES, carries_w: int = 0) -> AggregatorRole:
     """Both farms' aggregator."""
-    members = tuple(Member(name, f"ean.{name}", POINT) for name in FARMS)
+    members = tuple(Member(name, f"ean.{name}", POINT, carries_w) for name in FARMS)
     return AggregatorRole("agr", market, key("agr"), terms.aggregator_config(members))
 
 
-def dso(market: MarketRules = RULES) -> DsoRole:
+def dso(market: MarketRules = RULES, carries_w: int = 0) -> DsoRole:
     """A DSO with two congestion points; three (aggregator, point) pairs owe it prognoses."""
     flat = (np.zeros(96),)
     connections = (
-        GridConnection("ean.farm-a", "n1", POINT, "agr", 10_000, flat),
-        GridConnection("ean.farm-b", "n1", POINT, "agr-2", 30_000, flat),
-        GridConnection("ean.park", "n2", UPPER, "agr", 20_000, flat),
+        GridConnection("ean.farm-a", "n1", POINT, "agr", 10_000, flat, carries_w=carries_w),
+        GridConnection("ean.farm-b", "n1", POINT, "agr-2", 30_000, flat, carries_w=carries_w),
+        GridConnection("ean.park", "n2", UPPER, "agr", 20_000, flat, carries_w=carries_w),
     )
     points = (
         PointGrid(POINT, "line-1", ("n1",), ("n1",), ("line-1",)),

@@ -14,11 +14,12 @@ from market.negotiation.concession import NegotiationPreferences
 @wire("aggregator.Member")
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One prosumer of the portfolio and where its connection hangs."""
+    """One prosumer of the portfolio, where its connection hangs, and what that can carry (0 where nobody knows)."""
 
     name: str
     usage_point: str
     congestion_point: str
+    carries_w: int = 0
 
 
 @wire("aggregator.Config")

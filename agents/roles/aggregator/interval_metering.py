@@ -13,6 +13,7 @@ from agents.roles.messages import MeterUpdate
 from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
+from cim.model.plausibility import beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class IntervalMetering(Part[IntervalMeteringState]):
         if member is None:
             return []
         # A blind meter counts as what its owner forecast: it must not look like flexibility delivered.
-        blind = message.power_w is None
+        blind = message.power_w is None or beyond((message.power_w,), member.carries_w) is not None
         power_kw = self._sums.forecast_kw(sender, message.end - MOMENT) if blind else (message.power_w or 0) / 1000
         point, state = member.congestion_point, self.state
         day = self.rules.day_of(message.end)

@@ -15,6 +15,7 @@ from agents.roles.messages import BaselineReplaced
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory, revision
 from cim.codec.codec import wire
+from cim.model.plausibility import beyond
 from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
 
 
@@ -84,6 +85,10 @@ class PrognosisSums(Part[PrognosisSumsState]):
         period, day = message.period, self.rules.day(message.period)
         if now >= day.end or len(message.power_w) != day.count:
             why = f"{len(message.power_w)} values; expected {day.count}" if now < day.end else "its day is over"
+            return [self.me.lapse("DPrognosis", message.header.message_id, sender, why, now)]
+        absurd = beyond(message.power_w, member.carries_w)
+        if absurd is not None:
+            why = f"{absurd} W; its connection carries at most {member.carries_w} W"
             return [self.me.lapse("DPrognosis", message.header.message_id, sender, why, now)]
         held = self.state.forecasts.setdefault(period, {})
         if sender in held and held[sender].revision >= message.revision:

@@ -38,7 +38,12 @@ class AggregatorRole(Role):
 
         contracts = Contracts(me, remembers)
         negotiation = ContractNegotiation(me, ledger, contracts, lambda one: config.preferences(one, me.domain))
-        meters = MeterData(me, {m.usage_point: m.name for m in config.members}, elements=True)
+        meters = MeterData(
+            me,
+            {m.usage_point: m.name for m in config.members},
+            elements=True,
+            carries_w={m.usage_point: m.carries_w for m in config.members},
+        )
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
         sessions = VppSessions(me, config, contracts)

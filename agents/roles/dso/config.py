@@ -12,6 +12,7 @@ from environment.feeder import Limits, Network
 from market.billing.tariff import Tariff
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
+from market.uftp import OfferOption
 
 
 @wire("dso.Connection")
@@ -25,6 +26,7 @@ class GridConnection:
         contracted_w: size of the connection.
         history_kw: metered days before the first, oldest first.
         history_kvar: the same of reactive power.
+        carries_w: the most that can flow there, either way; 0 where nobody knows.
     """
 
     usage_point: str
@@ -34,6 +36,7 @@ class GridConnection:
     contracted_w: int
     history_kw: tuple[Floats, ...]
     history_kvar: tuple[Floats, ...] = ()
+    carries_w: int = 0
 
 
 @wire("dso.MeteredPoint")
@@ -99,6 +102,12 @@ class BuyingRules:
     assumed_error_pct: tuple[float, ...]
     minimum_w: int
     minimum_wh: int
+
+    def worth_ordering(self, option: OfferOption, factor_pct: int, hours: float) -> bool:
+        """Whether an option, ordered by a factor, is no smaller than the minimum bid; `hours` is an ISP's length."""
+        rows = option.activated(factor_pct)[1]
+        energy_wh = sum(abs(row.power_w) * row.duration for row in rows) * hours
+        return max(abs(row.power_w) for row in rows) >= self.minimum_w and energy_wh >= self.minimum_wh
 
 
 @wire("dso.OutsidePrices")
@@ -184,6 +193,11 @@ class DsoConfig:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Every (aggregator, congestion point) that owes a prognosis."""
         return tuple((seller, point.identity) for point in self.points for seller in self.sellers(point.identity))
+
+    def carries_w(self, seller: str, point: str) -> int:
+        """The most that a seller's connections at a congestion point can carry together; 0 where nobody knows."""
+        sizes = [c.carries_w for c in self.of_seller(seller, point)]
+        return sum(sizes) if all(sizes) else 0
 
     def of_seller(self, seller: str, point: str) -> tuple[GridConnection, ...]:
         """A seller's connections at a congestion point."""

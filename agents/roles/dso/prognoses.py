@@ -16,6 +16,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import prognosis_taken
 from cim.codec.codec import wire
+from cim.model.plausibility import beyond
 from market.uftp import DPrognosis, DPrognosisResponse, header_faults
 
 
@@ -81,7 +82,7 @@ class Prognoses(Part[PrognosesState]):
         fault = self._fault(message, place, now)
         answer = Send(sender, DPrognosisResponse(*self.me.reply(sender, now, message, fault)))
         if fault is not None:
-            return [answer]
+            return [answer, self.me.lapse("DPrognosis", message.header.message_id, sender, fault, now)]
         state, period, taken = self.state, message.period, prognosis_taken(message)
         state.newest[place] = message
         state.by_id[message.header.message_id] = message
@@ -116,6 +117,10 @@ class Prognoses(Part[PrognosesState]):
             return f"ISP: {len(message.power_w)} values; expected {day.count} on {day.day}"
         if now >= day.end:
             return f"Period: {message.period} is over"
+        carries_w = self.config.carries_w(place.seller, place.congestion_point)
+        absurd = beyond(message.power_w, carries_w)
+        if absurd is not None:
+            return f"Power: {absurd} W; its connections there carry at most {carries_w} W"
         known = self.state.newest.get(place)
         if known is not None and known.revision >= message.revision:
             return f"Revision: {message.revision} is not above {known.revision}"

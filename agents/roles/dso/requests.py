@@ -23,6 +23,7 @@ from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import flex_offered, flex_requested
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
+from cim.model.plausibility import beyond
 from market.uftp import (
     FlexOffer,
     FlexOfferResponse,
@@ -148,6 +149,10 @@ class Requests(Part[RequestsState]):
             return f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
         if message.contract_id not in {None, *(c.contract_id for c in self._contracts.with_peer(sender))}:
             return f"ContractID: {message.contract_id} is no contract with {sender}"
+        swing_w = 2 * self.config.carries_w(sender, message.congestion_point)
+        absurd = beyond((row.power_w for option in message.options for row in option.isps), swing_w)
+        if absurd is not None:
+            return f"Power: {absurd} W; its connections there can change by at most {swing_w} W"
         prognosis = self._prognoses.by_id(message.d_prognosis_message_id)
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
             return f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"

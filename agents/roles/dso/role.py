@@ -8,6 +8,7 @@ from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.forecast_errors import ForecastErrors
+from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.point_meters import PointMeters
@@ -35,7 +36,8 @@ class DsoRole(Role):
         me, ledger = AgentIdentity(name, rules, key), config.ledger
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
         negotiation = ContractNegotiation(me, ledger, contracts, wants=lambda _: config.buying)
-        meters = MeterData(me, {c.usage_point: None for c in config.connections}, elements=True)
+        carries_w = {c.usage_point: c.carries_w for c in config.connections}
+        meters = MeterData(me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w)
         history = MeterHistory(me, config, meters)
         checks = PrognosisChecks(me, config, history)
         prognoses = Prognoses(me, config, checks)
@@ -78,6 +80,7 @@ class DsoRole(Role):
             Compensating(me, config, curtailment),
             meters,
             settlement,
+            IncompletePoints(me, config, meters),
             history,
             ordering,
             requests,

@@ -21,6 +21,7 @@ from agents.roles.dso.prognoses import PrognosesHeard
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
 from agents.roles.effects import Arm, Compute, Effect, Timer
+from agents.roles.events import JobFailed
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
@@ -97,8 +98,6 @@ class TradingRounds(Part[TradingRoundsState]):
         self._outside = OutsideOptions(config, self.rules.hours)
         self._points = {point.identity: point for point in config.points}
 
-    # ---- analysis --------------------------------------------------------------------------------------------------------
-
     @on(PrognosesHeard)
     def begin(self, event: PrognosesHeard, now: datetime) -> list[Effect]:
         """A period's prognoses are renewed: begin a round, unless one is under way."""
@@ -163,7 +162,13 @@ class TradingRounds(Part[TradingRoundsState]):
         # Not on the grid, where meters are read and elements report: whoever is ordered something has heard those then.
         return [*effects, Arm(ChooseNow(period), expires - self.rules.interval + MOMENT)]
 
-    # ---- the choice ------------------------------------------------------------------------------------------------------
+    @on(JobFailed)
+    def job_failed(self, event: JobFailed, now: datetime) -> list[Effect]:
+        """The analysis or the choice at a congestion point came to nothing: say so, and look at the next point."""
+        assert isinstance(event.reference, SafetyOf | SelectionOf)  # noqa: S101 - there are no other jobs
+        period, current = event.reference.period, self.state.rounds.get(event.reference.period)
+        told = self.me.lapse("round", period.isoformat(), self.me.name, event.fault, now)
+        return [told, *(self._analyse(period, current.todo, now) if current is not None else ())]
 
     @on(SellerAnswered)
     def seller_answered(self, event: SellerAnswered, now: datetime) -> list[Effect]:
@@ -223,19 +228,11 @@ class TradingRounds(Part[TradingRoundsState]):
         chosen = tuple(
             (seller, replace(offer, options=(option,)), factor)
             for (seller, offer, option), factor in found
-            if factor and self._worth_it(option, factor)
+            if factor and self.config.buying_rules.worth_ordering(option, factor, self.rules.hours)
         )
         if not chosen:
             return self._analyse(period, current.todo, now)
         return self.emit(OffersChosen(period, current.point, chosen), now)
-
-    def _worth_it(self, option: OfferOption, factor_pct: int) -> bool:
-        """Whether an option, ordered by a factor, is no smaller than the minimum bid."""
-        rules, rows = self.config.buying_rules, option.activated(factor_pct)[1]
-        energy_wh = sum(abs(row.power_w) * row.duration for row in rows) * self.rules.hours
-        return max(abs(row.power_w) for row in rows) >= rules.minimum_w and energy_wh >= rules.minimum_wh
-
-    # ---- forgetting ------------------------------------------------------------------------------------------------------
 
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:

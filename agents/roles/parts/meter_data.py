@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.roles.effects import Effect
@@ -12,6 +13,8 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from cim.codec.codec import wire
+from cim.model.plausibility import beyond
+from market.settlement.day import POWER
 from market.settlement.portfolio import ConnectionDay
 from market.uftp import Metering
 
@@ -48,10 +51,19 @@ class MeterData(Part[MeterDataState]):
         connections: EAN of each connection -> the agent whose meter it is, None where that is not known: then any
             agent that signs for itself. What a known agent tells of other EANs (of its flex elements) is kept as well,
             if `elements`.
+        carries_w: by EAN, the most that a connection can carry: no metering beyond that is taken.
     """
 
-    def __init__(self, me: AgentIdentity, connections: Mapping[str, str | None], *, elements: bool) -> None:
+    def __init__(
+        self,
+        me: AgentIdentity,
+        connections: Mapping[str, str | None],
+        *,
+        elements: bool,
+        carries_w: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         super().__init__(me, MeterDataState())
+        self._carries_w = carries_w
         self._connections, self._elements = dict(connections), elements
         self._senders = set(connections.values())  # None among them: anybody who signs for itself
 
@@ -64,6 +76,9 @@ class MeterData(Part[MeterDataState]):
         if period in self.state.closed or period < self.rules.day_of(now).next(-KEPT_DAYS).day:
             why = f"{period.isoformat()} is settled"
             return [self.me.lapse("Metering", message.header.message_id, sender, why, now)]
+        fault = self._fault(message)
+        if fault is not None:
+            return [self.me.lapse("Metering", message.header.message_id, sender, fault, now)]
         self.state.metering[self._key(message)] = message
         complete = message.ean in self._connections and self.complete(period)
         return self.emit(DayMetered(period), now) if complete else []
@@ -129,6 +144,15 @@ class MeterData(Part[MeterDataState]):
         if ean in self._connections:
             return self._connections[ean] in (sender, None)
         return self._elements and not self._senders.isdisjoint((sender, None))
+
+    def _fault(self, message: Metering) -> str | None:
+        """Why a metering is not taken, or None: it has another number of ISPs than its day, or an absurd power."""
+        power, count = message.profile(POWER), self.rules.day(message.period).count
+        if power is None or len(power.values) != count:
+            return f"Power: {0 if power is None else len(power.values)} values; expected {count}"
+        rated_w = self._carries_w.get(message.ean, 0)
+        absurd = beyond(power.values, rated_w)
+        return None if absurd is None else f"{absurd} W; its connection carries at most {rated_w} W"
 
     def _key(self, message: Metering) -> MeterDay:
         owner = "" if message.ean in self._connections else message.header.sender_domain

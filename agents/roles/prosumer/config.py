@@ -33,6 +33,7 @@ class ProsumerConfig:
         preferences: what moving power costs it beside the energy itself.
         tariff: what energy at its connection costs and earns; None where nobody knows.
         carries_w: the most that its connection can carry, a magnitude; 0 where nobody knows.
+        unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
     """
 
     meter: str
@@ -48,6 +49,7 @@ class ProsumerConfig:
     preferences: ElementCosts
     tariff: Tariff | None = None
     carries_w: int = 0
+    unmetered_pct: int = 10
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

@@ -18,6 +18,7 @@ from agents.roles.parts.settlement import metering_of
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.told import DayMeteringTold
 from cim.codec.codec import wire
@@ -59,10 +60,11 @@ class MeteringMessages(Part[MeteringMessagesState]):
         reactive: ReactiveMetering,
         filing: LedgerFiling,
         profiles: ElementProfiles,
+        checks: MeterChecks,
     ) -> None:
         super().__init__(me, MeteringMessagesState())
         self._config, self._metering, self._reactive = config, metering, reactive
-        self._filing, self._profiles = filing, profiles
+        self._filing, self._profiles, self._checks = filing, profiles, checks
 
     def is_metered(self, period: date) -> bool:
         """Whether a day's metering was told."""
@@ -111,7 +113,7 @@ class MeteringMessages(Part[MeteringMessagesState]):
         self, to: str, source: str, ean: str, day: LocalDay, now: datetime, more: tuple[MeteringProfile, ...] = ()
     ) -> Metering:
         """What a source metered on a day, to one party."""
-        lost, energy_wh = self._metering.lost_isps(source, day), self._metering.energy_wh(source, day)
+        lost, energy_wh = self._checks.lost_isps(source, day), self._metering.energy_wh(source, day)
         told = metering_of(self.me, to, day.day, ean, energy_wh, now, lost)
         return replace(told, profiles=(*told.profiles, *more))
 

@@ -24,6 +24,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
@@ -59,7 +60,10 @@ class ProsumerRole(Role):
         profiles = ElementProfiles(
             rules, config, contracts=contracts, held=held, metering=metering, available=available
         )
-        messages = MeteringMessages(me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles)
+        checks = MeterChecks(me, config, metering)
+        messages = MeteringMessages(
+            me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles, checks=checks
+        )
         limits = GridLimits(me, config, reports, metering, held)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
@@ -76,6 +80,7 @@ class ProsumerRole(Role):
             metering,
             reactive,
             available,
+            checks,
             messages,
             held,
             limits,
@@ -85,6 +90,6 @@ class ProsumerRole(Role):
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits),
-            VppMember(me, config, contracts=contracts, reports=reports, planning=planning, held=held),
+            VppMember(me, config, contracts=contracts, reports=reports, planning=planning, held=held, checks=checks),
             OperatedDays(me, after_open),
         )

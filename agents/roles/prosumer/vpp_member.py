@@ -27,6 +27,7 @@ from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.member_session import MemberSession
+from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
 from cim.codec.codec import wire
 from cim.model.readings import Kind
@@ -57,10 +58,12 @@ class VppMember(Part[VppMemberState]):
         reports: ElementReports,
         planning: DayPlanning,
         held: HeldOrders,
+        checks: MeterChecks,
     ) -> None:
         super().__init__(me, VppMemberState())
         self._aggregator, self._kinds = config.aggregator, config.kinds()
         self._contracts, self._reports, self._planning, self._held = contracts, reports, planning, held
+        self._checks = checks
 
     @on(VppInvitation)
     def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
@@ -95,13 +98,14 @@ class VppMember(Part[VppMemberState]):
         return [Send(sender, NetProfile(message.session, 0, zero, told))]
 
     def _models(self, window: PlanWindow, contract: FlexContract) -> tuple[Flexibility, ...]:
-        """The elements under contract that can move on these ISPs; a lost one takes no part."""
+        """The elements under contract that can move on these ISPs; one that is lost or suspended takes no part."""
         day, at = window.day, max(window.day.isp_start(window.first), window.now)
         covered = {element.name for element in contract.flex_elements}
         models: list[Flexibility | None] = []
         prices = self._planning.energy_prices(day)
         for name, kind in self._kinds.items():
-            if name in covered and self._reports.last_value(name, Kind.POWER) is not None:
+            absent = self._reports.last_value(name, Kind.POWER) is None or self._checks.is_suspended(name)
+            if name in covered and not absent:
                 expected = self._planning.expected_kw(name, day)
                 paid = contract.price_e4_per_kwh(name) / _E4_PER_CT
                 known = replace(self._planning.knowledge(name, day, at), prices=prices, paid_ct_per_kwh=paid)

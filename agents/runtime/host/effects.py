@@ -62,7 +62,7 @@ class EffectRunner:
     async def carry_out(
         self, effects: list[AgentEffect], now: datetime, seconds: dict[str, float]
     ) -> list[tuple[str, AgentEvent]]:
-        """All of it; returns the outcomes by agent, in order; a job that failed is a `FailedEvent`."""
+        """All of it; returns the outcomes by agent, in order; a job that failed is a `FailedEvent` beside its own."""
         told: list[tuple[str, AgentEvent]] = []
         devices: dict[str, list[AgentEffect]] = {}
         for name, effect in effects:
@@ -79,7 +79,9 @@ class EffectRunner:
                 try:
                     told.append((name, Computed(effect.reference, await self._executor(effect.job, effect.arguments))))
                 except Exception as error:  # whatever it is, one job must not end a host, now and after each restart
-                    told.append((name, FailedEvent(name, now, effect, f"{type(error).__name__}: {error}")))
+                    fault = f"{type(error).__name__}: {error}"
+                    told.append((name, FailedEvent(name, now, effect, fault)))
+                    told.append((name, Computed(effect.reference, None, fault)))
                 seconds[effect.job] = seconds.get(effect.job, 0.0) + time.perf_counter() - begun
         records = [(name, e) for name, e in effects if isinstance(e, Append | CloseBlock | Cosign)]
         if records:

@@ -20,7 +20,14 @@ from cim.platform.publications.grid import (
     SafetyAnalysed,
     SellerJudged,
 )
-from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
+from cim.platform.publications.incidents import (
+    ElementSuspended,
+    HandlingFailed,
+    MemoryLost,
+    MessageLapsed,
+    MetersDisagree,
+    RuleBroken,
+)
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.sessions import SessionConcluded
@@ -41,11 +48,11 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ExchangeForecast,
-        FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed,
-        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PrognosisReplaced, PrognosisTaken, ReadingRefused,
-        RecordRefused, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold,
-        SiteDescribed,
+        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ElementSuspended,
+        ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
+        MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
+        PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed, SellerJudged,
+        SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from cim.codec.codec import wire
 from cim.platform.publications.base import Publication
@@ -59,3 +60,44 @@ class HandlingFailed(Publication):
     event: str
     sender: str | None
     error: str
+
+
+@wire("published.PointNotMetered")
+@dataclass(frozen=True, slots=True)
+class PointNotMetered(Publication):
+    """A portfolio's meters at a congestion point were not complete: its promise there is neither held nor missed.
+
+    Attributes:
+        seller: the aggregator's domain.
+        connections, elements: which of them did not see some of these ISPs.
+        isps: of the day, from 1 on.
+    """
+
+    seller: str
+    congestion_point: str
+    period: date
+    connections: tuple[str, ...]
+    elements: tuple[str, ...]
+    isps: tuple[int, ...]
+
+
+@wire("published.MetersDisagree")
+@dataclass(frozen=True, slots=True)
+class MetersDisagree(Publication):
+    """What a connection's meter and its elements' show cannot both be true: its elements count as not metered there."""
+
+    usage_point: str
+    period: date
+    isps: tuple[int, ...]
+    reason: str
+
+
+@wire("published.ElementSuspended")
+@dataclass(frozen=True, slots=True)
+class ElementSuspended(Publication):
+    """An element was not metered for more of its last 30 days than its site allows: it offers nothing until it is again."""
+
+    element: str
+    unmetered_isps: int
+    allowed_isps: int
+    suspended: bool
