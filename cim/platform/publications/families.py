@@ -26,6 +26,7 @@ from cim.platform.publications.incidents import (
     MemoryLost,
     MessageLapsed,
     MetersDisagree,
+    PointNotMetered,
     RuleBroken,
 )
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
@@ -51,8 +52,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
         AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ElementSuspended,
         ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
         MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
-        PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed, SellerJudged,
-        SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed,
+        PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,
+        SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}
