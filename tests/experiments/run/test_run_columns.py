@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold
 from environment.feeder import Line, Network, Node, Transformer, rated_va
 from environment.physics.device_truth import DeviceTruth
 from environment.sites import build_network, load_site
+from experiments.run.columns.beside import ColumnsBeside
 from experiments.run.columns.bills import compensated
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import curtailed_w, figures_of, lost_w, paid_by
@@ -230,3 +232,13 @@ def test_welfare_is_energy_and_wear_whoever_pays_whom() -> None:
 def idle_truth() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Nothing flows."""
     return {prosumer.name: (np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64)) for prosumer in SITE.prosumers}
+
+
+def test_columns_run_beside_in_processes_of_their_own(idle: Column) -> None:
+    """What comes back from another process is the column to the last watt; a column that fails says why."""
+    with ColumnsBeside(settings(), (ColumnName.IDLE,)) as beside:
+        (found,) = beside.results().values()
+    for name, power in idle.devices.power_w.items():
+        np.testing.assert_array_equal(found.devices.power_w[name], power)
+    with ColumnsBeside(settings(date(2030, 1, 1)), (ColumnName.IDLE,)) as beside, pytest.raises(BadInput):
+        beside.results()
