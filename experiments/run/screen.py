@@ -118,8 +118,9 @@ def show(summary: Summary, out: Path) -> None:
 def _columns(summary: Summary) -> Table:
     """The same days in every way, the figures that matter most."""
     table = Table(title="the same day in every way (money in the currency unit)")
-    for name in ("", "limits broken", "above, kVAh", "highest, %", "DSO's cost", "bills", "lost sun, kWh"):
-        table.add_column(name, justify="right" if name else "left")
+    table.add_column(no_wrap=True)
+    for name in ("broken limits", "above, kVAh", "highest, %", "DSO's cost", "bills", "lost sun, kWh"):
+        table.add_column(name, justify="right")
     for name, of in summary.columns.items():
         table.add_row(
             str(name),
