@@ -22,7 +22,7 @@ from agents.planning.jobs import run
 from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.device_agent import DeviceAgent
 from agents.roles.dso import DsoRole
-from agents.roles.dso.config import GridConnection
+from agents.roles.dso.config import BuyingRules, GridConnection
 from agents.roles.effects import (
     Append,
     Arm,
@@ -137,9 +137,12 @@ class Miniature:
         connections = tuple(GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat) for h in HOMES)
         point = PointGrid(players.POINT, "line-1", ("n1",), ("n1",), ("line-1",))
         limits = Limits(0.5, 1.5)
+        # All that is expected to be needed is asked for, however sure: so that there is much to lose and to go on with.
+        rules = BuyingRules(sure_pct=50, last_pct=50, assumed_error_pct=(0, 0, 0, 0), minimum_w=0, minimum_wh=0)
         dso_config = terms.dso_config(
-            NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days
-        )
+            NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days, margin_pct=3,
+            buying_rules=rules,
+        )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger"))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), ("dso", "agr", "agr-2"))
