@@ -171,6 +171,7 @@ class ElementKind(Protocol):
         holds_between_moves: whether an order holds it from its first to its last move.
         baseline: against what its delivery is measured.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
+        noticeable_of_plan: nor are moves smaller than this share of what it is expected to do there anyway.
     """
 
     kind: DeviceKind
@@ -186,6 +187,7 @@ class ElementKind(Protocol):
     holds_between_moves: bool = False
     baseline: BaselineKind = BaselineKind.RUNNING_PLAN
     noticeable_share: float = 0.0
+    noticeable_of_plan: float = 0.0
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """[T] expected power of the whole day, without orders, as far as it can be known from `window.first` on.

@@ -93,7 +93,7 @@ class HeldOrders(Part[HeldOrdersState]):
         parts: list[tuple[str, tuple[IspPower, ...]]] = []
         for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
             element, kind = model.element, self._kinds[model.element]
-            moved = _worth_making(kind, kind.activated(deviation, factor))
+            moved = _worth_making(kind, kind.activated(deviation, factor), baseline)
             if not moved.any():
                 continue
             held = self.held_kw(element, day).copy()  # arrays in the state are never changed
@@ -144,10 +144,11 @@ class HeldOrders(Part[HeldOrdersState]):
         )
 
 
-def _worth_making(kind: ElementKind, moved_kw: Floats) -> Floats:
+def _worth_making(kind: ElementKind, moved_kw: Floats, baseline_kw: Floats) -> Floats:
     """The moves worth making: some kinds are moved only noticeably."""
     least = max(_NOTHING_KW, kind.noticeable_share * float(np.abs(moved_kw).max()))
-    return np.where(np.abs(moved_kw) >= least, moved_kw, 0.0)
+    noticed = np.abs(moved_kw) >= np.maximum(least, kind.noticeable_of_plan * np.abs(baseline_kw))
+    return np.where(noticed, moved_kw, 0.0)
 
 
 def _held(kind: ElementKind, held_kw: Floats, baseline_kw: Floats, moved_kw: Floats) -> Floats:
