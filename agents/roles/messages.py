@@ -207,6 +207,26 @@ class OrderSplit:
     parts: tuple[tuple[str, tuple[IspPower, ...]], ...]
 
 
+@wire("market.MakeWholeClaim")
+@dataclass(frozen=True, slots=True)
+class MakeWholeClaim:
+    """A member's day cost it more than its own rules alone would have: it asks its aggregator for the difference.
+
+    Attributes:
+        claimant, payer: domains of the member and its aggregator.
+        amount_e4: `market_e4` less `local_e4`, > 0, ten-thousandths of the currency unit.
+        market_e4: what its energy cost it by its tariff, less what it was paid for flexibility.
+        local_e4: what its energy would have cost it, from its measured base load, plants and stores.
+    """
+
+    claimant: str
+    payer: str
+    period: date
+    amount_e4: int
+    market_e4: int
+    local_e4: int
+
+
 @wire("vpp.SessionClosed")
 @dataclass(frozen=True, slots=True)
 class SessionClosed:

@@ -26,7 +26,7 @@ class Payment:
     Attributes:
         payer, payee: domains.
         amount: ten-thousandths of the currency unit, > 0.
-        reason: `utilisation`, `penalty`, `capacity` or `curtailment` (feed-in that the DSO limited).
+        reason: `make-whole`, `utilisation`, `penalty`, `capacity` or `curtailment` (feed-in that the DSO limited).
         reference: the order, contract or connection (and day) it is for.
         currency: ISO 4217.
     """

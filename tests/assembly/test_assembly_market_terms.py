@@ -36,18 +36,18 @@ def dso_of(site: Site) -> Any:
 
 
 def test_prices_are_counted_in_ten_thousandths(site: Site) -> None:
-    """6 ct/kWh and 0.6 ct per kW and day of the site file are 600 and 60 where the market counts."""
+    """6 ct/kWh of the site file are 600 where the market counts."""
     selling = prosumer_selling(site.market)
     assert selling.side is Side.SELLER
-    assert (selling.aspiration, selling.reservation) == (Terms(600, 60), Terms(100, 10))
+    assert (selling.aspiration, selling.reservation) == (Terms(600, 0), Terms(100, 0))
     assert selling.rounds == 8
 
 
 def test_each_side_of_a_trade_has_its_own_prices(site: Site) -> None:
     """An aggregator buys from members and sells to the DSO; the DSO buys."""
     aggregator = aggregator_config(site, dso="dso", market="iles", ledger="ledger", members=())
-    assert (aggregator.buying.side, aggregator.buying.aspiration) == (Side.BUYER, Terms(50, 5))
-    assert (aggregator.buying.reservation, aggregator.selling.reservation) == (Terms(600, 60), Terms(900, 100))
+    assert (aggregator.buying.side, aggregator.buying.aspiration) == (Side.BUYER, Terms(50, 0))
+    assert (aggregator.buying.reservation, aggregator.selling.reservation) == (Terms(600, 0), Terms(900, 100))
     assert (aggregator.selling.side, aggregator.selling.aspiration) == (Side.SELLER, Terms(4000, 900))
     dso = dso_of(site)
     assert (dso.buying.side, dso.buying.aspiration, dso.buying.reservation) == (

@@ -18,6 +18,7 @@ from cim.model.devices import DeviceKind, Mode
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
 _COUNTED_ON = 0.5  # assumed: the share of expected surplus or need that is relied on to serve a later order
 _NOTHING_KW = 5e-4
+_OWN_USE_LOST = 0.6  # assumed: of what an order moves, what its home then buys that it would have kept from its surplus
 
 
 class Battery(ElementKind):
@@ -69,8 +70,9 @@ class Battery(ElementKind):
         )
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
-        """Wear of the way in and out again, and what is lost between, bought anew."""
-        return 2 * known.costs.wear_ct_per_kwh + (1 / EFFICIENCY**2 - 1) * retail
+        """Wear of the way in and out again, what is lost between, bought anew, and own consumption that it costs."""
+        lost = _OWN_USE_LOST * max(retail - feed_in, 0.0)
+        return 2 * known.costs.wear_ct_per_kwh + (1 / EFFICIENCY**2 - 1) * retail + lost
 
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
         """With the losses of one way."""

@@ -7,6 +7,7 @@ from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.correction import Correction
 from agents.roles.aggregator.flex_trading import FlexTrading
 from agents.roles.aggregator.interval_metering import IntervalMetering
+from agents.roles.aggregator.making_whole import MakingWhole
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.portfolio_registration import PortfolioRegistration
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
@@ -78,5 +79,6 @@ class AggregatorRole(Role):
                 meters=meters,
             ),
             orders,
+            MakingWhole(me, config, orders),
             SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),
         )

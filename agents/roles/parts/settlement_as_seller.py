@@ -25,6 +25,13 @@ class Ready(Enum):
     NEVER = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class SettlementAnswered:
+    """Told inside a role: what the buyer settled for a day is checked and answered."""
+
+    settlement: FlexSettlement
+
+
 @wire("part.SettlementAsSeller")
 @dataclass(slots=True)
 class SettlementAsSellerState:
@@ -90,9 +97,10 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
     def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
         self.state.answered[message.period_start] = message.header.message_id
         ours = self._account(message.period_start)
-        return response_effects(
+        effects = response_effects(
             self.me, self._buyer, self.ledger, message, ours, now, fines_at_most=self._fines_at_most
         )
+        return effects + self.emit(SettlementAnswered(message), now)
 
     def prune(self, before: date) -> None:
         """Days that are closed for good; what still waited for their meters is for people."""

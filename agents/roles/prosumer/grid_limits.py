@@ -32,11 +32,13 @@ class GridLimitsState:
     Attributes:
         limits_w: by day, ISP -> the plants together stay at or above it; None: lifted.
         connection_w: what the meter showed last.
+        accounted: by day, the ISPs for which the DSO pays what it limited.
         available_w: by day and plant, ISP -> the sum of what it could give at each reading, and how many there were.
     """
 
     limits_w: dict[date, dict[int, int | None]] = field(default_factory=dict)
     connection_w: int | None = None
+    accounted: dict[date, tuple[int, ...]] = field(default_factory=dict)
     available_w: dict[date, dict[str, dict[int, tuple[float, int]]]] = field(default_factory=dict)
 
 
@@ -66,6 +68,10 @@ class GridLimits(Part[GridLimitsState]):
             if share is not None and limit_w is not None:
                 limit[isp - 1] = share * limit_w / 1000
         return limit
+
+    def accounted(self, element: str, period: date) -> tuple[int, ...]:
+        """The ISPs of a day for which the DSO itself pays what a plant could not give."""
+        return self.state.accounted.get(period, ()) if element in self._shares else ()
 
     @on(FeedInLimit)
     def limited(self, message: FeedInLimit, sender: str, now: datetime) -> list[Effect]:
@@ -135,10 +141,12 @@ class GridLimits(Part[GridLimitsState]):
                 rows.append((isp, round(sum(could)), round(given)))
         if not rows:
             return []
+        self.state.accounted[day.day] = tuple(isp for isp, _, _ in rows)
         return [Send(self._config.dso, LimitedFeedIn(self._config.usage_point, day.day, tuple(rows)))]
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""
         state = self.state
+        state.accounted = {period: isps for period, isps in state.accounted.items() if period >= before}
         state.limits_w = {period: of_day for period, of_day in state.limits_w.items() if period >= before}
         state.available_w = {period: of_day for period, of_day in state.available_w.items() if period >= before}

@@ -24,6 +24,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.make_whole import MakeWhole
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
@@ -87,6 +88,7 @@ class ProsumerRole(Role):
             SettlementAsSeller(
                 me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of, fines_at_most=True
             ),
+            MakeWhole(me, config, contracts=contracts, held=held, limits=limits, metering=messages, filing=filing),
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits),

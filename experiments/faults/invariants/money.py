@@ -85,6 +85,8 @@ def money_sums_to_zero(simulation: SimulationRun) -> Iterator[str]:
         for part in settlement.contract_settlements if answer is not None else ():
             amount = capacity_amount(contracts[part.contract_id], part.isps)
             due[buyer, seller, "capacity", f"{part.contract_id}/{part.period}"] += amount
+    for claim in simulation.book.of("make-whole-claim"):
+        due[claim.payer, claim.claimant, "make-whole", f"{claim.period}/{claim.claimant}"] += claim.amount_e4
     paid: Counter[tuple[str, str, str, str]] = Counter()
     for payments in simulation.book.of("remuneration"):
         for payment in payments:
