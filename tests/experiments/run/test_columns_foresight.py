@@ -161,3 +161,18 @@ def test_the_same_seed_gives_the_same_column(foresight: Column) -> None:
     for name, (active, reactive) in again.truth.items():
         np.testing.assert_array_equal(active, foresight.truth[name][0])
         np.testing.assert_array_equal(reactive, foresight.truth[name][1])
+
+
+def test_what_a_day_cannot_give_is_no_contradiction() -> None:
+    """A room that begins too cold for its pump, and a store that is to end fuller than it can, end as near as they can."""
+    room = Room(capacity_wh_per_k=5000, loss_w_per_k=120, cop=3.0, set_c=21.0, level_min_c=19.5, level_max_c=22.5)
+    pump = HeatPumpRoom("h", 0.0, demand=Series(np.full(40, 0.9), 0.0), rated_w=4000, room=room, tan_phi=0.4)
+    pump.temperature_c = 18.0
+    battery = Battery("b", 0.0, rated_w=1_000, capacity_wh=40_000, efficiency=0.95, stored_wh=0.0)
+    program = LinearProgram()
+    heated = units.heat_pump(program, FOUR, pump, np.full(4, 3.6), 21.0)
+    stored = units.battery(program, FOUR, battery, 20_000, COSTS)
+    found = program.solve()
+    (power, _), *_ = heated.terms
+    np.testing.assert_allclose(found[power], 4.0)
+    np.testing.assert_allclose(np.sum([sign * found[block] for block, sign in stored.terms], axis=0), 1.0)

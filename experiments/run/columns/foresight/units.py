@@ -20,6 +20,7 @@ from environment.sites.market import FlexibilityCosts
 from experiments.run.columns.foresight.linear_program import LinearProgram
 
 _INSIDE_K = 0.05  # how far from the comfort band's edges rooms are kept, so that no guard takes over
+_SHORT_CT = 1000.0  # for a kWh that a store lacks at the end, or a kelvin-hour outside comfort: only if nothing else is possible
 _SWING_CT_PER_KH = 0.05  # hundredths for a kelvin-hour away from the set temperature: no swing for nothing
 _LATER_CT = 1e-6  # hundredths per kWh and ISP later: of equal costs, a vehicle charges early
 
@@ -81,9 +82,8 @@ def battery(program: LinearProgram, span: Horizon, unit: Battery, end_wh: float,
     rated, capacity, worn = unit.rated_w / 1000, unit.capacity_wh / 1000, costs.wear_ct_per_kwh.value
     charge = program.variables(0.0, rated, worn * span.hours / 2, span.count)
     discharge = program.variables(0.0, rated, worn * span.hours / 2, span.count)
-    least = np.zeros(span.count)
-    least[-1] = min(end_wh / 1000, capacity)
-    stored = program.variables(least, capacity, 0.0, span.count)
+    stored = program.variables(0.0, capacity, 0.0, span.count)
+    _at_least(program, stored[-1:], min(end_wh / 1000, capacity), _SHORT_CT)
     _chain(
         program,
         stored,
@@ -109,10 +109,12 @@ def heat_pump(program: LinearProgram, span: Horizon, unit: HeatPumpRoom, demand_
     power = program.variables(0.0, unit.rated_w / 1000, 0.0, span.count)
     decay = math.exp(-span.hours * room.loss_w_per_k / room.capacity_wh_per_k)
     gain = (1 - decay) * room.cop * 1000 / room.loss_w_per_k
-    low = np.full(span.count, room.level_min_c - room.set_c + _INSIDE_K)
-    high = np.full(span.count, room.level_max_c - room.set_c - _INSIDE_K)
-    low[-1] = min(end_c - room.set_c, 0.0)
-    warm = program.variables(low, high, 0.0, span.count)
+    low, high = room.level_min_c - room.set_c + _INSIDE_K, room.level_max_c - room.set_c - _INSIDE_K
+    warm = program.variables(-np.inf, np.inf, 0.0, span.count)
+    _at_least(program, warm, low, _SHORT_CT * span.hours)
+    _at_least(program, warm[-1:], min(end_c - room.set_c, 0.0), _SHORT_CT)
+    over = program.variables(0.0, np.inf, _SHORT_CT * span.hours, span.count)
+    program.at_most([(warm, 1.0), (over, -1.0)], high)
     above, below = (program.variables(0.0, np.inf, _SWING_CT_PER_KH * span.hours, span.count) for _ in range(2))
     program.equal([(warm, 1.0), (above, -1.0), (below, 1.0)], 0.0)
     _chain(program, warm, decay, unit.temperature_c - room.set_c, ((power, gain),), -gain * demand_kw)
@@ -164,6 +166,12 @@ def _plugged(span: Horizon, session: Session) -> Floats:
     begins = span.start_s + span.seconds * np.arange(span.count)
     overlap = np.minimum(begins + span.seconds, session.departure_s) - np.maximum(begins, session.start_s)
     return np.asarray(np.clip(overlap / span.seconds, 0.0, 1.0), dtype=np.float64)
+
+
+def _at_least(program: LinearProgram, variables: Ints, least: float, price: float) -> None:
+    """What should not fall below `least`, and at `price` for each unit does where nothing else is possible."""
+    short = program.variables(0.0, np.inf, price, len(variables))
+    program.at_most([(variables, -1.0), (short, -1.0)], -least)
 
 
 def _chain(
