@@ -72,7 +72,7 @@ class Dispatch(Figures):
     relative_gap: float = Field(description="the gap of all sessions together")
     compared: int = Field(description="sessions solved again centrally for the gap: all of them")
     system_gap: float = Field(
-        description="what was ordered of all offers against all sellers' models solved together, over all requests"
+        description="what was ordered of all offers against the cheapest way in which all sellers' models together give as much"
     )
     requests_compared: int = Field(description="requests that led to an order, solved so")
 

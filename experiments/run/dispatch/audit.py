@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from agents.planning.dispatch.admm import Band, Outcome
-from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.dispatch.flexibility import Flexibility, Storable
+from agents.planning.dispatch.storage_step import stored
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.prosumer.member_session import MemberSession
 from cim.codec.codec import decode
@@ -27,7 +28,7 @@ Factors = Mapping[tuple[str, str], float]  # (session, member's domain) -> share
 
 @dataclass(frozen=True, slots=True)
 class SystemGap:
-    """A request, solved with the models of all sellers that answered it, beside what was ordered of their offers."""
+    """What was ordered of the offers for a request, beside the same amount from the models of all who answered it at once."""
 
     congestion_point: str
     sessions: tuple[str, ...]
@@ -120,10 +121,27 @@ def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Facto
         for name in s.members:
             own: MemberSession = result.ended_sessions[s.session][name]
             share = factors.get((s.session, rules.domains[name]), 0.0) if factors else 1.0
-            models += own.models
+            models += [with_plan(model) for model in own.models] if factors else own.models
             moved += [share * deviation for deviation in own.deviations_kw]
     low, high = np.array(sessions[0].low_kw), np.array(sessions[0].high_kw)
-    return gap_of(models, moved, Band(low, high, config.shortage_ct_per_kwh, rules.hours))
+    band = Band(low, high, config.shortage_ct_per_kwh, rules.hours)
+    return gap_of(models, moved, as_ordered(band, np.sum(moved, axis=0)) if factors else band)
+
+
+def with_plan(model: Flexibility) -> Flexibility:
+    """The model in whose bounds its plan is too: what nobody orders runs by it, whatever its owner thought it could hold."""
+    if not isinstance(model, Storable):
+        return model
+    path = model.energy_kwh + np.cumsum(stored(model.store, model.plan_kw))
+    floor, ceiling = np.minimum(model.floor_kwh, path), np.maximum(model.ceiling_kwh, path)
+    return replace(model, floor_kwh=floor, ceiling_kwh=ceiling)
+
+
+def as_ordered(band: Band, ordered_kw: Floats) -> Band:
+    """The band of a request that asks for no more than was ordered: how much the DSO takes is its own choice."""
+    low = np.where(band.low_kw > 0, np.minimum(band.low_kw, ordered_kw), band.low_kw)
+    high = np.where(band.high_kw < 0, np.maximum(band.high_kw, ordered_kw), band.high_kw)
+    return replace(band, low_kw=low, high_kw=high)
 
 
 def _aggregator(result: RunResult) -> AggregatorConfig:

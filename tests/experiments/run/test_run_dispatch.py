@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from agents.planning.dispatch.admm import Outcome
+from agents.planning.dispatch.admm import Band, Outcome
+from agents.planning.dispatch.flexibility import Storable
+from agents.planning.dispatch.storage_step import stored
 from agents.roles.messages import PriceRound, SessionClosed, VppInvitation
 from agents.roles.prosumer.vpp_member import VppMember
 from cim.model.intervals import LocalDay
+from experiments.run.dispatch.audit import as_ordered, with_plan
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions, read
 from experiments.run.dispatch.gaps import Gap, gap_of, together
 from tests.worlds import portfolios
@@ -107,3 +111,24 @@ def test_gaps_together_are_weighed_by_what_they_are_stated_over() -> None:
     """1 ct of 10 and 3 of 90 are 4 of 100."""
     assert together([Gap(11.0, 10.0, 10.0), Gap(93.0, 90.0, 90.0)]) == pytest.approx(0.04)
     assert together([]) == 0.0
+
+
+def test_what_the_dso_did_not_take_is_no_gap_of_the_system() -> None:
+    """Half of a request was ordered: half is asked for, in either direction; what was over-delivered is asked for once."""
+    asked = Band(np.array([8.0, -9.0, -2.0, 4.0]), np.array([9.0, -6.0, 2.0, 5.0]), 50.0, 0.25)
+    ordered = as_ordered(asked, np.array([4.0, -3.0, 1.0, 4.5]))
+    np.testing.assert_allclose(ordered.low_kw, [4.0, -9.0, -2.0, 4.0])
+    np.testing.assert_allclose(ordered.high_kw, [9.0, -3.0, 2.0, 5.0])
+
+
+def test_a_store_that_nobody_orders_may_run_by_its_plan() -> None:
+    """A plan that overfills a battery by its owner's own account is within its bounds in the whole system."""
+    battery = next(m for m in portfolios.portfolio(0, 4, 48) if isinstance(m, Storable))
+    path = battery.energy_kwh + np.cumsum(stored(battery.store, battery.plan_kw))
+    small = replace(battery, ceiling_kwh=np.full(48, 0.5 * float(path.max())))
+    allowed = with_plan(small)
+    assert isinstance(allowed, Storable)
+    assert (path > small.ceiling_kwh + 1e-6).any()
+    assert (path <= allowed.ceiling_kwh + 1e-9).all()
+    assert (allowed.floor_kwh <= small.floor_kwh).all()
+    assert gap_of([allowed], [np.zeros(48)], portfolios.band("evening", [battery], 48)).relative >= -1e-9
