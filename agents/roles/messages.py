@@ -79,7 +79,8 @@ class PlantStateAsked:
 class PlantStateTold:
     """The answer: what the connection and its PV and wind plants draw now (<= 0: feed-in), and what the plants could, watts.
 
-    None where it is not known.
+    None where it is not known. `filling_w` is what its stores take now and will take less on average in the rest of the ISP,
+    because they will be full: so much more is fed in by then.
     """
 
     usage_point: str
@@ -87,6 +88,7 @@ class PlantStateTold:
     connection_w: int | None
     plants_w: int | None
     available_w: int | None
+    filling_w: int = 0
 
 
 @wire("grid.FeedInLimit")

@@ -124,6 +124,16 @@ def test_what_a_battery_feeds_in_beside_the_plant_counts() -> None:
     assert limit.limit_w == -8_000
 
 
+def test_a_store_that_will_be_full_counts_as_feeding_in() -> None:
+    """9.5 kW flow where 10 may, and a store that takes 3 will soon take none: 12.5 would flow, so the plant stays at 10."""
+    role = dso()
+    metered(role, NOON, -9_500.0)
+    told = PlantStateTold(EAN, NOON, -9_500, -12_500, -12_500, filling_w=3_000)
+    role.handle(Received("farm-a", 2, told), NOON)
+    (limit,) = sent(role.handle(Fired(LimitFeedIn()), NOON + MOMENT), FeedInLimit)
+    assert limit.limit_w == -10_000
+
+
 def test_a_limit_is_lifted_where_all_that_the_plant_could_give_has_room() -> None:
     """Limited to 11 kW: a load of 5 kW comes, the plant could give 13: it is free. With 1 kW more it is not."""
     for load_w, lifted in ((5_000, True), (1_000, False)):
@@ -220,6 +230,21 @@ def test_a_plant_obeys_the_stricter_of_order_and_limit() -> None:
         assert found.get("farm-a.pv", Setpoint(Mode.LIMIT, -4_000)) == Setpoint(Mode.LIMIT, strict_w)
         lifted = setpoints(limited(role, None))
         assert lifted.get("farm-a.pv", Setpoint(Mode.LIMIT, -4_000)) == Setpoint(Mode.LIMIT, round(ordered_kw * 1000))
+
+
+def test_a_store_says_what_it_will_not_take_any_more() -> None:
+    """A battery takes 6 kW and has room for 0.5 kWh: over the ISP's 15 minutes 2 kW on average, so 4 will be missing."""
+    pv = ElementConfig("farm-a.pv", DeviceKind.PV, 15_000)
+    battery = ElementConfig("farm-a.battery", DeviceKind.BATTERY, 6_000, 6_000, 10_000)
+    config = terms.prosumer_config("farm-a", POINT, "agr", (pv, battery), (np.zeros(96),))
+    role = ProsumerRole("farm-a", players.RULES, players.key("farm-a"), config)
+    readings = (
+        Reading("farm-a.battery", Kind.POWER, 6_000.0, NOON),
+        Reading("farm-a.battery", Kind.STORED_ENERGY, 9_500.0, NOON),
+    )
+    role.handle(Received("farm-a.battery", 1, DeviceReport("farm-a.battery", NOON, readings, ())), NOON)
+    (told,) = sent(role.handle(Received("dso", 2, PlantStateAsked(EAN, NOON)), NOON), PlantStateTold)
+    assert told.filling_w == 4_000
 
 
 def test_nobody_but_the_dso_limits_and_no_limit_of_an_isp_that_is_over_counts() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -55,7 +55,8 @@ class GridLimits(Part[GridLimitsState]):
     ) -> None:
         super().__init__(me, GridLimitsState())
         self._config, self._reports, self._metering, self._held = config, reports, metering, held
-        elements, kinds = config.by_name(), config.kinds()
+        self._elements = elements = config.by_name()
+        kinds = config.kinds()
         plants = {name: kind for name, kind in kinds.items() if kind.generates and kind.mode is Mode.LIMIT}
         rated_w = sum(elements[name].generation_w for name in plants)
         self._shares = {name: elements[name].generation_w / rated_w for name in plants}
@@ -99,8 +100,23 @@ class GridLimits(Part[GridLimitsState]):
         if sender != self._config.dso or message.usage_point != self._config.usage_point or not self._shares:
             return []
         given, available = self._sum_w(Kind.POWER), self._sum_w(Kind.AVAILABLE_POWER)
-        told = PlantStateTold(message.usage_point, message.at, self.state.connection_w, given, available)
+        told = PlantStateTold(
+            message.usage_point, message.at, self.state.connection_w, given, available, self._filling_w(now)
+        )
         return [Send(sender, told)]
+
+    def _filling_w(self, now: datetime) -> int:
+        """What the stores take now and will take less on average in the rest of the running ISP, as they will be full."""
+        day = self.rules.day_of(now)
+        rest_h = (day.isp_start(day.isp_of(now) + 1) - now) / timedelta(hours=1)
+        less_w = 0.0
+        for name, element in self._elements.items():
+            stored_wh = self._reports.last_value(name, Kind.STORED_ENERGY)
+            power_w = self._reports.last_value(name, Kind.POWER)
+            if element.capacity_wh and stored_wh is not None and power_w is not None:
+                room_w = max(element.capacity_wh - stored_wh, 0.0) / rest_h
+                less_w += max(power_w - room_w, 0.0)
+        return round(less_w)
 
     def _sum_w(self, kind: Kind) -> int | None:
         values = [self._reports.last_value(name, kind) for name in self._shares]
