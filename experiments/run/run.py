@@ -116,7 +116,14 @@ def run_site(
     Raises:
         BadInput, DeviceError, JournalError: one sentence saying what does not fit or does not answer.
     """
-    return asyncio.run(_run(settings, ledger, store, control, progress, watch))
+    found: list[RunResult] = []
+
+    async def keep() -> None:
+        # A task's own result would be put into words, arrays and all, when asyncio hands back the interrupt signal: seconds.
+        found.append(await _run(settings, ledger, store, control, progress, watch))
+
+    asyncio.run(keep())
+    return found[0]
 
 
 async def _run(

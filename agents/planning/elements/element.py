@@ -167,7 +167,8 @@ class ElementKind(Protocol):
         generates: whether what it loses by an order is generation.
         stores: whether what an order moves comes back at another time.
         turn: when it is forecast. 0: by itself. Else after the elements of earlier turns, by what they and the base load
-            leave, and anew after each order and each report while an order is ahead.
+            leave, and anew after each order.
+        held_by_reports: whether, under an order, each of its reports decides what it is held to.
         holds_between_moves: whether an order holds it from its first to its last move.
         baseline: against what its delivery is measured.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
@@ -184,6 +185,7 @@ class ElementKind(Protocol):
     generates: bool = False
     stores: bool = False
     turn: int = 0
+    held_by_reports: bool = False
     holds_between_moves: bool = False
     baseline: BaselineKind = BaselineKind.RUNNING_PLAN
     noticeable_share: float = 0.0

@@ -38,6 +38,7 @@ class WeatherDrivenKind(GeneratorKind):
     mode = Mode.LIMIT
     baseline = BaselineKind.AVAILABLE_POWER
     can_decrease = False
+    held_by_reports = True
 
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """What it could give, less what orders move of it, in the running ISP: where the weather gives less than was

@@ -40,6 +40,7 @@ class Vehicle(ElementKind):
     baseline = BaselineKind.SESSION
     stores = True
     turn = 2
+    held_by_reports = True
     noticeable_share = 0.02
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:

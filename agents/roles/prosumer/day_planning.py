@@ -166,7 +166,7 @@ class DayPlanning(Part[DayPlanningState]):
         """While it is under an order, what it stores or could give decides in every interval what it is held to."""
         name, day = event.report.element, self.rules.day_of(now)
         kind, running = self._kinds[name], day.isp_of(now)
-        if np.isnan(self._held.held_kw(name, day)[running - 1 :]).all():
+        if not kind.held_by_reports or np.isnan(self._held.held_kw(name, day)[running - 1 :]).all():
             return []
         if kind.turn:
             self.follow(day, now)
