@@ -1,0 +1,121 @@
+"""One run of the market for each loss: what was settled, what really changed, what was paid and fined."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cim.platform.memory_store import MemoryStore
+from cim.platform.publications.incidents import PointNotMetered
+from cim.platform.publications.settlement import SettledOrder, SettlementTold
+from cim.platform.store import values
+from environment.sites.schema import Site
+from experiments.run.columns.column import Column
+from experiments.run.run import RunResult, run_site
+from experiments.run.settings import RunSettings
+from market.rules import Control
+
+Loss = tuple[str, int | None]  # a device or meter; the minute of the first day from which it is lost, None: all day
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """What a day came to with a loss (or with none: `device` is empty).
+
+    Attributes:
+        device, since: what was lost, and from when: `12:00`, `day`.
+        settled_wh: delivered by members' elements, as settled.
+        true_wh: by how much the same elements' power differs from the column `local`.
+        paid_e4, fined_e4: by the DSO, for delivery; from its sellers, for what was missing.
+        members_paid_e4, members_fined_e4: the same between aggregators and members.
+        lost_settled_wh, lost_paid_e4, lost_fined_e4: of it what falls to what nobody metered: must be nothing.
+        told_isps: ISPs of a congestion point of which the DSO was told that they were not metered completely.
+    """
+
+    device: str
+    since: str
+    settled_wh: int
+    true_wh: int
+    paid_e4: int
+    fined_e4: int
+    members_paid_e4: int
+    members_fined_e4: int
+    lost_settled_wh: int
+    lost_paid_e4: int
+    lost_fined_e4: int
+    told_isps: int
+
+    def as_dict(self) -> dict[str, int | str]:
+        """For a file of rows."""
+        return asdict(self)
+
+
+def losses_of(site: Site, since: Sequence[int | None], only: Iterable[str] = ()) -> list[Loss]:
+    """No loss first, then every meter and device of a site (or those named), lost from each of these minutes on."""
+    names = [name for p in site.prosumers for name in (p.meter, *(p.device_name(d) for d in p.devices))]
+    wanted = set(only) or set(names)
+    return [("", None), *((name, minute) for name in names if name in wanted for minute in since)]
+
+
+def run_loss(settings: RunSettings, loss: Loss, local: Column) -> LossRow:
+    """The market's day with one loss, in this process and without sockets."""
+    device, _ = loss
+    quiet = replace(settings, runtime="local", wire="direct", durable=False, allow_missing=True,
+                    lose=(loss,) if device else ())  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="iles-") as folder:
+        result = run_site(
+            quiet, Path(folder) / "l.db", MemoryStore(keep_readings=False), Control.MARKET, lambda _: None
+        )
+    return row_of(result, loss, local)
+
+
+def row_of(result: RunResult, loss: Loss, local: Column) -> LossRow:
+    """What a run with a loss came to."""
+    device, minute = loss
+    site, hours = result.site, result.site.isp_minutes / 60
+    told = values(result.store, SettlementTold)
+    above = [order for one in told if one.buyer == site.dso.domain for order in one.orders]
+    below = [order for one in told if one.buyer != site.dso.domain for order in one.orders]
+    elements = {order.congestion_point for order in below}
+    lost = [order for order in below if order.congestion_point in _behind(site, device)]
+    first = 1 + (minute or 0) // site.isp_minutes
+    dead = [isp for order in lost for isp in order.isps if isp.start >= first]
+    true_wh = sum(
+        float(np.abs(result.devices.power_w[name] - local.devices.power_w[name]).sum()) * hours for name in elements
+    )
+    prices = {id(isp): _unit_price(order) for order in lost for isp in order.isps}
+    return LossRow(
+        device=device,
+        since="day" if minute is None else f"{minute // 60:02d}:{minute % 60:02d}",
+        settled_wh=_wh(below, hours),
+        true_wh=round(true_wh),
+        paid_e4=sum(order.price_e4 for order in above),
+        fined_e4=sum(order.penalty_e4 for order in above),
+        members_paid_e4=sum(order.price_e4 for order in below),
+        members_fined_e4=sum(order.penalty_e4 for order in below),
+        lost_settled_wh=round(sum(abs(isp.delivered_flex_power_w) for isp in dead) * hours),
+        lost_paid_e4=round(sum(abs(isp.delivered_flex_power_w) * prices[id(isp)] for isp in dead)),
+        lost_fined_e4=sum(o.penalty_e4 for o in lost if any(i in dead and i.power_deficiency_w for i in o.isps)),
+        told_isps=sum(len(one.isps) for one in values(result.store, PointNotMetered)),
+    )
+
+
+def _behind(site: Site, device: str) -> frozenset[str]:
+    """The elements of which nobody knows anything when this is lost: itself, or all behind a connection's meter."""
+    for prosumer in site.prosumers:
+        if device == prosumer.meter:
+            return frozenset(prosumer.device_name(d) for d in prosumer.devices)
+    return frozenset((device,))
+
+
+def _wh(orders: Iterable[SettledOrder], hours: float) -> int:
+    return round(sum(abs(isp.delivered_flex_power_w) * isp.duration for o in orders for isp in o.isps) * hours)
+
+
+def _unit_price(order: SettledOrder) -> float:
+    delivered = sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in order.isps)
+    return order.price_e4 / delivered if delivered else 0.0
