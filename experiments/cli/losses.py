@@ -56,6 +56,7 @@ def losses(
     table = Table("lost", "since", "settled, kWh", "true, kWh", "DSO paid", "fined", "members paid", "fined",
                   "unmetered: kWh", "paid", "fined", "ISPs told")  # fmt: skip
     console = Console(highlight=False)
+    console.width = max(console.width, 132)
     for loss in losses_of(load_site(site), minutes, only or ()):
         name = loss[0], "day" if loss[1] is None else f"{loss[1] // 60:02d}:{loss[1] % 60:02d}"
         if name not in known:

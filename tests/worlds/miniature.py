@@ -64,7 +64,7 @@ from market.ledger.signing import key_from_seed
 from market.ledger.store import LedgerStore
 from market.rules import Control, MarketRules
 from tests.worlds import players, terms
-from tests.worlds.physics import HOMES, RATED_W, Physics, sunshine
+from tests.worlds.physics import BASE_W, BATTERY_W, HOMES, RATED_W, Physics, sunshine
 
 SELLER = {"home-a": "agr", "home-b": "agr", "home-c": "agr-2", "home-d": "agr-2"}
 NAMES = (*HOMES, *(f"{h}.pv" for h in HOMES), *(f"{h}.bat" for h in HOMES), "agr", "agr-2", "dso", "iles", "ledger")
@@ -123,9 +123,10 @@ class Miniature:
         for home in HOMES:
             elements = (
                 ElementConfig(f"{home}.pv", DeviceKind.PV, RATED_W),
-                ElementConfig(f"{home}.bat", DeviceKind.BATTERY, 3000, 3000, 8000),
+                ElementConfig(f"{home}.bat", DeviceKind.BATTERY, BATTERY_W, BATTERY_W, 8000),
             )
-            config = terms.prosumer_config(home, players.POINT, SELLER[home], elements, (np.full(96, 0.45),))
+            carries_w = RATED_W + BATTERY_W + BASE_W
+            config = terms.prosumer_config(home, players.POINT, SELLER[home], elements, (np.full(96, 0.45),), carries_w)
             cast[home] = ProsumerRole(home, market, key(home), config)
             cast[f"{home}.pv"] = DeviceAgent(f"{home}.pv", market, key(f"{home}.pv"), home)
             cast[f"{home}.bat"] = DeviceAgent(f"{home}.bat", market, key(f"{home}.bat"), home)

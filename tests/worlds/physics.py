@@ -11,6 +11,7 @@ from tests.worlds import players
 
 HOMES = ("home-a", "home-b", "home-c", "home-d")
 RATED_W = 14_000
+BATTERY_W, BASE_W = 3000, 700  # the most that a battery, and a home's base load, can draw
 _HOUR = timedelta(hours=1)
 
 
@@ -33,7 +34,7 @@ class Physics:
         target = held.power_w if held is not None and at < until else None
         if what == "bat":
             rest = 400.0 + 50.0 * HOMES.index(home) + self.power(f"{home}.pv", at)
-            wanted = -rest if target is None else float(target)
+            wanted = min(max(-rest if target is None else float(target), -BATTERY_W), BATTERY_W)
             return (
                 0.0 if (wanted > 0 and self.stored[device] >= 8000) or (wanted < 0 >= self.stored[device]) else wanted
             )
