@@ -216,7 +216,8 @@ class MakeWholeClaim:
 
     Attributes:
         claimant, payer: domains of the member and its aggregator.
-        amount_e4: `market_e4` less `local_e4`, > 0, ten-thousandths of the currency unit.
+        amount_e4: `market_e4` less `local_e4`, and a cent for what such an account cannot see; > 0, ten-thousandths of
+            the currency unit.
         market_e4: what its energy cost it by its tariff, less what it was paid for flexibility.
         local_e4: what its energy would have cost it, from its measured base load, plants and stores.
     """

@@ -33,6 +33,7 @@ from market.settlement.payments import capacity_amount
 from market.uftp import FlexSettlement, Metering
 
 CLAIM = "make-whole-claim"  # the kind of its record
+UNSEEN_E4 = 100  # a cent a day: what an account by quarter-hours may miss of real time goes to the member
 
 
 @wire("prosumer.MakeWhole")
@@ -76,12 +77,12 @@ class MakeWhole(Part[MakeWholeState]):
         """The day is settled: claim what it cost too much, recorded; nothing where no order touched it."""
         settlement = event.settlement
         found = self._compared(settlement) if settlement.order_settlements else None
-        if found is None or found[0] <= found[1]:
+        if found is None or found[0] + UNSEEN_E4 <= found[1]:
             return []
         market_e4, local_e4 = found
         period, aggregator = settlement.period_start, self._config.aggregator
         mine, payer = self.me.domain, self.rules.domains[aggregator]
-        claim = MakeWholeClaim(mine, payer, period, market_e4 - local_e4, market_e4, local_e4)
+        claim = MakeWholeClaim(mine, payer, period, market_e4 + UNSEEN_E4 - local_e4, market_e4, local_e4)
         key = f"{period}/{mine}/{payer}"
         record = self.me.record(CLAIM, key, claim, now)
         return [self._filing.file(CLAIM, key, record), Send(aggregator, claim)]
@@ -110,20 +111,24 @@ class MakeWhole(Part[MakeWholeState]):
     def _measured(self, name: str, metering: Metering | None, period: date) -> MeasuredElement:
         """An element's day; where orders touched it, what it would have done by its contract's method.
 
-        Where the DSO limited a plant it pays for that itself: both days have the plant as it was metered.
+        Where the DSO limited a plant it pays for that itself, beside what the order took: only this is put back.
         """
         limited = self._limits.accounted(name, period)
-        _, told_w = moved(self._held.moves(name, period))
+        moved_w, told_w = moved(self._held.moves(name, period))
         contract = self._contracts.contract_on(self._config.aggregator, period)
         covered = None if contract is None else contract.element(name)
         kind = BaselineKind.PROGNOSIS if covered is None else covered.baseline
         profiles = {} if metering is None else {profile.profile_type: profile.values for profile in metering.profiles}
         baseline_w = contract_baseline(told_w, kind, profiles)
+        power_w = _power_w(metering)
+        for isp in limited:
+            if isp in baseline_w:
+                baseline_w[isp] = max(baseline_w[isp], int(power_w[isp - 1]) - max(moved_w[isp], 0))
         return MeasuredElement(
             self._elements[name],
             self._kinds[name],
-            _power_w(metering) / 1000,
-            {isp: watts / 1000 for isp, watts in baseline_w.items() if isp not in limited},
+            power_w / 1000,
+            {isp: watts / 1000 for isp, watts in baseline_w.items()},
             self.state.stored_kwh.get(period, {}).get(name),
         )
 
