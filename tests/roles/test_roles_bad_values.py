@@ -20,8 +20,10 @@ from agents.roles.messages import DeviceReport, MeterUpdate
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.meter_checks import MONTH_DAYS, MeterChecks
 from agents.roles.prosumer.metering_messages import TellMetering
+from agents.roles.prosumer.prognoses import ForecastDay
 from cim.model.devices import DeviceKind
 from cim.model.readings import Kind, Reading
 from cim.platform.publications.incidents import ElementSuspended, MessageLapsed, MetersDisagree, PointNotMetered
@@ -186,3 +188,20 @@ def test_an_element_that_is_seldom_metered_is_suspended_and_comes_back() -> None
     assert [(one.suspended, one.unmetered_isps) for one in told] == [(True, 384), (False, 288)]
     assert not role.part(MeterChecks).is_suspended(PV)
     assert replace(told[0], suspended=False).allowed_isps == 288
+
+
+def test_one_failing_element_never_silences_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prognosis goes out with the others and with what was expected of it before; which element failed is told."""
+    role = farm()
+    kind = type(role.part(DayPlanning)._kinds[PV])
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("no such forecast")
+
+    monkeypatch.setattr(kind, "forecast", broken)
+    effects = role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    sent: list[Any] = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, DPrognosis)]
+    assert len(sent) == 1
+    assert [(told.peer, told.reason) for told in published(effects, MessageLapsed)] == [
+        (PV, "ValueError: no such forecast")
+    ]

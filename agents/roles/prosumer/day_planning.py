@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +32,8 @@ from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
 from cim.model.intervals import LocalDay
 
+T = TypeVar("T")
+
 
 @wire("prosumer.DayForecast")
 @dataclass(slots=True)
@@ -49,11 +54,19 @@ class DayForecast:
 @wire("prosumer.DayPlanning")
 @dataclass(slots=True)
 class DayPlanningState:
-    """Forecasts by day, the newest weather, and the base of the last metered days, each [T] kW."""
+    """What days are planned with.
+
+    Attributes:
+        forecasts: by day.
+        weather: the newest.
+        base_history_kw: of the last metered days, [T] each.
+        failing: by element, why its rules failed when it was last looked at; until that is told.
+    """
 
     forecasts: dict[date, DayForecast] = field(default_factory=dict)
     weather: WeatherForecast | None = None
     base_history_kw: tuple[Floats, ...] = ()
+    failing: dict[str, str] = field(default_factory=dict)
 
 
 class DayPlanning(Part[DayPlanningState]):
@@ -130,9 +143,23 @@ class DayPlanning(Part[DayPlanningState]):
         forecast.base_kw = _join(forecast.base_kw, corrected(base, seen, first), keep)
         window = PlanWindow(day, first, day.count, now)
         for name in self._leading():
-            renewed = self._kinds[name].forecast(self.knowledge(name, day, now), window, forecast.base_kw)
-            forecast.elements_kw[name] = _join(forecast.elements_kw[name], renewed, keep)
+            kind, known, before = self._kinds[name], self.knowledge(name, day, now), forecast.elements_kw[name]
+            renewed = self.attempt(name, partial(kind.forecast, known, window, forecast.base_kw), before)
+            forecast.elements_kw[name] = _join(before, renewed, keep)
         self.follow(day, now)
+
+    def attempt(self, element: str, rule: Callable[[], T], otherwise: T) -> T:
+        """What an element's rule gives; `otherwise` where it fails, so that one element never silences a home."""
+        try:
+            return rule()
+        except Exception as error:  # whatever it is, the connection's other elements go on
+            self.state.failing[element] = f"{type(error).__name__}: {error}"
+            return otherwise
+
+    def failures(self, now: datetime) -> list[Effect]:
+        """Tell, once, whose rules failed."""
+        failing, self.state.failing = self.state.failing, {}
+        return [self.me.lapse("planning", name, name, why, now) for name, why in sorted(failing.items())]
 
     def follow(self, day: LocalDay, now: datetime) -> None:
         """Forecast anew, from now on, what follows the rest of the connection, and what orders need of it."""
@@ -145,10 +172,12 @@ class DayPlanning(Part[DayPlanningState]):
         told = slice(0, first if now > day.start else 0)  # what is expected of a running ISP stays as it was told
         for name in sorted(self._following(), key=lambda name: self._kinds[name].turn):
             kind, known = self._kinds[name], self._following_knowledge(name, day, max(day.start, now))
-            expected = kind.forecast(known, window, rest)
-            forecast.elements_kw[name] = _join(forecast.elements_kw[name], expected, told)
+            before = forecast.elements_kw[name]
+            expected = self.attempt(name, partial(kind.forecast, known, window, rest), before)
+            forecast.elements_kw[name] = _join(before, expected, told)
             free = forecast.owner_kw.get(name, np.full(day.count, np.nan))
-            forecast.owner_kw[name] = _join(free, kind.owner_kw(known, window, rest), over)
+            owner = self.attempt(name, partial(kind.owner_kw, known, window, rest), free)
+            forecast.owner_kw[name] = _join(free, owner, over)
             rest = rest + self.expected_kw(name, day)
 
     def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:

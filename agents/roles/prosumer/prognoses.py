@@ -85,7 +85,8 @@ class Prognoses(Part[PrognosesState]):
         if now >= day.end:
             return []  # after a standstill over the whole day
         self._planning.forecast(day, 1, now)
-        return [self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
+        told = [self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
+        return [*told, *self._planning.failures(now)]
 
     @on(ReviseDay)
     def revise(self, timer: ReviseDay, now: datetime) -> list[Effect]:
@@ -97,7 +98,8 @@ class Prognoses(Part[PrognosesState]):
         first, every = day.start + _REVISION, timedelta(hours=self.rules.revision_hours)
         following = first + max((now - first) // every + 1, 0) * every
         more: list[Effect] = [Arm(timer, following)] if following < day.end else []
-        return [self._prognosis(day, now), *self.emit(PlanChanged(day), now), *more]
+        told = [self._prognosis(day, now), *self.emit(PlanChanged(day), now)]
+        return [*told, *more, *self._planning.failures(now)]
 
     @on(VehicleChanged)
     def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:

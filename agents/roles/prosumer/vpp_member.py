@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 
 import numpy as np
 
@@ -109,7 +110,8 @@ class VppMember(Part[VppMemberState]):
                 expected = self._planning.expected_kw(name, day)
                 paid = contract.price_e4_per_kwh(name) / _E4_PER_CT
                 known = replace(self._planning.knowledge(name, day, at), prices=prices, paid_ct_per_kwh=paid)
-                models.append(kind.flexibility(known, expected, window))
+                rule = partial(kind.flexibility, known, expected, window)
+                models.append(self._planning.attempt(name, rule, None))
         return tuple(model for model in models if model is not None)
 
     @on(PriceRound)
