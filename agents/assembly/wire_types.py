@@ -84,6 +84,7 @@ declare_homes(
             "agents.roles.prosumer.config",
             "agents.roles.prosumer.day_planning",
             "agents.roles.prosumer.device_schedules",
+            "agents.roles.prosumer.element_history",
             "agents.roles.prosumer.element_reports",
             "agents.roles.prosumer.energy_metering",
             "agents.roles.prosumer.ev_flexibility",

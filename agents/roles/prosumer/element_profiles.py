@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer.available_energy import AvailableEnergy
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.element_history import ElementHistory
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.held_orders import HeldOrders
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 from market.rules import MarketRules
 from market.settlement.day import dense
-from market.settlement.elements import AVAILABLE, contract_baseline, moved
+from market.settlement.elements import AVAILABLE, LIKE_DAYS, contract_baseline, moved
 from market.settlement.portfolio import BASELINE, ORDERED
 from market.uftp import MeteringProfile
 
@@ -32,9 +33,11 @@ class ElementProfiles:
         held: HeldOrders,
         metering: EnergyMetering,
         available: AvailableEnergy,
+        history: ElementHistory,
     ) -> None:
         self._rules, self._aggregator, self._kinds = rules, config.aggregator, config.kinds()
-        self._contracts, self._held, self._metering, self._available = contracts, held, metering, available
+        self._contracts, self._held, self._metering = contracts, held, metering
+        self._available, self._history = available, history
 
     def of(self, element: str, day: LocalDay) -> tuple[MeteringProfile, ...]:
         """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it."""
@@ -42,6 +45,9 @@ class ElementProfiles:
         known: dict[str, Watts] = {}
         if self._kinds[element].baseline is BaselineKind.AVAILABLE_POWER and self._available.knows(element, day):
             known[AVAILABLE] = self._available_w(element, day, told_w)
+        like_days = self._history.baseline_w(element, day)
+        if like_days is not None:
+            known[LIKE_DAYS] = like_days
         profiles = [MeteringProfile(name, "W", values) for name, values in known.items()]
         if not any(total.values()):
             return tuple(profiles)

@@ -18,6 +18,7 @@ from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManage
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.device_schedules import DeviceSchedules
+from agents.roles.prosumer.element_history import ElementHistory
 from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
@@ -58,8 +59,9 @@ class ProsumerRole(Role):
             me, config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
         reactive, available = ReactiveMetering(me), AvailableEnergy(me)
+        history = ElementHistory(me, config, metering, held)
         profiles = ElementProfiles(
-            rules, config, contracts=contracts, held=held, metering=metering, available=available
+            rules, config, contracts=contracts, held=held, metering=metering, available=available, history=history
         )
         checks = MeterChecks(me, config, metering)
         messages = MeteringMessages(
@@ -83,6 +85,7 @@ class ProsumerRole(Role):
             available,
             checks,
             messages,
+            history,
             held,
             limits,
             SettlementAsSeller(
