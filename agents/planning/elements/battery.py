@@ -18,6 +18,9 @@ from cim.model.devices import DeviceKind, Mode
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
 _COUNTED_ON = 0.5  # assumed: the share of expected surplus or need that is relied on to serve a later order
 _NOTHING_KW = 5e-4
+_RETURNED_TODAY = (
+    0.5  # assumed: of what an order charges, what its home has back on the same bill; the rest is there at midnight
+)
 _OWN_USE_LOST = 0.6  # assumed: of what an order moves, what its home then buys that it would have kept from its surplus
 
 
@@ -66,7 +69,7 @@ class Battery(ElementKind):
             wear=0.0,  # its contract's price holds it; to wear less than by its own rule is no gain on any bill
             hours=hours,
             price_up=prices.up,
-            price_down=prices.down,
+            price_down=_RETURNED_TODAY * prices.down,
             turn_kw=prices.turn_kw,
         )
 
