@@ -102,3 +102,16 @@ def test_heat_that_is_held_costs_what_it_loses() -> None:
     there_and_back = model.cost(moved) - model.weight / 2 * 0.5
     assert there_and_back == pytest.approx(0.125 * RETAIL * 10 / 60)
     assert model.cost(-moved) - model.weight / 2 * 0.5 == pytest.approx(-there_and_back)
+
+
+def test_a_house_that_took_nothing_all_morning_is_not_expected_to_heat_in_the_evening() -> None:
+    """It tells 1 kW all day; after ten hours without any, a sixth of that is left; after ten as told, all of it."""
+    none, as_told = (np.where(np.arange(96) < 40, took, np.nan) for took in (0.0, 1.0))
+    warm = Heat().forecast(replace(told(21.0), metered_kw=none), window(41), NOTHING)
+    np.testing.assert_allclose(warm[40:], 2 / 12)
+    same = Heat().forecast(replace(told(21.0), metered_kw=as_told), window(41), NOTHING)
+    np.testing.assert_allclose(same[40:], 1.0)
+    held = np.where(np.arange(96) < 40, 4.0, np.nan)  # what an order took says nothing
+    np.testing.assert_allclose(
+        Heat().forecast(replace(told(21.0, held), metered_kw=none), window(41), NOTHING)[40:], 1.0
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -19,6 +19,7 @@ from market.contracts.contract import BaselineKind
 _J_PER_KWH = 3.6e6
 _DAY_S = 86400
 _TIME_CONSTANT_H = 60.0  # assumed of every house: after it e^-1 of a surplus of warmth is left
+_TOLD_H, _MOST = 2.0, 1.5  # assumed: hours of the own forecast beside the hours seen; the largest correction
 _SPREAD = 2.0  # of its rating over the comfort band: how strongly a thermostat answers to a kelvin
 _NOT_SAVED_LATER = 0.5  # assumed: of what is heated early, what is lost or still in the walls at midnight
 
@@ -34,7 +35,7 @@ class Heat(ElementKind):
     baseline = BaselineKind.LIKE_DAYS
     stores = True
     turn = 1
-    noticeable_share = 0.1  # in between its own thermostat knows better
+    noticeable_share = 0.02  # what saves the heat again is spread thinly over the rest of the day
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """What its thermostat does with the warmth that it has, by what the building told, else as on its last days."""
@@ -54,7 +55,7 @@ class Heat(ElementKind):
         plan, prices = window.part(expected_kw), known.shifting_prices(window)
         per_kelvin = 1 / room.fill_rate_per_w / _J_PER_KWH  # kWh of electricity for one kelvin
         used, size = np.cumsum(plan) * window.hours, len(plan)
-        warm_c = _middle_c(room) + window.part(course(replace(known, held_kw=expected_kw), _from_now(window)).warmth_k)
+        warm_c = _middle_c(room) + window.part(course(known, _from_now(window), along_kw=expected_kw).warmth_k)
         hold_ct = _ct_of_holding(known, window)
         return Storable(
             element=known.config.element,
@@ -93,28 +94,48 @@ class Course:
     warmth_k: Floats
 
 
-def course(known: ElementKnowledge, window: PlanWindow) -> Course:
+def course(known: ElementKnowledge, window: PlanWindow, along_kw: Floats | None = None) -> Course:
     """From the window's first ISP on: the thermostat brings it back to the middle of its band, where no order holds it.
 
     So what an order has heated shows as the heating that it saves afterwards. Before the day nobody knows how warm it will
     be: then, and before the window, it keeps its temperature.
+
+    Args:
+        along_kw: [T] what it draws instead, wherever that is not NaN.
     """
     room, day = known.room, window.day
     demand = np.zeros(day.count) if known.usage is None else heating(known.usage, room, day)
     power, warmth = demand.copy(), np.zeros(day.count)
     if room is None or known.temperature_c is None or window.now < day.start:
         return Course(power, warmth)
+    along = known.held_kw if along_kw is None else along_kw
+    demand[window.first - 1 :] *= _as_it_went(known, demand, window)
+    power = demand.copy()
     low_kw, high_kw = room.power_min_w / 1000, room.power_max_w / 1000
     gain_kw_per_k = _SPREAD * high_kw / (room.level_max_c - room.level_min_c)
     k_per_kwh = room.fill_rate_per_w * _J_PER_KWH
     warm_k, hours = known.temperature_c - _middle_c(room), window.first_hours
     for k in range(window.first - 1, day.count):
-        held = np.nan if known.held_kw is None else float(known.held_kw[k])
+        held = np.nan if along is None else float(along[k])
         wanted = demand[k] - gain_kw_per_k * warm_k if np.isnan(held) else held
         power[k] = min(max(wanted, low_kw), high_kw)
         warm_k = (warm_k + (power[k] - demand[k]) * hours * k_per_kwh) * math.exp(-hours / _TIME_CONSTANT_H)
         warmth[k], hours = warm_k, window.hours
     return Course(power, warmth)
+
+
+def _as_it_went(known: ElementKnowledge, demand_kw: Floats, window: PlanWindow) -> float:
+    """What it took so far today over what it told that it would, where no order held it: a warm day needs no heat later."""
+    if known.metered_kw is None:
+        return 1.0
+    over = slice(0, window.first - 1)
+    seen = ~np.isnan(known.metered_kw[over])
+    if known.held_kw is not None:
+        seen &= np.isnan(known.held_kw[over])
+    told = float(demand_kw.mean()) * _TOLD_H / window.hours  # so much of what it told counts as seen
+    expected = float(demand_kw[over][seen].sum()) + told
+    took = max(float(known.metered_kw[over][seen].sum()), 0.0) + told
+    return min(took / expected, _MOST) if expected > 0 else 1.0
 
 
 def _from_now(window: PlanWindow) -> PlanWindow:
