@@ -21,7 +21,7 @@ _NOTHING_KW = 5e-4
 _RETURNED_TODAY = (
     0.5  # assumed: of what an order charges, what its home has back on the same bill; the rest is there at midnight
 )
-_OWN_USE_LOST = 0.6  # assumed: of what an order moves, what its home then buys that it would have kept from its surplus
+_OWN_USE_LOST = 0.2  # assumed: of what an order moves, what its home then buys that it would have kept from its surplus
 
 
 class Battery(ElementKind):
