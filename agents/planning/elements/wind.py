@@ -25,9 +25,9 @@ class Wind(WeatherDrivenKind):
     balance = "wind"
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """The mean of its last days, pulled to what it last could give; the pull fades."""
+        """The mean of its last days, pulled to what it could give when it was read last; the pull fades."""
         usual = np.minimum(like_day(known.config.history_kw, window.day.count), 0.0)
-        seen = last_available(known, window.first)
+        seen = _told_available(known, window) or last_available(known, window.first)
         if seen is None:
             return usual
         isp, available_kw = seen
@@ -35,11 +35,20 @@ class Wind(WeatherDrivenKind):
         return np.clip(pulled, -known.config.generation_w / 1000, 0.0)
 
 
+def _told_available(known: ElementKnowledge, window: PlanWindow) -> tuple[int, float] | None:
+    """The running ISP, and what the turbine itself says it could give now (kW, <= 0), whatever limits it."""
+    day = window.day
+    if known.available_kw is None or not day.start <= window.now < day.end:
+        return None
+    return day.isp_of(window.now), known.available_kw
+
+
 def last_available(known: ElementKnowledge, first: int) -> tuple[int, float] | None:
     """The last ISP before `first` that was metered, and the power (kW, <= 0) that the wind let the turbine give in it.
 
-    A turbine at its limit shows no more than the limit. It is taken to have the wind it had when it was last free, for a
-    wind that held on so far says nothing of its end; were it taken for the limit, every order would seem needless.
+    For a turbine that does not tell its available power: at its limit it shows no more than the limit. It is taken to
+    have the wind it had when it was last free, for a wind that held on so far says nothing of its end; were it taken for
+    the limit, every order would seem needless.
     """
     if known.metered_kw is None:
         return None

