@@ -28,9 +28,13 @@ class SiteFaults(BadInput):
     """
 
     def __init__(self, origin: str, faults: tuple[str, ...]) -> None:
-        self.faults = faults
+        self.origin, self.faults = origin, faults
         plural = "fault" if len(faults) == 1 else "faults"
         super().__init__("\n".join([f"site file {origin} has {len(faults)} {plural}:", *faults]))
+
+    def __reduce__(self) -> tuple[type[SiteFaults], tuple[str, tuple[str, ...]]]:
+        """A run's columns are processes of their own: what is wrong with a file must come back from them whole."""
+        return SiteFaults, (self.origin, self.faults)
 
 
 class _StrictLoader(yaml.SafeLoader):

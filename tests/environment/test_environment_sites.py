@@ -1,5 +1,6 @@
 """Site files: Strem is whole; broken files tell all their faults at once."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_wild_files_get_sentences_not_tracebacks(text: str, says: str) -> None:
         (("dso_buys", "aspiration", "volume_ct_per_kwh"), 90, "expected dso_buys.aspiration to be less than"),
         (
             ("prosumers_sell", "aspiration", "volume_ct_per_kwh"),
-            1,
+            0.5,
             "expected prosumers_sell.aspiration to be more than",
         ),
         (("member_contract", "max_runtime_isps"), 1.5, "expected a whole number"),
@@ -139,3 +140,11 @@ def test_market_terms_that_cannot_be_are_named(path: tuple[str, ...], value: flo
         parse_site(yaml.safe_dump(raw), "mine.yaml")
     assert says in str(caught.value)
     assert len(caught.value.faults) == 1
+
+
+def test_faults_come_back_whole_from_another_process() -> None:
+    """What a process of its own says is wrong with a site file is the same sentence where it is printed."""
+    with pytest.raises(SiteFaults) as caught:
+        parse_site("name: 5", "mine.yaml")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.faults) == (str(caught.value), caught.value.faults)
