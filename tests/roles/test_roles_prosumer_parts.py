@@ -78,6 +78,17 @@ def test_no_part_remembers_more_than_ten_things() -> None:
     assert all(len(fields(part.state)) <= 10 for part in farm().parts.values())
 
 
+def test_a_meter_that_was_met_is_not_met_again_before_its_first_reading() -> None:
+    """A host that dies between the two goes on with the reading it wanted: told of its meter anew, it would read it twice."""
+    role = farm()
+    assert role.waits
+    role.handle(Connected(METER, players.nameplate(DeviceKind.METER, 0, 0)), AHEAD)
+    assert not role.waits
+    again = farm()
+    again.restore(role.snapshot())
+    assert not again.waits
+
+
 def test_only_an_elements_own_agent_reports_of_it() -> None:
     """Neither a stranger's report nor one about another element counts."""
     role = farm()

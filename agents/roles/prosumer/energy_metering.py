@@ -48,11 +48,13 @@ class EnergyMeteringState:
         energy: of each source (an element or the meter).
         tracks: by source, where its counters stand.
         read_at: by element, its last good reading of power.
+        met: the meter was there once, read or not: who comes back after a crash does not begin to read it again.
     """
 
     energy: IspEnergy = field(default_factory=IspEnergy)
     tracks: dict[str, CounterTrack] = field(default_factory=dict)
     read_at: dict[str, datetime] = field(default_factory=dict)
+    met: bool = False
 
 
 class EnergyMetering(Part[EnergyMeteringState]):
@@ -70,8 +72,8 @@ class EnergyMetering(Part[EnergyMeteringState]):
 
     @property
     def waits(self) -> bool:
-        """The meter was never read."""
-        return not self.has_read
+        """The meter was never there."""
+        return not (self.state.met or self.has_read)
 
     @property
     def has_read(self) -> bool:
@@ -90,6 +92,7 @@ class EnergyMetering(Part[EnergyMeteringState]):
     @on(Connected)
     def connected(self, event: Connected, now: datetime) -> list[Effect]:
         """The meter answers: read it through the operated days."""
+        self.state.met = True
         return begin_polling(self.rules, self._config.meter, ReadMeter(), now)
 
     @on(ReadMeter)
