@@ -12,6 +12,7 @@ from agents.planning.dispatch.flexibility import Curtailable
 from agents.roles.messages import NetProfile, VppInvitation
 from agents.roles.prosumer.member_session import MemberSession
 from market.uftp import FlexOffer, FlexOrder
+from tests.roles.test_roles_vpp_session import order, receipts
 from tests.worlds.players import AHEAD, FARMS, market_of_farms, request
 
 
@@ -45,28 +46,39 @@ def test_no_member_takes_part_at_a_loss(
     assert session(cost_ct, 1000, moved_kw, wanted).asked_e4_per_kwh() == asked
 
 
-def test_an_offer_is_what_its_members_are_paid_and_the_margin() -> None:
-    """Each member's part at what it asked; members' orders carry the same price."""
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_an_offer_is_what_its_members_are_paid_and_the_margin(step: int) -> None:
+    """Each step of it: what the members ordered by it are paid, at what they asked, and 10 % for the aggregator."""
     pump = market_of_farms()
     pump.tell("agr", "dso", request(), AHEAD)
     (offer,) = pump.said(FlexOffer)
     assert pump.said(VppInvitation)[0].wanted[:5] == (1, 1, 1, 1, 0)
-    answers = {name: pump.said(NetProfile, sender=name)[-1] for name in FARMS}
-    option = max(offer.options, key=lambda one: sum(row.power_w for row in one.isps))
-    due = 0.0
-    for answer in answers.values():
-        moved_w = sum(round(float(answer.deviation_kw[row.start - 45]) * 1000) for row in option.isps)
-        due += moved_w / 4000 * answer.asked_e4_per_kwh
+    option = offer.options[step]
+    pump.tell("agr", "dso", order(replace(offer, options=(option,))), AHEAD)
+    receipts(pump)
+    due, wh = 0, 0.0
+    for name in FARMS:
+        asked_e4 = pump.said(NetProfile, sender=name)[-1].asked_e4_per_kwh
+        for member_order in pump.said(FlexOrder, to=name):
+            kwh = sum(row.power_w for row in member_order.isps) / 4000
+            assert member_order.price == pytest.approx(kwh * asked_e4, abs=1)
+            due, wh = due + member_order.price, wh + kwh * 1000
     assert option.price == pytest.approx(due * 1.1, abs=3)
+    assert wh == pytest.approx(sum(row.power_w for row in option.isps) / 4, abs=len(FARMS))
+    assert due
 
 
 def test_a_member_that_would_lose_is_neither_offered_nor_ordered() -> None:
-    """One farm says that it takes no part: the offer is the other's alone, and no order reaches it."""
+    """One farm says that it takes no part: every step of the offer is the other's alone, and no order reaches it."""
     pump = market_of_farms()
     pump.changes["farm-a", NetProfile] = lambda message: replace(message, asked_e4_per_kwh=None)
     pump.tell("agr", "dso", request(), AHEAD)
     (offer,) = pump.said(FlexOffer)
     mine = pump.said(NetProfile, sender="farm-b")[-1].deviation_kw
-    option = max(offer.options, key=lambda one: sum(row.power_w for row in one.isps))
-    assert [row.power_w for row in option.isps] == [round(float(mine[row.start - 45]) * 1000) for row in option.isps]
+    for share, option in zip((0.25, 0.5, 0.75, 1.0), offer.options, strict=True):
+        own_w = [round(float(mine[row.start - 45]) * share * 1000) for row in option.isps]
+        assert [row.power_w for row in option.isps] == own_w
+    pump.tell("agr", "dso", order(offer), AHEAD)
+    receipts(pump)
+    assert [member_order.isps for member_order in pump.said(FlexOrder, to="farm-b")] == [offer.options[-1].isps]
     assert not pump.said(FlexOrder, to="farm-a")

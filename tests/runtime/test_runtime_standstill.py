@@ -12,6 +12,7 @@ import pytest
 
 from agents.assembly.roles import agent_spec
 from agents.roles.messages import DeviceSchedule
+from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.host import host as host_module
 from agents.runtime.host.host import Host
@@ -20,7 +21,7 @@ from agents.runtime.host.ledger_effects import LedgerEffects
 from agents.runtime.scheduler import RoundScheduler
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from market.ledger.reader import LedgerReader
-from market.uftp import FlexSettlement, Metering
+from market.uftp import DPrognosis, FlexOrder, FlexRequest, FlexSettlement, Metering
 from tests.worlds import benches
 from tests.worlds.miniature import HOMES, RATED_W, Miniature
 from tests.worlds.physics import sunshine
@@ -188,9 +189,45 @@ def test_days_stood_still_over_are_metered_with_what_flowed(
         assert all(abs(energy) > 1000 for energy in told.values())
     with LedgerReader(still.path) as ledger:
         assert [head.number for head in ledger.heads()] == list(range(1, days + 2))
-    planned = [m for at, _, to, m in still.all_said(DeviceSchedule) if to == "home-a.bat" and wake.date() == at.date()
-               and m.period == DAY.next(day).day]  # fmt: skip
-    assert any(setpoint is not None and setpoint.power_w for setpoint in planned[0].setpoints)
+
+
+@pytest.mark.slow
+def test_who_stood_still_for_four_days_expects_what_comes_and_offers_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The day goes by what is read after waking, the stored energy among it; more than 10 % of 30 days were not metered."""
+    today = DAY.next(4)
+    wake = today.at(12)
+    still = Still(tmp_path, monkeypatch, DAY.at(12), wake, 6)
+    for home in HOMES:
+        *_, expected = [
+            [row.power_w for row in m.isps for _ in range(row.duration)] for at, who, _, m in still.all_said(DPrognosis)
+            if who == home and wake <= at <= wake + timedelta(minutes=5) and m.period == today.day
+        ]  # fmt: skip
+        (came,) = {m.profile("Power").values for _, who, to, m in still.all_said(Metering)
+                   if who == home and to == "dso" and m.period == today.day}  # fmt: skip
+        ahead = slice(today.isp_of(wake), None)
+        # To the evening, when the battery serves the house: an empty one would leave it 400 W and more.
+        assert expected[ahead] == pytest.approx(came[ahead], rel=0.1, abs=250)
+        assert all(still.roles[home].part(MeterChecks).is_suspended(f"{home}.{what}") for what in ("pv", "bat"))
+    after = [(kind, at) for kind in (FlexRequest, FlexOrder, DeviceSchedule)
+             for at, *_ in still.all_said(kind) if at >= wake]  # fmt: skip
+    assert {kind for kind, _ in after} == {FlexRequest}, "the DSO asks, and nobody offers"
+
+
+@pytest.mark.slow
+def test_who_stood_still_for_less_is_ordered_on_the_day_on_which_it_wakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day and a half without metering is borne: the DSO orders of the day, and batteries are held to what moves them."""
+    today = DAY.next(2)
+    wake = today.at(1, 2)
+    still = Still(tmp_path, monkeypatch, DAY.at(12), wake, 4)
+    assert not any(still.roles[home].part(MeterChecks).is_suspended(f"{home}.bat") for home in HOMES)
+    assert [m for at, who, _, m in still.all_said(FlexOrder) if who == "dso" and at > wake and m.period == today.day]
+    held = [setpoint for at, _, to, m in still.all_said(DeviceSchedule) for setpoint in m.setpoints
+            if to.endswith(".bat") and at > wake and m.period == today.day]  # fmt: skip
+    assert any(setpoint is not None and setpoint.power_w for setpoint in held)
 
 
 @pytest.mark.slow
