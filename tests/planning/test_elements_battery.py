@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.planning.dispatch.storage_step import stored
 from agents.planning.elements.battery import EFFICIENCY, Battery, own_consumption
 from agents.planning.elements.element import ElementConfig, PlanWindow
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
-from tests.worlds.elements import DAY, NOTHING, unknown, window
+from tests.worlds.elements import DAY, FEED_IN, NOTHING, priced, unknown, window
 
 BATTERY = ElementConfig("b", DeviceKind.BATTERY, 5_000, 4_000, 10_000)
 
@@ -121,3 +122,35 @@ def test_what_it_stores_later_knows_the_losses_of_one_way(power_kw: float, hours
     """Charging stores less than is taken, giving empties it by more than is given."""
     change = Battery().stored_later(5.0, power_kw, hours) - 5.0
     assert change == pytest.approx(power_kw * hours * (EFFICIENCY if power_kw > 0 else 1 / EFFICIENCY), abs=1e-12)
+
+
+def test_what_a_battery_burns_costs_its_home_the_whole_feed_in() -> None:
+    """Room made in one ISP and filled in the next takes as little of the surplus for good as what is lost: no cheap sink."""
+    known = replace(priced(BATTERY, -6.0), stored_kwh=10.0)
+    model = Battery().flexibility(known, NOTHING, window(40, 60))
+    moved = np.zeros(21)
+    moved[3], moved[4] = -2.0 * EFFICIENCY**2, 2.0
+    burned_kwh = 2.0 * (1 - EFFICIENCY**2) * 0.25
+    assert float(moved.sum()) * 0.25 == pytest.approx(burned_kwh)
+    bent = model.weight / 2 * float(moved @ moved)
+    assert model.cost(moved) - bent == pytest.approx(FEED_IN * burned_kwh)
+    assert model.wear <= known.costs.wear_ct_per_kwh * model.hours
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0, 1), first=st.integers(1, 90), length=st.integers(2, 60))
+def test_the_plan_of_its_own_rule_is_within_its_model(seed: int, share: float, first: int, length: int) -> None:
+    """In any window: power, energy and the energy at the end are those of the plan, so that nothing moved is an answer."""
+    net, span = np.random.default_rng(seed).normal(size=96) * 6, window(first, min(first + length, 96))
+    start = replace(priced(BATTERY, -1.0), stored_kwh=share * 10.0)
+    plan = Battery().forecast(start, window(), net)
+    before = start.stored_kwh
+    for power in plan[: first - 1]:
+        before = Battery().stored_later(before, float(power), 0.25)
+    model = Battery().flexibility(replace(start, stored_kwh=before), plan, span)
+    path = model.energy_kwh + np.cumsum(stored(model.store, model.plan_kw))
+    assert (model.plan_kw >= model.low_kw - 1e-9).all()
+    assert (model.plan_kw <= model.high_kw + 1e-9).all()
+    assert (path >= model.floor_kwh - 1e-9).all()
+    assert (path <= model.ceiling_kwh + 1e-9).all()
+    assert path[-1] == pytest.approx(model.energy_kwh + model.total_kwh)

@@ -66,7 +66,7 @@ class Battery(ElementKind):
             eta_in=EFFICIENCY,
             eta_out=EFFICIENCY,
             weight=known.costs.weight_ct_per_kw2,
-            wear=0.0,  # its contract's price holds it; to wear less than by its own rule is no gain on any bill
+            wear=_wear_ct_per_kwh(prices.down) * hours,
             hours=hours,
             price_up=prices.up,
             price_down=_RETURNED_TODAY * prices.down,
@@ -81,6 +81,17 @@ class Battery(ElementKind):
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
         """With the losses of one way."""
         return stored_kwh + stored_kwh_by(power_kw, hours)
+
+
+def _wear_ct_per_kwh(price_down: Floats) -> float:
+    """What each kWh through it costs, so that what it burns by charging and discharging loses all of its feed-in.
+
+    Nothing of that is given back, so it must not be as cheap as what is: a full battery would seem to take surplus for half
+    of what it costs to curtail it, which no battery does. What it truly wears is in its contract's price, not here: to
+    wear less than by its own rule is no gain on any bill.
+    """
+    through = (1 + EFFICIENCY**2) / (1 - EFFICIENCY**2)  # kWh through it for each that is burned
+    return (1 - _RETURNED_TODAY) * max(float(np.max(-price_down)), 0.0) / through
 
 
 def stored_kwh_by(power_kw: float, hours: float) -> float:

@@ -10,15 +10,20 @@ import numpy as np
 import pytest
 
 from agents.planning.dispatch.admm import Band, Outcome
-from agents.planning.dispatch.flexibility import Storable
+from agents.planning.dispatch.flexibility import Flexibility, Storable
 from agents.planning.dispatch.storage_step import stored
+from agents.planning.elements.battery import Battery
+from agents.planning.elements.element import ElementConfig
+from agents.planning.elements.pv import Pv
 from agents.roles.messages import PriceRound, SessionClosed, VppInvitation
 from agents.roles.prosumer.vpp_member import VppMember
+from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
 from experiments.run.dispatch.audit import as_ordered, with_plan
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions, read
 from experiments.run.dispatch.gaps import Gap, gap_of, together
 from tests.worlds import portfolios
+from tests.worlds.elements import NOTHING, priced, window
 from tests.worlds.players import AHEAD, DAY, FIRST, Pump, market_of_farms
 
 
@@ -105,6 +110,22 @@ def test_the_gap_of_the_rounds_is_small_and_never_below_nothing(shape: str) -> N
     worse = gap_of(models, [deviation / 2 for deviation in deviations], asked)
     assert worse.relative > found.relative
     assert worse.bound_ct == pytest.approx(found.bound_ct)
+
+
+def test_full_batteries_leave_no_gap() -> None:
+    """Asked for more consumption at noon without room before it, full batteries beside PV: what is found is nearly the bound."""
+    models: list[Flexibility] = []
+    for number, size_kw in enumerate((30.0, 33.0, 70.0)):
+        home = ElementConfig(f"b{number}", DeviceKind.BATTERY, int(size_kw * 1000), int(size_kw * 1000), 90_000)
+        plant = ElementConfig(f"p{number}", DeviceKind.PV, 60_000, 0)
+        models.append(Battery().flexibility(replace(priced(home, -40.0), stored_kwh=90.0), NOTHING, window(50, 73)))
+        models.append(Pv().flexibility(priced(plant, -40.0), np.full(96, -40.0), window(50, 73)))
+    low = np.zeros(24)
+    low[2:4] = 8.0, 12.0
+    asked = Band(low, np.full(24, 200.0), 50.0, 0.25)
+    state, deviations = portfolios.negotiate(models, asked)
+    assert state.outcome is Outcome.CONVERGED
+    assert -1e-9 <= gap_of(models, deviations, asked).relative < 0.03
 
 
 def test_gaps_together_are_weighed_by_what_they_are_stated_over() -> None:
