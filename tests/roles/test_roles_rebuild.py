@@ -174,7 +174,8 @@ def test_promises_are_kept_after_the_loss(everybody: Forgetful) -> None:
     settled = [m for m in everybody.said(FlexSettlement) if m.header.sender_domain == "dso.example"]
     rows = [isp for m in settled for row in m.order_settlements for isp in row.isps]
     asked = sum(abs(isp.ordered_flex_power_w) for isp in rows)
-    assert sum(isp.power_deficiency_w for isp in rows) < 0.02 * asked
+    # Corrections leave 2 % of an order, and half a kilowatt, alone (`correction.py`), in each ISP.
+    assert sum(isp.power_deficiency_w for isp in rows) < 0.05 * asked
     assert sum(abs(isp.delivered_flex_power_w) for isp in rows) > 0.7 * asked
     again = [
         o for _, to, o in everybody.sent if isinstance(o, FlexOrder) and to in HOMES and o.header.time_stamp > LOSS
