@@ -78,19 +78,22 @@ def published(folder: Path) -> Counter[tuple[str, Publication]]:
 
 def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> None:
     """Twice its group is asked to end, once it is killed, all amid orders: its ledger and publications are an undisturbed run's."""
-    place, folder, stops, awaited = corner_of_strem(tmp_path), tmp_path / "site", list(STOPS), 1
+    place, folder, stops = corner_of_strem(tmp_path), tmp_path / "site", list(STOPS)
     market_day(place, tmp_path / "run", ParquetStore(tmp_path / "run"))
-    ledger = folder / "ledger.db"
+    ledger, in_all = folder / "ledger.db", orders(tmp_path / "run" / "ledger.db")
+    assert in_all > len(STOPS), "too few orders to stop amid them"
+    marks = [1 + in_all * number // (len(STOPS) + 1) for number in range(len(STOPS))]
     begun = time.monotonic()
     site = alive(place, folder)
     while site.poll() is None:
         assert time.monotonic() - begun < PATIENCE_S, "the site came to no end"
         time.sleep(0.1)
-        if stops and (known := orders(ledger)) >= awaited:
+        if stops and orders(ledger) >= marks[0]:
+            marks.pop(0)
             end(site, signum := stops.pop(0))
             _, said = site.communicate()
             assert site.returncode == (-signum if signum is signal.SIGKILL else 0), said
-            site, awaited = alive(place, folder), known + 4
+            site = alive(place, folder)
     assert site.returncode == 0, site.communicate()[1]
     site.communicate()
     assert not stops
