@@ -6,6 +6,7 @@ Spontaneous messages are made in `start`, `look` and `advance` only, so every tr
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -26,7 +27,7 @@ from devices.simulators.gateway.message_builders import MeanPower
 from devices.simulators.gateway.physics_port import Metered
 
 
-class ResourceManagerMachine:
+class ResourceManagerMachine(ABC):
     """One simulated resource manager in front of one device.
 
     Args:
@@ -46,29 +47,29 @@ class ResourceManagerMachine:
 
     # -- what a kind of resource manager does in its own way -----------------------------------------------------------
 
+    @abstractmethod
     def next_change(self) -> datetime | None:
         """The next instant at which something instructed begins or ends by itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _carry_out(self) -> list[S2MessageWithID]:
         """Carry out what is due; what to tell of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _introduction(self) -> list[S2MessageWithID]:
         """Who it is and how it can be controlled."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _report(self) -> list[S2MessageWithID]:
         """What it measures now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _select(self, control: ControlType) -> Sequence[S2MessageWithID]:
         """A control type is chosen; how the device describes itself in its terms."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _instructed(self, message: S2MessageWithID) -> Sequence[S2MessageWithID]:
         """An instruction, or its revocation. Raises `Refused`."""
-        raise NotImplementedError
 
     # -- the wire's side -----------------------------------------------------------------------------------------------
 

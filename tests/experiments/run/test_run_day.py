@@ -72,7 +72,7 @@ def test_the_dispatch_is_close_to_the_central_optimum(day: dict[str, Any]) -> No
     dispatch = day["dispatch"]
     assert dispatch["compared"] == dispatch["sessions"] == dispatch["converged"] + dispatch["polished"] > 0
     assert dispatch["failed"] == 0
-    assert 0 <= dispatch["median_gap"] <= dispatch["worst_gap"] < 0.5
+    assert 0 <= dispatch["median_gap"] <= dispatch["worst_gap"] < 0.05
     assert 0 <= dispatch["relative_gap"] < 0.01
     assert dispatch["requests_compared"] > 0
     assert 0 <= dispatch["system_gap"] < 0.2
