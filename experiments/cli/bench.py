@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from experiments.bench.figures import Figures
 
 app = typer.Typer(no_args_is_help=True, help="Measure, side by side with what others do on the same machine.")
 
@@ -49,6 +52,17 @@ def crowd(as_json: Json = False, full: Full = False) -> None:
     show(found, as_json)
 
 
+@app.command()
+def market(as_json: Json = False, full: Full = False) -> None:
+    """How fast the market's rules are: a month of 10,000 members settled twice, by both parties' data, and compared."""
+    from experiments.bench.market import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
 def _expect_peers() -> None:
     """Find out early whether the libraries are there that are measured beside ours.
 
@@ -62,7 +76,7 @@ def _expect_peers() -> None:
             raise BadInput(f"bench: {package} is not installed; expected the extra `bench` (pip install 'iles[bench]')")
 
 
-def show(found: dict[str, Any], as_json: bool) -> None:
+def show(found: Figures, as_json: bool) -> None:
     """As JSON, or as a table of every figure."""
     if as_json:
         print(json.dumps(found, indent=2))
@@ -73,8 +87,8 @@ def show(found: dict[str, Any], as_json: bool) -> None:
     Console().print(table)
 
 
-def _flat(found: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+def _flat(found: Figures, prefix: str = "") -> list[tuple[str, float]]:
     rows: list[tuple[str, float]] = []
     for name, value in found.items():
-        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(f"{prefix}{name}", value)]
     return rows

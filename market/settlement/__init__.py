@@ -1,4 +1,4 @@
-"""What an order delivered, earned and lacked: baselines, settlement, payments.
+"""What an order delivered, earned and lacked: baselines, settlement, payments, invoices; `batch/` is the same for very many.
 
 No metering and no message exchange lives here.
 """

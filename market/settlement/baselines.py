@@ -17,7 +17,8 @@ from cim.model.intervals import LocalDay
 from market.uftp.prognosis import DPrognosis
 
 Watts = npt.NDArray[np.int64]
-_CAP = 0.20
+SUNDAYS = 7  # and holidays: days of one kind
+CAP = 0.20  # how far the same-day adjustment goes
 
 
 def d_prognosis_baseline(prognoses: Sequence[DPrognosis]) -> Watts:
@@ -39,14 +40,16 @@ def like_days(
     Event days and holidays are left out, unless `day` is a holiday itself: then Sundays and holidays are alike.
     """
 
-    def kind(of: date) -> int:
-        return 7 if of in holidays else max(5, of.isoweekday())
-
-    wanted, left_out = kind(day.day), set(events)
-    if wanted != 7:
+    wanted, left_out = day_kind(day.day, holidays), set(events)
+    if wanted != SUNDAYS:
         left_out |= set(holidays)
-    found = [of for of in sorted(known, reverse=True) if of < day.day and of not in left_out and kind(of) == wanted]
-    return tuple(found[:count])
+    before = [of for of in sorted(known, reverse=True) if of < day.day and of not in left_out]
+    return tuple(of for of in before if day_kind(of, holidays) == wanted)[:count]
+
+
+def day_kind(day: date, holidays: Collection[date]) -> int:
+    """Days of one number are alike: 5 Monday to Friday, 6 Saturday, 7 Sunday and holidays."""
+    return SUNDAYS if day in holidays else max(5, day.isoweekday())
 
 
 def x_of_y_baseline(
@@ -121,7 +124,7 @@ def _adjustment(mean: npt.NDArray[np.float64], same_day: npt.NDArray[np.float64]
     expected = float(mean[first : event_isp - 1].mean())
     measured = float(same_day[first : event_isp - 1].mean())
     # Where nothing was expected a factor says nothing about the rest of the day.
-    return 1.0 if expected == 0 else float(np.clip(measured / expected, 1 - _CAP, 1 + _CAP))
+    return 1.0 if expected == 0 else float(np.clip(measured / expected, 1 - CAP, 1 + CAP))
 
 
 def _aligned(values: npt.ArrayLike, of: LocalDay, to: LocalDay) -> npt.NDArray[np.float64]:
