@@ -109,7 +109,7 @@ def agents_of_site(
     for point in site.congestion_points:
         agents.append(agent_spec(point.meter, "substation-meter", seeds[point.meter], site.dso.name, point.meter))
     names = tuple(p.name for p in site.prosumers)
-    iles = IlesConfig(WEATHER, names, site.ledger.name)
+    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
@@ -172,6 +172,7 @@ def _element(
         floor_w=round(can.floor_w),
         history_kw=metered_kw(name) if can.habitual else (),
         weather_days=past_weather if device.kind == "pv" else (),
+        ramp_w_per_min=round(can.ramp_w_per_min),
     )
 
 
@@ -194,6 +195,7 @@ def _household(
         tariff_of(site, prosumer.name),
         carries_w(prosumer),
         int(site.market.unmetered_pct.value),
+        prosumer.node,
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

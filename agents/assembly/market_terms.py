@@ -21,6 +21,8 @@ from environment.sites.market import ContractLimits as SiteLimits
 from environment.sites.schema import Site
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences, Side, Terms
+from market.register.prequalification import ProductRules
+from market.register.units import CONGESTION_MANAGEMENT
 
 _E4_PER_CT = 100  # the market counts in ten-thousandths of the currency unit
 
@@ -93,6 +95,7 @@ def dso_config(
         term_days=site.contract_days,
         buying_rules=_buying_rules(terms.dso_buying),
         outside=_outside(terms.outside_options),
+        product=ProductRules(CONGESTION_MANAGEMENT, full_activation_s=60 * site.isp_minutes),
         curtailing=_curtailing(site, network, limits, points, plants),
     )
 

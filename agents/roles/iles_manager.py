@@ -1,4 +1,4 @@
-"""The ILES manager: the market's register (S01), the CRO, the weather service's voice, and the sum at the PCC.
+"""The ILES manager: the market's registers (S01), the CRO, the weather service's voice, and the sum at the PCC.
 
 It is the aggregators' own aggregator: it sees their prognoses, never their members' plans; it trades nothing itself.
 """
@@ -13,12 +13,13 @@ import numpy as np
 from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import AssetList, AssetQuery, AssetsPublished, WeatherBulletin
+from agents.roles.messages import AssetsPublished, AssetsWithdrawn, WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.register_keeping import RegisterKeeping
 from agents.roles.publications import assets_registered, exchange_forecast
 from agents.roles.role import Role
 from cim.codec.codec import wire
@@ -44,11 +45,12 @@ from market.uftp import (
 @wire("iles.Config")
 @dataclass(frozen=True, slots=True)
 class IlesConfig:
-    """The manager's own config: its weather feed, who hears its bulletins, the ledger."""
+    """The manager's own config: its weather feed, who hears its bulletins, the ledger, the DSO."""
 
     weather: str
     prosumers: tuple[str, ...]
     ledger: str
+    dso: str
 
 
 @wire("iles.timer.weather")
@@ -124,15 +126,19 @@ class AssetRegistration(Part[AssetRegistrationState]):
             return [Publish(RuleBroken(now, sender, self.me.name, str(error)))]
         return [assets_registered(message.assets, now)]
 
-    @on(AssetQuery)
-    def queried(self, message: AssetQuery, sender: str, now: datetime) -> list[Effect]:
-        """What the asker's portfolio has published."""
-        found = tuple(asset for _, asset in sorted(self.state.assets.items()) if asset.owner in message.owners)
-        return [Send(sender, AssetList(found))]
+    @on(AssetsWithdrawn)
+    def withdrawn(self, message: AssetsWithdrawn, sender: str, now: datetime) -> list[Effect]:
+        """A prosumer takes assets off the market."""
+        owner = self.rules.domains.get(sender, sender)
+        try:
+            self.state.assets = dict(AssetRegister(self.state.assets).withdrawn(message.names, owner).assets)
+        except BadInput as error:
+            return [Publish(RuleBroken(now, sender, self.me.name, str(error)))]
+        return []
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
-        """The ledger knows no register."""
-        return Recovery(forgotten=("the market's register: assets stand in it again once they are connected again",))
+        """The ledger knows what was applied with; for the rest the prosumers are asked again, see `RegisterKeeping`."""
+        return Recovery(forgotten=("what assets were published and not applied for: asked for again",))
 
 
 class ReferenceRegister(Part[ReferenceRegisterState]):
@@ -226,6 +232,7 @@ class IlesRole(Role):
             me,
             WeatherBulletins(me, config.weather, config.prosumers),
             AssetRegistration(me),
+            RegisterKeeping(me, config.ledger, config.dso, config.prosumers),
             ReferenceRegister(me),
             ExchangeForecasting(me),
             HeadCosigning(me, config.ledger),

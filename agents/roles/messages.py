@@ -12,6 +12,7 @@ from cim.model.devices import Nameplate, News, Setpoint, WeatherForecast
 from cim.model.readings import Reading
 from market.assets.publication import AssetPublication
 from market.ledger.records import BlockHead, Record
+from market.register.units import RegisteredUnit
 from market.uftp import DPrognosis, IspPower
 
 
@@ -246,10 +247,32 @@ class AssetsPublished:
     assets: tuple[AssetPublication, ...]
 
 
+@wire("market.AssetsWithdrawn")
+@dataclass(frozen=True, slots=True)
+class AssetsWithdrawn:
+    """A prosumer takes assets, by name, off the market."""
+
+    names: tuple[str, ...]
+
+
+@wire("market.PublishAgain")
+@dataclass(frozen=True, slots=True)
+class PublishAgain:
+    """The register has lost everything that the ledger does not hold: publish your assets once more."""
+
+
+@wire("market.RegisterEntry")
+@dataclass(frozen=True, slots=True)
+class RegisterEntry:
+    """A party's signed moves in the flexibility register: the record's body is a tuple of `UnitMove`."""
+
+    record: Record
+
+
 @wire("market.AssetQuery")
 @dataclass(frozen=True, slots=True)
 class AssetQuery:
-    """An aggregator asks which assets its portfolio has published."""
+    """An aggregator asks which units of its portfolio it may market."""
 
     owners: tuple[str, ...]
 
@@ -259,7 +282,7 @@ class AssetQuery:
 class AssetList:
     """The answer, in order of name."""
 
-    assets: tuple[AssetPublication, ...]
+    units: tuple[RegisteredUnit, ...]
 
 
 @wire("role.Filed")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import numpy as np
 
 from agents.roles.effects import Publish
 from cim.model.arrays import Floats
-from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed, ContractElement, RegisteredAsset
+from cim.platform.publications.agreements import (
+    AssetsRegistered,
+    ContractAgreed,
+    ContractElement,
+    RankedUnit,
+    RegisteredAsset,
+    UnitMoved,
+    UnitsMoved,
+    UnitsRanked,
+)
 from cim.platform.publications.base import IspPower
 from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
 from cim.platform.publications.ledger import BlockClosed
@@ -34,6 +43,8 @@ from market import uftp
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead
+from market.register.discovery import Discovery
+from market.register.units import RegisteredUnit, UnitMove, UnitProduct
 from market.settlement.payments import Payment
 
 
@@ -139,6 +150,37 @@ def assets_registered(assets: Sequence[AssetPublication], now: datetime) -> Publ
         for a in assets
     )  # fmt: skip
     return Publish(AssetsRegistered(now, rows))
+
+
+def units_moved(
+    moves: Sequence[UnitMove], units: Mapping[UnitProduct, RegisteredUnit], by: str, now: datetime
+) -> Publish:
+    """Moves in the flexibility register, and where they have led."""
+    rows = []
+    for move in moves:
+        unit = units[move.key]
+        rows.append(
+            UnitMoved(
+                move.key.unit, move.key.product, str(move.event), str(unit.state), unit.provider, unit.congestion_point,
+                move.reason,
+            )
+        )  # fmt: skip
+    return Publish(UnitsMoved(now, by, tuple(rows)))
+
+
+def units_ranked(aggregator: str, found: Discovery, now: datetime) -> Publish:
+    """What an aggregator found in the register, and why in this order."""
+    rows = [
+        RankedUnit(
+            one.unit.asset.name,
+            one.score,
+            tuple(f"{t.name} {t.points:.2f} of {t.weight}: {t.why}" for t in one.terms),
+            "",
+        )
+        for one in found.ranked
+    ]
+    rows += [RankedUnit(name, 0.0, (), why) for name, why in sorted(found.passed_over.items())]
+    return Publish(UnitsRanked(now, aggregator, tuple(rows)))
 
 
 def contract_agreed(contract: FlexContract, now: datetime) -> Publish:

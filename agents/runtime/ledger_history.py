@@ -15,7 +15,8 @@ from market.contracts.contract import FlexContract
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 
-_WHOLE = ("contract", "member-order")  # of these all count: contracts run for a year, and limit activations in it
+# Of these all count: contracts run for a year, limit activations in it, and cover units that were registered before it.
+_WHOLE = ("register", "contract", "member-order")
 _RECENT = timedelta(days=14)  # twice as long as a day may wait for its settlement
 _HEADS = 30  # whose co-signatures may still come
 

@@ -20,6 +20,7 @@ class Capability:
         capacity_wh: of a battery.
         planned_w: net power its operator plans, + = consumption.
         floor_w: net power closest to zero it can run at, + = consumption.
+        ramp_w_per_min: how fast its power can change; 0: nothing to speak of holds it back.
         habitual: whether what it did on earlier days lets expect what it does.
         sizes_connection: False for what the connection of its house covers already: a heat pump, an appliance.
     """
@@ -29,6 +30,7 @@ class Capability:
     capacity_wh: float = 0.0
     planned_w: float = 0.0
     floor_w: float = 0.0
+    ramp_w_per_min: float = 0.0
     habitual: bool = False
     sizes_connection: bool = True
 
@@ -107,7 +109,10 @@ class ChpUnit(Part):
         """Generation as its operator plans it, not below its minimum."""
         rated_w = self.rated_w.value
         return Capability(
-            generation_w=rated_w, planned_w=-self.plan.value * rated_w, floor_w=-self.minimum.value * rated_w
+            generation_w=rated_w,
+            planned_w=-self.plan.value * rated_w,
+            floor_w=-self.minimum.value * rated_w,
+            ramp_w_per_min=self.ramp_per_min.value * rated_w,
         )
 
 

@@ -51,11 +51,13 @@ def document() -> str:
     """The Markdown page of all conversations' diagrams."""
     from agents.planning.dispatch import session
     from market.negotiation import conversation as negotiation
+    from market.register import lifecycle
     from market.settlement import conversation as settlement
     from market.trading import conversation as trading
 
     parts = [HEAD]
     for table, module in (
+        (lifecycle.LIFE_CYCLE, lifecycle),
         (negotiation.NEGOTIATION, negotiation),
         (trading.TRADING, trading),
         (session.SPLIT, session),

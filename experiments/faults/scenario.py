@@ -267,7 +267,7 @@ class _Configs:
             connections=connections,
             aggregators=sellers,
         )
-        iles = IlesConfig("weather", HOMES, "ledger")
+        iles = IlesConfig("weather", HOMES, "ledger", "dso")
         return [
             agent_spec("dso", "dso", self.key("dso"), dso),
             agent_spec("iles", "iles", self.key("iles"), iles, "weather"),

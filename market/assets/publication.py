@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
+from market.assets.capability import OfferedTimes, PowerBand, UserSetting
 from market.contracts.contract import BaselineKind, FlexElement
 
 
@@ -27,6 +28,12 @@ class AssetPublication:
         can_increase, can_decrease: which directions of flexibility it offers.
         baseline: against what its delivery can be measured.
         cost_e4_per_kwh: what moving it costs its owner by and large, ten-thousandths per kWh: no contract pays less.
+        place: where it stands, for example the node of its connection; empty where that is not told.
+        capacity_wh: of a store; 0 for what stores nothing.
+        ramp_w_per_min: how fast its power can change; 0 where that is not told.
+        envelope: where it can do less than its ratings, by time of day, without overlap.
+        offered: when its owner offers it; empty: always.
+        settings: what its owner insists on.
     """
 
     name: str
@@ -40,6 +47,12 @@ class AssetPublication:
     can_decrease: bool = True
     baseline: BaselineKind = BaselineKind.PROGNOSIS
     cost_e4_per_kwh: int = 0
+    place: str = ""
+    capacity_wh: int = 0
+    ramp_w_per_min: int = 0
+    envelope: tuple[PowerBand, ...] = ()
+    offered: tuple[OfferedTimes, ...] = ()
+    settings: tuple[UserSetting, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("name", "kind", "owner", "usage_point", "congestion_point"):
@@ -50,6 +63,35 @@ class AssetPublication:
         if self.max_consumption_w < 0 or self.max_generation_w > 0:
             ratings = f"{self.max_consumption_w} W and {self.max_generation_w} W"
             raise BadInput(f"asset {self.name}: ratings {ratings}; expected consumption >= 0 and generation <= 0")
+        for name in ("capacity_wh", "ramp_w_per_min"):
+            if getattr(self, name) < 0:
+                raise BadInput(f"asset {self.name}: {name} {getattr(self, name)}; expected 0 or more")
+        end = 0
+        for band in self.envelope:
+            if band.start_minute < end:
+                raise BadInput(
+                    f"asset {self.name}: envelope from minute {band.start_minute} overlaps the band before it"
+                )
+            if not self.max_generation_w <= band.min_w <= band.max_w <= self.max_consumption_w:
+                raise BadInput(f"asset {self.name}: envelope {band.min_w}..{band.max_w} W is beyond its ratings")
+            end = band.end_minute
+
+    @property
+    def kept_in_prequalification(self) -> AssetPublication:
+        """What a prequalification is about: the asset without its price, settings and offered times."""
+        return replace(self, cost_e4_per_kwh=0, settings=(), offered=())
+
+    def band_w(self, start_minute: int, end_minute: int) -> tuple[int, int]:
+        """(lowest, highest) net power that it can hold throughout a part of the local day, watts."""
+        low, high = self.max_generation_w, self.max_consumption_w
+        for band in self.envelope:
+            if band.start_minute < end_minute and start_minute < band.end_minute:
+                low, high = max(low, band.min_w), min(high, band.max_w)
+        return low, high
+
+    def is_offered(self, day_of_week: int, minute: int) -> bool:
+        """Whether its owner offers it at a minute of a weekday (1 = Monday)."""
+        return not self.offered or any(times.covers(day_of_week, minute) for times in self.offered)
 
     @property
     def element(self) -> FlexElement:
@@ -78,3 +120,16 @@ class AssetRegister:
                 raise BadInput(f"asset {asset.name}: owner {asset.owner}; it is already published by {known.owner}")
             assets[asset.name] = asset
         return AssetRegister(MappingProxyType(dict(sorted(assets.items()))))
+
+    def withdrawn(self, names: Iterable[str], owner: str) -> AssetRegister:
+        """The register without these assets of an owner; those that it does not hold are passed over.
+
+        Raises:
+            BadInput: one belongs to another owner.
+        """
+        assets = dict(self.assets)
+        for name in names:
+            known = assets.pop(name, None)
+            if known is not None and known.owner != owner:
+                raise BadInput(f"asset {name}: withdrawn by {owner}; it is published by {known.owner}")
+        return AssetRegister(MappingProxyType(assets))

@@ -19,11 +19,14 @@ from experiments.cli import diagrams
 from market.conversations import ConversationTable
 from market.errors import LocalProtocolError, RemoteProtocolError
 from market.negotiation import conversation as negotiation
+from market.register.lifecycle import LIFE_CYCLE
 from market.settlement import conversation as settlement
 from market.trading import conversation as trading
 
 Table = ConversationTable[Any, Any, Any]
-TABLES: tuple[Table, ...] = (negotiation.NEGOTIATION, trading.TRADING, SPLIT, MEMBERSHIP, settlement.SETTLEMENT)
+TABLES: tuple[Table, ...] = (
+    LIFE_CYCLE, negotiation.NEGOTIATION, trading.TRADING, SPLIT, MEMBERSHIP, settlement.SETTLEMENT,
+)  # fmt: skip
 DEPTH = 3  # messages on their way in one direction
 
 

@@ -75,7 +75,7 @@ def keeper() -> Role:
 
 def iles() -> Role:
     """An ILES manager."""
-    return IlesRole("iles", RULES, players.key("iles"), IlesConfig("weather", FARMS, "ledger"))
+    return IlesRole("iles", RULES, players.key("iles"), IlesConfig("weather", FARMS, "ledger", "dso"))
 
 
 def from_(sender: str, message: Any) -> Received:

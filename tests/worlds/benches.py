@@ -121,7 +121,7 @@ def specs(rated_w: int = 20_000) -> tuple[AgentSpec, ...]:
         players.NETWORK, Limits(0.5, 1.5), players.dso().part(TradingRounds).config.points[:1], connections, ("agr",)
     )
     found.append(agent_spec("dso", "dso", players.key("dso"), dso_config))
-    iles = IlesConfig("weather", players.FARMS, "ledger")
+    iles = IlesConfig("weather", players.FARMS, "ledger", "dso")
     found.append(agent_spec("iles", "iles", players.key("iles"), iles, "weather"))
     found.append(agent_spec("ledger", "ledger-keeper", players.key("ledger"), ("dso", "agr")))
     return tuple(found)

@@ -145,7 +145,7 @@ class Miniature:
             buying_rules=rules,
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
-        cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger"))
+        cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso"))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), ("dso", "agr", "agr-2"))
         return cast
 

@@ -25,9 +25,12 @@ from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.readings import Kind, Quality, Reading
 from environment.feeder import Limits, Line, Network, Node
+from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.ledger.signing import key_from_seed, simulation_seed
+from market.register.lifecycle import UnitState
+from market.register.units import RegisteredUnit
 from market.rules import Control, MarketRules
 from market.uftp import Disposition, FlexRequest, RequestIsp
 from tests.worlds import terms
@@ -176,6 +179,11 @@ class Pump:
         return [m for s, t, m in self.log if isinstance(m, kind) and to in (None, t) and sender in (None, s)]
 
 
+def prequalified(asset: AssetPublication, provider: str) -> RegisteredUnit:
+    """An asset as the flexibility register holds it once the DSO has prequalified it."""
+    return RegisteredUnit(asset, provider, UnitState.PREQUALIFIED, asset.congestion_point)
+
+
 def market_of_farms(deaf: tuple[str, ...] = ()) -> Pump:
     """The farms contracted by the aggregator and tomorrow forecast, all by their own messages; then some go deaf."""
     pump = Pump(aggregator(), *(farm(name) for name in FARMS))
@@ -186,7 +194,7 @@ def market_of_farms(deaf: tuple[str, ...] = ()) -> Pump:
         pump.tell(name, "iles", WeatherBulletin(WeatherForecast(start, DAY.start, 900, sun)), start)
         pump.tell(name, f"{name}.pv", DeviceReport(f"{name}.pv", start, good(f"{name}.pv", -100.0, start), ()), start)
     published = tuple(asset for m in pump.said(AssetsPublished) for asset in m.assets)
-    pump.tell("agr", "iles", AssetList(published), start)
+    pump.tell("agr", "iles", AssetList(tuple(prequalified(asset, "agr.example") for asset in published)), start)
     for name in FARMS:
         pump.fire(name, ForecastDay(FIRST), AHEAD - timedelta(hours=1))
     pump.deaf = deaf

@@ -65,6 +65,7 @@ class ElementConfig:
         planned_w: net power its operator plans (a CHP), by the sign rule.
         floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
         history_kw: metered days before the first, oldest first, each [quarter-hours].
+        ramp_w_per_min: how fast its power can change; 0 where that is not told.
         weather_days: of a PV plant, what the weather service forecast for those days, per unit, each [quarter-hours].
     """
 
@@ -77,6 +78,7 @@ class ElementConfig:
     floor_w: int = 0
     history_kw: tuple[Floats, ...] = ()
     weather_days: tuple[Floats, ...] = ()
+    ramp_w_per_min: int = 0
 
     @property
     def rated_w(self) -> int:

@@ -14,9 +14,11 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contracts import Contracts, SeekContracts
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.publications import units_ranked
 from cim.codec.codec import wire
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
+from market.register.discovery import RankingWeights, UnitWish, discover
 from market.uftp import AgrPortfolioUpdate, Connection
 
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
@@ -56,7 +58,7 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
 
     @on(SeekContracts)
     def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
-        """Ask the market what the members without a contract have published."""
+        """Ask the market which units of the members without a contract it may market."""
         names = [member.name for member in self._config.members]
         wanting = [name for name in names if self._contracts.wanted_from(name, now) is not None]
         if not wanting:
@@ -71,13 +73,13 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     @on(AssetList)
     def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
         """Take up a template for each member that has something to give, and open the negotiation."""
-        effects: list[Effect] = []
         dearest = round(self._config.shortage_ct_per_kwh * _E4_PER_CT)  # above it nothing would ever be called
+        found = discover(message.units, UnitWish(price_e4_per_kwh=dearest), RankingWeights(), {})
+        assets = sorted((one.unit.asset for one in found.ranked), key=lambda asset: asset.name)
+        effects: list[Effect] = [units_ranked(self.me.name, found, now)] if message.units else []
         for member in self._config.members:
             owner = self.rules.domains[member.name]
-            elements = tuple(
-                asset.element for asset in message.assets if asset.owner == owner and asset.cost_e4_per_kwh <= dearest
-            )
+            elements = tuple(asset.element for asset in assets if asset.owner == owner)
             first = self._contracts.wanted_from(member.name, now)
             if not elements or first is None or self._negotiation.talking(member.name):
                 continue

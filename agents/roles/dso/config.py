@@ -12,6 +12,7 @@ from environment.feeder import Limits, Network
 from market.billing.tariff import Tariff
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
+from market.register.prequalification import ProductRules
 from market.uftp import OfferOption
 
 
@@ -161,6 +162,7 @@ class DsoConfig:
         curtailing: its right to limit feed-in; None where it has no meters for it.
         buying_rules: how surely something must be needed.
         outside: what its other means cost.
+        product: what a unit must be able to do to be prequalified.
     """
 
     market: str
@@ -179,6 +181,7 @@ class DsoConfig:
     term_days: int
     buying_rules: BuyingRules
     outside: OutsidePrices
+    product: ProductRules
     curtailing: FeedInControl | None = None
 
     def at(self, point: str) -> tuple[GridConnection, ...]:

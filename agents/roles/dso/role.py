@@ -12,6 +12,7 @@ from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.point_meters import PointMeters
+from agents.roles.dso.prequalification import Prequalification
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.prognosis_checks import PrognosisChecks
 from agents.roles.dso.registration import GridRegistration
@@ -71,6 +72,7 @@ class DsoRole(Role):
             contracts,
             negotiation,
             GridRegistration(me, config, contracts, negotiation),
+            Prequalification(me, config),
             OperatedDays(me),
             checks,
             errors,  # it compares a settled day before the others forget it

@@ -68,6 +68,11 @@ class LedgerHistory:
         """All records of a kind: key -> body."""
         return {key: body for key, body in self._bodies.get(kind, {}).items() if isinstance(body, what)}
 
+    def records(self, kind: str) -> tuple[Record, ...]:
+        """All records of a kind whose signatures hold, as they stand in the ledger."""
+        known = self._bodies.get(kind, {})
+        return tuple(record for record in self.event.records if record.kind == kind and record.key in known)
+
     def contracts(self, domain: str, now: datetime) -> Iterator[FlexContract]:
         """The contracts of a party that have not ended before all open days, as they were recorded."""
         first = self._rules.day_of(now).next(-KEPT_DAYS).day

@@ -1,20 +1,24 @@
-"""The prosumer's assets in the market's register (S01)."""
+"""The prosumer's assets on the market (S01): published, applied with in the flexibility register, revised, withdrawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.events import Started
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import AssetsPublished, DeviceJoined
+from agents.roles.messages import AssetsPublished, AssetsWithdrawn, DeviceJoined, PublishAgain, RegisterEntry
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
-from agents.roles.prosumer.told import DeviceBeganAnew
+from agents.roles.prosumer.told import DeviceBeganAnew, ElementJudged
 from cim.codec.codec import wire
 from market.assets.publication import AssetPublication
+from market.register.lifecycle import UnitEvent
+from market.register.units import CONGESTION_MANAGEMENT, RECORD_KIND, UnitMove, UnitProduct
 
 PATIENCE = timedelta(minutes=2)  # how long to wait at the start for elements that do not answer
 
@@ -28,17 +32,19 @@ class PublishAssets(Timer):
 @wire("prosumer.AssetPublishing")
 @dataclass(slots=True)
 class AssetPublishingState:
-    """The elements that have joined, as they are published."""
+    """The elements that have joined, as they are published; which of them are on the market, and which are suspended."""
 
     joined: dict[str, AssetPublication] = field(default_factory=dict)
+    published: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
 
 
 class AssetPublishing(Part[AssetPublishingState]):
-    """Brings the elements to the market when all have joined, or those that have after a while."""
+    """Brings the elements to the market when all have joined, or those that have after a while; and takes them off it."""
 
     def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
         super().__init__(me, AssetPublishingState())
-        self._config, self._kinds = config, config.kinds()
+        self._config, self._kinds, self._known = config, config.kinds(), config.by_name()
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
@@ -65,17 +71,72 @@ class AssetPublishing(Part[AssetPublishingState]):
             can_decrease=kind.can_decrease,
             baseline=kind.baseline,
             cost_e4_per_kwh=self._config.own_costs_e4_per_kwh(self.rules.first_day)[sender],
+            place=self._config.place,
+            capacity_wh=plate.capacity_wh,
+            ramp_w_per_min=self._known[sender].ramp_w_per_min,
         )
-        return self._publish() if len(self.state.joined) == len(self._kinds) else []
+        return self._publish(now) if len(self.state.joined) == len(self._kinds) else []
 
     @on(PublishAssets)
     def time_is_up(self, timer: PublishAssets, now: datetime) -> list[Effect]:
         """An element is missing: go to the market with the others."""
-        return self._publish() if 0 < len(self.state.joined) < len(self._kinds) else []
+        return self._publish(now) if 0 < len(self.state.joined) < len(self._kinds) else []
 
-    def _publish(self) -> list[Effect]:
-        assets = tuple(self.state.joined[name] for name in sorted(self.state.joined))
-        return [Send(self._config.market, AssetsPublished(assets))]
+    @on(PublishAgain)
+    def again(self, message: PublishAgain, sender: str, now: datetime) -> list[Effect]:
+        """The register has forgotten what it did not record."""
+        return self._publish(now) if sender == self._config.market and self.state.published else []
+
+    @on(ElementJudged)
+    def judged(self, event: ElementJudged, now: datetime) -> list[Effect]:
+        """What is not metered often enough is withdrawn, and applied with again when it is."""
+        others = {name for name in self.state.suspended if name != event.element}
+        self.state.suspended = tuple(sorted(others | {event.element} if event.suspended else others))
+        if not event.suspended:
+            return self._publish(now)
+        if event.element not in self.state.published:
+            return []
+        self.state.published = tuple(name for name in self.state.published if name != event.element)
+        withdrawn = self._entry(UnitEvent.WITHDRAWAL, (event.element,), now)
+        return [Send(self._config.market, AssetsWithdrawn((event.element,))), *withdrawn]
+
+    @on(DayNear)
+    def day_near(self, event: DayNear, now: datetime) -> list[Effect]:
+        """What moving an element costs may change with the tariff: tell the market what contracts are to pay from then on."""
+        costs = self._config.own_costs_e4_per_kwh(event.day.day)
+        names = [n for n in self.state.published if self.state.joined[n].cost_e4_per_kwh != costs[n]]
+        for name in names:
+            self.state.joined[name] = replace(self.state.joined[name], cost_e4_per_kwh=costs[name])
+        if not names:
+            return []
+        revised = AssetsPublished(tuple(self.state.joined[name] for name in names))
+        return [Send(self._config.market, revised), *self._entry(UnitEvent.REVISION, names, now)]
+
+    def _publish(self, now: datetime) -> list[Effect]:
+        """All that have joined and are not suspended; what the register knows already changes nothing there."""
+        names = [name for name in sorted(self.state.joined) if name not in self.state.suspended]
+        self.state.published = tuple(names)
+        assets = tuple(self.state.joined[name] for name in names)
+        return [Send(self._config.market, AssetsPublished(assets)), *self._entry(UnitEvent.APPLICATION, names, now)]
+
+    def _entry(self, event: UnitEvent, names: Iterable[str], now: datetime) -> list[Effect]:
+        """Signed moves of these elements for the register; none where flexibility is not traded."""
+        named, applied = tuple(names), event is UnitEvent.APPLICATION
+        if not self.rules.flexibility or not named:
+            return []
+        provider = self.rules.domains[self._config.aggregator] if applied else ""
+        moves = tuple(
+            UnitMove(
+                UnitProduct(name, CONGESTION_MANAGEMENT),
+                event,
+                now,
+                None if event is UnitEvent.WITHDRAWAL else self.state.joined[name],
+                provider,
+            )
+            for name in named
+        )
+        record = self.me.record(RECORD_KIND, f"{self.me.domain}/{event}/{named[0]}/{now.isoformat()}", moves, now)
+        return [Send(self._config.market, RegisterEntry(record))]
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """As at the start: the devices' agents join again."""

@@ -34,6 +34,7 @@ class ProsumerConfig:
         tariff: what energy at its connection costs and earns; None where nobody knows.
         carries_w: the most that its connection can carry, a magnitude; 0 where nobody knows.
         unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
+        place: the node of its connection; empty where that is not told.
     """
 
     meter: str
@@ -50,6 +51,7 @@ class ProsumerConfig:
     tariff: Tariff | None = None
     carries_w: int = 0
     unmetered_pct: int = 10
+    place: str = ""
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

@@ -11,7 +11,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.energy_metering import EnergyMetering
-from agents.roles.prosumer.told import DayMeteringTold
+from agents.roles.prosumer.told import DayMeteringTold, ElementJudged
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from cim.model.plausibility import disagreeing
@@ -83,8 +83,10 @@ class MeterChecks(Part[MeterChecksState]):
         if (unmetered > allowed) is self.is_suspended(name):
             return []
         others = {other for other in self.state.suspended if other != name}
-        self.state.suspended = tuple(sorted(others | {name} if unmetered > allowed else others))
-        return [Publish(ElementSuspended(now, name, unmetered, allowed, unmetered > allowed))]
+        suspended = unmetered > allowed
+        self.state.suspended = tuple(sorted(others | {name} if suspended else others))
+        told = Publish(ElementSuspended(now, name, unmetered, allowed, suspended))
+        return [told, *self.emit(ElementJudged(name, suspended), now)]
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """The month's count begins anew."""

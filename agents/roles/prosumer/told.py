@@ -47,6 +47,14 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementJudged:
+    """An element was not metered often enough and offers nothing from now on (`suspended`), or counts again."""
+
+    element: str
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DayMeteringTold:
     """A day's metering is told; of the days `done` before it, too, so that what they were planned with is not needed."""
 

@@ -33,6 +33,55 @@ class AssetsRegistered(Publication):
     assets: tuple[RegisteredAsset, ...]
 
 
+@wire("published.UnitMoved")
+@dataclass(frozen=True, slots=True)
+class UnitMoved:
+    """What happened to a controllable unit in the flexibility register, and where it stands now.
+
+    Attributes:
+        provider: domain of who may market it.
+        congestion_point: where it is prequalified; empty before.
+        reason: of a refusal or a limit.
+    """
+
+    unit: str
+    product: str
+    event: str
+    state: str
+    provider: str
+    congestion_point: str
+    reason: str
+
+
+@wire("published.UnitsMoved")
+@dataclass(frozen=True, slots=True)
+class UnitsMoved(Publication):
+    """A party (`by`, a domain) moved units in the flexibility register."""
+
+    by: str
+    units: tuple[UnitMoved, ...]
+
+
+@wire("published.RankedUnit")
+@dataclass(frozen=True, slots=True)
+class RankedUnit:
+    """A unit that an aggregator found: its score and each term of it in words and numbers; or why it was passed over."""
+
+    unit: str
+    score: float
+    terms: tuple[str, ...]
+    passed_over: str
+
+
+@wire("published.UnitsRanked")
+@dataclass(frozen=True, slots=True)
+class UnitsRanked(Publication):
+    """What an aggregator found in the register, best first, then what it passed over."""
+
+    aggregator: str
+    units: tuple[RankedUnit, ...]
+
+
 @wire("published.NegotiationMoved")
 @dataclass(frozen=True, slots=True)
 class NegotiationMoved(Publication):

@@ -10,6 +10,8 @@ from cim.platform.publications.agreements import (
     AssetsRegistered,
     ContractAgreed,
     NegotiationMoved,
+    UnitsMoved,
+    UnitsRanked,
 )
 from cim.platform.publications.base import Publication
 from cim.platform.publications.grid import (
@@ -53,7 +55,7 @@ FAMILIES: Mapping[str, type[Publication]] = {
         ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
         MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
         PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,
-        SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed,
+        SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed, UnitsMoved, UnitsRanked,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}
