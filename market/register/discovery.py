@@ -142,15 +142,15 @@ def _misfit(unit: RegisteredUnit, wish: UnitWish, reliability_pct: Mapping[str, 
         if wanted and value not in wanted:
             return f"{name}: {value or 'not told'}; wanted {' or '.join(wanted)}"
     known = reliability_pct.get(asset.name)
-    for name, value, least, suffix in (
+    for what, amount, least, unit_of in (
         ("increase", unit.up_w, wish.increase_w, "W"),
         ("decrease", -unit.down_w, -wish.decrease_w, "W"),
         ("energy", asset.capacity_wh, wish.capacity_wh, "Wh"),
         ("ramp", asset.ramp_w_per_min, wish.ramp_w_per_min, "W/min"),
         ("reliability", 100 if known is None else known, wish.reliability_pct, "%"),
     ):
-        if value < least:
-            return f"{name}: {value} {suffix}; wanted {least} {suffix} or more"
+        if amount < least:
+            return f"{what}: {amount} {unit_of}; wanted {least} {unit_of} or more"
     dearest = wish.price_e4_per_kwh
     if dearest is not None and asset.cost_e4_per_kwh > dearest:
         return f"price: {asset.cost_e4_per_kwh / 100:g} ct/kWh; wanted {dearest / 100:g} ct/kWh or less"
