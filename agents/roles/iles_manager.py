@@ -33,8 +33,10 @@ from market.uftp import (
     AgrPortfolioQueryResponse,
     AgrPortfolioUpdate,
     AgrPortfolioUpdateResponse,
+    CongestionPoint,
     Connection,
     DPrognosis,
+    DsoPortfolio,
     DsoPortfolioQuery,
     DsoPortfolioQueryResponse,
     DsoPortfolioUpdate,
@@ -70,9 +72,10 @@ class AssetRegistrationState:
 @wire("iles.ReferenceRegister")
 @dataclass(slots=True)
 class ReferenceRegisterState:
-    """Connections by entity address."""
+    """Connections and congestion points (these without their connections) by entity address."""
 
     connections: dict[str, Connection] = field(default_factory=dict)
+    points: dict[str, CongestionPoint] = field(default_factory=dict)
 
 
 @wire("iles.ExchangeForecast")
@@ -167,10 +170,13 @@ class ReferenceRegister(Part[ReferenceRegisterState]):
     @on(DsoPortfolioUpdate)
     def dso_updated(self, message: DsoPortfolioUpdate, sender: str, now: datetime) -> list[Effect]:
         """Which connections hang at a congestion point."""
-        for connection in message.connections:
-            known = self.state.connections.get(connection.entity_address, connection)
-            moved = replace(known, congestion_point=message.congestion_point)
-            self.state.connections[connection.entity_address] = moved
+        domain, state = self.rules.domains[sender], self.state
+        for point in message.congestion_points:
+            state.points[point.entity_address] = replace(point, connections=())
+            for connection in point.connections:
+                known = state.connections.get(connection.entity_address, connection)
+                moved = replace(known, congestion_point=point.entity_address, dso_domain=domain)
+                state.connections[connection.entity_address] = moved
         return [Send(sender, DsoPortfolioUpdateResponse(*self.me.reply(sender, now, message, None)))]
 
     @on(DsoPortfolioQuery)
@@ -179,15 +185,26 @@ class ReferenceRegister(Part[ReferenceRegisterState]):
         point = message.congestion_point
         found = tuple(c for _, c in sorted(self.state.connections.items()) if c.congestion_point == point)
         header, answered, *_ = self.me.reply(sender, now, message, None)
-        return [Send(sender, DsoPortfolioQueryResponse(header, answered, message.period, point, found))]
+        answer = DsoPortfolioQueryResponse(header, answered, message.period, point, found, self.rules.timezone)
+        return [Send(sender, answer)]
 
     @on(AgrPortfolioQuery)
     def agr_queried(self, message: AgrPortfolioQuery, sender: str, now: datetime) -> list[Effect]:
         """Where an aggregator's connections hang."""
         domain = self.rules.domains[sender]
-        found = tuple(c for _, c in sorted(self.state.connections.items()) if c.agr_domain == domain)
+        served = [c for _, c in sorted(self.state.connections.items()) if c.agr_domain == domain]
+        by_place: dict[str, dict[str, list[Connection]]] = {}
+        for one in served:
+            if one.congestion_point is not None and one.dso_domain is not None:
+                by_place.setdefault(one.dso_domain, {}).setdefault(one.congestion_point, []).append(one)
+        portfolios = tuple(
+            DsoPortfolio(dso, tuple(replace(self.state.points[p], connections=tuple(cs)) for p, cs in places.items()))
+            for dso, places in by_place.items()
+        )
+        loose = tuple(c for c in served if c.congestion_point is None)
         header, answered, *_ = self.me.reply(sender, now, message, None)
-        return [Send(sender, AgrPortfolioQueryResponse(header, answered, message.period, found))]
+        zone = self.rules.timezone
+        return [Send(sender, AgrPortfolioQueryResponse(header, answered, message.period, portfolios, loose, zone))]
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """The ledger knows no register."""

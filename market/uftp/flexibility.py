@@ -126,6 +126,17 @@ class FlexOfferRevocation:
     flex_offer_message_id: str
 
 
+@wire("uftp.FlexOfferRevocationResponse")
+@dataclass(frozen=True, slots=True)
+class FlexOfferRevocationResponse:
+    """Whether the DSO lets the offer go; not where an order for it was accepted."""
+
+    header: Header
+    flex_offer_revocation_message_id: str
+    result: Result
+    rejection_reason: str | None = None
+
+
 @wire("uftp.FlexOrder")
 @dataclass(frozen=True, slots=True)
 class FlexOrder:
@@ -177,3 +188,14 @@ class FlexReservationUpdate:
     isps: tuple[IspPower, ...]
     timezone: str
     isp_minutes: int = 15
+
+
+@wire("uftp.FlexReservationUpdateResponse")
+@dataclass(frozen=True, slots=True)
+class FlexReservationUpdateResponse:
+    """Whether the aggregator took the update."""
+
+    header: Header
+    flex_reservation_update_message_id: str
+    result: Result
+    rejection_reason: str | None = None

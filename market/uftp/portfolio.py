@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from cim.codec.codec import wire
 from market.uftp.header import Header, Result
@@ -12,13 +13,54 @@ from market.uftp.header import Header, Result
 @wire("uftp.Connection")
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A grid connection (USEF Connection, CIM UsagePoint) and, in answers, who serves it and where it hangs."""
+    """A grid connection (USEF Connection, CIM UsagePoint) and, in answers, who serves it and where it hangs.
+
+    Answers leave out from when to when.
+    """
 
     entity_address: str
-    start_period: date
+    start_period: date | None = None
     end_period: date | None = None
     congestion_point: str | None = None
     agr_domain: str | None = None
+    dso_domain: str | None = None
+
+
+@wire("uftp.RedispatchBy")
+class RedispatchBy(StrEnum):
+    """Who makes up in the rest of the grid for what is changed behind a congestion point."""
+
+    AGR = "AGR"
+    DSO = "DSO"
+
+
+@wire("uftp.CongestionPoint")
+@dataclass(frozen=True, slots=True)
+class CongestionPoint:
+    """A congestion point as a DSO publishes it.
+
+    Attributes:
+        start_period, end_period: its first and last day; a CRO's answer leaves them out.
+        mutex_offers_supported: whether an offer may have several options.
+        intraday_redispatch_by: None where nothing is traded on the day itself.
+    """
+
+    entity_address: str
+    connections: tuple[Connection, ...]
+    start_period: date | None = None
+    end_period: date | None = None
+    mutex_offers_supported: bool = True
+    day_ahead_redispatch_by: RedispatchBy = RedispatchBy.AGR
+    intraday_redispatch_by: RedispatchBy | None = RedispatchBy.AGR
+
+
+@wire("uftp.DSO-Portfolio")
+@dataclass(frozen=True, slots=True)
+class DsoPortfolio:
+    """In a CRO's answer: where an aggregator has connections in one DSO's grid."""
+
+    dso_domain: str
+    congestion_points: tuple[CongestionPoint, ...]
 
 
 @wire("uftp.AGRPortfolioUpdate")
@@ -55,12 +97,14 @@ class AgrPortfolioQuery:
 @wire("uftp.AGRPortfolioQueryResponse")
 @dataclass(frozen=True, slots=True)
 class AgrPortfolioQueryResponse:
-    """The CRO's answer: the aggregator's connections with their congestion points."""
+    """The CRO's answer: the aggregator's connections by DSO and congestion point, and those that hang at none."""
 
     header: Header
     agr_portfolio_query_message_id: str
     period: date
+    dso_portfolios: tuple[DsoPortfolio, ...]
     connections: tuple[Connection, ...]
+    timezone: str
     result: Result = Result.ACCEPTED
     rejection_reason: str | None = None
 
@@ -68,11 +112,10 @@ class AgrPortfolioQueryResponse:
 @wire("uftp.DSOPortfolioUpdate")
 @dataclass(frozen=True, slots=True)
 class DsoPortfolioUpdate:
-    """The DSO tells the CRO which connections hang at a congestion point."""
+    """The DSO tells the CRO which connections hang at its congestion points."""
 
     header: Header
-    congestion_point: str
-    connections: tuple[Connection, ...]
+    congestion_points: tuple[CongestionPoint, ...]
     timezone: str
 
 
@@ -108,6 +151,7 @@ class DsoPortfolioQueryResponse:
     period: date
     congestion_point: str
     connections: tuple[Connection, ...]
+    timezone: str
     result: Result = Result.ACCEPTED
     rejection_reason: str | None = None
 
@@ -130,3 +174,5 @@ class TestMessageResponse:
     __test__ = False  # pytest: not a test class, the standard calls it so
 
     header: Header
+    result: Result = Result.ACCEPTED
+    rejection_reason: str | None = None

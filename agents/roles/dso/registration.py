@@ -15,7 +15,7 @@ from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
 from market.contracts.contract import BaselineKind, FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.uftp import Connection, DsoPortfolioUpdate
+from market.uftp import CongestionPoint, Connection, DsoPortfolioUpdate
 
 CONTRACTING = timedelta(minutes=30)  # after the start: the sellers' own contracts stand by then
 
@@ -39,7 +39,8 @@ class GridRegistration(Part[NoState]):
                 for c in self.config.at(point.identity)
             )
             header = self.me.header(self.config.market, now, None, "DSOPortfolioUpdate", point.identity)
-            update = DsoPortfolioUpdate(header, point.identity, connections, self.rules.timezone)
+            published = CongestionPoint(point.identity, connections, self.rules.first_day)
+            update = DsoPortfolioUpdate(header, (published,), self.rules.timezone)
             effects.append(Send(self.config.market, update))
         return effects
 

@@ -106,8 +106,8 @@ RESPONSES = sorted((k for n, k in vars(uftp).items() if n.endswith("Response")),
 def test_a_response_refers_to_what_it_answers(kind: Any) -> None:
     """PayloadMessageResponse: the answered message's id under its name, Result, and RejectionReason, which is optional."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    if kind is uftp.TestMessageResponse:  # it answers only that someone is there
-        assert list(fields) == ["header"]
+    if kind is uftp.TestMessageResponse:  # it refers to its message by the conversation alone
+        assert list(fields) == ["header", "result", "rejection_reason"]
         return
     assert snake(kind.__name__.removesuffix("Response")) + "_message_id" in fields
     assert get_type_hints(kind)["result"] is uftp.Result
