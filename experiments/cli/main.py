@@ -215,7 +215,7 @@ def _day(text: str | None) -> date | None:
 
 @cache
 def _mount() -> None:
-    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, profiles
+    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, mechanisms, profiles
 
     app.add_typer(bench.app, name="bench")
     app.command()(faults.faults)
@@ -224,6 +224,7 @@ def _mount() -> None:
     app.add_typer(diagrams.app, name="docs")
     app.add_typer(ledger.app, name="ledger")
     app.command()(losses.losses)
+    app.command()(mechanisms.mechanisms)
     app.add_typer(profiles.app, name="profiles")
 
 
