@@ -31,7 +31,7 @@ from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
 from cim.codec.codec import decode
-from cim.model.devices import DeviceKind, Mode, Setpoint
+from cim.model.devices import DeviceKind, Mode, Setpoint, VehiclePlugged
 from cim.model.readings import Kind, Quality, Reading
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited
 from market.billing.tariff import Tariff, TariffRow
@@ -245,6 +245,26 @@ def test_a_store_says_what_it_will_not_take_any_more() -> None:
     role.handle(Received("farm-a.battery", 1, DeviceReport("farm-a.battery", NOON, readings, ())), NOON)
     (told,) = sent(role.handle(Received("dso", 2, PlantStateAsked(EAN, NOON)), NOON), PlantStateTold)
     assert told.filling_w == 4_000
+
+
+def test_a_vehicle_says_what_it_will_not_take_any_more() -> None:
+    """At 10 kW with 1 kWh to go it is full after six minutes: 4 kW on average over the ISP, so 6 will be missing.
+
+    A household's vehicle that had what it needed four minutes before the end of an ISP had broken the transformer's limit.
+    """
+    station = "farm-a.station"
+    elements = (
+        ElementConfig("farm-a.pv", DeviceKind.PV, 15_000),
+        ElementConfig(station, DeviceKind.STATION, 0, 11_000),
+    )
+    config = terms.prosumer_config("farm-a", POINT, "agr", elements, (np.zeros(96),))
+    role = ProsumerRole("farm-a", players.RULES, players.key("farm-a"), config)
+    came = VehiclePlugged(5_000, 11_000, NOON + timedelta(hours=6), NOON)
+    for taken_wh, news, at in ((100_000.0, (came,), NOON - INTERVAL), (104_000.0, (), NOON)):
+        readings = (Reading(station, Kind.POWER, 10_000.0, at), Reading(station, Kind.ENERGY_IMPORT, taken_wh, at))
+        role.handle(Received(station, 1, DeviceReport(station, at, readings, news)), at)
+    (told,) = sent(role.handle(Received("dso", 2, PlantStateAsked(EAN, NOON)), NOON), PlantStateTold)
+    assert told.filling_w == 6_000
 
 
 def test_nobody_but_the_dso_limits_and_no_limit_of_an_isp_that_is_over_counts() -> None:

@@ -15,6 +15,7 @@ from agents.roles.part import Part, on
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_reports import ElementReports, value
 from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged
 from cim.codec.codec import wire
@@ -49,12 +50,15 @@ class GridLimits(Part[GridLimitsState]):
         self,
         me: AgentIdentity,
         config: ProsumerConfig,
+        *,
         reports: ElementReports,
+        vehicles: EvFlexibilityManager,
         metering: EnergyMetering,
         held: HeldOrders,
     ) -> None:
         super().__init__(me, GridLimitsState())
         self._config, self._reports, self._metering, self._held = config, reports, metering, held
+        self._vehicles = vehicles
         self._elements = elements = config.by_name()
         kinds = config.kinds()
         plants = {name: kind for name, kind in kinds.items() if kind.generates and kind.mode is Mode.LIMIT}
@@ -106,17 +110,23 @@ class GridLimits(Part[GridLimitsState]):
         return [Send(sender, told)]
 
     def _filling_w(self, now: datetime) -> int:
-        """What the stores take now and will take less on average in the rest of the running ISP, as they will be full."""
+        """What stores and vehicles take now and will take less on average in the rest of the running ISP, once full."""
         day = self.rules.day_of(now)
         rest_h = (day.isp_start(day.isp_of(now) + 1) - now) / timedelta(hours=1)
         less_w = 0.0
-        for name, element in self._elements.items():
-            stored_wh = self._reports.last_value(name, Kind.STORED_ENERGY)
-            power_w = self._reports.last_value(name, Kind.POWER)
-            if element.capacity_wh and stored_wh is not None and power_w is not None:
-                room_w = max(element.capacity_wh - stored_wh, 0.0) / rest_h
-                less_w += max(power_w - room_w, 0.0)
+        for name in self._elements:
+            room_wh, power_w = self._room_wh(name), self._reports.last_value(name, Kind.POWER)
+            if room_wh is not None and power_w is not None:
+                less_w += max(power_w - room_wh / rest_h, 0.0)
         return round(less_w)
+
+    def _room_wh(self, element: str) -> float | None:
+        """What a store or the vehicle at a station still takes; None of what is neither, or where nobody knows."""
+        capacity_wh, vehicle = self._elements[element].capacity_wh, self._vehicles.vehicle(element)
+        if vehicle is not None:
+            return max(vehicle.energy_wh - self._vehicles.delivered_wh(element), 0.0)
+        stored_wh = self._reports.last_value(element, Kind.STORED_ENERGY)
+        return max(capacity_wh - stored_wh, 0.0) if capacity_wh and stored_wh is not None else None
 
     def _sum_w(self, kind: Kind) -> int | None:
         values = [self._reports.last_value(name, kind) for name in self._shares]

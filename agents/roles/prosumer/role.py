@@ -67,7 +67,7 @@ class ProsumerRole(Role):
         messages = MeteringMessages(
             me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles, checks=checks
         )
-        limits = GridLimits(me, config, reports, metering, held)
+        limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
