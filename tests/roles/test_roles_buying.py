@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.planning.forecast.error_quantiles import LEADS
 from agents.planning.grid_safety.assessment import Assessment
 from agents.roles.dso import DsoRole
 from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.events import Fired, Received
@@ -20,6 +24,7 @@ from agents.roles.parts.settlement_as_buyer import SettleDay
 from cim.model.arrays import Floats
 from market.uftp import Header, Metering, MeteringProfile
 from tests.roles.test_roles_dso import hear, hear_all, ordering
+from tests.worlds import players
 from tests.worlds.players import AHEAD, DAY, FIRST, NOON, POINT, dso
 
 ISP = DAY.isp_of(NOON)
@@ -50,13 +55,36 @@ def test_nobody_is_beyond_what_is_promised() -> None:
 
 
 def test_the_last_gate_asks_less_surely() -> None:
-    """A day ahead 95 %; on the day, an hour (until the next prognosis) from the gate on 50 %."""
+    """A day ahead 95 %; on the day, an hour (until the next prognosis) from the gate on 65 %."""
     trading = dso().part(TradingRounds)
     assert set(trading._chances(DAY, AHEAD)) == {0.95}
     chances = trading._chances(DAY, NOON)
     first = ISP + trading.config.gate_isps
-    assert set(chances[first - 1 : first + 3]) == {0.5}
+    assert set(chances[first - 1 : first + 3]) == {0.65}
     assert chances[first + 3] == 0.95
+
+
+def test_what_the_next_round_can_still_buy_waits_for_it() -> None:
+    """In a round at 12:40 only what cannot be ordered any more at 13:00 is at its last gate: two ISPs, not four."""
+    trading = dso().part(TradingRounds)
+    chances = trading._chances(DAY, NOON + timedelta(minutes=40))
+    first = ISP + 2 + trading.config.gate_isps
+    assert [float(chance) for chance in chances[first - 2 : first + 3]] == [0.95, 0.65, 0.65, 0.95, 0.95]
+
+
+@given(st.integers(0, 24 * 12 - 1), st.integers(1, 24))
+def test_every_isp_has_one_last_gate_and_none_is_missed(step: int, hours: int) -> None:
+    """Whenever a round is: what it may order is at its last gate exactly where the next regular round cannot order it."""
+    role = DsoRole("dso", replace(players.rules(), revision_hours=hours), players.key("dso"), dso().part(Prognoses).config)
+    trading, now = role.part(TradingRounds), DAY.start + step * timedelta(minutes=5)
+    regular = [DAY.start + k * timedelta(hours=hours) for k in range(25)]
+    later = [at for at in regular if now < at < DAY.end]
+    gate = trading.config.gate_isps
+    first, reached = DAY.isp_of(now) + gate, DAY.isp_of(later[0]) + gate if later else DAY.count + 1
+    chances = trading._chances(DAY, now)
+    assert [isp for isp in range(1, DAY.count + 1) if chances[isp - 1] == 0.65] == list(
+        range(first, min(reached, DAY.count + 1))
+    )
 
 
 def test_a_metered_day_teaches_how_far_prognoses_were_off() -> None:

@@ -125,13 +125,18 @@ class TradingRounds(Part[TradingRoundsState]):
         return [Compute(SafetyOf(period), "safety", arguments)]
 
     def _chances(self, day: LocalDay, now: datetime) -> Floats:
-        """[T] how surely something must be needed to be bought now: less surely where this is the last gate."""
-        rules, gates = self.config.buying_rules, np.full(day.count, self.config.buying_rules.sure_pct / 100)
+        """[T] how surely something must be needed to be bought now: less surely where the next round comes too late for it.
+
+        Between two rounds of revised prognoses there may be others, for example when a vehicle comes: what the next one
+        can still buy waits for it.
+        """
+        rules, chances = self.config.buying_rules, np.full(day.count, self.config.buying_rules.sure_pct / 100)
         if now >= day.start:
-            first = day.isp_of(now) + self.config.gate_isps
-            rounds = timedelta(hours=self.rules.revision_hours) // day.isp
-            gates[first - 1 : first - 1 + rounds] = rules.last_pct / 100
-        return gates
+            every, gate = timedelta(hours=self.rules.revision_hours), self.config.gate_isps
+            next_round = day.start + ((now - day.start) // every + 1) * every
+            last = day.isp_of(next_round) - 1 + gate if next_round < day.end else day.count
+            chances[day.isp_of(now) + gate - 1 : last] = rules.last_pct / 100
+        return chances
 
     @on(SafetyOf)
     def analysed(self, reference: SafetyOf, result: Assessment, now: datetime) -> list[Effect]:
