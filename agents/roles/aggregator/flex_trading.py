@@ -95,7 +95,10 @@ class FlexTrading(Part[FlexTradingState]):
         self._contracts, self._sums, self._sessions, self._promises = contracts, sums, sessions, promises
 
     def room_kw(self, congestion_point: str, day: LocalDay) -> tuple[Floats, Floats]:
-        """[T] kW that the DSO left beside what it last requested, down and up; none where it requested nothing."""
+        """[T] kW that the DSO left beside what it last requested, down and up; none where that request says nothing.
+
+        A request begins at the gate: nobody has looked at what runs before it, or it is full already.
+        """
         nothing = np.zeros(day.count), np.zeros(day.count)
         return self.state.room.get(PointDay(congestion_point, day.day), nothing)
 
@@ -111,7 +114,7 @@ class FlexTrading(Part[FlexTradingState]):
         answer = FlexRequestResponse(*self.me.reply(self._dso, now, message, fault))
         if fault is not None:
             return [Send(self._dso, answer)]
-        low, high = np.full(day.count, -1e6), np.full(day.count, 1e6)
+        low, high = np.zeros(day.count), np.zeros(day.count)
         for row in message.isps:
             part = slice(row.start - 1, row.start - 1 + row.duration)
             low[part], high[part] = row.min_power_w / 1000, row.max_power_w / 1000

@@ -9,6 +9,7 @@ from agents.planning.dispatch.session import SplitEvent, SplitParty
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.order_records import (
     ElementPart,
+    MemberMoved,
     MemberOrder,
     MemberOrdersFiling,
     MemberOrdersRefused,
@@ -175,13 +176,14 @@ class MemberOrders(Part[MemberOrdersState]):
         if own is None or own.member != sender or not own.baselines_w:
             return [self.me.lapse("OrderSplit", reference, sender, "no such order waits for its split", now)]
         self.state.orders[reference] = replace(own, baselines_w={})
+        moved = tuple((row.start, row.power_w) for _, isps in message.parts for row in isps)
         for element, isps in message.parts:
             if element in own.baselines_w:
                 known = own.baselines_w[element]
                 rows = tuple((row.start, known[row.start - own.first_isp], row.power_w) for row in isps)
                 part = ElementPart(reference, own.order.period, sender, element, rows)
                 self.state.parts = (*self.state.parts, part)
-        return []
+        return self.emit(MemberMoved(sender, own.order.period, moved), now)
 
     @on(FlexOrderResponse)
     def member_answered(self, message: FlexOrderResponse, sender: str, now: datetime) -> list[Effect]:

@@ -35,6 +35,15 @@ class MemberOrdersRefused:
     fault: str
 
 
+@dataclass(frozen=True, slots=True)
+class MemberMoved:
+    """Told inside the role: an order moves a member's elements by so many watts, each (ISP, watts)."""
+
+    member: str
+    period: date
+    isps: tuple[tuple[int, int], ...]
+
+
 @wire("aggregator.MemberOrder")
 @dataclass(frozen=True, slots=True)
 class MemberOrder:

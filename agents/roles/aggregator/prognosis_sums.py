@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.order_records import MemberMoved
 from agents.roles.aggregator.vpp_session import PointDay
 from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
@@ -41,6 +42,7 @@ class PrognosisSumsState:
 
     Attributes:
         forecasts: by day, the newest of each member.
+        moved_w: by day and member, ISP -> watts that orders have moved since its newest forecast.
         heard: by day, members heard in this cycle.
         newest: the last prognosis of each congestion point and day.
         revisions: of the last prognosis.
@@ -48,6 +50,7 @@ class PrognosisSumsState:
     """
 
     forecasts: dict[date, dict[str, DPrognosis]] = field(default_factory=dict)
+    moved_w: dict[date, dict[str, dict[int, int]]] = field(default_factory=dict)
     heard: dict[date, tuple[str, ...]] = field(default_factory=dict)
     newest: dict[PointDay, DPrognosis] = field(default_factory=dict)
     revisions: dict[PointDay, int] = field(default_factory=dict)
@@ -95,12 +98,33 @@ class PrognosisSums(Part[PrognosisSumsState]):
             why = "a newer revision is known"
             return [self.me.lapse("DPrognosis", message.header.message_id, sender, why, now)]
         held[sender] = message
+        self.state.moved_w.get(period, {}).pop(sender, None)  # what it was ordered to do is in its forecast now
         known = self.state.heard.get(period, ())
         self.state.heard[period] = tuple(sorted({*known, sender}))
         if len(self.state.heard[period]) == len(self._members):
             late: list[Effect] = [Disarm(ForecastsDue(period))] if known else []
             return [*self._prognose(period, now), *late]
         return [] if known else [Arm(ForecastsDue(period), self.rules.patience(now))]
+
+    @on(MemberMoved)
+    def moved(self, event: MemberMoved, now: datetime) -> list[Effect]:
+        """An order changes what a member will do: until it forecasts again, its forecast and its orders count together.
+
+        Else a prognosis that another member's news calls for would say that nothing of the order will come, and it would be
+        split, and bought, once more.
+        """
+        moved = self.state.moved_w.setdefault(event.period, {}).setdefault(event.member, {})
+        for isp, watts in event.isps:
+            moved[isp] = moved.get(isp, 0) + watts
+        return []
+
+    def _expected_w(self, period: date, member: str) -> list[int] | None:
+        """What a member will draw in each ISP, by its forecast and its orders since; None where it told nothing."""
+        forecast = self.state.forecasts[period].get(member)
+        if forecast is None:
+            return None
+        moved = self.state.moved_w.get(period, {}).get(member, {})
+        return [watts + moved.get(isp, 0) for isp, watts in enumerate(forecast.power_w, start=1)]
 
     @on(ForecastsDue)
     def somebody_is_late(self, timer: ForecastsDue, now: datetime) -> list[Effect]:
@@ -111,8 +135,8 @@ class PrognosisSums(Part[PrognosisSumsState]):
         self.state.heard[period] = ()
         effects: list[Effect] = []
         for point in self._config.congestion_points:
-            known = [self.state.forecasts[period].get(name) for name in self._config.at(point)]
-            rows = [forecast.power_w for forecast in known if forecast is not None]
+            known = [self._expected_w(period, name) for name in self._config.at(point)]
+            rows = [row for row in known if row is not None]
             if rows:
                 sums = tuple(np.sum(np.array(rows, dtype=np.int64), axis=0).tolist())
                 prognosis = self._told(PointDay(point, period), sums, now)
@@ -151,6 +175,7 @@ class PrognosisSums(Part[PrognosisSumsState]):
         """Days that are closed for good."""
         state = self.state
         state.forecasts = {k: v for k, v in state.forecasts.items() if k >= before}
+        state.moved_w = {k: v for k, v in state.moved_w.items() if k >= before}
         state.heard = {k: v for k, v in state.heard.items() if k >= before}
         state.newest = {k: v for k, v in state.newest.items() if k.period >= before}
         state.revisions = {k: v for k, v in state.revisions.items() if k.period >= before}

@@ -65,6 +65,7 @@ class ExpectedPower:
         """
         place = SellerPointDay(seller, point, day.day)
         prognosis, foretold = self._prognoses.newest(place), self._prognosis_w(seller, point, day)
+        foretold += self._ordered_since_w(place, day)
         at = now if prognosis is None else prognosis.header.time_stamp
         feeds_in = foretold < 0
         error = self._errors.quantiles_w(seller, point, day, at, np.where(feeds_in, chances, 1 - chances))
@@ -74,6 +75,15 @@ class ExpectedPower:
             held = max if ordered.get(isp, 0) > 0 else min
             sure[isp - 1] = held(float(sure[isp - 1]), float(level))
         return sure
+
+    def _ordered_since_w(self, place: SellerPointDay, day: LocalDay) -> Floats:
+        """[T] what was ordered after the newest prognosis was sent, which so says nothing of it: it is not bought again."""
+        prognosis, moved = self._prognoses.newest(place), np.zeros(day.count)
+        for order in self._ordering.at(place):
+            if prognosis is None or order.header.time_stamp >= prognosis.header.time_stamp:
+                for row in order.isps:
+                    moved[row.start - 1 : row.start - 1 + row.duration] += row.power_w
+        return moved
 
     def of_nodes(self, day: LocalDay, now: datetime, chances: Floats) -> NodePowers:
         """Prognoses (and what is sure with these chances) shared out by what the meters showed on the last days."""
