@@ -38,8 +38,12 @@ def assess_line(
     p_w: tuple[Floats, ...],
     q_var: tuple[Floats, ...] | None = None,
     sure_w: tuple[Floats, ...] | None = None,
+    above: tuple[PointGrid, ...] = (),
 ) -> Assessment:
-    """`assess` of `agents.planning.grid_safety` for a single line without losses: its current is its power over its voltage."""
+    """`assess` of `agents.planning.grid_safety` for a single line without losses: its current is its power over its voltage.
+
+    No point lies above it.
+    """
     (line,) = network.lines
     nominal = {node.name: node.nominal_v for node in network.nodes}
     rated = math.sqrt(3) * nominal[line.from_node] * line.rated_a

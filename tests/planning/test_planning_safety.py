@@ -134,3 +134,16 @@ def test_what_is_needed_almost_surely_is_less_than_what_is_expected_to_be() -> N
     only: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, sure)
     assert found.need_w[0] == only.need_w[0] < plain.need_w[0]
     assert (found.loading_pct[0], found.room_down_w[0]) == (plain.loading_pct[0], plain.room_down_w[0])
+
+
+@given(st.floats(-300e3, 300e3), st.floats(-150e3, 150e3))
+def test_room_below_is_no_more_than_what_is_left_above(near: float, far: float) -> None:
+    """What a point's room lets rebound goes through the branches above as well: it ends where the tighter one is full."""
+    limits, expected = Limits(0.5, 1.5, 100.0), (np.array([near]), np.array([far]))
+    point = replace(POINT, branch="l2", below=("far",), nodes=("far",), branches=("l2",))
+    alone: Assessment = assess(NETWORK, limits, MARGIN, point, NODES, expected)
+    found: Assessment = assess(NETWORK, limits, MARGIN, point, NODES, expected, None, None, (POINT,))
+    upper: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, expected)
+    assert found.room_down_w[0] == pytest.approx(max(alone.room_down_w[0], upper.room_down_w[0]))
+    assert found.room_up_w[0] == pytest.approx(min(alone.room_up_w[0], upper.room_up_w[0]))
+    assert (found.need_w == alone.need_w).all()

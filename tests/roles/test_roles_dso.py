@@ -135,6 +135,14 @@ def test_one_round_runs_at_a_time() -> None:
     assert len(of(hear_all(role, 3), Compute)) == 1
 
 
+def test_a_points_room_is_looked_for_at_the_points_above_it_too() -> None:
+    """The lower point's analysis is told of the upper one, the upper one's of none."""
+    role = dso()
+    (lower,) = of(hear_all(role), Compute)
+    (upper,) = of(analysed(role, {}), Compute)
+    assert [[point.identity for point in job.arguments[-1]] for job in (lower, upper)] == [[UPPER], []]
+
+
 def test_without_flexibility_nothing_is_analysed() -> None:
     """The comparison run accepts prognoses and asks for nothing."""
     effects = hear_all(dso(players.rules(Control.LOCAL)))

@@ -46,7 +46,8 @@ class Assessment:
 
     Attributes:
         need_w: change of the point's net power that mends its violations (+ = less export), 0 where there is none.
-        room_down_w, room_up_w: how far its net power may fall (<= 0) and rise (>= 0) within its branch's limit.
+        room_down_w, room_up_w: how far its net power may fall (<= 0) and rise (>= 0) within the limits of its branch and of
+            those above it.
         loading_pct: of its branch, as expected.
     """
 
@@ -66,6 +67,7 @@ def assess(
     p_w: tuple[Floats, ...],
     q_var: tuple[Floats, ...] | None = None,
     sure_w: tuple[Floats, ...] | None = None,
+    above: tuple[PointGrid, ...] = (),
 ) -> Assessment:
     """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
 
@@ -75,6 +77,7 @@ def assess(
         q_var: expected net reactive power [T] of each node, vars; none where it is left out.
         sure_w: net power [T] of each node as it will be almost surely, nearer to zero than what is expected: what is needed
             then is needed almost surely. What is expected, where it is left out.
+        above: the points above this one: what has no room there is no room here, or it would have to be bought back.
     """
     feeder = Feeder(network)
     expected, q = _by_node(feeder, nodes, p_w), _by_node(feeder, nodes, q_var or tuple(np.zeros_like(p) for p in p_w))
@@ -101,10 +104,13 @@ def assess(
         mended = np.abs(step) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
     need = need * enough
-    allowed_va = rated_va(network, point.branch) * (limits.max_loading_pct - margin_pct) / 100
-    rated = np.sqrt(np.maximum(allowed_va**2 - q[:, below].sum(axis=1) ** 2, 0.0))
-    net = expected[:, below].sum(axis=1)
-    down, up = np.minimum(-rated - net, 0.0), np.maximum(rated - net, 0.0)
+    down, up = np.full(len(need), -np.inf), np.full(len(need), np.inf)
+    for limiting in (point, *above):
+        nodes_below = [feeder.node_index[name] for name in limiting.below]
+        allowed_va = rated_va(network, limiting.branch) * (limits.max_loading_pct - margin_pct) / 100
+        rated = np.sqrt(np.maximum(allowed_va**2 - q[:, nodes_below].sum(axis=1) ** 2, 0.0))
+        net = expected[:, nodes_below].sum(axis=1)
+        down, up = np.maximum(down, np.minimum(-rated - net, 0.0)), np.minimum(up, np.maximum(rated - net, 0.0))
     index = feeder.branch_names.index(point.branch)
     return Assessment(point.identity, need, down, up, first.loading_pct[:, index])
 

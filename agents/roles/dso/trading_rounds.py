@@ -121,7 +121,9 @@ class TradingRounds(Part[TradingRoundsState]):
         day, config = self.rules.day(period), self.config
         found = self._expected.of_nodes(day, now, self._chances(day, now))
         grid = config.network, config.limits, config.margin_pct, self._points[points[0]]
-        arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w)
+        below = set(self._points[points[0]].below)
+        above = tuple(point for point in self.config.points if set(point.below) > below)
+        arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w, above)
         return [Compute(SafetyOf(period), "safety", arguments)]
 
     def _chances(self, day: LocalDay, now: datetime) -> Floats:
