@@ -75,7 +75,9 @@ def test_what_the_next_round_can_still_buy_waits_for_it() -> None:
 @given(st.integers(0, 24 * 12 - 1), st.integers(1, 24))
 def test_every_isp_has_one_last_gate_and_none_is_missed(step: int, hours: int) -> None:
     """Whenever a round is: what it may order is at its last gate exactly where the next regular round cannot order it."""
-    role = DsoRole("dso", replace(players.rules(), revision_hours=hours), players.key("dso"), dso().part(Prognoses).config)
+    role = DsoRole(
+        "dso", replace(players.rules(), revision_hours=hours), players.key("dso"), dso().part(Prognoses).config
+    )
     trading, now = role.part(TradingRounds), DAY.start + step * timedelta(minutes=5)
     regular = [DAY.start + k * timedelta(hours=hours) for k in range(25)]
     later = [at for at in regular if now < at < DAY.end]

@@ -98,7 +98,9 @@ def buyer(swing_kw: float) -> tuple[DsoRole, FlexOrder]:
     role.part(ForecastErrors)._history.state.history_kw["ean.farm-a"] = (np.full(96, -swing_kw),)
     filed, _ = ordering(role)
     hear(role, "ledger", Receipt(filed.reference))
-    (placed,) = [o for place, orders in role.part(Ordering).state.orders.items() for o in orders if place.seller == "agr"]
+    (placed,) = [
+        o for place, orders in role.part(Ordering).state.orders.items() for o in orders if place.seller == "agr"
+    ]
     return role, placed
 
 
