@@ -32,4 +32,4 @@ def test_it_moves_between_its_minimum_and_its_rating() -> None:
 def test_an_order_gives_it_a_power_not_a_limit() -> None:
     """Held to 150 kW it is expected at 150 kW, above or below its plan."""
     held = np.array([-150.0, -450.0, np.nan])
-    np.testing.assert_array_equal(Chp().expected(np.full(3, -300.0), held), [-150.0, -450.0, -300.0])
+    np.testing.assert_array_equal(Chp().expected(np.full(3, -300.0), held, np.zeros(3)), [-150.0, -450.0, -300.0])

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.pv import Pv, solar
@@ -64,7 +66,20 @@ def test_a_limit_lets_through_what_is_below_it() -> None:
     """Limited to 3 kW, a plant expected at 1 kW gives 1 and one expected at 5 kW gives 3; where it is free, all."""
     forecast = np.array([-1.0, -5.0, -5.0])
     held = np.array([-3.0, -3.0, np.nan])
-    np.testing.assert_array_equal(Pv().expected(forecast, held), [-1.0, -3.0, -5.0])
+    np.testing.assert_array_equal(Pv().expected(forecast, held, np.zeros(3)), [-1.0, -3.0, -5.0])
+
+
+@given(st.floats(-30, 0), st.floats(-30, 0), st.floats(0, 30))
+def test_a_plant_under_order_is_expected_as_it_will_be_steered(forecast: float, told: float, moved: float) -> None:
+    """Ordered off a forecast of `told`: whatever the sun then gives, the prognosis says what the plant's limits leave of it.
+
+    At -5 kW told and 2 ordered, with a sun of 4: it will feed in 2 and not 3.
+    """
+    held = min(told + moved, 0.0)
+    known = replace(unknown(PV), available_kw=forecast, moved_kw=np.full(96, moved))
+    limit = Pv().steered(np.full(96, held), Pv().owner_kw(known, window(49), NOTHING))[48]
+    (expected,) = Pv().expected(np.array([forecast]), np.array([held]), np.array([moved]))
+    assert expected == pytest.approx(max(forecast, float(limit)))
 
 
 def test_a_plant_is_forecast_as_it_answered_to_the_sun_on_its_own_days() -> None:

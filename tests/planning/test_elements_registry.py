@@ -60,7 +60,8 @@ def test_a_free_element_is_expected_as_forecast(kind: DeviceKind) -> None:
     rules = element_kind(kind)
     forecast = np.array([-2.0, -2.0]) if rules.generates else np.array([2.0, 2.0])
     held = np.array([np.nan, forecast[1] / 2])
-    np.testing.assert_array_equal(rules.expected(forecast, held), [forecast[0], forecast[1] / 2])
+    moved = np.array([0.0, -forecast[1] / 2])
+    np.testing.assert_array_equal(rules.expected(forecast, held, moved), [forecast[0], forecast[1] / 2])
 
 
 @pytest.mark.parametrize(

@@ -221,8 +221,8 @@ class ElementKind(Protocol):
         """[T] what it is held to by orders, and by its owner where none does; NaN where its device is free."""
         return np.where(np.isnan(held_kw), owner_kw, held_kw)
 
-    def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
-        """[T] the power to expect where orders hold it to `held_kw` (NaN: free)."""
+    def expected(self, forecast_kw: Floats, held_kw: Floats, moved_kw: Floats) -> Floats:
+        """[T] the power to expect where orders hold it to `held_kw` (NaN: free) and move it by `moved_kw`."""
         return np.where(np.isnan(held_kw), forecast_kw, held_kw)
 
     def safe(self, setpoint: Setpoint, nameplate: Nameplate) -> Setpoint:

@@ -53,9 +53,13 @@ class WeatherDrivenKind(GeneratorKind):
         """Of two limits (<= 0) the stricter: never more than was promised, and never less reduction than was ordered."""
         return np.fmax(held_kw, owner_kw)
 
-    def expected(self, forecast_kw: Floats, held_kw: Floats) -> Floats:
-        """Where it is limited, the forecast as far as the limit lets it through."""
-        return np.where(np.isnan(held_kw), forecast_kw, np.fmax(forecast_kw, held_kw))
+    def expected(self, forecast_kw: Floats, held_kw: Floats, moved_kw: Floats) -> Floats:
+        """Where it is limited, the forecast less the reduction that was ordered, as far as the limit lets it through.
+
+        As it will be steered: who heard only of the limit would buy once more what a lower forecast has spared already.
+        """
+        reduced = np.minimum(forecast_kw + np.maximum(moved_kw, 0.0), 0.0)
+        return np.where(np.isnan(held_kw), forecast_kw, np.fmax(reduced, held_kw))
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Curtailable:
         """It can be curtailed down to nothing, or as far as its contract pays for what its owner loses."""

@@ -101,7 +101,8 @@ class DayPlanning(Part[DayPlanningState]):
     def expected_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere."""
         forecast = self._forecast(day).elements_kw[element]
-        return self._kinds[element].expected(forecast, self._held.held_kw(element, day))
+        held = self._held
+        return self._kinds[element].expected(forecast, held.held_kw(element, day), held.moved_kw(element, day))
 
     def steered_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW that an element is held to, by orders or by its owner; NaN where its device runs by its own rule."""
