@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from experiments.bench import settlement
+from experiments.bench import clearing, settlement
 from experiments.bench.figures import Figures
 
 Progress = Callable[[str], None]
 
 
 def measure(full: bool, progress: Progress) -> Figures:
-    """The figures of all parts; `full` settles a quarter in place of a month."""
+    """The figures of all parts; `full` settles a quarter in place of a month, and clears ten times the bids."""
     figures: dict[str, int | float | Figures] = {}
     for part in _PARTS:
         figures.update(part(full, progress))
@@ -22,4 +22,8 @@ def _settlement(full: bool, progress: Progress) -> Figures:
     return settlement.measure(10_000, 90 if full else 30, progress)
 
 
-_PARTS: tuple[Callable[[bool, Progress], Figures], ...] = (_settlement,)
+def _clearing(full: bool, progress: Progress) -> Figures:
+    return clearing.measure(1_000_000 if full else 100_000, progress)
+
+
+_PARTS: tuple[Callable[[bool, Progress], Figures], ...] = (_clearing, _settlement)

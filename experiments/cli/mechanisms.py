@@ -128,7 +128,7 @@ def _show(found: Comparison) -> None:
 def _cell(mean: Mean | None) -> str:
     if mean is None:
         return "–"
-    decimals = 0 if abs(mean.mean) >= 1000 else 1 if abs(mean.mean) >= 100 else 2
+    decimals = 0 if abs(mean.mean) >= 1000 else 1 if abs(mean.mean) >= 10 else 2
     shown = f"{mean.mean + 0.0:,.{decimals}f}"
     return shown if mean.high is None else f"{shown} ± {mean.high - mean.mean:,.{decimals}f}"
 

@@ -71,7 +71,7 @@ def match(bids: Bids, among: Flags | None = None) -> Match:
     bid, ask = bids.price_e4[buyers], bids.price_e4[sellers]
     volume = 0
     if len(buyers) and len(sellers):
-        steps = np.union1d(demand, supply)
+        steps = _merged(demand, supply)
         steps = steps[steps <= min(demand[-1], supply[-1])]
         worthwhile = bid[np.searchsorted(demand, steps)] >= ask[np.searchsorted(supply, steps)]
         good = int(worthwhile.sum())  # bids fall and asks rise, so these are the first ones
@@ -83,6 +83,12 @@ def match(bids: Bids, among: Flags | None = None) -> Match:
     return Match(
         bids, buying, selling, volume, max(low) if both and low else None, min(high) if both and high else None
     )
+
+
+def _merged(one: Ints, other: Ints) -> Ints:
+    """Two ascending rows as one, each value once; stable sorting merges them in one pass."""
+    both = np.sort(np.concatenate([one, other]), kind="stable")
+    return both[np.diff(both, prepend=-1) > 0]
 
 
 def _side(order: Ints, reached: Ints, volume: int) -> OrderedSide:
@@ -110,7 +116,7 @@ def paired(bids: Bids, quantity_wh: Ints) -> tuple[Ints, Ints, Ints]:
         order = trading[np.argsort(sign * bids.price_e4[trading], kind="stable")]
         sides.append((order, np.cumsum(quantity_wh[order])))
     (buyers, bought), (sellers, sold) = sides
-    steps = np.union1d(bought, sold)
+    steps = _merged(bought, sold)
     quantity = np.diff(steps, prepend=0)
     return buyers[np.searchsorted(bought, steps)], sellers[np.searchsorted(sold, steps)], quantity
 
