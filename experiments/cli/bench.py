@@ -54,7 +54,10 @@ def crowd(as_json: Json = False, full: Full = False) -> None:
 
 @app.command()
 def market(as_json: Json = False, full: Full = False) -> None:
-    """How fast the market's rules are: 100,000 bids by uniform price; a month of 10,000 members settled twice, by both parties' data, and compared."""
+    """How fast the market's rules are.
+
+    100,000 bids by uniform price; a month of 10,000 members settled twice, by both parties' data, and compared.
+    """
     from experiments.bench.market import measure
 
     console = Console(stderr=True)
