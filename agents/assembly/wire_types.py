@@ -98,6 +98,7 @@ declare_homes(
             "agents.roles.prosumer.held_orders",
             "agents.roles.prosumer.isp_energy",
             "agents.roles.prosumer.make_whole",
+            "agents.roles.prosumer.measured_day",
             "agents.roles.prosumer.member_session",
             "agents.roles.prosumer.meter_checks",
             "agents.roles.prosumer.metering_messages",

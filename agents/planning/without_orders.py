@@ -1,8 +1,8 @@
-"""What a home would have drawn on a day without its orders, from what was measured: for the bill it is compared with.
+"""What a home would have drawn on a day without orders and limits, from what was measured: for the bill it is compared with.
 
-The base load and the available power of plants are as measured. A battery follows its own rule from what it stored when the
-day began. What an order moved in time (heat, vehicles, appliances) is put back: the told baseline in the ordered ISPs, and
-the energy that differs spread over the others.
+The base load is as measured, and plants give what they could have given. A battery follows its own rule from what it stored
+when the day began, a heat pump its thermostat by what its building showed. What else an order moved in time (vehicles,
+appliances) is put back: the told baseline in the ordered ISPs, and the energy that differs where it ran else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 
 from agents.planning.elements.battery import EFFICIENCY, stored_kwh_by
 from agents.planning.elements.element import ElementConfig, ElementKind
+from agents.planning.thermostat import by_thermostat
 from cim.model.arrays import Floats
+from cim.model.devices import ThermalDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +26,45 @@ class MeasuredElement:
     Attributes:
         power_kw: [T] as metered.
         baseline_kw: ISP (from 1) -> what it would have done without orders, where orders touched it.
+        available_kw: [T] what a plant could have given (<= 0); None where its inverter does not say.
         stored_kwh: what a battery held when the day began; None where nobody knows.
+        room, temperature_c: of a heated building, and its temperature at the begin of each ISP and the day's end, [T + 1];
+            None where it was not read at each of them.
     """
 
     config: ElementConfig
     kind: ElementKind
     power_kw: Floats
     baseline_kw: Mapping[int, float] = field(default_factory=dict)
+    available_kw: Floats | None = None
     stored_kwh: float | None = None
+    room: ThermalDescription | None = None
+    temperature_c: Floats | None = None
 
 
 def without_orders(meter_kw: Floats, elements: Sequence[MeasuredElement], hours: float) -> Floats:
-    """[T] kW of the connection without the orders of the day.
+    """[T] kW of the connection without the orders and limits of the day.
 
     A battery whose energy nobody knows is taken as it was metered: nothing is guessed.
     """
     base = meter_kw - sum((element.power_kw for element in elements), start=np.zeros(len(meter_kw)))
     batteries = [element for element in elements if element.config.capacity_wh and element.stored_kwh is not None]
     others = [element for element in elements if element not in batteries]
-    net = base + sum((_put_back(element) for element in others), start=np.zeros(len(meter_kw)))
+    net = base + sum((_put_back(element, hours) for element in others), start=np.zeros(len(meter_kw)))
     for element in batteries:
         net = net + _own_rule(element, net, hours)
     return np.asarray(net, dtype=np.float64)
 
 
-def _put_back(element: MeasuredElement) -> Floats:
-    """[T] kW of an element that runs by itself: its baseline where an order touched it, else as metered."""
+def _put_back(element: MeasuredElement, hours: float) -> Floats:
+    """[T] kW of an element that runs by itself: what it could have done where something held it, else as metered."""
+    if element.available_kw is not None:
+        return element.available_kw
     power = element.power_kw.copy()
+    if not element.baseline_kw:
+        return power
+    if element.room is not None and element.temperature_c is not None:
+        return by_thermostat(power, element.temperature_c, element.room, hours)
     touched = np.zeros(len(power), dtype=bool)
     for isp, baseline in element.baseline_kw.items():
         power[isp - 1], touched[isp - 1] = baseline, True

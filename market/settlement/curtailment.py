@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from cim.model.arrays import Ints
+from market.billing.tariff import DayRates
 from market.settlement.orders import rounded
 
 
@@ -34,6 +36,27 @@ class Compensation:
     curtailed_wh: Fraction
     lost_own_use_wh: Fraction
     amount_e4: int
+
+
+def limited_isps(
+    rows: Iterable[tuple[int, int, int]], connection_w: Sequence[int] | Ints, rates: DayRates
+) -> list[LimitedIsp]:
+    """An account's rows, (ISP from 1, available, given), at the connection's tariff.
+
+    Args:
+        connection_w: [T] what its meter showed.
+    """
+    retail = rates.energy_e4_per_mwh + rates.network_e4_per_mwh + rates.taxes_e4_per_mwh
+    return [
+        LimitedIsp(
+            connection_w=round(connection_w[isp - 1]),
+            available_w=min(available_w, 0),
+            given_w=min(given_w, 0),
+            feed_in_e4_per_mwh=int(rates.feed_in_e4_per_mwh[isp - 1]),
+            retail_e4_per_mwh=int(retail[isp - 1]),
+        )
+        for isp, available_w, given_w in rows
+    ]
 
 
 def compensation(isps: Iterable[LimitedIsp], hours: Fraction) -> Compensation:

@@ -17,6 +17,7 @@ from market.contracts.contract import FlexContract
 from market.rules import MarketRules
 from market.settlement.day import metered_share, reservation
 from market.settlement.elements import ElementMove, settle_element
+from market.settlement.payments import capacity_amount
 from market.settlement.portfolio import ConnectionDay, fines_e4, passed_on, settle_portfolio
 from market.uftp import ContractSettlement, FlexOrder, FlexOrderSettlement
 
@@ -55,6 +56,17 @@ class Accounts:
         isps = reservation(contract, {}, {}, count, ordered_w, self._metered_share(member, contract, period))
         rows = tuple(row for _, rows in settled for row in rows)
         return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),))
+
+    def moved_e4(self, period: date) -> int:
+        """All that it pays and is paid for a day's orders, and its members' capacity: amounts, whoever pays."""
+        rows = list(self.of_dso(period))
+        moved = 0
+        for name in self._members:
+            account, contract = self.of_member(name, period), self._contracts.contract_on(name, period)
+            if account is not None and contract is not None:
+                rows += account.orders
+                moved += sum(capacity_amount(contract, part.isps) for part in account.contracts)
+        return moved + sum(row.price + row.penalty for row in rows)
 
     def _elements(
         self, member: str, contract: FlexContract, period: date, shares: Mapping[int, Fraction] | None

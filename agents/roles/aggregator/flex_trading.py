@@ -5,6 +5,7 @@ The table is `market.trading.conversation`'s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -78,7 +79,11 @@ class FlexTradingState:
 
 
 class FlexTrading(Part[FlexTradingState]):
-    """Requests in, offers out; orders in, members' orders out, each recorded before anyone acts on it."""
+    """Requests in, offers out; orders in, members' orders out, each recorded before anyone acts on it.
+
+    Args:
+        dearer_e4_per_kwh: by member, what a kWh of it costs beyond its contract's price.
+    """
 
     def __init__(
         self,
@@ -89,8 +94,10 @@ class FlexTrading(Part[FlexTradingState]):
         sums: PrognosisSums,
         sessions: VppSessions,
         promises: Promises,
+        dearer_e4_per_kwh: Callable[[str], int],
     ) -> None:
         super().__init__(me, FlexTradingState())
+        self._dearer_e4_per_kwh = dearer_e4_per_kwh
         self._config, self._dso = config, config.dso
         self._contracts, self._sums, self._sessions, self._promises = contracts, sums, sessions, promises
 
@@ -198,12 +205,14 @@ class FlexTrading(Part[FlexTradingState]):
         return self._sessions.session(option.option_reference.rpartition("/")[0])
 
     def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
-        """What the members' elements are paid for their parts plus the margin, at most the DSO's contract's price."""
-        minutes = self.rules.isp_minutes
-        asked = sum(
-            volume_amount(session.member_isps(name, isps), session.asked_e4_per_kwh[name] or 0, minutes)
-            for name in session.covered
-        )
+        """What the members' elements are paid for their parts plus the margin, at most the DSO's contract's price.
+
+        Where orders cost a member more than it was paid, its last day's make-whole payment counts as well.
+        """
+        minutes, asked = self.rules.isp_minutes, 0
+        for name in session.covered:
+            each = (session.asked_e4_per_kwh[name] or 0) + self._dearer_e4_per_kwh(name)
+            asked += volume_amount(session.member_isps(name, isps), each, minutes)
         price = asked * (100 + self._config.margin_pct) // 100
         sale = self._contracts.contract_on(self._dso, session.period)
         return price if sale is None else min(price, volume_amount(isps, sale.volume_price_e4_per_kwh, minutes))

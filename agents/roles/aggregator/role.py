@@ -50,8 +50,17 @@ class AggregatorRole(Role):
         sessions = VppSessions(me, config, contracts)
         promises = Promises(me, config.dso, contracts)
         orders = MemberOrders(me, config, contracts, meters)
-        trading = FlexTrading(me, config, contracts=contracts, sums=sums, sessions=sessions, promises=promises)
         accounts = Accounts(rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters)
+        making_whole = MakingWhole(me, config, orders, accounts.moved_e4)
+        trading = FlexTrading(
+            me,
+            config,
+            contracts=contracts,
+            sums=sums,
+            sessions=sessions,
+            promises=promises,
+            dearer_e4_per_kwh=making_whole.dearer_e4_per_kwh,
+        )
         # After a loss each part recovers in this order: contracts first, then what stands on them. And of one instant,
         # a promise is corrected before another session begins.
         super().__init__(
@@ -79,6 +88,6 @@ class AggregatorRole(Role):
                 meters=meters,
             ),
             orders,
-            MakingWhole(me, config, orders),
+            making_whole,
             SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),
         )

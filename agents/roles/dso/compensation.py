@@ -18,7 +18,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import payments_made
 from cim.codec.codec import wire
 from cim.platform.publications.grid import FeedInAccounted
-from market.settlement.curtailment import LimitedIsp, compensation
+from market.settlement.curtailment import LimitedIsp, compensation, limited_isps
 from market.settlement.day import METERED
 from market.settlement.payments import Payment
 from market.uftp import Metering
@@ -84,23 +84,15 @@ class Compensating(Part[CompensatingState]):
         self, message: LimitedFeedIn, metering: Metering, limited: dict[int, int], plant: PlantConnection
     ) -> list[LimitedIsp]:
         """The ISPs that count: limited by this DSO, metered, told once, and nothing above the plants' rating."""
-        rates = plant.tariff.rates(self.rules.day(message.period))
-        retail = rates.energy_e4_per_mwh + rates.network_e4_per_mwh + rates.taxes_e4_per_mwh
         power, known = metering.profile("Power"), metering.profile(METERED)
-        seen: dict[int, LimitedIsp] = {}
+        rows: dict[int, tuple[int, int, int]] = {}
         for isp, available_w, given_w in message.isps:
-            if power is None or isp not in limited or isp in seen or not 0 < isp <= len(power.values):
+            if power is None or isp not in limited or isp in rows or not 0 < isp <= len(power.values):
                 continue
-            if known is not None and not known.values[isp - 1]:
-                continue
-            seen[isp] = LimitedIsp(
-                connection_w=round(power.values[isp - 1]),
-                available_w=max(min(available_w, 0), -plant.rated_w),
-                given_w=min(given_w, 0),
-                feed_in_e4_per_mwh=int(rates.feed_in_e4_per_mwh[isp - 1]),
-                retail_e4_per_mwh=int(retail[isp - 1]),
-            )
-        return list(seen.values())
+            if known is None or known.values[isp - 1]:
+                rows[isp] = isp, max(available_w, -plant.rated_w), given_w
+        rates = plant.tariff.rates(self.rules.day(message.period))
+        return [] if power is None else limited_isps(rows.values(), power.values, rates)
 
     def _pay(self, key: MeterDay, payee: str, amount_e4: int, now: datetime) -> list[Effect]:
         if amount_e4 <= 0:

@@ -10,14 +10,14 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, on
 from agents.roles.prosumer.element_reports import value
 from agents.roles.prosumer.isp_energy import IspEnergy
-from agents.roles.prosumer.told import DayMeteringTold, PlantCounted
+from agents.roles.prosumer.told import DayMeteringTold, FeedInLimited, PlantCounted
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 
 _HOUR = timedelta(hours=1)
-_AT_LIMIT, _AT_LIMIT_W = 0.01, 10.0  # a plant that gives less than it could, by more than this, is limited
+_AT_LIMIT, _AT_LIMIT_W = 0.001, 10.0  # a plant that gives less than it could, by more than this, is limited
 
 
 @wire("prosumer.PlantShowed")
@@ -33,10 +33,16 @@ class PlantShowed:
 @wire("prosumer.AvailableEnergy")
 @dataclass(slots=True)
 class AvailableEnergyState:
-    """By plant: what it could have given, and what its inverter showed last."""
+    """What plants could have given.
+
+    Attributes:
+        energy, showed: by plant, what it could have given, and what its inverter showed last.
+        limited_until: when the DSO's last limit ends, if there was one.
+    """
 
     energy: IspEnergy = field(default_factory=IspEnergy)
     showed: dict[str, PlantShowed] = field(default_factory=dict)
+    limited_until: datetime | None = None
 
 
 class AvailableEnergy(Part[AvailableEnergyState]):
@@ -49,6 +55,12 @@ class AvailableEnergy(Part[AvailableEnergyState]):
     def __init__(self, me: AgentIdentity) -> None:
         super().__init__(me, AvailableEnergyState())
 
+    @on(FeedInLimited)
+    def limited(self, event: FeedInLimited, now: datetime) -> list[Effect]:
+        """The DSO limits the plants from now on."""
+        self.state.limited_until = event.until
+        return []
+
     @on(PlantCounted)
     def counted(self, event: PlantCounted, now: datetime) -> list[Effect]:
         """A plant has reported, and its counter told what it gave since it was read last."""
@@ -58,7 +70,9 @@ class AvailableEnergy(Part[AvailableEnergyState]):
             if part.end <= self.rules.periods[0].start or before is None or before.at != part.start or showed is None:
                 continue
             energy_wh, span = part.energy_wh, part.end - part.start
-            if before.limited or showed.limited:
+            # A limit that began after one reading may not hold at the next any more.
+            limit_ran = self.state.limited_until is not None and part.end <= self.state.limited_until
+            if before.limited or showed.limited or limit_ran:
                 energy_wh = min(energy_wh, before.available_w * (span / _HOUR))
             known = span <= 2 * self.rules.interval
             self.state.energy.add(self.rules, name, part.start, part.end, energy_wh, known)

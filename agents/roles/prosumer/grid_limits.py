@@ -17,7 +17,7 @@ from agents.roles.prosumer.element_reports import ElementReports, value
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
-from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged
+from agents.roles.prosumer.told import DayMeteringTold, ElementReported, FeedInLimited, PlanChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import Mode
@@ -33,13 +33,13 @@ class GridLimitsState:
     Attributes:
         limits_w: by day, ISP -> the plants together stay at or above it; None: lifted.
         connection_w: what the meter showed last.
-        accounted: by day, the ISPs for which the DSO pays what it limited.
+        accounted: by day, what the DSO was told of the ISPs that it limited: (ISP, what the plants could have given, gave).
         available_w: by day and plant, ISP -> the sum of what it could give at each reading, and how many there were.
     """
 
     limits_w: dict[date, dict[int, int | None]] = field(default_factory=dict)
     connection_w: int | None = None
-    accounted: dict[date, tuple[int, ...]] = field(default_factory=dict)
+    accounted: dict[date, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
     available_w: dict[date, dict[str, dict[int, tuple[float, int]]]] = field(default_factory=dict)
 
 
@@ -74,9 +74,9 @@ class GridLimits(Part[GridLimitsState]):
                 limit[isp - 1] = share * limit_w / 1000
         return limit
 
-    def accounted(self, element: str, period: date) -> tuple[int, ...]:
-        """The ISPs of a day for which the DSO itself pays what a plant could not give."""
-        return self.state.accounted.get(period, ()) if element in self._shares else ()
+    def accounted(self, period: date) -> tuple[tuple[int, int, int], ...]:
+        """What the DSO was told of a day's ISPs that it limited: (ISP, what the plants could have given, gave), watts."""
+        return self.state.accounted.get(period, ())
 
     @on(FeedInLimit)
     def limited(self, message: FeedInLimit, sender: str, now: datetime) -> list[Effect]:
@@ -89,7 +89,7 @@ class GridLimits(Part[GridLimitsState]):
             return [self.me.lapse("FeedInLimit", message.reason, sender, "its ISP is over", now)]
         of_day = self.state.limits_w.setdefault(message.period, {})
         of_day[message.isp] = None if message.limit_w is None else min(message.limit_w, 0)
-        return self.emit(PlanChanged(day), now)
+        return [*self.emit(FeedInLimited(message.valid_until), now), *self.emit(PlanChanged(day), now)]
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
@@ -158,17 +158,23 @@ class GridLimits(Part[GridLimitsState]):
         for isp in sorted(limited):
             parts = [noted.get(name, {}).get(isp) for name in self._shares]
             given = sum(float(self._metering.measured_kw(name, day)[isp - 1]) for name in self._shares) * 1000
-            ordered = [float(self._held.held_kw(name, day)[isp - 1]) * 1000 for name in self._shares]
-            # What an order held back anyway is paid as ordered, and not once more.
             could = [
-                np.fmax(part[0] / part[1], to_w) for part, to_w in zip(parts, ordered, strict=True) if part is not None
+                self._could_w(name, day, isp, part[0] / part[1])
+                for name, part in zip(self._shares, parts, strict=True)
+                if part is not None
             ]
             if len(could) == len(parts):  # what a plant could have given is never guessed
                 rows.append((isp, round(sum(could)), round(given)))
         if not rows:
             return []
-        self.state.accounted[day.day] = tuple(isp for isp, _, _ in rows)
+        self.state.accounted[day.day] = tuple(rows)
         return [Send(self._config.dso, LimitedFeedIn(self._config.usage_point, day.day, tuple(rows)))]
+
+    def _could_w(self, plant: str, day: LocalDay, isp: int, available_w: float) -> float:
+        """What a plant would have given without the DSO: what an order held back anyway is paid as ordered, not once more."""
+        held_w = float(self._held.held_kw(plant, day)[isp - 1]) * 1000
+        moved_w = float(self._held.moved_kw(plant, day)[isp - 1]) * 1000
+        return float(np.fmax(min(available_w + max(moved_w, 0.0), 0.0), held_w))
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""

@@ -26,6 +26,7 @@ from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.make_whole import MakeWhole
+from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
@@ -68,6 +69,7 @@ class ProsumerRole(Role):
             me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles, checks=checks
         )
         limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held)
+        days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
@@ -91,7 +93,8 @@ class ProsumerRole(Role):
             SettlementAsSeller(
                 me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of, fines_at_most=True
             ),
-            MakeWhole(me, config, contracts=contracts, held=held, limits=limits, metering=messages, filing=filing),
+            days,
+            MakeWhole(me, config, contracts=contracts, limits=limits, days=days, metering=messages, filing=filing),
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits),

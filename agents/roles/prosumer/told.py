@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from agents.roles.messages import DeviceReport
 from cim.model.counters import Counted
@@ -30,6 +30,13 @@ class PlantCounted:
 
     report: DeviceReport
     counted: tuple[Counted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedInLimited:
+    """The DSO limits the plants, no longer than to an instant."""
+
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
