@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.roles.events import Recalled
+from agents.roles.messages import MakeWholeClaim
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from market.contracts.contract import FlexContract
@@ -79,5 +80,7 @@ def _named(body: Any) -> Iterator[str]:
             yield from _named(part)
     elif isinstance(body, FlexContract):
         yield from (body.buyer, body.seller)
+    elif isinstance(body, MakeWholeClaim):
+        yield from (body.claimant, body.payer)
     elif (header := getattr(body, "header", None)) is not None:
         yield from (header.sender_domain, header.recipient_domain)

@@ -28,7 +28,7 @@ from agents.roles.messages import (
 from agents.roles.part import MOMENT
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.grid_limits import GridLimits
-from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
 from cim.codec.codec import decode
 from cim.model.devices import DeviceKind, Mode, Setpoint, VehiclePlugged
@@ -289,3 +289,32 @@ def test_the_account_says_what_was_available_and_given_where_it_was_limited() ->
     assert (isp, available) == (ISP, -8_000)
     assert given < 0
     assert role.part(GridLimits).state.limits_w == {}
+
+
+@pytest.mark.parametrize(
+    ("held_kw", "moved_w", "could_w"),
+    [
+        (None, 0, -8_000),  # nothing is ordered: all that was available
+        (-6.0, 1_000, -6_000),  # held to what was promised, which is less than available
+        (-7.5, 2_000, -6_000),  # less sun than was told: the reduction that was ordered is still one
+        (-9.0, 0, -8_000),  # more was promised than there was
+        (-1.0, 20_000, 0),  # a plant cannot give less than nothing
+    ],
+)
+def test_what_an_order_held_back_anyway_is_not_in_the_account(
+    held_kw: float | None, moved_w: int, could_w: int
+) -> None:
+    """8 kW available: what the plant would have given without the limit is what its order left of them."""
+    role = farm()
+    if held_kw is not None:
+        held = np.full(96, np.nan)
+        held[ISP - 1] = held_kw
+        role.part(HeldOrders).state.held_kw[FIRST] = {"farm-a.pv": held}
+        role.part(HeldOrders).state.parts = (ElementOrder("o", FIRST, "farm-a.pv", ((ISP, -9_000, moved_w),)),)
+    limited(role, -8_000)
+    for name, available_w in (("farm-a.pv", -8_000.0), ("farm-a.roof", 0.0)):
+        reading = Reading(name, Kind.AVAILABLE_POWER, available_w, NOON)
+        role.handle(Received(name, 1, DeviceReport(name, NOON, (reading,), ())), NOON)
+    (account,) = sent(role.handle(DayMeteringTold(DAY, ()), DAY.end), LimitedFeedIn)
+    assert account.isps == ((ISP, could_w, 0),)
+    assert role.part(GridLimits).accounted(FIRST) == account.isps

@@ -8,39 +8,87 @@ from typing import Any
 
 import pytest
 
-from agents.roles.aggregator.making_whole import REASON, MakingWhole
+from agents.roles.aggregator.making_whole import REASON, WAIT, MakingWhole, PayClaims
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.order_records import ElementPart
-from agents.roles.effects import Publish, Send
+from agents.roles.effects import Arm, Publish, Send
 from agents.roles.messages import Filed, MakeWholeClaim
+from agents.roles.parts.settlement_as_buyer import DaySettled
+from cim.codec.codec import decode
 from tests.worlds.players import AHEAD, FIRST, aggregator
 
 CLAIM = MakeWholeClaim("farm-a.example", "agr.example", FIRST, 300, 1300, 1000)
+OTHER = MakeWholeClaim("farm-b.example", "agr.example", FIRST, 100, 1100, 1000)
+PLENTY_E4 = 1_000_000  # 2 % of it are 20,000
 
 
-def role_with_orders(moved_w: int) -> Any:
-    """An aggregator that ordered so much of farm-a's plant, in one quarter-hour."""
+def making_whole(moved_w: int, turnover_e4: int = PLENTY_E4) -> Any:
+    """An aggregator that ordered so much of both farms' plants, in one quarter-hour, on a day of such payments."""
     role = aggregator()
-    part = ElementPart("o-1", FIRST, "farm-a", "farm-a.pv", ((50, -9000, moved_w),))
-    role.part(MemberOrders).state.parts = (part,)
-    return role
+    parts = (ElementPart("o-1", FIRST, name, f"{name}.pv", ((50, -9000, moved_w),)) for name in ("farm-a", "farm-b"))
+    role.part(MemberOrders).state.parts = tuple(parts)
+    part = role.part(MakingWhole)
+    part._moved_e4 = lambda period: turnover_e4
+    return part
 
 
 def paid(effects: list[Any]) -> list[Any]:
-    """The payments that were filed for the ledger."""
+    """The records that were filed for the ledger."""
     filed = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Filed)]
     return [record for message in filed for record in message.records]
 
 
+def amounts(effects: list[Any]) -> dict[str, int]:
+    """By payee's domain, what is paid."""
+    return {payment.payee: payment.amount for record in paid(effects) for payment in decode(record.body)}
+
+
 def test_a_claim_is_paid_once_and_recorded() -> None:
     """300 ten-thousandths for a day with orders: one remuneration record; the same claim again is told and not paid."""
-    role = role_with_orders(4000)
-    part = role.part(MakingWhole)
-    (record,) = paid(part.claimed(CLAIM, "farm-a", AHEAD))
+    part = making_whole(4000)
+    assert part.claimed(CLAIM, "farm-a", AHEAD) == [Arm(PayClaims(FIRST), AHEAD + WAIT)]
+    (record,) = paid(part.pay(PayClaims(FIRST), AHEAD))
     assert (record.kind, record.key) == ("remuneration", f"{FIRST}/agr.example/farm-a.example/{REASON}")
     again = part.claimed(CLAIM, "farm-a", AHEAD)
-    assert not paid(again)
     assert isinstance(again[0], Publish)
+    assert part.pay(PayClaims(FIRST), AHEAD) == []
+
+
+def test_all_claims_of_a_day_are_paid_together() -> None:
+    """Nobody is paid before all have claimed; when the day is settled, the time for that begins."""
+    part = making_whole(4000)
+    assert part.day_settled(DaySettled(FIRST), AHEAD) == [Arm(PayClaims(FIRST), AHEAD + WAIT)]
+    effects = [*part.claimed(CLAIM, "farm-a", AHEAD), *part.claimed(OTHER, "farm-b", AHEAD)]
+    assert not paid(effects)
+    assert amounts(part.pay(PayClaims(FIRST), AHEAD)) == {"farm-a.example": 300, "farm-b.example": 100}
+
+
+def test_together_they_are_paid_no_more_than_their_share_and_the_rest_is_told() -> None:
+    """400 claimed where 2 % of 10,000 are 200: each gets half, and a late claim finds nothing left."""
+    part = making_whole(4000, turnover_e4=10_000)
+    part.claimed(CLAIM, "farm-a", AHEAD)
+    part.claimed(OTHER, "farm-b", AHEAD)
+    effects = part.pay(PayClaims(FIRST), AHEAD)
+    assert amounts(effects) == {"farm-a.example": 150, "farm-b.example": 50}
+    told = [e.publication for e in effects if isinstance(e, Publish) and "claimed" in str(e.publication)]
+    assert len(told) == 2
+    late = making_whole(4000, turnover_e4=10_000)
+    late.state.paid_e4[FIRST] = {"farm-b": 200}
+    late.claimed(CLAIM, "farm-a", AHEAD)
+    assert amounts(late.pay(PayClaims(FIRST), AHEAD)) == {}
+
+
+def test_what_orders_cost_a_member_beyond_its_price_is_in_the_next_offer() -> None:
+    """300 for the 1 kWh moved: its next kWh is 300 dearer in an offer, with the margin; on a day without claims no more."""
+    part = making_whole(4000)
+    part.claimed(CLAIM, "farm-a", AHEAD)
+    part.pay(PayClaims(FIRST), AHEAD)
+    assert (part.dearer_e4_per_kwh("farm-a"), part.dearer_e4_per_kwh("farm-b")) == (300, 0)
+    later = date(2016, 6, 16)
+    orders = part._orders.state
+    orders.parts = (*orders.parts, replace(orders.parts[0], period=later))
+    part.pay(PayClaims(later), AHEAD)
+    assert part.dearer_e4_per_kwh("farm-a") == 0
 
 
 @pytest.mark.parametrize(
@@ -61,16 +109,15 @@ def test_a_claim_is_paid_once_and_recorded() -> None:
 )
 def test_what_cannot_be_owed_is_not_paid(claim: MakeWholeClaim, sender: str) -> None:
     """A claim beyond the day's orders, for another, or from who is no member, is told with its reason."""
-    part = role_with_orders(4000).part(MakingWhole)
-    effects = part.claimed(claim, sender, AHEAD)
-    assert not paid(effects)
-    assert len(effects) == 1
-    assert not part.state.paid
+    part = making_whole(4000)
+    (told,) = part.claimed(claim, sender, AHEAD)
+    assert isinstance(told, Publish)
+    assert not part.state.claims_e4
+    assert part.pay(PayClaims(claim.period), AHEAD) == []
 
 
 def test_the_edge_of_what_can_be_owed_is_paid() -> None:
     """1 kWh ordered at the highest price there is."""
-    assert (
-        len(paid(role_with_orders(4000).part(MakingWhole).claimed(replace(CLAIM, amount_e4=5000), "farm-a", AHEAD)))
-        == 1
-    )
+    part = making_whole(4000)
+    part.claimed(replace(CLAIM, amount_e4=5000), "farm-a", AHEAD)
+    assert amounts(part.pay(PayClaims(FIRST), AHEAD)) == {"farm-a.example": 5000}

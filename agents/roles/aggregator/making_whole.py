@@ -17,7 +17,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed, MakeWholeClaim
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import Filing
-from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import payments_made
 from cim.codec.codec import wire
@@ -141,13 +141,20 @@ class MakingWhole(Part[MakingWholeState]):
         state.paid_e4 = {period: one for period, one in state.paid_e4.items() if period >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
-        """What is recorded is paid; who was not, claims again."""
+        """What is recorded is paid; what was claimed and is not, will be."""
         for payments in history.of("remuneration", tuple).values():
             for payment in payments:
                 if isinstance(payment, Payment) and payment.payer == self.me.domain and payment.reason == REASON:
-                    name = self.rules.name_of(payment.payee)
-                    if name is not None:
-                        period = date.fromisoformat(payment.reference.split("/")[0])
-                        of_day = self.state.paid_e4.get(period, {})
-                        self.state.paid_e4[period] = {**of_day, name: payment.amount}
-        return Recovery()
+                    period = date.fromisoformat(payment.reference.split("/")[0])
+                    self._note(self.state.paid_e4, period, payment.payee, payment.amount)
+        first, effects = self.rules.day_of(now).next(-KEPT_DAYS).day, list[Effect]()
+        for claim in history.of("make-whole-claim", MakeWholeClaim).values():
+            name = self.rules.name_of(claim.claimant)
+            if claim.payer == self.me.domain and claim.period >= first and name is not None:
+                effects += self.claimed(claim, name, now)
+        return Recovery([effect for effect in effects if isinstance(effect, Arm)])
+
+    def _note(self, table: dict[date, dict[str, int]], period: date, domain: str, amount_e4: int) -> None:
+        name = self.rules.name_of(domain)
+        if name is not None:
+            table[period] = {**table.get(period, {}), name: amount_e4}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
+from agents.roles.aggregator.making_whole import REASON as MAKE_WHOLE
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.parts.contracts import Contracts
 from experiments.faults.simulation_run import SimulationRun
 from market.settlement.elements import ElementMove, commitment
+from market.settlement.make_whole import SHARE_PCT
 from market.settlement.payments import capacity_amount
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
 
