@@ -97,7 +97,7 @@ def agents_of_site(
         agents += _household(site, prosumer, seeds, metered_kw, past_weather)
     for party in site.aggregators:
         members = tuple(
-            Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p))
+            Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p), tariff_of(site, p.name))
             for p in site.prosumers
             if p.aggregator == party.name
         )

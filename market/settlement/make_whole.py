@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SHARE_PCT = 2  # of all that an aggregator pays and is paid for a day: so much it adds at most to make members whole
+SHARE_PCT = 2  # of all payments of a day that an aggregator knows of: so much it adds at most to make members whole
 
 
 def granted(claims_e4: Mapping[str, int], moved_e4: int, before_e4: int = 0) -> dict[str, int]:
@@ -12,7 +12,7 @@ def granted(claims_e4: Mapping[str, int], moved_e4: int, before_e4: int = 0) -> 
 
     Args:
         claims_e4: by claimant, > 0.
-        moved_e4: all other payments that the payer makes and gets for the same day.
+        moved_e4: all other payments of the day that the payer knows of: its own, and its members' for energy.
         before_e4: what was granted for the same day before.
     """
     room = max(SHARE_PCT * moved_e4 // 100 - before_e4, 0)

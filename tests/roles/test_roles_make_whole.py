@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,11 +15,33 @@ from agents.roles.effects import Arm, Publish, Send
 from agents.roles.messages import Filed, MakeWholeClaim
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from cim.codec.codec import decode
+from market.billing.bill import Bill, BillKind, bill_of
 from tests.worlds.players import AHEAD, FIRST, aggregator
 
 CLAIM = MakeWholeClaim("farm-a.example", "agr.example", FIRST, 300, 1300, 1000)
 OTHER = MakeWholeClaim("farm-b.example", "agr.example", FIRST, 100, 1100, 1000)
 PLENTY_E4 = 1_000_000  # 2 % of it are 20,000
+
+
+@dataclass
+class Sums:
+    """What the aggregator's accounts say: all payments of a day, a member's energy bill, and what it is paid."""
+
+    moved: int
+    bill: Bill | None = None
+    earned: int = 0
+
+    def moved_e4(self, period: date) -> int:
+        """All payments."""
+        return self.moved
+
+    def energy_bill(self, member: str, period: date) -> Bill | None:
+        """A member's energy."""
+        return self.bill
+
+    def earned_e4(self, member: str, period: date) -> int:
+        """A member's pay."""
+        return self.earned
 
 
 def making_whole(moved_w: int, turnover_e4: int = PLENTY_E4) -> Any:
@@ -28,7 +50,7 @@ def making_whole(moved_w: int, turnover_e4: int = PLENTY_E4) -> Any:
     parts = (ElementPart("o-1", FIRST, name, f"{name}.pv", ((50, -9000, moved_w),)) for name in ("farm-a", "farm-b"))
     role.part(MemberOrders).state.parts = tuple(parts)
     part = role.part(MakingWhole)
-    part._moved_e4 = lambda period: turnover_e4
+    part._accounts = Sums(turnover_e4)
     return part
 
 
@@ -95,9 +117,10 @@ def test_what_orders_cost_a_member_beyond_its_price_is_in_the_next_offer() -> No
     ("claim", "sender"),
     [
         (
-            replace(CLAIM, amount_e4=5001),
+            replace(CLAIM, amount_e4=5001, market_e4=6001),
             "farm-a",
         ),  # 1 kWh was ordered: at 50 ct/kWh it cannot have cost more than 5000
+        (replace(CLAIM, amount_e4=301), "farm-a"),  # the day cost 300 more
         (replace(CLAIM, amount_e4=0), "farm-a"),
         (replace(CLAIM, amount_e4=-5), "farm-a"),
         (replace(CLAIM, period=date(2016, 1, 1)), "farm-a"),  # nothing was ordered on that day
@@ -119,5 +142,14 @@ def test_what_cannot_be_owed_is_not_paid(claim: MakeWholeClaim, sender: str) -> 
 def test_the_edge_of_what_can_be_owed_is_paid() -> None:
     """1 kWh ordered at the highest price there is."""
     part = making_whole(4000)
-    part.claimed(replace(CLAIM, amount_e4=5000), "farm-a", AHEAD)
+    part.claimed(replace(CLAIM, amount_e4=5000, market_e4=6000), "farm-a", AHEAD)
     assert amounts(part.pay(PayClaims(FIRST), AHEAD)) == {"farm-a.example": 5000}
+
+
+def test_what_the_day_came_to_is_checked_by_meter_and_payments() -> None:
+    """Energy for 1400 less 100 earned are 1300; who says 1301 is not paid, who says less was paid by the DSO besides."""
+    for market_e4, held in ((1300, True), (1250, True), (1301, False)):
+        part = making_whole(4000)
+        part._accounts = Sums(PLENTY_E4, bill_of({BillKind.ENERGY: 1400}), earned=100)
+        part.claimed(replace(CLAIM, amount_e4=200, market_e4=market_e4), "farm-a", AHEAD)
+        assert bool(part.state.claims_e4) is held

@@ -13,9 +13,10 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import SellerAccount
 from agents.roles.parts.settlement_as_seller import Ready
+from market.billing.bill import Bill, energy_bill
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
-from market.settlement.day import metered_share, reservation
+from market.settlement.day import POWER, lost_isps, metered_share, reservation
 from market.settlement.elements import ElementMove, settle_element
 from market.settlement.payments import capacity_amount
 from market.settlement.portfolio import ConnectionDay, fines_e4, passed_on, settle_portfolio
@@ -57,12 +58,30 @@ class Accounts:
         rows = tuple(row for _, rows in settled for row in rows)
         return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),))
 
+    def earned_e4(self, member: str, period: date) -> int:
+        """What a member is paid for a day, less its penalties."""
+        account, contract = self.of_member(member, period), self._contracts.contract_on(member, period)
+        if account is None or contract is None:
+            return 0
+        reserved = sum(capacity_amount(contract, part.isps) for part in account.contracts)
+        return reserved + sum(row.net_settlement for row in account.orders)
+
+    def energy_bill(self, member: str, period: date) -> Bill | None:
+        """What a member's energy of a day costs it by its meter; None where nobody knows."""
+        one = self._members[member]
+        metering, day = self._meters.of(one.usage_point, period), self._rules.day(period)
+        profile = None if metering is None else metering.profile(POWER)
+        if one.tariff is None or metering is None or profile is None or lost_isps([metering]):
+            return None
+        return energy_bill([round(watts) for watts in profile.values], self._rules.isp_minutes, one.tariff.rates(day))
+
     def moved_e4(self, period: date) -> int:
-        """All that it pays and is paid for a day's orders, and its members' capacity: amounts, whoever pays."""
-        rows = list(self.of_dso(period))
-        moved = 0
+        """All payments of a day: its own for orders and capacity, and its members' energy; amounts, whoever pays."""
+        rows, moved = list(self.of_dso(period)), 0
         for name in self._members:
             account, contract = self.of_member(name, period), self._contracts.contract_on(name, period)
+            bill = self.energy_bill(name, period)
+            moved += 0 if bill is None else sum(abs(line.amount_e4) for line in bill.lines)
             if account is not None and contract is not None:
                 rows += account.orders
                 moved += sum(capacity_amount(contract, part.isps) for part in account.contracts)

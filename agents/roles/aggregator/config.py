@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agents.planning.dispatch.admm import PENALTY
 from cim.codec.codec import wire
+from market.billing.tariff import Tariff
 from market.contracts.contract import FlexContract
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
@@ -14,12 +15,19 @@ from market.negotiation.concession import NegotiationPreferences
 @wire("aggregator.Member")
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One prosumer of the portfolio, where its connection hangs, and what that can carry (0 where nobody knows)."""
+    """One prosumer of the portfolio.
+
+    Attributes:
+        usage_point, congestion_point: its connection, and where that hangs.
+        carries_w: what its connection can carry; 0 where nobody knows.
+        tariff: what its energy costs, by which its claims are judged; None where nobody knows.
+    """
 
     name: str
     usage_point: str
     congestion_point: str
     carries_w: int = 0
+    tariff: Tariff | None = None
 
 
 @wire("aggregator.Config")

@@ -1,15 +1,16 @@
 """The aggregator pays members what a day with its orders cost them more than a day without, once, within bounds.
 
-All claims of a day are heard before the first is paid, since together they are at most a small share of all that the
-aggregator pays and is paid for the day. What a member's orders truly cost beyond its prices is in the next offers' prices: it is called later, or paid for.
+A claim says what the day came to: that is checked by the member's meter and what it is paid. All claims of a day are heard
+before the first is paid, since together they are at most a small share of all payments. What a member's orders truly cost
+beyond its prices is in the next offers' prices: it is called later, or paid for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from agents.roles.aggregator.accounts import Accounts
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.effects import Arm, Effect, Publish, Send, Timer
@@ -57,15 +58,13 @@ class MakingWhole(Part[MakingWholeState]):
     """Answers claims by paying them; a claim beyond what its orders can have cost is not paid.
 
     Args:
-        moved_e4: all that the aggregator pays and is paid for a day's flexibility.
+        accounts: all payments of a day, and what a member's day came to.
     """
 
-    def __init__(
-        self, me: AgentIdentity, config: AggregatorConfig, orders: MemberOrders, moved_e4: Callable[[date], int]
-    ) -> None:
+    def __init__(self, me: AgentIdentity, config: AggregatorConfig, orders: MemberOrders, accounts: Accounts) -> None:
         super().__init__(me, MakingWholeState())
         self._config, self._orders, self._members = config, orders, config.by_name()
-        self._moved_e4 = moved_e4
+        self._accounts = accounts
 
     def dearer_e4_per_kwh(self, member: str) -> int:
         """What a kWh of a member is to cost more in an offer than its contract says."""
@@ -87,10 +86,22 @@ class MakingWhole(Part[MakingWholeState]):
             fault = "it is paid"
         elif not 0 < message.amount_e4 <= most:
             fault = f"{message.amount_e4} claimed; expected 1 to {most} for what was ordered"
+        else:
+            fault = self._fault(message, sender)
         if fault is not None:
             return [self.me.lapse("MakeWholeClaim", str(period), sender, fault, now)]
         self.state.claims_e4[period] = {**self.state.claims_e4.get(period, {}), sender: message.amount_e4}
         return [Arm(PayClaims(period), now + WAIT)]
+
+    def _fault(self, claim: MakeWholeClaim, member: str) -> str | None:
+        """What is wrong with what a claim says of the day: what the DSO paid besides can only have made it cheaper."""
+        if claim.amount_e4 > claim.market_e4 - claim.local_e4:
+            return f"{claim.amount_e4} claimed; expected at most {claim.market_e4 - claim.local_e4}, what the day cost more"
+        bill = self._accounts.energy_bill(member, claim.period)
+        most = None if bill is None else bill.total_e4 - self._accounts.earned_e4(member, claim.period)
+        if most is not None and claim.market_e4 > most:
+            return f"the day came to {claim.market_e4} by the claim; expected at most {most} by its meter and payments"
+        return None
 
     @on(PayClaims)
     def pay(self, timer: PayClaims, now: datetime) -> list[Effect]:
@@ -98,7 +109,7 @@ class MakingWhole(Part[MakingWholeState]):
         period, before = timer.period, self.state.paid_e4.get(timer.period, {})
         claims = self.state.claims_e4.pop(period, {})
         self._learn(period, claims)
-        amounts = granted(claims, self._moved_e4(period), sum(before.values())) if claims else {}
+        amounts = granted(claims, self._accounts.moved_e4(period), sum(before.values())) if claims else {}
         self.state.paid_e4[period] = {**before, **amounts}
         effects: list[Effect] = []
         for member in sorted(claims):

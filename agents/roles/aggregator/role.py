@@ -51,7 +51,7 @@ class AggregatorRole(Role):
         promises = Promises(me, config.dso, contracts)
         orders = MemberOrders(me, config, contracts, meters)
         accounts = Accounts(rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters)
-        making_whole = MakingWhole(me, config, orders, accounts.moved_e4)
+        making_whole = MakingWhole(me, config, orders, accounts)
         trading = FlexTrading(
             me,
             config,

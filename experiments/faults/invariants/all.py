@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from experiments.faults.invariants import messages, money, trade, world
+from experiments.faults.invariants import made_whole, messages, money, trade, world
 from experiments.faults.simulation_run import SimulationRun
 
 Invariant = Callable[[SimulationRun], Iterable[str]]
@@ -21,7 +21,7 @@ INVARIANTS: Mapping[str, Invariant] = MappingProxyType(
         "metering-true": world.metering_is_what_was_booked,
         "setpoints-end": world.setpoints_end,
         "money-zero": money.money_sums_to_zero,
-        "made-whole": money.made_whole_as_claimed,
+        "made-whole": made_whole.made_whole_as_claimed,
         "settled-once": money.isps_are_settled_once,
         "sums-agree": money.both_sides_agree,
         "orders-offered": trade.orders_stand_on_offers,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
 
 from agents.roles.aggregator.making_whole import REASON as MAKE_WHOLE
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.parts.contracts import Contracts
 from experiments.faults.simulation_run import SimulationRun
 from market.settlement.elements import ElementMove, commitment
-from market.settlement.make_whole import SHARE_PCT
 from market.settlement.payments import capacity_amount
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
 
@@ -88,11 +86,11 @@ def money_sums_to_zero(simulation: SimulationRun) -> Iterator[str]:
         for part in settlement.contract_settlements if answer is not None else ():
             amount = capacity_amount(contracts[part.contract_id], part.isps)
             due[buyer, seller, "capacity", f"{part.contract_id}/{part.period}"] += amount
-    for claim in simulation.book.of("make-whole-claim"):
-        due[claim.payer, claim.claimant, "make-whole", f"{claim.period}/{claim.claimant}"] += claim.amount_e4
     paid: Counter[tuple[str, str, str, str]] = Counter()
     for payments in simulation.book.of("remuneration"):
         for payment in payments:
+            if payment.reason == MAKE_WHOLE:  # of what is claimed, `made_whole` judges
+                continue
             paid[payment.payer, payment.payee, payment.reason, payment.reference] += payment.amount
     for key in sorted({*due, *paid}):
         payer, payee, reason, reference = key
