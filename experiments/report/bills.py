@@ -35,9 +35,9 @@ def section(data: RunData) -> str:
 def _worse_off(data: RunData, bills: dict[str, dict[str, Any]]) -> str:
     allowed = CENT_A_DAY_E4 * len(data.time.days)
     worse = [data.name(party) for party, bill in bills.items() if bill["market"] > bill["local"] + allowed]
-    whole = sum(payment.amount for payment in data.payments if payment.reason == "make-whole")
-    paid = sum(payment.amount for payment in data.payments)
-    share = f"{100 * whole / paid:.2f} % of all payments" if paid else "nothing was paid"
+    whole = data.summary["made_whole"]
+    share = f"{whole['share_of_payments']:.2%} of all payments" if whole["payments"] else "nothing was paid"
+    share += f", {whole['share_of_all']:.2%} with the energy on all bills"
     who = (
         f"worse off by more than a cent a day: {', '.join(worse)}"
         if worse

@@ -12,10 +12,10 @@ from cim.platform.publications.agreements import ContractAgreed
 from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
-from experiments.run.columns.bills import Bills, bill_figures
+from experiments.run.columns.bills import Bills, bill_figures, made_whole_of
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import figures_of
-from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, Relief, SettledAndTrue
+from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, MadeWhole, Relief, SettledAndTrue
 from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
 from experiments.run.dispatch.audit import DispatchAudit
@@ -114,6 +114,7 @@ class Summary(Figures):
     grid: GridFigures
     columns: dict[ColumnName, ColumnFigures] = Field(description="the same days, each run in another way")
     bills: dict[str, BillFigures] = Field(description="by prosumer's domain; positive = pays")
+    made_whole: MadeWhole
     settled_vs_true: dict[str, SettledAndTrue] = Field(description="by kind of element")
     relief: Relief
     dispatch: Dispatch
@@ -185,6 +186,7 @@ def summarise(
         "grid": _grid(grids[ColumnName.LOCAL], grids[ColumnName.MARKET]),
         "columns": of_columns,
         "bills": bill_figures(bills),
+        "made_whole": made_whole_of(market.payments, bills[ColumnName.MARKET]),
         "settled_vs_true": settled_and_true(settlements, buyers, market, local, hours),
         "relief": relief_of(of_columns, market, bills, traded["ordered_wh"], dso),
         "dispatch": Dispatch(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from experiments.run.bills import bills_of
 from experiments.run.columns.column import Column, ColumnName
-from experiments.run.columns.models import BillFigures
+from experiments.run.columns.models import BillFigures, MadeWhole
 from experiments.run.run import RunResult
-from market.billing.bill import Bill
+from market.billing.bill import LINE_OF_REASON, Bill, BillKind
 from market.settlement.payments import Payment
 
 Bills = dict[str, Bill]  # by prosumer's domain
@@ -59,3 +59,22 @@ def bill_figures(bills: Mapping[ColumnName, Bills]) -> dict[str, BillFigures]:
         )
         for domain, bill in bills[ColumnName.MARKET].items()
     }
+
+
+def made_whole_of(payments: Iterable[Payment], bills: Bills) -> MadeWhole:
+    """What was paid to make members whole, and its shares: of what parties paid each other, and of the energy too.
+
+    Args:
+        bills: of the same column.
+    """
+    made = tuple(payments)
+    paid = sum(one.amount for one in made if LINE_OF_REASON[one.reason] is BillKind.MAKE_WHOLE)
+    all_e4, of_payments = sum(one.amount for one in made), set(LINE_OF_REASON.values())
+    energy = sum(abs(line.amount_e4) for bill in bills.values() for line in bill.lines if line.kind not in of_payments)
+    return MadeWhole(
+        paid=paid,
+        payments=all_e4,
+        energy=energy,
+        share_of_payments=round(paid / all_e4, 6) if all_e4 else 0.0,
+        share_of_all=round(paid / (all_e4 + energy), 6) if all_e4 + energy else 0.0,
+    )

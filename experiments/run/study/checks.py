@@ -13,6 +13,7 @@ _BOUGHT_PER_NEED = 1.5
 _SETTLED_PER_TRUE = 1.1
 _DELIVERED = 0.9
 _CENT_E4 = 100.0
+_MADE_WHOLE_PCT = 2.0
 
 
 def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
@@ -22,6 +23,7 @@ def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
         ("bought_per_need", "ordered and curtailed over what local rules are above limits, highest", _BOUGHT_PER_NEED),
         ("settled_per_true", "settled with members over true change, highest", _SETTLED_PER_TRUE),
         ("worst_bill", "what a member pays more than under local rules, highest (ten-thousandths)", _CENT_E4),
+        ("made_whole_pct", "made whole, highest share of all payments without energy, percent", _MADE_WHOLE_PCT),
         ("times_curtailment", "cost of relief over curtailment's, highest", TIMES_CURTAILMENT),
     ):
         values = [value for run in runs if (value := FIGURES[name].of(run)) is not None]

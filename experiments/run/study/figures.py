@@ -78,6 +78,7 @@ FIGURES = {
     "ct_per_relieved_kwh": StudyFigure("DSO's ct/kWh relieved", _ct_per_relieved_kwh),
     "times_curtailment": StudyFigure("… over curtailment's", lambda run: run.relief.times_curtailment),
     "worst_bill": StudyFigure("worst member's loss", _worst_bill, 10_000),
+    "made_whole_pct": StudyFigure("made whole, % of payments", lambda run: 100 * run.made_whole.share_of_payments),
     "generation_lost_wh": StudyFigure("sun, wind lost, kWh", lambda run: _market(run).generation_lost_wh, 1000),
     "unserved_ev_wh": StudyFigure("vehicles short, kWh", lambda run: _market(run).unserved_ev_wh, 1000),
 }

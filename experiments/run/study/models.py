@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.run.columns.column import ColumnName
-from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, Relief, SettledAndTrue
+from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, MadeWhole, Relief, SettledAndTrue
 
 SCHEMA: Literal["iles.study/1"] = "iles.study/1"
 
@@ -26,6 +26,7 @@ class StudyRun(Figures):
     orders: int
     disputes: int
     bills: dict[str, BillFigures]
+    made_whole: MadeWhole
     settled_vs_true: dict[str, SettledAndTrue]
     relief: Relief
     cpu_s: float

@@ -12,7 +12,7 @@ from cim.platform.publications.settlement import SettlementAnswered, SettlementT
 from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import values
 from experiments.run.columns.beside import RUNS
-from experiments.run.columns.bills import bill_figures, with_bills
+from experiments.run.columns.bills import bill_figures, made_whole_of, with_bills
 from experiments.run.columns.column import ColumnName, column_of
 from experiments.run.columns.figures import figures_of
 from experiments.run.columns.relief import relief_of
@@ -57,6 +57,7 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
         orders=len(values(store, OrderPlaced)),
         disputes=answers[AcceptedDisputed.DISPUTED.value],
         bills=bill_figures(bills),
+        made_whole=made_whole_of(columns[ColumnName.MARKET].payments, bills[ColumnName.MARKET]),
         settled_vs_true=settled_and_true(told, buyers, market, columns[ColumnName.LOCAL], hours),
         relief=relief_of(measured, market, bills, traded["ordered_wh"], site.dso.domain),
         cpu_s=round(time.process_time() - begun, 2),

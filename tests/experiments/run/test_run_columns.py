@@ -16,10 +16,10 @@ from environment.feeder import Line, Network, Node, Transformer, rated_va
 from environment.physics.device_truth import DeviceTruth
 from environment.sites import build_network, load_site
 from experiments.run.columns.beside import ColumnsBeside
-from experiments.run.columns.bills import compensated
+from experiments.run.columns.bills import compensated, made_whole_of
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import curtailed_w, figures_of, lost_w, paid_by
-from experiments.run.columns.models import ColumnFigures, SettledAndTrue
+from experiments.run.columns.models import ColumnFigures, MadeWhole, SettledAndTrue
 from experiments.run.columns.relief import _causes, relief_of
 from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.with_agents import run_agents
@@ -139,6 +139,19 @@ def test_foresight_pays_whoever_it_makes_worse_off() -> None:
     assert compensated(empty, bills, local, DSO, "EUR").payments == (
         Payment(DSO, "b.example", 30, "make-whole", "foresight", "EUR"),
     )
+
+
+def test_what_made_members_whole_is_a_share_of_all_payments() -> None:
+    """By hand: 5 of 100 that parties paid each other, and of 250 with 150 for energy; where nothing moves it is none."""
+    paid = (Payment(DSO, EAST, 95, "utilisation", "o"), Payment(EAST, "a.example", 5, "make-whole", "d/a.example"))
+    bills = {
+        "a.example": bill_of({BillKind.ENERGY: 80, BillKind.NETWORK: 20, BillKind.MAKE_WHOLE: -5}),
+        "b.example": bill_of({BillKind.FEED_IN: -50}),
+    }
+    assert made_whole_of(paid, bills) == MadeWhole(
+        paid=5, payments=100, energy=150, share_of_payments=0.05, share_of_all=0.02
+    )
+    assert made_whole_of((), {}).share_of_all == 0.0
 
 
 def test_the_dsos_curtailment_is_what_limited_plants_lost() -> None:

@@ -14,7 +14,7 @@ import pytest
 from cim.model.errors import BadInput
 from experiments.report.study_page import render_study
 from experiments.run.columns.column import ColumnName
-from experiments.run.columns.models import BillFigures, ColumnFigures, Relief, SettledAndTrue
+from experiments.run.columns.models import BillFigures, ColumnFigures, MadeWhole, Relief, SettledAndTrue
 from experiments.run.study import study_command
 from experiments.run.study.checks import checks_of
 from experiments.run.study.figures import FIGURES, quantiles_of, study_of
@@ -44,6 +44,7 @@ def run(day: date, seed: int, violations: int = 0, local_wh: int = 100_000, prog
         program=program, day=day, seed=seed, columns=columns, ordered_wh=100_000 + seed, delivered_wh=90_000,
         deficiency_wh=0, orders=2, disputes=0,
         bills={"a": BillFigures(market=120, local=100, lines={}), "b": BillFigures(market=0, local=50, lines={})},
+        made_whole=MadeWhole(paid=50, payments=10_000, energy=40_000, share_of_payments=0.005, share_of_all=0.001),
         settled_vs_true={
             "pv": SettledAndTrue(ordered_wh=50, settled_wh=50, true_wh=100),
             "ev": SettledAndTrue(ordered_wh=100, settled_wh=70, true_wh=20)},
@@ -96,6 +97,7 @@ def test_what_a_run_comes_down_to() -> None:
     assert values["settled_per_true"] == 1.0
     assert values["ct_per_relieved_kwh"] == 100.0
     assert values["worst_bill"] == 20
+    assert values["made_whole_pct"] == 0.5
     little = run(DAYS[0], 0, local_wh=19_999)
     assert FIGURES["bought_per_need"].of(little) is None
     assert FIGURES["ct_per_relieved_kwh"].of(little) is None
