@@ -34,9 +34,7 @@ def shown(part: AvailableEnergy, at: datetime, power_w: float, available_w: floa
         (-6_000.0, -6_000.0, True, 500.0),  # a limit that began after the one reading and did not hold at the other
     ],
 )
-def test_what_is_held_back_counts_as_available(
-    first_w: float, second_w: float, limited: bool, could_wh: float
-) -> None:
+def test_what_is_held_back_counts_as_available(first_w: float, second_w: float, limited: bool, could_wh: float) -> None:
     """6 kW were available and 450 Wh were given in five minutes, in which 500 would have been."""
     part = farm("farm-a").part(AvailableEnergy)
     shown(part, NOON, first_w, -6_000.0, None)

@@ -60,7 +60,9 @@ class MadeWhole(Figures):
     """What members were paid so that orders leave none worse off, beside what was paid in all; ten-thousandths."""
 
     paid: int = Field(description="make-whole payments of all members")
-    payments: int = Field(description="all payments of the parties to each other, these included; amounts, whoever pays")
+    payments: int = Field(
+        description="all payments of the parties to each other, these included; amounts, whoever pays"
+    )
     energy: int = Field(description="the energy, network, taxes and feed-in lines of all bills; amounts, whoever pays")
     share_of_payments: float
     share_of_all: float = Field(description="of payments and energy together; at most 0.02 by the aggregators' rule")
