@@ -215,7 +215,7 @@ def _day(text: str | None) -> date | None:
 
 @cache
 def _mount() -> None:
-    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, mechanisms, profiles
+    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, mechanisms, profiles, uftp
 
     app.add_typer(bench.app, name="bench")
     app.command()(faults.faults)
@@ -226,6 +226,7 @@ def _mount() -> None:
     app.command()(losses.losses)
     app.command()(mechanisms.mechanisms)
     app.add_typer(profiles.app, name="profiles")
+    app.add_typer(uftp.app, name="uftp")
 
 
 def main() -> None:

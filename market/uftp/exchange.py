@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -120,20 +121,39 @@ def answered_id(response: UftpMessage) -> str | None:
     return None if field is None else str(getattr(response, field))
 
 
-def plain_response(message: UftpMessage, header: Header, result: Result, reason: str | None) -> UftpMessage | None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer repeats of the message it answers; a query's day, place and time zone too."""
+
+    kind: type
+    message_id: str
+    period: date | None = None
+    congestion_point: str = ""
+    timezone: str = ""
+
+
+def asked_by(message: UftpMessage) -> Asked:
+    """What an answer to a message repeats."""
+    told = {name: getattr(message, name, None) for name in ("period", "congestion_point", "timezone")}
+    period, point, zone = told["period"], told["congestion_point"], told["timezone"]
+    return Asked(type(message), message.header.message_id, period, point or "", zone or "")
+
+
+def plain_response(asked: Asked, header: Header, result: Result, reason: str | None) -> UftpMessage | None:
     """The answer to a message that says nothing beyond its result; None where the message is an answer itself."""
-    exchange = EXCHANGES.get(type(message))
+    exchange, number = EXCHANGES.get(asked.kind), asked.message_id
     if exchange is None:
         return None
-    asked = message.header.message_id
-    if isinstance(message, TestMessage):
+    if asked.kind is TestMessage:
         return TestMessageResponse(header, result, reason)
-    if isinstance(message, FlexSettlement):
-        return FlexSettlementResponse(header, asked, result, (), reason)
-    if isinstance(message, AgrPortfolioQuery):
-        return AgrPortfolioQueryResponse(header, asked, message.period, (), (), message.timezone, result, reason)
-    if isinstance(message, DsoPortfolioQuery):
-        point, zone = message.congestion_point, message.timezone
-        return DsoPortfolioQueryResponse(header, asked, message.period, point, (), zone, result, reason)
-    made: UftpMessage = exchange.response(header, asked, result, reason)
+    if asked.kind is FlexSettlement:
+        return FlexSettlementResponse(header, number, result, (), reason)
+    if asked.kind in (AgrPortfolioQuery, DsoPortfolioQuery):
+        if asked.period is None:
+            return None
+        if asked.kind is AgrPortfolioQuery:
+            return AgrPortfolioQueryResponse(header, number, asked.period, (), (), asked.timezone, result, reason)
+        point, zone = asked.congestion_point, asked.timezone
+        return DsoPortfolioQueryResponse(header, number, asked.period, point, (), zone, result, reason)
+    made: UftpMessage = exchange.response(header, number, result, reason)
     return made

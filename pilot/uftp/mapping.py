@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final, cast
 
 from market import uftp as ours
+from market.uftp.exchange import Asked
 from market.uftp.header import UftpMessage
 from pilot.uftp.conversions import (
     DAY,
@@ -214,3 +216,22 @@ def from_model(model: object) -> UftpMessage:
     if pair is None:
         raise NotForUs(f"{type(model).__name__}; expected a message")
     return cast("UftpMessage", pair.read(model))
+
+
+def asked_in(model: object) -> Asked:
+    """What an answer to a model repeats, where the model itself cannot be taken.
+
+    Raises:
+        NotForUs: it is no message.
+    """
+    pair, said = _BY_THEIRS.get(type(model)), vars(model)
+    if pair is None:
+        raise NotForUs(f"{type(model).__name__}; expected a message")
+    period = said.get("period")
+    return Asked(
+        pair.ours,
+        str(said["message_id"]).lower(),
+        None if period is None else date.fromisoformat(str(period)),
+        str(said.get("entity_address", said.get("congestion_point", ""))),
+        str(said.get("time_zone", "")),
+    )

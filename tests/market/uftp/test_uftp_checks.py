@@ -15,7 +15,7 @@ from cim.model.errors import ProgrammingFault
 from market import uftp
 from market.uftp import checks
 from market.uftp.checks import MarketScope, Reason, Referred, ReplayWindow
-from market.uftp.exchange import ANSWERED, EXCHANGES, answered_id, is_response, plain_response, route_of
+from market.uftp.exchange import ANSWERED, EXCHANGES, answered_id, asked_by, is_response, plain_response, route_of
 from tests.worlds import uftp_messages as examples
 
 SCOPE = MarketScope(examples.ZONE, 15, "EUR", frozenset({examples.POINT}))
@@ -193,7 +193,7 @@ def test_references_are_known_of_the_day_and_binding() -> None:
         return checks.joined(checks.reference_faults(message, changed.get, now)) or ""
 
     revocation = uftp.FlexOfferRevocation(examples.header(examples.AGR, examples.DSO, 9), told.header.message_id)
-    answer = plain_response(asked, examples.header(examples.AGR, examples.DSO, 8), uftp.Result.ACCEPTED, None)
+    answer = plain_response(asked_by(asked), examples.header(examples.AGR, examples.DSO, 8), uftp.Result.ACCEPTED, None)
     for message in (told, examples.order(), revocation, answer):
         assert found(message) == ""
     assert found(examples.offer(asked=77)) == f"Unknown FlexRequestMessageID reference: {examples.number(77)}"
@@ -235,7 +235,7 @@ def test_a_rejection_names_what_it_rejects(kind: Any, data: st.DataObject) -> No
     """Of every kind: the response's type, the id, the result, the reason; and of an answer there is none."""
     message = data.draw(examples.messages(kind))
     header = examples.header(examples.DSO, examples.AGR, 5)
-    answer: Any = plain_response(message, header, uftp.Result.REJECTED, "Invalid Message: no")
+    answer: Any = plain_response(asked_by(message), header, uftp.Result.REJECTED, "Invalid Message: no")
     assert type(answer) is EXCHANGES[kind].response
     assert (answer.header, answer.result, answer.rejection_reason) == (
         header,
@@ -243,7 +243,7 @@ def test_a_rejection_names_what_it_rejects(kind: Any, data: st.DataObject) -> No
         "Invalid Message: no",
     )
     assert answered_id(answer) == (None if kind is uftp.TestMessage else message.header.message_id)
-    assert plain_response(answer, header, uftp.Result.REJECTED, None) is None
+    assert plain_response(asked_by(answer), header, uftp.Result.REJECTED, None) is None
 
 
 def test_what_is_referred_to_knows_its_day_and_end() -> None:

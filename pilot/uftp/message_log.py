@@ -1,0 +1,256 @@
+"""Every message that came or goes, durable: nothing is handled twice, nothing is lost, and a restart changes neither.
+
+One SQLite file. What came is kept under (sender, MessageID) with a digest of its content for longer than the replay
+window, so that what is sent again is recognised whenever it comes. What goes waits in order until its peer has taken it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+from cim.codec.codec import decode, encode
+from cim.model.errors import BadInput
+from market.uftp.checks import Referred, referred
+from market.uftp.flexibility import FlexOfferRevocation
+from market.uftp.header import UftpMessage
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS incoming (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, sender TEXT NOT NULL, message_id TEXT NOT NULL, digest BLOB NOT NULL,
+    recipient TEXT NOT NULL, at REAL NOT NULL, message BLOB, reason TEXT, handed INTEGER NOT NULL DEFAULT 0,
+    revoked INTEGER NOT NULL DEFAULT 0, UNIQUE (sender, message_id)
+);
+CREATE TABLE IF NOT EXISTS outgoing (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, recipient TEXT NOT NULL, message_id TEXT NOT NULL, digest BLOB NOT NULL,
+    at REAL NOT NULL, message BLOB NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', attempts INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL, error TEXT, revoked INTEGER NOT NULL DEFAULT 0, UNIQUE (recipient, message_id)
+);
+CREATE INDEX IF NOT EXISTS waiting ON outgoing (number) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS unhanded ON incoming (number) WHERE handed = 0;
+"""
+
+
+class Seen(Enum):
+    """What is known of an arriving MessageID of its sender."""
+
+    NEW = "new"
+    SAME = "same"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message whose signature holds.
+
+    Attributes:
+        sender, recipient: domains.
+        message: None where ILES cannot take it.
+        reason: why it is rejected, or None.
+        digest: of its content.
+    """
+
+    sender: str
+    recipient: str
+    message_id: str
+    digest: bytes
+    message: UftpMessage | None
+    reason: str | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Identifiers are each sender's own."""
+        return self.sender, self.message_id
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message that its peer has not taken yet."""
+
+    number: int
+    recipient: str
+    message: UftpMessage
+    attempts: int
+    since: datetime
+    next_at: datetime
+
+
+@dataclass(frozen=True)
+class Instants:
+    """Now, twice: by the site's clock, which dates messages, and by the wall's, which times deliveries."""
+
+    here: datetime
+    wall: datetime
+
+
+def digest_of(message: UftpMessage) -> bytes:
+    """Of a message's content: equal for equal content, however its XML is written."""
+    return hashlib.sha256(encode(message)).digest()
+
+
+class MessageLog:
+    """The file.
+
+    Raises:
+        BadInput: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+            self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
+        except (OSError, sqlite3.Error) as error:
+            raise BadInput(f"uftp: {path} cannot be opened ({error}); expected the log of earlier messages") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # ---- what comes ------------------------------------------------------------------------------------------------------
+
+    def seen(self, sender: str, message_id: str, digest: bytes) -> tuple[Seen, str | None]:
+        """What is known of a MessageID, and why that message was rejected, if it was."""
+        row = self._db.execute(
+            "SELECT digest, reason FROM incoming WHERE sender = ? AND message_id = ?", (sender, message_id)
+        ).fetchone()
+        if row is None:
+            return Seen.NEW, None
+        return (Seen.SAME if row[0] == digest else Seen.OTHER), row[1]
+
+    def keep(self, arrivals: Iterable[Arrival], answers: Iterable[tuple[str, UftpMessage]], at: Instants) -> None:
+        """Make arrivals and the answers to some of them (recipient, message) durable, all in one transaction.
+
+        An arrival that is known already is left as it is.
+        """
+        now = at.here
+        with self._at_once():
+            for one in arrivals:
+                body = None if one.message is None else encode(one.message)
+                self._db.execute(
+                    "INSERT OR IGNORE INTO incoming (sender, message_id, digest, recipient, at, message, reason, handed)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (one.sender, one.message_id, one.digest, one.recipient, now.timestamp(), body, one.reason,
+                     int(one.reason is not None)),
+                )  # fmt: skip
+                if isinstance(one.message, FlexOfferRevocation) and one.reason is None:
+                    self._revoke(one.sender, one.message.flex_offer_message_id)
+            for recipient, message in answers:
+                self._put(recipient, message, at.wall)
+
+    def _revoke(self, domain: str, offer: str) -> None:
+        for table, column in (("incoming", "sender"), ("outgoing", "recipient")):
+            self._db.execute(
+                f"UPDATE {table} SET revoked = 1 WHERE {column} = ? AND message_id = ?",  # noqa: S608 - our own words
+                (domain, offer),
+            )
+
+    def unhanded(self, most: int = 10_000) -> list[tuple[int, UftpMessage]]:
+        """(number, message) that were taken and not handed to their parties yet, in order."""
+        rows = self._db.execute(
+            "SELECT number, message FROM incoming WHERE handed = 0 ORDER BY number LIMIT ?", (most,)
+        ).fetchall()
+        return [(number, decode(body)) for number, body in rows]
+
+    def handed(self, numbers: Iterable[int]) -> None:
+        """Their parties have them, durably."""
+        with self._at_once():
+            self._db.executemany("UPDATE incoming SET handed = 1 WHERE number = ?", [(n,) for n in numbers])
+
+    # ---- what goes -------------------------------------------------------------------------------------------------------
+
+    def put(self, messages: Iterable[tuple[str, UftpMessage]], now: datetime) -> None:
+        """At `now` by the wall: messages to (recipient's domain), in order; one that was put before is not sent again."""
+        with self._at_once():
+            for recipient, message in messages:
+                self._put(recipient, message, now)
+
+    def _put(self, recipient: str, message: UftpMessage, now: datetime) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO outgoing (recipient, message_id, digest, at, message, next_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                recipient,
+                message.header.message_id,
+                digest_of(message),
+                now.timestamp(),
+                encode(message),
+                now.timestamp(),
+            ),
+        )
+        if isinstance(message, FlexOfferRevocation):
+            self._revoke(recipient, message.flex_offer_message_id)
+
+    def waiting(self, recipient: str, most: int = 100) -> list[Waiting]:
+        """What a peer has not taken yet, in order."""
+        rows = self._db.execute(
+            "SELECT number, recipient, message, attempts, at, next_at FROM outgoing"
+            " WHERE state = 'waiting' AND recipient = ? ORDER BY number LIMIT ?",
+            (recipient, most),
+        ).fetchall()
+        return [Waiting(n, to, decode(body), tries, _utc(at), _utc(again)) for n, to, body, tries, at, again in rows]
+
+    def delivered(self, numbers: Iterable[int]) -> None:
+        """Their peer has taken them."""
+        with self._at_once():
+            rows = [(n,) for n in numbers]
+            self._db.executemany("UPDATE outgoing SET state = 'delivered', error = NULL WHERE number = ?", rows)
+
+    def again(self, number: int, next_at: datetime, error: str) -> None:
+        """It could not be delivered; to be tried again."""
+        with self._at_once():
+            self._db.execute(
+                "UPDATE outgoing SET attempts = attempts + 1, next_at = ?, error = ? WHERE number = ?",
+                (next_at.timestamp(), error, number),
+            )
+
+    def failed(self, number: int, error: str) -> None:
+        """It will not be delivered."""
+        with self._at_once():
+            self._db.execute("UPDATE outgoing SET state = 'failed', error = ? WHERE number = ?", (error, number))
+
+    # ---- both ------------------------------------------------------------------------------------------------------------
+
+    def find(self, domain: str, message_id: str) -> Referred | None:
+        """A message that was exchanged with a domain, either way, and not rejected."""
+        number = message_id.lower()
+        for query in (
+            "SELECT message, revoked FROM incoming WHERE sender = ? AND message_id = ? AND reason IS NULL",
+            "SELECT message, revoked FROM outgoing WHERE recipient = ? AND message_id = ?",
+        ):
+            row = self._db.execute(query, (domain, number)).fetchone()
+            if row is not None and row[0] is not None:
+                known = referred(decode(row[0]))
+                return Referred(known.kind, known.period, known.expiration, bool(row[1]))
+        return None
+
+    def counts(self) -> dict[str, int]:
+        """How many messages came, were rejected, wait, were delivered and failed."""
+        counts = dict(self._db.execute("SELECT state, COUNT(*) FROM outgoing GROUP BY state").fetchall())
+        came, refused = self._db.execute("SELECT COUNT(*), COUNT(reason) FROM incoming").fetchone()
+        return {"came": came, "rejected": refused} | {s: counts.get(s, 0) for s in ("waiting", "delivered", "failed")}
+
+    def prune(self, before: Instants) -> None:
+        """Forget what is older, but nothing that somebody still waits for."""
+        with self._at_once():
+            self._db.execute("DELETE FROM incoming WHERE at < ? AND handed = 1", (before.here.timestamp(),))
+            self._db.execute("DELETE FROM outgoing WHERE at < ? AND state != 'waiting'", (before.wall.timestamp(),))
+
+
+def _utc(stamp: float) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(seconds=stamp)
