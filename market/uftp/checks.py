@@ -239,7 +239,7 @@ def reference_faults(message: UftpMessage, look_up: LookUp, now: datetime) -> It
             continue
         if period is not None and known.period is not None and known.period != period:
             yield f"{Reason.PERIOD_MISMATCH}: {name} {number} is of {known.period}, expected {period}"
-        if known.revoked:
+        if known.revoked and not is_response(type(message)):  # an answer may cross a revocation
             yield f"{Reason.REFERENCE_REVOKED}: {name} {number}"
         if binding and known.expiration is not None and now >= known.expiration:
             yield f"{Reason.REFERENCE_EXPIRED}: {name} {number} ended at {known.expiration.isoformat()}"
