@@ -23,7 +23,9 @@ declare_homes(
         "asset": ("agents.roles.device_agent",),
         "cim": ("cim.codec.model_types",),
         "device": ("cim.codec.model_types", "devices.weather"),
+        "dispute": ("agents.roles.dispute_messages",),
         "dso": (
+            "agents.roles.dso.arbitration",
             "agents.roles.dso.compensation",
             "agents.roles.dso.config",
             "agents.roles.dso.curtailment",
@@ -67,6 +69,7 @@ declare_homes(
         "part": (
             "agents.roles.parts.contracts",
             "agents.roles.parts.cosigning",
+            "agents.roles.parts.disputes",
             "agents.roles.parts.filing",
             "agents.roles.parts.keys",
             "agents.roles.parts.meter_data",

@@ -52,6 +52,7 @@ def document() -> str:
     from agents.planning.dispatch import session
     from market.negotiation import conversation as negotiation
     from market.register import lifecycle
+    from market.settlement import arbitration
     from market.settlement import conversation as settlement
     from market.trading import conversation as trading
 
@@ -63,6 +64,7 @@ def document() -> str:
         (session.SPLIT, session),
         (session.MEMBERSHIP, session),
         (settlement.SETTLEMENT, settlement),
+        (arbitration.ARBITRATION, arbitration),
     ):
         source = f"Table: `{module.__name__.replace('.', '/')}.py`."
         parts.append(f"## {table.title}\n\n{table.about} {source}\n\n```mermaid\n{table.mermaid()}```\n")

@@ -20,7 +20,7 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     DISPUTED = "disputed"  # at least one order is
     PAID = "paid"
-    HELD = "held"  # what is accepted is paid, what is disputed waits for people
+    HELD = "held"  # what is accepted is paid, what is disputed waits for the facilitator, then for people
 
 
 class Party(StrEnum):
@@ -36,6 +36,7 @@ class Event(StrEnum):
 
     METERING = "Metering"
     SETTLEMENT = "FlexSettlement"
+    REVISION = "FlexSettlement, a later Revision"  # meter data came late, or was corrected
     ACCEPTANCE = "FlexSettlementResponse, all Accepted"
     DISPUTE = "FlexSettlementResponse, some Disputed"
     PAYMENT = "remuneration recorded"  # of what is accepted; nothing is recorded when nothing is owed
@@ -44,7 +45,8 @@ class Event(StrEnum):
 SETTLEMENT = ConversationTable(
     title="Settlement",
     about="The buyer settles a day when all its meters have come, or with those that came when the time is up. "
-    "The seller answers when it has its own. What both find alike is paid; what is disputed waits for people.",
+    "The seller answers when it has its own. What both find alike is paid; what is disputed is held until the facilitator has "
+    "found the right meter data. Late and corrected data settle anew, as a revision; then only the difference is paid.",
     start=State.METERING,
     rows={
         State.METERING: {
@@ -58,8 +60,14 @@ SETTLEMENT = ConversationTable(
         },
         State.ACCEPTED: {(Party.BUYER, Event.PAYMENT): State.PAID},
         State.DISPUTED: {(Party.BUYER, Event.PAYMENT): State.HELD},
-        State.PAID: {},
-        State.HELD: {},
+        State.PAID: {
+            (Party.METER, Event.METERING): State.PAID,
+            (Party.BUYER, Event.REVISION): State.SETTLED,
+        },
+        State.HELD: {
+            (Party.METER, Event.METERING): State.HELD,
+            (Party.BUYER, Event.REVISION): State.SETTLED,
+        },
     },
 )
 
@@ -69,6 +77,6 @@ def event_of(message: Metering | FlexSettlement | FlexSettlementResponse) -> tup
     if isinstance(message, Metering):
         return Party.METER, Event.METERING
     if isinstance(message, FlexSettlement):
-        return Party.BUYER, Event.SETTLEMENT
+        return Party.BUYER, Event.SETTLEMENT if message.revision == 1 else Event.REVISION
     disputed = any(status.disposition is AcceptedDisputed.DISPUTED for status in message.statuses)
     return Party.SELLER, Event.DISPUTE if disputed else Event.ACCEPTANCE

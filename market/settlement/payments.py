@@ -26,7 +26,8 @@ class Payment:
     Attributes:
         payer, payee: domains.
         amount: ten-thousandths of the currency unit, > 0.
-        reason: `make-whole`, `utilisation`, `penalty`, `capacity` or `curtailment` (feed-in that the DSO limited).
+        reason: `make-whole`, `utilisation`, `penalty`, `capacity`, `curtailment` (feed-in that the DSO limited), or
+            `correction` (a part of an earlier payment goes back; its reference begins with that one's reason).
         reference: the order, contract or connection (and day) it is for.
         currency: ISO 4217.
     """
@@ -151,6 +152,36 @@ def capacity_payments(contract: FlexContract, day: str, isps: Sequence[ContractS
         return ()
     reference = f"{contract.contract_id}/{day}"
     return (Payment(contract.buyer, contract.seller, amount, "capacity", reference, contract.currency),)
+
+
+CORRECTION = "correction"
+
+
+def corrections(paid: Iterable[Payment], due: Iterable[Payment]) -> tuple[Payment, ...]:
+    """What is still to be paid so that, with what was `paid`, everything `due` is paid; what was too much goes back.
+
+    `paid` may hold earlier corrections. Nothing for what is paid exactly.
+    """
+    owed: dict[tuple[str, str, str, str, str], int] = {}
+    for sign, payments in ((1, due), (-1, paid)):
+        for payment in payments:
+            key, amount = _corrected(payment)
+            owed[key] = owed.get(key, 0) + sign * amount
+    found = []
+    for (payer, payee, reason, reference, currency), amount in sorted(owed.items()):
+        if amount > 0:
+            found.append(Payment(payer, payee, amount, reason, reference, currency))
+        elif amount < 0:
+            found.append(Payment(payee, payer, -amount, CORRECTION, f"{reason} {reference}", currency))
+    return tuple(found)
+
+
+def _corrected(payment: Payment) -> tuple[tuple[str, str, str, str, str], int]:
+    """(payer, payee, reason, reference, currency) of the payment that one is a part of, and its amount; < 0 takes back."""
+    if payment.reason != CORRECTION:
+        return (payment.payer, payment.payee, payment.reason, payment.reference, payment.currency), payment.amount
+    reason, _, reference = payment.reference.partition(" ")
+    return (payment.payee, payment.payer, reason, reference, payment.currency), -payment.amount
 
 
 def balance(payments: Iterable[Payment]) -> dict[str, int]:

@@ -89,6 +89,7 @@ class Miniature:
         refuse: which filed references the ledger refuses.
         term_days: of the contracts that are proposed.
         silence: (from, to): nothing at all happens in between; then everything that was due happens at once.
+        spoil: (sender, receiver, message) -> what arrives in its place; None: nothing does.
     """
 
     def __init__(
@@ -99,12 +100,13 @@ class Miniature:
         silence: tuple[datetime, datetime] | None = None,
         days: int = 1,
         term_days: int = 365,
+        spoil: Callable[[str, str, Any], Any] = lambda _sender, _to, message: message,
     ) -> None:
         self.rules, self.term_days = rules(days), term_days
         self.start = players.DAY.next(-1).at(9)
         self.physics = Physics(self.start)
         self.random = None if seed is None else random.Random(seed)
-        self.refuse, self.silence = refuse, silence
+        self.refuse, self.silence, self.spoil = refuse, silence, spoil
         self.ledger = LedgerStore(path)
         self.ledger.create((Party(d, k) for d, k in sorted(self.rules.keys.items())), {"site": "miniature"})
         self.roles: dict[str, Role] = self._cast()
@@ -175,6 +177,11 @@ class Miniature:
                     self._tell(name, Fired(timer), now)
             self._settle(now)
 
+    def hear(self, sender: str, to: str, number: int, message: Any, now: datetime) -> None:
+        """A message arrives that was kept back."""
+        self.channels.setdefault((sender, to), deque()).append(Received(sender, number, message))
+        self._settle(now)
+
     def _settle(self, now: datetime) -> None:
         """Deliver until everybody is quiet."""
         while self.channels:
@@ -199,8 +206,9 @@ class Miniature:
             key = (name, effect.to)
             self.sequence[key] = self.sequence.get(key, 0) + 1
             self.sent.append((name, effect.to, effect.message))
-            event = Received(name, self.sequence[key], effect.message)
-            self.channels.setdefault(key, deque()).append(event)
+            arrives = self.spoil(name, effect.to, effect.message)
+            if arrives is not None:
+                self.channels.setdefault(key, deque()).append(Received(name, self.sequence[key], arrives))
         elif isinstance(effect, Arm):
             self.count += 1
             self.armed[name, effect.timer] = effect.at

@@ -20,7 +20,7 @@ from market.settlement.day import POWER, lost_isps, metered_share, reservation
 from market.settlement.elements import ElementMove, settle_element
 from market.settlement.payments import capacity_amount
 from market.settlement.portfolio import ConnectionDay, fines_e4, passed_on, settle_portfolio
-from market.uftp import ContractSettlement, FlexOrder, FlexOrderSettlement
+from market.uftp import ContractSettlement, FlexOrder, FlexOrderSettlement, Metering
 
 
 class Accounts:
@@ -126,6 +126,11 @@ class Accounts:
             size_w = element.max_increase_w - element.max_decrease_w
             lost.append((size_w, behind | day.lost_isps(count)))
         return metered_share(lost)
+
+    def evidence(self, other: str, period: date) -> tuple[Metering, ...]:
+        """The meter data that a day's sums with a member, or with the DSO, stand on."""
+        members = (self._members[other],) if other in self._members else self._config.members
+        return self._meters.copies((member.usage_point for member in members), period)
 
     def ready(self, period: date) -> Ready:
         """The members' meters come by other ways than the DSO's sums; what is settled waits for no more of them."""

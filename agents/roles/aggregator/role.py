@@ -16,6 +16,7 @@ from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
+from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
@@ -44,7 +45,9 @@ class AggregatorRole(Role):
             {m.usage_point: m.name for m in config.members},
             elements=True,
             carries_w={m.usage_point: m.carries_w for m in config.members},
+            facilitator=config.dso,
         )
+        filing = LedgerFiling(me, ledger)
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
         sessions = VppSessions(me, config, contracts)
@@ -69,7 +72,7 @@ class AggregatorRole(Role):
             OperatedDays(me),
             contracts,
             negotiation,
-            LedgerFiling(me, ledger),
+            filing,
             HeadCosigning(me, ledger),
             sums,
             metering,
@@ -90,4 +93,5 @@ class AggregatorRole(Role):
             orders,
             making_whole,
             SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),
+            Disputes(me, config.dso, filing, accounts.evidence),
         )

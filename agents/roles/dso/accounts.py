@@ -18,7 +18,7 @@ from market.contracts.activations import Activations
 from market.rules import MarketRules
 from market.settlement.day import metered_share, reservation
 from market.settlement.portfolio import settle_portfolio
-from market.uftp import ContractSettlement, FlexOrderSettlement
+from market.uftp import ContractSettlement, FlexOrderSettlement, Metering
 
 
 class DsoAccounts:
@@ -62,6 +62,11 @@ class DsoAccounts:
             row if row.start in held else replace(row, reserved_power_w=0, available_power_w=0) for row in rows_of_day
         )
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),))
+
+    def evidence(self, seller: str, period: date) -> tuple[Metering, ...]:
+        """The meter data that a day's sums with a seller stand on."""
+        mine = (c.usage_point for c in self._config.connections if c.aggregator == seller)
+        return self._meters.copies(mine, period)
 
     def _metered_share(self, seller: str, period: date, count: int) -> dict[int, Fraction]:
         """ISP -> the share of a seller's connections, by their size, that were metered, where it was not all."""

@@ -32,7 +32,7 @@ class MeterHistoryState:
 
 
 class MeterHistory(Part[MeterHistoryState]):
-    """Takes a settled day's meterings out of the meter data and into the history."""
+    """Takes a settled day's meterings into the history."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, meters: MeterData) -> None:
         active = {c.usage_point: c.history_kw for c in config.connections}
@@ -64,7 +64,7 @@ class MeterHistory(Part[MeterHistoryState]):
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
         """The day's meters become history for the next analyses."""
-        for metering in self._meters.take_out(event.period):
+        for metering in self._meters.on_day(event.period):
             self._add(metering)
         return []
 

@@ -5,7 +5,7 @@ An order follows `market.trading.conversation`'s table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -19,7 +19,6 @@ from agents.roles.parts.filing import Filing
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
-from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import order_placed
 from cim.codec.codec import wire
 from cim.platform.publications.ledger import RecordRefused
@@ -203,20 +202,11 @@ class Ordering(Part[OrderingState]):
 
     # ---- remembering and forgetting --------------------------------------------------------------------------------------
 
-    @on(DaySettled)
-    def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
-        """A settled day's orders are in the ledger."""
-        self._keep(lambda period: period != event.period)
-        return []
-
     def prune(self, before: date) -> None:
-        """Days that are closed for good."""
-        self._keep(lambda period: period >= before)
-
-    def _keep(self, stays: Callable[[date], bool]) -> None:
+        """Days that are closed for good; until then a settled day may be settled anew."""
         state = self.state
-        state.orders = {place: orders for place, orders in state.orders.items() if stays(place[2])}
-        state.baselines_w = {place: baseline for place, baseline in state.baselines_w.items() if stays(place[2])}
+        state.orders = {place: orders for place, orders in state.orders.items() if place.period >= before}
+        state.baselines_w = {place: baseline for place, baseline in state.baselines_w.items() if place.period >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Recorded orders that were not refused are in force, and sent again: they may not have reached their sellers."""

@@ -49,7 +49,7 @@ class SellerAnswered:
 @wire("dso.Requests")
 @dataclass(slots=True)
 class RequestsState:
-    """What was asked and offered on days that are not settled.
+    """What was asked and offered on days that are not closed for good.
 
     Attributes:
         requests: by message id.
@@ -160,20 +160,21 @@ class Requests(Part[RequestsState]):
 
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
-        """Nothing is asked about a settled day any more."""
-        self._keep(lambda period: period != event.period)
+        """Nothing is asked about a settled day any more; what was asked and offered counts if it is settled anew."""
+        self._drop_requests(lambda period: period == event.period)
         return []
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""
-        self._keep(lambda period: period >= before)
-
-    def _keep(self, stays: Callable[[date], bool]) -> None:
         state = self.state
-        state.requests = {number: request for number, request in state.requests.items() if stays(request.period)}
-        state.revisions = {place: value for place, value in state.revisions.items() if stays(place[2])}
-        state.requested_w = {place: value for place, value in state.requested_w.items() if stays(place[2])}
-        state.offered_w = {place: value for place, value in state.offered_w.items() if stays(place[2])}
+        self._drop_requests(lambda period: period < before)
+        state.revisions = {place: value for place, value in state.revisions.items() if place.period >= before}
+        state.requested_w = {place: value for place, value in state.requested_w.items() if place.period >= before}
+        state.offered_w = {place: value for place, value in state.offered_w.items() if place.period >= before}
+
+    def _drop_requests(self, over: Callable[[date], bool]) -> None:
+        kept = {number: request for number, request in self.state.requests.items() if not over(request.period)}
+        self.state.requests = kept
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Revisions go on above every earlier one."""

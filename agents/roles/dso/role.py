@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.roles.dso.accounts import DsoAccounts
+from agents.roles.dso.arbitration import Arbitration
 from agents.roles.dso.compensation import Compensating
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.curtailment import Curtailment
@@ -21,6 +22,7 @@ from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
+from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
@@ -38,7 +40,8 @@ class DsoRole(Role):
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
         negotiation = ContractNegotiation(me, ledger, contracts, wants=lambda _: config.buying)
         carries_w = {c.usage_point: c.carries_w for c in config.connections}
-        meters = MeterData(me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w)
+        meters = MeterData(me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w, facilitator=name)
+        filing = LedgerFiling(me, ledger)
         history = MeterHistory(me, config, meters)
         checks = PrognosisChecks(me, config, history)
         prognoses = Prognoses(me, config, checks)
@@ -87,6 +90,8 @@ class DsoRole(Role):
             ordering,
             requests,
             trading,
-            LedgerFiling(me, ledger),
+            filing,
+            Disputes(me, name, filing, accounts.evidence),
+            Arbitration(me, filing),
             HeadCosigning(me, ledger),
         )

@@ -8,6 +8,14 @@ from typing import NamedTuple
 from cim.codec.codec import wire
 
 
+@wire("part.SellerDay")
+class SellerDay(NamedTuple):
+    """A seller (its agent's name) on a day."""
+
+    seller: str
+    period: date
+
+
 @wire("part.SellerPointDay")
 class SellerPointDay(NamedTuple):
     """An aggregator's portfolio (its agent's name) at a congestion point on a day."""

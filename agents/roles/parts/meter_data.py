@@ -8,6 +8,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
+from agents.roles.dispute_messages import ArbitrationDecided
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
@@ -35,6 +36,13 @@ class DayMetered:
     period: date
 
 
+@dataclass(frozen=True, slots=True)
+class DayCorrected:
+    """Told inside a role: meter data of a day came or changed after it was settled."""
+
+    period: date
+
+
 @wire("part.MeterData")
 @dataclass(slots=True)
 class MeterDataState:
@@ -52,6 +60,7 @@ class MeterData(Part[MeterDataState]):
             agent that signs for itself. What a known agent tells of other EANs (of its flex elements) is kept as well,
             if `elements`.
         carries_w: by EAN, the most that a connection can carry: no metering beyond that is taken.
+        facilitator: the agent whose decisions about copies count.
     """
 
     def __init__(
@@ -61,9 +70,10 @@ class MeterData(Part[MeterDataState]):
         *,
         elements: bool,
         carries_w: Mapping[str, int] = MappingProxyType({}),
+        facilitator: str,
     ) -> None:
         super().__init__(me, MeterDataState())
-        self._carries_w = carries_w
+        self._carries_w, self.facilitator = carries_w, facilitator
         self._connections, self._elements = dict(connections), elements
         self._senders = set(connections.values())  # None among them: anybody who signs for itself
 
@@ -72,16 +82,34 @@ class MeterData(Part[MeterDataState]):
         """Keep it; with the last connection's the day is metered."""
         if self.rules.domains.get(sender) != message.header.sender_domain or not self._takes(message.ean, sender):
             return []
-        period = message.period
-        if period in self.state.closed or period < self.rules.day_of(now).next(-KEPT_DAYS).day:
+        period, known = message.period, self.state.metering.get(self._key(message))
+        settled = period in self.state.closed
+        closed_for_good = period < self.rules.day_of(now).next(-KEPT_DAYS).day
+        if closed_for_good or (settled and known is not None and known.revision >= message.revision):
             why = f"{period.isoformat()} is settled"
             return [self.me.lapse("Metering", message.header.message_id, sender, why, now)]
         fault = self._fault(message)
         if fault is not None:
             return [self.me.lapse("Metering", message.header.message_id, sender, fault, now)]
         self.state.metering[self._key(message)] = message
+        if settled:
+            return self.emit(DayCorrected(period), now)
         complete = message.ean in self._connections and self.complete(period)
         return self.emit(DayMetered(period), now) if complete else []
+
+    @on(ArbitrationDecided)
+    def decided(self, message: ArbitrationDecided, sender: str, now: datetime) -> list[Effect]:
+        """The facilitator found which copies are right: take them, and settle anew what stands on them."""
+        if sender != self.facilitator or self.me.domain not in (message.buyer, message.seller):
+            return []
+        wrong = [
+            metering
+            for metering in message.meterings
+            if (mine := self.state.metering.get(self._key(metering))) is None or mine.profiles != metering.profiles
+        ]
+        for metering in wrong:
+            self.state.metering[self._key(metering)] = metering
+        return self.emit(DayCorrected(message.period), now) if wrong else []
 
     def complete(self, period: date) -> bool:
         """Whether the meters of all connections have told a day."""
@@ -98,6 +126,11 @@ class MeterData(Part[MeterDataState]):
     def of_all(self, eans: Iterable[str], period: date) -> list[Metering]:
         """What the meters of these connections told of a day, as far as they did."""
         return [message for ean in eans if (message := self.of(ean, period)) is not None]
+
+    def copies(self, eans: Iterable[str], period: date) -> tuple[Metering, ...]:
+        """All that was told of these connections and their elements on a day."""
+        days = self.connection_days(eans, period)
+        return tuple(m for day in days for m in (day.connection, *day.elements) if m is not None)
 
     def connection_days(self, eans: Iterable[str], period: date) -> tuple[ConnectionDay, ...]:
         """What was told of these connections on a day, each with its elements."""
@@ -119,9 +152,9 @@ class MeterData(Part[MeterDataState]):
         """Whether a day is settled."""
         return period in self.state.closed
 
-    def take_out(self, period: date) -> list[Metering]:
-        """Remove what was told of a day, and return it."""
-        return [self.state.metering.pop(key) for key in [k for k in self.state.metering if k[1] == period]]
+    def on_day(self, period: date) -> list[Metering]:
+        """All that was told of a day."""
+        return [metering for key, metering in self.state.metering.items() if key.period == period]
 
     def prune(self, before: date) -> None:
         """Meterings of days that are closed for good."""

@@ -20,6 +20,7 @@ from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
 from market.rules import MarketRules
+from market.settlement.payments import Payment
 from market.uftp import DPrognosis, FlexOrder, FlexOrderResponse, FlexSettlement, FlexSettlementResponse
 
 T = TypeVar("T")
@@ -30,11 +31,15 @@ _BEFORE = timedelta(days=KEPT_DAYS + 1)
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A settlement that its buyer recorded, and what its seller answered, if it did."""
+    """A settlement that its buyer recorded (its last revision), and what its seller answered to that, if it did.
+
+    `payments` are all of the day's between the two so far; `is_paid` says whether those of this revision are among them.
+    """
 
     settlement: FlexSettlement
     response: FlexSettlementResponse | None
-    paid: bool
+    is_paid: bool
+    payments: tuple[Payment, ...] = ()
 
 
 class LedgerHistory:
@@ -91,10 +96,13 @@ class LedgerHistory:
     def _owed(self) -> dict[tuple[str, str, str], Owed]:
         responses = self.of("flex-settlement-response", FlexSettlementResponse)
         paid = self.of("remuneration", tuple)
-        found = {}
-        for key, settlement in self.of("flex-settlement", FlexSettlement).items():
-            period, buyer, seller = key.split("/", 2)
-            found[period, buyer, seller] = Owed(settlement, responses.get(key), key in paid)
+        found: dict[tuple[str, str, str], Owed] = {}
+        told = self.of("flex-settlement", FlexSettlement)
+        for key, settlement in sorted(told.items(), key=lambda item: item[1].revision):
+            period, buyer, seller = key.partition("#")[0].split("/", 2)
+            before = found.get((period, buyer, seller))
+            payments = (*(() if before is None else before.payments), *paid.get(key, ()))
+            found[period, buyer, seller] = Owed(settlement, responses.get(key), key in paid, payments)
         return found
 
     def standing_orders(self, now: datetime) -> Iterator[tuple[str, FlexOrder, DPrognosis | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from agents.roles.effects import Effect, Send
@@ -27,6 +28,16 @@ from market.uftp import (
 LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 
 
+@dataclass(frozen=True, slots=True)
+class OrdersDisputed:
+    """Told inside a role: the seller and the buyer (agents) differ on these orders of a day."""
+
+    buyer: str
+    seller: str
+    period: date
+    orders: tuple[str, ...]
+
+
 def metering_of(me: AgentIdentity, to: str, period: date, ean: str, energy_wh: Floats, now: datetime,
                 lost: Collection[int] = ()) -> Metering:  # fmt: skip
     """A Metering message: mean power of each ISP in whole watts, from watt-hours; `lost` ISPs are marked as such.
@@ -42,6 +53,12 @@ def metering_of(me: AgentIdentity, to: str, period: date, ean: str, energy_wh: F
     return Metering(header, period, ean, 1, tuple(profiles), rules.timezone, rules.isp_minutes)
 
 
+def settlement_key(settlement: FlexSettlement, buyer: str, seller: str) -> str:
+    """Under which a settlement, its answer and its payments are recorded: a later revision of it has a key of its own."""
+    key = f"{settlement.period_start}/{buyer}/{seller}"
+    return key if settlement.revision == 1 else f"{key}#{settlement.revision}"
+
+
 def settlement_effects(
     me: AgentIdentity,
     to: str,
@@ -50,11 +67,13 @@ def settlement_effects(
     orders: tuple[FlexOrderSettlement, ...],
     contracts: tuple[ContractSettlement, ...],
     now: datetime,
+    revision: int = 1,
 ) -> tuple[FlexSettlement, list[Effect]]:
     """The buyer's FlexSettlement: into the ledger and to the seller."""
-    header = me.header(to, now, None, "FlexSettlement", period.isoformat())
-    message = FlexSettlement(header, period, period, me.rules.currency, orders, contracts)
-    record = me.record("flex-settlement", f"{period}/{me.domain}/{me.rules.domains[to]}", message, now)
+    header = me.header(to, now, None, "FlexSettlement", period.isoformat(), *([str(revision)] if revision > 1 else []))
+    message = FlexSettlement(header, period, period, me.rules.currency, orders, contracts, revision)
+    key = settlement_key(message, me.domain, me.rules.domains[to])
+    record = me.record("flex-settlement", key, message, now)
     filed = Send(ledger, Filed(Filing("settlement", message.header.message_id), (record,)))
     return message, [filed, Send(to, message), settlement_told(message)]
 
@@ -68,30 +87,29 @@ def response_effects(
     now: datetime,
     *,
     fines_at_most: bool,
-) -> list[Effect]:
+) -> tuple[FlexSettlementResponse, list[Effect]]:
     """The seller's answer: the plausibility check of every order, recorded and sent."""
     answers = statuses(ours, theirs.order_settlements, fines_at_most=fines_at_most)
     header, answered, result, _ = me.reply(to, now, theirs, None)
     message = FlexSettlementResponse(header, answered, result, answers)
-    key = f"{theirs.period_start}/{me.rules.domains[to]}/{me.domain}"
-    record = me.record("flex-settlement-response", key, message, now)
-    return [
+    record = me.record(
+        "flex-settlement-response", settlement_key(theirs, me.rules.domains[to], me.domain), message, now
+    )
+    return message, [
         Send(ledger, Filed(Filing("response", message.header.message_id), (record,))),
         Send(to, message),
         settlement_answered(message),
     ]
 
 
-def payment_effects(
+def due_payments(
     me: AgentIdentity,
-    ledger: str,
     settlement: FlexSettlement,
     response: FlexSettlementResponse,
     contracts: Sequence[FlexContract],
     seller: str,
-    now: datetime,
-) -> list[Effect]:
-    """What is accepted is paid: one signed record of all the payments of a settlement; disputed orders wait."""
+) -> tuple[Payment, ...]:
+    """What is to be paid of a settlement: the accepted orders and what stood by; disputed orders wait."""
     accepted = {s.order_reference for s in response.statuses if s.disposition is AcceptedDisputed.ACCEPTED}
     rows = [row for row in settlement.order_settlements if row.order_reference in accepted]
     payments: list[Payment] = list(payments_of(rows, me.domain, seller, settlement.currency))
@@ -99,8 +117,20 @@ def payment_effects(
     for part in settlement.contract_settlements:
         if part.contract_id in by_id:
             payments += capacity_payments(by_id[part.contract_id], part.period.isoformat(), part.isps)
+    return tuple(payments)
+
+
+def payment_effects(
+    me: AgentIdentity, ledger: str, settlement: FlexSettlement, payments: Sequence[Payment], seller: str, now: datetime
+) -> list[Effect]:
+    """One signed record of all the payments of a settlement (or of its corrections); nothing where nothing is owed."""
     if not payments:
         return []
-    key = f"{settlement.period_start}/{me.domain}/{seller}"
+    key = settlement_key(settlement, me.domain, seller)
     record = me.record("remuneration", key, tuple(payments), now)
     return [Send(ledger, Filed(Filing("remuneration", key), (record,))), payments_made(payments, now)]
+
+
+def disputed_orders(response: FlexSettlementResponse) -> tuple[str, ...]:
+    """References of the orders that an answer disputes."""
+    return tuple(s.order_reference for s in response.statuses if s.disposition is AcceptedDisputed.DISPUTED)

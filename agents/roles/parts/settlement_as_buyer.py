@@ -9,15 +9,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from agents.roles.dispute_messages import ArbitrationDecided
 from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import DayClosed, Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
-from agents.roles.parts.meter_data import DayMetered, MeterData
+from agents.roles.parts.keys import SellerDay
+from agents.roles.parts.meter_data import DayCorrected, DayMetered, MeterData
 from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
-from agents.roles.parts.settlement import payment_effects, settlement_effects
+from agents.roles.parts.settlement import (
+    OrdersDisputed,
+    disputed_orders,
+    due_payments,
+    payment_effects,
+    settlement_effects,
+)
 from cim.codec.codec import wire
+from market.settlement.payments import Payment, corrections
 from market.uftp import ContractSettlement, FlexOrderSettlement, FlexSettlement, FlexSettlementResponse
 
 LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
@@ -55,11 +64,19 @@ class SettlementAsBuyerState:
         settlements: by message id, those that the seller has not answered.
         postponed: until when a day's settlement was put off after a standstill.
         told: sellers of a day that were told before a loss of everything.
+        latest: what each seller was told last of a day.
+        paid: what each was paid so far.
+        changed: what is settled anew when the seller has answered the last.
+        rebuilt: days settled before a loss of everything: not all that their sums stood on is known, so people correct them.
     """
 
     settlements: dict[str, FlexSettlement] = field(default_factory=dict)
     postponed: dict[date, datetime] = field(default_factory=dict)
     told: dict[date, tuple[str, ...]] = field(default_factory=dict)
+    latest: dict[SellerDay, FlexSettlement] = field(default_factory=dict)
+    paid: dict[SellerDay, tuple[Payment, ...]] = field(default_factory=dict)
+    changed: tuple[SellerDay, ...] = ()
+    rebuilt: tuple[date, ...] = ()
 
 
 class SettlementAsBuyer(Part[SettlementAsBuyerState]):
@@ -116,13 +133,50 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
             account = self._account(seller, period)
             if account is None:
                 continue
-            message, sent = settlement_effects(
-                self.me, seller, self.ledger, period, account.orders, account.contracts, now
-            )
-            self.state.settlements[message.header.message_id] = message
-            effects += sent
+            effects += self._told(seller, period, account, now)
         effects += self.emit(DaySettled(period), now)
         return effects + self.emit(DayClosed(self.rules.day(period).next(-KEPT_DAYS).day), now)
+
+    def _told(
+        self, seller: str, period: date, account: SellerAccount, now: datetime, revision: int = 1
+    ) -> list[Effect]:
+        message, effects = settlement_effects(
+            self.me, seller, self.ledger, period, account.orders, account.contracts, now, revision
+        )
+        self.state.settlements[message.header.message_id] = message
+        self.state.latest[SellerDay(seller, period)] = message
+        return effects
+
+    @on(DayCorrected)
+    def corrected(self, event: DayCorrected, now: datetime) -> list[Effect]:
+        """Meter data of a settled day changed: each seller whose sums change by it is settled with anew, as a revision."""
+        return [effect for name in self._sellers for effect in self._revise(SellerDay(name, event.period), now)]
+
+    @on(ArbitrationDecided)
+    def decided(self, message: ArbitrationDecided, sender: str, now: datetime) -> list[Effect]:
+        """What was disputed is told again by the right data, even where the own sums stay: the seller's have changed."""
+        seller = self.rules.name_of(message.seller)
+        mine = sender == self._meters.facilitator and message.buyer == self.me.domain and message.meterings
+        if not mine or seller not in self._sellers:
+            return []
+        key = SellerDay(seller, message.period)
+        before, account = self.state.latest.get(key), self._account(seller, message.period)
+        waiting = before is not None and before.header.message_id in self.state.settlements
+        if before is None or account is None or waiting or key.period in self.state.rebuilt:
+            return []
+        return self._told(key.seller, key.period, account, now, before.revision + 1)
+
+    def _revise(self, key: SellerDay, now: datetime) -> list[Effect]:
+        before, account = self.state.latest.get(key), self._account(key.seller, key.period)
+        if before is None or account is None or key.period in self.state.rebuilt:
+            return []
+        if (before.order_settlements, before.contract_settlements) == (account.orders, account.contracts):
+            return []
+        if before.header.message_id in self.state.settlements:
+            if key not in self.state.changed:
+                self.state.changed = (*self.state.changed, key)
+            return []
+        return self._told(key.seller, key.period, account, now, before.revision + 1)
 
     @on(FlexSettlementResponse)
     def responded(self, message: FlexSettlementResponse, sender: str, now: datetime) -> list[Effect]:
@@ -134,20 +188,36 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
             why = "nothing waits for it"
             return [self.me.lapse("FlexSettlementResponse", message.header.message_id, sender, why, now)]
         del self.state.settlements[number]
-        return self._pay(settlement, message, sender, now)
+        effects, disputed = self._pay(settlement, message, sender, now), disputed_orders(message)
+        if disputed:
+            effects += self.emit(OrdersDisputed(self.me.name, sender, settlement.period_start, disputed), now)
+        key = SellerDay(sender, settlement.period_start)
+        if key in self.state.changed:
+            self.state.changed = tuple(one for one in self.state.changed if one != key)
+            effects += self._revise(key, now)
+        return effects
 
     def _pay(
         self, settlement: FlexSettlement, response: FlexSettlementResponse, seller: str, now: datetime
     ) -> list[Effect]:
         contracts, domain = self._contracts.with_peer(seller), self.rules.domains[seller]
-        return payment_effects(self.me, self.ledger, settlement, response, contracts, domain, now)
+        key = SellerDay(seller, settlement.period_start)
+        paid = self.state.paid.get(key, ())
+        payments = corrections(paid, due_payments(self.me, settlement, response, contracts, domain))
+        self.state.paid[key] = (*paid, *payments)
+        return payment_effects(self.me, self.ledger, settlement, payments, domain, now)
 
     def prune(self, before: date) -> None:
         """Days that are closed for good; where some sellers were told before a loss, the others are for people."""
         for period in [period for period in self.state.told if period < before]:
             self._meters.close(period)  # its timer may still come, and then nobody may be told twice
             del self.state.told[period]
-        self.state.postponed = {k: v for k, v in self.state.postponed.items() if k >= before}
+        state = self.state
+        state.postponed = {k: v for k, v in state.postponed.items() if k >= before}
+        state.latest = {k: v for k, v in state.latest.items() if k.period >= before}
+        state.paid = {k: v for k, v in state.paid.items() if k.period >= before}
+        state.rebuilt = tuple(period for period in state.rebuilt if period >= before)
+        state.changed = tuple(key for key in state.changed if key.period >= before)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Who was settled is not settled again; who has not answered is told again, who has is paid."""
@@ -156,6 +226,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         settled: dict[date, set[str]] = {}
         for period, seller in owed:
             settled.setdefault(date.fromisoformat(period), set()).add(seller)
+        state.rebuilt = tuple(sorted(settled))
         for day, domains in settled.items():
             told = tuple(name for name in self._sellers if self.rules.domains[name] in domains)
             if needed <= set(told):
@@ -165,7 +236,11 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         effects: list[Effect] = []
         for (_, seller), one in owed.items():
             name = self.rules.name_of(seller)
-            if name is None or one.paid or name not in self._sellers or not self._contracts.with_peer(name):
+            if name is None or name not in self._sellers:
+                continue
+            key = SellerDay(name, one.settlement.period_start)
+            state.latest[key], state.paid[key] = one.settlement, one.payments
+            if one.is_paid or not self._contracts.with_peer(name):
                 continue
             if one.response is None:
                 state.settlements[one.settlement.header.message_id] = one.settlement

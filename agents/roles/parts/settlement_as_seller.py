@@ -11,7 +11,7 @@ from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
-from agents.roles.parts.settlement import response_effects
+from agents.roles.parts.settlement import OrdersDisputed, disputed_orders, response_effects
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from cim.codec.codec import wire
 from market.uftp import FlexOrderSettlement, FlexSettlement
@@ -39,11 +39,13 @@ class SettlementAsSellerState:
 
     Attributes:
         waiting: by day, settlements that are answered when the own meters are complete.
-        answered: by day, message id of the settlement that was answered.
+        answered: by day, message id of the settlement that was answered last.
+        revisions: by day, its revision.
     """
 
     waiting: dict[date, FlexSettlement] = field(default_factory=dict)
     answered: dict[date, str] = field(default_factory=dict)
+    revisions: dict[date, int] = field(default_factory=dict)
 
 
 class SettlementAsSeller(Part[SettlementAsSellerState]):
@@ -76,7 +78,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         if sender != self._buyer:
             return []
         period, number = message.period_start, message.header.message_id
-        if period in self.state.answered:
+        if message.revision <= self.state.revisions.get(period, 0):
             why = f"{period.isoformat()} is answered already"
             return [self.me.lapse("FlexSettlement", number, sender, why, now)]
         ready = self._ready(period)
@@ -95,26 +97,36 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         return [] if message is None else self._answer(message, now)
 
     def _answer(self, message: FlexSettlement, now: datetime) -> list[Effect]:
-        self.state.answered[message.period_start] = message.header.message_id
-        ours = self._account(message.period_start)
-        effects = response_effects(
+        period = message.period_start
+        self._note_answered(message)
+        ours = self._account(period)
+        response, effects = response_effects(
             self.me, self._buyer, self.ledger, message, ours, now, fines_at_most=self._fines_at_most
         )
-        return effects + self.emit(SettlementAnswered(message), now)
+        disputed = disputed_orders(response)
+        if disputed:
+            effects += self.emit(OrdersDisputed(self._buyer, self.me.name, period, disputed), now)
+        first = message.revision == 1  # what follows from a day's settlement follows once
+        return effects + (self.emit(SettlementAnswered(message), now) if first else [])
+
+    def _note_answered(self, message: FlexSettlement) -> None:
+        self.state.answered[message.period_start] = message.header.message_id
+        self.state.revisions[message.period_start] = message.revision
 
     def prune(self, before: date) -> None:
         """Days that are closed for good; what still waited for their meters is for people."""
         self.state.waiting = {k: v for k, v in self.state.waiting.items() if k >= before}
         self.state.answered = {k: v for k, v in self.state.answered.items() if k >= before}
+        self.state.revisions = {k: v for k, v in self.state.revisions.items() if k >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """What was answered is; the others are owed an answer."""
         effects: list[Effect] = []
-        for (period, domain), one in history.owed_to(self.me.domain).items():
+        for (_, domain), one in history.owed_to(self.me.domain).items():
             if domain != self.rules.domains[self._buyer]:
                 continue
             if one.response is not None:
-                self.state.answered[date.fromisoformat(period)] = one.settlement.header.message_id
+                self._note_answered(one.settlement)
             else:
                 effects += self.settled(one.settlement, self._buyer, now)
         return Recovery(effects)

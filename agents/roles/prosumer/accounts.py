@@ -10,7 +10,7 @@ from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from market.settlement.elements import settle_element
-from market.uftp import FlexOrderSettlement
+from market.uftp import FlexOrderSettlement, Metering
 
 
 class Accounts:
@@ -25,6 +25,11 @@ class Accounts:
         """The own meters are told before anybody can settle: what is not metered then never will be."""
         known = self._metering.is_metered(period) and self._contracts.with_peer(self._config.aggregator)
         return Ready.YES if known else Ready.NEVER
+
+    def evidence(self, _: str, period: date) -> tuple[Metering, ...]:
+        """The meter data that a day's own sums stand on."""
+        names = (self._config.usage_point, *(element.element for element in self._config.elements))
+        return tuple(metering for name in names if (metering := self._metering.of(name, period)) is not None)
 
     def of(self, period: date) -> tuple[FlexOrderSettlement, ...]:
         """The aggregator's orders of a day, element by element; of penalties it may take less, and never more."""

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from agents.roles.dispute_messages import MeteringAsked, MeteringRepeated
 from agents.roles.effects import Arm, Effect, Poll, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import DayClosed, Part, Recovery, on
@@ -108,6 +109,14 @@ class MeteringMessages(Part[MeteringMessagesState]):
         effects += self.emit(DayMeteringTold(day, done), now)
         effects += self.emit(DayClosed(day.next(-KEPT_DAYS).day), now)
         return [*effects, self._filing.file("metering", day.key, record)]
+
+    @on(MeteringAsked)
+    def asked(self, message: MeteringAsked, sender: str, now: datetime) -> list[Effect]:
+        """The facilitator of a dispute asks again what was told: the same is repeated."""
+        if sender != self._config.dso:
+            return []
+        told = tuple(m for ean in message.eans if (m := self.of(ean, message.period)) is not None)
+        return [Send(sender, MeteringRepeated(message.period, told))]
 
     def _metered(
         self, to: str, source: str, ean: str, day: LocalDay, now: datetime, more: tuple[MeteringProfile, ...] = ()

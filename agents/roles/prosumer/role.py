@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
@@ -93,6 +94,7 @@ class ProsumerRole(Role):
             SettlementAsSeller(
                 me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of, fines_at_most=True
             ),
+            Disputes(me, config.dso, filing, accounts.evidence),
             days,
             MakeWhole(me, config, contracts=contracts, limits=limits, days=days, metering=messages, filing=filing),
             planning,

@@ -35,6 +35,7 @@ from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRef
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import (
+    DisputeDecided,
     PaymentsMade,
     SettlementAnswered,
     SettlementTold,
@@ -51,7 +52,7 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, ElementSuspended,
+        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, DisputeDecided, ElementSuspended,
         ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
         MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
         PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,

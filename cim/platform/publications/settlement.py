@@ -76,7 +76,7 @@ class SettlementAnswered(Publication):
 @wire("published.Payment")
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """A movement of money: `reason` is `utilisation`, `penalty`, `capacity` or `curtailment`.
+    """A movement of money: `reason` is `utilisation`, `penalty`, `capacity`, `make-whole`, `curtailment` or `correction`.
 
     `reference` names the order, the contract and day, or the limited connection and day.
     """
@@ -95,3 +95,19 @@ class PaymentsMade(Publication):
     """All payments of one settlement."""
 
     payments: tuple[PaymentRow, ...]
+
+
+@wire("published.DisputeDecided")
+@dataclass(frozen=True, slots=True)
+class DisputeDecided(Publication):
+    """The facilitator decided a dispute between a buyer and a seller about orders of a day.
+
+    `meters` (EANs and elements' names) are those whose right data both settle by from then on; none: people decide.
+    """
+
+    period: date
+    buyer: str
+    seller: str
+    orders: tuple[str, ...]
+    meters: tuple[str, ...]
+    reason: str

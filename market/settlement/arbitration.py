@@ -1,0 +1,85 @@
+"""Disputes between two parties of a settlement, decided by a facilitator (the DSO): the table, and the rule of two of three.
+
+Each party hands over its copies of the meter data. Where they differ whoever reads the meter is asked again; a copy counts if
+it is what the meter's reader repeats. Nothing is decided by a value that neither party was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from market.conversations import ConversationTable
+from market.uftp import Metering
+
+Meter = tuple[str, str]  # (domain of who reads it, EAN or name)
+
+
+class State(StrEnum):
+    """Where a dispute stands, as the facilitator sees it."""
+
+    NONE = "none"
+    RAISED = "raised"  # one party has been heard
+    HEARD = "heard"  # both
+    ASKED = "meters asked"
+    DECIDED = "decided"
+
+
+class Party(StrEnum):
+    """Who moves."""
+
+    PARTY = "party"
+    FACILITATOR = "facilitator"
+    METER = "meter"
+    TIME = "time"
+
+
+class Event(StrEnum):
+    """What is said, or happens."""
+
+    DISPUTE = "DisputeRaised"
+    QUESTION = "MeteringAsked"
+    ANSWER = "MeteringRepeated"
+    DECISION = "ArbitrationDecided"
+    DEADLINE = "deadline"
+
+
+ARBITRATION = ConversationTable(
+    title="Arbitration of a dispute",
+    about="Buyer and seller each tell the DSO, as facilitator, what they differ on, with their copies of the meter data. Where "
+    "copies differ the meters' readers are asked again; the decision is told when all have answered, or at the deadline. Both "
+    "then settle anew by the right data.",
+    start=State.NONE,
+    rows={
+        State.NONE: {(Party.PARTY, Event.DISPUTE): State.RAISED},
+        State.RAISED: {
+            (Party.PARTY, Event.DISPUTE): State.HEARD,
+            (Party.TIME, Event.DEADLINE): State.HEARD,
+        },
+        State.HEARD: {
+            (Party.FACILITATOR, Event.QUESTION): State.ASKED,
+            (Party.FACILITATOR, Event.DECISION): State.DECIDED,  # the copies are alike
+        },
+        State.ASKED: {
+            (Party.METER, Event.ANSWER): State.ASKED,
+            (Party.FACILITATOR, Event.DECISION): State.DECIDED,
+        },
+        State.DECIDED: {},
+    },
+)
+
+
+def copies(meterings: Iterable[Metering]) -> dict[Meter, Metering]:
+    """By meter, what a party holds of it."""
+    return {(m.header.sender_domain, m.ean): m for m in meterings}
+
+
+def differing(ours: Mapping[Meter, Metering], theirs: Mapping[Meter, Metering]) -> tuple[Meter, ...]:
+    """The meters of which both hold a copy, and not the same."""
+    both = [meter for meter in sorted({*ours, *theirs}) if meter in ours and meter in theirs]
+    return tuple(meter for meter in both if ours[meter].profiles != theirs[meter].profiles)
+
+
+def right_copy(repeated: Metering, held: Iterable[Metering]) -> Metering | None:
+    """What a meter's reader repeats, if one party holds just that; else nobody knows what is right: None."""
+    return next((copy for copy in held if copy.profiles == repeated.profiles), None)

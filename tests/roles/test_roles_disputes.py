@@ -1,0 +1,140 @@
+"""Wrong and late meter data end where right data in time would have: disputed, decided, settled anew, the difference paid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from agents.roles.dispute_messages import ArbitrationDecided, DisputeRaised, MeteringAsked, MeteringRepeated
+from cim.platform.publications.settlement import DisputeDecided, PaymentsMade
+from market.ledger.verify import verify
+from market.settlement.payments import CORRECTION, Payment, balance
+from market.uftp import AcceptedDisputed, FlexSettlement, FlexSettlementResponse, Metering, MeteringProfile
+from tests.worlds.miniature import Miniature
+from tests.worlds.players import DAY
+
+END = DAY.end + timedelta(hours=6)
+
+
+def day_with(spoil: Callable[[str, str, Any], Any]) -> Miniature:
+    """A day and its settlement, in which some messages do not arrive as they were sent."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        market = Miniature(path, spoil=spoil)
+        market.play(END)
+        market.ledger.close()
+        verify(path)
+    return market
+
+
+@cache
+def undisturbed() -> Miniature:
+    """The same day with everything as it was sent."""
+    return day_with(lambda _sender, _to, message: message)
+
+
+def payments(market: Miniature) -> list[Payment]:
+    """All payments, as they were published."""
+    rows = [row for told in market.told(PaymentsMade) for row in told.payments]
+    return [Payment(r.payer, r.payee, r.amount_e4, r.reason, r.reference, r.currency) for r in rows]
+
+
+def ordered_home(market: Miniature) -> str:
+    """A home of the first aggregator that was paid for its own flexibility."""
+    paid = {p.payee.removesuffix(".example") for p in payments(market) if p.reason == "utilisation"}
+    return min(home for home in paid if home in ("home-a", "home-b"))
+
+
+def five_percent_more(message: Metering) -> Metering:
+    """A copy whose power is 5 % off."""
+    rows = tuple(
+        MeteringProfile(p.profile_type, p.unit, tuple(round(w * 1.05) for w in p.values))
+        if p.profile_type == "Power"
+        else p
+        for p in message.profiles
+    )
+    return replace(message, profiles=rows)
+
+
+@pytest.mark.parametrize("liar", ["agr", "dso"])
+def test_a_party_with_a_wrong_copy_ends_with_the_right_money(liar: str) -> None:
+    """One party's copy of a home's meter data is 5 % off: disputed, the held money waits, the meter decides, and in the end
+    every party has what it would have had; the dispute, the decision and both settlements stand in the ledger."""
+    home = ordered_home(undisturbed())
+
+    def spoil(sender: str, to: str, message: Any) -> Any:
+        return five_percent_more(message) if (sender, to) == (home, liar) and isinstance(message, Metering) else message
+
+    market = day_with(spoil)
+    answers = market.said(FlexSettlementResponse)
+    disputed = [a for a in answers if any(s.disposition is AcceptedDisputed.DISPUTED for s in a.statuses)]
+    assert disputed
+    assert market.said(DisputeRaised)
+    decided = market.told(DisputeDecided)
+    assert any(f"{home}." in meter or meter == f"ean.{home}" for told in decided for meter in told.meters)
+    assert any(settlement.revision == 2 for settlement in market.said(FlexSettlement))
+    assert balance(payments(market)) == balance(payments(undisturbed()))
+
+
+def test_nothing_is_asked_where_nobody_disputes() -> None:
+    """An undisturbed day has no dispute, no question to a meter, no revision and no correction."""
+    market = undisturbed()
+    assert payments(market)
+    assert not market.said(DisputeRaised)
+    assert not market.said(MeteringAsked)
+    assert {settlement.revision for settlement in market.said(FlexSettlement)} == {1}
+    assert all(payment.reason != CORRECTION for payment in payments(market))
+
+
+def test_a_meter_that_repeats_neither_copy_decides_nothing() -> None:
+    """Where the meter's reader now says a third thing, people decide, and the disputed money stays held."""
+    home = ordered_home(undisturbed())
+
+    def spoil(sender: str, to: str, message: Any) -> Any:
+        if (sender, to) == (home, "agr") and isinstance(message, Metering):
+            return five_percent_more(message)
+        if isinstance(message, MeteringRepeated):
+            return replace(message, meterings=tuple(five_percent_more(five_percent_more(m)) for m in message.meterings))
+        return message
+
+    market = day_with(spoil)
+    decided = market.said(ArbitrationDecided)
+    assert decided
+    assert not any(message.meterings for message in decided)
+    assert all("people decide" in message.reason for message in decided)
+    assert {settlement.revision for settlement in market.said(FlexSettlement)} == {1}
+    gained, right = balance(payments(market)), balance(payments(undisturbed()))
+    assert gained != right
+
+
+def test_a_metering_that_comes_after_the_settlement_is_settled_after_all() -> None:
+    """A home's meter data reaches nobody before the day is settled without it, then it comes: a revision pays what was due."""
+    home = ordered_home(undisturbed())
+    kept: list[tuple[str, str, Metering]] = []
+
+    def spoil(sender: str, to: str, message: Any) -> Any:
+        if sender == home and isinstance(message, Metering):
+            kept.append((sender, to, message))
+            return None
+        return message
+
+    with TemporaryDirectory() as folder:
+        market = Miniature(Path(folder) / "ledger.db", spoil=spoil)
+        market.play(DAY.end + timedelta(hours=5))
+        assert kept
+        before = balance(payments(market))
+        market.spoil = lambda _sender, _to, message: message
+        for number, (sender, to, message) in enumerate(kept):
+            market.hear(sender, to, 10_000 + number, message, END)
+        market.ledger.close()
+    assert before != balance(payments(undisturbed()))
+    assert any(settlement.revision >= 2 for settlement in market.said(FlexSettlement))
+    after = {party: amount for party, amount in balance(payments(market)).items() if amount}
+    assert after == {party: amount for party, amount in balance(payments(undisturbed())).items() if amount}
