@@ -55,6 +55,13 @@ def run(
             metavar="DEVICE@HH:MM", help="Lose a device at a local time of the first day (`@start`: from the start)."
         ),
     ] = None,
+    misread: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PARTY:METER+5%",
+            help="A party's copy of a meter's data is so much off: see the dispute it leads to.",
+        ),
+    ] = None,
     base_port: Annotated[
         int, typer.Option(min=0, max=65000, help="First TCP port of the simulated devices; 0 takes free ones.")
     ] = 0,
@@ -83,6 +90,7 @@ def run(
         return
     from experiments.run.run_command import default_out, execute
     from experiments.run.settings import losses
+    from experiments.run.wrong_copies import wrong_copies
 
     _one_thread()
     day = _day(date_)
@@ -102,6 +110,7 @@ def run(
             losses(lose or []),
             _where(place or []),
             runtime is Runtime.RAY if durable is None else durable,
+            wrong_copies(misread or []),
         )
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.incidents import PointNotMetered
-from cim.platform.publications.settlement import SettledOrder, SettlementTold
+from cim.platform.publications.settlement import SettledOrder, SettlementTold, last_revisions
 from cim.platform.store import values
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column
@@ -77,7 +77,7 @@ def row_of(result: RunResult, loss: Loss, local: Column) -> LossRow:
     """What a run with a loss came to."""
     device, minute = loss
     site, hours = result.site, result.site.isp_minutes / 60
-    told = values(result.store, SettlementTold)
+    told = last_revisions(values(result.store, SettlementTold))
     above = [order for one in told if one.buyer == site.dso.domain for order in one.orders]
     below = [order for one in told if one.buyer != site.dso.domain for order in one.orders]
     elements = {order.congestion_point for order in below}

@@ -17,6 +17,7 @@ from cim.platform.publications.settlement import (
     SettledOrder,
     SettlementAnswered,
     SettlementTold,
+    last_revisions,
 )
 from cim.platform.store import values
 from experiments.report.timeline import Timeline
@@ -109,13 +110,13 @@ class RunData:
     def dso_settlements(self) -> list[SettlementTold]:
         """Settlements between the DSO and its sellers."""
         domain = self.result.site.dso.domain
-        return [told for told in self.values(SettlementTold) if told.buyer == domain]
+        return [told for told in last_revisions(self.values(SettlementTold)) if told.buyer == domain]
 
     @cached_property
     def member_settlements(self) -> list[SettlementTold]:
         """Settlements between an aggregator and its members."""
         domain = self.result.site.dso.domain
-        return [told for told in self.values(SettlementTold) if told.buyer != domain]
+        return [told for told in last_revisions(self.values(SettlementTold)) if told.buyer != domain]
 
     @cached_property
     def answers(self) -> dict[tuple[str, str], OrderAnswer]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.assembly.agents_of_site import agents_of_site, days_of_history
+from agents.assembly.grid_of_site import usage_point
 from agents.assembly.simulated_world import SimulatedWorld, open_world
 from agents.assembly.site_agents import SiteAgents
 from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
@@ -30,7 +31,8 @@ from environment.sites.schema import Site
 from experiments.run.dispatch import ended_sessions
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
-from experiments.run.settings import RunSettings
+from experiments.run.settings import RunSettings, Runtime
+from experiments.run.wrong_copies import planted
 from market.rules import Control
 
 if TYPE_CHECKING:
@@ -94,9 +96,23 @@ def check(settings: RunSettings) -> None:
     days_of_history(first, profiles)
     days_of_history(last, profiles)
     names = {p.device_name(d) for p in site.prosumers for d in p.devices} | set(site.meters)
+    if settings.misread and settings.runtime != Runtime.LOCAL:
+        raise BadInput(f"misread: with runtime {settings.runtime}; expected --runtime local")
+    aggregators, meters = {party.name for party in site.aggregators} | {site.dso.name}, _told_meters(site)
+    for wrong in settings.misread:
+        if wrong.party not in aggregators or wrong.meter not in meters:
+            raise BadInput(
+                f"misread: {wrong.party}:{wrong.meter}; expected an aggregator or the DSO, and an element or EAN"
+            )
     for device, _ in settings.lose:
         if device not in names:
             raise BadInput(f"lose: device {device!r} is unknown at {site.name}; expected for example {min(names)}")
+
+
+def _told_meters(site: Site) -> set[str]:
+    """The names under which meter data is told: elements, and connections by their EAN."""
+    elements = {p.device_name(d) for p in site.prosumers for d in p.devices}
+    return elements | {usage_point(site, p.name) for p in site.prosumers}
 
 
 def run_site(
@@ -154,6 +170,7 @@ async def _run(
         choice = RuntimeChoice(
             settings.runtime, settings.agents_per_actor, settings.place, allow_missing=settings.allow_missing
         )
+        cleanup.enter_context(planted(settings.misread))
         runtime = make_runtime(site_agents, world.links(site_agents), ledger, choice, journal)
         cleanup.push_async_callback(runtime.close)
         clock = FaultyWorldClock(world, first, settings.lose)

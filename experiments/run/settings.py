@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cim.model.errors import BadInput
+from experiments.run.wrong_copies import WrongCopy
 
 
 class Runtime(StrEnum):
@@ -40,6 +41,7 @@ class RunSettings:
         base_port: first TCP port of the simulated devices; 0 takes free ones.
         lose: (device, minute of the first local day; None for from the start on) to be lost.
         durable: agents outlive their process: every step goes to a journal first.
+        misread: whose copies of meter data are wrong on purpose.
         place: (pattern of agent names, Ray resource their node must offer).
     """
 
@@ -56,6 +58,7 @@ class RunSettings:
     lose: tuple[tuple[str, int | None], ...] = ()
     place: tuple[tuple[str, str], ...] = ()
     durable: bool = False
+    misread: tuple[WrongCopy, ...] = ()
 
 
 def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:

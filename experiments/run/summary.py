@@ -9,7 +9,7 @@ from pydantic import Field
 
 from agents.planning.dispatch.admm import Outcome
 from cim.platform.publications.agreements import ContractAgreed
-from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
+from cim.platform.publications.settlement import SettlementAnswered, SettlementTold, last_revisions
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from cim.platform.store import values
 from experiments.run.columns.bills import Bills, bill_figures, made_whole_of
@@ -155,7 +155,8 @@ def summarise(
         answer.disposition == disputed for told in values(store, SettlementAnswered) for answer in told.answers
     )
     money = balance(market.payments)
-    traded = ordered_and_delivered(settlements, dso, hours)
+    counted = last_revisions(settlements)
+    traded = ordered_and_delivered(counted, dso, hours)
     of_columns = {
         name: figures_of(
             result.site, columns[name], grids[name], bills[name].values(), result.site_agents.rules.periods
@@ -187,7 +188,7 @@ def summarise(
         "columns": of_columns,
         "bills": bill_figures(bills),
         "made_whole": made_whole_of(market.payments, bills[ColumnName.MARKET]),
-        "settled_vs_true": settled_and_true(settlements, buyers, market, local, hours),
+        "settled_vs_true": settled_and_true(counted, buyers, market, local, hours),
         "relief": relief_of(of_columns, market, bills, traded["ordered_wh"], dso),
         "dispatch": Dispatch(
             sessions=dispatch.ended(Outcome.CONVERGED) + dispatch.ended(Outcome.POLISHED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -50,6 +51,16 @@ class SettlementTold(Publication):
     revision: int
     currency: str
     orders: tuple[SettledOrder, ...]
+
+
+def last_revisions(told: Iterable[SettlementTold]) -> list[SettlementTold]:
+    """Of the settlements between two parties for a period the one that counts: the last revision; as they were told."""
+    found: dict[tuple[str, str, date, date], SettlementTold] = {}
+    for one in told:
+        key = (one.buyer, one.seller, one.period_start, one.period_end)
+        if key not in found or one.revision > found[key].revision:
+            found[key] = one
+    return list(found.values())
 
 
 @wire("published.OrderAnswer")

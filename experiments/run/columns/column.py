@@ -11,7 +11,7 @@ import numpy as np
 from agents.assembly.grid_of_site import usage_point
 from cim.model.arrays import Floats
 from cim.platform.publications.grid import FeedInLimited
-from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementTold
+from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementTold, last_revisions
 from cim.platform.store import values
 from environment.physics.device_truth import DeviceTruth
 from experiments.run.grid import ByKind, Truth
@@ -71,7 +71,7 @@ def ordered_of_units(result: RunResult) -> dict[str, Floats]:
     offsets, buyers = _offsets(result), {party.domain for party in result.site.aggregators}
     count = sum(day.count for day in result.site_agents.rules.periods)
     found: dict[str, Floats] = {}
-    for told in values(result.store, SettlementTold):
+    for told in last_revisions(values(result.store, SettlementTold)):
         for order in told.orders if told.buyer in buyers else ():
             row = found.setdefault(order.congestion_point, np.zeros(count))
             for isp in order.isps if order.period in offsets else ():

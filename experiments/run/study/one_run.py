@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from cim.platform.memory_store import MemoryStore
-from cim.platform.publications.settlement import SettlementAnswered, SettlementTold
+from cim.platform.publications.settlement import SettlementAnswered, SettlementTold, last_revisions
 from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import values
 from experiments.run.columns.beside import RUNS
@@ -39,7 +39,7 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
     beside = {name: run(settings) for name, run in RUNS.items() if all_columns or name is ColumnName.LOCAL}
     columns, bills = with_bills(result, beside | {ColumnName.MARKET: column_of(result)})
     site, hours = result.site, result.site.isp_minutes / 60
-    told, days = values(store, SettlementTold), result.site_agents.rules.periods
+    told, days = last_revisions(values(store, SettlementTold)), result.site_agents.rules.periods
     buyers = frozenset(party.domain for party in site.aggregators)
     answers = Counter(answer.disposition for told in values(store, SettlementAnswered) for answer in told.answers)
     measured = {

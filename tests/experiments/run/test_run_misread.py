@@ -1,0 +1,50 @@
+"""A run with wrong meter data on purpose ends, after its dispute, with everybody's right money."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cim.model.errors import BadInput
+from cim.platform.memory_store import MemoryStore
+from cim.platform.publications.settlement import DisputeDecided, SettlementTold
+from cim.platform.store import values
+from experiments.run.run import check
+from experiments.run.settings import RunSettings
+from experiments.run.wrong_copies import WrongCopy, wrong_copies
+from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
+
+WRONG = "agr-east:farm-1.battery+5%"
+
+
+def test_a_misread_battery_is_disputed_decided_and_corrected(tmp_path: Path) -> None:
+    """One aggregator's copy of a battery's data is 5 % off: the DSO decides by what the meter repeats, a second revision is
+    told, and every party gains in the end what it gains on the same day with right copies."""
+    corner, store = corner_of_strem(tmp_path), MemoryStore(keep_readings=False)
+    right = head_and_money(tmp_path / "right", market_day(corner, tmp_path / "right"))[1]
+    spoiled = market_day(corner, tmp_path / "wrong", store, misread=wrong_copies([WRONG]))
+    decided = values(store, DisputeDecided)
+    assert any("farm-1.battery" in told.meters for told in decided)
+    assert max(told.revision for told in values(store, SettlementTold)) == 2
+    assert head_and_money(tmp_path / "wrong", spoiled)[1] == right
+
+
+def test_its_form_is_checked() -> None:
+    """A party, a meter and a percentage with its sign; anything else is refused with an example."""
+    assert wrong_copies([WRONG, "dso:ean.040000000000000001-3"]) == (
+        WrongCopy("agr-east", "farm-1.battery", 5),
+        WrongCopy("dso", "ean.040000000000000001", -3),
+    )
+    with pytest.raises(BadInput, match=r"expected PARTY:METER\+PERCENT"):
+        wrong_copies(["agr-east farm-1"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "runtime"), [("nobody:farm-1.battery+5", "local"), ("agr-east:no+5", "local"), (WRONG, "ray")]
+)
+def test_who_and_what_is_not_there_is_said(wrong: str, runtime: str, tmp_path: Path) -> None:
+    """An unknown party or meter, or agents in other processes, are refused before anything starts."""
+    settings = RunSettings("strem", None, 1, 1, runtime, "direct", 1, tmp_path, misread=wrong_copies([wrong]))
+    with pytest.raises(BadInput, match="misread"):
+        check(settings)
