@@ -27,6 +27,7 @@ from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData
+from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.prosumer.energy_metering import ReadMeter
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
 from cim.codec.codec import encode
@@ -151,11 +152,18 @@ def test_a_ledger_that_refuses_members_orders_undoes_the_order(tmp_path: Path) -
 
 
 def test_what_a_settled_day_needed_is_dropped(calm: Any) -> None:
-    """Requests, prognoses and rounds of a settled period are not kept for ever."""
+    """Requests, prognoses and rounds of a settled period are dropped; its orders, which a correction needs, when it is closed."""
     dso = calm[0].roles["dso"]
     requests, prognoses = dso.part(Requests).state, dso.part(Prognoses).state
     assert (requests.requests, prognoses.by_id, prognoses.newest) == ({}, {}, {})
-    assert (dso.part(TradingRounds).state.rounds, dso.part(Ordering).state.orders) == ({}, {})
+    assert dso.part(TradingRounds).state.rounds == {}
+    orders = dict(dso.part(Ordering).state.orders)
+    assert orders
+    kept = dso.snapshot()
+    dso.prune(max(place.period for place in orders) + timedelta(days=1))
+    left = dso.part(Ordering).state
+    assert (left.orders, left.baselines_w, dso.part(SettlementAsBuyer).state.latest) == ({}, {}, {})
+    dso.restore(kept)
 
 
 def test_after_the_day_no_session_holds_a_member(calm: Any) -> None:
