@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.planning.elements.element import ElementConfig
+from agents.planning.elements.generation import ordered_limit_kw
 from agents.planning.elements.pv import Pv, solar
 from cim.model.devices import DeviceKind, WeatherForecast
 from tests.worlds.elements import COSTS, DAY, FEED_IN, NOTHING, RETAIL, priced, unknown, window
@@ -66,7 +67,8 @@ def test_a_limit_lets_through_what_is_below_it() -> None:
     """Limited to 3 kW, a plant expected at 1 kW gives 1 and one expected at 5 kW gives 3; where it is free, all."""
     forecast = np.array([-1.0, -5.0, -5.0])
     held = np.array([-3.0, -3.0, np.nan])
-    np.testing.assert_array_equal(Pv().expected(forecast, held, np.zeros(3)), [-1.0, -3.0, -5.0])
+    moved = np.array([0.0, 2.0, 0.0])
+    np.testing.assert_array_equal(Pv().expected(forecast, held, moved), [-1.0, -3.0, -5.0])
 
 
 @given(st.floats(-30, 0), st.floats(-30, 0), st.floats(0, 30))
@@ -75,11 +77,24 @@ def test_a_plant_under_order_is_expected_as_it_will_be_steered(forecast: float, 
 
     At -5 kW told and 2 ordered, with a sun of 4: it will feed in 2 and not 3.
     """
-    held = min(told + moved, 0.0)
-    known = replace(unknown(PV), available_kw=forecast, moved_kw=np.full(96, moved))
-    limit = Pv().steered(np.full(96, held), Pv().owner_kw(known, window(49), NOTHING))[48]
-    (expected,) = Pv().expected(np.array([forecast]), np.array([held]), np.array([moved]))
+    held = np.full(96, min(told + moved, 0.0))
+    known = replace(unknown(PV), available_kw=forecast, moved_kw=np.full(96, moved), held_kw=held)
+    limit = Pv().steered(held, Pv().owner_kw(known, window(49), NOTHING))[48]
+    (expected,) = Pv().expected(np.array([forecast]), held[:1], np.array([moved]))
     assert expected == pytest.approx(max(forecast, float(limit)))
+
+
+@given(st.floats(-30, 0), st.floats(-30, 0), st.floats(0, 30))
+def test_what_an_order_takes_lies_between_what_was_ordered_and_a_multiple_of_it(
+    available: float, told: float, moved: float
+) -> None:
+    """Never less than ordered as far as there is sun, never more than twice that, whatever was promised; free it is free."""
+    (left,) = ordered_limit_kw(np.array([available]), np.array([moved]), np.array([min(told + moved, 0.0)]))
+    taken = float(left) - available
+    assert taken >= min(moved, -available) - 1e-9
+    assert taken <= 2 * moved + 1e-9
+    assert left <= 0
+    assert np.isnan(ordered_limit_kw(np.array([available]), np.array([moved]), np.array([np.nan]))).all()
 
 
 def test_a_plant_is_forecast_as_it_answered_to_the_sun_on_its_own_days() -> None:
@@ -107,11 +122,14 @@ def test_what_it_could_give_now_counts_for_the_hours_to_come() -> None:
 
 
 def test_a_reduction_that_was_ordered_stays_one_when_the_sun_is_weaker() -> None:
-    """Ordered from 15 down to 12 kW and able to give 13: held to 10, in the running ISP; able to give 17, to the 12 promised."""
+    """Ordered from 15 down to 12 kW and able to give 13: held to 10, in the running ISP; able to give 17, to the 12 promised.
+
+    With 20 kW there the promise would take 8 for the 3 that were ordered: it gives up twice 3.
+    """
     held, moved = np.full(96, np.nan), np.zeros(96)
     held[48:52], moved[48:52] = -12.0, 3.0
     noon = window(49, now=DAY.isp_start(49) + timedelta(minutes=5))
-    for available_kw, limit_kw in ((-13.0, -10.0), (-17.0, -12.0), (-2.0, 0.0)):
+    for available_kw, limit_kw in ((-13.0, -10.0), (-17.0, -12.0), (-20.0, -14.0), (-2.0, 0.0)):
         known = replace(unknown(PV), held_kw=held, moved_kw=moved, available_kw=available_kw)
         steered = Pv().steered(held, Pv().owner_kw(known, noon, NOTHING))
         assert steered[48] == limit_kw

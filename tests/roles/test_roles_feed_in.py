@@ -295,9 +295,11 @@ def test_the_account_says_what_was_available_and_given_where_it_was_limited() ->
     ("held_kw", "moved_w", "could_w"),
     [
         (None, 0, -8_000),  # nothing is ordered: all that was available
-        (-6.0, 1_000, -6_000),  # held to what was promised, which is less than available
+        (-6.0, 1_500, -6_000),  # held to what was promised, which is less than available
+        (-6.0, 500, -7_000),  # to hold it all would take four times what was ordered: twice that is given up
         (-7.5, 2_000, -6_000),  # less sun than was told: the reduction that was ordered is still one
-        (-9.0, 0, -8_000),  # more was promised than there was
+        (-9.0, 0, -8_000),  # more was promised than there was, and nothing ordered
+        (-3.0, 0, -8_000),
         (-1.0, 20_000, 0),  # a plant cannot give less than nothing
     ],
 )

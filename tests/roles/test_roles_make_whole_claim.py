@@ -28,6 +28,7 @@ def settled(
     *,
     lost: tuple[int, ...] = (),
     orders: int = 1,
+    ordered: int = 1,
     accounted: tuple[tuple[int, int, int], ...] = (),
     available_w: int | None = None,
 ) -> list[Any]:
@@ -49,7 +50,8 @@ def settled(
     header = me.header("agr", AHEAD, None, "FlexOrder")
     order = FlexOrder(header, FIRST, "ean.farm-a", "o-1", paid_e4, "EUR", (IspPower(50, 4000),), RULES.timezone, 15)
     role.part(HeldOrders).state.received["o-1"] = order
-    role.part(HeldOrders).state.parts = (ElementOrder("o-1", FIRST, "farm-a.pv", ((50, -9000, 4000),)),)
+    parts = (ElementOrder("o-1", FIRST, "farm-a.pv", ((50, -9000, 4000),)),)
+    role.part(HeldOrders).state.parts = parts * ordered
     row = FlexOrderSettlement("o-1", FIRST, "farm-a.pv", (), paid_e4, 0, paid_e4)
     answered = FlexSettlement(me.header("agr", AHEAD, None, "FlexSettlement"), FIRST, FIRST, "EUR", (row,) * orders)
     return part.settled(SettlementAnswered(answered), AHEAD)
@@ -81,7 +83,7 @@ def test_who_is_paid_enough_claims_nothing() -> None:
 def test_nothing_is_claimed_for_what_nobody_metered_or_ordered() -> None:
     """A day that a meter did not see, or on which nothing was ordered, is compared with nothing."""
     assert settled(0, lost=(50,)) == []
-    assert settled(0, orders=0) == []
+    assert settled(0, orders=0, ordered=0) == []
 
 
 def test_what_the_dso_pays_for_its_limits_is_not_claimed_once_more() -> None:
@@ -96,3 +98,9 @@ def test_a_plant_that_says_what_it_could_have_given_is_compared_with_that() -> N
     """Told 9 kW, held to 5, but 11 were there: 1.5 kWh of feed-in are lost, not the 1 kWh that was ordered."""
     (_, sent) = settled(0, available_w=-11_000)
     assert sent.message.amount_e4 == LOST_E4 * 3 // 2
+
+
+def test_an_order_that_was_settled_with_nothing_may_have_cost_something() -> None:
+    """It moved the plant, and in the end nothing was owed for it: what it cost is claimed all the same."""
+    (_, sent) = settled(0, orders=0)
+    assert sent.message.amount_e4 == LOST_E4

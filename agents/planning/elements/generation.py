@@ -11,6 +11,8 @@ from cim.model.arrays import Floats
 from cim.model.devices import Mode, Nameplate, Setpoint
 from market.contracts.contract import BaselineKind
 
+_HELD_TIMES = 2.0  # assumed: a plant gives up at most so many times what was ordered of it to hold a promised level
+
 
 class GeneratorKind(ElementKind):
     """A generator: its setpoints are never above zero, and it needs no counter of consumption."""
@@ -41,25 +43,23 @@ class WeatherDrivenKind(GeneratorKind):
     held_by_reports = True
 
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """What it could give, less what orders move of it, in the running ISP: where the weather gives less than was
-        expected, the reduction that was ordered is still one.
-        """
-        limit = np.full(window.day.count, np.nan)
-        if known.available_kw is not None and known.moved_kw is not None and known.moved_kw[window.first - 1] > 0:
-            limit[window.first - 1] = min(known.available_kw + float(known.moved_kw[window.first - 1]), 0.0)
+        """What it could give, less what its orders take of it (`ordered_limit_kw`), in the running ISP."""
+        limit, k = np.full(window.day.count, np.nan), window.first - 1
+        if known.available_kw is not None and known.moved_kw is not None and known.held_kw is not None:
+            available = np.array([known.available_kw])
+            limit[k] = ordered_limit_kw(available, known.moved_kw[k : k + 1], known.held_kw[k : k + 1])[0]
         return limit
 
     def steered(self, held_kw: Floats, owner_kw: Floats) -> Floats:
-        """Of two limits (<= 0) the stricter: never more than was promised, and never less reduction than was ordered."""
-        return np.fmax(held_kw, owner_kw)
+        """The promised level; in the running ISP as far as what there is and what was ordered allow."""
+        return np.where(np.isnan(owner_kw), held_kw, owner_kw)
 
     def expected(self, forecast_kw: Floats, held_kw: Floats, moved_kw: Floats) -> Floats:
-        """Where it is limited, the forecast less the reduction that was ordered, as far as the limit lets it through.
+        """Where it is limited, the forecast less what its orders take of it.
 
         As it will be steered: who heard only of the limit would buy once more what a lower forecast has spared already.
         """
-        reduced = np.minimum(forecast_kw + np.maximum(moved_kw, 0.0), 0.0)
-        return np.where(np.isnan(held_kw), forecast_kw, np.fmax(reduced, held_kw))
+        return np.where(np.isnan(held_kw), forecast_kw, ordered_limit_kw(forecast_kw, moved_kw, held_kw))
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Curtailable:
         """It can be curtailed down to nothing, or as far as its contract pays for what its owner loses."""
@@ -74,3 +74,20 @@ class WeatherDrivenKind(GeneratorKind):
             hours=window.hours,
             turn_kw=prices.turn_kw,
         )
+
+
+def ordered_limit_kw(available_kw: Floats, moved_kw: Floats, held_kw: Floats) -> Floats:
+    """[T] what orders leave of what a plant could give (<= 0); NaN where it is free.
+
+    The reduction that was ordered is always made, also where there is less sun than was told. Where there is more, the
+    promised level is held, but with no more than a multiple of that reduction: a plant that was ordered to give up a little
+    does not answer for a whole forecast.
+
+    Args:
+        available_kw: what it could give.
+        moved_kw: what orders take of it by what was told.
+        held_kw: the promised level; NaN where there is no order.
+    """
+    moved = np.maximum(moved_kw, 0.0)
+    least, most = available_kw + moved, available_kw + _HELD_TIMES * moved
+    return np.where(np.isnan(held_kw), np.nan, np.minimum(np.fmax(least, np.fmin(held_kw, most)), 0.0))

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from agents.planning.elements.generation import ordered_limit_kw
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Measured
 from agents.roles.identity import AgentIdentity
@@ -172,9 +173,10 @@ class GridLimits(Part[GridLimitsState]):
 
     def _could_w(self, plant: str, day: LocalDay, isp: int, available_w: float) -> float:
         """What a plant would have given without the DSO: what an order held back anyway is paid as ordered, not once more."""
-        held_w = float(self._held.held_kw(plant, day)[isp - 1]) * 1000
-        moved_w = float(self._held.moved_kw(plant, day)[isp - 1]) * 1000
-        return float(np.fmax(min(available_w + max(moved_w, 0.0), 0.0), held_w))
+        here = slice(isp - 1, isp)
+        held_kw, moved_kw = self._held.held_kw(plant, day)[here], self._held.moved_kw(plant, day)[here]
+        left_kw = float(ordered_limit_kw(np.array([available_w / 1000]), moved_kw, held_kw)[0])
+        return available_w if np.isnan(left_kw) else left_kw * 1000
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""

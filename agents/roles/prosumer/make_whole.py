@@ -64,7 +64,7 @@ class MakeWhole(Part[MakeWholeState]):
     def settled(self, event: SettlementAnswered, now: datetime) -> list[Effect]:
         """The day is settled: claim what it cost too much, recorded; nothing where no order touched it."""
         settlement = event.settlement
-        found = self._compared(settlement) if settlement.order_settlements else None
+        found = self._compared(settlement)
         if found is None or found[0] < found[1] + LEAST_E4:
             return []
         market_e4, local_e4 = found
@@ -76,7 +76,10 @@ class MakeWhole(Part[MakeWholeState]):
         return [self._filing.file(CLAIM, key, record), Send(aggregator, claim)]
 
     def _compared(self, settlement: FlexSettlement) -> tuple[int, int] | None:
-        """What the day cost and would have cost; None where a meter did not see all of it, or there is no tariff."""
+        """What the day cost and would have cost; None where no order touched it, a meter did not see it, or no tariff is.
+
+        An order counts that was settled with nothing, too: it may have moved what it did not ask for.
+        """
         tariff, day = self._config.tariff, self.rules.day(settlement.period_start)
         connection = self._metering.of(self._config.usage_point, day.day)
         told = {name: told for name in self._elements if (told := self._metering.of(name, day.day)) is not None}
@@ -86,6 +89,8 @@ class MakeWhole(Part[MakeWholeState]):
             return None
         meter_w, rates, minutes = power_w(connection), tariff.rates(day), self.rules.isp_minutes
         elements = [self._days.of(name, metering, day) for name, metering in told.items()]
+        if not any(element.baseline_kw for element in elements):
+            return None
         local_kw = without_orders(meter_w / 1000, elements, self.rules.hours)
         local = energy_bill(np.rint(local_kw * 1000).astype(np.int64), minutes, rates).total_e4
         earned_e4 = self._earned_e4(settlement) + self._compensated_e4(day, meter_w, rates)
