@@ -41,6 +41,9 @@ def element_costs(costs: FlexibilityCosts) -> ElementCosts:
         thermal_weight_ct_per_kw2=costs.thermal_weight_ct_per_kw2.value,
         vehicle_weight_ct_per_kw2=costs.vehicle_weight_ct_per_kw2.value,
         shift_ct_per_h=costs.shift_ct_per_h.value,
+        battery_returned_share=costs.battery_returned_share.value,
+        battery_own_use_share=costs.battery_own_use_share.value,
+        heat_lost_share=costs.heat_lost_share.value,
     )
 
 

@@ -91,6 +91,7 @@ declare_homes(
             "agents.roles.prosumer.available_energy",
             "agents.roles.prosumer.building_flexibility",
             "agents.roles.prosumer.config",
+            "agents.roles.prosumer.day_forecast",
             "agents.roles.prosumer.day_planning",
             "agents.roles.prosumer.device_schedules",
             "agents.roles.prosumer.element_history",

@@ -7,3 +7,4 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]  # [T] one value an interval, unless said otherwise
 Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]

@@ -7,8 +7,6 @@ from datetime import datetime
 from cim.model.devices import DeviceKind, Mode, Nameplate, ProgrammeState, Setpoint
 from cim.model.errors import BadInput
 from cim.model.readings import Kind
-from devices.dial_in.server import DialInServer
-from devices.dial_in.transport import FrameLink
 from devices.port.errors import DeviceFault
 from devices.s2.port import ResourceManagerPort
 from devices.s2.rm_state import PPBC
@@ -20,22 +18,9 @@ class AppliancePort(ResourceManagerPort):
     A START of more than 0 W schedules the programme that is ready, now; one of 0 W, and a release, leave it to the
     appliance. What has begun runs to its end: a setpoint's expiry ends nothing, and a second START changes nothing. Its
     news are its programmes, its reading is its power.
-
-    Args:
-        name, link, server, interval_s, timeout_s: see `ResourceManagerPort`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        link: FrameLink | None = None,
-        server: DialInServer | None = None,
-        interval_s: int = 900,
-        timeout_s: float = 30.0,
-    ) -> None:
-        super().__init__(
-            name, link, server, interval_s=interval_s, timeout_s=timeout_s, wanted=(PPBC,), kinds=(Kind.POWER,)
-        )
+    _wanted, _kinds = (PPBC,), (Kind.POWER,)
 
     async def open(self, now: datetime) -> Nameplate:
         """Wait for the handshake; its rating is the most that it forecasts to draw, or that of its programme."""

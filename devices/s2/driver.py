@@ -7,8 +7,6 @@ from datetime import datetime
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import BadInput
 from cim.model.readings import Kind
-from devices.dial_in.server import DialInServer
-from devices.dial_in.transport import FrameLink
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.s2 import pebc
 from devices.s2.port import ResourceManagerPort
@@ -22,28 +20,9 @@ class GatewayPort(ResourceManagerPort):
     A TARGET is an FRBC instruction with a scheduled return to the device's own rule; a LIMIT is a PEBC envelope, for
     which the control type is changed when the RM offers both (S2 has one active control type at a time). Its news are
     thermal descriptions and usage forecasts, its readings net power and room temperature.
-
-    Args:
-        name, link, server, interval_s, timeout_s: see `ResourceManagerPort`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        link: FrameLink | None = None,
-        server: DialInServer | None = None,
-        interval_s: int = 900,
-        timeout_s: float = 30.0,
-    ) -> None:
-        super().__init__(
-            name,
-            link,
-            server,
-            interval_s=interval_s,
-            timeout_s=timeout_s,
-            wanted=(FRBC, PEBC),
-            kinds=(Kind.POWER, Kind.TEMPERATURE),
-        )
+    _wanted, _kinds = (FRBC, PEBC), (Kind.POWER, Kind.TEMPERATURE)
 
     async def open(self, now: datetime) -> Nameplate:
         """Wait for the handshake and for the description of the control type."""

@@ -6,6 +6,7 @@ import contextlib
 from asyncio import timeout
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from s2python.common import ControlType, ResourceManagerDetails
@@ -31,24 +32,22 @@ class ResourceManagerPort:
         server: the server it dials (which holds its password).
         interval_s: how often it reports; readings older than twice that are STALE.
         timeout_s: how long it may take to dial in or to answer.
-        wanted: the control types that the driver can use, the one to begin with first.
-        kinds: what it measures.
     """
+
+    # of each driver: the control types that it can use, the one to begin with first, and what it measures
+    _wanted: ClassVar[Sequence[ControlType]]
+    _kinds: ClassVar[Sequence[Kind]]
 
     def __init__(
         self,
         name: str,
-        link: FrameLink | None,
-        server: DialInServer | None,
-        *,
-        interval_s: int,
-        timeout_s: float,
-        wanted: Sequence[ControlType],
-        kinds: Sequence[Kind],
+        link: FrameLink | None = None,
+        server: DialInServer | None = None,
+        interval_s: int = 900,
+        timeout_s: float = 30.0,
     ) -> None:
-        self.name = name
-        self._timeout_s, self._kinds = timeout_s, kinds
-        self._machine = CemMachine(name, stale_after_s=2 * interval_s, wanted=wanted)
+        self.name, self._timeout_s = name, timeout_s
+        self._machine = CemMachine(name, stale_after_s=2 * interval_s, wanted=self._wanted)
         self._wire = wire_to("s2", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
-from environment.sites.ratings import Count, NotNegative, Part, Percent, Positive, ShareOrNone, WholeNotNegative
+from environment.sites.ratings import (
+    Count,
+    NotNegative,
+    Part,
+    Percent,
+    Positive,
+    ShareOrNone,
+    WholeNotNegative,
+)
 
 
 class Prices(Part):
@@ -182,6 +190,9 @@ class FlexibilityCosts(Part):
         weight_ct_per_kw2: curvature that spreads a deviation evenly over ISPs and devices, per ISP.
         thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
         shift_ct_per_h: of an appliance, for each hour that its programme begins earlier or later.
+        battery_returned_share: of what an order charges, what its home has back on the same bill; the rest stays stored.
+        battery_own_use_share: of what an order moves, what its home then buys that it would have kept from its surplus.
+        heat_lost_share: of what is heated early, what is lost or still in the walls at midnight.
     """
 
     chp_fuel_ct_per_kwh: NotNegative
@@ -190,3 +201,6 @@ class FlexibilityCosts(Part):
     thermal_weight_ct_per_kw2: Positive
     vehicle_weight_ct_per_kw2: Positive
     shift_ct_per_h: NotNegative
+    battery_returned_share: ShareOrNone
+    battery_own_use_share: ShareOrNone
+    heat_lost_share: ShareOrNone

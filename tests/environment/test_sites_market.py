@@ -78,7 +78,13 @@ REFUSED: dict[str, list[tuple[float, str]]] = {
     **{f"market.{name}": [(-0.01, SHARE), (1.01, SHARE)] for name in SHARES},
     **{f"market.{name}": [(-0.01, PERCENT), (100, PERCENT)] for name in PERCENTS},
     **{f"market.{name}": [(-0.01, AT_LEAST)] for name in PRICES},
-    **{f"flexibility_costs.{name}": [(0, ABOVE)] if "weight" in name else [(-0.01, AT_LEAST)] for name in COSTS},
+    **{f"flexibility_costs.{name}": [(0, ABOVE)] for name in COSTS if "weight" in name},
+    **{f"flexibility_costs.{name}": [(-0.01, SHARE), (1.01, SHARE)] for name in COSTS if name.endswith("_share")},
+    **{
+        f"flexibility_costs.{name}": [(-0.01, AT_LEAST)]
+        for name in COSTS
+        if "weight" not in name and name[-6:] != "_share"
+    },
 }
 
 

@@ -56,20 +56,42 @@ def test_an_isp_that_runs_already_has_only_its_rest_to_charge_in() -> None:
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), stored=st.floats(0, 10), at=st.integers(20, 90), power=st.floats(-5.0, 4.0))
 def test_what_an_order_needs_is_kept(seed: int, stored: float, at: int, power: float) -> None:
-    """An order of an hour is served in full if it could be had the battery rested from the start; else no worse than so."""
+    """An order of an hour is served as far as the battery goes; one to charge also where it has to make room before."""
     rest = np.random.default_rng(seed).normal(size=96) * 6
     held = np.full(96, np.nan)
     held[at : at + 4] = power
     known = replace(unknown(BATTERY), stored_kwh=stored, held_kw=held)
     plan = own_consumption(known, window(), rest)
-    room = (10.0 - stored) / EFFICIENCY if power > 0 else stored * EFFICIENCY
+    emptied = max(stored - 5.0 * at * 0.25 / EFFICIENCY, 0.0)
+    room = (10.0 - emptied) / EFFICIENCY if power > 0 else stored * EFFICIENCY
     assert abs(plan.power_kw[at : at + 4].sum()) * 0.25 >= min(abs(power), room) - 1e-6
     kept = ~np.isnan(plan.reserved_kw)
     assert not kept[at:].any(), "after its last order it is free"
     np.testing.assert_array_equal(plan.power_kw[kept], plan.reserved_kw[kept])
-    wished = np.clip(-rest, -5.0, 4.0)
-    assert (np.abs(plan.power_kw[:at]) <= np.abs(wished[:at]) + 1e-9).all()
-    assert (plan.power_kw[:at] * wished[:at] >= 0).all(), "held back, never driven"
+    wished = np.clip(-rest, -5.0, 4.0)[:at]
+    assert (plan.power_kw[:at] <= np.maximum(wished, 0.0) + 1e-9).all(), "it never buys for an order"
+    driven = plan.power_kw[:at] < np.minimum(wished, 0.0) - 1e-6
+    assert power > 0 or not driven.any(), "it gives more than its home needs only to make room"
+    if driven.any():
+        assert plan.power_kw[at : at + 4].sum() * 0.25 * EFFICIENCY + _after(stored, plan.power_kw[:at]) <= 10.0 + 1e-6
+
+
+def _after(stored_kwh: float, power_kw: np.ndarray) -> float:
+    """What it holds after running so, quarter-hour by quarter-hour."""
+    return stored_kwh + float(np.where(power_kw > 0, power_kw * EFFICIENCY, power_kw / EFFICIENCY).sum()) * 0.25
+
+
+def test_room_that_the_home_does_not_make_is_made() -> None:
+    """Full at midnight, 4 kW ordered from 12:00 to 14:00, 0.5 kW of need before: what is not used is given to the grid."""
+    held = np.full(96, np.nan)
+    held[48:56] = 4.0
+    rest = np.full(96, -6.0)
+    rest[:8] = 0.5
+    known = replace(unknown(BATTERY), stored_kwh=10.0, held_kw=held)
+    plan = own_consumption(known, window(), rest)
+    np.testing.assert_allclose(plan.power_kw[48:56], 4.0)
+    assert _after(10.0, plan.power_kw[:48]) == pytest.approx(10.0 - 8 * EFFICIENCY)
+    assert plan.power_kw[:8].sum() < -8 * 0.5 - 1.0
 
 
 def test_without_orders_it_is_free() -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementConfig, ElementKnowledge
@@ -94,14 +96,24 @@ def test_the_day_before_it_keeps_its_temperature() -> None:
 
 
 def test_heat_that_is_held_costs_what_it_loses() -> None:
-    """A kWh moved ten hours earlier loses a sixth of itself at a time constant of 60 h: so much retail price it costs."""
+    """Of a kWh heated 14 hours before midnight 14/60 is lost until then at a time constant of 60 h: so much retail it costs."""
     model = Heat().flexibility(told(21.0), np.full(96, 1.0), window(41))
     assert isinstance(model, Storable)
     moved = np.zeros(56)
     moved[0], moved[40] = 0.5, -0.5  # 0.125 kWh from 20:00 to 10:00
     there_and_back = model.cost(moved) - model.weight / 2 * 0.5
-    assert there_and_back == pytest.approx(0.125 * RETAIL * 10 / 60)
-    assert model.cost(-moved) - model.weight / 2 * 0.5 == pytest.approx(-there_and_back)
+    assert there_and_back == pytest.approx(0.125 * RETAIL * 13.75 / 60)
+
+
+@given(seed=st.integers(0, 10_000), net_kw=st.floats(3.0, 9.0))
+def test_to_heat_at_another_time_is_never_a_gain(seed: int, net_kw: float) -> None:
+    """A home that buys all day saves nothing by it, earlier or later: no request can be filled with what pays anyway."""
+    known = replace(told(21.0), prices=priced(CONFIG, net_kw).prices)
+    model = Heat().flexibility(known, np.full(96, 1.0), window(41))
+    assert isinstance(model, Storable)
+    moved = np.random.default_rng(seed).uniform(-1.0, 1.0, 56)
+    moved -= moved.mean()
+    assert model.cost(moved) >= 0.0
 
 
 def test_a_house_that_took_nothing_all_morning_is_not_expected_to_heat_in_the_evening() -> None:

@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from agents.planning.elements.element import ElementConfig
+from agents.planning.elements.battery import Battery
+from agents.planning.elements.element import ElementConfig, PlanWindow
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Fired, Received
 from agents.roles.messages import DeviceReport, DeviceSchedule, WeatherBulletin
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
 from cim.model.devices import DeviceKind, Mode, Setpoint, WeatherForecast
 from cim.model.readings import Kind, Reading
-from market.uftp import DPrognosis
+from market.uftp import DPrognosis, FlexOrder, IspPower
 from tests.worlds import players, terms
 from tests.worlds.players import AHEAD, DAY, FIRST, POINT
 
@@ -88,6 +90,58 @@ def test_an_order_holds_its_own_isps_and_what_it_needs_before_them() -> None:
     assert told_it[60:] == (FREE,) * 36
     expected = role.part(DayPlanning).expected_kw(BATTERY, DAY)
     assert expected[:60].sum() * 0.25 * 0.95 == pytest.approx(20.0, abs=0.05)
+
+
+def test_an_order_beyond_its_energy_is_expected_only_as_far_as_that_goes() -> None:
+    """20 kWh of room take 5 kW for 4.21 h, not for the 6 h ordered: the prognosis says so, and no plan passes its capacity."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    ordered(role, 40, 5.0, 24)
+    effects = role.handle(Fired(ReviseDay(FIRST)), DAY.start + timedelta(minutes=5))
+    expected = role.part(DayPlanning).expected_kw(BATTERY, DAY)
+    held_kwh = 20.0 / 0.95
+    assert expected[40:64].sum() * 0.25 == pytest.approx(held_kwh)
+    np.testing.assert_allclose(expected[40:56], 5.0)
+    assert not expected[57:64].any()
+    (prognosis,) = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, DPrognosis)]
+    assert set(prognosis.power_w[40:56]) == {-5_000}
+    assert set(prognosis.power_w[57:64]) == {-10_000}, "what it cannot take is fed in"
+
+
+def test_an_order_in_a_running_isp_is_expected_at_once() -> None:
+    """What is expected of a running ISP stays as it was told, until an order holds the battery in it to something else."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    planning, now = role.part(DayPlanning), DAY.at(10) + timedelta(minutes=5)
+    told(role, 2_000.0, now, 2)
+    ordered(role, 40, 1.0)
+    planning.follow(DAY, now)
+    np.testing.assert_allclose(planning.expected_kw(BATTERY, DAY)[40:45], [5.0, 1.0, 1.0, 1.0, 5.0])
+    planning.follow(DAY, now, ordered=True)
+    np.testing.assert_allclose(planning.expected_kw(BATTERY, DAY)[40:45], [1.0, 1.0, 1.0, 1.0, 5.0])
+
+
+def test_what_orders_hold_already_is_moved_by_the_smallest_move_of_a_later_one() -> None:
+    """An order takes 1 kW off each of four held ISPs for 4 kW more in a fifth: all of it is done, or it would be full too soon.
+
+    Of what it does by itself, moves below 15 % are not worth holding it to a forecast.
+    """
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    ordered(role, 40, 10.0)
+    held, planning = role.part(HeldOrders), role.part(DayPlanning)
+    plan = np.array([0.0, 10.0, 10.0, 10.0, 10.0, 10.0])
+    move = np.array([4.0, -1.0, -1.0, -1.0, -1.0, 1.0])
+    window = PlanWindow(DAY, 40, 45, AHEAD)
+    model = Battery().flexibility(planning.knowledge(BATTERY, DAY, AHEAD), np.zeros(96), window)
+    session = MemberSession(FIRST, 40, 45, 1.0, (model,), (plan,), (move,))
+    header = held.me.header("agr", AHEAD, None, "FlexOrder")
+    asked = (IspPower(40, 4_000),)
+    order = FlexOrder(header, FIRST, "ean.farm-a", "o-1", 0, "EUR", asked, players.RULES.timezone, 15)
+    ((_, rows),) = held.take(order, session, DAY)
+    np.testing.assert_allclose(held.held_kw(BATTERY, DAY)[39:44], [4.0, 9.0, 9.0, 9.0, 9.0])
+    assert np.isnan(held.held_kw(BATTERY, DAY)[44])
+    assert [row.power_w for row in rows] == [4_000, -1_000, -1_000, -1_000, -1_000]
 
 
 def test_what_it_really_stores_decides_in_each_interval() -> None:

@@ -11,7 +11,7 @@ from agents.planning.elements.energy_prices import EnergyPrices
 from cim.model.intervals import LocalDay
 
 DAY = LocalDay(date(2026, 5, 20), "Europe/Vienna")
-COSTS = ElementCosts(5.0, 2.0, 0.002, 0.05, 0.02, 0.5)
+COSTS = ElementCosts(5.0, 2.0, 0.002, 0.05, 0.02, 0.5, 0.5, 0.2, 0.5)
 NOTHING = np.zeros(DAY.count)  # what base load and other elements leave
 
 

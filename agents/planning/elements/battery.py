@@ -1,7 +1,8 @@
 """Battery: serves its home's own consumption by its device's own rule; an order may hold it to any path within its energy.
 
 What an order will need is not left to the own rule before: where the expected own consumption would take the room or the
-energy, the battery is held back (`owner_kw`); everywhere else it is free.
+energy, the battery is held back (`owner_kw`), and where the home needs less than was expected, it makes the room that an
+order counts on; everywhere else it is free.
 """
 
 from __future__ import annotations
@@ -18,10 +19,6 @@ from cim.model.devices import DeviceKind, Mode
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
 _COUNTED_ON = 0.5  # assumed: the share of expected surplus or need that is relied on to serve a later order
 _NOTHING_KW = 5e-4
-_RETURNED_TODAY = (
-    0.5  # assumed: of what an order charges, what its home has back on the same bill; the rest is there at midnight
-)
-_OWN_USE_LOST = 0.2  # assumed: of what an order moves, what its home then buys that it would have kept from its surplus
 
 
 class Battery(ElementKind):
@@ -35,6 +32,7 @@ class Battery(ElementKind):
     stores = True
     turn = 3
     held_by_reports = True
+    foresees_orders = True
     noticeable_share = 0.02  # else hundreds of small moves would end its own rule for the whole day
     noticeable_of_plan = 0.15  # and what is small beside what it does anyway would hold it to a forecast of its home
 
@@ -49,7 +47,7 @@ class Battery(ElementKind):
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable:
         """Any path within its power and energy that ends where its plan ends."""
         config, hours, prices = known.config, window.hours, known.shifting_prices(window)
-        plan = window.part(expected_kw)
+        plan, returned = window.part(expected_kw), known.costs.battery_returned_share
         capacity = config.capacity_wh / 1000
         steps = np.where(plan > 0, plan * EFFICIENCY, plan / EFFICIENCY) * hours
         stored_kwh = min(max(known.stored_kwh, 0.0), capacity)
@@ -66,16 +64,16 @@ class Battery(ElementKind):
             eta_in=EFFICIENCY,
             eta_out=EFFICIENCY,
             weight=known.costs.weight_ct_per_kw2,
-            wear=_wear_ct_per_kwh(prices.down) * hours,
+            wear=_wear_ct_per_kwh(prices.down, returned) * hours,
             hours=hours,
             price_up=prices.up,
-            price_down=_RETURNED_TODAY * prices.down,
+            price_down=returned * prices.down,
             turn_kw=prices.turn_kw,
         )
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
         """Wear of the way in and out again, what is lost between, bought anew, and own consumption that it costs."""
-        lost = _OWN_USE_LOST * max(retail - feed_in, 0.0)
+        lost = known.costs.battery_own_use_share * max(retail - feed_in, 0.0)
         return 2 * known.costs.wear_ct_per_kwh + (1 / EFFICIENCY**2 - 1) * retail + lost
 
     def stored_later(self, stored_kwh: float, power_kw: float, hours: float) -> float:
@@ -83,7 +81,7 @@ class Battery(ElementKind):
         return stored_kwh + stored_kwh_by(power_kw, hours)
 
 
-def _wear_ct_per_kwh(price_down: Floats) -> float:
+def _wear_ct_per_kwh(price_down: Floats, returned_share: float) -> float:
     """What each kWh through it costs, so that what it burns by charging and discharging loses all of its feed-in.
 
     Nothing of that is given back, so it must not be as cheap as what is: a full battery would seem to take surplus for half
@@ -91,7 +89,7 @@ def _wear_ct_per_kwh(price_down: Floats) -> float:
     wear less than by its own rule is no gain on any bill.
     """
     through = (1 + EFFICIENCY**2) / (1 - EFFICIENCY**2)  # kWh through it for each that is burned
-    return (1 - _RETURNED_TODAY) * max(float(np.max(-price_down)), 0.0) / through
+    return (1 - returned_share) * max(float(np.max(-price_down)), 0.0) / through
 
 
 def stored_kwh_by(power_kw: float, hours: float) -> float:
@@ -105,7 +103,7 @@ class OwnConsumption:
 
     Attributes:
         power_kw: [T] its power; where an order holds it, what the order says.
-        reserved_kw: [T] the same where it must be held back so that its orders can be served; NaN elsewhere.
+        reserved_kw: [T] the same where it must be held back, or make room, so that its orders can be served; NaN elsewhere.
     """
 
     power_kw: Floats
@@ -118,13 +116,16 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
     wished = np.clip(-rest_kw, -config.generation_w / 1000, config.consumption_w / 1000)
     held = np.full(len(rest_kw), np.nan) if known.held_kw is None else known.held_kw
     capacity = config.capacity_wh / 1000
-    bounds = _bounds(wished, held, capacity, window)
+    bounds = _bounds(wished, held, capacity, window, _COUNTED_ON)
+    room = [ceiling for _, ceiling in _bounds(wished, held, capacity, window, 1.0)]
     power, reserved = np.zeros(len(rest_kw)), np.full(len(rest_kw), np.nan)
     stored, hours = min(max(known.stored_kwh, 0.0), capacity), window.first_hours
     for k in range(window.first - 1, len(rest_kw)):
         free = bool(np.isnan(held[k]))
         power[k] = _within(float(wished[k] if free else held[k]), stored, (0.0, capacity), hours)
         kept = _within(float(power[k]), stored, bounds[k], hours)
+        if stored > room[k] and hours > 0:  # nor will its home use so much until then: it gives it to the grid
+            kept = min(kept, max(-(stored - room[k]) * EFFICIENCY / hours, -config.generation_w / 1000))
         if free and abs(kept - power[k]) > _NOTHING_KW:
             power[k] = reserved[k] = kept
         stored = min(max(stored + stored_kwh_by(float(power[k]), hours), 0.0), capacity)
@@ -142,14 +143,20 @@ def _within(power_kw: float, stored_kwh: float, bounds_kwh: tuple[float, float],
     return max(power_kw, -max(stored_kwh - floor_kwh, 0.0) * EFFICIENCY / hours)
 
 
-def _bounds(wished_kw: Floats, held_kw: Floats, capacity_kwh: float, window: PlanWindow) -> list[tuple[float, float]]:
-    """[T] least and most energy at the end of each ISP with which all later orders can still be served."""
+def _bounds(
+    wished_kw: Floats, held_kw: Floats, capacity_kwh: float, window: PlanWindow, counted_on: float
+) -> list[tuple[float, float]]:
+    """[T] least and most energy at the end of each ISP with which all later orders can still be served.
+
+    Args:
+        counted_on: share of the expected surplus and need that is relied on.
+    """
     floor, ceiling = 0.0, capacity_kwh
     bounds = [(floor, ceiling)] * len(wished_kw)
     for k in range(len(wished_kw) - 1, window.first - 2, -1):
         bounds[k] = floor, ceiling
         if np.isnan(held_kw[k]):
-            expected = _COUNTED_ON * stored_kwh_by(float(wished_kw[k]), window.hours)
+            expected = counted_on * stored_kwh_by(float(wished_kw[k]), window.hours)
             floor, ceiling = floor - max(expected, 0.0), ceiling - min(expected, 0.0)
         else:
             ordered = stored_kwh_by(float(held_kw[k]), window.hours)

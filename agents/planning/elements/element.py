@@ -42,6 +42,9 @@ class ElementCosts:
         weight_ct_per_kw2: curvature that spreads a deviation evenly, per ISP.
         thermal_weight_ct_per_kw2, vehicle_weight_ct_per_kw2: the same for comfort and for charging later.
         shift_ct_per_h: of an appliance, for each hour that its programme begins earlier or later.
+        battery_returned_share: of what an order charges, what its home has back on the same bill.
+        battery_own_use_share: of what an order moves, what its home then buys that it would have kept from its surplus.
+        heat_lost_share: of what is heated early, what is lost or still in the walls at midnight.
     """
 
     chp_fuel_ct_per_kwh: float
@@ -50,6 +53,9 @@ class ElementCosts:
     thermal_weight_ct_per_kw2: float
     vehicle_weight_ct_per_kw2: float
     shift_ct_per_h: float
+    battery_returned_share: float
+    battery_own_use_share: float
+    heat_lost_share: float
 
 
 @wire("home.ElementConfig")
@@ -171,6 +177,7 @@ class ElementKind(Protocol):
         turn: when it is forecast. 0: by itself. Else after the elements of earlier turns, by what they and the base load
             leave, and anew after each order.
         held_by_reports: whether, under an order, each of its reports decides what it is held to.
+        foresees_orders: whether its forecast is what its orders leave of it, as far as its energy goes.
         holds_between_moves: whether an order holds it from its first to its last move.
         baseline: against what its delivery is measured.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
@@ -188,6 +195,7 @@ class ElementKind(Protocol):
     stores: bool = False
     turn: int = 0
     held_by_reports: bool = False
+    foresees_orders: bool = False
     holds_between_moves: bool = False
     baseline: BaselineKind = BaselineKind.RUNNING_PLAN
     noticeable_share: float = 0.0
@@ -223,7 +231,7 @@ class ElementKind(Protocol):
 
     def expected(self, forecast_kw: Floats, held_kw: Floats, moved_kw: Floats) -> Floats:
         """[T] the power to expect where orders hold it to `held_kw` (NaN: free) and move it by `moved_kw`."""
-        return np.where(np.isnan(held_kw), forecast_kw, held_kw)
+        return forecast_kw if self.foresees_orders else np.where(np.isnan(held_kw), forecast_kw, held_kw)
 
     def safe(self, setpoint: Setpoint, nameplate: Nameplate) -> Setpoint:
         """The setpoint cut to what the device is rated for, whatever a plan says."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow, comfort_ct_per_kwh
+from agents.planning.elements.energy_prices import DeviationPrices
 from agents.planning.forecast.like_day import like_day
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, ThermalDescription, ThermalUsage
@@ -21,7 +22,6 @@ _DAY_S = 86400
 _TIME_CONSTANT_H = 60.0  # assumed of every house: after it e^-1 of a surplus of warmth is left
 _TOLD_H, _MOST = 2.0, 1.5  # assumed: hours of the own forecast beside the hours seen; the largest correction
 _SPREAD = 2.0  # of its rating over the comfort band: how strongly a thermostat answers to a kelvin
-_NOT_SAVED_LATER = 0.5  # assumed: of what is heated early, what is lost or still in the walls at midnight
 
 
 class Heat(ElementKind):
@@ -47,16 +47,16 @@ class Heat(ElementKind):
         """Electric energy between the comfort bounds; None outside them, or where the room is not known.
 
         Warmth is lost: what is heated earlier than planned saves less later, by its share of the time constant. So more
-        costs the more the earlier it is, and less saves that.
+        costs the more the earlier it is. To heat later instead saves nothing: a colder house is no gain that an order
+        could be filled with.
         """
         room, temperature_c = known.room, known.temperature_c
         if room is None or temperature_c is None or not room.level_min_c < temperature_c < room.level_max_c:
             return None
-        plan, prices = window.part(expected_kw), known.shifting_prices(window)
+        plan, prices = window.part(expected_kw), _prices(known, window)
         per_kelvin = 1 / room.fill_rate_per_w / _J_PER_KWH  # kWh of electricity for one kelvin
         used, size = np.cumsum(plan) * window.hours, len(plan)
         warm_c = _middle_c(room) + window.part(course(known, _from_now(window), along_kw=expected_kw).warmth_k)
-        hold_ct = _ct_of_holding(known, window)
         return Storable(
             element=known.config.element,
             plan_kw=plan,
@@ -71,14 +71,14 @@ class Heat(ElementKind):
             weight=known.costs.thermal_weight_ct_per_kw2,
             wear=0.0,
             hours=window.hours,
-            price_up=prices.up + hold_ct,
-            price_down=prices.down - hold_ct,
+            price_up=prices.up,
+            price_down=prices.down,
             turn_kw=prices.turn_kw,
         )
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
         """What is not saved later of what a warmer house took, and the comfort."""
-        return _NOT_SAVED_LATER * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
+        return known.costs.heat_lost_share * retail + comfort_ct_per_kwh(known, known.costs.thermal_weight_ct_per_kw2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +147,17 @@ def _from_now(window: PlanWindow) -> PlanWindow:
 
 def _middle_c(room: ThermalDescription) -> float:
     return (room.level_min_c + room.level_max_c) / 2
+
+
+def _prices(known: ElementKnowledge, window: PlanWindow) -> DeviationPrices:
+    """What heating more or less costs: energy, and for what is heated more its loss until the window's end.
+
+    Of a surplus less is worth as much as more costs; elsewhere less saves the energy alone.
+    """
+    prices, hold_ct = known.shifting_prices(window), _ct_of_holding(known, window)
+    saved = np.where(prices.turn_kw < 0, -prices.up, prices.down)  # nothing but the grid on either side of the plan
+    down = np.where(prices.turn_kw > 0, saved - hold_ct, saved)
+    return DeviationPrices(prices.up + hold_ct, down, np.maximum(prices.turn_kw, 0.0))
 
 
 def _ct_of_holding(known: ElementKnowledge, window: PlanWindow) -> Floats:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
-from agents.roles.part import Part, on
+from agents.roles.part import on
 from agents.roles.prosumer.element_reports import value
+from agents.roles.prosumer.energy_counting import EnergyCounting
 from agents.roles.prosumer.isp_energy import IspEnergy
-from agents.roles.prosumer.told import DayMeteringTold, FeedInLimited, PlantCounted
+from agents.roles.prosumer.told import FeedInLimited, PlantCounted
 from cim.codec.codec import wire
-from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 
@@ -45,8 +45,8 @@ class AvailableEnergyState:
     limited_until: datetime | None = None
 
 
-class AvailableEnergy(Part[AvailableEnergyState]):
-    """Counts what plants could have given.
+class AvailableEnergy(EnergyCounting[AvailableEnergyState]):
+    """Counts what plants could have given, as energy <= 0.
 
     From one reading to the next: where a plant was not limited, what its counter says, to the watt-hour; where it was,
     the available power of the reading before, held to this one as the quarter-hour's weather is.
@@ -85,25 +85,6 @@ class AvailableEnergy(Part[AvailableEnergyState]):
     def knows(self, plant: str, day: LocalDay) -> bool:
         """Whether its inverter said anything of the kind on a day."""
         return len(self.lost_isps(plant, day)) < day.count
-
-    def energy_wh(self, plant: str, day: LocalDay) -> Floats:
-        """[T] energy (<= 0) that a plant could have given."""
-        return self.state.energy.of(plant, day)
-
-    def lost_isps(self, plant: str, day: LocalDay) -> tuple[int, ...]:
-        """The ISPs for which its inverter did not say so all the time."""
-        return self.state.energy.lost_isps(plant, day)
-
-    @on(DayMeteringTold)
-    def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
-        """Days that are told are not counted any more."""
-        for period in event.done:
-            self.state.energy.forget(period)
-        return []
-
-    def prune(self, before: date) -> None:
-        """Days that are closed for good."""
-        self.state.energy.prune(before)
 
 
 def _showed(event: PlantCounted) -> PlantShowed | None:

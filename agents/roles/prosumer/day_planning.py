@@ -20,6 +20,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.day_forecast import DayForecast, as_told, renewed
 from agents.roles.prosumer.element_facts import ElementFacts
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
@@ -33,22 +34,6 @@ from cim.model.devices import WeatherForecast
 from cim.model.intervals import LocalDay
 
 T = TypeVar("T")
-
-
-@wire("prosumer.DayForecast")
-@dataclass(slots=True)
-class DayForecast:
-    """What is expected of a day, [T] kW.
-
-    Attributes:
-        base_kw: of the connection without its elements.
-        elements_kw: of each element; where it follows the rest, as its orders leave it, else as without orders.
-        owner_kw: what an element is held to outside its orders; NaN where its device is free.
-    """
-
-    base_kw: Floats
-    elements_kw: dict[str, Floats]
-    owner_kw: dict[str, Floats] = field(default_factory=dict)
 
 
 @wire("prosumer.DayPlanning")
@@ -126,8 +111,7 @@ class DayPlanning(Part[DayPlanningState]):
 
     def _forecast(self, day: LocalDay) -> DayForecast:
         """The forecast of a day; of one that was never forecast, nothing is expected."""
-        found = self.state.forecasts.get(day.day)
-        return found or DayForecast(np.zeros(day.count), {name: np.zeros(day.count) for name in self._elements})
+        return self.state.forecasts.get(day.day) or DayForecast.empty(self._elements, day.count)
 
     def forecast(self, day: LocalDay, first: int, now: datetime) -> None:
         """Renew the forecast of the base and of each element from ISP `first` on; what orders hold stays held."""
@@ -141,12 +125,12 @@ class DayPlanning(Part[DayPlanningState]):
         base = like_day(self.state.base_history_kw, day.count)
         running = first - 1  # of it some have been read already and others not: what is known is of the ISP before it
         seen = float(base[running - 1]) + self._base_error_kw(day, running - 1, base) if running else 0.0
-        forecast.base_kw = _join(forecast.base_kw, corrected(base, seen, first), keep)
+        forecast.base_kw = renewed(forecast.base_kw, corrected(base, seen, first), keep)
         window = PlanWindow(day, first, day.count, now)
         for name in self._leading():
             kind, known, before = self._kinds[name], self.knowledge(name, day, now), forecast.elements_kw[name]
-            renewed = self.attempt(name, partial(kind.forecast, known, window, forecast.base_kw), before)
-            forecast.elements_kw[name] = _join(before, renewed, keep)
+            expected = self.attempt(name, partial(kind.forecast, known, window, forecast.base_kw), before)
+            forecast.elements_kw[name] = renewed(before, expected, keep)
         self.follow(day, now)
 
     def attempt(self, element: str, rule: Callable[[], T], otherwise: T) -> T:
@@ -162,23 +146,27 @@ class DayPlanning(Part[DayPlanningState]):
         failing, self.state.failing = self.state.failing, {}
         return [self.me.lapse("planning", name, name, why, now) for name, why in sorted(failing.items())]
 
-    def follow(self, day: LocalDay, now: datetime) -> None:
-        """Forecast anew, from now on, what follows the rest of the connection, and what orders need of it."""
+    def follow(self, day: LocalDay, now: datetime, *, ordered: bool = False) -> None:
+        """Forecast anew, from now on, what follows the rest of the connection, and what orders need of it.
+
+        Args:
+            ordered: an order has just come, and may hold elements in the running ISP to something else.
+        """
         if now >= day.end:
             return
         forecast = self.state.forecasts[day.day] = self._forecast(day)
         rest = self._with_elements(forecast.base_kw, self._leading(), day)
         first = 1 if now < day.start else day.isp_of(now)
         window, over = PlanWindow(day, first, day.count, now), slice(0, first - 1)
-        told = slice(0, first if now > day.start else 0)  # what is expected of a running ISP stays as it was told
         for name in sorted(self._following(), key=lambda name: self._kinds[name].turn):
             kind, known = self._kinds[name], self._following_knowledge(name, day, max(day.start, now))
-            before = forecast.elements_kw[name]
+            before, held = forecast.elements_kw[name], self._held.held_kw(name, day)
             expected = self.attempt(name, partial(kind.forecast, known, window, rest), before)
-            forecast.elements_kw[name] = _join(before, expected, told)
+            told = as_told(held, first, runs=now > day.start, ordered=ordered)
+            forecast.elements_kw[name] = renewed(before, expected, told)
             free = forecast.owner_kw.get(name, np.full(day.count, np.nan))
             owner = self.attempt(name, partial(kind.owner_kw, known, window, rest), free)
-            forecast.owner_kw[name] = _join(free, owner, over)
+            forecast.owner_kw[name] = renewed(free, owner, over)
             rest = rest + self.expected_kw(name, day)
 
     def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
@@ -243,9 +231,3 @@ class DayPlanning(Part[DayPlanningState]):
         for base in recorded_base_kw(history, self.me, self._config.usage_point):
             self.state.base_history_kw = with_day(self.state.base_history_kw, base)
         return Recovery(forgotten=("the weather, until its service tells it again",))
-
-
-def _join(old: Floats, new: Floats, keep: slice) -> Floats:
-    joined = new.copy()
-    joined[keep] = old[keep]
-    return joined

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -11,13 +11,14 @@ from agents.roles.effects import Effect, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import DeviceReport, MeterUpdate
-from agents.roles.part import Part, Recovery, on
+from agents.roles.part import Recovery, on
 from agents.roles.parts.polling import begin_polling, poll_on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_reports import value
+from agents.roles.prosumer.energy_counting import EnergyCounting
 from agents.roles.prosumer.isp_energy import IspEnergy
-from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlantCounted
+from agents.roles.prosumer.told import ElementReported, PlantCounted
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.counters import Counted, CounterReading, CounterStep, CounterTrack, follow
@@ -57,7 +58,7 @@ class EnergyMeteringState:
     met: bool = False
 
 
-class EnergyMetering(Part[EnergyMeteringState]):
+class EnergyMetering(EnergyCounting[EnergyMeteringState]):
     """Reads the meter each control interval, and counts what it and the elements measured.
 
     What an element or the connection took is the difference of its counters. Only an element that has no counter is
@@ -182,10 +183,6 @@ class EnergyMetering(Part[EnergyMeteringState]):
         good = self._good(element)
         return None if good is None else good.net_wh
 
-    def energy_wh(self, source: str, day: LocalDay) -> Floats:
-        """[T] energy of an element or the meter on a day, as measured so far."""
-        return self.state.energy.of(source, day)
-
     def measured_kw(self, source: str, day: LocalDay) -> Floats:
         """[T] mean power of an element or the meter on a day, as measured so far."""
         return self.energy_wh(source, day) / self.rules.hours / 1000
@@ -203,21 +200,6 @@ class EnergyMetering(Part[EnergyMeteringState]):
             return None
         meter, *elements = (float(self.measured_kw(source, day)[isp - 1]) for source in self.sources)
         return meter - sum(elements)
-
-    def lost_isps(self, source: str, day: LocalDay) -> tuple[int, ...]:
-        """The ISPs of a day that an element or the meter was not read through: lost, refused, or still to come."""
-        return self.state.energy.lost_isps(source, day)
-
-    @on(DayMeteringTold)
-    def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
-        """Days before the one that was told, and told themselves, are not counted any more."""
-        for period in event.done:
-            self.state.energy.forget(period)
-        return []
-
-    def prune(self, before: date) -> None:
-        """Days that are closed for good."""
-        self.state.energy.prune(before)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Meter from now on; a reading is never guessed."""

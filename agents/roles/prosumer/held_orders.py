@@ -93,11 +93,12 @@ class HeldOrders(Part[HeldOrdersState]):
         parts: list[tuple[str, tuple[IspPower, ...]]] = []
         for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
             element, kind = model.element, self._kinds[model.element]
-            moved = _worth_making(kind, kind.activated(deviation, factor), baseline)
+            held = self.held_kw(element, day).copy()  # arrays in the state are never changed
+            before = held[session.window]
+            moved = _worth_making(kind, kind.activated(deviation, factor), baseline, before)
             if not moved.any():
                 continue
-            held = self.held_kw(element, day).copy()  # arrays in the state are never changed
-            held[session.window] = _held(kind, held[session.window], baseline, moved)
+            held[session.window] = _held(kind, before, baseline, moved)
             self.state.held_kw.setdefault(day.day, {})[element] = held
             part = _part(order, session, element, baseline, moved)
             self.state.parts = (*self.state.parts, part)
@@ -144,11 +145,16 @@ class HeldOrders(Part[HeldOrdersState]):
         )
 
 
-def _worth_making(kind: ElementKind, moved_kw: Floats, baseline_kw: Floats) -> Floats:
-    """The moves worth making: some kinds are moved only noticeably."""
+def _worth_making(kind: ElementKind, moved_kw: Floats, baseline_kw: Floats, held_kw: Floats) -> Floats:
+    """The moves worth making: some kinds are moved only noticeably out of what they do by themselves.
+
+    Where orders hold an element already, every move is made: it is what others of the same split count on.
+    """
     least = max(_NOTHING_KW, kind.noticeable_share * float(np.abs(moved_kw).max()))
-    noticed = np.abs(moved_kw) >= np.maximum(least, kind.noticeable_of_plan * np.abs(baseline_kw))
-    return np.where(noticed, moved_kw, 0.0)
+    least_kw = np.where(
+        np.isnan(held_kw), np.maximum(least, kind.noticeable_of_plan * np.abs(baseline_kw)), _NOTHING_KW
+    )
+    return np.where(np.abs(moved_kw) >= least_kw, moved_kw, 0.0)
 
 
 def _held(kind: ElementKind, held_kw: Floats, baseline_kw: Floats, moved_kw: Floats) -> Floats:

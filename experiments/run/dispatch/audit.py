@@ -92,7 +92,7 @@ def audit(result: RunResult, ledger: Path) -> DispatchAudit:
     requests: dict[tuple[object, ...], list[SessionConcluded]] = {}
     for s in kept:
         if s.purpose == "offer":
-            about = (s.at.replace(microsecond=0), s.congestion_point, s.period, s.first_isp, s.low_kw, s.high_kw)
+            about = (s.at.replace(microsecond=0), s.congestion_point, s.period, s.first_isp, *map(tuple, asked_kw(s)))
             requests.setdefault(about, []).append(s)
     system = tuple(
         SystemGap(sessions[0].congestion_point, tuple(s.session for s in sessions), _gap(result, sessions, factors))
@@ -123,9 +123,21 @@ def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Facto
             share = factors.get((s.session, rules.domains[name]), 0.0) if factors else 1.0
             models += [with_plan(model) for model in own.models] if factors else own.models
             moved += [share * deviation for deviation in own.deviations_kw]
-    low, high = np.array(sessions[0].low_kw), np.array(sessions[0].high_kw)
-    band = Band(low, high, config.shortage_ct_per_kwh, rules.hours)
+    band = Band(*shared_band_kw(sessions), config.shortage_ct_per_kwh, rules.hours)
     return gap_of(models, moved, as_ordered(band, np.sum(moved, axis=0)) if factors else band)
+
+
+def asked_kw(session: SessionConcluded) -> tuple[Floats, Floats]:
+    """[T] kW asked for upwards and downwards: the same of every seller, unlike the room for what else they do."""
+    return np.maximum(session.low_kw, 0.0), np.minimum(session.high_kw, 0.0)
+
+
+def shared_band_kw(sessions: Sequence[SessionConcluded]) -> tuple[Floats, Floats]:
+    """[T] least and most of the sellers together: what is asked for once, and the room that each was left."""
+    up, down = asked_kw(sessions[0])
+    low = np.where(up > 0, up, np.sum([session.low_kw for session in sessions], axis=0))
+    high = np.where(down < 0, down, np.sum([session.high_kw for session in sessions], axis=0))
+    return low, high
 
 
 def with_plan(model: Flexibility) -> Flexibility:

@@ -19,7 +19,8 @@ from agents.roles.messages import PriceRound, SessionClosed, VppInvitation
 from agents.roles.prosumer.vpp_member import VppMember
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
-from experiments.run.dispatch.audit import as_ordered, with_plan
+from cim.platform.publications.sessions import SessionConcluded
+from experiments.run.dispatch.audit import as_ordered, asked_kw, shared_band_kw, with_plan
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions, read
 from experiments.run.dispatch.gaps import Gap, gap_of, together
 from tests.worlds import portfolios
@@ -96,6 +97,24 @@ def test_a_member_keeps_no_more_than_what_is_about_days_that_are_not_over() -> N
     pump.tell("farm-a", "agr", VppInvitation("s-3", FIRST, 95, 96), DAY.isp_start(90))
     pump.tell("farm-a", "agr", SessionClosed("s-3"), DAY.end + timedelta(minutes=1))
     assert set(state.past_sessions) == {"s-3"}
+
+
+def concluded(aggregator: str, low_kw: tuple[float, ...], high_kw: tuple[float, ...]) -> SessionConcluded:
+    """A seller's session over these bands."""
+    point, total = "ea1.2026-05.at.x:feeder", (0.0,) * len(low_kw)
+    about = (aggregator, aggregator, "offer", point, FIRST, 45, ("m",), "converged", 3, ())
+    return SessionConcluded(AHEAD, *about, low_kw, high_kw, total)
+
+
+def test_sellers_of_one_request_are_asked_the_same_and_share_the_room() -> None:
+    """What is asked for counts once, though each was left another room; what they may do elsewhere adds up."""
+    east = concluded("east", (40.0, -30.0, -1e6), (90.0, 20.0, -15.0))
+    west = concluded("west", (40.0, -10.0, -1e6), (80.0, 5.0, -15.0))
+    np.testing.assert_array_equal(asked_kw(east), asked_kw(west))
+    low, high = shared_band_kw([east, west])
+    np.testing.assert_array_equal(low, [40.0, -40.0, -2e6])
+    np.testing.assert_array_equal(high, [170.0, 25.0, -15.0])
+    np.testing.assert_array_equal(shared_band_kw([east]), [east.low_kw, east.high_kw])
 
 
 @pytest.mark.parametrize("shape", portfolios.SHAPES)
