@@ -172,6 +172,7 @@ def _element(
         floor_w=round(can.floor_w),
         history_kw=metered_kw(name) if can.habitual else (),
         weather_days=past_weather if device.kind == "pv" else (),
+        leaves_hour=device.departure_hour.value if device.kind == "station" else None,
         ramp_w_per_min=round(can.ramp_w_per_min),
     )
 

@@ -124,6 +124,79 @@ def test_a_vehicle_moves_its_charging_but_keeps_its_energy() -> None:
     assert Vehicle().flexibility(known, NOTHING, window()) is None
 
 
+EIGHT_TO_TEN = np.where((np.arange(96) >= 32) & (np.arange(96) < 40), 11.0, 0.0)  # 22 kWh
+BEFORE = window(now=DAY.start - timedelta(hours=13))
+
+
+def visited(*days_kw: np.ndarray, leaves_hour: float | None = 18.0) -> ElementKnowledge:
+    """A station and what it drew on its last days."""
+    return unknown(replace(STATION, history_kw=days_kw, leaves_hour=leaves_hour))
+
+
+def test_what_came_on_every_day_can_be_moved_the_day_before() -> None:
+    """22 kWh from 8:00 on ten days, gone at 18:00: all of it may be held back until noon, none of it past 18:00 or before 8:00."""
+    known = visited(*[EIGHT_TO_TEN] * 10)
+    plan = Vehicle().forecast(known, BEFORE, NOTHING)
+    np.testing.assert_allclose(plan, EIGHT_TO_TEN)
+    model = Vehicle().flexibility(known, plan, BEFORE)
+    assert isinstance(model, Storable)
+    noon = np.where((np.arange(96) >= 48) & (np.arange(96) < 56), 20.0, 0.0)
+    power = plan + model.respond(noon - plan, 1.0)
+    np.testing.assert_allclose(power, np.where(noon > 0, 11.0, 0.0), atol=1e-6)
+    early_or_late = np.where((np.arange(96) < 32) | (np.arange(96) >= 72), 20.0, -20.0)
+    power = plan + model.respond(early_or_late, 1.0)
+    assert not np.abs(power[:32]).max() > 1e-6
+    assert not np.abs(power[72:]).max() > 1e-6
+    assert power.sum() * 0.25 == pytest.approx(22.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), first=st.integers(1, 80))
+def test_no_more_is_held_back_than_the_poorest_day_had(seed: int, first: int) -> None:
+    """Whatever is asked for: owed is never more than every day brought, and it is had only while one was there on all of them."""
+    rng, isps = np.random.default_rng(seed), np.arange(96)
+    begins, lengths = rng.integers(20, 40, 8), rng.integers(2, 30, 8)
+    days = [np.where((isps >= a) & (isps < a + n), 11.0, 0.0) for a, n in zip(begins, lengths, strict=True)]
+    known, span = visited(*days), window(first, now=BEFORE.now)
+    plan = Vehicle().forecast(known, span, NOTHING)
+    model = Vehicle().flexibility(known, plan, span)
+    if model is None:
+        assert min(float(day.sum()) for day in days) * 0.25 <= 0.1 or first > lengths.max()
+        return
+    moved = model.respond(rng.normal(size=97 - first) * 20, 1.0)
+    owed = -np.cumsum(moved) * 0.25
+    assert owed.max() <= min(float(day.sum()) for day in days) * 0.25 + 1e-5
+    assert owed.min() >= -1e-5, "nothing is charged before it is expected"
+    assert not (moved[~((isps >= begins.max()) & (isps < 72))[first - 1 :]] > 1e-6).any()
+
+
+@pytest.mark.parametrize("known", [visited(EIGHT_TO_TEN, NOTHING), visited(EIGHT_TO_TEN, leaves_hour=None), visited()])
+def test_what_came_on_some_days_is_no_promise(known: ElementKnowledge) -> None:
+    """A day without a vehicle, or an unknown hour of leaving: there is nothing to order the day before."""
+    assert Vehicle().flexibility(known, EIGHT_TO_TEN / 2, BEFORE) is None
+
+
+def test_a_vehicle_that_has_not_come_is_not_expected_any_more() -> None:
+    """At 9:00 it was there on all days; as long as it is not, neither its usual charging nor what was ordered of it is told."""
+    held = np.full(96, np.nan)
+    held[48:56] = 11.0
+    known = replace(visited(*[EIGHT_TO_TEN] * 10), held_kw=held)
+    early = Vehicle().forecast(known, window(now=DAY.at(7)), NOTHING)
+    np.testing.assert_allclose(early[48:56], 11.0)
+    np.testing.assert_allclose(early[32:40], 11.0)
+    late = Vehicle().forecast(known, window(37, now=DAY.at(9)), NOTHING)
+    np.testing.assert_allclose(late[36:72], 0.0)
+
+
+def test_what_is_held_for_it_is_expected_as_far_as_it_needs_it() -> None:
+    """Ordered to take 11 kW from 12:00 to 14:00, it comes with a need of 11 kWh: after an hour it is full."""
+    held = np.full(96, np.nan)
+    held[32:40], held[48:56] = 0.0, 11.0
+    known = replace(there(11_000, DAY.at(18)), held_kw=held)
+    expected = Vehicle().expected(Vehicle().forecast(known, window(33), NOTHING), held, NOTHING)
+    np.testing.assert_allclose(expected[32:56], [0.0] * 16 + [11.0] * 4 + [0.0] * 4)
+
+
 def test_who_is_not_there_or_about_to_leave_has_nothing_to_move() -> None:
     """No session, a departure before the window, or a session on another day give no flexibility."""
     gone = replace(unknown(STATION), session=plugged(22_000, DAY.start - timedelta(hours=1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from agents.roles.prosumer.device_schedules import DeviceSchedules
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
-from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
 from agents.roles.prosumer.metering_messages import MeteringMessages, TellMetering
 from agents.roles.prosumer.prognoses import ForecastDay, Prognoses
 from agents.roles.prosumer.told import PlanChanged
@@ -109,6 +109,21 @@ def test_a_vehicle_that_comes_or_leaves_frees_its_station(news: News) -> None:
     (after,) = schedules(reported(role, NOON, news))
     assert after.setpoints[: NOW_ISP - 1] == before.setpoints[: NOW_ISP - 1]
     assert after.setpoints[NOW_ISP - 1 :] == (None,) * (96 - NOW_ISP + 1)
+
+
+def test_what_was_ordered_before_the_day_is_meant_for_whoever_comes() -> None:
+    """A vehicle that comes finds its station free of the day's orders and held by those of the day before."""
+    role = farm()
+    held(role)
+    state = role.part(HeldOrders).state
+    today = ElementOrder("o-1", FIRST, CAR, ((NOW_ISP + 4, 1_000, 3_000),))
+    before = ElementOrder("o-2", FIRST, CAR, ((NOW_ISP - 1, 0, 5_000), (NOW_ISP + 4, 1_000, 6_000)), ahead=True)
+    state.parts = (before, today, replace(before, order_reference="o-3", isps=((NOW_ISP + 4, 7_000, -2_000),)))
+    reported(role, NOON, vehicle())
+    held_kw = role.part(HeldOrders).held_kw(CAR, DAY)
+    assert held_kw[NOW_ISP + 3] == pytest.approx(5.0)
+    assert np.isnan(held_kw[NOW_ISP - 1 : NOW_ISP + 3]).all()
+    assert np.isnan(held_kw[NOW_ISP + 4 :]).all()
 
 
 def test_a_vehicle_told_again_frees_nothing() -> None:

@@ -28,19 +28,31 @@ _MOST_LOADING_PCT = 60  # fewer connections congest a weaker grid
 
 def corner_of_strem(folder: Path) -> Path:
     """The corner's site file, written to a folder."""
+    return _part_of_strem(folder / "corner.yaml", _CONNECTIONS, _MOST_LOADING_PCT)
+
+
+def park_beside_field(folder: Path) -> Path:
+    """A CONSTRUCTED site: Strem's charging park, PV field and one farm alone on a feeder that is too weak for the field.
+
+    At Strem batteries and plants are cheaper than its few vehicles and nearly all that is ordered; here there is nothing
+    but sun to curtail beside them.
+    """
+    return _part_of_strem(folder / "park.yaml", ("charging-park", "pv-field", "farm-2"), 44)
+
+
+def _part_of_strem(path: Path, connections: tuple[str, ...], most_loading_pct: int) -> Path:
     site = yaml.safe_load((Path(sites.__file__).parent / "strem.yaml").read_text(encoding="utf-8"))
-    site["prosumers"] = [prosumer for prosumer in site["prosumers"] if prosumer["name"] in _CONNECTIONS]
-    site["limits"]["max_loading_pct"]["value"] = _MOST_LOADING_PCT
-    path = folder / "corner.yaml"
+    site["prosumers"] = [prosumer for prosumer in site["prosumers"] if prosumer["name"] in connections]
+    site["limits"]["max_loading_pct"]["value"] = most_loading_pct
     path.write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")
     return path
 
 
 def market_day(site: str | Path, out: Path, store: Store | None = None, **settings: Any) -> RunResult:
-    """The default day of a site in this process, with the tests' seed and a ledger in `out`; without sockets by default."""
+    """A day of a site (its default one) in this process, with the tests' seed and a ledger in `out`; without sockets by default."""
     out.mkdir(exist_ok=True)
-    chosen: dict[str, Any] = {"runtime": "local", "wire": "direct", "agents_per_actor": 1, **settings}
-    settled = RunSettings(site=str(site), day=None, days=1, seed=SEED, out=out, **chosen)
+    chosen: dict[str, Any] = {"runtime": "local", "wire": "direct", "agents_per_actor": 1, "day": None, **settings}
+    settled = RunSettings(site=str(site), days=1, seed=SEED, out=out, **chosen)
     store = store or MemoryStore(keep_readings=False)
     return run_site(settled, out / "ledger.db", store, Control.MARKET, lambda _: None)
 

@@ -72,6 +72,7 @@ class ElementConfig:
         floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
         history_kw: metered days before the first, oldest first, each [quarter-hours].
         ramp_w_per_min: how fast its power can change; 0 where that is not told.
+        leaves_hour: of a station, the local hour at which its vehicles leave; None where nobody knows.
         weather_days: of a PV plant, what the weather service forecast for those days, per unit, each [quarter-hours].
     """
 
@@ -84,6 +85,7 @@ class ElementConfig:
     floor_w: int = 0
     history_kw: tuple[Floats, ...] = ()
     weather_days: tuple[Floats, ...] = ()
+    leaves_hour: float | None = None
     ramp_w_per_min: int = 0
 
     @property

@@ -1,7 +1,8 @@
 """Vehicle at a charging station: its owner lets it take the home's surplus, else charges at once; it has what it needs in time.
 
 By itself a station charges at once, as fast as it may. Its prosumer plans it as soon as a vehicle is plugged, by what it
-needs and when it leaves, and tells the station limits where the plan is to wait.
+needs and when it leaves, and tells the station limits where the plan is to wait. The day before, what came on every one of
+its last days can be moved within the time in which a vehicle was always there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import timedelta
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Storable
+from agents.planning.elements.arrivals import sure_arrivals
 from agents.planning.elements.element import (
     ElementKind,
     ElementKnowledge,
@@ -41,13 +43,14 @@ class Vehicle(ElementKind):
     stores = True
     turn = 2
     held_by_reports = True
+    foresees_orders = True
     noticeable_share = 0.02
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """What the plugged vehicle still takes until it leaves, by its owner's plan, and what the last days had else."""
         day, usual = window.day, like_day(known.config.history_kw, window.day.count)
         if known.session is None or window.now < day.start:
-            return usual
+            return _expected_arrivals(known, window, usual)
         stays = np.array([day.isp_start(k + 1) < known.session.departure for k in range(day.count)])
         return np.where(stays, owner_plan(known, window, rest_kw), usual)
 
@@ -63,12 +66,14 @@ class Vehicle(ElementKind):
         return plan
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable | None:
-        """The plugged vehicle's energy, at any time before it leaves; None before the day, when nobody knows it.
+        """The plugged vehicle's energy, at any time before it leaves; before the day what surely comes, at a later time.
 
         A running ISP is left out: what it takes in it nobody knows before it is over.
         """
-        session, day, prices = known.session, window.day, known.shifting_prices(window)
-        if session is None or window.now < day.start:
+        session, day = known.session, window.day
+        if window.now < day.start:
+            return self._of_arrivals(known, expected_kw, window)
+        if session is None:
             return None
         plan = window.part(expected_kw)
         # What is expected after it leaves is other vehicles': it cannot be moved.
@@ -80,26 +85,21 @@ class Vehicle(ElementKind):
         )
         if float(plan[present].sum()) * window.hours <= _LEAST_KWH:
             return None
+        low_kw = np.where(present, 0.0, plan)
+        high_kw = np.where(present, np.maximum(_top_kw(known), plan), plan)
         energy = float(plan.sum()) * window.hours
-        size = len(plan)
-        return Storable(
-            element=known.config.element,
-            plan_kw=plan,
-            low_kw=np.where(present, 0.0, plan),
-            high_kw=np.where(present, np.maximum(_top_kw(known), plan), plan),
-            floor_kwh=np.zeros(size),
-            ceiling_kwh=np.full(size, energy),
-            energy_kwh=0.0,
-            total_kwh=energy,
-            eta_in=1.0,
-            eta_out=1.0,
-            weight=known.costs.vehicle_weight_ct_per_kw2,
-            wear=0.0,
-            hours=window.hours,
-            price_up=prices.up,
-            price_down=prices.down,
-            turn_kw=prices.turn_kw,
-        )
+        return _moving(known, window, plan, (low_kw, high_kw), (np.zeros(len(plan)), np.full(len(plan), energy)))
+
+    def _of_arrivals(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable | None:
+        """What surely comes may be held back from when it is expected, and taken while a vehicle is surely there."""
+        sure = sure_arrivals(known.config.history_kw, known.config.leaves_hour, window.day.count)
+        plan, there = window.part(expected_kw), sure.there[window.first - 1 : window.last]
+        taken, ends = np.cumsum(plan) * window.hours, np.arange(window.first, window.last + 1) >= sure.until
+        if min(sure.energy_kwh, float(taken[-1])) <= _LEAST_KWH or not there.any():
+            return None
+        low_kw = np.where(ends, plan, 0.0)
+        high_kw = np.where(there & ~ends, np.maximum(_top_kw(known), plan), plan)
+        return _moving(known, window, plan, (low_kw, high_kw), (np.where(ends, taken, taken - sure.energy_kwh), taken))
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
         """Its energy is bought in any case: what is left is to wait for it."""
@@ -113,6 +113,48 @@ class Vehicle(ElementKind):
     def register_wh(self, taken_wh: float | None, given_wh: float | None) -> float | None:
         """What it took; a station counts nothing else."""
         return taken_wh
+
+
+def _moving(
+    known: ElementKnowledge,
+    window: PlanWindow,
+    plan_kw: Floats,
+    power_kw: tuple[Floats, Floats],
+    taken_kwh: tuple[Floats, Floats],
+) -> Storable:
+    """Charging that may be moved within bounds of power and of what is taken by the end of each ISP, to the same energy."""
+    prices = known.shifting_prices(window)
+    return Storable(
+        element=known.config.element,
+        plan_kw=plan_kw,
+        low_kw=power_kw[0],
+        high_kw=power_kw[1],
+        floor_kwh=taken_kwh[0],
+        ceiling_kwh=taken_kwh[1],
+        energy_kwh=0.0,
+        total_kwh=float(plan_kw.sum()) * window.hours,
+        eta_in=1.0,
+        eta_out=1.0,
+        weight=known.costs.vehicle_weight_ct_per_kw2,
+        wear=0.0,
+        hours=window.hours,
+        price_up=prices.up,
+        price_down=prices.down,
+        turn_kw=prices.turn_kw,
+    )
+
+
+def _expected_arrivals(known: ElementKnowledge, window: PlanWindow, usual_kw: Floats) -> Floats:
+    """[T] what is usual, or what orders hold; nothing while one that is always there by now has not come."""
+    expected = usual_kw if known.held_kw is None else np.where(np.isnan(known.held_kw), usual_kw, known.held_kw)
+    day = window.day
+    if day.start <= window.now < day.end:
+        sure = sure_arrivals(known.config.history_kw, known.config.leaves_hour, day.count)
+        running = day.isp_of(window.now) - 1
+        if sure.there[running]:
+            isps = np.arange(day.count)
+            return np.where((isps >= running) & (isps < sure.until), 0.0, expected)
+    return expected
 
 
 def _top_kw(known: ElementKnowledge) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -27,12 +27,13 @@ _NOTHING_KW = 5e-4
 @wire("prosumer.ElementOrder")
 @dataclass(frozen=True, slots=True)
 class ElementOrder:
-    """One element's part of an order: (ISP, baseline when the session opened, ordered), watts."""
+    """One element's part of an order: (ISP, baseline when the session opened, ordered), watts; `ahead` of its day or on it."""
 
     order_reference: str
     period: date
     element: str
     isps: tuple[tuple[int, int, int], ...]
+    ahead: bool = False
 
 
 @wire("prosumer.HeldOrders")
@@ -85,7 +86,7 @@ class HeldOrders(Part[HeldOrdersState]):
         ]
 
     def take(
-        self, order: FlexOrder, session: MemberSession, day: LocalDay
+        self, order: FlexOrder, session: MemberSession, day: LocalDay, *, ahead: bool = False
     ) -> tuple[tuple[str, tuple[IspPower, ...]], ...]:
         """Hold the elements to their shares of a session's split; how the order falls on them."""
         self.state.received[order.order_reference] = order
@@ -100,18 +101,27 @@ class HeldOrders(Part[HeldOrdersState]):
                 continue
             held[session.window] = _held(kind, before, baseline, moved)
             self.state.held_kw.setdefault(day.day, {})[element] = held
-            part = _part(order, session, element, baseline, moved)
+            part = replace(_part(order, session, element, baseline, moved), ahead=ahead)
             self.state.parts = (*self.state.parts, part)
             parts.append((element, tuple(IspPower(isp, watts) for isp, _, watts in part.isps)))
         return tuple(parts)
 
     @on(VehicleChanged)
     def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:
-        """What an order holds a station to was meant for another vehicle: from now on it is free."""
+        """What an order of the day holds a station to was meant for another vehicle: from now on it is free of it.
+
+        What was ordered before the day stands: it was meant for whoever comes.
+        """
         day = self.rules.day_of(now)
         if event.element in self.state.held_kw.get(day.day, {}):
-            held = self.held_kw(event.element, day).copy()
-            held[day.isp_of(now) - 1 :] = np.nan
+            held, running = self.held_kw(event.element, day).copy(), day.isp_of(now)
+            held[running - 1 :] = np.nan
+            for part in self.state.parts:
+                if part.ahead and (part.element, part.period) == (event.element, day.day):
+                    for isp, baseline_w, watts in part.isps:
+                        if isp >= running:
+                            before_w = baseline_w if np.isnan(held[isp - 1]) else held[isp - 1] * 1000
+                            held[isp - 1] = (before_w + watts) / 1000
             self.state.held_kw[day.day][event.element] = held
         return []
 

@@ -161,7 +161,7 @@ class VppMember(Part[VppMemberState]):
         day = self.rules.day(message.period)
         if now >= day.isp_start(session.last_isp + 1):
             return self._refuse(message, f"ISP: all up to {session.last_isp} of {message.period} are over", now)
-        parts = self._held.take(message, session, day)
+        parts = self._held.take(message, session, day, ahead=now < day.start)
         self._planning.follow(day, now, ordered=True)
         return [
             Send(sender, self._response(message, now, None)),
