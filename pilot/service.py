@@ -7,6 +7,7 @@ import fcntl
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import structlog
 from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
 from agents.runtime.clocks import PacedClock
 from agents.runtime.revival import Revival
-from agents.runtime.scheduler import RoundScheduler
+from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.model.errors import BadInput
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.base import Publication
@@ -25,6 +26,7 @@ from cim.platform.publications.ledger import HeadRefused, RecordRefused
 from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
 from environment.sites import load_site
+from pilot.elsewhere import Elsewhere
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
 from pilot.view import LivingView, described
@@ -79,6 +81,10 @@ class Pilot:
                 self._say("starting the simulated devices")
             site_start = await start_up.prepare(cleanup)
             site_agents, clock, links = site_start.site_agents, site_start.clock, site_start.links
+            elsewhere = None if settings.uftp is None else Elsewhere(settings.uftp, load_site(settings.site), settings)
+            if elsewhere is not None:
+                site_agents = elsewhere.without(site_agents)
+                site_start = replace(site_start, site_agents=site_agents)
             runtime = self._runtime(site_start, journal)
             cleanup.push_async_callback(_end, runtime)
             self._say(f"connecting {len(site_agents.devices)} devices")
@@ -100,7 +106,13 @@ class Pilot:
             # Where time went on meanwhile, the first instant is that at which the devices were there.
             now = clock.now() if links.real_time else site_start.now
             end = end_of_operation(site_agents.rules)
-            scheduler = RoundScheduler(runtime, site_start.world, now, end, _sink(store), self._ticked(store), clock)
+            rounds: AgentRuntime = runtime
+            if elsewhere is not None:
+                # Simulated time is where the agents are, however late that is.
+                at = clock.now if links.real_time else lambda: now if self._scheduler is None else self._scheduler.now
+                rounds = await cleanup.enter_async_context(elsewhere.around(runtime, at))
+                self._say(f"UFTP at {elsewhere.url}, with {elsewhere.peers} elsewhere")
+            scheduler = RoundScheduler(rounds, site_start.world, now, end, _sink(store), self._ticked(store), clock)
             self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)

@@ -31,6 +31,7 @@ class UpSettings:
         days: how many are operated at most.
         endpoints: the file that says where the real devices are; None: they are simulated. With it `day`, `hour`, `seed`
             and `speed` say nothing.
+        uftp: the file that says which parties live elsewhere and speak UFTP; None: all live here.
     """
 
     site: str
@@ -47,6 +48,7 @@ class UpSettings:
     days: int
     allow_missing: bool = False
     endpoints: Path | None = None
+    uftp: Path | None = None
 
 
 @dataclass(frozen=True)

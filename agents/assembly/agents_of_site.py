@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
 from operator import itemgetter
@@ -63,12 +63,15 @@ def agents_of_site(
             `identifiers`. It has no weather service.
 
     Raises:
-        BadInput: the days, or at least one day of history before them, are not in the profiles.
+        BadInput: two parties have one domain or one key; the days, or at least one day of history before them, are not in
+            the profiles.
     """
     opening = LocalDay(first_day, site.timezone, site.isp_minutes)
     domains = _domains(site)
     key = secret or partial(simulation_seed, seed)
     seeds = {name: key(domain) for name, domain in domains.items()}
+    keys = {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))}
+    check_distinct(domains, keys)
     rules = MarketRules(
         site.timezone,
         site.isp_minutes,
@@ -78,7 +81,7 @@ def agents_of_site(
         days,
         control,
         domains,
-        {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))},
+        keys,
         f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
         site.revision_hours,
     )
@@ -140,6 +143,20 @@ def _domains(site: Site) -> dict[str, str]:
     for point in site.congestion_points:
         domains[point.meter] = f"{point.meter.replace('.', '-')}.{site.dso.domain}"
     return domains
+
+
+def check_distinct(domains: Mapping[str, str], keys: Mapping[str, bytes]) -> None:
+    """Whether every party has a domain and a key of its own: who shares one could speak for the other.
+
+    Raises:
+        BadInput: two agents have one domain, or two domains one key; both are named.
+    """
+    for what, owners in (("domain", domains), ("key", {domain: key.hex() for domain, key in keys.items()})):
+        first: dict[str, str] = {}
+        for owner, value in owners.items():
+            if (other := first.setdefault(value, owner)) != owner:
+                shown = value if what == "domain" else f"{value[:16]}..."
+                raise BadInput(f"{what} {shown}: {other} and {owner} share it; expected one for each party")
 
 
 def days_of_history(opening: LocalDay, profiles: Profiles) -> int:

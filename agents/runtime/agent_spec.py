@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from agents.roles.role import Role
@@ -45,6 +46,7 @@ class AgentGroup:
         ledger_meta: what the ledger says of itself.
         wire_types: the module that declares which types may cross between hosts.
         jobs: import path of `run(job, arguments)`, which does what roles ask for with `Compute`.
+        outside: host of each agent that does not live here, where somebody else takes its messages.
     """
 
     agents: tuple[AgentSpec, ...]
@@ -52,6 +54,7 @@ class AgentGroup:
     ledger_meta: dict[str, str]
     wire_types: str
     jobs: str
+    outside: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class LocalRuntime:
         self._ports: DevicePorts | None = None
         self._host: Host | None = None
         self.missing: tuple[str, ...] = ()
-        self.host_of: Mapping[str, str] = dict.fromkeys((spec.name for spec in group.agents), HOST)
+        self.host_of: Mapping[str, str] = {**dict.fromkeys((s.name for s in group.agents), HOST), **group.outside}
 
     async def open(self, now: datetime) -> None:
         """Build the host, let the dial-in devices in, connect the others."""

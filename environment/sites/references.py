@@ -64,6 +64,8 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     aggregators = _texts(raw, "aggregators")
     parties = [name for key in ("dso", "iles", "ledger") if (name := _text(raw.get(key), "name")) is not None]
     check.once("names of parties and prosumers", [*parties, *aggregators, *_texts(raw, "prosumers")])
+    domains = [text for key in ("dso", "iles", "ledger") if (text := _text(raw.get(key), "domain")) is not None]
+    check.once("domains of parties", [*domains, *_texts(raw, "aggregators", "domain")])
     customers = _customers(raw)
     for index, prosumer in _items(raw, "prosumers"):
         place = f"prosumers[{index}]"

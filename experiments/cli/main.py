@@ -165,6 +165,10 @@ def up(
         typer.Option(metavar="PATTERN=RESOURCE", help="Agents that fit PATTERN only on nodes with a Ray RESOURCE."),
     ] = None,
     allow_missing: Annotated[bool, typer.Option(help="Begin without devices that do not answer.")] = False,
+    uftp: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Which aggregators live ELSEWHERE and speak UFTP (YAML); see `iles uftp`."),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")
     ] = "127.0.0.1",
@@ -197,6 +201,7 @@ def up(
             days,
             allow_missing,
             endpoints,
+            uftp,
         )
     )
 

@@ -44,6 +44,7 @@ async def running_edge(
     *,
     here: Callable[[], datetime],
     wall: Callable[[], datetime],
+    window: ReplayWindow | None = None,
     answers_itself: bool = False,
     arrived: Callable[[], None] = lambda: None,
     gave_up: Callable[[Undelivered], None] = lambda _: None,
@@ -54,6 +55,7 @@ async def running_edge(
         folder: keeps `uftp.db`.
         here: the site's clock, by which messages are dated.
         wall: the wall's clock.
+        window: which TimeStamps are taken.
         answers_itself: accept what is taken, where no agent answers.
         arrived: called when something may have arrived.
         gave_up: told of each message that will not be delivered.
@@ -61,7 +63,7 @@ async def running_edge(
     Raises:
         BadInput: the log cannot be opened, or the port not be had.
     """
-    log, window = MessageLog(folder / "uftp.db"), ReplayWindow()
+    log, window = MessageLog(folder / "uftp.db"), window or ReplayWindow()
 
     def now() -> Instants:
         return Instants(here(), wall())

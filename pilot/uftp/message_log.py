@@ -25,6 +25,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS incoming (
     number INTEGER PRIMARY KEY AUTOINCREMENT, sender TEXT NOT NULL, message_id TEXT NOT NULL, digest BLOB NOT NULL,
     recipient TEXT NOT NULL, at REAL NOT NULL, message BLOB, reason TEXT, handed INTEGER NOT NULL DEFAULT 0,
+    round INTEGER, sequence INTEGER,
     revoked INTEGER NOT NULL DEFAULT 0, UNIQUE (sender, message_id)
 );
 CREATE TABLE IF NOT EXISTS outgoing (
@@ -32,6 +33,10 @@ CREATE TABLE IF NOT EXISTS outgoing (
     at REAL NOT NULL, message BLOB NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', attempts INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL, error TEXT, revoked INTEGER NOT NULL DEFAULT 0, UNIQUE (recipient, message_id)
 );
+CREATE TABLE IF NOT EXISTS channels (
+    sender TEXT NOT NULL, recipient TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (sender, recipient)
+);
+CREATE TABLE IF NOT EXISTS rounds (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS waiting ON outgoing (number) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS unhanded ON incoming (number) WHERE handed = 0;
 """
@@ -172,6 +177,52 @@ class MessageLog:
         """Their parties have them, durably."""
         with self._at_once():
             self._db.executemany("UPDATE incoming SET handed = 1 WHERE number = ?", [(n,) for n in numbers])
+
+    def deal(self, number: int, most: int = 1_000) -> list[tuple[UftpMessage, int]]:
+        """Give a round (message, number in its channel) of what is new; given again it has the same.
+
+        A channel is a sender and a recipient; its numbers count up from 1 for ever.
+        """
+        with self._at_once():
+            self._db.execute(
+                "INSERT INTO rounds VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET last = max(last, excluded.last)",
+                (number,),
+            )
+            rows = self._db.execute(
+                "SELECT number, sender, recipient FROM incoming WHERE handed = 0 AND round IS NULL ORDER BY number LIMIT ?",
+                (most,),
+            ).fetchall()
+            for row, sender, recipient in rows:
+                self._db.execute(
+                    "INSERT INTO channels VALUES (?, ?, 1) ON CONFLICT (sender, recipient) DO UPDATE SET last = last + 1",
+                    (sender, recipient),
+                )
+                self._db.execute(
+                    "UPDATE incoming SET round = ?, sequence ="
+                    " (SELECT last FROM channels WHERE sender = ? AND recipient = ?) WHERE number = ?",
+                    (number, sender, recipient, row),
+                )
+        return self.dealt(number)
+
+    def dealt(self, number: int) -> list[tuple[UftpMessage, int]]:
+        """What was given to a round and is not settled."""
+        rows = self._db.execute(
+            "SELECT message, sequence FROM incoming WHERE handed = 0 AND round = ? ORDER BY number", (number,)
+        ).fetchall()
+        return [(decode(body), sequence) for body, sequence in rows]
+
+    def rounds(self) -> tuple[list[int], int]:
+        """The rounds that are not settled, and the last round that there was."""
+        open_ = self._db.execute(
+            "SELECT DISTINCT round FROM incoming WHERE handed = 0 AND round IS NOT NULL ORDER BY round"
+        ).fetchall()
+        last = self._db.execute("SELECT last FROM rounds").fetchone()
+        return [number for (number,) in open_], 0 if last is None else last[0]
+
+    def settled(self, up_to: int) -> None:
+        """What was given to rounds up to this one is with its parties, durably."""
+        with self._at_once():
+            self._db.execute("UPDATE incoming SET handed = 1 WHERE handed = 0 AND round <= ?", (up_to,))
 
     # ---- what goes -------------------------------------------------------------------------------------------------------
 

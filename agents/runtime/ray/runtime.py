@@ -66,7 +66,10 @@ class RayRuntime:
         self._setups: dict[str, bytes] = {}
         self._placed = placement.place(group.agents, links.dialling)
         self._late: dict[str, asyncio.Task[Outcome]] = {}
-        self.host_of: Mapping[str, str] = {s.name: host for host, h in self._placed.items() for s in h.specs}
+        self.host_of: Mapping[str, str] = {
+            **{s.name: host for host, h in self._placed.items() for s in h.specs},
+            **group.outside,
+        }
         self.missing: tuple[str, ...] = ()
         self._reviver = Reviver(self._placed, self._call, self._reopen, patience_s is None, revived)
         self.revivals = self._reviver.revivals
