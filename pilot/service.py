@@ -29,10 +29,10 @@ from environment.sites import load_site
 from pilot.elsewhere import Elsewhere
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
-from pilot.view import LivingView, described
+from pilot.view import LivingView, described, market_parties
 from portal.app import create_app
 from portal.server import serve
-from portal.tokens import portal_token
+from portal.tokens import party_tokens, portal_token
 
 _INCIDENTS = (
     HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
@@ -116,7 +116,8 @@ class Pilot:
             self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
-            app = create_app(view, portal_token(settings.folder))
+            parties = party_tokens(settings.folder, market_parties(site_agents))
+            app = create_app(view, portal_token(settings.folder), parties=parties)
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)

@@ -15,6 +15,7 @@ from cim.platform.publications.measured import CommandRefused, DeviceBack, Devic
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.store import Store, Told
 from portal.dso import dso_state
+from portal.market import MarketRows
 from portal.models import AgentHealth, DsoState, FailedEvent, Health, JournalHealth, Mode, Status
 
 
@@ -91,6 +92,10 @@ class LivingView:
         """What the store holds of the grid and the market."""
         return dso_state(self._store, self._scheduler.now)
 
+    async def market_rows(self) -> MarketRows:
+        """What the store holds of the market."""
+        return MarketRows(self._store)
+
 
 def device_faults(store: Store) -> dict[str, str]:
     """Device -> why it does not answer or obey, by what was published last of it."""
@@ -105,6 +110,12 @@ def device_faults(store: Store) -> dict[str, str]:
         else:
             faults[publication.device] = publication.reason
     return faults
+
+
+def market_parties(site_agents: SiteAgents) -> tuple[str, ...]:
+    """The domains of those who trade: DSO, aggregators and prosumers."""
+    traders = [spec.name for spec in site_agents.agents if spec.kind in ("dso", "aggregator", "prosumer")]
+    return tuple(site_agents.rules.domains[name] for name in traders)
 
 
 def described(site_agents: SiteAgents, now: datetime) -> SiteDescribed:

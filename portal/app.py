@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from portal.guard import Guard, check_token
+from portal.market_routes import add_market_routes
 from portal.models import DsoState, Health, HealthSummary, Status
 from portal.views import SharedAnswer, SiteView, ViewError
 
 _WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
 
 
-def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: float = 1.0) -> FastAPI:
+def create_app(
+    site: SiteView,
+    token: str,
+    patience_s: float = 5.0,
+    fresh_s: float = 1.0,
+    parties: Mapping[str, str] = MappingProxyType({}),
+) -> FastAPI:
     """The portal of one site.
 
     Args:
@@ -20,6 +30,7 @@ def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: flo
         token: that callers must show (`portal.tokens.portal_token`), on all paths but `portal.guard.OPEN`.
         patience_s: how long the site may take to tell its state.
         fresh_s: how long one answer of the site serves all callers.
+        parties: by the token of each market party, its domain.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -27,7 +38,7 @@ def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: flo
     check_token(token)
     # No pages for trying it out: they load scripts from elsewhere. The schema is there, behind the token.
     app = FastAPI(title="ILES portal", docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(Guard, token=token)
+    app.add_middleware(Guard, token=token, parties=parties)
     app.state.authenticated = True
     see_health = SharedAnswer(site.health, "health", patience_s, fresh_s)
     see_dso = SharedAnswer(site.dso_state, "dso state", patience_s, fresh_s)
@@ -50,4 +61,5 @@ def create_app(site: SiteView, token: str, patience_s: float = 5.0, fresh_s: flo
         """The grid and the market as the DSO sees them."""
         return await see_dso()
 
+    add_market_routes(app, SharedAnswer(site.market_rows, "market", patience_s, fresh_s))
     return app

@@ -1,9 +1,15 @@
-"""Who may call: every path asks for the bearer token (RFC 6750), except those in one table."""
+"""Who may call: every path asks for a bearer token (RFC 6750), except those in one table.
+
+The operator's token opens everything. Each market party has one of its own, which opens `/market/` alone, and there shows
+only what is the party's.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +31,7 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+PARTY_PATHS: Final = "/market/"  # what a market party's own token opens
 _HSTS = "max-age=31536000"
 
 _MIN_TOKEN = 32  # characters; 32 random bytes make 43
@@ -33,19 +40,24 @@ _MIN_TOKEN = 32  # characters; 32 random bytes make 43
 class Guard:
     """ASGI middleware: checks the token before anything else runs, and sets the security headers on every answer.
 
-    Leaves in `scope["state"]["known"]` whether the caller showed the token (open paths only may be False).
+    Leaves in `scope["state"]["known"]` whether the caller showed the operator's token (open paths only may be False), and in
+    `["party"]` whose token it was: a market party's domain, None for the operator's.
 
     Args:
-        token: that callers must show.
+        token: the operator's.
+        parties: by the token of each market party, its domain.
 
     Raises:
         BadInput: the token is too short to be one.
     """
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, parties: Mapping[str, str] = MappingProxyType({})) -> None:
         check_token(token)
+        for own in parties:
+            check_token(own)
         self._app = app
         self._digest = _digest(token)
+        self._parties = tuple((_digest(own), domain) for own, domain in parties.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 401."""
@@ -62,19 +74,28 @@ class Guard:
             await send(message)
 
         shown = Headers(scope=scope).getlist("authorization")
-        known = len(shown) == 1 and self._fits(shown[0])
+        given = _digest_shown(shown[0]) if len(shown) == 1 else b""
+        known = hmac.compare_digest(given, self._digest)
+        # All are compared, so that the time taken says nothing about which one was close.
+        parties = [domain for own, domain in self._parties if hmac.compare_digest(given, own)]
         open_ = scope["type"] == "http" and scope["path"] in OPEN
+        if parties and scope["type"] == "http" and not known:
+            if not scope["path"].startswith(PARTY_PATHS):
+                await self._forbid(scope, receive, sealed)
+                return
+            scope.setdefault("state", {}).update(known=False, party=parties[0])
+            await self._app(scope, receive, sealed)
+            return
         if not known and (shown or not open_):
             # A wrong token is told so even at an open path: who shows one wants the long answer.
             await self._refuse(bool(shown), scope, receive, sealed)
             return
-        scope.setdefault("state", {})["known"] = known
+        scope.setdefault("state", {}).update(known=known, party=None)
         await self._app(scope, receive, sealed)
 
-    def _fits(self, header: str) -> bool:
-        scheme, _, given = header.partition(" ")
-        # Digests have one length, so comparing takes the same time whatever was sent.
-        return hmac.compare_digest(_digest(given.strip()), self._digest) and scheme.lower() == "bearer"
+    async def _forbid(self, scope: Scope, receive: Receive, send: Send) -> None:
+        words = f"a market party's token opens {PARTY_PATHS} only; expected the operator's"
+        await JSONResponse({"detail": words}, 403)(scope, receive, send)
 
     async def _refuse(self, wrong: bool, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -96,6 +117,12 @@ def check_token(token: str) -> None:
         raise BadInput(
             f"portal token: it has {len(token)} characters; expected at least {_MIN_TOKEN}, printable ASCII without spaces"
         )
+
+
+def _digest_shown(header: str) -> bytes:
+    """Of the token in an Authorization header; of one length, so comparing takes the same time whatever was sent."""
+    scheme, _, given = header.partition(" ")
+    return _digest(given.strip()) if scheme.lower() == "bearer" else b""
 
 
 def _digest(text: str) -> bytes:

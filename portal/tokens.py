@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from cim.model.errors import BadInput
@@ -13,6 +14,7 @@ from portal.guard import check_token
 
 VARIABLE = "ILES_PORTAL_TOKEN"
 FILE = "portal.token"
+PARTIES = "portal.parties"  # a folder with a file for each market party, to be handed to it
 
 
 def portal_token(folder: Path) -> str:
@@ -32,6 +34,24 @@ def portal_token(folder: Path) -> str:
         return _kept(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"portal token: {path} cannot be read ({error}); expected a file of yours") from error
+
+
+def party_tokens(folder: Path, domains: Iterable[str]) -> dict[str, str]:
+    """By token, the market party (its domain) whose it is: from its own file, made where there is none.
+
+    Raises:
+        BadInput: a token is too short, or others may read its file; or two parties have the same.
+    """
+    found: dict[str, str] = {}
+    for domain in sorted(domains):
+        path = folder / PARTIES / f"{domain}.token"
+        if not path.exists():
+            _make(path)
+        token = _kept(path)
+        if token in found:
+            raise BadInput(f"portal token: {domain} and {found[token]} have the same; expected one for each party")
+        found[token] = domain
+    return found
 
 
 def _kept(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from cim.model.errors import IlesError
+from portal.market import MarketRows
 from portal.models import DsoState, Health
 
 T = TypeVar("T")
@@ -25,6 +26,10 @@ class SiteView(Protocol):
 
     async def dso_state(self) -> DsoState:
         """The grid and the market as its DSO sees them."""
+        ...
+
+    async def market_rows(self) -> MarketRows:
+        """What the store holds of the market."""
         ...
 
 

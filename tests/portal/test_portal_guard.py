@@ -124,4 +124,5 @@ def test_routes_are_plain() -> None:
     paths = sorted(
         route.path for route in APP.routes if isinstance(route, Route | BaseRoute) and hasattr(route, "path")
     )
-    assert paths == ["/dso/state", "/health", "/openapi.json"]
+    market = [f"/market/{page}" for page in ("assets", "contracts", "disputes", "payments", "register", "settlements")]
+    assert paths == ["/dso/state", "/health", *market, "/openapi.json"]

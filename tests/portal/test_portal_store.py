@@ -27,6 +27,7 @@ from cim.platform.publications.trading import (
 )
 from cim.platform.store import Store
 from portal.dso import dso_state
+from portal.market import MarketRows
 from portal.models import DsoState, Health, OrderStatus
 from portal.views import ViewError
 from tests.worlds.doubles import BEARER, get, healthy
@@ -133,6 +134,10 @@ class StoreSite:
     async def dso_state(self) -> DsoState:
         """What the store holds at noon."""
         return dso_state(self._store, at(12))
+
+    async def market_rows(self) -> MarketRows:
+        """What the store holds of the market."""
+        return MarketRows(self._store)
 
 
 def test_the_route_shows_what_the_store_holds() -> None:

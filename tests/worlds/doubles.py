@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 import httpx
 from fastapi import FastAPI
 
+from cim.platform.memory_store import MemoryStore
 from portal.app import create_app
+from portal.market import MarketRows
 from portal.models import (
     AgentHealth,
     DsoState,
@@ -72,6 +74,7 @@ class FakeSite:
     def __init__(self, health: Health | Exception | None = None, dso: DsoState | Exception | None = None) -> None:
         self._health, self._dso = health or healthy(), dso or trading()
         self.asked = 0
+        self.store = MemoryStore(keep_readings=False)
 
     async def health(self) -> Health:
         """As told."""
@@ -86,6 +89,11 @@ class FakeSite:
         if isinstance(self._dso, Exception):
             raise self._dso
         return self._dso
+
+    async def market_rows(self) -> MarketRows:
+        """What was put into its store."""
+        self.asked += 1
+        return MarketRows(self.store)
 
 
 def client(app: FastAPI) -> httpx.AsyncClient:

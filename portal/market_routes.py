@@ -1,0 +1,44 @@
+"""`/market/...`: what a party sees of assets, register, contracts, settlements, disputes and payments."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+
+from cim.platform.publications.agreements import ContractAgreed, RegisteredAsset, UnitMoved
+from cim.platform.publications.settlement import DisputeDecided, PaymentRow, SettlementTold
+from portal.market import MarketRows
+from portal.views import SharedAnswer
+
+
+def add_market_routes(app: FastAPI, see: SharedAnswer[MarketRows]) -> None:
+    """Add them; whose token was shown (`portal.guard`) decides which rows are answered."""
+
+    @app.get("/market/assets")
+    async def assets(request: Request) -> list[RegisteredAsset]:
+        """Assets on the market: the caller's own."""
+        return (await see()).assets(request.state.party)
+
+    @app.get("/market/register")
+    async def register(request: Request) -> list[UnitMoved]:
+        """Where the caller's units stand in the flexibility register, and those that it may market."""
+        return (await see()).register(request.state.party)
+
+    @app.get("/market/contracts")
+    async def contracts(request: Request) -> list[ContractAgreed]:
+        """Contracts under which the caller buys or sells."""
+        return (await see()).contracts(request.state.party)
+
+    @app.get("/market/settlements")
+    async def settlements(request: Request) -> list[SettlementTold]:
+        """Settlements of the caller, every revision, with each order and ISP."""
+        return (await see()).settlements(request.state.party)
+
+    @app.get("/market/disputes")
+    async def disputes(request: Request) -> list[DisputeDecided]:
+        """Disputes of the caller, as they were decided."""
+        return (await see()).disputes(request.state.party)
+
+    @app.get("/market/payments")
+    async def payments(request: Request) -> list[PaymentRow]:
+        """What the caller paid and was paid."""
+        return (await see()).payments(request.state.party)
