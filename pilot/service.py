@@ -21,7 +21,17 @@ from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.model.errors import BadInput
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.base import Publication
-from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken
+from cim.platform.publications.incidents import (
+    ElementSuspended,
+    HandlingFailed,
+    MemoryLost,
+    MessageLapsed,
+    MetersDisagree,
+    PointNotMetered,
+    RuleBroken,
+    SiteNotMetered,
+    WorkFailed,
+)
 from cim.platform.publications.ledger import HeadRefused, RecordRefused
 from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
@@ -35,7 +45,8 @@ from portal.server import serve
 from portal.tokens import party_tokens, portal_token
 
 _INCIDENTS = (
-    HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, RecordRefused, RuleBroken,
+    ElementSuspended, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, MetersDisagree, OrderRefused,
+    PointNotMetered, RecordRefused, RuleBroken, SiteNotMetered, WorkFailed,
 )  # fmt: skip
 if TYPE_CHECKING:
     from agents.runtime.local import LocalRuntime

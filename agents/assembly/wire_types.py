@@ -63,6 +63,7 @@ declare_homes(
             "market.register.lifecycle",
             "market.register.prequalification",
             "market.register.units",
+            "market.settlement.invoices",
             "market.settlement.payments",
             "agents.roles.messages",
         ),

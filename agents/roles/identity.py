@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agents.roles.effects import Publish
 from cim.codec.codec import encode
-from cim.platform.publications.incidents import MessageLapsed
+from cim.platform.publications.incidents import MessageLapsed, WorkFailed
 from market.ledger.records import Record
 from market.ledger.signing import Signer
 from market.rules import MarketRules
@@ -63,8 +63,12 @@ class AgentIdentity:
         return header, answered, Result.ACCEPTED if fault is None else Result.REJECTED, fault
 
     def lapse(self, what: str, about: str, peer: str, reason: str, now: datetime) -> Publish:
-        """Tell that something came too early, too late or twice and leads to nothing: what, about what, whose, why."""
+        """Tell that something came too early, too late or twice, or cannot be: what, about what, whose, why."""
         return Publish(MessageLapsed(now, what, about, peer, self.name, reason))
+
+    def failed(self, what: str, about: str, error: str, now: datetime) -> Publish:
+        """Tell that a calculation came to nothing: which, what it was for, why."""
+        return Publish(WorkFailed(now, self.name, what, about, error))
 
     def record(self, kind: str, key: str, body: object, now: datetime) -> Record:
         """A ledger record of `body` (a wire value), signed by this agent."""

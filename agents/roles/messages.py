@@ -135,6 +135,15 @@ class BaselineReplaced:
     reason: str
 
 
+@wire("grid.NobodyMetered")
+@dataclass(frozen=True, slots=True)
+class NobodyMetered:
+    """In these ISPs (from 1) of a day the DSO got hardly any connection's meter: the site stood still, not an element."""
+
+    period: date
+    isps: tuple[int, ...]
+
+
 @wire("vpp.Invitation")
 @dataclass(frozen=True, slots=True)
 class VppInvitation:

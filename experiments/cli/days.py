@@ -36,6 +36,33 @@ def worst(
 
 
 @app.command()
+def needs(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")] = "strem",
+    share_pct: Annotated[
+        float, typer.Option(min=1, max=100, help="Of what has to be moved, how much must lie in the season.")
+    ] = 95.0,
+) -> None:
+    """What the DSO expects to need in a year while nothing is controlled: the season, hours, amount and energy of its options."""
+    from experiments.run.columns.year_needs import year_needs
+
+    found = year_needs(site, share_pct)
+    if found is None:
+        typer.echo("no congestion point is above its limit in the whole year")
+        return
+    for point, energy_kwh in found.over_limit_kwh.items():
+        typer.echo(f"{point}: {energy_kwh:.0f} kWh above its limit")
+    season = found.season
+    typer.echo(f"to be moved (what is moved below relieves what is above): {found.moved_kwh:.0f} kWh")
+    typer.echo(
+        f"season: months {season.first_month} to {season.last_month}, hours {season.from_hour} to {season.to_hour}; "
+        f"{found.season_pct:.1f} % of it"
+    )
+    typer.echo(
+        f"at once, where something has to be: median {found.median_w / 1000:.1f} kW, {found.median_share:.4f} of the connections"
+    )
+
+
+@app.command()
 def prognoses(
     site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")] = "strem",
     first: Annotated[str, typer.Option(help="First local day, for example 2016-05-18.")] = "2016-05-18",

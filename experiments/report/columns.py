@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from experiments.report.columns_table import columns_table
 from experiments.report.data import RunData
-from experiments.report.style import LIMIT, QUIET, WITH, WITHOUT, figure, label, text
+from experiments.report.point_loading import LoadingLine, loading_figure
+from experiments.report.style import QUIET, WITH, WITHOUT, label, text
 from experiments.report.tables import money, number, table
-from experiments.report.timeline import closed
 from experiments.run.columns.column import ColumnName
 from experiments.run.columns.relief import TIMES_CURTAILMENT
 
@@ -41,28 +39,12 @@ def section(data: RunData) -> str:
 
 def _loading(data: RunData) -> str:
     """Loading of each congestion point's branch, all columns in one plot."""
-    time, points = data.time, data.result.site.congestion_points
-    titles = [f"{text(point.title)}: {text(point.branch)}" for point in points]
-    fig = make_subplots(rows=len(points), cols=1, shared_xaxes=True, vertical_spacing=0.2 / len(points),
-                        subplot_titles=titles)  # fmt: skip
-    x = time.starts(closed=True)
-    limit = data.result.site.limits.max_loading_pct.value
-    for row, point in enumerate(points, start=1):
-        for name, record in sorted(data.grids.items(), key=lambda item: list(ColumnName).index(item[0])):
-            place = record.flow.branch_names.index(point.branch)
-            values = closed(time.gather(record.flow.loading_pct[:, place], "max")).round(2)
-            line = {"color": _COLOURS[name], "width": 2 if name is ColumnName.MARKET else 1.4, "shape": "hv"}
-            fig.add_trace(go.Scatter(x=x, y=values, name=str(name), legendgroup=str(name), showlegend=row == 1,
-                                     mode="lines", line=line, hovertemplate="%{y:.1f} %"), row=row, col=1)  # fmt: skip
-        fig.add_trace(go.Scatter(x=[x[0], x[-1]], y=[limit, limit], name="limit", legendgroup="limit", mode="lines",
-                                 showlegend=row == 1, line={"color": LIMIT, "width": 1.5, "dash": "dash"},
-                                 hoverinfo="skip"), row=row, col=1)  # fmt: skip
-    fig.update_yaxes(title="loading, % of rating", rangemode="tozero")
-    fig.update_xaxes(time.axis() | {"title": None})
-    fig.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "x": 0})
-    return figure(
-        "fig-columns", "Loading of the congestion points in every column", fig, 120 + 230 * len(points), _WORDS
-    )
+    lines = [
+        LoadingLine(str(name), data.grids[name], _COLOURS[name], 2.0 if name is ColumnName.MARKET else 1.4)
+        for name in ColumnName
+        if name in data.grids
+    ]
+    return loading_figure(data, "fig-columns", "Loading of the congestion points in every column", lines, _WORDS)
 
 
 def _sentences(data: RunData) -> Iterator[str]:

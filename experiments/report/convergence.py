@@ -1,4 +1,4 @@
-"""Section 6: how the virtual power plants' splits converged (sharing ADMM)."""
+"""Section 7: how the virtual power plants' splits converged (sharing ADMM)."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from environment.feeder import Violation
 from experiments.report.data import RunData
 from experiments.report.explaining import explain
-from experiments.report.style import LIMIT, WITH, WITHOUT, figure, pale, text
+from experiments.report.point_loading import LoadingLine, loading_figure
+from experiments.report.style import LIMIT, WITH, WITHOUT, figure, pale
 from experiments.report.tables import table
 from experiments.report.timeline import closed
 
@@ -21,31 +21,13 @@ def section(data: RunData) -> str:
 
 
 def _loading(data: RunData) -> str:
-    time, points = data.time, data.result.site.congestion_points
-    titles = [f"{text(point.title)}: {text(point.branch)}" for point in points]
-    fig = make_subplots(rows=len(points), cols=1, shared_xaxes=True, vertical_spacing=0.2 / len(points),
-                        subplot_titles=titles)  # fmt: skip
-    x = time.starts(closed=True)
-    limit = data.result.site.limits.max_loading_pct.value
-    for row, point in enumerate(points, start=1):
-        for name, record, colour in (("without", data.without, WITHOUT), ("with", data.with_, WITH)):
-            column = record.flow.branch_names.index(point.branch)
-            values = closed(time.gather(record.flow.loading_pct[:, column], "max")).round(2)
-            fig.add_trace(
-                go.Scatter(x=x, y=values, name=f"{name} flexibility", legendgroup=name, showlegend=row == 1,
-                           mode="lines", line={"color": colour, "width": 2, "shape": "hv"},
-                           hovertemplate="%{y:.1f} %"), row=row, col=1)  # fmt: skip
-        fig.add_trace(
-            go.Scatter(x=[x[0], x[-1]], y=[limit, limit], name="limit", legendgroup="limit", showlegend=row == 1,
-                       mode="lines", line={"color": LIMIT, "width": 1.5, "dash": "dash"}, hoverinfo="skip"),
-            row=row, col=1)  # fmt: skip
-    fig.update_yaxes(title="loading, % of rating", rangemode="tozero")
-    fig.update_xaxes(time.axis() | {"title": None})
-    fig.update_xaxes(title=time.axis()["title"], row=len(points), col=1)
-    fig.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1.08, "x": 0})
-    kept = f"The highest value of each {time.bucket_name}. " if time.bucket > 1 else ""
+    lines = [
+        LoadingLine("without flexibility", data.without, WITHOUT),
+        LoadingLine("with flexibility", data.with_, WITH),
+    ]
+    kept = f"The highest value of each {data.time.bucket_name}. " if data.time.bucket > 1 else ""
     note = kept + "From the power flow on what really happened, not on forecasts."
-    return figure("fig-loading", "Loading of the congestion points", fig, 120 + 230 * len(points), note)
+    return loading_figure(data, "fig-loading", "Loading of the congestion points", lines, note)
 
 
 def _voltage(data: RunData) -> str:

@@ -6,7 +6,19 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from experiments.report import balance, bills, columns, convergence, delivery, head, loading, money, rebound, trading
+from experiments.report import (
+    balance,
+    bills,
+    columns,
+    convergence,
+    delivery,
+    head,
+    incidents,
+    loading,
+    money,
+    rebound,
+    trading,
+)
 from experiments.report.data import RunData
 from experiments.report.style import text
 from experiments.run.columns.column import Column, ColumnName
@@ -49,6 +61,7 @@ def render(data: RunData) -> str:
         ("grid", "Grid", loading.section(data)),
         ("delivery", "Who delivered what", delivery.section(data) + rebound.section(data)),
         ("money", "Money", bills.section(data) + money.section(data)),
+        ("incidents", "What went wrong", incidents.section(data)),
         ("dispatch", "Dispatch by ADMM", convergence.section(data)),
         ("trading", "Trading, contracts, settlement", trading.section(data)),
     )

@@ -1,4 +1,4 @@
-"""Section 7, the settlements: what each order and element earned, and every dispute."""
+"""Section 8, the settlements: what each order and element earned, and every dispute."""
 
 from __future__ import annotations
 

@@ -1,18 +1,14 @@
-"""Section 7: what was traded and agreed, what broke, and where the time went."""
+"""Section 8: what was traded and agreed, and where the time went."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import plotly.graph_objects as go
 
 from cim.platform.publications.agreements import ContractAgreed, ContractElement
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.incidents import RuleBroken
-from cim.platform.publications.ledger import HeadRefused, RecordRefused
-from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
-from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused
+from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced
 from experiments.report import settling
 from experiments.report.data import RunData
 from experiments.report.style import WITH, figure, text
@@ -22,7 +18,7 @@ from market.uftp import Disposition
 
 def section(data: RunData) -> str:
     """All tables and the bar of seconds."""
-    return _trades(data) + _contracts(data) + settling.section(data) + _incidents(data) + _seconds(data)
+    return _trades(data) + _contracts(data) + settling.section(data) + _seconds(data)
 
 
 def _trades(data: RunData) -> str:
@@ -100,24 +96,6 @@ def _price(element: ContractElement) -> str:
 def _days(contract: ContractAgreed) -> str:
     names = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
     return "all" if len(contract.days_of_week) == 7 else " ".join(names[k - 1] for k in contract.days_of_week)
-
-
-def _incidents(data: RunData) -> str:
-    found: list[tuple[datetime, str, str, str]] = [
-        *((t.at, "device", t.device, t.reason) for t in data.values(DeviceLost)),
-        *((t.at, "device", t.device, "answers again") for t in data.values(DeviceBack)),
-        *((t.at, "command", t.device, t.reason) for t in data.values(CommandRefused)),
-        *(
-            (t.at, "order refused", data.name(t.seller), f"{t.order_reference}: {t.reason}")
-            for t in data.values(OrderRefused)
-        ),
-        *((t.at, "not recorded", t.ledger, f"{t.reference}: {t.reason}") for t in data.values(RecordRefused)),
-        *((t.at, "rule broken", t.by, t.reason) for t in data.values(RuleBroken)),
-        *((t.at, "head refused", t.by, t.reason) for t in data.values(HeadRefused)),
-    ]
-    found.sort(key=lambda row: row[0])
-    rows = [(data.time.local(at), *rest) for at, *rest in found]
-    return table("Devices lost, orders refused, rules broken", ("at", "what", "who", "reason"), rows)
 
 
 def _seconds(data: RunData) -> str:

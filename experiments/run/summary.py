@@ -20,6 +20,9 @@ from experiments.run.columns.relief import relief_of
 from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
 from experiments.run.dispatch.audit import DispatchAudit
 from experiments.run.grid import GridRecord
+from experiments.run.incidents.figures import IncidentFigures, incident_figures
+from experiments.run.incidents.incident import IncidentKind
+from experiments.run.incidents.reader import incidents_of
 from experiments.run.run import RunResult
 from experiments.run.settings import RunSettings
 from market.ledger.verify import Verification
@@ -117,6 +120,7 @@ class Summary(Figures):
     made_whole: MadeWhole
     settled_vs_true: dict[str, SettledAndTrue] = Field(description="by kind of element")
     relief: Relief
+    incidents: dict[IncidentKind, IncidentFigures] = Field(description="what went wrong, by kind")
     dispatch: Dispatch
     ledger: LedgerFigures
     startup_s: float
@@ -190,6 +194,7 @@ def summarise(
         "made_whole": made_whole_of(market.payments, bills[ColumnName.MARKET]),
         "settled_vs_true": settled_and_true(counted, buyers, market, local, hours),
         "relief": relief_of(of_columns, market, bills, traded["ordered_wh"], dso),
+        "incidents": incident_figures(incidents_of(store, result.site_agents.rules, dso)),
         "dispatch": Dispatch(
             sessions=dispatch.ended(Outcome.CONVERGED) + dispatch.ended(Outcome.POLISHED),
             converged=dispatch.ended(Outcome.CONVERGED),

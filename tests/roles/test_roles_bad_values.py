@@ -16,7 +16,7 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.trading_rounds import SafetyOf, TradingRounds
 from agents.roles.effects import Compute, Effect, Publish, Send
 from agents.roles.events import Computed, Fired, Measured, Received
-from agents.roles.messages import DeviceReport, MeterUpdate
+from agents.roles.messages import DeviceReport, MeterUpdate, NobodyMetered
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.prosumer import ProsumerRole
@@ -26,7 +26,14 @@ from agents.roles.prosumer.metering_messages import TellMetering
 from agents.roles.prosumer.prognoses import ForecastDay
 from cim.model.devices import DeviceKind
 from cim.model.readings import Kind, Reading
-from cim.platform.publications.incidents import ElementSuspended, MessageLapsed, MetersDisagree, PointNotMetered
+from cim.platform.publications.incidents import (
+    ElementSuspended,
+    MessageLapsed,
+    MetersDisagree,
+    PointNotMetered,
+    SiteNotMetered,
+    WorkFailed,
+)
 from market.settlement.day import lost_isps
 from market.uftp import DPrognosis, Header, Metering, MeteringProfile
 from tests.worlds import players, terms
@@ -111,11 +118,24 @@ def test_a_point_whose_meters_are_incomplete_is_told() -> None:
     role = players.dso()
     role.handle(Received("farm-b", 1, metering("ean.farm-b", (5,) * 96, owner="farm-b")), DAY.end)
     role.handle(Received("farm-a", 1, metering("ean.farm-a", (5,) * 96, lost={48, 49})), DAY.end)
-    told = published(role._emit(DaySettled(FIRST), DAY.end), PointNotMetered)
+    effects = role._emit(DaySettled(FIRST), DAY.end)
+    told = published(effects, PointNotMetered)
+    assert published(effects, SiteNotMetered) == [], "one of them was metered through"
     assert [(one.congestion_point, one.connections, len(one.isps)) for one in told] == [
         (POINT, ("ean.farm-a",), 2),
         (players.UPPER, ("ean.park",), 96),
     ]
+
+
+def test_where_hardly_anybody_was_metered_the_site_stood_still() -> None:
+    """Members hear of the ISPs that nine of ten connections did not see, and nobody hears of those of a single one."""
+    role = players.dso()
+    lost = {"ean.farm-a": {48, 49, 50}, "ean.farm-b": {48, 49}, "ean.park": {48, 49, 70}}
+    for (ean, isps), owner in zip(lost.items(), ("farm-a", "farm-b", "agr"), strict=True):
+        effects = role.handle(Received(owner, 1, metering(ean, (5,) * 96, lost=isps, owner=owner)), DAY.end)
+    assert [one.isps for one in published(effects, SiteNotMetered)] == [(48, 49)]
+    told = {e.to: e.message for e in effects if isinstance(e, Send) and isinstance(e.message, NobodyMetered)}
+    assert told == dict.fromkeys(("agr", "farm-a", "farm-b"), NobodyMetered(FIRST, (48, 49)))
 
 
 def test_a_failed_analysis_ends_its_round_and_says_so() -> None:
@@ -127,7 +147,7 @@ def test_a_failed_analysis_ends_its_round_and_says_so() -> None:
     failures = 0
     while jobs:
         effects = role.handle(Computed(jobs[0].reference, None, "LinAlgError: singular"), AHEAD)
-        failures += sum(told.reason == "LinAlgError: singular" for told in published(effects, MessageLapsed))
+        failures += sum(told.error == "LinAlgError: singular" for told in published(effects, WorkFailed))
         jobs = [e for e in effects if isinstance(e, Compute)]
     assert failures == 2
     assert role.part(TradingRounds).state.rounds == {}
@@ -190,6 +210,49 @@ def test_an_element_that_is_seldom_metered_is_suspended_and_comes_back() -> None
     assert replace(told[0], suspended=False).allowed_isps == 288
 
 
+def test_a_standstill_of_the_whole_site_suspends_nobody() -> None:
+    """What the DSO says of days that nobody saw lifts a suspension; what anybody else says does not, nor what it says of others."""
+    role = farm(days=MONTH_DAYS + 8)
+    role.me.rules.__dict__["interval"] = timedelta(minutes=15)
+    day = DAY
+    for _ in range(4):
+        lived(role, -6000.0, day=day, dead=True)
+        day = day.next()
+    stood = NobodyMetered(FIRST, tuple(range(1, 97)))
+    for sender, said in (("agr", stood), ("dso", replace(stood, period=day.day)), ("dso", replace(stood, isps=()))):
+        role.handle(Received(sender, 1, said), day.at(9))
+        assert role.part(MeterChecks).is_suspended(PV)
+    told = published(role.handle(Received("dso", 1, stood), day.at(9)), ElementSuspended)
+    assert [(one.element, one.suspended, one.unmetered_isps) for one in told] == [(PV, False, 288)]
+    assert not role.part(MeterChecks).is_suspended(PV)
+    half = NobodyMetered(DAY.next().day, tuple(range(1, 49)))
+    assert role.handle(Received("dso", 1, half), day.at(9)) == []
+    again = published(lived(role, -6000.0, day=day, dead=True), ElementSuspended)
+    assert [(one.suspended, one.unmetered_isps) for one in again] == [(True, 288 - 48 + 96)]
+
+
+def test_after_a_standstill_nobody_is_suspended_before_the_dso_can_say_whose_it_was() -> None:
+    """Days told late are counted and judged with the next day that is told in time, unless the DSO excuses them before."""
+    for excused in (False, True):
+        role = farm(days=MONTH_DAYS)
+        role.me.rules.__dict__["interval"] = timedelta(minutes=15)
+        wake, told = DAY.next(4).at(9), list[ElementSuspended]()
+        for ago in range(4):
+            effects = role.handle(Fired(TellMetering(DAY.next(ago).day)), wake)
+            effects += role.handle(
+                Fired(TellMetering(DAY.next(ago).day)), wake + RULES.interval
+            )  # the meter is read first
+            told += published(effects, ElementSuspended)
+        assert told == []
+        for ago in range(4) if excused else ():
+            told += published(
+                role.handle(Received("dso", 1, NobodyMetered(DAY.next(ago).day, tuple(range(1, 97)))), wake),
+                ElementSuspended,
+            )
+        told += published(lived(role, -6000.0, day=DAY.next(4)), ElementSuspended)
+        assert [(one.suspended, one.unmetered_isps) for one in told] == ([] if excused else [(True, 384)])
+
+
 def test_one_failing_element_never_silences_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """The prognosis goes out with the others and with what was expected of it before; which element failed is told."""
     role = farm()
@@ -202,6 +265,6 @@ def test_one_failing_element_never_silences_a_home(monkeypatch: pytest.MonkeyPat
     effects = role.handle(Fired(ForecastDay(FIRST)), AHEAD)
     sent: list[Any] = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, DPrognosis)]
     assert len(sent) == 1
-    assert [(told.peer, told.reason) for told in published(effects, MessageLapsed)] == [
+    assert [(told.about, told.error) for told in published(effects, WorkFailed)] == [
         (PV, "ValueError: no such forecast")
     ]

@@ -1,19 +1,22 @@
-"""Where a day's meters were not complete: told before the day is forgotten."""
+"""Where a day's meters were not complete, and where the whole site stood still: told before the day is forgotten."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
 from agents.roles.dso.config import DsoConfig
-from agents.roles.effects import Effect, Publish
+from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
+from agents.roles.messages import NobodyMetered
 from agents.roles.part import Part, on
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import DaySettled
-from cim.platform.publications.incidents import PointNotMetered
+from cim.platform.publications.incidents import PointNotMetered, SiteNotMetered
 from market.settlement.day import lost_isps
 from market.settlement.portfolio import moved_isps
+
+_STANDSTILL_PCT = 90  # assumed: of the connections; a meter whose counter did not move meanwhile counts as read
 
 
 class IncompletePoints(Part[NoState]):
@@ -25,9 +28,26 @@ class IncompletePoints(Part[NoState]):
 
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
-        """Tell of each portfolio that was not metered completely."""
+        """Tell of each portfolio that was not metered completely, and the members where hardly anybody was metered."""
         told = (self._checked(seller, point, event.period, now) for seller, point in self._config.pairs)
-        return [Publish(incident) for incident in told if incident is not None]
+        return [*(Publish(one) for one in told if one is not None), *self._standstill(event.period, now)]
+
+    def _standstill(self, period: date, now: datetime) -> list[Effect]:
+        """Whose meters failed together failed by no fault of their own; one connection alone is never a site."""
+        count = self.rules.day(period).count
+        days = self._meters.connection_days([c.usage_point for c in self._config.connections], period)
+        lost = [day.lost_isps(count) for day in days]
+        isps = tuple(
+            isp
+            for isp in range(1, count + 1)
+            if len(days) > 1 and sum(isp in one for one in lost) * 100 >= _STANDSTILL_PCT * len(days)
+        )
+        if not isps:
+            return []
+        owners = {self.rules.name_of(day.connection.header.sender_domain) for day in days if day.connection is not None}
+        members = sorted(owner for owner in owners if owner is not None)
+        sent = [Send(member, NobodyMetered(period, isps)) for member in members]
+        return [Publish(SiteNotMetered(now, period, isps)), *sent]
 
     def _checked(self, seller: str, point: str, period: date, now: datetime) -> PointNotMetered | None:
         count = self.rules.day(period).count

@@ -174,7 +174,9 @@ class TradingRounds(Part[TradingRoundsState]):
         """The analysis or the choice at a congestion point came to nothing: say so, and look at the next point."""
         assert isinstance(event.reference, SafetyOf | SelectionOf)  # noqa: S101 - there are no other jobs
         period, current = event.reference.period, self.state.rounds.get(event.reference.period)
-        told = self.me.lapse("round", period.isoformat(), self.me.name, event.fault, now)
+        what = "safety analysis" if isinstance(event.reference, SafetyOf) else "choice of offers"
+        point = "" if current is None else f"{current.point} "
+        told = self.me.failed(what, f"{point}{period.isoformat()}", event.fault, now)
         return [told, *(self._analyse(period, current.todo, now) if current is not None else ())]
 
     @on(SellerAnswered)

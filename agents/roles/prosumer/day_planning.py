@@ -144,7 +144,7 @@ class DayPlanning(Part[DayPlanningState]):
     def failures(self, now: datetime) -> list[Effect]:
         """Tell, once, whose rules failed."""
         failing, self.state.failing = self.state.failing, {}
-        return [self.me.lapse("planning", name, name, why, now) for name, why in sorted(failing.items())]
+        return [self.me.failed("planning", name, why, now) for name, why in sorted(failing.items())]
 
     def follow(self, day: LocalDay, now: datetime, *, ordered: bool = False) -> None:
         """Forecast anew, from now on, what follows the rest of the connection, and what orders need of it.

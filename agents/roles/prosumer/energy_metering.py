@@ -25,7 +25,7 @@ from cim.model.counters import Counted, CounterReading, CounterStep, CounterTrac
 from cim.model.intervals import LocalDay
 from cim.model.plausibility import judged
 from cim.model.readings import Kind, Quality
-from cim.platform.publications.measured import ReadingRefused, ReadingsTaken
+from cim.platform.publications.measured import DeviceBack, DeviceLost, ReadingRefused, ReadingsTaken
 from market.contracts.contract import BaselineKind
 
 _HOUR = timedelta(hours=1)
@@ -50,12 +50,14 @@ class EnergyMeteringState:
         tracks: by source, where its counters stand.
         read_at: by element, its last good reading of power.
         met: the meter was there once, read or not: who comes back after a crash does not begin to read it again.
+        lost: the meter does not answer.
     """
 
     energy: IspEnergy = field(default_factory=IspEnergy)
     tracks: dict[str, CounterTrack] = field(default_factory=dict)
     read_at: dict[str, datetime] = field(default_factory=dict)
     met: bool = False
+    lost: bool = False
 
 
 class EnergyMetering(EnergyCounting[EnergyMeteringState]):
@@ -106,16 +108,17 @@ class EnergyMetering(EnergyCounting[EnergyMeteringState]):
         """The meter's counters: energy per ISP, and the mean power for the aggregator."""
         meter = self._config.meter
         readings = tuple(judged(r, rated_w=self._config.carries_w) for r in event.readings)
+        answering = self._answering(event.fault, now)
         good = {r.kind: r.value for r in readings if r.quality is Quality.GOOD}
         blind = self._update(now - self.rules.interval, now, None)
         if any(kind not in good for kind in _COUNTERS):
-            return [Publish(ReadingsTaken(now, readings)), *blind]
+            return [Publish(ReadingsTaken(now, readings)), *answering, *blind]
         begun = self.has_read
         step = self._follow(meter, CounterReading(now, *(good[kind] for kind in _COUNTERS)), good.get(Kind.POWER))
         if step.fault is not None:
             readings = tuple(replace(r, quality=Quality.INVALID) if r.kind in _COUNTERS else r for r in readings)
-            return [Publish(ReadingsTaken(now, readings)), self._refused(meter, step.fault, now), *blind]
-        effects: list[Effect] = [Publish(ReadingsTaken(now, readings))]
+            return [Publish(ReadingsTaken(now, readings)), *answering, self._refused(meter, step.fault, now), *blind]
+        effects: list[Effect] = [Publish(ReadingsTaken(now, readings)), *answering]
         if not begun:
             # What the running ISP took so far is lost: to who holds it against a promise the meter was blind.
             day = self.rules.day_of(now)
@@ -124,6 +127,13 @@ class EnergyMetering(EnergyCounting[EnergyMeteringState]):
             start, energy_wh = step.counted[0].start, sum(part.energy_wh for part in step.counted)
             effects += self._update(start, now, round(energy_wh / ((now - start) / _HOUR)))
         return effects
+
+    def _answering(self, fault: str | None, now: datetime) -> list[Effect]:
+        """Tell when the meter does not answer any more, and when it does again."""
+        if (fault is not None) is self.state.lost:
+            return []
+        self.state.lost, meter = fault is not None, self._config.meter
+        return [Publish(DeviceBack(now, meter) if fault is None else DeviceLost(now, meter, fault))]
 
     def _refused(self, source: str, fault: str, now: datetime) -> Effect:
         return Publish(ReadingRefused(now, source, fault))

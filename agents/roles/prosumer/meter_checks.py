@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from agents.roles.effects import Effect, Publish
 from agents.roles.identity import AgentIdentity
+from agents.roles.messages import NobodyMetered
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
@@ -18,6 +19,9 @@ from cim.model.plausibility import disagreeing
 from cim.platform.publications.incidents import ElementSuspended, MetersDisagree
 
 MONTH_DAYS = 30
+_LATE = timedelta(
+    hours=3
+)  # who tells a day later than this after its end has stood still: with the whole site, perhaps
 
 
 @wire("prosumer.MeterChecks")
@@ -26,11 +30,11 @@ class MeterChecksState:
     """What was not metered of the last days, and which elements offer nothing because of it.
 
     Attributes:
-        unmetered: by element, the days of the last 30 with ISPs in which it was not metered, and how many they were.
+        lost: by element, the days of the last 30 with ISPs in which it was not metered though the site was, and these ISPs.
         suspended: elements in order.
     """
 
-    unmetered: dict[str, tuple[tuple[date, int], ...]] = field(default_factory=dict)
+    lost: dict[str, tuple[tuple[date, tuple[int, ...]], ...]] = field(default_factory=dict)
     suspended: tuple[str, ...] = ()
 
 
@@ -69,17 +73,22 @@ class MeterChecks(Part[MeterChecksState]):
         if wrong:
             why = f"between -200 W and {self._rest_w} W of base load are left of its meter by its elements, and class 2"
             effects.append(Publish(MetersDisagree(now, self._config.usage_point, day.day, wrong, f"expected {why}")))
-        allowed = MONTH_DAYS * day.count * self._config.unmetered_pct // 100
         for element in self._config.elements:
-            effects += self._counted(element.element, day, allowed, now)
+            effects += self._counted(element.element, day, now)
         return effects
 
-    def _counted(self, name: str, day: LocalDay, allowed: int, now: datetime) -> list[Effect]:
-        """Count a day's unmetered ISPs of an element; an effect where it is suspended from now on, or not any more."""
-        since, isps = day.day - timedelta(days=MONTH_DAYS - 1), len(self.lost_isps(name, day))
-        known = tuple(row for row in self.state.unmetered.get(name, ()) if since <= row[0] < day.day)
-        self.state.unmetered[name] = known = (*known, (day.day, isps)) if isps else known
-        unmetered = sum(count for _, count in known)
+    def _counted(self, name: str, day: LocalDay, now: datetime) -> list[Effect]:
+        """Count a day's unmetered ISPs of an element."""
+        since, isps = day.day - timedelta(days=MONTH_DAYS - 1), self.lost_isps(name, day)
+        known = tuple(row for row in self.state.lost.get(name, ()) if since <= row[0] < day.day)
+        self.state.lost[name] = (*known, (day.day, isps)) if isps else known
+        # After a standstill the DSO may still say that nobody was metered; if it does not, the next day's meters judge.
+        return [] if now - day.end > _LATE else self._judged(name, day, now)
+
+    def _judged(self, name: str, day: LocalDay, now: datetime) -> list[Effect]:
+        """An effect where an element is suspended from now on, or not any more; a month has so many ISPs as 30 such days."""
+        allowed = MONTH_DAYS * day.count * self._config.unmetered_pct // 100
+        unmetered = sum(len(isps) for _, isps in self.state.lost.get(name, ()))
         if (unmetered > allowed) is self.is_suspended(name):
             return []
         others = {other for other in self.state.suspended if other != name}
@@ -88,6 +97,22 @@ class MeterChecks(Part[MeterChecksState]):
         told = Publish(ElementSuspended(now, name, unmetered, allowed, suspended))
         return [told, *self.emit(ElementJudged(name, suspended), now)]
 
+    @on(NobodyMetered)
+    def nobody_metered(self, message: NobodyMetered, sender: str, now: datetime) -> list[Effect]:
+        """The DSO says that the whole site stood still: that says nothing of an element, and is not counted."""
+        if sender != self._config.dso:
+            return []
+        effects, excused = list[Effect](), frozenset(message.isps)
+        for name, rows in self.state.lost.items():
+            own = ((period, isps if period != message.period else _without(isps, excused)) for period, isps in rows)
+            self.state.lost[name] = tuple(row for row in own if row[1])
+            effects += self._judged(name, self.rules.day(message.period), now)
+        return effects
+
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """The month's count begins anew."""
         return Recovery(forgotten=("how often its elements were not metered in the last 30 days",))
+
+
+def _without(isps: tuple[int, ...], excused: frozenset[int]) -> tuple[int, ...]:
+    return tuple(isp for isp in isps if isp not in excused)

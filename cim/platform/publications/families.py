@@ -30,6 +30,8 @@ from cim.platform.publications.incidents import (
     MetersDisagree,
     PointNotMetered,
     RuleBroken,
+    SiteNotMetered,
+    WorkFailed,
 )
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
@@ -56,7 +58,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
         ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
         MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
         PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,
-        SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed, UnitsMoved, UnitsRanked,
+        SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved,
+        UnitsRanked, WorkFailed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

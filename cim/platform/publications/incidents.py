@@ -12,7 +12,7 @@ from cim.platform.publications.base import Publication
 @wire("published.MessageLapsed")
 @dataclass(frozen=True, slots=True)
 class MessageLapsed(Publication):
-    """Something came too early, too late or twice, and leads to nothing.
+    """Something came too early, too late or twice, or says what cannot be, and leads to nothing.
 
     Attributes:
         what: the kind of message or job.
@@ -26,6 +26,22 @@ class MessageLapsed(Publication):
     peer: str
     seen_by: str
     reason: str
+
+
+@wire("published.WorkFailed")
+@dataclass(frozen=True, slots=True)
+class WorkFailed(Publication):
+    """A calculation came to nothing; its agent goes on without it.
+
+    Attributes:
+        what: the kind of work.
+        about: what it was for: a congestion point and day, an element.
+    """
+
+    agent: str
+    what: str
+    about: str
+    error: str
 
 
 @wire("published.RuleBroken")
@@ -81,6 +97,15 @@ class PointNotMetered(Publication):
     isps: tuple[int, ...]
 
 
+@wire("published.SiteNotMetered")
+@dataclass(frozen=True, slots=True)
+class SiteNotMetered(Publication):
+    """In these ISPs (from 1) hardly any connection of the site was metered: they count against no element's own share."""
+
+    period: date
+    isps: tuple[int, ...]
+
+
 @wire("published.MetersDisagree")
 @dataclass(frozen=True, slots=True)
 class MetersDisagree(Publication):
@@ -95,7 +120,10 @@ class MetersDisagree(Publication):
 @wire("published.ElementSuspended")
 @dataclass(frozen=True, slots=True)
 class ElementSuspended(Publication):
-    """An element was not metered for more of its last 30 days than its site allows: it offers nothing until it is again."""
+    """An element was not metered for more of its last 30 days than its site allows: it offers nothing until it is again.
+
+    ISPs in which the whole site stood still are not counted.
+    """
 
     element: str
     unmetered_isps: int

@@ -9,9 +9,6 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from cim.platform.publications.agreements import ContractAgreed, ContractElement
-from cim.platform.publications.incidents import RuleBroken
-from cim.platform.publications.ledger import HeadRefused, RecordRefused
-from cim.platform.publications.measured import CommandRefused, DeviceBack
 from cim.platform.publications.settlement import (
     OrderAnswer,
     SettledIsp,
@@ -19,7 +16,6 @@ from cim.platform.publications.settlement import (
     SettlementAnswered,
     SettlementTold,
 )
-from cim.platform.publications.trading import OrderRefused
 from experiments.report import bills
 from experiments.report.data import RunData
 from experiments.report.page import render
@@ -49,8 +45,8 @@ def at_event(values: list[float]) -> dict[int, float]:
 
 
 def test_every_section_and_figure_is_there_and_draws_something(report: Report) -> None:
-    """Seven sections; each figure has traces with points, and each axis with numbers says its unit."""
-    assert report.sections == ["columns", "power", "grid", "delivery", "money", "dispatch", "trading"]
+    """Eight sections; each figure has traces with points, and each axis with numbers says its unit."""
+    assert report.sections == ["columns", "power", "grid", "delivery", "money", "incidents", "dispatch", "trading"]
     names = "columns kinds pcc loading voltage members elements change flows gains admm seconds"
     assert set(report.figures) == {f"fig-{name}" for name in names.split()}
     for name, (traces, layout) in report.figures.items():
@@ -163,28 +159,6 @@ def test_a_contract_is_shown_with_all_its_parameters(material: Make) -> None:
         "farm-1.battery (battery, -20…+20 kW)", "20.00", "-10.00", "4 per day", "16", "2", "0.5000", "0.0100", "0.2500",
         "maximum",
     ]  # fmt: skip
-
-
-def test_incidents_are_told_in_order_of_time(material: Make) -> None:
-    """Every kind of trouble is a row with who and why; the device that came back closes its own."""
-    more = (
-        ("farm-1.battery", DeviceBack(AT.replace(hour=18), "farm-1.battery")),
-        ("farm-1.pv", CommandRefused(AT.replace(hour=13), "farm-1.pv", "register locked")),
-        ("agr-east", OrderRefused(AT.replace(hour=14), "o-1", EAST, "too late")),
-        ("dso", RecordRefused(AT.replace(hour=15), "ledger", "orders o-1", "key is taken")),
-        ("iles", RuleBroken(AT.replace(hour=16), "farm-1", "iles", "assets of others")),
-        ("agr-east", HeadRefused(AT.replace(hour=17), 2, "ledger", "agr-east", "head does not follow")),
-    )
-    rows = seen(material(more=more)).tables["Devices lost, orders refused, rules broken"].rows
-    assert [row[1:] for row in rows] == [
-        ["device", "farm-1.battery", "no answer <x>"],
-        ["command", "farm-1.pv", "register locked"],
-        ["order refused", "agr-east", "o-1: too late"],
-        ["not recorded", "ledger", "orders o-1: key is taken"],
-        ["rule broken", "farm-1", "assets of others"],
-        ["head refused", "ledger", "head does not follow"],
-        ["device", "farm-1.battery", "answers again"],
-    ]
 
 
 def test_who_is_worse_off_by_more_than_a_cent_a_day_is_named(material: Make) -> None:
