@@ -110,6 +110,7 @@ declare_homes(
             "agents.roles.prosumer.prognoses",
             "agents.roles.prosumer.reactive_metering",
             "agents.roles.prosumer.vpp_member",
+            "agents.roles.prosumer.weather_seen",
         ),
         "role": ("agents.roles.messages", "market.rules"),
         "runtime": (

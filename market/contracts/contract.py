@@ -36,7 +36,9 @@ class BaselineKind(StrEnum):
     """Against what an element's delivery is measured: what it would have done without the order."""
 
     PROGNOSIS = "prognosis"  # what was told before the order, as in UFTP
-    AVAILABLE_POWER = "available_power"  # what the inverter says it could have given; where it does not, as told
+    AVAILABLE_POWER = (
+        "available_power"  # what the inverter says it could have given, else the day's weather, else as told
+    )
     RUNNING_PLAN = "running_plan"  # its plan, frozen when the session opened and told before any price
     LIKE_DAYS = "like_days"  # its last days of the kind, adjusted to the same day; without history, as told
     SESSION = "session"  # the charging that the plugged vehicle's session gives, told before any price

@@ -91,7 +91,7 @@ def x_of_y_baseline(
     highest = np.argsort(-rows.sum(axis=1), kind="stable")[:x]
     mean = rows[highest].mean(axis=0)
     if event_isp is not None and same_day is not None:
-        mean = mean * _adjustment(mean, np.asarray(same_day, dtype=np.float64), event_isp, adjust_isps)
+        mean = mean * same_day_factor(mean, np.asarray(same_day, dtype=np.float64), event_isp, adjust_isps)
     return _watts(mean)
 
 
@@ -117,7 +117,16 @@ def _watts(values: npt.NDArray[np.float64]) -> Watts:
     return whole
 
 
-def _adjustment(mean: npt.NDArray[np.float64], same_day: npt.NDArray[np.float64], event_isp: int, isps: int) -> float:
+def same_day_factor(
+    mean: npt.NDArray[np.float64], same_day: npt.NDArray[np.float64], event_isp: int, isps: int
+) -> float:
+    """What a baseline (watts by ISP) is multiplied with so that it fits what was metered in the `isps` before the event.
+
+    By 20 % at most; 1 where nothing was expected then.
+
+    Raises:
+        BadInput: there are fewer ISPs before the event.
+    """
     first = event_isp - 1 - isps
     if first < 0 or event_isp - 1 > min(len(mean), len(same_day)):
         raise BadInput(f"event_isp: {event_isp} leaves no {isps} ISPs before the event to adjust by")

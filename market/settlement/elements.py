@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -18,6 +19,18 @@ from market.uftp import FlexOrder, FlexOrderSettlement, IspPower, Metering
 
 # Profiles of an element's metering that say what it would have done, by the method that uses them.
 AVAILABLE, LIKE_DAYS = "Available", "LikeDays"
+AVAILABLE_FROM = "AvailableFrom"  # of each ISP's available power, the number of an `AvailableSource`
+
+
+class AvailableSource(IntEnum):
+    """Where a plant's available power in an ISP is known from, the best first."""
+
+    INVERTER = 1  # it said so
+    METER = 2  # nothing was ordered: what it gave
+    WEATHER = 3  # the day's weather by its newest forecasts, as this plant answers to it, adjusted to the same day
+    TOLD = 4  # before the order
+
+
 AFTER_THE_DAY: Mapping[BaselineKind, str] = MappingProxyType(
     {BaselineKind.AVAILABLE_POWER: AVAILABLE, BaselineKind.LIKE_DAYS: LIKE_DAYS}
 )

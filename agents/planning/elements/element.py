@@ -211,6 +211,10 @@ class ElementKind(Protocol):
         """
         ...
 
+    def by_weather(self, config: ElementConfig, weather: WeatherForecast, day: LocalDay) -> Floats | None:
+        """[T] kW of a day by its weather alone; None where the weather does not say."""
+        return None
+
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Flexibility | None:
         """What may deviate from `expected_kw` ([T], the whole day) in the window; None when nothing can."""
         ...

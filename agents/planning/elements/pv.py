@@ -25,6 +25,10 @@ class Pv(WeatherDrivenKind):
     label = "PV"
     balance = "pv"
 
+    def by_weather(self, config: ElementConfig, weather: WeatherForecast, day: LocalDay) -> Floats | None:
+        """See `solar`."""
+        return solar(config, weather, day)
+
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """See `solar`; while the day runs, pulled to what the plant could give when it was read last."""
         expected, day = solar(known.config, known.weather, window.day), window.day
@@ -34,7 +38,7 @@ class Pv(WeatherDrivenKind):
         now_kw = float(expected[running - 1])
         seen_kw = now_kw + _KEPT * (known.available_kw - now_kw)
         pulled = corrected(expected, seen_kw, running + 1)
-        lit = _sun(known.weather, day) > 0  # the pull makes no sun at night
+        lit = sun_per_unit(known.weather, day) > 0  # the pull makes no sun at night
         return np.where(lit, np.clip(pulled, -known.config.generation_w / 1000, 0.0), expected)
 
 
@@ -48,11 +52,12 @@ def solar(config: ElementConfig, weather: WeatherForecast | None, day: LocalDay)
     rated_kw = config.generation_w / 1000
     given = tuple(-history / rated_kw for history in config.history_kw) if config.weather_days and rated_kw else ()
     factors = time_of_day_factors(given, config.weather_days, day.count)
-    return -np.clip(_sun(weather, day) * factors, 0.0, 1.0) * rated_kw
+    return -np.clip(sun_per_unit(weather, day) * factors, 0.0, 1.0) * rated_kw
 
 
 @lru_cache(maxsize=64)  # the plants of a host ask for the same few days of the same forecast
-def _sun(weather: WeatherForecast, day: LocalDay) -> Floats:
+def sun_per_unit(weather: WeatherForecast, day: LocalDay) -> Floats:
+    """[T] PV generation per unit of rating in each ISP of a day; 0 where the forecast does not reach."""
     values = np.asarray(weather.pv_per_unit)
     microsecond = timedelta(microseconds=1)
     begin, isp = (day.start - weather.start) // microsecond, day.isp // microsecond

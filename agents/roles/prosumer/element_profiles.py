@@ -10,11 +10,12 @@ from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_history import ElementHistory
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.weather_seen import WeatherSeen
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 from market.rules import MarketRules
 from market.settlement.day import dense
-from market.settlement.elements import AVAILABLE, LIKE_DAYS, contract_baseline, moved
+from market.settlement.elements import AVAILABLE, AVAILABLE_FROM, LIKE_DAYS, AvailableSource, contract_baseline, moved
 from market.settlement.portfolio import BASELINE, ORDERED
 from market.uftp import MeteringProfile
 
@@ -34,21 +35,22 @@ class ElementProfiles:
         metering: EnergyMetering,
         available: AvailableEnergy,
         history: ElementHistory,
+        weather: WeatherSeen,
     ) -> None:
         self._rules, self._aggregator, self._kinds = rules, config.aggregator, config.kinds()
         self._contracts, self._held, self._metering = contracts, held, metering
-        self._available, self._history = available, history
+        self._available, self._history, self._weather = available, history, weather
 
     def of(self, element: str, day: LocalDay) -> tuple[MeteringProfile, ...]:
         """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it."""
         total, told_w = moved(self._held.moves(element, day.day))
         known: dict[str, Watts] = {}
-        if self._kinds[element].baseline is BaselineKind.AVAILABLE_POWER and self._available.knows(element, day):
-            known[AVAILABLE] = self._available_w(element, day, told_w)
+        if self._kinds[element].baseline is BaselineKind.AVAILABLE_POWER:
+            known |= self._available_w(element, day, told_w)
         like_days = self._history.baseline_w(element, day)
         if like_days is not None:
             known[LIKE_DAYS] = like_days
-        profiles = [MeteringProfile(name, "W", values) for name, values in known.items()]
+        profiles = [MeteringProfile(name, "1" if name == AVAILABLE_FROM else "W", row) for name, row in known.items()]
         if not any(total.values()):
             return tuple(profiles)
         contract = self._contracts.contract_on(self._aggregator, day.day)
@@ -58,14 +60,26 @@ class ElementProfiles:
             profiles.append(MeteringProfile(name, "W", tuple(dense(values, day.count))))
         return tuple(profiles)
 
-    def _available_w(self, plant: str, day: LocalDay, told_w: Mapping[int, int]) -> Watts:
-        """[T] watts that a plant could have given.
-
-        Where its inverter did not say: what was told before the order, or what it gave where there was none.
-        """
-        unknown = set(self._available.lost_isps(plant, day))
+    def _available_w(self, plant: str, day: LocalDay, told_w: Mapping[int, int]) -> dict[str, Watts]:
+        """[T] watts that a plant could have given, and where that is known from; nothing where nothing is but what it gave."""
+        blind = set(self._available.lost_isps(plant, day))
         could, gave = (
             [round(float(x) / self._rules.hours) for x in part.energy_wh(plant, day)]
             for part in (self._available, self._metering)
         )
-        return tuple(told_w.get(k + 1, gave[k]) if k + 1 in unknown else could[k] for k in range(day.count))
+        ordered = sorted(isp for isp in told_w if isp in blind)
+        weather = self._weather.plant_w(plant, day, ordered[0]) if ordered else None
+        if len(blind) == day.count and weather is None:
+            return {}
+        found: list[tuple[int, AvailableSource]] = []
+        for isp in range(1, day.count + 1):
+            if isp not in blind:
+                found.append((could[isp - 1], AvailableSource.INVERTER))
+            elif isp not in told_w:
+                found.append((gave[isp - 1], AvailableSource.METER))
+            elif weather is not None:
+                found.append((weather[isp - 1], AvailableSource.WEATHER))
+            else:
+                found.append((told_w[isp], AvailableSource.TOLD))
+        known = {AVAILABLE: tuple(watts for watts, _ in found)}
+        return known | ({AVAILABLE_FROM: tuple(int(source) for _, source in found)} if ordered else {})

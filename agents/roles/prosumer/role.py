@@ -33,6 +33,7 @@ from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.vpp_member import VppMember
+from agents.roles.prosumer.weather_seen import WeatherSeen
 from agents.roles.role import Role
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract
@@ -61,9 +62,16 @@ class ProsumerRole(Role):
             me, config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
         reactive, available = ReactiveMetering(me), AvailableEnergy(me)
-        history = ElementHistory(me, config, metering, held)
+        history, weather = ElementHistory(me, config, metering, held), WeatherSeen(me, config, metering)
         profiles = ElementProfiles(
-            rules, config, contracts=contracts, held=held, metering=metering, available=available, history=history
+            rules,
+            config,
+            contracts=contracts,
+            held=held,
+            metering=metering,
+            available=available,
+            history=history,
+            weather=weather,
         )
         checks = MeterChecks(me, config, metering)
         messages = MeteringMessages(
@@ -86,6 +94,7 @@ class ProsumerRole(Role):
             metering,
             reactive,
             available,
+            weather,
             checks,
             messages,
             history,
