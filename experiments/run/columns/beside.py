@@ -15,6 +15,7 @@ from experiments.run.columns.foresight.run_foresight import run_foresight
 from experiments.run.columns.with_agents import run_agents
 from experiments.run.columns.without_agents import run_idle
 from experiments.run.settings import RunSettings
+from experiments.run.workers import end_with_parent
 from market.rules import Control
 
 _PROCESSES = 2  # at most; the market has one of its own
@@ -37,7 +38,7 @@ class ColumnsBeside:
 
     def __init__(self, settings: RunSettings, names: tuple[ColumnName, ...] = tuple(RUNS)) -> None:
         count = min(_PROCESSES, len(names), os.cpu_count() or 1)
-        self._pool = ProcessPoolExecutor(max(count, 1), mp_context=get_context("spawn"))
+        self._pool = ProcessPoolExecutor(max(count, 1), get_context("spawn"), initializer=end_with_parent)
         self._futures: dict[ColumnName, Future[Column]] = {
             name: self._pool.submit(run, settings) for name, run in RUNS.items() if name in names
         }

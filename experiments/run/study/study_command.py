@@ -20,6 +20,7 @@ from experiments.run.study.figures import study_of
 from experiments.run.study.models import StudyRun
 from experiments.run.study.one_run import run_once
 from experiments.run.study.study_screen import StudyScreen
+from experiments.run.workers import end_with_parent
 
 _ROOT = Path(__file__).parents[3]
 _SOURCES = ("agents", "cim", "devices", "environment", "experiments/run", "market")
@@ -138,7 +139,8 @@ def _run_all(
     found: dict[RunSettings, StudyRun] = {}
     if not tasks:
         return found
-    with ProcessPoolExecutor(min(settings.processes, len(tasks)), mp_context=get_context("spawn")) as pool:
+    count = min(settings.processes, len(tasks))
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=end_with_parent) as pool:
         try:
             futures: dict[Future[StudyRun], RunSettings] = {
                 pool.submit(run_once, task, program, task.seed == settings.seeds[0]): task for task in tasks
