@@ -12,9 +12,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cim.model.readings import Kind, Quality, Reading
+from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.incidents import MetersDisagree, PointNotMetered
 from cim.platform.publications.measured import ReadingRefused
 from cim.platform.publications.settlement import SettlementAnswered
+from experiments.run.incidents.incident import Incident, IncidentKind
+from experiments.run.incidents.reader import incidents_of
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
 from tests.worlds.miniature import SELLER, Miniature
 from tests.worlds.players import DAY
@@ -94,6 +97,39 @@ def test_what_is_lost_is_neither_paid_nor_fined(device: str, since: str) -> None
         rows = [isp for told_ in mine for row in told_.order_settlements for isp in row.isps if isp.power_deficiency_w]
         assert all(isp.start < first for isp in rows)
     assert orders(market), "and the others go on"
+
+
+def report(market: Miniature) -> dict[IncidentKind, list[Incident]]:
+    """What the report says went wrong, by kind."""
+    store = MemoryStore()
+    for agent, told in market.published:
+        store.put(agent, told)
+    found = incidents_of(store, market.rules, "dso.example")
+    return {kind: [one for one in found if one.kind is kind] for kind in IncidentKind}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("device", "kind", "fault", "who"),
+    [
+        ("home-a.meter", IncidentKind.NOT_METERED, "noon", "agr"),
+        ("home-a.meter", IncidentKind.READING_REFUSED, "zero", "home-a.meter"),
+        ("home-a.pv", IncidentKind.METERS_DISAGREE, "lies", "ean.home-a"),
+    ],
+)
+def test_the_report_says_what_went_wrong_and_that_nobody_earned_by_it(
+    device: str, kind: IncidentKind, fault: str, who: str
+) -> None:
+    """A row that names who; of what nobody metered nothing is paid or fined, and an undisturbed day has no row at all."""
+    rows = report(day(device, fault, 1 / 3 if fault == "lies" else 0.0))
+    (row,) = rows[kind]
+    assert row.who == who
+    if kind is IncidentKind.METERS_DISAGREE:
+        assert row.money == "its elements are neither paid nor fined for it"
+    if kind is IncidentKind.NOT_METERED:
+        assert row.neither_wh > 0
+        assert " 0.0 kWh fined" in row.money
+    assert not any(report(day()).values())
 
 
 @pytest.mark.slow
