@@ -214,6 +214,9 @@ def summary(days: int) -> dict[str, Any]:
             "relieved_wh": 8_000, "market_ct_per_kwh": 22.5, "curtailment_ct_per_kwh": 2.5, "times_curtailment": 9.0,
             "causes": [{"words": "power held <ready>", "amount": 12_000}],
         },
+        "made_whole": {
+            "paid": 0, "payments": 18_000, "energy": 68_101, "share_of_payments": 0.0, "share_of_all": 0.0,
+        },
         "dispatch": {
             "sessions": 1, "converged": 1, "polished": 0, "failed": 0, "rounds": 2, "worst_gap": 0.01, "median_gap": 0.01,
             "relative_gap": 0.01, "compared": 1, "system_gap": 0.02, "requests_compared": 1,
