@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from cim.platform.publications.agreements import AssetsRegistered
-from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold
+from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold, last_revisions
 from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import Store, values
 from market.rules import MarketRules
@@ -55,7 +55,7 @@ class SettledIsps:
     """
 
     def __init__(self, store: Store, rules: MarketRules, dso: str) -> None:
-        self._rules, told = rules, values(store, SettlementTold)
+        self._rules, told = rules, last_revisions(values(store, SettlementTold))
         self._orders = values(store, OrderPlaced)
         self._above = [(one.seller, order) for one in told if one.buyer == dso for order in one.orders]
         self._below = [order for one in told if one.buyer != dso for order in one.orders]

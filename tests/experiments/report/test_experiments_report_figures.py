@@ -134,9 +134,9 @@ def test_a_dispute_is_never_among_the_rows_left_out(material: Make) -> None:
     isps = (SettledIsp(EVENT + 1, 0, 1_000, 1_000, 1_000, 0),)
     orders = tuple(SettledOrder(f"x-{k}", POINT, DAY, 10, 0, 10, isps) for k in range(150))
     accepted = SettlementAnswered(
-        AT, "m-9", DSO, EAST, tuple(OrderAnswer(o.order_reference, "Accepted", None) for o in orders)
+        AT, "m-9", DSO, "west.strem.example", tuple(OrderAnswer(o.order_reference, "Accepted", None) for o in orders)
     )
-    told = SettlementTold(AT, "m-9", DSO, EAST, DAY, DAY, 1, "EUR", orders)
+    told = SettlementTold(AT, "m-9", DSO, "west.strem.example", DAY, DAY, 1, "EUR", orders)
     page = render(material(more=(("dso", told), ("agr-east", accepted)))).replace(get_plotlyjs(), "")
     table = read(page).tables["Settlement between DSO and aggregators, order by order"]
     assert table.column("answer")[:2] == ["Disputed", "Accepted"]
