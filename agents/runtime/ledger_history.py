@@ -39,7 +39,7 @@ def recollect(ledger: Path, fresh: Iterable[str], domains: Mapping[str, str], no
         heads = tuple((head, reader.cosignatures(head.number)) for head in reader.heads()[-_HEADS:])
         parts: dict[str, list[Record]] = {domains[name]: [] for name in names}
         for record in _records(reader, now):
-            for domain in _parties(record):
+            for domain in parties_of(record):
                 if domain in parts:
                     parts[domain].append(record)
     return {name: Recalled(tuple(parts[domains[name]]), heads, began, now) for name in names}
@@ -65,7 +65,7 @@ def _records(reader: LedgerReader, now: datetime) -> Iterator[Record]:
             yield record
 
 
-def _parties(record: Record) -> tuple[str, ...]:
+def parties_of(record: Record) -> tuple[str, ...]:
     """Whom a record is about: its author, who signed it, and who is named in it."""
     found = {record.author: None}
     found |= dict.fromkeys(signature.party for signature in record.signatures)

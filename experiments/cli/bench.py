@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Full = Annotated[bool, typer.Option("--full", help="Longer runs and more of them.")]
 
 _PEERS = {"mango-agents": "mango", "frequenz-channels": "frequenz"}  # the package of each, and what it is imported as
+_TREES = {"merkletools": "merkletools"}
 
 
 @app.callback()
@@ -32,7 +33,7 @@ def messages(as_json: Json = False, full: Full = False) -> None:
 
     Beside it: mango-agents, frequenz-channels, Ray and asyncio.
     """
-    _expect_peers()
+    _expect(_PEERS)
     from experiments.bench.messages import measure
 
     console = Console(stderr=True)
@@ -66,7 +67,22 @@ def market(as_json: Json = False, full: Full = False) -> None:
     show(found, as_json)
 
 
-def _expect_peers() -> None:
+@app.command()
+def ledger(as_json: Json = False, full: Full = False) -> None:
+    """How fast the ledger takes records (synced, and with signatures never seen before), and makes heads and proofs.
+
+    Beside it: merkletools rebuilt for each head, and bare Ed25519 checks. It writes to the folder it is started in.
+    """
+    _expect(_TREES)
+    from experiments.bench.ledger import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
+def _expect(peers: dict[str, str]) -> None:
     """Find out early whether the libraries are there that are measured beside ours.
 
     Raises:
@@ -74,7 +90,7 @@ def _expect_peers() -> None:
     """
     from cim.model.errors import BadInput
 
-    for package, module in _PEERS.items():
+    for package, module in peers.items():
         if find_spec(module) is None:
             raise BadInput(f"bench: {package} is not installed; expected the extra `bench` (pip install 'iles[bench]')")
 

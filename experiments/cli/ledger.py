@@ -1,17 +1,33 @@
-"""`iles ledger`: check a ledger, look into it, and prove one of its records to somebody who has only a head."""
+"""`iles ledger`: check a ledger, look into it, and prove to somebody who has only a head what stands in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(name="ledger", help="Check, show and prove what a ledger holds.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from market.ledger.proofs import Proof
+
+app = typer.Typer(
+    name="ledger",
+    no_args_is_help=True,
+    help="Check, show and prove what a ledger holds.\n\n"
+    "A run leaves its ledger in OUT/ledger.db. `verify` goes through all of it. Whoever has no ledger keeps a HEAD, 64 "
+    "hexadecimal digits that stand for everything recorded up to a day (`show` lists them, the market's parties co-sign "
+    "them); `prove` writes what such a person needs, `check` checks it without the ledger, and so does "
+    "docs/check_proof.py, which is 30 lines of Python.",
+)
 
 LedgerPath = Annotated[Path, typer.Argument(metavar="PATH", help="The ledger's file.")]
+Kind = Annotated[str | None, typer.Argument(metavar="[KIND]", help="The record's kind, for example contract.")]
+Key = Annotated[str | None, typer.Argument(metavar="[KEY]", help="The record's key.")]
+MemberName = Annotated[str | None, typer.Option("--member", metavar="DOMAIN", help="All that concerns this party.")]
+Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Of --member: only what bears this day.")]
 
 
 @app.command("verify")
@@ -19,7 +35,11 @@ def verify_command(
     path: LedgerPath,
     head: Annotated[str | None, typer.Option(help="Digest (hex) of a head that must be among the ledger's.")] = None,
 ) -> None:
-    """Go through the whole ledger; exit code 1 when anything in it is not as it was written."""
+    """Go through the whole ledger; exit code 1 when anything in it is not as it was written.
+
+    Every signature is checked, every hash made anew. Only with --HEAD is a ledger found out whose last days were cut off,
+    or written anew by all its parties together: keep the heads you have seen.
+    """
     with _one_sentence():
         from market.ledger.verify import verify
 
@@ -35,50 +55,59 @@ def verify_command(
 
 
 @app.command("show")
-def show_command(path: LedgerPath) -> None:
-    """What a ledger holds: its meta entries, blocks and kinds of record."""
+def show_command(path: LedgerPath, member: MemberName = None, day: Day = None) -> None:
+    """What a ledger holds: its meta entries, blocks with their heads, and kinds of record.
+
+    With --member: the records that concern a party, with the KIND and KEY that `prove` takes.
+    """
     with _one_sentence():
-        from rich.console import Console
-        from rich.table import Table
+        from experiments.cli import ledger_views
 
-        from market.ledger.reader import LedgerReader
-
-        with LedgerReader(path) as ledger:
-            summary, meta, heads = ledger.summary(), ledger.meta(), ledger.heads()
-            signers = {head.number: ledger.cosignatures(head.number) for head in heads}
-    console = Console(highlight=False)
-    for name, value in meta.items():
-        console.print(f"{name}: {value}", markup=False)
-    kinds = ", ".join(f"{count} {kind}" for kind, count in summary.kinds) or "none"
-    console.print(
-        f"{summary.parties} parties; records: {kinds}; {summary.open_records} not in a block yet", markup=False
-    )
-    table = Table("block", "period start (UTC)", "period end (UTC)", "records", "co-signed by", "head")
-    for head in heads:
-        parties = [signature.party for signature in signers[head.number]]
-        named = ", ".join(parties[:3]) + (f" and {len(parties) - 3} more" if len(parties) > 3 else "")
-        start, end = (instant.strftime("%Y-%m-%d %H:%M") for instant in (head.period_start, head.period_end))
-        table.add_row(str(head.number), start, end, str(head.count), named, head.digest.hex()[:16])
-    console.print(table)
+        if member is not None:
+            ledger_views.show_member(path, member, _day(day))
+        else:
+            ledger_views.show(path)
 
 
 @app.command("prove")
 def prove_command(
     path: LedgerPath,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="The record's kind, for example contract.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The record's key.")],
+    kind: Kind = None,
+    key: Key = None,
+    *,
+    member: MemberName = None,
+    day: Day = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="HEAD", help="Prove that all up to this older head still stands.")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="HEAD", help="The head you hold, if it is not the last one.")
+    ] = None,
+    hide: Annotated[
+        bool, typer.Option("--hide", help="Leave out bodies and salts: that it stands, not what it says.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the proof here.")] = None,
 ) -> None:
-    """Make the proof that one record stands in the ledger, as JSON that is checked without the ledger."""
-    with _one_sentence():
-        from market.ledger.proofs import prove
+    """Make a proof, as JSON that is checked without the ledger.
 
-        text = prove(path, kind, key).to_json()
+    \b
+    That a record stands in it:     iles ledger prove PATH KIND KEY
+    That a member's money does:     iles ledger prove PATH --member home-01.strem.example --day 2016-05-20
+    That nothing was rewritten:     iles ledger prove PATH --since HEAD
+
+    What says something of a person is in the ledger as a salted hash; salt and body are in the proof, for whom you give it
+    to, unless you --hide them.
+    """
+    with _one_sentence():
+        from market.ledger.proofs import to_json
+
+        proofs, what = _proofs(path, (kind, key), member, _day(day), since, head, shown=not hide)
+        text = to_json(proofs)
         if output is None:
             typer.echo(text)
         else:
             output.write_text(text + "\n")
-            typer.echo(f"The proof of {kind} {key} is in {output}.")
+            typer.echo(f"The proof of {what} is in {output}.")
 
 
 @app.command("check")
@@ -86,18 +115,67 @@ def check_command(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="The proof's JSON file.")],
     head: Annotated[str, typer.Argument(metavar="HEAD", help="Digest (hex) of the head you hold.")],
 ) -> None:
-    """Check a proof against a head you hold; needs no ledger."""
-    with _one_sentence():
-        from market.ledger.proofs import Proof, check_proof
+    """Check a proof against a head you hold; needs no ledger and no network. Exit code 1 when it does not hold.
 
-        checks = check_proof(Proof.from_json(proof.read_text()), _digest(head))
-    _lines(checks)
-    typer.secho("The proof is sound.", bold=True)
+    A proof made with --since takes the older head, and tells the newer one, which you can hold from then on.
+    """
+    with _one_sentence():
+        from market.ledger.checking import check_consistency, check_inclusion
+        from market.ledger.proofs import InclusionProof, from_json
+
+        digest, found = _digest(head), None
+        proofs = from_json(proof.read_text())
+        for one in proofs:
+            found = check_inclusion(one, digest) if isinstance(one, InclusionProof) else check_consistency(one, digest)
+            _lines(found.checks)
+    typer.secho("The proof is sound." if len(proofs) == 1 else f"All {len(proofs)} proofs are sound.", bold=True)
+    if found is not None and found.record is None:
+        typer.echo(f"Newer head: {found.head.digest.hex()}")
+
+
+def _proofs(
+    path: Path,
+    name: tuple[str | None, str | None],
+    member: str | None,
+    day: date | None,
+    since: str | None,
+    head: str | None,
+    *,
+    shown: bool,
+) -> tuple[tuple[Proof, ...], str]:
+    """The proofs that are wanted, and words for them."""
+    from cim.model.errors import BadInput
+    from experiments.cli.ledger_views import concerning
+    from market.ledger.prover import Prover
+
+    kind, key = name
+    if sum((kind is not None, member is not None, since is not None)) != 1 or (kind is None) != (key is None):
+        raise BadInput("prove: expected either KIND and KEY, or --member, or --since")
+    under = None if head is None else _digest(head)
+    with Prover(path) as prover:
+        if since is not None:
+            return (prover.consistency(_digest(since), under),), f"all up to the head {since[:16]}"
+        if kind is not None and key is not None:
+            return (prover.inclusion(kind, key, under, shown),), f"{kind} {key}"
+        names = [(record.kind, record.key) for record in concerning(path, member or "", day, closed=True)]
+        if not names:
+            raise BadInput(f"member: no record in a block concerns {member}{f' on {day}' if day else ''}")
+        found = tuple(prover.inclusion(*one, under, shown) for one in names)
+    return found, f"{len(found)} records that concern {member}"
 
 
 def _lines(checks: tuple[str, ...]) -> None:
     for line in checks:
         typer.echo(f"{typer.style('ok', fg='green')}  {line}")
+
+
+def _day(text: str | None) -> date | None:
+    from cim.model.errors import BadInput
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"day: {text!r} is no date; expected YYYY-MM-DD") from error
 
 
 def _digest(text: str) -> bytes:

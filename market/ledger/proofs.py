@@ -1,209 +1,245 @@
-"""Proofs of one record that anyone checks offline, holding nothing but a head: JSON, hashes and public keys inside."""
+"""Proofs that anyone checks offline, holding nothing but a head's digest: small JSON of hashes, texts and numbers.
+
+An inclusion proof shows that a record stands in the ledger, a consistency proof that an older head is a prefix of a newer one
+(RFC 9162 sections 2.1.3 and 2.1.4, whose names the fields have). `docs/check_proof.py` checks both with SHA-256 alone;
+`market.ledger.checking` checks signatures, too.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from sqlite3 import Connection
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from cim.model.errors import BadInput
-from market.ledger import hashing, merkle, schema, signing
-from market.ledger.errors import LedgerBroken
-from market.ledger.rows import BlockRow, MetaRow, PartyRow, RecordRow, select
 
-_FORMAT = "iles-proof-1"
-_MEMBERS = "SELECT kind, key, leaf FROM records WHERE block = ? ORDER BY kind, key"
+INCLUSION, CONSISTENCY, COLLECTION = "iles-inclusion-2", "iles-consistency-2", "iles-proofs-2"
+_MOST_STEPS, _MOST_PARTIES, _MOST_PROOFS = 64, 1000, 100_000
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ProvenParty:
-    """A signer: name and key, and the path that binds them to `parties_hash` (all bytes as hex)."""
+class ProvenParty(NamedTuple):
+    """A signer, and the path that binds its name and key to the ledger's own name, the tree over meta and parties."""
 
     name: str
-    public: str
-    index: int
-    path: tuple[str, ...]
+    public: bytes
+    leaf_index: int
+    inclusion_path: tuple[bytes, ...]
 
 
-@dataclass(frozen=True)
-class Proof:
-    """That a signed record stands in a block under a head (all bytes as hex, instants in microseconds since 1970).
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A head's text, who co-signed it, and the keys of these (and of a record's signers).
 
     Attributes:
-        kind, key, at, author, body: the record.
-        signatures: (party, value) in order of party.
-        index: of the record in its block; the block's size stands in its head.
-        path: audit path of RFC 6962 from the leaf to the head's root.
-        heads: columns of the heads from the record's block to the last one, each chained to the one before.
-        parties: the signers, bound to the heads' `parties_hash`, whose tree has `parties_size` leaves.
+        head: the text that is hashed and signed.
+        cosignatures: (party, value) in order of party.
+        parties: all whose signatures are given.
+        parties_size: leaves of the tree over meta and parties.
     """
 
-    kind: str
-    key: str
-    at: int
-    author: str
-    body: str
-    signatures: tuple[tuple[str, str], ...]
-    index: int
-    path: tuple[str, ...]
-    heads: tuple[tuple[int, int, int, int, str, str, str, int], ...]
+    head: str
+    cosignatures: tuple[tuple[str, bytes], ...]
     parties: tuple[ProvenParty, ...]
     parties_size: int
 
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That a record stands in the ledger under a head.
+
+    Attributes:
+        entry: signatures and message of the record, whose hash is the leaf.
+        leaf_index, tree_size, inclusion_path: where the leaf stands.
+        witnessed: the head.
+        salt, body: of a salted record, what its commitment is made of; both empty where it is not shown, or erased.
+    """
+
+    entry: bytes
+    leaf_index: int
+    tree_size: int
+    inclusion_path: tuple[bytes, ...]
+    witnessed: Witnessed
+    salt: bytes = b""
+    body: bytes = b""
+
     def to_json(self) -> str:
-        """The proof as a JSON text."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1, sort_keys=True)
+        """The proof as one line of JSON."""
+        return json.dumps(self.as_dict())
 
-    @staticmethod
-    def from_json(text: str) -> Proof:
-        """The proof in `text`.
-
-        Raises:
-            BadInput: it is not a proof's JSON.
-        """
-        try:
-            data = json.loads(text)
-            if data.pop("format") != _FORMAT:
-                raise BadInput(f"proof: its format is not known; expected {_FORMAT}")
-            data |= {name: str(data[name]) for name in ("kind", "key", "author", "body")}
-            data |= {name: int(data[name]) for name in ("at", "index", "parties_size")}
-            data["signatures"] = tuple((str(party), str(value)) for party, value in data["signatures"])
-            data["path"] = tuple(map(str, data["path"]))
-            data["heads"] = tuple((*map(int, h[:4]), *map(str, h[4:7]), int(h[7])) for h in data["heads"])
-            data["parties"] = tuple(map(_party, data["parties"]))
-            return Proof(**data)
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-            raise BadInput(f"proof: it is not the JSON of a ledger proof ({error})") from error
+    def as_dict(self) -> dict[str, object]:
+        """The fields as JSON has them, bytes in hexadecimal."""
+        return {
+            "format": INCLUSION,
+            "entry": self.entry.hex(),
+            "leaf_index": self.leaf_index,
+            "tree_size": self.tree_size,
+            "inclusion_path": [step.hex() for step in self.inclusion_path],
+            **({"salt": self.salt.hex(), "body": self.body.hex()} if self.salt else {}),
+            **_witnessed_dict(self.witnessed),
+        }
 
 
-def prove(source: schema.Source, kind: str, key: str) -> Proof:
-    """The proof that record (kind, key) stands in a ledger (its file, or the bytes of one), up to its last head.
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That all records under one head stand at the same places under a later one.
+
+    Attributes:
+        tree_size_1, tree_size_2: records under the older and the newer head.
+        consistency_path: RFC 9162 2.1.4.1.
+        older: text of the older head.
+        witnessed: the newer head.
+    """
+
+    tree_size_1: int
+    tree_size_2: int
+    consistency_path: tuple[bytes, ...]
+    older: str
+    witnessed: Witnessed
+
+    def to_json(self) -> str:
+        """The proof as one line of JSON."""
+        return json.dumps(self.as_dict())
+
+    def as_dict(self) -> dict[str, object]:
+        """The fields as JSON has them, bytes in hexadecimal."""
+        return {
+            "format": CONSISTENCY,
+            "tree_size_1": self.tree_size_1,
+            "tree_size_2": self.tree_size_2,
+            "consistency_path": [step.hex() for step in self.consistency_path],
+            "head_1": self.older,
+            **_witnessed_dict(self.witnessed),
+        }
+
+
+Proof = InclusionProof | ConsistencyProof
+
+
+def to_json(proofs: tuple[Proof, ...]) -> str:
+    """One proof, or a collection of several, as JSON with line breaks."""
+    if len(proofs) == 1:
+        return json.dumps(proofs[0].as_dict(), indent=1)
+    return json.dumps({"format": COLLECTION, "proofs": [proof.as_dict() for proof in proofs]}, indent=1)
+
+
+def from_json(text: str) -> tuple[Proof, ...]:
+    """The proofs in `text`: one, or a collection.
 
     Raises:
-        NotALedger: the file is no ledger.
-        BadInput: there is no such record, or it is not in a block yet.
-    """
-    database = schema.open_ledger(source, read_only=True)
-    try:
-        found = _find(database, kind, key)
-    except schema.DatabaseError as error:
-        raise LedgerBroken(f"file: SQLite cannot read it ({error})") from error
-    finally:
-        database.close()
-    index = next(place for place, member in enumerate(found.members) if member[:2] == (kind, key))
-    signers = {party for party, _ in found.signatures}
-    digests = [row.digest for row in found.meta] + [row.digest for row in found.parties]
-    return Proof(
-        kind=kind,
-        key=key,
-        at=found.record.at,
-        author=found.record.author,
-        body=found.record.body.hex(),
-        signatures=tuple((party, value.hex()) for party, value in found.signatures),
-        index=index,
-        path=_hex(merkle.inclusion_proof([leaf for _, _, leaf in found.members], index)),
-        heads=tuple(_columns(head) for head in found.heads if head.number >= found.block),
-        parties=tuple(
-            ProvenParty(party.name, party.public.hex(), place, _hex(merkle.inclusion_proof(digests, place)))
-            for place, party in enumerate(found.parties, start=len(found.meta))
-            if party.name in signers
-        ),
-        parties_size=len(digests),
-    )
-
-
-def check_proof(proof: Proof, head: bytes) -> tuple[str, ...]:
-    """Check a proof against a `head` digest one holds; needs no ledger. Returns one line per check.
-
-    Raises:
-        LedgerBroken: the first thing that does not fit.
-        BadInput: a field is not hex.
+        BadInput: it is not the JSON of proofs; the sentence names the field.
     """
     try:
-        return _checked(proof, head)
-    except ValueError as error:
-        raise BadInput(f"proof: a field is not hexadecimal ({error})") from error
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"proof: it is not JSON ({error})") from error
+    fields = _Fields(data)
+    if fields.data.get("format") != COLLECTION:
+        return (_proof(fields),)
+    proofs = fields.items("proofs", _MOST_PROOFS)
+    if not proofs:
+        raise BadInput("proof proofs: it is empty; expected at least one")
+    return tuple(_proof(_Fields(one)) for one in proofs)
 
 
-def _checked(proof: Proof, expected: bytes) -> tuple[str, ...]:
-    heads = [
-        (*head[:4], bytes.fromhex(head[4]), bytes.fromhex(head[5]), bytes.fromhex(head[6]), head[7])
-        for head in proof.heads
-    ]
-    digests = [hashing.head_digest(*columns) for columns in heads]
-    if expected not in digests:
-        raise LedgerBroken(f"proof heads: none of the {len(heads)} is the expected {expected.hex()}")
-    for before, after in zip(digests, heads[1:], strict=False):
-        if after[5] != before:
-            raise LedgerBroken(f"proof heads: head {after[0]} does not follow the one before")
-    _, _, _, size, root, _, parties_hash, _ = heads[0]
-    message = hashing.record_message(proof.kind, proof.key, proof.at, proof.author, bytes.fromhex(proof.body))
-    signatures = [(party, bytes.fromhex(value)) for party, value in proof.signatures]
-    leaf = merkle.leaf_hash(hashing.record_leaf(message, signatures))
-    if not merkle.verify_inclusion(leaf, proof.index, size, [bytes.fromhex(step) for step in proof.path], root):
-        raise LedgerBroken(f"proof path: the record is not leaf {proof.index} of {size} under the head's root")
-    keys: dict[str, bytes] = {}
-    for party in proof.parties:
-        digest = hashing.row_digest("parties", party.name, bytes.fromhex(party.public))
-        path = [bytes.fromhex(step) for step in party.path]
-        if not merkle.verify_inclusion(digest, party.index, proof.parties_size, path, parties_hash):
-            raise LedgerBroken(f"proof parties: {party.name} with this key is not a party to the ledger")
-        keys[party.name] = bytes.fromhex(party.public)
-    for name, value in signatures:
-        if name not in keys or not signing.verify(keys[name], message, value):
-            raise LedgerBroken(f"proof signatures: that of {name} does not fit the record and the party's key")
-    if proof.author not in {name for name, _ in signatures}:
-        raise LedgerBroken(f"proof signatures: the author {proof.author} has not signed")
-    return (
-        f"record {proof.kind} {proof.key} is leaf {proof.index} of {size} in block {heads[0][0]}",
-        f"{len(heads)} heads follow each other, the expected one among them",
-        f"signed by {', '.join(sorted(keys))}, parties to the ledger",
+def _proof(fields: _Fields) -> Proof:
+    found = fields.data.get("format")
+    if found == INCLUSION:
+        salted = "salt" in fields.data
+        return InclusionProof(
+            fields.hexed("entry"),
+            fields.number("leaf_index"),
+            fields.number("tree_size"),
+            fields.path("inclusion_path"),
+            _witnessed(fields),
+            fields.hexed("salt") if salted else b"",
+            fields.hexed("body") if salted else b"",
+        )
+    if found == CONSISTENCY:
+        return ConsistencyProof(
+            fields.number("tree_size_1"),
+            fields.number("tree_size_2"),
+            fields.path("consistency_path"),
+            fields.text("head_1"),
+            _witnessed(fields),
+        )
+    raise BadInput(
+        f"proof format: {str(found)[:40]!r} is not known; expected {INCLUSION}, {CONSISTENCY} or {COLLECTION}"
     )
 
 
-class _Found(NamedTuple):
-    """What the ledger holds about one record: what its proof is made of."""
-
-    record: RecordRow
-    block: int
-    signatures: list[tuple[str, bytes]]
-    members: list[tuple[str, str, bytes]]  # kind, key and leaf of the block's records, in the tree's order
-    heads: list[BlockRow]
-    meta: list[MetaRow]
-    parties: list[PartyRow]
-
-
-def _find(database: Connection, kind: str, key: str) -> _Found:
-    row = database.execute("SELECT * FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()
-    if row is None:
-        raise BadInput(f"record: the ledger holds no {kind} {key}")
-    record = RecordRow._make(row)
-    if record.block is None:
-        raise BadInput(f"record {kind} {key}: it is not in a block yet, so no head vouches for it")
-    by_party = "SELECT party, value FROM signatures WHERE sequence = ? ORDER BY party"
-    return _Found(
-        record=record,
-        block=record.block,
-        signatures=database.execute(by_party, (record.sequence,)).fetchall(),
-        members=database.execute(_MEMBERS, (record.block,)).fetchall(),
-        heads=[BlockRow._make(row) for row in select(database, "blocks")],
-        meta=[MetaRow._make(row) for row in select(database, "meta")],
-        parties=[PartyRow._make(row) for row in select(database, "parties")],
-    )
+def _witnessed(fields: _Fields) -> Witnessed:
+    cosignatures = []
+    for pair in fields.items("cosignatures", _MOST_PARTIES):
+        one = _Fields(pair)
+        cosignatures.append((one.text("party"), one.hexed("value")))
+    parties = []
+    for item in fields.items("parties", _MOST_PARTIES):
+        one = _Fields(item)
+        parties.append(
+            ProvenParty(one.text("name"), one.hexed("public"), one.number("leaf_index"), one.path("inclusion_path"))
+        )
+    return Witnessed(fields.text("head"), tuple(cosignatures), tuple(parties), fields.number("parties_size"))
 
 
-def _party(data: Mapping[str, str]) -> ProvenParty:
-    """A party as JSON has it; whatever stands there, its path becomes single texts."""
-    return ProvenParty(
-        str(data["name"]), str(data["public"]), int(data["index"]), tuple(str(step) for step in data["path"])
-    )
+def _witnessed_dict(witnessed: Witnessed) -> dict[str, object]:
+    return {
+        "head": witnessed.head,
+        "cosignatures": [{"party": party, "value": value.hex()} for party, value in witnessed.cosignatures],
+        "parties": [
+            {"name": p.name, "public": p.public.hex(), "leaf_index": p.leaf_index,
+             "inclusion_path": [step.hex() for step in p.inclusion_path]}
+            for p in witnessed.parties
+        ],
+        "parties_size": witnessed.parties_size,
+    }  # fmt: skip
 
 
-def _columns(head: BlockRow) -> tuple[int, int, int, int, str, str, str, int]:
-    return (*head[:4], head.root.hex(), head.previous.hex(), head.parties_hash.hex(), head.closed_at)
+class _Fields:
+    """One JSON object, read field by field: each of its type, or a sentence that names it."""
+
+    def __init__(self, data: object) -> None:
+        if not isinstance(data, dict):
+            raise BadInput(f"proof: {type(data).__name__} where an object is expected")
+        self.data: dict[str, object] = data
+
+    def text(self, name: str) -> str:
+        return self._of(name, str, "text")
+
+    def number(self, name: str) -> int:
+        value = self._of(name, int, "a whole number")
+        if isinstance(value, bool) or not 0 <= value < 1 << 63:
+            raise BadInput(f"proof {name}: {str(value)[:40]} is out of range; expected a whole number from 0")
+        return value
+
+    def hexed(self, name: str) -> bytes:
+        return _unhexed(name, self._of(name, str, "hexadecimal text"))
+
+    def path(self, name: str) -> tuple[bytes, ...]:
+        steps = tuple(_unhexed(name, step) for step in self.items(name, _MOST_STEPS))
+        if any(len(step) != 32 for step in steps):
+            raise BadInput(f"proof {name}: a step is no SHA-256 hash; expected 64 hexadecimal digits each")
+        return steps
+
+    def items(self, name: str, most: int) -> list[object]:
+        value: list[object] = self._of(name, list, "a list")
+        if len(value) > most:
+            raise BadInput(f"proof {name}: {len(value)} items; expected at most {most}")
+        return value
+
+    def _of(self, name: str, kind: type[T], words: str) -> T:
+        value = self.data.get(name)
+        if not isinstance(value, kind):
+            what = "missing" if name not in self.data else f"of type {type(value).__name__}"
+            raise BadInput(f"proof {name}: it is {what}; expected {words}")
+        return value
 
 
-def _hex(path: tuple[bytes, ...]) -> tuple[str, ...]:
-    return tuple(step.hex() for step in path)
+def _unhexed(name: str, value: object) -> bytes:
+    try:
+        found = bytes.fromhex(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or not isinstance(value, str) or found.hex() != value:
+        raise BadInput(f"proof {name}: {str(value)[:40]!r} is not lower-case hexadecimal")
+    return found

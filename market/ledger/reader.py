@@ -9,13 +9,14 @@ from typing import Self
 
 from cim.model.errors import BadInput
 from market.ledger import hashing, schema
+from market.ledger.entries import record_of
 from market.ledger.errors import NotALedger
 from market.ledger.records import BlockHead, Party, Record, Signature
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a ledger holds: counts, the records by kind, and the last head."""
+    """What a ledger holds: counts, the records by kind, the last head, and how many bodies are kept beside the records."""
 
     parties: int
     records: int
@@ -24,6 +25,7 @@ class Summary:
     cosignatures: int
     kinds: tuple[tuple[str, int], ...]
     head: BlockHead | None
+    bodies: int
 
 
 class LedgerReader:
@@ -39,8 +41,8 @@ class LedgerReader:
         self._keys: dict[str, bytes] = {}
         try:
             known = [name for (name,) in self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-            if known and not set(schema.COLUMNS) <= set(known):
-                raise NotALedger(f"ledger: {self.place} is SQLite with other tables; expected an ILES ledger")
+            if known:
+                self._expect_ledger(set(known))
             if known:
                 self._keys = {party.name: party.public for party in self.parties()}
         except (sqlite3.Error, NotALedger) as error:
@@ -61,20 +63,38 @@ class LedgerReader:
         self, block: int | None = None, kind: str | None = None, since: datetime | None = None
     ) -> tuple[Record, ...]:
         """Records in the order in which they came; of one block (0 = still open), one kind or from an instant on."""
-        rows = self._db.execute(
-            "SELECT sequence, kind, key, at, author, body FROM records "
-            "WHERE (:block IS NULL OR coalesce(block, 0) = :block) AND (:kind IS NULL OR kind = :kind) "
-            "AND (:since IS NULL OR at >= :since) ORDER BY sequence",
-            {"block": block, "kind": kind, "since": None if since is None else hashing.microseconds(since)},
-        ).fetchall()
-        # After the records: those that the keeper appends meanwhile have signatures too many here, never too few.
-        signatures: dict[int, list[Signature]] = {}
-        for sequence, party, value in self._db.execute("SELECT sequence, party, value FROM signatures"):
-            signatures.setdefault(sequence, []).append(Signature(party, value))
-        return tuple(
-            Record(what, key, hashing.instant_of(at), author, body, tuple(signatures.get(sequence, ())))
-            for sequence, what, key, at, author, body in rows
+        first, last = self._sequences(block)
+        return self._select(
+            "(:kind IS NULL OR kind = :kind) AND (:since IS NULL OR at >= :since) AND sequence > :first AND "
+            "(:last IS NULL OR sequence <= :last)",
+            {
+                "kind": kind,
+                "since": None if since is None else hashing.microseconds(since),
+                "first": first,
+                "last": last,
+            },
         )
+
+    def record(self, kind: str, key: str) -> Record | None:
+        """One record; None where there is none of this name."""
+        return next(iter(self._select("kind = :kind AND key = :key", {"kind": kind, "key": key})), None)
+
+    def _select(self, where: str, values: dict[str, str | int | None]) -> tuple[Record, ...]:
+        rows = self._db.execute(
+            "SELECT entry, salt, body FROM records LEFT JOIN bodies USING (sequence) "  # noqa: S608 - fixed conditions
+            f"WHERE {where} ORDER BY sequence",
+            values,
+        )
+        return tuple(_record(*row) for row in rows)
+
+    def _sequences(self, block: int | None) -> tuple[int, int | None]:
+        """Between which sequences (the first excluded, the last included) the records of a block stand."""
+        if block is None:
+            return 0, None
+        sizes = [0, *(size for (size,) in self._db.execute("SELECT size FROM blocks ORDER BY number"))]
+        if block == 0:
+            return sizes[-1], None
+        return (sizes[block - 1], sizes[block]) if 0 < block < len(sizes) else (0, 0)
 
     def began(self) -> datetime | None:
         """When the first record was made; None where there is none."""
@@ -85,13 +105,17 @@ class LedgerReader:
 
     def heads(self) -> tuple[BlockHead, ...]:
         """All block heads in order."""
-        when = hashing.instant_of
-        return tuple(
-            BlockHead(number, when(start), when(end), count, root, previous, parties, when(at))
-            for number, start, end, count, root, previous, parties, at, _ in self._db.execute(
-                "SELECT * FROM blocks ORDER BY number"
-            )
-        )
+        return tuple(_head(*row) for row in self._db.execute("SELECT * FROM blocks ORDER BY number"))
+
+    def last_head(self) -> BlockHead | None:
+        """The head of the block that was closed last."""
+        row = self._db.execute("SELECT * FROM blocks ORDER BY number DESC LIMIT 1").fetchone()
+        return None if row is None else _head(*row)
+
+    def head(self, number: int) -> BlockHead | None:
+        """The head of one block; None where it is not closed."""
+        row = self._db.execute("SELECT * FROM blocks WHERE number = ?", (number,)).fetchone()
+        return None if row is None else _head(*row)
 
     def cosignatures(self, number: int) -> tuple[Signature, ...]:
         """Who has co-signed head `number`, in order of party."""
@@ -102,12 +126,13 @@ class LedgerReader:
         """Counts of everything, and the last head."""
         self._must_exist()
         kinds = tuple(self._db.execute("SELECT kind, count(*) FROM records GROUP BY kind ORDER BY kind"))
-        (still_open,) = self._db.execute("SELECT count(*) FROM records WHERE block IS NULL").fetchone()
         (cosignatures,) = self._db.execute("SELECT count(*) FROM cosignatures").fetchone()
         heads = self.heads()
         total = sum(count for _, count in kinds)
         last = heads[-1] if heads else None
-        return Summary(len(self._keys), total, still_open, len(heads), cosignatures, kinds, last)
+        still_open = total - (last.size if last else 0)
+        (bodies,) = self._db.execute("SELECT count(*) FROM bodies").fetchone()
+        return Summary(len(self._keys), total, still_open, len(heads), cosignatures, kinds, last, bodies)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -128,3 +153,27 @@ class LedgerReader:
         if public is None:
             raise BadInput(f"party: {party!r} is not a party to this ledger")
         return public
+
+    def _expect_ledger(self, tables: set[str]) -> None:
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if application == schema.APPLICATION_ID and version != schema.VERSION:
+            raise NotALedger(f"ledger: {self.place} has format {version}; expected {schema.VERSION}")
+        if not set(schema.COLUMNS) <= tables:
+            raise NotALedger(f"ledger: {self.place} is SQLite with other tables; expected an ILES ledger")
+
+
+def _record(entry: bytes, salt: bytes | None, body: bytes | None) -> Record:
+    try:
+        return record_of(entry, salt or b"", body or b"")
+    except ValueError:
+        # A body that is not what its record commits to counts as erased; that it was changed is what `verify` says.
+        return record_of(entry)
+
+
+def _head(
+    number: int, start: int, end: int, count: int, size: int, root: bytes, previous: bytes, parties: bytes, closed: int,
+    _digest: bytes,
+) -> BlockHead:  # fmt: skip
+    when = hashing.instant_of
+    return BlockHead(number, when(start), when(end), count, size, root, previous, parties, when(closed))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
@@ -35,13 +34,18 @@ class Signature:
 class Record:
     """One thing that was agreed or settled, known by (kind, key), signed by its author and whoever agreed.
 
+    What says something of a person is `salted`: the ledger's entry holds the commitment to its body alone, and the body
+    and its salt are kept beside the ledger, where they can be erased.
+
     Attributes:
         kind: what it is, for example `contract` or `settlement`.
         key: unique among its kind.
         at: when it was made, UTC.
         author: the party that made it.
-        body: the canonical codec bytes of the thing itself.
+        body: the canonical codec bytes of the thing itself; empty where it was erased.
         signatures: in order of party, the author's among them once signed.
+        salt: 32 bytes nobody else can guess; empty where the body stands in the entry, or was erased.
+        commitment: hash of salt and body; empty where the body stands in the entry.
     """
 
     kind: str
@@ -50,11 +54,13 @@ class Record:
     author: str
     body: bytes
     signatures: tuple[Signature, ...] = field(default=())
+    salt: bytes = b""
+    commitment: bytes = b""
 
     def __post_init__(self) -> None:
         for name, value in (("kind", self.kind), ("key", self.key), ("author", self.author)):
-            if not value or "\0" in value or not _is_text(value):
-                raise BadInput(f"record {name}: {value!r} is not a name; expected non-empty text")
+            if not value or not value.isprintable():
+                raise BadInput(f"record {name}: {value!r} is not a name; expected printable text in one line")
         if self.at.tzinfo is None:
             raise BadInput(f"record at: {self.at} has no time zone; expected UTC")
         if self.signatures != ():
@@ -62,32 +68,74 @@ class Record:
             if len(set(names)) != len(names):
                 raise BadInput(f"record signatures: {names} name a party twice; expected each party once")
             object.__setattr__(self, "signatures", tuple(sorted(self.signatures, key=lambda s: s.party.encode())))
+        if self.salt or self.commitment:
+            self._commit()
 
-    @cached_property
-    def message(self) -> bytes:
-        """What its parties sign."""
-        return hashing.record_message(self.kind, self.key, hashing.microseconds(self.at), self.author, self.body)
+    def _commit(self) -> None:
+        """Give a salted record its commitment, or hold the given one against its body."""
+        where = f"record {self.kind} {self.key}"
+        if not self.salt:
+            if self.body or len(self.commitment) != 32:
+                raise BadInput(f"{where}: without its salt a record has no body, and a commitment of 32 bytes")
+            return
+        if len(self.salt) != hashing.SALT_BYTES:
+            raise BadInput(f"{where}: its salt has {len(self.salt)} bytes; expected {hashing.SALT_BYTES}")
+        expected = hashing.commitment(self.salt, self.body)
+        if self.commitment not in (b"", expected):
+            raise BadInput(f"{where}: its commitment is not that of its salt and body")
+        object.__setattr__(self, "commitment", expected)
 
     @property
-    def leaf(self) -> bytes:
-        """The bytes that stand as this record's leaf in its block's tree: the message and all signatures."""
-        return hashing.record_leaf(self.message, [(s.party, s.value) for s in self.signatures])
+    def is_salted(self) -> bool:
+        """Whether the entry holds a commitment in the body's place."""
+        return self.commitment != b""
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether salt and body are gone."""
+        return self.salt == b"" != self.commitment
+
+    @property
+    def content(self) -> bytes:
+        """What the entry holds: the body, or the commitment to it."""
+        return self.commitment or self.body
+
+    @property
+    def message(self) -> bytes:
+        """What its parties sign."""
+        found: bytes | None = self.__dict__.get(
+            "_message"
+        )  # a cached_property would take a lock, which costs more than this
+        if found is None:
+            at, salted = hashing.microseconds(self.at), self.commitment != b""
+            found = hashing.record_message(self.kind, self.key, at, self.author, salted, self.content)
+            self.__dict__["_message"] = found
+        return found
+
+    @property
+    def entry(self) -> bytes:
+        """What this record's leaf in the tree is the hash of: all signatures, and the message."""
+        return hashing.signature_lines([(s.party, s.value) for s in self.signatures]) + self.message
 
     def signed(self, party: str, signer: Signer) -> Record:
         """This record with the signature of `party` added."""
-        return replace(self, signatures=(*self.signatures, Signature(party, signer.sign(self.message))))
+        made = replace(self, signatures=(*self.signatures, Signature(party, signer.sign(self.message))))
+        made.__dict__["_message"] = self.message
+        return made
 
 
 @wire("ledger.BlockHead")
 @dataclass(frozen=True)
 class BlockHead:
-    """What a block comes down to; co-signing `digest` vouches for all records up to here.
+    """What the ledger comes down to when a block is closed; co-signing it vouches for all records up to here.
 
     Attributes:
         number: from 1, without gaps.
         period_start, period_end: the settlement period, UTC, end excluded.
-        count: how many records.
-        root: RFC 6962 tree hash over the leaves, in order of (kind, key), so that no arrival order matters.
+        count: how many records the block has.
+        size: how many records all blocks up to this one have: the tree's size.
+        root: RFC 9162 tree hash over the leaves of all blocks up to this one, each block's in order of (kind, key), so that no
+            arrival order matters.
         previous: digest of the head before; for the first, a hash of `parties_hash`.
         parties_hash: tree hash over the ledger's meta entries and parties.
         closed_at: UTC.
@@ -97,32 +145,30 @@ class BlockHead:
     period_start: datetime
     period_end: datetime
     count: int
+    size: int
     root: bytes
     previous: bytes
     parties_hash: bytes
     closed_at: datetime
 
     @property
-    def columns(self) -> tuple[int, int, int, int, bytes, bytes, bytes, int]:
+    def columns(self) -> tuple[int, int, int, int, int, bytes, bytes, bytes, int]:
         """The fields as the file holds them."""
         stamp = hashing.microseconds
         start, end, closed = stamp(self.period_start), stamp(self.period_end), stamp(self.closed_at)
-        return self.number, start, end, self.count, self.root, self.previous, self.parties_hash, closed
+        return self.number, start, end, self.count, self.size, self.root, self.previous, self.parties_hash, closed
+
+    @property
+    def text(self) -> str:
+        """The head as seven lines of text (`hashing.head_text`)."""
+        return hashing.head_text(*self.columns)
 
     @property
     def digest(self) -> bytes:
-        """The 32 bytes that the next head and all co-signatures refer to."""
-        return hashing.head_digest(*self.columns)
+        """The 32 bytes by which a head is known; the next head carries them."""
+        return hashing.head_digest(self.text)
 
     @property
     def message(self) -> bytes:
         """What a party signs to co-sign this head."""
-        return hashing.head_message(self.digest)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return self.text.encode()

@@ -27,25 +27,22 @@ class PartyRow(NamedTuple):
 
 
 class RecordRow(NamedTuple):
-    """A record; `at` in microseconds since 1970, `block` None while it is in no block yet."""
+    """A record: its entry, the hash of it, and what it is found by; `at` in microseconds since 1970."""
 
     sequence: int
     kind: str
     key: str
     at: int
-    author: str
-    body: bytes
     leaf: bytes
-    block: int | None
+    entry: bytes
 
 
-class SignatureRow(NamedTuple):
-    """A party's signature of the record `sequence`."""
+class BodyRow(NamedTuple):
+    """Salt and body of the salted record `sequence`."""
 
     sequence: int
-    party: str
-    value: bytes
-    digest: bytes
+    salt: bytes
+    body: bytes
 
 
 class BlockRow(NamedTuple):
@@ -55,6 +52,7 @@ class BlockRow(NamedTuple):
     period_start: int
     period_end: int
     records: int
+    size: int
     root: bytes
     previous: bytes
     parties_hash: bytes
@@ -81,7 +79,7 @@ class SealRow(NamedTuple):
     digest: bytes
 
 
-Row = MetaRow | PartyRow | RecordRow | SignatureRow | BlockRow | CosignatureRow | SealRow
+Row = MetaRow | PartyRow | RecordRow | BodyRow | BlockRow | CosignatureRow | SealRow
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Rows:
     meta: list[MetaRow]
     parties: list[PartyRow]
     records: list[RecordRow]
-    signatures: list[SignatureRow]
+    bodies: list[BodyRow]
     blocks: list[BlockRow]
     cosignatures: list[CosignatureRow]
     seals: list[SealRow]
@@ -103,7 +101,7 @@ class Rows:
             meta=[MetaRow._make(row) for row in select(database, "meta")],
             parties=[PartyRow._make(row) for row in select(database, "parties")],
             records=[RecordRow._make(row) for row in select(database, "records")],
-            signatures=[SignatureRow._make(row) for row in select(database, "signatures")],
+            bodies=[BodyRow._make(row) for row in select(database, "bodies")],
             blocks=[BlockRow._make(row) for row in select(database, "blocks")],
             cosignatures=[CosignatureRow._make(row) for row in select(database, "cosignatures")],
             seals=[SealRow._make(row) for row in select(database, "seals")],

@@ -13,7 +13,7 @@ DatabaseError = sqlite3.DatabaseError
 Source = Path | str | bytes  # a ledger's file, or the bytes of one
 _MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = 0x494C4553  # "ILES", so that file(1) and we know the file
-VERSION = 1
+VERSION = 2
 
 COLUMNS: dict[str, dict[str, str]] = {
     "meta": {"name": "text", "value": "text", "digest": "blob"},
@@ -23,17 +23,16 @@ COLUMNS: dict[str, dict[str, str]] = {
         "kind": "text",
         "key": "text",
         "at": "integer",
-        "author": "text",
-        "body": "blob",
         "leaf": "blob",
-        "block": "integer or null",
+        "entry": "blob",
     },
-    "signatures": {"sequence": "integer", "party": "text", "value": "blob", "digest": "blob"},
+    "bodies": {"sequence": "integer", "salt": "blob", "body": "blob"},
     "blocks": {
         "number": "integer",
         "period_start": "integer",
         "period_end": "integer",
         "count": "integer",
+        "size": "integer",
         "root": "blob",
         "previous": "blob",
         "parties_hash": "blob",
@@ -43,28 +42,31 @@ COLUMNS: dict[str, dict[str, str]] = {
     "cosignatures": {"sequence": "integer", "number": "integer", "party": "text", "value": "blob", "digest": "blob"},
     "seals": {"name": "text", "rows": "integer", "tip": "blob", "digest": "blob"},
 }
-# One row of `seals` for each of these: how many rows it has and the running digest over them in order.
-SEALED = ("blocks", "cosignatures", "meta", "parties", "records", "signatures")
+# One row of `seals` for each of these: how many rows it has and the running digest over them in order. `bodies` is not
+# among them: what it holds can be erased, and each row is held by the commitment in its record.
+SEALED = ("blocks", "cosignatures", "meta", "parties", "records")
 # How a table's rows are ordered when they are chained, and which columns name a row in a sentence.
 ORDER = {
     "meta": ("name",),
     "parties": ("name",),
     "records": ("sequence",),
-    "signatures": ("sequence", "party"),
+    "bodies": ("sequence",),
     "blocks": ("number",),
     "cosignatures": ("sequence",),
     "seals": ("name",),
 }
 _EXTRA = {"records": ", UNIQUE (kind, key)", "cosignatures": ", UNIQUE (number, party)"}
-_ROWID = ("records", "blocks", "cosignatures")  # their key is the rowid itself; the others have no hidden rowid either
+_ROWID = (
+    "records",
+    "bodies",
+    "blocks",
+    "cosignatures",
+)  # their key is the rowid itself; the others have no hidden rowid either
 
 
 def ddl(table: str) -> str:
     """The statement that makes `table`; SQLite keeps it word for word in its schema."""
-    columns = [
-        f"{name} {kind.split()[0].upper()}{'' if kind.endswith('null') else ' NOT NULL'}"
-        for name, kind in COLUMNS[table].items()
-    ]
+    columns = [f"{name} {kind.upper()} NOT NULL" for name, kind in COLUMNS[table].items()]
     options = "STRICT" if table in _ROWID else "STRICT, WITHOUT ROWID"
     return (
         f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({', '.join(ORDER[table])})"
@@ -73,7 +75,7 @@ def ddl(table: str) -> str:
 
 
 def parties_hash(digests: Sequence[bytes]) -> bytes:
-    """Tree hash over the row digests of meta, then of parties, each in order of name; heads carry it."""
+    """Tree hash over the row digests of meta, then of parties, each in order of name: the ledger's own name in its heads."""
     return merkle.root(digests)
 
 

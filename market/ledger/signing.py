@@ -81,19 +81,19 @@ def first_invalid(items: Sequence[tuple[bytes, bytes, bytes]]) -> int | None:
 
     libsodium runs outside Python's global lock, so the batch is shared among the cores.
     """
-    if len(items) < _WORTH_SHARING:
-        return next((k for k, item in enumerate(items) if not verify(*item)), None)
+    unknown = [k for k, item in enumerate(items) if not _known.get(item)]
+    if len(unknown) < _WORTH_SHARING:
+        return next((k for k in unknown if not verify(*items[k])), None)
     workers = min(os.cpu_count() or 1, 8)
-    size = -(-len(items) // workers)
-    chunks = [(start, items[start : start + size]) for start in range(0, len(items), size)]
+    size = -(-len(unknown) // workers)
     with ThreadPoolExecutor(workers) as pool:
+        chunks = [[(k, *items[k]) for k in unknown[start : start + size]] for start in range(0, len(unknown), size)]
         return next((index for index in pool.map(_first_in, chunks) if index is not None), None)
 
 
-def _first_in(chunk: tuple[int, Sequence[tuple[bytes, bytes, bytes]]]) -> int | None:
-    """What is known already is used, and nothing is remembered: threads work here."""
-    start, items = chunk
-    return next((start + k for k, item in enumerate(items) if not (_known.get(item) or _verified(*item))), None)
+def _first_in(chunk: Sequence[tuple[int, bytes, bytes, bytes]]) -> int | None:
+    """Nothing is remembered: threads work here."""
+    return next((k for k, public, data, signature in chunk if not _verified(public, data, signature)), None)
 
 
 def key_from_seed(seed: int, party: str) -> Signer:

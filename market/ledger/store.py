@@ -1,4 +1,4 @@
-"""The one SQLite file: durable appends, blocks, co-signatures; readable after a kill at any instant.
+"""The one SQLite file: durable appends, blocks, co-signatures, erasure; readable after a kill at any instant.
 
 While open it runs in WAL with `synchronous=FULL`, so what `append` returned from survives power loss; `close` leaves
 one file.
@@ -6,13 +6,16 @@ one file.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from cim.model.errors import BadInput
-from market.ledger import hashing, merkle, schema, signing
+from market.ledger import hashing, schema, signing
 from market.ledger.errors import LedgerConflict
+from market.ledger.log import tree_of
+from market.ledger.merkle import MerkleTree
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Party, Record
 from market.ledger.rows import RecordRow
@@ -29,6 +32,9 @@ class LedgerStore(LedgerReader):
         super().__init__(source, read_only=False)
         self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA wal_autocheckpoint=8000").fetchone()  # pages: 32 MB beside the file at most
+        self._db.execute("PRAGMA secure_delete=ON").fetchone()  # what is erased is overwritten, too
+        self._tree: MerkleTree | None = None
 
     def create(self, parties: Iterable[Party], meta: Mapping[str, str]) -> None:
         """Make the tables, the parties and the meta entries; the same again changes nothing.
@@ -64,31 +70,62 @@ class LedgerStore(LedgerReader):
         self._must_exist()
         batch = list(records)
         self._check_signatures(batch)
-        with self._transaction():
-            (last,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
-            rows: list[RecordRow] = []
-            signatures: list[tuple[int, str, bytes]] = []
-            added: dict[tuple[str, str], bytes] = {}
-            for record in batch:
-                leaf, name = merkle.leaf_hash(record.leaf), (record.kind, record.key)
-                found = added.get(name) or self._leaf(*name)
-                if found == leaf:
-                    continue
-                if found is not None:
-                    raise LedgerConflict(f"record {record.kind} {record.key}: it is already there with other content")
-                added[name] = leaf
-                last += 1
-                at = hashing.microseconds(record.at)
-                rows.append(RecordRow(last, record.kind, record.key, at, record.author, record.body, leaf, None))
-                signatures.extend((last, signature.party, signature.value) for signature in record.signatures)
-            self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            self._extend_seal("records", [row.leaf for row in rows])
-            self._insert("signatures", signatures)
+        try:
+            with self._transaction():
+                self._add(batch)
+        except sqlite3.IntegrityError:  # one of them is there
+            with self._transaction():
+                self._add(self._not_there(batch))
 
-    def close_block(
-        self, number: int, start: datetime, end: datetime, at: datetime, until: datetime | None = None
-    ) -> BlockHead:
-        """Put all open records (or those made before `until`) into block `number` and return its head.
+    def _add(self, batch: Sequence[Record]) -> None:
+        (last,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
+        stamp, leaf_hash = hashing.microseconds, hashing.leaf_hash
+        rows: list[RecordRow] = []
+        for n, record in enumerate(batch, last + 1):
+            entry = record.entry
+            rows.append(RecordRow(n, record.kind, record.key, stamp(record.at), leaf_hash(entry), entry))
+        self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
+        bodies = [(n, r.salt, r.body) for n, r in enumerate(batch, last + 1) if r.salt]
+        if bodies:
+            self._db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
+        self._extend_seal("records", [row.leaf for row in rows])
+
+    def _not_there(self, batch: Sequence[Record]) -> list[Record]:
+        """The records of a batch that are not there yet, each once."""
+        new: dict[tuple[str, str], Record] = {}
+        for record in batch:
+            name = record.kind, record.key
+            found = new[name].entry if name in new else self._entry(*name)
+            if found is None:
+                new[name] = record
+            elif found != record.entry:
+                raise LedgerConflict(f"record {record.kind} {record.key}: it is already there with other content")
+        return list(new.values())
+
+    def erase(self, names: Iterable[tuple[str, str]]) -> int:
+        """Erase body and salt of the records of these (kind, key), for good; their entries and all proofs stay. How many.
+
+        Raises:
+            BadInput: one of the records is not there, or its body stands in its entry; then nothing is erased.
+        """
+        self._must_exist()
+        wanted = list(names)
+        with self._transaction():
+            for kind, key in wanted:
+                found = self.record(kind, key)
+                if found is None or not found.is_salted:
+                    what = "the ledger holds none" if found is None else "its body is part of its entry and of the head"
+                    raise BadInput(f"record {kind} {key}: it cannot be erased, {what}")
+            before = self._db.total_changes
+            self._db.executemany(
+                "DELETE FROM bodies WHERE sequence = (SELECT sequence FROM records WHERE kind = ? AND key = ?)", wanted
+            )
+            erased = self._db.total_changes - before
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # no copy of it stays in the log beside the file
+        return erased
+
+    def close_block(self, number: int, start: datetime, end: datetime, at: datetime) -> BlockHead:
+        """Put all open records into block `number` and return its head.
 
         Closing the last block again with the same period and instant returns the head it has.
 
@@ -97,32 +134,39 @@ class LedgerStore(LedgerReader):
             BadInput: the period ends before it starts, or starts before that of the block before has ended.
         """
         self._must_exist()
-        with self._transaction():
-            heads = self.heads()
-            if heads and heads[-1].number == number:
-                same = heads[-1]
-                if (same.period_start, same.period_end, same.closed_at) == (start, end, at):
-                    return same
-            if number != len(heads) + 1:
-                raise LedgerConflict(f"block number: {number} cannot be closed; expected {len(heads) + 1}")
-            if end < start or (heads and start < heads[-1].period_end):
-                raise BadInput(f"block {number}: its period {start} to {end} does not follow that of the block before")
-            limit = None if until is None else hashing.microseconds(until)
-            chosen = "block IS NULL AND (:limit IS NULL OR at < :limit)"
-            leaves = self._db.execute(
-                f"SELECT leaf FROM records WHERE {chosen} ORDER BY kind, key",  # noqa: S608 - fixed text
-                {"limit": limit},
-            ).fetchall()
-            foundation = schema.parties_hash(self._foundation())
-            previous = heads[-1].digest if heads else hashing.genesis(foundation)
-            root = merkle.root([leaf for (leaf,) in leaves])
-            head = BlockHead(number, start, end, len(leaves), root, previous, foundation, at)
-            self._db.execute(
-                f"UPDATE records SET block = :number WHERE {chosen}",  # noqa: S608 - fixed text
-                {"number": number, "limit": limit},
-            )
-            self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*head.columns, head.digest))
-            self._extend_seal("blocks", [head.digest])
+        last = self.last_head()
+        if last is not None and (last.number, last.period_start, last.period_end, last.closed_at) == (
+            number,
+            start,
+            end,
+            at,
+        ):
+            return last
+        expected = 1 if last is None else last.number + 1
+        if number != expected:
+            raise LedgerConflict(f"block number: {number} cannot be closed; expected {expected}")
+        if end < start or (last is not None and start < last.period_end):
+            raise BadInput(f"block {number}: its period {start} to {end} does not follow that of the block before")
+        try:
+            with self._transaction():
+                return self._close(number, start, end, at, last)
+        except BaseException:
+            self._tree = None  # it may be ahead of the file
+            raise
+
+    def _close(self, number: int, start: datetime, end: datetime, at: datetime, last: BlockHead | None) -> BlockHead:
+        done = 0 if last is None else last.size
+        if self._tree is None:
+            self._tree = tree_of(self._db)
+        query = "SELECT leaf FROM records WHERE sequence > ? ORDER BY kind, key"
+        leaves = [leaf for (leaf,) in self._db.execute(query, (done,))]
+        self._tree.extend(leaves)
+        foundation = schema.parties_hash(self._foundation())
+        previous = hashing.genesis(foundation) if last is None else last.digest
+        size = done + len(leaves)
+        head = BlockHead(number, start, end, len(leaves), size, self._tree.root(), previous, foundation, at)
+        self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*head.columns, head.digest))
+        self._extend_seal("blocks", [head.digest])
         return head
 
     def cosign(self, number: int, party: str, signature: bytes) -> None:
@@ -133,10 +177,11 @@ class LedgerStore(LedgerReader):
             LedgerConflict: the party has signed this head otherwise.
         """
         self._must_exist()
-        heads = self.heads()
-        if not 1 <= number <= len(heads):
-            raise BadInput(f"block number: {number} is not closed; expected 1..{len(heads)}")
-        if not signing.verify(self._public(party), heads[number - 1].message, signature):
+        head = self.head(number)
+        if head is None:
+            last = self.last_head()
+            raise BadInput(f"block number: {number} is not closed; expected 1..{last.number if last else 0}")
+        if not signing.verify(self._public(party), head.message, signature):
             raise BadInput(f"co-signature of {party}: it does not fit the head of block {number}")
         with self._transaction():
             query = "SELECT value FROM cosignatures WHERE number = ? AND party = ?"
@@ -168,18 +213,21 @@ class LedgerStore(LedgerReader):
         self._db.execute("COMMIT")
 
     def _check_signatures(self, records: Sequence[Record]) -> None:
-        items = [(self._public(s.party), r.message, s.value) for r in records for s in r.signatures]
-        names = [(r, s.party) for r in records for s in r.signatures]
+        items: list[tuple[bytes, bytes, bytes]] = []
         for record in records:
-            if all(signature.party != record.author for signature in record.signatures):
+            if record.is_erased:
+                raise BadInput(f"record {record.kind} {record.key}: it comes without its body")
+            if record.author not in [signature.party for signature in record.signatures]:
                 raise BadInput(f"record {record.kind} {record.key}: its author {record.author} has not signed it")
+            message = record.message
+            items += [(self._public(s.party), message, s.value) for s in record.signatures]
         bad = signing.first_invalid(items)
         if bad is not None:
-            record, party = names[bad]
+            record, party = [(r, s.party) for r in records for s in r.signatures][bad]
             raise BadInput(f"record {record.kind} {record.key}: the signature of {party} does not fit its content")
 
-    def _leaf(self, kind: str, key: str) -> bytes | None:
-        row = self._db.execute("SELECT leaf FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+    def _entry(self, kind: str, key: str) -> bytes | None:
+        row = self._db.execute("SELECT entry FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         return None if row is None else bytes(row[0])
 
     def _foundation(self) -> list[bytes]:
@@ -195,8 +243,7 @@ class LedgerStore(LedgerReader):
 
     def _extend_seal(self, table: str, digests: Sequence[bytes]) -> None:
         rows, tip = self._db.execute("SELECT rows, tip FROM seals WHERE name = ?", (table,)).fetchone()
-        for digest in digests:
-            tip = hashing.chained(tip, digest)
+        tip = hashing.chained(tip, digests)
         self._write_seal(table, rows + len(digests), tip)
 
     def _write_seal(self, table: str, rows: int, tip: bytes) -> None:

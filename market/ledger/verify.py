@@ -1,4 +1,4 @@
-"""Going through a whole ledger: every byte of every column is bound by a digest, seal, tree, chain or signature.
+"""Going through a whole ledger: every byte of every column is bound by a digest, seal, tree, commitment or signature.
 
 Imports no codec and no numpy, so that `iles ledger verify` answers at once.
 """
@@ -9,13 +9,17 @@ import sqlite3
 from dataclasses import dataclass
 
 from market.ledger import hashing, merkle, schema, signing
+from market.ledger.entries import record_of
 from market.ledger.errors import LedgerBroken, NotALedger
-from market.ledger.rows import RecordRow, Row, Rows
+from market.ledger.records import Record
+from market.ledger.rows import BodyRow, RecordRow, Row, Rows
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found sound: counts, the digest of the last head (None without blocks), and one line per check."""
+    """What was found sound: counts, the digest of the last head (None without blocks), of how many records the body is
+    erased, and one line per check.
+    """
 
     parties: int
     records: int
@@ -24,6 +28,7 @@ class Verification:
     signatures: int
     cosignatures: int
     head: bytes | None
+    erased: int
     checks: tuple[str, ...]
 
 
@@ -54,7 +59,7 @@ class _Check:
         self.database = database
         self.checks: list[str] = []
         self.rows = Rows([], [], [], [], [], [], [])
-        self.messages: dict[int, bytes] = {}
+        self.records: list[Record] = []
         self.keys: dict[str, bytes] = {}
 
     def run(self, expect_head: bytes | None) -> Verification:
@@ -64,6 +69,7 @@ class _Check:
         self.check_digests()
         self.check_seals()
         self.check_leaves()
+        erased = self.check_bodies()
         self.check_chain()
         self.check_blocks()
         signatures = self.check_signatures()
@@ -76,11 +82,12 @@ class _Check:
         return Verification(
             parties=len(self.keys),
             records=len(self.rows.records),
-            open_records=sum(row.block is None for row in self.rows.records),
+            open_records=len(self.rows.records) - (self.rows.blocks[-1].size if heads else 0),
             blocks=len(heads),
             signatures=signatures,
             cosignatures=len(self.rows.cosignatures),
             head=heads[-1] if heads else None,
+            erased=erased,
             checks=tuple(self.checks),
         )
 
@@ -106,9 +113,8 @@ class _Check:
         """Each value has its column's type, and SQLite's indexes agree with the tables."""
         for table, columns in schema.COLUMNS.items():
             for column, kind in columns.items():
-                allowed = ", ".join(repr(word) for word in kind.split(" or "))
                 query = f"SELECT {', '.join(schema.ORDER[table])}, typeof({column}) FROM {table} NOT INDEXED"  # noqa: S608
-                wrong = self.database.execute(f"{query} WHERE typeof({column}) NOT IN ({allowed}) LIMIT 1").fetchone()
+                wrong = self.database.execute(f"{query} WHERE typeof({column}) <> '{kind}' LIMIT 1").fetchone()
                 if wrong:
                     row = " ".join(map(str, wrong[:-1]))
                     raise LedgerBroken(f"{table} row {row}, column {column}: its type is {wrong[-1]}; expected {kind}")
@@ -119,13 +125,13 @@ class _Check:
 
     def check_digests(self) -> None:
         """Each row's own digest, where it stands on the row's columns alone."""
-        for table in ("seals", "meta", "parties", "signatures", "cosignatures"):
+        for table in ("seals", "meta", "parties", "cosignatures"):
             for row in self.rows.of(table):
                 *columns, digest = row
                 if hashing.row_digest(table, *columns) != digest:
                     raise LedgerBroken(f"{table} row {_name(table, row)}: its columns do not give its digest")
         for head in self.rows.blocks:
-            if hashing.head_digest(*head[:-1]) != head.digest:
+            if hashing.head_digest(hashing.head_text(*head[:-1])) != head.digest:
                 raise LedgerBroken(f"blocks row {head.number}: its columns do not give its digest")
 
     def check_seals(self) -> None:
@@ -134,11 +140,13 @@ class _Check:
         if names != schema.SEALED:
             raise LedgerBroken(f"seals: its rows are {', '.join(names)}; expected {', '.join(schema.SEALED)}")
         for table, count, expected, _ in self.rows.seals:
-            rows, tip = self.rows.of(table), schema.first_tip()
+            rows = self.rows.of(table)
             if len(rows) != count:
                 raise LedgerBroken(f"{table}: it has {len(rows)} rows; its seal (seals row {table}) counts {count}")
-            for row in rows:
-                tip = hashing.chained(tip, row.leaf if isinstance(row, RecordRow) else row.digest)
+            digests = [
+                row.leaf if isinstance(row, RecordRow) else row.digest for row in rows if not isinstance(row, BodyRow)
+            ]
+            tip = hashing.chained(schema.first_tip(), digests)
             # A changed leaf is found below, with its row; here only the order can be wrong.
             if tip != expected and table != "records":
                 raise LedgerBroken(
@@ -149,32 +157,55 @@ class _Check:
         self.checks.append(f"no row added, removed or moved in {len(names)} sealed tables")
 
     def check_leaves(self) -> None:
-        """Each record with its signatures gives its leaf, and their order is the sealed one."""
-        signatures: dict[int, list[tuple[str, bytes]]] = {}
-        for sequence, party, value, _ in self.rows.signatures:
-            signatures.setdefault(sequence, []).append((party, value))
-        for number, (sequence, kind, key, at, author, body, leaf, _) in enumerate(self.rows.records, 1):
-            where = f"records row {sequence} ({kind} {key})"
-            if sequence != number:
+        """Each record gives its leaf, with its signatures, and their order is the sealed one."""
+        for number, row in enumerate(self.rows.records, 1):
+            where = f"records row {row.sequence} ({row.kind} {row.key})"
+            if row.sequence != number:
                 raise LedgerBroken(f"{where}: column sequence should be {number}")
-            message = hashing.record_message(kind, key, at, author, body)
-            own = signatures.pop(sequence, [])
-            if hashing.leaf_hash(hashing.record_leaf(message, own)) != leaf:
-                raise LedgerBroken(f"{where}: its columns and signatures do not give its leaf")
-            if all(party != author for party, _ in own):
-                raise LedgerBroken(f"{where}: its author {author} has not signed it (table signatures)")
-            self.messages[sequence] = message
-        if signatures:
-            raise LedgerBroken(f"signatures row {min(signatures)}: there is no record of this sequence")
+            if hashing.leaf_hash(row.entry) != row.leaf:
+                raise LedgerBroken(f"{where}: its entry does not give its leaf")
+            try:
+                record = record_of(row.entry)
+            except ValueError as error:
+                raise LedgerBroken(f"{where}, column entry: {error}") from error
+            if (record.kind, record.key, hashing.microseconds(record.at)) != (row.kind, row.key, row.at):
+                raise LedgerBroken(f"{where}: its columns are not those in its entry")
+            if all(signature.party != record.author for signature in record.signatures):
+                raise LedgerBroken(f"{where}: its author {record.author} has not signed it")
+            self.records.append(record)
         if not self.records_tip_fits:
             raise LedgerBroken("records: the rows are not those of their seal (seals row records), or in another order")
-        self.checks.append(f"{len(self.messages)} records give their leaves")
+        self.checks.append(f"{len(self.rows.records)} records give their leaves")
+
+    def check_bodies(self) -> int:
+        """Each body that is kept gives the commitment in its record; of how many records it is erased."""
+        records = self.records
+        for sequence, salt, body in self.rows.bodies:
+            if not 0 < sequence <= len(records) or not records[sequence - 1].is_salted:
+                raise LedgerBroken(f"bodies row {sequence}: there is no salted record of this sequence")
+            record = records[sequence - 1]
+            if len(salt) != hashing.SALT_BYTES or hashing.commitment(salt, body) != record.commitment:
+                raise LedgerBroken(
+                    f"bodies row {sequence} ({record.kind} {record.key}): it is not what its record commits to"
+                )
+        salted = sum(record.is_salted for record in records)
+        erased = salted - len(self.rows.bodies)
+        self.checks.append(f"{len(self.rows.bodies)} of {salted} salted bodies are kept and fit; {erased} are erased")
+        return erased
 
     def check_chain(self) -> None:
         """Heads follow each other from the genesis, which binds meta and parties."""
         foundation = schema.parties_hash(self.rows.foundation)
         previous, ended = hashing.genesis(foundation), None
-        for expected, (number, start, end, _, _, before, parties, closed, digest) in enumerate(self.rows.blocks, 1):
+        size = 0
+        for expected, row in enumerate(self.rows.blocks, 1):
+            number, start, end, before, parties = (
+                row.number,
+                row.period_start,
+                row.period_end,
+                row.previous,
+                row.parties_hash,
+            )
             where = f"blocks row {number}"
             if number != expected:
                 raise LedgerBroken(f"{where}: column number should be {expected}")
@@ -184,54 +215,52 @@ class _Check:
                 raise LedgerBroken(f"{where}, column previous: it is not the digest of the head before")
             if not start <= end or (ended is not None and start < ended):
                 raise LedgerBroken(f"{where}: its period does not follow that of the block before")
-            previous, ended = digest, end
-            del closed
+            size += row.records
+            if row.records < 0 or row.size != size or size > len(self.rows.records):
+                raise LedgerBroken(f"{where}: its size does not follow from the block before and its count of records")
+            previous, ended = row.digest, end
         self.checks.append(f"{len(self.rows.blocks)} heads form one chain from the genesis over meta and parties")
 
     def check_blocks(self) -> None:
-        """Each block's records, in order of (kind, key), give the count and root of its head."""
-        members: dict[int, list[tuple[bytes, bytes, bytes]]] = {}
-        for sequence, kind, key, _, _, _, leaf, block in self.rows.records:
-            if block is None:
-                continue
-            if not 1 <= block <= len(self.rows.blocks):
-                raise LedgerBroken(f"records row {sequence} ({kind} {key}), column block: there is no block {block}")
-            members.setdefault(block, []).append((_bytes(kind), _bytes(key), leaf))
-        for number, _, _, count, root, *_ in self.rows.blocks:
-            own = sorted(members.get(number, []))
-            if len(own) != count:
+        """The records of all blocks up to each one, each block's in order of (kind, key), give the root of its head."""
+        tree, records = merkle.MerkleTree(), self.rows.records
+        for head in self.rows.blocks:
+            own = sorted((_bytes(r.kind), _bytes(r.key), r.leaf) for r in records[len(tree) : head.size])
+            tree.extend(leaf for _, _, leaf in own)
+            if tree.root() != head.root:
                 raise LedgerBroken(
-                    f"records column block: {len(own)} are in block {number}; its head (table blocks) counts {count}"
+                    f"blocks row {head.number}, column root: the records up to this block (table records) do not give it"
                 )
-            if merkle.root([leaf for _, _, leaf in own]) != root:
-                raise LedgerBroken(f"records column block: the records of block {number} do not give its head's root")
-        still_open = len(self.rows.records) - sum(map(len, members.values()))
-        self.checks.append(f"every block's records give its root; {still_open} records are not in a block yet")
+        self.checks.append(
+            f"the records of all blocks give each head's root; {len(records) - len(tree)} are not in a block yet"
+        )
 
     def check_signatures(self) -> int:
         """Every signature of a record and of a head verifies with its party's key."""
         self.keys = {name: public for name, public, _ in self.rows.parties}
-        digests = {row.number: row.digest for row in self.rows.blocks}
+        texts = {row.number: hashing.head_text(*row[:-1]).encode() for row in self.rows.blocks}
         items: list[tuple[bytes, bytes, bytes]] = []
         places: list[str] = []
-        for sequence, party, value, _ in self.rows.signatures:
-            places.append(f"signatures row {sequence} {party}")
-            items.append((self.key_of(party, places[-1]), self.messages[sequence], value))
+        for sequence, record in enumerate(self.records, 1):
+            for signature in record.signatures:
+                places.append(f"records row {sequence}, column entry ({signature.party})")
+                items.append((self.key_of(signature.party, places[-1]), record.message, signature.value))
+        signed = len(items)
         for sequence, number, party, value, _ in self.rows.cosignatures:
             places.append(f"cosignatures row {sequence} (block {number}, {party})")
-            if number not in digests:
+            if number not in texts:
                 raise LedgerBroken(f"{places[-1]}, column number: there is no block {number}")
-            items.append((self.key_of(party, places[-1]), hashing.head_message(digests[number]), value))
+            items.append((self.key_of(party, places[-1]), texts[number], value))
         bad = signing.first_invalid(items)
         if bad is not None:
             raise LedgerBroken(f"{places[bad]}: the signature does not fit what is signed and the party's key")
         self.checks.append(f"{len(items)} Ed25519 signatures of {len(self.keys)} parties are good")
-        return len(self.rows.signatures)
+        return signed
 
     def key_of(self, party: str, where: str) -> bytes:
         """The party's public key."""
         if party not in self.keys:
-            raise LedgerBroken(f"{where}, column party: {party} is not in the table parties")
+            raise LedgerBroken(f"{where}: {party} is not in the table parties")
         return self.keys[party]
 
 

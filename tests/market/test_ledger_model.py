@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from cim.model.errors import BadInput
+from market.ledger.checking import check_inclusion
 from market.ledger.errors import LedgerBroken, LedgerConflict
-from market.ledger.proofs import Proof, check_proof, prove
+from market.ledger.proofs import InclusionProof, from_json
+from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Party, Record
 from market.ledger.signing import key_from_seed
@@ -23,9 +27,11 @@ PARTIES = [Party(name, signer.public) for name, signer in SIGNERS.items()]
 KINDS = ("contract", "flex-order", "metering")
 
 
-def record(kind: str, key: str, minute: int, author: str, body: bytes, others: frozenset[str] = frozenset()) -> Record:
+def record(
+    kind: str, key: str, minute: int, author: str, body: bytes, others: frozenset[str] = frozenset(), salt: bytes = b""
+) -> Record:
     """A record signed by its author and by whoever else agreed."""
-    made = Record(kind, key, START + timedelta(minutes=minute), author, body)
+    made = Record(kind, key, START + timedelta(minutes=minute), author, body, salt=salt)
     for party in sorted({author, *others}):
         made = made.signed(party, SIGNERS[party])
     return made
@@ -33,7 +39,7 @@ def record(kind: str, key: str, minute: int, author: str, body: bytes, others: f
 
 RECORDS = st.builds(
     record, st.sampled_from(KINDS), st.sampled_from("abcdef"), st.integers(0, 9), st.sampled_from(sorted(SIGNERS)),
-    st.binary(max_size=20), st.frozensets(st.sampled_from(sorted(SIGNERS))),
+    st.binary(max_size=20), st.frozensets(st.sampled_from(sorted(SIGNERS))), st.sampled_from([b"", b"s" * 32]),
 )  # fmt: skip
 
 
@@ -53,24 +59,22 @@ class LedgerModel(RuleBasedStateMachine):
         """All of a batch or, where one contradicts what is there, nothing of it."""
         known = dict(self.records)
         for made in batch:
-            if known.setdefault((made.kind, made.key), made) != made:
+            if known.setdefault((made.kind, made.key), made).entry != made.entry:
                 with pytest.raises(LedgerConflict, match="already there with other content"):
                     self.ledger.append(batch)
                 return
         self.ledger.append(batch)
         self.records = known
 
-    @rule(minute=st.none() | st.integers(0, 10))
-    def close_block(self, minute: int | None) -> None:
-        """What is open (or made before an instant) goes into the next block; the same once more changes nothing."""
+    @rule()
+    def close_block(self) -> None:
+        """What is open goes into the next block; the same once more changes nothing."""
         number = len(self.blocks) + 1
-        until = None if minute is None else START + timedelta(minutes=minute)
         day = START + timedelta(days=number)
-        closed = set().union(*self.blocks)
-        chosen = {k for k, r in self.records.items() if k not in closed and (until is None or r.at < until)}
-        head = self.ledger.close_block(number, day, day + timedelta(days=1), day, until)
-        assert self.ledger.close_block(number, day, day + timedelta(days=1), day, until) == head
-        assert head.count == len(chosen)
+        chosen = set(self.records) - set().union(*self.blocks)
+        head = self.ledger.close_block(number, day, day + timedelta(days=1), day)
+        assert self.ledger.close_block(number, day, day + timedelta(days=1), day) == head
+        assert (head.count, head.size) == (len(chosen), len(self.records))
         with pytest.raises(LedgerConflict, match="cannot be closed"):
             self.ledger.close_block(number + 2, day, day, day)
         self.blocks.append(chosen)
@@ -83,6 +87,20 @@ class LedgerModel(RuleBasedStateMachine):
             head = self.ledger.heads()[number - 1]
             self.ledger.cosign(number, party, SIGNERS[party].sign(head.message))
             self.cosigned.add((number, party))
+
+    @rule(data=st.data())
+    def erase(self, data: st.DataObject) -> None:
+        """Body and salt of a record go, once; one whose body stands in its entry cannot be erased."""
+        if not self.records:
+            return
+        name = data.draw(st.sampled_from(sorted(self.records)))
+        known = self.records[name]
+        if not known.is_salted:
+            with pytest.raises(BadInput, match="cannot be erased"):
+                self.ledger.erase([name])
+            return
+        assert self.ledger.erase([name]) == (0 if known.is_erased else 1)
+        self.records[name] = replace(known, body=b"", salt=b"")
 
     @rule()
     def begin_anew(self) -> None:
@@ -107,10 +125,12 @@ class LedgerModel(RuleBasedStateMachine):
         image = self.ledger.image()
         found = verify(image)
         assert (found.records, found.blocks) == (len(self.records), len(self.blocks))
-        for kind, key in sorted(set().union(*self.blocks))[:3]:
-            proof = prove(image, kind, key)
-            assert found.head is not None
-            assert len(check_proof(Proof.from_json(proof.to_json()), found.head)) == 3
+        with Prover(image) as prover:
+            for kind, key in sorted(set().union(*self.blocks))[:3]:
+                (proof,) = from_json(prover.inclusion(kind, key).to_json())
+                assert found.head is not None
+                assert isinstance(proof, InclusionProof)
+                assert check_inclusion(proof, found.head).record == self.records[kind, key]
         self.ledger.close()
 
 

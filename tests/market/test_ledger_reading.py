@@ -12,7 +12,7 @@ import pytest
 
 from market.ledger import schema
 from market.ledger.errors import LedgerConflict, NotALedger
-from market.ledger.proofs import prove
+from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 from market.ledger.store import LedgerStore
@@ -36,7 +36,8 @@ def test_a_file_and_an_image_hold_the_same_bytes(tmp_path: Path) -> None:
         image = in_memory.image()
     assert contents(path) == contents(image) == contents(path.read_bytes())
     assert verify(path, head.digest) == verify(image, head.digest) == verify(path.read_bytes(), head.digest)
-    assert prove(path, "order", "003") == prove(image, "order", "003")
+    with Prover(path) as one, Prover(image) as two:
+        assert one.inclusion("order", "003") == two.inclusion("order", "003")
 
 
 def test_a_keeper_goes_on_from_a_files_bytes_as_from_the_file(tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_anyone_reads_while_a_writer_appends(tmp_path: Path) -> None:
             while not writing.done():
                 seen.append(verify(path).records)
                 with LedgerReader(path) as reader:
-                    found = reader.records()  # with all signatures, although they stand in a table of their own
+                    found = reader.records()
                 assert found == expected[: len(found)]
             writing.result()
         assert seen == sorted(seen)

@@ -94,7 +94,10 @@ def test_any_record_comes_back_in_utc(offset_h: int, microseconds: int, body: by
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"kind": ""}, "record kind: ''"), ({"key": "a\0b"}, "record key"), ({"author": "\ud800"}, "record author"),
+    [({"kind": ""}, "record kind: ''"), ({"key": "a\0b"}, "record key"), ({"kind": "a\nb"}, "in one line"),
+     ({"salt": b"short"}, "its salt has 5 bytes"), ({"commitment": b"c"}, "a commitment of 32 bytes"),
+     ({"salt": bytes(32), "commitment": bytes(32)}, "not that of its salt and body"),
+     ({"commitment": bytes(32), "body": b"x"}, "without its salt a record has no body"), ({"author": "\ud800"}, "record author"),
      ({"at": datetime(2026, 5, 20)}, "has no time zone"),  # noqa: DTZ001 - that is the fault
      ({"signatures": (Signature("dso", bytes(64)), Signature("dso", bytes(64)))}, "name a party twice")],
 )  # fmt: skip

@@ -18,8 +18,11 @@ from typer.testing import CliRunner
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
 from experiments.cli.ledger import app
+from market.ledger.checking import check_inclusion
 from market.ledger.errors import LedgerBroken, LedgerConflict, NotALedger
-from market.ledger.proofs import Proof, check_proof, prove
+from market.ledger.merkle import EMPTY_ROOT
+from market.ledger.proofs import InclusionProof, from_json
+from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Party, Record
 from market.ledger.signing import Signer, first_invalid, key_from_seed, load_or_create_secret
@@ -122,14 +125,16 @@ def test_a_record_without_good_signatures_is_not_taken(tmp_path: Path) -> None:
         assert ledger.records() == ()
 
 
-def test_blocks_may_leave_later_records_open(tmp_path: Path) -> None:
-    """`until` keeps records made at or after it for the next block; empty blocks are fine."""
+def test_empty_blocks_are_fine(tmp_path: Path) -> None:
+    """A block without records has the root of the block before; the first of all, the hash of nothing."""
     with LedgerStore(tmp_path / "a.ledger") as ledger:
         ledger.create(PARTIES, {})
+        assert ledger.close_block(1, START, START + DAY, START + DAY).root == EMPTY_ROOT
         ledger.append([order(n) for n in range(10)])
-        assert ledger.close_block(1, START, START + DAY, START + DAY, START + timedelta(minutes=4)).count == 4
-        assert ledger.close_block(2, START + DAY, START + 2 * DAY, START + 2 * DAY).count == 6
-        assert ledger.close_block(3, START + 2 * DAY, START + 3 * DAY, START + 3 * DAY).count == 0
+        two = ledger.close_block(2, START + DAY, START + 2 * DAY, START + 2 * DAY)
+        three = ledger.close_block(3, START + 2 * DAY, START + 3 * DAY, START + 3 * DAY)
+        assert (two.count, two.size, three.count, three.size) == (10, 10, 0, 10)
+        assert two.root == three.root != EMPTY_ROOT
     assert verify(tmp_path / "a.ledger").blocks == 3
 
 
@@ -155,35 +160,52 @@ def test_what_is_no_ledger_is_said_in_one_sentence(tmp_path: Path, content: byte
 
 
 def test_a_proof_holds_offline_and_nothing_in_it_can_be_changed(tmp_path: Path) -> None:
-    """A proof survives JSON, fits every later head, and fails when any field is changed."""
+    """A proof survives JSON, is made for any head that has the record, and fails when any field is changed."""
     path = tmp_path / "a.ledger"
     head = filled(path)
     with LedgerStore(path) as ledger:
         later = ledger.close_block(2, START + DAY, START + 2 * DAY, START + 2 * DAY).digest
-    proof = Proof.from_json(prove(path, "order", "0004").to_json())
-    assert proof == prove(path, "order", "0004")
-    assert check_proof(proof, head)
-    assert check_proof(proof, later)
+    proof = proved(path, "0004", later)
+    assert from_json(proof.to_json()) == (proof,)
+    assert check_inclusion(proof, later).record == order(4)
+    assert check_inclusion(proved(path, "0004", head), head).record == order(4)
+    under = proof.witnessed
     for wrong in (
-        replace(proof, key="0005"),
-        replace(proof, body="00"),
-        replace(proof, at=proof.at + 1),
-        replace(proof, index=proof.index + 1),
-        replace(proof, author="agr"),
-        replace(proof, signatures=proof.signatures[:1]),
-        replace(proof, path=proof.path[1:]),
-        replace(proof, heads=proof.heads[1:]),
-        replace(proof, parties=proof.parties[:1]),
-        replace(proof, parties_size=proof.parties_size + 9),
-        replace(proof, parties=tuple(replace(p, public="00" * 32) for p in proof.parties)),
+        replace(proof, entry=order(5).entry),
+        replace(proof, entry=proof.entry[:-1]),
+        replace(proof, entry=order(4).message),
+        replace(proof, leaf_index=proof.leaf_index + 1),
+        replace(proof, tree_size=proof.tree_size + 1),
+        replace(proof, inclusion_path=proof.inclusion_path[1:]),
+        replace(proof, salt=bytes(32), body=b"x"),
+        replace(proof, witnessed=replace(under, head=under.head + "\n")),
+        replace(proof, witnessed=replace(under, parties=under.parties[:1])),
+        replace(proof, witnessed=replace(under, parties_size=under.parties_size + 9)),
+        replace(proof, witnessed=replace(under, parties=tuple(p._replace(public=bytes(32)) for p in under.parties))),
+        replace(proof, witnessed=replace(under, cosignatures=(("agr", bytes(64)),))),
     ):
         with pytest.raises(LedgerBroken):
-            check_proof(wrong, later)
-    with pytest.raises(LedgerBroken, match="expected"):
-        check_proof(proof, bytes(32))
-    for bad in ("", "[]", "{}", '{"format": "iles-proof-1"}', '{"format": 3}', "null"):
-        with pytest.raises(BadInput):
-            Proof.from_json(bad)
+            check_inclusion(wrong, later)
+    for held in (head, bytes(32)):
+        with pytest.raises(LedgerBroken, match="you hold"):
+            check_inclusion(proof, held)
+    for bad in (
+        "",
+        "[]",
+        "{}",
+        '{"format": "iles-inclusion-2"}',
+        '{"format": 3}',
+        "null",
+        '{"format": "iles-proofs-2"}',
+    ):
+        with pytest.raises(BadInput, match="proof"):
+            from_json(bad)
+
+
+def proved(source: Path | bytes, key: str, head: bytes | None = None) -> InclusionProof:
+    """The proof of an order."""
+    with Prover(source) as prover:
+        return prover.inclusion("order", key, head)
 
 
 def test_the_command_verifies_shows_proves_and_checks(tmp_path: Path) -> None:
@@ -201,6 +223,19 @@ def test_the_command_verifies_shows_proves_and_checks(tmp_path: Path) -> None:
     assert run.invoke(app, ["check", str(tmp_path / "none"), head]).exit_code == 2
     assert run.invoke(app, ["prove", str(path), "order", "none"]).exit_code == 2
     assert run.invoke(app, ["prove", str(path), "order", "0009"]).exit_code == 2
+    for wrong in ([], ["order"], ["order", "0001", "--since", head], ["--since", "00"], ["--member", "nobody"]):
+        assert run.invoke(app, ["prove", str(path), *wrong]).exit_code == 2
+    with LedgerStore(path) as ledger:
+        later = ledger.close_block(2, START + DAY, START + 2 * DAY, START + 2 * DAY).digest.hex()
+    assert run.invoke(app, ["prove", str(path), "--since", head, "-o", str(proof)]).exit_code == 0
+    assert f"Newer head: {later}" in run.invoke(app, ["check", str(proof), head]).output
+    assert run.invoke(app, ["check", str(proof), later]).exit_code == 1
+    day = ["--member", "agr", "--day", "2026-05-20"]
+    assert run.invoke(app, ["prove", str(path), *day, "-o", str(proof)]).exit_code == 0
+    assert "All 10 proofs are sound." in run.invoke(app, ["check", str(proof), later]).output
+    assert run.invoke(app, ["prove", str(path), "--member", "agr", "--day", "2026-05-21"]).exit_code == 2
+    assert run.invoke(app, ["prove", str(path), "--member", "agr", "--day", "may"]).exit_code == 2
+    assert run.invoke(app, ["show", str(path), *day]).output.count("order") >= 10
 
 
 def test_a_ledger_in_memory_is_the_one_a_file_would_hold(tmp_path: Path) -> None:
@@ -217,7 +252,7 @@ def test_a_ledger_in_memory_is_the_one_a_file_would_hold(tmp_path: Path) -> None
         after = ledger.image()
     assert verify(after, head) == verify(tmp_path / "a.ledger", head)
     assert verify(before).records == 9  # what came later is not in what was there before
-    assert prove(after, "order", "0003") == prove(tmp_path / "a.ledger", "order", "0003")
+    assert proved(after, "0003") == proved(tmp_path / "a.ledger", "0003")
     (tmp_path / "b.ledger").write_bytes(after)
     with LedgerReader(tmp_path / "b.ledger") as file, LedgerReader(after) as memory:
         assert file.records() == memory.records()

@@ -27,7 +27,8 @@ KEYS = {name: key_from_seed(7, name) for name in NAMES}
 def record(number: int, day: int = 0) -> Record:
     """A record of the aggregator, agreed to by the DSO."""
     at = START + timedelta(days=day, minutes=number)
-    made = Record("order", f"o-{day}-{number:03d}", at, NAMES[0], encode((number, "body")))
+    salt = bytes([number + 1]) * 32 if number % 2 else b""
+    made = Record("order", f"o-{day}-{number:03d}", at, NAMES[0], encode((number, "body")), salt=salt)
     return made.signed(NAMES[0], KEYS[NAMES[0]]).signed(NAMES[1], KEYS[NAMES[1]])
 
 
@@ -103,7 +104,7 @@ def test_a_changed_byte_in_any_column_is_found_and_its_table_named(
     database.close()
     tried = 0
     for row in sorted({0, 1, len(values) // 2, len(values) - 1}):
-        for value in other(values[row]) if values[row] is not None else [1, 3, 99]:
+        for value in other(values[row]):
             path = tmp_path / "changed.ledger"
             shutil.copy(sound, path)
             try:
@@ -143,10 +144,10 @@ def test_a_changed_type_or_null_in_any_column_is_found(sound: Path, tmp_path: Pa
             verify(path)
 
 
-@pytest.mark.parametrize("table", list(schema.COLUMNS))
+@pytest.mark.parametrize("table", [table for table in schema.COLUMNS if table != "bodies"])
 @pytest.mark.parametrize("row", [0, -1])
 def test_a_removed_row_is_found(sound: Path, tmp_path: Path, table: str, row: int) -> None:
-    """A row taken out of any table breaks the ledger, also the last one and one that no block holds yet."""
+    """A row taken out of any table but `bodies`, whose may be erased, breaks the ledger, also one that no block holds yet."""
     path = tmp_path / "changed.ledger"
     shutil.copy(sound, path)
     database = sqlite3.connect(path)
@@ -183,13 +184,13 @@ def test_an_added_row_is_found(sound: Path, tmp_path: Path, table: str) -> None:
     ("table", "statement"),
     [
         ("extra", "CREATE TABLE extra (a)"),
-        ("records", "CREATE INDEX more ON records (author)"),
+        ("records", "CREATE INDEX more ON records (at)"),
         ("records", "ALTER TABLE records ADD COLUMN note TEXT"),
         ("records", "ALTER TABLE records RENAME COLUMN at TO made_at"),
         ("meta", "DROP TABLE meta"),
         ("open_records", "CREATE VIEW open_records AS SELECT * FROM records"),
         ("blocks", "CREATE TRIGGER quiet AFTER INSERT ON blocks BEGIN DELETE FROM meta; END"),
-        ("user_version", "PRAGMA user_version = 2"),
+        ("user_version", "PRAGMA user_version = 3"),
         ("application_id", "PRAGMA application_id = 2"),
         ("sqlite_stat1", "ANALYZE"),
     ],
@@ -215,11 +216,9 @@ def test_swapped_rows_are_found(sound: Path, tmp_path: Path, table: str) -> None
     key = schema.ORDER[table][0]
     for before, after in ((1, -1), (2, 1), (-1, 2)):
         database.execute(f"UPDATE {table} SET {key} = ? WHERE {key} = ?", (after, before))
-        if table == "records":
-            database.execute("UPDATE signatures SET sequence = ? WHERE sequence = ?", (after, before))
     database.commit()
     database.close()
-    with pytest.raises(LedgerBroken, match=f"{table}|signatures"):
+    with pytest.raises(LedgerBroken, match=table):
         verify(path)
 
 

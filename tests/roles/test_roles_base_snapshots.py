@@ -83,7 +83,7 @@ def from_(sender: str, message: Any) -> Received:
     return Received(sender, 1, message)
 
 
-HEAD = BlockHead(1, AHEAD, DAY.start, 0, b"\0" * 32, b"\1" * 32, b"\2" * 32, DAY.start)
+HEAD = BlockHead(1, AHEAD, DAY.start, 0, 0, b"\0" * 32, b"\1" * 32, b"\2" * 32, DAY.start)
 LIVES: dict[str, tuple[Callable[[], Role], list[tuple[Event, Any]]]] = {
     "asset": (
         asset,

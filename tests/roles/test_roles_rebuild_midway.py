@@ -104,7 +104,7 @@ def test_a_metering_says_which_isps_it_does_not_know() -> None:
 
 def test_a_keeper_without_memory_asks_for_what_was_filed() -> None:
     """It goes on behind the last block, has what is unsigned signed, and has the parties file again."""
-    head = BlockHead(1, AHEAD, DAY.start, 0, bytes(32), bytes(32), bytes(32), DAY.start)
+    head = BlockHead(1, AHEAD, DAY.start, 0, 0, bytes(32), bytes(32), bytes(32), DAY.start)
     role = KeeperRole("ledger", players.RULES, players.key("ledger"), ("dso", "agr"))
     effects = role.handle(Recalled((), ((head, ()),), AHEAD, DAY.at(3)), DAY.at(3))
     sent = [(e.to, e.message) for e in effects if isinstance(e, Send)]
@@ -124,7 +124,7 @@ def test_who_waits_for_a_receipt_files_the_same_again() -> None:
 
 def test_a_head_signed_before_is_signed_again_the_same() -> None:
     """The keeper may have lost the signature; who signs twice signs the same bytes."""
-    head = BlockHead(1, AHEAD, DAY.start, 0, bytes(32), bytes(32), bytes(32), DAY.start)
+    head = BlockHead(1, AHEAD, DAY.start, 0, 0, bytes(32), bytes(32), bytes(32), DAY.start)
     role = players.dso()
     answers = [
         e.message

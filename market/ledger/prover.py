@@ -1,0 +1,134 @@
+"""Making proofs from a ledger: its tree is built once, each proof then takes a look-up and a path."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Self
+
+from cim.model.errors import BadInput
+from market.ledger import hashing, schema
+from market.ledger.entries import signers_of
+from market.ledger.errors import LedgerBroken, NotALedger
+from market.ledger.log import log_of
+from market.ledger.merkle import MerkleTree
+from market.ledger.proofs import ConsistencyProof, InclusionProof, ProvenParty, Witnessed
+from market.ledger.rows import BlockRow, MetaRow, PartyRow, RecordRow, select
+
+_ROW = "SELECT records.*, salt, body FROM records LEFT JOIN bodies USING (sequence) WHERE kind = ? AND key = ?"
+
+
+class Prover:
+    """A ledger (its file, or the bytes of one) as it stands now, from which proofs are made.
+
+    Raises:
+        NotALedger: the file is no ledger.
+        LedgerBroken: SQLite cannot read it.
+    """
+
+    def __init__(self, source: schema.Source) -> None:
+        self._db = schema.open_ledger(source, read_only=True)
+        try:
+            self._db.execute("BEGIN")  # one view of the file, even while its keeper writes
+            self._heads = [BlockRow._make(row) for row in select(self._db, "blocks")]
+            parties = [PartyRow._make(row) for row in select(self._db, "parties")]
+            digests = [MetaRow._make(row).digest for row in select(self._db, "meta")] + [p.digest for p in parties]
+            self._tree, self._places = log_of(self._db)
+            self._cosignatures = self._all_cosignatures()
+        except schema.DatabaseError as error:
+            self._db.close()
+            if "no such table" in str(error) or "no such column" in str(error):
+                raise NotALedger("ledger: the file is SQLite but not a ledger of this format") from error
+            raise LedgerBroken(f"file: SQLite cannot read it ({error})") from error
+        self._sizes = [head.size for head in self._heads]
+        self._foundation = MerkleTree(digests)
+        self._parties = {
+            party.name: ProvenParty(party.name, party.public, place, self._foundation.inclusion_path(place))
+            for place, party in enumerate(parties, start=len(digests) - len(parties))
+        }
+
+    def inclusion(self, kind: str, key: str, head: bytes | None = None, shown: bool = True) -> InclusionProof:
+        """The proof that a record stands in the ledger, under a head (given by its digest) or the last one.
+
+        Args:
+            shown: of a salted record, whether its body and salt are in the proof.
+
+        Raises:
+            BadInput: there is no such record or head, or the record is in no block up to it.
+        """
+        found = self._db.execute(_ROW, (kind, key)).fetchone()
+        if found is None:
+            raise BadInput(f"record: the ledger holds no {kind} {key}")
+        row, salt, body = RecordRow._make(found[:-2]), found[-2], found[-1]
+        if row.sequence > len(self._places):
+            raise BadInput(f"record {kind} {key}: it is not in a block yet, so no head vouches for it")
+        place, under = self._places[row.sequence - 1], self._head(head)
+        if place >= under.size:
+            number = bisect_left(self._sizes, place + 1) + 1
+            raise BadInput(f"record {kind} {key}: it is in block {number}; expected a head from that block on")
+        opened = (bytes(salt), bytes(body)) if shown and salt is not None else (b"", b"")
+        return InclusionProof(
+            row.entry,
+            place,
+            under.size,
+            self._tree.inclusion_path(place, under.size),
+            self._witnessed(under, signers_of(row.entry)),
+            *opened,
+        )
+
+    def consistency(self, older: bytes, newer: bytes | None = None) -> ConsistencyProof:
+        """The proof that the records under an older head stand unchanged under a newer one, or the last one.
+
+        Raises:
+            BadInput: a head is not this ledger's, has no records, or they stand in the other order.
+        """
+        one, two = self._head(older), self._head(newer)
+        if not 0 < one.size <= two.size or one.number > two.number:
+            raise BadInput(
+                f"heads: block {one.number} has {one.size} records up to it, block {two.number} has {two.size}; expected an "
+                "older one with records, and a newer one"
+            )
+        path = self._tree.consistency_path(one.size, two.size)
+        return ConsistencyProof(one.size, two.size, path, _text(one), self._witnessed(two, ()))
+
+    def keys(self, kind: str) -> list[str]:
+        """The keys of all records of a kind that are in a block, in their order."""
+        query = "SELECT key FROM records WHERE kind = ? AND sequence <= ? ORDER BY key"
+        return [key for (key,) in self._db.execute(query, (kind, len(self._places)))]
+
+    def _head(self, digest: bytes | None) -> BlockRow:
+        if not self._heads:
+            raise BadInput("head: no block is closed yet, so no head vouches for anything")
+        if digest is None:
+            return self._heads[-1]
+        for head in self._heads:
+            if head.digest == digest:
+                return head
+        raise BadInput(f"head: {digest.hex()} is none of the {len(self._heads)} of this ledger")
+
+    def _witnessed(self, head: BlockRow, signers: Iterable[str]) -> Witnessed:
+        cosignatures = self._cosignatures.get(head.number, ())
+        names = sorted({*signers, *(party for party, _ in cosignatures)})
+        parties = tuple(self._parties[name] for name in names if name in self._parties)
+        return Witnessed(_text(head), cosignatures, parties, len(self._foundation))
+
+    def _all_cosignatures(self) -> dict[int, tuple[tuple[str, bytes], ...]]:
+        found: dict[int, tuple[tuple[str, bytes], ...]] = {}
+        rows = self._db.execute("SELECT number, party, value FROM cosignatures ORDER BY number, party")
+        for number, party, value in rows:
+            found[number] = (*found.get(number, ()), (party, value))
+        return found
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _text(head: BlockRow) -> str:
+    return hashing.head_text(*head[:-1])
