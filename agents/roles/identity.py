@@ -70,6 +70,12 @@ class AgentIdentity:
         """Tell that a calculation came to nothing: which, what it was for, why."""
         return Publish(WorkFailed(now, self.name, what, about, error))
 
-    def record(self, kind: str, key: str, body: object, now: datetime) -> Record:
-        """A ledger record of `body` (a wire value), signed by this agent."""
-        return Record(kind, key, now, self.domain, encode(body)).signed(self.domain, self.signer)
+    def record(self, kind: str, key: str, body: object, now: datetime, *, salted: bool = False) -> Record:
+        """A ledger record of `body` (a wire value), signed by this agent.
+
+        Args:
+            salted: it says something of a person: the ledger's entry holds a salted hash, and the body can be erased. The
+                salt follows from this agent's key, so that a record made again after a crash is the same.
+        """
+        salt = self.signer.salt(kind, key, now.isoformat()) if salted else b""
+        return Record(kind, key, now, self.domain, encode(body), salt=salt).signed(self.domain, self.signer)

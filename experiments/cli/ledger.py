@@ -110,6 +110,38 @@ def prove_command(
             typer.echo(f"The proof of {what} is in {output}.")
 
 
+@app.command("erase")
+def erase_command(
+    path: LedgerPath,
+    member: Annotated[str, typer.Option("--member", metavar="DOMAIN", help="Whose personal data is to go.")],
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="YYYY-MM-DD", help="Only records made before this day (UTC).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase, for good, the bodies and salts of all salted records that concern a member.
+
+    What was hashed and signed stays: every head and every proof holds on, but nobody can tell from the ledger any more what
+    these records said. Copies elsewhere (proofs given away, the parties' own) are not reached. Days that are not settled yet
+    are settled without them if everything else is lost too, so keep to --before.
+    """
+    with _one_sentence():
+        from experiments.cli.ledger_views import concerning
+        from market.ledger.store import LedgerStore
+
+        limit = _day(before)
+        found = [
+            (record.kind, record.key)
+            for record in concerning(path, member)
+            if record.is_salted and not record.is_erased and (limit is None or record.at.date() < limit)
+        ]
+        if not yes and found:
+            typer.confirm(f"Erase the bodies of {len(found)} records that concern {member}?", abort=True)
+        with LedgerStore(path) as ledger:
+            erased = ledger.erase(found)
+        typer.echo(f"The bodies of {erased} records that concern {member} are erased; all proofs hold on.")
+
+
 @app.command("check")
 def check_command(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="The proof's JSON file.")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -48,6 +49,10 @@ class Signer:
         signature = bindings.crypto_sign(data, self._pair[1])[:_SIGNATURE]
         _remember(self.public, data, signature, good=True)
         return signature
+
+    def salt(self, *about: str) -> bytes:
+        """32 bytes for a salted record: the same for the same words, and not to be guessed without the private key."""
+        return hmac.digest(self._seed, b"iles-salt\0" + "\0".join(about).encode(), "sha256")
 
     def __repr__(self) -> str:
         return f"Signer(public={self.public.hex()})"

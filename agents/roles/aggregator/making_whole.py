@@ -124,7 +124,7 @@ class MakingWhole(Part[MakingWholeState]):
         domain = self.rules.domains[member]
         payment = Payment(self.me.domain, domain, amount_e4, REASON, f"{period}/{domain}", self.rules.currency)
         name = f"{period}/{self.me.domain}/{domain}/{REASON}"
-        record = self.me.record("remuneration", name, (payment,), now)
+        record = self.me.record("remuneration", name, (payment,), now, salted=True)
         filed = Send(self._config.ledger, Filed(Filing("remuneration", name), (record,)))
         published: Publish = payments_made((payment,), now)
         return [filed, published]

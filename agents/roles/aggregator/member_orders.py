@@ -122,7 +122,9 @@ class MemberOrders(Part[MemberOrdersState]):
 
     def _filed(self, cause: str) -> Filed:
         orders = [self.order(reference) for reference in self.state.filed[cause]]
-        records = (self.me.record("member-order", o.order_reference, o, o.header.time_stamp) for o in orders)
+        records = (
+            self.me.record("member-order", o.order_reference, o, o.header.time_stamp, salted=True) for o in orders
+        )
         return Filed(MemberOrdersFiling(cause), tuple(records))
 
     @on(FileAgain)

@@ -89,6 +89,7 @@ class AggregatorRole(Role):
                 needed=accounts.contracted,
                 contracts=contracts,
                 meters=meters,
+                of_members=True,
             ),
             orders,
             making_whole,

@@ -136,7 +136,7 @@ class Arbitration(Part[ArbitrationState]):
         reason = _reason(len(heard), right, unknown)
         message = ArbitrationDecided(key.period, key.buyer, key.seller, orders, tuple(right), reason)
         name = f"{key.period}/{key.buyer}/{key.seller}"
-        record = self.me.record(DECISION, name, message, now)
+        record = self.me.record(DECISION, name, message, now, salted=True)
         parties = [agent for domain in (key.buyer, key.seller) if (agent := self.rules.name_of(domain)) is not None]
         eans = tuple(metering.ean for metering in right)
         told_all = Publish(DisputeDecided(now, key.period, key.buyer, key.seller, orders, eans, reason))

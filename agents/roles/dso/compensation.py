@@ -100,7 +100,7 @@ class Compensating(Part[CompensatingState]):
         me, domain = self.me.domain, self.rules.domains[payee]
         payment = Payment(me, domain, amount_e4, REASON, f"{key.ean}/{key.period}", self.rules.currency)
         name = f"{key.period}/{me}/{domain}/{REASON}"
-        record = self.me.record("remuneration", name, (payment,), now)
+        record = self.me.record("remuneration", name, (payment,), now, salted=True)
         filed = Send(self._config.ledger, Filed(Filing("remuneration", name), (record,)))
         return [filed, payments_made((payment,), now)]
 

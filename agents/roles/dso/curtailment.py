@@ -172,7 +172,7 @@ class Curtailment(Part[CurtailmentState]):
             of_day[plant.usage_point] = {**of_day.get(plant.usage_point, {}), isp: limit_w}
         message = FeedInLimit(plant.usage_point, day.day, isp, limit_w, until, plant.points[0])
         key = f"{plant.usage_point}/{now.isoformat()}"
-        record = self.me.record("feed-in-limit", key, message, now)
+        record = self.me.record("feed-in-limit", key, message, now, salted=True)
         told = FeedInLimited(now, plant.usage_point, plant.points[0], day.day, isp, limit_w, until)
         return [
             Send(plant.owner, message),

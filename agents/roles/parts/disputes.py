@@ -57,7 +57,7 @@ class Disputes(Part[DisputesState]):
             self._evidence(other, event.period),
         )
         key = f"{event.period}/{message.buyer}/{message.seller}/{self.me.domain}"
-        record = self.me.record(DISPUTE, key, message, now)
+        record = self.me.record(DISPUTE, key, message, now, salted=True)
         return [self._filing.file(DISPUTE, key, record), Send(self._facilitator, message)]
 
     def prune(self, before: date) -> None:

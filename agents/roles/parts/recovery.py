@@ -50,6 +50,8 @@ class LedgerHistory:
         self.doubtful: tuple[str, ...] = ()
         self._bodies: dict[str, dict[str, Any]] = {}
         for record in event.records:
+            if record.is_erased:
+                continue
             body = self._proven(record)
             if body is None:
                 self.doubtful = (*self.doubtful, f"{record.kind} {record.key}")

@@ -68,12 +68,14 @@ def settlement_effects(
     contracts: tuple[ContractSettlement, ...],
     now: datetime,
     revision: int = 1,
+    *,
+    salted: bool,
 ) -> tuple[FlexSettlement, list[Effect]]:
-    """The buyer's FlexSettlement: into the ledger and to the seller."""
+    """The buyer's FlexSettlement: into the ledger (`salted` where the seller is a member) and to the seller."""
     header = me.header(to, now, None, "FlexSettlement", period.isoformat(), *([str(revision)] if revision > 1 else []))
     message = FlexSettlement(header, period, period, me.rules.currency, orders, contracts, revision)
     key = settlement_key(message, me.domain, me.rules.domains[to])
-    record = me.record("flex-settlement", key, message, now)
+    record = me.record("flex-settlement", key, message, now, salted=salted)
     filed = Send(ledger, Filed(Filing("settlement", message.header.message_id), (record,)))
     return message, [filed, Send(to, message), settlement_told(message)]
 
@@ -87,14 +89,14 @@ def response_effects(
     now: datetime,
     *,
     fines_at_most: bool,
+    salted: bool,
 ) -> tuple[FlexSettlementResponse, list[Effect]]:
     """The seller's answer: the plausibility check of every order, recorded and sent."""
     answers = statuses(ours, theirs.order_settlements, fines_at_most=fines_at_most)
     header, answered, result, _ = me.reply(to, now, theirs, None)
     message = FlexSettlementResponse(header, answered, result, answers)
-    record = me.record(
-        "flex-settlement-response", settlement_key(theirs, me.rules.domains[to], me.domain), message, now
-    )
+    key = settlement_key(theirs, me.rules.domains[to], me.domain)
+    record = me.record("flex-settlement-response", key, message, now, salted=salted)
     return message, [
         Send(ledger, Filed(Filing("response", message.header.message_id), (record,))),
         Send(to, message),
@@ -121,13 +123,20 @@ def due_payments(
 
 
 def payment_effects(
-    me: AgentIdentity, ledger: str, settlement: FlexSettlement, payments: Sequence[Payment], seller: str, now: datetime
+    me: AgentIdentity,
+    ledger: str,
+    settlement: FlexSettlement,
+    payments: Sequence[Payment],
+    seller: str,
+    now: datetime,
+    *,
+    salted: bool,
 ) -> list[Effect]:
     """One signed record of all the payments of a settlement (or of its corrections); nothing where nothing is owed."""
     if not payments:
         return []
     key = settlement_key(settlement, me.domain, seller)
-    record = me.record("remuneration", key, tuple(payments), now)
+    record = me.record("remuneration", key, tuple(payments), now, salted=salted)
     return [Send(ledger, Filed(Filing("remuneration", key), (record,))), payments_made(payments, now)]
 
 

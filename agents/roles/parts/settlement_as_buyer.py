@@ -86,6 +86,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         sellers: agents it buys from.
         account: what it owes a seller for a day; None where nothing is to be settled with that seller.
         needed: sellers whose settlements make a day settled, when the ledger is all that is left.
+        of_members: the sellers are members, whose records are salted.
     """
 
     def __init__(
@@ -98,8 +99,10 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         needed: Callable[[], Sequence[str]],
         contracts: Contracts,
         meters: MeterData,
+        of_members: bool = False,
     ) -> None:
         super().__init__(me, SettlementAsBuyerState())
+        self._of_members = of_members
         self.ledger, self._sellers, self._account, self._needed = ledger, tuple(sellers), account, needed
         self._contracts, self._meters = contracts, meters
 
@@ -141,7 +144,15 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         self, seller: str, period: date, account: SellerAccount, now: datetime, revision: int = 1
     ) -> list[Effect]:
         message, effects = settlement_effects(
-            self.me, seller, self.ledger, period, account.orders, account.contracts, now, revision
+            self.me,
+            seller,
+            self.ledger,
+            period,
+            account.orders,
+            account.contracts,
+            now,
+            revision,
+            salted=self._of_members,
         )
         self.state.settlements[message.header.message_id] = message
         self.state.latest[SellerDay(seller, period)] = message
@@ -205,7 +216,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         paid = self.state.paid.get(key, ())
         payments = corrections(paid, due_payments(self.me, settlement, response, contracts, domain))
         self.state.paid[key] = (*paid, *payments)
-        return payment_effects(self.me, self.ledger, settlement, payments, domain, now)
+        return payment_effects(self.me, self.ledger, settlement, payments, domain, now, salted=self._of_members)
 
     def prune(self, before: date) -> None:
         """Days that are closed for good; where some sellers were told before a loss, the others are for people."""

@@ -56,6 +56,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         ready: whether its own sums of a day can be done.
         account: what it is owed for a day's orders, by its own data.
         fines_at_most: whether the buyer only passes on what it is fined itself, so that it may take less of a penalty.
+        is_member: it is a member, whose records are salted.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         ready: Callable[[date], Ready],
         account: Callable[[date], tuple[FlexOrderSettlement, ...]],
         fines_at_most: bool = False,
+        is_member: bool = False,
     ) -> None:
         super().__init__(me, SettlementAsSellerState())
+        self._is_member = is_member
         self.ledger, self._buyer, self._ready, self._account = ledger, buyer, ready, account
         self._fines_at_most = fines_at_most
 
@@ -101,7 +104,14 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         self._note_answered(message)
         ours = self._account(period)
         response, effects = response_effects(
-            self.me, self._buyer, self.ledger, message, ours, now, fines_at_most=self._fines_at_most
+            self.me,
+            self._buyer,
+            self.ledger,
+            message,
+            ours,
+            now,
+            fines_at_most=self._fines_at_most,
+            salted=self._is_member,
         )
         disputed = disputed_orders(response)
         if disputed:

@@ -85,6 +85,10 @@ class HeldOrders(Part[HeldOrdersState]):
             if part.element == element and part.period == period
         ]
 
+    def parts_of(self, reference: str) -> tuple[ElementOrder, ...]:
+        """How an order falls on the elements, with the baselines that it moves them from."""
+        return tuple(part for part in self.state.parts if part.order_reference == reference)
+
     def take(
         self, order: FlexOrder, session: MemberSession, day: LocalDay, *, ahead: bool = False
     ) -> tuple[tuple[str, tuple[IspPower, ...]], ...]:

@@ -72,7 +72,7 @@ class MakeWhole(Part[MakeWholeState]):
         mine, payer = self.me.domain, self.rules.domains[aggregator]
         claim = MakeWholeClaim(mine, payer, period, market_e4 - local_e4, market_e4, local_e4)
         key = f"{period}/{mine}/{payer}"
-        record = self.me.record(CLAIM, key, claim, now)
+        record = self.me.record(CLAIM, key, claim, now, salted=True)
         return [self._filing.file(CLAIM, key, record), Send(aggregator, claim)]
 
     def _compared(self, settlement: FlexSettlement) -> tuple[int, int] | None:

@@ -103,7 +103,7 @@ class MeteringMessages(Part[MeteringMessagesState]):
             effects.append(Send(party, told[ean]))
         self.state.metered[day.day] = told
         body = tuple(told[ean] for ean in sorted(told))
-        record = self.me.record("metering", f"{day.key}/{self.me.domain}", body, now)
+        record = self.me.record("metering", f"{day.key}/{self.me.domain}", body, now, salted=True)
         done = tuple(period for period in self.state.metered if period < day.day)
         self.state.late = {period: until for period, until in self.state.late.items() if period not in done}
         effects += self.emit(DayMeteringTold(day, done), now)

@@ -101,7 +101,13 @@ class ProsumerRole(Role):
             held,
             limits,
             SettlementAsSeller(
-                me, ledger, buyer=aggregator, ready=accounts.ready, account=accounts.of, fines_at_most=True
+                me,
+                ledger,
+                buyer=aggregator,
+                ready=accounts.ready,
+                account=accounts.of,
+                fines_at_most=True,
+                is_member=True,
             ),
             Disputes(me, config.dso, filing, accounts.evidence),
             days,
@@ -109,6 +115,15 @@ class ProsumerRole(Role):
             planning,
             Prognoses(me, config, metering, planning),
             DeviceSchedules(me, config, planning, limits),
-            VppMember(me, config, contracts=contracts, reports=reports, planning=planning, held=held, checks=checks),
+            VppMember(
+                me,
+                config,
+                contracts=contracts,
+                reports=reports,
+                planning=planning,
+                held=held,
+                checks=checks,
+                filing=filing,
+            ),
             OperatedDays(me, after_open),
         )

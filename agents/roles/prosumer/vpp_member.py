@@ -22,6 +22,7 @@ from agents.roles.messages import (
 )
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
@@ -34,6 +35,8 @@ from cim.codec.codec import wire
 from cim.model.readings import Kind
 from market.contracts.contract import FlexContract
 from market.uftp import FlexOrder, FlexOrderResponse
+
+ORDER_SPLIT = "order-split"  # the kind of its record
 
 _E4_PER_CT = 100
 
@@ -60,11 +63,12 @@ class VppMember(Part[VppMemberState]):
         planning: DayPlanning,
         held: HeldOrders,
         checks: MeterChecks,
+        filing: LedgerFiling,
     ) -> None:
         super().__init__(me, VppMemberState())
         self._aggregator, self._kinds = config.aggregator, config.kinds()
         self._contracts, self._reports, self._planning, self._held = contracts, reports, planning, held
-        self._checks = checks
+        self._checks, self._filing = checks, filing
 
     @on(VppInvitation)
     def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
@@ -163,9 +167,12 @@ class VppMember(Part[VppMemberState]):
             return self._refuse(message, f"ISP: all up to {session.last_isp} of {message.period} are over", now)
         parts = self._held.take(message, session, day, ahead=now < day.start)
         self._planning.follow(day, now, ordered=True)
+        reference = message.order_reference
+        split = self.me.record(ORDER_SPLIT, reference, self._held.parts_of(reference), now, salted=True)
         return [
             Send(sender, self._response(message, now, None)),
-            Send(sender, OrderSplit(message.order_reference, parts)),
+            Send(sender, OrderSplit(reference, parts)),
+            self._filing.file(ORDER_SPLIT, reference, split),
             *self.emit(PlanChanged(day), now),
         ]
 
