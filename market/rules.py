@@ -41,6 +41,7 @@ class MarketRules:
         keys: public Ed25519 key by domain.
         seed: identifiers derive from it; random and secret in a pilot.
         revision_hours: on its day a D-Prognosis is revised every so many hours.
+        witnesses: agents that co-sign the ledger's heads.
     """
 
     timezone: str
@@ -54,6 +55,7 @@ class MarketRules:
     keys: dict[str, bytes]
     seed: str
     revision_hours: int = 1
+    witnesses: tuple[str, ...] = ()
 
     @property
     def flexibility(self) -> bool:

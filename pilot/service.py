@@ -32,7 +32,7 @@ from cim.platform.publications.incidents import (
     SiteNotMetered,
     WorkFailed,
 )
-from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
 from environment.sites import load_site
@@ -45,7 +45,7 @@ from portal.server import serve
 from portal.tokens import party_tokens, portal_token
 
 _INCIDENTS = (
-    ElementSuspended, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, MetersDisagree, OrderRefused,
+    ElementSuspended, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree, OrderRefused,
     PointNotMetered, RecordRefused, RuleBroken, SiteNotMetered, WorkFailed,
 )  # fmt: skip
 if TYPE_CHECKING:

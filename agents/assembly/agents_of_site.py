@@ -72,6 +72,7 @@ def agents_of_site(
     seeds = {name: key(domain) for name, domain in domains.items()}
     keys = {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))}
     check_distinct(domains, keys)
+    witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
     rules = MarketRules(
         site.timezone,
         site.isp_minutes,
@@ -84,6 +85,7 @@ def agents_of_site(
         keys,
         f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
         site.revision_hours,
+        witnesses,
     )
     known = days_of_history(opening, profiles)
     history = History(site, profiles)
@@ -114,7 +116,6 @@ def agents_of_site(
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
-    witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
     return SiteAgents(

@@ -11,6 +11,7 @@ from cim.codec.codec import wire
 from cim.model.devices import Nameplate, News, Setpoint
 from cim.model.readings import Reading
 from market.ledger.records import BlockHead, Record, Signature
+from market.ledger.replica import NO_LEAVES, BlockLeaves
 
 
 @wire("event.Started")
@@ -115,9 +116,10 @@ class Recorded:
 @wire("event.BlockClosed")
 @dataclass(frozen=True, slots=True)
 class BlockClosed:
-    """A block of the ledger was closed."""
+    """A block of the ledger was closed; the part of the tree that it added."""
 
     head: BlockHead
+    shown: BlockLeaves = NO_LEAVES
 
 
 Event = Started | Recalled | Received | Fired | Connected | Measured | Commanded | Computed | Recorded | BlockClosed

@@ -48,10 +48,15 @@ class CloseNow(Timer):
 @wire("keeper.BlockClosing")
 @dataclass(slots=True)
 class BlockClosingState:
-    """When the market began, the last heads by block number, and closings put off after a standstill."""
+    """When the market began, the last heads by block number, and closings put off after a standstill.
+
+    Attributes:
+        unsigned: after a loss, who has not signed a head that is closed, by block number.
+    """
 
     started: datetime | None = None
     heads: dict[int, BlockHead] = field(default_factory=dict)
+    unsigned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     postponed: dict[int, datetime] = field(default_factory=dict)
 
 
@@ -122,11 +127,14 @@ class BlockClosing(Part[BlockClosingState]):
     def closed(self, event: BlockClosed, now: datetime) -> list[Effect]:
         """Ask for co-signatures, so that no party alone could rewrite the past."""
         number, heads = event.head.number, self.state.heads
+        signature = self.me.signer.sign(event.head.message)
+        announced = HeadAnnounced(event.head, event.shown, signature)
+        if number in self.state.unsigned:
+            return [Send(name, announced) for name in self.state.unsigned.pop(number)]
         heads[number] = event.head
         for old in [k for k in heads if k <= number - _HEADS]:
             del heads[old]
-        announced: list[Effect] = [Send(name, HeadAnnounced(event.head)) for name in self._cosigners]
-        return [*announced, block_closed(event.head)]
+        return [*(Send(name, announced) for name in self._cosigners), block_closed(event.head)]
 
     @on(HeadCosigned)
     def cosigned(self, message: HeadCosigned, sender: str, now: datetime) -> list[Effect]:
@@ -145,9 +153,12 @@ class BlockClosing(Part[BlockClosingState]):
         state.started = heads[0][0].period_start if heads else history.event.began
         state.heads = {head.number: head for head, _ in heads[-_HEADS:]}
         effects: list[Effect] = [] if heads else [Arm(CloseNow(1), self._closing(1))]
-        for name in self._cosigners:
-            unsigned = (head for head, signed in heads if all(s.party != self.rules.domains[name] for s in signed))
-            effects += [Send(name, HeadAnnounced(head)) for head in unsigned]
+        for head, signatures in heads:
+            signed = {signature.party for signature in signatures}
+            missing = tuple(name for name in self._cosigners if self.rules.domains[name] not in signed)
+            if missing:  # to close it again changes nothing, and tells what is to be shown of it
+                state.unsigned[head.number] = missing
+                effects.append(CloseBlock(head.number, head.period_start, head.period_end))
         if heads:
             return Recovery(effects)
         began = f"when it was started: the first block's period begins with the first record, {state.started}"

@@ -12,6 +12,7 @@ from cim.model.devices import Nameplate, News, Setpoint, WeatherForecast
 from cim.model.readings import Reading
 from market.assets.publication import AssetPublication
 from market.ledger.records import BlockHead, Record
+from market.ledger.replica import BlockLeaves
 from market.register.units import RegisteredUnit
 from market.uftp import DPrognosis, IspPower
 
@@ -321,9 +322,16 @@ class FileAgain:
 @wire("ledger.HeadAnnounced")
 @dataclass(frozen=True, slots=True)
 class HeadAnnounced:
-    """A block was closed; co-sign its head if it extends the one you know."""
+    """A block was closed; co-sign its head if it extends the one you know.
+
+    Attributes:
+        shown: the leaf hashes behind it.
+        signature: the ledger keeper's own, of the head: whoever shows two heads of one block has signed both.
+    """
 
     head: BlockHead
+    shown: BlockLeaves
+    signature: bytes
 
 
 @wire("ledger.HeadCosigned")
@@ -332,4 +340,13 @@ class HeadCosigned:
     """A party's signature of a head."""
 
     number: int
+    signature: bytes
+
+
+@wire("ledger.HeadSeen")
+@dataclass(frozen=True, slots=True)
+class HeadSeen:
+    """From one co-signer to another: this head was announced to me, with the ledger keeper's signature."""
+
+    head: BlockHead
     signature: bytes

@@ -15,6 +15,7 @@ from cim.model.errors import BadInput
 from market.contracts.contract import FlexContract
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
+from market.settlement.payments import Payment
 
 # Of these all count: contracts run for a year, limit activations in it, and cover units that were registered before it.
 _WHOLE = ("register", "contract", "member-order")
@@ -72,6 +73,19 @@ def parties_of(record: Record) -> tuple[str, ...]:
     with suppress(BadInput):  # what cannot be read is still its author's
         found |= dict.fromkeys(_named(decode(record.body)))
     return tuple(found)
+
+
+def concerned(record: Record) -> frozenset[str]:
+    """Whom a record says something of: its parties, who pays or is paid by it, and who claims."""
+    found = set(parties_of(record))
+    with suppress(BadInput):
+        body = decode(record.body)
+        for part in body if isinstance(body, tuple) else (body,):
+            if isinstance(part, Payment):
+                found |= {part.payer, part.payee}
+            elif isinstance(part, MakeWholeClaim):
+                found |= {part.claimant, part.payer}
+    return frozenset(found)
 
 
 def _named(body: Any) -> Iterator[str]:

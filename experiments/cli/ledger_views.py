@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 import agents.assembly.wire_types  # noqa: F401 - what the ledger keeps must be readable
-from agents.runtime.ledger_history import parties_of
+from agents.runtime.ledger_history import concerned
 from cim.model.errors import BadInput
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
@@ -50,12 +50,19 @@ def show_member(path: Path, domain: str, day: date | None) -> None:
     Raises:
         BadInput: the file is no ledger, or the party is not one of its parties.
     """
-    table = Table("at (UTC)", "kind", "key", "author", "signed by", "in the ledger as")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("made at (UTC)     KIND KEY (what the ledger holds; signed by)")
     for record in concerning(path, domain, day):
-        form = "salted hash, body erased" if record.is_erased else "salted hash" if record.is_salted else "itself"
+        form = (
+            "a salted hash, its body erased"
+            if record.is_erased
+            else "a salted hash"
+            if record.is_salted
+            else "its body"
+        )
         signers = ", ".join(signature.party for signature in record.signatures)
-        table.add_row(f"{record.at:%Y-%m-%d %H:%M}", record.kind, record.key, record.author, signers, form)
-    Console(highlight=False, soft_wrap=True).print(table)
+        line = f"{record.at:%Y-%m-%d %H:%M}  {record.kind} {record.key} ({form}; {signers})"
+        console.print(line, markup=False)
 
 
 def concerning(path: Path, domain: str, day: date | None = None, *, closed: bool = False) -> list[Record]:
@@ -75,5 +82,5 @@ def concerning(path: Path, domain: str, day: date | None = None, *, closed: bool
         for record in records
         if (record.kind, record.key) not in still_open
         and (day is None or day.isoformat() in record.key or record.at.date() == day)
-        and domain in parties_of(record)
+        and domain in concerned(record)
     ]

@@ -108,7 +108,7 @@ def draw(seed: int) -> Scenario:
     battery_wh = injector.randrange(5_000, 15_001, 1_000) if injector.random() < STORING else 0
     devices = [f"{farm}.pv" for farm in FARMS] + ["farm-a.battery"] * bool(battery_wh)
     (revision_hours,) = injector.choices(REVISION_HOURS, OFTEN)
-    rules = _rules(seed, (*HOMES, *devices, *sellers, "dso", "iles", "ledger"), revision_hours)
+    rules = _rules(seed, (*HOMES, *devices, *sellers, "dso", "iles", "ledger"), sellers, revision_hours)
     start = rules.day(FIRST).next(-1).at(OPENING_HOUR)
     sun, told = _sky(injector)
     loads = {home: [injector.uniform(200, 900) for _ in range(24)] for home in HOMES}
@@ -122,12 +122,12 @@ def draw(seed: int) -> Scenario:
     return Scenario(seed, rules, tuple(agents), start, start + timedelta(hours=HOURS), world, ports)
 
 
-def _rules(seed: int, names: tuple[str, ...], revision_hours: int) -> MarketRules:
+def _rules(seed: int, names: tuple[str, ...], sellers: tuple[str, ...], revision_hours: int) -> MarketRules:
     domains = {name: f"{name}.local-cluster.example" for name in names}
     keys = {domain: _public(domain) for domain in sorted(domains.values())}
     return MarketRules(
         "Europe/Vienna", ISP_MINUTES, "EUR", CONTROL_S, FIRST, 1, Control.MARKET, domains, keys,
-        f"local-cluster/{seed}", revision_hours,
+        f"local-cluster/{seed}", revision_hours, ("dso", "iles", *sellers),
     )  # fmt: skip
 
 

@@ -18,9 +18,11 @@ __all__ = [
     "EMPTY_ROOT",
     "MerkleTree",
     "consistency_proof",
+    "grown",
     "inclusion_proof",
     "leaf_hash",
     "root",
+    "root_of",
     "verify_consistency",
     "verify_inclusion",
 ]
@@ -86,6 +88,21 @@ class MerkleTree:
             position, last, level = position >> 1, last >> 1, level + 1
         return tuple(path)
 
+    def leaves(self, start: int, end: int) -> bytes:
+        """The hashes of leaves `start` to `end` (excluded), one behind the other."""
+        return bytes(self._levels[0][32 * start : 32 * end])
+
+    def frontier(self, size: int | None = None) -> tuple[bytes, ...]:
+        """The hashes of the whole subtrees that the first `size` leaves consist of, the largest first.
+
+        Raises:
+            IndexError: the tree has not been of this size.
+        """
+        size = self._known(size)
+        levels = [level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
+        places = [(level, 32 * ((size >> level) - 1)) for level in levels]
+        return tuple(bytes(self._levels[level][place : place + 32]) for level, place in places)
+
     def consistency_path(self, earlier: int, size: int | None = None) -> tuple[bytes, ...]:
         """The hashes that show the tree of the first `earlier` leaves within that of `size` (RFC 9162 2.1.4.1).
 
@@ -135,6 +152,28 @@ class MerkleTree:
                 edges.append(edge)
             self._edges = (size, edges)
         return self._edges[1]
+
+
+def grown(size: int, frontier: Sequence[bytes], leaves: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The frontier of a tree of `size` leaves after these more."""
+    subtrees = list(frontier)
+    for leaf in leaves:
+        value, rest = leaf, size
+        while rest & 1:
+            value, rest = _node(subtrees.pop() + value), rest >> 1
+        subtrees.append(value)
+        size += 1
+    return tuple(subtrees)
+
+
+def root_of(frontier: Sequence[bytes]) -> bytes:
+    """The tree hash of a tree with this frontier."""
+    if not frontier:
+        return EMPTY_ROOT
+    value = frontier[-1]
+    for left in reversed(frontier[:-1]):
+        value = _node(left + value)
+    return value
 
 
 def root(leaves: Sequence[bytes]) -> bytes:

@@ -18,6 +18,7 @@ from market.ledger.log import tree_of
 from market.ledger.merkle import MerkleTree
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Party, Record
+from market.ledger.replica import BlockLeaves
 from market.ledger.rows import RecordRow
 
 
@@ -127,7 +128,7 @@ class LedgerStore(LedgerReader):
     def close_block(self, number: int, start: datetime, end: datetime, at: datetime) -> BlockHead:
         """Put all open records into block `number` and return its head.
 
-        Closing the last block again with the same period and instant returns the head it has.
+        Closing a block again with the same period returns the head it has.
 
         Raises:
             LedgerConflict: `number` is not the next, or is closed with another period.
@@ -135,13 +136,9 @@ class LedgerStore(LedgerReader):
         """
         self._must_exist()
         last = self.last_head()
-        if last is not None and (last.number, last.period_start, last.period_end, last.closed_at) == (
-            number,
-            start,
-            end,
-            at,
-        ):
-            return last
+        closed = self.head(number)
+        if closed is not None and (closed.period_start, closed.period_end) == (start, end):
+            return closed
         expected = 1 if last is None else last.number + 1
         if number != expected:
             raise LedgerConflict(f"block number: {number} cannot be closed; expected {expected}")
@@ -168,6 +165,13 @@ class LedgerStore(LedgerReader):
         self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*head.columns, head.digest))
         self._extend_seal("blocks", [head.digest])
         return head
+
+    def leaves_of(self, head: BlockHead) -> BlockLeaves:
+        """The part of the tree that a closed block added, for who is to co-sign its head."""
+        if self._tree is None:
+            self._tree = tree_of(self._db)
+        before = head.size - head.count
+        return BlockLeaves(self._tree.frontier(before), self._tree.leaves(before, head.size))
 
     def cosign(self, number: int, party: str, signature: bytes) -> None:
         """Add a party's signature (of `BlockHead.message`) to head `number`; the same again changes nothing.

@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.roles.effects import Arm, Send
-from agents.roles.events import Event, Recalled, Received
+from agents.roles.effects import Arm, CloseBlock, Send
+from agents.roles.events import BlockClosed, Event, Recalled, Received
 from agents.roles.ledger_keeper import CloseNow, KeeperRole
 from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned
 from agents.roles.parts.settlement import metering_of
+from market.ledger.hashing import genesis
+from market.ledger.merkle import EMPTY_ROOT
 from market.ledger.records import BlockHead
+from market.ledger.replica import BlockLeaves
+from market.ledger.signing import Signer
 from market.settlement.day import lost_isps, settle
 from market.uftp import FlexOrder, IspPower
 from tests.roles.test_roles_rebuild import END, EVERYBODY, Forgetful, sound
@@ -107,8 +111,12 @@ def test_a_keeper_without_memory_asks_for_what_was_filed() -> None:
     head = BlockHead(1, AHEAD, DAY.start, 0, 0, bytes(32), bytes(32), bytes(32), DAY.start)
     role = KeeperRole("ledger", players.RULES, players.key("ledger"), ("dso", "agr"))
     effects = role.handle(Recalled((), ((head, ()),), AHEAD, DAY.at(3)), DAY.at(3))
-    sent = [(e.to, e.message) for e in effects if isinstance(e, Send)]
-    assert sent == [(n, m) for m in (HeadAnnounced(head), FileAgain()) for n in ("dso", "agr")]
+    assert [(e.to, e.message) for e in effects if isinstance(e, Send)] == [(n, FileAgain()) for n in ("dso", "agr")]
+    (again,) = [e for e in effects if isinstance(e, CloseBlock)]
+    assert again == CloseBlock(1, AHEAD, DAY.start)
+    shown = role.handle(BlockClosed(head), DAY.at(3))
+    assert [(e.to, e.message.head) for e in shown if isinstance(e, Send)] == [("dso", head), ("agr", head)]
+    assert len(shown) == 2  # it was published when it was closed
     assert [e.timer for e in effects if isinstance(e, Arm)] == [CloseNow(2)]
 
 
@@ -124,13 +132,14 @@ def test_who_waits_for_a_receipt_files_the_same_again() -> None:
 
 def test_a_head_signed_before_is_signed_again_the_same() -> None:
     """The keeper may have lost the signature; who signs twice signs the same bytes."""
-    head = BlockHead(1, AHEAD, DAY.start, 0, 0, bytes(32), bytes(32), bytes(32), DAY.start)
+    head = BlockHead(1, AHEAD, DAY.start, 0, 0, EMPTY_ROOT, genesis(bytes(32)), bytes(32), DAY.start)
+    announced = HeadAnnounced(head, BlockLeaves(), Signer(players.key("ledger")).sign(head.message))
     role = players.dso()
     answers = [
         e.message
         for sequence in (1, 2)
-        for e in role.handle(Received("ledger", sequence, HeadAnnounced(head)), DAY.start)
-        if isinstance(e, Send)
+        for e in role.handle(Received("ledger", sequence, announced), DAY.start)
+        if isinstance(e, Send) and e.to == "ledger"
     ]
     assert len(answers) == 2
     assert answers[0] == answers[1]

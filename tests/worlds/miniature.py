@@ -71,13 +71,26 @@ NAMES = (*HOMES, *(f"{h}.pv" for h in HOMES), *(f"{h}.bat" for h in HOMES), "agr
 NETWORK = Network(
     (Node("n0", 400.0), Node("n1", 400.0)), (Line("line-1", "n0", "n1", 0.01, 0.004, 0.0, 55.0),), (), "n0", 1.0
 )
+WITNESSES = ("dso", "agr", "agr-2")
 
 
 def rules(days: int = 1) -> MarketRules:
     """The market's rules for the miniature's agents."""
     domains = {name: f"{name}.example" for name in NAMES}
     keys = {domain: key_from_seed(1, domain).public for domain in sorted(domains.values())}
-    return MarketRules("Europe/Vienna", 15, "EUR", 300, players.FIRST, days, Control.MARKET, domains, keys, "mini/1")
+    return MarketRules(
+        "Europe/Vienna",
+        15,
+        "EUR",
+        300,
+        players.FIRST,
+        days,
+        Control.MARKET,
+        domains,
+        keys,
+        "mini/1",
+        witnesses=WITNESSES,
+    )
 
 
 class Miniature:
@@ -148,7 +161,7 @@ class Miniature:
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso"))
-        cast["ledger"] = KeeperRole("ledger", market, key("ledger"), ("dso", "agr", "agr-2"))
+        cast["ledger"] = KeeperRole("ledger", market, key("ledger"), WITNESSES)
         return cast
 
     # ---- the clock -----------------------------------------------------------------------------------------------------
@@ -245,7 +258,7 @@ class Miniature:
             outcome = self._append(effect)
         elif isinstance(effect, CloseBlock):
             head = self.ledger.close_block(effect.number, effect.period_start, effect.period_end, now)
-            outcome = BlockClosed(head)
+            outcome = BlockClosed(head, self.ledger.leaves_of(head))
         elif isinstance(effect, Cosign):
             self.ledger.cosign(effect.number, effect.party, effect.signature)
         if outcome is not None:

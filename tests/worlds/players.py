@@ -45,7 +45,9 @@ def rules(control: Control = Control.MARKET, days: int = 1) -> MarketRules:
     """The market's rules, with a domain and a key for everybody."""
     domains = {name: f"{name}.example" for name in NAMES}
     keys = {domain: key_from_seed(1, domain).public for domain in sorted(domains.values())}
-    return MarketRules("Europe/Vienna", 15, "EUR", 300, FIRST, days, control, domains, keys, "test/1")
+    return MarketRules(
+        "Europe/Vienna", 15, "EUR", 300, FIRST, days, control, domains, keys, "test/1", witnesses=("dso", "agr")
+    )
 
 
 RULES = rules()

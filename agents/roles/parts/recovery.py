@@ -116,14 +116,18 @@ class LedgerHistory:
             if reference not in refused and order.period in days:
                 yield reference, order, prognoses.get(order.d_prognosis_message_id or "")
 
-    def head(self, domain: str) -> BlockHead | None:
-        """The last head that carries this party's own signature."""
+    def heads(self, domain: str) -> list[BlockHead]:
+        """The heads that carry this party's own signature, in their order."""
         key = self._rules.keys[domain]
-        signed = [
+        return [
             head
             for head, signatures in self.event.heads
             if any(s.party == domain and verify(key, head.message, s.value) for s in signatures)
         ]
+
+    def head(self, domain: str) -> BlockHead | None:
+        """The last head that carries this party's own signature."""
+        signed = self.heads(domain)
         return signed[-1] if signed else None
 
     def open_days(self, now: datetime) -> tuple[LocalDay, ...]:

@@ -38,7 +38,7 @@ class LedgerEffects:
                     yield name, Recorded(effect.reference, str(error))
             elif isinstance(effect, CloseBlock):
                 head = self._store.close_block(effect.number, effect.period_start, effect.period_end, now)
-                yield name, BlockClosed(head)
+                yield name, BlockClosed(head, self._store.leaves_of(head))
             elif isinstance(effect, Cosign):
                 self._store.cosign(effect.number, effect.party, effect.signature)
 

@@ -33,7 +33,7 @@ from cim.platform.publications.incidents import (
     SiteNotMetered,
     WorkFailed,
 )
-from cim.platform.publications.ledger import BlockClosed, HeadRefused, RecordRefused
+from cim.platform.publications.ledger import BlockClosed, HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import (
@@ -56,6 +56,7 @@ FAMILIES: Mapping[str, type[Publication]] = {
     for family in (
         AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, DisputeDecided, ElementSuspended,
         ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
+        HistorySplit,
         MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
         PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,
         SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved,

@@ -32,6 +32,19 @@ class HeadRefused(Publication):
     reason: str
 
 
+@wire("published.HistorySplit")
+@dataclass(frozen=True, slots=True)
+class HistorySplit(Publication):
+    """The ledger's keeper has signed two heads of one block: two histories were shown, `ours` and `theirs` (digests, hex)."""
+
+    number: int
+    keeper: str
+    ours: str
+    theirs: str
+    told_by: str
+    seen_by: str
+
+
 @wire("published.RecordRefused")
 @dataclass(frozen=True, slots=True)
 class RecordRefused(Publication):

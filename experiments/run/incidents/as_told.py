@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cim.platform.publications.base import Publication
 from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken, WorkFailed
-from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, ReadingRefused
 from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
@@ -26,8 +26,8 @@ class _Shown(NamedTuple):
 
 
 _FAMILIES: tuple[type[Publication], ...] = (
-    CommandRefused, HandlingFailed, HeadRefused, MemoryLost, MessageLapsed, OrderRefused, ReadingRefused, RecordRefused,
-    RuleBroken, WorkFailed,
+    CommandRefused, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, OrderRefused, ReadingRefused,
+    RecordRefused, RuleBroken, WorkFailed,
 )  # fmt: skip
 
 
@@ -62,6 +62,9 @@ def _shown(told: Publication, agent: str) -> _Shown:
             return _Shown(IncidentKind.RULE_BROKEN, who, reason, "it is not answered", _words(reason))
         case HeadRefused(by=who, reason=reason, seen_by=seen_by):
             return _Shown(IncidentKind.HEAD_REFUSED, who, f"{seen_by}: {reason}", "none", seen_by)
+        case HistorySplit(number=number, keeper=who, ours=ours, theirs=theirs, seen_by=seen_by):
+            words = f"{seen_by}: two heads of block {number}, {ours[:12]} and {theirs[:12]}"
+            return _Shown(IncidentKind.HEAD_REFUSED, who, words, "nothing is co-signed any more", seen_by)
         case MemoryLost(agent=who, what=what):
             return _Shown(IncidentKind.MEMORY_LOST, who, "; ".join(what), "what nobody metered counts for nobody")
         case HandlingFailed(event=event, error=error):
