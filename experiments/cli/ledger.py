@@ -165,6 +165,29 @@ def check_command(
         typer.echo(f"Newer head: {found.head.digest.hex()}")
 
 
+@app.command("fuzz")
+def fuzz_command(
+    count: Annotated[int, typer.Option(min=1, help="How many attempts; 100000 take about a minute.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same attempts.")] = 1,
+) -> None:
+    """Change proofs, heads, records and messages at random: each must be refused with a reason. Exit code 1 otherwise."""
+    from experiments.faults.ledger_fuzz import fuzz
+
+    found = fuzz(count, seed)
+    for words, times in found.refused.most_common(10):
+        typer.echo(f"{times:>8}  {words} ...")
+    for line in found.wrong[:20]:
+        typer.secho(line, err=True, fg="red")
+    refused = found.refused.total()
+    typer.secho(
+        f"{found.attempts} attempts: {refused} refused, {found.harmless} changed nothing that is said, "
+        f"{len(found.wrong)} taken or crashed.",
+        bold=True,
+    )
+    if found.wrong:
+        raise typer.Exit(1)
+
+
 def _proofs(
     path: Path,
     name: tuple[str | None, str | None],

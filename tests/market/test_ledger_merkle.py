@@ -98,3 +98,19 @@ def test_indices_outside_the_tree_are_refused() -> None:
         merkle.consistency_proof(LEAVES, 0)
     assert not merkle.verify_inclusion(LEAVES[0], -1, 8, (), LEAVES[0])
     assert not merkle.verify_consistency(0, 8, LEAVES[0], LEAVES[0], ())
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.integers(0, 80), more=st.integers(0, 20))
+def test_a_frontier_grows_to_the_root_of_the_whole_tree(size: int, more: int) -> None:
+    """The whole subtrees of any size give its root, and with the leaves that follow the root of all; as many as its bits."""
+    leaves = [merkle.leaf_hash(str(n).encode()) for n in range(size + more)]
+    tree = merkle.MerkleTree(leaves)
+    frontier = tree.frontier(size)
+    assert len(frontier) == size.bit_count()
+    assert merkle.root_of(frontier) == recursive(leaves[:size]) == tree.root(size)
+    assert merkle.grown(size, frontier, leaves[size:]) == tree.frontier()
+    assert tree.leaves(size, size + more) == b"".join(leaves[size:])
+    for outside in (-1, size + more + 1):
+        with pytest.raises(IndexError):
+            tree.frontier(outside)
