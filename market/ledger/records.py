@@ -115,7 +115,10 @@ class Record:
     @property
     def entry(self) -> bytes:
         """What this record's leaf in the tree is the hash of: all signatures, and the message."""
-        return hashing.signature_lines([(s.party, s.value) for s in self.signatures]) + self.message
+        lines = "".join(
+            [f"{s.party} {s.value.hex()}\n" for s in self.signatures]
+        )  # as hashing.signature_lines has them
+        return lines.encode() + self.message
 
     def signed(self, party: str, signer: Signer) -> Record:
         """This record with the signature of `party` added."""

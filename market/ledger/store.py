@@ -19,7 +19,6 @@ from market.ledger.merkle import MerkleTree
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Party, Record
 from market.ledger.replica import BlockLeaves
-from market.ledger.rows import RecordRow
 
 
 class LedgerStore(LedgerReader):
@@ -81,15 +80,15 @@ class LedgerStore(LedgerReader):
     def _add(self, batch: Sequence[Record]) -> None:
         (last,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
         stamp, leaf_hash = hashing.microseconds, hashing.leaf_hash
-        rows: list[RecordRow] = []
+        rows: list[tuple[int, str, str, int, bytes, bytes]] = []  # in the order of RecordRow
         for n, record in enumerate(batch, last + 1):
             entry = record.entry
-            rows.append(RecordRow(n, record.kind, record.key, stamp(record.at), leaf_hash(entry), entry))
+            rows.append((n, record.kind, record.key, stamp(record.at), leaf_hash(entry), entry))
         self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
         bodies = [(n, r.salt, r.body) for n, r in enumerate(batch, last + 1) if r.salt]
         if bodies:
             self._db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
-        self._extend_seal("records", [row.leaf for row in rows])
+        self._extend_seal("records", [row[4] for row in rows])
 
     def _not_there(self, batch: Sequence[Record]) -> list[Record]:
         """The records of a batch that are not there yet, each once."""
@@ -218,13 +217,14 @@ class LedgerStore(LedgerReader):
 
     def _check_signatures(self, records: Sequence[Record]) -> None:
         items: list[tuple[bytes, bytes, bytes]] = []
+        keys = self._keys
         for record in records:
             if record.is_erased:
                 raise BadInput(f"record {record.kind} {record.key}: it comes without its body")
             if record.author not in [signature.party for signature in record.signatures]:
                 raise BadInput(f"record {record.kind} {record.key}: its author {record.author} has not signed it")
             message = record.message
-            items += [(self._public(s.party), message, s.value) for s in record.signatures]
+            items += [(keys.get(s.party) or self._public(s.party), message, s.value) for s in record.signatures]
         bad = signing.first_invalid(items)
         if bad is not None:
             record, party = [(r, s.party) for r in records for s in r.signatures][bad]
