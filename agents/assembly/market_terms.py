@@ -29,7 +29,7 @@ _E4_PER_CT = 100  # the market counts in ten-thousandths of the currency unit
 
 def prosumer_selling(terms: MarketTerms) -> NegotiationPreferences:
     """What a prosumer wants from its aggregator for its flexibility."""
-    return _preferences(Side.SELLER, terms.prosumers_sell, terms)
+    return _preferences(Side.SELLER, terms.prosumers_sell, terms, terms.negotiation.members)
 
 
 def element_costs(costs: FlexibilityCosts) -> ElementCosts:
@@ -57,8 +57,8 @@ def aggregator_config(
         market=market,
         ledger=ledger,
         members=members,
-        buying=_preferences(Side.BUYER, terms.aggregators_buy, terms),
-        selling=_preferences(Side.SELLER, terms.aggregators_sell, terms),
+        buying=_preferences(Side.BUYER, terms.aggregators_buy, terms, terms.negotiation.members),
+        selling=_preferences(Side.SELLER, terms.aggregators_sell, terms, terms.negotiation.dso),
         limits=_limits(terms.member_contract),
         plant_from_w=round(terms.plant_contract_from_w.value),
         margin_pct=int(terms.offer_margin_pct.value),
@@ -89,7 +89,7 @@ def dso_config(
         points=points,
         connections=connections,
         aggregators=aggregators,
-        buying=_preferences(Side.BUYER, terms.dso_buys, terms),
+        buying=_preferences(Side.BUYER, terms.dso_buys, terms, terms.negotiation.dso),
         limits_of_contracts=_limits(terms.dso_option),
         option=_option(terms),
         margin_pct=terms.loading_reserve_pct.value,
@@ -161,9 +161,15 @@ def _limits(limits: SiteLimits) -> ContractLimits:
     )
 
 
-def _preferences(side: Side, prices: PriceRange, terms: MarketTerms) -> NegotiationPreferences:
-    aspiration, reservation = _in_e4(prices.aspiration), _in_e4(prices.reservation)
-    return NegotiationPreferences(side, aspiration, reservation, int(terms.concession_rounds.value))
+def _preferences(side: Side, prices: PriceRange, terms: MarketTerms, strategy: str) -> NegotiationPreferences:
+    return NegotiationPreferences(
+        side,
+        _in_e4(prices.aspiration),
+        _in_e4(prices.reservation),
+        int(terms.concession_rounds.value),
+        strategy=strategy,
+        deadline_min=int(terms.negotiation.deadline_minutes.value),
+    )
 
 
 def _in_e4(prices: Prices) -> Terms:

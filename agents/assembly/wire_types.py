@@ -58,6 +58,7 @@ declare_homes(
             "market.contracts.limits",
             "market.negotiation.concession",
             "market.negotiation.conversation",
+            "market.negotiation.issues",
             "market.negotiation.messages",
             "market.register.discovery",
             "market.register.lifecycle",
@@ -68,6 +69,7 @@ declare_homes(
             "agents.roles.messages",
         ),
         "part": (
+            "agents.roles.parts.contract_use",
             "agents.roles.parts.contracts",
             "agents.roles.parts.cosigning",
             "agents.roles.parts.disputes",

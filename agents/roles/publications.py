@@ -213,6 +213,7 @@ def contract_agreed(contract: FlexContract, now: datetime) -> Publish:
             volume_price_e4_per_kwh=contract.volume_price_e4_per_kwh,
             activation_price=contract.activation_price.value,
             currency=contract.currency,
+            reserved=contract.reserved,
         )
     )
 

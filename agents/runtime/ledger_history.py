@@ -18,7 +18,7 @@ from market.ledger.records import Record
 from market.settlement.payments import Payment
 
 # Of these all count: contracts run for a year, limit activations in it, and cover units that were registered before it.
-_WHOLE = ("register", "contract", "member-order")
+_WHOLE = ("register", "contract", "member-order", "flex-order", "flex-order-refusal")
 _RECENT = timedelta(days=14)  # twice as long as a day may wait for its settlement
 _HEADS = 30  # whose co-signatures may still come
 

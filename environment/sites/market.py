@@ -5,6 +5,8 @@ Units stand in the names. `ct` is a hundredth of the site's currency unit.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import model_validator
 
 from environment.sites.ratings import (
@@ -13,6 +15,7 @@ from environment.sites.ratings import (
     Part,
     Percent,
     Positive,
+    Rating,
     ShareOrNone,
     WholeNotNegative,
 )
@@ -43,6 +46,22 @@ class ContractLimits(Part):
     max_activations_per_day: Count
     max_runtime_isps: Count
     recovery_isps: WholeNotNegative
+
+
+StrategyName = Literal["alternating-offers", "monotonic-concession", "contract-net", "take-it-or-leave-it"]
+
+
+class NegotiationRules(Part):
+    """How contracts are negotiated: by which strategy with members and with the DSO, and within what time.
+
+    Attributes:
+        members, dso: what both sides use; the strategies are in `market/negotiation/strategies/`.
+        deadline_minutes: from the first offer on.
+    """
+
+    members: StrategyName
+    dso: StrategyName
+    deadline_minutes: Count
 
 
 class FeedInLimits(Part):
@@ -141,6 +160,7 @@ class MarketTerms(Part):
         dso_option_season: when that option stands by.
         outside_options: what relief costs by other means.
         dso_buying: how surely something must be needed to be bought.
+        negotiation: by which strategies; alternating offers within an hour where nothing is said.
     """
 
     concession_rounds: Count
@@ -164,6 +184,11 @@ class MarketTerms(Part):
     smallest_connection_w: Positive
     feed_in_limits: FeedInLimits
     dso_buying: Buying
+    negotiation: NegotiationRules = NegotiationRules(
+        members="alternating-offers",
+        dso="alternating-offers",
+        deadline_minutes=Rating(value=60, assumed=True),
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> MarketTerms:

@@ -14,6 +14,8 @@ from functools import cached_property
 from cim.codec.codec import encode, wire
 from cim.model.errors import BadInput
 
+PORTFOLIO = "portfolio"  # the kind of an element that is all that a seller has at a congestion point
+
 
 @wire("market.ActivationPriceKind")
 class ActivationPriceKind(StrEnum):
@@ -94,6 +96,8 @@ class FlexContract:
         currency: ISO 4217.
         deficiency_cap: True: in an ISP never more counts as missing than was ordered. False: what the meter went the
             other way counts as well, as in UFTP.
+        reserved: True: the amount stands by, is paid for that and owed when it is asked for. False: a framework for what
+            is offered and taken freely, up to the amount; its capacity price is 0.
     """
 
     contract_id: str
@@ -119,6 +123,12 @@ class FlexContract:
     currency: str = "EUR"
     counted_per: CountedPer = CountedPer.DAY
     deficiency_cap: bool = False
+    reserved: bool = True
+
+    @property
+    def of_portfolios(self) -> bool:
+        """Whether its elements are portfolios at congestion points, so that an order names the one it calls."""
+        return all(element.kind == PORTFOLIO for element in self.flex_elements)
 
     @property
     def isp(self) -> timedelta:
@@ -220,6 +230,12 @@ def _faults(c: FlexContract) -> tuple[str, ...]:
     expect(c.max_runtime_isps >= 1, "max_runtime_isps", c.max_runtime_isps, "1 or more")
     for name in ("recovery_isps", "penalty_e4_per_kwh", "capacity_price_e4_per_kw_day", "volume_price_e4_per_kwh"):
         expect(getattr(c, name) >= 0, name, getattr(c, name), "0 or more")
+    expect(
+        c.reserved or c.capacity_price_e4_per_kw_day == 0,
+        "capacity_price_e4_per_kw_day",
+        c.capacity_price_e4_per_kw_day,
+        "0 where nothing is reserved",
+    )
     fits = len(c.currency) == 3 and c.currency.isascii() and c.currency.isalpha() and c.currency.isupper()
     expect(fits, "currency", c.currency, "an ISO 4217 code, for example EUR")
     return tuple(found)

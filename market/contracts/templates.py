@@ -34,6 +34,7 @@ class Template:
     capacity_price_e4_per_kw_day: int
     volume_price_e4_per_kwh: int
     activation_price: ActivationPriceKind
+    reserved: bool = True
 
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
@@ -81,6 +82,21 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
                 capacity_price_e4_per_kw_day=600,
                 volume_price_e4_per_kwh=1500,
                 activation_price=ActivationPriceKind.MAXIMUM,
+            ),
+            Template(  # beside that option: what is offered and taken freely, at any hour and up to the whole portfolio
+                name="dso-framework",
+                days_of_week=_EVERY_DAY,
+                start_minute=0,
+                end_minute=1440,
+                max_activations=24,
+                counted_per=CountedPer.DAY,
+                max_runtime_isps=96,
+                recovery_isps=0,
+                penalty_e4_per_kwh=3000,
+                capacity_price_e4_per_kw_day=0,
+                volume_price_e4_per_kwh=1500,
+                activation_price=ActivationPriceKind.MAXIMUM,
+                reserved=False,
             ),
         )
     }
@@ -156,5 +172,6 @@ def from_template(
         volume_price_e4_per_kwh=template.volume_price_e4_per_kwh,
         activation_price=template.activation_price,
         deficiency_cap=True,
+        reserved=template.reserved,
     )
     return checked(replace(contract, **changes))

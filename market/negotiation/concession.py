@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, floor
+from typing import Any
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.contracts.contract import FlexContract
+from market.negotiation.issues import Issue, of_contract
 
 
 @wire("market.Side")
@@ -60,6 +62,9 @@ class NegotiationPreferences:
         rounds: at offer number `rounds` (counted by both sides' offers) it stands at its reservation.
         beta: shape of the concession: 1 even, < 1 holds out (Boulware), > 1 gives way early (Conceder).
         kwh_per_kw_day: how many kWh a kW is expected to be called for on a day; weighs the prices against each other.
+        issues: what else than the two prices it negotiates; of everything else it takes what the draft says.
+        strategy: how it answers, by name in `market.negotiation.strategies`.
+        deadline_min: how long a negotiation may last from its first offer on, minutes.
     """
 
     side: Side
@@ -68,6 +73,9 @@ class NegotiationPreferences:
     rounds: int
     beta: float = 1.0
     kwh_per_kw_day: float = 1.0
+    issues: tuple[Issue, ...] = ()
+    strategy: str = "alternating-offers"
+    deadline_min: int = 60
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.beta <= 0:
@@ -83,10 +91,38 @@ class NegotiationPreferences:
         )
         return replace(self, aspiration=aspiration, reservation=reservation)
 
+    def for_contract(self, contract: FlexContract) -> NegotiationPreferences:
+        """The same for a contract; of a framework, which reserves nothing, only the volume price is negotiated."""
+        if contract.reserved:
+            return self
+        aspiration, reservation = (
+            replace(terms, capacity_price_e4_per_kw_day=0) for terms in (self.aspiration, self.reservation)
+        )
+        return replace(self, aspiration=aspiration, reservation=reservation)
+
     def value(self, terms: Terms) -> float:
         """What `terms` are worth to this side, ten-thousandths per kW and day; more is better."""
         money = terms.volume_price_e4_per_kwh * self.kwh_per_kw_day + terms.capacity_price_e4_per_kw_day
         return money if self.side is Side.SELLER else -money
+
+    def worth(self, contract: FlexContract) -> float | None:
+        """What a contract is worth to this side, as `value`, less what its issues lose; None where one is not taken."""
+        losses = [(issue, issue.loss(of_contract(contract, issue))) for issue in self.issues]
+        if any(loss is None for _, loss in losses):
+            return None
+        return self.value(Terms.of(contract)) - sum(issue.worth_e4 * (loss or 0.0) for issue, loss in losses)
+
+    def least(self) -> float:
+        """The least a contract must be worth to this side."""
+        return self.value(self.reservation) - sum(issue.worth_e4 for issue in self.issues)
+
+    def at_share(self, draft: FlexContract, share: float) -> FlexContract:
+        """The draft as this side offers it when it has given up a share (0..1) of the way to the worst it takes."""
+        offered = terms_at(self, share).into(draft)
+        if not self.issues:
+            return offered
+        changes: dict[str, Any] = {issue.parameter: issue.at(share) for issue in self.issues}
+        return replace(offered, **changes)
 
 
 def conceded(round_number: int, rounds: int, beta: float) -> float:
@@ -101,7 +137,11 @@ def conceded(round_number: int, rounds: int, beta: float) -> float:
 
 def offer_at(preferences: NegotiationPreferences, round_number: int) -> Terms:
     """What this side offers in round `round_number`; never beyond its reservation."""
-    share = conceded(round_number, preferences.rounds, preferences.beta)
+    return terms_at(preferences, conceded(round_number, preferences.rounds, preferences.beta))
+
+
+def terms_at(preferences: NegotiationPreferences, share: float) -> Terms:
+    """The prices this side offers when it has given up a share (0..1) of the way to its reservation."""
     a, r = preferences.aspiration, preferences.reservation
     # Each price is rounded to one's own advantage, so that no rounding gives more than was meant.
     whole = ceil if preferences.side is Side.SELLER else floor

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cim.codec.codec import wire
+from market.contracts.contract import FlexContract
 from market.conversations import ConversationTable
 from market.errors import LocalProtocolError, MarketError, RemoteProtocolError
 from market.ledger.records import Record, Signature
@@ -115,6 +116,8 @@ class Negotiation:
     state: State = State.IDLE
     offer: Offer | None = None  # the last one made, by whichever side
     accept: ContractAccept | None = None
+    earlier: tuple[FlexContract, ...] = ()  # up to two offers before that one, newest last
+    begun: datetime | None = None  # when the first offer was made
 
     def send(self, message: Message) -> Message:
         """Note that we send `message`, and return it.
@@ -170,6 +173,9 @@ class Negotiation:
             breach = LocalProtocolError if ours else RemoteProtocolError
             raise breach(f"conversation {self.conversation_id}: {name} does not fit: {reason}")
         if isinstance(message, ContractProposal | ContractCounter):
+            if self.offer is not None:
+                self.earlier = (*self.earlier[-1:], self.offer.contract)
+            self.begun = self.begun or message.at
             self.offer = message
         elif isinstance(message, ContractAccept):
             self.accept = message

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from agents.assembly.market_terms import aggregator_config, dso_config, element_costs, prosumer_selling
 from environment.feeder import Limits, Network, Node
 from environment.sites import Site, load_site
+from environment.sites.market import NegotiationRules, StrategyName
 from environment.sites.ratings import Rating
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import Side, Terms
+from market.negotiation.strategies import STRATEGIES
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,17 @@ def test_costs_are_the_sites(site: Site) -> None:
     costs = element_costs(site.flexibility_costs)
     for name in type(site.flexibility_costs).model_fields:
         assert getattr(costs, name) == getattr(site.flexibility_costs, name).value
+
+
+def test_a_sites_strategies_are_those_there_are_and_reach_who_negotiates(site: Site) -> None:
+    """What the site file may choose is what `market.negotiation.strategies` has; each side of a relation gets its own."""
+    assert set(get_args(StrategyName)) == set(STRATEGIES)
+    rules = NegotiationRules(
+        members="contract-net", dso="take-it-or-leave-it", deadline_minutes=Rating(value=5, assumed=True)
+    )
+    terms = site.market.model_copy(update={"negotiation": rules})
+    changed = site.model_copy(update={"market": terms})
+    config = aggregator_config(changed, dso="dso", market="iles", ledger="ledger", members=())
+    assert (config.buying.strategy, config.selling.strategy) == ("contract-net", "take-it-or-leave-it")
+    assert prosumer_selling(terms).strategy == "contract-net"
+    assert prosumer_selling(terms).deadline_min == 5

@@ -46,7 +46,7 @@ COUNTS = (
     "concession_rounds", "gate_closure_isps", "order_lookahead_isps", "member_contract.max_activations_per_day",
     "member_contract.max_runtime_isps", "dso_option.max_activations_per_day", "dso_option.max_runtime_isps",
     "dso_option_season.first_month", "dso_option_season.last_month", "dso_option_season.to_hour",
-    "outside_options.last_resort_pct",
+    "outside_options.last_resort_pct", "negotiation.deadline_minutes",
 )  # fmt: skip
 WHOLE = (
     "offer_margin_pct", "member_contract.recovery_isps", "dso_option.recovery_isps", "dso_buying.minimum_bid_w",

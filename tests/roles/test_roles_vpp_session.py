@@ -28,6 +28,7 @@ from agents.roles.messages import (
     SessionClosed,
     VppInvitation,
 )
+from agents.roles.parts.contract_use import ContractUse
 from cim.codec.codec import decode
 from cim.platform.publications.sessions import SessionConcluded
 from market.errors import LocalProtocolError
@@ -203,8 +204,9 @@ def test_members_are_not_ordered_when_the_ledger_refuses() -> None:
     assert pump.said(FlexOrder) == []
     (answer,) = pump.said(FlexOrderResponse)
     assert answer.result is Result.REJECTED
-    promises, own = (pump.roles["agr"].part(kind).state for kind in (Promises, MemberOrders))
-    assert (promises.orders, own.orders, own.activated) == ((), {}, dict.fromkeys(FARMS, ()))
+    promises, own, use = (pump.roles["agr"].part(kind).state for kind in (Promises, MemberOrders, ContractUse))
+    assert (promises.orders, own.orders) == ((), {})
+    assert not any(use.used_w.values())
     assert not any(promises.baselines.values())
 
 

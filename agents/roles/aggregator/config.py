@@ -75,4 +75,4 @@ class AggregatorConfig:
 
     def preferences(self, contract: FlexContract, domain: str) -> NegotiationPreferences:
         """What this aggregator (its domain) wants of a contract: it buys from members and sells to the DSO."""
-        return self.buying if contract.buyer == domain else self.selling
+        return (self.buying if contract.buyer == domain else self.selling).for_contract(contract)

@@ -5,7 +5,7 @@ The table is `market.trading.conversation`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -32,11 +32,14 @@ from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import SessionClosed
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contract_use import CallDropped, CallTaken, ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from market.contracts.contract import ActivationPriceKind, FlexContract
+from market.contracts.enforcement import calling
 from market.settlement.elements import volume_amount
 from market.uftp import (
     DPrognosis,
@@ -95,9 +98,10 @@ class FlexTrading(Part[FlexTradingState]):
         sessions: VppSessions,
         promises: Promises,
         dearer_e4_per_kwh: Callable[[str], int],
+        use: ContractUse,
     ) -> None:
         super().__init__(me, FlexTradingState())
-        self._dearer_e4_per_kwh = dearer_e4_per_kwh
+        self._dearer_e4_per_kwh, self._use = dearer_e4_per_kwh, use
         self._config, self._dso = config, config.dso
         self._contracts, self._sums, self._sessions, self._promises = contracts, sums, sessions, promises
 
@@ -173,14 +177,15 @@ class FlexTrading(Part[FlexTradingState]):
         now: datetime,
     ) -> FlexOffer:
         """Steps of the merit order, or no option, which says: nothing to give; so the DSO need not wait for it to expire."""
-        asked, sale = request.header, self._contracts.contract_on(self._dso, session.period)
+        asked, steps = request.header, self._steps(session, isps) if isps else {}
+        sale = self._sale(request, tuple(offered_isps(step, request) for step in steps.values()))
         about = ("FlexOffer", asked.message_id, session.identity)
         return FlexOffer(
             header=self.me.header(self._dso, now, asked.conversation_id, *about),
             period=session.period,
             congestion_point=session.congestion_point,
             expiration=request.expiration,
-            options=self._options(session, request, isps),
+            options=self._options(session, request, steps, sale),
             currency=self.rules.currency,
             timezone=self.rules.timezone,
             isp_minutes=self.rules.isp_minutes,
@@ -189,23 +194,37 @@ class FlexTrading(Part[FlexTradingState]):
             d_prognosis_message_id=prognosis.header.message_id,
         )
 
+    def _steps(self, session: VppSession, isps: tuple[IspPower, ...]) -> dict[int, VppSession]:
+        """The steps of the merit order, by level in percent, the whole split last."""
+        return merit_steps(session, isps, self._asked_e4)
+
+    def _sale(self, request: FlexRequest, options: tuple[tuple[IspPower, ...], ...]) -> FlexContract | None:
+        """Under which contract with the DSO all of these can be ordered, the one that reserves first; None: none."""
+        period, point = request.period, request.congestion_point
+        contracts = self._contracts.contracts_on(self._dso, period)
+        calls = [
+            self._use.call(contract, period, point, rows) for contract in contracts[:1] for rows in options if rows
+        ]
+        return calling(contracts, self._use.used_w, calls)
+
     def _options(
-        self, session: VppSession, request: FlexRequest, isps: tuple[IspPower, ...]
+        self, session: VppSession, request: FlexRequest, steps: Mapping[int, VppSession], sale: FlexContract | None
     ) -> tuple[OfferOption, ...]:
-        """An option for each step of the merit order, the whole split last; its reference names session and step."""
+        """An option for each step; its reference names session and step."""
         options = []
-        for level, step in merit_steps(session, isps, self._price_e4).items() if isps else ():
+        for level, step in steps.items():
             rows = offered_isps(step, request)
-            if rows:
-                options.append(OfferOption(f"{session.identity}/{level}", self._price_e4(step, rows), rows, 1))
+            price = self._price_e4(step, rows, sale) if rows else None
+            if price is not None:
+                options.append(OfferOption(f"{session.identity}/{level}", price, rows, 1))
         return tuple(options)
 
     def _session_of(self, option: OfferOption) -> VppSession:
         """The session that an option is of."""
         return self._sessions.session(option.option_reference.rpartition("/")[0])
 
-    def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
-        """What the members' elements are paid for their parts plus the margin, at most the DSO's contract's price.
+    def _asked_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
+        """What the members' elements are paid for their parts plus the margin.
 
         Where orders cost a member more than it was paid, its last day's make-whole payment counts as well.
         """
@@ -213,9 +232,17 @@ class FlexTrading(Part[FlexTradingState]):
         for name in session.covered:
             each = (session.asked_e4_per_kwh[name] or 0) + self._dearer_e4_per_kwh(name)
             asked += volume_amount(session.member_isps(name, isps), each, minutes)
-        price = asked * (100 + self._config.margin_pct) // 100
-        sale = self._contracts.contract_on(self._dso, session.period)
-        return price if sale is None else min(price, volume_amount(isps, sale.volume_price_e4_per_kwh, minutes))
+        return asked * (100 + self._config.margin_pct) // 100
+
+    def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...], sale: FlexContract | None) -> int | None:
+        """What is asked of the DSO: at most its contract's price; where that is fixed, just that, unless it is too little."""
+        asked = self._asked_e4(session, isps)
+        if sale is None:
+            return asked
+        agreed = volume_amount(isps, sale.volume_price_e4_per_kwh, self.rules.isp_minutes)
+        if sale.activation_price is ActivationPriceKind.FIXED:
+            return agreed if asked <= agreed else None
+        return min(asked, agreed)
 
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
@@ -229,15 +256,16 @@ class FlexTrading(Part[FlexTradingState]):
             return [told] if reference in self.state.taken else [told, self._answer(message, now, None)]
         offer = self.state.offers.get(message.flex_offer_message_id or "")
         fault = "FlexOfferMessageID: no open offer" if offer is None else order_fault(message, offer, now)
+        fault = fault or self._use.fault(message)
         if offer is None or fault is not None:
             return [self._answer(message, now, fault)]
         del self.state.offers[offer.header.message_id]
         self.state.taken[reference] = message
         session, level = self._session_of(offer.options[-1]), (message.option_reference or "").rpartition("/")[2]
-        step = merit_steps(session, offer.options[-1].isps, self._price_e4)[int(level)]
+        step = self._steps(session, offer.options[-1].isps)[int(level)]
         # The DSO may have put a prognosis of its own in place of the one that was offered against.
         stands_on = self._sums.sent(message.d_prognosis_message_id) or self._sums.sent(offer.d_prognosis_message_id)
-        effects = self.emit(OrderTaken(message, stands_on), now)
+        effects = self.emit(OrderTaken(message, stands_on), now) + self.emit(CallTaken(message), now)
         effects += self.emit(SplitMoved(session.identity, SplitParty.DSO, SplitEvent.ORDER), now)
         chosen = SplitChosen(step, message.isps, message.activation_factor_pct, reference)
         return effects + self.emit(chosen, now)
@@ -258,7 +286,8 @@ class FlexTrading(Part[FlexTradingState]):
         if order is None:
             return []
         fault = f"the members' orders are not recorded: {event.fault}"
-        return [*self.emit(OrderDropped(order), now), self._answer(order, now, fault)]
+        dropped = self.emit(OrderDropped(order), now) + self.emit(CallDropped(order), now)
+        return [*dropped, self._answer(order, now, fault)]
 
     @on(FlexOfferExpires)
     def expired(self, timer: FlexOfferExpires, now: datetime) -> list[Effect]:

@@ -20,16 +20,15 @@ from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FileAgain, Filed, OrderSplit, Receipt, SessionClosed
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contract_use import CallDropped, CallTaken, ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.platform.publications.ledger import RecordRefused
 from cim.platform.publications.trading import OrderRefused
-from market.contracts.activations import Activations
-from market.contracts.contract import CountedPer
 from market.settlement.elements import volume_amount
-from market.uftp import FlexOrder, FlexOrderResponse, IspPower, Result
+from market.uftp import FlexOrder, FlexOrderResponse, Result
 
 
 @wire("aggregator.MemberOrders")
@@ -41,22 +40,28 @@ class MemberOrdersState:
         orders: by reference.
         filed: by cause, references of orders that wait for the receipt.
         parts: how orders fall on elements, as it was told.
-        activated: by member, ISPs in which its contract is activated, their starts.
     """
 
     orders: dict[str, MemberOrder] = field(default_factory=dict)
     filed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     parts: tuple[ElementPart, ...] = ()
-    activated: dict[str, tuple[datetime, ...]] = field(default_factory=dict)
 
 
 class MemberOrders(Part[MemberOrdersState]):
     """Orders to the members, their answers, and what becomes of them when they cannot be recorded."""
 
-    def __init__(self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts, meters: MeterData) -> None:
+    def __init__(
+        self,
+        me: AgentIdentity,
+        config: AggregatorConfig,
+        *,
+        contracts: Contracts,
+        meters: MeterData,
+        use: ContractUse,
+    ) -> None:
         super().__init__(me, MemberOrdersState())
         self.ledger, self._members = config.ledger, config.by_name()
-        self._contracts, self._meters = contracts, meters
+        self._contracts, self._meters, self._use = contracts, meters, use
 
     def order(self, reference: str) -> FlexOrder:
         """An order to a member."""
@@ -74,11 +79,14 @@ class MemberOrders(Part[MemberOrdersState]):
         effects: list[Effect] = []
         for name in session.taking_part:
             order = self._order(event, name, now)
-            if order is None:
+            fault = None if order is None else self._use.fault(order)
+            if order is None or fault is not None:
                 effects.append(Send(name, SessionClosed(session.identity)))
+                if fault is not None:
+                    effects.append(self.me.lapse("member order", event.cause, name, fault, now))
                 continue
             own = {element: session.baselines_w[element] for element in session.elements[name]}
-            state.activated[name] = tuple(sorted({*state.activated.get(name, ()), *self._starts(order)}))
+            effects += self.emit(CallTaken(order), now)
             state.orders[order.order_reference] = MemberOrder(name, order, own, session.first_isp)
             references.append(order.order_reference)
         if not references:
@@ -92,17 +100,14 @@ class MemberOrders(Part[MemberOrdersState]):
         return self.emit(SplitMoved(session, SplitParty.AGGREGATOR, what), now)
 
     def _order(self, chosen: SplitChosen, member: str, now: datetime) -> FlexOrder | None:
-        """A member's order; None where its contract does not allow one, or it moves nothing."""
+        """A member's order; None where it has no contract, would lose by one, or moves nothing."""
         session, rules = chosen.session, self.rules
         contract = self._contracts.contract_on(member, session.period)
         asked = session.asked_e4_per_kwh.get(member)
         if contract is None or asked is None:  # it had one when the session was opened; it would lose by an order
             return None
         isps = session.member_isps(member, chosen.isps, chosen.factor_pct)
-        rule, begin = Activations(contract), rules.day(contract.start_date).start
-        runs = rule.runs([start for start in self.state.activated.get(member, ()) if start >= begin])
-        forbidden = rule.allowed(runs, self._isp_starts(session.period, isps))
-        if not any(session.member_w(member, chosen.factor_pct)) or forbidden is not None:
+        if not any(session.member_w(member, chosen.factor_pct)):
             return None
         reference = f"{chosen.cause}/{member}"
         return FlexOrder(
@@ -155,20 +160,10 @@ class MemberOrders(Part[MemberOrdersState]):
         effects: list[Effect] = [Publish(RecordRefused(now, self.ledger, " ".join(references), fault))]
         for reference in references:
             undone = state.orders.pop(reference)
-            name, ours = undone.member, self._starts(undone.order)
-            kept = {start for other in state.orders.values() if other.member == name
-                    for start in self._starts(other.order)}  # fmt: skip
-            state.activated[name] = tuple(s for s in state.activated[name] if s in kept or s not in ours)
-            session = undone.order.option_reference or ""
+            name, session = undone.member, undone.order.option_reference or ""
+            effects += self.emit(CallDropped(undone.order), now)
             effects += [self.me.lapse("FlexOrder", reference, name, fault, now), Send(name, SessionClosed(session))]
         return effects + self.emit(MemberOrdersRefused(cause, fault), now)
-
-    def _starts(self, order: FlexOrder) -> tuple[datetime, ...]:
-        return self._isp_starts(order.period, order.isps)
-
-    def _isp_starts(self, period: date, isps: tuple[IspPower, ...]) -> tuple[datetime, ...]:
-        day = self.rules.day(period)
-        return tuple(day.isp_start(row.start) for row in isps)
 
     @on(OrderSplit)
     def split(self, message: OrderSplit, sender: str, now: datetime) -> list[Effect]:
@@ -198,16 +193,11 @@ class MemberOrders(Part[MemberOrdersState]):
         return [Publish(OrderRefused(now, reference, self.rules.domains[sender], reason))]
 
     def prune(self, before: date) -> None:
-        """Days that are closed for good; activations count on where a contract counts them over its term."""
-        state, begin = self.state, self.rules.day(before).start
+        """Days that are closed for good."""
+        state = self.state
         waiting = {reference for references in state.filed.values() for reference in references}
         state.orders = {k: own for k, own in state.orders.items() if own.order.period >= before or k in waiting}
         state.parts = tuple(part for part in state.parts if part.period >= before)
-        for name, starts in state.activated.items():
-            contract, since = self._contracts.contract_on(name, before), begin
-            if contract is not None and contract.counted_per is CountedPer.TERM:
-                since = min(begin, self.rules.day(contract.start_date).start)
-            state.activated[name] = tuple(start for start in starts if start >= since)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Members' orders as recorded; how they fall on elements is recorded nowhere."""
@@ -217,7 +207,6 @@ class MemberOrders(Part[MemberOrdersState]):
             if name is None or not self._contracts.with_peer(name) or order.header.sender_domain != self.me.domain:
                 continue
             state.orders[reference] = MemberOrder(name, order)
-            state.activated[name] = tuple(sorted({*state.activated.get(name, ()), *self._starts(order)}))
             if not self._meters.is_closed(order.period):
                 unsplit[order.period] = unsplit.get(order.period, 0) + 1
         return Recovery(

@@ -38,6 +38,8 @@ def order_fault(order: FlexOrder, offer: FlexOffer, now: datetime) -> str | None
     price, isps = option.activated(factor)
     if order.price != price:
         return f"Price: {order.price}; expected {price} ({factor} % of the offer)"
+    if order.contract_id != offer.contract_id:
+        return f"ContractID: {order.contract_id}; offered under {offer.contract_id}"
     if order.isps != isps or (order.period, order.congestion_point) != (offer.period, offer.congestion_point):
         return "ISP: powers are not the offered ones times the activation factor"
     return None

@@ -14,6 +14,7 @@ from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.identity import AgentIdentity
+from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.disputes import Disputes
@@ -50,9 +51,10 @@ class AggregatorRole(Role):
         filing = LedgerFiling(me, ledger)
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
-        sessions = VppSessions(me, config, contracts)
+        use = ContractUse(me, contracts)
+        sessions = VppSessions(me, config, contracts, use)
         promises = Promises(me, config.dso, contracts)
-        orders = MemberOrders(me, config, contracts, meters)
+        orders = MemberOrders(me, config, contracts=contracts, meters=meters, use=use)
         accounts = Accounts(rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters)
         making_whole = MakingWhole(me, config, orders, accounts)
         trading = FlexTrading(
@@ -63,6 +65,7 @@ class AggregatorRole(Role):
             sessions=sessions,
             promises=promises,
             dearer_e4_per_kwh=making_whole.dearer_e4_per_kwh,
+            use=use,
         )
         # After a loss each part recovers in this order: contracts first, then what stands on them. And of one instant,
         # a promise is corrected before another session begins.
@@ -71,6 +74,7 @@ class AggregatorRole(Role):
             PortfolioRegistration(me, config, contracts, negotiation),
             OperatedDays(me),
             contracts,
+            use,
             negotiation,
             filing,
             HeadCosigning(me, ledger),

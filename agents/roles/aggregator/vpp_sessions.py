@@ -26,10 +26,12 @@ from agents.roles.effects import Arm, Disarm, Effect, Publish, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import NetProfile, PriceRound, SessionClosed, VppInvitation
 from agents.roles.part import MOMENT, Part, Recovery, on
+from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.platform.publications.sessions import Residuals, SessionConcluded
+from market.uftp import IspPower
 
 _END = {
     None: SplitEvent.NOBODY,
@@ -59,9 +61,9 @@ class VppSessionsState:
 class VppSessions(Part[VppSessionsState]):
     """Runs the sessions and says what they found."""
 
-    def __init__(self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts) -> None:
+    def __init__(self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts, use: ContractUse) -> None:
         super().__init__(me, VppSessionsState())
-        self._config, self._contracts = config, contracts
+        self._config, self._contracts, self._use = config, contracts, use
 
     def session(self, identity: str) -> VppSession:
         """A session that holds its members."""
@@ -197,13 +199,28 @@ class VppSessions(Part[VppSessionsState]):
             coordination = absorb(coordination, total)
         session = replace(session, coordination=coordination)
         if coordination.done or not taking:
-            session = self._moved(_offered(session), ended_by, _END[coordination.outcome if taking else None])
+            session, forbidden = self._allowed(_offered(session), now)
+            session = self._moved(session, ended_by, _END[coordination.outcome if taking else None])
             told, guard = _told(self.me.name, session, now), Disarm(AnswersDue(session.identity))
-            return [told, guard, *self.emit(SplitConcluded(session), now)]
+            return [told, guard, *forbidden, *self.emit(SplitConcluded(session), now)]
         self._moved(replace(session, waiting=taking), ended_by, SplitEvent.NEXT_ROUND)
         number, rho, share = coordination.rounds + 1, coordination.rho, coordination.share
         signal = PriceRound(session.identity, number, rho, coordination.signal_kw, share)
         return [*(Send(name, signal) for name in taking), self._guard(session, now)]
+
+    def _allowed(self, session: VppSession, now: datetime) -> tuple[VppSession, list[Effect]]:
+        """The session without the shares that a member's contract does not allow: they can be neither offered nor ordered."""
+        asked, effects = dict(session.asked_e4_per_kwh), list[Effect]()
+        rows = tuple(IspPower(session.first_isp + k, sign) for k, sign in enumerate(session.wanted) if sign)
+        for name in session.covered:
+            contract, isps = self._contracts.contract_on(name, session.period), session.member_isps(name, rows)
+            if contract is not None and isps:
+                call = self._use.call(contract, session.period, name, isps)
+                fault = self._use.call_fault(contract, call)
+                if fault is not None:
+                    asked[name] = None
+                    effects.append(self.me.lapse("share", session.identity, name, fault, now))
+        return replace(session, asked_e4_per_kwh=asked), effects
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """The ledger knows no session."""

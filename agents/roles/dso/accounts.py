@@ -53,7 +53,7 @@ class DsoAccounts:
             offered_w.update(self._requests.offered_w(place))
             ordered_w.update(self._ordering.ordered_w(place))
         contract = self._contracts.contract_on(seller, period)
-        if contract is None:
+        if contract is None or not contract.reserved:
             return SellerAccount(tuple(rows), ())
         seen = self._metered_share(seller, period, count)
         rows_of_day = reservation(contract, requested_w, offered_w, count, ordered_w, seen)

@@ -14,6 +14,7 @@ from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FileAgain, Filed, Receipt
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contract_use import CallDropped, CallTaken, ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import Filing
 from agents.roles.parts.keys import SellerPointDay
@@ -77,10 +78,18 @@ class Ordering(Part[OrderingState]):
     """Places orders on the ledger's receipt, and takes back what a seller refuses."""
 
     def __init__(
-        self, me: AgentIdentity, ledger: str, prognoses: Prognoses, contracts: Contracts, meters: MeterData
+        self,
+        me: AgentIdentity,
+        ledger: str,
+        *,
+        prognoses: Prognoses,
+        contracts: Contracts,
+        meters: MeterData,
+        use: ContractUse,
     ) -> None:
         super().__init__(me, OrderingState())
         self.ledger, self._prognoses, self._contracts, self._meters = ledger, prognoses, contracts, meters
+        self._use = use
 
     # ---- what is ordered -------------------------------------------------------------------------------------------------
 
@@ -110,10 +119,20 @@ class Ordering(Part[OrderingState]):
     @on(OffersChosen)
     def chosen(self, event: OffersChosen, now: datetime) -> list[Effect]:
         """Record the orders (with the prognoses they stand on) before anyone acts on them."""
-        orders = tuple(self._order(seller, offer, factor, now) for seller, offer, factor in event.chosen)
+        orders, effects = list[FlexOrder](), list[Effect]()
+        for seller, offer, factor in event.chosen:
+            order = self._order(seller, offer, factor, now)
+            fault = self._use.fault(order)  # what its contract allowed when it was offered may be used up since
+            if fault is None:
+                orders.append(order)
+                effects += self.emit(CallTaken(order), now)
+            else:
+                effects.append(self.me.lapse("FlexOffer", offer.header.message_id, seller, fault, now))
+        if not orders:
+            return effects + self.emit(OrdersPlaced(event.period, event.point), now)
         filing = OrdersFiling(event.period, event.point, orders[0].order_reference)
-        self.state.filed[filing] = orders
-        return [Send(self.ledger, self._filed(filing, orders))]
+        self.state.filed[filing] = tuple(orders)
+        return [*effects, Send(self.ledger, self._filed(filing, orders))]
 
     def _filed(self, filing: OrdersFiling, orders: Sequence[FlexOrder]) -> Filed:
         records = []
@@ -156,6 +175,8 @@ class Ordering(Part[OrderingState]):
         effects: list[Effect] = []
         if receipt.fault is not None:
             effects.append(Publish(RecordRefused(now, sender, str(filing), receipt.fault)))
+            for order in orders:
+                effects += self.emit(CallDropped(order), now)
             orders = ()
         for order in orders:
             seller = self.rules.name_of(order.header.recipient_domain)
@@ -195,6 +216,7 @@ class Ordering(Part[OrderingState]):
         record = self.me.record("flex-order-refusal", reference, refusal, now)
         reason = refusal.rejection_reason or "refused"
         return [
+            *self.emit(CallDropped(order), now),
             Send(self.ledger, Filed(Filing("refusal", reference), (record,))),
             self.me.lapse("FlexOrder", reference, place.seller, reason, now),
             Publish(OrderRefused(now, reference, order.header.recipient_domain, reason)),

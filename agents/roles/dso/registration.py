@@ -13,7 +13,7 @@ from agents.roles.parts.contracts import Contracts, SeekContracts
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
-from market.contracts.contract import BaselineKind, FlexContract, FlexElement
+from market.contracts.contract import PORTFOLIO, BaselineKind, FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.uftp import CongestionPoint, Connection, DsoPortfolioUpdate
 
@@ -53,14 +53,17 @@ class GridRegistration(Part[NoState]):
 
     @on(SeekContracts)
     def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
-        """Take up the template for an option on each seller's portfolio and open the negotiation; without a market, none."""
+        """Propose to each seller an option on its portfolio and a framework beside it; without a market, neither."""
         if not self.rules.flexibility:
             return []
-        effects: list[Effect] = [self._contracts.seek_again(self.config.aggregators, now)]
+        effects: list[Effect] = [self._contracts.seek_again(self.config.aggregators, now, kinds=(True, False))]
         for seller in self.config.aggregators:
             first = self._contracts.wanted_from(seller, now)
             if first is not None and self._in_season(first) and not self._negotiation.talking(seller):
                 effects += self._negotiation.propose(self._option(seller, first, now), now)
+            first = self._contracts.wanted_from(seller, now, reserved=False)
+            if first is not None and not self._negotiation.talking(seller, reserved=False):
+                effects += self._negotiation.propose(self._framework(seller, first, now), now)
         return effects
 
     def _in_season(self, day: date) -> bool:
@@ -74,11 +77,7 @@ class GridRegistration(Part[NoState]):
 
     def _option(self, seller: str, first: date, now: datetime) -> FlexContract:
         """An option on a seller's whole portfolio, from a day on."""
-        config, limits, elements = self.config, self.config.limits_of_contracts, list[FlexElement]()
-        for point in config.points:
-            size_w = sum(c.contracted_w for c in config.of_seller(seller, point.identity))
-            if size_w:
-                elements.append(FlexElement(point.identity, "portfolio", size_w, -size_w, BaselineKind.ELEMENTS))
+        config, limits, elements = self.config, self.config.limits_of_contracts, self._portfolios(seller)
         return from_template(
             "dso-flexoption",
             contract_id=self.me.identifier("contract", seller, now.isoformat()),
@@ -89,7 +88,7 @@ class GridRegistration(Part[NoState]):
             start_minute=config.option.start_minute,
             end_minute=config.option.end_minute,
             timezone=self.rules.timezone,
-            flex_elements=tuple(elements),
+            flex_elements=elements,
             isp_minutes=self.rules.isp_minutes,
             max_activations=limits.max_activations_per_day,
             max_runtime_isps=limits.max_runtime_isps,
@@ -97,3 +96,26 @@ class GridRegistration(Part[NoState]):
             amount_down_w=-int(sum(-e.max_decrease_w for e in elements) * config.option.share_down),
             amount_up_w=int(sum(e.max_increase_w for e in elements) * config.option.share_up),
         )
+
+    def _framework(self, seller: str, first: date, now: datetime) -> FlexContract:
+        """A framework for what a seller offers beyond its option, up to its whole portfolio, from a day on."""
+        return from_template(
+            "dso-framework",
+            contract_id=self.me.identifier("contract", seller, "framework", now.isoformat()),
+            buyer=self.me.domain,
+            seller=self.rules.domains[seller],
+            start_date=first,
+            end_date=first + timedelta(days=self.config.term_days),
+            timezone=self.rules.timezone,
+            flex_elements=self._portfolios(seller),
+            isp_minutes=self.rules.isp_minutes,
+        )
+
+    def _portfolios(self, seller: str) -> tuple[FlexElement, ...]:
+        """All that a seller has at each congestion point: from full consumption to full feed-in of its connections."""
+        elements = []
+        for point in self.config.points:
+            size_w = sum(c.contracted_w for c in self.config.of_seller(seller, point.identity))
+            if size_w:
+                elements.append(FlexElement(point.identity, PORTFOLIO, size_w, -size_w, BaselineKind.ELEMENTS))
+        return tuple(elements)

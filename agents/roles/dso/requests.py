@@ -16,6 +16,7 @@ from agents.roles.dso.requesting import request_isps
 from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory, revision
@@ -24,6 +25,8 @@ from agents.roles.publications import flex_offered, flex_requested
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from cim.model.plausibility import beyond
+from market.contracts.contract import FlexContract
+from market.contracts.enforcement import Call
 from market.uftp import (
     FlexOffer,
     FlexOfferResponse,
@@ -66,9 +69,11 @@ class RequestsState:
 class Requests(Part[RequestsState]):
     """Asks sellers for flexibility and checks what they answer."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig, prognoses: Prognoses, contracts: Contracts) -> None:
+    def __init__(
+        self, me: AgentIdentity, config: DsoConfig, *, prognoses: Prognoses, contracts: Contracts, use: ContractUse
+    ) -> None:
         super().__init__(me, RequestsState())
-        self.config, self._prognoses, self._contracts = config, prognoses, contracts
+        self.config, self._prognoses, self._contracts, self._use = config, prognoses, contracts, use
 
     def requested_w(self, place: SellerPointDay) -> dict[int, int]:
         """ISP -> watts asked for at last."""
@@ -147,8 +152,12 @@ class Requests(Part[RequestsState]):
         asked = None if request is None else (request.congestion_point, request.period)
         if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
             return f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
-        if message.contract_id not in {None, *(c.contract_id for c in self._contracts.with_peer(sender))}:
+        contract = next((c for c in self._contracts.with_peer(sender) if c.contract_id == message.contract_id), None)
+        if contract is None and message.contract_id is not None:
             return f"ContractID: {message.contract_id} is no contract with {sender}"
+        forbidden = None if contract is None else self._forbidden(message, contract)
+        if forbidden is not None:
+            return forbidden
         swing_w = 2 * self.config.carries_w(sender, message.congestion_point)
         absurd = beyond((row.power_w for option in message.options for row in option.isps), swing_w)
         if absurd is not None:
@@ -157,6 +166,14 @@ class Requests(Part[RequestsState]):
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
             return f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"
         return None
+
+    def _forbidden(self, offer: FlexOffer, contract: FlexContract) -> str | None:
+        """Why the contract that an offer names does not allow one of its options, or None."""
+        point, calls = offer.congestion_point, list[Call]()
+        for option in offer.options:
+            calls.append(self._use.call(contract, offer.period, point, option.isps, option.price))
+        faults = (self._use.call_fault(contract, call) for call in calls)
+        return next((fault for fault in faults if fault is not None), None)
 
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:

@@ -20,6 +20,7 @@ from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
+from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.disputes import Disputes
@@ -38,15 +39,16 @@ class DsoRole(Role):
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: DsoConfig) -> None:
         me, ledger = AgentIdentity(name, rules, key), config.ledger
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
-        negotiation = ContractNegotiation(me, ledger, contracts, wants=lambda _: config.buying)
+        negotiation = ContractNegotiation(me, ledger, contracts, wants=config.buying.for_contract)
         carries_w = {c.usage_point: c.carries_w for c in config.connections}
         meters = MeterData(me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w, facilitator=name)
         filing = LedgerFiling(me, ledger)
         history = MeterHistory(me, config, meters)
         checks = PrognosisChecks(me, config, history)
         prognoses = Prognoses(me, config, checks)
-        ordering = Ordering(me, ledger, prognoses, contracts, meters)
-        requests = Requests(me, config, prognoses, contracts)
+        use = ContractUse(me, contracts)
+        ordering = Ordering(me, ledger, prognoses=prognoses, contracts=contracts, meters=meters, use=use)
+        requests = Requests(me, config, prognoses=prognoses, contracts=contracts, use=use)
         point_meters = PointMeters(me, config)
         curtailment = Curtailment(me, config, point_meters)
         errors = ForecastErrors(
@@ -73,6 +75,7 @@ class DsoRole(Role):
         super().__init__(
             me,
             contracts,
+            use,
             negotiation,
             GridRegistration(me, config, contracts, negotiation),
             Prequalification(me, config),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import product
 
 from agents.roles.effects import Arm, Timer
 from agents.roles.identity import AgentIdentity
@@ -63,26 +64,38 @@ class Contracts(Part[ContractsState]):
         return tuple(contract for contracts in self.state.contracts.values() for contract in contracts)
 
     def contract_on(self, peer: str, day: date) -> FlexContract | None:
-        """The contract with an agent that is in force on a local day, or None."""
-        return in_force(self.state.contracts.get(peer, ()), day)
+        """The contract with an agent that is in force on a local day, one that reserves before a framework; or None."""
+        contracts = self.contracts_on(peer, day)
+        return contracts[0] if contracts else None
 
-    def wanted_from(self, peer: str, now: datetime) -> date | None:
+    def contracts_on(self, peer: str, day: date) -> tuple[FlexContract, ...]:
+        """What an agent may be called under on a local day: the contract that reserves, then the framework."""
+        known = self.state.contracts.get(peer, ())
+        kinds = ([contract for contract in known if contract.reserved is reserved] for reserved in (True, False))
+        return tuple(found for kind in kinds if (found := in_force(kind, day)) is not None)
+
+    def wanted_from(self, peer: str, now: datetime, *, reserved: bool = True) -> date | None:
         """The first day for which a contract with an agent is to be sought now; None while there is one for long enough."""
         earliest = max(self.rules.day_of(now).day, self.rules.first_day)
-        ends = [contract.end_date for contract in self.state.contracts.get(peer, ())]
+        ends = [contract.end_date for contract in self.state.contracts.get(peer, ()) if contract.reserved is reserved]
         if not ends:
             return earliest
         first = max(ends) + timedelta(days=1)
         return None if first > earliest + RENEWAL else max(first, earliest)
 
-    def seek_again(self, peers: Iterable[str], now: datetime) -> Arm:
-        """When to look the next time: tomorrow while somebody's contract is missing, else when one is about to end."""
+    def seek_again(self, peers: Iterable[str], now: datetime, kinds: tuple[bool, ...] = (True,)) -> Arm:
+        """When to look the next time: tomorrow while somebody's contract is missing, else when one is about to end.
+
+        Args:
+            kinds: of the contracts that are sought: whether they reserve.
+        """
         first = self.rules.day_of(now).next(1)
         ends = []
-        for peer in peers:
-            if self.wanted_from(peer, now) is not None:
+        for peer, reserved in product(peers, kinds):
+            if self.wanted_from(peer, now, reserved=reserved) is not None:
                 return Arm(SeekContracts(), first.at(SEEKING_HOUR))
-            ends.append(max(contract.end_date for contract in self.state.contracts[peer]))
+            held = self.state.contracts[peer]
+            ends.append(max(contract.end_date for contract in held if contract.reserved is reserved))
         due = self.rules.day(min(ends) + timedelta(days=1) - RENEWAL) if ends else first
         return Arm(SeekContracts(), max(due.at(SEEKING_HOUR), first.at(SEEKING_HOUR)))
 

@@ -1,7 +1,7 @@
 """Bilateral negotiation of contracts with a party's peers (S02); what is agreed goes into the ledger.
 
-The rules of the conversation are the table in `market.negotiation.conversation`; how far to give way,
-`market.negotiation.concession` says.
+The rules of the conversation are the table in `market.negotiation.conversation`; how an offer is answered, the strategy
+says that the party's preferences name (`market.negotiation.strategies`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from cim.platform.publications.agreements import NegotiationMoved
 from cim.platform.publications.incidents import RuleBroken
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
-from market.negotiation import concession
-from market.negotiation.concession import Move, NegotiationPreferences, Terms
+from market.negotiation.concession import Move, NegotiationPreferences
 from market.negotiation.conversation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
 from market.negotiation.messages import (
     ContractAccept,
@@ -34,6 +33,8 @@ from market.negotiation.messages import (
     Message,
     Offer,
 )
+from market.negotiation.strategies import strategy_of
+from market.negotiation.strategy import Heard
 
 Wants = Callable[[FlexContract], NegotiationPreferences]
 
@@ -99,8 +100,10 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         peer = contract.seller if contract.buyer == self.me.domain else contract.buyer
         talk = Negotiation(conversation, self.me.domain, peer, self.rules.keys)
         self.state.talks[conversation] = talk
-        opened = concession.offer_at(self._wants(contract), 1).into(contract)
-        unsigned = ContractProposal(conversation, self.me.domain, peer, 1, now, opened, now + PATIENCE)
+        wants = self._wants(contract)
+        opened = strategy_of(wants.strategy).opening(wants, contract)
+        expires = now + min(PATIENCE, timedelta(minutes=wants.deadline_min))
+        unsigned = ContractProposal(conversation, self.me.domain, peer, 1, now, opened, expires)
         return self._say(talk, signed_offer(unsigned, self.me.signer))
 
     def _say(self, talk: Negotiation, message: Message) -> list[Effect]:
@@ -127,20 +130,23 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         self.state.talks[message.conversation_id] = talk
         if talk.lapse(now) is State.LAPSED:
             return [self.me.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has expired", now)]
-        move, terms = concession.respond(self._wants(message.contract), Terms.of(message.contract), message.round)
+        wants = self._wants(message.contract)
+        answer = strategy_of(wants.strategy).answer(wants, Heard(message.contract, message.round, talk.earlier))
         at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
-        if move is Move.ACCEPT:
+        if answer.move is Move.ACCEPT:
             return [*self._say(talk, accept_of(message, at, self.me.signer)), *self._concluded(talk, now)]
-        if move is Move.REJECT:
-            return self._say(talk, reject_of(message, at, "beyond what can be agreed"))
+        deadline = (talk.begun or at) + timedelta(minutes=wants.deadline_min)
+        if answer.move is Move.REJECT or at >= deadline:
+            why = "beyond what can be agreed" if at < deadline else f"the deadline was {deadline.isoformat()}"
+            return self._say(talk, reject_of(message, at, why))
         counter = ContractCounter(
             talk.conversation_id,
             self.me.domain,
             talk.peer,
             message.round + 1,
             at,
-            terms.into(message.contract),
-            at + PATIENCE,
+            answer.contract,
+            min(at + PATIENCE, deadline),
         )
         return self._say(talk, signed_offer(counter, self.me.signer))
 
@@ -170,11 +176,12 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         peer = self.rules.name_of(talk.peer) or talk.peer
         return [self.me.lapse("negotiation", conversation, peer, "the offer expired unanswered", now)]
 
-    def talking(self, peer: str) -> bool:
-        """Whether a negotiation with this agent is not over."""
+    def talking(self, peer: str, *, reserved: bool = True) -> bool:
+        """Whether a negotiation with this agent about a contract that reserves (or a framework) is not over."""
         domain = self.rules.domains[peer]
         open_states = (State.IDLE, State.WAITING, State.DECIDING)
-        return any(talk.peer == domain and talk.state in open_states for talk in self.state.talks.values())
+        talks = (talk for talk in self.state.talks.values() if talk.peer == domain and talk.state in open_states)
+        return any(talk.offer is None or talk.offer.contract.reserved is reserved for talk in talks)
 
     def _concluded(self, talk: Negotiation, now: datetime) -> list[Effect]:
         record = talk.record()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.roles.identity import AgentIdentity
+from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
@@ -55,6 +56,7 @@ class ProsumerRole(Role):
             return days[-1].next() if days else rules.day(rules.first_day)
 
         contracts, filing = Contracts(me, remembers=sold), LedgerFiling(me, ledger)
+        use = ContractUse(me, contracts)
         reports, buildings = ElementReports(me, config.by_name()), BuildingFlexibilityManager(me)
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
@@ -85,6 +87,7 @@ class ProsumerRole(Role):
         super().__init__(
             me,
             contracts,
+            use,
             ContractNegotiation(me, ledger, contracts, wants=config.selling_under),
             filing,
             AssetPublishing(me, config),
@@ -119,6 +122,7 @@ class ProsumerRole(Role):
                 me,
                 config,
                 contracts=contracts,
+                use=use,
                 reports=reports,
                 planning=planning,
                 held=held,

@@ -21,6 +21,7 @@ from agents.roles.messages import (
     VppInvitation,
 )
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contract_use import CallTaken, ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.recovery import LedgerHistory
@@ -59,6 +60,7 @@ class VppMember(Part[VppMemberState]):
         config: ProsumerConfig,
         *,
         contracts: Contracts,
+        use: ContractUse,
         reports: ElementReports,
         planning: DayPlanning,
         held: HeldOrders,
@@ -68,7 +70,7 @@ class VppMember(Part[VppMemberState]):
         super().__init__(me, VppMemberState())
         self._aggregator, self._kinds = config.aggregator, config.kinds()
         self._contracts, self._reports, self._planning, self._held = contracts, reports, planning, held
-        self._checks, self._filing = checks, filing
+        self._use, self._checks, self._filing = use, checks, filing
 
     @on(VppInvitation)
     def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
@@ -165,11 +167,15 @@ class VppMember(Part[VppMemberState]):
         day = self.rules.day(message.period)
         if now >= day.isp_start(session.last_isp + 1):
             return self._refuse(message, f"ISP: all up to {session.last_isp} of {message.period} are over", now)
+        fault = self._use.fault(message)
+        if fault is not None:
+            return self._refuse(message, fault, now)
         parts = self._held.take(message, session, day, ahead=now < day.start)
         self._planning.follow(day, now, ordered=True)
         reference = message.order_reference
         split = self.me.record(ORDER_SPLIT, reference, self._held.parts_of(reference), now, salted=True)
         return [
+            *self.emit(CallTaken(message), now),
             Send(sender, self._response(message, now, None)),
             Send(sender, OrderSplit(reference, parts)),
             self._filing.file(ORDER_SPLIT, reference, split),

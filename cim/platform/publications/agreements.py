@@ -115,6 +115,7 @@ class ContractAgreed(Publication):
         max_activations: per `counted_per`.
         penalty_e4_per_kwh, capacity_price_e4_per_kw_day, volume_price_e4_per_kwh: the prices.
         activation_price: whether the volume price is fixed or the highest that may be asked.
+        reserved: whether the amount stands by; a framework's is only the most that may be called.
     """
 
     contract_id: str
@@ -138,3 +139,4 @@ class ContractAgreed(Publication):
     volume_price_e4_per_kwh: int
     activation_price: str
     currency: str
+    reserved: bool = True
