@@ -229,7 +229,7 @@ def _day(text: str | None) -> date | None:
 
 @cache
 def _mount() -> None:
-    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, mechanisms, profiles, uftp
+    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, market, mechanisms, profiles, uftp
 
     app.add_typer(bench.app, name="bench")
     app.command()(faults.faults)
@@ -238,6 +238,7 @@ def _mount() -> None:
     app.add_typer(diagrams.app, name="docs")
     app.add_typer(ledger.app, name="ledger")
     app.command()(losses.losses)
+    app.add_typer(market.app, name="market")
     app.command()(mechanisms.mechanisms)
     app.add_typer(profiles.app, name="profiles")
     app.add_typer(uftp.app, name="uftp")

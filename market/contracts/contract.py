@@ -69,6 +69,14 @@ class FlexElement:
     baseline: BaselineKind = BaselineKind.PROGNOSIS
     volume_price_e4_per_kwh: int | None = None
 
+    def dearer_by(self, change_e4_per_kwh: int) -> FlexElement:
+        """The same at a price of its own that is so much higher; one that has none stays as it is."""
+        price = self.volume_price_e4_per_kwh
+        if price is None:
+            return self
+        up, down = self.max_increase_w, self.max_decrease_w
+        return FlexElement(self.name, self.kind, up, down, self.baseline, price + change_e4_per_kwh)
+
 
 @wire("market.FlexContract")
 @dataclass(frozen=True)
@@ -151,21 +159,33 @@ class FlexContract:
         markup = self.volume_price_e4_per_kwh
         return {e.name: (e.volume_price_e4_per_kwh or markup) - markup for e in self.flex_elements}
 
+    def within_elements(self) -> FlexContract:
+        """The same with no more than its elements can move."""
+        up = min(self.amount_up_w, sum(element.max_increase_w for element in self.flex_elements))
+        down = max(self.amount_down_w, sum(element.max_decrease_w for element in self.flex_elements))
+        if (up, down) == (self.amount_up_w, self.amount_down_w):
+            return self
+        return replace(self, amount_up_w=up, amount_down_w=down)
+
     def at_prices(self, volume_e4_per_kwh: int, capacity_e4_per_kw_day: int) -> FlexContract:
         """The same with these prices of the contract; the elements' follow, their owner's costs stay."""
         change = volume_e4_per_kwh - self.volume_price_e4_per_kwh
-        elements = tuple(
-            element
-            if element.volume_price_e4_per_kwh is None
-            else replace(element, volume_price_e4_per_kwh=element.volume_price_e4_per_kwh + change)
-            for element in self.flex_elements
-        )
-        return replace(
+        made = replace(
             self,
-            flex_elements=elements,
+            flex_elements=tuple(element.dearer_by(change) for element in self.flex_elements)
+            if change
+            else self.flex_elements,
             volume_price_e4_per_kwh=volume_e4_per_kwh,
             capacity_price_e4_per_kw_day=capacity_e4_per_kw_day,
         )
+        good = volume_e4_per_kwh >= 0 and (
+            capacity_e4_per_kw_day == 0 or (self.reserved and capacity_e4_per_kw_day > 0)
+        )
+        if (
+            good and not self.faults
+        ):  # a sound contract at other sound prices is sound: most offers are no more than that
+            vars(made)["faults"] = ()
+        return made
 
     @cached_property
     def encoded(self) -> bytes:

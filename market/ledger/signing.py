@@ -64,6 +64,11 @@ def verify(public: bytes, data: bytes, signature: bytes) -> bool:
     return _remember(public, data, signature, good=_verified(public, data, signature)) if good is None else good
 
 
+def forget_checked() -> None:
+    """Forget which signatures were found good: the next check of each is a real one again, as in another process."""
+    _known.clear()
+
+
 def _remember(public: bytes, data: bytes, signature: bytes, *, good: bool) -> bool:
     while len(_known) >= _KNOWN_MOST:
         _known.popitem(last=False)  # the oldest; in one step, as the portal's threads check signatures, too

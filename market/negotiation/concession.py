@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, floor
-from typing import Any
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.contracts.contract import FlexContract
-from market.negotiation.issues import Issue, of_contract
+from market.negotiation.issues import Issue, of_contract, with_value
 
 
 @wire("market.Side")
@@ -119,10 +118,9 @@ class NegotiationPreferences:
     def at_share(self, draft: FlexContract, share: float) -> FlexContract:
         """The draft as this side offers it when it has given up a share (0..1) of the way to the worst it takes."""
         offered = terms_at(self, share).into(draft)
-        if not self.issues:
-            return offered
-        changes: dict[str, Any] = {issue.parameter: issue.at(share) for issue in self.issues}
-        return replace(offered, **changes)
+        for issue in self.issues:
+            offered = with_value(offered, issue, issue.at(share))
+        return offered.within_elements() if self.issues else offered
 
 
 def conceded(round_number: int, rounds: int, beta: float) -> float:

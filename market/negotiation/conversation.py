@@ -8,7 +8,7 @@ it was on its way: both sides end in the same state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from cim.codec.codec import wire
 from market.contracts.contract import FlexContract
 from market.conversations import ConversationTable
 from market.errors import LocalProtocolError, MarketError, RemoteProtocolError
+from market.ledger.hashing import microseconds, record_message
 from market.ledger.records import Record, Signature
 from market.ledger.signing import Signer, verify
 from market.negotiation.messages import (
@@ -118,6 +119,7 @@ class Negotiation:
     accept: ContractAccept | None = None
     earlier: tuple[FlexContract, ...] = ()  # up to two offers before that one, newest last
     begun: datetime | None = None  # when the first offer was made
+    own_costs_e4_per_kwh: Mapping[str, int] = field(default_factory=dict)  # of the elements, as the first offer says
 
     def send(self, message: Message) -> Message:
         """Note that we send `message`, and return it.
@@ -175,7 +177,8 @@ class Negotiation:
         if isinstance(message, ContractProposal | ContractCounter):
             if self.offer is not None:
                 self.earlier = (*self.earlier[-1:], self.offer.contract)
-            self.begun = self.begun or message.at
+            if self.begun is None:
+                self.begun, self.own_costs_e4_per_kwh = message.at, message.contract.own_costs_e4_per_kwh
             self.offer = message
         elif isinstance(message, ContractAccept):
             self.accept = message
@@ -198,7 +201,7 @@ class Negotiation:
         if not self.offer.at <= message.at < self.offer.expires:
             return f"made at {message.at.isoformat()}; expected before {self.offer.expires.isoformat()}"
         if isinstance(message, ContractAccept):
-            return self._misfit_of_signature(message.sender, record_of(self.offer), message.signature)
+            return self._misfit_of_signature(message.sender, signed_bytes(self.offer), message.signature)
         return None
 
     def _misfit_of_offer(self, offer: Offer) -> str | None:
@@ -212,7 +215,7 @@ class Negotiation:
             if (contract.contract_id, contract.buyer) != (old.contract_id, old.buyer):
                 named = f"contract {contract.contract_id} of buyer {contract.buyer}"
                 return f"{named}; expected {old.contract_id} of {old.buyer}"
-            if contract.own_costs_e4_per_kwh != old.own_costs_e4_per_kwh:
+            if not contract.own_costs_e4_per_kwh.items() <= self.own_costs_e4_per_kwh.items():
                 return "it changes what the elements cost their owner; only the contract's own prices are negotiated"
             if not before.at <= offer.at < before.expires:
                 return f"made at {offer.at.isoformat()}; expected before {before.expires.isoformat()}"
@@ -220,10 +223,10 @@ class Negotiation:
             return f"it expires at {offer.expires.isoformat()}, no later than it was made"
         if contract.faults:
             return "; ".join(contract.faults)
-        return self._misfit_of_signature(offer.sender, record_of(offer), offer.signature)
+        return self._misfit_of_signature(offer.sender, signed_bytes(offer), offer.signature)
 
-    def _misfit_of_signature(self, party: str, record: Record, signature: bytes) -> str | None:
-        good = party in self.keys and verify(self.keys[party], record.message, signature)
+    def _misfit_of_signature(self, party: str, message: bytes, signature: bytes) -> str | None:
+        good = party in self.keys and verify(self.keys[party], message, signature)
         return None if good else f"the signature of {party} does not fit the contract offered"
 
 
@@ -232,14 +235,30 @@ def record_of(offer: Offer) -> Record:
     return Record("contract", offer.contract.contract_id, offer.at, offer.sender, offer.contract.encoded)
 
 
+def signed_bytes(offer: Offer) -> bytes:
+    """The `message` of `record_of(offer)`, without making the record: every offer is signed, few become one."""
+    contract = offer.contract
+    return record_message("contract", contract.contract_id, microseconds(offer.at), offer.sender, contract.encoded)
+
+
 def signed_offer(offer: Offer, signer: Signer) -> Offer:
     """`offer` with its sender's signature."""
-    return replace(offer, signature=signer.sign(record_of(offer).message))
+    made = type(offer)
+    return made(
+        offer.conversation_id,
+        offer.sender,
+        offer.recipient,
+        offer.round,
+        offer.at,
+        offer.contract,
+        offer.expires,
+        signer.sign(signed_bytes(offer)),
+    )
 
 
 def accept_of(offer: Offer, at: datetime, signer: Signer) -> ContractAccept:
     """The recipient's signed acceptance of `offer`, made at `at`."""
-    signature = signer.sign(record_of(offer).message)
+    signature = signer.sign(signed_bytes(offer))
     return ContractAccept(offer.conversation_id, offer.recipient, offer.sender, offer.round, at, signature)
 
 

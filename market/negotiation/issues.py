@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from math import floor
+from typing import Any
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
-from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContract, FlexElement
+from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContract
 
-Value = int | date | tuple[int, ...] | tuple[FlexElement, ...] | ActivationPriceKind | CountedPer
+Value = int | date | tuple[int, ...] | tuple[str, ...] | ActivationPriceKind | CountedPer
 
 # Who the contract is between and what its prices are is negotiated elsewhere, or not at all.
 _NOT = {"contract_id", "buyer", "seller", "timezone", "isp_minutes", "currency", "reserved",
         "volume_price_e4_per_kwh", "capacity_price_e4_per_kw_day"}  # fmt: skip
+_ELEMENTS = "flex_elements"
 NEGOTIABLE = frozenset(field.name for field in fields(FlexContract)) - _NOT
 
 
@@ -24,7 +26,7 @@ class Issue:
     """One side's wish about one parameter of a contract.
 
     Attributes:
-        parameter: a field of `FlexContract`.
+        parameter: a field of `FlexContract`; of `flex_elements` the values are names, and what was left out stays out.
         values: what it would take, best first; the last is the worst that it takes.
         worth_e4: what the first is worth more to it than the last, ten-thousandths per kW and day.
         step: above 0, `values` are two numbers, and those between them in such steps count as well.
@@ -68,5 +70,16 @@ class Issue:
 
 def of_contract(contract: FlexContract, issue: Issue) -> Value:
     """A contract's value of an issue."""
+    if issue.parameter == _ELEMENTS:
+        return tuple(element.name for element in contract.flex_elements)
     value: Value = getattr(contract, issue.parameter)
     return value
+
+
+def with_value(contract: FlexContract, issue: Issue, value: Value) -> FlexContract:
+    """The contract with another value of an issue; with fewer elements, no more than they can move."""
+    if issue.parameter == _ELEMENTS and isinstance(value, tuple):
+        kept = tuple(element for element in contract.flex_elements if element.name in value)
+        return replace(contract, flex_elements=kept or contract.flex_elements).within_elements()
+    changes: dict[str, Any] = {issue.parameter: value}
+    return replace(contract, **changes)

@@ -62,6 +62,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"penalty_e4_per_kwh": -1}, "penalty_e4_per_kwh: -1; expected 0 or more"),
     ({"capacity_price_e4_per_kw_day": -1}, "capacity_price_e4_per_kw_day: -1; expected 0 or more"),
     ({"volume_price_e4_per_kwh": -1}, "volume_price_e4_per_kwh: -1; expected 0 or more"),
+    ({"reserved": False}, "capacity_price_e4_per_kw_day: 200; expected 0 where nothing is reserved"),
     ({"currency": "eur"}, "currency: 'eur'; expected an ISO 4217 code, for example EUR"),
     ({"currency": "EURO"}, "currency: 'EURO'; expected an ISO 4217 code, for example EUR"),
     ({"currency": "ÉUR"}, "currency: 'ÉUR'; expected an ISO 4217 code, for example EUR"),

@@ -79,3 +79,14 @@ def test_a_seller_whose_costs_were_told_too_low_asks_for_the_rest() -> None:
     dearer = wants.dearer_by(250)
     assert (offer_at(dearer, 1), offer_at(dearer, 8)) == (Terms(850, 60), Terms(350, 10))
     assert wants.dearer_by(0) == wants
+
+
+@given(st.integers(-500, 3000), st.integers(-500, 3000), st.booleans())
+def test_a_contract_at_other_prices_has_the_faults_that_a_new_one_would_have(
+    volume: int, capacity: int, reserved: bool
+) -> None:
+    """What is known of the old one spares the work, and changes no answer."""
+    old = replace(contract(pv=900, battery=700), reserved=reserved, capacity_price_e4_per_kw_day=0)
+    assert old.faults == ()
+    made = old.at_prices(volume, capacity)
+    assert made.faults == replace(made).faults

@@ -16,7 +16,7 @@ from market.contracts.templates import from_template
 from market.ledger.signing import key_from_seed
 from market.negotiation.concession import Move, NegotiationPreferences, Side, Terms, offer_at, respond
 from market.negotiation.conversation import Negotiation, State, accept_of, reject_of, signed_offer
-from market.negotiation.issues import NEGOTIABLE, Issue
+from market.negotiation.issues import NEGOTIABLE, Issue, of_contract
 from market.negotiation.messages import ContractCounter, ContractProposal, Message
 from market.negotiation.strategies import STRATEGIES, strategy_of
 from market.negotiation.strategy import Heard
@@ -26,9 +26,10 @@ BUYER, SELLER = "agr.example", "farm.example"
 SIGNERS = {name: key_from_seed(1, name) for name in (BUYER, SELLER)}
 KEYS = {name: signer.public for name, signer in SIGNERS.items()}
 PAIRS = list(product(STRATEGIES, STRATEGIES))
+ELEMENTS = (FlexElement("bat", "battery", 9000, -9000, volume_price_e4_per_kwh=1500), FlexElement("pv", "pv", 5000, 0))
 DRAFT = from_template(
     "household-daily", contract_id="c-1", buyer=BUYER, seller=SELLER, start_date=date(2026, 5, 20),
-    end_date=date(2027, 5, 19), timezone="Europe/Vienna", flex_elements=(FlexElement("bat", "battery", 9000, -9000),),
+    end_date=date(2027, 5, 19), timezone="Europe/Vienna", flex_elements=ELEMENTS,
 )  # fmt: skip
 
 
@@ -160,7 +161,8 @@ ISSUES: dict[str, tuple[Issue, Issue]] = {  # what the buyer and what the seller
                      Issue("days_of_week", ((1, 2, 3, 4, 5), (1, 2, 3, 4, 5, 6, 7)), 90)),
     "start_minute": (Issue("start_minute", (0, 600), 10, 15), Issue("start_minute", (600, 0), 90, 15)),
     "end_minute": (Issue("end_minute", (1440, 960), 10, 15), Issue("end_minute", (960, 1440), 90, 15)),
-    "flex_elements": (Issue("flex_elements", (DRAFT.flex_elements,), 10), Issue("flex_elements", (DRAFT.flex_elements,), 90)),
+    "flex_elements": (Issue("flex_elements", (("bat", "pv"), ("bat",)), 10),
+                      Issue("flex_elements", (("bat",), ("bat", "pv")), 90)),
     "amount_up_w": (Issue("amount_up_w", (9000, 1000), 10, 1), Issue("amount_up_w", (1000, 9000), 90, 1)),
     "amount_down_w": (Issue("amount_down_w", (-9000, -1000), 10, 1), Issue("amount_down_w", (-1000, -9000), 90, 1)),
     "max_activations": (Issue("max_activations", (24, 2), 10, 1), Issue("max_activations", (2, 24), 90, 1)),
@@ -193,7 +195,7 @@ def test_an_issue_ends_within_what_both_take(name: str, parameter: str) -> None:
     )
     if end.state is State.AGREED:
         assert end.offer is not None
-        value = getattr(end.offer.contract, parameter)
+        value = of_contract(end.offer.contract, mine)
         assert mine.loss(value) is not None
         assert theirs.loss(value) is not None
         assert end.offer.contract.faults == ()

@@ -1,0 +1,212 @@
+"""A finished run's market, read from its folder: the ledger says what was agreed and paid, publications what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
+from cim.codec.codec import decode
+from cim.platform.publications.base import IspPower
+from cim.platform.publications.trading import FlexOffered, FlexRequested
+from cim.platform.published import published
+from experiments.market.rows import (
+    ContractRow,
+    MarketBook,
+    OfferRow,
+    OrderRow,
+    RequestRow,
+    SettlementRow,
+    UnitRow,
+)
+from market.contracts.contract import FlexContract
+from market.ledger.reader import LedgerReader
+from market.ledger.records import Record
+from market.register.lifecycle import UnitEvent
+from market.register.register import FlexibilityRegister
+from market.register.units import RECORD_KIND, UnitMove
+from market.settlement.payments import Payment
+from market.uftp import AcceptedDisputed, FlexOrder, FlexOrderResponse, FlexSettlement, FlexSettlementResponse
+from market.uftp.flexibility import IspPower as OrderedIsp
+
+T = TypeVar("T")
+
+_E4 = 10_000
+_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+
+
+def market_book(folder: Path) -> MarketBook:
+    """What stands in a run's `ledger.db` and `publications`.
+
+    Raises:
+        BadInput: there is no ledger.
+    """
+    with LedgerReader(folder / "ledger.db") as reader:
+        records, meta = reader.records(), reader.meta()
+    isp_minutes = _isp_minutes(records)
+    return MarketBook(
+        currency=meta.get("currency", ""),
+        register=tuple(_units(records)),
+        requests=tuple(_request(told) for told in published(folder, FlexRequested)),
+        offers=tuple(row for told in published(folder, FlexOffered) for row in _offers(told, isp_minutes)),
+        orders=tuple(_orders(records)),
+        contracts=tuple(_contract(body, record) for record, body in _bodies(records, "contract", FlexContract)),
+        settlements=tuple(_settlements(records, isp_minutes)),
+    )
+
+
+def _bodies(records: Iterable[Record], kind: str, what: type[T]) -> Iterator[tuple[Record, T]]:
+    """The records of a kind with what they say; one that says something else is passed over."""
+    for record in records:
+        if record.kind == kind:
+            body = decode(record.body)
+            if isinstance(body, what):
+                yield record, body
+
+
+def _isp_minutes(records: Sequence[Record]) -> int:
+    return next((body.isp_minutes for _, body in _bodies(records, "contract", FlexContract)), 15)
+
+
+def _units(records: Sequence[Record]) -> Iterator[UnitRow]:
+    """The register as its recorded moves leave it."""
+    moves: list[tuple[Record, tuple[UnitMove, ...]]] = list(_bodies(records, RECORD_KIND, tuple))
+    by_operator = {UnitEvent.PREQUALIFICATION, UnitEvent.REFUSAL, UnitEvent.LIMIT}
+    operators = (record.author for record, body in moves if any(move.event in by_operator for move in body))
+    register = FlexibilityRegister(next(operators, ""))
+    for record, body in moves:
+        register = register.at(record.at).after(body, record.author)
+    for key, unit in register.units.items():
+        yield UnitRow(
+            unit=key.unit,
+            kind=unit.asset.kind,
+            owner=unit.asset.owner,
+            provider=unit.provider,
+            product=key.product,
+            state=str(unit.state),
+            congestion_point=unit.congestion_point,
+            up_w=unit.up_w,
+            down_w=unit.down_w,
+            capacity_wh=unit.asset.capacity_wh,
+            cost_ct_per_kwh=unit.asset.cost_e4_per_kwh / 100,
+            reason=unit.reason,
+        )
+
+
+def _request(told: FlexRequested) -> RequestRow:
+    wanted = [row for row in told.isps if row.disposition == "Requested"]
+    return RequestRow(
+        at=told.at.isoformat(),
+        reference=told.reference,
+        seller=told.seller,
+        congestion_point=told.congestion_point,
+        period=told.period.isoformat(),
+        isps=tuple(isp for row in wanted for isp in range(row.start, row.start + row.duration)),
+        largest_w=max(
+            (row.min_power_w if row.min_power_w > 0 else row.max_power_w for row in wanted), key=abs, default=0
+        ),
+    )
+
+
+def _offers(told: FlexOffered, isp_minutes: int) -> Iterator[OfferRow]:
+    for option in told.options:
+        energy = _kwh(option.isps, isp_minutes)
+        yield OfferRow(
+            at=told.at.isoformat(),
+            reference=told.reference,
+            option=option.reference,
+            request=told.request or "",
+            seller=told.seller,
+            congestion_point=told.congestion_point,
+            period=told.period.isoformat(),
+            isps=_isps(option.isps),
+            energy_kwh=energy,
+            price=option.price_e4 / _E4,
+            ct_per_kwh=_ct(option.price_e4, energy),
+        )
+
+
+def _orders(records: Sequence[Record]) -> Iterator[OrderRow]:
+    refused = {record.key: body for record, body in _bodies(records, "flex-order-refusal", FlexOrderResponse)}
+    for record, order in _bodies(records, "flex-order", FlexOrder):
+        energy, refusal = _kwh(order.isps, order.isp_minutes), refused.get(order.order_reference)
+        yield OrderRow(
+            at=record.at.isoformat(),
+            reference=order.order_reference,
+            seller=order.header.recipient_domain,
+            congestion_point=order.congestion_point,
+            period=order.period.isoformat(),
+            contract=order.contract_id or "",
+            activation_pct=order.activation_factor_pct,
+            isps=_isps(order.isps),
+            energy_kwh=energy,
+            price=order.price / _E4,
+            ct_per_kwh=_ct(order.price, energy),
+            refused="" if refusal is None else refusal.rejection_reason or "refused",
+        )
+
+
+def _contract(c: FlexContract, record: Record) -> ContractRow:
+    return ContractRow(
+        contract=c.contract_id,
+        buyer=c.buyer,
+        seller=c.seller,
+        reserved=c.reserved,
+        start_date=c.start_date.isoformat(),
+        end_date=c.end_date.isoformat(),
+        days_of_week="all" if len(c.days_of_week) == 7 else " ".join(_DAYS[k - 1] for k in c.days_of_week),
+        hours=f"{c.start_minute // 60:02d}:{c.start_minute % 60:02d}-{c.end_minute // 60:02d}:{c.end_minute % 60:02d}",
+        elements=tuple(element.name for element in c.flex_elements),
+        element_ct_per_kwh=tuple(c.price_e4_per_kwh(element.name) / 100 for element in c.flex_elements),
+        amount_up_w=c.amount_up_w,
+        amount_down_w=c.amount_down_w,
+        activations=f"{c.max_activations} per {c.counted_per}",
+        max_runtime_isps=c.max_runtime_isps,
+        recovery_isps=c.recovery_isps,
+        penalty_ct_per_kwh=c.penalty_e4_per_kwh / 100,
+        capacity_ct_per_kw_day=c.capacity_price_e4_per_kw_day / 100,
+        volume_ct_per_kwh=c.volume_price_e4_per_kwh / 100,
+        activation_price=str(c.activation_price),
+        signed_by=tuple(signature.party for signature in record.signatures),
+    )
+
+
+def _settlements(records: Sequence[Record], isp_minutes: int) -> Iterator[SettlementRow]:
+    answers = {r.key: body for r, body in _bodies(records, "flex-settlement-response", FlexSettlementResponse)}
+    payments: dict[str, tuple[Payment, ...]] = {r.key: body for r, body in _bodies(records, "remuneration", tuple)}
+    hours_per_kw = isp_minutes / 60_000
+    for record, told in _bodies(records, "flex-settlement", FlexSettlement):
+        buyer, seller, rows = told.header.sender_domain, told.header.recipient_domain, told.order_settlements
+        isps = [isp for row in rows for isp in row.isps]
+        answer = answers.get(record.key)
+        said = [] if answer is None else [status.disposition for status in answer.statuses]
+        paid = [p.amount if p.payer == buyer else -p.amount for p in payments.get(record.key, ())]
+        yield SettlementRow(
+            period=told.period_start.isoformat(),
+            revision=told.revision,
+            buyer=buyer,
+            seller=seller,
+            orders=len(rows),
+            ordered_kwh=sum(abs(isp.ordered_flex_power_w) * isp.duration for isp in isps) * hours_per_kw,
+            delivered_kwh=sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in isps) * hours_per_kw,
+            missing_kwh=sum(isp.power_deficiency_w * isp.duration for isp in isps) * hours_per_kw,
+            price=sum(row.price for row in rows) / _E4,
+            penalty=sum(row.penalty for row in rows) / _E4,
+            net=sum(row.net_settlement for row in rows) / _E4,
+            paid=sum(paid) / _E4,
+            accepted=said.count(AcceptedDisputed.ACCEPTED),
+            disputed=said.count(AcceptedDisputed.DISPUTED),
+        )
+
+
+def _isps(rows: Sequence[IspPower] | Sequence[OrderedIsp]) -> tuple[int, ...]:
+    return tuple(isp for row in rows for isp in range(row.start, row.start + row.duration))
+
+
+def _kwh(rows: Sequence[IspPower] | Sequence[OrderedIsp], isp_minutes: int) -> float:
+    return sum(abs(row.power_w) * row.duration for row in rows) * isp_minutes / 60_000
+
+
+def _ct(price_e4: int, energy_kwh: float) -> float:
+    return price_e4 / 100 / energy_kwh if energy_kwh else 0.0

@@ -1,0 +1,137 @@
+"""The rows that `iles market show` prints: plain fields with their units in their names, as its JSON has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A unit of the flexibility register; `up_w`, `down_w`: how far it may move, limits counted; cost per kWh moved."""
+
+    unit: str
+    kind: str
+    owner: str
+    provider: str
+    product: str
+    state: str
+    congestion_point: str
+    up_w: int
+    down_w: int
+    capacity_wh: int
+    cost_ct_per_kwh: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request: its ISPs in which something is asked for, and the most that is, in watts."""
+
+    at: str
+    reference: str
+    seller: str
+    congestion_point: str
+    period: str
+    isps: tuple[int, ...]
+    largest_w: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """One option of an offer; `request`: what it answers."""
+
+    at: str
+    reference: str
+    option: str
+    request: str
+    seller: str
+    congestion_point: str
+    period: str
+    isps: tuple[int, ...]
+    energy_kwh: float
+    price: float
+    ct_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order of the DSO; `activation_pct`: which part of the option; `refused`: why, where the seller refused it."""
+
+    at: str
+    reference: str
+    seller: str
+    congestion_point: str
+    period: str
+    contract: str
+    activation_pct: int
+    isps: tuple[int, ...]
+    energy_kwh: float
+    price: float
+    ct_per_kwh: float
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRow:
+    """A contract with all its parameters; prices in hundredths of the currency unit."""
+
+    contract: str
+    buyer: str
+    seller: str
+    reserved: bool
+    start_date: str
+    end_date: str
+    days_of_week: str
+    hours: str
+    elements: tuple[str, ...]
+    element_ct_per_kwh: tuple[float, ...]
+    amount_up_w: int
+    amount_down_w: int
+    activations: str
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty_ct_per_kwh: float
+    capacity_ct_per_kw_day: float
+    volume_ct_per_kwh: float
+    activation_price: str
+    signed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementRow:
+    """A settlement between two parties; money in the currency unit.
+
+    Attributes:
+        ordered_kwh, delivered_kwh, missing_kwh: accumulated over its orders.
+        price, penalty, net: accumulated; availability is paid beside them.
+        paid: what the buyer paid in all, less what it was paid.
+        accepted, disputed: how many of its orders.
+    """
+
+    period: str
+    revision: int
+    buyer: str
+    seller: str
+    orders: int
+    ordered_kwh: float
+    delivered_kwh: float
+    missing_kwh: float
+    price: float
+    penalty: float
+    net: float
+    paid: float
+    accepted: int
+    disputed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketBook:
+    """Everything that `iles market show` shows of a run."""
+
+    currency: str
+    register: tuple[UnitRow, ...]
+    requests: tuple[RequestRow, ...]
+    offers: tuple[OfferRow, ...]
+    orders: tuple[OrderRow, ...]
+    contracts: tuple[ContractRow, ...]
+    settlements: tuple[SettlementRow, ...]

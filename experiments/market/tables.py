@@ -1,0 +1,126 @@
+"""A run's market as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from experiments.market.rows import MarketBook
+
+SECTIONS = ("register", "book", "contracts", "settlements")
+
+
+def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
+    """The tables of some sections, in their order; a section without rows is a table that says so."""
+    made = {"register": _register, "book": _book, "contracts": _contracts, "settlements": _settlements}
+    return [table for section in sections for table in made[section](book)]
+
+
+def _table(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(*columns, title=f"{title} ({len(rows)})", title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _register(book: MarketBook) -> list[Table]:
+    rows = [
+        (
+            u.unit, u.kind, u.state, _name(u.provider), _point(u.congestion_point), _kw(u.up_w), _kw(u.down_w),
+            _kw(u.capacity_wh), f"{u.cost_ct_per_kwh:.2f}", u.reason,
+        )
+        for u in book.register
+    ]  # fmt: skip
+    columns = ("unit", "kind", "state", "provider", "point", "up, kW", "down, kW", "kWh", "ct/kWh", "reason")
+    return [_table("Flexibility register", *columns, rows=rows)]
+
+
+def _book(book: MarketBook) -> list[Table]:
+    requests = [
+        (_at(r.at), r.period, _name(r.seller), _point(r.congestion_point), _span(r.isps), _kw(r.largest_w))
+        for r in book.requests
+    ]
+    offers = [
+        (
+            _at(o.at), o.period, _name(o.seller), _point(o.congestion_point), o.option.rpartition("/")[2], _span(o.isps),
+            f"{o.energy_kwh:.2f}", f"{o.price:.4f}", f"{o.ct_per_kwh:.2f}",
+        )
+        for o in book.offers
+    ]  # fmt: skip
+    orders = [
+        (
+            _at(o.at), o.period, _name(o.seller), _point(o.congestion_point), o.contract[:8], f"{o.activation_pct} %",
+            _span(o.isps), f"{o.energy_kwh:.2f}", f"{o.price:.4f}", f"{o.ct_per_kwh:.2f}", o.refused,
+        )
+        for o in book.orders
+    ]  # fmt: skip
+    head = ("at (UTC)", "day", "seller", "point")
+    return [
+        _table("Requests", *head, "ISPs", "most, kW", rows=requests),
+        _table("Offers, option by option", *head, "step", "ISPs", "kWh", book.currency, "ct/kWh", rows=offers),
+        _table(
+            "Orders", *head, "contract", "part", "ISPs", "kWh", book.currency, "ct/kWh", "refused", rows=orders
+        ),
+    ]  # fmt: skip
+
+
+def _contracts(book: MarketBook) -> list[Table]:
+    rows = []
+    for c in book.contracts:
+        prices = sorted(set(c.element_ct_per_kwh))
+        paid = f"{prices[0]:.2f}" if len(prices) == 1 else f"{prices[0]:.2f}-{prices[-1]:.2f}"
+        rows.append(
+            (
+                c.contract[:8], _name(c.buyer), _name(c.seller), "reserves" if c.reserved else "framework",
+                f"{c.start_date}..{c.end_date}", f"{c.days_of_week} {c.hours}", f"{_kw(c.amount_up_w)}/{_kw(c.amount_down_w)}",
+                c.activations, f"{c.max_runtime_isps}/{c.recovery_isps}", f"{c.penalty_ct_per_kwh:.2f}",
+                f"{c.capacity_ct_per_kw_day:.2f}", f"{c.volume_ct_per_kwh:.2f} {c.activation_price}", paid,
+                str(len(c.elements)),
+            )
+        )  # fmt: skip
+    columns = ("contract", "buyer", "seller", "kind", "term", "days, hours", "up/down, kW", "activations",
+               "run/rest, ISPs", "penalty", "capacity", "volume, ct/kWh", "elements, ct/kWh", "of")  # fmt: skip
+    return [_table("Contracts", *columns, rows=rows)]
+
+
+def _settlements(book: MarketBook) -> list[Table]:
+    rows = [
+        (
+            s.period, str(s.revision), _name(s.buyer), _name(s.seller), str(s.orders), f"{s.ordered_kwh:.2f}",
+            f"{s.delivered_kwh:.2f}", f"{s.missing_kwh:.2f}", f"{s.price:.4f}", f"{s.penalty:.4f}", f"{s.net:.4f}",
+            f"{s.paid:.4f}", f"{s.accepted}/{s.disputed}",
+        )
+        for s in book.settlements
+    ]  # fmt: skip
+    columns = ("day", "rev", "buyer", "seller", "orders", "ordered, kWh", "delivered", "missing", f"price, {book.currency}",
+               "penalty", "net", "paid", "accepted/disputed")  # fmt: skip
+    return [_table("Settlements", *columns, rows=rows)]
+
+
+def _name(domain: str) -> str:
+    """A party by the first part of its domain."""
+    return domain.partition(".")[0]
+
+
+def _point(congestion_point: str) -> str:
+    return congestion_point.rpartition(":")[2]
+
+
+def _at(instant: str) -> str:
+    return instant[5:16].replace("T", " ")
+
+
+def _kw(watts: int) -> str:
+    return f"{watts / 1000:.1f}"
+
+
+def _span(isps: Sequence[int]) -> str:
+    """ISPs as spans: 51-54, 60."""
+    spans: list[tuple[int, int]] = []
+    for isp in sorted(set(isps)):
+        if spans and spans[-1][1] == isp - 1:
+            spans[-1] = (spans[-1][0], isp)
+        else:
+            spans.append((isp, isp))
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
