@@ -28,7 +28,7 @@ from market.register.register import FlexibilityRegister
 from market.register.units import RECORD_KIND, UnitMove
 from market.settlement.payments import Payment
 from market.uftp import AcceptedDisputed, FlexOrder, FlexOrderResponse, FlexSettlement, FlexSettlementResponse
-from market.uftp.flexibility import IspPower as OrderedIsp
+from market.uftp import IspPower as OrderedIsp
 
 T = TypeVar("T")
 

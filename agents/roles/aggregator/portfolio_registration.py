@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from agents.roles.aggregator.config import AggregatorConfig
@@ -16,6 +17,7 @@ from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import units_ranked
 from cim.codec.codec import wire
+from market.contracts.commitments import bought_stock, oversold
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.register.discovery import RankingWeights, UnitWish, discover
@@ -109,3 +111,16 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
         """As at the start: who has no recorded contract is asked again."""
         lost = "negotiations that were running; with whom no contract is recorded one is sought again"
         return Recovery(self.started(Started(), now), (lost,))
+
+
+def sold_twice(sale: FlexContract, contracts: Sequence[FlexContract], me: str) -> str | None:
+    """Why an aggregator (its domain) has not bought what a sale reserves beside its other sales, in words, or None.
+
+    Days after its members' last contract are not judged: it expects to renew them.
+    """
+    bought = [contract for contract in contracts if contract.buyer == me]
+    last = max((contract.end_date for contract in bought), default=None)
+    if last is None or sale.start_date > last:
+        return None if last is not None else "sold twice: no member's contract is there to sell from"
+    sales = [c for c in (*contracts, sale) if c.seller == me and c.start_date <= last]
+    return oversold([replace(c, end_date=min(c.end_date, last)) for c in sales], bought_stock(bought))

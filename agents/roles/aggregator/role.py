@@ -9,7 +9,7 @@ from agents.roles.aggregator.flex_trading import FlexTrading
 from agents.roles.aggregator.interval_metering import IntervalMetering
 from agents.roles.aggregator.making_whole import MakingWhole
 from agents.roles.aggregator.member_orders import MemberOrders
-from agents.roles.aggregator.portfolio_registration import PortfolioRegistration
+from agents.roles.aggregator.portfolio_registration import PortfolioRegistration, sold_twice
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.vpp_sessions import VppSessions
@@ -40,7 +40,13 @@ class AggregatorRole(Role):
             return contract.seller == me.domain or rules.name_of(contract.seller) in members
 
         contracts = Contracts(me, remembers)
-        negotiation = ContractNegotiation(me, ledger, contracts, lambda one: config.preferences(one, me.domain))
+        negotiation = ContractNegotiation(
+            me,
+            ledger,
+            contracts,
+            lambda one: config.preferences(one, me.domain),
+            lambda sale: sold_twice(sale, contracts.all(), me.domain),
+        )
         meters = MeterData(
             me,
             {m.usage_point: m.name for m in config.members},

@@ -41,6 +41,10 @@ Wants = Callable[[FlexContract], NegotiationPreferences]
 PATIENCE = timedelta(minutes=10)  # how long an offer binds
 
 
+def _nothing_is(_contract: FlexContract) -> None:
+    """Of a party that sells nothing."""
+
+
 @wire("part.ContractFiling")
 @dataclass(frozen=True, slots=True)
 class ContractFiling:
@@ -74,11 +78,19 @@ class ContractNegotiation(Part[ContractNegotiationState]):
     Args:
         contracts: where what is agreed is kept.
         wants: what this party wants and will still take for a contract.
+        sold_twice: why it cannot sell what a contract reserves, in words; None where it can.
     """
 
-    def __init__(self, me: AgentIdentity, ledger: str, contracts: Contracts, wants: Wants) -> None:
+    def __init__(
+        self,
+        me: AgentIdentity,
+        ledger: str,
+        contracts: Contracts,
+        wants: Wants,
+        sold_twice: Callable[[FlexContract], str | None] = _nothing_is,
+    ) -> None:
         super().__init__(me, ContractNegotiationState())
-        self.ledger, self._contracts, self._wants = ledger, contracts, wants
+        self.ledger, self._contracts, self._wants, self._sold_twice = ledger, contracts, wants, sold_twice
 
     def _tidy(self, now: datetime) -> None:
         """Drop conversations that came to nothing before all open days, and those about contracts that ended before them.
@@ -133,6 +145,9 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         wants = self._wants(message.contract)
         answer = strategy_of(wants.strategy).answer(wants, Heard(message.contract, message.round, talk.earlier))
         at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
+        twice = self._sold_twice(answer.contract) if answer.contract.seller == self.me.domain else None
+        if twice is not None:
+            return self._say(talk, reject_of(message, at, twice))
         if answer.move is Move.ACCEPT:
             return [*self._say(talk, accept_of(message, at, self.me.signer)), *self._concluded(talk, now)]
         deadline = (talk.begun or at) + timedelta(minutes=wants.deadline_min)

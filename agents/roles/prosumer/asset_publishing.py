@@ -11,12 +11,15 @@ from agents.roles.events import Started
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import AssetsPublished, AssetsWithdrawn, DeviceJoined, PublishAgain, RegisterEntry
 from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.told import DeviceBeganAnew, ElementJudged
 from cim.codec.codec import wire
 from market.assets.publication import AssetPublication
+from market.contracts.commitments import oversold_element
+from market.contracts.contract import FlexContract
 from market.register.lifecycle import UnitEvent
 from market.register.units import CONGESTION_MANAGEMENT, RECORD_KIND, UnitMove, UnitProduct
 
@@ -42,9 +45,14 @@ class AssetPublishingState:
 class AssetPublishing(Part[AssetPublishingState]):
     """Brings the elements to the market when all have joined, or those that have after a while; and takes them off it."""
 
-    def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig, contracts: Contracts) -> None:
         super().__init__(me, AssetPublishingState())
         self._config, self._kinds, self._known = config, config.kinds(), config.by_name()
+        self._contracts = contracts
+
+    def sold_twice(self, contract: FlexContract) -> str | None:
+        """Why an element has not what a contract reserves of it beside those there are, in words, or None."""
+        return oversold_element((*self._contracts.all(), contract), self.state.joined.values())
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:

@@ -56,7 +56,7 @@ class ProsumerRole(Role):
             return days[-1].next() if days else rules.day(rules.first_day)
 
         contracts, filing = Contracts(me, remembers=sold), LedgerFiling(me, ledger)
-        use = ContractUse(me, contracts)
+        use, publishing = ContractUse(me, contracts), AssetPublishing(me, config, contracts)
         reports, buildings = ElementReports(me, config.by_name()), BuildingFlexibilityManager(me)
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
@@ -88,9 +88,9 @@ class ProsumerRole(Role):
             me,
             contracts,
             use,
-            ContractNegotiation(me, ledger, contracts, wants=config.selling_under),
+            ContractNegotiation(me, ledger, contracts, wants=config.selling_under, sold_twice=publishing.sold_twice),
             filing,
-            AssetPublishing(me, config),
+            publishing,
             reports,
             buildings,
             vehicles,

@@ -1,0 +1,120 @@
+"""`iles market show`: what it prints of a finished day is what the market's parties said, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cim.model.errors import BadInput
+from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.trading import FlexOffered, FlexRequested
+from cim.platform.published import published
+from experiments.cli.market import app
+from experiments.market.book import market_book
+from experiments.market.tables import SECTIONS
+from market.negotiation.messages import ContractAccept
+from market.uftp import FlexOrder, FlexSettlement
+from tests.worlds import players
+from tests.worlds.miniature import Miniature
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Miniature, Path]:
+    """A settled day of four homes, and the folder it left."""
+    folder = tmp_path_factory.mktemp("day")
+    market = Miniature(folder / "ledger.db")
+    market.play(players.DAY.end + timedelta(hours=8))
+    store = ParquetStore(folder)
+    for agent, publication in market.published:
+        store.put(agent, publication)
+    store.close()
+    market.ledger.close()
+    return market, folder
+
+
+def shown(folder: Path, *arguments: str) -> str:
+    """What the command prints."""
+    result = CliRunner().invoke(app, ["show", str(folder), *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_json_holds_what_was_said(day: tuple[Miniature, Path]) -> None:
+    """Every unit, request, order, contract and settlement, with the amounts of the messages themselves."""
+    market, folder = day
+    book: dict[str, Any] = json.loads(shown(folder, "--json"))
+    assert {unit["state"] for unit in book["register"]} == {"prequalified"}
+    assert len(book["register"]) == 8
+    assert len(book["requests"]) == len(market.told(FlexRequested))
+    assert len(book["offers"]) == sum(len(offer.options) for offer in market.told(FlexOffered))
+    orders = {m.order_reference: m for _, to, m in market.sent if isinstance(m, FlexOrder) and to.startswith("agr")}
+    assert {row["reference"] for row in book["orders"]} == set(orders)
+    for row in book["orders"]:
+        order = orders[row["reference"]]
+        assert row["price"] * 10_000 == pytest.approx(order.price)
+        assert row["energy_kwh"] == pytest.approx(sum(abs(isp.power_w) for isp in order.isps) / 4000)
+    assert len(book["contracts"]) == len(market.said(ContractAccept))
+    assert all(len(row["signed_by"]) == 2 for row in book["contracts"])
+    settlements = {(m.header.sender_domain, m.header.recipient_domain): m for m in market.said(FlexSettlement)}
+    assert len(book["settlements"]) == len(settlements)
+    for row in book["settlements"]:
+        told = settlements[row["buyer"], row["seller"]]
+        assert row["net"] * 10_000 == pytest.approx(sum(part.net_settlement for part in told.order_settlements))
+        assert row["accepted"] == row["orders"]
+        assert row["disputed"] == 0
+
+
+def test_the_tables_show_each_section(day: tuple[Miniature, Path]) -> None:
+    """All of them, or those that are asked for; each says how many rows it has."""
+    _, folder = day
+    whole = shown(folder)
+    titles = (
+        "Flexibility register (8)",
+        "Requests (",
+        "Offers, option by option (",
+        "Orders (",
+        "Contracts (",
+        "Settlements (",
+    )
+    assert all(title in whole for title in titles)
+    assert "home-a.bat" in whole
+    assert "framework" in whole
+    some = shown(folder, "--only", "register")
+    assert "Flexibility register (8)" in some
+    assert "Contracts (" not in some
+
+
+def test_nothing_in_the_folder_is_touched(day: tuple[Miniature, Path]) -> None:
+    """A run's folder is only read: no file comes, goes or changes."""
+    _, folder = day
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    shown(folder)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_without_a_ledger_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """It names the file that is missing; and a section that there is not is refused by those there are."""
+    with pytest.raises(BadInput, match=r"ledger\.db does not exist"):
+        market_book(tmp_path)
+    result = CliRunner().invoke(app, ["show", str(tmp_path), "--only", "orders"])
+    assert result.exit_code == 2
+    assert all(section in result.output for section in SECTIONS)
+
+
+def test_what_was_published_is_read_in_order_from_all_parts(tmp_path: Path, day: tuple[Miniature, Path]) -> None:
+    """Written in two spells, so in two parts: as it was put; a folder without tables has published nothing."""
+    market, _ = day
+    told = market.told(FlexRequested)
+    assert len(told) > 1
+    for k, half in enumerate((told[:1], told[1:])):
+        store = ParquetStore(tmp_path, keep=bool(k))
+        for publication in half:
+            store.put("dso", publication)
+        store.close()
+    assert published(tmp_path, FlexRequested) == told
+    assert published(tmp_path / "nowhere", FlexRequested) == []
