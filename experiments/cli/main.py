@@ -229,7 +229,19 @@ def _day(text: str | None) -> date | None:
 
 @cache
 def _mount() -> None:
-    from experiments.cli import bench, days, devices, diagrams, faults, ledger, losses, market, mechanisms, profiles, uftp
+    from experiments.cli import (
+        bench,
+        days,
+        devices,
+        diagrams,
+        faults,
+        ledger,
+        losses,
+        market,
+        mechanisms,
+        profiles,
+        uftp,
+    )
 
     app.add_typer(bench.app, name="bench")
     app.command()(faults.faults)
