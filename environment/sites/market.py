@@ -15,7 +15,6 @@ from environment.sites.ratings import (
     Part,
     Percent,
     Positive,
-    Rating,
     ShareOrNone,
     WholeNotNegative,
 )
@@ -160,7 +159,7 @@ class MarketTerms(Part):
         dso_option_season: when that option stands by.
         outside_options: what relief costs by other means.
         dso_buying: how surely something must be needed to be bought.
-        negotiation: by which strategies; alternating offers within an hour where nothing is said.
+        negotiation: by which strategies, and within what time.
     """
 
     concession_rounds: Count
@@ -184,11 +183,7 @@ class MarketTerms(Part):
     smallest_connection_w: Positive
     feed_in_limits: FeedInLimits
     dso_buying: Buying
-    negotiation: NegotiationRules = NegotiationRules(
-        members="alternating-offers",
-        dso="alternating-offers",
-        deadline_minutes=Rating(value=60, assumed=True),
-    )
+    negotiation: NegotiationRules
 
     @model_validator(mode="after")
     def _ordered(self) -> MarketTerms:

@@ -129,6 +129,8 @@ def leaves(raw: dict[str, Any], at: str) -> list[str]:
     """Dotted names of the numbers of a section."""
     found: list[str] = []
     for key, item in raw.items():
+        if not isinstance(item, dict):
+            continue  # a word, not a number: pydantic checks it against those there are
         found += [f"{at}.{key}"] if "value" in item else leaves(item, f"{at}.{key}")
     return found
 

@@ -170,6 +170,8 @@ def test_a_site_without_a_record_begins_as_always(tmp_path: Path) -> None:
     told = SimulationRun(tmp_path)
     told.run(START)
     told.store.empty()
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
     told.run(START + timedelta(hours=1))
     assert told.told(MemoryLost) == []
     assert any(kind == "contract" for kind, _, _ in told.records())
