@@ -57,9 +57,9 @@ def market_book(folder: Path) -> MarketBook:
 
 
 def _bodies(records: Iterable[Record], kind: str, what: type[T]) -> Iterator[tuple[Record, T]]:
-    """The records of a kind with what they say; one that says something else is passed over."""
+    """The records of a kind with what they say; one that says something else, or whose body was erased, is passed over."""
     for record in records:
-        if record.kind == kind:
+        if record.kind == kind and record.body:
             body = decode(record.body)
             if isinstance(body, what):
                 yield record, body

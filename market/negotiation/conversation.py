@@ -238,7 +238,8 @@ def record_of(offer: Offer) -> Record:
 def signed_bytes(offer: Offer) -> bytes:
     """The `message` of `record_of(offer)`, without making the record: every offer is signed, few become one."""
     contract = offer.contract
-    return record_message("contract", contract.contract_id, microseconds(offer.at), offer.sender, contract.encoded)
+    at = microseconds(offer.at)
+    return record_message("contract", contract.contract_id, at, offer.sender, salted=False, content=contract.encoded)
 
 
 def signed_offer(offer: Offer, signer: Signer) -> Offer:

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 from cim.model.errors import BadInput
 from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.ledger.signing import key_from_seed
+from market.ledger.signing import key_from_seed, verify
 from market.negotiation.concession import Move, NegotiationPreferences, Side, Terms, offer_at, respond
-from market.negotiation.conversation import Negotiation, State, accept_of, reject_of, signed_offer
+from market.negotiation.conversation import (
+    Negotiation,
+    State,
+    accept_of,
+    record_of,
+    reject_of,
+    signed_bytes,
+    signed_offer,
+)
 from market.negotiation.issues import NEGOTIABLE, Issue, of_contract
 from market.negotiation.messages import ContractCounter, ContractProposal, Message
 from market.negotiation.strategies import STRATEGIES, strategy_of
@@ -249,3 +257,14 @@ def test_an_unknown_strategy_is_refused_with_those_there_are() -> None:
         BadInput, match="'haggling' is unknown; expected one of alternating-offers, monotonic-concession"
     ):
         strategy_of("haggling")
+
+
+def test_what_is_signed_of_an_offer_is_the_record_that_it_would_become() -> None:
+    """Both sides' signatures under an offer fit the record that goes to the ledger, byte for byte."""
+    end, said = talk(wants(Side.BUYER, 500, 1500), wants(Side.SELLER, 1500, 500))
+    for message in said:
+        if isinstance(message, ContractProposal | ContractCounter):
+            assert signed_bytes(message) == record_of(message).message
+    record = end.record()
+    assert {s.party for s in record.signatures} == {BUYER, SELLER}
+    assert all(verify(KEYS[s.party], record.message, s.value) for s in record.signatures)
