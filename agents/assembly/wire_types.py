@@ -67,6 +67,7 @@ declare_homes(
             "market.settlement.invoices",
             "market.settlement.payments",
             "agents.roles.messages",
+            "agents.roles.register_messages",
         ),
         "part": (
             "agents.roles.parts.contract_use",

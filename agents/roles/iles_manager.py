@@ -13,7 +13,7 @@ import numpy as np
 from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import AssetsPublished, AssetsWithdrawn, WeatherBulletin
+from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.filing import NoState
@@ -21,6 +21,7 @@ from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import RegisterKeeping
 from agents.roles.publications import assets_registered, exchange_forecast
+from agents.roles.register_messages import AssetsPublished, AssetsWithdrawn
 from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.devices import WeatherForecast

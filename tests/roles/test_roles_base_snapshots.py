@@ -15,22 +15,14 @@ from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
 from agents.roles.iles_manager import IlesConfig, IlesRole
 from agents.roles.ledger_keeper import CloseNow, KeeperRole
-from agents.roles.messages import (
-    AssetQuery,
-    AssetsPublished,
-    DeviceJoined,
-    DeviceReport,
-    DeviceSchedule,
-    Filed,
-    HeadCosigned,
-    MeterUpdate,
-)
+from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule, Filed, HeadCosigned, MeterUpdate
 from agents.roles.part import Part, on
 from agents.roles.parts.contracts import SeekContracts
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.settlement_as_buyer import SettleDay
 from agents.roles.prosumer.metering_messages import TellMetering
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
+from agents.roles.register_messages import AssetQuery, AssetsPublished
 from agents.roles.role import Role
 from cim.codec.codec import encode
 from cim.model.devices import DeviceKind, Mode, Setpoint

@@ -10,9 +10,10 @@ import numpy as np
 from agents.planning.elements.element import ElementConfig
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Fired, Received
-from agents.roles.messages import AssetsPublished, DeviceJoined, DeviceReport, DeviceSchedule, WeatherBulletin
+from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule, WeatherBulletin
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
+from agents.roles.register_messages import AssetsPublished
 from cim.model.devices import DeviceKind, Mode, Setpoint, VehiclePlugged, VehicleUnplugged, WeatherForecast
 from cim.model.readings import Kind, Reading
 from market.uftp import DPrognosis

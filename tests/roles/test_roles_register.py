@@ -9,20 +9,18 @@ from pathlib import Path
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.events import Fired, Recalled, Received
 from agents.roles.iles_manager import IlesConfig, IlesRole
-from agents.roles.messages import (
+from agents.roles.messages import DeviceJoined, Filed, Receipt
+from agents.roles.parts.register_keeping import RegisterKeeping, RemindOperator, moves_of
+from agents.roles.prosumer.asset_publishing import AssetPublishing
+from agents.roles.prosumer.told import ElementJudged
+from agents.roles.register_messages import (
     AssetList,
     AssetQuery,
     AssetsPublished,
     AssetsWithdrawn,
-    DeviceJoined,
-    Filed,
     PublishAgain,
-    Receipt,
     RegisterEntry,
 )
-from agents.roles.parts.register_keeping import RegisterKeeping, RemindOperator, moves_of
-from agents.roles.prosumer.asset_publishing import AssetPublishing
-from agents.roles.prosumer.told import ElementJudged
 from cim.model.devices import DeviceKind
 from cim.platform.publications.agreements import UnitsMoved, UnitsRanked
 from cim.platform.publications.incidents import RuleBroken

@@ -11,9 +11,9 @@ import pytest
 
 from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
-from agents.roles.messages import AssetQuery
 from agents.roles.parts.contracts import RENEWAL, Contracts, SeekContracts
 from agents.roles.parts.negotiation import ContractNegotiation, OfferExpires
+from agents.roles.register_messages import AssetQuery
 from cim.platform.publications.incidents import RuleBroken
 from market.contracts.contract import in_force
 from market.negotiation.conversation import accept_of

@@ -17,10 +17,11 @@ from agents.roles.dso import DsoRole
 from agents.roles.dso.config import GridConnection
 from agents.roles.effects import Arm, Effect, Send, Timer, timer_order
 from agents.roles.events import Fired, Received
-from agents.roles.messages import AssetList, AssetsPublished, DeviceJoined, DeviceReport, WeatherBulletin
+from agents.roles.messages import DeviceJoined, DeviceReport, WeatherBulletin
 from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.prognoses import ForecastDay
+from agents.roles.register_messages import AssetList, AssetsPublished
 from agents.roles.role import Role
 from cim.model.devices import DeviceKind, Nameplate, WeatherForecast
 from cim.model.readings import Kind, Quality, Reading

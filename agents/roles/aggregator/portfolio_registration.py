@@ -10,12 +10,12 @@ from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import AssetList, AssetQuery
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contracts import Contracts, SeekContracts
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import units_ranked
+from agents.roles.register_messages import AssetList, AssetQuery
 from cim.codec.codec import wire
 from market.contracts.commitments import bought_stock, oversold
 from market.contracts.contract import FlexContract, FlexElement

@@ -7,10 +7,10 @@ from datetime import datetime
 from agents.roles.dso.config import DsoConfig
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import RegisterEntry
 from agents.roles.part import Part, on
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.register_keeping import moves_of
+from agents.roles.register_messages import RegisterEntry
 from cim.model.errors import BadInput
 from cim.platform.publications.incidents import RuleBroken
 from market.assets.publication import AssetPublication

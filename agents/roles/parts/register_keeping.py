@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from agents.roles.effects import Arm, Effect, Publish, Send, Timer
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import AssetList, AssetQuery, FileAgain, Filed, PublishAgain, Receipt, RegisterEntry
+from agents.roles.messages import FileAgain, Filed, Receipt
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import refusal
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import units_moved
+from agents.roles.register_messages import AssetList, AssetQuery, PublishAgain, RegisterEntry
 from cim.codec.codec import decode, wire
 from cim.model.errors import BadInput
 from cim.platform.publications.incidents import RuleBroken

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.events import Started
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import AssetsPublished, AssetsWithdrawn, DeviceJoined, PublishAgain, RegisterEntry
+from agents.roles.messages import DeviceJoined
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.told import DeviceBeganAnew, ElementJudged
+from agents.roles.register_messages import AssetsPublished, AssetsWithdrawn, PublishAgain, RegisterEntry
 from cim.codec.codec import wire
 from market.assets.publication import AssetPublication
 from market.contracts.commitments import oversold_element
