@@ -11,7 +11,7 @@ from cim.model.devices import ThermalDescription
 
 TIME_CONSTANT_H = 60.0  # assumed of every house: after it e^-1 of a surplus of warmth is left
 SPREAD = 2.0  # of its rating over the comfort band: how strongly a thermostat answers to a kelvin
-_J_PER_KWH = 3.6e6
+J_PER_KWH = 3.6e6
 _LOOKS_H = 1 / 12  # how often a thermostat looks
 
 
@@ -27,7 +27,7 @@ def by_thermostat(power_kw: Floats, temperature_c: Floats, room: ThermalDescript
         hours: length of an ISP.
     """
     middle_c, high_kw = (room.level_min_c + room.level_max_c) / 2, room.power_max_w / 1000
-    k_per_kwh = room.fill_rate_per_w * _J_PER_KWH
+    k_per_kwh = room.fill_rate_per_w * J_PER_KWH
     surplus_k, kept = temperature_c - middle_c, math.exp(-hours / TIME_CONSTANT_H)
     # of what is put in evenly over an ISP this much is still there at its end
     stays_k_per_kw = k_per_kwh * TIME_CONSTANT_H * (1 - kept)

@@ -12,16 +12,14 @@ from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow, comfort_ct_per_kwh
 from agents.planning.elements.energy_prices import DeviationPrices
 from agents.planning.forecast.like_day import like_day
+from agents.planning.thermostat import J_PER_KWH, SPREAD, TIME_CONSTANT_H
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, ThermalDescription, ThermalUsage
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 
-_J_PER_KWH = 3.6e6
 _DAY_S = 86400
-_TIME_CONSTANT_H = 60.0  # assumed of every house: after it e^-1 of a surplus of warmth is left
 _TOLD_H, _MOST = 2.0, 1.5  # assumed: hours of the own forecast beside the hours seen; the largest correction
-_SPREAD = 2.0  # of its rating over the comfort band: how strongly a thermostat answers to a kelvin
 
 
 class Heat(ElementKind):
@@ -54,7 +52,7 @@ class Heat(ElementKind):
         if room is None or temperature_c is None or not room.level_min_c < temperature_c < room.level_max_c:
             return None
         plan, prices = window.part(expected_kw), _prices(known, window)
-        per_kelvin = 1 / room.fill_rate_per_w / _J_PER_KWH  # kWh of electricity for one kelvin
+        per_kelvin = 1 / room.fill_rate_per_w / J_PER_KWH  # kWh of electricity for one kelvin
         used, size = np.cumsum(plan) * window.hours, len(plan)
         warm_c = _middle_c(room) + window.part(course(known, _from_now(window), along_kw=expected_kw).warmth_k)
         return Storable(
@@ -112,14 +110,14 @@ def course(known: ElementKnowledge, window: PlanWindow, along_kw: Floats | None 
     demand[window.first - 1 :] *= _as_it_went(known, demand, window)
     power = demand.copy()
     low_kw, high_kw = room.power_min_w / 1000, room.power_max_w / 1000
-    gain_kw_per_k = _SPREAD * high_kw / (room.level_max_c - room.level_min_c)
-    k_per_kwh = room.fill_rate_per_w * _J_PER_KWH
+    gain_kw_per_k = SPREAD * high_kw / (room.level_max_c - room.level_min_c)
+    k_per_kwh = room.fill_rate_per_w * J_PER_KWH
     warm_k, hours = known.temperature_c - _middle_c(room), window.first_hours
     for k in range(window.first - 1, day.count):
         held = np.nan if along is None else float(along[k])
         wanted = demand[k] - gain_kw_per_k * warm_k if np.isnan(held) else held
         power[k] = min(max(wanted, low_kw), high_kw)
-        warm_k = (warm_k + (power[k] - demand[k]) * hours * k_per_kwh) * math.exp(-hours / _TIME_CONSTANT_H)
+        warm_k = (warm_k + (power[k] - demand[k]) * hours * k_per_kwh) * math.exp(-hours / TIME_CONSTANT_H)
         warmth[k], hours = warm_k, window.hours
     return Course(power, warmth)
 
@@ -166,7 +164,7 @@ def _ct_of_holding(known: ElementKnowledge, window: PlanWindow) -> Floats:
         return np.zeros(window.last - window.first + 1)
     until_end_h = (window.last - np.arange(window.first, window.last + 1)) * window.hours
     retail = float(window.part(known.prices.retail_ct_per_kwh).mean())
-    return np.asarray(until_end_h * retail / _TIME_CONSTANT_H, dtype=np.float64)
+    return np.asarray(until_end_h * retail / TIME_CONSTANT_H, dtype=np.float64)
 
 
 def heating(usage: ThermalUsage, room: ThermalDescription | None, day: LocalDay) -> Floats:
