@@ -25,6 +25,7 @@ class IncidentKind(StrEnum):
     HANDLING_FAILED = "agent failed"
     NOT_RECORDED = "not recorded"
     RULE_BROKEN = "rule broken"
+    DISPUTED = "dispute decided"
     HEAD_REFUSED = "head refused"
     MEMORY_LOST = "memory lost"
 

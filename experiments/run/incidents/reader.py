@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, PrognosisReplaced, SellerJudged
 from cim.platform.publications.incidents import ElementSuspended, MetersDisagree, PointNotMetered, SiteNotMetered
 from cim.platform.publications.measured import DeviceBack, DeviceLost
+from cim.platform.publications.settlement import DisputeDecided
 from cim.platform.store import Store, values
 from experiments.run.incidents.as_told import told_as_they_are
 from experiments.run.incidents.incident import Incident, IncidentKind, spans
@@ -22,7 +23,7 @@ def incidents_of(store: Store, rules: MarketRules, dso: str) -> list[Incident]:
     reader = _Reader(store, rules, dso)
     parts = (
         reader.lost(), reader.not_metered(), reader.standstills(), reader.disagreeing(), reader.suspended(),
-        reader.doubted(), reader.limited(), told_as_they_are(store, rules),
+        reader.doubted(), reader.disputes(), reader.limited(), told_as_they_are(store, rules),
     )  # fmt: skip
     return sorted((one for part in parts for one in part), key=lambda one: (one.at, one.kind, one.who, one.what))
 
@@ -89,6 +90,14 @@ class _Reader:
                 f"orders stand on the DSO's own prognosis: {count} replaced" if told.overstates else "believed again"
             )
             yield Incident(told.at, IncidentKind.DOUBTED, self._name(told.seller), what, money)
+
+    def disputes(self) -> Iterator[Incident]:
+        """What buyer and seller did not agree on, and how it was decided."""
+        for told in values(self.store, DisputeDecided):
+            what = f"with {self._name(told.buyer)} on {told.period} about {len(told.orders)} orders: {told.reason}"
+            meters = ", ".join(told.meters)
+            money = f"settled by the right data of {meters}" if meters else "as the buyer settled it; people decide"
+            yield Incident(told.at, IncidentKind.DISPUTED, self._name(told.seller), what, money)
 
     def limited(self) -> Iterator[Incident]:
         """A row a day: how many connections the DSO limited in how many ISPs, and what it paid for that."""

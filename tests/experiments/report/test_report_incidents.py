@@ -23,8 +23,9 @@ from cim.platform.publications.incidents import (
     SiteNotMetered,
     WorkFailed,
 )
-from cim.platform.publications.ledger import HeadRefused, RecordRefused
+from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
+from cim.platform.publications.settlement import DisputeDecided
 from cim.platform.publications.trading import OrderPlaced, OrderRefused
 from experiments.report import incidents
 from experiments.report.data import RunData
@@ -149,6 +150,8 @@ AS_TOLD: list[tuple[Told, IncidentKind, str, str]] = [
      "orders o-1: key is taken"),
     (("iles", RuleBroken(AT, "farm-1", "iles", "assets of others")), IncidentKind.RULE_BROKEN, "farm-1", "assets of others"),
     (("x", HeadRefused(AT, 2, "ledger", "agr-east", "no chain")), IncidentKind.HEAD_REFUSED, "ledger", "agr-east: no chain"),
+    (("agr-east", HistorySplit(AT, 2, "ledger", "ab" * 32, "cd" * 32, "dso", "agr-east")), IncidentKind.HEAD_REFUSED,
+     "ledger", "agr-east: two heads of block 2, abababababab and cdcdcdcdcdcd"),
     (("x", MemoryLost(AT, "farm-1", ("orders", "plans"))), IncidentKind.MEMORY_LOST, "farm-1", "orders; plans"),
     (("farm-1", HandlingFailed(AT, "uftp.FlexOrder", "agr", "KeyError: 1")), IncidentKind.HANDLING_FAILED, "farm-1",
      "uftp.FlexOrder: KeyError: 1"),
@@ -168,6 +171,18 @@ def test_every_kind_of_trouble_has_a_row(material: Make, told: Told, kind: Incid
     (one,) = found(material, told)
     assert (one.kind, one.who, one.what, one.times) == (kind, who, what, 1)
     assert one.money
+
+
+@pytest.mark.parametrize(
+    ("meters", "money"),
+    [(("ean.a", "a.pv"), "settled by the right data of ean.a, a.pv"), ((), "as the buyer settled it; people decide")],
+)
+def test_a_dispute_is_a_row_with_its_decision(material: Make, meters: tuple[str, ...], money: str) -> None:
+    """Who sold, to whom, of how many orders and why; whether the money moved."""
+    told = DisputeDecided(AT, DAY, DSO, EAST, ("o-1", "o-2"), meters, "two of three agree")
+    (one,) = found(material, ("dso", told))
+    assert (one.kind, one.who, one.money) == (IncidentKind.DISPUTED, "agr-east", money)
+    assert one.what == "with dso on 2016-05-20 about 2 orders: two of three agree"
 
 
 def test_no_family_of_incidents_is_left_out() -> None:
