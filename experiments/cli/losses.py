@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,9 +27,12 @@ def losses(
         list[str] | None,
         typer.Option(metavar="HH:MM|day", help="From when on; at noon and for the whole day otherwise."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Rows as JSON; those that are there already are not run again.")] = Path(
-        "out/losses.json"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Rows as JSON; those of this program, day and seed are not run again.")
+    ] = Path("out/losses.json"),
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Runs at the same time; as many as cores otherwise.")
+    ] = None,
 ) -> None:
     """Run a day once for every meter and every link that can be lost, and tabulate settled, true, paid and fined.
 
@@ -39,43 +42,33 @@ def losses(
     from rich.table import Table
 
     from environment.sites import load_site
-    from experiments.losses.study import losses_of, run_loss
-    from experiments.run.columns.with_agents import run_agents
+    from experiments.losses.study import keep_rows, losses_of, name_of, read_rows, run_key, run_losses
     from experiments.run.run import check
     from experiments.run.settings import RunSettings
     from experiments.run.settings import losses as minutes_of
-    from market.rules import Control
 
     minutes = [None if text == "day" else minutes_of([f"x@{text}"])[0][1] for text in since or ["12:00", "day"]]
     day = None if date_ is None else date.fromisoformat(date_)
     settings = RunSettings(site, day, 1, seed, "local", "direct", 1, out.parent)
     check(settings)
-    known = {(row.device, row.since): row for row in _read(out)}
-    local = None
+    run = run_key(settings)
+    known = read_rows(out, run)
     out.parent.mkdir(parents=True, exist_ok=True)
-    table = Table("lost", "since", "settled, kWh", "true, kWh", "DSO paid", "fined", "members paid", "fined",
-                  "unmetered: kWh", "paid", "fined", "ISPs told")  # fmt: skip
+    wanted = losses_of(load_site(site), minutes, only or ())
+    left = [loss for loss in wanted if name_of(loss) not in known]
     console = Console(highlight=False)
     console.width = max(console.width, 132)
-    for loss in losses_of(load_site(site), minutes, only or ()):
-        name = loss[0], "day" if loss[1] is None else f"{loss[1] // 60:02d}:{loss[1] % 60:02d}"
-        if name not in known:
-            local = local or run_agents(settings, Control.LOCAL)
-            known[name] = run_loss(settings, loss, local)
-            out.write_text(json.dumps([row.as_dict() for row in known.values()], indent=1) + "\n", encoding="utf-8")
-            console.print(f"· {name[0] or 'nothing'} lost ({name[1]})", markup=False)
-        table.add_row(*_cells(known[name]))
+    for row in run_losses(settings, left, run, processes or os.cpu_count() or 1) if left else ():
+        known[row.loss] = row
+        keep_rows(out, known.values())
+        console.print(f"· {row.device or 'nothing'} lost ({row.since})", markup=False)
+    table = Table("lost", "since", "settled, kWh", "true, kWh", "DSO paid", "fined", "members paid", "fined",
+                  "unmetered: kWh", "paid", "fined", "ISPs told")  # fmt: skip
+    for loss in wanted:
+        table.add_row(*_cells(known[name_of(loss)]))
     console.print(table)
     if any(row.lost_settled_wh or row.lost_paid_e4 or row.lost_fined_e4 for row in known.values()):
         raise typer.Exit(1)
-
-
-def _read(path: Path) -> list[LossRow]:
-    from pydantic import TypeAdapter
-
-    from experiments.losses.study import LossRow
-
-    return TypeAdapter(list[LossRow]).validate_json(path.read_bytes()) if path.exists() else []
 
 
 def _cells(row: LossRow) -> tuple[str, ...]:

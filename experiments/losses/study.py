@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from cim.model.errors import BadInput
 from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.incidents import PointNotMetered
 from cim.platform.publications.settlement import SettledOrder, SettlementTold, last_revisions
 from cim.platform.store import values
+from environment.sites import load_site
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column
+from experiments.run.columns.with_agents import run_agents
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
+from experiments.run.study.study_command import program_digest
+from experiments.run.workers import end_with_parent
 from market.rules import Control
 
 Loss = tuple[str, int | None]  # a device or meter; the minute of the first day from which it is lost, None: all day
@@ -34,8 +44,10 @@ class LossRow:
         members_paid_e4, members_fined_e4: the same between aggregators and members.
         lost_settled_wh, lost_paid_e4, lost_fined_e4: of it what falls to what nobody metered: must be nothing.
         told_isps: ISPs of a congestion point of which the DSO was told that they were not metered completely.
+        run: of which program, site, day and seed it is (`run_key`).
     """
 
+    run: str
     device: str
     since: str
     settled_wh: int
@@ -49,19 +61,76 @@ class LossRow:
     lost_fined_e4: int
     told_isps: int
 
-    def as_dict(self) -> dict[str, int | str]:
-        """For a file of rows."""
-        return asdict(self)
+    @property
+    def loss(self) -> tuple[str, str]:
+        """What was lost, and from when on, as in `name_of`."""
+        return self.device, self.since
+
+
+def name_of(loss: Loss) -> tuple[str, str]:
+    """A loss in words: the device, and `12:00` or `day`."""
+    device, minute = loss
+    return device, "day" if minute is None else f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def run_key(settings: RunSettings) -> str:
+    """Program and site (a digest), day and seed: rows of another run say nothing of this one."""
+    return f"{program_digest(settings.site)} {settings.day or load_site(settings.site).default_day} {settings.seed}"
+
+
+def read_rows(path: Path, run: str) -> dict[tuple[str, str], LossRow]:
+    """The rows of this run that a file holds; those of others, and what is no row, are left out."""
+    found: dict[tuple[str, str], LossRow] = {}
+    try:
+        rows = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return found
+    for row in rows if isinstance(rows, list) else ():
+        try:
+            known = TypeAdapter(LossRow).validate_python(row)
+        except ValidationError:
+            continue
+        if known.run == run:
+            found[known.loss] = known
+    return found
+
+
+def keep_rows(path: Path, rows: Iterable[LossRow]) -> None:
+    """Write the file, whole or not at all."""
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    os.replace(draft, path)
 
 
 def losses_of(site: Site, since: Sequence[int | None], only: Iterable[str] = ()) -> list[Loss]:
-    """No loss first, then every meter and device of a site (or those named), lost from each of these minutes on."""
+    """No loss first, then every meter and device of a site (or those named), lost from each of these minutes on.
+
+    Raises:
+        BadInput: a name is none of them.
+    """
     names = [name for p in site.prosumers for name in (p.meter, *(p.device_name(d) for d in p.devices))]
     wanted = set(only) or set(names)
+    for name in sorted(wanted - set(names)):
+        raise BadInput(f"only: {name!r} is no meter or device of {site.name}; expected for example {min(names)}")
     return [("", None), *((name, minute) for name in names if name in wanted for minute in since)]
 
 
-def run_loss(settings: RunSettings, loss: Loss, local: Column) -> LossRow:
+def run_losses(settings: RunSettings, losses: Sequence[Loss], run: str, processes: int) -> Iterator[LossRow]:
+    """A row for each loss as it is finished, as many at once as there are processes; the column `local` is run once."""
+    local = run_agents(settings, Control.LOCAL)
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
+        try:
+            futures = [pool.submit(run_loss, settings, loss, run, local) for loss in losses]
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            for process in list(pool._processes.values()):
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_loss(settings: RunSettings, loss: Loss, run: str, local: Column) -> LossRow:
     """The market's day with one loss, in this process and without sockets."""
     device, _ = loss
     quiet = replace(settings, runtime="local", wire="direct", durable=False, allow_missing=True,
@@ -70,10 +139,10 @@ def run_loss(settings: RunSettings, loss: Loss, local: Column) -> LossRow:
         result = run_site(
             quiet, Path(folder) / "l.db", MemoryStore(keep_readings=False), Control.MARKET, lambda _: None
         )
-    return row_of(result, loss, local)
+    return row_of(result, loss, run, local)
 
 
-def row_of(result: RunResult, loss: Loss, local: Column) -> LossRow:
+def row_of(result: RunResult, loss: Loss, run: str, local: Column) -> LossRow:
     """What a run with a loss came to."""
     device, minute = loss
     site, hours = result.site, result.site.isp_minutes / 60
@@ -89,8 +158,9 @@ def row_of(result: RunResult, loss: Loss, local: Column) -> LossRow:
     )
     prices = {id(isp): _unit_price(order) for order in lost for isp in order.isps}
     return LossRow(
+        run=run,
         device=device,
-        since="day" if minute is None else f"{minute // 60:02d}:{minute % 60:02d}",
+        since=name_of(loss)[1],
         settled_wh=_wh(below, hours),
         true_wh=round(true_wh),
         paid_e4=sum(order.price_e4 for order in above),
