@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from experiments.bench import clearing, negotiations, settlement
+from experiments.bench import clearing, negotiations, settlement, uftp
 from experiments.bench.figures import Figures
 
 Progress = Callable[[str], None]
@@ -30,4 +30,4 @@ def _negotiations(full: bool, progress: Progress) -> Figures:
     return negotiations.measure(100_000 if full else 10_000, progress)
 
 
-_PARTS: tuple[Callable[[bool, Progress], Figures], ...] = (_clearing, _negotiations, _settlement)
+_PARTS: tuple[Callable[[bool, Progress], Figures], ...] = (_clearing, _negotiations, _settlement, uftp.measure)

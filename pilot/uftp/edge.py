@@ -81,13 +81,17 @@ async def running_edge(
 
         door = parties.listening
         tls = None if door.certificate is None or door.key is None else Tls(door.certificate, door.key)
-        app = message_app(Inbox(reception, log, now, written), Rates(parties.per_second, monotonic))
-        async with serve(app, door.host, door.port, tls, door.behind_tls) as server:
-            sender.start()
-            try:
-                yield Edge(server.url, log, sender, wall)
-            finally:
-                await sender.stop()
+        inbox = Inbox(reception, log, now, written)
+        app = message_app(inbox, Rates(parties.per_second, monotonic))
+        try:
+            async with serve(app, door.host, door.port, tls, door.behind_tls) as server:
+                sender.start()
+                try:
+                    yield Edge(server.url, log, sender, wall)
+                finally:
+                    await sender.stop()
+        finally:
+            await inbox.close()
     finally:
         await posts.close()
         log.close()

@@ -7,7 +7,6 @@ time nor ISPs. Importing it takes half a second, so this module is imported wher
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Final
 
 from shapeshifter_uftp import uftp
@@ -35,11 +34,11 @@ def keyword_of(kind: type) -> str:
 ROOTS: Final[dict[str, type]] = {keyword_of(kind): kind for kind in _MESSAGES}
 
 
-def built(kind: type, values: Mapping[str, object]) -> object:
-    """A model with these values, unchecked: what the schema asks is checked by `pilot.uftp.xml`.
+def built(kind: type, values: dict[str, object]) -> object:
+    """A model with these values, which are its own from then on, unchecked: what the schema asks is checked by `pilot.uftp.xml`.
 
     The classes' own checks ask for more than the specification: at least one order and one contract in each settlement.
     """
     made: object = object.__new__(kind)
-    vars(made).update(values)
+    made.__dict__ = values
     return made

@@ -1,7 +1,8 @@
 """Every message that came or goes, durable: nothing is handled twice, nothing is lost, and a restart changes neither.
 
-One SQLite file. What came is kept under (sender, MessageID) with a digest of its content for longer than the replay
-window, so that what is sent again is recognised whenever it comes. What goes waits in order until its peer has taken it.
+One SQLite file, written by one thread at a time. What came is kept under (sender, MessageID) with a digest of its content
+for longer than the replay window, so that what is sent again is recognised whenever it comes. What goes waits in order
+until its peer has taken it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
+from threading import Lock
 
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
@@ -107,32 +109,38 @@ class MessageLog:
     """
 
     def __init__(self, path: Path) -> None:
+        self._one_writer = Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
             self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_TABLES}")
+            # What is asked does not wait for what is being written.
+            self._read = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise BadInput(f"uftp: {path} cannot be opened ({error}); expected the log of earlier messages") from error
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        with self._one_writer:
+            self._read.close()
+            self._db.close()
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with self._one_writer:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     # ---- what comes ------------------------------------------------------------------------------------------------------
 
     def seen(self, sender: str, message_id: str, digest: bytes) -> tuple[Seen, str | None]:
         """What is known of a MessageID, and why that message was rejected, if it was."""
-        row = self._db.execute(
+        row = self._read.execute(
             "SELECT digest, reason FROM incoming WHERE sender = ? AND message_id = ?", (sender, message_id)
         ).fetchone()
         if row is None:
@@ -168,7 +176,7 @@ class MessageLog:
 
     def unhanded(self, most: int = 10_000) -> list[tuple[int, UftpMessage]]:
         """(number, message) that were taken and not handed to their parties yet, in order."""
-        rows = self._db.execute(
+        rows = self._read.execute(
             "SELECT number, message FROM incoming WHERE handed = 0 ORDER BY number LIMIT ?", (most,)
         ).fetchall()
         return [(number, decode(body)) for number, body in rows]
@@ -206,17 +214,17 @@ class MessageLog:
 
     def dealt(self, number: int) -> list[tuple[UftpMessage, int]]:
         """What was given to a round and is not settled."""
-        rows = self._db.execute(
+        rows = self._read.execute(
             "SELECT message, sequence FROM incoming WHERE handed = 0 AND round = ? ORDER BY number", (number,)
         ).fetchall()
         return [(decode(body), sequence) for body, sequence in rows]
 
     def rounds(self) -> tuple[list[int], int]:
         """The rounds that are not settled, and the last round that there was."""
-        open_ = self._db.execute(
+        open_ = self._read.execute(
             "SELECT DISTINCT round FROM incoming WHERE handed = 0 AND round IS NOT NULL ORDER BY round"
         ).fetchall()
-        last = self._db.execute("SELECT last FROM rounds").fetchone()
+        last = self._read.execute("SELECT last FROM rounds").fetchone()
         return [number for (number,) in open_], 0 if last is None else last[0]
 
     def settled(self, up_to: int) -> None:
@@ -249,7 +257,7 @@ class MessageLog:
 
     def waiting(self, recipient: str, most: int = 100) -> list[Waiting]:
         """What a peer has not taken yet, in order."""
-        rows = self._db.execute(
+        rows = self._read.execute(
             "SELECT number, recipient, message, attempts, at, next_at FROM outgoing"
             " WHERE state = 'waiting' AND recipient = ? ORDER BY number LIMIT ?",
             (recipient, most),
@@ -284,7 +292,7 @@ class MessageLog:
             "SELECT message, revoked FROM incoming WHERE sender = ? AND message_id = ? AND reason IS NULL",
             "SELECT message, revoked FROM outgoing WHERE recipient = ? AND message_id = ?",
         ):
-            row = self._db.execute(query, (domain, number)).fetchone()
+            row = self._read.execute(query, (domain, number)).fetchone()
             if row is not None and row[0] is not None:
                 known = referred(decode(row[0]))
                 return Referred(known.kind, known.period, known.expiration, bool(row[1]))
@@ -292,8 +300,8 @@ class MessageLog:
 
     def counts(self) -> dict[str, int]:
         """How many messages came, were rejected, wait, were delivered and failed."""
-        counts = dict(self._db.execute("SELECT state, COUNT(*) FROM outgoing GROUP BY state").fetchall())
-        came, refused = self._db.execute("SELECT COUNT(*), COUNT(reason) FROM incoming").fetchone()
+        counts = dict(self._read.execute("SELECT state, COUNT(*) FROM outgoing GROUP BY state").fetchall())
+        came, refused = self._read.execute("SELECT COUNT(*), COUNT(reason) FROM incoming").fetchone()
         return {"came": came, "rejected": refused} | {s: counts.get(s, 0) for s in ("waiting", "delivered", "failed")}
 
     def prune(self, before: Instants) -> None:

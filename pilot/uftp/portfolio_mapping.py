@@ -131,10 +131,8 @@ class DsoQueryResponse(Pair):
         """The connections below their point."""
         model = super().write(value)
         if isinstance(value, ours.DsoPortfolioQueryResponse):
-            found = {
-                "entity_address": value.congestion_point,
-                "connections": [_SERVED.write(c) for c in value.connections],
-            }
+            served = [_SERVED.write(connection) for connection in value.connections]
+            found: dict[str, object] = {"entity_address": value.congestion_point, "connections": served}
             there = built(theirs.DsoPortfolioQueryCongestionPoint, found) if value.connections else None
             vars(model)["congestion_point"] = there
         return model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from fastapi import FastAPI
@@ -52,6 +53,10 @@ class Rates:
         return left >= 1
 
 
+_Key = tuple[str, str] | int
+_Judged = tuple[Verdict, "asyncio.Future[None]"]
+
+
 class Inbox:
     """Judges bodies and makes what they led to durable.
 
@@ -63,40 +68,60 @@ class Inbox:
         self, reception: Reception, log: MessageLog, now: Callable[[], Instants], written: Callable[[], None]
     ) -> None:
         self._reception, self._messages, self._now, self._written = reception, log, now, written
-        self._waiting: dict[tuple[str, str] | int, tuple[Verdict, asyncio.Future[None]]] = {}
+        self._waiting: dict[_Key, _Judged] = {}
+        self._being_written: dict[_Key, _Judged] = {}
+        self._count = 0
+        self._writer = ThreadPoolExecutor(1, "uftp-log")
+        self._writing: asyncio.Task[None] | None = None
 
     async def take(self, body: bytes) -> Verdict:
         """Judge a body; returns when all that it led to is durable."""
         verdict = self._reception.judge(body)
-        while verdict.arrival is not None and (same := self._waiting.get(verdict.arrival.key)) is not None:
-            await same[1]  # one of that identifier is about to be known
+        while verdict.arrival is not None and (same := self._pending(verdict.arrival.key)) is not None:
+            await asyncio.shield(same)  # one of that identifier is about to be known
             verdict = self._reception.judge(body)
         if verdict.arrival is None and verdict.answer is None:
             return verdict
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._write)
-        done: asyncio.Future[None] = loop.create_future()
-        key = len(self._waiting) if verdict.arrival is None else verdict.arrival.key
-        self._waiting[key] = verdict, done
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        self._waiting[self._count if verdict.arrival is None else verdict.arrival.key] = verdict, done
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
         await asyncio.shield(done)
         return verdict
 
-    def _write(self) -> None:
-        waiting, self._waiting = list(self._waiting.values()), {}
-        arrivals = [v.arrival for v, _ in waiting if v.arrival is not None]
-        answers = [v.answer for v, _ in waiting if v.answer is not None]
-        try:
-            self._messages.keep(arrivals, answers, self._now())
-        except Exception as error:
-            for _, done in waiting:
-                if not done.done():
-                    done.set_exception(error)
-            return
-        for _, done in waiting:
-            if not done.done():
-                done.set_result(None)
-        self._written()
+    def _pending(self, key: _Key) -> asyncio.Future[None] | None:
+        known = self._waiting.get(key) or self._being_written.get(key)
+        return None if known is None else known[1]
+
+    async def _write(self) -> None:
+        """Write what waits, and what came meanwhile, until there is nothing; others are judged meanwhile."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch = self._being_written = self._waiting
+            self._waiting = {}
+            arrivals = [v.arrival for v, _ in batch.values() if v.arrival is not None]
+            answers = [v.answer for v, _ in batch.values() if v.answer is not None]
+            try:
+                await loop.run_in_executor(self._writer, self._messages.keep, arrivals, answers, self._now())
+                fault = None
+            except Exception as error:  # whatever it is, nobody may be told that it was kept
+                fault = error
+            self._being_written = {}
+            for _, done in batch.values():
+                if fault is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(fault)
+                    done.exception()  # seen, even where the caller has gone
+            if fault is None:
+                self._written()
+
+    async def close(self) -> None:
+        """Returns when nothing is being written."""
+        if self._writing is not None:
+            await self._writing
+        self._writer.shutdown()
 
 
 class MessageRoute:

@@ -15,7 +15,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from cim.model.errors import BadInput
 from pilot.uftp.library import XmlDate, XmlDuration, uftp
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
+_DIGITS = 15  # of an integer at most
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,9})?|\.[0-9]{1,9})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SPAN = re.compile(r"PT([0-9]{1,2}H)?([0-9]{1,4}M)?(?<!T)")
@@ -117,7 +117,7 @@ def _lexical(kind: type, meta: dict[str, Any]) -> Lexical:
     if kind is bool:
         return _chosen(_TRUTH, "true or false")
     if kind is int:
-        return _matched(_INTEGER, int, "an integer")
+        return _integer
     if kind is Decimal:
         least, most = meta.get("min_inclusive"), meta.get("max_inclusive")
         return _bounded(_matched(_DECIMAL, Decimal, "a decimal number"), least, most, meta.get("fraction_digits"))
@@ -164,6 +164,14 @@ def _bounded(read: Lexical, least: Decimal | None, most: Decimal | None, digits:
         return value
 
     return bounded
+
+
+def _integer(text: str) -> int:
+    # Most of a message's bytes are integers: whether one is well made is seen without a pattern.
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    if not (digits.isdigit() and digits.isascii()) or len(digits) > _DIGITS:
+        raise Misfit("an integer")
+    return int(text)
 
 
 def _day(text: str) -> object:

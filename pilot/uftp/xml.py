@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from pilot.uftp.library import ROOTS, built, keyword_of
-from pilot.uftp.shapes import Misfit, SchemaFault, Shape, shape_of
+from pilot.uftp.shapes import Attribute, Misfit, SchemaFault, Shape, shape_of
 
 LONGEST: Final = 8_000_000  # bytes of a document
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
@@ -60,38 +60,47 @@ def read_xml(text: bytes) -> object:
 
 
 def _read(element: Any, kind: type) -> object:  # lxml has no types
-    shape, name = shape_of(kind), str(element.tag)
-    values = dict(shape.defaults)
-    given: set[str] = set()
-    for said, text in element.attrib.items():
-        key = _SPELLINGS.get(said, said)
-        attribute = shape.attributes.get(key)
-        if attribute is None:
-            if said in _HINTS or said in _UNUSED or _WATTS.get(said) == text:
-                continue
-            raise SchemaFault(f"{name} {_short(said)}: {_short(text)}; expected no such attribute")
+    shape = shape_of(kind)
+    values, known, left = dict(shape.defaults), shape.attributes, len(shape.required)
+    for said, text in element.items():
+        attribute = known.get(said)
+        if attribute is None and (attribute := _other_spelling(element, said, text, known)) is None:
+            continue
         try:
             values[attribute.field] = attribute.read(text)
         except (ValueError, KeyError, binascii.Error) as error:
-            raise SchemaFault(f"{name} {said}: {_short(text)}; expected {_expected(error)}") from error
-        given.add(key)
-    if not shape.required <= given:
-        raise SchemaFault(f"{name} {min(shape.required - given)}: missing; expected it to be given")
-    if (element.text or "").strip():
-        raise SchemaFault(f"{name}: text {_short(element.text.strip())}; expected attributes and elements only")
+            raise SchemaFault(f"{element.tag} {said}: {_short(text)}; expected {_expected(error)}") from error
+        left -= attribute.required
+    if left:
+        missing = min(shape.required - {_SPELLINGS.get(said, said) for said in element.attrib})
+        raise SchemaFault(f"{element.tag} {missing}: missing; expected it to be given")
+    text = element.text
+    if text is not None and text.strip():
+        raise SchemaFault(f"{element.tag}: text {_short(text.strip())}; expected attributes and elements only")
     if shape.elements or len(element):
         _children(element, shape, values)
     return built(kind, values)
 
 
+def _other_spelling(element: Any, said: str, text: str, known: Mapping[str, Attribute]) -> Attribute | None:
+    """The attribute that is meant by another name; None where it may be passed over."""
+    key = _SPELLINGS.get(said, "")
+    if key in known and key not in element.attrib:
+        return known[key]
+    if said in _HINTS or said in _UNUSED or _WATTS.get(said) == text:
+        return None
+    raise SchemaFault(f"{element.tag} {_short(said)}: {_short(text)}; expected no such attribute")
+
+
 def _children(element: Any, shape: Shape, values: dict[str, object]) -> None:  # lxml has no types
     found: dict[str, list[object]] = {key: [] for key in shape.elements}
     for child in element:
-        if not isinstance(child.tag, str) or child.tag not in found:
-            raise SchemaFault(f"{element.tag}: child {_short(child.tag)}; expected {' or '.join(found) or 'none'}")
-        if (child.tail or "").strip():
-            raise SchemaFault(f"{element.tag}: text {_short(child.tail.strip())}; expected elements only")
-        found[child.tag].append(_read(child, shape.elements[child.tag].kind))
+        tag, tail = child.tag, child.tail
+        if not isinstance(tag, str) or tag not in found:
+            raise SchemaFault(f"{element.tag}: child {_short(tag)}; expected {' or '.join(found) or 'none'}")
+        if tail is not None and tail.strip():
+            raise SchemaFault(f"{element.tag}: text {_short(tail.strip())}; expected elements only")
+        found[tag].append(_read(child, shape.elements[tag].kind))
     for key, children in found.items():
         part = shape.elements[key]
         if len(children) < part.least or (not part.many and len(children) > 1):
