@@ -22,6 +22,7 @@ from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
+from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
 from agents.roles.role import Role
@@ -105,4 +106,5 @@ class AggregatorRole(Role):
             making_whole,
             SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),
             Disputes(me, config.dso, filing, accounts.evidence),
+            Refusals(me),
         )

@@ -28,6 +28,7 @@ from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
+from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.role import Role
 from market.rules import MarketRules
@@ -96,5 +97,6 @@ class DsoRole(Role):
             filing,
             Disputes(me, name, filing, accounts.evidence),
             Arbitration(me, filing),
+            Refusals(me),
             HeadCosigning(me, ledger),
         )

@@ -12,6 +12,7 @@ from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
 from agents.roles.prosumer.accounts import Accounts
 from agents.roles.prosumer.asset_publishing import AssetPublishing
@@ -113,6 +114,7 @@ class ProsumerRole(Role):
                 is_member=True,
             ),
             Disputes(me, config.dso, filing, accounts.evidence),
+            Refusals(me),
             days,
             MakeWhole(me, config, contracts=contracts, limits=limits, days=days, metering=messages, filing=filing),
             planning,
