@@ -42,6 +42,7 @@ class MarketRules:
         seed: identifiers derive from it; random and secret in a pilot.
         revision_hours: on its day a D-Prognosis is revised every so many hours.
         witnesses: agents that co-sign the ledger's heads.
+        mechanism: by which the DSO pays the offers that it chooses; a name of `market.mechanisms.registry`.
     """
 
     timezone: str
@@ -56,6 +57,7 @@ class MarketRules:
     seed: str
     revision_hours: int = 1
     witnesses: tuple[str, ...] = ()
+    mechanism: str = "pay-as-bid"
 
     @property
     def flexibility(self) -> bool:

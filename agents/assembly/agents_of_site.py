@@ -33,6 +33,8 @@ from environment.sites.devices import AnyDevice
 from environment.sites.schema import Prosumer, Site
 from environment.weather_model import SeasonalSun, WeatherFeed
 from market.ledger.signing import Signer, simulation_seed
+from market.mechanisms.pay_as_bid import PayAsBid
+from market.mechanisms.registry import procuring
 from market.rules import Control, MarketRules
 
 MeteredDays = Callable[[str], tuple[Floats, ...]]
@@ -51,6 +53,7 @@ def agents_of_site(
     seed: int,
     *,
     control: Control = Control.MARKET,
+    mechanism: str = PayAsBid.name,
     secret: Secret | None = None,
 ) -> SiteAgents:
     """All agents of a site.
@@ -58,6 +61,7 @@ def agents_of_site(
     Args:
         profiles: hold the days before `first_day`, from which habits are known.
         control: how far devices are steered.
+        mechanism: by which the DSO pays the offers that it chooses.
         seed: of keys, identifiers and the weather service in a simulated span.
         secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
             `identifiers`. It has no weather service.
@@ -86,6 +90,7 @@ def agents_of_site(
         f"{site.name}/{seed}" if secret is None else secret("identifiers").hex(),
         site.revision_hours,
         witnesses,
+        procuring(mechanism).name,
     )
     known = days_of_history(opening, profiles)
     history = History(site, profiles)

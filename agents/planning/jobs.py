@@ -23,7 +23,17 @@ def _selection(*arguments: Any) -> Any:
     return select(*arguments)
 
 
-JOBS: dict[str, Callable[..., Any]] = {"safety": _safety, "selection": _selection}
+def _priced_selection(*arguments: Any) -> Any:
+    from agents.planning.grid_safety.offer_pricing import choose_and_price
+
+    return choose_and_price(*arguments)
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "safety": _safety,
+    "selection": _selection,
+    "priced-selection": _priced_selection,
+}
 
 
 def run(job: str, arguments: tuple[Any, ...]) -> Any:

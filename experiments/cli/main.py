@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cim.model.errors import IlesError
+from cim.model.errors import BadInput, IlesError
 from experiments.run.settings import RunSettings, Runtime, WireKind
 
 app = typer.Typer(
@@ -65,6 +65,9 @@ def run(
     base_port: Annotated[
         int, typer.Option(min=0, max=65000, help="First TCP port of the simulated devices; 0 takes free ones.")
     ] = 0,
+    mechanism: Annotated[
+        str, typer.Option(metavar="NAME", help="How the DSO pays the offers it chooses; see `iles mechanisms --list`.")
+    ] = "pay-as-bid",
     seeds: Annotated[
         str | None, typer.Option(metavar="1-20", help="A study: each day with each of these seeds; see --days-file.")
     ] = None,
@@ -86,6 +89,8 @@ def run(
     run again, so a study that was stopped goes on.
     """
     if seeds is not None or days_file is not None:
+        if mechanism != "pay-as-bid":
+            raise BadInput(f"mechanism: {mechanism!r} with --seeds or --days-file; expected pay-as-bid in a study")
         _study(site, date_, seeds or str(seed), days_file, out, processes)
         return
     from experiments.run.run_command import default_out, execute
@@ -111,6 +116,7 @@ def run(
             _where(place or []),
             runtime is Runtime.RAY if durable is None else durable,
             wrong_copies(misread or []),
+            mechanism,
         )
     )
 

@@ -33,6 +33,7 @@ from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
 from experiments.run.settings import RunSettings, Runtime
 from experiments.run.wrong_copies import planted
+from market.mechanisms.registry import procuring
 from market.rules import Control
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def check(settings: RunSettings) -> None:
     """Everything that can be said to be wrong before anything is started.
 
     Raises:
-        BadInput: site, date or a device to lose.
+        BadInput: site, date, mechanism or a device to lose.
     """
+    procuring(settings.mechanism)
     site = load_site(settings.site)
     first, last = span(site, settings)
     profiles = load(site.profiles)
@@ -154,7 +156,9 @@ async def _run(
     site = load_site(settings.site)
     profiles = load(site.profiles)
     first, last = span(site, settings)
-    site_agents = agents_of_site(site, profiles, first.day, settings.days, settings.seed, control=control)
+    site_agents = agents_of_site(
+        site, profiles, first.day, settings.days, settings.seed, control=control, mechanism=settings.mechanism
+    )
     start = first.next(-1).at(OPENING_HOUR)
     async with AsyncExitStack() as cleanup:
         world = await open_world(

@@ -42,6 +42,7 @@ class RunSettings:
         lose: (device, minute of the first local day; None for from the start on) to be lost.
         durable: agents outlive their process: every step goes to a journal first.
         misread: whose copies of meter data are wrong on purpose.
+        mechanism: by which the DSO pays the offers that it chooses.
         place: (pattern of agent names, Ray resource their node must offer).
     """
 
@@ -59,6 +60,7 @@ class RunSettings:
     place: tuple[tuple[str, str], ...] = ()
     durable: bool = False
     misread: tuple[WrongCopy, ...] = ()
+    mechanism: str = "pay-as-bid"
 
 
 def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:

@@ -99,6 +99,7 @@ class Summary(Figures):
     seed: int
     runtime: str
     wire: str
+    mechanism: str = Field("pay-as-bid", description="by which the DSO pays the offers that it chooses")
     agents: dict[str, int] = Field(description="by role")
     ray_actors: int
     isps: int
@@ -175,6 +176,7 @@ def summarise(
         "seed": settings.seed,
         "runtime": settings.runtime,
         "wire": settings.wire,
+        "mechanism": settings.mechanism,
         "agents": dict(sorted(Counter(spec.kind for spec in result.site_agents.agents).items())),
         "ray_actors": result.ray_actors,
         "isps": sum(day.count for day in result.site_agents.rules.periods),

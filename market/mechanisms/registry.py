@@ -35,6 +35,19 @@ MECHANISMS: tuple[Mechanism, ...] = (
 )
 
 
+def procuring(name: str) -> Mechanism:
+    """A mechanism by which one buyer of a given need can be served.
+
+    Raises:
+        BadInput: it is unknown, or needs several buyers.
+    """
+    found = mechanism(name)
+    if not found.properties.procures:
+        able = ", ".join(known.name for known in MECHANISMS if known.properties.procures)
+        raise BadInput(f"mechanism {name!r} cannot pay the offers of a single buyer, the DSO; expected one of {able}")
+    return found
+
+
 def mechanism(name: str) -> Mechanism:
     """A mechanism by its name.
 

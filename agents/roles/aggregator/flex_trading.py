@@ -40,6 +40,7 @@ from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.contracts.contract import ActivationPriceKind, FlexContract
 from market.contracts.enforcement import calling
+from market.mechanisms.pay_as_bid import PayAsBid
 from market.settlement.elements import volume_amount
 from market.uftp import (
     DPrognosis,
@@ -255,7 +256,9 @@ class FlexTrading(Part[FlexTradingState]):
             # Its answer comes when it is recorded; after that, "Already Submitted" is a success.
             return [told] if reference in self.state.taken else [told, self._answer(message, now, None)]
         offer = self.state.offers.get(message.flex_offer_message_id or "")
-        fault = "FlexOfferMessageID: no open offer" if offer is None else order_fault(message, offer, now)
+        more = self.rules.mechanism != PayAsBid.name
+        unknown = "FlexOfferMessageID: no open offer"
+        fault = unknown if offer is None else order_fault(message, offer, now, may_pay_more=more)
         fault = fault or self._use.fault(message)
         if offer is None or fault is not None:
             return [self._answer(message, now, fault)]

@@ -25,8 +25,12 @@ def offered_isps(session: VppSession, request: FlexRequest) -> tuple[IspPower, .
     return tuple(rows)
 
 
-def order_fault(order: FlexOrder, offer: FlexOffer, now: datetime) -> str | None:
-    """Why an order does not fit the offer it names, or None (UFTP 3.1, "FlexOrder validation")."""
+def order_fault(order: FlexOrder, offer: FlexOffer, now: datetime, *, may_pay_more: bool = False) -> str | None:
+    """Why an order does not fit the offer it names, or None (UFTP 3.1, "FlexOrder validation").
+
+    Args:
+        may_pay_more: by the market's mechanism an order's price may be above the offered one, never below.
+    """
     option = next((o for o in offer.options if o.option_reference == order.option_reference), None)
     if option is None:
         return f"OptionReference: {order.option_reference} was not offered"
@@ -36,8 +40,9 @@ def order_fault(order: FlexOrder, offer: FlexOffer, now: datetime) -> str | None
     if factor < option.min_activation_factor_pct:
         return f"ActivationFactor: {factor} % is below the offered minimum {option.min_activation_factor_pct} %"
     price, isps = option.activated(factor)
-    if order.price != price:
-        return f"Price: {order.price}; expected {price} ({factor} % of the offer)"
+    if order.price < price or (order.price > price and not may_pay_more):
+        least = "at least " if may_pay_more else ""
+        return f"Price: {order.price}; expected {least}{price} ({factor} % of the offer)"
     if order.contract_id != offer.contract_id:
         return f"ContractID: {order.contract_id}; offered under {offer.contract_id}"
     if order.isps != isps or (order.period, order.congestion_point) != (offer.period, offer.congestion_point):

@@ -24,17 +24,21 @@ from agents.roles.publications import order_placed
 from cim.codec.codec import wire
 from cim.platform.publications.ledger import RecordRefused
 from cim.platform.publications.trading import OrderRefused
+from market.contracts.enforcement import price_range_e4
 from market.settlement.day import freeze
 from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 
 @dataclass(frozen=True, slots=True)
 class OffersChosen:
-    """Told inside the DSO: these offers are to be ordered, each by a factor in percent; at least one."""
+    """Told inside the DSO: these offers are to be ordered, each by a factor in percent; at least one.
+
+    `price` is what the market's mechanism pays; None is the offered one.
+    """
 
     period: date
     point: str
-    chosen: tuple[tuple[str, FlexOffer, int], ...]
+    chosen: tuple[tuple[str, FlexOffer, int, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,8 @@ class Ordering(Part[OrderingState]):
     def chosen(self, event: OffersChosen, now: datetime) -> list[Effect]:
         """Record the orders (with the prognoses they stand on) before anyone acts on them."""
         orders, effects = list[FlexOrder](), list[Effect]()
-        for seller, offer, factor in event.chosen:
-            order = self._order(seller, offer, factor, now)
+        for seller, offer, factor, price in event.chosen:
+            order = self._order(seller, offer, factor, price, now)
             fault = self._use.fault(order)  # what its contract allowed when it was offered may be used up since
             if fault is None:
                 orders.append(order)
@@ -151,10 +155,18 @@ class Ordering(Part[OrderingState]):
             return []
         return [Send(self.ledger, self._filed(filing, orders)) for filing, orders in self.state.filed.items()]
 
-    def _order(self, seller: str, offer: FlexOffer, factor_pct: int, now: datetime) -> FlexOrder:
+    def _order(
+        self, seller: str, offer: FlexOffer, factor_pct: int, mechanism_price: int | None, now: datetime
+    ) -> FlexOrder:
         option = offer.options[0]
         price, isps = option.activated(factor_pct)
         rules = self.rules
+        if mechanism_price is not None:
+            contract = next((c for c in self._contracts.all() if c.contract_id == offer.contract_id), None)
+            if contract is not None:  # its price is the most that was agreed in advance
+                call = self._use.call(contract, offer.period, offer.congestion_point, isps)
+                mechanism_price = min(mechanism_price, price_range_e4(contract, call)[1])
+            price = max(mechanism_price, price)
         reference = self.me.identifier("order", seller, offer.header.message_id)
         return FlexOrder(
             self.me.header(seller, now, offer.header.conversation_id, "FlexOrder", reference),

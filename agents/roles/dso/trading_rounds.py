@@ -6,7 +6,7 @@ One round per period at a time; a newer prognosis after it starts the next. The 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -30,6 +30,7 @@ from agents.roles.publications import safety_analysed
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from market.mechanisms.pay_as_bid import PayAsBid
 from market.uftp import FlexOffer, OfferOption
 
 
@@ -72,6 +73,14 @@ class SafetyOf:
 @dataclass(frozen=True, slots=True)
 class SelectionOf:
     """The reference of a choice among a period's offers."""
+
+    period: date
+
+
+@wire("dso.PricedSelectionOf")
+@dataclass(frozen=True, slots=True)
+class PricedSelectionOf:
+    """The reference of a choice whose payments are by another mechanism than pay-as-bid."""
 
     period: date
 
@@ -172,7 +181,7 @@ class TradingRounds(Part[TradingRoundsState]):
     @on(JobFailed)
     def job_failed(self, event: JobFailed, now: datetime) -> list[Effect]:
         """The analysis or the choice at a congestion point came to nothing: say so, and look at the next point."""
-        assert isinstance(event.reference, SafetyOf | SelectionOf)  # noqa: S101 - there are no other jobs
+        assert isinstance(event.reference, SafetyOf | SelectionOf | PricedSelectionOf)  # noqa: S101 - there are no other jobs
         period, current = event.reference.period, self.state.rounds.get(event.reference.period)
         what = "safety analysis" if isinstance(event.reference, SafetyOf) else "choice of offers"
         point = "" if current is None else f"{current.point} "
@@ -223,20 +232,34 @@ class TradingRounds(Part[TradingRoundsState]):
             tuple(sorted(current.offers).index(seller) for seller, _, _ in found),
             self._outside.e4_per_kw(current.point, self.rules.day(period), need_kw),
         )
-        return [Compute(SelectionOf(period), "selection", arguments)]
+        rules = self.rules
+        if rules.mechanism == PayAsBid.name:
+            return [Compute(SelectionOf(period), "selection", arguments)]
+        posted = self.config.buying.aspiration.volume_price_e4_per_kwh  # known before anybody offers
+        return [
+            Compute(PricedSelectionOf(period), "priced-selection", (rules.mechanism, posted, rules.hours, *arguments))
+        ]
 
     @on(SelectionOf)
     def selected(self, reference: SelectionOf, factors_pct: tuple[int, ...], now: datetime) -> list[Effect]:
         """The choice is made: have it ordered, or go on to the next congestion point."""
-        period, current = reference.period, self.state.rounds.get(reference.period)
+        return self._chosen(reference.period, tuple((factor, None) for factor in factors_pct), now)
+
+    @on(PricedSelectionOf)
+    def priced(self, reference: PricedSelectionOf, priced: tuple[tuple[int, int], ...], now: datetime) -> list[Effect]:
+        """The same with what the market's mechanism pays for each."""
+        return self._chosen(reference.period, priced, now)
+
+    def _chosen(self, period: date, priced: Sequence[tuple[int, int | None]], now: datetime) -> list[Effect]:
+        current = self.state.rounds.get(period)
         if current is None or now >= self.rules.day(period).end:
             self.state.rounds.pop(period, None)
             return [self.me.lapse("selection", period.isoformat(), self.me.name, "its day is over", now)]
-        found = zip(offered_options(current.offers), factors_pct, strict=True)
+        found = zip(offered_options(current.offers), priced, strict=True)
         # Of an offer only the option that is chosen goes on.
         chosen = tuple(
-            (seller, replace(offer, options=(option,)), factor)
-            for (seller, offer, option), factor in found
+            (seller, replace(offer, options=(option,)), factor, price)
+            for (seller, offer, option), (factor, price) in found
             if factor and self.config.buying_rules.worth_ordering(option, factor, self.rules.hours)
         )
         if not chosen:

@@ -51,3 +51,22 @@ def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
         "strem", date(2016, 6, 8), 2, 3, "ray", "tcp", 16, Path("there"), True, 15020,
         (("farm-1.pv", None), ("farm-4.meter", 725)), (("agr-*", "big"),), False,
     )  # fmt: skip
+
+
+def test_a_mechanism_that_needs_several_buyers_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One sentence with those that can be had, before anything runs; a study runs pay-as-bid."""
+    assert asked(monkeypatch, "strem", "--mechanism", "vcg").mechanism == "vcg"
+    monkeypatch.undo()
+    for arguments, words in (
+        (["--mechanism", "mcafee"], "expected one of pay-as-bid, uniform-price, vcg, posted-price"),
+        (["--mechanism", "vcg", "--seeds", "1-2"], "mechanism: 'vcg' with --seeds or --days-file"),
+    ):
+        monkeypatch.setattr(
+            sys, "argv", ["iles", "run", "strem", "--runtime", "local", "--out", str(tmp_path), *arguments]
+        )
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from cim.model.errors import BadInput
 from market.mechanisms.bids import Bid, Bids
 from market.mechanisms.mechanism import NOBODY
-from market.mechanisms.registry import MECHANISMS, mechanism
+from market.mechanisms.registry import MECHANISMS, mechanism, procuring
 from market.mechanisms.uniform_price import UniformPrice
 from tests.worlds.bids import buyer, random_market, seller
 
@@ -78,3 +78,14 @@ def test_a_hundred_thousand_bids_clear_exactly() -> None:
     assert found.traded_wh == int(found.quantity_wh[~bids.buys].sum()) > 0
     worth = found.quantity_wh * bids.price_e4
     assert (np.where(bids.buys, worth - found.amount_e7, found.amount_e7 - worth) >= 0).all()
+
+
+def test_only_what_serves_one_buyer_is_for_the_dsos_day() -> None:
+    """Pay-as-bid, uniform price, VCG and a posted price; the others are refused with the names of these."""
+    able = [known.name for known in MECHANISMS if known.properties.procures]
+    assert able == ["pay-as-bid", "uniform-price", "vcg", "posted-price"]
+    assert [procuring(name).name for name in able] == able
+    for known in MECHANISMS:
+        if known.name not in able:
+            with pytest.raises(BadInput, match=f"mechanism '{known.name}' cannot pay the offers of a single buyer"):
+                procuring(known.name)

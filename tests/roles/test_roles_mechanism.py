@@ -1,0 +1,94 @@
+"""Under another mechanism than pay-as-bid the DSO's order has the mechanism's price, and its seller takes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from agents.roles.aggregator.offers import order_fault
+from agents.roles.dso import DsoRole
+from agents.roles.dso.trading_rounds import PricedSelectionOf, SelectionOf, TradingRounds
+from agents.roles.effects import Compute
+from agents.roles.events import Computed, JobFailed
+from agents.roles.messages import Filed
+from cim.codec.codec import decode
+from market.uftp import FlexOffer, FlexOrder, FlexRequest, Header, IspPower, OfferOption
+from tests.roles.test_roles_dso import analysed, hear, hear_all, of, offer
+from tests.worlds import players
+from tests.worlds.players import AHEAD, FIRST, POINT, RULES
+
+UNIFORM = replace(RULES, mechanism="uniform-price")
+
+
+def asked(role: DsoRole) -> list[Compute]:
+    """The jobs that two offers of 800 lead to."""
+    hear_all(role)
+    effects = []
+    for request in of(analysed(role, {48: 5000.0, 49: 5000.0}), FlexRequest):
+        seller = RULES.name_of(request.header.recipient_domain) or ""
+        effects = hear(role, seller, offer(request, seller))
+    return of(effects, Compute)
+
+
+def ordered(filed: Filed) -> list[FlexOrder]:
+    """The orders that are filed."""
+    return [decode(record.body) for record in filed.records if record.kind == "flex-order"]
+
+
+def test_the_mechanism_stands_in_the_job_that_chooses() -> None:
+    """With what a posted price would be: the price at which the DSO opens its negotiations."""
+    role = players.dso(UNIFORM)
+    (job,) = asked(role)
+    assert (job.job, job.reference) == ("priced-selection", PricedSelectionOf(FIRST))
+    posted = role.part(TradingRounds).config.buying.aspiration.volume_price_e4_per_kwh
+    assert job.arguments[:3] == ("uniform-price", posted, 0.25)
+    (plain,) = asked(players.dso())
+    assert (plain.job, plain.reference) == ("selection", SelectionOf(FIRST))
+    assert len(job.arguments) == len(plain.arguments) + 3
+
+
+def test_orders_have_the_mechanisms_prices() -> None:
+    """A whole offer of 800 at 900, and half of one (400) at 450."""
+    role = players.dso(UNIFORM)
+    asked(role)
+    (filed,) = of(role.handle(Computed(PricedSelectionOf(FIRST), ((100, 900), (50, 450))), AHEAD), Filed)
+    assert [(order.price, order.activation_factor_pct) for order in ordered(filed)] == [(900, 100), (450, 50)]
+
+
+def test_an_order_is_never_below_its_offer() -> None:
+    """Whatever a job says: the offered price is the least."""
+    role = players.dso(UNIFORM)
+    asked(role)
+    (filed,) = of(role.handle(Computed(PricedSelectionOf(FIRST), ((100, 10), (0, 0))), AHEAD), Filed)
+    assert [order.price for order in ordered(filed)] == [800]
+
+
+def test_a_priced_choice_that_fails_ends_the_point() -> None:
+    """It is told, and the DSO goes on to the next point."""
+    role = players.dso(UNIFORM)
+    asked(role)
+    effects = role.handle(JobFailed(PricedSelectionOf(FIRST), "no solution"), AHEAD)
+    assert [job.job for job in of(effects, Compute)] == ["safety"]
+
+
+@pytest.mark.parametrize(
+    ("price", "more", "fault"),
+    [
+        (400, False, None),
+        (450, False, "Price: 450; expected 400 (50 % of the offer)"),
+        (450, True, None),
+        (400, True, None),
+        (399, True, "Price: 399; expected at least 400 (50 % of the offer)"),
+        (399, False, "Price: 399; expected 400 (50 % of the offer)"),
+    ],
+)
+def test_a_seller_takes_more_only_where_the_market_pays_more(price: int, more: bool, fault: str | None) -> None:
+    """Under pay-as-bid the price is the offered one to the unit; else it is at least that."""
+    header = Header("agr.example", "dso.example", AHEAD, "o", "c")
+    made = FlexOffer(header, FIRST, POINT, AHEAD + timedelta(hours=1), (OfferOption("option", 800, (IspPower(48, 4000),), 1),),
+                     "EUR", RULES.timezone)  # fmt: skip
+    order = FlexOrder(header, FIRST, POINT, "order", price, "EUR", (IspPower(48, 2000),), RULES.timezone, 15, "o",
+                      "option", 50)  # fmt: skip
+    assert order_fault(order, made, AHEAD, may_pay_more=more) == fault
