@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from agents.roles.events import Recalled
 from agents.roles.messages import MakeWholeClaim
@@ -88,7 +87,7 @@ def concerned(record: Record) -> frozenset[str]:
     return frozenset(found)
 
 
-def _named(body: Any) -> Iterator[str]:
+def _named(body: object) -> Iterator[str]:
     if isinstance(body, tuple):
         for part in body:
             yield from _named(part)

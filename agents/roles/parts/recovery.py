@@ -58,7 +58,7 @@ class LedgerHistory:
             else:
                 self._bodies.setdefault(record.kind, {})[record.key] = body
 
-    def _proven(self, record: Record) -> Any:
+    def _proven(self, record: Record) -> object:
         """What a record says; None where a signature that it needs is missing or does not fit."""
         try:
             body = decode(record.body)
