@@ -62,25 +62,31 @@ def commitment(
     Returns:
         None when nothing is owed in the end.
     """
-    total, baseline = moved(moves)
-    wanted: set[tuple[int, bool]] = set()
-    for move in moves:
-        for row in move.order.isps:
-            for isp in range(row.start, row.start + row.duration):
-                wanted.add((isp, row.power_w > 0))
-    owed = tuple(IspPower(isp, total[isp]) for isp in sorted(total) if total[isp] and (isp, total[isp] > 0) in wanted)
-    if not owed:
+    owed_w = owed(moves)
+    if not owed_w:
         return None
+    baseline, rows = moved(moves)[1], tuple(IspPower(isp, watts) for isp, watts in owed_w.items())
     first = moves[0].order
     order = replace(
         first,
         order_reference=f"{first.period.isoformat()}/{element}",
         congestion_point=element,
-        price=volume_amount(owed, contract.price_e4_per_kwh(element), first.isp_minutes),
-        isps=owed,
+        price=volume_amount(rows, contract.price_e4_per_kwh(element), first.isp_minutes),
+        isps=rows,
         contract_id=contract.contract_id,
     )
     return order, baseline
+
+
+def owed(moves: Sequence[ElementMove]) -> dict[int, int]:
+    """ISP -> watts, ascending: what all orders of a day together hold an element to, where one asked for its direction."""
+    total = moved(moves)[0]
+    wanted: set[tuple[int, bool]] = set()
+    for move in moves:
+        for row in move.order.isps:
+            for isp in range(row.start, row.start + row.duration):
+                wanted.add((isp, row.power_w > 0))
+    return {isp: total[isp] for isp in sorted(total) if total[isp] and (isp, total[isp] > 0) in wanted}
 
 
 def moved(moves: Sequence[ElementMove]) -> tuple[dict[int, int], dict[int, int]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.settlement.elements import ElementMove, commitment, volume_amount
+from market.settlement.elements import owed as owed_w
 from market.uftp import FlexOrder, Header, IspPower
 
 FIRST = date(2016, 6, 15)
@@ -57,6 +58,14 @@ def test_the_order_names_the_element_the_day_and_the_contract() -> None:
     assert owed is not None
     assert (owed.order_reference, owed.congestion_point, owed.contract_id) == (f"{FIRST}/pv", "pv", "c-1")
     assert owed.price == volume_amount((IspPower(40, 400),), 1000, 15) == 100
+
+
+def test_both_levels_count_the_same_isps() -> None:
+    """What a meter tells the buyers as ordered is what the member is owed for: its own rebound is in neither."""
+    moves = [ElementMove(order("a", (1, -300)), ((1, 500, -300), (2, 500, 300)))]
+    settled = commitment("battery", moves, CONTRACT)
+    assert settled is not None
+    assert owed_w(moves) == {row.start: row.power_w for row in settled[0].isps} == {1: -300}
 
 
 def test_nothing_is_owed_when_orders_cancel_out() -> None:

@@ -11,6 +11,7 @@ import pytest
 from agents.roles.dso import DsoRole
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import BeginWithout, Prognoses
+from agents.roles.dso.requests import Requests
 from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf, TradingRounds
 from agents.roles.effects import Arm, Compute, Effect, Publish, Send
 from agents.roles.events import Computed, Fired, Received
@@ -314,3 +315,16 @@ def test_a_late_offer_is_not_taken_for_the_next_congestion_point() -> None:
     hear(role, "agr", offer(late, "agr"))
     assert role.part(TradingRounds).state.rounds[FIRST].asked == ("agr",)
     assert role.part(TradingRounds).state.rounds[FIRST].offers == {}
+
+
+def test_what_was_asked_and_offered_counts_for_the_day_although_a_later_request_asks_for_less() -> None:
+    """An order takes what is asked for out of the next request; what the contract owed and what stood by stays on its account."""
+    role = dso()
+    _, requests = ordering(role, {48: 5000.0, 49: 5000.0})
+    place = SellerPointDay("agr", requests[0].congestion_point, FIRST)
+    asked, offered = dict(role.part(Requests).requested_w(place)), dict(role.part(Requests).offered_w(place))
+    assert asked
+    assert offered
+    role.part(Requests).note_offer("agr", offer(requests[0], "agr", 1000))
+    assert role.part(Requests).offered_w(place) == offered
+    assert set(asked) == set(role.part(Requests).requested_w(place))

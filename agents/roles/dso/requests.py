@@ -5,7 +5,7 @@ Who may say what when, `market.trading.conversation` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -57,7 +57,8 @@ class RequestsState:
     Attributes:
         requests: by message id.
         revisions: of the last request.
-        requested_w, offered_w: by place, ISP -> watts asked for and offered at last.
+        requested_w, offered_w: by place, ISP -> the most that was asked for and offered, watts: an order takes what is asked
+            for out of the next request, and not out of what the contract owes.
     """
 
     requests: dict[str, FlexRequest] = field(default_factory=dict)
@@ -107,7 +108,7 @@ class Requests(Part[RequestsState]):
         )  # fmt: skip
         self.state.requests[header.message_id] = request
         needs = ((isp, int(watts)) for isp, watts in enumerate(assessment.need_w, start=1))
-        self.state.requested_w[place] = {isp: watts for isp, watts in needs if watts}
+        _raise_to(self.state.requested_w.setdefault(place, {}), {isp: watts for isp, watts in needs if watts})
         return [Send(seller, request), flex_requested(request)]
 
     @on(FlexRequestResponse)
@@ -138,7 +139,7 @@ class Requests(Part[RequestsState]):
         most: dict[int, int] = {}
         for row in (row for option in offer.options for row in option.isps):
             most[row.start] = max(most.get(row.start, 0), row.power_w, key=abs)
-        self.state.offered_w[place] = most
+        _raise_to(self.state.offered_w.setdefault(place, {}), most)
 
     def _fault(self, message: FlexOffer, sender: str, now: datetime) -> str | None:
         """Why an offer is refused, or None."""
@@ -202,3 +203,9 @@ class Requests(Part[RequestsState]):
             "which flexibility was asked for and offered before: on days not settled yet, contracts count as available"
         )
         return Recovery(forgotten=(lost,))
+
+
+def _raise_to(most: dict[int, int], watts: Mapping[int, int]) -> None:
+    """Keep the larger magnitude of each ISP."""
+    for isp, power_w in watts.items():
+        most[isp] = max(most.get(isp, 0), power_w, key=abs)

@@ -15,7 +15,15 @@ from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 from market.rules import MarketRules
 from market.settlement.day import dense
-from market.settlement.elements import AVAILABLE, AVAILABLE_FROM, LIKE_DAYS, AvailableSource, contract_baseline, moved
+from market.settlement.elements import (
+    AVAILABLE,
+    AVAILABLE_FROM,
+    LIKE_DAYS,
+    AvailableSource,
+    contract_baseline,
+    moved,
+    owed,
+)
 from market.settlement.portfolio import BASELINE, ORDERED
 from market.uftp import MeteringProfile
 
@@ -43,7 +51,8 @@ class ElementProfiles:
 
     def of(self, element: str, day: LocalDay) -> tuple[MeteringProfile, ...]:
         """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it."""
-        total, told_w = moved(self._held.moves(element, day.day))
+        moves = self._held.moves(element, day.day)
+        told_w, owed_w = moved(moves)[1], owed(moves)
         known: dict[str, Watts] = {}
         if self._kinds[element].baseline is BaselineKind.AVAILABLE_POWER:
             known |= self._available_w(element, day, told_w)
@@ -51,12 +60,12 @@ class ElementProfiles:
         if like_days is not None:
             known[LIKE_DAYS] = like_days
         profiles = [MeteringProfile(name, "1" if name == AVAILABLE_FROM else "W", row) for name, row in known.items()]
-        if not any(total.values()):
+        if not owed_w:
             return tuple(profiles)
         contract = self._contracts.contract_on(self._aggregator, day.day)
         covered = None if contract is None else contract.element(element)
         kind = BaselineKind.PROGNOSIS if covered is None else covered.baseline
-        for name, values in ((ORDERED, total), (BASELINE, contract_baseline(told_w, kind, known))):
+        for name, values in ((ORDERED, owed_w), (BASELINE, contract_baseline(told_w, kind, known))):
             profiles.append(MeteringProfile(name, "W", tuple(dense(values, day.count))))
         return tuple(profiles)
 
