@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from agents.runtime.loops import spare_collector
 from agents.runtime.placement import Placement
 from agents.runtime.scheduler import RoundScheduler
 from experiments.bench import ours
+from experiments.bench.figures import Figures
 
 AGENTS, PER_ACTOR, HOPS = 100_000, 10_000, 30
 _PAUSE_S = 0.25
@@ -82,7 +82,7 @@ def _pss_kb(process: int) -> int:
     return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
 
 
-def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(full: bool, say: Callable[[str], None]) -> Figures:
     """Messages a second, memory, and how much more memory the last quarter of the messages takes than the third."""
     from agents.runtime.ray.start import start_ray
 
@@ -98,7 +98,7 @@ def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
     runtime = RayRuntime(site_agents, SocketLinks(), Path(os.devnull), Placement(PER_ACTOR))
     runtime.start()
 
-    async def run() -> dict[str, Any]:
+    async def run() -> Figures:
         try:
             await runtime.open(ours.NOW)
             started = time.perf_counter() - begun

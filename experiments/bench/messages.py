@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from typing import Any
 
 from agents.runtime.loops import spare_collector
 from experiments.bench import ours, peers
+from experiments.bench.figures import Figures
 
 AGENTS = 1000
 COLD = 2  # the first of each are not counted
 
 
-def measure(full: bool, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(full: bool, say: Callable[[str], None]) -> Figures:
     """All figures; medians of `repeats`, one after the other in the same minute."""
     repeats = 5 if full else 3
     size = 4 if full else 1
