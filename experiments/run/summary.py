@@ -164,7 +164,7 @@ def summarise(
     traded = ordered_and_delivered(counted, dso, hours)
     of_columns = {
         name: figures_of(
-            result.site, columns[name], grids[name], bills[name].values(), result.site_agents.rules.periods
+            result.site, columns[name], grids[name], bills[name].values(), result.site_agents.rules.periods, local
         )
         for name in ColumnName
         if name in columns

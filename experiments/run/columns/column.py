@@ -10,10 +10,11 @@ import numpy as np
 
 from agents.assembly.grid_of_site import usage_point
 from cim.model.arrays import Floats
-from cim.platform.publications.grid import FeedInLimited
+from cim.platform.publications.grid import FeedInAccounted, FeedInLimited
 from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementTold, last_revisions
 from cim.platform.store import values
 from environment.physics.device_truth import DeviceTruth
+from experiments.run.columns.peak import peak_loading_pct
 from experiments.run.grid import ByKind, Truth
 from experiments.run.run import RunResult
 from market.settlement.payments import Payment
@@ -39,7 +40,9 @@ class Column:
         devices: what every unit did.
         payments: who paid whom; empty where nobody trades.
         limited: (prosumer, index of the ISP from 0) in which the DSO limited its plants' feed-in.
-        ordered_w: unit -> what its aggregator's orders asked of it in each ISP, + = more consumption or less generation.
+        accounted_wh: prosumer -> what the DSO accounted as taken by its own right (`FeedInAccounted`), orders' part left out.
+        delivered_w: unit -> what its aggregator settled as delivered in each ISP, + = more consumption or less generation.
+        peak_loading_pct: the highest at one reading of a congestion point's meter; None where readings were not kept.
     """
 
     truth: Truth
@@ -47,14 +50,18 @@ class Column:
     devices: DeviceTruth
     payments: tuple[Payment, ...] = ()
     limited: frozenset[tuple[str, int]] = frozenset()
-    ordered_w: dict[str, Floats] = field(default_factory=dict)
+    accounted_wh: dict[str, int] = field(default_factory=dict)
+    delivered_w: dict[str, Floats] = field(default_factory=dict)
+    peak_loading_pct: float | None = None
 
 
 def column_of(result: RunResult) -> Column:
     """The column of a run with agents."""
     payments = tuple(payment_of(row) for made in values(result.store, PaymentsMade) for row in made.payments)
-    limited, ordered_w = limited_isps(result), ordered_of_units(result)
-    return Column(result.truth, result.by_kind, result.devices, payments, limited, ordered_w)
+    taken, delivered_w = accounted_wh(result), delivered_of_units(result)
+    peak = peak_loading_pct(result.site, result.store, result.start, result.end)
+    limited = limited_isps(result)
+    return Column(result.truth, result.by_kind, result.devices, payments, limited, taken, delivered_w, peak)
 
 
 def _offsets(result: RunResult) -> dict[date, int]:
@@ -66,8 +73,21 @@ def _offsets(result: RunResult) -> dict[date, int]:
     return offsets
 
 
-def ordered_of_units(result: RunResult) -> dict[str, Floats]:
-    """What aggregators settled as ordered, unit by unit, mean watts; orders of an ISP added up."""
+def accounted_wh(result: RunResult) -> dict[str, int]:
+    """What the DSO accounted as taken by its own right, by prosumer, over all days."""
+    owners, found = _owners(result), dict[str, int]()
+    for told in values(result.store, FeedInAccounted):
+        found[owners[told.usage_point]] = found.get(owners[told.usage_point], 0) + told.curtailed_wh
+    return found
+
+
+def _owners(result: RunResult) -> dict[str, str]:
+    """Usage point -> prosumer."""
+    return {usage_point(result.site, prosumer.name): prosumer.name for prosumer in result.site.prosumers}
+
+
+def delivered_of_units(result: RunResult) -> dict[str, Floats]:
+    """What aggregators settled as delivered, unit by unit, mean watts; orders of an ISP added up."""
     offsets, buyers = _offsets(result), {party.domain for party in result.site.aggregators}
     count = sum(day.count for day in result.site_agents.rules.periods)
     found: dict[str, Floats] = {}
@@ -76,14 +96,13 @@ def ordered_of_units(result: RunResult) -> dict[str, Floats]:
             row = found.setdefault(order.congestion_point, np.zeros(count))
             for isp in order.isps if order.period in offsets else ():
                 first = offsets[order.period] + isp.start - 1
-                row[first : first + isp.duration] += isp.ordered_flex_power_w
+                row[first : first + isp.duration] += isp.delivered_flex_power_w
     return found
 
 
 def limited_isps(result: RunResult) -> frozenset[tuple[str, int]]:
     """Where the DSO used its right: each ISP in which a limit was in force for some time."""
-    owners = {usage_point(result.site, prosumer.name): prosumer.name for prosumer in result.site.prosumers}
-    offsets = _offsets(result)
+    owners, offsets = _owners(result), _offsets(result)
     return frozenset(
         (owners[told.usage_point], offsets[told.period] + told.isp - 1)
         for told in values(result.store, FeedInLimited)

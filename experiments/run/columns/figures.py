@@ -13,6 +13,7 @@ from cim.model.intervals import LocalDay
 from environment.physics import UnitKind
 from environment.sites.schema import Site
 from experiments.run.columns.column import Column
+from experiments.run.columns.lost import held_back, lost_w
 from experiments.run.columns.models import ColumnFigures
 from experiments.run.grid import GridRecord
 from market.billing.bill import Bill, BillKind
@@ -22,12 +23,13 @@ _GENERATORS = (UnitKind.PV.value, UnitKind.WIND.value, UnitKind.CHP.value)
 
 
 def figures_of(
-    site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill], days: Sequence[LocalDay]
+    site: Site, column: Column, grid: GridRecord, bills: Iterable[Bill], days: Sequence[LocalDay], local: Column
 ) -> ColumnFigures:
     """The figures of a column from its truth, its payments, the power flow on its truth, and all prosumers' bills.
 
     Args:
-        days: whose tariffs say what stored energy is worth.
+        days: whose tariffs say what stored and lost energy is worth.
+        local: the column `local` of the same days.
     """
     hours = site.isp_minutes / 60
     net = np.array([active for active, _ in column.truth.values()], dtype=np.float64)
@@ -37,16 +39,21 @@ def figures_of(
     batteries = _batteries(site, column, hours)
     wear_e4 = sum(battery.through_wh for battery in batteries) / 10 * site.flexibility_costs.wear_ct_per_kwh.value
     stored_e4 = sum(battery.stored_wh / 10 * _feed_in_ct(site, battery.owner, days) for battery in batteries)
+    lost, left = lost_w(column), held_back(column, _feed_in_of_units(site, column, days), hours)
     return ColumnFigures(
         violations=len(grid.violations),
         over_limit_wh=round(grid.over_limit_wh),
         max_loading_pct=grid.figures["max_loading_pct"],
+        peak_loading_pct=column.peak_loading_pct,
         dso_cost=paid_by(column, site.dso.domain),
         bills_sum=sum(bill.total_e4 for bill in of_all),
         welfare=round(stored_e4 - energy_e4(of_all) - wear_e4),
         stored_change_wh=round(sum(battery.stored_wh for battery in batteries)),
-        curtailed_wh=round(curtailed_w(column) * hours),
-        generation_lost_wh=round(sum(float(row.sum()) for row in lost_w(column).values()) * hours),
+        curtailed_wh=sum(column.accounted_wh.values()),
+        generation_lost_wh=round(sum(float(row.sum()) for row in lost.values()) * hours),
+        held_back_wh=round(left.energy_wh),
+        held_back_worth=round(left.worth_e4),
+        chp_not_made_wh=round((_chp_w(column) - _chp_w(local)) * hours),
         unserved_ev_wh=round(column.devices.unserved_ev_wh),
         comfort_kh=round(column.devices.discomfort_kh, 2),
         import_wh=round(imported),
@@ -87,24 +94,21 @@ def _feed_in_ct(site: Site, prosumer: str, days: Sequence[LocalDay]) -> float:
     return float(mean) * site.batteries.one_way_efficiency.value
 
 
+def _feed_in_of_units(site: Site, column: Column, days: Sequence[LocalDay]) -> dict[str, Floats]:
+    """What each plant of sun or wind earns for a kilowatt-hour in every ISP, ct."""
+    found = {}
+    for name in column.devices.available_w:
+        tariff = tariff_of(site, name.partition(".")[0])
+        found[name] = np.concatenate([tariff.rates(day).feed_in_ct_per_kwh for day in days])
+    return found
+
+
+def _chp_w(column: Column) -> float:
+    """The power of all CHP plants added up over all ISPs; generation is negative."""
+    return float(column.by_kind.get(UnitKind.CHP.value, np.zeros(1)).sum())
+
+
 def paid_by(column: Column, domain: str) -> int:
     """What a party paid less what it was paid, ten-thousandths of the currency unit."""
     spent = sum(payment.amount for payment in column.payments if payment.payer == domain)
     return spent - sum(payment.amount for payment in column.payments if payment.payee == domain)
-
-
-def curtailed_w(column: Column) -> float:
-    """What plants lost in the ISPs in which the DSO limited them, beyond what orders asked of them; watts over all ISPs."""
-    none: Floats = np.zeros(len(next(iter(column.by_kind.values()))))
-    return sum(
-        max(float(row[isp] - max(column.ordered_w.get(name, none)[isp], 0.0)), 0.0)
-        for name, row in lost_w(column).items()
-        for owner, isp in column.limited
-        if name.partition(".")[0] == owner
-    )
-
-
-def lost_w(column: Column) -> dict[str, Floats]:
-    """Sun and wind that were there and not used: unit -> mean watts of each ISP, >= 0."""
-    devices = column.devices
-    return {name: np.maximum(devices.power_w[name] - there, 0.0) for name, there in devices.available_w.items()}

@@ -21,7 +21,12 @@ class ColumnFigures(Figures):
         description="apparent energy beyond the loading limit at the congestion points' branches: "
         "sum over branches and ISPs of max(0, loading - limit) x rating x hours"
     )
-    max_loading_pct: float
+    max_loading_pct: float = Field(description="highest mean of an ISP, on which limits are checked; of all branches")
+    peak_loading_pct: float | None = Field(
+        default=None,
+        description="highest at one reading (once a control interval) of a congestion point's meter, without losses; "
+        "null in columns whose readings are not kept",
+    )
     dso_cost: int = Field(
         description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"
     )
@@ -32,10 +37,18 @@ class ColumnFigures(Figures):
     )
     stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
     curtailed_wh: int = Field(
-        description="what the DSO's own right took: available less given, of plants in the ISPs in which it limited them, "
-        "beyond what orders asked of them there"
+        description="what the DSO's own right took as it accounted and paid it (`FeedInAccounted`): available less given "
+        "in the ISPs in which it limited a connection, what orders held back there left out"
     )
     generation_lost_wh: int = Field(description="sun and wind that were there and not used, whoever asked for it")
+    held_back_wh: int = Field(
+        description="of `generation_lost_wh`, what neither the DSO's right took (`curtailed_wh`) nor aggregators settled as "
+        "delivered by the plant: for the most part plants that hold a promised level while the sun is stronger"
+    )
+    held_back_worth: int = Field(description="what `held_back_wh` would have earned if fed in, by the dated tariffs")
+    chp_not_made_wh: int = Field(
+        description="what CHP plants generated less than in `local`; not part of `generation_lost_wh`; negative: more"
+    )
     unserved_ev_wh: int = Field(description="what vehicles wanted and left without")
     comfort_kh: float = Field(description="kelvin-hours that rooms were away from their set temperature, either side")
     import_wh: int = Field(description="what connections took from the grid, each ISP's net; sum over connections")
@@ -73,7 +86,10 @@ class SettledAndTrue(Figures):
 
     ordered_wh: int = Field(description="what aggregators ordered of it, each order for itself")
     settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
-    true_wh: int = Field(description="how far each element's power was from the column `local`, by the physics")
+    true_wh: int = Field(
+        description="how far each element's power was from the column `local`, by the physics; "
+        "of plants, less what the DSO's own right took (`curtailed_wh`)"
+    )
 
 
 class Cause(Figures):

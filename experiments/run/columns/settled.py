@@ -9,6 +9,7 @@ import numpy as np
 
 from cim.platform.publications.settlement import SettlementTold
 from experiments.run.columns.column import Column
+from experiments.run.columns.lost import accounted_by_unit
 from experiments.run.columns.models import SettledAndTrue
 
 
@@ -32,9 +33,11 @@ def settled_and_true(
                 settled[kinds[order.congestion_point]] += volume_w * hours
                 asked_w = sum(abs(isp.ordered_flex_power_w) * isp.duration for isp in order.isps)
                 ordered[kinds[order.congestion_point]] += asked_w * hours
+    taken_wh = accounted_by_unit(market)  # no order asked for it
     true: dict[str, float] = defaultdict(float)
     for name, power_w in market.devices.power_w.items():
-        true[kinds[name]] += float(np.abs(power_w - local.devices.power_w[name]).sum()) * hours
+        changed_wh = float(np.abs(power_w - local.devices.power_w[name]).sum()) * hours
+        true[kinds[name]] += max(changed_wh - taken_wh.get(name, 0.0), 0.0)
     return {
         kind: SettledAndTrue(
             ordered_wh=round(ordered[kind]), settled_wh=round(settled[kind]), true_wh=round(true[kind])

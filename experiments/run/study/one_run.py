@@ -42,8 +42,9 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
     told, days = last_revisions(values(store, SettlementTold)), result.site_agents.rules.periods
     buyers = frozenset(party.domain for party in site.aggregators)
     answers = Counter(answer.disposition for told in values(store, SettlementAnswered) for answer in told.answers)
+    local = columns[ColumnName.LOCAL]
     measured = {
-        name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values(), days)
+        name: figures_of(site, columns[name], evaluate(site, columns[name].truth), bills[name].values(), days, local)
         for name in ColumnName
         if name in columns
     }
@@ -58,7 +59,7 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
         disputes=answers[AcceptedDisputed.DISPUTED.value],
         bills=bill_figures(bills),
         made_whole=made_whole_of(columns[ColumnName.MARKET].payments, bills[ColumnName.MARKET]),
-        settled_vs_true=settled_and_true(told, buyers, market, columns[ColumnName.LOCAL], hours),
+        settled_vs_true=settled_and_true(told, buyers, market, local, hours),
         relief=relief_of(measured, market, bills, traded["ordered_wh"], site.dso.domain),
         cpu_s=round(time.process_time() - begun, 2),
     )

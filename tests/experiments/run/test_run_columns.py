@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ import pytest
 
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from cim.model.readings import Kind, Quality, Reading
+from cim.platform.memory_store import MemoryStore
+from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold
 from environment.feeder import Line, Network, Node, Transformer, rated_va
 from environment.physics.device_truth import DeviceTruth
@@ -18,8 +21,10 @@ from environment.sites import build_network, load_site
 from experiments.run.columns.beside import ColumnsBeside
 from experiments.run.columns.bills import compensated, made_whole_of
 from experiments.run.columns.column import Column, ColumnName
-from experiments.run.columns.figures import curtailed_w, figures_of, lost_w, paid_by
+from experiments.run.columns.figures import figures_of, paid_by
+from experiments.run.columns.lost import HeldBack, accounted_by_unit, held_back, lost_w
 from experiments.run.columns.models import ColumnFigures, MadeWhole, SettledAndTrue
+from experiments.run.columns.peak import peak_loading_pct
 from experiments.run.columns.relief import _causes, relief_of
 from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.with_agents import run_agents
@@ -49,12 +54,14 @@ def idle() -> Column:
 
 
 def column(power_w: dict[str, list[float]], payments: tuple[Payment, ...] = ()) -> Column:
-    """Units of one connection, four ISPs."""
+    """Units of one connection, four ISPs or as many as there are."""
     rows = {name: np.array(row, dtype=np.float64) for name, row in power_w.items()}
     kinds = {name: name.partition(".")[2] for name in rows}
     net = np.sum(list(rows.values()), axis=0).astype(np.int64)
     by_kind = {kind: rows[name] for name, kind in kinds.items()}
-    devices = DeviceTruth(kinds, rows, {name: np.full(4, -1000.0) for name in rows if name == "farm.pv"}, 12.4, 0.256)
+    devices = DeviceTruth(
+        kinds, rows, {name: row * 0 - 1000 for name, row in rows.items() if name.endswith(".pv")}, 12.4, 0.256
+    )
     return Column({"farm": (net, net * 0)}, by_kind, devices, payments)
 
 
@@ -87,7 +94,7 @@ def test_idle_batteries_rest_and_nobody_is_paid(idle: Column) -> None:
     batteries = [name for name, kind in idle.devices.kinds.items() if kind == "battery"]
     assert len(batteries) >= 5
     assert not any(idle.devices.power_w[name].any() for name in batteries)
-    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth), (), DAYS)
+    figures = figures_of(SITE, idle, evaluate(SITE, idle.truth), (), DAYS, idle)
     assert (figures.dso_cost, figures.generation_lost_wh, figures.unserved_ev_wh) == (0, 0, 0)
     assert figures.violations >= 10
     assert figures.import_wh > 0
@@ -97,15 +104,22 @@ def test_idle_batteries_rest_and_nobody_is_paid(idle: Column) -> None:
 def test_figures_by_hand(idle: Column) -> None:
     """Import, export, self-consumption and lost sun of four ISPs, worked out by hand."""
     paid = (Payment(DSO, EAST, 700, "utilisation", "o"), Payment(EAST, DSO, 200, "penalty", "o"))
-    mine = column({"farm.load": [400, 400, 400, 400], "farm.pv": [-1000, -600, -200, 0]}, paid)
-    figures = figures_of(
-        SITE, mine, evaluate(SITE, idle.truth), (bill_of({BillKind.ENERGY: 30, BillKind.FEED_IN: -12}),), DAYS
-    )
+    power = {"farm-1.load": [400.0] * 96, "farm-1.pv": [-1000.0, -600.0, -200.0, 0.0] * 24, "farm-1.chp": [0.0] * 96}
+    mine = replace(column(power, paid), accounted_wh={"farm-1": 1200}, peak_loading_pct=101.5)
+    local = column({"farm-1.load": [0.0] * 96, "farm-1.chp": [-50.0] * 96})
+    bills = (bill_of({BillKind.ENERGY: 30, BillKind.FEED_IN: -12}),)
+    figures = figures_of(SITE, mine, evaluate(SITE, idle.truth), bills, DAYS, local)
     assert figures.bills_sum == 18
-    assert (figures.import_wh, figures.export_wh) == (150, 200)  # nets -600, -200, +200, +400 W for a quarter each
+    assert (figures.import_wh, figures.export_wh) == (
+        24 * 150,
+        24 * 200,
+    )  # nets -600, -200, +200, +400 W for a quarter each
     assert figures.self_consumed_pct == pytest.approx(100 * (1 - 200 / 450), abs=0.01)
-    assert figures.generation_lost_wh == (0 + 400 + 800 + 1000) / 4
-    assert lost_w(mine)["farm.pv"].tolist() == [0, 400, 800, 1000]
+    assert figures.generation_lost_wh == 24 * (0 + 400 + 800 + 1000) / 4
+    assert lost_w(mine)["farm-1.pv"].tolist() == [0, 400, 800, 1000] * 24
+    assert (figures.curtailed_wh, figures.held_back_wh) == (1200, 13_200 - 1200)
+    assert figures.held_back_worth > 0
+    assert (figures.chp_not_made_wh, figures.peak_loading_pct) == (1200, 101.5)
     assert (figures.unserved_ev_wh, figures.comfort_kh) == (12, 0.26)
     assert figures.dso_cost == paid_by(mine, DSO) == 500 == -paid_by(mine, EAST)
 
@@ -154,13 +168,46 @@ def test_what_made_members_whole_is_a_share_of_all_payments() -> None:
     assert made_whole_of((), {}).share_of_all == 0.0
 
 
-def test_the_dsos_curtailment_is_what_limited_plants_lost() -> None:
-    """Sun lost in an ISP that the DSO limited counts as curtailed, less what an order asked there; elsewhere only as lost."""
+def test_sun_is_held_back_where_neither_the_dso_nor_an_order_took_it() -> None:
+    """By hand: 550 Wh are lost, 300 of them delivered to orders, 50 accounted by the DSO: 200 are left, at 8 and 4 ct.
+
+    A delivery counts up to what was lost in its ISP, consumption ordered counts for nothing, and never less than 0 is left.
+    """
     mine = column({"farm.load": [0, 0, 0, 0], "farm.pv": [-1000, -600, -200, 0]})
-    limited = replace(mine, limited=frozenset({("farm", 1), ("farm", 2), ("other", 3)}))
-    assert (curtailed_w(mine), curtailed_w(limited)) == (0, 400 + 800)
-    ordered = {"farm.pv": np.array([0.0, 300.0, 900.0, 0.0])}
-    assert curtailed_w(replace(limited, ordered_w=ordered)) == 100
+    prices = {"farm.pv": np.array([8.0, 8.0, 8.0, 4.0])}
+    assert held_back(mine, prices, 0.25) == HeldBack(550.0, (400 * 8 + 800 * 8 + 1000 * 4) / 4 / 10)
+    delivered = {"farm.pv": np.array([100.0, 400.0, 900.0, -500.0])}
+    steered = replace(mine, delivered_w=delivered, accounted_wh={"farm": 50})
+    assert held_back(steered, prices, 0.25) == HeldBack(200.0, 1000 * 4 / 4 / 10 * 200 / 250)
+    assert held_back(replace(steered, accounted_wh={"farm": 300}), prices, 0.25) == HeldBack(0.0, 0.0)
+
+
+def test_what_the_dso_took_is_shared_among_the_plants_that_it_limited() -> None:
+    """An account of 60 Wh goes to two plants as they lost in the limited ISP alone, 400 and 800 W; another's is not touched."""
+    mine = column({"farm.pv": [-1000, -600, 0, 0], "farm.roof.pv": [-1000, -200, -1000, 0], "mill.pv": [0, 0, 0, 0]})
+    limited = replace(mine, limited=frozenset({("farm", 1)}), accounted_wh={"farm": 60})
+    assert accounted_by_unit(limited) == {"farm.pv": 20.0, "farm.roof.pv": 40.0}
+
+
+def test_what_the_dso_took_by_its_own_right_is_no_change_that_was_settled() -> None:
+    """PV gives 400 and 100 W less for a quarter of an hour; what the DSO took of it, 75 Wh, no order is credited with."""
+    local = column({"farm.pv": [-1000, -1000, -1000, -1000]})
+    market = replace(
+        column({"farm.pv": [-600, -900, -1000, -1000]}), limited=frozenset({("farm", 0)}), accounted_wh={"farm": 75}
+    )
+    found = settled_and_true([], frozenset({EAST}), market, local, 0.25)
+    assert found == {"pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=50)}
+
+
+def test_the_peak_is_the_highest_good_reading_of_a_congestion_points_meter() -> None:
+    """By hand: 120 kW and 160 kvar are 125 % of 160 kVA; readings that are not good, or before the day, do not count."""
+    store, meter, start = MemoryStore(), "lv-rural1.meter", DAYS[0].start
+    assert peak_loading_pct(SITE, store, start, DAYS[0].end) is None
+    for minutes, watts, quality in ((-5, 9e5, Quality.GOOD), (5, -120e3, Quality.GOOD), (10, 8e5, Quality.INVALID)):
+        at = start + timedelta(minutes=minutes)
+        told = (Reading(meter, Kind.POWER, watts, at, quality), Reading(meter, Kind.REACTIVE_POWER, 160e3, at))
+        store.put(meter, ReadingsTaken(at, told))
+    assert peak_loading_pct(SITE, store, start, DAYS[0].end) == 125.0
 
 
 @pytest.mark.slow
@@ -168,7 +215,7 @@ def test_local_serves_its_own_consumption_and_pays_nobody(idle: Column) -> None:
     """Under local rules less is taken from the grid and less is fed in than where all rests; nobody trades or is short."""
     local = run_agents(settings(), Control.LOCAL)
     assert (local.payments, local.limited) == ((), frozenset())
-    resting, own = (figures_of(SITE, c, evaluate(SITE, c.truth), (), DAYS) for c in (idle, local))
+    resting, own = (figures_of(SITE, c, evaluate(SITE, c.truth), (), DAYS, local) for c in (idle, local))
     assert own.import_wh < resting.import_wh
     assert own.export_wh < resting.export_wh
     assert own.self_consumed_pct > resting.self_consumed_pct
@@ -226,7 +273,7 @@ def over(over_limit_wh: int, dso_cost: int) -> ColumnFigures:
     """A column's figures."""
     return ColumnFigures(
         violations=0, over_limit_wh=over_limit_wh, max_loading_pct=100.0, dso_cost=dso_cost, bills_sum=0, welfare=0,
-        stored_change_wh=0, curtailed_wh=0,
+        stored_change_wh=0, curtailed_wh=0, held_back_wh=0, held_back_worth=0, chp_not_made_wh=0,
         generation_lost_wh=0, unserved_ev_wh=0, comfort_kh=0.0, import_wh=0, export_wh=0, self_consumed_pct=0.0, co2_kg=None,
     )  # fmt: skip
 
@@ -235,7 +282,7 @@ def test_welfare_is_energy_and_wear_whoever_pays_whom() -> None:
     """By hand: a battery takes 4 kWh and gives 1; 2.5 kWh of wear at 2 ct, what stays at 8.24 ct, a bill without payments."""
     mine = column({"household-3.battery": [8000, 8000, -4000, 0]})
     bill = bill_of({BillKind.ENERGY: 7_000, BillKind.FEED_IN: -1_000, BillKind.FLEXIBILITY: -90_000})
-    figures = figures_of(SITE, mine, evaluate(SITE, idle_truth()), (bill,), DAYS)
+    figures = figures_of(SITE, mine, evaluate(SITE, idle_truth()), (bill,), DAYS, mine)
     stays_kwh = 4 * 0.95 - 1 / 0.95
     assert figures.stored_change_wh == round(stays_kwh * 1000)
     assert figures.welfare == round(-6_000 - 500 + stays_kwh * 0.95 * 824)

@@ -29,7 +29,7 @@ def figures(violations: int, over_limit_wh: int, dso_cost: int) -> ColumnFigures
     """A column."""
     return ColumnFigures(
         violations=violations, over_limit_wh=over_limit_wh, max_loading_pct=101.0, dso_cost=dso_cost, bills_sum=0,
-        welfare=0, stored_change_wh=0, curtailed_wh=5000,
+        welfare=0, stored_change_wh=0, curtailed_wh=5000, held_back_wh=0, held_back_worth=0, chp_not_made_wh=0,
         generation_lost_wh=0, unserved_ev_wh=0, comfort_kh=0.0, import_wh=0, export_wh=0,
         self_consumed_pct=0.0, co2_kg=None,
     )  # fmt: skip
