@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import Final, Protocol
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -31,6 +31,23 @@ _WATTS = {"Unit": "W"}  # optional in some editions; anything but watts would me
 _UNUSED = ("ServiceType",)
 _MOST_SHOWN = 60
 _QUOTED = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+
+
+class Node(Protocol):
+    """An element as lxml has it, which has no types of its own."""
+
+    tag: object
+    text: str | None
+    tail: str | None
+    attrib: Mapping[str, str]
+
+    def items(self) -> list[tuple[str, str]]:
+        """Its attributes."""
+        ...
+
+    def __iter__(self) -> Iterator[Node]: ...
+
+    def __len__(self) -> int: ...
 
 
 def read_xml(text: bytes) -> object:
@@ -59,7 +76,7 @@ def read_xml(text: bytes) -> object:
     return _read(root, kind)
 
 
-def _read(element: Any, kind: type) -> object:  # lxml has no types
+def _read(element: Node, kind: type) -> object:
     shape = shape_of(kind)
     values, known, left = dict(shape.defaults), shape.attributes, len(shape.required)
     for said, text in element.items():
@@ -74,15 +91,15 @@ def _read(element: Any, kind: type) -> object:  # lxml has no types
     if left:
         missing = min(shape.required - {_SPELLINGS.get(said, said) for said in element.attrib})
         raise SchemaFault(f"{element.tag} {missing}: missing; expected it to be given")
-    text = element.text
-    if text is not None and text.strip():
-        raise SchemaFault(f"{element.tag}: text {_short(text.strip())}; expected attributes and elements only")
+    between = element.text
+    if between is not None and between.strip():
+        raise SchemaFault(f"{element.tag}: text {_short(between.strip())}; expected attributes and elements only")
     if shape.elements or len(element):
         _children(element, shape, values)
     return built(kind, values)
 
 
-def _other_spelling(element: Any, said: str, text: str, known: Mapping[str, Attribute]) -> Attribute | None:
+def _other_spelling(element: Node, said: str, text: str, known: Mapping[str, Attribute]) -> Attribute | None:
     """The attribute that is meant by another name; None where it may be passed over."""
     key = _SPELLINGS.get(said, "")
     if key in known and key not in element.attrib:
@@ -92,7 +109,7 @@ def _other_spelling(element: Any, said: str, text: str, known: Mapping[str, Attr
     raise SchemaFault(f"{element.tag} {_short(said)}: {_short(text)}; expected no such attribute")
 
 
-def _children(element: Any, shape: Shape, values: dict[str, object]) -> None:  # lxml has no types
+def _children(element: Node, shape: Shape, values: dict[str, object]) -> None:
     found: dict[str, list[object]] = {key: [] for key in shape.elements}
     for child in element:
         tag, tail = child.tag, child.tail
