@@ -37,7 +37,8 @@ def _words(audit: DispatchAudit | None) -> str:
         f"band before they were offered; {failed} found nothing within it and offered nothing. Each was solved again in one "
         f"piece with its members' own models. Above what it costs at least (a bound by weak duality) the median split is "
         f"{audit.median:.2%}, the worst {audit.worst:.2%}, all together {audit.overall:.2%}. What was ordered of all sellers "
-        f"costs {audit.system_gap:.2%} more than their models solved as one at least ({len(audit.system)} requests).</p>"
+        f"costs {audit.system_gap:.2%} more than their models solved as one at least ({len(audit.system)} requests); "
+        f"{audit.choice_gap:.2%} is which members were called, by their contracts' prices.</p>"
     )
 
 

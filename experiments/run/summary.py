@@ -77,6 +77,9 @@ class Dispatch(Figures):
     system_gap: float = Field(
         description="what was ordered of all offers against the cheapest way in which all sellers' models together give as much"
     )
+    choice_gap: float = Field(
+        description="the part of it that is which members were called (by their contracts' prices, which are not their costs)"
+    )
     requests_compared: int = Field(description="requests that led to an order, solved so")
 
 
@@ -208,6 +211,7 @@ def summarise(
             relative_gap=round(dispatch.overall, 6),
             compared=len(dispatch.gaps),
             system_gap=round(dispatch.system_gap, 6),
+            choice_gap=round(dispatch.choice_gap, 6),
             requests_compared=len(dispatch.system),
         ),
         "ledger": _ledger(verification),

@@ -28,11 +28,22 @@ Factors = Mapping[tuple[str, str], float]  # (session, member's domain) -> share
 
 @dataclass(frozen=True, slots=True)
 class SystemGap:
-    """What was ordered of the offers for a request, beside the same amount from the models of all who answered it at once."""
+    """What was ordered of the offers for a request, beside the same amount from the models of all who answered it at once.
+
+    Attributes:
+        gap: over the models of all.
+        called: over those alone of members that were ordered something.
+    """
 
     congestion_point: str
     sessions: tuple[str, ...]
     gap: Gap
+    called: Gap
+
+    @property
+    def choice_ct(self) -> float:
+        """What it would have saved to call other members too: they are chosen by their contracts' prices, not by costs."""
+        return self.called.bound_ct - self.gap.bound_ct
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,12 @@ class DispatchAudit:
         """The relative gap of all requests as one: all sellers' models together against what was ordered."""
         return together([one.gap for one in self.system])
 
+    @property
+    def choice_gap(self) -> float:
+        """The part of it that is who was called; the rest is how what they were asked for was split among them."""
+        over = sum(one.gap.over_ct for one in self.system)
+        return sum(one.choice_ct for one in self.system) / over if self.system else 0.0
+
 
 def audit(result: RunResult, ledger: Path) -> DispatchAudit:
     """Solve every session again, and every request that led to an order with all its sellers together."""
@@ -95,7 +112,7 @@ def audit(result: RunResult, ledger: Path) -> DispatchAudit:
             about = (s.at.replace(microsecond=0), s.congestion_point, s.period, s.first_isp, *map(tuple, asked_kw(s)))
             requests.setdefault(about, []).append(s)
     system = tuple(
-        SystemGap(sessions[0].congestion_point, tuple(s.session for s in sessions), _gap(result, sessions, factors))
+        _system_gap(result, sessions, factors)
         for sessions in requests.values()
         if any(session == s.session for session, _ in factors for s in sessions)
     )
@@ -112,8 +129,17 @@ def ordered_shares(ledger: Path) -> Factors:
     }
 
 
-def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors) -> Gap:
-    """The gap of one session, or of several that answered one request: of them only what was ordered was done."""
+def _system_gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors) -> SystemGap:
+    all_of_them, called = (_gap(result, sessions, factors, called) for called in (False, True))
+    return SystemGap(sessions[0].congestion_point, tuple(s.session for s in sessions), all_of_them, called)
+
+
+def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors, called: bool = False) -> Gap:
+    """The gap of one session, or of several that answered one request: of them only what was ordered was done.
+
+    Args:
+        called: with the models of those alone who were ordered something.
+    """
     rules, config = result.site_agents.rules, _aggregator(result)
     models: list[Flexibility] = []
     moved: list[Floats] = []
@@ -121,6 +147,8 @@ def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Facto
         for name in s.members:
             own: MemberSession = result.ended_sessions[s.session][name]
             share = factors.get((s.session, rules.domains[name]), 0.0) if factors else 1.0
+            if called and not share:
+                continue
             models += [with_plan(model) for model in own.models] if factors else own.models
             moved += [share * deviation for deviation in own.deviations_kw]
     band = Band(*shared_band_kw(sessions), config.shortage_ct_per_kwh, rules.hours)

@@ -123,7 +123,11 @@ def make(
 def audit(told: list[SessionConcluded]) -> DispatchAudit:
     """The sessions cost 2 % more than they might, and what was ordered of them 10 %."""
     gaps = {s.session: Gap(102.0, 100.0, 100.0) for s in told}
-    return DispatchAudit(tuple(told), gaps, tuple(SystemGap(POINT, (s.session,), Gap(55.0, 50.0, 50.0)) for s in told))
+    return DispatchAudit(
+        tuple(told),
+        gaps,
+        tuple(SystemGap(POINT, (s.session,), Gap(55.0, 50.0, 50.0), Gap(55.0, 54.0, 54.0)) for s in told),
+    )
 
 
 def devices(kinds: dict[str, Floats]) -> DeviceTruth:
@@ -219,7 +223,7 @@ def summary(days: int) -> dict[str, Any]:
         },
         "dispatch": {
             "sessions": 1, "converged": 1, "polished": 0, "failed": 0, "rounds": 2, "worst_gap": 0.01, "median_gap": 0.01,
-            "relative_gap": 0.01, "compared": 1, "system_gap": 0.02, "requests_compared": 1,
+            "relative_gap": 0.01, "compared": 1, "system_gap": 0.02, "choice_gap": 0.01, "requests_compared": 1,
         },
         "ledger": {"records": 3, "blocks": 1, "head": "ab" * 32, "verified": True},
         "startup_s": 0.1, "wall_s": 1.0, "seconds": {"market": 1.0, "<b>": 2.0},

@@ -77,6 +77,7 @@ def test_the_dispatch_is_close_to_the_central_optimum(day: dict[str, Any]) -> No
     assert 0 <= dispatch["relative_gap"] < 0.01
     assert dispatch["requests_compared"] > 0
     assert 0 <= dispatch["system_gap"] < 0.2
+    assert -1e-3 <= dispatch["choice_gap"] <= dispatch["system_gap"] + 1e-3
 
 
 def test_a_run_leaves_what_it_promises(strem_day: Path, day: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from agents.roles.prosumer.vpp_member import VppMember
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
 from cim.platform.publications.sessions import SessionConcluded
-from experiments.run.dispatch.audit import as_ordered, asked_kw, shared_band_kw, with_plan
+from experiments.run.dispatch.audit import DispatchAudit, SystemGap, as_ordered, asked_kw, shared_band_kw, with_plan
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions, read
 from experiments.run.dispatch.gaps import Gap, gap_of, together
 from tests.worlds import portfolios
@@ -115,6 +115,16 @@ def test_sellers_of_one_request_are_asked_the_same_and_share_the_room() -> None:
     np.testing.assert_array_equal(low, [40.0, -40.0, -2e6])
     np.testing.assert_array_equal(high, [170.0, 25.0, -15.0])
     np.testing.assert_array_equal(shared_band_kw([east]), [east.low_kw, east.high_kw])
+
+
+def test_what_the_choice_of_members_costs_is_told_apart_from_how_they_split() -> None:
+    """Of two requests with 12 ct of gap over 60 ct, 8 ct are who was called, the other 4 how those did it."""
+    first = SystemGap("p", ("a", "b"), Gap(30.0, 20.0, 40.0), Gap(30.0, 27.0, 30.0))
+    second = SystemGap("p", ("c",), Gap(20.0, 18.0, 20.0), Gap(20.0, 19.0, 20.0))
+    audited = DispatchAudit((), {}, (first, second))
+    assert audited.system_gap == pytest.approx(12 / 60)
+    assert audited.choice_gap == pytest.approx(8 / 60)
+    assert DispatchAudit((), {}, ()).choice_gap == 0.0
 
 
 @pytest.mark.parametrize("shape", portfolios.SHAPES)
