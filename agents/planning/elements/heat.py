@@ -34,6 +34,7 @@ class Heat(ElementKind):
     stores = True
     turn = 1
     noticeable_share = 0.02  # what saves the heat again is spread thinly over the rest of the day
+    noticeable_of_plan = 0.15  # and what is small beside its plan would hold it to a forecast of the weather
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """What its thermostat does with the warmth that it has, by what the building told, else as on its last days."""
