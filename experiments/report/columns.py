@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from experiments.report import worth
 from experiments.report.columns_table import columns_table
 from experiments.report.data import RunData
 from experiments.report.point_loading import LoadingLine, loading_figure
@@ -51,6 +52,7 @@ def _sentences(data: RunData) -> Iterator[str]:
     yield from _local_and_idle(data)
     yield from _market_and_curtailment(data)
     yield from _welfare(data)
+    yield from worth.sentences(data)
 
 
 def _local_and_idle(data: RunData) -> Iterator[str]:

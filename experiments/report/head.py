@@ -23,7 +23,7 @@ def section(data: RunData) -> str:
         ("limits broken", f"{broken['without_flexibility']} → {broken['with_flexibility']}",
          "(bus or branch, ISP), without → with flexibility", not broken["with_flexibility"]),
         ("highest loading", f"{loading['without_flexibility']:.0f} → {loading['with_flexibility']:.0f} %",
-         f"of a branch's rating; limit {site.limits.max_loading_pct.value:g} %",
+         f"of a branch's rating, {site.isp_minutes}-minute mean; limit {site.limits.max_loading_pct.value:g} %",
          loading["with_flexibility"] <= site.limits.max_loading_pct.value),
         ("delivered", f"{number(s['delivered_wh'] / 1000)} kWh",
          f"of {number(s['ordered_wh'] / 1000)} kWh ordered by the DSO ({share:.1%})", share > 1 - 10 * _CHANGE),

@@ -117,9 +117,21 @@ def show(summary: Summary, out: Path) -> None:
 
 def _columns(summary: Summary) -> Table:
     """The same days in every way, the figures that matter most."""
-    table = Table(title="the same day in every way (money in the currency unit)")
+    table = Table(
+        title="the same day in every way (money in the currency unit, lost sun in kWh, of it by the DSO's own right and unasked; "
+        "loading as the mean of an ISP)"
+    )
     table.add_column(no_wrap=True)
-    for name in ("broken limits", "above, kVAh", "highest, %", "DSO's cost", "bills", "lost sun, kWh"):
+    for name in (
+        "broken limits",
+        "above, kVAh",
+        "highest, %",
+        "DSO's cost",
+        "bills",
+        "lost sun",
+        "own right",
+        "unasked",
+    ):
         table.add_column(name, justify="right")
     for name, of in summary.columns.items():
         table.add_row(
@@ -129,6 +141,6 @@ def _columns(summary: Summary) -> Table:
             f"{of.max_loading_pct:.1f}",
             f"{of.dso_cost / 1e4:.2f}",
             f"{of.bills_sum / 1e4:.2f}",
-            f"{of.generation_lost_wh / 1000:.1f}",
+            *(f"{lost_wh / 1000:.1f}" for lost_wh in (of.generation_lost_wh, of.curtailed_wh, of.held_back_wh)),
         )
     return table

@@ -108,6 +108,16 @@ class Relief(Figures):
         description="feed-in and own use lost in the column `curtailment`, by the dated tariffs on its truth"
     )
     times_curtailment: float | None = Field(description="the one over the other")
+    sellers: dict[str, int] = Field(
+        description="aggregator's domain -> what it was paid less what it paid, ten-thousandths; negative: it lost"
+    )
+    with_losses_ct_per_kwh: float | None = Field(
+        description="`market_ct_per_kwh` with what aggregators lost added to the DSO's cost; no gain is taken off"
+    )
+    order_ct_per_kwh: float | None = Field(description="what the DSO paid for energy it ordered, each kWh of that")
+    own_right_ct_per_kwh: float | None = Field(
+        description="what the DSO paid for each kWh that it took by its own right in `market`, else in `curtailment`"
+    )
     causes: list[Cause] = Field(
         description="the three largest, where the market costs more than three times curtailment"
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from experiments.run.columns.bills import Bills
 from experiments.run.columns.column import Column, ColumnName
-from experiments.run.columns.figures import energy_e4
+from experiments.run.columns.figures import energy_e4, paid_by
 from experiments.run.columns.models import Cause, ColumnFigures, Relief
 
 TIMES_CURTAILMENT = 3.0  # up to so many times its cost the market needs no explanation
@@ -19,6 +19,7 @@ def relief_of(
     bills: Mapping[ColumnName, Bills],
     ordered_wh: int,
     dso: str,
+    aggregators: Iterable[str],
 ) -> Relief:
     """The cost of relief by the market and by curtailment alone.
 
@@ -31,6 +32,7 @@ def relief_of(
         bills: of the same columns.
         ordered_wh: by the DSO.
         dso: its domain.
+        aggregators: their domains.
     """
     local_wh = figures[ColumnName.LOCAL].over_limit_wh
     relieved_wh = local_wh - figures[ColumnName.MARKET].over_limit_wh
@@ -38,23 +40,40 @@ def relief_of(
     market_ct = _ct_per_kwh(cost, relieved_wh)
     curtailment_ct, causes = None, list[Cause]()
     if ColumnName.CURTAILMENT in figures:
-        lost = energy_e4(bills[ColumnName.CURTAILMENT].values()) - energy_e4(bills[ColumnName.LOCAL].values())
-        curtailment_ct = _ct_per_kwh(lost, local_wh - figures[ColumnName.CURTAILMENT].over_limit_wh)
+        lost_e4 = energy_e4(bills[ColumnName.CURTAILMENT].values()) - energy_e4(bills[ColumnName.LOCAL].values())
+        curtailment_ct = _ct_per_kwh(lost_e4, local_wh - figures[ColumnName.CURTAILMENT].over_limit_wh)
     ratio = market_ct / curtailment_ct if market_ct is not None and curtailment_ct else None
     if ratio is not None and curtailment_ct is not None and ratio > TIMES_CURTAILMENT:
         causes = _causes(market, dso, ordered_wh, relieved_wh, curtailment_ct)[:_LARGEST]
+    sellers = {seller: -paid_by(market, seller) for seller in aggregators}
+    lost = sum(max(-gain, 0) for gain in sellers.values())
+    bought = sum(p.amount for p in market.payments if (p.payer, p.reason) == (dso, "utilisation"))
     return Relief(
         relieved_wh=relieved_wh,
         market_ct_per_kwh=_rounded(market_ct),
         curtailment_ct_per_kwh=_rounded(curtailment_ct),
         times_curtailment=_rounded(ratio),
         causes=causes,
+        sellers=sellers,
+        with_losses_ct_per_kwh=_rounded(_ct_per_kwh(cost + lost, relieved_wh)),
+        order_ct_per_kwh=_rounded(_ct_per_kwh(bought, ordered_wh)),
+        own_right_ct_per_kwh=_rounded(_own_right_ct(figures, market, dso)),
     )
 
 
-def _ct_per_kwh(cost_e4: int, relieved_wh: int) -> float | None:
-    """Hundredths of the currency unit a kilowatt-hour; None where nothing was relieved."""
-    return cost_e4 / 100 / (relieved_wh / 1000) if relieved_wh > 0 else None
+def _own_right_ct(figures: Mapping[ColumnName, ColumnFigures], market: Column, dso: str) -> float | None:
+    """What the DSO paid for a kilowatt-hour that it took; in the column `curtailment` it pays for nothing else."""
+    paid = sum(p.amount for p in market.payments if (p.payer, p.reason) == (dso, "curtailment"))
+    in_market = _ct_per_kwh(paid, figures[ColumnName.MARKET].curtailed_wh)
+    if in_market is not None or ColumnName.CURTAILMENT not in figures:
+        return in_market
+    alone = figures[ColumnName.CURTAILMENT]
+    return _ct_per_kwh(alone.dso_cost, alone.curtailed_wh)
+
+
+def _ct_per_kwh(cost_e4: int, energy_wh: int) -> float | None:
+    """Hundredths of the currency unit a kilowatt-hour; None of no energy."""
+    return cost_e4 / 100 / (energy_wh / 1000) if energy_wh > 0 else None
 
 
 def _rounded(value: float | None) -> float | None:

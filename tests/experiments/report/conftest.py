@@ -191,7 +191,9 @@ def session(at: datetime, day: date) -> SessionConcluded:
 def column(violations: int, over_limit_wh: int, dso_cost: int) -> dict[str, Any]:
     """A column's figures."""
     return {"violations": violations, "over_limit_wh": over_limit_wh, "max_loading_pct": 100.0 + violations,
-            "dso_cost": dso_cost, "welfare": 50_000 - dso_cost, "co2_kg": None}  # fmt: skip
+            "dso_cost": dso_cost, "welfare": 50_000 - dso_cost, "co2_kg": None, "generation_lost_wh": 9_000,
+            "curtailed_wh": 4_000, "held_back_wh": 2_000, "held_back_worth": 1_640, "chp_not_made_wh": 3_500,
+            "peak_loading_pct": 115.5 if violations == 1 else None}  # fmt: skip
 
 
 def summary(days: int) -> dict[str, Any]:
@@ -217,6 +219,8 @@ def summary(days: int) -> dict[str, Any]:
         "relief": {
             "relieved_wh": 8_000, "market_ct_per_kwh": 22.5, "curtailment_ct_per_kwh": 2.5, "times_curtailment": 9.0,
             "causes": [{"words": "power held <ready>", "amount": 12_000}],
+            "sellers": {"east.strem.example": -9_000}, "with_losses_ct_per_kwh": 33.75, "order_ct_per_kwh": 36.0,
+            "own_right_ct_per_kwh": 7.14,
         },
         "made_whole": {
             "paid": 0, "payments": 18_000, "energy": 68_101, "share_of_payments": 0.0, "share_of_all": 0.0,

@@ -65,3 +65,43 @@ def test_it_names_the_kinds_paid_for_more_than_they_did(report: Report, page: st
     table = next(table for caption, table in report.tables.items() if caption.startswith("Settled with members beside"))
     assert [row[4] for row in table.rows] == ["1.50", "0.25"]
     assert "Paid for more than 1.1 times what they did: batteries." in page
+
+
+def test_it_says_what_the_market_was_worth_and_what_a_kilowatt_hour_cost(page: str) -> None:
+    """By hand: welfare 1.40 EUR below curtailment's and 1.80 below local's; 36 ct against 7.14, and the site file's 300 %."""
+    assert "-1.4000 EUR against the DSO's curtailment alone, -1.8000 EUR against local rules" in page
+    assert (
+        "ordered cost it 36.00 ct, each that it took by its own right 7.14 ct. It takes offers of up to 3 times" in page
+    )
+
+
+def test_what_is_not_known_is_not_said(material: Make) -> None:
+    """Without an order there is no price to compare, and without readings no peak."""
+    data = changed(material(), order_ct_per_kwh=None, with_losses_ct_per_kwh=None)
+    data.summary["columns"]["market"]["peak_loading_pct"] = None
+    page = render(data)
+    assert "by its own right 7.14 ct" not in page
+    assert "With losses of aggregators added" not in page
+    assert "At a single reading" not in page
+
+
+def test_it_says_what_each_aggregator_lost(page: str) -> None:
+    """The aggregator got 1.80 EUR from the DSO, paid its members 2.70, and lost 0.90; relief has a price with that in it."""
+    assert "agr-east lost 0.9000 EUR (1.8000 from the DSO, 2.7000 to its members)" in page
+    assert "With losses of aggregators added, relief cost 33.8 ct each kVAh" in page
+
+
+def test_it_takes_what_was_not_used_apart(page: str) -> None:
+    """9 kWh of sun: 4 by the DSO's right, 3 ordered, 2 unasked, with their worth; biogas is named beside them."""
+    assert (
+        "the DSO took 4.00 by its own right, 3.00 were ordered and delivered, and 2.00 were held back unasked" in page
+    )
+    assert "worth 0.1640 EUR of feed-in" in page
+    assert "CHP made 3.50 kWh less than under local rules" in page
+
+
+def test_it_tells_the_mean_from_the_highest_reading(page: str) -> None:
+    """The tile and the sentence say that limits are checked on means of a quarter-hour; the highest reading stands beside."""
+    assert "15-minute mean; limit 100 %" in page
+    assert "the highest is 101.0 %. At a single reading" in page
+    assert "the highest was 115.5 % of" in page

@@ -243,12 +243,40 @@ def test_what_makes_the_market_dearer_than_curtailing_adds_up() -> None:
         ColumnName.LOCAL: {"a": bill_of({BillKind.ENERGY: 5_000, BillKind.FEED_IN: -100_000})},
         ColumnName.CURTAILMENT: {"a": bill_of({BillKind.FEED_IN: -55_000, BillKind.CURTAILMENT: -40_000})},
     }
-    found = relief_of(figures, market, bills, 100_000, DSO)
+    found = relief_of(figures, market, bills, 100_000, DSO, [EAST])
     assert (found.relieved_wh, found.market_ct_per_kwh, found.curtailment_ct_per_kwh) == (80_000, 72.5, 4.0)
     assert found.times_curtailment == 18.125
     assert [cause.amount for cause in found.causes] == [368_000, 100_000, 100_000]
     everything = _causes(market, DSO, 100_000, 80_000, 4.0)
     assert sum(cause.amount for cause in everything) == 580_000 - 32_000
+
+
+def test_relief_with_what_aggregators_lost() -> None:
+    """By hand: 48 EUR from the DSO, 57 to members: 9 lost, so 57 EUR for 100 kWh; the other's gain is not taken off.
+
+    45 EUR of it bought 150 kWh (30 ct); 3 EUR paid for 40 kWh of its own right (7.5 ct, in the column curtailment 6).
+    """
+    west, member = "west.strem.example", "farm-1.strem.example"
+    paid = (
+        Payment(DSO, EAST, 400_000, "utilisation", "o"),
+        Payment(DSO, west, 50_000, "utilisation", "p"),
+        Payment(DSO, member, 30_000, "curtailment", "e"),
+        Payment(EAST, member, 490_000, "utilisation", "q"),
+        Payment(west, member, 20_000, "utilisation", "r"),
+    )
+    market = column({"farm.pv": [0, 0, 0, 0]}, paid)
+    figures = {
+        ColumnName.LOCAL: over(100_000, 0),
+        ColumnName.CURTAILMENT: over(0, 60_000).model_copy(update={"curtailed_wh": 100_000}),
+        ColumnName.MARKET: over(0, paid_by(market, DSO)).model_copy(update={"curtailed_wh": 40_000}),
+    }
+    bills = {name: {"a": bill_of({BillKind.FEED_IN: -100_000})} for name in (ColumnName.LOCAL, ColumnName.CURTAILMENT)}
+    found = relief_of(figures, market, bills, 150_000, DSO, [EAST, west])
+    assert found.sellers == {EAST: -90_000, west: 30_000}
+    assert (found.market_ct_per_kwh, found.with_losses_ct_per_kwh) == (48.0, 57.0)
+    assert (found.order_ct_per_kwh, found.own_right_ct_per_kwh) == (30.0, 7.5)
+    unused = figures | {ColumnName.MARKET: over(0, 450_000)}
+    assert relief_of(unused, column({"farm.pv": [0] * 4}), bills, 0, DSO, []).own_right_ct_per_kwh == 6.0
 
 
 def test_a_market_that_is_cheap_enough_needs_no_causes() -> None:
@@ -263,9 +291,9 @@ def test_a_market_that_is_cheap_enough_needs_no_causes() -> None:
         ColumnName.LOCAL: {"a": bill_of({BillKind.FEED_IN: -100_000})},
         ColumnName.CURTAILMENT: {"a": bill_of({BillKind.FEED_IN: -60_000})},
     }
-    found = relief_of(figures, market, bills, 100_000, DSO)
+    found = relief_of(figures, market, bills, 100_000, DSO, [EAST])
     assert (found.times_curtailment, found.causes) == (3.0, [])
-    none = relief_of(figures | {ColumnName.MARKET: over(100_000, 5)}, market, bills, 1, DSO)
+    none = relief_of(figures | {ColumnName.MARKET: over(100_000, 5)}, market, bills, 1, DSO, [])
     assert (none.market_ct_per_kwh, none.times_curtailment, none.causes) == (None, None, [])
 
 

@@ -48,7 +48,8 @@ def run(day: date, seed: int, violations: int = 0, local_wh: int = 100_000, prog
         settled_vs_true={
             "pv": SettledAndTrue(ordered_wh=50, settled_wh=50, true_wh=100),
             "ev": SettledAndTrue(ordered_wh=100, settled_wh=70, true_wh=20)},
-        relief=Relief(relieved_wh=90_000, market_ct_per_kwh=100.0, curtailment_ct_per_kwh=40.0 if seed == 1 else None,
+        relief=Relief(sellers={}, with_losses_ct_per_kwh=100.0, order_ct_per_kwh=90.0, own_right_ct_per_kwh=None,
+                      relieved_wh=90_000, market_ct_per_kwh=100.0, curtailment_ct_per_kwh=40.0 if seed == 1 else None,
                       times_curtailment=2.5 if seed == 1 else None, causes=[]),
         cpu_s=2.0,
     )  # fmt: skip
