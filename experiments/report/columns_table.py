@@ -11,7 +11,7 @@ ROWS: dict[str, tuple[str, float]] = {  # a column's figure -> words, and what i
     "violations": ("limits broken, (bus or branch, ISP)", 1),
     "over_limit_wh": ("above limits, kVAh", 1000),
     "max_loading_pct": ("highest loading, quarter-hour mean, %", 1),
-    "peak_loading_pct": ("highest at one reading of a point's meter, %", 1),
+    "peak_loading_pct": ("highest over a control interval, %", 1),
     "generation_lost_wh": ("sun and wind not used, kWh", 1000),
     "curtailed_wh": ("… of it curtailed by the DSO's own right, kWh", 1000),
     "held_back_wh": ("… of it held back unasked, kWh", 1000),

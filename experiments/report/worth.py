@@ -14,7 +14,7 @@ _MARKET = ColumnName.MARKET
 
 
 def sentences(data: RunData) -> Iterator[str]:
-    """What the market was worth and cost, what aggregators made of it, what was lost beside it, and its highest reading."""
+    """What the market was worth and cost, what aggregators made of it, what was lost beside it, and its highest loading."""
     yield from _worth(data)
     yield from _prices(data)
     yield from _sellers(data)
@@ -47,7 +47,7 @@ def _prices(data: RunData) -> Iterator[str]:
     yield (
         f"Each kWh that the DSO ordered cost it {order:.2f} ct, each that it took by its own right {own:.2f} ct. It takes offers "
         f"of up to {times:g} times that, because the site file values its own right so (last_resort_pct "
-        f"{site.market.outside_options.last_resort_pct.value}): the right is the last resort, not the cheapest means."
+        f"{site.market.outside_options.last_resort_pct.value:g}): the right is the last resort, not the cheapest means."
     )
 
 
@@ -86,12 +86,12 @@ def _lost(data: RunData) -> Iterator[str]:
 
 
 def _peak(data: RunData) -> Iterator[str]:
-    """The highest reading beside the highest mean, which limits are checked on."""
+    """The highest over a control interval beside the highest mean of an ISP, which limits are checked on."""
     of, minutes = data.summary["columns"][_MARKET], data.result.site.isp_minutes
     if of["peak_loading_pct"] is None:
         return
     yield (
         f"Limits are checked on means of {minutes} minutes: with the market the highest is {of['max_loading_pct']:.1f} %. At a "
-        f"single reading of a congestion point's meter, one each {data.result.site.control_interval_s / 60:g} minutes, the "
-        f"highest was {of['peak_loading_pct']:.1f} % of the branch's rating, losses left out."
+        f"congestion point's meter the highest over {data.result.site.control_interval_s / 60:g} minutes was "
+        f"{of['peak_loading_pct']:.1f} % of the branch's rating, losses left out."
     )

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from agents.roles.ledger_keeper import CLOSING
 from environment.sites import load_site
+from experiments.run.columns.column import ColumnName
 from experiments.run.run import OPENING_HOUR, span
 from experiments.run.settings import RunSettings
 from experiments.run.summary import Summary
@@ -62,7 +63,7 @@ def show(summary: Summary, out: Path) -> None:
     table = Table(
         title=f"{summary.site} from {summary.from_}, {summary.days} day(s), seed {summary.seed}", show_header=False
     )
-    grid, money = summary.grid, summary.money
+    grid, money, market = summary.grid, summary.money, summary.columns[ColumnName.MARKET]
     rows = [
         ("agents", ", ".join(f"{count} {role}" for role, count in summary.agents.items())),
         ("runtime", f"{summary.runtime}, {summary.wire} wire, {summary.ray_actors} Ray actors"),
@@ -82,6 +83,11 @@ def show(summary: Summary, out: Path) -> None:
         (
             "highest loading",
             f"{grid.max_loading_pct.without_flexibility:.1f} % without, {grid.max_loading_pct.with_flexibility:.1f} % with",
+        ),
+        (
+            "sun not used",
+            f"{market.generation_lost_wh / 1000:.1f} kWh: {market.curtailed_wh / 1000:.1f} by the DSO's own right, "
+            f"{market.held_back_wh / 1000:.1f} held back unasked; CHP made {market.chp_not_made_wh / 1000:.1f} kWh less",
         ),
         (
             "settlement",
@@ -117,21 +123,9 @@ def show(summary: Summary, out: Path) -> None:
 
 def _columns(summary: Summary) -> Table:
     """The same days in every way, the figures that matter most."""
-    table = Table(
-        title="the same day in every way (money in the currency unit, lost sun in kWh, of it by the DSO's own right and unasked; "
-        "loading as the mean of an ISP)"
-    )
+    table = Table(title="the same day in every way (money in the currency unit, loading as the mean of an ISP)")
     table.add_column(no_wrap=True)
-    for name in (
-        "broken limits",
-        "above, kVAh",
-        "highest, %",
-        "DSO's cost",
-        "bills",
-        "lost sun",
-        "own right",
-        "unasked",
-    ):
+    for name in ("broken limits", "above, kVAh", "highest, %", "DSO's cost", "bills", "lost sun, kWh"):
         table.add_column(name, justify="right")
     for name, of in summary.columns.items():
         table.add_row(
@@ -141,6 +135,6 @@ def _columns(summary: Summary) -> Table:
             f"{of.max_loading_pct:.1f}",
             f"{of.dso_cost / 1e4:.2f}",
             f"{of.bills_sum / 1e4:.2f}",
-            *(f"{lost_wh / 1000:.1f}" for lost_wh in (of.generation_lost_wh, of.curtailed_wh, of.held_back_wh)),
+            f"{of.generation_lost_wh / 1000:.1f}",
         )
     return table

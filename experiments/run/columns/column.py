@@ -42,7 +42,7 @@ class Column:
         limited: (prosumer, index of the ISP from 0) in which the DSO limited its plants' feed-in.
         accounted_wh: prosumer -> what the DSO accounted as taken by its own right (`FeedInAccounted`), orders' part left out.
         delivered_w: unit -> what its aggregator settled as delivered in each ISP, + = more consumption or less generation.
-        peak_loading_pct: the highest at one reading of a congestion point's meter; None where readings were not kept.
+        peak_loading_pct: the highest over a control interval at a congestion point's meter; None where readings were not kept.
     """
 
     truth: Truth

@@ -24,7 +24,7 @@ class ColumnFigures(Figures):
     max_loading_pct: float = Field(description="highest mean of an ISP, on which limits are checked; of all branches")
     peak_loading_pct: float | None = Field(
         default=None,
-        description="highest at one reading (once a control interval) of a congestion point's meter, without losses; "
+        description="highest mean of a control interval at a congestion point's meter, by its counters, without losses; "
         "null in columns whose readings are not kept",
     )
     dso_cost: int = Field(

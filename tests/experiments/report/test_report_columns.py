@@ -73,6 +73,7 @@ def test_it_says_what_the_market_was_worth_and_what_a_kilowatt_hour_cost(page: s
     assert (
         "ordered cost it 36.00 ct, each that it took by its own right 7.14 ct. It takes offers of up to 3 times" in page
     )
+    assert "(last_resort_pct 300)" in page
 
 
 def test_what_is_not_known_is_not_said(material: Make) -> None:
@@ -82,7 +83,7 @@ def test_what_is_not_known_is_not_said(material: Make) -> None:
     page = render(data)
     assert "by its own right 7.14 ct" not in page
     assert "With losses of aggregators added" not in page
-    assert "At a single reading" not in page
+    assert "At a congestion point" not in page
 
 
 def test_it_says_what_each_aggregator_lost(page: str) -> None:
@@ -100,8 +101,8 @@ def test_it_takes_what_was_not_used_apart(page: str) -> None:
     assert "CHP made 3.50 kWh less than under local rules" in page
 
 
-def test_it_tells_the_mean_from_the_highest_reading(page: str) -> None:
-    """The tile and the sentence say that limits are checked on means of a quarter-hour; the highest reading stands beside."""
+def test_it_tells_the_mean_of_an_isp_from_that_of_a_control_interval(page: str) -> None:
+    """Tile and sentence say that limits are checked on a quarter-hour's mean; the highest over 5 minutes stands beside."""
     assert "15-minute mean; limit 100 %" in page
-    assert "the highest is 101.0 %. At a single reading" in page
-    assert "the highest was 115.5 % of" in page
+    assert "the highest is 101.0 %. At a congestion point's meter" in page
+    assert "the highest over 5 minutes was 115.5 % of" in page

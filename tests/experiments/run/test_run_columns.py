@@ -199,13 +199,23 @@ def test_what_the_dso_took_by_its_own_right_is_no_change_that_was_settled() -> N
     assert found == {"pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=50)}
 
 
-def test_the_peak_is_the_highest_good_reading_of_a_congestion_points_meter() -> None:
-    """By hand: 120 kW and 160 kvar are 125 % of 160 kVA; readings that are not good, or before the day, do not count."""
+def test_the_peak_is_the_highest_control_interval_by_a_congestion_points_counters() -> None:
+    """By hand: 10 kWh given in 5 minutes are 120 kW, with 160 kvar 125 % of 160 kVA; power read at an instant says nothing.
+
+    A counter that was not read well is passed over: the mean is then that of ten minutes. Before the day nothing counts.
+    """
     store, meter, start = MemoryStore(), "lv-rural1.meter", DAYS[0].start
     assert peak_loading_pct(SITE, store, start, DAYS[0].end) is None
-    for minutes, watts, quality in ((-5, 9e5, Quality.GOOD), (5, -120e3, Quality.GOOD), (10, 8e5, Quality.INVALID)):
+    bad = Quality.INVALID
+    for minutes, given_wh, quality in ((-5, 0, Quality.GOOD), (0, 90e3, Quality.GOOD), (5, 100e3, Quality.GOOD),
+                                       (10, 900e3, bad), (15, 100e3, Quality.GOOD)):  # fmt: skip
         at = start + timedelta(minutes=minutes)
-        told = (Reading(meter, Kind.POWER, watts, at, quality), Reading(meter, Kind.REACTIVE_POWER, 160e3, at))
+        told = (
+            Reading(meter, Kind.POWER, 9e5, at),
+            Reading(meter, Kind.ENERGY_IMPORT, 7e3, at),
+            Reading(meter, Kind.ENERGY_EXPORT, given_wh, at, quality),
+            Reading(meter, Kind.REACTIVE_POWER, 160e3, at),
+        )
         store.put(meter, ReadingsTaken(at, told))
     assert peak_loading_pct(SITE, store, start, DAYS[0].end) == 125.0
 
