@@ -102,7 +102,8 @@ def show(summary: Summary, out: Path) -> None:
         ),
         (
             "ledger",
-            f"{summary.ledger.records} records in {summary.ledger.blocks} blocks, verified, head {summary.ledger.head}",
+            f"{summary.ledger.records} records in {summary.ledger.blocks} blocks, "
+            f"{'verified' if summary.ledger.verified else 'NOT verified'}, head {summary.ledger.head}",
         ),
         ("time", f"{summary.wall_s:.1f} s in all, {summary.startup_s:.1f} s of it start-up"),
         ("where it went", ", ".join(f"{part} {value:.1f} s" for part, value in summary.seconds.items())),
