@@ -47,7 +47,9 @@ def _waiting_aggregator() -> Role:
     """An aggregator that the DSO has settled the first day with, and whose own members' meters did not all come."""
     aggregator = players.aggregator(RULES)
     buyer = players.dso(RULES).me
-    settlement, _ = settlement_effects(buyer, "agr", "ledger", FIRST, (), (), DAY.end + timedelta(hours=1))
+    settlement, _ = settlement_effects(
+        buyer, "agr", "ledger", FIRST, (), (), DAY.end + timedelta(hours=1), salted=False
+    )
     assert aggregator.handle(Received("dso", 1, settlement), DAY.end + timedelta(hours=1)) == []
     assert set(aggregator.part(SettlementAsSeller).state.waiting) == {FIRST}
     return aggregator
@@ -77,7 +79,7 @@ def test_a_settlement_that_nobody_can_answer_any_more_leaves_with_its_day() -> N
 
 def _half_told() -> DsoRole:
     """A DSO that lost everything but the ledger, where one of its two sellers has a settlement of the first day."""
-    _, effects = settlement_effects(players.dso(RULES).me, "agr", "ledger", FIRST, (), (), DAY.end)
+    _, effects = settlement_effects(players.dso(RULES).me, "agr", "ledger", FIRST, (), (), DAY.end, salted=False)
     records: list[Record] = [
         r for e in effects if isinstance(e, Send) and isinstance(e.message, Filed) for r in e.message.records
     ]

@@ -180,7 +180,10 @@ class Site:
     def records(self) -> list[Any]:
         """All of the ledger, in an order that depends on nothing but what was recorded."""
         database = sqlite3.connect(self.path)
-        rows = database.execute("SELECT kind, key, at, author, body, block FROM records ORDER BY kind, key").fetchall()
+        columns = "kind, key, at, leaf, entry, salt, body"
+        rows = database.execute(
+            f"SELECT {columns} FROM records LEFT JOIN bodies USING (sequence) ORDER BY kind, key"
+        ).fetchall()
         database.close()
         return rows
 
