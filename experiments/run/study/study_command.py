@@ -95,7 +95,8 @@ def execute_study(settings: StudySettings) -> None:
     (settings.out / "runs").mkdir(parents=True, exist_ok=True)
     there = {task: run for task in tasks if (run := _finished(settings, task, program)) is not None}
     left = [task for task in tasks if task not in there]
-    left.sort(key=lambda task: task.seed != settings.seeds[0])  # those with all columns take longest
+    # Seed by seed through all days: those with all columns take longest, and what is there when it is stopped is balanced.
+    left.sort(key=lambda task: settings.seeds.index(task.seed))
     screen = StudyScreen(len(tasks), len(there))
     there |= _run_all(settings, left, program, screen)
     runs = [there[task] for task in tasks]
