@@ -21,6 +21,7 @@ from agents.roles.dso.ordering import Ordering
 from agents.roles.effects import Command, Effect, Send
 from agents.roles.events import Event, Received
 from agents.roles.messages import Filed, Receipt, VppInvitation
+from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.role import Role
 from agents.runtime.host.host import Host
@@ -117,13 +118,18 @@ def _missing_expiry(inner: Role, event: Event, now: datetime, effects: list[Effe
 
 
 def _oversold_asset(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
-    """A home sells its PV's nameplate, whatever the sun does, and for nothing, so that it is taken first."""
+    """A home sells its PV's nameplate, whatever the sun does, and for nothing, so that it is taken first.
+
+    Not more than the nameplate: its contract is about that much, and neither side takes an order beyond a contract.
+    """
     sessions = inner.part(VppMember).state.sessions
     if isinstance(event, Received) and isinstance(event.message, VppInvitation):
         session = sessions.get(event.message.session)
-        if session is not None:
+        contract = inner.part(Contracts).contract_on(event.sender, event.message.period)
+        if session is not None and contract is not None:
+            nameplate_kw = {element.name: element.max_increase_w / 1000 for element in contract.flex_elements}
             models = tuple(
-                replace(m, up_kw=m.up_kw * 0 + 50.0, price_up=m.price_up * 0 - 20.0, weight=1e-3)
+                replace(m, up_kw=m.up_kw * 0 + nameplate_kw[m.element], price_up=m.price_up * 0 - 20.0, weight=1e-3)
                 if isinstance(m, Curtailable)
                 else m
                 for m in session.models
