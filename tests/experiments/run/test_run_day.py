@@ -22,6 +22,7 @@ from cim.platform.store import values
 from environment.sites import load_site
 from experiments.run.grid import evaluate
 from experiments.run.settings import losses
+from market.register.units import RECORD_KIND
 from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
 
 pytestmark = pytest.mark.slow
@@ -124,7 +125,9 @@ def recorded(ledger: Path) -> Counter[str]:
 
 
 def test_killed_in_mid_run_what_was_recorded_stays_readable_and_is_of_its_seed(tmp_path: Path, strem_day: Path) -> None:
-    """After SIGKILL amid orders the ledger verifies and holds the contracts; another seed shares no record with the day's."""
+    """After SIGKILL amid orders the ledger verifies and holds the contracts; another seed shares no signature with the
+    day's, and no body but what tells the register of the site's units, which is the site file's and not the seed's.
+    """
     from market.ledger.reader import LedgerReader
     from market.ledger.verify import verify
 
@@ -149,7 +152,11 @@ def test_killed_in_mid_run_what_was_recorded_stays_readable_and_is_of_its_seed(t
         assert killed.records(kind="member-order")
         records, others = killed.records(), whole.records()
     assert len(records) < len(others)
-    assert not {record.body for record in records} & {record.body for record in others}
+    signed = {signature.value for record in others for signature in record.signatures}
+    assert all(record.signatures for record in records)
+    assert not {signature.value for record in records for signature in record.signatures} & signed
+    bodies = {record.body for record in others}
+    assert {record.kind for record in records if record.body in bodies} <= {RECORD_KIND}
 
 
 def test_earlier_results_are_kept(folder: Path, day: dict[str, Any]) -> None:
