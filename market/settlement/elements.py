@@ -55,9 +55,10 @@ def commitment(
 ) -> tuple[FlexOrder, dict[int, int]] | None:
     """What all of a day's orders together hold an element to, as one order, and its baseline by ISP.
 
-    A later order moves the element on from where earlier ones hold it, up or down; what counts is the sum. It is owed
-    and paid where some order asked for its direction; the element's own rebound elsewhere is neither. The baseline
-    of an ISP is the one told before the first order that touched it.
+    A later order moves the element on from what is expected of it then, up or down; what counts is the sum. Where more
+    is expected of a plant than earlier orders promised, the sum lies beyond the newest level. It is owed and paid where
+    some order asked for its direction; the element's own rebound elsewhere is neither. The baseline of an ISP is the one
+    told before the first order that touched it.
 
     Returns:
         None when nothing is owed in the end.
