@@ -13,6 +13,7 @@ from market.ledger.entries import record_of
 from market.ledger.errors import LedgerBroken, NotALedger
 from market.ledger.records import Record
 from market.ledger.rows import BodyRow, RecordRow, Row, Rows
+from market.ledger.second_tree import root_by_merkletools
 
 
 @dataclass(frozen=True)
@@ -223,16 +224,21 @@ class _Check:
 
     def check_blocks(self) -> None:
         """The records of all blocks up to each one, each block's in order of (kind, key), give the root of its head."""
-        tree, records = merkle.MerkleTree(), self.rows.records
+        tree, records, leaves = merkle.MerkleTree(), self.rows.records, list[bytes]()
         for head in self.rows.blocks:
             own = sorted((_bytes(r.kind), _bytes(r.key), r.leaf) for r in records[len(tree) : head.size])
-            tree.extend(leaf for _, _, leaf in own)
+            leaves += [leaf for _, _, leaf in own]
+            tree.extend(leaves[len(tree) :])
             if tree.root() != head.root:
                 raise LedgerBroken(
                     f"blocks row {head.number}, column root: the records up to this block (table records) do not give it"
                 )
+        if leaves and root_by_merkletools(leaves) != self.rows.blocks[-1].root:
+            number = self.rows.blocks[-1].number
+            raise LedgerBroken(f"blocks row {number}, column root: merkletools finds another root for the same records")
         self.checks.append(
-            f"the records of all blocks give each head's root; {len(records) - len(tree)} are not in a block yet"
+            f"the records of all blocks give each head's root, the last one by merkletools as well; "
+            f"{len(records) - len(tree)} are not in a block yet"
         )
 
     def check_signatures(self) -> int:
