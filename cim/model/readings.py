@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cim.model.reading_type import build_reading_type
+
 
 class Quality(StrEnum):
     """How far a reading can be trusted."""
@@ -35,19 +37,22 @@ class Kind(StrEnum):
     @property
     def reading_type(self) -> str:
         """The ReadingType code (IEC 61968-9 annex C, 18 dot-separated fields)."""
-        return _READING_TYPES[self]
+        return _READING_TYPES[self].code
 
 
 _READING_TYPES = {
-    Kind.POWER: "0.0.0.12.4.1.37.0.0.0.0.0.0.0.0.0.38.0",
-    Kind.REACTIVE_POWER: "0.0.0.12.0.1.37.0.0.0.0.0.0.0.0.0.63.0",
-    Kind.ENERGY_IMPORT: "0.0.0.1.1.1.12.0.0.0.0.0.0.0.0.0.72.0",
-    Kind.ENERGY_EXPORT: "0.0.0.1.19.1.12.0.0.0.0.0.0.0.0.0.72.0",
-    Kind.STORED_ENERGY: "0.0.0.6.0.1.12.0.0.0.0.0.0.0.0.0.72.0",
-    Kind.STATE_OF_CHARGE: "0.0.0.6.0.1.12.0.0.0.0.0.0.0.0.0.25.0",
-    Kind.TEMPERATURE: "0.0.0.6.0.0.46.0.0.0.0.0.0.0.0.0.23.0",
-    Kind.AVAILABLE_POWER: "0.0.0.12.19.1.37.0.0.0.0.0.0.0.0.0.38.0",
-    Kind.VOLTAGE: "0.0.0.12.0.1.54.0.0.0.0.0.0.0.0.0.29.0",
+    Kind.POWER: build_reading_type("power", "W", accumulation="instantaneous", flow_direction="net"),
+    Kind.REACTIVE_POWER: build_reading_type("power", "VAr", accumulation="instantaneous"),
+    Kind.ENERGY_IMPORT: build_reading_type("energy", "Wh", accumulation="bulkQuantity", flow_direction="forward"),
+    Kind.ENERGY_EXPORT: build_reading_type("energy", "Wh", accumulation="bulkQuantity", flow_direction="reverse"),
+    Kind.STORED_ENERGY: build_reading_type("energy", "Wh", accumulation="indicating"),
+    Kind.STATE_OF_CHARGE: build_reading_type("energy", "%", accumulation="indicating"),
+    Kind.TEMPERATURE: build_reading_type("temperature", "degC", accumulation="indicating", commodity="none"),
+    # Net, since its sign is that of power (<= 0); the most it could be, which keeps it apart from the power itself.
+    Kind.AVAILABLE_POWER: build_reading_type(
+        "power", "W", aggregate="maximum", accumulation="instantaneous", flow_direction="net"
+    ),
+    Kind.VOLTAGE: build_reading_type("voltage", "V", accumulation="instantaneous"),
 }
 
 
