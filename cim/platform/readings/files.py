@@ -1,0 +1,123 @@
+"""Where a readings table's files lie: a folder, or an S3-compatible store by its address and options.
+
+A file is whole and on the disk before the table's log names it, so that a kill or a full disk at any moment leaves the
+table as it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 64 * 1024  # rows; a meter's year of quarter-hours is less than one
+
+
+@dataclass(frozen=True)
+class Place:
+    """A table's place.
+
+    Attributes:
+        uri: a folder's path, or for example `s3://bucket/readings`.
+        options: of the store, as the deltalake library names them (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on);
+            a folder has none.
+    """
+
+    uri: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder; None where it is another kind of store."""
+        return None if "://" in self.uri else Path(self.uri).absolute()
+
+    @property
+    def address(self) -> str:
+        """As the Delta library wants it."""
+        return self.uri if self.folder is None else str(self.folder)
+
+    def filesystem(self) -> pa.fs.FileSystem:
+        """The store as Arrow reads and writes it, rooted at the table."""
+        import pyarrow.fs as pafs
+        from deltalake.fs import DeltaStorageHandler
+
+        return pafs.PyFileSystem(DeltaStorageHandler(self.address, dict(self.options)))
+
+    def write(self, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch | pa.Table]) -> Written:
+        """Write a Parquet file; when it returns, the disk has it.
+
+        Args:
+            path: within the table.
+            batches: in the file's order.
+
+        Raises:
+            OSError: the disk is full, or the store away; nothing of the file is left in a folder.
+        """
+        if self.folder is None:
+            with self.filesystem().open_output_stream(path) as stream:
+                return _write(stream, schema, batches)
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_suffix(".unfinished")
+        try:
+            with unfinished.open("wb") as file:
+                written = _write(file, schema, batches)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(target)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+        return written
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Remove files that no log names."""
+        for path in paths:
+            with suppress(OSError):
+                if self.folder is None:
+                    self.filesystem().delete_file(path)
+                else:
+                    (self.folder / path).unlink(missing_ok=True)
+
+    def sync_log(self, version: int) -> None:
+        """Have the disk keep a version's entry in the table's log."""
+        if self.folder is not None:
+            log = self.folder / "_delta_log"
+            with (log / f"{version:020d}.json").open("rb") as entry:
+                os.fsync(entry.fileno())
+            sync_folder(log)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file's size in bytes and rows."""
+
+    size: int
+    rows: int
+
+
+def _write(stream: pa.NativeFile, schema: pa.Schema, batches: Iterable[pa.RecordBatch | pa.Table]) -> Written:
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(stream, schema, compression="zstd", write_batch_size=ROW_GROUP) as writer:
+        for batch in batches:
+            rows += batch.num_rows
+            writer.write(batch, row_group_size=ROW_GROUP)
+    return Written(stream.tell(), rows)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep a folder's names."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

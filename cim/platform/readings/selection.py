@@ -1,0 +1,63 @@
+"""Which readings are asked for, as the condition of a query: constant words of SQL, every value a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from cim.model.errors import BadInput
+
+Parameter: TypeAlias = str | int | float | datetime | list[str]
+Parameters: TypeAlias = dict[str, Parameter]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Readings that are asked for; what is None is not restricted.
+
+    Attributes:
+        meters, usage_points, reading_types: names, any of them.
+        begin, end: of the readings' begin, UTC; `end` is excluded.
+        as_of: only what the platform knew at this instant, UTC.
+    """
+
+    meters: Sequence[str] | None = None
+    usage_points: Sequence[str] | None = None
+    reading_types: Sequence[str] | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+    as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("begin", "end", "as_of"):
+            instant = getattr(self, name)
+            if instant is not None and instant.tzinfo is None:
+                raise BadInput(f"readings: {name} {instant} has no time zone; expected an instant in UTC")
+
+    def condition(self) -> tuple[str, Parameters]:
+        """What stands behind WHERE, without `as_of`, and its parameters."""
+        terms, parameters = ["true"], Parameters()
+        for column, names in (
+            ("meter", self.meters),
+            ("usage_point", self.usage_points),
+            ("reading_type", self.reading_types),
+        ):
+            if names is not None:
+                # The bounds let whole row groups be passed over, which the list alone does not.
+                terms.append(
+                    f"{column} BETWEEN ${column}_low AND ${column}_high AND list_contains(${column}s, {column})"
+                )
+                parameters |= {
+                    f"{column}s": list(names),
+                    f"{column}_low": min(names, default=""),
+                    f"{column}_high": max(names, default=""),
+                }
+        if self.begin is not None:
+            terms.append("begin >= $span_begin")
+            parameters["span_begin"] = self.begin
+        if self.end is not None:
+            terms.append("begin < $span_end")
+            parameters["span_end"] = self.end
+        return " AND ".join(terms), parameters
