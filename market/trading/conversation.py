@@ -1,8 +1,8 @@
 """Request, offer and order of flexibility between the DSO and one aggregator, as a table.
 
 Source: Shapeshifter 3.1.0, "Flex trading"; USEF 2021, validate and operate phases. One conversation begins with one
-FlexRequest to one aggregator and ends with at most one FlexOrder in force. ILES's aggregator revokes no offer; the rows
-of FlexOfferRevocation are for those that do.
+FlexRequest to one aggregator and ends with at most one FlexOrder in force. What is not ordered yet can be revoked; a
+revocation that crosses the order is too late for the DSO's end, but the aggregator refuses that order.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from market.uftp import (
     FlexOffer,
     FlexOfferResponse,
     FlexOfferRevocation,
+    FlexOfferRevocationResponse,
     FlexOrder,
     FlexOrderResponse,
     FlexRequest,
@@ -27,6 +28,7 @@ TradingMessage = (
     | FlexOffer
     | FlexOfferResponse
     | FlexOfferRevocation
+    | FlexOfferRevocationResponse
     | FlexOrder
     | FlexOrderResponse
 )
@@ -67,6 +69,8 @@ class Event(StrEnum):
     OFFER_ACCEPTED = "FlexOfferResponse Accepted"
     OFFER_REFUSED = "FlexOfferResponse Rejected"
     REVOCATION = "FlexOfferRevocation"
+    REVOCATION_ACCEPTED = "FlexOfferRevocationResponse Accepted"
+    REVOCATION_REFUSED = "FlexOfferRevocationResponse Rejected"
     ORDER = "FlexOrder"
     ORDER_ACCEPTED = "FlexOrderResponse Accepted"
     ORDER_REFUSED = "FlexOrderResponse Rejected"
@@ -130,7 +134,14 @@ TRADING = ConversationTable(
         State.LATE_OFFER: {(Party.AGR, Event.REVOCATION): State.LATE_OFFER},
         State.LATE_ORDER: {(Party.DSO, Event.ORDER): State.LATE_ORDER},
     },
-    acknowledgements=frozenset({(Party.AGR, Event.REQUEST_ACCEPTED), (Party.DSO, Event.OFFER_ACCEPTED)}),
+    acknowledgements=frozenset(
+        {
+            (Party.AGR, Event.REQUEST_ACCEPTED),
+            (Party.DSO, Event.OFFER_ACCEPTED),
+            (Party.DSO, Event.REVOCATION_ACCEPTED),
+            (Party.DSO, Event.REVOCATION_REFUSED),
+        }
+    ),
 )
 
 
@@ -148,6 +159,9 @@ def event_of(message: TradingMessage) -> tuple[Party, Event]:
         return Party.DSO, Event.OFFER_ACCEPTED if taken else Event.OFFER_REFUSED
     if isinstance(message, FlexOfferRevocation):
         return Party.AGR, Event.REVOCATION
+    if isinstance(message, FlexOfferRevocationResponse):
+        taken = message.result is Result.ACCEPTED
+        return Party.DSO, Event.REVOCATION_ACCEPTED if taken else Event.REVOCATION_REFUSED
     if isinstance(message, FlexOrder):
         return Party.DSO, Event.ORDER
     taken = message.result is Result.ACCEPTED

@@ -51,6 +51,7 @@ class SplitEvent(StrEnum):
     NOTHING_TO_GIVE = "nothing to give"
     ORDER = "FlexOrder"
     EXPIRY = "offer expired"
+    REVOCATION = "FlexOfferRevocation"
     FILED = "members' orders filed"
     NOTHING_TO_ORDER = "nothing to order"
     RECEIPT = "Receipt"
@@ -94,6 +95,7 @@ SPLIT = ConversationTable(
         SplitState.OFFERED: {
             (SplitParty.DSO, SplitEvent.ORDER): SplitState.TAKEN,
             (SplitParty.TIME, SplitEvent.EXPIRY): SplitState.CLOSED,
+            (SplitParty.AGGREGATOR, SplitEvent.REVOCATION): SplitState.CLOSED,
         },
         SplitState.TAKEN: _ORDERS,
         SplitState.RECORDING: {

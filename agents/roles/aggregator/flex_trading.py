@@ -5,7 +5,6 @@ The table is `market.trading.conversation`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from agents.planning.dispatch.session import SplitEvent, SplitParty
 from agents.roles.aggregator.config import AggregatorConfig
-from agents.roles.aggregator.merit_order import merit_steps
+from agents.roles.aggregator.offer_pricing import OfferPricing
 from agents.roles.aggregator.offers import offered_isps, order_fault
 from agents.roles.aggregator.order_records import MemberOrdersRefused, MembersOrdered
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
@@ -33,15 +32,11 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.messages import SessionClosed
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contract_use import CallDropped, CallTaken, ContractUse
-from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-from market.contracts.contract import ActivationPriceKind, FlexContract
-from market.contracts.enforcement import calling
 from market.mechanisms.pay_as_bid import PayAsBid
-from market.settlement.elements import volume_amount
 from market.uftp import (
     DPrognosis,
     FlexOffer,
@@ -50,7 +45,6 @@ from market.uftp import (
     FlexRequest,
     FlexRequestResponse,
     IspPower,
-    OfferOption,
     fault_of_isps,
     header_faults,
 )
@@ -60,6 +54,13 @@ from market.uftp import (
 @dataclass(frozen=True, slots=True)
 class FlexOfferExpires(Timer):
     """An offer (its message id) binds no more."""
+
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRevoked:
+    """Told inside the role: an offer (its message id) is taken back."""
 
     offer: str
 
@@ -83,28 +84,27 @@ class FlexTradingState:
 
 
 class FlexTrading(Part[FlexTradingState]):
-    """Requests in, offers out; orders in, members' orders out, each recorded before anyone acts on it.
-
-    Args:
-        dearer_e4_per_kwh: by member, what a kWh of it costs beyond its contract's price.
-    """
+    """Requests in, offers out; orders in, members' orders out, each recorded before anyone acts on it."""
 
     def __init__(
         self,
         me: AgentIdentity,
         config: AggregatorConfig,
         *,
-        contracts: Contracts,
         sums: PrognosisSums,
         sessions: VppSessions,
         promises: Promises,
-        dearer_e4_per_kwh: Callable[[str], int],
+        pricing: OfferPricing,
         use: ContractUse,
     ) -> None:
         super().__init__(me, FlexTradingState())
-        self._dearer_e4_per_kwh, self._use = dearer_e4_per_kwh, use
-        self._config, self._dso = config, config.dso
-        self._contracts, self._sums, self._sessions, self._promises = contracts, sums, sessions, promises
+        self._config, self._dso, self._use = config, config.dso, use
+        self._sums, self._sessions, self._promises, self._pricing = sums, sessions, promises, pricing
+
+    def offers_with(self, member: str, element: str) -> tuple[FlexOffer, ...]:
+        """The offers not ordered yet that an element of a member takes part in."""
+        found = self.state.offers.values()
+        return tuple(o for o in found if element in self._session_of(o).elements.get(member, ()))
 
     def room_kw(self, congestion_point: str, day: LocalDay) -> tuple[Floats, Floats]:
         """[T] kW that the DSO left beside what it last requested, down and up; none where that request says nothing.
@@ -178,15 +178,15 @@ class FlexTrading(Part[FlexTradingState]):
         now: datetime,
     ) -> FlexOffer:
         """Steps of the merit order, or no option, which says: nothing to give; so the DSO need not wait for it to expire."""
-        asked, steps = request.header, self._steps(session, isps) if isps else {}
-        sale = self._sale(request, tuple(offered_isps(step, request) for step in steps.values()))
+        asked, steps = request.header, self._pricing.steps(session, isps) if isps else {}
+        sale = self._pricing.sale(request, tuple(offered_isps(step, request) for step in steps.values()))
         about = ("FlexOffer", asked.message_id, session.identity)
         return FlexOffer(
             header=self.me.header(self._dso, now, asked.conversation_id, *about),
             period=session.period,
             congestion_point=session.congestion_point,
             expiration=request.expiration,
-            options=self._options(session, request, steps, sale),
+            options=self._pricing.options(session, request, steps, sale),
             currency=self.rules.currency,
             timezone=self.rules.timezone,
             isp_minutes=self.rules.isp_minutes,
@@ -195,55 +195,9 @@ class FlexTrading(Part[FlexTradingState]):
             d_prognosis_message_id=prognosis.header.message_id,
         )
 
-    def _steps(self, session: VppSession, isps: tuple[IspPower, ...]) -> dict[int, VppSession]:
-        """The steps of the merit order, by level in percent, the whole split last."""
-        return merit_steps(session, isps, self._asked_e4)
-
-    def _sale(self, request: FlexRequest, options: tuple[tuple[IspPower, ...], ...]) -> FlexContract | None:
-        """Under which contract with the DSO all of these can be ordered, the one that reserves first; None: none."""
-        period, point = request.period, request.congestion_point
-        contracts = self._contracts.contracts_on(self._dso, period)
-        calls = [
-            self._use.call(contract, period, point, rows) for contract in contracts[:1] for rows in options if rows
-        ]
-        return calling(contracts, self._use.used_w, calls)
-
-    def _options(
-        self, session: VppSession, request: FlexRequest, steps: Mapping[int, VppSession], sale: FlexContract | None
-    ) -> tuple[OfferOption, ...]:
-        """An option for each step; its reference names session and step."""
-        options = []
-        for level, step in steps.items():
-            rows = offered_isps(step, request)
-            price = self._price_e4(step, rows, sale) if rows else None
-            if price is not None:
-                options.append(OfferOption(f"{session.identity}/{level}", price, rows, 1))
-        return tuple(options)
-
-    def _session_of(self, option: OfferOption) -> VppSession:
-        """The session that an option is of."""
-        return self._sessions.session(option.option_reference.rpartition("/")[0])
-
-    def _asked_e4(self, session: VppSession, isps: tuple[IspPower, ...]) -> int:
-        """What the members' elements are paid for their parts plus the margin.
-
-        Where orders cost a member more than it was paid, its last day's make-whole payment counts as well.
-        """
-        minutes, asked = self.rules.isp_minutes, 0
-        for name in session.covered:
-            each = (session.asked_e4_per_kwh[name] or 0) + self._dearer_e4_per_kwh(name)
-            asked += volume_amount(session.member_isps(name, isps), each, minutes)
-        return asked * (100 + self._config.margin_pct) // 100
-
-    def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...], sale: FlexContract | None) -> int | None:
-        """What is asked of the DSO: at most its contract's price; where that is fixed, just that, unless it is too little."""
-        asked = self._asked_e4(session, isps)
-        if sale is None:
-            return asked
-        agreed = volume_amount(isps, sale.volume_price_e4_per_kwh, self.rules.isp_minutes)
-        if sale.activation_price is ActivationPriceKind.FIXED:
-            return agreed if asked <= agreed else None
-        return min(asked, agreed)
+    def _session_of(self, offer: FlexOffer) -> VppSession:
+        """The session that an offer is of, as its options' references name it."""
+        return self._sessions.session(offer.options[-1].option_reference.rpartition("/")[0])
 
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
@@ -264,8 +218,8 @@ class FlexTrading(Part[FlexTradingState]):
             return [self._answer(message, now, fault)]
         del self.state.offers[offer.header.message_id]
         self.state.taken[reference] = message
-        session, level = self._session_of(offer.options[-1]), (message.option_reference or "").rpartition("/")[2]
-        step = self._steps(session, offer.options[-1].isps)[int(level)]
+        session, level = self._session_of(offer), (message.option_reference or "").rpartition("/")[2]
+        step = self._pricing.steps(session, offer.options[-1].isps)[int(level)]
         # The DSO may have put a prognosis of its own in place of the one that was offered against.
         stands_on = self._sums.sent(message.d_prognosis_message_id) or self._sums.sent(offer.d_prognosis_message_id)
         effects = self.emit(OrderTaken(message, stands_on), now) + self.emit(CallTaken(message), now)
@@ -295,11 +249,16 @@ class FlexTrading(Part[FlexTradingState]):
     @on(FlexOfferExpires)
     def expired(self, timer: FlexOfferExpires, now: datetime) -> list[Effect]:
         """Nobody ordered: the members are free again."""
-        offer = self.state.offers.pop(timer.offer, None)
-        if offer is None:
-            return []
-        session = self._session_of(offer.options[-1])
-        return self._dismiss(session, SplitParty.TIME, SplitEvent.EXPIRY, now)
+        return self._given_up(timer.offer, SplitParty.TIME, SplitEvent.EXPIRY, now)
+
+    @on(OfferRevoked)
+    def revoked(self, event: OfferRevoked, now: datetime) -> list[Effect]:
+        """It is taken back: an order for it would be refused, and the members are free again."""
+        return self._given_up(event.offer, SplitParty.AGGREGATOR, SplitEvent.REVOCATION, now)
+
+    def _given_up(self, number: str, by: SplitParty, event: SplitEvent, now: datetime) -> list[Effect]:
+        offer = self.state.offers.pop(number, None)
+        return [] if offer is None else self._dismiss(self._session_of(offer), by, event, now)
 
     def _dismiss(self, session: VppSession, by: SplitParty, event: SplitEvent, now: datetime) -> list[Effect]:
         """Tell the members that a session led to nothing."""

@@ -9,6 +9,8 @@ from agents.roles.aggregator.flex_trading import FlexTrading
 from agents.roles.aggregator.interval_metering import IntervalMetering
 from agents.roles.aggregator.making_whole import MakingWhole
 from agents.roles.aggregator.member_orders import MemberOrders
+from agents.roles.aggregator.offer_pricing import OfferPricing
+from agents.roles.aggregator.offer_revocation import OfferRevocation
 from agents.roles.aggregator.portfolio_registration import PortfolioRegistration, sold_twice
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
@@ -67,11 +69,10 @@ class AggregatorRole(Role):
         trading = FlexTrading(
             me,
             config,
-            contracts=contracts,
             sums=sums,
             sessions=sessions,
             promises=promises,
-            dearer_e4_per_kwh=making_whole.dearer_e4_per_kwh,
+            pricing=OfferPricing(config, contracts, use, making_whole.dearer_e4_per_kwh, rules.isp_minutes),
             use=use,
         )
         # After a loss each part recovers in this order: contracts first, then what stands on them. And of one instant,
@@ -90,6 +91,7 @@ class AggregatorRole(Role):
             Correction(me, config, metering=metering, sums=sums, sessions=sessions, promises=promises, trading=trading),
             sessions,
             trading,
+            OfferRevocation(me, config.dso, trading),
             promises,
             meters,
             SettlementAsBuyer(

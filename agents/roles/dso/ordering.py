@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agents.roles.dso.prognoses import Prognoses
+from agents.roles.dso.revocations import Revocations
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FileAgain, Filed, Receipt
@@ -90,16 +91,21 @@ class Ordering(Part[OrderingState]):
         contracts: Contracts,
         meters: MeterData,
         use: ContractUse,
+        revocations: Revocations,
     ) -> None:
         super().__init__(me, OrderingState())
         self.ledger, self._prognoses, self._contracts, self._meters = ledger, prognoses, contracts, meters
-        self._use = use
+        self._use, self._revocations = use, revocations
 
     # ---- what is ordered -------------------------------------------------------------------------------------------------
 
     def at(self, place: SellerPointDay) -> tuple[FlexOrder, ...]:
         """The orders in force at a place."""
         return self.state.orders.get(place, ())
+
+    def has_ordered(self, offer: str) -> bool:
+        """Whether an order for an offer (its message id) was sent and is in force."""
+        return any(order.flex_offer_message_id == offer for orders in self.state.orders.values() for order in orders)
 
     def baseline_w(self, place: SellerPointDay) -> dict[int, int]:
         """ISP -> watts, of the ISPs in which something is ordered."""
@@ -192,10 +198,18 @@ class Ordering(Part[OrderingState]):
             orders = ()
         for order in orders:
             seller = self.rules.name_of(order.header.recipient_domain)
-            if seller is not None:
+            if seller is not None and self._revocations.is_revoked(seller, order.flex_offer_message_id or ""):
+                effects += self._revoked_meanwhile(seller, order, now)
+            elif seller is not None:
                 self._in_force(seller, order)
                 effects += [Send(seller, order), order_placed(order)]
         return effects + self.emit(OrdersPlaced(filing.period, filing.point), now)
+
+    def _revoked_meanwhile(self, seller: str, order: FlexOrder, now: datetime) -> list[Effect]:
+        """The offer was revoked while its order was being recorded: it is not sent, and the ledger says that it is none."""
+        reason = f"FlexOfferMessageID: {order.flex_offer_message_id} was revoked"
+        refusal = FlexOrderResponse(*self.me.reply(seller, now, order, reason))
+        return [*self.emit(CallDropped(order), now), *self._refused(seller, order.order_reference, refusal, now)]
 
     def _in_force(self, seller: str, order: FlexOrder) -> None:
         place = SellerPointDay(seller, order.congestion_point, order.period)
@@ -225,13 +239,15 @@ class Ordering(Part[OrderingState]):
         for row in order.isps:
             if row.start not in left:
                 self.baseline_w(place).pop(row.start, None)
+        return [*self.emit(CallDropped(order), now), *self._refused(place.seller, reference, refusal, now)]
+
+    def _refused(self, seller: str, reference: str, refusal: FlexOrderResponse, now: datetime) -> list[Effect]:
         record = self.me.record("flex-order-refusal", reference, refusal, now)
         reason = refusal.rejection_reason or "refused"
         return [
-            *self.emit(CallDropped(order), now),
             Send(self.ledger, Filed(Filing("refusal", reference), (record,))),
-            self.me.lapse("FlexOrder", reference, place.seller, reason, now),
-            Publish(OrderRefused(now, reference, order.header.recipient_domain, reason)),
+            self.me.lapse("FlexOrder", reference, seller, reason, now),
+            Publish(OrderRefused(now, reference, self.rules.domains[seller], reason)),
         ]
 
     # ---- remembering and forgetting --------------------------------------------------------------------------------------

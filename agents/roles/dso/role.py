@@ -18,6 +18,7 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.prognosis_checks import PrognosisChecks
 from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
+from agents.roles.dso.revocations import Revocations
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_use import ContractUse
@@ -48,7 +49,20 @@ class DsoRole(Role):
         checks = PrognosisChecks(me, config, history)
         prognoses = Prognoses(me, config, checks)
         use = ContractUse(me, contracts)
-        ordering = Ordering(me, ledger, prognoses=prognoses, contracts=contracts, meters=meters, use=use)
+
+        def is_ordered(offer: str) -> bool:
+            return ordering.has_ordered(offer)
+
+        revocations = Revocations(me, is_ordered)
+        ordering = Ordering(
+            me,
+            ledger,
+            prognoses=prognoses,
+            contracts=contracts,
+            meters=meters,
+            use=use,
+            revocations=revocations,
+        )
         requests = Requests(me, config, prognoses=prognoses, contracts=contracts, use=use)
         point_meters = PointMeters(me, config)
         curtailment = Curtailment(me, config, point_meters)
@@ -62,7 +76,7 @@ class DsoRole(Role):
             history=history,
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
-        trading = TradingRounds(me, config, requests, expected)
+        trading = TradingRounds(me, config, requests, expected, revocations)
         accounts = DsoAccounts(rules, config, contracts=contracts, ordering=ordering, requests=requests, meters=meters)
         settlement = SettlementAsBuyer(
             me,
@@ -91,6 +105,7 @@ class DsoRole(Role):
             settlement,
             IncompletePoints(me, config, meters),
             history,
+            revocations,
             ordering,
             requests,
             trading,

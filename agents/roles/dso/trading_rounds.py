@@ -20,6 +20,7 @@ from agents.roles.dso.outside_options import OutsideOptions
 from agents.roles.dso.prognoses import PrognosesHeard
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
+from agents.roles.dso.revocations import Revocations
 from agents.roles.effects import Arm, Compute, Effect, Timer
 from agents.roles.events import JobFailed
 from agents.roles.identity import AgentIdentity
@@ -101,8 +102,10 @@ def offered_options(offers: Mapping[str, FlexOffer]) -> list[tuple[str, FlexOffe
 class TradingRounds(Part[TradingRoundsState]):
     """Asks for flexibility where the prognoses break a limit, and chooses among the offers."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower) -> None:
+    def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower,
+                 revocations: Revocations) -> None:  # fmt: skip
         super().__init__(me, TradingRoundsState())
+        self._revocations = revocations
         self.config, self._requests, self._expected = config, requests, expected
         self._outside = OutsideOptions(config, self.rules.hours)
         self._points = {point.identity: point for point in config.points}
@@ -213,23 +216,25 @@ class TradingRounds(Part[TradingRoundsState]):
         return self._choose(timer.period, current)
 
     def _choose(self, period: date, current: TradingRound) -> list[Effect]:
-        if current.assessment is None:  # sellers are asked only after the analysis
+        assessment = current.assessment
+        if assessment is None:  # sellers are asked only after the analysis
             return []
-        count = self.rules.day(period).count
-        found = offered_options(current.offers)
+        count, offers = self.rules.day(period).count, self._revocations.standing(current.offers)
+        self.state.rounds[period] = replace(current, offers=offers)  # what the choice is of
+        found = offered_options(offers)
         profiles = []
         for _, _, option in found:
             profile = np.zeros(count)
             for row in option.isps:
                 profile[row.start - 1 : row.start - 1 + row.duration] = row.power_w / 1000
             profiles.append(profile)
-        need_kw = current.assessment.need_w / 1000
+        need_kw = assessment.need_w / 1000
         arguments = (
             need_kw,
             tuple(profiles),
             tuple(option.price for _, _, option in found),
             tuple(option.min_activation_factor_pct for _, _, option in found),
-            tuple(sorted(current.offers).index(seller) for seller, _, _ in found),
+            tuple(sorted(offers).index(seller) for seller, _, _ in found),
             self._outside.e4_per_kw(current.point, self.rules.day(period), need_kw),
         )
         rules = self.rules
@@ -260,7 +265,9 @@ class TradingRounds(Part[TradingRoundsState]):
         chosen = tuple(
             (seller, replace(offer, options=(option,)), factor, price)
             for (seller, offer, option), (factor, price) in found
-            if factor and self.config.buying_rules.worth_ordering(option, factor, self.rules.hours)
+            if factor
+            and not self._revocations.is_revoked(seller, offer.header.message_id)
+            and self.config.buying_rules.worth_ordering(option, factor, self.rules.hours)
         )
         if not chosen:
             return self._analyse(period, current.todo, now)

@@ -14,6 +14,7 @@ from market.uftp import (
     DsoPortfolioQueryResponse,
     DsoPortfolioUpdateResponse,
     FlexOfferResponse,
+    FlexOfferRevocationResponse,
     MeteringResponse,
     Result,
 )
@@ -25,6 +26,7 @@ Heard = (
     | DsoPortfolioQueryResponse
     | DsoPortfolioUpdateResponse
     | FlexOfferResponse
+    | FlexOfferRevocationResponse
     | MeteringResponse
 )
 
@@ -41,6 +43,7 @@ class Refusals(Part[NoState]):
         DsoPortfolioQueryResponse,
         DsoPortfolioUpdateResponse,
         FlexOfferResponse,
+        FlexOfferRevocationResponse,
         MeteringResponse,
     )
     def answered(self, message: Heard, sender: str, now: datetime) -> list[Effect]:

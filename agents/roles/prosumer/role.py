@@ -28,6 +28,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.lost_elements import LostElements
 from agents.roles.prosumer.make_whole import MakeWhole
 from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
@@ -93,6 +94,7 @@ class ProsumerRole(Role):
             filing,
             publishing,
             reports,
+            LostElements(me, config),
             buildings,
             vehicles,
             metering,
