@@ -123,9 +123,11 @@ def reservation(
     """
     rows = []
     reserved = contract.amount_up_w or contract.amount_down_w
+    sign = 1 if reserved > 0 else -1
     for isp in range(1, count + 1):
         asked, given = requested.get(isp, 0), offered.get(isp, 0)
-        short = asked * reserved > 0 and abs(given) < min(abs(asked), abs(reserved))
+        # What is offered the other way is not there either.
+        short = sign * asked > 0 and sign * given < min(sign * asked, abs(reserved))
         available = given if short else reserved
         if metered is not None and isp in metered:
             seen = int(reserved * metered[isp])

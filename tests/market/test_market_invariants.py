@@ -222,7 +222,7 @@ def test_what_is_reserved_is_paid_except_where_less_was_offered_than_asked(
     for row in rows:
         asked, offered = requested.get(row.start, 0), given_w.get(row.start, 0)
         obligation = min(asked, up) if asked > 0 else 0
-        assert row.available_power_w == (offered if abs(offered) < obligation else up)
+        assert row.available_power_w == (offered if obligation and offered < obligation else up)
     full = [ContractSettlementIsp(isp, up, 0, up, 0, 0) for isp in range(1, 97)]
     assert 0 <= capacity_amount(option, rows) <= capacity_amount(option, full)
 
