@@ -38,22 +38,17 @@ class Selection:
 
     def condition(self) -> tuple[str, Parameters]:
         """What stands behind WHERE, without `as_of`, and its parameters."""
+        key, parameters = self.key_condition()
+        point, named = _any_of("usage_point", self.usage_points)
+        return f"{key} AND {point}", parameters | named
+
+    def key_condition(self) -> tuple[str, Parameters]:
+        """The part that all revisions of a reading agree in: meter, reading type and begin, not the connection."""
         terms, parameters = ["true"], Parameters()
-        for column, names in (
-            ("meter", self.meters),
-            ("usage_point", self.usage_points),
-            ("reading_type", self.reading_types),
-        ):
-            if names is not None:
-                # The bounds let whole row groups be passed over, which the list alone does not.
-                terms.append(
-                    f"{column} BETWEEN ${column}_low AND ${column}_high AND list_contains(${column}s, {column})"
-                )
-                parameters |= {
-                    f"{column}s": list(names),
-                    f"{column}_low": min(names, default=""),
-                    f"{column}_high": max(names, default=""),
-                }
+        for column, names in (("meter", self.meters), ("reading_type", self.reading_types)):
+            term, named = _any_of(column, names)
+            terms.append(term)
+            parameters |= named
         if self.begin is not None:
             terms.append("begin >= $span_begin")
             parameters["span_begin"] = self.begin
@@ -61,3 +56,12 @@ class Selection:
             terms.append("begin < $span_end")
             parameters["span_end"] = self.end
         return " AND ".join(terms), parameters
+
+
+def _any_of(column: str, names: Sequence[str] | None) -> tuple[str, Parameters]:
+    if names is None:
+        return "true", {}
+    # The bounds let whole row groups be passed over, which the list alone does not.
+    term = f"{column} BETWEEN ${column}_low AND ${column}_high AND list_contains(${column}s, {column})"
+    low, high = min(names, default=""), max(names, default="")
+    return term, {f"{column}s": list(names), f"{column}_low": low, f"{column}_high": high}

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cim.platform.readings.columns import file_schema
+from cim.platform.readings.columns import COLUMNS, file_schema
 from cim.platform.readings.files import Place
-from cim.platform.readings.selection import Selection
+from cim.platform.readings.selection import Parameters, Selection
 from cim.platform.readings.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import duckdb
 
-_COLUMNS = "usage_point, meter, reading_type, begin, duration_s, value, quality, recorded, source, revision"
-_NEWEST = "QUALIFY row_number() OVER (PARTITION BY meter, reading_type, begin ORDER BY revision DESC) = 1"
+COLUMNS_SQL = ", ".join((*COLUMNS, "revision"))
+NEWEST_FIRST = "row_number() OVER (PARTITION BY meter, reading_type, begin ORDER BY revision DESC)"
+_NEWEST = f"QUALIFY {NEWEST_FIRST} = 1"
 
 
 class Sources:
@@ -23,46 +24,58 @@ class Sources:
     def __init__(self, place: Place, files: Snapshot, cursor: duckdb.DuckDBPyConnection, selection: Selection) -> None:
         self._place, self._files, self._cursor = place, files, cursor
         self._condition, self.parameters = selection.condition()
+        self._of_key, _ = selection.key_condition()
+        self._as_of = selection.as_of is not None
         if selection.as_of is not None:
             self.parameters["as_of"] = selection.as_of
-        self._as_of = selection.as_of is not None
 
     def newest(self) -> str:
         """Of each reading one row."""
+        files = self._files
         if self._as_of:
             # A row that was replaced later counts where its replacement was not yet known.
-            return f"{self.revisions()} {_NEWEST}"
-        files = self._files
+            every = (*files.current, *files.past, *files.new)
+            return self._fitting(f"{self._rows(every, 'all_files', self._of_key)} {_NEWEST}")
         if not files.new:
-            return self._rows(files.current, "current_files")
-        # Compacted rows are one a reading already: only what came since can replace them.
-        new = f"{self._rows(files.new, 'new_files')} {_NEWEST}"
+            return self._rows(files.current, "current_files", self._condition)
+        # Compacted rows are one a reading already: only what came since can replace them. The connection is asked of
+        # the newest revision alone: a reading that was moved to another connection is not that of the first any more.
+        new = f"{self._rows(files.new, 'new_files', self._of_key)} {_NEWEST}"
         if not files.current:
-            return new
-        kept = self._rows(files.current, "current_files")
-        return f"SELECT * FROM ({kept}) ANTI JOIN ({new}) USING (meter, reading_type, begin) UNION ALL ({new})"  # noqa: S608 - constants
+            return self._fitting(new)
+        kept = self._rows(files.current, "current_files", self._condition)
+        return (
+            f"WITH newer AS MATERIALIZED ({new}) SELECT * FROM ({kept}) ANTI JOIN newer USING (meter, reading_type, begin)"
+            f" UNION ALL SELECT * FROM newer WHERE {self._condition}"
+        )
 
     def revisions(self) -> str:
         """All rows that the platform knew."""
         files = self._files
-        return self._rows((*files.current, *files.past, *files.new), "all_files")
+        return self._rows((*files.current, *files.past, *files.new), "all_files", self._condition)
 
-    def _rows(self, paths: Sequence[str], name: str) -> str:
+    def _fitting(self, rows: str) -> str:
+        return f"SELECT * FROM ({rows}) WHERE {self._condition}"
+
+    def _rows(self, paths: Sequence[str], name: str, condition: str) -> str:
         known = "AND recorded <= $as_of" if self._as_of else ""
-        return f"SELECT {_COLUMNS} FROM {self._from(paths, name)} WHERE {self._condition} {known}"  # noqa: S608 - constants
+        source, parameters = files_sql(self._place, paths, name, self._cursor)
+        self.parameters |= parameters
+        return f"SELECT {COLUMNS_SQL} FROM {source} WHERE {condition} {known}"
 
-    def _from(self, paths: Sequence[str], name: str) -> str:
-        folder = self._place.folder
-        if paths and folder is not None:
-            self.parameters[name] = [str(folder / path) for path in paths]
-            return f"read_parquet(${name}, hive_partitioning = false)"
-        if paths:
-            import pyarrow.dataset as pads
 
-            files = pads.dataset(
-                list(paths), schema=file_schema(), format="parquet", filesystem=self._place.filesystem()
-            )
-            self._cursor.register(name, files)
-        else:
-            self._cursor.register(name, file_schema().empty_table())
-        return name
+def files_sql(
+    place: Place, paths: Sequence[str], name: str, cursor: duckdb.DuckDBPyConnection
+) -> tuple[str, Parameters]:
+    """What stands behind FROM for files, under a name of the query's, and the parameters that it needs."""
+    if not paths:
+        cursor.register(name, file_schema().empty_table())
+        return name, {}
+    if place.folder is not None:
+        return f"read_parquet(${name}, hive_partitioning = false)", {name: [str(place.folder / path) for path in paths]}
+    import pyarrow.dataset as pads
+
+    # DuckDB reads no such store by itself; the Delta library does, and the conditions go along to it.
+    files = pads.dataset(list(paths), schema=file_schema(), format="parquet", filesystem=place.filesystem())
+    cursor.register(name, files)
+    return name, {}

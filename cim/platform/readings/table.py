@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fcntl import LOCK_EX, LOCK_NB, flock
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cim.model.errors import BadInput, IlesError
+from cim.model.errors import BadInput
 from cim.platform.readings.batch import ReadingBatch
-from cim.platform.readings.columns import KEY, file_schema, table_schema
+from cim.platform.readings.columns import KEY, file_schema
+from cim.platform.readings.compaction import compact, reading_types, rewrite
+from cim.platform.readings.delta_log import DeltaLog
 from cim.platform.readings.files import Place
-from cim.platform.readings.snapshot import NEW
+from cim.platform.readings.selection import Selection
+from cim.platform.readings.snapshot import NEW, unread
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake import DeltaTable
-    from deltalake.transaction import AddAction, RemoveAction
 
-_REVISION = "iles:revision"  # the application whose transaction version counts the revisions
-
-
-class NotAppended(IlesError):
-    """The store did not take a batch: nothing of it is visible, and it can be appended again."""
+_REVISION = "iles:revision"  # the mark that counts the revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +40,19 @@ class Appended:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long readings are kept.
+
+    Attributes:
+        days: from a reading's begin on.
+        reading_types: of which; None = of all that have no rule of their own.
+    """
+
+    days: int
+    reading_types: Sequence[str] | None = None
+
+
 class ReadingsTable:
     """A table of readings for its one writer; readers use `cim.platform.readings.queries` from wherever they are.
 
@@ -56,18 +62,13 @@ class ReadingsTable:
 
     Raises:
         BadInput: another process (or object) writes this table.
-        NotAppended: the store could not be opened.
+        NotStored: the store could not be opened.
     """
 
     def __init__(self, place: str | Path, options: Mapping[str, str] | None = None) -> None:
         self.place = Place(str(place), options or {})
         self._lock = Lock()
-        self._writer = _only_writer(self.place.folder)
-        try:
-            self._delta = _opened(self.place)
-        except BaseException:
-            self.close()
-            raise
+        self._log = DeltaLog(self.place)
 
     def append(self, batch: ReadingBatch, stream: str, sequence: int) -> Appended:
         """Add a batch as a new revision, durably when it returns; one that was appended before is passed over.
@@ -80,35 +81,86 @@ class ReadingsTable:
 
         Raises:
             BadInput: the stream's name is taken by the table itself.
-            NotAppended: the disk is full or the store away; nothing of the batch is visible.
+            NotStored: the disk is full or the store away.
         """
         if not stream or stream == _REVISION:
             raise BadInput(f"readings: stream {stream!r}; expected the name of a source")
         with self._lock:
-            taken = self.sequence(stream)
-            if taken is not None and taken >= sequence:
+            last = self._log.mark(stream)
+            if last is not None and last >= sequence:
                 return Appended(False, 0, self.revision)
             table, revision = _with_revisions(batch.table, self.revision + 1)
-            with self._storing(f"batch {sequence} of {stream}"):
-                added = [self._add_file(NEW, [table])] if len(batch) else []
-                self._commit(added, {stream: sequence, _REVISION: revision})
+            with self._log.storing(f"batch {sequence} of {stream}"):
+                added = [self._log.add_file(NEW, [table])] if len(batch) else []
+                self._log.commit(added, marks={stream: sequence, _REVISION: revision})
             return Appended(True, len(batch), revision)
 
     @property
     def revision(self) -> int:
         """The newest revision; 0 before the first batch."""
-        return self._delta.transaction_version(_REVISION) or 0
+        return self._log.mark(_REVISION) or 0
 
     def sequence(self, stream: str) -> int | None:
         """The number of the stream's last batch that is in the table; None before its first."""
-        version = self._delta.transaction_version(stream)
-        return None if version is None else int(version)
+        return self._log.mark(stream)
+
+    @property
+    def uncompacted_files(self) -> int:
+        """How many files wait for compaction: with each, a query takes a little longer."""
+        return len(self._log.files().new)
+
+    def compact(self) -> int:
+        """Sort what was appended since into its months' files, newest revisions and replaced ones apart; rows moved.
+
+        Raises:
+            NotStored: the disk is full or the store away; all is as it was.
+        """
+        with self._lock:
+            return compact(self._log)
+
+    def remove(self, selection: Selection) -> int:
+        """Remove readings with all their revisions: for retention and erasure; how many rows went.
+
+        Files that hold them go with the next `clean_up`.
+
+        Raises:
+            BadInput: `as_of` is given.
+            NotStored: the disk is full or the store away; all is as it was.
+        """
+        if selection.as_of is not None:
+            raise BadInput("readings: as_of in a removal; expected names and a span, for all revisions go")
+        with self._lock:
+            compact(self._log)
+            return rewrite(self._log, selection)
+
+    def expire(self, rules: Sequence[Retention], now: datetime) -> int:
+        """Remove readings that are older than their reading type's rule allows; how many rows went.
+
+        Raises:
+            NotStored: the disk is full or the store away; rules before the one that failed have been followed.
+        """
+        named = {code for rule in rules for code in rule.reading_types or ()}
+        with self._lock:
+            compact(self._log)
+            others = [code for code in reading_types(self._log) if code not in named]
+        removed = 0
+        for rule in rules:
+            codes = others if rule.reading_types is None else rule.reading_types
+            removed += self.remove(Selection(reading_types=codes, end=now - timedelta(days=rule.days)))
+        return removed
+
+    def clean_up(self) -> int | None:
+        """Remove the files that compaction or removal has replaced; how many, or None while a query reads any file.
+
+        Raises:
+            NotStored: the store is away.
+        """
+        with self._lock, unread(self.place.folder) as free:
+            return self._log.remove_dead_files() if free else None
 
     def close(self) -> None:
         """Let another writer have it."""
-        if self._writer is not None:
-            os.close(self._writer)
-            self._writer = None
+        self._log.close()
 
     def __enter__(self) -> ReadingsTable:
         return self
@@ -117,44 +169,6 @@ class ReadingsTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _add_file(self, part: str, batches: Iterable[pa.Table]) -> AddAction:
-        """Write a file that the next commit may add."""
-        from deltalake.transaction import AddAction
-
-        path = f"part={part}/{self._delta.version() + 1:020d}.parquet"
-        written = self.place.write(path, file_schema(), batches)
-        return AddAction(
-            path, written.size, {"part": part}, int(time.time() * 1000), True, json.dumps({"numRecords": written.rows})
-        )
-
-    def _commit(self, actions: Sequence[AddAction | RemoveAction], sequences: Mapping[str, int]) -> None:
-        """One step of the table: all of it or nothing."""
-        from deltalake import CommitProperties, Transaction
-
-        marks = [Transaction(app_id=name, version=number) for name, number in sequences.items()]
-        self._delta.create_write_transaction(
-            list(actions),
-            "append",
-            table_schema(),
-            ["part"],
-            commit_properties=CommitProperties(app_transactions=marks),
-        )
-        self._delta.update_incremental()
-        self.place.sync_log(self._delta.version())
-
-    @contextmanager
-    def _storing(self, what: str) -> Iterator[None]:
-        """Turn a store's failure into one sentence, and read again what the store has."""
-        from deltalake.exceptions import DeltaError
-
-        try:
-            yield
-        except (OSError, DeltaError) as error:
-            self._delta = _opened(self.place)
-            raise NotAppended(
-                f"readings: {what} was not stored ({_first_line(error)}); append it again, it is taken once"
-            ) from None
 
 
 def _with_revisions(table: pa.Table, first: int) -> tuple[pa.Table, int]:
@@ -169,33 +183,3 @@ def _with_revisions(table: pa.Table, first: int) -> tuple[pa.Table, int]:
             revisions[row] = seen[key] = seen.get(key, first - 1) + 1
         last = max(seen.values())
     return pa.table([*table.columns, pa.array(revisions)], schema=file_schema()), last
-
-
-def _opened(place: Place) -> DeltaTable:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-
-    try:
-        return DeltaTable.create(
-            place.address, table_schema(), mode="ignore", partition_by=["part"], storage_options=dict(place.options)
-        )
-    except (OSError, DeltaError) as error:
-        raise NotAppended(f"readings: {place.uri} cannot be opened ({_first_line(error)})") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _only_writer(folder: Path | None) -> int | None:
-    """The lock of the one writer, which ends with its process; an S3 store has none, there the log itself decides."""
-    if folder is None:
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "_writer", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        flock(handle, LOCK_EX | LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise BadInput(f"readings: {folder} is written by another process; expected one writer a table") from None
-    return handle
