@@ -1,0 +1,1 @@
+"""Access: principals, policies, consents, audit."""
