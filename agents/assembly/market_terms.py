@@ -11,6 +11,7 @@ from agents.roles.dso.config import (
     FeedInControl,
     GridConnection,
     MeteredPoint,
+    OptionRelease,
     OptionTerms,
     OutsidePrices,
     PlantConnection,
@@ -104,7 +105,7 @@ def dso_config(
 
 
 def _option(terms: MarketTerms) -> OptionTerms:
-    season = terms.dso_option_season
+    season, release = terms.dso_option_season, terms.dso_option_release
     return OptionTerms(
         share_up=terms.dso_option_share_up.value,
         share_down=terms.dso_option_share_down.value,
@@ -112,6 +113,7 @@ def _option(terms: MarketTerms) -> OptionTerms:
         last_month=int(season.last_month.value),
         start_minute=60 * int(season.from_hour.value),
         end_minute=60 * int(season.to_hour.value),
+        release=None if release is None else OptionRelease(int(release.hour.value), release.below_pct.value),
     )
 
 

@@ -38,6 +38,7 @@ from cim.platform.publications.trading import (
     OfferedOption,
     OrderPlaced,
     PrognosisTaken,
+    ReservationUpdated,
 )
 from market import uftp
 from market.assets.publication import AssetPublication
@@ -93,6 +94,17 @@ def flex_offered(message: uftp.FlexOffer) -> Publish:
         FlexOffered(
             header.time_stamp, header.message_id, header.recipient_domain, header.sender_domain, message.congestion_point,
             message.period, message.expiration, message.flex_request_message_id, message.currency, options,
+        )
+    )  # fmt: skip
+
+
+def reservation_updated(message: uftp.FlexReservationUpdate) -> Publish:
+    """A FlexReservationUpdate; its sender is the buyer."""
+    header = message.header
+    return Publish(
+        ReservationUpdated(
+            header.time_stamp, message.reference, header.sender_domain, header.recipient_domain, message.congestion_point,
+            message.period, message.contract_id, _isps(message.isps),
         )
     )  # fmt: skip
 

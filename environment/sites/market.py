@@ -123,6 +123,24 @@ class OptionSeason(Part):
         return self
 
 
+class OptionRelease(Part):
+    """When the DSO gives back what its options reserve of the next day, and where it will not need it.
+
+    Attributes:
+        hour: local, of the day before; after the day-ahead rounds.
+        below_pct: expected loading of a congestion point's branch in an ISP, percent of its rating.
+    """
+
+    hour: WholeNotNegative
+    below_pct: Percent
+
+    @model_validator(mode="after")
+    def _in_the_day(self) -> OptionRelease:
+        if self.hour.value > 23:
+            raise ValueError(f"hour: {self.hour.value}; expected 0 to 23")
+        return self
+
+
 class OutsideOptions(Part):
     """What relief costs the DSO by other means than the market; an offer may cost no more.
 
@@ -157,6 +175,7 @@ class MarketTerms(Part):
         smallest_connection_w: no connection is contracted for less.
         feed_in_limits: the DSO's own right.
         dso_option_season: when that option stands by.
+        dso_option_release: what of it is given back the day before; nothing where it is not said.
         outside_options: what relief costs by other means.
         dso_buying: how surely something must be needed to be bought.
         negotiation: by which strategies, and within what time.
@@ -173,6 +192,7 @@ class MarketTerms(Part):
     dso_option_share_up: ShareOrNone
     dso_option_share_down: ShareOrNone
     dso_option_season: OptionSeason
+    dso_option_release: OptionRelease | None = None
     outside_options: OutsideOptions
     offer_margin_pct: WholeNotNegative
     shortage_ct_per_kwh: Positive

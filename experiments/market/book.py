@@ -17,6 +17,7 @@ from experiments.market.rows import (
     OfferRow,
     OrderRow,
     RequestRow,
+    ReservationRow,
     SettlementRow,
     UnitRow,
 )
@@ -27,7 +28,14 @@ from market.register.lifecycle import UnitEvent
 from market.register.register import FlexibilityRegister
 from market.register.units import RECORD_KIND, UnitMove
 from market.settlement.payments import Payment
-from market.uftp import AcceptedDisputed, FlexOrder, FlexOrderResponse, FlexSettlement, FlexSettlementResponse
+from market.uftp import (
+    AcceptedDisputed,
+    FlexOrder,
+    FlexOrderResponse,
+    FlexReservationUpdate,
+    FlexSettlement,
+    FlexSettlementResponse,
+)
 from market.uftp import IspPower as OrderedIsp
 
 T = TypeVar("T")
@@ -52,6 +60,7 @@ def market_book(folder: Path) -> MarketBook:
         offers=tuple(row for told in published(folder, FlexOffered) for row in _offers(told, isp_minutes)),
         orders=tuple(_orders(records)),
         contracts=tuple(_contract(body, record) for record, body in _bodies(records, "contract", FlexContract)),
+        reservations=tuple(_reservations(records)),
         settlements=tuple(_settlements(records, isp_minutes)),
     )
 
@@ -170,6 +179,19 @@ def _contract(c: FlexContract, record: Record) -> ContractRow:
         activation_price=str(c.activation_price),
         signed_by=tuple(signature.party for signature in record.signatures),
     )
+
+
+def _reservations(records: Sequence[Record]) -> Iterator[ReservationRow]:
+    for record, update in _bodies(records, "flex-reservation-update", FlexReservationUpdate):
+        yield ReservationRow(
+            at=record.at.isoformat(),
+            contract=update.contract_id,
+            seller=update.header.recipient_domain,
+            congestion_point=update.congestion_point,
+            period=update.period.isoformat(),
+            isps=_isps(update.isps),
+            largest_kept_w=max((row.power_w for row in update.isps), key=abs, default=0),
+        )
 
 
 def _settlements(records: Sequence[Record], isp_minutes: int) -> Iterator[SettlementRow]:

@@ -98,6 +98,19 @@ class ContractRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationRow:
+    """What the buyer gave back of a contract's reservation at a congestion point on a day: in which ISPs, and what stays."""
+
+    at: str
+    contract: str
+    seller: str
+    congestion_point: str
+    period: str
+    isps: tuple[int, ...]
+    largest_kept_w: int
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementRow:
     """A settlement between two parties; money in the currency unit.
 
@@ -134,4 +147,5 @@ class MarketBook:
     offers: tuple[OfferRow, ...]
     orders: tuple[OrderRow, ...]
     contracts: tuple[ContractRow, ...]
+    reservations: tuple[ReservationRow, ...]
     settlements: tuple[SettlementRow, ...]

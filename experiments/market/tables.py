@@ -81,7 +81,23 @@ def _contracts(book: MarketBook) -> list[Table]:
         )  # fmt: skip
     columns = ("contract", "buyer", "seller", "kind", "term", "days, hours", "up/down, kW", "activations",
                "run/rest, ISPs", "penalty", "capacity", "volume, ct/kWh", "elements, ct/kWh", "of")  # fmt: skip
-    return [_table("Contracts", *columns, rows=rows)]
+    given_back = [
+        (
+            _at(r.at),
+            r.period,
+            r.contract[:8],
+            _name(r.seller),
+            _point(r.congestion_point),
+            _span(r.isps),
+            _kw(r.largest_kept_w),
+        )
+        for r in book.reservations
+    ]
+    head = ("at (UTC)", "day", "contract", "seller", "point", "ISPs", "still reserved, kW at most")
+    return [
+        _table("Contracts", *columns, rows=rows),
+        _table("Reservations given back by the buyer", *head, rows=given_back),
+    ]
 
 
 def _settlements(book: MarketBook) -> list[Table]:

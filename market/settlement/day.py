@@ -112,6 +112,7 @@ def reservation(
     count: int,
     ordered: Mapping[int, int],
     metered: Mapping[int, Fraction] | None = None,
+    reserved_w: Mapping[int, int] | None = None,
 ) -> tuple[ContractSettlementIsp, ...]:
     """What a contract reserved on a day and whether it was there: where less was offered than asked for, only that.
 
@@ -120,14 +121,16 @@ def reservation(
     Args:
         metered: ISP -> the share of what the contract covers that was metered, where it was not all of it: what nobody
             can see is not available.
+        reserved_w: ISP -> watts that are reserved, where it is not the whole amount in all ISPs.
     """
     rows = []
-    reserved = contract.amount_up_w or contract.amount_down_w
-    sign = 1 if reserved > 0 else -1
+    whole = contract.amount_up_w or contract.amount_down_w
+    sign = 1 if whole > 0 else -1
     for isp in range(1, count + 1):
+        reserved = whole if reserved_w is None else reserved_w.get(isp, 0)
         asked, given = requested.get(isp, 0), offered.get(isp, 0)
         # What is offered the other way is not there either.
-        short = sign * asked > 0 and sign * given < min(sign * asked, abs(reserved))
+        short = reserved != 0 and sign * asked > 0 and sign * given < min(sign * asked, abs(reserved))
         available = given if short else reserved
         if metered is not None and isp in metered:
             seen = int(reserved * metered[isp])

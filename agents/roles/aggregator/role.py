@@ -14,6 +14,7 @@ from agents.roles.aggregator.offer_revocation import OfferRevocation
 from agents.roles.aggregator.portfolio_registration import PortfolioRegistration, sold_twice
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
+from agents.roles.aggregator.reservation_updates import ReservationUpdates
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_use import ContractUse
@@ -25,6 +26,7 @@ from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.refusals import Refusals
+from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
 from agents.roles.role import Role
@@ -60,7 +62,7 @@ class AggregatorRole(Role):
         filing = LedgerFiling(me, ledger)
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
-        use = ContractUse(me, contracts)
+        use, reservations = ContractUse(me, contracts), Reservations(me)
         sessions = VppSessions(me, config, contracts, use)
         promises = Promises(me, config.dso, contracts)
         orders = MemberOrders(me, config, contracts=contracts, meters=meters, use=use)
@@ -83,6 +85,8 @@ class AggregatorRole(Role):
             OperatedDays(me),
             contracts,
             use,
+            reservations,
+            ReservationUpdates(me, config.dso, contracts, reservations),
             negotiation,
             filing,
             HeadCosigning(me, ledger),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
@@ -13,8 +12,8 @@ from agents.roles.dso.requests import Requests
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
+from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SellerAccount
-from market.contracts.activations import Activations
 from market.rules import MarketRules
 from market.settlement.day import metered_share, reservation
 from market.settlement.portfolio import settle_portfolio
@@ -32,9 +31,11 @@ class DsoAccounts:
         contracts: Contracts,
         ordering: Ordering,
         requests: Requests,
+        reservations: Reservations,
         meters: MeterData,
     ) -> None:
         self._rules, self._config = rules, config
+        self._reservations = reservations
         self._contracts, self._ordering, self._requests, self._meters = contracts, ordering, requests, meters
 
     def of(self, seller: str, period: date) -> SellerAccount:
@@ -56,11 +57,8 @@ class DsoAccounts:
         if contract is None or not contract.reserved:
             return SellerAccount(tuple(rows), ())
         seen = self._metered_share(seller, period, count)
-        rows_of_day = reservation(contract, requested_w, offered_w, count, ordered_w, seen)
-        held = Activations(contract).isps_on(self._rules.day(period))
-        isps = tuple(
-            row if row.start in held else replace(row, reserved_power_w=0, available_power_w=0) for row in rows_of_day
-        )
+        reserved_w = self._reservations.reserved_w(contract, period)
+        isps = reservation(contract, requested_w, offered_w, count, ordered_w, seen, reserved_w)
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),))
 
     def evidence(self, seller: str, period: date) -> tuple[Metering, ...]:

@@ -125,6 +125,19 @@ class OutsidePrices:
     reinforcement_e4_per_kwh: int
 
 
+@wire("dso.OptionRelease")
+@dataclass(frozen=True, slots=True)
+class OptionRelease:
+    """When the DSO gives back what it will not need, and where: below so many percent of what a point's branch carries.
+
+    Attributes:
+        hour: local, of the day before.
+    """
+
+    hour: int
+    below_pct: float
+
+
 @wire("dso.OptionTerms")
 @dataclass(frozen=True, slots=True)
 class OptionTerms:
@@ -134,6 +147,7 @@ class OptionTerms:
         share_up, share_down: of the connections' size.
         first_month, last_month: both included.
         start_minute, end_minute: after local midnight, the end excluded.
+        release: what is given back the day before; None: nothing ever is.
     """
 
     share_up: float
@@ -142,6 +156,7 @@ class OptionTerms:
     last_month: int
     start_minute: int
     end_minute: int
+    release: OptionRelease | None = None
 
 
 @wire("dso.Config")

@@ -18,6 +18,7 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.prognosis_checks import PrognosisChecks
 from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
+from agents.roles.dso.reservation_release import ReservationRelease
 from agents.roles.dso.revocations import Revocations
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
@@ -30,6 +31,7 @@ from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.refusals import Refusals
+from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.role import Role
 from market.rules import MarketRules
@@ -77,7 +79,16 @@ class DsoRole(Role):
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
         trading = TradingRounds(me, config, requests, expected, revocations)
-        accounts = DsoAccounts(rules, config, contracts=contracts, ordering=ordering, requests=requests, meters=meters)
+        reservations = Reservations(me)
+        accounts = DsoAccounts(
+            rules,
+            config,
+            contracts=contracts,
+            ordering=ordering,
+            requests=requests,
+            reservations=reservations,
+            meters=meters,
+        )
         settlement = SettlementAsBuyer(
             me,
             ledger,
@@ -91,6 +102,7 @@ class DsoRole(Role):
             me,
             contracts,
             use,
+            reservations,
             negotiation,
             GridRegistration(me, config, contracts, negotiation),
             Prequalification(me, config),
@@ -109,6 +121,7 @@ class DsoRole(Role):
             ordering,
             requests,
             trading,
+            ReservationRelease(me, config, contracts=contracts, reservations=reservations, filing=filing),
             filing,
             Disputes(me, name, filing, accounts.evidence),
             Arbitration(me, filing),

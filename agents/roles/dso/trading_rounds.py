@@ -94,6 +94,16 @@ class TradingRoundsState:
     rounds: dict[date, TradingRound] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PointAnalysed:
+    """Told inside the DSO: what a safety analysis expects of a congestion point, [T] each: watts needed, percent loaded."""
+
+    period: date
+    point: str
+    need_w: tuple[float, ...]
+    loading_pct: tuple[float, ...]
+
+
 def offered_options(offers: Mapping[str, FlexOffer]) -> list[tuple[str, FlexOffer, OfferOption]]:
     """All options of some offers, in order: (seller, its offer, the option)."""
     return [(seller, offer, option) for seller, offer in sorted(offers.items()) for option in offer.options]
@@ -167,13 +177,15 @@ class TradingRounds(Part[TradingRoundsState]):
             result, first, last, minimum_w=rules.minimum_w, minimum_wh=rules.minimum_wh, hours=self.rules.hours
         )
         figures = safety_analysed(current.point, period, need_w, result.loading_pct, now)
+        told = PointAnalysed(period, current.point, tuple(result.need_w.tolist()), tuple(result.loading_pct.tolist()))
+        heard = self.emit(told, now)
         if not need_w.any():
-            return [figures, *self._analyse(period, current.todo, now)]
+            return [figures, *heard, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)
         sellers = self.config.sellers(current.point)
         expires = now + 2 * self.rules.interval
         self.state.rounds[period] = replace(current, assessment=assessment, asked=sellers)
-        effects: list[Effect] = [figures]
+        effects: list[Effect] = [figures, *heard]
         for seller in sellers:
             effects += self._requests.ask(
                 seller, current.point, day, assessment=assessment, first=first, expires=expires, now=now

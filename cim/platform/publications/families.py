@@ -49,6 +49,7 @@ from cim.platform.publications.trading import (
     OrderPlaced,
     OrderRefused,
     PrognosisTaken,
+    ReservationUpdated,
 )
 
 FAMILIES: Mapping[str, type[Publication]] = {
@@ -60,7 +61,7 @@ FAMILIES: Mapping[str, type[Publication]] = {
         MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
         PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,
         SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved,
-        UnitsRanked, WorkFailed,
+        ReservationUpdated, UnitsRanked, WorkFailed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

@@ -78,6 +78,20 @@ class FlexOffered(Publication):
     options: tuple[OfferedOption, ...]
 
 
+@wire("published.ReservationUpdated")
+@dataclass(frozen=True, slots=True)
+class ReservationUpdated(Publication):
+    """A FlexReservationUpdate that the seller took: what stays reserved of a contract in ISPs of a day."""
+
+    reference: str
+    buyer: str
+    seller: str
+    congestion_point: str
+    period: date
+    contract_id: str
+    isps: tuple[IspPower, ...]
+
+
 @wire("published.OrderPlaced")
 @dataclass(frozen=True, slots=True)
 class OrderPlaced(Publication):
