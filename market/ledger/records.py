@@ -100,15 +100,22 @@ class Record:
         """What the entry holds: the body, or the commitment to it."""
         return self.commitment or self.body
 
+    # Both are made once; a cached_property would take a lock, which costs more than making them.
+    @property
+    def at_us(self) -> int:
+        """Microseconds since 1970-01-01 UTC of `at`."""
+        found: int | None = self.__dict__.get("_at_us")
+        if found is None:
+            found = self.__dict__["_at_us"] = hashing.microseconds(self.at)
+        return found
+
     @property
     def message(self) -> bytes:
         """What its parties sign."""
-        found: bytes | None = self.__dict__.get(
-            "_message"
-        )  # a cached_property would take a lock, which costs more than this
+        found: bytes | None = self.__dict__.get("_message")
         if found is None:
-            at, salted = hashing.microseconds(self.at), self.commitment != b""
-            found = hashing.record_message(self.kind, self.key, at, self.author, salted, self.content)
+            salted = self.commitment != b""
+            found = hashing.record_message(self.kind, self.key, self.at_us, self.author, salted, self.content)
             self.__dict__["_message"] = found
         return found
 

@@ -30,9 +30,10 @@ class LedgerStore(LedgerReader):
 
     def __init__(self, source: schema.Source) -> None:
         super().__init__(source, read_only=False)
+        self._db.execute("PRAGMA page_size=16384").fetchone()  # of a new file: entries are large, and come in batches
         self._db.execute("PRAGMA journal_mode=WAL").fetchone()
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA wal_autocheckpoint=8000").fetchone()  # pages: 32 MB beside the file at most
+        self._db.execute("PRAGMA wal_autocheckpoint=2000").fetchone()  # pages: 32 MB beside the file at most
         self._db.execute("PRAGMA secure_delete=ON").fetchone()  # what is erased is overwritten, too
         self._tree: MerkleTree | None = None
 
@@ -79,11 +80,11 @@ class LedgerStore(LedgerReader):
 
     def _add(self, batch: Sequence[Record]) -> None:
         (last,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
-        stamp, leaf_hash = hashing.microseconds, hashing.leaf_hash
+        leaf_hash = hashing.leaf_hash
         rows: list[tuple[int, str, str, int, bytes, bytes]] = []  # in the order of RecordRow
         for n, record in enumerate(batch, last + 1):
             entry = record.entry
-            rows.append((n, record.kind, record.key, stamp(record.at), leaf_hash(entry), entry))
+            rows.append((n, record.kind, record.key, record.at_us, leaf_hash(entry), entry))
         self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", rows)
         bodies = [(n, r.salt, r.body) for n, r in enumerate(batch, last + 1) if r.salt]
         if bodies:
@@ -221,10 +222,13 @@ class LedgerStore(LedgerReader):
         for record in records:
             if record.is_erased:
                 raise BadInput(f"record {record.kind} {record.key}: it comes without its body")
-            if record.author not in [signature.party for signature in record.signatures]:
+            message, signed = record.message, False
+            for signature in record.signatures:
+                party = signature.party
+                signed = signed or party == record.author
+                items.append((keys.get(party) or self._public(party), message, signature.value))
+            if not signed:
                 raise BadInput(f"record {record.kind} {record.key}: its author {record.author} has not signed it")
-            message = record.message
-            items += [(keys.get(s.party) or self._public(s.party), message, s.value) for s in record.signatures]
         bad = signing.first_invalid(items)
         if bad is not None:
             record, party = [(r, s.party) for r in records for s in r.signatures][bad]
