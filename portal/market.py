@@ -11,7 +11,14 @@ from cim.platform.publications.agreements import (
     UnitMoved,
     UnitsMoved,
 )
-from cim.platform.publications.settlement import DisputeDecided, PaymentRow, PaymentsMade, SettlementTold
+from cim.platform.publications.settlement import (
+    BaselineChecked,
+    DisputeDecided,
+    PaymentRow,
+    PaymentsMade,
+    SettlementTold,
+    last_checks,
+)
 from cim.platform.store import Store, values
 
 
@@ -43,6 +50,11 @@ class MarketRows:
     def settlements(self, party: str | None) -> list[SettlementTold]:
         """Settlements as buyer or seller, every revision."""
         return [told for told in values(self.store, SettlementTold) if party in (None, told.buyer, told.seller)]
+
+    def baselines(self, party: str | None) -> list[BaselineChecked]:
+        """How far agreed baselines held in every ISP, as buyer or seller, by the last revision of a settlement."""
+        told = last_checks(values(self.store, BaselineChecked))
+        return [one for one in told if party in (None, one.buyer, one.seller)]
 
     def disputes(self, party: str | None) -> list[DisputeDecided]:
         """Disputes that were decided."""

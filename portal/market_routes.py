@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 
 from cim.platform.publications.agreements import ContractAgreed, RegisteredAsset, UnitMoved
-from cim.platform.publications.settlement import DisputeDecided, PaymentRow, SettlementTold
+from cim.platform.publications.settlement import BaselineChecked, DisputeDecided, PaymentRow, SettlementTold
 from portal.market import MarketRows
 from portal.views import SharedAnswer
 
@@ -30,8 +30,13 @@ def add_market_routes(app: FastAPI, see: SharedAnswer[MarketRows]) -> None:
 
     @app.get("/market/settlements")
     async def settlements(request: Request) -> list[SettlementTold]:
-        """Settlements of the caller, every revision, with each order and ISP."""
+        """Settlements of the caller, every revision: each order and ISP, and what accumulated since the month began."""
         return (await see()).settlements(request.state.party)
+
+    @app.get("/market/baselines")
+    async def baselines(request: Request) -> list[BaselineChecked]:
+        """The caller's agreed baselines against the meters, in every ISP, ordered or not."""
+        return (await see()).baselines(request.state.party)
 
     @app.get("/market/disputes")
     async def disputes(request: Request) -> list[DisputeDecided]:

@@ -23,6 +23,7 @@ from cim.platform.publications.base import IspPower
 from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
 from cim.platform.publications.ledger import BlockClosed
 from cim.platform.publications.settlement import (
+    BaselineChecked,
     OrderAnswer,
     PaymentRow,
     PaymentsMade,
@@ -46,6 +47,7 @@ from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead
 from market.register.discovery import Discovery
 from market.register.units import RegisteredUnit, UnitMove, UnitProduct
+from market.settlement.baseline_checks import BaselineCheck
 from market.settlement.payments import Payment
 
 
@@ -122,13 +124,29 @@ def order_placed(message: uftp.FlexOrder) -> Publish:
 
 def settlement_told(message: uftp.FlexSettlement) -> Publish:
     """A FlexSettlement; its sender is the buyer."""
-    header = message.header
+    header, sums = message.header, message.sums
+    total = uftp.SettlementTotals() if sums is None else sums.accumulated
     return Publish(
         SettlementTold(
             header.time_stamp, header.message_id, header.sender_domain, header.recipient_domain, message.period_start,
             message.period_end, message.revision, message.currency, tuple(map(_settled, message.order_settlements)),
+            None if sums is None else sums.since, total.volume_wh, total.deviation_wh, total.price_e4, total.penalty_e4,
         )
     )  # fmt: skip
+
+
+def baselines_checked(message: uftp.FlexSettlement, checks: Sequence[BaselineCheck]) -> list[Publish]:
+    """How far the seller of a settlement kept to its baselines, place by place."""
+    header = message.header
+    return [
+        Publish(
+            BaselineChecked(
+                header.time_stamp, header.sender_domain, header.recipient_domain, one.place, message.period_start,
+                message.revision, one.expected_w, one.actual_w, one.deviations_w(), one.unknown,
+            )
+        )
+        for one in checks
+    ]  # fmt: skip
 
 
 def settlement_answered(message: uftp.FlexSettlementResponse) -> Publish:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
-from cim.codec.codec import decode
 from cim.platform.publications.base import IspPower
+from cim.platform.publications.settlement import BaselineChecked, last_checks
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
+from experiments.market.records import bodies
 from experiments.market.rows import (
+    BaselineRow,
     ContractRow,
     MarketBook,
     OfferRow,
@@ -35,10 +36,10 @@ from market.uftp import (
     FlexReservationUpdate,
     FlexSettlement,
     FlexSettlementResponse,
+    SettlementSums,
+    SettlementTotals,
 )
 from market.uftp import IspPower as OrderedIsp
-
-T = TypeVar("T")
 
 _E4 = 10_000
 _DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
@@ -59,28 +60,20 @@ def market_book(folder: Path) -> MarketBook:
         requests=tuple(_request(told) for told in published(folder, FlexRequested)),
         offers=tuple(row for told in published(folder, FlexOffered) for row in _offers(told, isp_minutes)),
         orders=tuple(_orders(records)),
-        contracts=tuple(_contract(body, record) for record, body in _bodies(records, "contract", FlexContract)),
+        contracts=tuple(_contract(body, record) for record, body in bodies(records, "contract", FlexContract)),
         reservations=tuple(_reservations(records)),
         settlements=tuple(_settlements(records, isp_minutes)),
+        baselines=tuple(_baseline(told, isp_minutes) for told in last_checks(published(folder, BaselineChecked))),
     )
 
 
-def _bodies(records: Iterable[Record], kind: str, what: type[T]) -> Iterator[tuple[Record, T]]:
-    """The records of a kind with what they say; one that says something else, or whose body was erased, is passed over."""
-    for record in records:
-        if record.kind == kind and record.body:
-            body = decode(record.body)
-            if isinstance(body, what):
-                yield record, body
-
-
 def _isp_minutes(records: Sequence[Record]) -> int:
-    return next((body.isp_minutes for _, body in _bodies(records, "contract", FlexContract)), 15)
+    return next((body.isp_minutes for _, body in bodies(records, "contract", FlexContract)), 15)
 
 
 def _units(records: Sequence[Record]) -> Iterator[UnitRow]:
     """The register as its recorded moves leave it."""
-    moves: list[tuple[Record, tuple[UnitMove, ...]]] = list(_bodies(records, RECORD_KIND, tuple))
+    moves: list[tuple[Record, tuple[UnitMove, ...]]] = list(bodies(records, RECORD_KIND, tuple))
     by_operator = {UnitEvent.PREQUALIFICATION, UnitEvent.REFUSAL, UnitEvent.LIMIT}
     operators = (record.author for record, body in moves if any(move.event in by_operator for move in body))
     register = FlexibilityRegister(next(operators, ""))
@@ -137,8 +130,8 @@ def _offers(told: FlexOffered, isp_minutes: int) -> Iterator[OfferRow]:
 
 
 def _orders(records: Sequence[Record]) -> Iterator[OrderRow]:
-    refused = {record.key: body for record, body in _bodies(records, "flex-order-refusal", FlexOrderResponse)}
-    for record, order in _bodies(records, "flex-order", FlexOrder):
+    refused = {record.key: body for record, body in bodies(records, "flex-order-refusal", FlexOrderResponse)}
+    for record, order in bodies(records, "flex-order", FlexOrder):
         energy, refusal = _kwh(order.isps, order.isp_minutes), refused.get(order.order_reference)
         yield OrderRow(
             at=record.at.isoformat(),
@@ -182,7 +175,7 @@ def _contract(c: FlexContract, record: Record) -> ContractRow:
 
 
 def _reservations(records: Sequence[Record]) -> Iterator[ReservationRow]:
-    for record, update in _bodies(records, "flex-reservation-update", FlexReservationUpdate):
+    for record, update in bodies(records, "flex-reservation-update", FlexReservationUpdate):
         yield ReservationRow(
             at=record.at.isoformat(),
             contract=update.contract_id,
@@ -195,10 +188,11 @@ def _reservations(records: Sequence[Record]) -> Iterator[ReservationRow]:
 
 
 def _settlements(records: Sequence[Record], isp_minutes: int) -> Iterator[SettlementRow]:
-    answers = {r.key: body for r, body in _bodies(records, "flex-settlement-response", FlexSettlementResponse)}
-    payments: dict[str, tuple[Payment, ...]] = {r.key: body for r, body in _bodies(records, "remuneration", tuple)}
+    answers = {r.key: body for r, body in bodies(records, "flex-settlement-response", FlexSettlementResponse)}
+    payments: dict[str, tuple[Payment, ...]] = {r.key: body for r, body in bodies(records, "remuneration", tuple)}
     hours_per_kw = isp_minutes / 60_000
-    for record, told in _bodies(records, "flex-settlement", FlexSettlement):
+    for record, told in bodies(records, "flex-settlement", FlexSettlement):
+        sums = told.sums or SettlementSums(SettlementTotals(), told.period_start, SettlementTotals())
         buyer, seller, rows = told.header.sender_domain, told.header.recipient_domain, told.order_settlements
         isps = [isp for row in rows for isp in row.isps]
         answer = answers.get(record.key)
@@ -219,7 +213,29 @@ def _settlements(records: Sequence[Record], isp_minutes: int) -> Iterator[Settle
             paid=sum(paid) / _E4,
             accepted=said.count(AcceptedDisputed.ACCEPTED),
             disputed=said.count(AcceptedDisputed.DISPUTED),
+            since=sums.since.isoformat(),
+            accumulated_volume_kwh=sums.accumulated.volume_wh / 1000,
+            accumulated_deviation_kwh=sums.accumulated.deviation_wh / 1000,
+            accumulated_price=sums.accumulated.price_e4 / _E4,
         )
+
+
+def _baseline(told: BaselineChecked, isp_minutes: int) -> BaselineRow:
+    kwh_per_w = isp_minutes / 60_000
+    largest = max(range(len(told.deviation_w)), key=lambda k: abs(told.deviation_w[k]), default=0)
+    return BaselineRow(
+        period=told.period.isoformat(),
+        revision=told.revision,
+        buyer=told.buyer,
+        seller=told.seller,
+        place=told.place,
+        expected_kwh=sum(told.expected_w) * kwh_per_w,
+        actual_kwh=sum(told.actual_w) * kwh_per_w,
+        deviation_kwh=sum(map(abs, told.deviation_w)) * kwh_per_w,
+        largest_w=told.deviation_w[largest],
+        largest_isp=largest + 1,
+        unknown_isps=len(told.unknown),
+    )
 
 
 def _isps(rows: Sequence[IspPower] | Sequence[OrderedIsp]) -> tuple[int, ...]:

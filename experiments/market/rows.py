@@ -119,6 +119,8 @@ class SettlementRow:
         price, penalty, net: accumulated; availability is paid beside them.
         paid: what the buyer paid in all, less what it was paid.
         accepted, disputed: how many of its orders.
+        since: first day of the settlement period; what is accumulated from then on: energy delivered, deviation from the
+            agreed baselines without sign, price.
     """
 
     period: str
@@ -135,6 +137,35 @@ class SettlementRow:
     paid: float
     accepted: int
     disputed: int
+    since: str = ""
+    accumulated_volume_kwh: float = 0.0
+    accumulated_deviation_kwh: float = 0.0
+    accumulated_price: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRow:
+    """An agreed baseline (the final forecast with all that was procured) against the meters, over all ISPs of a day.
+
+    Attributes:
+        place: a congestion point, or a member's connection.
+        expected_kwh, actual_kwh: net energy, > 0 is drawn.
+        deviation_kwh: without sign, over the ISPs that all meters saw.
+        largest_w, largest_isp: the largest deviation (with its sign), and where.
+        unknown_isps: those that not all meters saw.
+    """
+
+    period: str
+    revision: int
+    buyer: str
+    seller: str
+    place: str
+    expected_kwh: float
+    actual_kwh: float
+    deviation_kwh: float
+    largest_w: int
+    largest_isp: int
+    unknown_isps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +180,4 @@ class MarketBook:
     contracts: tuple[ContractRow, ...]
     reservations: tuple[ReservationRow, ...]
     settlements: tuple[SettlementRow, ...]
+    baselines: tuple[BaselineRow, ...] = ()

@@ -6,14 +6,21 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from experiments.market.invoices import InvoiceFile
 from experiments.market.rows import MarketBook
 
-SECTIONS = ("register", "book", "contracts", "settlements")
+SECTIONS = ("register", "book", "contracts", "settlements", "baselines")
 
 
 def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
     """The tables of some sections, in their order; a section without rows is a table that says so."""
-    made = {"register": _register, "book": _book, "contracts": _contracts, "settlements": _settlements}
+    made = {
+        "register": _register,
+        "book": _book,
+        "contracts": _contracts,
+        "settlements": _settlements,
+        "baselines": _baselines,
+    }
     return [table for section in sections for table in made[section](book)]
 
 
@@ -105,13 +112,45 @@ def _settlements(book: MarketBook) -> list[Table]:
         (
             s.period, str(s.revision), _name(s.buyer), _name(s.seller), str(s.orders), f"{s.ordered_kwh:.2f}",
             f"{s.delivered_kwh:.2f}", f"{s.missing_kwh:.2f}", f"{s.price:.4f}", f"{s.penalty:.4f}", f"{s.net:.4f}",
-            f"{s.paid:.4f}", f"{s.accepted}/{s.disputed}",
+            f"{s.paid:.4f}", f"{s.accepted}/{s.disputed}", f"{s.accumulated_volume_kwh:.2f}",
+            f"{s.accumulated_deviation_kwh:.2f}", f"{s.accumulated_price:.4f}",
         )
         for s in book.settlements
     ]  # fmt: skip
     columns = ("day", "rev", "buyer", "seller", "orders", "ordered, kWh", "delivered", "missing", f"price, {book.currency}",
-               "penalty", "net", "paid", "accepted/disputed")  # fmt: skip
+               "penalty", "net", "paid", "accepted/disputed", "month: kWh", "deviation", "price")  # fmt: skip
     return [_table("Settlements", *columns, rows=rows)]
+
+
+def _baselines(book: MarketBook) -> list[Table]:
+    rows = [
+        (
+            b.period, str(b.revision), _name(b.buyer), _name(b.seller), _point(b.place), f"{b.expected_kwh:.2f}",
+            f"{b.actual_kwh:.2f}", f"{b.deviation_kwh:.2f}", f"{b.largest_w / 1000:+.1f} in {b.largest_isp}",
+            str(b.unknown_isps),
+        )
+        for b in book.baselines
+    ]  # fmt: skip
+    columns = ("day", "rev", "buyer", "seller", "place", "expected, kWh", "metered", "deviation", "most, kW in ISP",
+               "ISPs unknown")  # fmt: skip
+    return [_table("Baselines (final forecast with all flexibility procured) and meters", *columns, rows=rows)]
+
+
+def invoice_table(files: Sequence[InvoiceFile]) -> Table:
+    """Invoices and credit notes, and how the folder has them."""
+    rows = []
+    for file in files:
+        one = file.invoice
+        lines = ", ".join(f"{line.reason} {line.amount_e4 / 10_000:.4f}" for line in one.lines)
+        noun = "invoice" if one.corrects is None else "credit note"
+        rows.append(
+            (
+                noun, one.number, f"{one.period_start}..{one.period_end}", lines, f"{one.volume_wh / 1000:.3f}",
+                f"{one.deviation_wh / 1000:.3f}", f"{one.total_e4 / 10_000:.4f} {one.currency}", file.state,
+            )
+        )  # fmt: skip
+    columns = ("kind", "number", "period", "services", "delivered, kWh", "deviation, kWh", "total", "file")
+    return _table("Invoices and credit notes", *columns, rows=rows)
 
 
 def _name(domain: str) -> str:

@@ -52,6 +52,8 @@ from market.uftp.settlement import (
     MeteringProfile,
     MeteringResponse,
     SettlementIsp,
+    SettlementSums,
+    SettlementTotals,
 )
 
 __all__ = [
@@ -97,6 +99,8 @@ __all__ = [
     "RequestIsp",
     "Result",
     "SettlementIsp",
+    "SettlementSums",
+    "SettlementTotals",
     "TestMessage",
     "TestMessageResponse",
     "UftpMessage",

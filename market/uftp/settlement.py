@@ -104,6 +104,30 @@ class ContractSettlement:
     isps: tuple[ContractSettlementIsp, ...]
 
 
+@wire("uftp.SettlementTotals")
+@dataclass(frozen=True, slots=True)
+class SettlementTotals:
+    """What settlements come to: energy delivered, deviation from agreed baselines without sign, money in ten-thousandths."""
+
+    volume_wh: int = 0
+    deviation_wh: int = 0
+    price_e4: int = 0
+    penalty_e4: int = 0
+
+
+@wire("uftp.SettlementSums")
+@dataclass(frozen=True, slots=True)
+class SettlementSums:
+    """A settlement's totals, and those since the settlement period began (USEF's accumulated volume, deviation, price).
+
+    UFTP's FlexSettlement has no field for them: parties elsewhere are not told.
+    """
+
+    day: SettlementTotals
+    since: date
+    accumulated: SettlementTotals
+
+
 @wire("uftp.FlexSettlement")
 @dataclass(frozen=True, slots=True)
 class FlexSettlement:
@@ -116,6 +140,7 @@ class FlexSettlement:
     order_settlements: tuple[FlexOrderSettlement, ...]
     contract_settlements: tuple[ContractSettlement, ...] = ()
     revision: int = 1
+    sums: SettlementSums | None = None
 
 
 @wire("uftp.AcceptedDisputed")

@@ -12,14 +12,20 @@ import pytest
 
 from cim.model.errors import BadInput
 from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset, UnitMoved, UnitsMoved
-from cim.platform.publications.settlement import DisputeDecided, PaymentRow, PaymentsMade, SettlementTold
+from cim.platform.publications.settlement import (
+    BaselineChecked,
+    DisputeDecided,
+    PaymentRow,
+    PaymentsMade,
+    SettlementTold,
+)
 from portal.app import create_app
 from portal.tokens import PARTIES, party_tokens
 from tests.worlds.doubles import BEARER, TOKEN, FakeSite, client
 
 AT, DAY = datetime(2026, 5, 20, tzinfo=UTC), date(2026, 5, 20)
 PARTY_TOKENS = {"a" * 43: "farm-a.example", "b" * 43: "farm-b.example", "g" * 43: "agr.example"}
-PAGES = ("assets", "contracts", "disputes", "payments", "register", "settlements")
+PAGES = ("assets", "baselines", "contracts", "disputes", "payments", "register", "settlements")
 
 
 def site() -> FakeSite:
@@ -32,6 +38,7 @@ def site() -> FakeSite:
         found.store.put(farm, AssetsRegistered(AT, (asset,)))
         found.store.put("dso", UnitsMoved(AT, "dso.example", (moved,)))
         found.store.put("agr", SettlementTold(AT, farm, "agr.example", owner, DAY, DAY, 1, "EUR", ()))
+        found.store.put("agr", BaselineChecked(AT, "agr.example", owner, f"ean.{farm}", DAY, 1, (1,), (3,), (2,), ()))
         found.store.put("dso", DisputeDecided(AT, DAY, "agr.example", owner, ("o",), (f"{farm}.pv",), "it differed"))
         found.store.put("agr", PaymentsMade(AT, (PaymentRow("agr.example", owner, 7, "utilisation", farm, "EUR"),)))
     return found

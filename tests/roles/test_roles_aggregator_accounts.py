@@ -11,8 +11,7 @@ from agents.roles.aggregator.config import Member
 from agents.roles.aggregator.making_whole import MakingWhole
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData, MeterDay
-from agents.roles.parts.settlement import metering_of
-from agents.roles.parts.settlement_as_buyer import SellerAccount
+from agents.roles.parts.settlement import SellerAccount, metering_of
 from market.billing.tariff import Tariff, TariffRow
 from market.uftp import FlexOrderSettlement
 from tests.worlds import players, terms

@@ -12,7 +12,7 @@ from agents.roles.effects import Effect, Send
 from agents.roles.events import Fired, Recalled, Received
 from agents.roles.messages import Filed
 from agents.roles.parts.recovery import KEPT_DAYS
-from agents.roles.parts.settlement import LATEST, settlement_effects
+from agents.roles.parts.settlement import LATEST, SellerAccount, settlement_effects
 from agents.roles.parts.settlement_as_buyer import SettleDay, SettlementAsBuyer
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
 from agents.roles.role import Role
@@ -48,7 +48,7 @@ def _waiting_aggregator() -> Role:
     aggregator = players.aggregator(RULES)
     buyer = players.dso(RULES).me
     settlement, _ = settlement_effects(
-        buyer, "agr", "ledger", FIRST, (), (), DAY.end + timedelta(hours=1), salted=False
+        buyer, "agr", "ledger", FIRST, SellerAccount((), ()), DAY.end + timedelta(hours=1), salted=False
     )
     assert aggregator.handle(Received("dso", 1, settlement), DAY.end + timedelta(hours=1)) == []
     assert set(aggregator.part(SettlementAsSeller).state.waiting) == {FIRST}
@@ -79,7 +79,9 @@ def test_a_settlement_that_nobody_can_answer_any_more_leaves_with_its_day() -> N
 
 def _half_told() -> DsoRole:
     """A DSO that lost everything but the ledger, where one of its two sellers has a settlement of the first day."""
-    _, effects = settlement_effects(players.dso(RULES).me, "agr", "ledger", FIRST, (), (), DAY.end, salted=False)
+    _, effects = settlement_effects(
+        players.dso(RULES).me, "agr", "ledger", FIRST, SellerAccount((), ()), DAY.end, salted=False
+    )
     records: list[Record] = [
         r for e in effects if isinstance(e, Send) and isinstance(e.message, Filed) for r in e.message.records
     ]

@@ -8,14 +8,16 @@ from fractions import Fraction
 
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.member_orders import MemberOrders
+from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.meter_data import MeterData
-from agents.roles.parts.settlement_as_buyer import SellerAccount
+from agents.roles.parts.settlement import SellerAccount
 from agents.roles.parts.settlement_as_seller import Ready
 from market.billing.bill import Bill, energy_bill
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
+from market.settlement.baseline_checks import BaselineCheck, baseline_check
 from market.settlement.day import POWER, lost_isps, metered_share, reservation
 from market.settlement.elements import ElementMove, settle_element
 from market.settlement.payments import capacity_amount
@@ -35,9 +37,11 @@ class Accounts:
         orders: MemberOrders,
         promises: Promises,
         meters: MeterData,
+        sums: PrognosisSums,
     ) -> None:
         self._rules, self._config, self._members = rules, config, config.by_name()
         self._contracts, self._orders, self._promises, self._meters = contracts, orders, promises, meters
+        self._sums = sums
 
     def contracted(self) -> tuple[str, ...]:
         """The members with which a contract is known."""
@@ -56,7 +60,16 @@ class Accounts:
         count = self._rules.day(period).count
         isps = reservation(contract, {}, {}, count, ordered_w, self._metered_share(member, contract, period))
         rows = tuple(row for _, rows in settled for row in rows)
-        return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),))
+        checks = self._baseline_checks(member, period)
+        return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),), checks)
+
+    def _baseline_checks(self, member: str, period: date) -> tuple[BaselineCheck, ...]:
+        """What a member's connection was finally expected to draw, against its meter."""
+        usage_point, expected_w = self._members[member].usage_point, self._sums.final_w(member, period)
+        if expected_w is None:
+            return ()
+        days = self._meters.connection_days((usage_point,), period)
+        return (baseline_check(usage_point, expected_w, days),)
 
     def earned_e4(self, member: str, period: date) -> int:
         """What a member is paid for a day, less its penalties."""

@@ -17,6 +17,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory, revision
 from cim.codec.codec import wire
 from cim.model.plausibility import beyond
+from market.settlement.baseline_checks import renewed_forecast
 from market.uftp import DPrognosis, DPrognosisResponse, Result, header_faults
 
 
@@ -42,6 +43,7 @@ class PrognosisSumsState:
 
     Attributes:
         forecasts: by day, the newest of each member.
+        final_w: by day and member, [T] watts expected of each ISP when it began, orders counted up to its newest forecast.
         moved_w: by day and member, ISP -> watts that orders have moved since its newest forecast.
         heard: by day, members heard in this cycle.
         newest: the last prognosis of each congestion point and day.
@@ -50,6 +52,7 @@ class PrognosisSumsState:
     """
 
     forecasts: dict[date, dict[str, DPrognosis]] = field(default_factory=dict)
+    final_w: dict[date, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     moved_w: dict[date, dict[str, dict[int, int]]] = field(default_factory=dict)
     heard: dict[date, tuple[str, ...]] = field(default_factory=dict)
     newest: dict[PointDay, DPrognosis] = field(default_factory=dict)
@@ -78,6 +81,12 @@ class PrognosisSums(Part[PrognosisSumsState]):
         forecast = self.state.forecasts.get(day.day, {}).get(member)
         return 0.0 if forecast is None else forecast.power_w[day.isp_of(instant) - 1] / 1000
 
+    def final_w(self, member: str, period: date) -> tuple[int, ...] | None:
+        """[T] watts that were finally expected of a member's connection, with what it was ordered; None: nothing."""
+        told = self.state.final_w.get(period, {}).get(member)
+        moved = self.state.moved_w.get(period, {}).get(member, {})
+        return None if told is None else tuple(w + moved.get(isp, 0) for isp, w in enumerate(told, start=1))
+
     @on(DPrognosis)
     def forecast(self, message: DPrognosis, sender: str, now: datetime) -> list[Effect]:
         """A member's forecast; with the last one of a cycle the sums go out (or at the latest an interval later)."""
@@ -98,6 +107,8 @@ class PrognosisSums(Part[PrognosisSumsState]):
             why = "a newer revision is known"
             return [self.me.lapse("DPrognosis", message.header.message_id, sender, why, now)]
         held[sender] = message
+        final, moved = self.state.final_w.setdefault(period, {}), self.state.moved_w.get(period, {}).get(sender, {})
+        final[sender] = renewed_forecast(final.get(sender), moved, message.power_w, day, now)
         self.state.moved_w.get(period, {}).pop(sender, None)  # what it was ordered to do is in its forecast now
         known = self.state.heard.get(period, ())
         self.state.heard[period] = tuple(sorted({*known, sender}))
@@ -175,6 +186,7 @@ class PrognosisSums(Part[PrognosisSumsState]):
         """Days that are closed for good."""
         state = self.state
         state.forecasts = {k: v for k, v in state.forecasts.items() if k >= before}
+        state.final_w = {k: v for k, v in state.final_w.items() if k >= before}
         state.moved_w = {k: v for k, v in state.moved_w.items() if k >= before}
         state.heard = {k: v for k, v in state.heard.items() if k >= before}
         state.newest = {k: v for k, v in state.newest.items() if k.period >= before}

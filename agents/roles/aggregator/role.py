@@ -66,7 +66,9 @@ class AggregatorRole(Role):
         sessions = VppSessions(me, config, contracts, use)
         promises = Promises(me, config.dso, contracts)
         orders = MemberOrders(me, config, contracts=contracts, meters=meters, use=use)
-        accounts = Accounts(rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters)
+        accounts = Accounts(
+            rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters, sums=sums
+        )
         making_whole = MakingWhole(me, config, orders, accounts)
         trading = FlexTrading(
             me,

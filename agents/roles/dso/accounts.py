@@ -8,13 +8,15 @@ from fractions import Fraction
 
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.requests import Requests
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.reservations import Reservations
-from agents.roles.parts.settlement_as_buyer import SellerAccount
+from agents.roles.parts.settlement import SellerAccount
 from market.rules import MarketRules
+from market.settlement.baseline_checks import BaselineCheck, baseline_check, with_procured
 from market.settlement.day import metered_share, reservation
 from market.settlement.portfolio import settle_portfolio
 from market.uftp import ContractSettlement, FlexOrderSettlement, Metering
@@ -33,15 +35,16 @@ class DsoAccounts:
         requests: Requests,
         reservations: Reservations,
         meters: MeterData,
+        prognoses: Prognoses,
     ) -> None:
-        self._rules, self._config = rules, config
+        self._rules, self._config, self._prognoses = rules, config, prognoses
         self._reservations = reservations
         self._contracts, self._ordering, self._requests, self._meters = contracts, ordering, requests, meters
 
     def of(self, seller: str, period: date) -> SellerAccount:
         """A seller's orders settled point by point, and what its contract reserved."""
         count = self._rules.day(period).count
-        rows: list[FlexOrderSettlement] = []
+        rows, checks = list[FlexOrderSettlement](), list[BaselineCheck]()
         requested_w, offered_w, ordered_w = Counter[int](), Counter[int](), Counter[int]()
         contracts = self._contracts.with_peer(seller)
         for point in self._config.points:
@@ -50,16 +53,20 @@ class DsoAccounts:
             days = self._meters.connection_days(eans, period)
             orders, baseline_w = self._ordering.at(place), self._ordering.baseline_w(place)
             rows += settle_portfolio(orders, baseline_w, days, contracts, count)
+            foretold_w = self._prognoses.final_w(place)
+            if foretold_w is not None and eans:
+                expected_w = with_procured(foretold_w, self._ordering.promised_w(place))
+                checks.append(baseline_check(point.identity, expected_w, days))
             requested_w.update(self._requests.requested_w(place))
             offered_w.update(self._requests.offered_w(place))
             ordered_w.update(self._ordering.ordered_w(place))
         contract = self._contracts.contract_on(seller, period)
         if contract is None or not contract.reserved:
-            return SellerAccount(tuple(rows), ())
+            return SellerAccount(tuple(rows), (), tuple(checks))
         seen = self._metered_share(seller, period, count)
         reserved_w = self._reservations.reserved_w(contract, period)
         isps = reservation(contract, requested_w, offered_w, count, ordered_w, seen, reserved_w)
-        return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),))
+        return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),), tuple(checks))
 
     def evidence(self, seller: str, period: date) -> tuple[Metering, ...]:
         """The meter data that a day's sums with a seller stand on."""

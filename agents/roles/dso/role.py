@@ -88,6 +88,7 @@ class DsoRole(Role):
             requests=requests,
             reservations=reservations,
             meters=meters,
+            prognoses=prognoses,
         )
         settlement = SettlementAsBuyer(
             me,

@@ -10,9 +10,10 @@ from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed
 from agents.roles.parts.filing import Filing
-from agents.roles.publications import payments_made, settlement_answered, settlement_told
+from agents.roles.publications import baselines_checked, payments_made, settlement_answered, settlement_told
 from cim.model.arrays import Floats
 from market.contracts.contract import FlexContract
+from market.settlement.baseline_checks import BaselineCheck
 from market.settlement.day import METERED
 from market.settlement.payments import Payment, capacity_payments, payments_of, statuses
 from market.uftp import (
@@ -23,9 +24,19 @@ from market.uftp import (
     FlexSettlementResponse,
     Metering,
     MeteringProfile,
+    SettlementSums,
 )
 
 LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
+
+
+@dataclass(frozen=True, slots=True)
+class SellerAccount:
+    """What a buyer owes a seller for a day, by its own data: orders, what was reserved, and how far baselines held."""
+
+    orders: tuple[FlexOrderSettlement, ...]
+    contracts: tuple[ContractSettlement, ...]
+    baselines: tuple[BaselineCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +75,22 @@ def settlement_effects(
     to: str,
     ledger: str,
     period: date,
-    orders: tuple[FlexOrderSettlement, ...],
-    contracts: tuple[ContractSettlement, ...],
+    account: SellerAccount,
     now: datetime,
     revision: int = 1,
     *,
+    sums: SettlementSums | None = None,
     salted: bool,
 ) -> tuple[FlexSettlement, list[Effect]]:
     """The buyer's FlexSettlement: into the ledger (`salted` where the seller is a member) and to the seller."""
     header = me.header(to, now, None, "FlexSettlement", period.isoformat(), *([str(revision)] if revision > 1 else []))
-    message = FlexSettlement(header, period, period, me.rules.currency, orders, contracts, revision)
+    currency = me.rules.currency
+    message = FlexSettlement(header, period, period, currency, account.orders, account.contracts, revision, sums)
     key = settlement_key(message, me.domain, me.rules.domains[to])
     record = me.record("flex-settlement", key, message, now, salted=salted)
     filed = Send(ledger, Filed(Filing("settlement", message.header.message_id), (record,)))
-    return message, [filed, Send(to, message), settlement_told(message)]
+    told = [settlement_told(message), *baselines_checked(message, account.baselines)]
+    return message, [filed, Send(to, message), *told]
 
 
 def response_effects(

@@ -20,14 +20,16 @@ from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.parts.settlement import (
     OrdersDisputed,
+    SellerAccount,
     disputed_orders,
     due_payments,
     payment_effects,
     settlement_effects,
 )
 from cim.codec.codec import wire
+from market.settlement.baseline_checks import accumulated, day_totals, period_start
 from market.settlement.payments import Payment, corrections
-from market.uftp import ContractSettlement, FlexOrderSettlement, FlexSettlement, FlexSettlementResponse
+from market.uftp import FlexSettlement, FlexSettlementResponse, SettlementSums, SettlementTotals
 
 LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 
@@ -47,14 +49,6 @@ class DaySettled:
     period: date
 
 
-@dataclass(frozen=True, slots=True)
-class SellerAccount:
-    """What a buyer owes a seller for a day, by its own data: orders, and what was reserved."""
-
-    orders: tuple[FlexOrderSettlement, ...]
-    contracts: tuple[ContractSettlement, ...]
-
-
 @wire("part.SettlementAsBuyer")
 @dataclass(slots=True)
 class SettlementAsBuyerState:
@@ -67,6 +61,7 @@ class SettlementAsBuyerState:
         latest: what each seller was told last of a day.
         paid: what each was paid so far.
         changed: what is settled anew when the seller has answered the last.
+        totals: of the running settlement period, what each seller's days came to by what it was told last.
         rebuilt: days settled before a loss of everything: not all that their sums stood on is known, so people correct them.
     """
 
@@ -77,6 +72,7 @@ class SettlementAsBuyerState:
     paid: dict[SellerDay, tuple[Payment, ...]] = field(default_factory=dict)
     changed: tuple[SellerDay, ...] = ()
     rebuilt: tuple[date, ...] = ()
+    totals: dict[SellerDay, SettlementTotals] = field(default_factory=dict)
 
 
 class SettlementAsBuyer(Part[SettlementAsBuyerState]):
@@ -148,15 +144,22 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
             seller,
             self.ledger,
             period,
-            account.orders,
-            account.contracts,
+            account,
             now,
             revision,
+            sums=self._sums(SellerDay(seller, period), account),
             salted=self._of_members,
         )
         self.state.settlements[message.header.message_id] = message
         self.state.latest[SellerDay(seller, period)] = message
         return effects
+
+    def _sums(self, key: SellerDay, account: SellerAccount) -> SettlementSums:
+        """A day's totals, and those since its calendar month began, as far as its days were settled here."""
+        self.state.totals[key] = day_totals(account.orders, account.baselines, self.rules.isp_minutes)
+        since = period_start(key.period)
+        days = [k for k in self.state.totals if k.seller == key.seller and since <= k.period <= key.period]
+        return SettlementSums(self.state.totals[key], since, accumulated(self.state.totals[k] for k in days))
 
     @on(DayCorrected)
     def corrected(self, event: DayCorrected, now: datetime) -> list[Effect]:
@@ -227,6 +230,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         state.postponed = {k: v for k, v in state.postponed.items() if k >= before}
         state.latest = {k: v for k, v in state.latest.items() if k.period >= before}
         state.paid = {k: v for k, v in state.paid.items() if k.period >= before}
+        state.totals = {k: v for k, v in state.totals.items() if k.period >= period_start(before)}
         state.rebuilt = tuple(period for period in state.rebuilt if period >= before)
         state.changed = tuple(key for key in state.changed if key.period >= before)
 
@@ -251,6 +255,8 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
                 continue
             key = SellerDay(name, one.settlement.period_start)
             state.latest[key], state.paid[key] = one.settlement, one.payments
+            if one.settlement.sums is not None:
+                state.totals[key] = one.settlement.sums.day
             if one.is_paid or not self._contracts.with_peer(name):
                 continue
             if one.response is None:

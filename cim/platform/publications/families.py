@@ -37,6 +37,7 @@ from cim.platform.publications.ledger import BlockClosed, HeadRefused, HistorySp
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import (
+    BaselineChecked,
     DisputeDecided,
     PaymentsMade,
     SettlementAnswered,
@@ -55,13 +56,12 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost, DisputeDecided, ElementSuspended,
-        ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused,
-        HistorySplit,
-        MemoryLost, MessageLapsed, MetersDisagree, NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade,
-        PointNotMetered, PrognosisReplaced, PrognosisTaken, ReadingRefused, RecordRefused, RuleBroken, SafetyAnalysed,
-        SellerJudged, SessionConcluded, SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved,
-        ReservationUpdated, UnitsRanked, WorkFailed,
+        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost,
+        DisputeDecided, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered,
+        FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
+        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
+        ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded, SettlementAnswered,
+        SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved, UnitsRanked, WorkFailed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

@@ -41,7 +41,10 @@ class SettledOrder:
 @wire("published.SettlementTold")
 @dataclass(frozen=True, slots=True)
 class SettlementTold(Publication):
-    """A buyer's FlexSettlement with one seller."""
+    """A buyer's FlexSettlement with one seller, and what came to be since the settlement period began on `since`.
+
+    Accumulated: energy delivered, deviation from the agreed baselines without sign, what it earned, what penalties took.
+    """
 
     reference: str
     buyer: str
@@ -51,6 +54,41 @@ class SettlementTold(Publication):
     revision: int
     currency: str
     orders: tuple[SettledOrder, ...]
+    since: date | None = None
+    accumulated_volume_wh: int = 0
+    accumulated_deviation_wh: int = 0
+    accumulated_price_e4: int = 0
+    accumulated_penalty_e4: int = 0
+
+
+@wire("published.BaselineChecked")
+@dataclass(frozen=True, slots=True)
+class BaselineChecked(Publication):
+    """A seller's agreed baseline against its meters in every ISP of a day, ordered or not; `revision` is the settlement's.
+
+    `place` is a congestion point, or a member's connection. `expected_w` is the final forecast with all flexibility that was
+    procured, `deviation_w` what was metered above it, 0 in `unknown` ISPs (from 1), which not all meters saw.
+    """
+
+    buyer: str
+    seller: str
+    place: str
+    period: date
+    revision: int
+    expected_w: tuple[int, ...]
+    actual_w: tuple[int, ...]
+    deviation_w: tuple[int, ...]
+    unknown: tuple[int, ...]
+
+
+def last_checks(told: Iterable[BaselineChecked]) -> list[BaselineChecked]:
+    """Of the checks of a place and day by one buyer the one that counts: of the last revision; as they were told."""
+    found: dict[tuple[str, str, str, date], BaselineChecked] = {}
+    for one in told:
+        key = (one.buyer, one.seller, one.place, one.period)
+        if key not in found or one.revision >= found[key].revision:
+            found[key] = one
+    return list(found.values())
 
 
 def last_revisions(told: Iterable[SettlementTold]) -> list[SettlementTold]:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
 from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.settlement import BaselineChecked
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
 from experiments.cli.market import app
@@ -69,6 +70,27 @@ def test_the_json_holds_what_was_said(day: tuple[Miniature, Path]) -> None:
         assert row["disputed"] == 0
 
 
+def test_settlements_show_the_month_and_baselines_every_place(day: tuple[Miniature, Path]) -> None:
+    """What has accumulated is the message's; each place's row has the energies and the largest deviation of what was told."""
+    market, folder = day
+    book = market_book(folder)
+    sums = {(m.header.sender_domain, m.header.recipient_domain): m.sums for m in market.said(FlexSettlement)}
+    for row in book.settlements:
+        total = sums[row.buyer, row.seller]
+        assert total is not None
+        assert row.since == total.since.isoformat()
+        assert row.accumulated_volume_kwh * 1000 == pytest.approx(total.accumulated.volume_wh)
+        assert row.accumulated_deviation_kwh * 1000 == pytest.approx(total.accumulated.deviation_wh)
+        assert row.accumulated_price * 10_000 == pytest.approx(total.accumulated.price_e4)
+    checks = market.told(BaselineChecked)
+    assert [(row.seller, row.place) for row in book.baselines] == [(c.seller, c.place) for c in checks]
+    for line, check in zip(book.baselines, checks, strict=True):
+        assert line.deviation_kwh == pytest.approx(sum(map(abs, check.deviation_w)) / 4000)
+        assert line.actual_kwh == pytest.approx(sum(check.actual_w) / 4000)
+        assert abs(line.largest_w) == max(map(abs, check.deviation_w))
+        assert check.deviation_w[line.largest_isp - 1] == line.largest_w
+
+
 def test_the_tables_show_each_section(day: tuple[Miniature, Path]) -> None:
     """All of them, or those that are asked for; each says how many rows it has."""
     _, folder = day
@@ -80,6 +102,7 @@ def test_the_tables_show_each_section(day: tuple[Miniature, Path]) -> None:
         "Orders (",
         "Contracts (",
         "Settlements (",
+        "Baselines (final forecast",
     )
     assert all(title in whole for title in titles)
     assert "home-a.bat" in whole
