@@ -58,6 +58,7 @@ def _conclude(
     screen: Screen,
     begun: float,
 ) -> Summary:
+    from experiments.market.invoices import write_invoices
     from experiments.report import write_report
     from experiments.run.columns.bills import with_bills
     from experiments.run.columns.column import ColumnName, column_of
@@ -73,6 +74,7 @@ def _conclude(
         verification = verify(out / "ledger.db")
     except LedgerBroken as error:
         screen.say(f"the ledger is broken: {error}")
+    write_invoices(out)
     screen.say("solving every split of the virtual power plants again in one piece")
     dispatch = audit(result, out / "ledger.db")
     screen.say("waiting for the columns beside the market")
