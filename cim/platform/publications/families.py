@@ -60,8 +60,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
         DisputeDecided, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered,
         FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
-        ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded, SettlementAnswered,
-        SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved, UnitsRanked, WorkFailed,
+        ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
+        SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved, UnitsRanked, WorkFailed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}
