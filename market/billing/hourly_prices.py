@@ -48,7 +48,8 @@ class HourlyPrices:
     def _of_clock(self, day: date) -> list[int]:
         """The prices of the 24 hours of a wall clock on the day most like `day`."""
         zone = ZoneInfo(self.timezone)
-        last = (self.first + (len(self.e4_per_mwh) - 1) * _HOUR).astimezone(zone).date()
+        end = (self.first + len(self.e4_per_mwh) * _HOUR).astimezone(zone).date()
+        last = end - timedelta(days=1)  # of a day that has begun by then not all hours are known
         like = like_date(day, self.first.astimezone(zone).date(), last, "prices")
         hours = _wall_clock_hours(like, self.timezone)
         offset = (LocalDay(like, self.timezone).start - self.first) // _HOUR

@@ -90,10 +90,9 @@ class Tariff:
             BadInput: no row holds on it, or its row needs hourly prices and there are none.
         """
         row = self.row(day)
-        hours = np.zeros(1) if self.hourly is None else self.hourly.e4_per_mwh
         retail = row.energy_e4_per_mwh + row.network_e4_per_mwh + row.taxes_e4_per_mwh
-        bought = float(hours.mean()) if row.energy_by_hour else 0.0
-        sold = float(np.quantile(hours, _NINE_OF_TEN)) if row.feed_in_by_hour else 0.0
+        bought = float(self._hours(row).e4_per_mwh.mean()) if row.energy_by_hour else 0.0
+        sold = float(np.quantile(self._hours(row).e4_per_mwh, _NINE_OF_TEN)) if row.feed_in_by_hour else 0.0
         rate = E4_PER_MWH_OF_CT_PER_KWH
         return (retail + bought) / rate, (row.feed_in_e4_per_mwh + sold) / rate
 
@@ -104,14 +103,16 @@ class Tariff:
             BadInput: no row holds on it, or its row needs hourly prices and there are none.
         """
         row, none = self.row(day.day), np.zeros(day.count, dtype=np.int64)
-        by_hour = none
-        if row.energy_by_hour or row.feed_in_by_hour:
-            if self.hourly is None:
-                raise BadInput(f"tariffs: the row from {row.from_day} goes by hourly prices; expected some")
-            by_hour = self.hourly.of_day(day)
+        by_hour = self._hours(row).of_day(day) if row.energy_by_hour or row.feed_in_by_hour else none
         return DayRates(
             energy_e4_per_mwh=none + row.energy_e4_per_mwh + (by_hour if row.energy_by_hour else 0),
             network_e4_per_mwh=none + row.network_e4_per_mwh,
             taxes_e4_per_mwh=none + row.taxes_e4_per_mwh,
             feed_in_e4_per_mwh=none + row.feed_in_e4_per_mwh + (by_hour if row.feed_in_by_hour else 0),
         )
+
+    def _hours(self, row: TariffRow) -> HourlyPrices:
+        """The prices that a row refers to."""
+        if self.hourly is None:
+            raise BadInput(f"tariffs: the row from {row.from_day} goes by hourly prices; expected some")
+        return self.hourly
