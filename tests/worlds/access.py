@@ -6,9 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cim.platform.access.attributes import READINGS
 from cim.platform.access.consents import Consent, Purpose, Scope
 from cim.platform.access.control import AccessControl
 from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
+from cim.platform.provisioning.engine import Engine
+from cim.platform.provisioning.provision import Provision
+from cim.platform.provisioning.rate import RateLimit
+from cim.platform.provisioning.relations import TableRelation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,3 +93,10 @@ def readings() -> pa.Table:
         ]
     )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def provision(folder: Path, access: AccessControl | None = None, table: pa.Table | None = None) -> Provision:
+    """Queries over the district's readings."""
+    access = access or control(folder)
+    relation = TableRelation(READINGS, readings() if table is None else table, access.book.usage_points)
+    return Provision(access, {"readings": relation}, Engine(access.key), RateLimit(10_000, 10_000))

@@ -43,11 +43,13 @@ class Dataset:
         name: by which policies and audit know it.
         columns: by name, each column's class; a column that is not here never leaves.
         named: columns whose values name a home or a device, so that pseudonyms stand in for them.
+        free: columns in which rows may differ and still be of one group, where a group must have many homes.
     """
 
     name: str
     columns: Mapping[str, AttributeClass]
     named: frozenset[str] = frozenset({"usage_point", "meter"})
+    free: frozenset[str] = frozenset({"value"})
 
     def __post_init__(self) -> None:
         if "usage_point" not in self.columns:

@@ -32,6 +32,7 @@ class UsagePoint:
         congestion_point: where it hangs in the grid; empty: not known.
         dso: name or domain of who runs that grid.
         occupants: names of those who live there without owning it.
+        meter: mRID of the connection's own meter; one that is named as the usage point is always its own.
     """
 
     usage_point: str
@@ -42,6 +43,7 @@ class UsagePoint:
     kind: str = ""
     place: str = ""
     occupants: tuple[str, ...] = ()
+    meter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from cim.platform.access.principals import Principal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PSEUDONYM = "pseudonym"  # the SQL function that whoever runs the query provides
+PSEUDONYM = "pseudonym"  # the SQL function, of a project and a name, that whoever runs the query provides
+PROJECT = "project"  # the parameter that says whose pseudonyms
 WITNESS = "row_"  # before a row attribute's name: what the row is, for the check on the way out; never leaves
 
 
@@ -42,7 +43,7 @@ def secured(decision: Decision, dataset: Dataset, table: str) -> exp.Select:
     for name in visible(decision, dataset):
         value: exp.Expression = exp.column(name)
         if decision.pseudonyms and name in dataset.named:
-            value = exp.Anonymous(this=PSEUDONYM, expressions=[value])
+            value = exp.Anonymous(this=PSEUDONYM, expressions=[exp.Placeholder(this=PROJECT), value])
         kind = dataset.columns[name]
         if not all(kind in grant.rule.shows for grant in decision.grants):
             value = exp.Case().when(decision.shown(kind), value)

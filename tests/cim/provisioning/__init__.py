@@ -1,0 +1,1 @@
+"""Provisioning: definitions, trees, answers."""
