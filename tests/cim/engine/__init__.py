@@ -1,0 +1,1 @@
+"""Declarative mappings at work on small files."""
