@@ -1,0 +1,221 @@
+"""The Data Handler's work: a delivery through its mapping into the readings table, the rest into quarantine; replays."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cim.mapping.engine.formats import frames
+from cim.mapping.engine.frame import Frame, frame_of_records
+from cim.mapping.engine.local_clock import Passes
+from cim.mapping.engine.mapper import Mapper, State
+from cim.mapping.engine.mapping_file import MappingFile, read_mapping
+from cim.mapping.engine.schema import CsvFormat, JsonFormat, Mapping
+from cim.model.errors import BadInput
+from cim.platform.handler.new_readings import Known, not_yet_good, unknown, without_repeats
+from cim.platform.handler.quarantine import Held, Quarantine, Replay
+from cim.platform.readings.batch import ReadingBatch
+from cim.platform.readings.columns import batch_schema
+from cim.platform.readings.table import Appended
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    import pyarrow as pa
+
+    class Readings(Protocol):
+        """The table's writer."""
+
+        def append(self, batch: ReadingBatch, stream: str, sequence: int) -> Appended:
+            """Add a batch once."""
+            ...
+
+
+REPLAYED = 20_000  # records at once
+_BLOCKS = 20  # bits of a sequence number that count a delivery's blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a source gave at once.
+
+    Attributes:
+        number: of the source's deliveries, from 1, each once: it makes the table take it once.
+        data: the file that holds its bytes.
+        recorded: when it came, on the run's own clock.
+        not_before: the begin of what was asked for; tells the two passes of a doubled hour apart. None: not known.
+    """
+
+    source: str
+    number: int
+    data: Path
+    recorded: datetime
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of records.
+
+    Attributes:
+        readings: new in the table.
+        known: readings that said what is known already.
+        rejects: records in quarantine.
+        passed_over: records that no value of the mapping asks for.
+        refused: why the whole delivery (its rest) is in quarantine, or empty.
+    """
+
+    readings: int = 0
+    known: int = 0
+    rejects: int = 0
+    passed_over: int = 0
+    refused: str = ""
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken(
+            self.readings + other.readings,
+            self.known + other.known,
+            self.rejects + other.rejects,
+            self.passed_over + other.passed_over,
+            self.refused or other.refused,
+        )
+
+
+class DataHandler:
+    """Takes deliveries; a delivery that was interrupted is handed in again and goes on where it was.
+
+    Args:
+        table: the readings table's writer.
+        known: queries over the same table.
+    """
+
+    def __init__(self, table: Readings, known: Known, quarantine: Quarantine) -> None:
+        self._table, self._known, self.quarantine = table, known, quarantine
+
+    def take(self, delivery: Delivery, mapping: MappingFile, told: Callable[[Taken], None] = lambda _: None) -> Taken:
+        """Map a delivery. When it returns, each of its records is in the table, known there, or in quarantine.
+
+        Args:
+            told: called after each block with what was taken so far.
+
+        Raises:
+            NotAppended, OSError, sqlite3.Error: a disk or the store does not take it; hand it in again.
+        """
+        self.quarantine.keep_mapping(mapping.version, mapping.text)
+        mapper, state, sum_ = Mapper(mapping.mapping), _state(delivery), Taken()
+        try:
+            with delivery.data.open("rb") as file:
+                for block, frame in enumerate(frames(mapping.mapping, file)):
+                    mapped = mapper.apply(frame, state)
+                    self.quarantine.hold(
+                        delivery.source, delivery.number, mapped.rejects, mapping.version, delivery.recorded
+                    )
+                    new = self._unknown(mapped.readings)
+                    sequence = (delivery.number << _BLOCKS) | block
+                    self._append(new, delivery.source, delivery.source, sequence, delivery.recorded)
+                    known = mapped.readings.num_rows - new.num_rows
+                    sum_ += Taken(new.num_rows, known, len(mapped.rejects), mapped.passed_over)
+                    told(sum_)
+        except BadInput as error:
+            self.quarantine.hold_whole(
+                delivery.source, delivery.number, delivery.data, str(error), mapping.version, delivery.recorded
+            )
+            return sum_ + Taken(refused=str(error))
+        return sum_
+
+    def replay(self, source: str, mapping: MappingFile, recorded: datetime) -> Taken:
+        """Try a source's held records again by its mended mapping; what is refused again stays, with the new reason.
+
+        A record never goes over a good reading that came since.
+        """
+        self.quarantine.keep_mapping(mapping.version, mapping.text)
+        sum_ = self.finish_replays()
+        first = 0
+        while replay := self.quarantine.begin_replay(source, mapping.version, recorded, first, REPLAYED):
+            first = self.quarantine.records_of(replay)[-1].id + 1
+            sum_ += self._replayed(replay, mapping)
+        return sum_
+
+    def finish_replays(self) -> Taken:
+        """End replays that an interruption left open."""
+        sum_ = Taken()
+        for replay in self.quarantine.unfinished_replays():
+            sum_ += self._replayed(replay, read_mapping(self.quarantine.mapping_text(replay.mapping)))
+        return sum_
+
+    def _replayed(self, replay: Replay, mapping: MappingFile) -> Taken:
+        held = self.quarantine.records_of(replay)
+        mapper, refused, parts = Mapper(mapping.mapping), dict[int, str](), []
+        for frame in _frames_of(held, mapping.mapping, refused):
+            mapped = mapper.apply(frame, State())
+            refused |= {reject.line: reject.reason for reject in mapped.rejects}
+            parts.append(mapped.readings)
+        recorded = datetime.fromisoformat(replay.recorded)
+        new = known = 0
+        if parts:
+            import pyarrow as pa
+
+            readings = without_repeats(pa.concat_tables(parts))
+            fresh = not_yet_good(readings, self._known) if readings.num_rows else readings
+            self._append(fresh, replay.source, f"{replay.source}/replay", replay.id, recorded)
+            new, known = fresh.num_rows, readings.num_rows - fresh.num_rows
+        self.quarantine.end_replay(replay, sorted(refused.items()))
+        return Taken(new, known, len(refused))
+
+    def _unknown(self, readings: pa.Table) -> pa.Table:
+        once = without_repeats(readings)
+        return unknown(once, self._known) if once.num_rows else once
+
+    def _append(self, readings: pa.Table, source: str, stream: str, sequence: int, recorded: datetime) -> None:
+        import pyarrow as pa
+
+        if not readings.num_rows:
+            return
+        schema = batch_schema()
+        stamp = pa.scalar(recorded, schema.field("recorded").type)
+        table = readings.drop_columns(["line"])
+        table = table.append_column("recorded", pa.repeat(stamp, readings.num_rows))
+        table = table.append_column("source", pa.repeat(source, readings.num_rows))
+        self._table.append(ReadingBatch(table), stream, sequence)
+
+
+def _state(delivery: Delivery) -> State:
+    before = delivery.not_before
+    us = None if before is None else int(before.timestamp() * 1e6)
+    return State(Passes(not_before_us=us, not_after_us=int(delivery.recorded.timestamp() * 1e6)))
+
+
+def _frames_of(held: list[Held], mapping: Mapping, refused: dict[int, str]) -> Iterator[Frame]:
+    """Held records as frames whose lines are their numbers in the quarantine."""
+    records = [row for row in held if row.is_record]
+    if records:
+        frame = frame_of_records([json.loads(row.raw) for row in records], mapping.columns, [row.id for row in records])
+        passes = np.array([row.passed for row in records], dtype=np.int8)
+        yield Frame(frame.columns, frame.lines, passes=passes, records=frame.records)
+    for row in held:
+        if row.is_record:
+            continue
+        text = f"{row.header}\n{row.raw}\n" if row.header else f"{row.raw}\n"
+        try:
+            for frame in frames(_of_one_line(mapping, row.header), io.BytesIO(text.encode("utf-8", "replace"))):
+                for reject in frame.rejects:
+                    refused[row.id] = reject.reason
+                yield Frame(frame.columns, np.full(len(frame), row.id, dtype=np.int64), records=frame.records)
+        except BadInput as error:
+            refused[row.id] = str(error)
+
+
+def _of_one_line(mapping: Mapping, header: str) -> Mapping:
+    form = mapping.format
+    if isinstance(form, CsvFormat):
+        form = form.model_copy(update={"header_row": 1 if header else 0, "encoding": "utf-8"})
+    elif isinstance(form, JsonFormat):
+        form = form.model_copy(update={"lines": not form.parallel, "rows": ""})
+    return mapping.model_copy(update={"format": form})

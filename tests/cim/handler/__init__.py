@@ -1,0 +1,1 @@
+"""The Data Handler on real tables in temporary folders."""

@@ -1,0 +1,1 @@
+"""Sources, their schedule and their retrieval."""
