@@ -47,7 +47,7 @@ def checked_yaml(text: str, model: type[M], place: str) -> M:
     try:
         for event in yaml.parse(text, yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise BadInput(f"{place}, line {line}: aliases (*name) are not taken; write the part out")
         root = yaml.compose(text, yaml.SafeLoader)
         found: object = yaml.safe_load(text)
