@@ -106,7 +106,7 @@ class DataHandler:
             told: called after each block with what was taken so far.
 
         Raises:
-            NotAppended, OSError, sqlite3.Error: a disk or the store does not take it; hand it in again.
+            NotStored, OSError, sqlite3.Error: a disk or the store does not take it; hand it in again.
         """
         self.quarantine.keep_mapping(mapping.version, mapping.text)
         mapper, state, sum_ = Mapper(mapping.mapping), _state(delivery), Taken()

@@ -14,9 +14,10 @@ from cim.mapping.engine.mapping_file import read_mapping
 from cim.platform.handler.handler import DataHandler, Delivery, Taken
 from cim.platform.handler.quarantine import Quarantine
 from cim.platform.readings.batch import ReadingBatch
+from cim.platform.readings.errors import NotStored
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.readings.table import Appended, NotAppended, ReadingsTable
+from cim.platform.readings.table import Appended, ReadingsTable
 
 TEXT = """
 name: quarters
@@ -157,7 +158,7 @@ class Failing:
     def append(self, batch: ReadingBatch, stream: str, sequence: int) -> Appended:
         """Take it, or not."""
         if not self.left:
-            raise NotAppended("readings: no space left")
+            raise NotStored("readings: no space left")
         self.left -= 1
         return self.table.append(batch, stream, sequence)
 
@@ -168,7 +169,7 @@ def test_interrupted_anywhere_and_handed_in_again(world: World, monkeypatch: pyt
     monkeypatch.setattr(csv_lines, "BLOCK", 400)
     text = quarters([k if k % 7 else "bad" for k in range(60)])
     delivery = world.delivery(1, text)
-    with pytest.raises(NotAppended):
+    with pytest.raises(NotStored):
         DataHandler(Failing(world.table, after), world.queries, world.quarantine).take(delivery, MAPPING)
     world.handler.take(delivery, MAPPING)
     again = world.handler.take(delivery, MAPPING)
@@ -184,7 +185,7 @@ def test_an_interrupted_replay_is_ended_by_the_next(world: World) -> None:
     lenient = read_mapping(TEXT.replace(", low: 0", ""))
     world.quarantine.keep_mapping(lenient.version, lenient.text)
     assert world.quarantine.begin_replay("s", lenient.version, NOW, 0, 100) is not None
-    with pytest.raises(NotAppended):
+    with pytest.raises(NotStored):
         DataHandler(Failing(world.table, 0), world.queries, world.quarantine).finish_replays()
     assert world.handler.finish_replays() == Taken(readings=2)
     assert world.handler.finish_replays() == Taken()
