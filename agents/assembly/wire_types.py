@@ -57,6 +57,7 @@ declare_homes(
             "market.billing.hourly_prices",
             "market.billing.tariff",
             "market.contracts.activations",
+            "market.contracts.changes",
             "market.contracts.contract",
             "market.contracts.limits",
             "market.negotiation.concession",
@@ -70,6 +71,7 @@ declare_homes(
             "market.settlement.invoices",
             "market.settlement.payments",
             "agents.roles.messages",
+            "agents.roles.contract_messages",
             "agents.roles.register_messages",
         ),
         "part": (

@@ -11,13 +11,14 @@ from agents.roles.events import Recalled
 from agents.roles.messages import MakeWholeClaim
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
+from market.contracts.changes import TERMINATION, ContractTermination
 from market.contracts.contract import FlexContract
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 from market.settlement.payments import Payment
 
 # Of these all count: contracts run for a year, limit activations in it, and cover units that were registered before it.
-_WHOLE = ("register", "contract", "member-order", "flex-order", "flex-order-refusal")
+_WHOLE = ("register", "contract", TERMINATION, "member-order", "flex-order", "flex-order-refusal")
 _RECENT = timedelta(days=14)  # twice as long as a day may wait for its settlement
 _HEADS = 30  # whose co-signatures may still come
 
@@ -91,7 +92,7 @@ def _named(body: object) -> Iterator[str]:
     if isinstance(body, tuple):
         for part in body:
             yield from _named(part)
-    elif isinstance(body, FlexContract):
+    elif isinstance(body, FlexContract | ContractTermination):
         yield from (body.buyer, body.seller)
     elif isinstance(body, MakeWholeClaim):
         yield from (body.claimant, body.payer)

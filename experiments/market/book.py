@@ -22,6 +22,7 @@ from experiments.market.rows import (
     SettlementRow,
     UnitRow,
 )
+from market.contracts.changes import TERMINATION, ContractTermination
 from market.contracts.contract import FlexContract
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
@@ -60,7 +61,7 @@ def market_book(folder: Path) -> MarketBook:
         requests=tuple(_request(told) for told in published(folder, FlexRequested)),
         offers=tuple(row for told in published(folder, FlexOffered) for row in _offers(told, isp_minutes)),
         orders=tuple(_orders(records)),
-        contracts=tuple(_contract(body, record) for record, body in bodies(records, "contract", FlexContract)),
+        contracts=tuple(_contracts(records)),
         reservations=tuple(_reservations(records)),
         settlements=tuple(_settlements(records, isp_minutes)),
         baselines=tuple(_baseline(told, isp_minutes) for told in last_checks(published(folder, BaselineChecked))),
@@ -149,7 +150,13 @@ def _orders(records: Sequence[Record]) -> Iterator[OrderRow]:
         )
 
 
-def _contract(c: FlexContract, record: Record) -> ContractRow:
+def _contracts(records: Sequence[Record]) -> Iterator[ContractRow]:
+    ends = {body.contract_id: body for _, body in bodies(records, TERMINATION, ContractTermination)}
+    for record, contract in bodies(records, "contract", FlexContract):
+        yield _contract(contract, record, ends.get(contract.contract_id))
+
+
+def _contract(c: FlexContract, record: Record, end: ContractTermination | None) -> ContractRow:
     return ContractRow(
         contract=c.contract_id,
         buyer=c.buyer,
@@ -170,6 +177,10 @@ def _contract(c: FlexContract, record: Record) -> ContractRow:
         capacity_ct_per_kw_day=c.capacity_price_e4_per_kw_day / 100,
         volume_ct_per_kwh=c.volume_price_e4_per_kwh / 100,
         activation_price=str(c.activation_price),
+        version=c.version,
+        notice_days=c.notice_days,
+        template=f"{c.template} {c.template_version}" if c.template else "",
+        terminated="" if end is None else f"{end.last_day} by {end.by or 'both'}",
         signed_by=tuple(signature.party for signature in record.signatures),
     )
 

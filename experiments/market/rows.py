@@ -73,7 +73,13 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class ContractRow:
-    """A contract with all its parameters; prices in hundredths of the currency unit."""
+    """A version of a contract with all its parameters; prices in hundredths of the currency unit.
+
+    Attributes:
+        version: 1 as agreed first, then its amendments, each from its start date on.
+        template: name and version of what the negotiation began from.
+        terminated: its last day where it was terminated, and by whom; empty where it was not.
+    """
 
     contract: str
     buyer: str
@@ -94,6 +100,10 @@ class ContractRow:
     capacity_ct_per_kw_day: float
     volume_ct_per_kwh: float
     activation_price: str
+    version: int
+    notice_days: int
+    template: str
+    terminated: str
     signed_by: tuple[str, ...]
 
 

@@ -79,14 +79,15 @@ def _contracts(book: MarketBook) -> list[Table]:
         paid = f"{prices[0]:.2f}" if len(prices) == 1 else f"{prices[0]:.2f}-{prices[-1]:.2f}"
         rows.append(
             (
-                c.contract[:8], _name(c.buyer), _name(c.seller), "reserves" if c.reserved else "framework",
-                f"{c.start_date}..{c.end_date}", f"{c.days_of_week} {c.hours}", f"{_kw(c.amount_up_w)}/{_kw(c.amount_down_w)}",
+                f"{c.contract[:8]} v{c.version}", _name(c.buyer), _name(c.seller), "reserves" if c.reserved else "framework",
+                f"{c.start_date}..{c.terminated or c.end_date}", c.template,
+                f"{c.days_of_week} {c.hours}", f"{_kw(c.amount_up_w)}/{_kw(c.amount_down_w)}",
                 c.activations, f"{c.max_runtime_isps}/{c.recovery_isps}", f"{c.penalty_ct_per_kwh:.2f}",
                 f"{c.capacity_ct_per_kw_day:.2f}", f"{c.volume_ct_per_kwh:.2f} {c.activation_price}", paid,
                 str(len(c.elements)),
             )
         )  # fmt: skip
-    columns = ("contract", "buyer", "seller", "kind", "term", "days, hours", "up/down, kW", "activations",
+    columns = ("contract", "buyer", "seller", "kind", "term", "template", "days, hours", "up/down, kW", "activations",
                "run/rest, ISPs", "penalty", "capacity", "volume, ct/kWh", "elements, ct/kWh", "of")  # fmt: skip
     given_back = [
         (

@@ -106,6 +106,9 @@ class FlexContract:
             other way counts as well, as in UFTP.
         reserved: True: the amount stands by, is paid for that and owed when it is asked for. False: a framework for what
             is offered and taken freely, up to the amount; its capacity price is 0.
+        version: 1 as it is agreed first; an amendment is the next one, from its own start date on.
+        notice_days: how long before its last day either side may terminate it alone; 0: only both together.
+        template, template_version: what the negotiation began from, as its publisher names it; empty and 0: nothing.
     """
 
     contract_id: str
@@ -132,6 +135,15 @@ class FlexContract:
     counted_per: CountedPer = CountedPer.DAY
     deficiency_cap: bool = False
     reserved: bool = True
+    version: int = 1
+    notice_days: int = 0
+    template: str = ""
+    template_version: int = 0
+
+    @property
+    def record_key(self) -> str:
+        """Under which it is recorded: its name, of an amendment with the version."""
+        return self.contract_id if self.version == 1 else f"{self.contract_id}#{self.version}"
 
     @property
     def of_portfolios(self) -> bool:
@@ -248,7 +260,9 @@ def _faults(c: FlexContract) -> tuple[str, ...]:
     )
     expect(c.max_activations >= 1, "max_activations", c.max_activations, "1 or more")
     expect(c.max_runtime_isps >= 1, "max_runtime_isps", c.max_runtime_isps, "1 or more")
-    for name in ("recovery_isps", "penalty_e4_per_kwh", "capacity_price_e4_per_kw_day", "volume_price_e4_per_kwh"):
+    expect(c.version >= 1, "version", c.version, "1 or more")
+    from_zero = "notice_days", "template_version", "recovery_isps"
+    for name in (*from_zero, "penalty_e4_per_kwh", "capacity_price_e4_per_kw_day", "volume_price_e4_per_kwh"):
         expect(getattr(c, name) >= 0, name, getattr(c, name), "0 or more")
     expect(
         c.reserved or c.capacity_price_e4_per_kw_day == 0,

@@ -212,9 +212,9 @@ class Negotiation:
             return f"a contract of {contract.buyer} and {contract.seller}; expected {self.us} and {self.peer}"
         if before is not None:
             old = before.contract
-            if (contract.contract_id, contract.buyer) != (old.contract_id, old.buyer):
-                named = f"contract {contract.contract_id} of buyer {contract.buyer}"
-                return f"{named}; expected {old.contract_id} of {old.buyer}"
+            if (contract.record_key, contract.buyer) != (old.record_key, old.buyer):
+                named = f"contract {contract.record_key} of buyer {contract.buyer}"
+                return f"{named}; expected {old.record_key} of {old.buyer}"
             if not contract.own_costs_e4_per_kwh.items() <= self.own_costs_e4_per_kwh.items():
                 return "it changes what the elements cost their owner; only the contract's own prices are negotiated"
             if not before.at <= offer.at < before.expires:
@@ -232,14 +232,14 @@ class Negotiation:
 
 def record_of(offer: Offer) -> Record:
     """The ledger record an offer would become: both sides sign its `message`, so an accept binds the same bytes."""
-    return Record("contract", offer.contract.contract_id, offer.at, offer.sender, offer.contract.encoded)
+    return Record("contract", offer.contract.record_key, offer.at, offer.sender, offer.contract.encoded)
 
 
 def signed_bytes(offer: Offer) -> bytes:
     """The `message` of `record_of(offer)`, without making the record: every offer is signed, few become one."""
     contract = offer.contract
     at = microseconds(offer.at)
-    return record_message("contract", contract.contract_id, at, offer.sender, salted=False, content=contract.encoded)
+    return record_message("contract", contract.record_key, at, offer.sender, salted=False, content=contract.encoded)
 
 
 def signed_offer(offer: Offer, signer: Signer) -> Offer:

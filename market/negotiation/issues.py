@@ -14,8 +14,8 @@ from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContr
 Value = int | date | tuple[int, ...] | tuple[str, ...] | ActivationPriceKind | CountedPer
 
 # Who the contract is between and what its prices are is negotiated elsewhere, or not at all.
-_NOT = {"contract_id", "buyer", "seller", "timezone", "isp_minutes", "currency", "reserved",
-        "volume_price_e4_per_kwh", "capacity_price_e4_per_kw_day"}  # fmt: skip
+_NOT = {"contract_id", "buyer", "seller", "timezone", "isp_minutes", "currency", "reserved", "version", "template",
+        "template_version", "volume_price_e4_per_kwh", "capacity_price_e4_per_kw_day"}  # fmt: skip
 _ELEMENTS = "flex_elements"
 NEGOTIABLE = frozenset(field.name for field in fields(FlexContract)) - _NOT
 

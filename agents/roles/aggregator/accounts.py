@@ -127,7 +127,7 @@ class Accounts:
                     due[isp] = due.get(isp, Fraction(0)) + amount
         if not due:
             return {}
-        return passed_on(self._at_point(point, period), self._contracts.with_peer(self._config.dso), due)
+        return passed_on(self._at_point(point, period), self._contracts.terms_on(self._config.dso, period), due)
 
     def _metered_share(self, member: str, contract: FlexContract, period: date) -> dict[int, Fraction]:
         """ISP -> the share of a member's elements, by what they can move, that was metered, where it was not all."""
@@ -156,7 +156,7 @@ class Accounts:
 
     def _at_point(self, point: str, period: date) -> tuple[FlexOrderSettlement, ...]:
         count = self._rules.day(period).count
-        sales = self._contracts.with_peer(self._config.dso)
+        sales = self._contracts.terms_on(self._config.dso, period)
         connections = [self._members[name].usage_point for name in self._config.at(point)]
         days = self._meters.connection_days(connections, period)
         orders, baseline_w = self._promises.orders_on(point, period), self._promises.baseline_w(point, period)

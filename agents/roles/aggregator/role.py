@@ -17,6 +17,7 @@ from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.reservation_updates import ReservationUpdates
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.identity import AgentIdentity
+from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
@@ -90,6 +91,7 @@ class AggregatorRole(Role):
             reservations,
             ReservationUpdates(me, config.dso, contracts, reservations),
             negotiation,
+            ContractEnding(me, contracts, filing),
             filing,
             HeadCosigning(me, ledger),
             sums,

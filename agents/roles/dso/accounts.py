@@ -46,7 +46,7 @@ class DsoAccounts:
         count = self._rules.day(period).count
         rows, checks = list[FlexOrderSettlement](), list[BaselineCheck]()
         requested_w, offered_w, ordered_w = Counter[int](), Counter[int](), Counter[int]()
-        contracts = self._contracts.with_peer(seller)
+        contracts = self._contracts.terms_on(seller, period)
         for point in self._config.points:
             place = SellerPointDay(seller, point.identity, period)
             eans = [c.usage_point for c in self._config.of_seller(seller, point.identity)]

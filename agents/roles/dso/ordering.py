@@ -168,7 +168,7 @@ class Ordering(Part[OrderingState]):
         price, isps = option.activated(factor_pct)
         rules = self.rules
         if mechanism_price is not None:
-            contract = next((c for c in self._contracts.all() if c.contract_id == offer.contract_id), None)
+            contract = self._contracts.by_id(offer.contract_id, offer.period)
             if contract is not None:  # its price is the most that was agreed in advance
                 call = self._use.call(contract, offer.period, offer.congestion_point, isps)
                 mechanism_price = min(mechanism_price, price_range_e4(contract, call)[1])

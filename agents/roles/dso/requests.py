@@ -153,7 +153,8 @@ class Requests(Part[RequestsState]):
         asked = None if request is None else (request.congestion_point, request.period)
         if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
             return f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
-        contract = next((c for c in self._contracts.with_peer(sender) if c.contract_id == message.contract_id), None)
+        known = self._contracts.terms_on(sender, message.period)
+        contract = next((c for c in known if c.contract_id == message.contract_id), None)
         if contract is None and message.contract_id is not None:
             return f"ContractID: {message.contract_id} is no contract with {sender}"
         forbidden = None if contract is None else self._forbidden(message, contract)

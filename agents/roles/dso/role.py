@@ -22,6 +22,7 @@ from agents.roles.dso.reservation_release import ReservationRelease
 from agents.roles.dso.revocations import Revocations
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
+from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
@@ -105,6 +106,7 @@ class DsoRole(Role):
             use,
             reservations,
             negotiation,
+            ContractEnding(me, contracts, filing),
             GridRegistration(me, config, contracts, negotiation),
             Prequalification(me, config),
             OperatedDays(me),

@@ -55,7 +55,7 @@ class ContractUse(Part[ContractUseState]):
         """Why the contract that an order names does not allow it; an order that names none is free."""
         if order.contract_id is None:
             return None
-        contract = next((c for c in self._contracts.all() if c.contract_id == order.contract_id), None)
+        contract = self._contracts.by_id(order.contract_id, order.period)
         if contract is None:
             return f"ContractID: {order.contract_id} is no contract"
         # A part of an option costs that part of the option's price, which was checked with the offer; watts are rounded.

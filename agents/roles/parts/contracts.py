@@ -12,6 +12,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from cim.codec.codec import wire
+from market.contracts.changes import TERMINATION, ContractTermination, terminated, terms_on
 from market.contracts.contract import FlexContract, in_force
 
 RENEWAL = timedelta(days=14)  # before a contract's end, its successor is sought
@@ -63,6 +64,23 @@ class Contracts(Part[ContractsState]):
         """All contracts that are remembered."""
         return tuple(contract for contracts in self.state.contracts.values() for contract in contracts)
 
+    def versions(self, contract_id: str) -> tuple[FlexContract, ...]:
+        """The versions of a contract, as they were agreed; none where it is unknown."""
+        return tuple(contract for contract in self.all() if contract.contract_id == contract_id)
+
+    def terms_on(self, peer: str, day: date) -> tuple[FlexContract, ...]:
+        """All contracts with an agent, each by the version that counts on a local day."""
+        return terms_on(self.with_peer(peer), day)
+
+    def by_id(self, contract_id: str | None, day: date) -> FlexContract | None:
+        """A contract by its name, by the version that counts on a local day; or None."""
+        return next(iter(terms_on(self.versions(contract_id or ""), day)), None)
+
+    def ended(self, termination: ContractTermination) -> None:
+        """A contract is terminated: it cannot be called after its last day."""
+        for peer, known in self.state.contracts.items():
+            self.state.contracts[peer] = terminated(known, termination)
+
     def contract_on(self, peer: str, day: date) -> FlexContract | None:
         """The contract with an agent that is in force on a local day, one that reserves before a framework; or None."""
         contracts = self.contracts_on(peer, day)
@@ -104,4 +122,6 @@ class Contracts(Part[ContractsState]):
         for contract in history.contracts(self.me.domain, now):
             if self._remembers(contract):
                 self.agreed(contract, now)
+        for termination in history.of(TERMINATION, ContractTermination).values():
+            self.ended(termination)
         return Recovery()

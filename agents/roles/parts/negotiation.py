@@ -21,9 +21,10 @@ from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
 from cim.platform.publications.agreements import NegotiationMoved
 from cim.platform.publications.incidents import RuleBroken
+from market.contracts.changes import amendment_fault
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
-from market.negotiation.concession import Move, NegotiationPreferences
+from market.negotiation.concession import Move, NegotiationPreferences, Terms
 from market.negotiation.conversation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
 from market.negotiation.messages import (
     ContractAccept,
@@ -34,7 +35,7 @@ from market.negotiation.messages import (
     Offer,
 )
 from market.negotiation.strategies import strategy_of
-from market.negotiation.strategy import Heard
+from market.negotiation.strategy import Answer, Heard
 
 Wants = Callable[[FlexContract], NegotiationPreferences]
 
@@ -48,7 +49,7 @@ def _nothing_is(_contract: FlexContract) -> None:
 @wire("part.ContractFiling")
 @dataclass(frozen=True, slots=True)
 class ContractFiling:
-    """The reference under which a contract is filed."""
+    """The reference under which a contract is filed: the key of its record."""
 
     contract_id: str
 
@@ -107,13 +108,20 @@ class ContractNegotiation(Part[ContractNegotiationState]):
 
     def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Open a negotiation with the other side of `contract` at this party's aspiration."""
+        wants = self._wants(contract)
+        return self._open(contract, strategy_of(wants.strategy).opening(wants, contract), now)
+
+    def propose_amendment(self, contract: FlexContract, now: datetime) -> list[Effect]:
+        """Offer the next version of a contract as it stands; the other side takes it, or answers by its strategy."""
+        return self._open(contract, contract, now)
+
+    def _open(self, contract: FlexContract, opened: FlexContract, now: datetime) -> list[Effect]:
         self._tidy(now)
-        conversation = self.me.identifier("conversation", contract.contract_id)
+        conversation = self.me.identifier("conversation", contract.record_key)
         peer = contract.seller if contract.buyer == self.me.domain else contract.buyer
         talk = Negotiation(conversation, self.me.domain, peer, self.rules.keys)
         self.state.talks[conversation] = talk
         wants = self._wants(contract)
-        opened = strategy_of(wants.strategy).opening(wants, contract)
         expires = now + min(PATIENCE, timedelta(minutes=wants.deadline_min))
         unsigned = ContractProposal(conversation, self.me.domain, peer, 1, now, opened, expires)
         return self._say(talk, signed_offer(unsigned, self.me.signer))
@@ -143,8 +151,11 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         if talk.lapse(now) is State.LAPSED:
             return [self.me.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has expired", now)]
         wants = self._wants(message.contract)
-        answer = strategy_of(wants.strategy).answer(wants, Heard(message.contract, message.round, talk.earlier))
+        answer = self._answer(wants, message, talk)
         at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
+        unfit = self._misfit(message.contract, now)
+        if unfit is not None:
+            return self._say(talk, reject_of(message, at, unfit))
         twice = self._sold_twice(answer.contract) if answer.contract.seller == self.me.domain else None
         if twice is not None:
             return self._say(talk, reject_of(message, at, twice))
@@ -164,6 +175,20 @@ class ContractNegotiation(Part[ContractNegotiationState]):
             min(at + PATIENCE, deadline),
         )
         return self._say(talk, signed_offer(counter, self.me.signer))
+
+    def _answer(self, wants: NegotiationPreferences, offer: Offer, talk: Negotiation) -> Answer:
+        """By the strategy; an amendment at the prices of the version before it is taken without haggling."""
+        contract = offer.contract
+        held = self._contracts.versions(contract.contract_id)
+        if contract.version > 1 and held and Terms.of(held[-1]) == Terms.of(contract):
+            return Answer(Move.ACCEPT, contract)
+        return strategy_of(wants.strategy).answer(wants, Heard(contract, offer.round, talk.earlier))
+
+    def _misfit(self, contract: FlexContract, now: datetime) -> str | None:
+        """Why an amendment does not follow the version that is held, or None."""
+        if contract.version == 1:
+            return None
+        return amendment_fault(self._contracts.versions(contract.contract_id), contract, self.rules.day_of(now).day)
 
     @on(ContractAccept, ContractReject)
     def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
@@ -206,7 +231,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         self._contracts.agreed(contract, now)
         if contract.buyer != self.me.domain:  # one side files what both have signed
             return []
-        filed = Send(self.ledger, Filed(ContractFiling(contract.contract_id), (record,)))
+        filed = Send(self.ledger, Filed(ContractFiling(contract.record_key), (record,)))
         return [filed, contract_agreed(contract, now)]
 
     @on(ContractFiling)
@@ -229,7 +254,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
             if talk.offer is not None and talk.offer.contract.buyer == self.me.domain
         ]
         return [
-            Send(self.ledger, Filed(ContractFiling(contract.contract_id), (record,))) for contract, record in contracts
+            Send(self.ledger, Filed(ContractFiling(contract.record_key), (record,))) for contract, record in contracts
         ]
 
     def _breach(self, sender: str, reason: str, now: datetime) -> Effect:

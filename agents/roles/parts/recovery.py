@@ -16,6 +16,7 @@ from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from cim.platform.publications.incidents import MemoryLost
+from market.contracts.changes import ContractTermination
 from market.contracts.contract import FlexContract
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
@@ -67,6 +68,8 @@ class LedgerHistory:
         needed = {record.author}
         if isinstance(body, FlexContract):
             needed = {body.buyer, body.seller}
+        elif isinstance(body, ContractTermination):
+            needed |= body.signers
         keys = self._rules.keys
         signed = {s.party for s in record.signatures if verify(keys.get(s.party, b""), record.message, s.value)}
         return body if needed <= signed else None

@@ -214,7 +214,8 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
     def _pay(
         self, settlement: FlexSettlement, response: FlexSettlementResponse, seller: str, now: datetime
     ) -> list[Effect]:
-        contracts, domain = self._contracts.with_peer(seller), self.rules.domains[seller]
+        contracts = self._contracts.terms_on(seller, settlement.period_start)
+        domain = self.rules.domains[seller]
         key = SellerDay(seller, settlement.period_start)
         paid = self.state.paid.get(key, ())
         payments = corrections(paid, due_payments(self.me, settlement, response, contracts, domain))

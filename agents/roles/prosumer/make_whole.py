@@ -104,7 +104,9 @@ class MakeWhole(Part[MakeWholeState]):
     def _earned_e4(self, settlement: FlexSettlement) -> int:
         """What it is paid for the day's flexibility, less its penalties."""
         earned = sum(row.net_settlement for row in settlement.order_settlements)
-        contracts = {c.contract_id: c for c in self._contracts.with_peer(self._config.aggregator)}
+        contracts = {
+            c.contract_id: c for c in self._contracts.terms_on(self._config.aggregator, settlement.period_start)
+        }
         reserved = [part for part in settlement.contract_settlements if part.contract_id in contracts]
         return earned + sum(capacity_amount(contracts[part.contract_id], part.isps) for part in reserved)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.roles.identity import AgentIdentity
+from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.disputes import Disputes
@@ -19,6 +20,7 @@ from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.available_energy import AvailableEnergy
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.contract_amending import ContractAmending
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.device_schedules import DeviceSchedules
 from agents.roles.prosumer.element_history import ElementHistory
@@ -60,6 +62,10 @@ class ProsumerRole(Role):
         contracts, filing = Contracts(me, remembers=sold), LedgerFiling(me, ledger)
         use, publishing = ContractUse(me, contracts), AssetPublishing(me, config, contracts)
         reports, buildings = ElementReports(me, config.by_name()), BuildingFlexibilityManager(me)
+        ending = ContractEnding(me, contracts, filing)
+        negotiation = ContractNegotiation(
+            me, ledger, contracts, wants=config.selling_under, sold_twice=publishing.sold_twice
+        )
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
         planning = DayPlanning(
@@ -90,9 +96,18 @@ class ProsumerRole(Role):
             me,
             contracts,
             use,
-            ContractNegotiation(me, ledger, contracts, wants=config.selling_under, sold_twice=publishing.sold_twice),
+            negotiation,
+            ending,
             filing,
             publishing,
+            ContractAmending(
+                me,
+                aggregator,
+                contracts=contracts,
+                negotiation=negotiation,
+                ending=ending,
+                publishing=publishing,
+            ),
             reports,
             LostElements(me, config),
             buildings,

@@ -91,6 +91,16 @@ class NegotiationMoved(Publication):
     state: str
 
 
+@wire("published.ContractEnded")
+@dataclass(frozen=True, slots=True)
+class ContractEnded(Publication):
+    """A contract that ends before its term: its last local day, and who gave notice (a domain; empty: both consent)."""
+
+    contract_id: str
+    last_day: date
+    by: str
+
+
 @wire("published.ContractElement")
 @dataclass(frozen=True, slots=True)
 class ContractElement:

@@ -9,6 +9,7 @@ from cim.model.errors import ProgrammingFault
 from cim.platform.publications.agreements import (
     AssetsRegistered,
     ContractAgreed,
+    ContractEnded,
     NegotiationMoved,
     UnitsMoved,
     UnitsRanked,
@@ -56,7 +57,7 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, DeviceBack, DeviceLost,
+        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, DeviceBack, DeviceLost,
         DisputeDecided, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered,
         FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
