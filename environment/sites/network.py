@@ -39,6 +39,8 @@ def build_network(site: Site) -> Network:
             item.iron_loss_w.value,
             item.i0_pct.value,
             item.clock,
+            item.tap_position,
+            item.tap_step_pct.value if item.tap_step_pct else 0.0,
         )
         for item in network.transformers
     ]

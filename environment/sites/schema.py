@@ -76,7 +76,7 @@ class FeederLine(Part):
 
 
 class FeederTransformer(Part):
-    """A PowerTransformer of the site's own feeder."""
+    """A PowerTransformer of the site's own feeder; its tap changer is on the high-voltage side, if it has one."""
 
     name: Name
     hv_node: str
@@ -89,6 +89,8 @@ class FeederTransformer(Part):
     iron_loss_w: NotNegative
     i0_pct: NotNegative
     clock: Annotated[int, Field(ge=0, le=11)]
+    tap_position: Annotated[int, Field(ge=-100, le=100)] = 0
+    tap_step_pct: NotNegative | None = None
 
 
 class FeederNode(Part):

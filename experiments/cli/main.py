@@ -237,6 +237,7 @@ def _day(text: str | None) -> date | None:
 def _mount() -> None:
     from experiments.cli import (
         bench,
+        cim,
         days,
         devices,
         diagrams,
@@ -250,6 +251,7 @@ def _mount() -> None:
     )
 
     app.add_typer(bench.app, name="bench")
+    app.add_typer(cim.app, name="cim")
     app.command()(faults.faults)
     app.add_typer(days.app, name="days")
     app.add_typer(devices.app, name="devices")
