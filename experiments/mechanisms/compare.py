@@ -18,6 +18,7 @@ from experiments.mechanisms.gaming import GAMES, INFLATED, Game
 from experiments.mechanisms.lived_day import SPREAD
 from experiments.mechanisms.market_day import Outcome, Play, honest, run_day
 from experiments.mechanisms.models import Comparison, GameFigures, Mean, MechanismFigures, RunFigures
+from experiments.run.workers import end_with_parent
 from market.mechanisms.mechanism import Mechanism
 from market.mechanisms.network_aware import NetworkAware
 from market.mechanisms.posted_price import PostedPrice
@@ -179,7 +180,9 @@ def compare(
             runs += run_once(site_name, day, seed, names)
             heard(day, seed)
     else:
-        with ProcessPoolExecutor(min(processes, len(tasks)), mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            min(processes, len(tasks)), mp_context=get_context("spawn"), initializer=end_with_parent
+        ) as pool:
             waiting = [pool.submit(run_once, site_name, day, seed, names) for day, seed in tasks]
             for (day, seed), done in zip(tasks, waiting, strict=True):
                 runs += done.result()
