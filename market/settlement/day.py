@@ -69,12 +69,13 @@ def settle(
     lost: Collection[int] = (),
     *,
     changed_w: Sequence[int] | None = None,
+    level_w: Mapping[int, int] | None = None,
     unfined: Collection[int] = (),
     shares: Mapping[int, Fraction] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
     """All orders of one congestion point (or element) and day, under these contracts; on `lost` ISPs nobody knows.
 
-    `changed_w`, `unfined` and `shares` are those of `settle_orders`.
+    `changed_w`, `level_w`, `unfined` and `shares` are those of `settle_orders`.
     """
     contracts = tuple(contracts)
     penalties: dict[str | None, int] = {None: 0}
@@ -90,6 +91,7 @@ def settle(
         penalties,
         capped=[contract.contract_id for contract in contracts if contract.deficiency_cap],
         changed_w=changed_w,
+        level_w=level_w,
         unfined=unfined,
         shares=shares,
     )

@@ -12,6 +12,7 @@ from enum import IntEnum
 from fractions import Fraction
 from types import MappingProxyType
 
+from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind, FlexContract
 from market.settlement.day import POWER, lost_isps, settle
 from market.settlement.orders import rounded
@@ -55,10 +56,9 @@ def commitment(
 ) -> tuple[FlexOrder, dict[int, int]] | None:
     """What all of a day's orders together hold an element to, as one order, and its baseline by ISP.
 
-    A later order moves the element on from what is expected of it then, up or down; what counts is the sum. Where more
-    is expected of a plant than earlier orders promised, the sum lies beyond the newest level. It is owed and paid where
-    some order asked for its direction; the element's own rebound elsewhere is neither. The baseline of an ISP is the one
-    told before the first order that touched it.
+    A later order moves the element on from what is expected of it then, up or down; what is paid is the sum, where some
+    order asked for its direction; the element's own rebound elsewhere is neither owed nor paid. The baseline of an ISP is
+    the one told before the first order that touched it. From another expectation another level follows: `levels`.
 
     Returns:
         None when nothing is owed in the end.
@@ -101,6 +101,22 @@ def moved(moves: Sequence[ElementMove]) -> tuple[dict[int, int], dict[int, int]]
     return total, baseline
 
 
+def levels(moves: Sequence[ElementMove]) -> dict[int, int]:
+    """ISP -> watts that a day's orders have an element keep on the ISP's mean: the newest level it was told.
+
+    The last order before an ISP began tells its level anew, from what was expected then. One that came while it ran holds
+    the rest of it to another level, and its move is the mean's already, by the share that was still to come.
+    """
+    level: dict[int, int] = {}
+    for move in moves:
+        order = move.order
+        day = LocalDay(order.period, order.timezone, order.isp_minutes)
+        for isp, before, watts in move.isps:
+            runs = order.header.time_stamp >= day.isp_start(isp)
+            level[isp] = watts + (level.get(isp, before) if runs else before)
+    return level
+
+
 def contract_baseline(
     told_w: Mapping[int, int], kind: BaselineKind, profiles: Mapping[str, Sequence[int]]
 ) -> dict[int, int]:
@@ -124,8 +140,9 @@ def settle_element(
 ) -> tuple[FlexOrder, tuple[FlexOrderSettlement, ...]] | None:
     """What all of a day's orders hold an element to, as one order, and its settlement by what it metered.
 
-    It must hold the level that was promised (told baseline and orders), and is paid for what it truly changed against
-    its contract's baseline. Where its own meter or its connection's saw nothing it is neither paid nor fined.
+    It must hold the newest level that it was told (`levels`), and is paid for what it truly changed against its
+    contract's baseline. A plant with more sun or wind than was told owes what was ordered of it, not the level. Where
+    its own meter or its connection's saw nothing it is neither paid nor fined.
 
     Args:
         shares: of the penalty of each ISP, what the buyer passes on.
@@ -143,5 +160,25 @@ def settle_element(
     count = len(profile.values)
     baseline_w = contract_baseline(told_w, kind, {p.profile_type: p.values for p in metering.profiles})
     changed_w = [profile.values[isp - 1] - baseline_w[isp] if isp in baseline_w else 0 for isp in range(1, count + 1)]
-    lost = lost_isps([metering, connection])
-    return order, settle((order,), told_w, profile.values, (contract,), lost, changed_w=changed_w, shares=shares)
+    level_w = levels(moves)
+    if kind is BaselineKind.AVAILABLE_POWER:
+        level_w |= _within_order(order, level_w, baseline_w)
+    settled = settle(
+        (order,),
+        told_w,
+        profile.values,
+        (contract,),
+        lost_isps([metering, connection]),
+        changed_w=changed_w,
+        level_w=level_w,
+        shares=shares,
+    )
+    return order, settled
+
+
+def _within_order(order: FlexOrder, level_w: Mapping[int, int], could_w: Mapping[int, int]) -> dict[int, int]:
+    """ISP -> watts: the level, but of what a plant could give no more than was ordered of it."""
+    return {
+        row.start: (min if row.power_w > 0 else max)(level_w[row.start], could_w[row.start] + row.power_w)
+        for row in order.isps
+    }

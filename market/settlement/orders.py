@@ -61,18 +61,22 @@ def settle_stack(baseline_w: int, ordered_w: Sequence[int], actual_w: int) -> tu
 
 
 def settle_changed(
-    baseline_w: int, ordered_w: Sequence[int], actual_w: int, changed_w: int, *, fined: bool
+    level_w: int, ordered_w: Sequence[int], actual_w: int, changed_w: int, *, fined: bool
 ) -> tuple[Outcome, ...]:
     """A stack whose orders are paid for what really changed, and fined for the level that was promised.
 
+    Its baselines are those that are paid by: what was measured, less what changed.
+
     Args:
+        level_w: what was promised with all orders.
         changed_w: what truly changed against the contracts' baselines; delivered is what of the orders lies in it.
         fined: False where nobody knows the level that was held.
     """
-    level, change = (settle_stack(baseline_w, ordered_w, w) for w in (actual_w, baseline_w + changed_w))
+    promised = settle_stack(level_w - sum(ordered_w), ordered_w, actual_w)
+    paid = settle_stack(actual_w - changed_w, ordered_w, actual_w)
     return tuple(
-        replace(held, delivered_w=true.delivered_w, deficiency_w=held.deficiency_w if fined else 0)
-        for held, true in zip(level, change, strict=True)
+        replace(change, deficiency_w=held.deficiency_w if fined else 0)
+        for held, change in zip(promised, paid, strict=True)
     )
 
 
@@ -108,6 +112,7 @@ def settle_orders(
     *,
     capped: Collection[str | None] = (),
     changed_w: Sequence[int] | None = None,
+    level_w: Mapping[int, int] | None = None,
     unfined: Collection[int] = (),
     shares: Mapping[int, Fraction] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
@@ -119,6 +124,7 @@ def settle_orders(
         penalties: ten-thousandths per kWh not delivered, by contract id; None for orders without a contract.
         capped: contracts under which no more counts as missing in an ISP than was ordered there.
         changed_w: what truly changed, ISP by ISP, where that is measured otherwise than by baseline and meter.
+        level_w: by ISP (from 1), what all orders together promised where that is not baseline and orders, watts.
         unfined: ISPs (from 1) in which nobody knows the level that was held.
         shares: of the penalty of each ISP, what is passed on; amounts are then rounded down.
 
@@ -145,7 +151,8 @@ def settle_orders(
         powers = [power for _, power in in_order]
         base, actual = baseline_w[number - 1], actual_w[number - 1]
         changed = actual - base if changed_w is None else changed_w[number - 1]
-        stack = settle_changed(base, powers, actual, changed, fined=number not in unfined)
+        level = base + sum(powers) if level_w is None else level_w.get(number, base + sum(powers))
+        stack = settle_changed(level, powers, actual, changed, fined=number not in unfined)
         for (index, _), o in zip(in_order, stack, strict=True):
             most = abs(o.ordered_w) if orders[index].contract_id in capped else o.deficiency_w
             missing = min(o.deficiency_w, most)

@@ -46,13 +46,14 @@ def cases(
     return parties, dense[0], dense[1], known
 
 
-@given(cases(), st.integers(0, 9000), st.booleans())
+@given(cases(), st.integers(0, 9000), st.booleans(), st.none() | st.lists(WATTS, min_size=4, max_size=4))
 def test_a_batch_settles_as_one_by_one(
     case: tuple[list[list[tuple[list[tuple[int, int]], int, int]]], np.ndarray, np.ndarray, np.ndarray],
     penalty: int,
     cap: bool,
+    level: list[int] | None,
 ) -> None:
-    """Every delivered and missing watt, price and penalty is that of the day's own settlement."""
+    """Every delivered and missing watt, price and penalty is that of the day's own settlement, by any level promised."""
     parties, baseline, actual, known = case
     contracts = [
         contract("c-0", penalty_e4_per_kwh=penalty, deficiency_cap=cap),
@@ -64,15 +65,16 @@ def test_a_batch_settles_as_one_by_one(
     wide = [np.pad(part, ((0, 0), (0, ISPS - 4))) for part in (baseline, actual, known)]
     found = settle_table(
         table, terms(*contracts), 15, baseline_w=row_values(table, wide[0]), actual_w=row_values(table, wide[1]),
-        known=row_values(table, wide[2]).astype(bool),
+        known=row_values(table, wide[2]).astype(bool), level_w=None if level is None else np.array(level)[table.isp],
     )  # fmt: skip
+    promised = None if level is None else {k + 1: watts for k, watts in enumerate(level)}
     row_of = {(int(table.order[k]), int(table.isp[k]) + 1): k for k in range(len(table.order))}
     for party, orders in enumerate(parties):
         mine = [number for number, (owner, _) in enumerate(numbered) if owner == party]
         made = [order(str(n), one[0], one[1], f"c-{one[2]}") for n, one in zip(mine, orders, strict=True)]
         lost = {k + 1 for k in range(4) if not known[party][k]}
         told = {k + 1: int(w) for k, w in enumerate(baseline[party])}
-        settled = settle(made, told, [int(w) for w in wide[1][party]], contracts, lost)
+        settled = settle(made, told, [int(w) for w in wide[1][party]], contracts, lost, level_w=promised)
         assert {int(row.order_reference) for row in settled} <= set(mine)
         for row in settled:
             number = int(row.order_reference)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.settlement.elements import ElementMove, commitment, volume_amount
+from market.settlement.elements import ElementMove, commitment, levels, volume_amount
 from market.settlement.elements import owed as owed_w
 from market.uftp import FlexOrder, Header, IspPower
 
@@ -20,9 +20,12 @@ CONTRACT: FlexContract = from_template(
 )  # fmt: skip
 
 
-def order(reference: str, *rows: tuple[int, int]) -> FlexOrder:
+AHEAD = datetime(2016, 6, 14, 10, tzinfo=UTC)
+
+
+def order(reference: str, *rows: tuple[int, int], at: datetime = AHEAD) -> FlexOrder:
     """A member order over these (ISP, watts)."""
-    header = Header("agr.example", "farm.example", datetime(2016, 6, 14, 10, tzinfo=UTC), reference, reference)
+    header = Header("agr.example", "farm.example", at, reference, reference)
     isps = tuple(IspPower(isp, power) for isp, power in rows)
     return FlexOrder(header, FIRST, "ean", reference, 5, "EUR", isps, "Europe/Vienna")
 
@@ -85,6 +88,35 @@ def test_what_an_earlier_order_asked_for_is_owed_although_a_later_one_took_some_
     assert owed.isps == (IspPower(40, 300),)
 
 
+def test_the_newest_level_counts_and_not_the_sum_of_moves() -> None:
+    """Told -900 and ordered up by 300 (-600); then -1000 told, as more wind came, and ordered up by 500: it keeps -500.
+
+    The sum of the moves from what was told first would be -900 + 800 = -100, a level nobody asked for. An ISP that the second
+    order does not touch keeps the level of the first.
+    """
+    first = ElementMove(order("a", (40, 500), (41, 500)), ((40, -900, 300), (41, -900, 200)))
+    second = ElementMove(order("b", (40, 500)), ((40, -1000, 500),))
+    assert levels([first, second]) == {40: -500, 41: -700}
+    assert levels([first]) == {40: -600, 41: -700}
+    assert levels([]) == {}
+
+
+def test_an_order_in_a_running_isp_moves_the_mean_by_what_was_still_to_come() -> None:
+    """ISP 41 of a day in Vienna begins at 08:00 UTC. Held to -600; at 08:05 it is held to -300 for the last 10 minutes.
+
+    Two thirds of the move of 300 count, 200: the mean of 5 minutes at -600 and 10 at -300 is -400. A third order at 08:10, to
+    -150 for 5 minutes, counts 50: -350. One that comes at the last instant before the ISP tells its level anew.
+    """
+    ahead = ElementMove(order("a", (41, 500)), ((41, -900, 300),))
+    late = ElementMove(order("b", (41, 1), at=datetime(2016, 6, 15, 8, 5, tzinfo=UTC)), ((41, -600, 200),))
+    later = ElementMove(order("c", (41, 1), at=datetime(2016, 6, 15, 8, 10, tzinfo=UTC)), ((41, -300, 50),))
+    just = ElementMove(order("d", (41, 1), at=datetime(2016, 6, 15, 7, 59, 59, tzinfo=UTC)), ((41, -700, 50),))
+    assert levels([ahead, late]) == {41: -400}
+    assert levels([ahead, late, later]) == {41: -350}
+    assert levels([late]) == {41: -400}
+    assert levels([ahead, just, late]) == {41: -450}
+
+
 WATTS = st.integers(-5000, 5000)
 ISPS = st.integers(1, 96)
 ORDERS = st.dictionaries(ISPS, WATTS.filter(bool), min_size=1, max_size=6)
@@ -111,6 +143,8 @@ def test_what_is_owed_never_goes_against_what_was_wanted(
         assert row.power_w == sum(own[row.start][1] for _, own in drawn if row.start in own)
         assert baseline[row.start] == next(own[row.start][0] for _, own in drawn if row.start in own)
     assert owed.price == volume_amount(owed.isps, CONTRACT.volume_price_e4_per_kwh, 15)
+    newest = {isp: sum(both) for _, own in drawn for isp, both in own.items()}
+    assert {isp: watts for isp, watts in levels(moves).items() if isp in newest} == newest
 
 
 @given(st.lists(st.tuples(ISPS, WATTS), max_size=8), st.integers(0, 9000))

@@ -145,6 +145,64 @@ def test_a_plant_that_gives_what_it_has_misses_its_level() -> None:
     assert (row.isps[0].delivered_flex_power_w, row.isps[0].power_deficiency_w) == (0, 400)
 
 
+BATTERY = contract("battery", FlexElement("battery", "battery", 9000, -9000, BaselineKind.RUNNING_PLAN))
+
+
+def settled_twice(
+    at: FlexContract, actual_w: int, first: tuple[int, int], second: tuple[int, int], **profiles: list[int]
+) -> FlexOrderSettlement:
+    """Two orders of the first ISP to an element, each (told, moved), settled."""
+    moves = [ElementMove(order(n, {1: row[1]}, at), ((1, *row),)) for n, row in (("a", first), ("b", second))]
+    actual = [actual_w, 0, 0, 0]
+    name = at.flex_elements[0].name
+    done = settle_element(name, moves, at, metering(name, Power=actual, **profiles), metering("c", Power=actual))
+    assert done is not None
+    return done[1][0]
+
+
+def test_who_keeps_its_newest_level_is_not_fined_and_paid_by_the_first_baseline() -> None:
+    """A battery's plan was 0 W and it was ordered up by 400; then its plan was 100 and it was ordered up by 300: it keeps 400.
+
+    By the first baseline 700 were ordered and 400 changed: 400 x 0.25 h x 0.12 EUR = 120 e4 are paid, of the order's 210.
+    Before, 300 W counted as missing (0 + 700 - 400). At 350 W it misses 50 W of its level: 50 x 0.25 h x 0.30 EUR = 37.5, so 38 e4.
+    """
+    kept = settled_twice(BATTERY, 400, (0, 400), (100, 300))
+    (isp,) = kept.isps
+    assert (isp.ordered_flex_power_w, isp.delivered_flex_power_w, isp.power_deficiency_w) == (700, 400, 0)
+    assert (isp.baseline_power_w, kept.price, kept.penalty) == (0, 120, 0)
+    short = settled_twice(BATTERY, 350, (0, 400), (100, 300))
+    assert (short.isps[0].power_deficiency_w, short.price, short.penalty) == (50, 105, 38)
+
+
+def test_with_more_wind_than_told_a_plant_owes_what_was_ordered_and_not_the_level() -> None:
+    """Told -2700, ordered up by 200; told -2600, up by 100: level -2500. There were 3000: it owes 300, so down to -2700.
+
+    At -2700 it is paid for 300 and misses nothing; at -2800 it held back 200 and misses 100; with 2800 available it misses
+    the level's 100 at -2600 no more, as 200 of 300 were held back: 100 are missing of the order as of the level.
+    """
+
+    def of(actual_w: int, could_w: int) -> tuple[int, int, int]:
+        (isp,) = settled_twice(PV, actual_w, (-2700, 200), (-2600, 100), Available=[could_w, 0, 0, 0]).isps
+        return isp.baseline_power_w, isp.delivered_flex_power_w, isp.power_deficiency_w
+
+    assert of(-2700, -3000) == (-3000, 300, 0)
+    assert of(-2800, -3000) == (-3000, 200, 100)
+    assert of(-2600, -2800) == (-2800, 200, 100)
+    assert of(-2500, -2600) == (-2600, 100, 0)  # less than was told: the level is kept, and what was not there not paid
+
+
+def test_a_row_shows_the_baseline_that_was_paid_by() -> None:
+    """A portfolio of 1000 W foretold, ordered down to 600, at -600: its element was at -700 without, so 100 are paid.
+
+    The row shows -700 (what was measured less what changed), not the prognosis; baseline and delivered add up to it.
+    """
+    day = member([-600, 0, 0, 0], [-700, 0, 0, 0], [400, 0, 0, 0])
+    (row,) = settle_portfolio([order("o", {1: 400}, SALE)], {1: -1000}, [day], [SALE], ISPS)
+    (isp,) = row.isps
+    assert (isp.baseline_power_w, isp.actual_power_w, isp.delivered_flex_power_w) == (-700, -600, 100)
+    assert isp.power_deficiency_w == 0
+
+
 def test_without_available_power_the_told_baseline_counts() -> None:
     """An inverter without the point: the forecast that was told before the order."""
     row = settled_element([-600, 0, 0, 0], -1000, 400)

@@ -155,6 +155,9 @@ class DayPlanning(Part[DayPlanningState]):
         if now >= day.end:
             return
         forecast = self.state.forecasts[day.day] = self._forecast(day)
+        if ordered and now >= day.start:  # not first at its next report: of the running ISP little may be left then
+            for name in (one for one in self._leading() if self._kinds[one].held_by_reports):
+                self._hold_by_report(name, day, now)
         rest = self._with_elements(forecast.base_kw, self._leading(), day)
         first = 1 if now < day.start else day.isp_of(now)
         window, over = PlanWindow(day, first, day.count, now), slice(0, first - 1)
@@ -168,6 +171,12 @@ class DayPlanning(Part[DayPlanningState]):
             owner = self.attempt(name, partial(kind.owner_kw, known, window, rest), free)
             forecast.owner_kw[name] = renewed(free, owner, over)
             rest = rest + self.expected_kw(name, day)
+
+    def _hold_by_report(self, name: str, day: LocalDay, now: datetime) -> None:
+        """What an element that is forecast by itself is held to in the running ISP, by what it told last and its orders."""
+        window, forecast = PlanWindow(day, day.isp_of(now), day.count, now), self._forecast(day)
+        owner = self._kinds[name].owner_kw(self.knowledge(name, day, now), window, np.zeros(day.count))
+        forecast.owner_kw[name] = owner
 
     def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
         return replace(self.knowledge(element, day, at), prices=self.energy_prices(day))
@@ -189,8 +198,7 @@ class DayPlanning(Part[DayPlanningState]):
         if kind.turn:
             self.follow(day, now)
         else:
-            window, forecast = PlanWindow(day, running, day.count, now), self._forecast(day)
-            forecast.owner_kw[name] = kind.owner_kw(self.knowledge(name, day, now), window, np.zeros(day.count))
+            self._hold_by_report(name, day, now)
         return self.emit(PlanChanged(day), now)
 
     def _base_error_kw(self, day: LocalDay, isp: int, base_kw: Floats) -> float:

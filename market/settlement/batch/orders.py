@@ -48,6 +48,7 @@ def settle_table(
     baseline_w: Ints,
     actual_w: Ints,
     changed_w: Ints | None = None,
+    level_w: Ints | None = None,
     known: Flags | None = None,
     fined: Flags | None = None,
     shares: Mapping[int, Fraction] | None = None,
@@ -57,6 +58,7 @@ def settle_table(
     Args:
         baseline_w, actual_w: [R] of each row's party and ISP, watts.
         changed_w: [R] what truly changed there, where that is measured otherwise than by baseline and meter.
+        level_w: [R] what all orders together promised there, where that is not baseline and orders.
         known: [R] False where nobody knows: neither paid nor fined.
         fined: [R] False where nobody knows the level that was held.
         shares: row -> what of its penalty is passed on (rows not named: nothing); amounts are then rounded down.
@@ -65,8 +67,9 @@ def settle_table(
         BadInput: an order with a price and no power.
     """
     counts = np.ones(len(orders.order), dtype=bool) if known is None else known
-    level = _stack(orders, counts, baseline_w, actual_w)
-    change = level if changed_w is None else _stack(orders, counts, baseline_w, baseline_w + changed_w)
+    promised_from = baseline_w if level_w is None else level_w - _all_ordered(orders, counts)
+    level = _stack(orders, counts, promised_from, actual_w)
+    change = _stack(orders, counts, baseline_w if changed_w is None else actual_w - changed_w, actual_w)
     deficiency = np.minimum(level.missing_w, _most_missing(orders, terms))
     if changed_w is None:
         deficiency = np.where(counts, deficiency, 0)
@@ -79,8 +82,8 @@ def settle_table(
     else:
         penalty = _passed_on(orders, terms, isp_minutes, deficiency, shares)
     return SettledOrders(
-        np.where(counts, level.own_w, 0),
-        np.where(counts, level.seen_w, 0),
+        np.where(counts, change.own_w, 0),
+        np.where(counts, change.seen_w, 0),
         delivered,
         deficiency,
         price,
@@ -122,6 +125,11 @@ def _stack(orders: OrderTable, counts: Flags, baseline_w: Ints, actual_w: Ints) 
     delivered = sign * np.clip(moved, 0, size)
     missing = np.where(size == 0, 0, np.maximum(size - moved, 0))
     return _Stack(own, seen, delivered, missing)
+
+
+def _all_ordered(orders: OrderTable, counts: Flags) -> Ints:
+    """[R] what all orders together move of each row's party in its ISP."""
+    return _sums(np.where(counts, orders.ordered_w, 0), _starts(orders))[0]
 
 
 def _starts(orders: OrderTable) -> Ints:

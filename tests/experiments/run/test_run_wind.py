@@ -107,6 +107,14 @@ def settlement(folder: Path) -> FlexOrderSettlement:
     return order
 
 
+def test_who_keeps_its_levels_is_not_fined(folder: Path) -> None:
+    """The turbine kept every level it was told and misses nothing; what the portfolio missed cost it less than a cent."""
+    assert [row.power_deficiency_w for row in settlement(folder).isps if row.power_deficiency_w] == []
+    assert settlement(folder).penalty == 0
+    of_dso = recorded(folder, "flex-settlement", "2016-05-20/dso.windfarm.example/agr.windfarm.example")
+    assert sum(order.penalty for order in of_dso.order_settlements) < 100
+
+
 def test_what_was_curtailed_is_settled_and_the_farm_agrees(folder: Path) -> None:
     """The farm answers the settlement of its turbine with Accepted, and is paid for it."""
     assert settlement(folder).order_reference == "2016-05-20/farm.wind"
