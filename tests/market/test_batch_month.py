@@ -166,6 +166,7 @@ def test_a_difference_of_a_days_sum_is_told_after_the_rows(name: str) -> None:
     assert (first.name, first.isp) == ("actual_w", int(orders.isp[0]))
     day_sum = int(getattr(sums, name)[2, 3])
     assert second == Differing(2, FIRST + 3, None, name, day_sum, day_sum - 5)
+    assert differences(orders, DAYS, (done, sums), theirs)[1].day == 3  # counted from the sums' own first day
 
 
 def test_one_misread_quarter_hour_is_found_where_it_lies() -> None:

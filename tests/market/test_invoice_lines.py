@@ -44,7 +44,8 @@ def test_lines_are_netted_by_reason_and_only_utilisation_has_energy() -> None:
 def test_an_invoice_of_nothing_has_no_lines_and_is_in_euro() -> None:
     """No payments: nothing to pay; payments in another currency: that one."""
     assert (bill().lines, bill().total_e4, bill().currency) == ((), 0, "EUR")
-    assert (bill().volume_wh, bill().deviation_wh) == (0, 0)
+    for made in (invoice_of("1", HOME, AGR, MONTH, []), Invoice("1", HOME, AGR, *MONTH, ())):
+        assert (made.volume_wh, made.deviation_wh, made.revision) == (0, 0, 1)
     assert bill(paid(1, "capacity", currency="CHF")).currency == "CHF"
 
 
