@@ -15,8 +15,11 @@ from agents.roles.events import Computed, Recalled, Received
 from agents.roles.messages import Filed, Receipt
 from agents.roles.parts.contract_use import CallDropped, CallTaken, ContractUse
 from agents.roles.parts.contracts import Contracts
+from agents.roles.prosumer.asset_publishing import AssetPublishing
+from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.role import Role
 from cim.platform.publications.incidents import MessageLapsed
+from market.assets.capability import PowerBand
 from market.contracts.contract import ActivationPriceKind, BaselineKind, CountedPer, FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.uftp import (
@@ -208,6 +211,41 @@ def test_the_seller_refuses_an_order_beyond_its_contract() -> None:
         answer = pump.said(FlexOrderResponse, to="dso")[-1]
         assert answer.result is Result.REJECTED
         assert why in (answer.rejection_reason or "")
+
+
+def test_what_is_called_under_other_contracts_is_not_there_any_more() -> None:
+    """The option alone would allow the order; under the framework the DSO has called for all that the members have given."""
+    option, framework = sales(10_000)
+    pump = with_sales(market_of_farms(), option, framework)
+    pump.tell("agr", "dso", request(), AHEAD)
+    bought_w = sum(contract.amount_up_w for farm in ("farm-a", "farm-b") for contract in held_with(pump, farm))
+    use_before(pump.roles["agr"], framework, FIRST_ISP, bought_w)
+    pump.tell("agr", "dso", order_of(pump.said(FlexOffer)[-1]), AHEAD)
+    answer = pump.said(FlexOrderResponse, to="dso")[-1]
+    assert answer.result is Result.REJECTED
+    assert (answer.rejection_reason or "").startswith("sold twice: ")
+
+
+def held_with(pump: Pump, farm: str) -> tuple[FlexContract, ...]:
+    """The aggregator's contracts with a member."""
+    return players.contracts(pump.roles["agr"], farm)
+
+
+@pytest.mark.parametrize(("highest_w", "taken"), [(0, True), (-9000, False)])
+def test_a_member_refuses_to_be_moved_beyond_an_elements_envelope(highest_w: int, taken: bool) -> None:
+    """PV that may always be curtailed to nothing is; where it may not go above -9 kW at any hour, the order is refused, and
+    nothing is held to it."""
+    pump = market_of_farms()
+    farm = pump.roles["farm-a"]
+    assets = farm.part(AssetPublishing).state.joined
+    assert assets
+    for name, asset in assets.items():
+        assets[name] = replace(asset, envelope=(PowerBand(0, 1440, asset.max_generation_w, highest_w),))
+    answer = ordered(pump)
+    assert (answer.result is Result.ACCEPTED) is taken
+    assert bool(farm.part(HeldOrders).state.parts) is taken
+    if not taken:
+        assert (answer.rejection_reason or "").startswith("envelope: farm-a.")
 
 
 def test_an_order_that_is_taken_counts_for_the_next() -> None:

@@ -31,6 +31,7 @@ from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
 from agents.roles.role import Role
+from market.contracts.commitments import Stock, bought_stock
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
 
@@ -46,6 +47,10 @@ class AggregatorRole(Role):
             return contract.seller == me.domain or rules.name_of(contract.seller) in members
 
         contracts = Contracts(me, remembers)
+
+        def bought() -> Stock:
+            return bought_stock(one for one in contracts.all() if one.buyer == me.domain)
+
         negotiation = ContractNegotiation(
             me,
             ledger,
@@ -63,7 +68,7 @@ class AggregatorRole(Role):
         filing = LedgerFiling(me, ledger)
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
-        use, reservations = ContractUse(me, contracts), Reservations(me)
+        use, reservations = ContractUse(me, contracts, bought), Reservations(me)
         sessions = VppSessions(me, config, contracts, use)
         promises = Promises(me, config.dso, contracts)
         orders = MemberOrders(me, config, contracts=contracts, meters=meters, use=use)

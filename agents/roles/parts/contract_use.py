@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -12,8 +12,10 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
+from market.contracts.commitments import Stock
 from market.contracts.contract import CountedPer, FlexContract
 from market.contracts.enforcement import Call, call_fault
+from market.contracts.envelope import called_beyond
 from market.uftp import FlexOrder, FlexOrderResponse, IspPower
 
 
@@ -40,11 +42,15 @@ class ContractUseState:
 
 
 class ContractUse(Part[ContractUseState]):
-    """Keeps the use of every contract that is in force, as far back as its limits reach."""
+    """Keeps the use of every contract that is in force, as far back as its limits reach.
 
-    def __init__(self, me: AgentIdentity, contracts: Contracts) -> None:
+    Args:
+        stock: what this party has to sell; None where it sells nothing.
+    """
+
+    def __init__(self, me: AgentIdentity, contracts: Contracts, stock: Callable[[], Stock] | None = None) -> None:
         super().__init__(me, ContractUseState())
-        self._contracts = contracts
+        self._contracts, self._stock = contracts, stock
 
     @property
     def used_w(self) -> Mapping[str, Mapping[datetime, int]]:
@@ -66,7 +72,17 @@ class ContractUse(Part[ContractUseState]):
     def call_fault(self, contract: FlexContract, call: Call) -> str | None:
         """Why a contract does not allow a call beside what it was called for already."""
         fault = call_fault(contract, self.state.used_w.get(contract.contract_id, {}), call)
-        return None if fault is None else f"ContractID: {contract.contract_id} does not allow it: {fault}"
+        if fault is not None:
+            return f"ContractID: {contract.contract_id} does not allow it: {fault}"
+        return self._beyond(contract, call)
+
+    def _beyond(self, contract: FlexContract, call: Call) -> str | None:
+        """Why a seller has not what it is called for, all its contracts together; a buyer does not know what there is."""
+        if self._stock is None or contract.seller != self.me.domain:
+            return None
+        own = {one.contract_id for one in self._contracts.all() if one.seller == self.me.domain}
+        used = [used for identity, used in self.state.used_w.items() if identity in own]
+        return called_beyond(used, call.power_w, self._stock(), contract.timezone)
 
     def call(
         self, contract: FlexContract, period: date, place: str, isps: Sequence[IspPower], price_e4: int | None = None

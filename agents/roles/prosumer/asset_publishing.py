@@ -18,9 +18,11 @@ from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.told import DeviceBeganAnew, ElementJudged
 from agents.roles.register_messages import AssetsPublished, AssetsWithdrawn, PublishAgain, RegisterEntry
 from cim.codec.codec import wire
+from cim.model.intervals import LocalDay
 from market.assets.publication import AssetPublication
 from market.contracts.commitments import oversold_element
 from market.contracts.contract import FlexContract
+from market.contracts.envelope import ElementCall, beyond_envelope
 from market.register.lifecycle import UnitEvent
 from market.register.units import CONGESTION_MANAGEMENT, RECORD_KIND, UnitMove, UnitProduct
 
@@ -54,6 +56,11 @@ class AssetPublishing(Part[AssetPublishingState]):
     def sold_twice(self, contract: FlexContract) -> str | None:
         """Why an element has not what a contract reserves of it beside those there are, in words, or None."""
         return oversold_element((*self._contracts.all(), contract), self.state.joined.values())
+
+    def beyond_envelope(self, element: str, calls: Iterable[ElementCall], day: LocalDay) -> str | None:
+        """Why an element cannot be moved so, in words, or None; one that has not joined is not known to have less."""
+        asset = self.state.joined.get(element)
+        return None if asset is None else beyond_envelope(asset, calls, day)
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:

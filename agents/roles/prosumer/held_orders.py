@@ -94,8 +94,18 @@ class HeldOrders(Part[HeldOrdersState]):
     ) -> tuple[tuple[str, tuple[IspPower, ...]], ...]:
         """Hold the elements to their shares of a session's split; how the order falls on them."""
         self.state.received[order.order_reference] = order
+        split = self.split(order, session, day, ahead=ahead)
+        for part, held in split:
+            self.state.held_kw.setdefault(day.day, {})[part.element] = held
+        self.state.parts = (*self.state.parts, *(part for part, _ in split))
+        return tuple((part.element, tuple(IspPower(isp, watts) for isp, _, watts in part.isps)) for part, _ in split)
+
+    def split(
+        self, order: FlexOrder, session: MemberSession, day: LocalDay, *, ahead: bool = False
+    ) -> tuple[tuple[ElementOrder, Floats], ...]:
+        """How an order would fall on the elements, and [T] kW that each would be held to then; NaN where it is free."""
         factor = order.activation_factor_pct / 100
-        parts: list[tuple[str, tuple[IspPower, ...]]] = []
+        parts: list[tuple[ElementOrder, Floats]] = []
         for model, baseline, deviation in zip(session.models, session.baselines_kw, session.deviations_kw, strict=True):
             element, kind = model.element, self._kinds[model.element]
             held = self.held_kw(element, day).copy()  # arrays in the state are never changed
@@ -104,10 +114,7 @@ class HeldOrders(Part[HeldOrdersState]):
             if not moved.any():
                 continue
             held[session.window] = _held(kind, before, baseline, moved)
-            self.state.held_kw.setdefault(day.day, {})[element] = held
-            part = replace(_part(order, session, element, baseline, moved), ahead=ahead)
-            self.state.parts = (*self.state.parts, part)
-            parts.append((element, tuple(IspPower(isp, watts) for isp, _, watts in part.isps)))
+            parts.append((replace(_part(order, session, element, baseline, moved), ahead=ahead), held))
         return tuple(parts)
 
     @on(VehicleChanged)

@@ -147,6 +147,7 @@ class ProsumerRole(Role):
                 held=held,
                 checks=checks,
                 filing=filing,
+                publishing=publishing,
             ),
             OperatedDays(me, after_open),
         )

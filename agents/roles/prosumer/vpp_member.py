@@ -25,6 +25,7 @@ from agents.roles.parts.contract_use import CallTaken, ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.element_reports import ElementReports
@@ -33,8 +34,10 @@ from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
 from cim.codec.codec import wire
+from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 from market.contracts.contract import FlexContract
+from market.contracts.envelope import ElementCall
 from market.uftp import FlexOrder, FlexOrderResponse
 
 ORDER_SPLIT = "order-split"  # the kind of its record
@@ -66,11 +69,12 @@ class VppMember(Part[VppMemberState]):
         held: HeldOrders,
         checks: MeterChecks,
         filing: LedgerFiling,
+        publishing: AssetPublishing,
     ) -> None:
         super().__init__(me, VppMemberState())
         self._aggregator, self._kinds = config.aggregator, config.kinds()
         self._contracts, self._reports, self._planning, self._held = contracts, reports, planning, held
-        self._use, self._checks, self._filing = use, checks, filing
+        self._use, self._checks, self._filing, self._publishing = use, checks, filing, publishing
 
     @on(VppInvitation)
     def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
@@ -167,7 +171,7 @@ class VppMember(Part[VppMemberState]):
         day = self.rules.day(message.period)
         if now >= day.isp_start(session.last_isp + 1):
             return self._refuse(message, f"ISP: all up to {session.last_isp} of {message.period} are over", now)
-        fault = self._use.fault(message)
+        fault = self._use.fault(message) or self._beyond(message, session, day)
         if fault is not None:
             return self._refuse(message, fault, now)
         parts = self._held.take(message, session, day, ahead=now < day.start)
@@ -181,6 +185,14 @@ class VppMember(Part[VppMemberState]):
             self._filing.file(ORDER_SPLIT, reference, split),
             *self.emit(PlanChanged(day), now),
         ]
+
+    def _beyond(self, order: FlexOrder, session: MemberSession, day: LocalDay) -> str | None:
+        """Which element an order would move beyond its envelope, in words, or None."""
+        for part, _ in self._held.split(order, session, day):
+            fault = self._publishing.beyond_envelope(part.element, (ElementCall(*row) for row in part.isps), day)
+            if fault is not None:
+                return fault
+        return None
 
     def _refuse(self, order: FlexOrder, fault: str, now: datetime) -> list[Effect]:
         to = self._aggregator
