@@ -59,7 +59,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="PARTY:METER+5%",
-            help="A party's copy of a meter's data is so much off: see the dispute it leads to.",
+            help="A party's copy of a meter's data is so much off (or `10%`: so many members lie about their elements by more "
+            "than 5 %): see the disputes, and in `iles market show OUT --only disputes` who was found.",
         ),
     ] = None,
     base_port: Annotated[

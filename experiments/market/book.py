@@ -7,13 +7,14 @@ from pathlib import Path
 
 import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.settlement import BaselineChecked, last_checks
+from cim.platform.publications.settlement import BaselineChecked, DisputeDecided, last_checks
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
 from experiments.market.records import bodies
 from experiments.market.rows import (
     BaselineRow,
     ContractRow,
+    DisputeRow,
     MarketBook,
     OfferRow,
     OrderRow,
@@ -65,6 +66,7 @@ def market_book(folder: Path) -> MarketBook:
         reservations=tuple(_reservations(records)),
         settlements=tuple(_settlements(records, isp_minutes)),
         baselines=tuple(_baseline(told, isp_minutes) for told in last_checks(published(folder, BaselineChecked))),
+        disputes=tuple(map(_dispute, published(folder, DisputeDecided))),
     )
 
 
@@ -229,6 +231,19 @@ def _settlements(records: Sequence[Record], isp_minutes: int) -> Iterator[Settle
             accumulated_deviation_kwh=sums.accumulated.deviation_wh / 1000,
             accumulated_price=sums.accumulated.price_e4 / _E4,
         )
+
+
+def _dispute(told: DisputeDecided) -> DisputeRow:
+    return DisputeRow(
+        at=told.at.isoformat(),
+        period=told.period.isoformat(),
+        buyer=told.buyer,
+        seller=told.seller,
+        orders=len(told.orders),
+        meters=told.meters,
+        mistaken=told.mistaken,
+        reason=told.reason,
+    )
 
 
 def _baseline(told: BaselineChecked, isp_minutes: int) -> BaselineRow:

@@ -154,6 +154,20 @@ class SettlementRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeRow:
+    """A dispute as it was decided: `meters` whose right data counts, `mistaken` who held another copy of one of them."""
+
+    at: str
+    period: str
+    buyer: str
+    seller: str
+    orders: int
+    meters: tuple[str, ...]
+    mistaken: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class BaselineRow:
     """An agreed baseline (the final forecast with all that was procured) against the meters, over all ISPs of a day.
 
@@ -191,3 +205,4 @@ class MarketBook:
     reservations: tuple[ReservationRow, ...]
     settlements: tuple[SettlementRow, ...]
     baselines: tuple[BaselineRow, ...] = ()
+    disputes: tuple[DisputeRow, ...] = ()

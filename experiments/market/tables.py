@@ -9,7 +9,7 @@ from rich.table import Table
 from experiments.market.invoices import InvoiceFile
 from experiments.market.rows import MarketBook
 
-SECTIONS = ("register", "book", "contracts", "settlements", "baselines")
+SECTIONS = ("register", "book", "contracts", "settlements", "baselines", "disputes")
 
 
 def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
@@ -20,6 +20,7 @@ def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
         "contracts": _contracts,
         "settlements": _settlements,
         "baselines": _baselines,
+        "disputes": _disputes,
     }
     return [table for section in sections for table in made[section](book)]
 
@@ -135,6 +136,18 @@ def _baselines(book: MarketBook) -> list[Table]:
     columns = ("day", "rev", "buyer", "seller", "place", "expected, kWh", "metered", "deviation", "most, kW in ISP",
                "ISPs unknown")  # fmt: skip
     return [_table("Baselines (final forecast with all flexibility procured) and meters", *columns, rows=rows)]
+
+
+def _disputes(book: MarketBook) -> list[Table]:
+    rows = [
+        (
+            _at(d.at), d.period, _name(d.buyer), _name(d.seller), str(d.orders), ", ".join(d.meters),
+            ", ".join(map(_name, d.mistaken)), d.reason,
+        )
+        for d in book.disputes
+    ]  # fmt: skip
+    columns = ("decided (UTC)", "day", "buyer", "seller", "orders", "meters", "mistaken", "reason")
+    return [_table("Disputes", *columns, rows=rows)]
 
 
 def invoice_table(files: Sequence[InvoiceFile]) -> Table:

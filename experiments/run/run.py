@@ -32,7 +32,7 @@ from experiments.run.dispatch import ended_sessions
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
 from experiments.run.settings import RunSettings, Runtime
-from experiments.run.wrong_copies import planted
+from experiments.run.wrong_copies import chosen, planted
 from market.mechanisms.registry import procuring
 from market.rules import Control
 
@@ -101,19 +101,26 @@ def check(settings: RunSettings) -> None:
     if settings.misread and settings.runtime != Runtime.LOCAL:
         raise BadInput(f"misread: with runtime {settings.runtime}; expected --runtime local")
     aggregators, meters = {party.name for party in site.aggregators} | {site.dso.name}, _told_meters(site)
-    for wrong in settings.misread:
-        if wrong.party not in aggregators or wrong.meter not in meters:
+    own = _elements(site)
+    for wrong in chosen(settings.misread, own, settings.seed):
+        if wrong.meter not in (meters if wrong.party in aggregators else own.get(wrong.party, ())):
             raise BadInput(
-                f"misread: {wrong.party}:{wrong.meter}; expected an aggregator or the DSO, and an element or EAN"
+                f"misread: {wrong.party}:{wrong.meter}; expected an aggregator or the DSO and an element or EAN, or a "
+                "member and an element of its own"
             )
     for device, _ in settings.lose:
         if device not in names:
             raise BadInput(f"lose: device {device!r} is unknown at {site.name}; expected for example {min(names)}")
 
 
+def _elements(site: Site) -> dict[str, tuple[str, ...]]:
+    """By member, the names of its elements."""
+    return {p.name: tuple(p.device_name(d) for d in p.devices) for p in site.prosumers}
+
+
 def _told_meters(site: Site) -> set[str]:
     """The names under which meter data is told: elements, and connections by their EAN."""
-    elements = {p.device_name(d) for p in site.prosumers for d in p.devices}
+    elements = {element for own in _elements(site).values() for element in own}
     return elements | {usage_point(site, p.name) for p in site.prosumers}
 
 
@@ -174,7 +181,7 @@ async def _run(
         choice = RuntimeChoice(
             settings.runtime, settings.agents_per_actor, settings.place, allow_missing=settings.allow_missing
         )
-        cleanup.enter_context(planted(settings.misread))
+        cleanup.enter_context(planted(chosen(settings.misread, _elements(site), settings.seed)))
         runtime = make_runtime(site_agents, world.links(site_agents), ledger, choice, journal)
         cleanup.push_async_callback(runtime.close)
         clock = FaultyWorldClock(world, first, settings.lose)

@@ -1,7 +1,8 @@
 """Disputes between two parties of a settlement, decided by a facilitator (the DSO): the table, and the rule of two of three.
 
 Each party hands over its copies of the meter data. Where they differ whoever reads the meter is asked again; a copy counts if
-it is what the meter's reader repeats. Nothing is decided by a value that neither party was told.
+it is what the meter's reader repeats. A reader that is a party itself is no third: then what its meter told the facilitator
+at the day's end counts. Nothing is decided by a value that neither party was told.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Event(StrEnum):
 ARBITRATION = ConversationTable(
     title="Arbitration of a dispute",
     about="Buyer and seller each tell the DSO, as facilitator, what they differ on, with their copies of the meter data. Where "
-    "copies differ the meters' readers are asked again; the decision is told when all have answered, or at the deadline. Both "
+    "copies differ the meters' readers are asked again, or, where the reader is a party itself, what its meter told the DSO at the "
+    "day's end counts as repeated; the decision is told when all have answered, or at the deadline. Both "
     "then settle anew by the right data.",
     start=State.NONE,
     rows={
@@ -78,6 +80,16 @@ def differing(ours: Mapping[Meter, Metering], theirs: Mapping[Meter, Metering]) 
     """The meters of which both hold a copy, and not the same."""
     both = [meter for meter in sorted({*ours, *theirs}) if meter in ours and meter in theirs]
     return tuple(meter for meter in both if ours[meter].profiles != theirs[meter].profiles)
+
+
+def mistaken(right: Iterable[Metering], held: Mapping[str, Mapping[Meter, Metering]]) -> tuple[str, ...]:
+    """The parties, in order, whose copy of a meter was not the right one; `held`: by party, its copies."""
+    found = {(metering.header.sender_domain, metering.ean): metering.profiles for metering in right}
+    return tuple(
+        party
+        for party, own in sorted(held.items())
+        if any(meter in own and own[meter].profiles != profiles for meter, profiles in found.items())
+    )
 
 
 def right_copy(repeated: Metering, held: Iterable[Metering]) -> Metering | None:

@@ -14,6 +14,7 @@ import pytest
 
 from agents.roles.dispute_messages import ArbitrationDecided, DisputeRaised, MeteringAsked, MeteringRepeated
 from cim.platform.publications.settlement import DisputeDecided, PaymentsMade
+from experiments.run.wrong_copies import WrongCopy, planted
 from market.ledger.verify import verify
 from market.settlement.payments import CORRECTION, Payment, balance
 from market.uftp import AcceptedDisputed, FlexSettlement, FlexSettlementResponse, Metering, MeteringProfile
@@ -81,6 +82,28 @@ def test_a_party_with_a_wrong_copy_ends_with_the_right_money(liar: str) -> None:
     assert any(f"{home}." in meter or meter == f"ean.{home}" for told in decided for meter in told.meters)
     assert any(settlement.revision == 2 for settlement in market.said(FlexSettlement))
     assert balance(payments(market)) == balance(payments(undisturbed()))
+    assert {party for told in decided for party in told.mistaken} == {f"{liar}.example"}
+
+
+LIARS = (WrongCopy("home-a", "home-a.pv", 8), WrongCopy("home-a", "home-a.bat", 8), WrongCopy("home-d", "home-d.pv", -6),
+         WrongCopy("home-d", "home-d.bat", -6))  # fmt: skip
+
+
+def test_members_that_lie_are_each_found_and_gain_nothing() -> None:
+    """Two of four homes claim to have measured 8 % more and 6 % less than their meters told: within one settlement the
+    decisions name each of them that was under order and nobody honest; no money is created, and all have what is right."""
+    with planted(LIARS):
+        market = day_with(lambda _sender, _to, message: message)
+    under_order = {
+        m.header.recipient_domain for m in market.said(FlexSettlement) if m.order_settlements and m.revision == 1
+    }
+    liars = {f"{one.party}.example" for one in LIARS} & under_order
+    assert liars
+    assert {party for told in market.told(DisputeDecided) for party in told.mistaken} == liars
+    gained = balance(payments(market))
+    assert sum(gained.values()) == 0
+    right = balance(payments(undisturbed()))
+    assert {party: amount for party, amount in gained.items() if amount} == {p: a for p, a in right.items() if a}
 
 
 def test_nothing_is_asked_where_nobody_disputes() -> None:
@@ -94,7 +117,10 @@ def test_nothing_is_asked_where_nobody_disputes() -> None:
 
 
 def test_a_meter_that_repeats_neither_copy_decides_nothing() -> None:
-    """Where the meter's reader now says a third thing, people decide, and the disputed money stays held."""
+    """Where the meter's reader now says a third thing, people decide, and the disputed money stays held.
+
+    Not so between the reader itself and its aggregator: there nobody asks it, what its meter told the DSO in time counts.
+    """
     home = ordered_home(undisturbed())
 
     def spoil(sender: str, to: str, message: Any) -> Any:
@@ -105,11 +131,13 @@ def test_a_meter_that_repeats_neither_copy_decides_nothing() -> None:
         return message
 
     market = day_with(spoil)
-    decided = market.said(ArbitrationDecided)
+    decided = [message for message in market.said(ArbitrationDecided) if message.buyer == "dso.example"]
     assert decided
     assert not any(message.meterings for message in decided)
     assert all("people decide" in message.reason for message in decided)
-    assert {settlement.revision for settlement in market.said(FlexSettlement)} == {1}
+    told = [message for message in market.said(FlexSettlement) if message.header.sender_domain == "dso.example"]
+    assert {settlement.revision for settlement in told} == {1}
+    assert any(message.meterings for message in market.said(ArbitrationDecided) if message.seller == f"{home}.example")
     gained, right = balance(payments(market)), balance(payments(undisturbed()))
     assert gained != right
 

@@ -11,10 +11,11 @@ from agents.roles.effects import Arm, Effect, Publish, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import LedgerFiling
+from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.platform.publications.settlement import DisputeDecided
-from market.settlement.arbitration import Meter, copies, differing, right_copy
+from market.settlement.arbitration import Meter, copies, differing, mistaken, right_copy
 from market.uftp import Metering
 
 DECISION = "arbitration"  # the kind of its record
@@ -57,11 +58,14 @@ class ArbitrationState:
 
 
 class Arbitration(Part[ArbitrationState]):
-    """Hears both parties, asks the meters' readers where copies differ, and decides by two of three."""
+    """Hears both parties, asks the meters' readers where copies differ, and decides by two of three.
 
-    def __init__(self, me: AgentIdentity, filing: LedgerFiling) -> None:
+    Where a meter's reader is a party (a member against its aggregator), the third is what the meter told the DSO.
+    """
+
+    def __init__(self, me: AgentIdentity, filing: LedgerFiling, meters: MeterData) -> None:
         super().__init__(me, ArbitrationState())
-        self._filing = filing
+        self._filing, self._meters = filing, meters
 
     @on(DisputeRaised)
     def raised(self, message: DisputeRaised, sender: str, now: datetime) -> list[Effect]:
@@ -84,8 +88,11 @@ class Arbitration(Part[ArbitrationState]):
 
     def _ask(self, key: Dispute, now: datetime) -> list[Effect]:
         meters = differing(*(copies(told.meterings) for told in self.state.heard[key].values()))
-        readers = {meter: self.rules.name_of(meter[0]) for meter in meters}
-        self.state.asked[key] = tuple(meter for meter in meters if readers[meter] is not None)
+        own = {meter for meter in meters if meter[0] in (key.buyer, key.seller)}
+        known = (self._told(meter, key.period) for meter in meters if meter in own)
+        self.state.repeated[key] = tuple(metering for metering in known if metering is not None)
+        readers = {meter: self.rules.name_of(meter[0]) for meter in meters if meter not in own}
+        self.state.asked[key] = tuple(meter for meter, reader in readers.items() if reader is not None)
         if not self.state.asked[key]:
             return self._decide(key, now)
         by_reader: dict[str, list[str]] = {}
@@ -93,6 +100,11 @@ class Arbitration(Part[ArbitrationState]):
             if reader is not None:
                 by_reader.setdefault(reader, []).append(meter[1])
         return [Send(reader, MeteringAsked(key.period, tuple(eans))) for reader, eans in sorted(by_reader.items())]
+
+    def _told(self, meter: Meter, period: date) -> Metering | None:
+        """What a meter (a connection's, or an element's under order) told the DSO itself of a day."""
+        reader, name = meter
+        return self._meters.of(name, period) or self._meters.of_element(name, reader, period)
 
     @on(MeteringRepeated)
     def repeated(self, message: MeteringRepeated, sender: str, now: datetime) -> list[Effect]:
@@ -123,11 +135,11 @@ class Arbitration(Part[ArbitrationState]):
         self.state.decided = (*self.state.decided, key)
         if not heard:
             return []
-        held = [copies(told.meterings) for told in heard.values()]
+        held = {party: copies(told.meterings) for party, told in heard.items()}
         right, unknown = list[Metering](), [name for _, name in left]
         for metering in repeated:
             meter = (metering.header.sender_domain, metering.ean)
-            copy = right_copy(metering, (of_party[meter] for of_party in held if meter in of_party))
+            copy = right_copy(metering, (of_party[meter] for of_party in held.values() if meter in of_party))
             if copy is None:
                 unknown.append(metering.ean)
             else:
@@ -139,7 +151,8 @@ class Arbitration(Part[ArbitrationState]):
         record = self.me.record(DECISION, name, message, now, salted=True)
         parties = [agent for domain in (key.buyer, key.seller) if (agent := self.rules.name_of(domain)) is not None]
         eans = tuple(metering.ean for metering in right)
-        told_all = Publish(DisputeDecided(now, key.period, key.buyer, key.seller, orders, eans, reason))
+        wrong = mistaken(right, held)
+        told_all = Publish(DisputeDecided(now, key.period, key.buyer, key.seller, orders, eans, reason, wrong))
         return [self._filing.file(DECISION, name, record), *(Send(agent, message) for agent in parties), told_all]
 
     def prune(self, before: date) -> None:

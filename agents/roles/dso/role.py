@@ -127,7 +127,7 @@ class DsoRole(Role):
             ReservationRelease(me, config, contracts=contracts, reservations=reservations, filing=filing),
             filing,
             Disputes(me, name, filing, accounts.evidence),
-            Arbitration(me, filing),
+            Arbitration(me, filing, meters),
             Refusals(me),
             HeadCosigning(me, ledger),
         )

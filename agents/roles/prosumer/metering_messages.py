@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from agents.roles.dispute_messages import MeteringAsked, MeteringRepeated
+from agents.roles.dispute_messages import ArbitrationDecided, MeteringAsked, MeteringRepeated
 from agents.roles.effects import Arm, Effect, Poll, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import DayClosed, Part, Recovery, on
@@ -117,6 +117,16 @@ class MeteringMessages(Part[MeteringMessagesState]):
             return []
         told = tuple(m for ean in message.eans if (m := self.of(ean, message.period)) is not None)
         return [Send(sender, MeteringRepeated(message.period, told))]
+
+    @on(ArbitrationDecided)
+    def decided(self, message: ArbitrationDecided, sender: str, now: datetime) -> list[Effect]:
+        """The facilitator found that the own copy of a meter is not what it told at the day's end: that counts again."""
+        told = self.state.metered.get(message.period)
+        if sender != self._config.dso or told is None or self.me.domain not in (message.buyer, message.seller):
+            return []
+        mine = [m for m in message.meterings if m.header.sender_domain == self.me.domain and m.ean in told]
+        self.state.metered[message.period] = told | {metering.ean: metering for metering in mine}
+        return []
 
     def _metered(
         self, to: str, source: str, ean: str, day: LocalDay, now: datetime, more: tuple[MeteringProfile, ...] = ()

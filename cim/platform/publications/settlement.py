@@ -152,6 +152,7 @@ class DisputeDecided(Publication):
     """The facilitator decided a dispute between a buyer and a seller about orders of a day.
 
     `meters` (EANs and elements' names) are those whose right data both settle by from then on; none: people decide.
+    `mistaken` are the parties (domains) whose own copy of one of them was another.
     """
 
     period: date
@@ -160,3 +161,4 @@ class DisputeDecided(Publication):
     orders: tuple[str, ...]
     meters: tuple[str, ...]
     reason: str
+    mistaken: tuple[str, ...] = ()

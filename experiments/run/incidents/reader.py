@@ -97,6 +97,8 @@ class _Reader:
             what = f"with {self._name(told.buyer)} on {told.period} about {len(told.orders)} orders: {told.reason}"
             meters = ", ".join(told.meters)
             money = f"settled by the right data of {meters}" if meters else "as the buyer settled it; people decide"
+            if told.mistaken:
+                what += f"; {', '.join(map(self._name, told.mistaken))} held other values than the meter told"
             yield Incident(told.at, IncidentKind.DISPUTED, self._name(told.seller), what, money)
 
     def limited(self) -> Iterator[Incident]:

@@ -12,7 +12,7 @@ from cim.platform.publications.settlement import DisputeDecided, SettlementTold
 from cim.platform.store import values
 from experiments.run.run import check
 from experiments.run.settings import RunSettings
-from experiments.run.wrong_copies import WrongCopy, wrong_copies
+from experiments.run.wrong_copies import WrongCopy, chosen, wrong_copies
 from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
 
 WRONG = "agr-east:farm-1.battery+5%"
@@ -48,3 +48,34 @@ def test_who_and_what_is_not_there_is_said(wrong: str, runtime: str, tmp_path: P
     settings = RunSettings("strem", None, 1, 1, runtime, "direct", 1, tmp_path, misread=wrong_copies([wrong]))
     with pytest.raises(BadInput, match="misread"):
         check(settings)
+
+
+ELEMENTS = {f"farm-{k}": (f"farm-{k}.pv", f"farm-{k}.battery") for k in range(20)} | {"flat": ()}
+
+
+def test_a_tenth_of_the_members_lies_by_more_than_five_percent() -> None:
+    """Two of twenty with elements, about all of these, by 6 to 25 %; the same seed finds the same, another others."""
+    liars = chosen(wrong_copies(["10%"]), ELEMENTS, 1)
+    assert len({one.party for one in liars}) == 2
+    assert {one.meter for one in liars} == {meter for one in liars for meter in ELEMENTS[one.party]}
+    assert all(6 <= abs(one.percent) <= 25 for one in liars)
+    assert liars == chosen(wrong_copies(["10%"]), ELEMENTS, 1)
+    assert len({chosen(wrong_copies(["10%"]), ELEMENTS, seed) for seed in range(9)}) > 1
+
+
+def test_who_is_named_stays_who_lies() -> None:
+    """A share of no member chooses nobody; a named party is kept beside a share."""
+    assert chosen(wrong_copies(["10%"]), {"flat": ()}, 1) == ()
+    assert WrongCopy("agr-east", "farm-1.battery", 5) in chosen(wrong_copies([WRONG, "50%"]), ELEMENTS, 1)
+
+
+def test_a_member_lies_about_its_own_meters_only(tmp_path: Path) -> None:
+    """Its own element may be named, another's may not."""
+    for meter, fits in (("farm-1.battery", True), ("farm-2.pv", False)):
+        wrong = wrong_copies([f"farm-1:{meter}+7%"])
+        settings = RunSettings("strem", None, 1, 1, "local", "direct", 1, tmp_path, misread=wrong)
+        if fits:
+            check(settings)
+        else:
+            with pytest.raises(BadInput, match="a member and an element of its own"):
+                check(settings)
