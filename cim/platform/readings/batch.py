@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from cim.model.errors import BadInput
+from cim.model.reading_type import parse_reading_type
 from cim.model.readings import Quality
 from cim.platform.readings.columns import COLUMNS, batch_schema
 
@@ -105,8 +106,11 @@ def _checked(table: pa.Table) -> pa.Table:
         raise BadInput(f"readings: {str(error).splitlines()[0]}; expected {_types()}") from None
     for name in TEXTS:
         _refuse(table, name, pc.equal(table[name], ""), "expected a name")
-    codes = pc.match_substring_regex(table["reading_type"], r"^\d+(\.\d+){17}$")
-    _refuse(table, "reading_type", pc.invert(codes), "expected 18 numbers with dots between")
+    for code in pc.unique(table["reading_type"]).to_pylist():
+        try:
+            parse_reading_type(code)
+        except BadInput as error:
+            _refuse(table, "reading_type", pc.equal(table["reading_type"], code), str(error))
     _refuse(table, "duration_s", pc.less(table["duration_s"], 0), "expected 0 or more seconds")
     _refuse(table, "value", pc.invert(pc.is_finite(table["value"])), "expected a finite number")
     known = pc.is_in(table["quality"], value_set=pa.array(_QUALITIES))

@@ -32,8 +32,11 @@ def test_no_rows_are_a_batch() -> None:
         ({"meter": ""}, "row 1, meter ''; expected a name"),
         ({"usage_point": ""}, "row 1, usage_point ''; expected a name"),
         ({"source": None}, "row 1, source None; expected a value"),
-        ({"reading_type": "0.0.2.4"}, "row 1, reading_type '0.0.2.4'; expected 18 numbers"),
-        ({"reading_type": ".".join("x" * 18)}, "expected 18 numbers"),
+        (
+            {"reading_type": "0.0.2.4"},
+            "row 1, reading_type '0.0.2.4'; reading type '0.0.2.4' has 4 fields, expected 18",
+        ),
+        ({"reading_type": ".".join("x" * 18)}, "is 'x', not a whole number"),
         ({"duration_s": -1}, "row 1, duration_s -1; expected 0 or more seconds"),
         ({"value": float("nan")}, "row 1, value nan; expected a finite number"),
         ({"value": float("inf")}, "row 1, value inf; expected a finite number"),
@@ -46,6 +49,11 @@ def test_what_breaks_a_rule_is_refused_by_its_row_and_value(wrong: dict[str, str
     """The first row that breaks a rule is named with its column, its value and what was expected."""
     with pytest.raises(BadInput, match=sentence.replace(".", r"\.")):
         batch([row(), row()._replace(**wrong), row()._replace(**wrong)])  # type: ignore[arg-type]
+
+
+def test_a_multiplier_below_one_is_no_fault() -> None:
+    """A reading type in thousandths (multiplier -3) is one like any other."""
+    assert len(batch([row(reading_type="0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.-3.72.0")])) == 1
 
 
 def test_other_columns_are_refused() -> None:
