@@ -54,6 +54,20 @@ def crowd(as_json: Json = False, full: Full = False) -> None:
 
 
 @app.command()
+def data(as_json: Json = False, full: Full = False) -> None:
+    """How fast the data platform takes readings in and answers: 1,000 meters, a year of quarter-hours, 10 % corrected late.
+
+    Beside it: plain pandas on a CSV file. The big tables are made once, in $XDG_CACHE_HOME/iles/bench (400 MB).
+    """
+    from experiments.bench.data import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
+@app.command()
 def market(as_json: Json = False, full: Full = False) -> None:
     """How fast the market's rules are.
 

@@ -83,7 +83,8 @@ def run(
     """Run one or more days of a site in simulated time and settle them.
 
     The same days are run in five ways: idle, local rules, the DSO's curtailment alone, the market, perfect foresight. OUT
-    gets summary.json, report.html (opens offline), ledger.db and the telemetry as Parquet tables.
+    gets summary.json, report.html (opens offline), ledger.db, the telemetry as Parquet tables, and data/: every reading and
+    document for `iles data`.
 
     With --seeds it is a study instead, in one process a run and without sockets: the market with every seed on every day
     of --days-file, the other columns once a day. OUT gets study.json, study.html and runs/; what is finished there is not
@@ -239,6 +240,7 @@ def _mount() -> None:
     from experiments.cli import (
         bench,
         cim,
+        data,
         days,
         devices,
         diagrams,
@@ -254,6 +256,7 @@ def _mount() -> None:
     app.add_typer(bench.app, name="bench")
     app.add_typer(cim.app, name="cim")
     app.command()(faults.faults)
+    app.add_typer(data.app, name="data")
     app.add_typer(days.app, name="days")
     app.add_typer(devices.app, name="devices")
     app.add_typer(diagrams.app, name="docs")

@@ -58,6 +58,8 @@ def _conclude(
     screen: Screen,
     begun: float,
 ) -> Summary:
+    from cim.platform.site_data import fill
+    from environment.sites.connections import site_facts
     from experiments.market.invoices import write_invoices
     from experiments.report import write_report
     from experiments.run.columns.bills import with_bills
@@ -77,6 +79,9 @@ def _conclude(
     write_invoices(out)
     screen.say("solving every split of the virtual power plants again in one piece")
     dispatch = audit(result, out / "ledger.db")
+    screen.say("filing readings and documents")  # while the columns beside the market are still being run
+    filled = fill(out, site_facts(result.site), result.end)
+    screen.say(f"{filled.readings:,} readings and {filled.documents} documents: `iles data datasets {out}`")
     screen.say("waiting for the columns beside the market")
     columns, bills = with_bills(result, beside.results() | {ColumnName.MARKET: column_of(result)})
     grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cim.platform.readings.columns import file_schema
@@ -14,12 +14,11 @@ from cim.platform.readings.files import Place
 from cim.platform.readings.selection import Parameters, Selection
 from cim.platform.readings.snapshot import Snapshot, snapshot
 from cim.platform.readings.sources import Sources
-from cim.platform.readings.windows import Window, begin_of, window_sql
+from cim.platform.readings.windows import Grouping, Window, begin_of, window_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Grouping = Literal["meter", "usage_point"]
 _Asked = Callable[[Snapshot], tuple[str, Parameters]]
 # An absent or invalid reading has no value that could be summed.
 _VALUE = "CASE WHEN quality IN ('GOOD', 'STALE') THEN value END"
@@ -71,7 +70,8 @@ class ReadingQueries:
         """Sums and means by window of local time; a reading belongs to the window in which it begins.
 
         Columns: those of `by`, reading_type, begin (of the window, UTC), readings, used (those with a value: GOOD or
-        STALE), sum, mean, min, max (of those used, in the reading type's unit; null where none is).
+        STALE), sum, mean, min, max (of those used, in the reading type's unit; null where none is). Only values of an
+        interval are summed: a sum of what was shown at instants, such as power or a counter, is none.
 
         Args:
             by: what is told apart beside the reading type; nothing = all that is selected in one.
@@ -82,7 +82,8 @@ class ReadingQueries:
         def asked(files: Snapshot) -> tuple[str, Parameters]:
             number, parameters = window_sql(window, zone, *_span(files, selection))
             grouped = (
-                f"SELECT {names}, {number} AS number, count(*) AS readings, count({_VALUE}) AS used, sum({_VALUE}) AS sum,"
+                f"SELECT {names}, {number} AS number, count(*) AS readings, count({_VALUE}) AS used,"
+                f" sum({_VALUE}) FILTER (duration_s > 0) AS sum, sum({_VALUE}) AS total,"
                 f" min({_VALUE}) AS min, max({_VALUE}) AS max FROM readings GROUP BY ALL"
             )
             if month:
@@ -90,9 +91,10 @@ class ReadingQueries:
                 grouped = (
                     f"SELECT {names}, datediff('day', DATE '1970-01-01', {first}::DATE) AS number,"
                     " sum(readings)::BIGINT AS readings,"
-                    f" sum(used)::BIGINT AS used, sum(sum) AS sum, min(min) AS min, max(max) AS max FROM ({grouped}) GROUP BY ALL"
+                    f" sum(used)::BIGINT AS used, sum(sum) AS sum, sum(total) AS total,"
+                    f" min(min) AS min, max(max) AS max FROM ({grouped}) GROUP BY ALL"
                 )
-            return f"SELECT *, sum / nullif(used, 0) AS mean FROM ({grouped}) ORDER BY ALL", parameters
+            return f"SELECT *, total / nullif(used, 0) AS mean FROM ({grouped}) ORDER BY ALL", parameters
 
         return _with_begin(self._ask(asked, selection), window, zone, (*by, "reading_type"))
 

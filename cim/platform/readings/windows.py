@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cim.model.errors import BadInput
 from cim.platform.readings.selection import Parameters
 
+Grouping = Literal["meter", "usage_point"]  # what sums are told apart by, beside the reading type
 _DAY_S = 86_400
 
 

@@ -1,0 +1,194 @@
+"""A run's or site's data folder: telemetry becomes rows of the readings table, and what was published becomes documents.
+
+`DIR/data/readings` is the Delta table, `DIR/data/documents.sqlite` the documents. Filling it again adds what is new alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cim.model.reading_type import parse_reading_type
+from cim.platform.columns import Plain, row_of
+from cim.platform.documents.kinds import Body, Kind
+from cim.platform.documents.store import DocumentStore, Note
+from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed
+from cim.platform.published import published
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from cim.platform.readings.batch import ReadingBatch
+
+_STREAM = "telemetry"  # numbered by the parts of DIR/telemetry
+_WRITER = "data platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection to the grid, or a point of it, with what measures there.
+
+    Attributes:
+        usage_point: name by which its readings are found: the prosumer's, or the congestion point's.
+        kind: `prosumer` or `grid`.
+        aggregator: who markets its flexibility; empty if nobody does.
+        meters: name of a meter or device -> kind of what it measures.
+    """
+
+    usage_point: str
+    kind: str
+    aggregator: str
+    congestion_point: str
+    meters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What the platform must know of a site beside its telemetry and publications."""
+
+    name: str
+    timezone: str
+    connections: Sequence[Connection]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """How much is new."""
+
+    readings: int
+    documents: int
+
+
+def readings_place(folder: Path) -> Path:
+    """Where a run's or site's readings table is."""
+    return folder / "data" / "readings"
+
+
+def documents_path(folder: Path) -> Path:
+    """Where a run's or site's documents are."""
+    return folder / "data" / "documents.sqlite"
+
+
+def fill(folder: Path, site: SiteFacts, now: datetime) -> Filled:
+    """Take in what a run's or site's folder holds and its data folder does not yet.
+
+    Args:
+        now: on the run's own clock, UTC: when the documents are written.
+
+    Raises:
+        BadInput: another process writes the tables.
+        NotStored: the disk is full; what was taken in before stays.
+    """
+    from cim.platform.readings.queries import ReadingQueries
+    from cim.platform.readings.selection import Selection
+    from cim.platform.readings.table import ReadingsTable
+
+    usage_points = {meter: one.usage_point for one in site.connections for meter in one.meters}
+    with ReadingsTable(readings_place(folder)) as table:
+        last, taken = table.sequence(_STREAM), 0
+        for number, part in _parts(folder / "telemetry"):
+            if last is None or number > last:
+                taken += table.append(_batch(part, usage_points), _STREAM, number).rows
+        table.compact()
+        table.clean_up()
+    series = ReadingQueries(readings_place(folder)).series(Selection()).to_pylist()
+    documents = DocumentStore(documents_path(folder))
+    try:
+        note = Note(_WRITER, now, "taken from the run's telemetry and publications")
+        found = (*_described(site), *_published(folder), *_datasets(series, site.connections))
+        return Filled(taken, documents.put_all(found, note))
+    finally:
+        documents.close()
+
+
+def _parts(telemetry: Path) -> list[tuple[int, Path]]:
+    return sorted((int(path.stem.rpartition("-")[2]), path) for path in telemetry.glob("readings-*.parquet"))
+
+
+def _batch(part: Path, usage_points: Mapping[str, str]) -> ReadingBatch:
+    """A part of the telemetry: values of an instant, known to the platform at that instant."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from cim.platform.readings.batch import ReadingBatch
+    from cim.platform.readings.columns import batch_schema
+
+    found = pq.ParquetFile(part).read()
+    meters = found["source"].cast(pa.string())
+    points = [usage_points.get(meter, meter.rpartition(".")[0] or meter) for meter in meters.to_pylist()]
+    columns = {
+        "usage_point": pa.array(points, pa.string()),
+        "meter": meters,
+        "reading_type": found["reading_type"].cast(pa.string()),
+        "begin": found["at"],
+        "duration_s": pa.array([0] * found.num_rows, pa.int32()),
+        "value": found["value"],
+        "quality": found["quality"].cast(pa.string()),
+        "recorded": found["at"],
+        "source": pa.array([_STREAM] * found.num_rows, pa.string()),
+    }
+    return ReadingBatch(pa.table(columns, schema=batch_schema()))
+
+
+def _described(site: SiteFacts) -> Iterator[tuple[Kind, str, Body]]:
+    yield Kind.CONFIGURATION, "site", {"about": "site", "settings": {"name": site.name, "timezone": site.timezone}}
+    for one in site.connections:
+        body: Body = {
+            "usage_point": one.usage_point,
+            "aggregator": one.aggregator,
+            "congestion_point": one.congestion_point,
+            "kind": one.kind,
+            "place": site.name,
+        }
+        yield Kind.USAGE_POINT, one.usage_point, body
+
+
+def _published(folder: Path) -> Iterator[tuple[Kind, str, Body]]:
+    for told in published(folder, AssetsRegistered):
+        for asset in told.assets:
+            yield Kind.ASSET, asset.name, {name: _json(value) for name, value in row_of(asset).items()}
+    for contract in published(folder, ContractAgreed):
+        yield Kind.CONTRACT, contract.contract_id, {name: _json(value) for name, value in row_of(contract).items()}
+
+
+def _datasets(
+    series: Sequence[Mapping[str, str | int | float | datetime]], connections: Sequence[Connection]
+) -> Iterator[tuple[Kind, str, Body]]:
+    """A document for each series of readings."""
+    points = {one.usage_point: one for one in connections}
+    for found in series:
+        point, meter, code = str(found["usage_point"]), str(found["meter"]), str(found["reading_type"])
+        what, connection = parse_reading_type(code), points.get(point)
+        first, last = found["first"], found["last"]
+        body: Body = {
+            "usage_point": point,
+            "meter": meter,
+            "reading_type": code,
+            "quantity": what.kind_name,
+            "unit": what.unit_name,
+            "first": _json(first),
+            "last": _json(last),
+            "readings": _json(found["readings"]),
+            "good_share": _json(found["good_share"]),
+            "revision": _json(found["revision"]),
+            "owner": "" if connection is None or connection.kind == "grid" else point,
+            "kind": "" if connection is None else connection.meters.get(meter, ""),
+            "place": "" if connection is None else connection.congestion_point,
+        }
+        yield Kind.DATASET, f"{point}/{meter}/{code}", body
+
+
+def _json(value: Plain) -> JsonValue:
+    """A publication's value as JSON has it."""
+    if isinstance(value, date):  # an instant is a date, too
+        return value.isoformat()
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _json(item) for name, item in value.items()}
+    if isinstance(value, bytes):
+        return value.hex()
+    return value

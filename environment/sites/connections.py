@@ -1,0 +1,22 @@
+"""A site's connections and what measures there, as the data platform files readings under them."""
+
+from __future__ import annotations
+
+from cim.platform.site_data import Connection, SiteFacts
+from environment.sites.schema import Site
+
+
+def site_facts(site: Site) -> SiteFacts:
+    """Connections of prosumers and points of the grid; a device is of its own kind, a smart meter of the kind `meter`."""
+    prosumers = [
+        Connection(
+            p.name,
+            "prosumer",
+            p.aggregator,
+            p.congestion_point,
+            {p.meter: "meter"} | {p.device_name(device): device.kind for device in p.devices},
+        )
+        for p in site.prosumers
+    ]
+    points = [Connection(point.id, "grid", "", point.id, {point.meter: "meter"}) for point in site.congestion_points]
+    return SiteFacts(site.name, site.timezone, (*prosumers, *points))

@@ -1,0 +1,126 @@
+"""`iles bench data`: how fast readings are appended, and how fast a meter's year and a district's months are answered.
+
+Beside it, on the same rows: plain pandas on a CSV file.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from cim.platform.readings.batch import ReadingBatch
+from cim.platform.readings.queries import ReadingQueries
+from cim.platform.readings.selection import Selection
+from cim.platform.readings.table import ReadingsTable
+from cim.platform.readings.windows import Window
+from experiments.bench.figures import Figures
+from experiments.bench.year_of_readings import BEGIN, END, METERS, MONTH_END, cached, meter_name, rows
+
+BATCH = 10_000  # readings that are appended at once
+_ZONE = ZoneInfo("Europe/Vienna")
+_YEAR, _MONTH = (Selection(begin=BEGIN, end=end) for end in (END, MONTH_END))
+_METER = meter_name(137)
+
+
+def measure(full: bool, tell: Callable[[str], None]) -> Figures:
+    """All figures: readings a second, milliseconds an answer (medians), and how many times faster than pandas.
+
+    Args:
+        full: more of everything.
+        tell: is told what goes on.
+    """
+    folder = cached(tell)
+    tell("appending")
+    ingest = _ingest(100 if full else 30)
+    tell("asking for a year")
+    year, month = ReadingQueries(folder / "year"), ReadingQueries(folder / "month")
+    rounds = 50 if full else 15
+    found = {
+        "readings": year.count(_YEAR),
+        "ingest_per_s": ingest,
+        "meter_year_ms": _median_ms(rounds, lambda k: year.rows(_of(meter_name(k * 61 % METERS), _YEAR))),
+        "meter_year_hours_ms": _median_ms(
+            rounds, lambda k: year.aggregates(_of(meter_name(k * 61 % METERS), _YEAR), Window.HOUR, _ZONE)
+        ),
+        "district_month_ms": _median_ms(3, lambda _: year.aggregates(_YEAR, Window.MONTH, _ZONE, ())),
+        "district_one_month_ms": _median_ms(5, lambda _: year.aggregates(_MONTH, Window.MONTH, _ZONE, ())),
+    }
+    tell("pandas")
+    ours = {
+        "meter": _median_ms(rounds, lambda _: month.rows(_of(_METER, _MONTH))),
+        "district": _median_ms(5, lambda _: month.aggregates(_MONTH, Window.MONTH, _ZONE, ())),
+    }
+    theirs = {"meter": _pandas_meter_ms(folder / "month.csv"), "district": _pandas_district_ms(folder / "month.csv")}
+    ratios = {f"{name}_vs_pandas_on_csv": theirs[name] / ours[name] for name in ours}
+    ratios["ingest_vs_pandas_on_csv"] = ingest / _pandas_ingest(5)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**found, "peak_memory_mb": peak_mb, "ratios": ratios}
+
+
+def _of(meter: str, span: Selection) -> Selection:
+    return Selection(meters=[meter], begin=span.begin, end=span.end)
+
+
+def _median_ms(rounds: int, ask: Callable[[int], object]) -> float:
+    spent = []
+    for k in range(rounds):
+        begun = time.perf_counter()
+        ask(k)
+        spent.append(time.perf_counter() - begun)
+    return statistics.median(spent) * 1000
+
+
+def _ingest(batches: int) -> float:
+    """Readings a second from Arrow columns to durable and queryable, checks and revisions included."""
+    tables = [_batch(k) for k in range(batches)]
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-data-") as folder, ReadingsTable(folder) as table:
+        begun = time.perf_counter()
+        for number, batch in enumerate(tables):
+            table.append(ReadingBatch(batch.table), "bench", number)
+        return batches * BATCH / (time.perf_counter() - begun)
+
+
+def _batch(number: int) -> ReadingBatch:
+    import numpy as np
+
+    places = np.arange(BATCH) + number * BATCH
+    return rows(places % METERS, BEGIN, places // METERS, np.round(places % 977 / 1000, 3), timedelta())
+
+
+def _pandas_meter_ms(path: Path) -> float:
+    import pandas as pd
+
+    def ask(_: int) -> pd.DataFrame:
+        frame = pd.read_csv(path, parse_dates=["begin", "recorded"])
+        frame = frame[frame["meter"] == _METER]
+        return frame.sort_values("recorded").groupby(["meter", "reading_type", "begin"], as_index=False).last()
+
+    return _median_ms(2, ask)
+
+
+def _pandas_district_ms(path: Path) -> float:
+    import pandas as pd
+
+    def ask(_: int) -> pd.Series[float]:
+        frame = pd.read_csv(path, parse_dates=["begin", "recorded"])
+        frame = frame.drop_duplicates(["meter", "reading_type", "begin"], keep="last")
+        local = frame["begin"].dt.tz_convert(_ZONE)
+        return frame.groupby([frame["reading_type"], local.dt.year, local.dt.month])["value"].sum()
+
+    return _median_ms(2, ask)
+
+
+def _pandas_ingest(batches: int) -> float:
+    """Readings a second that pandas appends to a CSV file."""
+    frames = [_batch(k).table.to_pandas() for k in range(batches)]
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-data-") as folder:
+        begun = time.perf_counter()
+        for frame in frames:
+            frame.to_csv(Path(folder) / "readings.csv", mode="a", header=False, index=False)
+        return batches * BATCH / (time.perf_counter() - begun)
