@@ -17,10 +17,10 @@ class MemoryStore:
     """A `Store` in memory.
 
     Args:
-        keep_readings: else they are counted only.
+        keep_readings: all, none or only those of these sources; what is not kept is counted only.
     """
 
-    def __init__(self, keep_readings: bool = True) -> None:
+    def __init__(self, keep_readings: bool | frozenset[str] = True) -> None:
         self._told: dict[type[Publication], list[Told[Publication]]] = {}
         self._keep_readings = keep_readings
         self._readings: list[Reading] = []
@@ -31,7 +31,10 @@ class MemoryStore:
         """Keep a publication."""
         if isinstance(publication, ReadingsTaken):
             self.reading_count += len(publication.readings)
-            if self._keep_readings:
+            kept = self._keep_readings
+            if isinstance(kept, frozenset):
+                self._readings += (reading for reading in publication.readings if reading.source in kept)
+            elif kept:
                 self._readings += publication.readings
             return
         self._number += 1

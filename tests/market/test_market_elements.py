@@ -79,6 +79,20 @@ def test_nothing_is_owed_when_orders_cancel_out() -> None:
     assert commitment("pv", [ElementMove(order("a", (40, 500)), ((50, 0, 400),))], CONTRACT) is None
 
 
+def test_charging_that_is_moved_and_moved_back_is_paid_once() -> None:
+    """A battery charges 400 W in ISP 50. Ordered up in ISP 45, it charges there instead: in ISP 50 that is its own rebound.
+
+    A later order up in ISP 50 brings the 400 W back there: by the first baseline nothing changed there, only ISP 45 is paid.
+    Where 100 W more come than before the rebound, these are owed.
+    """
+    there = ElementMove(order("a", (45, 400)), ((45, 0, 400), (50, 400, -400)))
+    back = ElementMove(order("b", (50, 400)), ((50, 0, 400),))
+    more = ElementMove(order("c", (50, 100)), ((50, 400, 100),))
+    assert owed_w([there, back]) == {45: 400}
+    assert owed_w([there, back, more]) == {45: 400, 50: 100}
+    assert levels([there, back]) == {45: 400, 50: 400}
+
+
 def test_what_an_earlier_order_asked_for_is_owed_although_a_later_one_took_some_back() -> None:
     """An interval is owed where SOME order asked for its direction, as the docstring promises."""
     there = ElementMove(order("a", (40, 500)), ((40, 0, 400),))

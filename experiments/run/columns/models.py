@@ -25,7 +25,7 @@ class ColumnFigures(Figures):
     peak_loading_pct: float | None = Field(
         default=None,
         description="highest mean of a control interval at a congestion point's meter, by its counters, without losses; "
-        "null in columns whose readings are not kept",
+        "null where no readings were kept",
     )
     dso_cost: int = Field(
         description="what the DSO pays less what it is paid; in `foresight` the least that leaves no bill above `local`"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from cim.model.readings import Kind, Quality
+from cim.model.readings import Kind, Quality, Reading
+from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.store import Store
 from environment.feeder import rated_va
+from environment.physics.world import World
 from environment.sites.network import build_network
 from environment.sites.schema import Site
 
@@ -27,6 +29,22 @@ def peak_loading_pct(site: Site, store: Store, start: datetime, end: datetime) -
         for power_w, reactive_var in _powers(store, point.meter, start, end)
     ]
     return round(max(found), 2) if found else None
+
+
+def advance_metered(world: World, to: datetime, store: Store) -> None:
+    """Move a world that nobody reads on to `to`, and tell the store what its congestion points' meters count on the way."""
+    step = timedelta(seconds=world.site.control_interval_s)
+    while world.now < to:
+        world.advance(min(world.now + step, to))
+        for point in world.site.congestion_points:
+            seen = world.substations[point.id]
+            shown = (
+                (Kind.ENERGY_IMPORT, seen.import_wh),
+                (Kind.ENERGY_EXPORT, seen.export_wh),
+                (Kind.REACTIVE_POWER, seen.reactive_var),
+            )
+            rows = tuple(Reading(point.meter, kind, value, world.now) for kind, value in shown)
+            store.put(point.meter, ReadingsTaken(world.now, rows))
 
 
 def _powers(store: Store, meter: str, start: datetime, end: datetime) -> list[tuple[float, float]]:

@@ -221,6 +221,21 @@ def test_the_peak_is_the_highest_control_interval_by_a_congestion_points_counter
 
 
 @pytest.mark.slow
+def test_every_column_says_its_peak_and_no_mean_of_an_isp_lies_above_it(idle: Column) -> None:
+    """Where nobody reads the meters, the world is moved on in control intervals: the peak is at least each ISP's mean.
+
+    The mean of an ISP without losses, by hand from the truth of the connections below each point.
+    """
+    means = [
+        100 * np.hypot(*(sum(idle.truth[name][k] for name in SITE.below(point.id)) for k in (0, 1)))
+        / rated_va(build_network(SITE))[point.branch]
+        for point in SITE.congestion_points
+    ]  # fmt: skip
+    assert idle.peak_loading_pct is not None
+    assert np.max(means) - 0.5 <= idle.peak_loading_pct < 2 * np.max(means)
+
+
+@pytest.mark.slow
 def test_local_serves_its_own_consumption_and_pays_nobody(idle: Column) -> None:
     """Under local rules less is taken from the grid and less is fed in than where all rests; nobody trades or is short."""
     local = run_agents(settings(), Control.LOCAL)

@@ -9,12 +9,15 @@ import numpy as np
 
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from cim.platform.memory_store import MemoryStore
 from environment.physics.world import World
 from environment.profiles.library import load
 from environment.sites import load_site
 from experiments.run.columns.column import Column
 from experiments.run.columns.foresight.day import DayProgram, LeftAlone
 from experiments.run.columns.foresight.grid_cuts import Cut, GridLimits
+from experiments.run.columns.peak import advance_metered
+from experiments.run.columns.without_agents import column_of_world
 from experiments.run.grid import Truth
 from experiments.run.run import OPENING_HOUR, span
 from experiments.run.settings import RunSettings
@@ -35,8 +38,12 @@ def run_foresight(settings: RunSettings) -> Column:
     for number in range(settings.days):
         steps += _plan(physics, grid, physics.first.next(number), steps)
     start, end = physics.first.start, physics.last.end
-    done = physics.lived(steps, end)
-    return Column(done.truth(start, end), done.truth_by_kind(start, end), done.device_truth(start, end))
+    store = MemoryStore()
+    return column_of_world(physics.lived(steps, end, store), store, start, end)
+
+
+def _as_it_is(world: World) -> None:
+    """Nothing is steered."""
 
 
 class _Physics:
@@ -47,14 +54,16 @@ class _Physics:
         self.first, self.last = span(self.site, settings)
         self._seed = settings.seed
 
-    def lived(self, steps: list[Step], end: datetime) -> World:
-        """The world that has lived until `end` under these setpoints."""
+    def lived(self, steps: list[Step], end: datetime, store: MemoryStore | None = None) -> World:
+        """The world that has lived until `end` under these setpoints; a store is told what its points' meters count."""
         opening = self.first.next(-1).at(OPENING_HOUR)
         world = World(self.site, load(self.site.profiles), opening, self._seed)
-        for at, steer in steps:
-            world.advance(at)
+        for at, steer in [*steps, (end, _as_it_is)]:
+            if store is None:
+                world.advance(at)
+            else:
+                advance_metered(world, at, store)
             steer(world)
-        world.advance(end)
         return world
 
 
