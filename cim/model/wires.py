@@ -1,6 +1,4 @@
-"""What carries power, in IEC 61970-301's classes as CGMES exchanges them: lines, switches, transformers, loads, the source,
-and the limits of all.
-"""
+"""What carries power, in IEC 61970-301's classes as CGMES exchanges them: lines, switches, transformers, loads, limits."""
 
 from __future__ import annotations
 

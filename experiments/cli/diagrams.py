@@ -37,6 +37,17 @@ def tables(
 
 
 @app.command()
+def cim(
+    out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("docs/cim.md"),
+) -> None:
+    """Describe the Common Information Model's classes and mappings, from the classes."""
+    from experiments.cli.cim_page import page
+
+    out.write_text(page(), encoding="utf-8")
+    typer.echo(f"{out}: written")
+
+
+@app.command()
 def summary(
     out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("docs/summary.md"),
 ) -> None:
