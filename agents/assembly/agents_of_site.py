@@ -123,6 +123,7 @@ def agents_of_site(
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
+    meta["keeper"] = domains[site.ledger.name]  # who may revoke a party's key
     return SiteAgents(
         tuple(agents),
         rules,

@@ -49,7 +49,12 @@ declare_homes(
         "home": ("agents.planning.elements.element", "agents.roles.messages"),
         "iles": ("agents.roles.iles_manager",),
         "keeper": ("agents.roles.ledger_keeper",),
-        "ledger": ("market.ledger.records", "market.ledger.replica", "agents.roles.messages"),
+        "ledger": (
+            "market.ledger.party_keys",
+            "market.ledger.records",
+            "market.ledger.replica",
+            "agents.roles.messages",
+        ),
         "market": (
             "market.assets.capability",
             "market.assets.publication",

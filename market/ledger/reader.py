@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from cim.model.errors import BadInput
 from market.ledger import hashing, schema
 from market.ledger.entries import record_of
 from market.ledger.errors import NotALedger
+from market.ledger.party_keys import KEEPER, KINDS, PartyKeys, keys_after
 from market.ledger.records import BlockHead, Party, Record, Signature
 
 
@@ -58,6 +58,16 @@ class LedgerReader:
     def meta(self) -> dict[str, str]:
         """The meta entries the ledger was made with."""
         return dict(self._db.execute("SELECT name, value FROM meta ORDER BY name"))
+
+    def party_keys(self) -> PartyKeys:
+        """The keys in force behind everything that is recorded.
+
+        Raises:
+            BadInput: a change of a key does not follow the one before it.
+        """
+        query = "SELECT sequence, entry FROM records WHERE kind IN (?, ?) ORDER BY sequence"
+        changes = [(n, record_of(entry)) for n, entry in self._db.execute(query, sorted(KINDS))] if self._keys else []
+        return keys_after(self._keys, self.meta().get(KEEPER, "") if self._keys else "", changes)
 
     def records(
         self, block: int | None = None, kind: str | None = None, since: datetime | None = None
@@ -147,12 +157,6 @@ class LedgerReader:
     def _must_exist(self) -> None:
         if not self._keys:
             raise NotALedger(f"ledger: {self.place} holds no ledger yet; expected one made by create")
-
-    def _public(self, party: str) -> bytes:
-        public = self._keys.get(party)
-        if public is None:
-            raise BadInput(f"party: {party!r} is not a party to this ledger")
-        return public
 
     def _expect_ledger(self, tables: set[str]) -> None:
         (application,) = self._db.execute("PRAGMA application_id").fetchone()

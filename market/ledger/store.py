@@ -16,6 +16,7 @@ from market.ledger import hashing, schema, signing
 from market.ledger.errors import LedgerConflict
 from market.ledger.log import tree_of
 from market.ledger.merkle import MerkleTree
+from market.ledger.party_keys import KINDS, PartyKeys
 from market.ledger.reader import LedgerReader
 from market.ledger.records import BlockHead, Party, Record
 from market.ledger.replica import BlockLeaves
@@ -36,6 +37,7 @@ class LedgerStore(LedgerReader):
         self._db.execute("PRAGMA wal_autocheckpoint=2000").fetchone()  # pages: 32 MB beside the file at most
         self._db.execute("PRAGMA secure_delete=ON").fetchone()  # what is erased is overwritten, too
         self._tree: MerkleTree | None = None
+        self._party_keys = self.party_keys()
 
     def create(self, parties: Iterable[Party], meta: Mapping[str, str]) -> None:
         """Make the tables, the parties and the meta entries; the same again changes nothing.
@@ -60,6 +62,7 @@ class LedgerStore(LedgerReader):
             self._insert("meta", [(n, meta[n]) for n in sorted(meta, key=str.encode)])
             self._insert("parties", [(n, wanted[n]) for n in sorted(wanted, key=str.encode)])
         self._keys = wanted
+        self._party_keys = self.party_keys()
 
     def append(self, records: Iterable[Record]) -> None:
         """Add the records in one durable transaction; one that is already there with the same content is passed over.
@@ -70,13 +73,18 @@ class LedgerStore(LedgerReader):
         """
         self._must_exist()
         batch = list(records)
-        self._check_signatures(batch)
+        if self._party_keys.changed:  # what is there may be signed by a key that is none any more
+            batch = self._not_there(batch)
+        keys = self._check_signatures(batch)
         try:
             with self._transaction():
                 self._add(batch)
         except sqlite3.IntegrityError:  # one of them is there
+            batch = self._not_there(batch)
+            keys = self._check_signatures(batch)
             with self._transaction():
-                self._add(self._not_there(batch))
+                self._add(batch)
+        self._party_keys = keys
 
     def _add(self, batch: Sequence[Record]) -> None:
         (last,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
@@ -185,7 +193,9 @@ class LedgerStore(LedgerReader):
         if head is None:
             last = self.last_head()
             raise BadInput(f"block number: {number} is not closed; expected 1..{last.number if last else 0}")
-        if not signing.verify(self._public(party), head.message, signature):
+        if party not in self._keys:
+            raise BadInput(f"party: {party!r} is not a party to this ledger")
+        if not any(signing.verify(key, head.message, signature) for key in self._party_keys.since(party, head.size)):
             raise BadInput(f"co-signature of {party}: it does not fit the head of block {number}")
         with self._transaction():
             query = "SELECT value FROM cosignatures WHERE number = ? AND party = ?"
@@ -216,23 +226,35 @@ class LedgerStore(LedgerReader):
             raise
         self._db.execute("COMMIT")
 
-    def _check_signatures(self, records: Sequence[Record]) -> None:
+    def _check_signatures(self, records: Sequence[Record]) -> PartyKeys:
+        """The keys in force behind these records, when their signatures are good."""
         items: list[tuple[bytes, bytes, bytes]] = []
-        keys = self._keys
-        for record in records:
+        keys, size = self._party_keys, 0
+        if any(record.kind in KINDS for record in records):
+            keys = keys.copy()
+            (size,) = self._db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()
+        now, plain = keys.current, {} if keys.changed else self._keys
+        for number, record in enumerate(records, 1):
             if record.is_erased:
                 raise BadInput(f"record {record.kind} {record.key}: it comes without its body")
             message, signed = record.message, False
             for signature in record.signatures:
                 party = signature.party
                 signed = signed or party == record.author
-                items.append((keys.get(party) or self._public(party), message, signature.value))
+                items.append((plain.get(party) or now(party), message, signature.value))
             if not signed:
                 raise BadInput(f"record {record.kind} {record.key}: its author {record.author} has not signed it")
+            if record.kind in KINDS:
+                keys.take(record, size + number)
+                plain = {}
         bad = signing.first_invalid(items)
         if bad is not None:
             record, party = [(r, s.party) for r in records for s in r.signatures][bad]
-            raise BadInput(f"record {record.kind} {record.key}: the signature of {party} does not fit its content")
+            _, message, value = items[bad]
+            old = any(signing.verify(key, message, value) for key in keys.former(party))
+            what = "is by a key that it does not sign with any more" if old else "does not fit its content"
+            raise BadInput(f"record {record.kind} {record.key}: the signature of {party} {what}")
+        return keys
 
     def _entry(self, kind: str, key: str) -> bytes | None:
         row = self._db.execute("SELECT entry FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()

@@ -8,9 +8,11 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from cim.model.errors import BadInput
 from market.ledger import hashing, merkle, schema, signing
 from market.ledger.entries import record_of
 from market.ledger.errors import LedgerBroken, NotALedger
+from market.ledger.party_keys import KEEPER, KINDS, PartyKeys
 from market.ledger.records import Record
 from market.ledger.rows import BodyRow, RecordRow, Row, Rows
 from market.ledger.second_tree import root_by_merkletools
@@ -244,22 +246,38 @@ class _Check:
     def check_signatures(self) -> int:
         """Every signature of a record and of a head verifies with its party's key."""
         self.keys = {name: public for name, public, _ in self.rows.parties}
+        keeper = next((row.value for row in self.rows.meta if row.name == KEEPER), "")
+        known = PartyKeys(self.keys, keeper)
         texts = {row.number: hashing.head_text(*row[:-1]).encode() for row in self.rows.blocks}
         items: list[tuple[bytes, bytes, bytes]] = []
         places: list[str] = []
         for sequence, record in enumerate(self.records, 1):
             for signature in record.signatures:
                 places.append(f"records row {sequence}, column entry ({signature.party})")
-                items.append((self.key_of(signature.party, places[-1]), record.message, signature.value))
+                items.append((_key_now(known, signature.party, places[-1]), record.message, signature.value))
+            if record.kind in KINDS:
+                try:
+                    known.take(record, sequence)
+                except BadInput as error:
+                    raise LedgerBroken(f"records row {sequence}, column entry: {error}") from error
         signed = len(items)
         for sequence, number, party, value, _ in self.rows.cosignatures:
             places.append(f"cosignatures row {sequence} (block {number}, {party})")
             if number not in texts:
                 raise LedgerBroken(f"{places[-1]}, column number: there is no block {number}")
-            items.append((self.key_of(party, places[-1]), texts[number], value))
+            text, size = texts[number], self.rows.blocks[number - 1].size
+            own = self.key_of(party, places[-1])
+            if known.changed:  # a head may be co-signed after the party's key was rotated
+                own = next((key for key in known.since(party, size) if signing.verify(key, text, value)), own)
+            items.append((own, text, value))
         bad = signing.first_invalid(items)
         if bad is not None:
-            raise LedgerBroken(f"{places[bad]}: the signature does not fit what is signed and the party's key")
+            _, message, value = items[bad]
+            old = any(signing.verify(key, message, value) for name in self.keys for key in known.former(name))
+            why = "does not fit what is signed and the party's key"
+            if old:
+                why = "is by a key that its party did not sign with any more"
+            raise LedgerBroken(f"{places[bad]}: the signature {why}")
         self.checks.append(f"{len(items)} Ed25519 signatures of {len(self.keys)} parties are good")
         return signed
 
@@ -268,6 +286,13 @@ class _Check:
         if party not in self.keys:
             raise LedgerBroken(f"{where}: {party} is not in the table parties")
         return self.keys[party]
+
+
+def _key_now(known: PartyKeys, party: str, where: str) -> bytes:
+    try:
+        return known.current(party)
+    except BadInput as error:
+        raise LedgerBroken(f"{where}: {error}") from error
 
 
 def _name(table: str, row: Row) -> str:
