@@ -162,3 +162,37 @@ def _found(folder: Path, asked: Asked, zone: ZoneInfo, by: Window | None, of: Ap
     if by is not None:
         return queries.aggregates(selection, by, zone, _GROUPS[of])
     return queries.revisions(selection) if revisions else queries.rows(selection)
+
+
+@app.command()
+def kill(
+    kills: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the moments.")] = 1,
+) -> None:
+    """Kill the readings table's writer (SIGKILL) at random moments under load, and hold it to what it had acknowledged.
+
+    The table is a temporary one in the folder that this is started in. Exit code 1 if a reading is lost or there twice.
+    """
+    import tempfile
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from experiments.faults.writer_kills import kill_writers
+
+    with (
+        tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".data-kill-") as folder,
+        Progress(console=Console(stderr=True)) as progress,
+    ):
+        task = progress.add_task("killing", total=kills)
+        found = kill_writers(
+            Path(folder) / "readings", kills, seed, lambda number: progress.update(task, completed=number)
+        )
+    for sentence in found.wrong:
+        print(sentence)
+    if found.wrong:
+        raise typer.Exit(1)
+    print(
+        f"{found.kills} kills: {found.acknowledged} batches acknowledged, {found.rows:,} rows in the table, each once;"
+        f" {found.in_flight} times one more was in the table than was acknowledged, and was not taken again"
+    )

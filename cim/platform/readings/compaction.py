@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,10 @@ def compact(log: DeltaLog) -> int:
         for month in months:
             old = _files_of(files, month)
             found, given = files_sql(log.place, (*files.new, *old), "month_files", connection)
-            term = f"{_MONTH} = $month"
-            added += _write_month(log, connection, month, found, term, given | {"month": month})
+            begin = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+            bounds: Parameters = {"month_begin": begin, "month_end": (begin + timedelta(days=31)).replace(day=1)}
+            term = "begin >= $month_begin AND begin < $month_end"
+            added += _write_month(log, connection, month, found, term, given | bounds)
             removed |= set(old)
         log.commit(added, removed)
     return sum(months.values())
