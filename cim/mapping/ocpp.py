@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from cim.mapping.engine.units import factor_to
 from cim.model.readings import Kind, Quality, Reading
 
 # measurand: (what it is, +1 towards the prosumer or -1 towards the grid)
@@ -22,11 +23,11 @@ DEFAULT_MEASURAND = "Energy.Active.Import.Register"  # part 2, 2.48: when the st
 
 # kind: unit -> factor to the unit of the kind; a unit not listed is not that quantity
 UNITS: Mapping[Kind, Mapping[str, float]] = {
-    Kind.POWER: {"W": 1.0, "kW": 1000.0},
-    Kind.ENERGY_IMPORT: {"Wh": 1.0, "kWh": 1000.0},
-    Kind.ENERGY_EXPORT: {"Wh": 1.0, "kWh": 1000.0},
-    Kind.STATE_OF_CHARGE: {"Percent": 1.0},
-    Kind.VOLTAGE: {"V": 1.0},
+    Kind.POWER: {name: factor_to(name, "W") for name in ("W", "kW")},
+    Kind.ENERGY_IMPORT: {name: factor_to(name, "Wh") for name in ("Wh", "kWh")},
+    Kind.ENERGY_EXPORT: {name: factor_to(name, "Wh") for name in ("Wh", "kWh")},
+    Kind.STATE_OF_CHARGE: {"Percent": factor_to("Percent", "%")},
+    Kind.VOLTAGE: {"V": factor_to("V", "V")},
 }
 # What a sample without unitOfMeasure means. The standard's default is Wh, which only energy can be; for the other
 # measurands the SI unit of the measurand is what stations mean.

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="data",
     no_args_is_help=True,
-    help="The data platform of a finished run or a site: its series of readings, all their revisions, and documents.\n\n"
-    "Start with `iles data datasets DIR`, DIR being what `iles run --out DIR` has made.",
+    help="The data platform of a run or a site: its series of readings, all their revisions, documents, data from elsewhere.\n\n"
+    "Start with `iles data datasets DIR`, DIR being what `iles run --out DIR` has made; with a file of your own by "
+    "`iles data suggest FILE`.",
 )
 
 

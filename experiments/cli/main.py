@@ -241,6 +241,7 @@ def _mount() -> None:
         bench,
         cim,
         data,
+        data_sources,
         days,
         devices,
         diagrams,
@@ -256,6 +257,7 @@ def _mount() -> None:
     app.add_typer(bench.app, name="bench")
     app.add_typer(cim.app, name="cim")
     app.command()(faults.faults)
+    data.app.add_typer(data_sources.app)
     app.add_typer(data.app, name="data")
     app.add_typer(days.app, name="days")
     app.add_typer(devices.app, name="devices")

@@ -15,7 +15,7 @@ from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.windows import zone_of
-from cim.platform.site_data import documents_path
+from cim.platform.site_data import documents_path, readings_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,13 @@ class Asked:
 
 
 def site_zone(folder: Path) -> ZoneInfo:
-    """The time zone of the site whose data folder it is.
+    """The time zone of the site whose data folder it is; UTC where data was only taken in from elsewhere.
 
     Raises:
-        BadInput: there are no documents, or they say nothing of the site.
+        BadInput: there is no data, or its documents say nothing of the site.
     """
+    if readings_place(folder).exists() and not documents_path(folder).exists():
+        return zone_of("UTC")
     documents = DocumentStore(documents_path(folder), read_only=True)
     try:
         found = documents.get(Kind.CONFIGURATION, "site")

@@ -58,7 +58,8 @@ class Frame:
     def raw(self, row: int) -> str:
         """A record as JSON, for the quarantine."""
         cells = self.records[row] if self.records is not None else {n: c[row].as_py() for n, c in self.columns.items()}
-        return json.dumps(cells, ensure_ascii=False, default=str)
+        text = json.dumps(cells, ensure_ascii=False, default=str)
+        return text if _is_unicode(text) else json.dumps(cells, default=str)
 
 
 def frame_of_records(
@@ -80,9 +81,18 @@ def column_of(values: Sequence[object]) -> pa.Array:
     return pa.array([None if value is None else _text(value) for value in values], pa.string())
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no half of a surrogate pair, as JSON's may have."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text.encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair
+    return text.encode("utf-8", "replace").decode()
 
 
 def value_at(record: object, path: str) -> object:

@@ -97,7 +97,7 @@ class DataHandler:
     """
 
     def __init__(self, table: Readings, known: Known, quarantine: Quarantine) -> None:
-        self._table, self._known, self.quarantine = table, known, quarantine
+        self._table, self.known, self.quarantine = table, known, quarantine
 
     def take(self, delivery: Delivery, mapping: MappingFile, told: Callable[[Taken], None] = lambda _: None) -> Taken:
         """Map a delivery. When it returns, each of its records is in the table, known there, or in quarantine.
@@ -119,7 +119,7 @@ class DataHandler:
                     )
                     new = self._unknown(mapped.readings)
                     sequence = (delivery.number << _BLOCKS) | block
-                    self._append(new, delivery.source, delivery.source, sequence, delivery.recorded)
+                    self._append(new, delivery.source, "source", sequence, delivery.recorded)
                     known = mapped.readings.num_rows - new.num_rows
                     sum_ += Taken(new.num_rows, known, len(mapped.rejects), mapped.passed_over)
                     told(sum_)
@@ -163,15 +163,15 @@ class DataHandler:
             import pyarrow as pa
 
             readings = without_repeats(pa.concat_tables(parts))
-            fresh = not_yet_good(readings, self._known) if readings.num_rows else readings
-            self._append(fresh, replay.source, f"{replay.source}/replay", replay.id, recorded)
+            fresh = not_yet_good(readings, self.known) if readings.num_rows else readings
+            self._append(fresh, replay.source, "replay", replay.id, recorded)
             new, known = fresh.num_rows, readings.num_rows - fresh.num_rows
         self.quarantine.end_replay(replay, sorted(refused.items()))
         return Taken(new, known, len(refused))
 
     def _unknown(self, readings: pa.Table) -> pa.Table:
         once = without_repeats(readings)
-        return unknown(once, self._known) if once.num_rows else once
+        return unknown(once, self.known) if once.num_rows else once
 
     def _append(self, readings: pa.Table, source: str, stream: str, sequence: int, recorded: datetime) -> None:
         import pyarrow as pa
@@ -183,7 +183,7 @@ class DataHandler:
         table = readings.drop_columns(["line"])
         table = table.append_column("recorded", pa.repeat(stamp, readings.num_rows))
         table = table.append_column("source", pa.repeat(source, readings.num_rows))
-        self._table.append(ReadingBatch(table), stream, sequence)
+        self._table.append(ReadingBatch(table), f"{stream}/{source}", sequence)
 
 
 def _state(delivery: Delivery) -> State:

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS records (
     raw TEXT NOT NULL, header TEXT NOT NULL, is_record INTEGER NOT NULL, passed INTEGER NOT NULL, mapping TEXT NOT NULL,
     recorded TEXT NOT NULL, digest BLOB NOT NULL, state TEXT NOT NULL DEFAULT 'held', replay INTEGER,
     UNIQUE (source, delivery, line));
-CREATE INDEX IF NOT EXISTS same ON records (source, digest);
+CREATE INDEX IF NOT EXISTS same ON records (source, digest, state);
 CREATE INDEX IF NOT EXISTS held ON records (state, source);
 CREATE TABLE IF NOT EXISTS wholes (
     source TEXT NOT NULL, delivery INTEGER NOT NULL, reason TEXT NOT NULL, mapping TEXT NOT NULL, recorded TEXT NOT NULL,

@@ -42,7 +42,7 @@ class IngestionManager:
     """
 
     def __init__(self, register: SourceRegister, handler: DataHandler, told: Told = lambda _name, _taken: None) -> None:
-        self.register, self._handler, self._told = register, handler, told
+        self.register, self.handler, self._told = register, handler, told
         self._lock = RLock()
 
     def add(self, source: ConfiguredSource, now: datetime, *, again: bool = False) -> None:
@@ -125,8 +125,8 @@ class IngestionManager:
             BadInput: there is no such source.
         """
         with self._lock:
-            source, quarantine = self.register.source(name), self._handler.quarantine
-            sum_ = self._handler.replay(name, source.mapping, now)
+            source, quarantine = self.register.source(name), self.handler.quarantine
+            sum_ = self.handler.replay(name, source.mapping, now)
             self.register.replayed(name, Taken(sum_.readings, sum_.known))
             for whole in quarantine.wholes(name):
                 kept = quarantine.whole_path(name, whole.delivery)
@@ -144,7 +144,7 @@ class IngestionManager:
     def _take_waiting(self, name: str) -> Taken:
         sum_ = Taken()
         for delivery, mapping in self.register.waiting(name):
-            taken = self._handler.take(delivery, mapping, lambda so_far: self._told(name, so_far))
+            taken = self.handler.take(delivery, mapping, lambda so_far: self._told(name, so_far))
             self.register.taken(delivery, taken)
             sum_ += taken
         return sum_

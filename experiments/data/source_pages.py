@@ -1,0 +1,89 @@
+"""How sources, first rows and the quarantine look on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from cim.mapping.engine.mapper import Mapped
+from cim.model.reading_type import parse_reading_type
+from cim.platform.handler.handler import Taken
+from cim.platform.handler.quarantine import Held, HeldWhole
+from cim.platform.ingestion.register import SourceState
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_REASONS = 10
+
+
+def show_sources(states: Sequence[SourceState]) -> None:
+    """One row a source: state, last run, what was taken, the last error."""
+    table = Table("source", "state", "last run", "readings", "known", "rejects", "waiting", "last error")
+    for state in states:
+        counts = (state.readings, state.known, state.rejects, state.waiting)
+        table.add_row(state.name, state.state, _at(state.last_run), *map(str, counts), _error(state))
+    _console().print(table)
+
+
+def show_first(mapped: Mapped, records: int) -> None:
+    """The first readings of a dry run, and what would be held."""
+    _console().print(_readings(mapped.readings))
+    words = f"{records} records looked at, {len(mapped.rejects)} of them would be held in quarantine"
+    if mapped.passed_over:
+        words += f", {mapped.passed_over} are asked for by no value"
+    print(words)
+    for reject in mapped.rejects[:_REASONS]:
+        print(f"  line {reject.line}: {reject.reason}")
+    if len(mapped.rejects) > _REASONS:
+        print(f"  and {len(mapped.rejects) - _REASONS} more")
+
+
+def show_quarantine(records: Sequence[Held], wholes: Sequence[HeldWhole], counts: dict[str, tuple[int, int]]) -> None:
+    """What is held, with its reason and record."""
+    if not counts:
+        print("the quarantine is empty")
+        return
+    table = Table("source", "delivery", "line", "reason", "record")
+    for whole in wholes:
+        table.add_row(whole.source, str(whole.delivery), "all", whole.reason, "")
+    for held in records:
+        table.add_row(held.source, str(held.delivery), str(held.line), held.reason, held.raw[:120])
+    _console().print(table)
+    for source, (lines, files) in counts.items():
+        print(f"{source}: {lines} records and {files} whole deliveries are held")
+
+
+def line_of(source: str, taken: Taken, error: str) -> str:
+    """What came of asking a source."""
+    words = f"{source}: {taken.readings} new readings, {taken.known} known, {taken.rejects} records held in quarantine"
+    return f"{words}; {error}" if error else words
+
+
+def _readings(rows: pa.Table) -> Table:
+    table = Table("line", "usage point", "meter", "what", "begin (UTC)", "seconds", "value", "quality")
+    for row in rows.to_pylist():
+        kind = parse_reading_type(row["reading_type"])
+        value = f"{row['value']:g} {kind.unit_name or '%'}"
+        what = f"{kind.kind_name} {kind.flow}" if kind.flow_direction else kind.kind_name
+        names = (str(row["line"]), row["usage_point"], row["meter"], what, f"{row['begin']:%Y-%m-%d %H:%M}")
+        table.add_row(*names, str(row["duration_s"]), value, row["quality"])
+    return table
+
+
+def _at(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _error(state: SourceState) -> str:
+    again = f"; tried again at {_at(state.retry_at)}" if state.retry_at else ""
+    return state.last_error + again
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
