@@ -146,20 +146,36 @@ def erase_command(
 def check_command(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="The proof's JSON file.")],
     head: Annotated[str, typer.Argument(metavar="HEAD", help="Digest (hex) of the head you hold.")],
+    element: Annotated[
+        str | None,
+        typer.Option(
+            "--element", metavar="NAME", help="Also print what the proven records say of this element, ISP by ISP."
+        ),
+    ] = None,
 ) -> None:
     """Check a proof against a head you hold; needs no ledger and no network. Exit code 1 when it does not hold.
 
-    A proof made with --since takes the older head, and tells the newer one, which you can hold from then on.
+    A proof made with --since takes the older head, and tells the newer one, which you can hold from then on. With --element
+    a member sees the baselines and splits of one of its devices that its money stands on:
+
+    \b
+    iles ledger prove PATH --member home-01.strem.example --day 2016-05-20 -o proof.json
+    iles ledger check proof.json HEAD --element home-01.battery
     """
     with _one_sentence():
         from market.ledger.checking import check_consistency, check_inclusion
         from market.ledger.proofs import InclusionProof, from_json
 
-        digest, found = _digest(head), None
+        digest, found, records = _digest(head), None, []
         proofs = from_json(proof.read_text())
         for one in proofs:
             found = check_inclusion(one, digest) if isinstance(one, InclusionProof) else check_consistency(one, digest)
+            records += [] if found.record is None else [found.record]
             _lines(found.checks)
+        if element is not None:
+            from experiments.cli.ledger_views import show_element
+
+            show_element(records, element)
     typer.secho("The proof is sound." if len(proofs) == 1 else f"All {len(proofs)} proofs are sound.", bold=True)
     if found is not None and found.record is None:
         typer.echo(f"Newer head: {found.head.digest.hex()}")

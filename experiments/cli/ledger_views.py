@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -9,10 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 import agents.assembly.wire_types  # noqa: F401 - what the ledger keeps must be readable
+from agents.roles.prosumer.held_orders import ElementOrder
 from agents.runtime.ledger_history import concerned
+from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
+from market.settlement.day import POWER
+from market.settlement.portfolio import BASELINE, ORDERED, is_under_order
+from market.uftp import FlexOrder, Metering
 
 
 def show(path: Path) -> None:
@@ -65,8 +71,43 @@ def show_member(path: Path, domain: str, day: date | None) -> None:
         console.print(line, markup=False)
 
 
+def show_element(records: Sequence[Record], element: str) -> None:
+    """What records say of an element: how orders fell on it, with the baselines they move it from, and what it was metered by.
+
+    Raises:
+        BadInput: none says anything of it.
+    """
+    table = Table("ISP", "baseline, W", "ordered, W", "metered, W", "in", title_justify="left")
+    for record in records:
+        body = decode(record.body) if record.body else ()
+        for part in body if isinstance(body, tuple) else ():
+            if isinstance(part, ElementOrder) and part.element == element:
+                for isp, baseline_w, ordered_w in part.isps:
+                    table.add_row(str(isp), str(baseline_w), str(ordered_w), "", f"{record.kind} {record.key}")
+            elif isinstance(part, Metering) and part.ean == element and is_under_order(part):
+                rows = [_values(part, name) for name in (BASELINE, ORDERED, POWER)]
+                for isp, (baseline_w, ordered_w, power_w) in enumerate(zip(*rows, strict=True), start=1):
+                    if ordered_w:
+                        told = (str(baseline_w), str(ordered_w), str(power_w))
+                        table.add_row(str(isp), *told, f"{record.kind} {record.key}")
+    if not table.rows:
+        raise BadInput(
+            f"element: the proven records say nothing of {element} under order; expected one that was ordered"
+        )
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+
+
+def _values(metering: Metering, name: str) -> tuple[int, ...]:
+    profile = metering.profile(name)
+    return () if profile is None else profile.values
+
+
 def concerning(path: Path, domain: str, day: date | None = None, *, closed: bool = False) -> list[Record]:
-    """The records a party has made, signed or is named in; of one day (as their key, or when they were made); only of blocks.
+    """The records a party has made, signed or is named in; of one day (by their key, when they were made, or what an order or
+    split is about); only of blocks.
 
     Raises:
         BadInput: the file is no ledger, or the party is not one of its parties.
@@ -81,6 +122,15 @@ def concerning(path: Path, domain: str, day: date | None = None, *, closed: bool
         record
         for record in records
         if (record.kind, record.key) not in still_open
-        and (day is None or day.isoformat() in record.key or record.at.date() == day)
         and domain in concerned(record)
+        and (day is None or day.isoformat() in record.key or record.at.date() == day or _is_about(record, day))
     ]
+
+
+def _is_about(record: Record, day: date) -> bool:
+    """Whether an order or a split that was made before is about a day."""
+    body = decode(record.body) if record.body else ()
+    return any(
+        isinstance(part, ElementOrder | FlexOrder) and part.period == day
+        for part in (body if isinstance(body, tuple) else (body,))
+    )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from agents.roles.prosumer.held_orders import ElementOrder
 from agents.runtime.ledger_history import concerned, recollect
 from cim.codec.codec import decode
+from experiments.cli.ledger import app
 from market.ledger.checking import check_inclusion
 from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
@@ -20,9 +24,10 @@ from market.settlement.payments import Payment
 from market.uftp import FlexOrder, FlexSettlement
 from tests.worlds import miniature
 from tests.worlds.miniature import HOMES
-from tests.worlds.players import DAY
+from tests.worlds.players import DAY, FIRST
 
 CLEAR = {"contract", "register", "flex-order", "flex-order-refusal", "d-prognosis"}  # between parties of the market
+SCRIPT = Path(__file__).parents[2] / "docs" / "check_proof.py"
 HOME = f"{HOMES[0]}.example"
 
 
@@ -81,6 +86,34 @@ def test_a_member_adds_up_its_money_from_proven_records(ledger: Path) -> None:
         signs = {HOME: 1, settlement.header.sender_domain: -1}
         of_row = [p for p in paid if isinstance(p, Payment) and p.reference.startswith(row.order_reference)]
         assert sum(signs[p.payee] * p.amount for p in of_row) == row.net_settlement
+
+
+def test_a_member_sees_its_elements_baselines_and_splits_proven(ledger: Path, tmp_path: Path) -> None:
+    """`prove --member --day`, then `check --element`: its battery's or PV's split, baseline and meter, ISP by ISP, as recorded;
+    the checker of thirty lines takes the same proof, and of an element that nobody ordered it says so."""
+    proof, head = tmp_path / "proof.json", (verify(ledger).head or b"").hex()
+    made = ["prove", str(ledger), "--member", HOME, "--day", FIRST.isoformat(), "-o", str(proof)]
+    assert CliRunner().invoke(app, made).exit_code == 0
+    parts = [
+        part
+        for record in records(ledger)
+        if record.kind == "order-split" and HOME in concerned(record)
+        for part in decode(record.body)
+        if isinstance(part, ElementOrder) and part.period == FIRST
+    ]
+    assert parts
+    for part in parts:
+        shown = CliRunner().invoke(app, ["check", str(proof), head, "--element", part.element])
+        assert shown.exit_code == 0, shown.output
+        cells = [[cell.strip() for cell in line.split("│")[1:4]] for line in shown.output.splitlines() if "│" in line]
+        assert all([str(value) for value in row] in cells for row in part.isps)
+    script = subprocess.run(
+        [sys.executable, str(SCRIPT), str(proof), head], capture_output=True, text=True, check=False
+    )
+    assert script.returncode == 0
+    refused = CliRunner().invoke(app, ["check", str(proof), head, "--element", "nobody.pv"])
+    assert refused.exit_code == 2
+    assert "nobody.pv" in refused.output
 
 
 def test_after_a_member_is_erased_all_proofs_hold_and_the_others_recover(ledger: Path, tmp_path: Path) -> None:

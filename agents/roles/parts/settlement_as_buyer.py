@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from agents.roles.dispute_messages import ArbitrationDecided
 from agents.roles.effects import Arm, Effect, Send, Timer
@@ -19,6 +19,7 @@ from agents.roles.parts.meter_data import DayCorrected, DayMetered, MeterData
 from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.parts.settlement import (
+    LATEST,
     OrdersDisputed,
     SellerAccount,
     disputed_orders,
@@ -30,8 +31,6 @@ from cim.codec.codec import wire
 from market.settlement.baseline_checks import accumulated, day_totals, period_start
 from market.settlement.payments import Payment, corrections
 from market.uftp import FlexSettlement, FlexSettlementResponse, SettlementSums, SettlementTotals
-
-LATEST = timedelta(hours=3)  # after the day's end: settle with what was metered
 
 
 @wire("part.timer.settle")
