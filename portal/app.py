@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +13,9 @@ from portal.guard import Guard, check_token
 from portal.market_routes import add_market_routes
 from portal.models import DsoState, Health, HealthSummary, Status
 from portal.views import SharedAnswer, SiteView, ViewError
+
+if TYPE_CHECKING:
+    from portal.data import DataSite
 
 _WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
 
@@ -22,6 +26,7 @@ def create_app(
     patience_s: float = 5.0,
     fresh_s: float = 1.0,
     parties: Mapping[str, str] = MappingProxyType({}),
+    data: DataSite | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -31,6 +36,7 @@ def create_app(
         patience_s: how long the site may take to tell its state.
         fresh_s: how long one answer of the site serves all callers.
         parties: by the token of each market party, its domain.
+        data: the site's data platform; without it there is no `/data/`.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -62,4 +68,10 @@ def create_app(
         return await see_dso()
 
     add_market_routes(app, SharedAnswer(site.market_rows, "market", patience_s, fresh_s))
+    if data is not None:
+        from portal.data_page import add_playground
+        from portal.data_routes import add_data_routes
+
+        add_data_routes(app, data)
+        add_playground(app)
     return app

@@ -1,7 +1,7 @@
 """Who may call: every path asks for a bearer token (RFC 6750), except those in one table.
 
-The operator's token opens everything. Each market party has one of its own, which opens `/market/` alone, and there shows
-only what is the party's.
+The operator's token opens everything. Each market party has one of its own, which opens `/market/` and `/data/` alone, and
+there shows only what is the party's.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cim.model.errors import BadInput
+from portal.data_page import PAGES, POLICY
 
 # Exact paths and why anybody may see them. What is not here asks for the token, whether it exists or not.
 OPEN: Final = {
     "/health": "a load balancer or watchdog must see whether the site lives; without the token it gets counts only",
+    **dict.fromkeys(PAGES, "a page without data: a browser cannot send a token with the address that is typed in"),
 }
 
 SECURITY_HEADERS: Final = {
@@ -31,7 +33,7 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-PARTY_PATHS: Final = "/market/"  # what a market party's own token opens
+PARTY_PATHS: Final = ("/market/", "/data/")  # what a market party's own token opens
 _HSTS = "max-age=31536000"
 
 _MIN_TOKEN = 32  # characters; 32 random bytes make 43
@@ -69,6 +71,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
                 headers.update(SECURITY_HEADERS)
+                if scope.get("path") in PAGES:
+                    headers["Content-Security-Policy"] = POLICY
                 if scope.get("scheme") == "https":
                     headers["Strict-Transport-Security"] = _HSTS
             await send(message)
@@ -94,7 +98,7 @@ class Guard:
         await self._app(scope, receive, sealed)
 
     async def _forbid(self, scope: Scope, receive: Receive, send: Send) -> None:
-        words = f"a market party's token opens {PARTY_PATHS} only; expected the operator's"
+        words = f"a market party's token opens {' and '.join(PARTY_PATHS)} only; expected the operator's"
         await JSONResponse({"detail": words}, 403)(scope, receive, send)
 
     async def _refuse(self, wrong: bool, scope: Scope, receive: Receive, send: Send) -> None:
