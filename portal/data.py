@@ -154,7 +154,7 @@ class DataSite:
             {
                 "agreement": to_odrl(one),
                 "given": one.given.isoformat(),
-                "withdrawn": one.withdrawn and one.withdrawn.isoformat(),
+                "withdrawn": None if one.withdrawn is None else one.withdrawn.isoformat(),
             }
             for one in self.access.consents.given_by(principal.name)
         ]

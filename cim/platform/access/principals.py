@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from cim.model.errors import BadInput
 
@@ -94,13 +95,20 @@ class PrincipalBook:
     Args:
         usage_points: whom they concern decides who is a prosumer, occupant, aggregator or DSO, and of what.
         others: principals that no usage point names: researchers, administrators.
+        aliases: other names of some, for example a party's domain -> the name that the usage points have for it.
 
     Raises:
         BadInput: a name would have two roles.
     """
 
-    def __init__(self, usage_points: Iterable[UsagePoint], others: Iterable[Principal] = ()) -> None:
+    def __init__(
+        self,
+        usage_points: Iterable[UsagePoint],
+        others: Iterable[Principal] = (),
+        aliases: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.usage_points = tuple(usage_points)
+        self._aliases = dict(aliases)
         self._known: dict[str, Principal] = {}
         for point in self.usage_points:
             self._add(point.owner, Role.PROSUMER, homes=point.usage_point)
@@ -122,7 +130,7 @@ class PrincipalBook:
             BadInput: nobody has; who has is not said.
         """
         try:
-            return self._known[name]
+            return self._known[self._aliases.get(name, name)]
         except KeyError:
             raise BadInput(
                 f"principal: {name!r} is not known here; expected the name of a party of this site"

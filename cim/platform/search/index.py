@@ -226,5 +226,14 @@ def _hit(stored: dict[str, list[str | datetime]]) -> Hit:
         value = stored[name][0] if name in stored else None
         return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
 
-    names = ("identity", "kind", "title", "place", "device", "owner", "quality")
-    return Hit(*(text(name) for name in names), at("begin"), at("end"))
+    return Hit(
+        text("identity"),
+        text("kind"),
+        text("title"),
+        text("place"),
+        text("device"),
+        text("owner"),
+        text("quality"),
+        at("begin"),
+        at("end"),
+    )

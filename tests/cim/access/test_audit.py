@@ -159,3 +159,11 @@ def test_a_name_has_one_role() -> None:
         PrincipalBook([UsagePoint("u", "x", aggregator="x")])
     with pytest.raises(BadInput, match="is a prosumer already"):
         PrincipalBook([point(0)], [Principal("owner-0", Role.ADMINISTRATOR)])
+
+
+def test_a_party_is_known_by_its_domain_too() -> None:
+    """A domain leads to the party whose it is; the name that nobody has is refused without saying who there is."""
+    book = PrincipalBook([point(0)], aliases={"owner-0.example": "owner-0"})
+    assert book.principal("owner-0.example") == book.principal("owner-0")
+    with pytest.raises(BadInput, match="'owner-9' is not known here"):
+        book.principal("owner-9")
