@@ -11,9 +11,12 @@ import pyarrow as pa  # here, for DuckDB reads the annotations of the function i
 from sqlglot import exp
 
 from cim.model.errors import IlesError
+from cim.platform.access.policies import Decision
+from cim.platform.access.principals import Principal
 from cim.platform.access.pseudonyms import Pseudonyms
 from cim.platform.access.secured import PSEUDONYM
 from cim.platform.provisioning.definition import Value
+from cim.platform.provisioning.reach import homes_within_reach
 from cim.platform.provisioning.relations import Opened, Relation
 from cim.platform.provisioning.tree import ROWS, used
 
@@ -47,8 +50,11 @@ class Engine:
         )
 
     @contextmanager
-    def over(self, relation: Relation) -> Iterator[Run]:
+    def over(self, relation: Relation, decision: Decision, asking: Principal) -> Iterator[Run]:
         """Queries over one state of a relation; stopped together when they take too long.
+
+        Args:
+            decision, asking: homes that they do not reach are not read; that no other row leaves is the queries' own part.
 
         Raises:
             TooLong: they did.
@@ -59,8 +65,9 @@ class Engine:
         timer = threading.Timer(self._patience_s, cursor.interrupt)
         timer.daemon = True
         try:
-            with relation.opened(cursor) as opened:
-                timer.start()
+            timer.start()
+            homes = homes_within_reach(decision, asking, relation.points, cursor)
+            with relation.opened(cursor, homes) as opened:
                 yield Run(cursor, opened)
         except duckdb.InterruptException:
             raise TooLong(

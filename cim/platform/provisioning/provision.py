@@ -113,7 +113,7 @@ class Provision:
             raise self.access.deny(principal, "read", definition.name, asked, reason)
         project = asking.project or f"principal {asking.name}"
         plan = trees(definition, values, decision, dataset, project)
-        with self._engine.over(self._relations[definition.dataset]) as run:
+        with self._engine.over(self._relations[definition.dataset], decision, asking) as run:
             if not all(run.table(tree, plan.values).num_rows for _, _, tree in plan.named):
                 raise self.access.deny(
                     principal, "read", definition.name, asked, "a home or device that is not its own"

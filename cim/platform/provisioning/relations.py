@@ -39,9 +39,16 @@ class Relation(Protocol):
     """A dataset that can be queried; its rows have the dataset's columns and all row attributes of the policies."""
 
     dataset: Dataset
+    points: Sequence[UsagePoint]
 
-    def opened(self, cursor: duckdb.DuckDBPyConnection) -> AbstractContextManager[Opened]:
-        """Its rows as they are now; they stay as they are inside the `with`."""
+    def opened(
+        self, cursor: duckdb.DuckDBPyConnection, homes: Sequence[str] | None = None
+    ) -> AbstractContextManager[Opened]:
+        """Its rows as they are now; they stay as they are inside the `with`.
+
+        Args:
+            homes: only of these usage points, where that spares reading the others; None: of all.
+        """
         ...
 
 
@@ -54,13 +61,14 @@ class ReadingsRelation:
         self, place: str | Path, points: Sequence[UsagePoint], options: Mapping[str, str] | None = None
     ) -> None:
         self._place = Place(str(place), options or {})
+        self.points = points
         self._points = usage_point_table(points)
 
     @contextmanager
-    def opened(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Opened]:
+    def opened(self, cursor: duckdb.DuckDBPyConnection, homes: Sequence[str] | None = None) -> Iterator[Opened]:
         """See `Relation`."""
         with snapshot(self._place) as files:
-            sources = Sources(self._place, files, cursor, Selection())
+            sources = Sources(self._place, files, cursor, Selection(usage_points=homes))
             cursor.register("usage_points", self._points)
             yield Opened("WITH newest AS (" + sources.newest() + ")" + _WITH_POINTS, sources.parameters)
 
@@ -69,13 +77,19 @@ class TableRelation:
     """A table in memory, with its usage points beside; it has the columns of its dataset but those of the points."""
 
     def __init__(self, dataset: Dataset, table: pa.Table, points: Sequence[UsagePoint]) -> None:
-        self.dataset = dataset
+        self.dataset, self.points = dataset, points
         self._table, self._points = table, usage_point_table(points)
 
     @contextmanager
-    def opened(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Opened]:
+    def opened(self, cursor: duckdb.DuckDBPyConnection, homes: Sequence[str] | None = None) -> Iterator[Opened]:
         """See `Relation`."""
-        cursor.register("newest", self._table)
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self._table
+        if homes is not None:
+            table = table.filter(pc.is_in(table["usage_point"], value_set=pa.array(homes, pa.string())))
+        cursor.register("newest", table)
         cursor.register("usage_points", self._points)
         yield Opened(_WITH_POINTS, {})
 

@@ -47,7 +47,7 @@ class Search:
     """What is searched for.
 
     Attributes:
-        words: each must occur, the last one may be begun only; none: everything.
+        words: each must occur; of one that ends with `*` the beginning; none: everything.
         wanted: by facet, the word that the field must have.
         begin, end: documents whose time overlaps with this, UTC; those without a time do not.
     """

@@ -63,13 +63,16 @@ class SearchIndex:
         # Of constant worth: how rare a group is says how much there is of it.
         allowed = [(any_of, tantivy.Query.term_query(schema, "groups", group, "basic")) for group in groups]
         parts = [(must, tantivy.Query.const_score_query(tantivy.Query.boolean_query(allowed), 0.0))]
-        words = self._words.analyze(asked.words)
-        for place, word in enumerate(words):
-            whole = tantivy.Query.term_query(schema, "text", word)
-            if place == len(words) - 1 and len(word) >= 3 and not asked.words.endswith(" "):
-                begun = tantivy.Query.phrase_prefix_query(schema, "text", [word])
-                whole = tantivy.Query.boolean_query([(any_of, whole), (any_of, begun)])
-            parts.append((must, whole))
+        for given in asked.words.split():
+            words = self._words.analyze(given)
+            for place, word in enumerate(words):
+                begun = given.endswith("*") and place == len(words) - 1
+                one = (
+                    tantivy.Query.phrase_prefix_query(schema, "text", [word])
+                    if begun
+                    else tantivy.Query.term_query(schema, "text", word)
+                )
+                parts.append((must, one))
         for name, value in (asked.wanted or {}).items():
             parts.append((must, tantivy.Query.term_query(schema, name, value, "basic")))
         for field, low, high in (("end", asked.begin, None), ("begin", None, asked.end)):

@@ -15,6 +15,7 @@ from cim.platform.access.policies import Decision, Policies
 from cim.platform.access.principals import Principal, Role
 from cim.platform.access.secured import secured
 
+DUCKDB = duckdb.connect()
 ADMIN = Principal("root", Role.ADMINISTRATOR, homes=frozenset({"a", "b"}))
 WORDS = ("a", "b", "c")
 TESTED = ("kind", "place")  # two attributes that a row may lack
@@ -35,10 +36,9 @@ def rows_of(decision: Decision, rows: list[Mapping[str, str | None]]) -> list[in
     table = pa.Table.from_pylist(full, schema=schema)
     tree = secured(decision, READINGS, "rows").select("value", append=False)
     text = tree.sql(dialect="duckdb")
-    with duckdb.connect() as connection:
-        connection.register("rows", table)
-        values = {name: value for name, value in decision.values.items() if f"${name}" in text}
-        return sorted(value for (value,) in connection.execute(text, values).fetchall())
+    DUCKDB.register("rows", table)
+    values = {name: value for name, value in decision.values.items() if f"${name}" in text}
+    return sorted(value for (value,) in DUCKDB.execute(text, values).fetchall())
 
 
 def bodies() -> st.SearchStrategy[str]:

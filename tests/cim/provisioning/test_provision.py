@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from cim.model.errors import BadInput
+from cim.platform.access.attributes import READINGS
 from cim.platform.access.consents import Scope
 from cim.platform.access.control import AccessControl
 from cim.platform.access.policies import Decision, Policies
@@ -18,6 +20,7 @@ from cim.platform.provisioning.definition import Aggregation, Definition, Filter
 from cim.platform.provisioning.engine import Engine, TooLong
 from cim.platform.provisioning.provision import Answer, Page, Provision
 from cim.platform.provisioning.rate import RateLimit, TooOften
+from cim.platform.provisioning.reach import homes_within_reach
 from cim.platform.provisioning.relations import ReadingsRelation
 from cim.platform.readings.batch import ReadingBatch
 from cim.platform.readings.table import ReadingsTable
@@ -233,6 +236,8 @@ def test_over_the_readings_table_the_newest_revision_counts(tmp_path: Path) -> N
     assert len(values) == 8
     assert 777.0 in values
     assert 777.0 not in ask(site, "owner-1", ROWS).table["value"].to_pylist()
+    counts = {who: ask(site, who, ROWS).table.num_rows for who in ("agr-east", "dso-1", "root")}
+    assert counts == {"agr-east": 48, "dso-1": 24, "root": 64}
 
 
 def test_consent_for_devices_opens_them_by_pseudonym(site: Provision) -> None:
@@ -247,3 +252,14 @@ def test_consent_for_devices_opens_them_by_pseudonym(site: Provision) -> None:
     assert len(meters) == 12
     assert all(name.startswith("p-") for name in meters)
     assert site.access.now() == NOW
+
+
+def test_only_homes_within_reach_are_read(site: Provision) -> None:
+    """A decision over homes, groups and levels reaches exactly its homes; the administrator's is not bound to any."""
+    reach = {}
+    for who in ("owner-0", "agr-west", "dso-1", "root"):
+        asking, decision = site.access.decide(site.access.book.principal(who), READINGS, "operation")
+        with duckdb.connect() as connection:
+            found = homes_within_reach(decision, asking, site.access.book.usage_points, connection)
+        reach[who] = None if found is None else set(found)
+    assert reach == {"owner-0": {HOMES[0]}, "agr-west": set(HOMES[6:]), "dso-1": set(HOMES[:6]), "root": None}
