@@ -62,19 +62,28 @@ class Engine:
         import duckdb
 
         cursor = self._connection.cursor()
-        timer = threading.Timer(self._patience_s, cursor.interrupt)
-        timer.daemon = True
+        done, late = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            if done.wait(self._patience_s):
+                return
+            late.set()
+            while not done.wait(0.02):
+                cursor.interrupt()  # again and again: between two queries there is nothing to stop
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
         try:
-            timer.start()
             homes = homes_within_reach(decision, asking, relation.points, cursor)
             with relation.opened(cursor, homes) as opened:
-                yield Run(cursor, opened)
-        except duckdb.InterruptException:
+                yield Run(cursor, opened, late)
+        except (duckdb.InterruptException, TooLong):
             raise TooLong(
                 f"query: it ran for more than {self._patience_s:g} s; expected a shorter window or fewer groups"
             ) from None
         finally:
-            timer.cancel()
+            done.set()
+            watcher.join()
             cursor.close()
 
     def close(self) -> None:
@@ -85,11 +94,17 @@ class Engine:
 class Run:
     """Queries over one state of a relation."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, opened: Opened) -> None:
-        self._cursor, self._opened = cursor, opened
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, opened: Opened, late: threading.Event) -> None:
+        self._cursor, self._opened, self._late = cursor, opened, late
 
     def table(self, tree: exp.Select, values: dict[str, Value]) -> pa.Table:
-        """What a tree finds."""
+        """What a tree finds.
+
+        Raises:
+            TooLong: the time was over before.
+        """
+        if self._late.is_set():
+            raise TooLong("query: its time was over; expected a shorter window or fewer groups")
         # Constant words around a tree whose values are all bound.
         text = "WITH " + ROWS + " AS (" + self._opened.text + ") SELECT * FROM (" + tree.sql(dialect="duckdb") + ")"  # noqa: S608 - above
         bound = dict(self._opened.values) | {
