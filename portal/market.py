@@ -8,6 +8,7 @@ from cim.platform.publications.agreements import (
     AssetsRegistered,
     ContractAgreed,
     RegisteredAsset,
+    TemplatePublished,
     UnitMoved,
     UnitsMoved,
 )
@@ -46,6 +47,10 @@ class MarketRows:
     def contracts(self, party: str | None) -> list[ContractAgreed]:
         """Contracts that it bought or sold under."""
         return [told for told in values(self.store, ContractAgreed) if party in (None, told.buyer, told.seller)]
+
+    def templates(self) -> list[TemplatePublished]:
+        """Contract templates that were published, superseded versions too: every party may read them."""
+        return values(self.store, TemplatePublished)
 
     def settlements(self, party: str | None) -> list[SettlementTold]:
         """Settlements as buyer or seller, every revision."""

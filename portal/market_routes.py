@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 
-from cim.platform.publications.agreements import ContractAgreed, RegisteredAsset, UnitMoved
+from cim.platform.publications.agreements import ContractAgreed, RegisteredAsset, TemplatePublished, UnitMoved
 from cim.platform.publications.settlement import BaselineChecked, DisputeDecided, PaymentRow, SettlementTold
 from portal.market import MarketRows
 from portal.views import SharedAnswer
@@ -27,6 +27,11 @@ def add_market_routes(app: FastAPI, see: SharedAnswer[MarketRows]) -> None:
     async def contracts(request: Request) -> list[ContractAgreed]:
         """Contracts under which the caller buys or sells."""
         return (await see()).contracts(request.state.party)
+
+    @app.get("/market/templates")
+    async def templates() -> list[TemplatePublished]:
+        """Contract templates that aggregators published, every version."""
+        return (await see()).templates()
 
     @app.get("/market/settlements")
     async def settlements(request: Request) -> list[SettlementTold]:

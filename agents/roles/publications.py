@@ -15,6 +15,7 @@ from cim.platform.publications.agreements import (
     ContractElement,
     RankedUnit,
     RegisteredAsset,
+    TemplatePublished,
     UnitMoved,
     UnitsMoved,
     UnitsRanked,
@@ -44,6 +45,7 @@ from cim.platform.publications.trading import (
 from market import uftp
 from market.assets.publication import AssetPublication
 from market.contracts.contract import FlexContract
+from market.contracts.templates import PublishedTemplate
 from market.ledger.records import BlockHead
 from market.register.discovery import Discovery
 from market.register.units import RegisteredUnit, UnitMove, UnitProduct
@@ -211,6 +213,18 @@ def units_ranked(aggregator: str, found: Discovery, now: datetime) -> Publish:
     ]
     rows += [RankedUnit(name, 0.0, (), why) for name, why in sorted(found.passed_over.items())]
     return Publish(UnitsRanked(now, aggregator, tuple(rows)))
+
+
+def template_published(made: PublishedTemplate, now: datetime) -> Publish:
+    """A version of a contract template."""
+    t = made.template
+    return Publish(
+        TemplatePublished(
+            now, made.publisher, t.name, made.version, t.days_of_week, t.start_minute, t.end_minute, t.max_activations,
+            t.counted_per.value, t.max_runtime_isps, t.recovery_isps, t.penalty_e4_per_kwh, t.capacity_price_e4_per_kw_day,
+            t.volume_price_e4_per_kwh, t.activation_price.value, t.reserved,
+        )
+    )  # fmt: skip
 
 
 def contract_agreed(contract: FlexContract, now: datetime) -> Publish:

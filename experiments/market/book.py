@@ -21,10 +21,12 @@ from experiments.market.rows import (
     RequestRow,
     ReservationRow,
     SettlementRow,
+    TemplateRow,
     UnitRow,
 )
 from market.contracts.changes import TERMINATION, ContractTermination
 from market.contracts.contract import FlexContract
+from market.contracts.templates import PUBLISHED_TEMPLATE, PublishedTemplate
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 from market.register.lifecycle import UnitEvent
@@ -62,6 +64,7 @@ def market_book(folder: Path) -> MarketBook:
         requests=tuple(_request(told) for told in published(folder, FlexRequested)),
         offers=tuple(row for told in published(folder, FlexOffered) for row in _offers(told, isp_minutes)),
         orders=tuple(_orders(records)),
+        templates=tuple(_templates(records)),
         contracts=tuple(_contracts(records)),
         reservations=tuple(_reservations(records)),
         settlements=tuple(_settlements(records, isp_minutes)),
@@ -149,6 +152,21 @@ def _orders(records: Sequence[Record]) -> Iterator[OrderRow]:
             price=order.price / _E4,
             ct_per_kwh=_ct(order.price, energy),
             refused="" if refusal is None else refusal.rejection_reason or "refused",
+        )
+
+
+def _templates(records: Sequence[Record]) -> Iterator[TemplateRow]:
+    for record, made in bodies(records, PUBLISHED_TEMPLATE, PublishedTemplate):
+        terms = made.template
+        yield TemplateRow(
+            at=record.at.isoformat(),
+            publisher=made.publisher,
+            template=terms.name,
+            version=made.version,
+            activations=f"{terms.max_activations} per {terms.counted_per}",
+            max_runtime_isps=terms.max_runtime_isps,
+            recovery_isps=terms.recovery_isps,
+            penalty_ct_per_kwh=terms.penalty_e4_per_kwh / 100,
         )
 
 

@@ -108,6 +108,20 @@ class ContractRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateRow:
+    """A version of a contract template as it was published; prices in hundredths of the currency unit."""
+
+    at: str
+    publisher: str
+    template: str
+    version: int
+    activations: str
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty_ct_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
 class ReservationRow:
     """What the buyer gave back of a contract's reservation at a congestion point on a day: in which ISPs, and what stays."""
 
@@ -201,6 +215,7 @@ class MarketBook:
     requests: tuple[RequestRow, ...]
     offers: tuple[OfferRow, ...]
     orders: tuple[OrderRow, ...]
+    templates: tuple[TemplateRow, ...]
     contracts: tuple[ContractRow, ...]
     reservations: tuple[ReservationRow, ...]
     settlements: tuple[SettlementRow, ...]

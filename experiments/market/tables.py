@@ -90,6 +90,14 @@ def _contracts(book: MarketBook) -> list[Table]:
         )  # fmt: skip
     columns = ("contract", "buyer", "seller", "kind", "term", "template", "days, hours", "up/down, kW", "activations",
                "run/rest, ISPs", "penalty", "capacity", "volume, ct/kWh", "elements, ct/kWh", "of")  # fmt: skip
+    templates = [
+        (
+            _at(t.at), _name(t.publisher), f"{t.template} {t.version}", t.activations,
+            f"{t.max_runtime_isps}/{t.recovery_isps}", f"{t.penalty_ct_per_kwh:.2f}",
+        )
+        for t in book.templates
+    ]  # fmt: skip
+    published = ("at (UTC)", "publisher", "template", "activations", "run/rest, ISPs", "penalty, ct/kWh")
     given_back = [
         (
             _at(r.at),
@@ -104,6 +112,7 @@ def _contracts(book: MarketBook) -> list[Table]:
     ]
     head = ("at (UTC)", "day", "contract", "seller", "point", "ISPs", "still reserved, kW at most")
     return [
+        _table("Contract templates", *published, rows=templates),
         _table("Contracts", *columns, rows=rows),
         _table("Reservations given back by the buyer", *head, rows=given_back),
     ]

@@ -12,12 +12,17 @@ from datetime import date
 from types import MappingProxyType
 from typing import TypedDict, Unpack
 
+from cim.codec.codec import wire
 from cim.model.errors import BadInput
 from market.contracts.contract import ActivationPriceKind, CountedPer, FlexContract, FlexElement, checked
 
 _EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 
 
+PUBLISHED_TEMPLATE = "contract-template"  # the kind of the record of a published one
+
+
+@wire("market.Template")
 @dataclass(frozen=True, slots=True)
 class Template:
     """The parameters a contract of this kind starts from; `FlexContract` says their units."""
@@ -35,6 +40,24 @@ class Template:
     volume_price_e4_per_kwh: int
     activation_price: ActivationPriceKind
     reserved: bool = True
+
+
+@wire("market.PublishedTemplate")
+@dataclass(frozen=True, slots=True)
+class PublishedTemplate:
+    """A template as a party (`publisher`, a domain) has published it; other terms have another version.
+
+    Superseded versions stay in the ledger, each under its own key.
+    """
+
+    publisher: str
+    version: int
+    template: Template
+
+    @property
+    def key(self) -> str:
+        """Under which it is recorded."""
+        return f"{self.publisher}/{self.template.name}#{self.version}"
 
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
@@ -121,6 +144,7 @@ class ContractChanges(TypedDict, total=False):
     activation_price: ActivationPriceKind
     currency: str
     deficiency_cap: bool
+    template_version: int
 
 
 def from_template(
@@ -173,5 +197,7 @@ def from_template(
         activation_price=template.activation_price,
         deficiency_cap=True,
         reserved=template.reserved,
+        template=template.name,
+        template_version=1,
     )
     return checked(replace(contract, **changes))

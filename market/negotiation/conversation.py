@@ -215,6 +215,8 @@ class Negotiation:
             if (contract.record_key, contract.buyer) != (old.record_key, old.buyer):
                 named = f"contract {contract.record_key} of buyer {contract.buyer}"
                 return f"{named}; expected {old.record_key} of {old.buyer}"
+            if (contract.template, contract.template_version) != (old.template, old.template_version):
+                return f"template {contract.template} {contract.template_version}; expected that of the first offer"
             if not contract.own_costs_e4_per_kwh.items() <= self.own_costs_e4_per_kwh.items():
                 return "it changes what the elements cost their owner; only the contract's own prices are negotiated"
             if not before.at <= offer.at < before.expires:

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from cim.model.errors import BadInput
-from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset, UnitMoved, UnitsMoved
+from cim.platform.publications.agreements import (
+    AssetsRegistered,
+    RegisteredAsset,
+    TemplatePublished,
+    UnitMoved,
+    UnitsMoved,
+)
 from cim.platform.publications.settlement import (
     BaselineChecked,
     DisputeDecided,
@@ -66,6 +72,21 @@ def test_a_farm_sees_its_own_rows_only(page: str) -> None:
     if page != "assets":
         assert len(see(f"/market/{page}", "g" * 43)[1]) == 2
     assert len(see(f"/market/{page}", TOKEN)[1]) == 2
+
+
+def test_templates_are_read_by_every_party_with_superseded_versions() -> None:
+    """A farm reads what it is offered, and what was offered before."""
+    found = FakeSite()
+    for version in (1, 2):
+        terms = ("household-daily", version, (1,), 0, 1440, 4 * version, "day", 16, 2, 1000, 200, 0, "fixed", True)
+        found.store.put("agr", TemplatePublished(AT, "agr.example", *terms))
+
+    async def ask() -> list[tuple[str, int, int]]:
+        async with client(create_app(found, TOKEN, parties=PARTY_TOKENS)) as caller:
+            answer = await caller.get("/market/templates", headers={"Authorization": f"Bearer {'a' * 43}"})
+            return [(row["template"], row["version"], row["max_activations"]) for row in answer.json()]
+
+    assert asyncio.run(ask()) == [("household-daily", 1, 4), ("household-daily", 2, 8)]
 
 
 @pytest.mark.parametrize("path", ["/dso/state", "/openapi.json", "/health", "/market", "/nowhere"])

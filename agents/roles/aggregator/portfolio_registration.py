@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.template_publishing import TemplatePublishing
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
 from agents.roles.identity import AgentIdentity
@@ -40,10 +41,16 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     """Registers the portfolio with the CRO and finds members to contract."""
 
     def __init__(
-        self, me: AgentIdentity, config: AggregatorConfig, contracts: Contracts, negotiation: ContractNegotiation
+        self,
+        me: AgentIdentity,
+        config: AggregatorConfig,
+        contracts: Contracts,
+        negotiation: ContractNegotiation,
+        templates: TemplatePublishing,
     ) -> None:
         super().__init__(me, PortfolioRegistrationState())
         self._config, self._contracts, self._negotiation = config, contracts, negotiation
+        self._templates = templates
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
@@ -91,8 +98,10 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     def _template(self, member: str, elements: tuple[FlexElement, ...], first: date, now: datetime) -> FlexContract:
         config = self._config
         big = sum(element.max_increase_w for element in elements) > config.plant_from_w
+        name = "plant-daily" if big else "household-daily"
         return from_template(
-            "plant-daily" if big else "household-daily",
+            name,
+            template_version=self._templates.version(name),
             contract_id=self.me.identifier("contract", member, now.isoformat()),
             buyer=self.me.domain,
             seller=self.rules.domains[member],

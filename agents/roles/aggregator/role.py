@@ -15,6 +15,7 @@ from agents.roles.aggregator.portfolio_registration import PortfolioRegistration
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.reservation_updates import ReservationUpdates
+from agents.roles.aggregator.template_publishing import TemplatePublishing
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
@@ -66,6 +67,7 @@ class AggregatorRole(Role):
             facilitator=config.dso,
         )
         filing = LedgerFiling(me, ledger)
+        templates = TemplatePublishing(me, config, filing)
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
         use, reservations = ContractUse(me, contracts, bought), Reservations(me)
@@ -89,7 +91,8 @@ class AggregatorRole(Role):
         # a promise is corrected before another session begins.
         super().__init__(
             me,
-            PortfolioRegistration(me, config, contracts, negotiation),
+            templates,
+            PortfolioRegistration(me, config, contracts, negotiation, templates),
             OperatedDays(me),
             contracts,
             use,

@@ -91,6 +91,28 @@ class NegotiationMoved(Publication):
     state: str
 
 
+@wire("published.TemplatePublished")
+@dataclass(frozen=True, slots=True)
+class TemplatePublished(Publication):
+    """A contract template that an aggregator (`publisher`, a domain) published; the fields are those of `ContractAgreed`."""
+
+    publisher: str
+    template: str
+    version: int
+    days_of_week: tuple[int, ...]
+    start_minute: int
+    end_minute: int
+    max_activations: int
+    counted_per: str
+    max_runtime_isps: int
+    recovery_isps: int
+    penalty_e4_per_kwh: int
+    capacity_price_e4_per_kw_day: int
+    volume_price_e4_per_kwh: int
+    activation_price: str
+    reserved: bool
+
+
 @wire("published.ContractEnded")
 @dataclass(frozen=True, slots=True)
 class ContractEnded(Publication):

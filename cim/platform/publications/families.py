@@ -11,6 +11,7 @@ from cim.platform.publications.agreements import (
     ContractAgreed,
     ContractEnded,
     NegotiationMoved,
+    TemplatePublished,
     UnitsMoved,
     UnitsRanked,
 )
@@ -62,7 +63,7 @@ FAMILIES: Mapping[str, type[Publication]] = {
         FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
-        SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, UnitsMoved, UnitsRanked, WorkFailed,
+        SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, TemplatePublished, UnitsMoved, UnitsRanked, WorkFailed,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}
