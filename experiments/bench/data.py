@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cim.platform.readings.batch import ReadingBatch
@@ -22,8 +23,11 @@ from cim.platform.readings.windows import Window
 from experiments.bench.figures import Figures
 from experiments.bench.year_of_readings import BEGIN, END, METERS, MONTH_END, cached, meter_name, rows
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BATCH = 10_000  # readings that are appended at once
-_ZONE = ZoneInfo("Europe/Vienna")
+ZONE = ZoneInfo("Europe/Vienna")
 _YEAR, _MONTH = (Selection(begin=BEGIN, end=end) for end in (END, MONTH_END))
 _METER = meter_name(137)
 
@@ -46,17 +50,21 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
         "ingest_per_s": ingest,
         "meter_year_ms": _median_ms(rounds, lambda k: year.rows(_of(meter_name(k * 61 % METERS), _YEAR))),
         "meter_year_hours_ms": _median_ms(
-            rounds, lambda k: year.aggregates(_of(meter_name(k * 61 % METERS), _YEAR), Window.HOUR, _ZONE)
+            rounds, lambda k: year.aggregates(_of(meter_name(k * 61 % METERS), _YEAR), Window.HOUR, ZONE)
         ),
-        "district_month_ms": _median_ms(3, lambda _: year.aggregates(_YEAR, Window.MONTH, _ZONE, ())),
-        "district_one_month_ms": _median_ms(5, lambda _: year.aggregates(_MONTH, Window.MONTH, _ZONE, ())),
+        "district_month_ms": _median_ms(3, lambda _: year.aggregates(_YEAR, Window.MONTH, ZONE, ())),
+        "district_one_month_ms": _median_ms(5, lambda _: year.aggregates(_MONTH, Window.MONTH, ZONE, ())),
     }
     tell("pandas")
     ours = {
         "meter": _median_ms(rounds, lambda _: month.rows(_of(_METER, _MONTH))),
-        "district": _median_ms(5, lambda _: month.aggregates(_MONTH, Window.MONTH, _ZONE, ())),
+        "district": _median_ms(5, lambda _: month.aggregates(_MONTH, Window.MONTH, ZONE, ())),
     }
-    theirs = {"meter": _pandas_meter_ms(folder / "month.csv"), "district": _pandas_district_ms(folder / "month.csv")}
+    path = folder / "month.csv"
+    theirs = {
+        "meter": _median_ms(2, lambda _: pandas_meter(path, _METER)),
+        "district": _median_ms(2, lambda _: pandas_months(path)),
+    }
     ratios = {f"{name}_vs_pandas_on_csv": theirs[name] / ours[name] for name in ours}
     ratios["ingest_vs_pandas_on_csv"] = ingest / _pandas_ingest(5)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -93,27 +101,23 @@ def _batch(number: int) -> ReadingBatch:
     return rows(places % METERS, BEGIN, places // METERS, np.round(places % 977 / 1000, 3), timedelta())
 
 
-def _pandas_meter_ms(path: Path) -> float:
+def pandas_meter(path: Path, meter: str) -> pd.DataFrame:
+    """A meter's readings, the newest of each, by begin."""
     import pandas as pd
 
-    def ask(_: int) -> pd.DataFrame:
-        frame = pd.read_csv(path, parse_dates=["begin", "recorded"])
-        frame = frame[frame["meter"] == _METER]
-        return frame.sort_values("recorded").groupby(["meter", "reading_type", "begin"], as_index=False).last()
-
-    return _median_ms(2, ask)
+    frame = pd.read_csv(path, parse_dates=["begin", "recorded"])
+    frame = frame[frame["meter"] == meter].sort_values("recorded")
+    return frame.groupby(["meter", "reading_type", "begin"], as_index=False).last()
 
 
-def _pandas_district_ms(path: Path) -> float:
+def pandas_months(path: Path) -> pd.Series[float]:
+    """Sums of all meters by reading type and local month."""
     import pandas as pd
 
-    def ask(_: int) -> pd.Series[float]:
-        frame = pd.read_csv(path, parse_dates=["begin", "recorded"])
-        frame = frame.drop_duplicates(["meter", "reading_type", "begin"], keep="last")
-        local = frame["begin"].dt.tz_convert(_ZONE)
-        return frame.groupby([frame["reading_type"], local.dt.year, local.dt.month])["value"].sum()
-
-    return _median_ms(2, ask)
+    frame = pd.read_csv(path, parse_dates=["begin", "recorded"])
+    frame = frame.drop_duplicates(["meter", "reading_type", "begin"], keep="last")
+    local = frame["begin"].dt.tz_convert(ZONE)
+    return frame.groupby(["reading_type", local.dt.year.rename("year"), local.dt.month.rename("month")])["value"].sum()
 
 
 def _pandas_ingest(batches: int) -> float:

@@ -43,13 +43,14 @@ def cached(tell: Callable[[str], None]) -> Path:
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _make_month(folder, tell)
+        make_month(folder, tell)
         _make_year(folder / "year", tell)
         (folder / "whole").touch()
     return folder
 
 
-def _make_month(folder: Path, tell: Callable[[str], None]) -> None:
+def make_month(folder: Path, tell: Callable[[str], None]) -> None:
+    """`month` and `month.csv` in a folder."""
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
