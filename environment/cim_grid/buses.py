@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 
 from cim.codec.rdf.reading import CimModel
 from cim.model.errors import BadInput
@@ -37,12 +38,24 @@ class Buses:
         for switch in model.all(Switch):
             is_open = switch.open if switch.open is not None else switch.normal_open
             ends_at = [node for t in self._terminals[switch.m_rid] if (node := _node(t)) is not None]
-            if not is_open and len(ends_at) == 2:
-                self._joined[self.root(ends_at[0])] = self.root(ends_at[1])
+            roots = {self.root(node) for node in ends_at}
+            if not is_open and len(roots) == 2:  # one root: switches in parallel
+                one, other = sorted(roots)
+                self._joined[one] = other
         if not any(self.at(terminal) for terminal in model.all(Terminal)):
             raise BadInput(
                 "CIM model: no terminal stands at a node; expected ConnectivityNode or TopologicalNode of each"
             )
+
+    @cached_property
+    def _base_at(self) -> dict[str, list[str]]:
+        """The base voltages that equipment at each bus says."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for equipment in self._model.all(ConductingEquipment):
+            for bus in self.ends(equipment):
+                if bus is not None and equipment.base_voltage is not None:
+                    found[bus].append(equipment.base_voltage)
+        return found
 
     def at(self, terminal: Terminal | None) -> str | None:
         """The bus of a terminal; None where it is not connected."""
@@ -71,11 +84,7 @@ class Buses:
         node = self._model.get(ConnectivityNode, bus) or self._model.get(TopologicalNode, bus)
         level = self._model.get(VoltageLevel, node.connectivity_node_container if node else None)
         said = [node.base_voltage if isinstance(node, TopologicalNode) else None, level.base_voltage if level else None]
-        for equipment, terminals in self._terminals.items():
-            if any(self.at(terminal) == bus for terminal in terminals):
-                there = self._model.get(ConductingEquipment, equipment)
-                said.append(there.base_voltage if there else None)
-        for identifier in said:
+        for identifier in [*said, *self._base_at[bus]]:
             base = self._model.get(BaseVoltage, identifier)
             if base is not None and base.nominal_voltage.value > 0:
                 return base.nominal_voltage.value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cim.codec.rdf.reading import CimModel
@@ -79,16 +80,21 @@ def connections(model: CimModel, grid: CimGrid) -> list[tuple[str, str, Row]]:
     Loads become base loads, PV, batteries and thermal units devices; what neither draws nor is a device is left out.
     """
     point_of = {item: point for point in model.all(UsagePoint) for item in point.equipments}
+    behind: dict[str, list[PowerElectronicsUnit]] = defaultdict(list)
+    for unit in model.all(PowerElectronicsUnit):
+        behind[unit.power_electronics_connection].append(unit)
     found: dict[tuple[str, str], _Connection] = {}
     for injection in grid.injections:
         point = point_of.get(injection.equipment.m_rid)
         name = (point.name or point.m_rid) if point else injection.name
         connection = found.setdefault((name, injection.node), _Connection(name, injection.node))
-        _add(connection, injection, model)
+        _add(connection, injection, model, behind)
     return [(c.name, c.node, _row(c)) for c in found.values() if c.p_w > 0 or c.devices]
 
 
-def _add(connection: _Connection, injection: Injection, model: CimModel) -> None:
+def _add(
+    connection: _Connection, injection: Injection, model: CimModel, behind: Mapping[str, list[PowerElectronicsUnit]]
+) -> None:
     equipment = injection.equipment
     if isinstance(equipment, EnergyConsumer):
         connection.p_w += max(injection.p_w, 0.0)
@@ -97,9 +103,9 @@ def _add(connection: _Connection, injection: Injection, model: CimModel) -> None
         return
     if isinstance(equipment, RotatingMachine):
         unit = model.get(GeneratingUnit, equipment.generating_unit)
-        units: Iterable[GeneratingUnit | PowerElectronicsUnit] = [unit] if unit else []
+        units: Sequence[GeneratingUnit | PowerElectronicsUnit] = [unit] if unit else []
     else:
-        units = [u for u in model.all(PowerElectronicsUnit) if u.power_electronics_connection == equipment.m_rid]
+        units = behind.get(equipment.m_rid, [])
     connection.devices += [row for one in units for row in _device(connection, one)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cim.codec.rdf.reading import CimModel
@@ -113,14 +114,19 @@ def _source(model: CimModel, buses: Buses) -> tuple[str, float | None]:
     return bus, target * 1000 if target else None
 
 
-def _reached(slack: str, lines: list[Line], transformers: list[Transformer]) -> list[str]:
-    """The buses joined with the source, in the order of a walk from it."""
+def neighbours(lines: Iterable[Line], transformers: Iterable[Transformer]) -> dict[str, list[str]]:
+    """The nodes that branches join each node with."""
     beside: dict[str, list[str]] = defaultdict(list)
-    for one, other in [(line.from_node, line.to_node) for line in lines] + [
-        (t.hv_node, t.lv_node) for t in transformers
-    ]:
+    ends = [(line.from_node, line.to_node) for line in lines]
+    for one, other in ends + [(item.hv_node, item.lv_node) for item in transformers]:
         beside[one].append(other)
         beside[other].append(one)
+    return beside
+
+
+def _reached(slack: str, lines: list[Line], transformers: list[Transformer]) -> list[str]:
+    """The buses joined with the source, in the order of a walk from it."""
+    beside = neighbours(lines, transformers)
     found = {slack: None}
     for bus in (queue := [slack]):
         for other in beside[bus]:

@@ -9,7 +9,7 @@ import yaml
 from cim.codec.rdf.reading import CimModel
 from cim.model.errors import BadInput
 from environment.cim_grid.connections_in import Row, Slugs, assumed, cim, connections, homes
-from environment.cim_grid.grid_in import CimGrid, grid_of
+from environment.cim_grid.grid_in import CimGrid, grid_of, neighbours
 from environment.sites.loader import load_site, parse_site
 from environment.sites.ratings import Part
 from environment.sites.schema import Site
@@ -117,13 +117,12 @@ def _congestion_points(grid: CimGrid, name: str, branches: Mapping[str, str]) ->
                 )
                 by_node[first] = identifier
                 queue.append(first)
+    beside = neighbours(network.lines, network.transformers)
     for node in queue:
-        for _, one, other in ends:
-            if node in (one, other):
-                beyond = other if one == node else one
-                if beyond not in by_node and beyond != network.slack_node:
-                    by_node[beyond] = by_node[node]
-                    queue.append(beyond)
+        for beyond in beside[node]:
+            if beyond not in by_node and beyond != network.slack_node:
+                by_node[beyond] = by_node[node]
+                queue.append(beyond)
     return by_node, points
 
 

@@ -92,6 +92,18 @@ def test_a_closed_switch_joins_an_open_one_parts() -> None:
     assert line.name == "cable"
 
 
+def test_switches_in_parallel_join_once() -> None:
+    """Two closed switches between the same nodes, and one from a node to itself, make one bus and no endless walk."""
+    ends = [t for t in model().all(Terminal) if t.conducting_equipment == one(ACLineSegment).m_rid]
+    added: list[CimValue] = [Breaker(m_rid=name, normal_open=False) for name in ("b1", "b2", "loop")]
+    for name in ("b1", "b2"):
+        added += [copy(end, m_rid=f"{name}-{end.m_rid}", conducting_equipment=name) for end in ends]
+    added += [copy(ends[0], m_rid=f"loop-{n}", conducting_equipment="loop") for n in (1, 2)]
+    grid = grid_of(model(*added))
+    assert len(grid.network.nodes) == 2
+    assert grid.network.lines == ()
+
+
 def test_a_terminal_that_is_not_connected_opens_its_line() -> None:
     """A line with one end not connected carries nothing, and what is behind it is not reached."""
     end = [t for t in model().all(Terminal) if t.conducting_equipment == one(ACLineSegment).m_rid][1]
