@@ -29,6 +29,7 @@ from cim.model.intervals import LocalDay
 from devices.weather import WeatherSource
 from environment.profiles.history import History
 from environment.profiles.library import Profiles
+from environment.sites.connections import prosumer_domain
 from environment.sites.devices import AnyDevice
 from environment.sites.schema import Prosumer, Site
 from environment.weather_model import SeasonalSun, WeatherFeed
@@ -144,7 +145,7 @@ def _device_kinds(site: Site) -> dict[str, DeviceKind]:
 def _domains(site: Site) -> dict[str, str]:
     domains = {party.name: party.domain for party in (site.dso, site.iles, site.ledger, *site.aggregators)}
     for prosumer in site.prosumers:
-        domains[prosumer.name] = f"{prosumer.name}.{site.name}.example"
+        domains[prosumer.name] = prosumer_domain(site, prosumer.name)
         for device in prosumer.devices:
             domains[prosumer.device_name(device)] = f"{device.name}.{prosumer.name}.{site.name}.example"
     for point in site.congestion_points:

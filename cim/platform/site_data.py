@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +47,18 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What the platform must know of a site beside its telemetry and publications."""
+    """What the platform must know of a site beside its telemetry and publications.
+
+    Attributes:
+        parties: domain by which the market knows a party -> its name.
+        dso: name of the party that runs the grid.
+    """
 
     name: str
     timezone: str
     connections: Sequence[Connection]
+    parties: Mapping[str, str] = field(default_factory=dict)
+    dso: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,9 @@ def _batch(part: Path, usage_points: Mapping[str, str]) -> ReadingBatch:
 
 
 def _described(site: SiteFacts) -> Iterator[tuple[Kind, str, Body]]:
-    yield Kind.CONFIGURATION, "site", {"about": "site", "settings": {"name": site.name, "timezone": site.timezone}}
+    parties: dict[str, JsonValue] = dict(site.parties)
+    settings: dict[str, JsonValue] = {"name": site.name, "timezone": site.timezone, "dso": site.dso, "parties": parties}
+    yield Kind.CONFIGURATION, "site", {"about": "site", "settings": settings}
     for one in site.connections:
         body: Body = {
             "usage_point": one.usage_point,

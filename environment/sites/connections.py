@@ -19,4 +19,11 @@ def site_facts(site: Site) -> SiteFacts:
         for p in site.prosumers
     ]
     points = [Connection(point.id, "grid", "", point.id, {point.meter: "meter"}) for point in site.congestion_points]
-    return SiteFacts(site.name, site.timezone, (*prosumers, *points))
+    parties = {party.domain: party.name for party in (site.dso, *site.aggregators)}
+    parties |= {prosumer_domain(site, p.name): p.name for p in site.prosumers}
+    return SiteFacts(site.name, site.timezone, (*prosumers, *points), parties, site.dso.name)
+
+
+def prosumer_domain(site: Site, name: str) -> str:
+    """The domain by which the market knows a prosumer."""
+    return f"{name}.{site.name}.example"

@@ -20,6 +20,7 @@ from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.table import ReadingsTable
 from cim.platform.readings.windows import Window
+from experiments.bench.data_access import measure_access
 from experiments.bench.figures import Figures
 from experiments.bench.year_of_readings import BEGIN, END, METERS, MONTH_END, cached, meter_name, rows
 
@@ -68,7 +69,7 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
     ratios = {f"{name}_vs_pandas_on_csv": theirs[name] / ours[name] for name in ours}
     ratios["ingest_vs_pandas_on_csv"] = ingest / _pandas_ingest(5)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**found, "peak_memory_mb": peak_mb, "ratios": ratios}
+    return {**found, **measure_access(full, tell), "peak_memory_mb": peak_mb, "ratios": ratios}
 
 
 def _of(meter: str, span: Selection) -> Selection:

@@ -11,6 +11,7 @@ import typer
 
 from cim.model.errors import BadInput
 from cim.platform.readings.windows import Grouping, Window
+from experiments.cli import data_access
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -197,3 +198,6 @@ def kill(
         f"{found.kills} kills: {found.acknowledged} batches acknowledged, {found.rows:,} rows in the table, each once;"
         f" {found.in_flight} times one more was in the table than was acknowledged, and was not taken again"
     )
+
+
+data_access.add_to(app)

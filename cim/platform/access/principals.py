@@ -130,11 +130,15 @@ class PrincipalBook:
             BadInput: nobody has; who has is not said.
         """
         try:
-            return self._known[self._aliases.get(name, name)]
+            return self._known[self.named(name)]
         except KeyError:
             raise BadInput(
                 f"principal: {name!r} is not known here; expected the name of a party of this site"
             ) from None
+
+    def named(self, name: str) -> str:
+        """The name that the usage points have for somebody; the same where there is no other."""
+        return self._aliases.get(name, name)
 
     def names(self) -> tuple[str, ...]:
         """All of them, for administrators."""
