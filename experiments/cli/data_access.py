@@ -57,10 +57,10 @@ def search(
     """Find datasets, assets, contracts and configurations; only what PARTY may know of is found and counted."""
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
     from cim.platform.search.document import Search
+    from experiments.data.tables import screen
 
     wanted = dict(_pair(one) for one in field or [])
     asked = Search(" ".join(words or []), wanted, _instant("from", begin), _instant("to", end), hits)
@@ -72,7 +72,7 @@ def search(
     for hit in found.hits:
         days = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (hit.begin, hit.end)]
         table.add_row(hit.kind, hit.title, hit.place, hit.device, hit.owner, hit.quality, *days)
-    console = Console(highlight=False)
+    console = screen()
     console.print(table)
     console.print(f"{len(found.hits)} of {found.count} found")
     for name, counts in found.facets.items():
@@ -138,8 +138,9 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Who asked for what, and what was decided: all accesses for the operator, a party's own otherwise."""
-    from rich.console import Console
     from rich.table import Table
+
+    from experiments.data.tables import screen
 
     site = _site(folder)
     if check:
@@ -156,7 +157,7 @@ def audit(
         table.add_row(
             *(str(one[name]) for name in ("at", "who", "role", "act", "what")), decision, str(one["rows"]), by
         )
-    Console(highlight=False).print(table)
+    screen().print(table)
 
 
 def erase(

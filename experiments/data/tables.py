@@ -25,7 +25,7 @@ def show_rows(rows: pa.Table, zone: ZoneInfo, limit: int) -> None:
     table = Table(*rows.column_names)
     for row in rows.slice(0, limit).to_pylist():
         table.add_row(*(_word(name, value, zone) for name, value in row.items()))
-    console = _console()
+    console = screen()
     console.print(table)
     if rows.num_rows > limit:
         console.print(f"{limit} of {rows.num_rows} rows; --limit shows more, `iles data export` writes all")
@@ -58,10 +58,11 @@ def show_datasets(datasets: Sequence[Document], zone: ZoneInfo) -> None:
         for name in ("first", "last"):
             cells[name] = datetime.fromisoformat(str(cells[name])).astimezone(zone).strftime("%Y-%m-%d %H:%M")
         table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells.values()))
-    _console().print(table)
+    screen().print(table)
 
 
-def _console() -> Console:
+def screen() -> Console:
+    """Where tables go."""
     console = Console(highlight=False)
     if not console.is_terminal:  # a table in a file or pipe is not cut to eighty columns
         console.width = 240
