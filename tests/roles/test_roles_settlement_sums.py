@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Send
 from agents.roles.events import Recalled
@@ -110,12 +111,7 @@ def test_what_was_promised_stands_in_the_place_of_the_forecast() -> None:
     one = next(
         c for c in market.told(BaselineChecked) if (c.period, c.seller, c.place) == (FIRST, "agr.example", POINT)
     )
-    rows = told(market)[FIRST.isoformat(), "dso.example", "agr.example"].order_settlements
-    promised: dict[int, int] = {}
-    for row in rows:
-        for isp in row.isps:
-            base = promised.get(isp.start, isp.baseline_power_w)
-            promised[isp.start] = base + isp.ordered_flex_power_w
+    promised = market.roles["dso"].part(Ordering).promised_w(SellerPointDay("agr", POINT, FIRST))
     assert promised
     assert {isp: one.expected_w[isp - 1] for isp in promised} == promised
 
