@@ -163,8 +163,22 @@ def fuzz(
         int, typer.Option(min=1, help="How many broken records, and a hundredth as many mapping files.")
     ] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same records.")] = 1,
+    late: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Instead: N readings, each sent twice, late, some corrected, the store failing."
+        ),
+    ] = None,
 ) -> None:
     """Feed broken records and mapping files: each is taken or held with its reason, the rest goes on, nothing crashes."""
+    if late is not None:
+        from experiments.data.late import late as sent
+
+        judged = sent(late, seed, print)
+        print(judged.sentence())
+        if judged.wrong:
+            raise typer.Exit(1)
+        return
     from experiments.data.fuzz import fuzz as fuzzed
 
     found = fuzzed(count, seed, print)

@@ -54,6 +54,7 @@ class Mapper:
         self.mapping = mapping
         interval = mapping.instant.interval_s
         self._types = [reading_type_of(value.reading_type, interval) for value in mapping.values]
+        self._codes = [kind.code for kind in self._types]
         self._units = [conversion(value.unit, kind) for value, kind in zip(mapping.values, self._types, strict=True)]
 
     def apply(self, frame: Frame, state: State) -> Mapped:
@@ -84,7 +85,7 @@ class Mapper:
         return Mapped(pa.concat_tables(parts), (*frame.rejects, *rejects), int((~asked).sum()))
 
     def _value(self, k: int, frame: Frame, block: _Block, state: State, reasons: dict[int, list[str]]) -> pa.Table:
-        value, kind, unit = self.mapping.values[k], self._types[k], self._units[k]
+        value, unit = self.mapping.values[k], self._units[k]
         point = block.point if value.usage_point is None else Names(frame, value.usage_point, "usage_point")
         meter = block.meter if value.meter is None else Names(frame, value.meter, "meter")
         alive = block.alive.copy()
@@ -124,7 +125,7 @@ class Mapper:
                 "usage_point": point.column.take(taken).cast(pa.string()),
                 "meter": meter.column.take(taken).cast(pa.string()),
                 "reading_type": pa.DictionaryArray.from_arrays(
-                    pa.array(np.zeros(len(rows), dtype=np.int32)), pa.array([kind.code])
+                    pa.array(np.zeros(len(rows), dtype=np.int32)), pa.array([self._codes[k]])
                 ).cast(pa.string()),
                 "begin": pa.array(block.begin_us[rows]).cast(pa.timestamp("us", "UTC")),
                 "duration_s": pa.array(np.full(len(rows), duration, dtype=np.int32)),

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from cim.mapping.engine.formats import frames
-from cim.mapping.engine.frame import Frame, frame_of_records
+from cim.mapping.engine.frame import frame_of_records
 from cim.mapping.engine.local_clock import Passes
-from cim.mapping.engine.mapper import Mapper, State
+from cim.mapping.engine.mapper import Mapped, Mapper, State
 from cim.mapping.engine.mapping_file import MappingFile, read_mapping
-from cim.mapping.engine.schema import CsvFormat, JsonFormat, Mapping
 from cim.model.errors import BadInput
+from cim.platform.handler.held_frames import frames_of
 from cim.platform.handler.new_readings import Known, not_yet_good, unknown, without_repeats
-from cim.platform.handler.quarantine import Held, Quarantine, Replay
+from cim.platform.handler.quarantine import Quarantine, Replay
 from cim.platform.readings.batch import ReadingBatch
 from cim.platform.readings.columns import batch_schema
 from cim.platform.readings.table import Appended
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     import pyarrow as pa
+    from pydantic import JsonValue
 
     class Readings(Protocol):
         """The table's writer."""
@@ -88,6 +85,26 @@ class Taken:
         )
 
 
+class RecordMapper:
+    """A mapping at work on a stream of records, which it is handed in their order."""
+
+    def __init__(self, file: MappingFile) -> None:
+        self.file, self._mapper, self._state = file, Mapper(file.mapping), State()
+
+    def apply(self, records: Sequence[Mapping[str, JsonValue]]) -> Mapped:
+        """Map some records; what a value follows upon is remembered."""
+        return self._mapper.apply(frame_of_records(records, self.file.mapping.columns), self._state)
+
+
+class _Place(NamedTuple):
+    """Where rejects came from."""
+
+    source: str
+    delivery: int
+    recorded: datetime
+    mapping: str
+
+
 class DataHandler:
     """Takes deliveries; a delivery that was interrupted is handed in again and goes on where it was.
 
@@ -113,15 +130,9 @@ class DataHandler:
         try:
             with delivery.data.open("rb") as file:
                 for block, frame in enumerate(frames(mapping.mapping, file)):
-                    mapped = mapper.apply(frame, state)
-                    self.quarantine.hold(
-                        delivery.source, delivery.number, mapped.rejects, mapping.version, delivery.recorded
-                    )
-                    new = self._unknown(mapped.readings)
                     sequence = (delivery.number << _BLOCKS) | block
-                    self._append(new, delivery.source, "source", sequence, delivery.recorded)
-                    known = mapped.readings.num_rows - new.num_rows
-                    sum_ += Taken(new.num_rows, known, len(mapped.rejects), mapped.passed_over)
+                    place = _Place(delivery.source, delivery.number, delivery.recorded, mapping.version)
+                    sum_ += self._take_block(mapper.apply(frame, state), place, "source", sequence)
                     told(sum_)
         except BadInput as error:
             self.quarantine.hold_whole(
@@ -129,6 +140,30 @@ class DataHandler:
             )
             return sum_ + Taken(refused=str(error))
         return sum_
+
+    def take_records(
+        self,
+        source: str,
+        number: int,
+        records: Sequence[Mapping[str, JsonValue]],
+        mapping: RecordMapper,
+        recorded: datetime,
+    ) -> Taken:
+        """Map records of a device stream as they come, a few or thousands at once; see `take`.
+
+        Args:
+            number: of the stream's batches, from 1, each once: the same again is not taken again.
+            mapping: of this stream alone, since it remembers what came before.
+        """
+        self.quarantine.keep_mapping(mapping.file.version, mapping.file.text)
+        place = _Place(source, number, recorded, mapping.file.version)
+        return self._take_block(mapping.apply(records), place, "records", number)
+
+    def _take_block(self, mapped: Mapped, place: _Place, stream: str, sequence: int) -> Taken:
+        self.quarantine.hold(place.source, place.delivery, mapped.rejects, place.mapping, place.recorded)
+        new = self._unknown(mapped.readings)
+        self._append(new, place.source, stream, sequence, place.recorded)
+        return Taken(new.num_rows, mapped.readings.num_rows - new.num_rows, len(mapped.rejects), mapped.passed_over)
 
     def replay(self, source: str, mapping: MappingFile, recorded: datetime) -> Taken:
         """Try a source's held records again by its mended mapping; what is refused again stays, with the new reason.
@@ -153,7 +188,7 @@ class DataHandler:
     def _replayed(self, replay: Replay, mapping: MappingFile) -> Taken:
         held = self.quarantine.records_of(replay)
         mapper, refused, parts = Mapper(mapping.mapping), dict[int, str](), []
-        for frame in _frames_of(held, mapping.mapping, refused):
+        for frame in frames_of(held, mapping.mapping, refused):
             mapped = mapper.apply(frame, State())
             refused |= {reject.line: reject.reason for reject in mapped.rejects}
             parts.append(mapped.readings)
@@ -190,32 +225,3 @@ def _state(delivery: Delivery) -> State:
     before = delivery.not_before
     us = None if before is None else int(before.timestamp() * 1e6)
     return State(Passes(not_before_us=us, not_after_us=int(delivery.recorded.timestamp() * 1e6)))
-
-
-def _frames_of(held: list[Held], mapping: Mapping, refused: dict[int, str]) -> Iterator[Frame]:
-    """Held records as frames whose lines are their numbers in the quarantine."""
-    records = [row for row in held if row.is_record]
-    if records:
-        frame = frame_of_records([json.loads(row.raw) for row in records], mapping.columns, [row.id for row in records])
-        passes = np.array([row.passed for row in records], dtype=np.int8)
-        yield Frame(frame.columns, frame.lines, passes=passes, records=frame.records)
-    for row in held:
-        if row.is_record:
-            continue
-        text = f"{row.header}\n{row.raw}\n" if row.header else f"{row.raw}\n"
-        try:
-            for frame in frames(_of_one_line(mapping, row.header), io.BytesIO(text.encode("utf-8", "replace"))):
-                for reject in frame.rejects:
-                    refused[row.id] = reject.reason
-                yield Frame(frame.columns, np.full(len(frame), row.id, dtype=np.int64), records=frame.records)
-        except BadInput as error:
-            refused[row.id] = str(error)
-
-
-def _of_one_line(mapping: Mapping, header: str) -> Mapping:
-    form = mapping.format
-    if isinstance(form, CsvFormat):
-        form = form.model_copy(update={"header_row": 1 if header else 0, "encoding": "utf-8"})
-    elif isinstance(form, JsonFormat):
-        form = form.model_copy(update={"lines": not form.parallel, "rows": ""})
-    return mapping.model_copy(update={"format": form})

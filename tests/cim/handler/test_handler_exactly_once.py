@@ -11,7 +11,7 @@ import pytest
 
 from cim.mapping.engine.formats import csv_lines
 from cim.mapping.engine.mapping_file import read_mapping
-from cim.platform.handler.handler import DataHandler, Delivery, Taken
+from cim.platform.handler.handler import DataHandler, Delivery, RecordMapper, Taken
 from cim.platform.handler.quarantine import Quarantine
 from cim.platform.readings.batch import ReadingBatch
 from cim.platform.readings.errors import NotStored
@@ -207,3 +207,26 @@ def test_late_and_doubled_rows_in_any_order(world: World) -> None:
     sums = sum((world.deliver(n, "m,t,kwh\n" + "\n".join(part)) for n, part in enumerate(parts, 1)), Taken())
     assert (sums.readings, sums.known, sums.rejects) == (5000, 5000, 0)
     assert world.queries.count(Selection()) == 5000
+
+
+def test_records_of_a_device_stream(world: World) -> None:
+    """One or many at once, in their order; a batch again is not taken again; a spike over batches is held with its record."""
+    stream = RecordMapper(
+        read_mapping(
+            """
+name: stream
+format: {kind: json}
+instant: {column: at}
+usage_point: {constant: "agr-east:home-1"}
+meter: dev
+values:
+  - {column: p.kw, reading_type: power, unit: kW, max_change_per_hour: 60}
+"""
+        )
+    )
+    sent = [{"dev": "m", "at": f"2024-01-01T00:0{k}:00Z", "p": {"kw": kw}} for k, kw in enumerate([1, 1.5, 99, 2])]
+    assert world.handler.take_records("dev", 1, sent[:1], stream, NOW) == Taken(readings=1)
+    assert world.handler.take_records("dev", 2, sent[1:], stream, NOW) == Taken(readings=2, rejects=1)
+    assert world.handler.take_records("dev", 2, sent[3:], stream, NOW) == Taken(known=1)
+    assert world.values() == [("m", 1000.0), ("m", 1500.0), ("m", 2000.0)]
+    assert [held.reason for held in world.quarantine.held("dev")] == ["p.kw: 99.0 changed by more than 60.0 in an hour"]

@@ -19,6 +19,7 @@ from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
 from experiments.cli import main
 from experiments.data.fuzz import fuzz
+from experiments.data.late import late
 
 ROOT = Path(__file__).parents[3]
 
@@ -176,3 +177,12 @@ def test_broken_records_and_mapping_files() -> None:
     assert found.wrong == []
     assert found.taken.readings + found.taken.known + found.taken.rejects > 2900
     assert found.mappings_refused > 0
+
+
+def test_late_doubled_and_corrected_readings_through_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short form of `iles data fuzz --late`: each reading once, with the value that was sent last, whatever fails."""
+    monkeypatch.setattr("experiments.data.late._PART", 700)
+    found = late(4000, 3)
+    assert found.wrong == []
+    assert (found.readings, found.sent) == (4000, 8000)
+    assert found.interrupted > 0
