@@ -125,6 +125,8 @@ class DataHandler:
         Raises:
             NotStored, OSError, sqlite3.Error: a disk or the store does not take it; hand it in again.
         """
+        import pyarrow as pa
+
         self.quarantine.keep_mapping(mapping.version, mapping.text)
         mapper, state, sum_ = Mapper(mapping.mapping), _state(delivery), Taken()
         try:
@@ -134,11 +136,12 @@ class DataHandler:
                     place = _Place(delivery.source, delivery.number, delivery.recorded, mapping.version)
                     sum_ += self._take_block(mapper.apply(frame, state), place, "source", sequence)
                     told(sum_)
-        except BadInput as error:
+        except (BadInput, pa.ArrowException) as error:  # what Arrow cannot take must not hold up what comes next
+            reason = str(error).split("\n", 1)[0] or type(error).__name__
             self.quarantine.hold_whole(
-                delivery.source, delivery.number, delivery.data, str(error), mapping.version, delivery.recorded
+                delivery.source, delivery.number, delivery.data, reason, mapping.version, delivery.recorded
             )
-            return sum_ + Taken(refused=str(error))
+            return sum_ + Taken(refused=reason)
         return sum_
 
     def take_records(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from cim.mapping.engine.formats import csv_lines
@@ -147,6 +148,19 @@ def test_a_delivery_of_which_nothing_can_be_read_is_held_whole(world: World) -> 
     assert world.quarantine.whole_path("s", 1).read_text() == text
     world.quarantine.whole_taken("s", 1)
     assert world.quarantine.wholes() == []
+
+
+def test_a_delivery_that_arrow_cannot_take_is_held_whole(world: World) -> None:
+    """Whatever its libraries choke on, a delivery is held with the reason, and does not hold up the next one."""
+
+    class Choking:
+        def append(self, batch: ReadingBatch, stream: str, sequence: int) -> Appended:
+            raise pa.ArrowInvalid("too odd\nwith details")
+
+    handler = DataHandler(Choking(), world.queries, world.quarantine)
+    assert handler.take(world.delivery(1, quarters([1])), MAPPING) == Taken(refused="too odd")
+    assert [(whole.delivery, whole.reason) for whole in world.quarantine.wholes()] == [(1, "too odd")]
+    assert world.deliver(2, quarters([1])) == Taken(readings=1)
 
 
 class Failing:
