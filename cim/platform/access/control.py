@@ -105,8 +105,12 @@ class AccessControl:
         Raises:
             BadInput: it gave none of that identity that holds.
         """
-        self.consents.withdraw(identity, principal.name, self.now())
-        self._held(principal, "withdraw", identity, True, ["prosumer-consents"])
+        try:
+            self.consents.withdraw(identity, principal.name, self.now())
+        except BadInput:
+            self.deny(principal, "withdraw", "consent", (), "it gave none of this identity that holds")
+            raise
+        self.allow(principal, "withdraw", identity, (), (), 0)  # who gave it may: no policy stands in the way
 
     def erase(self, principal: Principal, homes: Iterable[str], holders: Iterable[Holder]) -> dict[str, int]:
         """Have every holder let go of these homes' data; how much each let go.

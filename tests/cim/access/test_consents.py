@@ -72,6 +72,11 @@ def test_nobody_consents_for_another(tmp_path: Path) -> None:
     assert [entry.allowed for entry in access.audit.entries()] == [False] * 3
     access.give(owner, consent(0))
     assert access.decide(lab, READINGS, "research")[1].grants
+    with pytest.raises(BadInput, match="none of yours"):
+        access.withdraw(lab, "c-0-lab")
+    assert [(entry.who, entry.act, entry.allowed) for entry in access.audit.entries(last=1)] == [
+        ("lab", "withdraw", False)
+    ]
     access.withdraw(owner, "c-0-lab")
     assert access.decide(lab, READINGS, "research")[1].denied
 
