@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from cim.platform.documents.kinds import Body
     from experiments.data.asking import Asked
+    from experiments.faults.topic_kills import TopicKills
+    from experiments.faults.writer_kills import WriterKills
 
 app = typer.Typer(
     name="data",
@@ -170,9 +172,14 @@ def _found(folder: Path, asked: Asked, zone: ZoneInfo, by: Window | None, of: Ap
 def kill(
     kills: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Draws the moments.")] = 1,
+    topic: Annotated[
+        bool,
+        typer.Option("--topic", help="Kill who takes readings from a topic into the table, and the topic's server."),
+    ] = False,
 ) -> None:
     """Kill the readings table's writer (SIGKILL) at random moments under load, and hold it to what it had acknowledged.
 
+    With --topic the whole way from the broker through mapping and rules is held to what the producer was told to be sent.
     The table is a temporary one in the folder that this is started in. Exit code 1 if a reading is lost or there twice.
     """
     import tempfile
@@ -180,6 +187,7 @@ def kill(
     from rich.console import Console
     from rich.progress import Progress
 
+    from experiments.faults.topic_kills import kill_takers
     from experiments.faults.writer_kills import kill_writers
 
     with (
@@ -187,17 +195,20 @@ def kill(
         Progress(console=Console(stderr=True)) as progress,
     ):
         task = progress.add_task("killing", total=kills)
-        found = kill_writers(
-            Path(folder) / "readings", kills, seed, lambda number: progress.update(task, completed=number)
-        )
+
+        def tell(number: int) -> None:
+            progress.update(task, completed=number)
+
+        found: WriterKills | TopicKills
+        if topic:
+            found = kill_takers(Path(folder), kills, seed, tell)
+        else:
+            found = kill_writers(Path(folder) / "readings", kills, seed, tell)
     for sentence in found.wrong:
         print(sentence)
     if found.wrong:
         raise typer.Exit(1)
-    print(
-        f"{found.kills} kills: {found.acknowledged} batches acknowledged, {found.rows:,} rows in the table, each once;"
-        f" {found.in_flight} times one more was in the table than was acknowledged, and was not taken again"
-    )
+    print(found.said)
 
 
 data_access.add_to(app)

@@ -37,6 +37,14 @@ class WriterKills:
     in_flight: int
     wrong: tuple[str, ...]
 
+    @property
+    def said(self) -> str:
+        """In a sentence, where nothing was wrong."""
+        return (
+            f"{self.kills} kills: {self.acknowledged} batches acknowledged, {self.rows:,} rows in the table, each once;"
+            f" {self.in_flight} times one more was in the table than was acknowledged, and was not taken again"
+        )
+
 
 def kill_writers(folder: Path, kills: int, seed: int, tell: Callable[[int], None]) -> WriterKills:
     """Start a writer and kill it, so many times.

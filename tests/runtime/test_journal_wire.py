@@ -11,8 +11,9 @@ from agents.assembly.journal_server import binary
 from agents.assembly.journal_server.embedded import EmbeddedRedis
 from agents.runtime.journal import JournalAway, JournalError, JournalFull
 from agents.runtime.journal.redis_journal import RedisJournal
-from agents.runtime.journal.wire import connect, label, translate
+from agents.runtime.journal.wire import connect, translate
 from cim.model.errors import BadInput
+from cim.platform.redis_server import label
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from typing import IO
 
 from agents.assembly.journal_server.binary import server_binary
 from agents.runtime.journal.port import JournalError
-from agents.runtime.journal.wire import connect, wire_errors
+from agents.runtime.journal.wire import connect
+from cim.platform.redis_server import wire_errors
 
 _LOCK_S = 5.0  # a server whose parent was killed needs a moment to follow it
 _LOG_BYTES = 1_000_000

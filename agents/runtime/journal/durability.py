@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.runtime.journal.wire import connect, label, translate, wire_errors
+from agents.runtime.journal.wire import connect, translate
+from cim.platform.redis_server import label, wire_errors
 
 _KEY = {"appendonly": "aof_enabled", "maxmemory-policy": "maxmemory_policy"}  # where INFO tells what CONFIG tells
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from agents.runtime.journal.port import JournalAway, JournalEmptied, JournalFenced, check_numbers
 from agents.runtime.journal.scripts import APPEND, CLAIM, DIGESTS, REWRITE
-from agents.runtime.journal.wire import connect, label, translate, wire_errors
+from agents.runtime.journal.wire import connect, translate
 from cim.model.errors import BadInput, ProgrammingFault
+from cim.platform.redis_server import label, wire_errors
 
 _KEPT, _FENCED, _EMPTIED, _BEHIND, _OTHER = range(5)
 _PAGE = 64  # entries read at once at a claim, so that one answer stays a matter of megabytes

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cim.mapping.engine.formats import frames
-from cim.mapping.engine.frame import frame_of_records
+from cim.mapping.engine.frame import Reject, frame_of_records
 from cim.mapping.engine.local_clock import Passes
 from cim.mapping.engine.mapper import Mapped, Mapper, State
 from cim.mapping.engine.mapping_file import MappingFile, read_mapping
 from cim.model.errors import BadInput
 from cim.platform.handler.held_frames import frames_of
+from cim.platform.handler.message_block import TOPIC, Block, by_message, rows_of
 from cim.platform.handler.new_readings import Known, not_yet_good, unknown, without_repeats
 from cim.platform.handler.quarantine import Quarantine, Replay
 from cim.platform.readings.batch import ReadingBatch
@@ -168,6 +169,30 @@ class DataHandler:
         self._append(new, place.source, stream, sequence, place.recorded)
         return Taken(new.num_rows, mapped.readings.num_rows - new.num_rows, len(mapped.rejects), mapped.passed_over)
 
+    def take_messages(self, block: Block, mapping: MappingFile) -> Taken:
+        """Map messages of a stream; each of their records is in the table, known there, or in quarantine when it returns.
+
+        The table takes what is up to a sequence once: messages must be handed in by their order, in whatever blocks.
+
+        Raises:
+            NotStored, OSError, sqlite3.Error: a disk or the store does not take it; hand it in again before what follows.
+        """
+        mapped = Mapper(mapping.mapping).apply(block.frame, State())
+        for message, rejects in by_message(mapped.rejects, block.places).items():
+            self.quarantine.keep_mapping(mapping.version, mapping.text)
+            recorded = block.recorded[rejects[0][0]].as_py()
+            self.quarantine.hold(block.source, message, [one for _, one in rejects], mapping.version, recorded)
+        new = self._unknown(mapped.readings)
+        if new.num_rows:
+            stamps = block.recorded.take(rows_of(new))
+            self._append(new, block.source, TOPIC, block.sequence, stamps)
+        return Taken(new.num_rows, mapped.readings.num_rows - new.num_rows, len(mapped.rejects), mapped.passed_over)
+
+    def hold(self, source: str, number: int, reject: Reject, mapping: MappingFile, recorded: datetime) -> None:
+        """Put a record (or message) that is none into quarantine."""
+        self.quarantine.keep_mapping(mapping.version, mapping.text)
+        self.quarantine.hold(source, number, [reject], mapping.version, recorded)
+
     def replay(self, source: str, mapping: MappingFile, recorded: datetime) -> Taken:
         """Try a source's held records again by its mended mapping; what is refused again stays, with the new reason.
 
@@ -211,15 +236,18 @@ class DataHandler:
         once = without_repeats(readings)
         return unknown(once, self.known) if once.num_rows else once
 
-    def _append(self, readings: pa.Table, source: str, stream: str, sequence: int, recorded: datetime) -> None:
+    def _append(
+        self, readings: pa.Table, source: str, stream: str, sequence: int, recorded: datetime | pa.Array
+    ) -> None:
         import pyarrow as pa
 
         if not readings.num_rows:
             return
         schema = batch_schema()
-        stamp = pa.scalar(recorded, schema.field("recorded").type)
+        kind = schema.field("recorded").type
+        each = recorded if isinstance(recorded, pa.Array) else pa.repeat(pa.scalar(recorded, kind), readings.num_rows)
         table = readings.drop_columns(["line"])
-        table = table.append_column("recorded", pa.repeat(stamp, readings.num_rows))
+        table = table.append_column("recorded", each.cast(kind))
         table = table.append_column("source", pa.repeat(source, readings.num_rows))
         self._table.append(ReadingBatch(table), f"{stream}/{source}", sequence)
 

@@ -1,0 +1,1 @@
+"""Topics on a real server of our own."""
