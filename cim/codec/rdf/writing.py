@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from cim.codec.rdf.attributes import CLASSES, Attribute, Shape, attributes
-from cim.codec.rdf.names import MD, PROFILES, RDF, Cgmes
+from cim.codec.rdf.names import MD, PROFILES, RDF
+from cim.model.cgmes import Cgmes
 from cim.model.errors import BadInput
 from cim.model.identified import CimValue
 from cim.model.quantities import Quantity

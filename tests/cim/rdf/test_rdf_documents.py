@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cim.codec.rdf import reading
 from cim.codec.rdf.attributes import CLASSES, Attribute, Shape, attributes
-from cim.codec.rdf.names import Cgmes
 from cim.codec.rdf.reading import CimModel, read_rdf
 from cim.codec.rdf.writing import write_rdf
+from cim.model.cgmes import Cgmes
 from cim.model.der import DERFunction
 from cim.model.errors import BadInput
 from cim.model.identified import CimValue
