@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from agents.assembly.grid_of_site import carries_w, site_dso_config, usage_point
+from agents.assembly.grid_of_site import carries_w, connection_terms, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
@@ -222,6 +222,7 @@ def _household(
         carries_w(prosumer),
         int(site.market.unmetered_pct.value),
         prosumer.node,
+        connection_terms(prosumer),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

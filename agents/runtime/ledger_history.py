@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agents.roles.events import Recalled
+from agents.roles.grid_messages import CapacityWithdrawn
 from agents.roles.messages import MakeWholeClaim
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
@@ -97,5 +98,7 @@ def _named(body: object) -> Iterator[str]:
         yield from (body.buyer, body.seller)
     elif isinstance(body, MakeWholeClaim):
         yield from (body.claimant, body.payer)
+    elif isinstance(body, CapacityWithdrawn):
+        yield body.owner
     elif (header := getattr(body, "header", None)) is not None:
         yield from (header.sender_domain, header.recipient_domain)

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from environment.sites.agreements import ConnectionAgreements, Ean18
 from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
@@ -148,7 +149,12 @@ class Load(Shaped):
 
 
 class Prosumer(Part):
-    """One connection with everything behind it. Its smart meter (SunSpec 203) is named `<prosumer>.meter`."""
+    """One connection with everything behind it. Its smart meter (SunSpec 203) is named `<prosumer>.meter`.
+
+    Attributes:
+        ean: of its connection, 18 digits; without one it goes by an entity address of the site's own.
+        connection: what is agreed of it beside the market.
+    """
 
     name: Name
     title: str
@@ -156,6 +162,8 @@ class Prosumer(Part):
     node: str
     congestion_point: str
     aggregator: str
+    ean: Ean18 | None = None
+    connection: ConnectionAgreements = ConnectionAgreements()
     base_load: Load | None = None
     devices: tuple[Device, ...] = ()
 

@@ -11,6 +11,7 @@ from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
+from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.prequalification import Prequalification
@@ -79,7 +80,8 @@ class DsoRole(Role):
             history=history,
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
-        trading = TradingRounds(me, config, requests, expected, revocations)
+        non_firm = NonFirmCapacity(me, config, prognoses=prognoses, ordering=ordering, expected=expected)
+        trading = TradingRounds(me, config, requests, expected, revocations, non_firm)
         reservations = Reservations(me)
         accounts = DsoAccounts(
             rules,
@@ -115,7 +117,8 @@ class DsoRole(Role):
             prognoses,
             point_meters,
             curtailment,
-            Compensating(me, config, curtailment),
+            non_firm,
+            Compensating(me, config, curtailment, non_firm),
             meters,
             settlement,
             IncompletePoints(me, config, meters),
