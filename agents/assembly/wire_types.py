@@ -110,6 +110,7 @@ declare_homes(
             "agents.roles.prosumer.available_energy",
             "agents.roles.prosumer.building_flexibility",
             "agents.roles.prosumer.config",
+            "agents.roles.prosumer.connection_limits",
             "agents.roles.prosumer.day_forecast",
             "agents.roles.prosumer.day_planning",
             "agents.roles.prosumer.device_schedules",

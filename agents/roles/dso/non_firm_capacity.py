@@ -33,11 +33,11 @@ class NonFirmCapacityState:
 
     Attributes:
         withdrawn_w: by connection and day, ISP -> what may still be fed in, a magnitude in watts.
-        told: by connection and day, when it was told last.
+        told: by connection and day, when it was told last, and on which prognosis (its message id) that stood.
     """
 
     withdrawn_w: dict[MeterDay, dict[int, int]] = field(default_factory=dict)
-    told: dict[MeterDay, datetime] = field(default_factory=dict)
+    told: dict[MeterDay, tuple[datetime, str]] = field(default_factory=dict)
 
 
 class NonFirmCapacity(Part[NonFirmCapacityState]):
@@ -92,7 +92,8 @@ class NonFirmCapacity(Part[NonFirmCapacityState]):
     ) -> list[Effect]:
         key = MeterDay(plant.usage_point, day.day)
         self.state.withdrawn_w[key] = {**self.state.withdrawn_w.get(key, {}), **isps}
-        self.state.told[key] = now
+        newest = self._prognoses.newest(self._place(plant.usage_point, day.day))
+        self.state.told[key] = now, "" if newest is None else newest.header.message_id
         owner = self.rules.domains[plant.owner]
         message = CapacityWithdrawn(plant.usage_point, owner, day.day, now, tuple(sorted(isps.items())), point)
         name = f"{plant.usage_point}/{day.day}/{now.isoformat()}"
@@ -103,11 +104,11 @@ class NonFirmCapacity(Part[NonFirmCapacityState]):
     def _unheard(self, plant: PlantConnection, day: LocalDay, now: datetime) -> tuple[int, ...]:
         """The ISPs with withdrawn capacity of which the seller's newest prognosis cannot know yet; not for ever."""
         key = MeterDay(plant.usage_point, day.day)
-        told, newest = self.state.told.get(key), self._prognoses.newest(self._place(plant.usage_point, day.day))
-        if told is None or now - told > timedelta(hours=self.rules.revision_hours):
-            return ()
-        heard = newest is not None and newest.header.time_stamp >= told
-        return () if heard else tuple(self.left_w(plant.usage_point, day.day))
+        newest = self._prognoses.newest(self._place(plant.usage_point, day.day))
+        at, stood_on = self.state.told.get(key, (now, ""))
+        known = newest is not None and newest.header.message_id == stood_on
+        late = now - at > timedelta(hours=self.rules.revision_hours)
+        return tuple(self.left_w(plant.usage_point, day.day)) if known and not late else ()
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""
@@ -122,7 +123,6 @@ class NonFirmCapacity(Part[NonFirmCapacityState]):
             if first and message.period >= first[0].day:
                 key = MeterDay(message.usage_point, message.period)
                 self.state.withdrawn_w[key] = {**self.state.withdrawn_w.get(key, {}), **dict(message.export_w)}
-                self.state.told[key] = message.at
         return Recovery()
 
 
