@@ -113,6 +113,17 @@ def test_what_has_no_place_is_not_written() -> None:
         write(UsagePoint(m_rid="a"), UsagePoint(m_rid="a"))
 
 
+def test_a_text_that_xml_cannot_carry_is_refused() -> None:
+    """A control character in a text is told in one sentence, with the attribute and the value; a line break is carried."""
+    with pytest.raises(
+        BadInput, match=r"IdentifiedObject.description of UsagePoint a: value 'b\\x01': expected"
+    ) as caught:
+        write(UsagePoint(m_rid="a", description="b\x01"))
+    assert "\n" not in str(caught.value)
+    item = UsagePoint(m_rid="a", description="two\nlines")
+    assert read_rdf({"x": write(item)}).objects["a"] == item
+
+
 def test_files_of_one_model_add_to_each_other() -> None:
     """The state of a load (rdf:about, SSH) joins its equipment (rdf:ID, EQ), in whichever order the files come."""
     equipment = f'{HEAD}<cim:EnergyConsumer rdf:ID="_load"/></rdf:RDF>'.encode()
