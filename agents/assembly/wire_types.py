@@ -89,6 +89,7 @@ declare_homes(
             "agents.roles.parts.cosigning",
             "agents.roles.parts.disputes",
             "agents.roles.parts.filing",
+            "agents.roles.parts.key_changes",
             "agents.roles.parts.keys",
             "agents.roles.parts.meter_data",
             "agents.roles.parts.negotiation",

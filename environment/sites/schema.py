@@ -177,6 +177,22 @@ class Prosumer(Part):
         return f"{self.name}.{device.name}"
 
 
+class KeyChange(Part):
+    """On a run's first day a party rotates its key, or the ledger's keeper revokes it.
+
+    Attributes:
+        party: its name; anybody's but the keeper's own.
+        hour: local, with a fraction; a rotation waits until the party's negotiations are over.
+        revoked: why the keeper revokes it, in words; not said: the party rotates it itself.
+        replaced: whether a revoked key is replaced at once; otherwise nothing that the party signs counts any more.
+    """
+
+    party: Name
+    hour: Annotated[float, Field(ge=0, lt=24)]
+    revoked: Annotated[str, Field(min_length=1)] | None = None
+    replaced: bool = True
+
+
 class Site(Part):
     """A pilot site: what stands where, who owns what, and what the grid can carry.
 
@@ -209,6 +225,7 @@ class Site(Part):
     flexibility_costs: FlexibilityCosts
     tariffs: Tariffs
     grid_g_per_kwh: Positive | None = None
+    key_changes: tuple[KeyChange, ...] = ()
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

@@ -79,7 +79,7 @@ class RegisterKeeping(Part[RegisterKeepingState]):
         """A party's moves: if they are allowed now, have them recorded."""
         record, author = message.record, message.record.author
         try:
-            if self.rules.domains.get(sender) != author or not _signed_by(record, author, self.rules.keys):
+            if self.rules.domains.get(sender) != author or not _signed_by(record, author, self.me.keys):
                 raise RemoteProtocolError(f"register: {record.key} is not signed by {sender}")
             register = self._register().at(now)
             after = register.after(moves_of(record), author)

@@ -10,6 +10,7 @@ from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
+from agents.roles.parts.key_changes import KeyChanges
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
@@ -104,6 +105,7 @@ class ProsumerRole(Role):
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
         super().__init__(
             me,
+            KeyChanges(me, ledger, lambda: not negotiation.is_talking),
             contracts,
             use,
             negotiation,
