@@ -104,7 +104,7 @@ def test_everybody_learns_the_new_key_from_the_keeper(rotated: Miniature) -> Non
 
 def test_changes_of_keys_are_shown(rotated: Miniature) -> None:
     """As rows and as a table: when, whose, which keys, by whom and why."""
-    rows = key_rows(recorded(rotated))
+    rows = tuple(sorted(key_rows(recorded(rotated)), key=lambda row: row.by))
     assert [(row.party, row.by, row.reason) for row in rows] == [
         ("agr.example", "agr.example", ""),
         ("agr-2.example", "ledger.example", "its laptop was stolen"),
