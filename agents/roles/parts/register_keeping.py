@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -176,5 +177,5 @@ def moves_of(record: Record) -> tuple[UnitMove, ...]:
     return body
 
 
-def _signed_by(record: Record, party: str, keys: dict[str, bytes]) -> bool:
+def _signed_by(record: Record, party: str, keys: Mapping[str, bytes]) -> bool:
     return any(s.party == party and verify(keys.get(party, b""), record.message, s.value) for s in record.signatures)
