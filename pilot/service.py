@@ -19,6 +19,7 @@ from agents.runtime.clocks import PacedClock
 from agents.runtime.revival import Revival
 from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.model.errors import BadInput
+from cim.platform.orchestrator.status import status_of
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.base import Publication
 from cim.platform.publications.incidents import (
@@ -36,6 +37,7 @@ from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRe
 from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
 from environment.sites import load_site
+from pilot.data_platform import data_platform
 from pilot.elsewhere import Elsewhere
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
@@ -128,14 +130,17 @@ class Pilot:
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
             parties = party_tokens(settings.folder, market_parties(site_agents))
-            app = create_app(view, portal_token(settings.folder), parties=parties)
+            app = create_app(
+                view, portal_token(settings.folder), parties=parties, data_status=lambda: status_of(settings.folder)
+            )
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)
             self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
             if isinstance(clock, PacedClock):
                 clock.restart(now)
-            await scheduler.run()
+            with data_platform(settings.folder, load_site(settings.site), settings.runtime, lambda: scheduler.now):
+                await scheduler.run()
             return not scheduler.stopped
 
     def _runtime(self, site_start: SiteStart, journal: JournalPlace) -> LocalRuntime | RayRuntime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from portal.models import DsoState, Health, HealthSummary, Status
 from portal.views import SharedAnswer, SiteView, ViewError
 
 if TYPE_CHECKING:
+    from cim.platform.orchestrator.status import DataStatus
     from portal.data import DataSite
 
 _WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
@@ -27,6 +28,7 @@ def create_app(
     fresh_s: float = 1.0,
     parties: Mapping[str, str] = MappingProxyType({}),
     data: DataSite | None = None,
+    data_status: Callable[[], DataStatus] | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -36,7 +38,8 @@ def create_app(
         patience_s: how long the site may take to tell its state.
         fresh_s: how long one answer of the site serves all callers.
         parties: by the token of each market party, its domain.
-        data: the site's data platform; without it there is no `/data/`.
+        data: the site's data platform; without it there are no queries below `/data/`.
+        data_status: looks how that platform is, from a thread.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -68,6 +71,10 @@ def create_app(
         return await see_dso()
 
     add_market_routes(app, SharedAnswer(site.market_rows, "market", patience_s, fresh_s))
+    if data_status is not None:
+        from portal.data_status import add_data_status
+
+        add_data_status(app, data_status)
     if data is not None:
         from portal.data_page import add_playground
         from portal.data_routes import add_data_routes

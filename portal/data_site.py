@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -57,11 +58,7 @@ def open_data_site(folder: Path, now: Clock) -> DataSite:
     Raises:
         BadInput: it has no documents, or a file in it cannot be read.
     """
-    documents = DocumentStore(documents_path(folder), read_only=True)
-    try:
-        found = [one for kind in (*_SEARCHED, Kind.USAGE_POINT) for one in documents.all(kind)]
-    finally:
-        documents.close()
+    found = _found(folder)
     book = _book(folder, found)
     data = folder / "data"
     index = data / "search"
@@ -72,9 +69,32 @@ def open_data_site(folder: Path, now: Clock) -> DataSite:
     return DataSite(provision, DefinitionBook(data / "access" / "queries.sqlite"), index)
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshIndex:
+    """Makes a folder's search index again where documents or parties are newer; a task of the orchestrator."""
+
+    folder: Path
+
+    def __call__(self, now: datetime) -> str:  # noqa: ARG002 - documents have their own instants
+        """See `cim.platform.orchestrator.task.Work`."""
+        if not documents_path(self.folder).exists():
+            return "no document yet"
+        found = _found(self.folder)
+        made = _keep_index(self.folder / "data" / "search", found, _book(self.folder, found))
+        return f"made of {len(found)} documents" if made else "no document is newer"
+
+
 def holders(folder: Path) -> list[Holder]:
     """What keeps data of homes in a folder."""
     return [_Readings(readings_place(folder)), _Index(folder / "data" / "search")]
+
+
+def _found(folder: Path) -> list[Document]:
+    documents = DocumentStore(documents_path(folder), read_only=True)
+    try:
+        return [one for kind in (*_SEARCHED, Kind.USAGE_POINT) for one in documents.all(kind)]
+    finally:
+        documents.close()
 
 
 def _book(folder: Path, documents: Sequence[Document]) -> PrincipalBook:
@@ -122,18 +142,19 @@ def _principals(path: Path) -> Principals:
         raise BadInput(f"principals: {path}: {place}: {first['msg']}") from None
 
 
-def _keep_index(folder: Path, documents: list[Document], book: PrincipalBook) -> None:
-    """Make the index where there is none of these documents' versions."""
+def _keep_index(folder: Path, documents: list[Document], book: PrincipalBook) -> bool:
+    """Make the index where there is none of these documents' versions; whether it was made."""
     marks = sorted(f"{one.kind} {one.key} {one.version}" for one in documents)
     points = [repr(point) for point in book.usage_points]
     made_from = hashlib.sha256("\n".join((*marks, *points)).encode()).hexdigest()
     mark = folder / "made_from"
     if mark.exists() and mark.read_text() == made_from:
-        return
+        return False
     mark.unlink(missing_ok=True)
     with SearchWriter(folder) as writer:
         writer.rebuild(searchable(documents, book))
     mark.write_text(made_from)
+    return True
 
 
 def searchable(documents: Iterable[Document], book: PrincipalBook) -> Iterator[SearchDocument]:

@@ -130,4 +130,3 @@ class Role:
         for name, state in kept[2].items():
             if name in self.parts:
                 self.parts[name].state = state
-                self.parts[name].restored()

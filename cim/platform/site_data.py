@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from cim.platform.readings.batch import ReadingBatch
+    from cim.platform.readings.table import ReadingsTable
 
 _STREAM = "telemetry"  # numbered by the parts of DIR/telemetry
 _WRITER = "data platform"
@@ -89,24 +90,50 @@ def fill(folder: Path, site: SiteFacts, now: datetime) -> Filled:
         BadInput: another process writes the tables.
         NotStored: the disk is full; what was taken in before stays.
     """
-    from cim.platform.readings.queries import ReadingQueries
-    from cim.platform.readings.selection import Selection
     from cim.platform.readings.table import ReadingsTable
 
-    usage_points = {meter: one.usage_point for one in site.connections for meter in one.meters}
     with ReadingsTable(readings_place(folder)) as table:
-        last, taken = table.sequence(_STREAM), 0
-        for number, part in _parts(folder / "telemetry"):
-            if last is None or number > last:
-                taken += table.append(_batch(part, usage_points), _STREAM, number).rows
+        taken = take_telemetry(table, folder, site)
         table.compact()
         table.clean_up()
-    series = ReadingQueries(readings_place(folder)).series(Selection()).to_pylist()
+    return Filled(taken, describe(folder, site, now))
+
+
+def take_telemetry(table: ReadingsTable, folder: Path, site: SiteFacts) -> int:
+    """Append the parts of the telemetry that the table has not yet; how many readings they are.
+
+    Raises:
+        NotStored: the disk is full; the parts before stay.
+    """
+    usage_points = {meter: one.usage_point for one in site.connections for meter in one.meters}
+    last, taken = table.sequence(_STREAM), 0
+    for number, part in _parts(folder / "telemetry"):
+        if last is None or number > last:
+            taken += table.append(_batch(part, usage_points), _STREAM, number).rows
+    return taken
+
+
+def describe(folder: Path, site: SiteFacts, now: datetime, series_every: timedelta = timedelta(0)) -> int:
+    """Write documents of the site, of what was published and of each series of readings; how many are new versions.
+
+    Args:
+        series_every: those of series are left as they are where the newest is younger: each hour of a living site would
+            else be a version of each of them.
+
+    Raises:
+        BadInput: there is no readings table yet.
+    """
+    from cim.platform.readings.queries import ReadingQueries
+    from cim.platform.readings.selection import Selection
+
     documents = DocumentStore(documents_path(folder))
     try:
+        told = max((one.note.at for one in documents.all(Kind.DATASET)), default=None)
+        series = []
+        if told is None or now - told >= series_every:
+            series = ReadingQueries(readings_place(folder)).series(Selection()).to_pylist()
         note = Note(_WRITER, now, "taken from the run's telemetry and publications")
-        found = (*_described(site), *_published(folder), *_datasets(series, site.connections))
-        return Filled(taken, documents.put_all(found, note))
+        return documents.put_all((*_described(site), *_published(folder), *_datasets(series, site.connections)), note)
     finally:
         documents.close()
 

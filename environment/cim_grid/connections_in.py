@@ -106,8 +106,7 @@ def _add(
         units: Sequence[GeneratingUnit | PowerElectronicsUnit] = [unit] if unit else []
     else:
         units = behind.get(equipment.m_rid, [])
-    for one in units:  # one by one: each is named after those before it
-        connection.devices.extend(_device(connection, one))
+    connection.devices += [row for one in units for row in _device(connection, one)]
 
 
 def _device(connection: _Connection, unit: GeneratingUnit | PowerElectronicsUnit) -> Iterator[Row]:

@@ -71,8 +71,8 @@ def add(
     again: Annotated[bool, typer.Option("--again", help="Forget what was taken: ask for all of it again.")] = False,
 ) -> None:
     """Add a source to a data folder, or mend the one of its name; also while `iles data run` runs."""
+    from cim.platform.ingestion.opened import register_of
     from cim.platform.ingestion.source import read_source
-    from experiments.data.folder import register_of
 
     asked = read_source(source)
     with register_of(folder) as register:
@@ -83,7 +83,7 @@ def add(
 @app.command()
 def sources(folder: Folder) -> None:
     """The sources of a folder: state, last run, readings, rejects, last error."""
-    from experiments.data.folder import register_of
+    from cim.platform.ingestion.opened import register_of
     from experiments.data.source_pages import show_sources
 
     _there(folder)
@@ -115,7 +115,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Ask every active source now, then end.")] = False,
 ) -> None:
     """Ask the sources when they are due, until you stop it; what was taken stays, and a stop loses nothing."""
-    from experiments.data.folder import manager_of
+    from cim.platform.ingestion.opened import manager_of
     from experiments.data.source_pages import line_of
 
     _there(folder)
@@ -144,7 +144,7 @@ def quarantine(
     limit: Annotated[int, typer.Option(min=1, help="How many records are shown.")] = 20,
 ) -> None:
     """What could not be taken: the reason and the record; --replay takes it after its mapping was mended."""
-    from experiments.data.folder import manager_of, quarantine_of
+    from cim.platform.ingestion.opened import manager_of, quarantine_of
     from experiments.data.source_pages import line_of, show_quarantine
 
     _there(folder)
@@ -188,7 +188,7 @@ def fuzz(
 
 
 def _move(folder: Path, name: str, state: str) -> None:
-    from experiments.data.folder import register_of
+    from cim.platform.ingestion.opened import register_of
 
     _there(folder)
     with register_of(folder) as register:

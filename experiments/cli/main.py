@@ -242,6 +242,7 @@ def _mount() -> None:
         cim,
         data,
         data_sources,
+        data_upkeep,
         days,
         devices,
         diagrams,
@@ -258,6 +259,7 @@ def _mount() -> None:
     app.add_typer(cim.app, name="cim")
     app.command()(faults.faults)
     data.app.add_typer(data_sources.app)
+    data.app.add_typer(data_upkeep.app)
     app.add_typer(data.app, name="data")
     app.add_typer(days.app, name="days")
     app.add_typer(devices.app, name="devices")

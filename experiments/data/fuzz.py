@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from cim.mapping.engine.mapping_file import MappingFile, read_mapping
 from cim.model.errors import BadInput
 from cim.platform.handler.handler import Delivery, Taken
+from cim.platform.ingestion.opened import manager_of
 from cim.platform.readings.selection import Selection
-from experiments.data.folder import manager_of
 
 _CSV = """name: fuzz
 format: {kind: csv, delimiter: ";", decimal: ","}

@@ -1,4 +1,4 @@
-"""A data folder as the commands about its sources open it: register, quarantine, and the table for its one writer."""
+"""A data folder as whoever runs its sources opens it: register, quarantine, and the table for its one writer."""
 
 from __future__ import annotations
 

@@ -1,0 +1,226 @@
+"""How a data folder is: each module's state and history, the queue, the tables' size, the quarantine, the index's age.
+
+Nothing is opened for writing, so a living site's folder is read while it lives.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from cim.platform.orchestrator.service import log_path
+from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState
+from cim.platform.site_data import documents_path, readings_place
+
+OK, FAILING, WAITING = "ok", "failing", "not yet run"
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class RunShown(_Shown):
+    """A run of a module: queued, running, done, failed or interrupted; what it said, or failed by."""
+
+    number: int
+    attempt: int
+    queued: datetime
+    began: datetime | None
+    ended: datetime | None
+    state: str
+    said: str
+
+
+class ModuleStatus(_Shown):
+    """A module of the platform; instants on the run's own clock, UTC.
+
+    Attributes:
+        state: ok, failing, queued, running or not yet run.
+        error: what its last run failed by; empty after a good one.
+        retry_at: when it is tried again.
+        history: newest first.
+    """
+
+    name: str
+    state: str
+    good: int
+    good_at: datetime | None
+    said: str
+    failures: int
+    error: str
+    retry_at: datetime | None
+    history: tuple[RunShown, ...]
+
+
+class TableSize(_Shown):
+    """A table: rows (of the readings: with all revisions), bytes of the live files, files, and those that wait to be sorted."""
+
+    name: str
+    rows: int
+    bytes: int
+    files: int
+    uncompacted: int = 0
+
+
+class Held(_Shown):
+    """What is in quarantine of a source."""
+
+    source: str
+    records: int
+    deliveries: int
+
+
+class SourceStatus(_Shown):
+    """A source's state (active, paused, done), failures in a row and last error."""
+
+    name: str
+    state: str
+    readings: int
+    waiting: int
+    failures: int
+    error: str
+
+
+class DataStatus(_Shown):
+    """The whole.
+
+    Attributes:
+        queue: names of modules that run or wait, in order.
+        index_made: when the search index was last written, by the machine's clock; None: there is none.
+    """
+
+    modules: tuple[ModuleStatus, ...]
+    queue: tuple[str, ...]
+    tables: tuple[TableSize, ...]
+    sources: tuple[SourceStatus, ...]
+    quarantine: tuple[Held, ...]
+    index_made: datetime | None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether no module and no source fails."""
+        return not (any(one.failures for one in self.modules) or any(one.failures for one in self.sources))
+
+
+def status_of(folder: Path, history: int = 5) -> DataStatus:
+    """Look.
+
+    Args:
+        history: runs shown of each module.
+    """
+    modules, queue = _modules(folder, history)
+    meta = folder / "data" / "search" / "meta.json"
+    made = datetime.fromtimestamp(meta.stat().st_mtime, UTC) if meta.exists() else None
+    tables = (*_readings(folder), *_documents(folder))
+    return DataStatus(
+        modules=modules,
+        queue=queue,
+        tables=tables,
+        sources=_sources(folder),
+        quarantine=_quarantine(folder),
+        index_made=made,
+    )
+
+
+def _modules(folder: Path, history: int) -> tuple[tuple[ModuleStatus, ...], tuple[str, ...]]:
+    if not log_path(folder).exists():
+        return (), ()
+    log = TaskLog(log_path(folder), read_only=True)
+    try:
+        running, waiting = log.running(), log.waiting()
+        now = {run.task: run.state for run in (*waiting, *running)}
+        found = tuple(_module(one, now.get(one.name), log.history(one.name, history)) for one in log.states())
+        return found, tuple(run.task for run in (*running, *waiting))
+    finally:
+        log.close()
+
+
+def _module(task: TaskState, now: str | None, history: list[TaskRun]) -> ModuleStatus:
+    rest = FAILING if task.failures else OK if task.good else WAITING
+    return ModuleStatus(
+        name=task.name,
+        state=now if now in {QUEUED, RUNNING} and not task.failures else rest,
+        good=task.good,
+        good_at=task.good_at,
+        said=task.said,
+        failures=task.failures,
+        error=task.error,
+        retry_at=task.retry_at,
+        history=tuple(
+            RunShown(
+                number=run.number,
+                attempt=run.attempt,
+                queued=run.queued,
+                began=run.began,
+                ended=run.ended,
+                state=run.state,
+                said=run.said,
+            )
+            for run in history
+        ),
+    )
+
+
+def _readings(folder: Path) -> tuple[TableSize, ...]:
+    place = readings_place(folder)
+    if not (place / "_delta_log").is_dir():
+        return ()
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    from cim.platform.readings.snapshot import NEW
+
+    found = pa.table(DeltaTable(str(place.absolute())).get_add_actions(flatten=True)).to_pylist()
+    size = TableSize(
+        name="readings",
+        rows=sum(one["num_records"] or 0 for one in found),
+        bytes=sum(one["size_bytes"] for one in found),
+        files=len(found),
+        uncompacted=sum(one["partition.part"] == NEW for one in found),
+    )
+    return (size,)
+
+
+def _documents(folder: Path) -> tuple[TableSize, ...]:
+    path = documents_path(folder)
+    rows = _rows(path, "SELECT count(*) FROM documents")
+    if not rows:
+        return ()
+    return (TableSize(name="documents", rows=int(rows[0][0]), bytes=path.stat().st_size, files=1),)
+
+
+def _sources(folder: Path) -> tuple[SourceStatus, ...]:
+    rows = _rows(
+        folder / "data" / "ingestion" / "sources.sqlite",
+        "SELECT name, state, readings, (SELECT count(*) FROM waiting WHERE source = name), failures, last_error FROM sources "
+        "WHERE state <> 'removed' ORDER BY name",
+    )
+    return tuple(
+        SourceStatus(name=str(n), state=str(s), readings=int(r), waiting=int(w), failures=int(f), error=str(e))
+        for n, s, r, w, f, e in rows
+    )
+
+
+def _quarantine(folder: Path) -> tuple[Held, ...]:
+    path = folder / "data" / "quarantine" / "quarantine.sqlite"
+    rows = _rows(
+        path,
+        "SELECT source, sum(record), sum(1 - record) FROM (SELECT source, 1 AS record FROM records WHERE state = 'held' "
+        "UNION ALL SELECT source, 0 FROM wholes WHERE state = 'held') GROUP BY source ORDER BY source",
+    )
+    return tuple(Held(source=str(name), records=int(records), deliveries=int(wholes)) for name, records, wholes in rows)
+
+
+def _rows(path: Path, query: str) -> list[tuple[str | int, ...]]:
+    """Of a SQLite file that others may write; none where it is not there (yet)."""
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as database:
+            return database.execute(query).fetchall()
+    except sqlite3.OperationalError:  # it is being made
+        return []

@@ -1,0 +1,105 @@
+"""`iles data status | maintain | keep`: how a folder's data platform is, its upkeep, and how long readings are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cim.model.errors import BadInput
+
+app = typer.Typer()
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's, a site's or a data folder.")]
+
+
+@app.command()
+def status(
+    folder: Folder,
+    history: Annotated[int, typer.Option(min=0, max=200, help="With --json: runs of each module.")] = 5,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the history.")] = False,
+) -> None:
+    """Modules (state, queue, last error), sizes of tables, sources, quarantine, age of the search index.
+
+    Also while the site lives or `iles data run` runs. Exit code 1 if a module or a source fails.
+    """
+    import time
+
+    from rich.live import Live
+
+    from cim.platform.orchestrator.status import status_of
+    from experiments.data.tables import screen
+    from experiments.data.upkeep import shown
+
+    _there(folder)
+    if watch:
+        with Live(console=screen(), refresh_per_second=1) as live:
+            while True:
+                live.update(shown(status_of(folder)), refresh=True)
+                time.sleep(2)
+    found = status_of(folder, history)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        screen().print(shown(found))
+    if not found.is_well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def maintain(folder: Folder) -> None:
+    """Sort what was appended, remove what is older than it is kept, write the search index again; once, now.
+
+    A living site does so by itself every hour and every night.
+    """
+    from rich.console import Console
+
+    from cim.platform.orchestrator.executor import ThreadExecutor
+    from cim.platform.orchestrator.service import failures, run_once
+    from cim.platform.orchestrator.site_tasks import upkeep_tasks
+    from experiments.data.upkeep import clock_of, line_of
+    from portal.data_site import RefreshIndex
+
+    _there(folder)
+    with Console(stderr=True).status("") as running:
+        runs = run_once(
+            folder,
+            upkeep_tasks(folder, index=RefreshIndex(folder)),
+            ThreadExecutor(),
+            clock_of(folder),
+            tell=lambda run: print(line_of(run), flush=True),
+            progress=running.update,
+        )
+    if failures(runs):
+        raise typer.Exit(1)
+
+
+@app.command()
+def keep(
+    folder: Folder,
+    days: Annotated[int, typer.Option(min=1, help="From a reading's begin on.")],
+    of_type: Annotated[
+        list[str] | None, typer.Option("--type", help="Only of these: power_w, ... or a ReadingType code.")
+    ] = None,
+) -> None:
+    """Say how long readings are kept; the site's nightly upkeep, or `iles data maintain`, then removes what is older.
+
+    Without --type it holds for all types that have no rule of their own. For example: iles data keep DIR --days 730
+    """
+    from cim.platform.orchestrator.site_tasks import Rule, keep_for
+    from experiments.data.asking import code_of
+    from experiments.data.upkeep import clock_of
+
+    _there(folder)
+    codes = tuple(sorted(map(code_of, of_type))) if of_type else None
+    for rule in keep_for(folder, Rule(days=days, reading_types=codes), "operator", clock_of(folder)):
+        print(f"{rule.days} days: {', '.join(rule.reading_types) if rule.reading_types else 'all other readings'}")
+
+
+def _there(folder: Path) -> None:
+    if not (folder / "data").is_dir():
+        raise BadInput(
+            f"{folder} has no data; expected the folder of a run, of a site, or one that `iles data add` made"
+        )

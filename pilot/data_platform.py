@@ -1,0 +1,40 @@
+"""The data platform of a living site: its tasks on the site's own clock, where the site's agents run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from cim.platform.orchestrator.executor import Executor, ThreadExecutor
+from cim.platform.orchestrator.service import OrchestratorService
+from cim.platform.orchestrator.site_tasks import DOCUMENTS, INDEX, TELEMETRY, site_tasks
+from environment.sites.connections import site_facts
+from environment.sites.schema import Site
+from portal.data_site import RefreshIndex
+
+
+@contextmanager
+def data_platform(folder: Path, site: Site, runtime: str, now: Callable[[], datetime]) -> Iterator[None]:
+    """Fill `DIR/data` while the site lives; its datasets can be asked from the beginning.
+
+    Args:
+        runtime: `ray` or `local`.
+        now: the site's clock.
+    """
+    tasks = site_tasks(folder, site_facts(site), RefreshIndex(folder))
+    service = OrchestratorService(folder, tasks, _executor(runtime), now, first=(TELEMETRY, DOCUMENTS, INDEX))
+    service.start()
+    try:
+        yield
+    finally:
+        service.stop()
+
+
+def _executor(runtime: str) -> Executor:
+    if runtime == "ray":
+        from agents.assembly.ray_tasks import RayExecutor
+
+        return RayExecutor()
+    return ThreadExecutor()

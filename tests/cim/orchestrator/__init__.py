@@ -1,0 +1,1 @@
+"""Tasks, their queue, and what outlives the orchestrator."""
