@@ -27,6 +27,24 @@ class Control(StrEnum):
     """By the market; the DSO's own curtailment is the last resort."""
 
 
+@wire("role.PlannedKeyChange")
+@dataclass(frozen=True, slots=True)
+class PlannedKeyChange:
+    """A party's key is to be rotated by the party itself, or revoked by the ledger's keeper.
+
+    Attributes:
+        party: its domain.
+        at: no earlier; a party rotates its key when no negotiation of its is open.
+        replacement: 32-byte public key that stands for it from then on; empty: none does (only where it is revoked).
+        reason: why it is revoked, in words; empty: it is rotated.
+    """
+
+    party: str
+    at: datetime
+    replacement: bytes
+    reason: str = ""
+
+
 @wire("role.MarketRules")
 @dataclass(frozen=True)
 class MarketRules:
@@ -38,11 +56,13 @@ class MarketRules:
         first_day, days: the local days that are operated.
         control: how far devices are steered; all but `MARKET` are for comparison.
         domains: internet domain by agent name.
-        keys: public Ed25519 key by domain.
+        keys: public Ed25519 key by domain, as the ledger begins with; what is in force, an agent's identity knows.
         seed: identifiers derive from it; random and secret in a pilot.
         revision_hours: on its day a D-Prognosis is revised every so many hours.
         witnesses: agents that co-sign the ledger's heads.
         mechanism: by which the DSO pays the offers that it chooses; a name of `market.mechanisms.registry`.
+        keeper: domain of the ledger's keeper, who may revoke a key.
+        key_changes: which keys are rotated or revoked, and when.
     """
 
     timezone: str
@@ -58,6 +78,8 @@ class MarketRules:
     revision_hours: int = 1
     witnesses: tuple[str, ...] = ()
     mechanism: str = "pay-as-bid"
+    keeper: str = ""
+    key_changes: tuple[PlannedKeyChange, ...] = ()
 
     @property
     def flexibility(self) -> bool:

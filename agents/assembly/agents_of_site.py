@@ -9,8 +9,9 @@ from operator import itemgetter
 
 import numpy as np
 
-from agents.assembly.grid_of_site import carries_w, site_dso_config, usage_point
+from agents.assembly.grid_of_site import carries_w, connection_terms, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
+from agents.assembly.planned_keys import planned_keys
 from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.assembly.tariffs_of_site import tariff_of
@@ -77,6 +78,8 @@ def agents_of_site(
     seeds = {name: key(domain) for name, domain in domains.items()}
     keys = {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))}
     check_distinct(domains, keys)
+    changes, later = planned_keys(site, domains, opening, key)
+    seeds |= {name: seeds[name] + further for name, further in later.items()}
     witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
     rules = MarketRules(
         site.timezone,
@@ -92,6 +95,8 @@ def agents_of_site(
         site.revision_hours,
         witnesses,
         procuring(mechanism).name,
+        keeper=domains[site.ledger.name],
+        key_changes=changes,
     )
     known = days_of_history(opening, profiles)
     history = History(site, profiles)
@@ -124,7 +129,7 @@ def agents_of_site(
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
-    meta["keeper"] = domains[site.ledger.name]  # who may revoke a party's key
+    meta["keeper"] = rules.keeper  # who may revoke a party's key
     return SiteAgents(
         tuple(agents),
         rules,
@@ -222,6 +227,7 @@ def _household(
         carries_w(prosumer),
         int(site.market.unmetered_pct.value),
         prosumer.node,
+        connection_terms(prosumer),
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

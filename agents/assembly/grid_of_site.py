@@ -13,13 +13,52 @@ from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
 from environment.feeder import Network
 from environment.sites.network import build_limits, build_network
+from environment.sites.ratings import Rating
 from environment.sites.schema import Prosumer, Site
+from market.contracts.connection_terms import ConnectionTerms, FlexibleConnection, LimitOnCall
 
 
 def usage_point(site: Site, prosumer: str) -> str:
-    """The entity address (USEF) of a prosumer's connection."""
+    """The entity address (USEF) of a prosumer's connection: by its EAN, or by one of the site's own."""
+    ean = site.prosumer(prosumer).ean
+    if ean is not None:
+        return f"ean.{ean}"
     prefix = site.congestion_points[0].id.rpartition(":")[0]
     return f"{prefix}:{prosumer}"
+
+
+def connection_terms(prosumer: Prosumer) -> ConnectionTerms:
+    """What is agreed of a prosumer's connection beside the market."""
+    agreed = prosumer.connection
+    flexible, on_call = agreed.flexible, agreed.limit_on_call
+    return ConnectionTerms(
+        max_import_w=_watts(agreed.max_usage.import_w),
+        max_export_w=_watts(agreed.max_usage.export_w),
+        flexible=None
+        if flexible is None
+        else FlexibleConnection(
+            firm_import_w=int(flexible.firm_import_w.value),
+            firm_export_w=int(flexible.firm_export_w.value),
+            non_firm_import_w=int(flexible.non_firm_import_w.value),
+            non_firm_export_w=int(flexible.non_firm_export_w.value),
+            first_month=int(flexible.first_month.value),
+            last_month=int(flexible.last_month.value),
+            start_minute=60 * int(flexible.from_hour.value),
+            end_minute=60 * int(flexible.to_hour.value),
+            notice_min=int(flexible.notice_minutes.value),
+        ),
+        on_call=None
+        if on_call is None
+        else LimitOnCall(
+            least_export_w=int(on_call.least_export_w.value),
+            expires_min=int(on_call.expires_minutes.value),
+            fail_safe_export_w=int(on_call.fail_safe_export_w.value),
+        ),
+    )
+
+
+def _watts(rating: Rating | None) -> int | None:
+    return None if rating is None else int(rating.value)
 
 
 def contracted_w(prosumer: Prosumer, least_w: int) -> int:
@@ -52,6 +91,7 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             history_kw=metered_kw(p.name),
             history_kvar=metered_kw(f"{p.name}.reactive"),
             carries_w=carries_w(p),
+            terms=connection_terms(p),
         )
         for p in site.prosumers
     )
@@ -77,7 +117,9 @@ def plant_connections(site: Site) -> tuple[PlantConnection, ...]:
         if rated_w:
             points = site.points_above(prosumer.congestion_point)
             ean, tariff = usage_point(site, prosumer.name), tariff_of(site, prosumer.name)
-            found.append(PlantConnection(ean, prosumer.name, points, round(rated_w), tariff))
+            found.append(
+                PlantConnection(ean, prosumer.name, points, round(rated_w), tariff, connection_terms(prosumer))
+            )
     return tuple(found)
 
 

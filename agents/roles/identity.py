@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 
 from agents.roles.effects import Publish
 from cim.codec.codec import encode
 from cim.platform.publications.incidents import MessageLapsed, WorkFailed
 from market.ledger.records import Record
-from market.ledger.signing import Signer
+from market.ledger.signing import SEED_BYTES, Signer
 from market.rules import MarketRules
 from market.uftp import Header, Result, UftpMessage
 
@@ -18,13 +19,28 @@ class AgentIdentity:
     """An agent's name, the rules of its market, and its signature.
 
     Args:
-        key: 32-byte seed of its Ed25519 key.
+        key: 32-byte seed of its Ed25519 key, and behind it those of the keys that it goes over to one day.
+
+    Attributes:
+        keys: the key of each party that is in force, by domain; whose key is revoked is missing.
+        signer: signs with this agent's own.
     """
 
     def __init__(self, name: str, rules: MarketRules, key: bytes) -> None:
         self.name = name
         self.rules = rules
-        self.signer = Signer(key)
+        self._signers = tuple(Signer(key[k : k + SEED_BYTES]) for k in range(0, len(key), SEED_BYTES))
+        self.signer = self._signers[0]
+        self.keys: Mapping[str, bytes] = rules.keys
+
+    def go_by(self, keys: Mapping[str, bytes]) -> None:
+        """Check others with these keys from now on, and sign with the one of one's own that is among them."""
+        self.keys, own = keys, keys.get(self.domain)
+        self.signer = next((signer for signer in self._signers if signer.public == own), self.signer)
+
+    def signer_of(self, public: bytes) -> Signer | None:
+        """This agent's own key of that public half, if it has it."""
+        return next((signer for signer in self._signers if signer.public == public), None)
 
     @property
     def domain(self) -> str:
@@ -75,7 +91,7 @@ class AgentIdentity:
 
         Args:
             salted: it says something of a person: the ledger's entry holds a salted hash, and the body can be erased. The
-                salt follows from this agent's key, so that a record made again after a crash is the same.
+                salt follows from this agent's first key, so that a record made again after a crash is the same.
         """
-        salt = self.signer.salt(kind, key, now.isoformat()) if salted else b""
+        salt = self._signers[0].salt(kind, key, now.isoformat()) if salted else b""
         return Record(kind, key, now, self.domain, encode(body), salt=salt).signed(self.domain, self.signer)

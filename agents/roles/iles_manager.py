@@ -17,6 +17,7 @@ from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.filing import NoState
+from agents.roles.parts.key_changes import KeyChanges
 from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import RegisterKeeping
@@ -254,6 +255,7 @@ class IlesRole(Role):
             ReferenceRegister(me),
             ExchangeForecasting(me),
             HeadCosigning(me, config.ledger),
+            KeyChanges(me, config.ledger),
         )
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Effect, Send, Timer
+from agents.roles.effects import Append, Arm, CloseBlock, Cosign, Effect, Publish, Send, Timer
 from agents.roles.events import BlockClosed, Recorded, Started
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned, Receipt
-from agents.roles.part import Part, Recovery, on
-from agents.roles.parts.filing import NoState
+from agents.roles.messages import FileAgain, Filed, HeadAnnounced, HeadCosigned, KeyChanged, Receipt
+from agents.roles.part import MOMENT, Part, Recovery, on
+from agents.roles.parts.filing import NoState, refusal
+from agents.roles.parts.key_changes import KeyChanges, KeyFiling, KeyRecorded
 from agents.roles.parts.operated_days import DayNear, OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.publications import block_closed
 from agents.roles.role import Role
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
-from market.ledger.records import BlockHead
+from cim.platform.publications.incidents import RuleBroken
+from market.ledger.party_keys import KINDS, revocation
+from market.ledger.records import BlockHead, Record
+from market.ledger.signing import verify
 from market.rules import MarketRules
 
 CLOSING = timedelta(hours=6)  # after the day's end: metering, settlement and answers are in by then
@@ -35,12 +39,21 @@ class FiledBy:
 
     sender: str
     reference: object
+    key_changes: tuple[Record, ...] = ()  # those of its records that change a party's key
 
 
 @wire("keeper.timer.close")
 @dataclass(frozen=True, slots=True)
 class CloseNow(Timer):
     """A block is to be closed."""
+
+    number: int
+
+
+@wire("keeper.timer.revoke")
+@dataclass(frozen=True, slots=True)
+class RevokeKey(Timer):
+    """A planned revocation (`MarketRules.key_changes`, counted from 0) is due."""
 
     number: int
 
@@ -70,18 +83,63 @@ class RecordKeeping(Part[NoState]):
     @on(Filed)
     def filed(self, message: Filed, sender: str, now: datetime) -> list[Effect]:
         """Make them durable; the receipt follows."""
-        return [Append(FiledBy(sender, message.reference), message.records)]
+        changes = tuple(record for record in message.records if record.kind in KINDS)
+        return [Append(FiledBy(sender, message.reference, changes), message.records)]
 
     @on(Recorded)
     def recorded(self, event: Recorded, now: datetime) -> list[Effect]:
         """They are durable (or clash with what is there): tell who filed them."""
         filed = event.reference
-        return [Send(filed.sender, Receipt(filed.reference, event.fault))] if isinstance(filed, FiledBy) else []
+        if not isinstance(filed, FiledBy):
+            return []
+        receipt = Receipt(filed.reference, event.fault)
+        told = refusal(receipt, self.me.name, now) if filed.sender == self.me.name else [Send(filed.sender, receipt)]
+        changes = filed.key_changes if event.fault is None else ()
+        return [*told, *(effect for record in changes for effect in self._key_changed(record, now))]
+
+    def _key_changed(self, record: Record, now: datetime) -> list[Effect]:
+        """All others are told: nobody checks a signature by a key that the ledger would not take."""
+        others = [name for name in self.rules.domains if name != self.me.name]
+        return [*self.emit(KeyRecorded(record), now), *(Send(name, KeyChanged(record)) for name in others)]
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Have filed again what may not have come through."""
         lost = "records that were filed and not yet recorded: those of contracts and orders are asked for again"
         return Recovery([Send(name, FileAgain()) for name in self._parties], (lost,))
+
+
+class KeyRevoking(Part[NoState]):
+    """Revokes the keys that are planned to be (`MarketRules.key_changes`)."""
+
+    def __init__(self, me: AgentIdentity) -> None:
+        super().__init__(me, NoState())
+
+    @on(Started)
+    def started(self, event: Started, now: datetime) -> list[Effect]:
+        """Wait for each of them."""
+        return self._planned(now)
+
+    def _planned(self, now: datetime) -> list[Effect]:
+        changes = enumerate(self.rules.key_changes)
+        return [Arm(RevokeKey(number), max(change.at, now) + MOMENT) for number, change in changes if change.reason]
+
+    @on(RevokeKey)
+    def revoke(self, timer: RevokeKey, now: datetime) -> list[Effect]:
+        """Record that the key the party signs with now is void."""
+        change = self.rules.key_changes[timer.number]
+        public = self.me.keys.get(change.party)
+        if public is None or public == change.replacement:
+            return []  # it is done
+        record = revocation(
+            self.me.domain, self.me.signer, change.party, public, change.reason, now, change.replacement
+        )
+        return [Append(FiledBy(self.me.name, KeyFiling(record.key), (record,)), (record,))]
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """What is recorded may not have been told."""
+        others = [name for name in self.rules.domains if name != self.me.name]
+        told = [Send(name, KeyChanged(record)) for record in history.key_changes for name in others]
+        return Recovery([*told, *self._planned(now)])
 
 
 class BlockClosing(Part[BlockClosingState]):
@@ -141,7 +199,11 @@ class BlockClosing(Part[BlockClosingState]):
         """Store a co-signature."""
         if sender not in self._cosigners or message.number not in self.state.heads:
             return []
-        return [Cosign(message.number, self.rules.domains[sender], message.signature)]
+        domain = self.rules.domains[sender]
+        if not verify(self.me.keys.get(domain, b""), self.state.heads[message.number].message, message.signature):
+            why = f"a co-signature of block {message.number} that is not by the key it signs with"
+            return [Publish(RuleBroken(now, sender, self.me.name, why))]
+        return [Cosign(message.number, domain, message.signature)]
 
     def first_open(self, history: LedgerHistory, now: datetime) -> LocalDay:
         """The day of the first block that is not closed."""
@@ -180,4 +242,5 @@ class KeeperRole(Role):
     def __init__(self, name: str, rules: MarketRules, key: bytes, cosigners: tuple[str, ...]) -> None:
         me = AgentIdentity(name, rules, key)
         closing = BlockClosing(me, cosigners)
-        super().__init__(me, closing, OperatedDays(me, closing.first_open), RecordKeeping(me, cosigners))
+        days, records = OperatedDays(me, closing.first_open), RecordKeeping(me, cosigners)
+        super().__init__(me, KeyChanges(me, name), KeyRevoking(me), closing, days, records)

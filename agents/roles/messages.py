@@ -271,6 +271,14 @@ class FileAgain:
     """From the ledger keeper: I have forgotten what you filed; what you have no receipt of may not be recorded."""
 
 
+@wire("ledger.KeyChanged")
+@dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """From the ledger keeper to everybody: this change of a party's key is recorded, and counts from now on."""
+
+    record: Record
+
+
 @wire("ledger.HeadAnnounced")
 @dataclass(frozen=True, slots=True)
 class HeadAnnounced:

@@ -89,6 +89,9 @@ class Part(Generic[S]):
         """Whether it has a device that it has never met."""
         return False
 
+    def restored(self) -> None:
+        """Its state was taken from a snapshot; by default nothing else follows from the state."""
+
     def prune(self, before: date) -> None:
         """Drop what is about days before `before`: they are closed for good."""
 

@@ -130,3 +130,4 @@ class Role:
         for name, state in kept[2].items():
             if name in self.parts:
                 self.parts[name].state = state
+                self.parts[name].restored()

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agents.roles.events import Recalled
+from agents.roles.grid_messages import CapacityWithdrawn
 from agents.roles.messages import MakeWholeClaim
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
 from market.contracts.changes import TERMINATION, ContractTermination
 from market.contracts.contract import FlexContract
 from market.contracts.templates import PUBLISHED_TEMPLATE
+from market.ledger.party_keys import KINDS
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 from market.settlement.payments import Payment
@@ -41,7 +43,8 @@ def recollect(ledger: Path, fresh: Iterable[str], domains: Mapping[str, str], no
         heads = tuple((head, reader.cosignatures(head.number)) for head in reader.heads()[-_HEADS:])
         parts: dict[str, list[Record]] = {domains[name]: [] for name in names}
         for record in _records(reader, now):
-            for domain in parties_of(record):
+            # Whose signature counts everybody must know.
+            for domain in parts if record.kind in KINDS else parties_of(record):
                 if domain in parts:
                     parts[domain].append(record)
     return {name: Recalled(tuple(parts[domains[name]]), heads, began, now) for name in names}
@@ -60,10 +63,11 @@ def has_begun(ledger: Path) -> bool:
 
 
 def _records(reader: LedgerReader, now: datetime) -> Iterator[Record]:
+    yield from (record for _, record in reader.key_changes())
     for kind in _WHOLE:
         yield from reader.records(kind=kind)
     for record in reader.records(since=now - _RECENT):
-        if record.kind not in _WHOLE:
+        if record.kind not in _WHOLE and record.kind not in KINDS:
             yield record
 
 
@@ -97,5 +101,7 @@ def _named(body: object) -> Iterator[str]:
         yield from (body.buyer, body.seller)
     elif isinstance(body, MakeWholeClaim):
         yield from (body.claimant, body.payer)
+    elif isinstance(body, CapacityWithdrawn):
+        yield body.owner
     elif (header := getattr(body, "header", None)) is not None:
         yield from (header.sender_domain, header.recipient_domain)

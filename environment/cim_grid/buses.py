@@ -62,6 +62,10 @@ class Buses:
         node = None if terminal is None or terminal.connected is False else _node(terminal)
         return None if node is None else self.root(node)
 
+    def named(self) -> set[str]:
+        """The buses that terminals stand at, connected or not."""
+        return {self.root(node) for terminal in self._model.all(Terminal) if (node := _node(terminal)) is not None}
+
     def ends(self, equipment: ConductingEquipment) -> list[str | None]:
         """The buses of an equipment's terminals, by their sequence numbers."""
         return [self.at(terminal) for terminal in self._terminals[equipment.m_rid]]

@@ -106,7 +106,8 @@ def _add(
         units: Sequence[GeneratingUnit | PowerElectronicsUnit] = [unit] if unit else []
     else:
         units = behind.get(equipment.m_rid, [])
-    connection.devices += [row for one in units for row in _device(connection, one)]
+    for one in units:  # one by one: each is named after those before it
+        connection.devices.extend(_device(connection, one))
 
 
 def _device(connection: _Connection, unit: GeneratingUnit | PowerElectronicsUnit) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cim.codec.rdf.names import Cgmes
+from cim.model.cgmes import Cgmes
 from cim.model.der import EndDeviceGroup
 from cim.model.generation import (
     BatteryUnit,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cim.codec.rdf.reading import CimModel
 from cim.model.errors import BadInput
 from cim.model.generation import PowerElectronicsConnection, RotatingMachine
-from cim.model.topology import ConductingEquipment, SvPowerFlow, SvVoltage
+from cim.model.topology import SvPowerFlow, SvVoltage
 from cim.model.wires import ACLineSegment, EnergyConsumer, ExternalNetworkInjection, RegulatingControl
 from environment.cim_grid.branches import lines_of, transformers_of
 from environment.cim_grid.buses import Buses
@@ -86,14 +86,13 @@ def grid_of(model: CimModel) -> CimGrid:
         names[slack],
         slack_pu,
     )
-    everywhere = {bus for item in model.all(ConductingEquipment) for bus in buses.ends(item) if bus is not None}
     return CimGrid(
         network,
         tuple(_injections(model, buses, names)),
         {names[bus]: volts / nominal[bus] for bus, volts in measured.items() if bus in names},
         {item.name or item.m_rid: item.length.value / 1000 for item in model.all(ACLineSegment) if item.length},
         frozenset(assumed),
-        tuple(sorted(buses.name(bus) for bus in everywhere - names.keys())),
+        tuple(sorted(buses.name(bus) for bus in buses.named() - names.keys())),
     )
 
 

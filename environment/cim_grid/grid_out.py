@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from uuid import NAMESPACE_URL, uuid5
 
-from cim.codec.rdf.names import Cgmes
+from cim.model.cgmes import Cgmes
 from cim.model.identified import CimValue
 from cim.model.quantities import (
     ApparentPower,

@@ -10,7 +10,7 @@ from cim.codec.rdf.reading import CimModel
 from cim.model.errors import BadInput
 from environment.cim_grid.connections_in import Row, Slugs, assumed, cim, connections, homes
 from environment.cim_grid.grid_in import CimGrid, grid_of, neighbours
-from environment.sites.loader import load_site, parse_site
+from environment.sites.loader import SiteFaults, load_site, parse_site
 from environment.sites.ratings import Part
 from environment.sites.schema import Site
 
@@ -31,7 +31,7 @@ def site_from_cim(model: CimModel, name: str, files: str, home_count: int) -> tu
         home_count: homes with PV, battery and heat pump to add at the buses of the lowest voltage.
 
     Raises:
-        BadInput: the model is no grid that a site can stand on.
+        BadInput: the model is no grid that a site can stand on, or its site file would have faults (the first is told).
     """
     grid = grid_of(model)
     template = load_site(_TEMPLATE)
@@ -81,7 +81,11 @@ def site_from_cim(model: CimModel, name: str, files: str, home_count: int) -> tu
     }
     body: str = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     text = _HEAD.format(files=files, template=_TEMPLATE) + body
-    return parse_site(text, f"{name}.yaml"), text, grid
+    try:
+        return parse_site(text, f"{name}.yaml"), text, grid
+    except SiteFaults as error:
+        more = f" ({len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
+        raise BadInput(f"CIM model: no site file can be made of it: {error.faults[0]}{more}") from error
 
 
 def _prosumers(model: CimModel, grid: CimGrid, home_count: int) -> list[tuple[str, str, Row]]:

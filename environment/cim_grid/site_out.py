@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
-from cim.codec.rdf.names import Cgmes
 from cim.codec.rdf.writing import write_rdf
+from cim.model.cgmes import Cgmes
 from cim.model.identified import CimValue
 from environment.cim_grid.devices_out import device_objects
 from environment.cim_grid.grid_out import Identifiers, grid_objects

@@ -66,6 +66,7 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     check.once("names of parties and prosumers", [*parties, *aggregators, *_texts(raw, "prosumers")])
     domains = [text for key in ("dso", "iles", "ledger") if (text := _text(raw.get(key), "domain")) is not None]
     check.once("domains of parties", [*domains, *_texts(raw, "aggregators", "domain")])
+    check.once("EANs of connections", _texts(raw, "prosumers", "ean"))
     customers = _customers(raw)
     for index, prosumer in _items(raw, "prosumers"):
         place = f"prosumers[{index}]"

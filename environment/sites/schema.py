@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from environment.sites.agreements import ConnectionAgreements, Ean18
 from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
@@ -148,7 +149,12 @@ class Load(Shaped):
 
 
 class Prosumer(Part):
-    """One connection with everything behind it. Its smart meter (SunSpec 203) is named `<prosumer>.meter`."""
+    """One connection with everything behind it. Its smart meter (SunSpec 203) is named `<prosumer>.meter`.
+
+    Attributes:
+        ean: of its connection, 18 digits; without one it goes by an entity address of the site's own.
+        connection: what is agreed of it beside the market.
+    """
 
     name: Name
     title: str
@@ -156,6 +162,8 @@ class Prosumer(Part):
     node: str
     congestion_point: str
     aggregator: str
+    ean: Ean18 | None = None
+    connection: ConnectionAgreements = ConnectionAgreements()
     base_load: Load | None = None
     devices: tuple[Device, ...] = ()
 
@@ -167,6 +175,22 @@ class Prosumer(Part):
     def device_name(self, device: Device) -> str:
         """The site-wide name of one of its devices, for example `farm-1.pv`."""
         return f"{self.name}.{device.name}"
+
+
+class KeyChange(Part):
+    """On a run's first day a party rotates its key, or the ledger's keeper revokes it.
+
+    Attributes:
+        party: its name; anybody's but the keeper's own.
+        hour: local, with a fraction; a rotation waits until the party's negotiations are over.
+        revoked: why the keeper revokes it, in words; not said: the party rotates it itself.
+        replaced: whether a revoked key is replaced at once; otherwise nothing that the party signs counts any more.
+    """
+
+    party: Name
+    hour: Annotated[float, Field(ge=0, lt=24)]
+    revoked: Annotated[str, Field(min_length=1)] | None = None
+    replaced: bool = True
 
 
 class Site(Part):
@@ -201,6 +225,7 @@ class Site(Part):
     flexibility_costs: FlexibilityCosts
     tariffs: Tariffs
     grid_g_per_kwh: Positive | None = None
+    key_changes: tuple[KeyChange, ...] = ()
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cim.codec.rdf.names import Cgmes
+from cim.model.cgmes import Cgmes
 from cim.model.errors import BadInput
 
 app = typer.Typer(

@@ -14,6 +14,7 @@ from agents.roles.prosumer.held_orders import ElementOrder
 from agents.runtime.ledger_history import concerned
 from cim.codec.codec import decode
 from cim.model.errors import BadInput
+from experiments.market.keys import key_rows
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 from market.settlement.day import POWER
@@ -29,6 +30,7 @@ def show(path: Path) -> None:
     """
     with LedgerReader(path) as ledger:
         summary, meta, heads = ledger.summary(), ledger.meta(), ledger.heads()
+        keys = key_rows(record for _, record in ledger.key_changes())
         signers = {head.number: ledger.cosignatures(head.number) for head in heads}
     console = Console(highlight=False)
     for name, value in meta.items():
@@ -39,6 +41,10 @@ def show(path: Path) -> None:
         f"{summary.bodies} bodies kept beside salted hashes",
         markup=False,
     )
+    for key in keys:
+        end = f"goes over to {key.new[:16]}" if key.new else "is void"
+        why = f", revoked by {key.by}: {key.reason}" if key.reason else ""
+        console.print(f"{key.at[:16]}: the key {key.old[:16]} of {key.party} {end}{why}", markup=False, soft_wrap=True)
     table = Table("block", "period start (UTC)", "period end (UTC)", "records", "co-signed by", "head")
     for head in heads:
         parties = [signature.party for signature in signers[head.number]]

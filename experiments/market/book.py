@@ -10,6 +10,7 @@ from cim.platform.publications.base import IspPower
 from cim.platform.publications.settlement import BaselineChecked, DisputeDecided, last_checks
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
+from experiments.market.keys import key_rows
 from experiments.market.records import bodies
 from experiments.market.rows import (
     BaselineRow,
@@ -70,6 +71,7 @@ def market_book(folder: Path) -> MarketBook:
         settlements=tuple(_settlements(records, isp_minutes)),
         baselines=tuple(_baseline(told, isp_minutes) for told in last_checks(published(folder, BaselineChecked))),
         disputes=tuple(map(_dispute, published(folder, DisputeDecided))),
+        keys=key_rows(records),
     )
 
 

@@ -207,6 +207,18 @@ class BaselineRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A change of a party's key: hexadecimal public keys, `new` empty where nothing stands in its place; who says so, why."""
+
+    at: str
+    party: str
+    old: str
+    new: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class MarketBook:
     """Everything that `iles market show` shows of a run."""
 
@@ -221,3 +233,4 @@ class MarketBook:
     settlements: tuple[SettlementRow, ...]
     baselines: tuple[BaselineRow, ...] = ()
     disputes: tuple[DisputeRow, ...] = ()
+    keys: tuple[KeyRow, ...] = ()

@@ -9,7 +9,7 @@ from rich.table import Table
 from experiments.market.invoices import InvoiceFile
 from experiments.market.rows import MarketBook
 
-SECTIONS = ("register", "book", "contracts", "settlements", "baselines", "disputes")
+SECTIONS = ("register", "book", "contracts", "settlements", "baselines", "disputes", "keys")
 
 
 def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
@@ -21,6 +21,7 @@ def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
         "settlements": _settlements,
         "baselines": _baselines,
         "disputes": _disputes,
+        "keys": _keys,
     }
     return [table for section in sections for table in made[section](book)]
 
@@ -157,6 +158,11 @@ def _disputes(book: MarketBook) -> list[Table]:
     ]  # fmt: skip
     columns = ("decided (UTC)", "day", "buyer", "seller", "orders", "meters", "mistaken", "reason")
     return [_table("Disputes", *columns, rows=rows)]
+
+
+def _keys(book: MarketBook) -> list[Table]:
+    rows = [(_at(k.at), _name(k.party), k.old[:16], k.new[:16] or "none", _name(k.by), k.reason) for k in book.keys]
+    return [_table("Changes of keys", "at (UTC)", "party", "old key", "new key", "by", "reason", rows=rows)]
 
 
 def invoice_table(files: Sequence[InvoiceFile]) -> Table:

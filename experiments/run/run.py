@@ -31,8 +31,9 @@ from environment.sites.schema import Site
 from experiments.run.dispatch import ended_sessions
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
+from experiments.run.planted_copies import planted
 from experiments.run.settings import RunSettings, Runtime
-from experiments.run.wrong_copies import chosen, planted
+from experiments.run.wrong_copies import chosen
 from market.mechanisms.registry import procuring
 from market.rules import Control
 

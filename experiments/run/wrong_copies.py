@@ -1,23 +1,17 @@
 """Wrong meter data on purpose: one party's copy of what one meter told is some percent off, and nobody else's.
 
 A member's own copy is what it sums up by; what its meter told the others at the day's end is true.
+Kept free of agents: the command line reads these values; `planted_copies` gives them to the agents.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from agents.roles.effects import Effect
-from agents.roles.parts.meter_data import MeterData
-from agents.roles.prosumer.metering_messages import MeteringMessages, TellMetering
 from cim.model.errors import BadInput
-from market.settlement.day import POWER
-from market.uftp import Metering
 
 _FORM = re.compile(r"([^:]+):(.+)([+-]\d+)%?")
 _SHARE = re.compile(r"(\d{1,2})%")
@@ -74,39 +68,3 @@ def chosen(wrong: Sequence[WrongCopy], elements: Mapping[str, Sequence[str]], se
             percent = dice.choice((-1, 1)) * dice.randint(_LEAST_PCT, _MOST_PCT)
             found += (WrongCopy(member, element, percent) for element in elements[member])
     return tuple(found)
-
-
-@contextmanager
-def planted(wrong: Sequence[WrongCopy]) -> Iterator[None]:
-    """While it lasts, agents of this process that are made take these meterings as they are not."""
-    percent = {(one.party, one.meter): one.percent for one in wrong}
-    honest = MeterData.metered
-
-    def metered(self: MeterData, message: Metering, sender: str, now: datetime) -> list[Effect]:
-        by = percent.get((self.me.name, message.ean))
-        return honest(self, message if by is None else _off(message, by), sender, now)
-
-    tell = MeteringMessages.tell
-
-    def told(self: MeteringMessages, timer: TellMetering, now: datetime) -> list[Effect]:
-        effects = tell(self, timer, now)
-        own = self.state.metered.get(timer.period, {})
-        for meter in [meter for meter in own if (self.me.name, meter) in percent]:
-            own[meter] = _off(own[meter], percent[self.me.name, meter])
-        return effects
-
-    MeterData.metered = metered  # type: ignore[method-assign]
-    MeteringMessages.tell = told  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        MeterData.metered = honest  # type: ignore[method-assign]
-        MeteringMessages.tell = tell  # type: ignore[method-assign]
-
-
-def _off(message: Metering, percent: int) -> Metering:
-    rows = tuple(
-        replace(p, values=tuple(round(w * (100 + percent) / 100) for w in p.values)) if p.profile_type == POWER else p
-        for p in message.profiles
-    )
-    return replace(message, profiles=rows)

@@ -92,6 +92,11 @@ class PartyKeys:
             raise BadInput(f"party: the key of {party} is revoked")
         return key
 
+    def in_force(self) -> dict[str, bytes]:
+        """The key that each party signs with now; whose key is revoked and not replaced is missing."""
+        newest = {party: rows[-1][1] for party, rows in self._known.items()}
+        return {party: key for party, key in newest.items() if key is not None}
+
     def since(self, party: str, records: int) -> tuple[bytes, ...]:
         """The keys that a party had when the ledger held so many records, and later: a head may be co-signed late."""
         rows = self._known.get(party, [])

@@ -65,9 +65,13 @@ class LedgerReader:
         Raises:
             BadInput: a change of a key does not follow the one before it.
         """
+        return keys_after(self._keys, self.meta().get(KEEPER, "") if self._keys else "", self.key_changes())
+
+    def key_changes(self) -> tuple[tuple[int, Record], ...]:
+        """All records that change a party's key, each with its sequence, in their order."""
         query = "SELECT sequence, entry FROM records WHERE kind IN (?, ?) ORDER BY sequence"
-        changes = [(n, record_of(entry)) for n, entry in self._db.execute(query, sorted(KINDS))] if self._keys else []
-        return keys_after(self._keys, self.meta().get(KEEPER, "") if self._keys else "", changes)
+        rows = self._db.execute(query, sorted(KINDS)) if self._keys else ()
+        return tuple((sequence, record_of(entry)) for sequence, entry in rows)
 
     def records(
         self, block: int | None = None, kind: str | None = None, since: datetime | None = None

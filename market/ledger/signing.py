@@ -16,7 +16,8 @@ from nacl.exceptions import BadSignatureError, CryptoError
 
 from cim.model.errors import BadInput
 
-_SEED, _PUBLIC, _SIGNATURE = 32, 32, 64
+SEED_BYTES = 32
+_PUBLIC, _SIGNATURE = 32, 64
 
 # The same signature is checked by whoever receives it, by the keeper before it is recorded, and by those who settle; in a
 # simulation all of them live in the process in which it was made. So what was found out once is remembered for a while.
@@ -29,8 +30,8 @@ class Signer:
     """A party's private key, made from a 32-byte seed; signs and shows its public half, never the private one."""
 
     def __init__(self, seed: bytes) -> None:
-        if len(seed) != _SEED:
-            raise BadInput(f"seed: {len(seed)} bytes; expected {_SEED}")
+        if len(seed) != SEED_BYTES:
+            raise BadInput(f"seed: {len(seed)} bytes; expected {SEED_BYTES}")
         self._seed = seed
 
     @cached_property
@@ -130,10 +131,10 @@ def load_or_create_secret(path: Path) -> bytes:
         if mode & 0o077:
             raise BadInput(f"{path}: mode {mode:o} lets others read the key; expected 600") from None
         known = path.read_bytes()
-        if len(known) != _SEED:
-            raise BadInput(f"{path}: {len(known)} bytes; expected {_SEED}") from None
+        if len(known) != SEED_BYTES:
+            raise BadInput(f"{path}: {len(known)} bytes; expected {SEED_BYTES}") from None
         return known
-    seed = os.urandom(_SEED)
+    seed = os.urandom(SEED_BYTES)
     with os.fdopen(handle, "wb") as file:
         file.write(seed)
         file.flush()

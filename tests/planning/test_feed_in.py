@@ -37,6 +37,35 @@ def test_who_needs_less_leaves_the_rest_to_the_others() -> None:
     assert fed_in(shares, plants) == {"a": 80.0, "b": 20.0}
 
 
+def test_who_has_a_minimum_keeps_it_and_the_others_give_up_more() -> None:
+    """100 of 150 W may flow; one may always feed in 70: it has those, the other the 30 that are left."""
+    plants = {"a": replace(PLANTS["a"], least_w=70.0), "b": PLANTS["b"]}
+    shares = feed_in_shares([POINT], plants, waits=False)
+    assert fed_in(shares, plants) == pytest.approx({"a": 70.0, "b": 30.0})
+
+
+def test_where_all_are_at_their_minimum_no_more_is_taken() -> None:
+    """70 and 40 W are more than the point may carry: so it is, and nobody is below."""
+    plants = {"a": replace(PLANTS["a"], least_w=70.0), "b": replace(PLANTS["b"], least_w=40.0)}
+    shares = feed_in_shares([POINT], plants, waits=False)
+    assert fed_in(shares, plants) == {"a": 70.0, "b": 40.0}
+
+
+@given(st.lists(st.tuples(st.floats(1e3, 1e5), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5))
+def test_no_connection_is_limited_below_its_minimum(rows: list[tuple[float, float, float]]) -> None:
+    """Whatever the point may carry; and within it wherever the minimums leave that."""
+    plants = {
+        str(k): PlantFeedIn(rated, rated * could, rated * could, rated * least)
+        for k, (rated, could, least) in enumerate(rows)
+    }
+    power_w = -sum(plant.now_w for plant in plants.values())
+    point = PointIsp(2e4, power_w, 0.0, 0.0, 0.0, 1 / 3, tuple(plants))
+    found = fed_in(feed_in_shares([point], plants, waits=False), plants)
+    assert all(found[name] >= min(p.least_w, p.could_w) - 1e-6 for name, p in plants.items())
+    least = sum(min(p.least_w, p.could_w) for p in plants.values())
+    assert sum(found.values()) <= max(2e4, least) + 1e-3
+
+
 def test_what_was_too_much_in_a_third_is_made_up_in_the_rest() -> None:
     """150 W in the first third of the ISP: 75 W in the other two thirds make a mean of 100."""
     point = replace(POINT, mean_w=-150.0, elapsed=1 / 3)

@@ -14,7 +14,8 @@ import pytest
 
 from agents.roles.dispute_messages import ArbitrationDecided, DisputeRaised, MeteringAsked, MeteringRepeated
 from cim.platform.publications.settlement import DisputeDecided, PaymentsMade
-from experiments.run.wrong_copies import WrongCopy, planted
+from experiments.run.planted_copies import planted
+from experiments.run.wrong_copies import WrongCopy
 from market.ledger.verify import verify
 from market.settlement.payments import CORRECTION, Payment, balance
 from market.uftp import AcceptedDisputed, FlexSettlement, FlexSettlementResponse, Metering, MeteringProfile

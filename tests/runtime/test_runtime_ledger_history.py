@@ -27,6 +27,7 @@ from cim.platform.publications.base import Publication
 from cim.platform.publications.incidents import HandlingFailed, MemoryLost, RuleBroken
 from cim.platform.publications.ledger import HeadRefused, RecordRefused
 from cim.platform.publications.trading import OrderRefused
+from market.contracts.templates import PUBLISHED_TEMPLATE
 from market.ledger.errors import NotALedger
 from market.ledger.reader import LedgerReader
 from market.settlement.payments import balance
@@ -210,7 +211,7 @@ def test_of_old_days_only_contracts_units_and_orders_are_read(simulation: Simula
     past = recollect(simulation.ledger, ("dso", "agr"), RULES.domains, END + timedelta(days=60))
     kept = {"contract", "register", "flex-order", "flex-order-refusal"}
     assert {"contract", "register", "flex-order"} <= {record.kind for record in past["dso"].records} <= kept
-    assert {record.kind for record in past["agr"].records} <= {*kept, "member-order"}
+    assert {record.kind for record in past["agr"].records} <= {*kept, "member-order", PUBLISHED_TEMPLATE}
 
 
 def test_where_there_is_no_ledger_nothing_is_recalled(tmp_path: Path) -> None:

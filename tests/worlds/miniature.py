@@ -10,6 +10,7 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,11 @@ from cim.model.errors import BadInput
 from cim.platform.publications.base import Publication
 from environment.feeder import Limits, Line, Network, Node
 from market.ledger.errors import LedgerConflict
+from market.ledger.party_keys import KEEPER
 from market.ledger.records import Party
-from market.ledger.signing import key_from_seed
+from market.ledger.signing import Signer, key_from_seed, simulation_seed
 from market.ledger.store import LedgerStore
-from market.rules import Control, MarketRules
+from market.rules import Control, MarketRules, PlannedKeyChange
 from tests.worlds import players, terms
 from tests.worlds.physics import BASE_W, BATTERY_W, HOMES, RATED_W, Physics, sunshine
 
@@ -90,7 +92,13 @@ def rules(days: int = 1) -> MarketRules:
         keys,
         "mini/1",
         witnesses=WITNESSES,
+        keeper="ledger.example",
     )
+
+
+def second_key(name: str) -> Signer:
+    """What a party goes over to."""
+    return Signer(simulation_seed(2, f"{name}.example"))
 
 
 class Miniature:
@@ -103,6 +111,7 @@ class Miniature:
         term_days: of the contracts that are proposed.
         silence: (from, to): nothing at all happens in between; then everything that was due happens at once.
         spoil: (sender, receiver, message) -> what arrives in its place; None: nothing does.
+        key_changes: what is planned; each party has the key `second_key` of it.
     """
 
     def __init__(
@@ -114,14 +123,17 @@ class Miniature:
         days: int = 1,
         term_days: int = 365,
         spoil: Callable[[str, str, Any], Any] = lambda _sender, _to, message: message,
+        key_changes: tuple[PlannedKeyChange, ...] = (),
     ) -> None:
-        self.rules, self.term_days = rules(days), term_days
+        self.rules, self.term_days = replace(rules(days), key_changes=key_changes), term_days
         self.start = players.DAY.next(-1).at(9)
         self.physics = Physics(self.start)
         self.random = None if seed is None else random.Random(seed)
         self.refuse, self.silence, self.spoil = refuse, silence, spoil
+        self.path = path
         self.ledger = LedgerStore(path)
-        self.ledger.create((Party(d, k) for d, k in sorted(self.rules.keys.items())), {"site": "miniature"})
+        meta = {"site": "miniature", KEEPER: self.rules.keeper}
+        self.ledger.create((Party(d, k) for d, k in sorted(self.rules.keys.items())), meta)
         self.roles: dict[str, Role] = self._cast()
         self.heap: list[tuple[datetime, int, str, Timer]] = []
         self.armed: dict[tuple[str, Timer], datetime] = {}
@@ -133,7 +145,12 @@ class Miniature:
         self.handled = self.count = 0
 
     def _cast(self) -> dict[str, Role]:
-        market, key = self.rules, players.key
+        market, changed = self.rules, {change.party for change in self.rules.key_changes}
+
+        def key(name: str) -> bytes:
+            domain = market.domains[name]
+            return players.key(name) + (simulation_seed(2, domain) if domain in changed else b"")
+
         cast: dict[str, Role] = {}
         for home in HOMES:
             elements = (

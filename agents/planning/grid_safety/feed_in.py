@@ -11,11 +11,15 @@ _STILL_MENDED = 0.5  # of the possible feed-in: so much must be left to whoever 
 
 @dataclass(frozen=True, slots=True)
 class PlantFeedIn:
-    """A connection with plants: their rating, what it feeds in now (below 0: it draws), and what it could, watts."""
+    """A connection with plants: their rating, what it feeds in now (below 0: it draws), and what it could, watts.
+
+    `least_w` is what it may feed in whatever happens.
+    """
 
     rated_w: float
     now_w: float
     could_w: float
+    least_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,24 @@ def feed_in_shares(
         if waits and rest_w - point.least_later_w >= _STILL_MENDED * could_w:
             continue
         caps = {name: share for name in below if (share := shares[name]) is not None}
-        share = _share_of_rating(below, caps, rest_w - point.least_w)
+        share = _share_above_least(below, caps, rest_w - point.least_w)
         if share is not None:
-            shares |= {name: min(share, caps.get(name, share)) for name in below}
+            least = {name: plant.least_w / plant.rated_w for name, plant in below.items()}
+            shares |= {name: max(min(share, caps.get(name, share)), least[name]) for name in below}
     return shares
+
+
+def _share_above_least(plants: Mapping[str, PlantFeedIn], caps: Mapping[str, float], feed_in_w: float) -> float | None:
+    """As `_share_of_rating`, of the connections whose share would not be below their minimum: those give up no more."""
+    open_plants, left_w = dict(plants), feed_in_w
+    while open_plants:
+        share = _share_of_rating(open_plants, caps, left_w)
+        held = {name: p for name, p in open_plants.items() if share is not None and share * p.rated_w < p.least_w}
+        if not held:
+            return share
+        left_w -= sum(min(plant.least_w, plant.could_w) for plant in held.values())
+        open_plants = {name: plant for name, plant in open_plants.items() if name not in held}
+    return 0.0  # everybody is at its minimum
 
 
 def _share_of_rating(plants: Mapping[str, PlantFeedIn], caps: Mapping[str, float], feed_in_w: float) -> float | None:

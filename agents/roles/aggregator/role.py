@@ -24,6 +24,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
+from agents.roles.parts.key_changes import KeyChanges
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
@@ -91,6 +92,7 @@ class AggregatorRole(Role):
         # a promise is corrected before another session begins.
         super().__init__(
             me,
+            KeyChanges(me, ledger, lambda: not negotiation.is_talking),
             templates,
             PortfolioRegistration(me, config, contracts, negotiation, templates),
             OperatedDays(me),

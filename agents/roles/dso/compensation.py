@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from agents.roles.dso.config import DsoConfig, PlantConnection
 from agents.roles.dso.curtailment import Curtailment
+from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed, LimitedFeedIn
@@ -38,9 +39,10 @@ class CompensatingState:
 class Compensating(Part[CompensatingState]):
     """Checks a connection's account against the DSO's own limits and meters, and pays."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig, curtailment: Curtailment) -> None:
+    def __init__(self, me: AgentIdentity, config: DsoConfig, curtailment: Curtailment,
+                 non_firm: NonFirmCapacity) -> None:  # fmt: skip
         super().__init__(me, CompensatingState())
-        self._config, self._curtailment = config, curtailment
+        self._config, self._curtailment, self._non_firm = config, curtailment, non_firm
 
     @on(Metering)
     def metered(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
@@ -83,14 +85,19 @@ class Compensating(Part[CompensatingState]):
     def _rows(
         self, message: LimitedFeedIn, metering: Metering, limited: dict[int, int], plant: PlantConnection
     ) -> list[LimitedIsp]:
-        """The ISPs that count: limited by this DSO, metered, told once, and nothing above the plants' rating."""
+        """The ISPs that count: limited by this DSO, metered, told once, and nothing above the plants' rating.
+
+        Nor above what the connection's agreements let in: its cap, and what was left where capacity was withdrawn.
+        """
         power, known = metering.profile("Power"), metering.profile(METERED)
+        most = self._non_firm.left_w(plant.usage_point, message.period)
+        cap = plant.rated_w if plant.terms.export_w is None else plant.terms.export_w
         rows: dict[int, tuple[int, int, int]] = {}
         for isp, available_w, given_w in message.isps:
             if power is None or isp not in limited or isp in rows or not 0 < isp <= len(power.values):
                 continue
             if known is None or known.values[isp - 1]:
-                rows[isp] = isp, max(available_w, -plant.rated_w), given_w
+                rows[isp] = isp, max(available_w, -plant.rated_w, -cap, -most.get(isp, cap)), given_w
         rates = plant.tariff.rates(self.rules.day(message.period))
         return [] if power is None else limited_isps(rows.values(), power.values, rates)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from environment.feeder import Limits, Network
 from market.billing.tariff import Tariff
+from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, Usage, usage_fault
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
 from market.register.prequalification import ProductRules
@@ -28,6 +30,7 @@ class GridConnection:
         history_kw: metered days before the first, oldest first.
         history_kvar: the same of reactive power.
         carries_w: the most that can flow there, either way; 0 where nobody knows.
+        terms: what is agreed of it beside the market.
     """
 
     usage_point: str
@@ -38,6 +41,7 @@ class GridConnection:
     history_kw: tuple[Floats, ...]
     history_kvar: tuple[Floats, ...] = ()
     carries_w: int = 0
+    terms: ConnectionTerms = NOTHING_AGREED
 
 
 @wire("dso.MeteredPoint")
@@ -55,7 +59,8 @@ class MeteredPoint:
 class PlantConnection:
     """A connection with PV or wind plants: whose it is (an agent), all congestion points above it, the plants' rating.
 
-    `tariff` is what its customer earns for feed-in and pays for power from the grid: what a limit costs.
+    `tariff` is what its customer earns for feed-in and pays for power from the grid: what a limit costs; `terms`, what is
+    agreed of the connection beside the market.
     """
 
     usage_point: str
@@ -63,6 +68,7 @@ class PlantConnection:
     points: tuple[str, ...]
     rated_w: int
     tariff: Tariff
+    terms: ConnectionTerms = NOTHING_AGREED
 
 
 @wire("dso.FeedInControl")
@@ -216,6 +222,11 @@ class DsoConfig:
         """The most that a seller's connections at a congestion point can carry together; 0 where nobody knows."""
         sizes = [c.carries_w for c in self.of_seller(seller, point)]
         return sum(sizes) if all(sizes) else 0
+
+    def usage_fault(self, seller: str, point: str, levels_w: Mapping[int, int]) -> str | None:
+        """Why a seller's connections at a congestion point cannot be at these levels (ISP -> watts) by their caps, or None."""
+        members = self.of_seller(seller, point)
+        return usage_fault(levels_w, (Usage(c.usage_point, c.terms, c.carries_w) for c in members))
 
     def of_seller(self, seller: str, point: str) -> tuple[GridConnection, ...]:
         """A seller's connections at a congestion point."""

@@ -139,7 +139,7 @@ class Curtailment(Part[CurtailmentState]):
         # What an order holds back it could give only if the order ended: only a limit of ours may be lifted.
         could_w = self.state.could_w.get(plant.usage_point, 0) if plant.usage_point in self.state.in_force else plants_w
         soon_w = -connection_w - could_w + plants_w + told.filling_w
-        return PlantFeedIn(plant.rated_w, -connection_w, max(soon_w, 0.0))
+        return PlantFeedIn(plant.rated_w, -connection_w, max(soon_w, 0.0), plant.terms.least_export_w)
 
     def _limit_w(self, plant: PlantConnection, state: PlantFeedIn, share: float | None) -> int | None:
         """The limit of the plants: what the connection may feed in, and what it uses itself (None: no limit).
@@ -150,7 +150,7 @@ class Curtailment(Part[CurtailmentState]):
             return None
         told = self.state.told[plant.usage_point]
         own_use_w = -(told.plants_w or 0) - state.now_w - told.filling_w
-        return -round(min(max(share * plant.rated_w + own_use_w, 0.0), plant.rated_w))
+        return -round(min(max(share * plant.rated_w + own_use_w, plant.terms.least_export_w, 0.0), plant.rated_w))
 
     def _set(self, plant: PlantConnection, day: LocalDay, isp: int, limit_w: int | None, now: datetime) -> list[Effect]:
         """Tell, publish and record a limit that is another than the one in force; a little room relaxes nothing."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.config import DsoConfig, GridConnection
 from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
@@ -57,6 +57,15 @@ class ExpectedPower:
         usual = [self._history.usual_kw(c.usage_point, day.count) for c in members]
         expected: Floats = np.sum(usual, axis=0) * 1000
         return expected
+
+    def of_connection_w(self, connection: GridConnection, day: LocalDay) -> Floats:
+        """[T] what one connection will draw: usual days, and its share by size of what its seller expects beside them."""
+        members = self.config.of_seller(connection.aggregator, connection.congestion_point)
+        usual = [self._history.usual_kw(c.usage_point, day.count) * 1000 for c in members]
+        rest = self.of_portfolio_w(connection.aggregator, connection.congestion_point, day) - np.sum(usual, axis=0)
+        share = connection.contracted_w / sum(c.contracted_w for c in members)
+        own: Floats = self._history.usual_kw(connection.usage_point, day.count) * 1000 + rest * share
+        return own
 
     def sure_w(self, seller: str, point: str, day: LocalDay, now: datetime, chances: Floats) -> Floats:
         """[T] the power beyond which (seen from zero) a portfolio will be with these chances ([T], 0 to 1).

@@ -129,6 +129,11 @@ class Prognoses(Part[PrognosesState]):
         absurd = beyond(message.power_w, carries_w)
         if absurd is not None:
             return f"Power: {absurd} W; its connections there carry at most {carries_w} W"
+        capped = self.config.usage_fault(
+            place.seller, place.congestion_point, dict(enumerate(message.power_w, start=1))
+        )
+        if capped is not None:
+            return capped
         known = self.state.newest.get(place)
         if known is not None and known.revision >= message.revision:
             return f"Revision: {message.revision} is not above {known.revision}"

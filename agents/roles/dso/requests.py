@@ -28,6 +28,7 @@ from cim.model.plausibility import beyond
 from market.contracts.contract import FlexContract
 from market.contracts.enforcement import Call
 from market.uftp import (
+    DPrognosis,
     FlexOffer,
     FlexOfferResponse,
     FlexRequest,
@@ -167,6 +168,19 @@ class Requests(Part[RequestsState]):
         prognosis = self._prognoses.by_id(message.d_prognosis_message_id)
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
             return f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"
+        return self._beyond_usage(message, sender, prognosis)
+
+    def _beyond_usage(self, offer: FlexOffer, seller: str, prognosis: DPrognosis) -> str | None:
+        """Why an option would take the seller's connections beyond what they are capped at, or None."""
+        for option in offer.options:
+            levels_w = {
+                isp: prognosis.power_w[isp - 1] + row.power_w
+                for row in option.isps
+                for isp in range(row.start, row.start + row.duration)
+            }
+            fault = self.config.usage_fault(seller, offer.congestion_point, levels_w)
+            if fault is not None:
+                return fault
         return None
 
     def _forbidden(self, offer: FlexOffer, contract: FlexContract) -> str | None:

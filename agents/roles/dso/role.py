@@ -11,6 +11,7 @@ from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
+from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.prequalification import Prequalification
@@ -28,6 +29,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
+from agents.roles.parts.key_changes import KeyChanges
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
@@ -79,7 +81,8 @@ class DsoRole(Role):
             history=history,
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
-        trading = TradingRounds(me, config, requests, expected, revocations)
+        non_firm = NonFirmCapacity(me, config, prognoses=prognoses, ordering=ordering, expected=expected)
+        trading = TradingRounds(me, config, requests, expected, revocations, non_firm)
         reservations = Reservations(me)
         accounts = DsoAccounts(
             rules,
@@ -102,6 +105,7 @@ class DsoRole(Role):
         )
         super().__init__(
             me,
+            KeyChanges(me, ledger, lambda: not negotiation.is_talking),
             contracts,
             use,
             reservations,
@@ -115,7 +119,8 @@ class DsoRole(Role):
             prognoses,
             point_meters,
             curtailment,
-            Compensating(me, config, curtailment),
+            non_firm,
+            Compensating(me, config, curtailment, non_firm),
             meters,
             settlement,
             IncompletePoints(me, config, meters),

@@ -15,6 +15,7 @@ import numpy as np
 from agents.planning.grid_safety.assessment import Assessment
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.expected_power import ExpectedPower
+from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.ordering import OffersChosen, OrdersPlaced
 from agents.roles.dso.outside_options import OutsideOptions
 from agents.roles.dso.prognoses import PrognosesHeard
@@ -113,9 +114,9 @@ class TradingRounds(Part[TradingRoundsState]):
     """Asks for flexibility where the prognoses break a limit, and chooses among the offers."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower,
-                 revocations: Revocations) -> None:  # fmt: skip
+                 revocations: Revocations, non_firm: NonFirmCapacity) -> None:  # fmt: skip
         super().__init__(me, TradingRoundsState())
-        self._revocations = revocations
+        self._revocations, self._non_firm = revocations, non_firm
         self.config, self._requests, self._expected = config, requests, expected
         self._outside = OutsideOptions(config, self.rules.hours)
         self._points = {point.identity: point for point in config.points}
@@ -179,6 +180,10 @@ class TradingRounds(Part[TradingRoundsState]):
         figures = safety_analysed(current.point, period, need_w, result.loading_pct, now)
         told = PointAnalysed(period, current.point, tuple(result.need_w.tolist()), tuple(result.loading_pct.tolist()))
         heard = self.emit(told, now)
+        if not need_w.any():
+            return [figures, *heard, *self._analyse(period, current.todo, now)]
+        need_w, withdrawn = self._non_firm.use_first(current.point, day, need_w, now)
+        heard += withdrawn
         if not need_w.any():
             return [figures, *heard, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)

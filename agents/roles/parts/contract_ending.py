@@ -89,5 +89,5 @@ class ContractEnding(Part[NoState]):
         return body if fits else None
 
     def _has_signed(self, record: Record, domain: str) -> bool:
-        key = self.rules.keys.get(domain, b"")
+        key = self.me.keys.get(domain, b"")
         return any(s.party == domain and verify(key, record.message, s.value) for s in record.signatures)

@@ -102,7 +102,7 @@ class HeadCosigning(Part[HeadCosigningState]):
         return Publish(HeadRefused(now, head.number, sender, self.me.name, reason))
 
     def _is_keepers(self, head: BlockHead, signature: bytes) -> bool:
-        key = self.rules.keys.get(self.rules.domains.get(self.ledger, ""), b"")
+        key = self.me.keys.get(self.rules.domains.get(self.ledger, ""), b"")
         return verify(key, head.message, signature)
 
     def _signed(self, head: BlockHead) -> Effect:

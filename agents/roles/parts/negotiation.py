@@ -16,6 +16,7 @@ from agents.roles.messages import FileAgain, Filed, Receipt
 from agents.roles.part import Part, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import refusal
+from agents.roles.parts.key_changes import KeysChanged
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
@@ -40,6 +41,7 @@ from market.negotiation.strategy import Answer, Heard
 Wants = Callable[[FlexContract], NegotiationPreferences]
 
 PATIENCE = timedelta(minutes=10)  # how long an offer binds
+_OPEN = (State.IDLE, State.WAITING, State.DECIDING)
 
 
 def _nothing_is(_contract: FlexContract) -> None:
@@ -119,7 +121,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         self._tidy(now)
         conversation = self.me.identifier("conversation", contract.record_key)
         peer = contract.seller if contract.buyer == self.me.domain else contract.buyer
-        talk = Negotiation(conversation, self.me.domain, peer, self.rules.keys)
+        talk = Negotiation(conversation, self.me.domain, peer, self.me.keys)
         self.state.talks[conversation] = talk
         wants = self._wants(contract)
         expires = now + min(PATIENCE, timedelta(minutes=wants.deadline_min))
@@ -140,7 +142,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         self._tidy(now)
         talk = self.state.talks.get(message.conversation_id)
         if talk is None:
-            talk = Negotiation(message.conversation_id, self.me.domain, message.sender, self.rules.keys)
+            talk = Negotiation(message.conversation_id, self.me.domain, message.sender, self.me.keys)
         if self.rules.domains.get(sender) != message.sender:
             return [self._breach(sender, "the message names another sender", now)]
         try:
@@ -216,11 +218,23 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         peer = self.rules.name_of(talk.peer) or talk.peer
         return [self.me.lapse("negotiation", conversation, peer, "the offer expired unanswered", now)]
 
+    @on(KeysChanged)
+    def keys_changed(self, event: KeysChanged, now: datetime) -> list[Effect]:
+        """What is still negotiated is signed by the keys that are in force."""
+        for talk in self.state.talks.values():
+            if talk.state in _OPEN:
+                talk.keys = self.me.keys
+        return []
+
+    @property
+    def is_talking(self) -> bool:
+        """Whether any negotiation is not over."""
+        return any(talk.state in _OPEN for talk in self.state.talks.values())
+
     def talking(self, peer: str, *, reserved: bool = True) -> bool:
         """Whether a negotiation with this agent about a contract that reserves (or a framework) is not over."""
         domain = self.rules.domains[peer]
-        open_states = (State.IDLE, State.WAITING, State.DECIDING)
-        talks = (talk for talk in self.state.talks.values() if talk.peer == domain and talk.state in open_states)
+        talks = (talk for talk in self.state.talks.values() if talk.peer == domain and talk.state in _OPEN)
         return any(talk.offer is None or talk.offer.contract.reserved is reserved for talk in talks)
 
     def _concluded(self, talk: Negotiation, now: datetime) -> list[Effect]:

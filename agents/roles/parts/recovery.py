@@ -5,7 +5,7 @@ Records are taken only as far as their signatures hold: who rebuilds from anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from cim.model.intervals import LocalDay
 from cim.platform.publications.incidents import MemoryLost
 from market.contracts.changes import ContractTermination
 from market.contracts.contract import FlexContract
+from market.ledger.party_keys import KINDS, PartyKeys
 from market.ledger.records import BlockHead, Record
 from market.ledger.signing import verify
 from market.rules import MarketRules
@@ -50,6 +51,7 @@ class LedgerHistory:
         self._rules, self.event = rules, event
         self.doubtful: tuple[str, ...] = ()
         self._bodies: dict[str, dict[str, Any]] = {}
+        self.key_changes, self.party_keys = proven_changes(event.records, rules)
         for record in event.records:
             if record.is_erased:
                 continue
@@ -70,9 +72,12 @@ class LedgerHistory:
             needed = {body.buyer, body.seller}
         elif isinstance(body, ContractTermination):
             needed |= body.signers
-        keys = self._rules.keys
-        signed = {s.party for s in record.signatures if verify(keys.get(s.party, b""), record.message, s.value)}
+        signed = {s.party for s in record.signatures if self._is_by(s.party, record.message, s.value)}
         return body if needed <= signed else None
+
+    def _is_by(self, party: str, message: bytes, signature: bytes) -> bool:
+        """By any key that the party has had: the ledger took nothing by one that it had no more."""
+        return any(verify(key, message, signature) for key in self.party_keys.since(party, 0))
 
     def of(self, kind: str, what: type[T]) -> dict[str, T]:
         """All records of a kind: key -> body."""
@@ -121,11 +126,10 @@ class LedgerHistory:
 
     def heads(self, domain: str) -> list[BlockHead]:
         """The heads that carry this party's own signature, in their order."""
-        key = self._rules.keys[domain]
         return [
             head
             for head, signatures in self.event.heads
-            if any(s.party == domain and verify(key, head.message, s.value) for s in signatures)
+            if any(s.party == domain and self._is_by(domain, head.message, s.value) for s in signatures)
         ]
 
     def head(self, domain: str) -> BlockHead | None:
@@ -137,6 +141,28 @@ class LedgerHistory:
         """The operated days that have begun, or are prepared, and are not closed for good."""
         first = self._rules.day_of(now).next(-KEPT_DAYS).day
         return tuple(d for d in self._rules.periods if d.day >= first and d.start <= now + timedelta(days=2))
+
+
+def proven_changes(records: Iterable[Record], rules: MarketRules) -> tuple[tuple[Record, ...], PartyKeys]:
+    """Those of the records that change a key and are signed by who may, in their order, and the keys behind them."""
+    keys, taken = PartyKeys(rules.keys, rules.keeper), list[Record]()
+    for record in records:
+        if record.kind in KINDS:
+            try:
+                _take(keys, record, len(taken) + 1)
+            except BadInput:
+                continue
+            taken.append(record)
+    return tuple(taken), keys
+
+
+def _take(keys: PartyKeys, record: Record, size: int) -> None:
+    public = keys.current(record.author)
+    if not any(s.party == record.author and verify(public, record.message, s.value) for s in record.signatures):
+        raise BadInput(
+            f"record {record.kind} {record.key}: {record.author} has not signed it with the key that is in force"
+        )
+    keys.take(record, size)
 
 
 def revision(day: LocalDay, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -79,7 +80,7 @@ class RegisterKeeping(Part[RegisterKeepingState]):
         """A party's moves: if they are allowed now, have them recorded."""
         record, author = message.record, message.record.author
         try:
-            if self.rules.domains.get(sender) != author or not _signed_by(record, author, self.rules.keys):
+            if self.rules.domains.get(sender) != author or not _signed_by(record, author, self.me.keys):
                 raise RemoteProtocolError(f"register: {record.key} is not signed by {sender}")
             register = self._register().at(now)
             after = register.after(moves_of(record), author)
@@ -176,5 +177,5 @@ def moves_of(record: Record) -> tuple[UnitMove, ...]:
     return body
 
 
-def _signed_by(record: Record, party: str, keys: dict[str, bytes]) -> bool:
+def _signed_by(record: Record, party: str, keys: Mapping[str, bytes]) -> bool:
     return any(s.party == party and verify(keys.get(party, b""), record.message, s.value) for s in record.signatures)

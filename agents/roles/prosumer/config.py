@@ -11,6 +11,7 @@ from agents.planning.elements.registry import element_kind
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from market.billing.tariff import Tariff
+from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms
 from market.contracts.contract import FlexContract
 from market.negotiation.concession import NegotiationPreferences
 
@@ -35,6 +36,7 @@ class ProsumerConfig:
         carries_w: the most that its connection can carry, a magnitude; 0 where nobody knows.
         unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
         place: the node of its connection; empty where that is not told.
+        terms: what is agreed of its connection beside the market.
     """
 
     meter: str
@@ -52,6 +54,7 @@ class ProsumerConfig:
     carries_w: int = 0
     unmetered_pct: int = 10
     place: str = ""
+    terms: ConnectionTerms = NOTHING_AGREED
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

@@ -20,6 +20,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.day_forecast import DayForecast, as_told, renewed
 from agents.roles.prosumer.element_facts import ElementFacts
 from agents.roles.prosumer.element_reports import ElementReports
@@ -67,10 +68,11 @@ class DayPlanning(Part[DayPlanningState]):
         vehicles: EvFlexibilityManager,
         metering: EnergyMetering,
         held: HeldOrders,
+        agreed: ConnectionLimits,
     ) -> None:
         super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
-        self._metering, self._held = metering, held
+        self._metering, self._held, self._agreed = metering, held, agreed
         self._facts = ElementFacts(
             config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
@@ -84,8 +86,11 @@ class DayPlanning(Part[DayPlanningState]):
         return []
 
     def expected_kw(self, element: str, day: LocalDay) -> Floats:
-        """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere."""
-        forecast = self._forecast(day).elements_kw[element]
+        """[T] kW of an element as things stand: held where an order holds it, the forecast elsewhere.
+
+        A plant's forecast is never beyond what the connection's agreements let it feed in.
+        """
+        forecast = np.fmax(self._forecast(day).elements_kw[element], self._agreed.limit_kw(element, day))
         held = self._held
         return self._kinds[element].expected(forecast, held.held_kw(element, day), held.moved_kw(element, day))
 

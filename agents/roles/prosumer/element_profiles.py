@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer.available_energy import AvailableEnergy
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.element_history import ElementHistory
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.held_orders import HeldOrders
@@ -44,10 +45,11 @@ class ElementProfiles:
         available: AvailableEnergy,
         history: ElementHistory,
         weather: WeatherSeen,
+        agreed: ConnectionLimits,
     ) -> None:
         self._rules, self._aggregator, self._kinds = rules, config.aggregator, config.kinds()
         self._contracts, self._held, self._metering = contracts, held, metering
-        self._available, self._history, self._weather = available, history, weather
+        self._available, self._history, self._weather, self._agreed = available, history, weather, agreed
 
     def of(self, element: str, day: LocalDay) -> tuple[MeteringProfile, ...]:
         """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it."""
@@ -70,7 +72,10 @@ class ElementProfiles:
         return tuple(profiles)
 
     def _available_w(self, plant: str, day: LocalDay, told_w: Mapping[int, int]) -> dict[str, Watts]:
-        """[T] watts that a plant could have given, and where that is known from; nothing where nothing is but what it gave."""
+        """[T] watts that a plant could have given, and where that is known from; nothing where nothing is but what it gave.
+
+        What the connection's agreements did not let in, it could not have given.
+        """
         blind = set(self._available.lost_isps(plant, day))
         could, gave = (
             [round(float(x) / self._rules.hours) for x in part.energy_wh(plant, day)]
@@ -90,5 +95,8 @@ class ElementProfiles:
                 found.append((weather[isp - 1], AvailableSource.WEATHER))
             else:
                 found.append((told_w[isp], AvailableSource.TOLD))
-        known = {AVAILABLE: tuple(watts for watts, _ in found)}
+        most_w = (1000 * self._agreed.limit_kw(plant, day)).tolist()  # NaN: not limited; the comparison is then false
+        known = {
+            AVAILABLE: tuple(round(m) if watts < m else watts for (watts, _), m in zip(found, most_w, strict=True))
+        }
         return known | ({AVAILABLE_FROM: tuple(int(source) for _, source in found)} if ordered else {})

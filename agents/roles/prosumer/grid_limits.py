@@ -14,6 +14,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
 from agents.roles.part import Part, on
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.element_reports import ElementReports, value
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
@@ -21,7 +22,6 @@ from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported, FeedInLimited, PlanChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
-from cim.model.devices import Mode
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind, Quality
 
@@ -56,23 +56,20 @@ class GridLimits(Part[GridLimitsState]):
         vehicles: EvFlexibilityManager,
         metering: EnergyMetering,
         held: HeldOrders,
+        agreed: ConnectionLimits,
     ) -> None:
         super().__init__(me, GridLimitsState())
         self._config, self._reports, self._metering, self._held = config, reports, metering, held
-        self._vehicles = vehicles
-        self._elements = elements = config.by_name()
-        kinds = config.kinds()
-        plants = {name: kind for name, kind in kinds.items() if kind.generates and kind.mode is Mode.LIMIT}
-        rated_w = sum(elements[name].generation_w for name in plants)
-        self._shares = {name: elements[name].generation_w / rated_w for name in plants}
+        self._vehicles, self._elements = vehicles, config.by_name()
+        self._agreed, self._shares = agreed, agreed.shares
 
     def limit_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW (<= 0) that a plant stays at or above for the grid's sake; NaN where nothing is limited."""
-        limit = np.full(day.count, np.nan)
+        limit = self._agreed.limit_kw(element, day)
         share = self._shares.get(element)
         for isp, limit_w in self.state.limits_w.get(day.day, {}).items():
             if share is not None and limit_w is not None:
-                limit[isp - 1] = share * limit_w / 1000
+                limit[isp - 1] = np.fmax(limit[isp - 1], share * limit_w / 1000)  # both <= 0: the stricter
         return limit
 
     def accounted(self, period: date) -> tuple[tuple[int, int, int], ...]:
@@ -89,8 +86,12 @@ class GridLimits(Part[GridLimitsState]):
         if now >= min(message.valid_until, day.isp_start(message.isp + 1)):
             return [self.me.lapse("FeedInLimit", message.reason, sender, "its ISP is over", now)]
         of_day = self.state.limits_w.setdefault(message.period, {})
-        of_day[message.isp] = None if message.limit_w is None else min(message.limit_w, 0)
-        return [*self.emit(FeedInLimited(message.valid_until), now), *self.emit(PlanChanged(day), now)]
+        told, least_w = list[Effect](), self._config.terms.least_export_w
+        if message.limit_w is not None and message.limit_w > -least_w:
+            fault = f"limit_w: {message.limit_w} W; {least_w} W of feed-in are its stated minimum"
+            told.append(self.me.lapse("FeedInLimit", message.usage_point, sender, fault, now))
+        of_day[message.isp] = None if message.limit_w is None else min(message.limit_w, -least_w)
+        return [*told, *self.emit(FeedInLimited(message.valid_until), now), *self.emit(PlanChanged(day), now)]
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
@@ -175,8 +176,10 @@ class GridLimits(Part[GridLimitsState]):
         """What a plant would have given without the DSO: what an order held back anyway is paid as ordered, not once more."""
         here = slice(isp - 1, isp)
         held_kw, moved_kw = self._held.held_kw(plant, day)[here], self._held.moved_kw(plant, day)[here]
-        left_kw = float(ordered_limit_kw(np.array([available_w / 1000]), moved_kw, held_kw)[0])
-        return available_w if np.isnan(left_kw) else left_kw * 1000
+        agreed_kw = float(self._agreed.limit_kw(plant, day)[isp - 1])
+        available_kw = np.fmax(np.array([available_w / 1000]), agreed_kw)  # what its agreements hold back is not paid
+        left_kw = float(ordered_limit_kw(available_kw, moved_kw, held_kw)[0])
+        return 1000 * (float(available_kw[0]) if np.isnan(left_kw) else left_kw)
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""

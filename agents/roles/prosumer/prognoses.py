@@ -17,7 +17,7 @@ from agents.roles.prosumer.asset_publishing import PATIENCE
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.energy_metering import EnergyMetering
-from agents.roles.prosumer.told import DayMeteringTold, PlanChanged, VehicleChanged
+from agents.roles.prosumer.told import CapacityChanged, DayMeteringTold, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from market.uftp import DPrognosis
@@ -106,6 +106,11 @@ class Prognoses(Part[PrognosesState]):
         """Who came or left changes the rest of the day: tell it at once."""
         day = self.rules.day_of(now)
         return [self._prognosis(day, now)] if day.day in self.state.revisions else []
+
+    @on(CapacityChanged)
+    def capacity_changed(self, event: CapacityChanged, now: datetime) -> list[Effect]:
+        """What the DSO has withdrawn is part of what is foretold: nobody delivers it."""
+        return [self._prognosis(event.day, now)] if event.day.day in self.state.revisions else []
 
     @on(ResumeDay)
     def resume(self, timer: ResumeDay, now: datetime) -> list[Effect]:

@@ -10,6 +10,7 @@ from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
+from agents.roles.parts.key_changes import KeyChanges
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
@@ -20,6 +21,7 @@ from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.available_energy import AvailableEnergy
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.contract_amending import ContractAmending
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.device_schedules import DeviceSchedules
@@ -68,8 +70,16 @@ class ProsumerRole(Role):
         )
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
+        agreed = ConnectionLimits(me, config)
         planning = DayPlanning(
-            me, config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
+            me,
+            config,
+            reports=reports,
+            buildings=buildings,
+            vehicles=vehicles,
+            metering=metering,
+            held=held,
+            agreed=agreed,
         )
         reactive, available = ReactiveMetering(me), AvailableEnergy(me)
         history, weather = ElementHistory(me, config, metering, held), WeatherSeen(me, config, metering)
@@ -82,18 +92,20 @@ class ProsumerRole(Role):
             available=available,
             history=history,
             weather=weather,
+            agreed=agreed,
         )
         checks = MeterChecks(me, config, metering)
         messages = MeteringMessages(
             me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles, checks=checks
         )
-        limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held)
+        limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held, agreed=agreed)
         days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
         super().__init__(
             me,
+            KeyChanges(me, ledger, lambda: not negotiation.is_talking),
             contracts,
             use,
             negotiation,
@@ -120,6 +132,7 @@ class ProsumerRole(Role):
             messages,
             history,
             held,
+            agreed,
             limits,
             SettlementAsSeller(
                 me,

@@ -40,6 +40,13 @@ class FeedInLimited:
 
 
 @dataclass(frozen=True, slots=True)
+class CapacityChanged:
+    """What the connection may feed in on a day is another: it is told at once."""
+
+    day: LocalDay
+
+
+@dataclass(frozen=True, slots=True)
 class VehicleChanged:
     """A vehicle came to a station, or left it."""
 

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from cim.model.cgmes import Cgmes
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 MD = "http://iec.ch/TC57/61970-552/ModelDescription/1#"
-
-
-class Cgmes(StrEnum):
-    """A version of CGMES: 3.0 (CIM 17) knows converters and batteries, 2.4.15 (CIM 16) does not."""
-
-    V3_0 = "3.0"
-    V2_4_15 = "2.4.15"
-
-    @property
-    def namespace(self) -> str:
-        """Of the CIM's classes."""
-        return "http://iec.ch/TC57/CIM100#" if self is Cgmes.V3_0 else "http://iec.ch/TC57/2013/CIM-schema-cim16#"
-
 
 PROFILES = {
     Cgmes.V3_0: (

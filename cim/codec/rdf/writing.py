@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from cim.codec.rdf.attributes import CLASSES, Attribute, Shape, attributes
-from cim.codec.rdf.names import MD, PROFILES, RDF, Cgmes
+from cim.codec.rdf.names import MD, PROFILES, RDF
+from cim.model.cgmes import Cgmes
 from cim.model.errors import BadInput
 from cim.model.identified import CimValue
 from cim.model.quantities import Quantity
@@ -26,7 +27,7 @@ def write_rdf(objects: Iterable[CimValue], *, model_id: str, created: datetime, 
         version: which namespace and profiles the header names.
 
     Raises:
-        BadInput: an object of another class, an identifier that XML cannot carry, or one used twice.
+        BadInput: an object of another class, an identifier or a text that XML cannot carry, or an identifier used twice.
     """
     from lxml import etree
 
@@ -56,7 +57,12 @@ def write_rdf(objects: Iterable[CimValue], *, model_id: str, created: datetime, 
         for attribute in attributes(kind):
             for said, resource in _values(attribute, getattr(item, attribute.field), cim):
                 target = {f"{{{RDF}}}resource": resource} if resource else {}
-                etree.SubElement(element, f"{{{cim}}}{attribute.path}", target).text = said
+                try:
+                    etree.SubElement(element, f"{{{cim}}}{attribute.path}", target).text = said
+                except ValueError as error:
+                    text = repr((said or "")[:60])
+                    place = f"CIM file: {attribute.path} of {kind.__name__} {identifier[:60]}"
+                    raise BadInput(f"{place}: value {text}: expected characters that XML can carry") from error
     document: bytes = etree.tostring(root, pretty_print=True, xml_declaration=True, encoding="utf-8")
     return document
 

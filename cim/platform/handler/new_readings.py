@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from cim.model.readings import Quality
+from cim.platform.readings.repeats import by_reading, codes_of
 from cim.platform.readings.selection import Parameters, Selection
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ def without_repeats(readings: pa.Table) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    if readings.group_by(KEY).aggregate([]).num_rows == readings.num_rows:
-        return readings
-    keep, last = np.ones(readings.num_rows, dtype=bool), dict[tuple[object, ...], tuple[object, ...]]()
-    columns = [readings[name].to_pylist() for name in _SAME]
-    for row, cells in enumerate(zip(*columns, strict=True)):
-        key = cells[: len(KEY)]
-        keep[row] = last.get(key) != cells
-        last[key] = cells
+    order, same = by_reading(readings)
+    for name in _SAME:
+        if not same.any():
+            return readings
+        codes = codes_of(readings, name)[order]
+        same[1:] &= codes[1:] == codes[:-1]
+    keep = np.ones(readings.num_rows, dtype=bool)
+    keep[order[same]] = False
     return readings.filter(pa.array(keep))
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
 from cim.platform.readings.batch import ReadingBatch
-from cim.platform.readings.columns import KEY, file_schema
+from cim.platform.readings.columns import file_schema
 from cim.platform.readings.compaction import compact, reading_types, rewrite
 from cim.platform.readings.delta_log import DeltaLog
 from cim.platform.readings.files import Place
+from cim.platform.readings.repeats import ranks
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.snapshot import NEW, unread
 
@@ -173,13 +174,8 @@ class ReadingsTable:
 
 def _with_revisions(table: pa.Table, first: int) -> tuple[pa.Table, int]:
     """A batch with revisions from `first` on, and the last of them."""
-    import numpy as np
     import pyarrow as pa
 
-    revisions, last = np.full(table.num_rows, first, dtype=np.int64), first
-    if table.group_by(list(KEY)).aggregate([]).num_rows < table.num_rows:
-        seen: dict[tuple[object, ...], int] = {}
-        for row, key in enumerate(zip(*(table[name].to_pylist() for name in KEY), strict=True)):
-            revisions[row] = seen[key] = seen.get(key, first - 1) + 1
-        last = max(seen.values())
+    revisions = first + ranks(table)
+    last = int(revisions.max(initial=first))
     return pa.table([*table.columns, pa.array(revisions)], schema=file_schema()), last

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cim.codec.rdf import reading
 from cim.codec.rdf.attributes import CLASSES, Attribute, Shape, attributes
-from cim.codec.rdf.names import Cgmes
 from cim.codec.rdf.reading import CimModel, read_rdf
 from cim.codec.rdf.writing import write_rdf
+from cim.model.cgmes import Cgmes
 from cim.model.der import DERFunction
 from cim.model.errors import BadInput
 from cim.model.identified import CimValue
@@ -111,6 +111,17 @@ def test_what_has_no_place_is_not_written() -> None:
         write(UsagePoint(m_rid="a b"))
     with pytest.raises(BadInput, match="stands twice"):
         write(UsagePoint(m_rid="a"), UsagePoint(m_rid="a"))
+
+
+def test_a_text_that_xml_cannot_carry_is_refused() -> None:
+    """A control character in a text is told in one sentence, with the attribute and the value; a line break is carried."""
+    with pytest.raises(
+        BadInput, match=r"IdentifiedObject.description of UsagePoint a: value 'b\\x01': expected"
+    ) as caught:
+        write(UsagePoint(m_rid="a", description="b\x01"))
+    assert "\n" not in str(caught.value)
+    item = UsagePoint(m_rid="a", description="two\nlines")
+    assert read_rdf({"x": write(item)}).objects["a"] == item
 
 
 def test_files_of_one_model_add_to_each_other() -> None:

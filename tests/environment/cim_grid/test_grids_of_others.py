@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from cim.codec.rdf.names import Cgmes
 from cim.codec.rdf.reading import CimModel
+from cim.model.cgmes import Cgmes
 from cim.model.errors import BadInput
 from cim.model.identified import CimValue
 from cim.model.quantities import Conductance, CurrentFlow, PerCent, Reactance, Resistance, Seconds, Susceptance, Voltage

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from cim.codec.rdf.attributes import Shape, attributes
-from cim.codec.rdf.names import Cgmes
 from cim.codec.rdf.reading import CimModel, read_rdf
+from cim.model.cgmes import Cgmes
 from cim.model.generation import BatteryUnit, GeneratingUnit, PhotoVoltaicUnit
 from cim.model.identified import CimValue
 from cim.model.metering import EndDevice, Meter, UsagePoint

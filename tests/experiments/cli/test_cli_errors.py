@@ -141,6 +141,19 @@ def test_every_command_explains_itself(iles: Iles) -> None:
         assert len(done.stdout.split()) > 15, command
 
 
+def test_the_help_is_there_at_once() -> None:
+    """`iles --help` loads no solver, no table, no number crunching and no agent: only what its commands are called."""
+    code = (
+        "import atexit, sys; from experiments.cli.main import main; sys.argv = ['iles', '--help']\n"
+        "atexit.register(lambda: print('loaded:', *sys.modules)); main()"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = told.partition("loaded:")[2].split()
+    assert "experiments.cli.data" in loaded
+    heavy = "numpy pandas pyarrow duckdb deltalake tantivy sqlglot ray redis scipy cvxpy agents.roles agents.planning"
+    assert not [name for name in heavy.split() if name in loaded]
+
+
 def test_the_summary_document_is_what_the_classes_say() -> None:
     """`iles docs summary` writes what is committed in docs/summary.md; each column's figures stand under their path."""
     from experiments.cli.summary_page import page

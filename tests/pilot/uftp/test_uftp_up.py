@@ -24,6 +24,8 @@ import pytest
 
 pytest.importorskip("shapeshifter_uftp", reason="shapeshifter-uftp is not installed; `make` renews the environment")
 
+from agents.assembly.grid_of_site import usage_point
+from environment.sites import load_site
 from market import uftp
 from market.uftp.checks import MarketScope, ReplayWindow
 from market.uftp.exchange import asked_by, is_response, plain_response
@@ -72,7 +74,7 @@ class West:
 
     def begin(self) -> list[UftpMessage]:
         """Who it serves, and what is expected of them."""
-        connection = uftp.Connection("ea1.2016-01.at.strem:farm-2", DAY)
+        connection = uftp.Connection(usage_point(load_site("strem"), "farm-2"), DAY)
         sun = tuple(-90_000 if 36 <= isp <= 68 else 2_000 for isp in range(1, 97))
         return [
             uftp.AgrPortfolioUpdate(self.header(CRO), (connection,), "Europe/Vienna"),
