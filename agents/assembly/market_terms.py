@@ -21,6 +21,7 @@ from environment.sites.market import Buying, FlexibilityCosts, MarketTerms, Outs
 from environment.sites.market import ContractLimits as SiteLimits
 from environment.sites.schema import Site
 from market.contracts.limits import ContractLimits
+from market.mechanisms.pay_as_bid import PayAsBid
 from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.register.prequalification import ProductRules
 from market.register.units import CONGESTION_MANAGEMENT
@@ -164,6 +165,7 @@ def _limits(limits: SiteLimits) -> ContractLimits:
 
 
 def _preferences(side: Side, prices: PriceRange, terms: MarketTerms, strategy: str) -> NegotiationPreferences:
+    tender = terms.negotiation.tender
     return NegotiationPreferences(
         side,
         _in_e4(prices.aspiration),
@@ -171,6 +173,8 @@ def _preferences(side: Side, prices: PriceRange, terms: MarketTerms, strategy: s
         int(terms.concession_rounds.value),
         strategy=strategy,
         deadline_min=int(terms.negotiation.deadline_minutes.value),
+        tender_pricing=PayAsBid.name if tender is None else tender.pricing,
+        tender_wanted_pct=100 if tender is None else int(tender.wanted_pct.value),
     )
 
 

@@ -47,7 +47,19 @@ class ContractLimits(Part):
     recovery_isps: WholeNotNegative
 
 
-StrategyName = Literal["alternating-offers", "monotonic-concession", "contract-net", "take-it-or-leave-it"]
+StrategyName = Literal["alternating-offers", "monotonic-concession", "contract-net", "take-it-or-leave-it", "tender"]
+
+
+class TenderTerms(Part):
+    """How buyers tender, where the strategy is `tender`.
+
+    Attributes:
+        pricing: each award at its own bid, or all at what the dearest one that is taken asks.
+        wanted_pct: how much of what all who are invited have is taken at most.
+    """
+
+    pricing: Literal["pay-as-bid", "uniform-price"]
+    wanted_pct: Count
 
 
 class NegotiationRules(Part):
@@ -56,11 +68,13 @@ class NegotiationRules(Part):
     Attributes:
         members, dso: what both sides use; the strategies are in `market/negotiation/strategies/`.
         deadline_minutes: from the first offer on.
+        tender: how buyers tender; where it is not said, all that is offered is taken, each at its own bid.
     """
 
     members: StrategyName
     dso: StrategyName
     deadline_minutes: Count
+    tender: TenderTerms | None = None
 
 
 class FeedInLimits(Part):

@@ -25,6 +25,7 @@ from experiments.market.rows import (
     TemplateRow,
     UnitRow,
 )
+from experiments.market.tenders import tender_rows
 from market.contracts.changes import TERMINATION, ContractTermination
 from market.contracts.contract import FlexContract
 from market.contracts.templates import PUBLISHED_TEMPLATE, PublishedTemplate
@@ -72,6 +73,7 @@ def market_book(folder: Path) -> MarketBook:
         baselines=tuple(_baseline(told, isp_minutes) for told in last_checks(published(folder, BaselineChecked))),
         disputes=tuple(map(_dispute, published(folder, DisputeDecided))),
         keys=key_rows(records),
+        tenders=tuple(tender_rows(records)),
     )
 
 

@@ -219,6 +219,25 @@ class KeyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TenderRow:
+    """A bid in a tender, in the order in which they were served; prices in hundredths per kW and day, as the buyer weighs them."""
+
+    closed: str
+    tender: str
+    buyer: str
+    pricing: str
+    wanted_w: int
+    place: int
+    seller: str
+    contract: str
+    asked_ct_per_kw_day: float
+    reliability_pct: int
+    size_w: int
+    awarded_w: int
+    paid_ct_per_kw_day: float
+
+
+@dataclass(frozen=True, slots=True)
 class MarketBook:
     """Everything that `iles market show` shows of a run."""
 
@@ -234,3 +253,4 @@ class MarketBook:
     baselines: tuple[BaselineRow, ...] = ()
     disputes: tuple[DisputeRow, ...] = ()
     keys: tuple[KeyRow, ...] = ()
+    tenders: tuple[TenderRow, ...] = ()

@@ -9,7 +9,7 @@ from rich.table import Table
 from experiments.market.invoices import InvoiceFile
 from experiments.market.rows import MarketBook
 
-SECTIONS = ("register", "book", "contracts", "settlements", "baselines", "disputes", "keys")
+SECTIONS = ("register", "book", "tenders", "contracts", "settlements", "baselines", "disputes", "keys")
 
 
 def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
@@ -17,6 +17,7 @@ def tables(book: MarketBook, sections: Sequence[str] = SECTIONS) -> list[Table]:
     made = {
         "register": _register,
         "book": _book,
+        "tenders": _tenders,
         "contracts": _contracts,
         "settlements": _settlements,
         "baselines": _baselines,
@@ -72,6 +73,20 @@ def _book(book: MarketBook) -> list[Table]:
             "Orders", *head, "contract", "part", "ISPs", "kWh", book.currency, "ct/kWh", "refused", rows=orders
         ),
     ]  # fmt: skip
+
+
+def _tenders(book: MarketBook) -> list[Table]:
+    rows = [
+        (
+            _at(t.closed), t.tender[:8], _name(t.buyer), t.pricing, _kw(t.wanted_w), str(t.place), _name(t.seller),
+            t.contract[:8], f"{t.asked_ct_per_kw_day:.2f}", f"{t.reliability_pct} %", _kw(t.size_w), _kw(t.awarded_w),
+            f"{t.paid_ct_per_kw_day:.2f}" if t.awarded_w else "",
+        )
+        for t in book.tenders
+    ]  # fmt: skip
+    columns = ("closed (UTC)", "tender", "buyer", "pricing", "wanted, kW", "place", "seller", "contract", "asked, ct/kW day",
+               "reliability", "bid, kW", "awarded, kW", "paid, ct/kW day")  # fmt: skip
+    return [_table("Tenders, bid by bid", *columns, rows=rows)]
 
 
 def _contracts(book: MarketBook) -> list[Table]:

@@ -64,6 +64,8 @@ class NegotiationPreferences:
         issues: what else than the two prices it negotiates; of everything else it takes what the draft says.
         strategy: how it answers, by name in `market.negotiation.strategies`.
         deadline_min: how long a negotiation may last from its first offer on, minutes.
+        tender_pricing: of a buyer that tenders, what an award pays (`market.negotiation.tender.PRICINGS`).
+        tender_wanted_pct: how much of what all who are invited have it takes at most.
     """
 
     side: Side
@@ -75,6 +77,8 @@ class NegotiationPreferences:
     issues: tuple[Issue, ...] = ()
     strategy: str = "alternating-offers"
     deadline_min: int = 60
+    tender_pricing: str = "pay-as-bid"
+    tender_wanted_pct: int = 100
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.beta <= 0:

@@ -32,6 +32,7 @@ from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
+from agents.roles.parts.tendering import Tendering
 from agents.roles.role import Role
 from market.contracts.commitments import Stock, bought_stock
 from market.contracts.contract import FlexContract
@@ -88,6 +89,16 @@ class AggregatorRole(Role):
             pricing=OfferPricing(config, contracts, use, making_whole.dearer_e4_per_kwh, rules.isp_minutes),
             use=use,
         )
+        settlement = SettlementAsBuyer(
+            me,
+            ledger,
+            sellers=tuple(members),
+            account=accounts.of_member,
+            needed=accounts.contracted,
+            contracts=contracts,
+            meters=meters,
+            of_members=True,
+        )
         # After a loss each part recovers in this order: contracts first, then what stands on them. And of one instant,
         # a promise is corrected before another session begins.
         super().__init__(
@@ -101,6 +112,13 @@ class AggregatorRole(Role):
             reservations,
             ReservationUpdates(me, config.dso, contracts, reservations),
             negotiation,
+            Tendering(
+                me,
+                filing,
+                lambda one: config.preferences(one, me.domain),
+                settlement.delivered_pct,
+                of_members=True,
+            ),
             ContractEnding(me, contracts, filing),
             filing,
             HeadCosigning(me, ledger),
@@ -112,16 +130,7 @@ class AggregatorRole(Role):
             OfferRevocation(me, config.dso, trading),
             promises,
             meters,
-            SettlementAsBuyer(
-                me,
-                ledger,
-                sellers=tuple(members),
-                account=accounts.of_member,
-                needed=accounts.contracted,
-                contracts=contracts,
-                meters=meters,
-                of_members=True,
-            ),
+            settlement,
             orders,
             making_whole,
             SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),

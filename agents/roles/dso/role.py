@@ -36,6 +36,7 @@ from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
+from agents.roles.parts.tendering import Tendering
 from agents.roles.role import Role
 from market.rules import MarketRules
 
@@ -110,6 +111,7 @@ class DsoRole(Role):
             use,
             reservations,
             negotiation,
+            Tendering(me, filing, config.buying.for_contract, settlement.delivered_pct),
             ContractEnding(me, contracts, filing),
             GridRegistration(me, config, contracts, negotiation),
             Prequalification(me, config),

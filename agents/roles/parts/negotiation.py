@@ -18,6 +18,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import refusal
 from agents.roles.parts.key_changes import KeysChanged
 from agents.roles.parts.recovery import KEPT_DAYS
+from agents.roles.parts.tendering import BidAnswered, BidCame, BidWanted, SellerInvited
 from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
 from cim.platform.publications.agreements import NegotiationMoved
@@ -25,7 +26,7 @@ from cim.platform.publications.incidents import RuleBroken
 from market.contracts.changes import amendment_fault
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
-from market.negotiation.concession import Move, NegotiationPreferences, Terms
+from market.negotiation.concession import Move, NegotiationPreferences, Side, Terms
 from market.negotiation.conversation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
 from market.negotiation.messages import (
     ContractAccept,
@@ -37,6 +38,7 @@ from market.negotiation.messages import (
 )
 from market.negotiation.strategies import strategy_of
 from market.negotiation.strategy import Answer, Heard
+from market.negotiation.tender import TENDER
 
 Wants = Callable[[FlexContract], NegotiationPreferences]
 
@@ -111,20 +113,32 @@ class ContractNegotiation(Part[ContractNegotiationState]):
     def propose(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Open a negotiation with the other side of `contract` at this party's aspiration."""
         wants = self._wants(contract)
+        if wants.strategy == TENDER:
+            return self.emit(SellerInvited(contract), now)
         return self._open(contract, strategy_of(wants.strategy).opening(wants, contract), now)
+
+    @on(BidWanted)
+    def bid(self, event: BidWanted, now: datetime) -> list[Effect]:
+        """Bid in a tender, unless what it reserves is sold already."""
+        twice = self._sold_twice(event.bid)
+        if twice is not None:
+            return [self.me.lapse("TenderInvitation", event.bid.contract_id, event.bid.buyer, twice, now)]
+        return self._open(event.bid, event.bid, now, event.closes + PATIENCE)
 
     def propose_amendment(self, contract: FlexContract, now: datetime) -> list[Effect]:
         """Offer the next version of a contract as it stands; the other side takes it, or answers by its strategy."""
         return self._open(contract, contract, now)
 
-    def _open(self, contract: FlexContract, opened: FlexContract, now: datetime) -> list[Effect]:
+    def _open(
+        self, contract: FlexContract, opened: FlexContract, now: datetime, until: datetime | None = None
+    ) -> list[Effect]:
         self._tidy(now)
         conversation = self.me.identifier("conversation", contract.record_key)
         peer = contract.seller if contract.buyer == self.me.domain else contract.buyer
         talk = Negotiation(conversation, self.me.domain, peer, self.me.keys)
         self.state.talks[conversation] = talk
         wants = self._wants(contract)
-        expires = now + min(PATIENCE, timedelta(minutes=wants.deadline_min))
+        expires = until or now + min(PATIENCE, timedelta(minutes=wants.deadline_min))
         unsigned = ContractProposal(conversation, self.me.domain, peer, 1, now, opened, expires)
         return self._say(talk, signed_offer(unsigned, self.me.signer))
 
@@ -153,6 +167,12 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         if talk.lapse(now) is State.LAPSED:
             return [self.me.lapse(type(message).__name__, talk.conversation_id, sender, "the offer has expired", now)]
         wants = self._wants(message.contract)
+        if (
+            wants.strategy == TENDER
+            and wants.side is Side.BUYER
+            and (message.round, message.contract.version) == (1, 1)
+        ):
+            return self.emit(BidCame(message), now)
         answer = self._answer(wants, message, talk)
         at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
         unfit = self._misfit(message.contract, now)
@@ -162,21 +182,33 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         if twice is not None:
             return self._say(talk, reject_of(message, at, twice))
         if answer.move is Move.ACCEPT:
-            return [*self._say(talk, accept_of(message, at, self.me.signer)), *self._concluded(talk, now)]
+            return self._accept(talk, message, at, now)
         deadline = (talk.begun or at) + timedelta(minutes=wants.deadline_min)
         if answer.move is Move.REJECT or at >= deadline:
             why = "beyond what can be agreed" if at < deadline else f"the deadline was {deadline.isoformat()}"
             return self._say(talk, reject_of(message, at, why))
-        counter = ContractCounter(
-            talk.conversation_id,
-            self.me.domain,
-            talk.peer,
-            message.round + 1,
-            at,
-            answer.contract,
-            min(at + PATIENCE, deadline),
-        )
-        return self._say(talk, signed_offer(counter, self.me.signer))
+        return self._counter(talk, answer.contract, at, min(at + PATIENCE, deadline))
+
+    @on(BidAnswered)
+    def bid_answered(self, event: BidAnswered, now: datetime) -> list[Effect]:
+        """Take the bid as it is, offer what it is awarded instead, or refuse it."""
+        talk = self.state.talks.get(event.conversation)
+        if talk is None or talk.offer is None or talk.lapse(now) is not State.DECIDING:
+            return []
+        bid, at = talk.offer, max(now, talk.offer.at)
+        if event.contract is None:
+            return self._say(talk, reject_of(bid, at, event.reason))
+        if event.contract == bid.contract:
+            return self._accept(talk, bid, at, now)
+        return self._counter(talk, event.contract, at, at + PATIENCE)
+
+    def _accept(self, talk: Negotiation, offer: Offer, at: datetime, now: datetime) -> list[Effect]:
+        return [*self._say(talk, accept_of(offer, at, self.me.signer)), *self._concluded(talk, now)]
+
+    def _counter(self, talk: Negotiation, contract: FlexContract, at: datetime, until: datetime) -> list[Effect]:
+        me, number = self.me, talk.round + 1
+        counter = ContractCounter(talk.conversation_id, me.domain, talk.peer, number, at, contract, until)
+        return self._say(talk, signed_offer(counter, me.signer))
 
     def _answer(self, wants: NegotiationPreferences, offer: Offer, talk: Negotiation) -> Answer:
         """By the strategy; an amendment at the prices of the version before it is taken without haggling."""

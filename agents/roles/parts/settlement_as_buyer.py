@@ -221,6 +221,15 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         self.state.paid[key] = (*paid, *payments)
         return payment_effects(self.me, self.ledger, settlement, payments, domain, now, salted=self._of_members)
 
+    def delivered_pct(self, seller: str) -> int | None:
+        """How much of what was ordered of a seller (its domain) it delivered on the days that are kept; None: nothing was."""
+        name = self.rules.name_of(seller)
+        told = (settlement for key, settlement in self.state.latest.items() if key.seller == name)
+        rows = [row for settlement in told for order in settlement.order_settlements for row in order.isps]
+        ordered = sum(abs(row.ordered_flex_power_w) * row.duration for row in rows)
+        missing = sum(min(row.power_deficiency_w, abs(row.ordered_flex_power_w)) * row.duration for row in rows)
+        return round(100 * (ordered - missing) / ordered) if ordered else None
+
     def prune(self, before: date) -> None:
         """Days that are closed for good; where some sellers were told before a loss, the others are for people."""
         for period in [period for period in self.state.told if period < before]:

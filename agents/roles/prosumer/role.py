@@ -16,6 +16,7 @@ from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
+from agents.roles.parts.tendering import Tendering
 from agents.roles.prosumer.accounts import Accounts
 from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.available_energy import AvailableEnergy
@@ -109,6 +110,7 @@ class ProsumerRole(Role):
             contracts,
             use,
             negotiation,
+            Tendering(me, filing, config.selling_under),
             ending,
             filing,
             publishing,

@@ -13,6 +13,7 @@ from market.negotiation.strategies.alternating_offers import AlternatingOffers
 from market.negotiation.strategies.contract_net import ContractNet
 from market.negotiation.strategies.monotonic_concession import MonotonicConcession
 from market.negotiation.strategies.take_it_or_leave_it import TakeItOrLeaveIt
+from market.negotiation.strategies.tender import Tender
 from market.negotiation.strategy import Strategy
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
@@ -21,6 +22,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
         "monotonic-concession": MonotonicConcession(),
         "contract-net": ContractNet(),
         "take-it-or-leave-it": TakeItOrLeaveIt(),
+        "tender": Tender(),
     }
 )
 
