@@ -14,8 +14,10 @@ from agents.roles.dso.config import (
     OptionRelease,
     OptionTerms,
     OutsidePrices,
+    PlannedRestriction,
     PlantConnection,
 )
+from cim.model.intervals import LocalDay
 from environment.feeder import Limits, Network
 from environment.sites.market import Buying, FlexibilityCosts, MarketTerms, OutsideOptions, PriceRange, Prices
 from environment.sites.market import ContractLimits as SiteLimits
@@ -24,7 +26,7 @@ from market.contracts.limits import ContractLimits
 from market.mechanisms.pay_as_bid import PayAsBid
 from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.register.prequalification import ProductRules
-from market.register.units import CONGESTION_MANAGEMENT
+from market.register.units import CONGESTION_MANAGEMENT, UnitLimit
 
 _E4_PER_CT = 100  # the market counts in ten-thousandths of the currency unit
 
@@ -102,7 +104,18 @@ def dso_config(
         outside=_outside(terms.outside_options),
         product=ProductRules(CONGESTION_MANAGEMENT, full_activation_s=60 * site.isp_minutes),
         curtailing=_curtailing(site, network, limits, points, plants),
+        restrictions=_restrictions(site),
     )
+
+
+def _restrictions(site: Site) -> tuple[PlannedRestriction, ...]:
+    found = []
+    for planned in site.restrictions:
+        day = LocalDay(planned.day, site.timezone, site.isp_minutes)
+        end = day.end if planned.to_hour == 24 else day.at(planned.to_hour)
+        limit = UnitLimit(int(planned.up_w.value), -int(planned.down_w.value), end, day.at(planned.from_hour))
+        found.append(PlannedRestriction(planned.unit, limit, planned.reason))
+    return tuple(found)
 
 
 def _option(terms: MarketTerms) -> OptionTerms:

@@ -114,6 +114,7 @@ declare_homes(
             "agents.roles.prosumer.building_flexibility",
             "agents.roles.prosumer.config",
             "agents.roles.prosumer.connection_limits",
+            "agents.roles.prosumer.unit_restrictions",
             "agents.roles.prosumer.day_forecast",
             "agents.roles.prosumer.day_planning",
             "agents.roles.prosumer.device_schedules",

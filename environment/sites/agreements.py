@@ -1,10 +1,11 @@
-"""What a site file says of one connection: its EAN, and what is agreed of it beside the market."""
+"""What a site file says of one connection: its EAN, what is agreed of it beside the market, what the DSO restricts there."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cim.model.ean import ean_fault
 from environment.sites.ratings import Count, Part, WholeNotNegative
@@ -69,6 +70,30 @@ class LimitRight(Part):
     def _ordered(self) -> LimitRight:
         if self.fail_safe_export_w.value < self.least_export_w.value:
             raise ValueError("expected fail_safe_export_w to be least_export_w or more")
+        return self
+
+
+class UnitRestriction(Part):
+    """A unit that the DSO restricts for some hours of a day, for example while a cable is mended; one a unit.
+
+    Attributes:
+        unit: a device by its whole name, for example `farm-1.battery`.
+        from_hour, to_hour: local, of the day.
+        up_w, down_w: how far it may raise and lower consumption then, both >= 0.
+    """
+
+    unit: str
+    day: date
+    from_hour: Annotated[int, Field(ge=0, le=23)]
+    to_hour: Annotated[int, Field(ge=1, le=24)]
+    up_w: WholeNotNegative
+    down_w: WholeNotNegative
+    reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> UnitRestriction:
+        if self.from_hour >= self.to_hour:
+            raise ValueError("expected from_hour before to_hour")
         return self
 
 

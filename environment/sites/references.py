@@ -80,6 +80,10 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
         for number, device in _items(prosumer, "devices"):
             _shape(check, f"{place}.devices[{number}]", device, columns)
         check.once(f"{place}.devices", ["meter", *_texts(prosumer, "devices")])
+    units = [f"{p.get('name')}.{name}" for _, p in _items(raw, "prosumers") for name in _texts(p, "devices")]
+    for index, restriction in _items(raw, "restrictions"):
+        check.known(f"restrictions[{index}].unit", restriction.get("unit"), units)
+    check.once("restrictions: units", _texts(raw, "restrictions", "unit"))
     sources = raw.get("sources")
     if isinstance(sources, dict):
         _sources(check, raw, "", list(sources))

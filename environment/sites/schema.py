@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
-from environment.sites.agreements import ConnectionAgreements, Ean18
+from environment.sites.agreements import ConnectionAgreements, Ean18, UnitRestriction
 from environment.sites.devices import Device
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
@@ -198,6 +198,7 @@ class Site(Part):
 
     Attributes:
         grid_g_per_kwh: greenhouse gases of what is taken from the grid above, grams of CO2 equivalents; the year is the source's.
+        restrictions: of units by the DSO, for some hours.
     """
 
     name: Name
@@ -226,6 +227,7 @@ class Site(Part):
     tariffs: Tariffs
     grid_g_per_kwh: Positive | None = None
     key_changes: tuple[KeyChange, ...] = ()
+    restrictions: tuple[UnitRestriction, ...] = ()
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

@@ -144,6 +144,8 @@ def _prequalified(unit: RegisteredUnit, move: UnitMove, state: UnitState) -> Reg
 def _limited(unit: RegisteredUnit, move: UnitMove, state: UnitState) -> RegisteredUnit:
     if move.limit is None or move.limit.up_w < 0 or move.limit.down_w > 0 or move.limit.until <= move.at:
         raise _wrong(move, "limit", move.limit, "watts up >= 0, watts down <= 0, until later than now")
+    if move.limit.start is not None and move.limit.start >= move.limit.until:
+        raise _wrong(move, "limit", move.limit, "its start before its end")
     return replace(unit, state=state, limit=move.limit, reason=move.reason)
 
 

@@ -25,11 +25,19 @@ class UnitProduct(NamedTuple):
 @wire("market.UnitLimit")
 @dataclass(frozen=True, slots=True)
 class UnitLimit:
-    """How far the system operator lets a unit move, and until when: watts up (>= 0) and down (<= 0), UTC."""
+    """How far the system operator lets a unit move, and until when: watts up (>= 0) and down (<= 0), UTC.
+
+    `start` is from when on; None: from when it is recorded.
+    """
 
     up_w: int
     down_w: int
     until: datetime
+    start: datetime | None = None
+
+    def covers(self, start: datetime, end: datetime) -> bool:
+        """Whether it holds at any time of a span."""
+        return start < self.until and (self.start is None or self.start < end)
 
 
 @wire("market.UnitMove")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from agents.assembly.grid_of_site import connection_terms, plant_connections, usage_point
+from agents.assembly.grid_of_site import connection_terms, plant_connections, site_dso_config, usage_point
+from agents.roles.dso.config import PlannedRestriction
 from environment.sites import SiteFaults, load_site
 from environment.sites.loader import parse_site
 from environment.sites.schema import Site
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, FlexibleConnection, LimitOnCall
+from market.register.units import UnitLimit
 
 STREM: dict[str, Any] = yaml.safe_load(
     (Path(load_site.__code__.co_filename).parent / "strem.yaml").read_text(encoding="utf-8")
@@ -104,4 +107,37 @@ def test_what_cannot_be_agreed_is_told_with_its_place(said: dict[str, Any], sent
     """One sentence: where, which value, what was expected."""
     with pytest.raises(SiteFaults) as error:
         site(**said)
+    assert any(sentence in fault for fault in error.value.faults), error.value.faults
+
+
+def restricted(**changes: Any) -> Site:
+    """Strem with one unit restricted on its day."""
+    raw = copy.deepcopy(STREM)
+    said = {"unit": "farm-1.battery", "day": "2016-05-20", "from_hour": 11, "to_hour": 24, "reason": "works"}
+    raw["restrictions"] = [said | assumed(up_w=0, down_w=500) | changes]
+    return parse_site(yaml.safe_dump(raw), "mine.yaml")
+
+
+def test_a_restriction_is_told_to_the_dso_with_its_local_hours() -> None:
+    """From 11:00 to midnight of a summer's day in Vienna: 09:00 to 22:00 UTC; downwards counts below zero."""
+    (planned,) = site_dso_config(restricted(), lambda _: ()).restrictions
+    day = datetime(2016, 5, 20, tzinfo=UTC)
+    limit = UnitLimit(0, -500, day.replace(hour=22), day.replace(hour=9))
+    assert planned == PlannedRestriction("farm-1.battery", limit, "works")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"unit": "farm-1.reactor"}, "restrictions[0].unit: value 'farm-1.reactor': expected one of farm-1.pv"),
+        ({"from_hour": 24}, "restrictions[0].from_hour: value 24: expected"),
+        ({"to_hour": 11}, "expected from_hour before to_hour"),
+        ({"reason": ""}, "restrictions[0].reason: value ''"),
+        (assumed(up_w=-1), "restrictions[0].up_w: value"),
+    ],
+)
+def test_a_restriction_that_cannot_be_is_told(changes: dict[str, Any], sentence: str) -> None:
+    """Where, which value, what was expected."""
+    with pytest.raises(SiteFaults) as error:
+        restricted(**changes)
     assert any(sentence in fault for fault in error.value.faults), error.value.faults

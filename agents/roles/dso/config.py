@@ -15,6 +15,7 @@ from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, U
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
 from market.register.prequalification import ProductRules
+from market.register.units import UnitLimit
 from market.uftp import OfferOption
 
 
@@ -165,6 +166,16 @@ class OptionTerms:
     release: OptionRelease | None = None
 
 
+@wire("dso.PlannedRestriction")
+@dataclass(frozen=True, slots=True)
+class PlannedRestriction:
+    """A unit that the DSO restricts for a time, for example while a cable is mended."""
+
+    unit: str
+    limit: UnitLimit
+    reason: str
+
+
 @wire("dso.Config")
 @dataclass(frozen=True)
 class DsoConfig:
@@ -181,6 +192,7 @@ class DsoConfig:
         option: what its options cover, and when.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
         curtailing: its right to limit feed-in; None where it has no meters for it.
+        restrictions: of units, planned; one a unit.
         buying_rules: how surely something must be needed.
         outside: what its other means cost.
         product: what a unit must be able to do to be prequalified.
@@ -204,6 +216,7 @@ class DsoConfig:
     outside: OutsidePrices
     product: ProductRules
     curtailing: FeedInControl | None = None
+    restrictions: tuple[PlannedRestriction, ...] = ()
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""

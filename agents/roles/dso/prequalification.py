@@ -20,11 +20,11 @@ from market.register.units import RECORD_KIND, UnitMove
 
 
 class Prequalification(Part[NoState]):
-    """Answers each application from its own register of connections; it remembers nothing."""
+    """Answers each application from its own register of connections, and limits at once what it has planned to limit."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig) -> None:
         super().__init__(me, NoState())
-        self._market, self._product = config.market, config.product
+        self._market, self._product, self._planned = config.market, config.product, config.restrictions
         self._connections = {c.usage_point: c for c in config.connections}
 
     @on(RegisterEntry)
@@ -36,11 +36,19 @@ class Prequalification(Part[NoState]):
             applications = [m for m in moves_of(message.record) if m.event is UnitEvent.APPLICATION]
         except BadInput as error:
             return [Publish(RuleBroken(now, sender, self.me.name, str(error)))]
-        moves = tuple(self._answer(move, move.asset, now) for move in applications if move.asset is not None)
+        answers = [self._answer(move, move.asset, now) for move in applications if move.asset is not None]
+        moves = tuple(move for answer in answers for move in (answer, *self._restricted(answer, now)))
         if not moves:
             return []
         record = self.me.record(RECORD_KIND, f"{message.record.key}/prequalification/{now.isoformat()}", moves, now)
         return [Send(sender, RegisterEntry(record))]
+
+    def _restricted(self, answer: UnitMove, now: datetime) -> list[UnitMove]:
+        """The limit that is planned for a unit that is prequalified, while it is not over."""
+        planned = [r for r in self._planned if r.unit == answer.key.unit and now < r.limit.until]
+        if answer.event is not UnitEvent.PREQUALIFICATION:
+            return []
+        return [UnitMove(answer.key, UnitEvent.LIMIT, now, limit=r.limit, reason=r.reason) for r in planned]
 
     def _answer(self, application: UnitMove, asset: AssetPublication, now: datetime) -> UnitMove:
         connection, key = self._connections.get(asset.usage_point), application.key

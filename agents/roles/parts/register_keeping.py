@@ -109,13 +109,15 @@ class RegisterKeeping(Part[RegisterKeepingState]):
         return [units_moved(moves, self.state.units, record.author, now), *self._forwarded(record, moves, now)]
 
     def _forwarded(self, record: Record, moves: tuple[UnitMove, ...], now: datetime) -> list[Effect]:
-        """Applications go to the system operator, switches to the provider that is asked, the rest to nobody."""
+        """Applications go to the system operator, switches to the provider that is asked, limits to the owner."""
         events, effects = {move.event for move in moves}, list[Effect]()
         self._forget_answered()
         if UnitEvent.APPLICATION in events:
             self.state.unanswered[record.key] = record
             effects += [Send(self._dso, RegisterEntry(record)), Arm(RemindOperator(), now + REMINDER)]
         asked = {move.provider for move in moves if move.event is UnitEvent.SWITCH}
+        by_limit = {UnitEvent.LIMIT, UnitEvent.LIMIT_LIFTED}
+        asked |= {self.state.units[move.key].asset.owner for move in moves if move.event in by_limit}
         names = sorted(name for domain in asked if (name := self.rules.name_of(domain)) is not None)
         return [*effects, *(Send(name, RegisterEntry(record)) for name in names)]
 

@@ -40,6 +40,7 @@ from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
+from agents.roles.prosumer.unit_restrictions import UnitRestrictions
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.prosumer.weather_seen import WeatherSeen
 from agents.roles.role import Role
@@ -71,7 +72,7 @@ class ProsumerRole(Role):
         )
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
-        agreed = ConnectionLimits(me, config)
+        agreed, restrictions = ConnectionLimits(me, config), UnitRestrictions(me, config)
         planning = DayPlanning(
             me,
             config,
@@ -163,6 +164,8 @@ class ProsumerRole(Role):
                 checks=checks,
                 filing=filing,
                 publishing=publishing,
+                restrictions=restrictions,
             ),
+            restrictions,
             OperatedDays(me, after_open),
         )

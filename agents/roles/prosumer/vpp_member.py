@@ -33,6 +33,7 @@ from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
+from agents.roles.prosumer.unit_restrictions import UnitRestrictions
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
@@ -70,11 +71,13 @@ class VppMember(Part[VppMemberState]):
         checks: MeterChecks,
         filing: LedgerFiling,
         publishing: AssetPublishing,
+        restrictions: UnitRestrictions,
     ) -> None:
         super().__init__(me, VppMemberState())
         self._aggregator, self._kinds = config.aggregator, config.kinds()
         self._contracts, self._reports, self._planning, self._held = contracts, reports, planning, held
         self._use, self._checks, self._filing, self._publishing = use, checks, filing, publishing
+        self._restrictions = restrictions
 
     @on(VppInvitation)
     def invited(self, message: VppInvitation, sender: str, now: datetime) -> list[Effect]:
@@ -122,7 +125,8 @@ class VppMember(Part[VppMemberState]):
                 known = replace(self._planning.knowledge(name, day, at), prices=prices, paid_ct_per_kwh=paid)
                 rule = partial(kind.flexibility, known, expected, window)
                 models.append(self._planning.attempt(name, rule, None))
-        return tuple(model for model in models if model is not None)
+        held = (self._restrictions.held(model, window) for model in models if model is not None)
+        return tuple(model for model in held if model is not None)
 
     @on(PriceRound)
     def priced(self, message: PriceRound, sender: str, now: datetime) -> list[Effect]:
@@ -187,9 +191,11 @@ class VppMember(Part[VppMemberState]):
         ]
 
     def _beyond(self, order: FlexOrder, session: MemberSession, day: LocalDay) -> str | None:
-        """Which element an order would move beyond its envelope, in words, or None."""
+        """Which element an order would move beyond its envelope, or beyond what the DSO lets it, in words, or None."""
         for part, _ in self._held.split(order, session, day):
-            fault = self._publishing.beyond_envelope(part.element, (ElementCall(*row) for row in part.isps), day)
+            calls = tuple(ElementCall(*row) for row in part.isps)
+            fault = self._publishing.beyond_envelope(part.element, calls, day)
+            fault = fault or self._restrictions.fault(part.element, calls, day)
             if fault is not None:
                 return fault
         return None
