@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,20 @@ from agents.roles.effects import Compute
 from agents.roles.events import Computed, JobFailed
 from agents.roles.messages import Filed
 from cim.codec.codec import decode
-from market.uftp import FlexOffer, FlexOrder, FlexRequest, Header, IspPower, OfferOption
+from cim.platform.publications.settlement import SettlementAnswered
+from market.uftp import (
+    AcceptedDisputed,
+    FlexOffer,
+    FlexOrder,
+    FlexRequest,
+    FlexSettlement,
+    Header,
+    IspPower,
+    OfferOption,
+)
 from tests.roles.test_roles_dso import analysed, hear, hear_all, of, offer
 from tests.worlds import players
+from tests.worlds.miniature import Miniature
 from tests.worlds.players import AHEAD, FIRST, POINT, RULES
 
 UNIFORM = replace(RULES, mechanism="uniform-price")
@@ -92,3 +104,26 @@ def test_a_seller_takes_more_only_where_the_market_pays_more(price: int, more: b
     order = FlexOrder(header, FIRST, POINT, "order", price, "EUR", (IspPower(48, 2000),), RULES.timezone, 15, "o",
                       "option", 50)  # fmt: skip
     assert order_fault(order, made, AHEAD, may_pay_more=more) == fault
+
+
+def test_a_whole_day_under_a_posted_price(tmp_path: Path) -> None:
+    """Four homes and two sellers: what is ordered is paid at the posted price or the most of its contract, the more of the
+    sellers' own price; all is settled, undisputed, and what one pays another has."""
+    market = Miniature(tmp_path / "ledger.db", mechanism="posted-price")
+    market.play(players.DAY.end + timedelta(hours=8))
+    orders = [m for _, to, m in market.sent if isinstance(m, FlexOrder) and to.startswith("agr")]
+    offers = {m.header.message_id: m for _, to, m in market.sent if isinstance(m, FlexOffer) and to == "dso"}
+    posted = market.roles["dso"].part(TradingRounds).config.buying.aspiration.volume_price_e4_per_kwh
+    assert orders
+    for order in orders:
+        energy_kwh = sum(abs(row.power_w) * row.duration for row in order.isps) * 0.25 / 1000
+        offered = offers[order.flex_offer_message_id or ""]
+        option = next(o for o in offered.options if o.option_reference == order.option_reference)
+        own = option.activated(order.activation_factor_pct)[0]
+        assert order.price >= own
+        assert order.price <= max(round(posted * energy_kwh) + 1, own)
+    answers = [answer.disposition for told in market.told(SettlementAnswered) for answer in told.answers]
+    assert answers
+    assert set(answers) == {AcceptedDisputed.ACCEPTED}
+    settled = [row for m in market.said(FlexSettlement) for row in m.order_settlements]
+    assert {order.order_reference for order in orders} <= {row.order_reference for row in settled}

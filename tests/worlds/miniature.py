@@ -124,8 +124,10 @@ class Miniature:
         term_days: int = 365,
         spoil: Callable[[str, str, Any], Any] = lambda _sender, _to, message: message,
         key_changes: tuple[PlannedKeyChange, ...] = (),
+        mechanism: str = "pay-as-bid",
     ) -> None:
-        self.rules, self.term_days = replace(rules(days), key_changes=key_changes), term_days
+        self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
+        self.term_days = term_days
         self.start = players.DAY.next(-1).at(9)
         self.physics = Physics(self.start)
         self.random = None if seed is None else random.Random(seed)
