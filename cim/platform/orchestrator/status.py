@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from cim.platform.orchestrator.service import log_path
-from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState
+from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState, is_begun
 from cim.platform.site_data import documents_path, readings_place
 
 OK, FAILING, WAITING = "ok", "failing", "not yet run"
@@ -127,7 +127,7 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
 
 
 def _modules(folder: Path, history: int) -> tuple[tuple[ModuleStatus, ...], tuple[str, ...]]:
-    if not log_path(folder).exists():
+    if not is_begun(log_path(folder)):
         return (), ()
     log = TaskLog(log_path(folder), read_only=True)
     try:

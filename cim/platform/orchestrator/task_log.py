@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -93,6 +94,8 @@ class TaskLog:
                 self._db.executescript(_SCHEMA)
             self._db.execute("SELECT name FROM tasks LIMIT 1")
         except sqlite3.DatabaseError as error:
+            if self._alone is not None:
+                os.close(self._alone)
             raise BadInput(f"tasks: {path} cannot be read ({error}); expected an orchestrator's file") from None
 
     def close(self) -> None:
@@ -203,6 +206,14 @@ class TaskLog:
         self._db.execute(
             "UPDATE runs SET state = ?, ended = ?, said = ? WHERE id = ?", (state, _us(now), said, run.number)
         )
+
+
+def is_begun(path: Path) -> bool:
+    """Whether an orchestrator has a file there, and has got beyond making it."""
+    if not path.exists():
+        return False
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as database:
+        return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'of_state'").fetchall())
 
 
 def _only_orchestrator(path: Path) -> int:
