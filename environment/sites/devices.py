@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from environment.sites.ratings import Count, Name, NotNegative, Part, Positive, Rating, Share
+from environment.sites.ratings import Count, Hour, Name, NotNegative, Part, Positive, Share, TimeOfDay
 from environment.sites.shapes import Shaped, Strand
 
 
@@ -122,7 +122,7 @@ class Station(Strand):
     kind: Literal["station"]
     name: Name
     rated_w: Positive
-    departure_hour: NotNegative
+    departure_hour: TimeOfDay
 
     @property
     def capability(self) -> Capability:
@@ -141,15 +141,6 @@ class Gateway(Shaped):
     def capability(self) -> Capability:
         """Consumption as the heat demand usually is."""
         return Capability(consumption_w=self.rated_w.value, habitual=True, sizes_connection=False)
-
-
-def _hour(rating: Rating) -> Rating:
-    if not (rating.value.is_integer() and 0 <= rating.value < 24):
-        raise ValueError("expected a whole hour from 0 to 23")
-    return rating
-
-
-Hour = Annotated[Rating, AfterValidator(_hour)]
 
 
 class ProgrammeStep(Part):

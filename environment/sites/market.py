@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from environment.sites.ratings import (
     Count,
+    Hour,
     NotNegative,
     Part,
     Percent,
@@ -145,14 +146,8 @@ class OptionRelease(Part):
         below_pct: expected loading of a congestion point's branch in an ISP, percent of its rating.
     """
 
-    hour: WholeNotNegative
+    hour: Hour
     below_pct: Percent
-
-    @model_validator(mode="after")
-    def _in_the_day(self) -> OptionRelease:
-        if self.hour.value > 23:
-            raise ValueError(f"hour: {self.hour.value}; expected 0 to 23")
-        return self
 
 
 class OutsideOptions(Part):

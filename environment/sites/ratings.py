@@ -65,6 +65,18 @@ def _whole(rating: Rating) -> Rating:
     return rating
 
 
+def _hour(rating: Rating) -> Rating:
+    if not (rating.value.is_integer() and 0 <= rating.value < 24):
+        raise ValueError("expected a whole hour from 0 to 23")
+    return rating
+
+
+def _time_of_day(rating: Rating) -> Rating:
+    if not 0 <= rating.value < 24:
+        raise ValueError("expected a local hour from 0 to below 24")
+    return rating
+
+
 Positive = Annotated[Rating, AfterValidator(_above_zero)]
 NotNegative = Annotated[Rating, AfterValidator(_at_least_zero)]
 Share = Annotated[Rating, AfterValidator(_share)]
@@ -72,3 +84,5 @@ ShareOrNone = Annotated[Rating, AfterValidator(_share_or_none)]
 Percent = Annotated[Rating, AfterValidator(_percent)]
 WholeNotNegative = Annotated[NotNegative, AfterValidator(_whole)]
 Count = Annotated[Positive, AfterValidator(_whole)]
+Hour = Annotated[Rating, AfterValidator(_hour)]
+TimeOfDay = Annotated[Rating, AfterValidator(_time_of_day)]

@@ -55,6 +55,12 @@ class LimitBand(Part):
     max_voltage_pu: Positive
     max_loading_pct: Positive
 
+    @model_validator(mode="after")
+    def _ordered(self) -> LimitBand:
+        if not self.min_voltage_pu.value < self.max_voltage_pu.value:
+            raise ValueError("expected min_voltage_pu < max_voltage_pu")
+        return self
+
 
 class LowVoltage(Part):
     """A packed low-voltage grid that hangs at a node of the feeder in place of its external grid."""

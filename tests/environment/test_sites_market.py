@@ -60,7 +60,7 @@ SHARES = ("dso_option_share_up", "dso_option_share_down")
 ERRORS = tuple(f"dso_buying.forecast_errors.{lead}" for lead in TERMS["dso_buying"]["forecast_errors"])
 PERCENTS = (
     "loading_reserve_pct", "unmetered_pct", "feed_in_limits.watch_pct", "feed_in_limits.reserve_pct", "feed_in_limits.relax_pct",
-    "dso_buying.sure_pct", "dso_buying.last_pct", *ERRORS,
+    "dso_buying.sure_pct", "dso_buying.last_pct", "dso_option_release.below_pct", *ERRORS,
 )  # fmt: skip
 PRICES = tuple(
     f"{party}.{end}.{price}"
@@ -69,6 +69,7 @@ PRICES = tuple(
     for price in ("volume_ct_per_kwh", "capacity_ct_per_kw_day")
 )
 ABOVE, AT_LEAST, ENTIRE = "expected a value > 0", "expected a value >= 0", "expected a whole number"
+HOUR = "expected a whole hour from 0 to 23"
 SHARE, PERCENT = "expected a value from 0 to 1", "expected a value from 0 to below 100"
 # For each number the first values outside its range, and the words that tell what was expected.
 REFUSED: dict[str, list[tuple[float, str]]] = {
@@ -77,6 +78,7 @@ REFUSED: dict[str, list[tuple[float, str]]] = {
     **{f"market.{name}": [(0, ABOVE), (-0.01, ABOVE)] for name in POSITIVE},
     **{f"market.{name}": [(-0.01, SHARE), (1.01, SHARE)] for name in SHARES},
     **{f"market.{name}": [(-0.01, PERCENT), (100, PERCENT)] for name in PERCENTS},
+    "market.dso_option_release.hour": [(24, HOUR), (-1, HOUR), (7.5, HOUR)],
     **{f"market.{name}": [(-0.01, AT_LEAST)] for name in PRICES},
     **{f"flexibility_costs.{name}": [(0, ABOVE)] for name in COSTS if "weight" in name},
     **{f"flexibility_costs.{name}": [(-0.01, SHARE), (1.01, SHARE)] for name in COSTS if name.endswith("_share")},
@@ -119,8 +121,10 @@ def test_a_number_at_the_edge_of_its_range_is_taken() -> None:
         **{f"market.{name}": 0.001 for name in POSITIVE},
         **{f"flexibility_costs.{name}": 0.001 if "weight" in name else 0 for name in COSTS},
         "market.prosumers_sell.reservation.volume_ct_per_kwh": 0,
+        "market.dso_option_release.hour": 0,
     }
     highest = {**{f"market.{name}": 1 for name in SHARES}, "market.loading_reserve_pct": 99.9}
+    highest["market.dso_option_release.hour"] = 23
     for values in (lowest, highest):
         assert told({name: rating(value) for name, value in values.items()}) == ()
 
@@ -141,10 +145,10 @@ def test_no_number_of_the_two_sections_is_without_a_case() -> None:
 
 
 def test_each_missing_key_is_told_by_name() -> None:
-    """No term has a hidden default: all left out are as many faults, none of which hides another."""
-    names = [f"market.{name}" for name in MarketTerms.model_fields]
+    """Only giving back what is reserved may be left out: all else left out is as many faults, none hiding another."""
+    names = [f"market.{name}" for name in MarketTerms.model_fields if name != "dso_option_release"]
     names += [f"flexibility_costs.{name}" for name in FlexibilityCosts.model_fields]
-    found = told(dict.fromkeys(names))
+    found = told(dict.fromkeys([*names, "market.dso_option_release"]))
     assert sorted(found) == sorted(f"{name}: value missing: expected this key to be given" for name in names)
 
 
