@@ -70,13 +70,15 @@ def day_of(given: Mapping[str, object]) -> LocalDay:
     """The local day that a message's fields name.
 
     Raises:
-        BadInput: its period or time zone is missing, or there is no such zone.
+        BadInput: its period or time zone is missing, there is no such zone, or the day is at the calendar's very end.
     """
     period, timezone, minutes = given.get("period"), given.get("timezone"), given.get("isp_minutes", 15)
     if not isinstance(period, date) or not isinstance(timezone, str) or not isinstance(minutes, int):
         raise BadInput("CIM names: period or timezone is missing; expected both")
     if timezone not in available_timezones():
         raise BadInput(f"CIM names: timezone is {timezone[:60]!r}, expected an IANA time zone")
+    if not 1 < period.year < 9999:  # its midnights in UTC may lie beyond the calendar
+        raise BadInput(f"CIM names: period is {period.isoformat()}, expected a day of the years 2 to 9998")
     return LocalDay(period, timezone, minutes)
 
 
