@@ -19,7 +19,7 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Fired, Recalled, Received
 from agents.roles.grid_messages import CapacityWithdrawn
-from agents.roles.messages import DeviceReport, FeedInLimit, Filed, LimitedFeedIn, PlantStateTold
+from agents.roles.messages import DeviceReport, FeedInLimit, Filed, LimitedFeedIn, PlantStateAsked, PlantStateTold
 from agents.roles.part import MOMENT
 from agents.roles.parts.meter_data import MeterDay
 from agents.roles.parts.recovery import LedgerHistory
@@ -266,7 +266,7 @@ def test_the_dso_never_limits_below_the_stated_minimum(least_w: int, limit_w: in
     assert told.limit_w == limit_w
 
 
-def limited(role: ProsumerRole, limit_w: int) -> list[Effect]:
+def limited(role: ProsumerRole, limit_w: int | None) -> list[Effect]:
     """What a farm does when the DSO limits the running ISP."""
     message = FeedInLimit(EAN, FIRST, ISP, limit_w, DAY.isp_start(ISP + 1), POINT)
     return role.handle(Received("dso", 1, message), NOON)
@@ -279,6 +279,43 @@ def test_a_limit_below_the_minimum_is_obeyed_down_to_the_minimum_and_told() -> N
     assert reason == "limit_w: -1000 W; 3000 W of feed-in are its stated minimum"
     assert role.part(GridLimits).limit_kw("farm-a.pv", DAY)[ISP - 1] == pytest.approx(-2.25)
     assert lapses(limited(role, -3_000)) == []
+
+
+def export_kw(role: ProsumerRole, isp: int) -> float:
+    """What the larger plant, three quarters of the rating, is held to in an ISP."""
+    return float(role.part(GridLimits).limit_kw("farm-a.pv", DAY)[isp - 1])
+
+
+def test_where_the_dso_falls_silent_the_fail_safe_holds_until_the_limit_has_expired() -> None:
+    """Limited to 3 kW at noon, half an hour: without another word 4 kW in the next ISP, and none of it in the one after."""
+    role = farm(ConnectionTerms(on_call=LimitOnCall(2_000, 30, 4_000)))
+    limited(role, -3_000)
+    assert (export_kw(role, ISP), export_kw(role, ISP + 1)) == (-2.25, -3.0)
+    assert np.isnan(export_kw(role, ISP + 2))
+    role.part(GridLimits).prune(DAY.next().day)
+    assert role.part(GridLimits).state.silent_w == {}
+
+
+@pytest.mark.parametrize(("minutes", "held"), [(10, True), (15, False)])
+def test_a_word_of_the_dso_renews_or_ends_the_fail_safe(minutes: int, held: bool) -> None:
+    """Asked within the limited ISP it is renewed; asked after it, with no limit in force, the plants are free."""
+    role = farm(ConnectionTerms(on_call=LimitOnCall(2_000, 30, 4_000)))
+    limited(role, -3_000)
+    at = NOON + timedelta(minutes=minutes)
+    role.handle(Received("dso", 2, PlantStateAsked(EAN, at)), at)
+    assert np.isnan(export_kw(role, ISP + 1)) != held
+    assert np.isnan(export_kw(role, ISP + 2)) != held
+
+
+def test_a_limit_that_is_lifted_leaves_no_fail_safe_and_without_terms_there_is_none() -> None:
+    """The DSO's last word counts; who has agreed nothing is free when the ISP of a limit ends."""
+    role = farm(ConnectionTerms(on_call=LimitOnCall(2_000, 30, 4_000)))
+    limited(role, -3_000)
+    limited(role, None)
+    assert np.isnan(export_kw(role, ISP + 1))
+    role = farm(NOTHING_AGREED)
+    limited(role, -3_000)
+    assert np.isnan(export_kw(role, ISP + 1))
 
 
 # ---- caps ----------------------------------------------------------------------------------------------------------------

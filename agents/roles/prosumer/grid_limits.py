@@ -33,12 +33,14 @@ class GridLimitsState:
 
     Attributes:
         limits_w: by day, ISP -> the plants together stay at or above it; None: lifted.
+        silent_w: by day, ISP -> the same of the ISPs after a limit, where the DSO should fall silent.
         connection_w: what the meter showed last.
         accounted: by day, what the DSO was told of the ISPs that it limited: (ISP, what the plants could have given, gave).
         available_w: by day and plant, ISP -> the sum of what it could give at each reading, and how many there were.
     """
 
     limits_w: dict[date, dict[int, int | None]] = field(default_factory=dict)
+    silent_w: dict[date, dict[int, int]] = field(default_factory=dict)
     connection_w: int | None = None
     accounted: dict[date, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
     available_w: dict[date, dict[str, dict[int, tuple[float, int]]]] = field(default_factory=dict)
@@ -67,7 +69,8 @@ class GridLimits(Part[GridLimitsState]):
         """[T] kW (<= 0) that a plant stays at or above for the grid's sake; NaN where nothing is limited."""
         limit = self._agreed.limit_kw(element, day)
         share = self._shares.get(element)
-        for isp, limit_w in self.state.limits_w.get(day.day, {}).items():
+        told = self.state.limits_w.get(day.day, {})
+        for isp, limit_w in {**self.state.silent_w.get(day.day, {}), **told}.items():
             if share is not None and limit_w is not None:
                 limit[isp - 1] = np.fmax(limit[isp - 1], share * limit_w / 1000)  # both <= 0: the stricter
         return limit
@@ -91,7 +94,22 @@ class GridLimits(Part[GridLimitsState]):
             fault = f"limit_w: {message.limit_w} W; {least_w} W of feed-in are its stated minimum"
             told.append(self.me.lapse("FeedInLimit", message.usage_point, sender, fault, now))
         of_day[message.isp] = None if message.limit_w is None else min(message.limit_w, -least_w)
+        self._if_silent(now)
         return [*told, *self.emit(FeedInLimited(message.valid_until), now), *self.emit(PlanChanged(day), now)]
+
+    def _if_silent(self, now: datetime) -> bool:
+        """The DSO has spoken: where it then falls silent under a limit, the fail-safe holds until that has expired.
+
+        Gives whether that is another than before.
+        """
+        on_call, day, before = self._config.terms.on_call, self.rules.day_of(now), self.state.silent_w
+        running = day.isp_of(now)
+        self.state.silent_w = {}
+        if on_call is not None and self.state.limits_w.get(day.day, {}).get(running) is not None:
+            over = now + timedelta(minutes=on_call.expires_min)
+            later = [isp for isp in range(running + 1, day.count + 1) if day.isp_start(isp) < over]
+            self.state.silent_w = {day.day: dict.fromkeys(later, -on_call.fail_safe_export_w)}
+        return self.state.silent_w != before
 
     @on(Measured)
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
@@ -109,7 +127,8 @@ class GridLimits(Part[GridLimitsState]):
         told = PlantStateTold(
             message.usage_point, message.at, self.state.connection_w, given, available, self._filling_w(now)
         )
-        return [Send(sender, told)]
+        day = self.rules.day_of(now)
+        return [Send(sender, told), *(self.emit(PlanChanged(day), now) if self._if_silent(now) else [])]
 
     def _filling_w(self, now: datetime) -> int:
         """What stores and vehicles take now and will take less on average in the rest of the running ISP, once full."""
@@ -186,4 +205,5 @@ class GridLimits(Part[GridLimitsState]):
         state = self.state
         state.accounted = {period: isps for period, isps in state.accounted.items() if period >= before}
         state.limits_w = {period: of_day for period, of_day in state.limits_w.items() if period >= before}
+        state.silent_w = {period: of_day for period, of_day in state.silent_w.items() if period >= before}
         state.available_w = {period: of_day for period, of_day in state.available_w.items() if period >= before}
