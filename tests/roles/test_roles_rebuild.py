@@ -176,12 +176,9 @@ def test_promises_are_kept_after_the_loss(everybody: Forgetful) -> None:
     rows = [isp for m in settled for row in m.order_settlements for isp in row.isps]
     asked = sum(abs(isp.ordered_flex_power_w) for isp in rows)
     assert sum(isp.power_deficiency_w for isp in rows) < 0.05 * asked
-    above = []
-    for isp in rows:  # what corrections leave alone, in each ISP but one: agents that lost everything foresee less
+    for isp in rows:  # no more than corrections leave alone
         tolerated_w = 1000 * TOLERANCE_KW + RELATIVE_TOLERANCE * abs(isp.ordered_flex_power_w)
-        above += [isp] if isp.power_deficiency_w > tolerated_w else []
-        assert isp.power_deficiency_w <= 0.1 * abs(isp.ordered_flex_power_w), isp
-    assert len(above) <= 1, above
+        assert isp.power_deficiency_w <= tolerated_w, isp
     assert sum(abs(isp.delivered_flex_power_w) for isp in rows) > 0.7 * asked
     again = [
         o for _, to, o in everybody.sent if isinstance(o, FlexOrder) and to in HOMES and o.header.time_stamp > LOSS

@@ -20,8 +20,10 @@ from agents.roles.aggregator.vpp_session import (
     InstantHeard,
     SplitChosen,
     SplitConcluded,
+    SplitMoved,
     SplitPurpose,
     SplitWanted,
+    VppSession,
 )
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.effects import Arm, Effect
@@ -47,6 +49,7 @@ class _Shortfall:
         ordered_kw: [T] the DSO's orders.
         first_share: how much of the first ISP is still to come.
         cause: what showed it.
+        last_isp: where the split ends; None: with the day.
     """
 
     congestion_point: str
@@ -56,14 +59,15 @@ class _Shortfall:
     ordered_kw: Floats
     first_share: float
     cause: str
+    last_isp: int | None = None
 
 
 @wire("aggregator.Correction")
 @dataclass(slots=True)
 class CorrectionState:
-    """By congestion point, the interval still to be held to a promise; and when everything was lost.
+    """By congestion point, the interval still to be held to a promise, also while a session holds its members.
 
-    What was metered before `lost_at` is not known.
+    Everything was lost at `lost_at`: what was metered before is not known.
     """
 
     due: dict[str, datetime] = field(default_factory=dict)
@@ -102,8 +106,10 @@ class Correction(Part[CorrectionState]):
     def correct(self, timer: InstantHeard, now: datetime) -> list[Effect]:
         """The portfolio's last interval is known: correct the rest of the running ISP if it falls short."""
         point, metering = timer.congestion_point, self._metering
-        interval = self.state.due.pop(point, None)
-        if interval is None or interval != metering.interval_end(point) or self._sessions.is_busy(point):
+        if point not in self.state.due or self._sessions.is_busy(point):
+            return []  # with the session's end it is looked at again
+        interval = self.state.due.pop(point)
+        if interval != metering.interval_end(point):
             return []
         day = self.rules.day_of(interval)
         isp = day.isp_of(interval)
@@ -120,6 +126,22 @@ class Correction(Part[CorrectionState]):
         extra[isp - 1] = (promise * self.rules.hours - taken_kwh - coming_kwh) / rest_h
         share = rest_h / self.rules.hours
         return self._split(_Shortfall(point, day, isp, extra, ordered, share, interval.isoformat()), now)
+
+    @on(SplitChosen)
+    def chosen(self, event: SplitChosen, now: datetime) -> list[Effect]:
+        """What is ordered of the running ISP shows in no interval before: the next one says what is still missing."""
+        session = event.session
+        due = self.state.due.get(session.congestion_point)
+        if due is not None and session.covered:
+            day = self.rules.day_of(due)
+            if day.day == session.period and session.first_isp <= day.isp_of(due) <= session.last_isp:
+                del self.state.due[session.congestion_point]
+        return []
+
+    @on(SplitMoved)
+    def moved(self, event: SplitMoved, now: datetime) -> list[Effect]:
+        """Members may be free again: what waited for them is looked at."""
+        return [Arm(InstantHeard(point), now + MOMENT) for point in sorted(self.state.due)]
 
     @on(PrognosesSent)
     def foresee(self, event: PrognosesSent, now: datetime) -> list[Effect]:
@@ -161,8 +183,8 @@ class Correction(Part[CorrectionState]):
             shortfall.congestion_point,
             shortfall.day.day,
             first,
-            low[first - 1 :],
-            high[first - 1 :],
+            low[first - 1 : shortfall.last_isp],
+            high[first - 1 : shortfall.last_isp],
             shortfall.first_share,
         )
         return self.emit(wanted, now)
@@ -183,7 +205,27 @@ class Correction(Part[CorrectionState]):
         for k, (low, high) in enumerate(zip(session.low_kw, session.high_kw, strict=True)):
             if low > 0 or high < 0:
                 rows.append(IspPower(session.first_isp + k, 1 if low > 0 else -1))
-        return self.emit(SplitChosen(session, tuple(rows), 100, f"hold-{session.identity}"), now)
+        again = self._split_again(session, now)
+        return again + self.emit(SplitChosen(session, tuple(rows), 100, f"hold-{session.identity}"), now)
+
+    def _split_again(self, session: VppSession, now: datetime) -> list[Effect]:
+        """Split what nobody would give without a loss over the ISPs that miss something alone.
+
+        What a store takes now it gives back in later ISPs; there others must make up for it and are paid nothing, as those
+        ISPs miss nothing. Within its own ISPs each kWh that moves is paid. This is tried once: then no ISP can be left out.
+        """
+        missed = [k for k, sign in enumerate(session.wanted) if sign]
+        first, last = session.first_isp, session.first_isp + max(missed, default=0)
+        if not missed or last == session.last_isp or session.covered == session.taking_part:
+            return []
+        day = self.rules.day(session.period)
+        given = sum((session.profiles_kw[n] for n in session.covered), start=np.zeros(len(session.low_kw)))
+        missing = np.where(session.low_kw > 0, session.low_kw, np.where(session.high_kw < 0, session.high_kw, 0.0))
+        extra = np.zeros(day.count)
+        extra[first - 1 : session.last_isp] = np.where(missing != 0, missing - given, 0.0)
+        point, share, cause = session.congestion_point, session.first_share, session.identity
+        ordered = self._promises.ordered_kw(point, day)
+        return self._split(_Shortfall(point, day, first, extra, ordered, share, cause, last), now)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """The ISP that was running is corrected no more."""
