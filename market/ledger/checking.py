@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from market.ledger import hashing, merkle, signing
+from market.ledger import hashing, merkle
 from market.ledger.entries import record_of
 from market.ledger.errors import LedgerBroken
 from market.ledger.proofs import ConsistencyProof, InclusionProof, Witnessed
+from market.ledger.proven_keys import ProvenKeys, proven_keys
 from market.ledger.records import BlockHead, Record
 
 _HEAD = re.compile(
@@ -47,9 +48,9 @@ def check_inclusion(proof: InclusionProof, held: bytes) -> Checked:
         record = record_of(proof.entry, proof.salt, proof.body)
     except ValueError as error:
         raise LedgerBroken(f"proof entry: it is not that of a record, or its body is another ({error})") from error
-    keys = _keys(proof.witnessed, head)
+    keys = proven_keys(proof.witnessed, head, head_of)
     for signature in record.signatures:
-        if signature.party not in keys or not signing.verify(keys[signature.party], record.message, signature.value):
+        if not keys.fits(signature.party, record.message, signature.value, proof.leaf_index):
             raise LedgerBroken(f"proof entry: the signature of {signature.party} does not fit the record and its key")
     signers = [signature.party for signature in record.signatures]
     if record.author not in signers:
@@ -84,7 +85,7 @@ def check_consistency(proof: ConsistencyProof, held: bytes) -> Checked:
         raise LedgerBroken(
             f"proof consistency_path: the {older.size} records of the older head were changed in the newer one"
         )
-    keys = _keys(proof.witnessed, newer)
+    keys = proven_keys(proof.witnessed, newer, head_of)
     checks = (
         f"the {older.size} records under the head of block {older.number} are the first of the {newer.size} under that of "
         f"block {newer.number}",
@@ -116,21 +117,9 @@ def head_of(text: str, name: str) -> BlockHead:
     return head
 
 
-def _keys(witnessed: Witnessed, head: BlockHead) -> dict[str, bytes]:
-    """The keys of the parties in a proof, each bound to the ledger's name in the head."""
-    keys: dict[str, bytes] = {}
-    for party in witnessed.parties:
-        digest = hashing.row_digest("parties", party.name, party.public)
-        where = party.leaf_index, witnessed.parties_size
-        if not merkle.verify_inclusion(digest, *where, party.inclusion_path, head.parties_hash):
-            raise LedgerBroken(f"proof parties: {party.name!r} with this key is not a party to the ledger")
-        keys[party.name] = party.public
-    return keys
-
-
-def _cosigned(witnessed: Witnessed, head: BlockHead, keys: dict[str, bytes]) -> str:
+def _cosigned(witnessed: Witnessed, head: BlockHead, keys: ProvenKeys) -> str:
     for party, value in witnessed.cosignatures:
-        if party not in keys or not signing.verify(keys[party], head.message, value):
+        if not keys.fits(party, head.message, value, head.size):
             raise LedgerBroken(f"proof cosignatures: that of {party!r} does not fit the head and its key")
     names: Sequence[str] = sorted({party for party, _ in witnessed.cosignatures})
     return f"the head is co-signed by {', '.join(names)}" if names else "nobody has co-signed the head yet"

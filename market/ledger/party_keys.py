@@ -113,7 +113,7 @@ class PartyKeys:
         Raises:
             BadInput: it does not say what such a record must, or its author may not say so.
         """
-        where, body = f"record {record.kind} {record.key}", _body(record)
+        where, body = f"record {record.kind} {record.key}", body_of(record)
         if isinstance(body, KeyRotation):
             if record.author != body.party or body.old != self.current(body.party):
                 raise BadInput(f"{where}: it is not of the key that {body.party} signs with")
@@ -135,7 +135,12 @@ class PartyKeys:
         self.changed = True
 
 
-def _body(record: Record) -> KeyRotation | KeyRevocation:
+def body_of(record: Record) -> KeyRotation | KeyRevocation:
+    """What a record of one of the two kinds says.
+
+    Raises:
+        BadInput: it says something else, or stands under another key.
+    """
     expected = KeyRotation if record.kind == ROTATION else KeyRevocation
     body = decode(record.body)
     if not isinstance(body, expected):

@@ -27,6 +27,32 @@ class ProvenParty(NamedTuple):
     inclusion_path: tuple[bytes, ...]
 
 
+class ProvenChange(NamedTuple):
+    """A record that changed a party's key, and where it stands under the proof's head."""
+
+    entry: bytes
+    leaf_index: int
+    inclusion_path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHistory:
+    """How the keys of a proof's parties became others than those that the ledger began with.
+
+    Attributes:
+        keeper, keeper_index, keeper_path: the domain of who may revoke, bound to the ledger's own name.
+        changes: in the order in which they were recorded.
+        heads: texts of the heads from the block of the first change on, up to the one before the proof's own: they say
+            which leaves are whose block's.
+    """
+
+    keeper: str
+    keeper_index: int
+    keeper_path: tuple[bytes, ...]
+    changes: tuple[ProvenChange, ...]
+    heads: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Witnessed:
     """A head's text, who co-signed it, and the keys of these (and of a record's signers).
@@ -36,12 +62,14 @@ class Witnessed:
         cosignatures: (party, value) in order of party.
         parties: all whose signatures are given.
         parties_size: leaves of the tree over meta and parties.
+        history: where a key of theirs was rotated or revoked.
     """
 
     head: str
     cosignatures: tuple[tuple[str, bytes], ...]
     parties: tuple[ProvenParty, ...]
     parties_size: int
+    history: KeyHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +207,41 @@ def _witnessed(fields: _Fields) -> Witnessed:
         parties.append(
             ProvenParty(one.text("name"), one.hexed("public"), one.number("leaf_index"), one.path("inclusion_path"))
         )
-    return Witnessed(fields.text("head"), tuple(cosignatures), tuple(parties), fields.number("parties_size"))
+    history = _history(_Fields(fields.data["key_history"])) if "key_history" in fields.data else None
+    return Witnessed(fields.text("head"), tuple(cosignatures), tuple(parties), fields.number("parties_size"), history)
+
+
+def _history(fields: _Fields) -> KeyHistory:
+    changes = [_Fields(item) for item in fields.items("changes", _MOST_PARTIES)]
+    heads = fields.items("heads", _MOST_PROOFS)
+    if not all(isinstance(head, str) for head in heads):
+        raise BadInput("proof heads: one is no text; expected the texts of heads")
+    return KeyHistory(
+        fields.text("keeper"),
+        fields.number("keeper_index"),
+        fields.path("keeper_path"),
+        tuple(
+            ProvenChange(one.hexed("entry"), one.number("leaf_index"), one.path("inclusion_path")) for one in changes
+        ),
+        tuple(str(head) for head in heads),
+    )
+
+
+def _history_dict(history: KeyHistory) -> dict[str, object]:
+    return {
+        "keeper": history.keeper,
+        "keeper_index": history.keeper_index,
+        "keeper_path": [step.hex() for step in history.keeper_path],
+        "changes": [
+            {
+                "entry": change.entry.hex(),
+                "leaf_index": change.leaf_index,
+                "inclusion_path": [step.hex() for step in change.inclusion_path],
+            }
+            for change in history.changes
+        ],
+        "heads": list(history.heads),
+    }
 
 
 def _witnessed_dict(witnessed: Witnessed) -> dict[str, object]:
@@ -192,6 +254,7 @@ def _witnessed_dict(witnessed: Witnessed) -> dict[str, object]:
             for p in witnessed.parties
         ],
         "parties_size": witnessed.parties_size,
+        **({} if witnessed.history is None else {"key_history": _history_dict(witnessed.history)}),
     }  # fmt: skip
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Self
 
 from cim.model.errors import BadInput
-from market.ledger import hashing, schema
-from market.ledger.entries import signers_of
+from market.ledger import hashing, schema, signing
+from market.ledger.entries import record_of, signers_of
 from market.ledger.errors import LedgerBroken, NotALedger
 from market.ledger.log import log_of
 from market.ledger.merkle import MerkleTree
-from market.ledger.proofs import ConsistencyProof, InclusionProof, ProvenParty, Witnessed
+from market.ledger.party_keys import KEEPER, KINDS, PartyKeys, body_of
+from market.ledger.proofs import ConsistencyProof, InclusionProof, KeyHistory, ProvenChange, ProvenParty, Witnessed
 from market.ledger.rows import BlockRow, MetaRow, PartyRow, RecordRow, select
 
 _ROW = "SELECT records.*, salt, body FROM records LEFT JOIN bodies USING (sequence) WHERE kind = ? AND key = ?"
@@ -32,14 +33,19 @@ class Prover:
             self._db.execute("BEGIN")  # one view of the file, even while its keeper writes
             self._heads = [BlockRow._make(row) for row in select(self._db, "blocks")]
             parties = [PartyRow._make(row) for row in select(self._db, "parties")]
-            digests = [MetaRow._make(row).digest for row in select(self._db, "meta")] + [p.digest for p in parties]
+            meta = [MetaRow._make(row) for row in select(self._db, "meta")]
+            digests = [row.digest for row in meta] + [party.digest for party in parties]
             self._tree, self._places = log_of(self._db)
             self._cosignatures = self._all_cosignatures()
+            self._changes = self._all_changes()
         except schema.DatabaseError as error:
             self._db.close()
             if "no such table" in str(error) or "no such column" in str(error):
                 raise NotALedger("ledger: the file is SQLite but not a ledger of this format") from error
             raise LedgerBroken(f"file: SQLite cannot read it ({error})") from error
+        self._keeper_place, self._keeper = next(
+            ((place, row.value) for place, row in enumerate(meta) if row.name == KEEPER), (0, "")
+        )
         self._sizes = [head.size for head in self._heads]
         self._foundation = MerkleTree(digests)
         self._parties = {
@@ -108,9 +114,38 @@ class Prover:
 
     def _witnessed(self, head: BlockRow, signers: Iterable[str]) -> Witnessed:
         cosignatures = self._cosignatures.get(head.number, ())
-        names = sorted({*signers, *(party for party, _ in cosignatures)})
-        parties = tuple(self._parties[name] for name in names if name in self._parties)
-        return Witnessed(_text(head), cosignatures, parties, len(self._foundation))
+        names = {*signers, *(party for party, _ in cosignatures)}
+        history = self._history(names, head) if self._changes else None
+        if history is not None:
+            names.add(history.keeper)
+            # Who co-signed later, by a key that this head knows nothing of, cannot be shown under it.
+            cosignatures = tuple(one for one in cosignatures if self._has_signed(*one, head))
+        parties = tuple(self._parties[name] for name in sorted(names) if name in self._parties)
+        return Witnessed(_text(head), cosignatures, parties, len(self._foundation), history)
+
+    def _history(self, names: set[str], head: BlockRow) -> KeyHistory | None:
+        """The changes of these parties' keys, and of the keeper's, under a head."""
+        wanted = {*names, self._keeper}
+        found = [
+            ProvenChange(entry, place, self._tree.inclusion_path(place, head.size))
+            for entry, place, party in self._changes
+            if place < head.size and party in wanted
+        ]
+        if not found:
+            return None
+        first = bisect_right(self._sizes, min(change.leaf_index for change in found))
+        texts = tuple(_text(one) for one in self._heads[first : head.number - 1])
+        path = self._foundation.inclusion_path(self._keeper_place)
+        return KeyHistory(self._keeper, self._keeper_place, path, tuple(found), texts)
+
+    def _has_signed(self, party: str, value: bytes, head: BlockRow) -> bool:
+        """Whether a co-signature is by the key that its party had when the head was closed."""
+        keys = PartyKeys({name: known.public for name, known in self._parties.items()}, self._keeper)
+        for number, (entry, place, _) in enumerate(self._changes, 1):
+            if place < head.size:
+                keys.take(record_of(entry), number)
+        public = keys.in_force().get(party, b"")
+        return signing.verify(public, _text(head).encode(), value)
 
     def _all_cosignatures(self) -> dict[int, tuple[tuple[str, bytes], ...]]:
         found: dict[int, tuple[tuple[str, bytes], ...]] = {}
@@ -118,6 +153,12 @@ class Prover:
         for number, party, value in rows:
             found[number] = (*found.get(number, ()), (party, value))
         return found
+
+    def _all_changes(self) -> list[tuple[bytes, int, str]]:
+        """Every change of a key that is in a block: entry, leaf and whose, in the order in which they were recorded."""
+        query = "SELECT sequence, entry FROM records WHERE kind IN (?, ?) AND sequence <= ? ORDER BY sequence"
+        rows = self._db.execute(query, (*sorted(KINDS), len(self._places)))
+        return [(bytes(e), self._places[n - 1], body_of(record_of(bytes(e))).party) for n, e in rows]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -18,7 +18,9 @@ from cim.platform.publications.ledger import RecordRefused
 from experiments.market.keys import key_rows
 from experiments.market.rows import MarketBook
 from experiments.market.tables import tables
+from market.ledger.checking import check_inclusion
 from market.ledger.party_keys import REVOCATION, ROTATION, rotation
+from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Record
 from market.ledger.signing import Signer, simulation_seed, verify
@@ -89,6 +91,18 @@ def test_a_day_goes_over_to_a_new_key_at_noon_and_its_ledger_verifies(
     assert all(signed_by(record, f"{party}.example", second_key(party).public) for record in behind)
     assert not rotated.told(RecordRefused, RuleBroken)
     assert verify_ledger(rotated.path).records == len(recorded(rotated))
+
+
+def test_what_either_key_has_signed_on_the_day_is_proven(rotated: Miniature) -> None:
+    """Under the day's last head, without the ledger: every record of both parties that is in a block."""
+    with LedgerReader(rotated.path) as reader:
+        (head,) = reader.heads()[-1:]
+    with Prover(rotated.path) as prover:
+        for party, kind in (("agr.example", ROTATION), ("agr-2.example", REVOCATION)):
+            before, behind = of_party(rotated, party, kind)
+            for record in (before[0], before[-1], behind[0]):
+                proof = prover.inclusion(record.kind, record.key)
+                assert check_inclusion(proof, head.digest).record == record
 
 
 def test_everybody_learns_the_new_key_from_the_keeper(rotated: Miniature) -> None:
