@@ -174,6 +174,8 @@ def _proof(fields: _Fields) -> Proof:
     found = fields.data.get("format")
     if found == INCLUSION:
         salted = "salt" in fields.data
+        if salted and not fields.hexed("salt"):
+            raise BadInput("proof salt: it is empty; expected it whole, or no salt and no body")
         return InclusionProof(
             fields.hexed("entry"),
             fields.number("leaf_index"),

@@ -397,3 +397,14 @@ def test_what_is_forged_is_refused_by_us_and_by_the_thirty_lines(tmp_path: Path,
     file = tmp_path / "forged.json"
     file.write_text(json.dumps(raw))
     assert script(file, held).returncode == 1
+
+
+def test_a_body_beside_an_empty_salt_is_bad_input() -> None:
+    """It would be shown beside a proof that does not say it: the body stands or falls with its salt."""
+    image, _ = ledger_of([3], salt=b"s" * 32)
+    with Prover(image) as prover:
+        text = prover.inclusion("order", "1-01").to_json()
+    emptied = text.replace((b"s" * 32).hex(), "")
+    assert emptied != text
+    with pytest.raises(BadInput, match="proof salt: it is empty"):
+        from_json(emptied)
