@@ -7,7 +7,7 @@ OUT ?= out/demo
 WORKERS ?= 2
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check tools lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -36,6 +36,9 @@ check: $(VENV)/.dev ## set up, then lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+tools: ## what some tests talk to, on Debian and as root: Mosquitto
+	apt-get install -y --no-install-recommends mosquitto
 
 lock: $(VENV)/.dev ## renew the lock files (all platforms, hashes, no host)
 	$(BIN)/uv pip compile $(LOCK) --extra bench -o requirements.lock pyproject.toml --group build

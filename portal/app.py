@@ -17,6 +17,7 @@ from portal.views import SharedAnswer, SiteView, ViewError
 if TYPE_CHECKING:
     from cim.platform.orchestrator.status import DataStatus
     from portal.data import DataSite
+    from portal.stream_routes import StreamSite
 
 _WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
 
@@ -29,6 +30,7 @@ def create_app(
     parties: Mapping[str, str] = MappingProxyType({}),
     data: DataSite | None = None,
     data_status: Callable[[], DataStatus] | None = None,
+    streams: StreamSite | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -40,6 +42,8 @@ def create_app(
         parties: by the token of each market party, its domain.
         data: the site's data platform; without it there are no queries below `/data/`.
         data_status: looks how that platform is, from a thread.
+        data: the site's data platform; without it there is no `/data/`.
+        streams: its topics; without them there is no `/data/stream/`.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -81,4 +85,8 @@ def create_app(
 
         add_data_routes(app, data)
         add_playground(app)
+    if streams is not None:
+        from portal.stream_routes import add_stream_routes
+
+        add_stream_routes(app, streams)
     return app

@@ -83,7 +83,7 @@ class Guard:
         # All are compared, so that the time taken says nothing about which one was close.
         parties = [domain for own, domain in self._parties if hmac.compare_digest(given, own)]
         open_ = scope["type"] == "http" and scope["path"] in OPEN
-        if parties and scope["type"] == "http" and not known:
+        if parties and not known:
             if not scope["path"].startswith(PARTY_PATHS):
                 await self._forbid(scope, receive, sealed)
                 return
@@ -98,6 +98,9 @@ class Guard:
         await self._app(scope, receive, sealed)
 
     async def _forbid(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "operator's token needed"})
+            return
         words = f"a market party's token opens {' and '.join(PARTY_PATHS)} only; expected the operator's"
         await JSONResponse({"detail": words}, 403)(scope, receive, send)
 

@@ -18,6 +18,7 @@ from cim.model.errors import BadInput
 from cim.platform.exposure import is_loopback, refuse_public
 
 _PATIENCE_S = 3  # for answers under way when the server is stopped
+_WORDS_BYTES = 1024  # that a listener may say at once; nothing is asked of it
 _CALLERS = 256  # at once; who comes on top is told 503
 
 
@@ -53,7 +54,8 @@ class PortalServer:
                 server_header=False,
                 proxy_headers=False,  # nobody in between is believed
                 lifespan="off",
-                ws="none",
+                ws="websockets-sansio",  # the older ones are deprecated by their makers
+                ws_max_size=_WORDS_BYTES,
                 timeout_graceful_shutdown=_PATIENCE_S,
                 limit_concurrency=_CALLERS,
                 ssl_certfile=tls.certificate if tls else None,
