@@ -19,6 +19,7 @@ from agents.runtime.clocks import PacedClock
 from agents.runtime.revival import Revival
 from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.model.errors import BadInput
+from cim.platform.broker.channel import BrokerServer
 from cim.platform.orchestrator.status import status_of
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.base import Publication
@@ -37,8 +38,10 @@ from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRe
 from cim.platform.publications.trading import OrderRefused
 from cim.platform.store import Store
 from environment.sites import load_site
+from environment.sites.connections import site_facts
 from pilot.data_platform import data_platform
 from pilot.elsewhere import Elsewhere
+from pilot.messaging import messaging
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
 from pilot.view import LivingView, described, market_parties
@@ -113,8 +116,17 @@ class Pilot:
             for host, health in (await runtime.health()).items():
                 for sentence in health.recovery:
                     _log.warning("not recovered as it was", host=host, what=sentence)
-            store = ParquetStore(settings.folder, keep=True)
-            cleanup.callback(store.close)
+            began = site_start.now
+            topics = messaging(
+                ParquetStore(settings.folder, keep=True),
+                settings.folder,
+                BrokerServer(journal.url, journal.space),
+                site_facts(load_site(settings.site)),
+                lambda: began if self._scheduler is None else self._scheduler.now,
+                settings.mqtt,
+            )
+            told = await cleanup.enter_async_context(topics)
+            store = told.store
             store.put(load_site(settings.site).name, described(site_agents, site_start.now))
             # Where time went on meanwhile, the first instant is that at which the devices were there.
             now = clock.now() if links.real_time else site_start.now
@@ -131,7 +143,11 @@ class Pilot:
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
             parties = party_tokens(settings.folder, market_parties(site_agents))
             app = create_app(
-                view, portal_token(settings.folder), parties=parties, data_status=lambda: status_of(settings.folder)
+                view,
+                portal_token(settings.folder),
+                parties=parties,
+                data_status=lambda: status_of(settings.folder),
+                streams=told.streams,
             )
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
             for name in (signal.SIGINT, signal.SIGTERM):

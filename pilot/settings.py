@@ -32,6 +32,7 @@ class UpSettings:
         endpoints: the file that says where the real devices are; None: they are simulated. With it `day`, `hour`, `seed`
             and `speed` say nothing.
         uftp: the file that says which parties live elsewhere and speak UFTP; None: all live here.
+        mqtt: the file that says which topics an MQTT broker is told; None: none.
     """
 
     site: str
@@ -49,6 +50,7 @@ class UpSettings:
     allow_missing: bool = False
     endpoints: Path | None = None
     uftp: Path | None = None
+    mqtt: Path | None = None
 
 
 @dataclass(frozen=True)

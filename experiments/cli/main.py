@@ -63,6 +63,10 @@ def run(
             "than 5 %): see the disputes, and in `iles market show OUT --only disputes` who was found.",
         ),
     ] = None,
+    broker: Annotated[
+        bool,
+        typer.Option(help="Readings reach the data platform by the broker's topics (a server in OUT, or REDIS_URL)."),
+    ] = False,
     base_port: Annotated[
         int, typer.Option(min=0, max=65000, help="First TCP port of the simulated devices; 0 takes free ones.")
     ] = 0,
@@ -119,6 +123,7 @@ def run(
             runtime is Runtime.RAY if durable is None else durable,
             wrong_copies(misread or []),
             mechanism,
+            broker=broker,
         )
     )
 
@@ -177,6 +182,10 @@ def up(
         Path | None,
         typer.Option(metavar="FILE", help="Which aggregators live ELSEWHERE and speak UFTP (YAML); see `iles uftp`."),
     ] = None,
+    mqtt: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Which topics an MQTT broker is told (YAML); see docs/streams.md."),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")
     ] = "127.0.0.1",
@@ -210,6 +219,7 @@ def up(
             allow_missing,
             endpoints,
             uftp,
+            mqtt,
         )
     )
 

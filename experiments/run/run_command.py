@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +13,13 @@ from typing import TYPE_CHECKING
 from experiments.run.settings import RunSettings
 
 if TYPE_CHECKING:
+    from cim.platform.ingestion.site_pipeline import SitePipeline
     from experiments.run.columns.beside import ColumnsBeside
     from experiments.run.run import RunResult
     from experiments.run.screen import Screen
     from experiments.run.summary import Summary
+
+_PATIENCE_S = 60.0  # that a run waits for the broker before it ends with its sentence
 
 
 def execute(settings: RunSettings) -> None:
@@ -47,7 +53,27 @@ def _run(settings: RunSettings, out: Path, screen: Screen) -> RunResult:
         screen.say("starting Ray")
         start_ray(log=out / "ray.log")
     with screen.progress() as heard:
-        return run_site(settings, out / "ledger.db", ParquetStore(out), Control.MARKET, heard)
+        if not settings.broker:
+            return run_site(settings, out / "ledger.db", ParquetStore(out), Control.MARKET, heard)
+        with _topics(settings, out) as pipeline:
+            return run_site(settings, out / "ledger.db", pipeline.around(ParquetStore(out)), Control.MARKET, heard)
+
+
+@contextmanager
+def _topics(settings: RunSettings, out: Path) -> Iterator[SitePipeline]:
+    from agents.assembly.site_runtime import journal_server
+    from cim.platform.ingestion.site_pipeline import SitePipeline
+    from environment.sites import load_site
+    from environment.sites.connections import site_facts
+
+    site = load_site(settings.site)
+    usage_points = {meter: one.usage_point for one in site_facts(site).connections for meter in one.meters}
+    space = f"{site.name}-{secrets.token_hex(4)}"  # of this run alone, where REDIS_URL is shared
+    with (
+        journal_server(out / "broker", space) as server,
+        SitePipeline(out, server.url, server.space, usage_points, _PATIENCE_S) as pipeline,
+    ):
+        yield pipeline
 
 
 def _conclude(
@@ -58,7 +84,7 @@ def _conclude(
     screen: Screen,
     begun: float,
 ) -> Summary:
-    from cim.platform.site_data import fill
+    from cim.platform.site_data import describe, fill
     from environment.sites.connections import site_facts
     from experiments.market.invoices import write_invoices
     from experiments.report import write_report
@@ -80,8 +106,13 @@ def _conclude(
     screen.say("solving every split of the virtual power plants again in one piece")
     dispatch = audit(result, out / "ledger.db")
     screen.say("filing readings and documents")  # while the columns beside the market are still being run
-    filled = fill(out, site_facts(result.site), result.end)
-    screen.say(f"{filled.readings:,} readings and {filled.documents} documents: `iles data datasets {out}`")
+    facts = site_facts(result.site)
+    if settings.broker:
+        documents = describe(out, facts, result.end)
+        screen.say(f"readings by the broker, and {documents} documents: `iles data datasets {out}`")
+    else:
+        filled = fill(out, facts, result.end)
+        screen.say(f"{filled.readings:,} readings and {filled.documents} documents: `iles data datasets {out}`")
     screen.say("waiting for the columns beside the market")
     columns, bills = with_bills(result, beside.results() | {ColumnName.MARKET: column_of(result)})
     grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}

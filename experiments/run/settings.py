@@ -43,6 +43,7 @@ class RunSettings:
         durable: agents outlive their process: every step goes to a journal first.
         misread: whose copies of meter data are wrong on purpose.
         mechanism: by which the DSO pays the offers that it chooses.
+        broker: readings reach the readings table by topics instead of by the telemetry's files.
         place: (pattern of agent names, Ray resource their node must offer).
     """
 
@@ -61,6 +62,7 @@ class RunSettings:
     durable: bool = False
     misread: tuple[WrongCopy, ...] = ()
     mechanism: str = "pay-as-bid"
+    broker: bool = False
 
 
 def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from cim.model.errors import BadInput
@@ -26,6 +27,8 @@ _MESSAGES = 100
 _PAUSE_S = 0.25
 _FIRST_DELAY_S, _LAST_DELAY_S = 0.5, 30.0
 _QOS = 1  # the broker confirms each message; what it did not confirm is sent again
+
+_log = structlog.get_logger(__name__)
 
 Shown = Callable[[str, Received], Told | None]
 
@@ -90,13 +93,18 @@ class MqttBridge:
             try:
                 await self._connected()
             except MqttError as error:
-                self.trouble = f"the MQTT broker {where} cannot be published to: {error}"
+                self._say(f"the MQTT broker {where} cannot be published to: {error}")
             except BrokerError as error:
-                self.trouble = str(error)
+                self._say(str(error))
             for consumer in self._consumers.values():
                 consumer.rewind()
             delay = _FIRST_DELAY_S if self.published > before else min(2 * delay, _LAST_DELAY_S)
             await asyncio.sleep(delay)
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            _log.warning("mqtt", reason=trouble, so="it is tried again; what was not confirmed is kept")
+        self.trouble = trouble
 
     async def _connected(self) -> None:
         from aiomqtt import Client

@@ -20,7 +20,8 @@ from cim.platform.store import Key, Store, Told
 P = TypeVar("P", bound=Publication)
 
 _BLOCK = 1_000  # readings of one instant that travel together
-_FLUSH_S = 30.0
+_LAST_S = 5.0  # that a living site waits for the broker when it stops
+_WITHOUT = "the store keeps it; the topics do without"
 _log = structlog.get_logger(__name__)
 
 
@@ -92,10 +93,15 @@ class PublishingStore:
         self._kept.flush()
 
     def close(self) -> None:
-        """Make everything durable, and send what waits. Raises BrokerError where that cannot be done in half a minute."""
+        """Make everything durable, and send what waits. Raises BrokerError where a patient one cannot, in this time."""
         self._send_block()
         self._kept.close()
-        self._producer.close(_FLUSH_S if self._patience_s else min(_FLUSH_S, 5.0))
+        try:
+            self._producer.close(self._patience_s or _LAST_S)
+        except BrokerError as error:
+            if self._patience_s:
+                raise
+            _log.warning("broker", reason=str(error), so=_WITHOUT)
 
     def _send_block(self) -> None:
         block, self._block = self._block, []
@@ -109,5 +115,5 @@ class PublishingStore:
             if self._patience_s:
                 raise
             if not self.unsent:
-                _log.warning("broker", reason=str(error), so="the store keeps it; the topics do without")
+                _log.warning("broker", reason=str(error), so=_WITHOUT)
             self.unsent += 1

@@ -1,0 +1,124 @@
+"""The messaging of a living site: its agents' publications on topics, for listeners at the portal and for an MQTT broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cim.mapping.engine.mapping_file import checked_yaml
+from cim.model.errors import BadInput
+from cim.platform.access.control import AccessControl
+from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
+from cim.platform.access.streams import StreamSight
+from cim.platform.broker.channel import BrokerServer
+from cim.platform.broker.consumer import Received
+from cim.platform.broker.mqtt import MqttBridge, MqttSettings
+from cim.platform.broker.outside import Told, rows_of, told_publication, told_readings
+from cim.platform.broker.producer import Producer
+from cim.platform.broker.publishing_store import PublishingStore
+from cim.platform.broker.schemas import READINGS, site_topics
+from cim.platform.site_data import SiteFacts
+from cim.platform.store import Store
+from portal.data import OPERATOR
+from portal.stream_routes import StreamSite
+
+_log = structlog.get_logger("iles")
+
+
+@dataclass(frozen=True)
+class Messaging:
+    """A site's topics: a store that publishes what it keeps, and who may listen."""
+
+    store: PublishingStore
+    streams: StreamSite
+
+
+@asynccontextmanager
+async def messaging(
+    store: Store, folder: Path, server: BrokerServer, site: SiteFacts, now: Callable[[], datetime], mqtt: Path | None
+) -> AsyncIterator[Messaging]:
+    """Topics while a site lives; the store is closed at the end.
+
+    Args:
+        server: the way to the broker's server.
+        now: the site's clock.
+        mqtt: the file that says where an MQTT broker is, and what it is told.
+
+    Raises:
+        BadInput: the MQTT file cannot be kept.
+    """
+    topics = site_topics()
+    access = AccessControl.open(folder / "data", book_of(site), now)
+    usage_points = {meter: one.usage_point for one in site.connections for meter in one.meters}
+    told = Messaging(
+        PublishingStore(store, Producer(server.beside(), topics), usage_points), StreamSite(access, server, topics)
+    )
+    bridge = None
+    try:
+        if mqtt is not None:
+            bridge = asyncio.create_task(_bridge(told.streams, read_mqtt(mqtt)).run())
+        yield told
+    finally:
+        if bridge is not None:
+            bridge.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await bridge
+        await asyncio.to_thread(told.store.close)
+        server.close()
+
+
+def read_mqtt(path: Path) -> MqttSettings:
+    """The settings of an MQTT file.
+
+    Raises:
+        BadInput: it cannot be read, or a field is wrong: file, line and field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"mqtt: {path} cannot be read ({error}); expected a YAML file") from None
+    return checked_yaml(text, MqttSettings, path.name)
+
+
+def book_of(site: SiteFacts) -> PrincipalBook:
+    """Who may listen: the parties of a site, and its operator."""
+    points = [
+        UsagePoint(
+            one.usage_point,
+            owner=one.usage_point if one.kind == "prosumer" else "",
+            aggregator=one.aggregator,
+            congestion_point=one.congestion_point,
+            dso=site.dso if one.congestion_point else "",
+            kind=one.kind,
+            place=site.name,
+            meter=next((meter for meter, kind in one.meters.items() if kind == "meter"), ""),
+        )
+        for one in site.connections
+    ]
+    return PrincipalBook(points, [Principal(OPERATOR, Role.ADMINISTRATOR)], site.parties)
+
+
+def _bridge(streams: StreamSite, settings: MqttSettings) -> MqttBridge:
+    """The bridge, which publishes what the party that it is seen as may see.
+
+    Raises:
+        BadInput, Denied: a setting does not fit, or that party may see nothing of a topic.
+    """
+    sights = {name: StreamSight(streams.access, settings.seen_as, name, settings.purpose) for name in settings.topics}
+
+    def shown(topic: str, one: Received) -> Told | None:
+        if one.message is None:
+            return None
+        if topic != READINGS:
+            return told_publication(topic, one) if sights[topic].whole() else None
+        rows = sights[topic].rows(rows_of(one))
+        return told_readings(one.id, rows) if rows else None
+
+    return MqttBridge(streams.server.beside(), streams.topics, settings, shown)
