@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.planning.grid_safety.offer_selection import select
 from agents.planning.jobs import run
+from cim.model.arrays import Floats
 
 
 def test_the_cheapest_cover_wins() -> None:
@@ -102,3 +104,46 @@ def test_the_mix_costs_no_more_than_any_single_option_or_the_other_means_alone(s
     assert min(found[0], found[1]) == 0 == min(found[2], found[3])
     alternatives = [(0, 0, 0, 0), *(tuple(100 if k == j else 0 for k in range(4)) for j in range(4))]
     assert cost(found) <= min(map(cost, alternatives)) + sum(prices) / 100
+
+
+def fewest_costs(
+    need: Floats, options: list[Floats], prices: list[int], lowest: list[int], offers: list[int], outside: Floats
+) -> float:
+    """By trying every way to take one option of an offer at most, each by every whole percent that it may be ordered by."""
+    moved, paid = np.zeros((1, len(need))), np.zeros(1)
+    for offer in sorted(set(offers)):
+        ways = [(np.zeros(len(need)), 0.0)]
+        for k in (k for k, one in enumerate(offers) if one == offer):
+            ways += [(options[k] * pct / 100, prices[k] * pct / 100) for pct in range(lowest[k], 101)]
+        moved = (moved[:, None] + np.array([kw for kw, _ in ways])[None]).reshape(-1, len(need))
+        paid = (paid[:, None] + np.array([price for _, price in ways])[None]).ravel()
+    return float((paid + np.maximum(need - moved, 0.0) @ outside).min())
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_mix_is_the_cheapest_of_all(seed: int) -> None:
+    """Two sellers with up to two steps each, from 1, 40 or 100 % on: no whole percents cost less; ours are rounded up."""
+    rng = np.random.default_rng(seed)
+    offers = [0] * int(rng.integers(1, 3)) + [1] * int(rng.integers(1, 3))
+    need, outside = rng.uniform(1, 20, 3), rng.uniform(1, 60, 3)
+    options = [rng.uniform(0, 25, 3) for _ in offers]
+    prices = [int(x) for x in rng.integers(1, 2000, len(offers))]
+    lowest = [int(x) for x in rng.choice([1, 40, 100], len(offers))]
+    found = select(need, tuple(options), tuple(prices), tuple(lowest), tuple(offers), outside)
+    assert all(sum(1 for k, one in zip(found, offers, strict=True) if k and one == offer) <= 1 for offer in (0, 1))
+    assert all(pct == 0 or pct >= low for pct, low in zip(found, lowest, strict=True))
+    moved = sum((option * pct / 100 for option, pct in zip(options, found, strict=True)), start=np.zeros(3))
+    paid = sum(price * pct / 100 for price, pct in zip(prices, found, strict=True))
+    cost = paid + float(outside @ np.maximum(need - moved, 0.0))
+    assert cost <= fewest_costs(need, options, prices, lowest, offers, outside) + sum(prices) / 100
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever the solver finds, a study's terminal stays as it is: twenty choices among steps of odd sizes."""
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        base = rng.uniform(0, 200, 8)
+        options = tuple(base * share for share in (0.3, 0.6, 1.0))
+        select(base * rng.uniform(0.2, 1.1, 8), options, (90, 250, 700), (1, 40, 100), (0, 0, 0), rng.uniform(1, 9, 8))
+    assert capfd.readouterr() == ("", "")
