@@ -36,6 +36,7 @@ def losses(
 ) -> None:
     """Run a day once for every meter and every link that can be lost, and tabulate settled, true, paid and fined.
 
+    A second table has every party that was fined: settled, true, paid and fined of its own (of all parties: `--out`).
     What falls to what nobody metered stands in columns of its own: exit code 1 if any of it was settled, paid or fined.
     """
     from rich.console import Console
@@ -67,6 +68,12 @@ def losses(
     for loss in wanted:
         table.add_row(*_cells(known[name_of(loss)]))
     console.print(table)
+    fined = [cells for loss in wanted for cells in _party_cells(known[name_of(loss)])]
+    if fined:
+        parties = Table("lost", "since", "party", "settled, kWh", "true, kWh", "paid", "fine", title="Who was fined")
+        for cells in fined:
+            parties.add_row(*cells)
+        console.print(parties)
     if any(row.lost_settled_wh or row.lost_paid_e4 or row.lost_fined_e4 for row in known.values()):
         raise typer.Exit(1)
 
@@ -77,3 +84,18 @@ def _cells(row: LossRow) -> tuple[str, ...]:
     money = (row.paid_e4, row.fined_e4, row.members_paid_e4, row.members_fined_e4)
     dead = [f"{row.lost_settled_wh / 1000:.1f}", *(f"{x / 10_000:.2f}" for x in (row.lost_paid_e4, row.lost_fined_e4))]
     return row.device or "nothing", row.since, *kwh, *(f"{x / 10_000:.2f}" for x in money), *dead, str(row.told_isps)
+
+
+def _party_cells(row: LossRow) -> list[tuple[str, ...]]:
+    """The parties that were fined when this was lost, as they are shown."""
+    return [
+        (
+            row.device or "nothing",
+            row.since,
+            one.party,
+            *(f"{x / 1000:.1f}" for x in (one.settled_wh, one.true_wh)),
+            *(f"{x / 10_000:.2f}" for x in (one.paid_e4, one.fined_e4)),
+        )
+        for one in row.parties
+        if one.fined_e4
+    ]

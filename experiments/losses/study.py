@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -33,6 +33,22 @@ Loss = tuple[str, int | None]  # a device or meter; the minute of the first day 
 
 
 @dataclass(frozen=True)
+class PartyRow:
+    """What a day came to for one seller: a member, or an aggregator with all its members' elements.
+
+    Attributes:
+        settled_wh, true_wh: of its elements, as those of `LossRow`.
+        paid_e4, fined_e4: to it and by it, for orders: a member's by its aggregator, an aggregator's by the DSO.
+    """
+
+    party: str
+    settled_wh: int
+    true_wh: int
+    paid_e4: int
+    fined_e4: int
+
+
+@dataclass(frozen=True)
 class LossRow:
     """What a day came to with a loss (or with none: `device` is empty).
 
@@ -44,6 +60,7 @@ class LossRow:
         members_paid_e4, members_fined_e4: the same between aggregators and members.
         lost_settled_wh, lost_paid_e4, lost_fined_e4: of it what falls to what nobody metered: must be nothing.
         told_isps: ISPs of a congestion point of which the DSO was told that they were not metered completely.
+        parties: the sellers, each by itself.
         run: of which program, site, day and seed it is (`run_key`).
     """
 
@@ -60,6 +77,7 @@ class LossRow:
     lost_paid_e4: int
     lost_fined_e4: int
     told_isps: int
+    parties: tuple[PartyRow, ...] = ()
 
     @property
     def loss(self) -> tuple[str, str]:
@@ -153,16 +171,17 @@ def row_of(result: RunResult, loss: Loss, run: str, local: Column) -> LossRow:
     lost = [order for order in below if order.congestion_point in _behind(site, device)]
     first = 1 + (minute or 0) // site.isp_minutes
     dead = [isp for order in lost for isp in order.isps if isp.start >= first]
-    true_wh = sum(
-        float(np.abs(result.devices.power_w[name] - local.devices.power_w[name]).sum()) * hours for name in elements
-    )
+    true_wh = {
+        name: float(np.abs(result.devices.power_w[name] - local.devices.power_w[name]).sum()) * hours
+        for name in elements
+    }
     prices = {id(isp): _unit_price(order) for order in lost for isp in order.isps}
     return LossRow(
         run=run,
         device=device,
         since=name_of(loss)[1],
         settled_wh=_wh(below, hours),
-        true_wh=round(true_wh),
+        true_wh=round(sum(true_wh.values())),
         paid_e4=sum(order.price_e4 for order in above),
         fined_e4=sum(order.penalty_e4 for order in above),
         members_paid_e4=sum(order.price_e4 for order in below),
@@ -171,7 +190,32 @@ def row_of(result: RunResult, loss: Loss, run: str, local: Column) -> LossRow:
         lost_paid_e4=round(sum(abs(isp.delivered_flex_power_w) * prices[id(isp)] for isp in dead)),
         lost_fined_e4=sum(o.penalty_e4 for o in lost if any(i in dead and i.power_deficiency_w for i in o.isps)),
         told_isps=sum(len(one.isps) for one in values(result.store, PointNotMetered)),
+        parties=parties_of(told, true_wh, hours),
     )
+
+
+def parties_of(told: Sequence[SettlementTold], true_wh: Mapping[str, float], hours: float) -> tuple[PartyRow, ...]:
+    """What settlements came to, seller by seller; a seller that buys itself has what its own sellers' elements did.
+
+    Args:
+        told: the settlements that count.
+        true_wh: by how much each element's power really differs.
+    """
+    found = []
+    for seller in sorted({one.seller for one in told}):
+        own = [order for one in told if one.seller == seller for order in one.orders]
+        bought = [order for one in told if one.buyer == seller for order in one.orders]
+        elements = bought if any(one.buyer == seller for one in told) else own
+        found.append(
+            PartyRow(
+                seller,
+                _wh(elements, hours),
+                round(sum(true_wh.get(name, 0.0) for name in {order.congestion_point for order in elements})),
+                sum(order.price_e4 for order in own),
+                sum(order.penalty_e4 for order in own),
+            )
+        )
+    return tuple(found)
 
 
 def _behind(site: Site, device: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import typer
 from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
+from cim.platform.publications.settlement import SettledIsp, SettledOrder, SettlementTold
 from environment.sites import load_site
-from experiments.cli.losses import losses
-from experiments.losses.study import LossRow, keep_rows, losses_of, name_of, read_rows, run_key
+from experiments.cli.losses import _party_cells, losses
+from experiments.losses.study import LossRow, PartyRow, keep_rows, losses_of, name_of, parties_of, read_rows, run_key
 from experiments.run.settings import RunSettings
 from tests import worlds
 
@@ -44,6 +46,46 @@ def test_rows_of_another_run_are_left_out(tmp_path: Path) -> None:
     assert read_rows(path, "key") == {}
     settings = RunSettings("strem", None, 1, 1, "local", "direct", 1, tmp_path)
     assert len({run_key(settings), run_key(replace(settings, seed=2)), run_key(replace(settings, site=str(SITE)))}) == 3
+
+
+DAY = date(2016, 5, 20)
+
+
+def told(buyer: str, seller: str, *orders: tuple[str, int, int, int]) -> SettlementTold:
+    """A settlement of orders: (element or congestion point, watts delivered in two ISPs, price, penalty)."""
+    rows = tuple(
+        SettledOrder("o", place, DAY, price, fine, price - fine, (SettledIsp(9, 0, watts, watts, watts, 0, 2),))
+        for place, watts, price, fine in orders
+    )
+    return SettlementTold(datetime(2016, 5, 21, tzinfo=UTC), "s", buyer, seller, DAY, DAY, 1, "EUR", rows)
+
+
+def test_each_party_has_what_was_settled_really_changed_paid_and_fined_of_its_own() -> None:
+    """Two members of one aggregator and one of another that sold nothing: fines by party, elements by whose they are."""
+    settlements = [
+        told("dso", "agr", ("point", -2000, 900, 70)),
+        told("agr", "farm-1", ("farm-1.pv", 1000, 300, 0), ("farm-1.bat", -3000, 200, 50)),
+        told("agr", "farm-2", ("farm-2.pv", 500, 100, 20)),
+        told("dso", "agr-2"),
+        told("agr-2", "farm-3"),
+    ]
+    found = parties_of(settlements, {"farm-1.pv": 400.4, "farm-1.bat": 100.0, "farm-2.pv": 250.0}, 0.25)
+    assert found == (
+        PartyRow("agr", 2250, 750, 900, 70),
+        PartyRow("agr-2", 0, 0, 0, 0),
+        PartyRow("farm-1", 2000, 500, 500, 50),
+        PartyRow("farm-2", 250, 250, 100, 20),
+        PartyRow("farm-3", 0, 0, 0, 0),
+    )
+
+
+def test_the_table_shows_who_was_fined_and_the_file_keeps_all(tmp_path: Path) -> None:
+    """Of two parties one was fined 0.005 EUR: it alone has a line; both are in the rows that are read again."""
+    parties = PartyRow("agr", 2250, 750, 900, 0), PartyRow("farm-1", 2000, 500, 500, 50)
+    row = replace(ROW, parties=parties)
+    assert _party_cells(row) == [("farm.wind", "12:00", "farm-1", "2.0", "0.5", "0.05", "0.01")]
+    keep_rows(tmp_path / "losses.json", [row])
+    assert read_rows(tmp_path / "losses.json", "key") == {row.loss: row}
 
 
 @pytest.mark.slow
