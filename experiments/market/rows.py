@@ -190,7 +190,7 @@ class BaselineRow:
         expected_kwh, actual_kwh: net energy, > 0 is drawn.
         deviation_kwh: without sign, over the ISPs that all meters saw.
         largest_w, largest_isp: the largest deviation (with its sign), and where.
-        unknown_isps: those that not all meters saw.
+        unknown_isps: those that not all meters saw, or in which the buyer limited the feed-in.
     """
 
     period: str

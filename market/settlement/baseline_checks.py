@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from market.settlement.day import metered_w
 from market.settlement.invoices import watt_hours
 from market.settlement.portfolio import ConnectionDay
-from market.uftp import DPrognosis, FlexOrderSettlement, SettlementTotals
+from market.uftp import DPrognosis, FlexOrder, FlexOrderSettlement, SettlementTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class BaselineCheck:
     Attributes:
         place: the congestion point or the connection's EAN.
         expected_w, actual_w: [T] mean watts: the final forecast with what was procured, and the meters.
-        unknown: ISPs (from 1) in which not all was metered; they count for nothing.
+        unknown: ISPs (from 1) in which not all was metered, or the buyer limited the feed-in; they count for nothing.
     """
 
     place: str
@@ -39,27 +40,40 @@ class BaselineCheck:
         )
 
 
-def baseline_check(place: str, expected_w: Sequence[int], connections: Sequence[ConnectionDay]) -> BaselineCheck:
-    """What was expected of these connections together against their meters."""
+@wire("market.FinalForecast")
+@dataclass(frozen=True, slots=True)
+class FinalForecast:
+    """[T] watts of the newest prognosis before each ISP, and when that was told: it holds what was ordered before."""
+
+    power_w: tuple[int, ...]
+    told_at: tuple[datetime, ...]
+
+
+def baseline_check(
+    place: str, expected_w: Sequence[int], connections: Sequence[ConnectionDay], limited: Iterable[int] = ()
+) -> BaselineCheck:
+    """What was expected of these connections together against their meters, except where the buyer limited their feed-in."""
     count = len(expected_w)
-    unknown = frozenset[int]().union(*(day.lost_isps(count) for day in connections))
+    unknown = frozenset(limited).union(*(day.lost_isps(count) for day in connections))
     known = [day.connection for day in connections if day.connection is not None]
     return BaselineCheck(place, tuple(expected_w), tuple(metered_w(known, count)), tuple(sorted(unknown)))
 
 
-def final_forecast(told: Iterable[DPrognosis], day: LocalDay) -> tuple[int, ...] | None:
-    """[T] watts of the newest prognosis that was told before each ISP began; None where an ISP was never foretold.
+def final_forecast(told: Iterable[DPrognosis], day: LocalDay) -> FinalForecast | None:
+    """The newest prognosis that was told before each ISP began; None where an ISP was never foretold.
 
     What is told of an ISP that has begun is no forecast of it.
     """
-    found: list[int | None] = [None] * day.count
+    found: dict[int, tuple[int, datetime]] = {}
     starts = [day.isp_start(isp) for isp in range(1, day.count + 1)]
     for prognosis in sorted(told, key=lambda p: p.revision):
         for k, start in enumerate(starts):
             if prognosis.header.time_stamp < start:
-                found[k] = prognosis.power_w[k]
-    known = tuple(watts for watts in found if watts is not None)
-    return known if len(known) == day.count else None
+                found[k] = prognosis.power_w[k], prognosis.header.time_stamp
+    if len(found) < day.count:
+        return None
+    power_w, told_at = zip(*(found[k] for k in range(day.count)), strict=True)
+    return FinalForecast(power_w, told_at)
 
 
 def renewed_forecast(
@@ -79,9 +93,15 @@ def renewed_forecast(
     )
 
 
-def with_procured(forecast_w: Sequence[int], promised_w: Mapping[int, int]) -> tuple[int, ...]:
-    """[T] watts expected with all flexibility procured: where something is ordered, what was promised there."""
-    return tuple(promised_w.get(isp, watts) for isp, watts in enumerate(forecast_w, start=1))
+def with_procured(final: FinalForecast, orders: Iterable[FlexOrder]) -> tuple[int, ...]:
+    """[T] watts expected with all flexibility procured: the final forecast, and what was ordered since it was told."""
+    expected_w = list(final.power_w)
+    for order in orders:
+        for row in order.isps:
+            for k in range(row.start - 1, row.start - 1 + row.duration):
+                if order.header.time_stamp >= final.told_at[k]:
+                    expected_w[k] += row.power_w
+    return tuple(expected_w)
 
 
 def period_start(day: date) -> date:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from market.settlement.baseline_checks import (
     BaselineCheck,
+    FinalForecast,
     accumulated,
     baseline_check,
     day_totals,
@@ -20,7 +21,16 @@ from market.settlement.baseline_checks import (
 )
 from market.settlement.day import METERED, POWER
 from market.settlement.portfolio import ConnectionDay
-from market.uftp import DPrognosis, FlexOrderSettlement, Header, Metering, MeteringProfile, SettlementIsp
+from market.uftp import (
+    DPrognosis,
+    FlexOrder,
+    FlexOrderSettlement,
+    Header,
+    IspPower,
+    Metering,
+    MeteringProfile,
+    SettlementIsp,
+)
 from market.uftp import SettlementTotals as Totals
 from tests.worlds.players import DAY, FIRST, POINT
 
@@ -43,10 +53,21 @@ def connection(power_w: int, lost: tuple[int, ...] = ()) -> ConnectionDay:
     return ConnectionDay(Metering(header, FIRST, "ean.farm", 1, tuple(profiles), "Europe/Vienna"))
 
 
+def ordered(power_w: int, isp: int, at: datetime) -> FlexOrder:
+    """An order of two ISPs that was made at some time."""
+    header = Header("dso.example", "agr.example", at, f"o-{isp}-{power_w}", "c")
+    return FlexOrder(
+        header, FIRST, POINT, header.message_id, 1, "EUR", (IspPower(isp, power_w, 2),), "Europe/Vienna", 15
+    )
+
+
 def test_what_is_told_of_an_isp_that_has_begun_is_no_forecast_of_it() -> None:
     """1 kW the day before, 2 kW at the beginning of ISP 41: ISP 41 itself still has 1 kW, from 42 on it is 2 kW."""
     told = [prognosis(2000, 2, 41), prognosis(1000, 1, 0)]
-    assert final_forecast(told, DAY) == (1000,) * 41 + (2000,) * (COUNT - 41)
+    final = final_forecast(told, DAY)
+    assert final is not None
+    assert final.power_w == (1000,) * 41 + (2000,) * (COUNT - 41)
+    assert final.told_at == (told[1].header.time_stamp,) * 41 + (told[0].header.time_stamp,) * (COUNT - 41)
 
 
 def test_a_day_of_which_an_isp_was_never_foretold_has_no_baseline() -> None:
@@ -63,11 +84,29 @@ def test_a_members_forecast_keeps_what_has_begun_with_what_was_ordered_there() -
 
 
 def test_every_isp_counts_ordered_or_not() -> None:
-    """Expected 1 kW, in ISP 5 0.4 kW by an order; metered 1.2 kW all day: 0.2 kW off where nothing was ordered, 0.8 in ISP 5."""
-    expected = with_procured((1000,) * COUNT, {5: 400})
+    """Expected 1 kW, in ISPs 5 and 6 0.4 by an order; metered 1.2 all day: 0.2 off where nothing was ordered, 0.8 there."""
+    told_at = (DAY.isp_start(1),) * COUNT
+    expected = with_procured(FinalForecast((1000,) * COUNT, told_at), [ordered(-600, 5, DAY.isp_start(2))])
     found = baseline_check(POINT, expected, [connection(700), connection(500)])
-    assert found.deviations_w() == (200,) * 4 + (800,) + (200,) * (COUNT - 5)
-    assert day_totals((), (found,), 15).deviation_wh == 95 * 50 + 200
+    assert found.deviations_w() == (200,) * 4 + (800, 800) + (200,) * (COUNT - 6)
+    assert day_totals((), (found,), 15).deviation_wh == 94 * 50 + 2 * 200
+
+
+def test_the_final_forecast_holds_what_was_ordered_before_it_was_told() -> None:
+    """1 kW, ordered down by 600 W in ISPs 43 and 44, told anew at ISP 41 (2 kW from 42 on), ordered down by 300 W at 42: 1.7 kW."""
+    final = final_forecast([prognosis(2000, 2, 41), prognosis(1000, 1, 0)], DAY)
+    assert final is not None
+    early, late = ordered(-600, 43, DAY.isp_start(40)), ordered(-300, 43, DAY.isp_start(42))
+    found = with_procured(final, [early, late])
+    assert found[40:45] == (1000, 2000, 1700, 1700, 2000)
+
+
+def test_an_isp_in_which_the_buyer_limited_the_feed_in_says_nothing_of_a_baseline() -> None:
+    """1 kW was expected, 0.4 kW metered all day; in ISPs 3 and 4 the DSO limited the plant, ISP 7 nobody metered."""
+    found = baseline_check(POINT, (1000,) * COUNT, [connection(400, (7,))], (4, 3))
+    assert found.unknown == (3, 4, 7)
+    assert {watts for isp, watts in enumerate(found.deviations_w(), 1) if isp not in found.unknown} == {-600}
+    assert not any(found.deviations_w()[isp - 1] for isp in found.unknown)
 
 
 def test_what_not_all_meters_saw_counts_for_nothing() -> None:

@@ -105,15 +105,25 @@ def test_a_baseline_is_checked_in_every_isp_of_the_day() -> None:
         assert all(one.deviation_w[k - 1] == one.actual_w[k - 1] - one.expected_w[k - 1] for k in free)
 
 
-def test_what_was_promised_stands_in_the_place_of_the_forecast() -> None:
-    """Where the DSO ordered, what is expected of a portfolio is its order's baseline with the ordered power."""
+def test_what_is_expected_is_the_newest_forecast_with_what_was_ordered_since() -> None:
+    """Each ISP by the prognosis told last before it began; orders that came later count on top."""
     market = two_days()
     one = next(
         c for c in market.told(BaselineChecked) if (c.period, c.seller, c.place) == (FIRST, "agr.example", POINT)
     )
-    promised = market.roles["dso"].part(Ordering).promised_w(SellerPointDay("agr", POINT, FIRST))
-    assert promised
-    assert {isp: one.expected_w[isp - 1] for isp in promised} == promised
+    dso, place = market.roles["dso"], SellerPointDay("agr", POINT, FIRST)
+    final, orders = dso.part(Prognoses).final(place), dso.part(Ordering).at(place)
+    assert final is not None
+    expected, before = list(final.power_w), 0
+    for order in orders:
+        for row in order.isps:
+            assert row.duration == 1
+            if order.header.time_stamp < final.told_at[row.start - 1]:
+                before += 1
+            else:
+                expected[row.start - 1] += row.power_w
+    assert before, "and what was ordered before is in the forecast already"
+    assert list(one.expected_w) == expected
 
 
 def test_what_was_foretold_last_is_kept_for_a_revision_and_leaves_with_its_day() -> None:
@@ -122,13 +132,13 @@ def test_what_was_foretold_last_is_kept_for_a_revision_and_leaves_with_its_day()
     part = market.roles["dso"].part(Prognoses)
     place = SellerPointDay("agr", POINT, FIRST)
     assert part.all_of(place) == []
-    known = part.final_w(place)
+    known = part.final(place)
     assert known is not None
-    assert len(known) == DAY.count
-    kept = dict(part.state.final_w)
+    assert len(known.power_w) == DAY.count
+    kept = dict(part.state.final)
     part.prune(SECOND)
-    assert part.final_w(place) is None
-    part.state.final_w = kept
+    assert part.final(place) is None
+    part.state.final = kept
 
 
 SOLD = FlexOrderSettlement("o", FIRST, POINT, (SettlementIsp(9, 0, -4000, -4000, -4000, 0),), 900, 0, 900)

@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.requests import Requests
@@ -36,9 +37,10 @@ class DsoAccounts:
         reservations: Reservations,
         meters: MeterData,
         prognoses: Prognoses,
+        curtailment: Curtailment,
     ) -> None:
         self._rules, self._config, self._prognoses = rules, config, prognoses
-        self._reservations = reservations
+        self._reservations, self._curtailment = reservations, curtailment
         self._contracts, self._ordering, self._requests, self._meters = contracts, ordering, requests, meters
 
     def of(self, seller: str, period: date) -> SellerAccount:
@@ -53,10 +55,10 @@ class DsoAccounts:
             days = self._meters.connection_days(eans, period)
             orders, baseline_w = self._ordering.at(place), self._ordering.baseline_w(place)
             rows += settle_portfolio(orders, baseline_w, days, contracts, count)
-            foretold_w = self._prognoses.final_w(place)
-            if foretold_w is not None and eans:
-                expected_w = with_procured(foretold_w, self._ordering.promised_w(place))
-                checks.append(baseline_check(point.identity, expected_w, days))
+            final = self._prognoses.final(place)
+            if final is not None and eans:
+                limited = {isp for ean in eans for isp in self._curtailment.limited_isps(ean, period)}
+                checks.append(baseline_check(point.identity, with_procured(final, orders), days, limited))
             requested_w.update(self._requests.requested_w(place))
             offered_w.update(self._requests.offered_w(place))
             ordered_w.update(self._ordering.ordered_w(place))

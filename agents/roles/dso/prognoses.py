@@ -17,7 +17,7 @@ from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.publications import prognosis_taken
 from cim.codec.codec import wire
 from cim.model.plausibility import beyond
-from market.settlement.baseline_checks import final_forecast
+from market.settlement.baseline_checks import FinalForecast, final_forecast
 from market.uftp import DPrognosis, DPrognosisResponse, header_faults
 
 
@@ -45,14 +45,14 @@ class PrognosesState:
         newest: the last prognosis of each portfolio.
         by_id: all prognoses by message id.
         replaced: by message id of a suspect's prognosis, that of the DSO's own.
-        final_w: of settled days, what each portfolio finally foretold, [T] watts.
+        final: of settled days, what each portfolio finally foretold.
         fresh: by day, (seller, congestion point) heard in this cycle.
     """
 
     newest: dict[SellerPointDay, DPrognosis] = field(default_factory=dict)
     by_id: dict[str, DPrognosis] = field(default_factory=dict)
     replaced: dict[str, str] = field(default_factory=dict)
-    final_w: dict[SellerPointDay, tuple[int, ...]] = field(default_factory=dict)
+    final: dict[SellerPointDay, FinalForecast] = field(default_factory=dict)
     fresh: dict[date, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
@@ -74,9 +74,9 @@ class Prognoses(Part[PrognosesState]):
         told = self.state.by_id.values()
         return [p for p in told if (p.congestion_point, p.period) == about and p.header.sender_domain == domain]
 
-    def final_w(self, place: SellerPointDay) -> tuple[int, ...] | None:
-        """[T] watts that a portfolio foretold last before each ISP began; None where it did not for all."""
-        known = self.state.final_w.get(place)
+    def final(self, place: SellerPointDay) -> FinalForecast | None:
+        """What a portfolio foretold last before each ISP began; None where it did not for all."""
+        known = self.state.final.get(place)
         return final_forecast(self.all_of(place), self.rules.day(place.period)) if known is None else known
 
     def by_id(self, message_id: str | None) -> DPrognosis | None:
@@ -160,16 +160,16 @@ class Prognoses(Part[PrognosesState]):
         """Nothing is asked about a settled day any more but what was foretold last: a revision needs it."""
         for seller, point in self.config.pairs:
             place = SellerPointDay(seller, point, event.period)
-            final_w = self.final_w(place)
-            if final_w is not None:
-                self.state.final_w[place] = final_w
+            final = self.final(place)
+            if final is not None:
+                self.state.final[place] = final
         self._drop(lambda period: period == event.period)
         return []
 
     def prune(self, before: date) -> None:
         """Days that are closed for good."""
         self._drop(lambda period: period < before)
-        self.state.final_w = {k: v for k, v in self.state.final_w.items() if k.period >= before}
+        self.state.final = {k: v for k, v in self.state.final.items() if k.period >= before}
 
     def _drop(self, over: Callable[[date], bool]) -> None:
         state = self.state

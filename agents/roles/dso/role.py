@@ -94,6 +94,7 @@ class DsoRole(Role):
             reservations=reservations,
             meters=meters,
             prognoses=prognoses,
+            curtailment=curtailment,
         )
         settlement = SettlementAsBuyer(
             me,

@@ -67,7 +67,8 @@ class BaselineChecked(Publication):
     """A seller's agreed baseline against its meters in every ISP of a day, ordered or not; `revision` is the settlement's.
 
     `place` is a congestion point, or a member's connection. `expected_w` is the final forecast with all flexibility that was
-    procured, `deviation_w` what was metered above it, 0 in `unknown` ISPs (from 1), which not all meters saw.
+    procured, `deviation_w` what was metered above it, 0 in `unknown` ISPs (from 1), which not all meters saw, or in
+    which the buyer limited the feed-in.
     """
 
     buyer: str
