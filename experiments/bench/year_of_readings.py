@@ -23,7 +23,7 @@ BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 MONTH_END = datetime(2025, 2, 1, tzinfo=UTC)
 LATE = 0.1  # share of the readings that are corrected later
 ENERGY = "0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0"  # kWh taken in a quarter-hour
-_VERSION = "readings-1"  # changes with what is made here
+_VERSION = "readings-2"  # changes with what is made here
 _QUARTER = timedelta(minutes=15)
 
 

@@ -22,7 +22,7 @@ def clock_of(folder: Path) -> datetime:
     A finished run's nights are in its own time: by the machine's clock all its readings could be too old to keep.
     """
     from cim.platform.readings.files import Place
-    from cim.platform.readings.snapshot import snapshot
+    from cim.platform.readings.snapshot import LiveFiles
 
     now = datetime.now(UTC)
     if not documents_path(folder).exists():
@@ -37,7 +37,7 @@ def clock_of(folder: Path) -> datetime:
         return now
     place = readings_place(folder)
     if (place / "_delta_log").is_dir():
-        with snapshot(Place(str(place))) as files:
+        with LiveFiles(Place(str(place))).read() as files:
             told += [] if files.end is None else [files.end]
     return max(told)
 

@@ -12,7 +12,7 @@ from cim.platform.access.attributes import READINGS, Dataset
 from cim.platform.access.principals import UsagePoint
 from cim.platform.readings.files import Place
 from cim.platform.readings.selection import Parameter, Selection
-from cim.platform.readings.snapshot import snapshot
+from cim.platform.readings.snapshot import LiveFiles
 from cim.platform.readings.sources import Sources
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ class ReadingsRelation:
         self, place: str | Path, points: Sequence[UsagePoint], options: Mapping[str, str] | None = None
     ) -> None:
         self._place = Place(str(place), options or {})
+        self._files = LiveFiles(self._place)
         self.points = points
         self._points = usage_point_table(points)
 
     @contextmanager
     def opened(self, cursor: duckdb.DuckDBPyConnection, homes: Sequence[str] | None = None) -> Iterator[Opened]:
         """See `Relation`."""
-        with snapshot(self._place) as files:
+        with self._files.read() as files:
             sources = Sources(self._place, files, cursor, Selection(usage_points=homes))
             cursor.register("usage_points", self._points)
             yield Opened("WITH newest AS (" + sources.newest() + ")" + _WITH_POINTS, sources.parameters)

@@ -12,7 +12,7 @@ from cim.platform.readings.columns import file_schema
 from cim.platform.readings.database import MEMORY, connect
 from cim.platform.readings.files import Place
 from cim.platform.readings.selection import Parameters, Selection
-from cim.platform.readings.snapshot import Snapshot, snapshot
+from cim.platform.readings.snapshot import LiveFiles, Snapshot
 from cim.platform.readings.sources import Sources
 from cim.platform.readings.windows import Grouping, Window, begin_of, window_sql
 
@@ -37,6 +37,7 @@ class ReadingQueries:
 
     def __init__(self, place: str | Path, options: Mapping[str, str] | None = None, memory: str = MEMORY) -> None:
         self._place = Place(str(place), options or {})
+        self._files = LiveFiles(self._place)
         self._connection = connect(memory)
 
     def rows(self, selection: Selection) -> pa.Table:
@@ -77,23 +78,15 @@ class ReadingQueries:
             by: what is told apart beside the reading type; nothing = all that is selected in one.
         """
         names = ", ".join((*by, "reading_type"))
-        month = window is Window.MONTH
 
         def asked(files: Snapshot) -> tuple[str, Parameters]:
             number, parameters = window_sql(window, zone, *_span(files, selection))
+            valued = f"SELECT {names}, {number} AS number, duration_s, {_VALUE} AS value FROM readings"
             grouped = (
-                f"SELECT {names}, {number} AS number, count(*) AS readings, count({_VALUE}) AS used,"
-                f" sum({_VALUE}) FILTER (duration_s > 0) AS sum, sum({_VALUE}) AS total,"
-                f" min({_VALUE}) AS min, max({_VALUE}) AS max FROM readings GROUP BY ALL"
+                f"SELECT {names}, number, count(*) AS readings, count(value) AS used,"
+                " sum(value) FILTER (duration_s > 0) AS sum, sum(value) AS total,"
+                f" min(value) AS min, max(value) AS max FROM ({valued}) GROUP BY ALL"
             )
-            if month:
-                first = "date_trunc('month', make_date(number::INTEGER))"
-                grouped = (
-                    f"SELECT {names}, datediff('day', DATE '1970-01-01', {first}::DATE) AS number,"
-                    " sum(readings)::BIGINT AS readings,"
-                    f" sum(used)::BIGINT AS used, sum(sum) AS sum, sum(total) AS total,"
-                    f" min(min) AS min, max(max) AS max FROM ({grouped}) GROUP BY ALL"
-                )
             return f"SELECT *, total / nullif(used, 0) AS mean FROM ({grouped}) ORDER BY ALL", parameters
 
         return _with_begin(self._ask(asked, selection), window, zone, (*by, "reading_type"))
@@ -108,7 +101,7 @@ class ReadingQueries:
         return self._ask(lambda _: (sql, parameters), selection)
 
     def _ask(self, asked: _Asked, selection: Selection, newest: bool = True) -> pa.Table:
-        with snapshot(self._place) as files:
+        with self._files.read() as files:
             cursor = self._connection.cursor()
             try:
                 sources = Sources(self._place, files, cursor, selection)

@@ -36,23 +36,27 @@ class Selection:
             if instant is not None and instant.tzinfo is None:
                 raise BadInput(f"readings: {name} {instant} has no time zone; expected an instant in UTC")
 
-    def condition(self) -> tuple[str, Parameters]:
-        """What stands behind WHERE, without `as_of`, and its parameters."""
-        key, parameters = self.key_condition()
+    def condition(self, span: bool = True) -> tuple[str, Parameters]:
+        """What stands behind WHERE, without `as_of`, and its parameters.
+
+        Args:
+            span: whether begin and end are asked for; False where all rows are known to be inside.
+        """
+        key, parameters = self.key_condition(span)
         point, named = _any_of("usage_point", self.usage_points)
         return f"{key} AND {point}", parameters | named
 
-    def key_condition(self) -> tuple[str, Parameters]:
+    def key_condition(self, span: bool = True) -> tuple[str, Parameters]:
         """The part that all revisions of a reading agree in: meter, reading type and begin, not the connection."""
         terms, parameters = ["true"], Parameters()
         for column, names in (("meter", self.meters), ("reading_type", self.reading_types)):
             term, named = _any_of(column, names)
             terms.append(term)
             parameters |= named
-        if self.begin is not None:
+        if span and self.begin is not None:
             terms.append("begin >= $span_begin")
             parameters["span_begin"] = self.begin
-        if self.end is not None:
+        if span and self.end is not None:
             terms.append("begin < $span_end")
             parameters["span_end"] = self.end
         return " AND ".join(terms), parameters
@@ -61,7 +65,9 @@ class Selection:
 def _any_of(column: str, names: Sequence[str] | None) -> tuple[str, Parameters]:
     if names is None:
         return "true", {}
-    # The bounds let whole row groups be passed over, which the list alone does not.
+    if len(names) == 1:
+        return f"{column} = ${column}", {column: names[0]}
+    # The bounds let pages and row groups be passed over, which the list alone does not.
     term = f"{column} BETWEEN ${column}_low AND ${column}_high AND list_contains(${column}s, {column})"
     low, high = min(names, default=""), max(names, default="")
     return term, {f"{column}s": list(names), f"{column}_low": low, f"{column}_high": high}

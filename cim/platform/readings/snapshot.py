@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
@@ -25,15 +26,20 @@ _READERS = "_readers"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Paths within the table, and the part of each.
-
-    Attributes:
-        begin, end: the first and last begin of all readings; None of an empty table.
-    """
+    """Paths within the table, the part of each, and the first and last begin in it (None where the log does not say)."""
 
     parts: dict[str, str]
-    begin: datetime | None
-    end: datetime | None
+    spans: dict[str, tuple[datetime | None, datetime | None]]
+
+    @property
+    def begin(self) -> datetime | None:
+        """The first begin of all readings; None of an empty table."""
+        return min((low for low, _ in self.spans.values() if low is not None), default=None)
+
+    @property
+    def end(self) -> datetime | None:
+        """The last begin of all readings; None of an empty table."""
+        return max((high for _, high in self.spans.values() if high is not None), default=None)
 
     @property
     def new(self) -> tuple[str, ...]:
@@ -54,6 +60,29 @@ class Snapshot:
         """Files of the parts that begin with a word."""
         return tuple(path for path, part in self.parts.items() if part.startswith(kind))
 
+    def meeting(self, begin: datetime | None, end: datetime | None) -> Snapshot:
+        """Without the files that have no reading of a span; `end` is excluded."""
+        met = {
+            path: part
+            for path, part in self.parts.items()
+            if not _beyond(self.spans[path][0], end) and not _before(self.spans[path][1], begin)
+        }
+        return Snapshot(met, {path: self.spans[path] for path in met})
+
+    def inside(self, paths: Sequence[str], begin: datetime | None, end: datetime | None) -> bool:
+        """Whether all readings of some files are known to be in a span; `end` is excluded."""
+        lows, highs = zip(*(self.spans[path] for path in paths), strict=True) if paths else ((), ())
+        after = begin is None or all(low is not None and low >= begin for low in lows)
+        return after and (end is None or all(high is not None and high < end for high in highs))
+
+
+def _beyond(low: datetime | None, end: datetime | None) -> bool:
+    return low is not None and end is not None and low >= end
+
+
+def _before(high: datetime | None, begin: datetime | None) -> bool:
+    return high is not None and begin is not None and high < begin
+
 
 def snapshot_of(delta: DeltaTable) -> Snapshot:
     """The live files of a table that is open."""
@@ -61,32 +90,76 @@ def snapshot_of(delta: DeltaTable) -> Snapshot:
 
     found = pa.table(delta.get_add_actions(flatten=True))
     paths, parts = (found[name].to_pylist() for name in ("path", "partition.part"))
-    low, high = (found[name].to_pylist() if name in found.column_names else [] for name in ("min.begin", "max.begin"))
-    return Snapshot(
-        dict(sorted(zip(paths, parts, strict=True))),
-        min((at for at in low if at is not None), default=None),
-        max((at for at in high if at is not None), default=None),
+    low, high = (
+        found[name].to_pylist() if name in found.column_names else [None] * len(paths)
+        for name in ("min.begin", "max.begin")
     )
+    spans = dict(zip(paths, zip(low, high, strict=True), strict=True))
+    return Snapshot(dict(sorted(zip(paths, parts, strict=True))), spans)
 
 
-@contextmanager
-def snapshot(place: Place) -> Iterator[Snapshot]:
-    """The live files now; none of them is removed inside the `with`.
+class LiveFiles:
+    """A table's live files for one who asks often: what was read of the table's log is kept from one time to the next."""
 
-    Raises:
-        BadInput: there is no readings table.
-    """
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._lock = Lock()
+        self._known: _Known | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[Snapshot]:
+        """The live files now; none of them is removed inside the `with`.
+
+        Raises:
+            BadInput: there is no readings table.
+        """
+        with _reading(self._place.folder):
+            with self._lock:
+                self._known = self._read()
+                files = self._known.files
+            yield files
+
+    def _read(self) -> _Known:
+        known, folder = self._known, self._place.folder
+        if known is None or (folder is not None and _stamp(folder, known.version) != known.stamp):
+            delta = _opened(self._place)  # for the first time, or another table has come in its place
+        elif folder is not None and _stamp(folder, known.version + 1) is None:
+            return known
+        else:
+            delta = known.delta
+            delta.update_incremental()
+        version = delta.version()
+        stamp = None if folder is None else _stamp(folder, version)
+        return _Known(delta, version, stamp, snapshot_of(delta))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    delta: DeltaTable
+    version: int
+    stamp: tuple[int, int] | None  # of the version's entry in the log
+    files: Snapshot
+
+
+def _opened(place: Place) -> DeltaTable:
     from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
 
-    with _reading(place.folder):
-        try:
-            delta = DeltaTable(place.address, storage_options=dict(place.options))
-        except TableNotFoundError:
-            raise BadInput(
-                f"readings: {place.uri} has no readings table; expected one that a run or a site has made"
-            ) from None
-        yield snapshot_of(delta)
+    try:
+        return DeltaTable(place.address, storage_options=dict(place.options))
+    except TableNotFoundError:
+        raise BadInput(
+            f"readings: {place.uri} has no readings table; expected one that a run or a site has made"
+        ) from None
+
+
+def _stamp(folder: Path, version: int) -> tuple[int, int] | None:
+    """What tells a version's entry in the log from another of its name; None if there is none."""
+    try:
+        found = (folder / "_delta_log" / f"{version:020d}.json").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @contextmanager

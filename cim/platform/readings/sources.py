@@ -22,46 +22,53 @@ class Sources:
     """SELECTs over a table's files; what they need is registered with the cursor or stands in `parameters`."""
 
     def __init__(self, place: Place, files: Snapshot, cursor: duckdb.DuckDBPyConnection, selection: Selection) -> None:
-        self._place, self._files, self._cursor = place, files, cursor
-        self._condition, self.parameters = selection.condition()
-        self._of_key, _ = selection.key_condition()
-        self._as_of = selection.as_of is not None
-        if selection.as_of is not None:
-            self.parameters["as_of"] = selection.as_of
+        self._place, self._cursor, self._selection = place, cursor, selection
+        self._files = files.meeting(selection.begin, selection.end)
+        self.parameters = Parameters()
 
     def newest(self) -> str:
         """Of each reading one row."""
         files = self._files
-        if self._as_of:
+        if self._selection.as_of is not None:
             # A row that was replaced later counts where its replacement was not yet known.
             every = (*files.current, *files.past, *files.new)
-            return self._fitting(f"{self._rows(every, 'all_files', self._of_key)} {_NEWEST}")
+            return self._fitting(f"{self._rows(every, 'all_files', of_key=True)} {_NEWEST}")
         if not files.new:
-            return self._rows(files.current, "current_files", self._condition)
+            return self._rows(files.current, "current_files")
         # Compacted rows are one a reading already: only what came since can replace them. The connection is asked of
         # the newest revision alone: a reading that was moved to another connection is not that of the first any more.
-        new = f"{self._rows(files.new, 'new_files', self._of_key)} {_NEWEST}"
+        new = f"{self._rows(files.new, 'new_files', of_key=True)} {_NEWEST}"
         if not files.current:
             return self._fitting(new)
-        kept = self._rows(files.current, "current_files", self._condition)
+        kept = self._rows(files.current, "current_files")
+        condition = self._condition()
         return (
             f"WITH newer AS MATERIALIZED ({new}) SELECT * FROM ({kept}) ANTI JOIN newer USING (meter, reading_type, begin)"
-            f" UNION ALL SELECT * FROM newer WHERE {self._condition}"
+            f" UNION ALL SELECT * FROM newer WHERE {condition}"
         )
 
     def revisions(self) -> str:
         """All rows that the platform knew."""
         files = self._files
-        return self._rows((*files.current, *files.past, *files.new), "all_files", self._condition)
+        return self._rows((*files.current, *files.past, *files.new), "all_files")
 
     def _fitting(self, rows: str) -> str:
-        return f"SELECT * FROM ({rows}) WHERE {self._condition}"
+        return f"SELECT * FROM ({rows}) WHERE {self._condition()}"
 
-    def _rows(self, paths: Sequence[str], name: str, condition: str) -> str:
-        known = "AND recorded <= $as_of" if self._as_of else ""
+    def _rows(self, paths: Sequence[str], name: str, of_key: bool = False) -> str:
+        asked, known = self._selection, ""
+        span = not self._files.inside(paths, asked.begin, asked.end)
+        condition, named = asked.key_condition(span) if of_key else asked.condition(span)
+        if asked.as_of is not None:
+            known, named["as_of"] = "AND recorded <= $as_of", asked.as_of
         source, parameters = files_sql(self._place, paths, name, self._cursor)
-        self.parameters |= parameters
+        self.parameters |= named | parameters
         return f"SELECT {COLUMNS_SQL} FROM {source} WHERE {condition} {known}"
+
+    def _condition(self) -> str:
+        condition, named = self._selection.condition()
+        self.parameters |= named
+        return condition
 
 
 def files_sql(

@@ -27,7 +27,7 @@ class Window(StrEnum):
     MONTH = "month"
 
 
-_LENGTHS_S = {Window.QUARTER_HOUR: 900, Window.HOUR: 3600, Window.DAY: _DAY_S, Window.MONTH: _DAY_S}
+_LENGTHS_S = {Window.QUARTER_HOUR: 900, Window.HOUR: 3600, Window.DAY: _DAY_S}
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -45,14 +45,18 @@ def zone_of(name: str) -> ZoneInfo:
 def window_sql(window: Window, zone: ZoneInfo, begin: datetime, end: datetime) -> tuple[str, Parameters]:
     """An expression that gives a reading's window as a whole number, and its parameters.
 
-    Of quarter-hours and hours it is the instant at which the window begins, in microseconds since 1970 UTC; of a day (and
-    of a month: the day within it) the number of local days since 1970.
+    Of quarter-hours and hours it is the instant at which the window begins, in microseconds since 1970 UTC; of days and
+    months how many local ones have been since 1970.
 
     Args:
         begin, end: the first and last begin of the readings.
     """
-    offsets = offsets_of(zone, begin, end)
     parameters = Parameters()
+    if window is Window.MONTH:
+        # Comparing costs less than reckoning: few months, many readings.
+        first, last = (12 * (at.year - 1970) + at.month - 1 for at in (begin.astimezone(zone), end.astimezone(zone)))
+        return _month_sql(zone, first, last, parameters), parameters
+    offsets = offsets_of(zone, begin, end)
     offset = "$offset_0"
     for number, (since, seconds) in enumerate(offsets):
         parameters[f"offset_{number}"] = seconds * 1_000_000
@@ -65,13 +69,22 @@ def window_sql(window: Window, zone: ZoneInfo, begin: datetime, end: datetime) -
     return f"(epoch_us(begin) + {offset}) // {length} * {length} - ({offset})", parameters
 
 
+def _month_sql(zone: ZoneInfo, first: int, last: int, parameters: Parameters) -> str:
+    """Of the months from `first` to `last` the one that `begin` is in, by halving."""
+    if first == last:
+        return f"{first}"
+    middle = (first + last + 1) // 2
+    parameters[f"month_{middle}"] = begin_of(Window.MONTH, zone, middle)
+    before, after = (_month_sql(zone, *span, parameters) for span in ((first, middle - 1), (middle, last)))
+    return f"CASE WHEN begin < $month_{middle} THEN {before} ELSE {after} END"
+
+
 def begin_of(window: Window, zone: ZoneInfo, number: int) -> datetime:
     """The instant, UTC, at which the window of this number begins; see `window_sql`."""
     if window in (Window.QUARTER_HOUR, Window.HOUR):
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=number)
-    day = date(1970, 1, 1) + timedelta(days=number)
-    if window is Window.MONTH:
-        day = day.replace(day=1)
+    month = date(1970 + number // 12, number % 12 + 1, 1) if window is Window.MONTH else None
+    day = month or date(1970, 1, 1) + timedelta(days=number)
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 

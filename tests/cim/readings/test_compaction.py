@@ -14,7 +14,7 @@ from cim.model.errors import BadInput
 from cim.platform.readings.batch import ReadingRow
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.readings.snapshot import snapshot
+from cim.platform.readings.snapshot import LiveFiles
 from cim.platform.readings.table import ReadingsTable, Retention
 from tests.worlds.meters import ENERGY, POWER, QUARTER, START, batch, row
 
@@ -78,7 +78,7 @@ def test_compaction_parts_by_month_and_sorts_by_meter(tmp_path: Path) -> None:
         assert table.uncompacted_files == 3
         assert table.compact() == 7
         assert (table.uncompacted_files, table.compact()) == (0, 0)
-        with snapshot(table.place) as files:
+        with LiveFiles(table.place).read() as files:
             assert sorted(files.parts.values()) == ["current-2026-05", "current-2026-06", "past-2026-05"]
             assert (files.begin, files.end) == (START, START + MONTH * QUARTER)
     import pyarrow.parquet as pq
@@ -142,7 +142,7 @@ def test_files_that_a_query_reads_stay(tmp_path: Path) -> None:
     """While somebody reads, cleaning up removes nothing and says so; then it removes what compaction replaced."""
     with ReadingsTable(tmp_path) as table:
         table.append(batch([row()]), "s", 1)
-        with snapshot(table.place) as files:
+        with LiveFiles(table.place).read() as files:
             table.compact()
             assert table.clean_up() is None
             assert (tmp_path / files.new[0]).exists()

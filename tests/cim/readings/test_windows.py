@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cim.model.errors import BadInput
@@ -73,6 +74,23 @@ def test_the_hour_that_comes_twice_is_two_windows(october: ReadingQueries) -> No
 def test_months_are_the_calendars(october: ReadingQueries) -> None:
     """A month begins at the local midnight of its first day."""
     assert sums(october, Window.MONTH) == [("01 00:00+0200", 292.0)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1)), min_size=1, max_size=20, unique=True), zones)  # noqa: DTZ001
+def test_every_reading_is_summed_in_its_month(found: list[datetime], name: str) -> None:
+    """Months are those that the place's own calendar says of each instant, at any time in any zone, over several years."""
+    zone, begins = ZoneInfo(name), [at.replace(tzinfo=UTC) for at in found]
+    with TemporaryDirectory() as folder:
+        with ReadingsTable(folder) as table:
+            table.append(batch([row()._replace(begin=at) for at in begins]), "s", 1)
+            table.compact()
+        sums = ReadingQueries(folder).aggregates(Selection(), Window.MONTH, zone)
+    months = Counter((at.astimezone(zone).year, at.astimezone(zone).month) for at in begins)
+    assert [
+        (at.astimezone(zone).replace(tzinfo=None), value)
+        for at, value in zip(sums["begin"].to_pylist(), sums["sum"].to_pylist(), strict=True)
+    ] == [(datetime(*month, 1), count) for month, count in sorted(months.items())]  # noqa: DTZ001 - local
 
 
 def test_hours_of_a_zone_with_half_an_hour_begin_at_its_own_full_hours(tmp_path: Path) -> None:
