@@ -46,6 +46,8 @@ from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
 from pilot.view import LivingView, described, market_parties
 from portal.app import create_app
+from portal.callers import named_callers
+from portal.live_data import LiveData
 from portal.server import serve
 from portal.tokens import party_tokens, portal_token
 
@@ -141,11 +143,12 @@ class Pilot:
             self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
-            parties = party_tokens(settings.folder, market_parties(site_agents))
+            callers = (*market_parties(site_agents), *named_callers(settings.folder))
             app = create_app(
                 view,
                 portal_token(settings.folder),
-                parties=parties,
+                parties=party_tokens(settings.folder, callers),
+                data=LiveData(settings.folder, lambda: scheduler.now, make_index=False),
                 data_status=lambda: status_of(settings.folder),
                 streams=told.streams,
             )

@@ -16,7 +16,7 @@ from portal.views import SharedAnswer, SiteView, ViewError
 
 if TYPE_CHECKING:
     from cim.platform.orchestrator.status import DataStatus
-    from portal.data import DataSite
+    from portal.data import SeeData
     from portal.stream_routes import StreamSite
 
 _WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
@@ -28,7 +28,7 @@ def create_app(
     patience_s: float = 5.0,
     fresh_s: float = 1.0,
     parties: Mapping[str, str] = MappingProxyType({}),
-    data: DataSite | None = None,
+    data: SeeData | None = None,
     data_status: Callable[[], DataStatus] | None = None,
     streams: StreamSite | None = None,
 ) -> FastAPI:
@@ -40,9 +40,8 @@ def create_app(
         patience_s: how long the site may take to tell its state.
         fresh_s: how long one answer of the site serves all callers.
         parties: by the token of each market party, its domain.
-        data: the site's data platform; without it there are no queries below `/data/`.
+        data: gives the site's data platform as it is now; without it there are no queries below `/data/`.
         data_status: looks how that platform is, from a thread.
-        data: the site's data platform; without it there is no `/data/`.
         streams: its topics; without them there is no `/data/stream/`.
 
     Raises:

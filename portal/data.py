@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from cim.platform.provisioning.definition import Definition, Value
 from cim.platform.provisioning.definitions import DefinitionBook
 from cim.platform.provisioning.provision import Answer, Page, Provision
 from cim.platform.search.document import Found, Search
-from cim.platform.search.index import SearchIndex
+from cim.platform.search.index import SearchIndex, SearchWriter
+from portal.query_search import identity_of, searchable_query
+from portal.views import ViewError
 
 OPERATOR = "operator"  # the administrator that the operator's token stands for
 
@@ -65,7 +68,9 @@ class DataSite:
         """
         principal = self._may(who, "define", definition.name)
         self.provision.check(definition)
-        return self.definitions.put(definition, principal.name, self.access.now())
+        version = self.definitions.put(definition, principal.name, self.access.now())
+        self._index(lambda writer: writer.put([searchable_query(definition)]))
+        return version
 
     def take_back(self, who: str, name: str) -> None:
         """Offer a query no longer.
@@ -75,6 +80,7 @@ class DataSite:
         """
         principal = self._may(who, "define", name)
         self.definitions.take_back(name, principal.name, self.access.now())
+        self._index(lambda writer: writer.remove(identity_of(name)))
 
     def history(self, who: str, name: str) -> list[dict[str, Json]]:
         """All versions of a query.
@@ -98,7 +104,10 @@ class DataSite:
 
         Raises:
             Denied: nobody has this name.
+            ViewError: the index has not been made yet.
         """
+        if not (self.index / "meta.json").exists():
+            raise ViewError("search: the index has not been made yet; expected a while after the site's start")
         principal = self.access.who(who, "search", "index")
         asking = principal.with_consents(self.access.consents.in_force(who, purpose, self.access.now()))
         found = SearchIndex(self.index).search(asked, groups_of(asking))
@@ -166,6 +175,11 @@ class DataSite:
         principal = self.access.who(who, "audit", "accesses")
         return [_entry(one) for one in self.access.log_of(principal, last=last)]
 
+    def _index(self, change: Callable[[SearchWriter], object]) -> None:
+        """Change the index; where another writes it, it is made again from all that is offered when that is done."""
+        with contextlib.suppress(BadInput), SearchWriter(self.index) as writer:
+            change(writer)
+
     def _may(self, who: str, act: str, what: str) -> Principal:
         principal = self.access.who(who, act, what)
         rules = self.access.policies.may(principal, act)
@@ -173,6 +187,9 @@ class DataSite:
             raise self.access.deny(principal, act, what, (), "no policy permits it")
         self.access.allow(principal, act, what, (), rules, 0)
         return principal
+
+
+SeeData = Callable[[], DataSite]  # the data as it is now; raises ViewError where there is none yet
 
 
 def _named(decision: Decision) -> set[str]:

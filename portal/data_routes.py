@@ -22,7 +22,7 @@ from cim.platform.provisioning.formats import Format, written
 from cim.platform.provisioning.provision import MOST_ROWS, Answer, Page
 from cim.platform.provisioning.rate import TooOften
 from cim.platform.search.document import FACETS, Search
-from portal.data import OPERATOR, DataSite
+from portal.data import OPERATOR, SeeData
 from portal.data_schema import describe_queries
 
 T = TypeVar("T")
@@ -44,19 +44,19 @@ class Try(BaseModel):
     parameters: dict[str, str | int | float | tuple[str, ...]] = {}
 
 
-def add_data_routes(app: FastAPI, site: DataSite) -> None:
+def add_data_routes(app: FastAPI, see: SeeData) -> None:
     """Add them; whose token was shown (`portal.guard`) decides what is seen."""
     _add_answers_to_errors(app)
-    _add_queries(app, site)
-    _add_the_rest(app, site)
-    describe_queries(app, site)
+    _add_queries(app, see)
+    _add_the_rest(app, see)
+    describe_queries(app, see)
 
 
-def _add_queries(app: FastAPI, site: DataSite) -> None:
+def _add_queries(app: FastAPI, see: SeeData) -> None:
     @app.get("/data/queries")
     def queries(request: Request) -> list[Definition]:
         """The queries that are for the caller's role."""
-        return site.offered(_who(request))
+        return see().offered(_who(request))
 
     @app.put("/data/queries/{name}")
     async def define(request: Request, name: str) -> dict[str, int]:
@@ -66,17 +66,17 @@ def _add_queries(app: FastAPI, site: DataSite) -> None:
             raise BadInput(f"query definition: its name is {definition.name!r}; expected {name!r}, as the path has it")
         if taken := sorted({one.name for one in definition.parameters} & _OF_PAGE):
             raise BadInput(f"query definition: parameter {taken[0]!r} is the page's; expected another name")
-        return {"version": await run_in_threadpool(site.define, _who(request), definition)}
+        return {"version": await run_in_threadpool(lambda: see().define(_who(request), definition))}
 
     @app.delete("/data/queries/{name}", status_code=204)
     def take_back(request: Request, name: str) -> None:
         """Offer a query no longer (operator only); its versions stay."""
-        site.take_back(_who(request), name)
+        see().take_back(_who(request), name)
 
     @app.get("/data/queries/{name}/history")
     def history(request: Request, name: str) -> JSONResponse:
         """All versions of a query (operator only)."""
-        return JSONResponse(site.history(_who(request), name))
+        return JSONResponse(see().history(_who(request), name))
 
     @app.get("/data/q/{name}", include_in_schema=False)
     def run(
@@ -94,7 +94,7 @@ def _add_queries(app: FastAPI, site: DataSite) -> None:
                 raise BadInput(f"parameter {key}: it is given twice; expected once, a list with commas")
             if key not in _OF_PAGE:
                 given[key] = value
-        return _answered(site.run(_who(request), name, given, Page(rows, start), purpose), format)
+        return _answered(see().run(_who(request), name, given, Page(rows, start), purpose), format)
 
     @app.post("/data/try")
     async def attempt(
@@ -108,11 +108,13 @@ def _add_queries(app: FastAPI, site: DataSite) -> None:
         asked = _read(Try, await _body(request))
         given: dict[str, Value] = dict(asked.parameters)
         page = Page(rows, start)
-        answer = await run_in_threadpool(site.provision.ask, _who(request), asked.definition, given, page, purpose)
+        answer = await run_in_threadpool(
+            lambda: see().provision.ask(_who(request), asked.definition, given, page, purpose)
+        )
         return _answered(answer, format)
 
 
-def _add_the_rest(app: FastAPI, site: DataSite) -> None:
+def _add_the_rest(app: FastAPI, see: SeeData) -> None:
     @app.get("/data/search")
     def search(
         request: Request,
@@ -124,34 +126,35 @@ def _add_the_rest(app: FastAPI, site: DataSite) -> None:
     ) -> JSONResponse:
         """Find datasets, assets, contracts and queries; hits, count and facets are of what the caller may find."""
         wanted = dict(_pair(one) for one in field or [])
-        found = site.search(_who(request), Search(words, wanted, hits=hits, start=start), purpose)
+        found = see().search(_who(request), Search(words, wanted, hits=hits, start=start), purpose)
         return JSONResponse(json.loads(json.dumps(asdict(found), default=str)))
 
     @app.get("/data/access")
     def access(request: Request, dataset: str = "readings", purpose: Purpose = Purpose.OPERATION) -> JSONResponse:
         """What the caller may see, and by which policies."""
-        return JSONResponse(site.sight(_who(request), dataset, purpose))
+        return JSONResponse(see().sight(_who(request), dataset, purpose))
 
     @app.get("/data/consents")
     def consents(request: Request) -> JSONResponse:
         """The consents that the caller gave."""
-        return JSONResponse(site.consents(_who(request)))
+        return JSONResponse(see().consents(_who(request)))
 
     @app.post("/data/consents", status_code=201)
     async def consent(request: Request) -> dict[str, str]:
         """Give a consent, as an ODRL agreement in JSON-LD; it holds from the next request on."""
-        kept = await run_in_threadpool(site.consent, _who(request), _json(await _body(request)))
+        agreement = _json(await _body(request))
+        kept = await run_in_threadpool(lambda: see().consent(_who(request), agreement))
         return {"uid": kept.identity}
 
     @app.delete("/data/consents", status_code=204)
     def withdraw(request: Request, uid: str) -> None:
         """Withdraw a consent; from the next request on it is gone."""
-        site.withdraw(_who(request), uid)
+        see().withdraw(_who(request), uid)
 
     @app.get("/data/audit")
     def audit(request: Request, last: int = 100) -> JSONResponse:
         """The newest accesses: all of them for the operator, else the caller's own."""
-        return JSONResponse(site.log(_who(request), last))
+        return JSONResponse(see().log(_who(request), last))
 
 
 def _add_answers_to_errors(app: FastAPI) -> None:

@@ -10,20 +10,28 @@ from cim.platform.access.residue import Json
 from cim.platform.provisioning.definition import Definition, Parameter
 from cim.platform.provisioning.formats import Format
 from cim.platform.provisioning.provision import MOST_ROWS
-from portal.data import DataSite
+from portal.data import SeeData
+from portal.views import ViewError
 
 
-def describe_queries(app: FastAPI, site: DataSite) -> None:
+def describe_queries(app: FastAPI, see: SeeData) -> None:
     """Have the app's OpenAPI document made anew whenever it is asked for, with the queries of that moment."""
 
     def document() -> dict[str, Json]:
         whole: dict[str, Json] = get_openapi(title=app.title, version=app.version, routes=app.routes)
         paths = whole["paths"]
         if isinstance(paths, dict):
-            paths |= {f"/data/q/{one.name}": {"get": _entry(one)} for one in site.definitions.all()}
+            paths |= {f"/data/q/{one.name}": {"get": _entry(one)} for one in _offered(see)}
         return whole
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _offered(see: SeeData) -> tuple[Definition, ...]:
+    try:
+        return see().definitions.all()
+    except ViewError:  # the site has no data yet, and so no query
+        return ()
 
 
 def _entry(definition: Definition) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from cim.platform.publications.grid import SafetyAnalysed
 from cim.platform.publications.settlement import SettlementTold
 from cim.platform.publications.site import SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused, PrognosisTaken
-from cim.platform.store import Store, latest, values
+from cim.platform.store import Publications, latest, values
 from portal.models import (
     AskedIsp,
     DsoState,
@@ -34,7 +34,7 @@ ORDERS = timedelta(days=8)
 SETTLEMENTS = timedelta(days=31)
 
 
-def dso_state(store: Store, now: datetime) -> DsoState:
+def dso_state(store: Publications, now: datetime) -> DsoState:
     """The grid and the market as the DSO has published them.
 
     Raises:
@@ -57,7 +57,7 @@ def dso_state(store: Store, now: datetime) -> DsoState:
     )
 
 
-def _points(store: Store, site: SiteDescribed, now: datetime) -> tuple[GridPoint, ...]:
+def _points(store: Publications, site: SiteDescribed, now: datetime) -> tuple[GridPoint, ...]:
     analysed = {s.congestion_point: s for s in latest(store, SafetyAnalysed, "congestion_point", since=now - TRADING)}
     return tuple(_point(point, analysed.get(point.congestion_point)) for point in site.points)
 
@@ -73,7 +73,9 @@ def _point(point: WatchedPoint, seen: SafetyAnalysed | None) -> GridPoint:
     )
 
 
-def _prognoses(store: Store, site: SiteDescribed, names: Mapping[str, str], now: datetime) -> tuple[Prognosis, ...]:
+def _prognoses(
+    store: Publications, site: SiteDescribed, names: Mapping[str, str], now: datetime
+) -> tuple[Prognosis, ...]:
     newest = latest(store, PrognosisTaken, "seller", "congestion_point", "period", since=now - TRADING)
     first = local_day_of(now, site.timezone).next(-1).day
     return tuple(
@@ -91,7 +93,7 @@ def _prognoses(store: Store, site: SiteDescribed, names: Mapping[str, str], now:
     )
 
 
-def _requests(store: Store, site: SiteDescribed, now: datetime) -> tuple[Request, ...]:
+def _requests(store: Publications, site: SiteDescribed, now: datetime) -> tuple[Request, ...]:
     first = local_day_of(now, site.timezone).next(-1).day
     return tuple(
         Request(
@@ -135,7 +137,7 @@ def _offer(told: FlexOffered, names: Mapping[str, str]) -> Offer:
 
 
 def _orders(
-    store: Store, site: SiteDescribed, names: Mapping[str, str], now: datetime, settled: set[str]
+    store: Publications, site: SiteDescribed, names: Mapping[str, str], now: datetime, settled: set[str]
 ) -> tuple[Order, ...]:
     refused = {told.order_reference for told in values(store, OrderRefused, now - ORDERS)}
     return tuple(

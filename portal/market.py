@@ -20,14 +20,14 @@ from cim.platform.publications.settlement import (
     SettlementTold,
     last_checks,
 )
-from cim.platform.store import Store, values
+from cim.platform.store import Publications, values
 
 
 @dataclass(frozen=True, slots=True)
 class MarketRows:
     """Everything of the market that the store holds; each method gives what a party (a domain; None: the operator) may see."""
 
-    store: Store
+    store: Publications
 
     def assets(self, party: str | None) -> list[RegisteredAsset]:
         """Assets as they were published last: its own."""

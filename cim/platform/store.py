@@ -28,17 +28,8 @@ class Told(Generic[P]):
     publication: P
 
 
-class Store(Protocol):
-    """Publications by family, in the order in which they were put; readings as rows of their own."""
-
-    @property
-    def reading_count(self) -> int:
-        """How many readings it was given, and what it kept of earlier ones."""
-        ...
-
-    def put(self, agent: str, publication: Publication) -> None:
-        """Keep a publication."""
-        ...
+class Publications(Protocol):
+    """Publications by family, as they can be read, in the order in which they were put."""
 
     def told(
         self, family: type[P], since: datetime | None = None, until: datetime | None = None, key: Key | None = None
@@ -49,6 +40,19 @@ class Store(Protocol):
             since, until: of their `at`; `until` is excluded.
             key: field -> value that it must have.
         """
+        ...
+
+
+class Store(Publications, Protocol):
+    """Publications and readings, kept."""
+
+    @property
+    def reading_count(self) -> int:
+        """How many readings it was given, and what it kept of earlier ones."""
+        ...
+
+    def put(self, agent: str, publication: Publication) -> None:
+        """Keep a publication."""
         ...
 
     def readings(
@@ -70,12 +74,12 @@ class Store(Protocol):
         ...
 
 
-def values(store: Store, family: type[P], since: datetime | None = None, key: Key | None = None) -> list[P]:
+def values(store: Publications, family: type[P], since: datetime | None = None, key: Key | None = None) -> list[P]:
     """The publications alone."""
     return [told.publication for told in store.told(family, since, key=key)]
 
 
-def latest(store: Store, family: type[P], *fields: str, since: datetime | None = None) -> list[P]:
+def latest(store: Publications, family: type[P], *fields: str, since: datetime | None = None) -> list[P]:
     """Of all publications that agree in these fields the last one, in order."""
     found: dict[tuple[object, ...], P] = {}
     for publication in values(store, family, since):

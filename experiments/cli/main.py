@@ -261,6 +261,7 @@ def _mount() -> None:
         losses,
         market,
         mechanisms,
+        portal,
         profiles,
         uftp,
     )
@@ -278,6 +279,7 @@ def _mount() -> None:
     app.command()(losses.losses)
     app.add_typer(market.app, name="market")
     app.command()(mechanisms.mechanisms)
+    app.command()(portal.portal)
     app.add_typer(profiles.app, name="profiles")
     app.add_typer(uftp.app, name="uftp")
 

@@ -36,6 +36,7 @@ from experiments.run.settings import RunSettings, Runtime
 from experiments.run.wrong_copies import chosen
 from market.mechanisms.registry import procuring
 from market.rules import Control
+from pilot.view import described
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalRuntime
@@ -190,6 +191,7 @@ async def _run(
         await runtime.open(start)
         startup = time.perf_counter() - begun
         cleanup.callback(store.close)
+        store.put(site.name, described(site_agents, start))
 
         def instant(now: datetime) -> None:
             progress(now)

@@ -11,11 +11,12 @@ from portal.models.base import Count, Instant, Shown
 
 
 class Status(StrEnum):
-    """How a site is: `degraded` still steers its devices, with something amiss; `down` does not."""
+    """How a site is: `degraded` still steers its devices, with something amiss; `down` does not; `finished` has run its days."""
 
     OK = "ok"
     DEGRADED = "degraded"
     DOWN = "down"
+    FINISHED = "finished"
 
 
 class Mode(StrEnum):
@@ -75,14 +76,14 @@ class Health(Shown):
 
     Attributes:
         now: the site's own time, simulated or not.
-        speed: seconds of the site's time in a second.
+        speed: seconds of the site's time in a second; None where none passes any more.
     """
 
     status: Status
     site: str
     now: Instant
     mode: Mode
-    speed: Annotated[float, Field(gt=0)]
+    speed: Annotated[float, Field(gt=0)] | None
     agents: tuple[AgentHealth, ...]
     journal: JournalHealth
     failed_events: tuple[FailedEvent, ...]

@@ -53,7 +53,7 @@ def app(tmp_path: Path) -> FastAPI:
             for n, home in enumerate(HOMES)
         )
     site = DataSite(provision(tmp_path, access), DefinitionBook(tmp_path / "queries.sqlite"), tmp_path / "search")
-    return create_app(FakeSite(), TOKEN, parties=PARTIES, data=site)
+    return create_app(FakeSite(), TOKEN, parties=PARTIES, data=lambda: site)
 
 
 def call(app: FastAPI, method: str, path: str, token: str | None = TOKEN, body: object = None) -> httpx.Response:
@@ -143,6 +143,41 @@ def test_search_and_its_facets_are_the_callers(app: FastAPI) -> None:
     assert call(app, "GET", "/data/search?field=place:west", DSO).json()["count"] == 0
     assert [hit["title"] for hit in call(app, "GET", "/data/search", OWNER).json()["hits"]] == [HOMES[0]]
     assert call(app, "GET", "/data/search?field=groups:administrators", DSO).status_code == 422
+
+
+def test_offered_queries_are_found_by_those_who_may_call_them(app: FastAPI) -> None:
+    """Title, columns and parameters are words of a query; it is found at once, by its roles alone, until it is taken back."""
+    for_grid = ROWS | {"name": "grid-power", "title": "Power at the feeder", "roles": ["dso"]}
+    call(app, "PUT", "/data/queries/grid-power", body=for_grid)
+    call(app, "PUT", "/data/queries/one-home", body=ONE)
+
+    def titles(words: str, token: str) -> list[str]:
+        found = call(app, "GET", f"/data/search?words={words}&field=kind:query", token).json()
+        assert found["count"] == len(found["hits"])
+        return [hit["title"] for hit in found["hits"]]
+
+    assert titles("feeder", DSO) == titles("feeder", TOKEN) == ["Power at the feeder: /data/q/grid-power"]
+    assert titles("feeder", OWNER) == titles("feeder", LAB) == []
+    assert titles("home", OWNER) == titles("home", LAB) == ["one-home: /data/q/one-home"]
+    call(app, "DELETE", "/data/queries/grid-power")
+    assert titles("feeder", TOKEN) == []
+
+
+def test_a_query_is_offered_while_another_writes_the_index(app: FastAPI, tmp_path: Path) -> None:
+    """The definition is kept and answers; the index has it when it is made again."""
+    with SearchWriter(tmp_path / "search"):
+        assert call(app, "PUT", "/data/queries/rows", body=ROWS).json() == {"version": 1}
+    assert len(call(app, "GET", "/data/q/rows").json()["rows"]) == 64
+    assert call(app, "GET", "/data/search?field=kind:query").json()["count"] == 0
+
+
+def test_without_an_index_search_is_503(app: FastAPI, tmp_path: Path) -> None:
+    """The sentence says that it comes, and names no folder."""
+    (tmp_path / "search" / "meta.json").unlink()
+    told = call(app, "GET", "/data/search")
+    assert told.status_code == 503
+    assert "not been made yet" in told.json()["detail"]
+    assert str(tmp_path) not in told.text
 
 
 def test_what_may_i_see_shows_the_policy(app: FastAPI) -> None:

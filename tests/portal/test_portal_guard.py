@@ -125,5 +125,6 @@ def test_routes_are_plain() -> None:
     paths = sorted(
         route.path for route in APP.routes if isinstance(route, Route | BaseRoute) and hasattr(route, "path")
     )
-    market = [f"/market/{page}" for page in ("assets", "contracts", "disputes", "payments", "register", "settlements")]
+    pages = ("assets", "baselines", "contracts", "disputes", "payments", "register", "settlements", "templates")
+    market = [f"/market/{page}" for page in pages]
     assert paths == ["/dso/state", "/health", *market, "/openapi.json"]

@@ -3,6 +3,8 @@ over whether somebody learns that there are any."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cim.platform.access.principals import Principal, Role, UsagePoint
 
 EVERYBODY = "everybody"
@@ -14,7 +16,7 @@ def groups_of(principal: Principal) -> tuple[str, ...]:
 
     A researcher knows homes by pseudonym only, and so finds nothing that is one home's.
     """
-    found = [EVERYBODY, f"party:{principal.name}"]
+    found = [EVERYBODY, f"party:{principal.name}", f"role:{principal.role}"]
     if principal.role is Role.ADMINISTRATOR:
         found.append(_ADMINISTRATORS)
     if principal.role in {Role.PROSUMER, Role.OCCUPANT}:
@@ -37,3 +39,8 @@ def groups_for(point: UsagePoint, *, device: bool) -> tuple[str, ...]:
 def groups_between(*parties: str) -> tuple[str, ...]:
     """Who may find what is between parties, for example a contract: they, and administrators."""
     return tuple(sorted({_ADMINISTRATORS, *(f"party:{party}" for party in parties if party)}))
+
+
+def groups_for_roles(roles: Iterable[Role]) -> tuple[str, ...]:
+    """Who may find what is for these roles, for example a query; and administrators."""
+    return tuple(sorted({_ADMINISTRATORS, *(f"role:{role}" for role in roles)}))

@@ -1,0 +1,127 @@
+"""Who may ask for a folder's data: market parties and owners by its documents, others by `DIR/data/access/principals.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cim.model.errors import BadInput
+from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
+from cim.platform.documents.kinds import Body, Kind
+from cim.platform.documents.store import Document, DocumentStore
+from cim.platform.site_data import documents_path
+from portal.data import OPERATOR
+
+# Also a file's name: each caller's token lies in a file of its own.
+Caller = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
+
+
+class Principals(BaseModel):
+    """`DIR/data/access/principals.json`: who else may ask, and who lives where.
+
+    Attributes:
+        researchers: name -> project.
+        administrators: names, beside the operator.
+        occupants: usage point -> names.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    researchers: dict[Caller, str] = {}
+    administrators: tuple[Caller, ...] = ()
+    occupants: dict[str, tuple[Caller, ...]] = {}
+
+
+def named_callers(folder: Path) -> tuple[str, ...]:
+    """Who else than the market's parties may ask, by `DIR/data/access/principals.json`: researchers, occupants, administrators.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    named = _principals(principals_path(folder))
+    occupants = (name for names in named.occupants.values() for name in names)
+    return tuple(sorted({*named.researchers, *named.administrators, *occupants} - {OPERATOR}))
+
+
+def market_callers(folder: Path) -> tuple[str, ...]:
+    """The domains of a site's market parties, by its documents.
+
+    Raises:
+        BadInput: the folder has no documents.
+    """
+    documents = DocumentStore(documents_path(folder), read_only=True)
+    try:
+        site = documents.get(Kind.CONFIGURATION, "site")
+    finally:
+        documents.close()
+    return tuple(sorted(_parties({} if site is None or site.body is None else site.body)))
+
+
+def principals_path(folder: Path) -> Path:
+    """Where a folder says who else may ask."""
+    return folder / "data" / "access" / "principals.json"
+
+
+def book_of(folder: Path, documents: Sequence[Document]) -> PrincipalBook:
+    """Everybody who may ask.
+
+    Args:
+        documents: the folder's configurations, usage points and datasets.
+
+    Raises:
+        BadInput: its principals cannot be read, or a name would have two roles.
+    """
+    named = _principals(principals_path(folder))
+    site = next((one.body or {} for one in documents if (one.kind, one.key) == (Kind.CONFIGURATION, "site")), {})
+    settings = site.get("settings")
+    dso = str(settings.get("dso") or "") if isinstance(settings, dict) else ""
+    meters: dict[str, str] = {}
+    points: list[Document] = []
+    for one in documents:
+        if one.kind is Kind.DATASET and text_of(one, "kind") == "meter":
+            meters[text_of(one, "usage_point")] = text_of(one, "meter")
+        if one.kind is Kind.USAGE_POINT:
+            points.append(one)
+    usage_points = [
+        UsagePoint(
+            name := text_of(one, "usage_point"),
+            owner=name if text_of(one, "kind") == "prosumer" else "",
+            aggregator=text_of(one, "aggregator"),
+            congestion_point=text_of(one, "congestion_point"),
+            dso=dso if text_of(one, "congestion_point") else "",
+            kind=text_of(one, "kind"),
+            place=text_of(one, "place"),
+            occupants=named.occupants.get(name, ()),
+            meter=meters.get(name, ""),
+        )
+        for one in points
+    ]
+    others = [Principal(name, Role.RESEARCHER, project=project) for name, project in named.researchers.items()]
+    others += [Principal(name, Role.ADMINISTRATOR) for name in dict.fromkeys((OPERATOR, *named.administrators))]
+    return PrincipalBook(usage_points, others, _parties(site))
+
+
+def _parties(site: Body) -> dict[str, str]:
+    """By domain, the name of each party, as the configuration of the site has it."""
+    settings = site.get("settings")
+    given = settings.get("parties") if isinstance(settings, dict) else None
+    return {domain: str(name) for domain, name in given.items()} if isinstance(given, dict) else {}
+
+
+def _principals(path: Path) -> Principals:
+    try:
+        return Principals.model_validate_json(path.read_bytes()) if path.exists() else Principals()
+    except OSError as error:
+        raise BadInput(f"principals: {path} cannot be read ({error}); expected a JSON file") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"]) or "file"
+        raise BadInput(f"principals: {path}: {place}: {first['msg']}") from None
+
+
+def text_of(document: Document, field: str) -> str:
+    """A text of a document's body; empty where it has none."""
+    value = (document.body or {}).get(field)
+    return value if isinstance(value, str) else ""
