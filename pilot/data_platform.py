@@ -17,14 +17,15 @@ from portal.data_site import RefreshIndex
 
 @contextmanager
 def data_platform(folder: Path, site: Site, runtime: str, now: Callable[[], datetime]) -> Iterator[None]:
-    """Fill `DIR/data` while the site lives; its datasets can be asked from the beginning.
+    """Fill `DIR/data` while the site lives, and with what is left at the end; it can be asked from the beginning.
 
     Args:
         runtime: `ray` or `local`.
         now: the site's clock.
     """
     tasks = site_tasks(folder, site_facts(site), RefreshIndex(folder))
-    service = OrchestratorService(folder, tasks, _executor(runtime), now, first=(TELEMETRY, DOCUMENTS, INDEX))
+    edges = (TELEMETRY, DOCUMENTS, INDEX)
+    service = OrchestratorService(folder, tasks, _executor(runtime), now, first=edges, last=edges)
     service.start()
     try:
         yield

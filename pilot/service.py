@@ -118,13 +118,16 @@ class Pilot:
             for host, health in (await runtime.health()).items():
                 for sentence in health.recovery:
                     _log.warning("not recovered as it was", host=host, what=sentence)
-            began = site_start.now
+            # It ends after the store, so that what the store writes at its end is taken, too.
+            cleanup.enter_context(
+                data_platform(settings.folder, load_site(settings.site), settings.runtime, self._at(site_start))
+            )
             topics = messaging(
                 ParquetStore(settings.folder, keep=True),
                 settings.folder,
                 BrokerServer(journal.url, journal.space),
                 site_facts(load_site(settings.site)),
-                lambda: began if self._scheduler is None else self._scheduler.now,
+                self._at(site_start),
                 settings.mqtt,
             )
             told = await cleanup.enter_async_context(topics)
@@ -136,7 +139,7 @@ class Pilot:
             rounds: AgentRuntime = runtime
             if elsewhere is not None:
                 # Simulated time is where the agents are, however late that is.
-                at = clock.now if links.real_time else lambda: now if self._scheduler is None else self._scheduler.now
+                at = clock.now if links.real_time else self._at(site_start)
                 rounds = await cleanup.enter_async_context(elsewhere.around(runtime, at))
                 self._say(f"UFTP at {elsewhere.url}, with {elsewhere.peers} elsewhere")
             scheduler = RoundScheduler(rounds, site_start.world, now, end, _sink(store), self._ticked(store), clock)
@@ -158,9 +161,12 @@ class Pilot:
             self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")
             if isinstance(clock, PacedClock):
                 clock.restart(now)
-            with data_platform(settings.folder, load_site(settings.site), settings.runtime, lambda: scheduler.now):
-                await scheduler.run()
+            await scheduler.run()
             return not scheduler.stopped
+
+    def _at(self, site_start: SiteStart) -> Callable[[], datetime]:
+        """The site's clock, also before its scheduler is there."""
+        return lambda: site_start.now if self._scheduler is None else self._scheduler.now
 
     def _runtime(self, site_start: SiteStart, journal: JournalPlace) -> LocalRuntime | RayRuntime:
         settings = self._settings

@@ -15,6 +15,8 @@ from cim.platform.orchestrator.orchestrator import Orchestrator
 from cim.platform.orchestrator.task import Task
 from cim.platform.orchestrator.task_log import FAILED, TaskLog, TaskRun
 
+_PATIENCE_S = 20.0  # for what is last
+
 _log = structlog.get_logger(__name__)
 
 
@@ -31,7 +33,7 @@ class OrchestratorService:
         now: the run's own clock.
         pause_s: of the machine's time between two ticks. However fast the run's clock goes, a task is begun at most so
             often: what it missed meanwhile is made up for by one run.
-        first: names of tasks to be run at the beginning, whether or not they are due.
+        first: names of tasks to be run at the beginning, whether or not they are due; `last`: when it is stopped.
     """
 
     def __init__(
@@ -42,8 +44,9 @@ class OrchestratorService:
         now: Callable[[], datetime],
         pause_s: float = 1.0,
         first: Sequence[str] = (),
+        last: Sequence[str] = (),
     ) -> None:
-        self._executor, self._now, self._pause_s, self._first = executor, now, pause_s, first
+        self._executor, self._now, self._pause_s, self._first, self._last = executor, now, pause_s, first, last
         self._log = TaskLog(log_path(folder))
         self._orchestrator = Orchestrator(tasks, executor, self._log)
         self._stopped = Event()
@@ -58,9 +61,15 @@ class OrchestratorService:
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for what runs, a while; what waits is done by the next one."""
+        """Do what is last, and wait for what runs, a while; what waits then is done by the next one."""
         self._stopped.set()
         self._thread.join()
+        for name in self._last:
+            self._orchestrator.request(name, self._now())
+        end_s = time.monotonic() + _PATIENCE_S
+        while self._last and not self._orchestrator.is_idle and time.monotonic() < end_s:
+            self._orchestrator.tick(self._now())
+            time.sleep(0.02)
         self._orchestrator.drain(self._now())
         self._executor.close()
         self._log.close()

@@ -161,17 +161,20 @@ def test_another_writer_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_the_service_fills_a_folder_while_others_read_it(tmp_path: Path) -> None:
-    """What is first is done at the beginning, and seen by readers beside it; after `stop` nothing runs."""
+    """What is first is done at the beginning, and seen by readers beside it; `stop` takes what came last, and nothing runs."""
     run_folder(tmp_path)
+    edges = ("telemetry", "documents")
     service = OrchestratorService(
-        tmp_path, tasks_of(tmp_path), ThreadExecutor(), lambda: NOON, 0.01, ("telemetry", "documents")
+        tmp_path, tasks_of(tmp_path), ThreadExecutor(), lambda: NOON, 0.01, first=edges, last=edges
     )
     service.start()
     while not (found := {one.name: one for one in status_of(tmp_path).modules}) or not found["index"].good:
         time.sleep(0.02)
     assert rows(tmp_path) == READINGS
+    run_folder(tmp_path, hours=1, keep=True, first=2)
     service.stop()
     assert status_of(tmp_path).queue == ()
+    assert rows(tmp_path) == READINGS + 4 * 3 * 2
 
 
 def test_the_status_of_nothing_is_nothing(tmp_path: Path) -> None:
