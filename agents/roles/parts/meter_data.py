@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.roles.dispute_messages import ArbitrationDecided
-from agents.roles.effects import Effect
+from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
@@ -17,7 +17,7 @@ from cim.codec.codec import wire
 from cim.model.plausibility import beyond
 from market.settlement.day import POWER
 from market.settlement.portfolio import ConnectionDay
-from market.uftp import Metering
+from market.uftp import Metering, MeteringResponse
 
 
 @wire("part.MeterDay")
@@ -86,16 +86,23 @@ class MeterData(Part[MeterDataState]):
         settled = period in self.state.closed
         closed_for_good = period < self.rules.day_of(now).next(-KEPT_DAYS).day
         if closed_for_good or (settled and known is not None and known.revision >= message.revision):
-            why = f"{period.isoformat()} is settled"
-            return [self.me.lapse("Metering", message.header.message_id, sender, why, now)]
+            return self._refused(message, sender, f"{period.isoformat()} is settled", now)
         fault = self._fault(message)
         if fault is not None:
-            return [self.me.lapse("Metering", message.header.message_id, sender, fault, now)]
+            return self._refused(message, sender, fault, now)
         self.state.metering[self._key(message)] = message
+        answer = self._answer(message, sender, None, now)
         if settled:
-            return self.emit(DayCorrected(period), now)
+            return [answer, *self.emit(DayCorrected(period), now)]
         complete = message.ean in self._connections and self.complete(period)
-        return self.emit(DayMetered(period), now) if complete else []
+        return [answer, *(self.emit(DayMetered(period), now) if complete else [])]
+
+    def _answer(self, message: Metering, to: str, fault: str | None, now: datetime) -> Effect:
+        return Send(to, MeteringResponse(*self.me.reply(to, now, message, fault)))
+
+    def _refused(self, message: Metering, sender: str, fault: str, now: datetime) -> list[Effect]:
+        told = self.me.lapse("Metering", message.header.message_id, sender, fault, now)
+        return [self._answer(message, sender, fault, now), told]
 
     @on(ArbitrationDecided)
     def decided(self, message: ArbitrationDecided, sender: str, now: datetime) -> list[Effect]:
