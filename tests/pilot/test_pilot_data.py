@@ -47,16 +47,22 @@ def rows(folder: Path) -> int:
     return sum(one.rows for one in status_of(folder).tables if one.name == "readings")
 
 
+def datasets(folder: Path) -> int:
+    """How many series are described; the first telemetry comes before them."""
+    documents = DocumentStore(documents_path(folder), read_only=True)
+    try:
+        return len(documents.all(Kind.DATASET))
+    finally:
+        documents.close()
+
+
 def test_a_site_is_asked_while_it_lives_and_after_a_kill(tmp_path: Path) -> None:
     """Readings, datasets, index and status are there while it lives; after a kill and a start each reading is there once."""
     site, folder = corner_of_strem(tmp_path), tmp_path / "site"
     process = alive(site, folder)
     try:
-        until(process, lambda: rows(folder) > 0 and status_of(folder).index_made is not None)
+        until(process, lambda: rows(folder) > 0 and datasets(folder) > 0 and status_of(folder).index_made is not None)
         assert ReadingQueries(readings_place(folder)).count(Selection()) > 0
-        documents = DocumentStore(documents_path(folder), read_only=True)
-        assert documents.all(Kind.DATASET)
-        documents.close()
         assert _through_the_portal(tmp_path).is_well
     finally:
         process.kill()
