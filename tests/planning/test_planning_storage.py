@@ -201,3 +201,17 @@ def test_no_wish_leaves_a_feasible_plan_where_it_is() -> None:
         deviation = model.respond(np.zeros(96), 0.3)
         np.testing.assert_allclose(deviation, 0.0, atol=1e-9)
         assert model.cost(deviation) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("isps", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("stored_kwh", [0.1, 0.216, 1 / 3])
+def test_a_store_that_must_take_all_it_can_is_not_lost_to_rounding(isps: int, stored_kwh: float) -> None:
+    """Where the plan charges at full power throughout, its end leaves nothing to choose, by a bit more or less: it stays."""
+    full, day = np.full(isps, 3.0), np.ones(isps)
+    ends = {float((0.95 * full * 0.25).sum()), float(np.cumsum(0.95 * full * 0.25)[-1]), 0.95 * 3.0 * 0.25 * isps}
+    for total_kwh in (end for e in ends for end in (np.nextafter(e, 0), e, np.nextafter(e, 99))):
+        store = Storable(
+            "b", full, -full, full, 0 * day, 20 * day, stored_kwh, float(total_kwh), 0.95, 0.95, 0.002, 0.0528,
+            0.25, 15.2 * day, -4.12 * day, 7 * day,
+        )  # fmt: skip
+        np.testing.assert_allclose(store.respond(0 * day, 0.3), 0.0, atol=1e-6)

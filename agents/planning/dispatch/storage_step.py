@@ -216,8 +216,9 @@ def _values(store: Store, step: _Step) -> Floats:
             low = -_INFINITY
             if bottom < floor[t]:
                 low, bottom = _cut_left(curve, floor[t] - bottom), floor[t]
-            if top > ceiling[t]:
+            if top > ceiling[t] and curve:  # nothing is left where floor and ceiling lie at its end but for rounding
                 high, top = _cut_right(curve, top - ceiling[t]), ceiling[t]
+            top = min(top, ceiling[t])
         if bottom >= top:
             curve.clear()
         ranges.append((low, high))
