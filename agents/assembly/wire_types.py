@@ -78,6 +78,7 @@ declare_homes(
             "market.register.lifecycle",
             "market.register.prequalification",
             "market.register.units",
+            "market.settlement.baseline_checks",
             "market.settlement.invoices",
             "market.settlement.payments",
             "agents.roles.messages",

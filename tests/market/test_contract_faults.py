@@ -59,6 +59,9 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"max_activations": 0}, "max_activations: 0; expected 1 or more"),
     ({"max_runtime_isps": 0}, "max_runtime_isps: 0; expected 1 or more"),
     ({"recovery_isps": -1}, "recovery_isps: -1; expected 0 or more"),
+    ({"version": 0}, "version: 0; expected 1 or more"),
+    ({"notice_days": -1}, "notice_days: -1; expected 0 or more"),
+    ({"template_version": -1}, "template_version: -1; expected 0 or more"),
     ({"penalty_e4_per_kwh": -1}, "penalty_e4_per_kwh: -1; expected 0 or more"),
     ({"capacity_price_e4_per_kw_day": -1}, "capacity_price_e4_per_kw_day: -1; expected 0 or more"),
     ({"volume_price_e4_per_kwh": -1}, "volume_price_e4_per_kwh: -1; expected 0 or more"),
@@ -82,7 +85,8 @@ def test_one_fault_is_one_sentence(changes: dict[str, Any], sentence: str) -> No
 def test_every_parameter_is_checked() -> None:
     """No field of a contract is without a case here, but those whose type leaves nothing to check."""
     named = {name for changes, _ in BROKEN for name in changes}
-    free = {"start_date", "activation_price", "counted_per", "deficiency_cap"}  # the start is held against the end
+    # The start is held against the end; a template may have any name, or none.
+    free = {"start_date", "activation_price", "counted_per", "deficiency_cap", "template"}
     assert named | free == {field.name for field in fields(FlexContract)}
 
 

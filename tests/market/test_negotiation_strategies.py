@@ -177,6 +177,7 @@ ISSUES: dict[str, tuple[Issue, Issue]] = {  # what the buyer and what the seller
     "max_runtime_isps": (Issue("max_runtime_isps", (96, 8), 10, 1), Issue("max_runtime_isps", (8, 96), 90, 1)),
     "recovery_isps": (Issue("recovery_isps", (0, 8), 10, 1), Issue("recovery_isps", (8, 0), 90, 1)),
     "penalty_e4_per_kwh": (Issue("penalty_e4_per_kwh", (3000, 0), 10, 1), Issue("penalty_e4_per_kwh", (0, 3000), 90, 1)),
+    "notice_days": (Issue("notice_days", (0, 30), 10, 1), Issue("notice_days", (30, 0), 90, 1)),
     "activation_price": (
         Issue("activation_price", (ActivationPriceKind.MAXIMUM, ActivationPriceKind.FIXED), 10),
         Issue("activation_price", (ActivationPriceKind.FIXED, ActivationPriceKind.MAXIMUM), 90),

@@ -42,7 +42,7 @@ LEFT_OUT = {
     "FlexReservationUpdate Unit", "FlexReservationUpdate ServiceType", "FlexOffer ServiceType", "FlexOrder ServiceType",
 }  # fmt: skip
 ADDED = {
-    "FlexOffer unsolicited", "FlexOrder unsolicited", "FlexSettlement revision", "ContractSettlement isps",
+    "FlexOffer unsolicited", "FlexOrder unsolicited", "FlexSettlement revision", "FlexSettlement sums", "ContractSettlement isps",
 }  # fmt: skip
 # Required on the wire, yet with a default here; an order without an offer is one that nobody solicited.
 HAVE_DEFAULTS = {"isp_minutes", "version", "flex_offer_message_id"}
