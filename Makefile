@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 OUT ?= out/demo
-WORKERS ?= 2
+WORKERS ?= 3
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade
 
 .PHONY: help demo test check tools lock clean
@@ -28,7 +28,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 demo: $(VENV)/.installed ## set up, then run one day at Strem
 	$(BIN)/iles run strem --out $(OUT)
 
-test: check ## set up, lint, types, import rules and all tests, two at a time (WORKERS=2)
+test: check ## set up, lint, types, import rules and all tests, three at a time (WORKERS=3)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(VENV)/.dev ## set up, then lint, types and import rules

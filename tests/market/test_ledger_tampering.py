@@ -224,12 +224,13 @@ def test_swapped_rows_are_found(sound: Path, tmp_path: Path, table: str) -> None
 
 @pytest.mark.slow
 def test_a_flipped_bit_anywhere_in_the_file_is_found_or_changes_nothing(sound: Path, tmp_path: Path) -> None:
-    """Every 23rd byte of the raw file flipped: broken, or (unused space) the very same content; never a traceback."""
+    """Every 23rd byte flipped, of unused space every 368th: broken, or the very same content; never a traceback."""
     whole = sound.read_bytes()
     before = contents(sound)
     path = tmp_path / "changed.ledger"
     silent = 0
-    for place in range(16, len(whole), 23):
+    places = [place for place in range(16, len(whole), 23) if any(whole[place - 16 : place + 17]) or place % 16 == 0]
+    for place in places:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x04]) + whole[place + 1 :])
         try:
             verify(path)
@@ -237,7 +238,7 @@ def test_a_flipped_bit_anywhere_in_the_file_is_found_or_changes_nothing(sound: P
             continue
         silent += 1
         assert contents(path) == before, f"byte {place} changed the content and was not found"
-    assert silent < len(whole) / 23  # most of it is content
+    assert silent < len(places) / 2  # most of it is content
 
 
 def contents(path: Path) -> list[Any]:
