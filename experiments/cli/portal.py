@@ -30,7 +30,7 @@ def portal(
 
     curl -H "Authorization: Bearer $(cat DIR/portal.parties/NAME.token)" http://127.0.0.1:8080/data/access
 
-    http://127.0.0.1:8080/data/playground is a page to try a query; docs/access.md shows one query as four parties see it.
+    http://127.0.0.1:8080/data/playground is a page to try a query; docs/access.md says who sees which rows and columns.
     """
     asyncio.run(_serve(folder, port))
 
