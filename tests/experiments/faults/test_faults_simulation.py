@@ -22,8 +22,8 @@ from market.ledger.records import Record
 
 SEEDS = (1, 2, 7)
 KINDS = {
-    "register", "contract", "flex-order", "d-prognosis", "member-order", "order-split", "metering", "flex-settlement",
-    "flex-settlement-response", "remuneration",
+    "register", "contract-template", "contract", "flex-order", "d-prognosis", "member-order", "order-split", "metering",
+    "flex-settlement", "flex-settlement-response", "remuneration",
 }  # fmt: skip
 
 
