@@ -22,6 +22,7 @@ from agents.roles.effects import Command, Effect, Send
 from agents.roles.events import Event, Received
 from agents.roles.messages import Filed, Receipt, VppInvitation
 from agents.roles.parts.contracts import Contracts
+from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.role import Role
 from agents.runtime.host.host import Host
@@ -120,8 +121,10 @@ def _missing_expiry(inner: Role, event: Event, now: datetime, effects: list[Effe
 def _oversold_asset(inner: Role, event: Event, now: datetime, effects: list[Effect]) -> list[Effect]:
     """A home sells its PV's nameplate, whatever the sun does, and for nothing, so that it is taken first.
 
-    Not more than the nameplate: its contract is about that much, and neither side takes an order beyond a contract.
+    Not more than the nameplate: its contract is about that much, and neither side takes an order beyond a contract. Nor does
+    the home look whether an order moves the plant beyond its envelope, as it would refuse it then.
     """
+    inner.part(AssetPublishing).beyond_envelope = lambda *_: None  # type: ignore[method-assign]
     sessions = inner.part(VppMember).state.sessions
     if isinstance(event, Received) and isinstance(event.message, VppInvitation):
         session = sessions.get(event.message.session)
