@@ -23,6 +23,21 @@ from experiments.cli.devices import app
 from experiments.cli.devices_commissioning import clock_note
 
 _RUN = "import sys; from experiments.cli.devices import app; app()"
+# `simulate` begins at the present time of day, and what a battery does depends on it: here it is five past midnight.
+_RUN_AT_MIDNIGHT = (
+    """
+import datetime
+from experiments.cli import devices_simulate
+
+class Midnight(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime(2026, 5, 19, 22, 5, tzinfo=datetime.UTC)  # 00:05 in Vienna
+
+devices_simulate.datetime = Midnight
+"""
+    + _RUN
+)
 
 
 def _invoke(*arguments):
@@ -30,10 +45,10 @@ def _invoke(*arguments):
 
 
 @contextmanager
-def _running(*arguments, until):
+def _running(*arguments, until, run=_RUN):
     """The command as a process, once it has said what `until` matches; yields (process, what it said so far)."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _RUN, *arguments],
+        [sys.executable, "-c", run, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -100,8 +115,10 @@ def test_an_independent_client_scans_a_simulated_device_and_so_do_we():
     """pysunspec2's own client finds what `simulate` shows; `scan` prints it; Ctrl-C ends it."""
     from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
 
-    with _running("simulate", "strem", "--base-port", "0", until="Ctrl-C ends it") as (process, said):
+    simulate = ("simulate", "strem", "--base-port", "0")
+    with _running(*simulate, until="Ctrl-C ends it", run=_RUN_AT_MIDNIGHT) as (process, said):
         assert "dials if given --csms" in said
+        assert " 00:05:00 " in said
         found = re.search(r"farm-3\.battery .*127\.0\.0\.1:(\d+)", said)
         assert found, said
         device = SunSpecModbusClientDeviceTCP(slave_id=1, ipaddr="127.0.0.1", ipport=int(found[1]), timeout=10)
