@@ -87,8 +87,8 @@ def run(
     """Run one or more days of a site in simulated time and settle them.
 
     The same days are run in five ways: idle, local rules, the DSO's curtailment alone, the market, perfect foresight. OUT
-    gets summary.json, report.html (opens offline), ledger.db, the telemetry as Parquet tables, and data/: every reading and
-    document for `iles data`.
+    gets summary.json, report.html (opens offline), ledger.db, invoices/, the telemetry as Parquet tables, and data/: every
+    reading and document for `iles data`.
 
     With --seeds it is a study instead, in one process a run and without sockets: the market with every seed on every day
     of --days-file, the other columns once a day. OUT gets study.json, study.html and runs/; what is finished there is not

@@ -22,6 +22,7 @@ from cim.platform.store import values
 from environment.sites import load_site
 from experiments.run.grid import evaluate
 from experiments.run.settings import losses
+from market.contracts.templates import PUBLISHED_TEMPLATE
 from market.register.units import RECORD_KIND
 from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
 
@@ -82,12 +83,12 @@ def test_the_dispatch_is_close_to_the_central_optimum(day: dict[str, Any]) -> No
 
 
 def test_a_run_leaves_what_it_promises(strem_day: Path, day: dict[str, Any]) -> None:
-    """Summary, an offline report, one closed ledger file and the telemetry tables are there."""
+    """Summary, an offline report, one closed ledger file, invoices, the telemetry tables and what is asked as data are there."""
     import pyarrow.parquet as pq
 
     out = strem_day
     assert sorted(path.name for path in out.iterdir()) == [
-        "ledger.db", "publications", "report.html", "summary.json", "telemetry",
+        "data", "invoices", "ledger.db", "publications", "report.html", "summary.json", "telemetry",
     ]  # fmt: skip
     rows = sum(pq.read_metadata(part).num_rows for part in (out / "telemetry").glob("*.parquet"))
     assert rows == day["readings"] > 10_000
@@ -126,7 +127,8 @@ def recorded(ledger: Path) -> Counter[str]:
 
 def test_killed_in_mid_run_what_was_recorded_stays_readable_and_is_of_its_seed(tmp_path: Path, strem_day: Path) -> None:
     """After SIGKILL amid orders the ledger verifies and holds the contracts; another seed shares no signature with the
-    day's, and no body but what tells the register of the site's units, which is the site file's and not the seed's.
+    day's, and no body but what tells the register of the site's units and the templates that contracts start from, which are
+    the site file's and not the seed's.
     """
     from market.ledger.reader import LedgerReader
     from market.ledger.verify import verify
@@ -156,7 +158,7 @@ def test_killed_in_mid_run_what_was_recorded_stays_readable_and_is_of_its_seed(t
     assert all(record.signatures for record in records)
     assert not {signature.value for record in records for signature in record.signatures} & signed
     bodies = {record.body for record in others}
-    assert {record.kind for record in records if record.body in bodies} <= {RECORD_KIND}
+    assert {record.kind for record in records if record.body in bodies} <= {RECORD_KIND, PUBLISHED_TEMPLATE}
 
 
 def test_earlier_results_are_kept(folder: Path, day: dict[str, Any]) -> None:
