@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from agents.assembly.agents_of_site import agents_of_site
+from agents.assembly.grid_of_site import usage_point
 from agents.planning.forecast.like_day import like_day
 from agents.roles.dso import DsoRole
 from agents.roles.dso.config import DsoConfig
@@ -114,6 +115,6 @@ class _Told:
         domains = self._rules.domains
         at = day.end + timedelta(hours=1)
         header = Header(domains[prosumer.name], domains[self._site.dso.name], at, name, name)
-        ean = next(c.usage_point for c in self._config.connections if c.usage_point.endswith(f":{prosumer.name}"))
+        ean = usage_point(self._site, prosumer.name)
         profile = MeteringProfile("Power", "W", tuple(int(x) for x in np.rint(watts)))
         return Metering(header, day.day, ean, 1, (profile,), self._rules.timezone, self._rules.isp_minutes)
