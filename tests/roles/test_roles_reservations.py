@@ -61,12 +61,14 @@ def with_option(role: Any, peer: str) -> Any:
     return role
 
 
-def buyer(busy: dict[str, float] | None = None) -> DsoRole:
-    """A DSO that has analysed tomorrow: 30 % loaded everywhere, but `busy` points so much in ISP 50, from 12:15 on."""
+def buyer(*busy: str) -> DsoRole:
+    """A DSO that has analysed tomorrow: 30 % loaded everywhere, but `busy` points too much in ISP 50, from 12:15 on."""
     role: DsoRole = with_option(dso(), "agr")
+    release = role.part(ReservationRelease)._config.option.release
+    assert release is not None
     for point in (POINT, UPPER):
         loading = [30.0] * 96
-        loading[49] = (busy or {}).get(point, 30.0)
+        loading[49] = release.below_pct if point in busy else 30.0
         role.part(ReservationRelease).analysed(PointAnalysed(FIRST, point, (0.0,) * 96, tuple(loading)), AHEAD)
     return role
 
@@ -93,7 +95,7 @@ def test_what_is_far_from_every_limit_is_given_back() -> None:
     assert [(u.congestion_point, [row.start for row in u.isps]) for u in released(buyer())] == [
         (POINT, list(range(41, 61))), (UPPER, list(range(41, 61))),
     ]  # fmt: skip
-    for busy, at_point, at_upper in (({POINT: 70.0}, False, True), ({UPPER: 70.0}, False, False)):
+    for busy, at_point, at_upper in ((POINT, False, True), (UPPER, False, False)):
         found = {u.congestion_point: {row.start for row in u.isps} for u in released(buyer(busy))}
         assert (50 in found[POINT], 50 in found[UPPER]) == (at_point, at_upper)
 
@@ -123,7 +125,7 @@ def test_the_hour_is_the_sites(release: OptionRelease | None, now: datetime, arm
 
 def test_an_update_counts_for_both_sides_once_it_is_taken() -> None:
     """Before the answer everything stays reserved with the DSO; after it both hold the same, recorded and published."""
-    dso_role, agr = buyer({UPPER: 70.0}), seller()
+    dso_role, agr = buyer(UPPER), seller()
     updates = released(dso_role)
     held = dso_role.part(Reservations)
     assert held.reserved_w(option(), FIRST)[45] == 9_000
