@@ -12,10 +12,11 @@ from agents.planning.elements.element import ElementConfig
 from agents.roles.events import Received
 from agents.roles.messages import DeviceReport, WeatherBulletin
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.weather_seen import WeatherSeen
 from cim.model.devices import DeviceKind, WeatherForecast
 from cim.model.readings import Kind, Reading
-from market.settlement.elements import AVAILABLE, AVAILABLE_FROM, AvailableSource
+from market.settlement.elements import AVAILABLE, AVAILABLE_FROM, AvailableSource, ElementMove, moved
 from market.uftp import FlexOrderSettlement, FlexSettlement, Metering
 from tests.worlds import miniature, physics, players, terms
 from tests.worlds.miniature import Miniature
@@ -51,6 +52,11 @@ def rows(market: Miniature) -> list[FlexOrderSettlement]:
     return [row for row in settled if row.congestion_point.endswith(".pv")]
 
 
+def held(market: Miniature, plant: str) -> list[ElementMove]:
+    """What orders moved of a plant, from what was told before each: rows show the baseline that is paid by instead."""
+    return market.roles[plant.partition(".")[0]].part(HeldOrders).moves(plant, FIRST)
+
+
 def free_w(plant: str, isp: int) -> float:
     """What a plant would have given in an ISP, mean watts (<= 0)."""
     middles = [DAY.isp_start(isp) + timedelta(minutes=minutes) for minutes in (0, 5, 10)]
@@ -63,12 +69,13 @@ def test_clouds_are_not_paid_as_delivery(market: Miniature) -> None:
     """What is settled is what the limits took, to a twentieth; by what was told before it would be a third more."""
     settled = true = by_told = 0.0
     for row in rows(market):
+        told_w = moved(held(market, row.congestion_point))[1]
         for isp in row.isps:
             settled += isp.delivered_flex_power_w
             true += min(
                 max(isp.actual_power_w - free_w(row.congestion_point, isp.start), 0.0), isp.ordered_flex_power_w
             )
-            told = isp.actual_power_w - isp.baseline_power_w
+            told = isp.actual_power_w - told_w[isp.start]
             by_told += min(max(told, 0), isp.ordered_flex_power_w)
     assert settled == pytest.approx(true, rel=0.05)
     assert by_told > 1.3 * true
