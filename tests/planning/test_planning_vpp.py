@@ -137,7 +137,7 @@ def test_what_never_converges_is_scaled_until_it_keeps_to_the_band() -> None:
     """A member that breaks the room ends the session polished: all do the share of their answers that the room allows."""
     state = rounds_with(Obstinate(), [], Band(np.full(3, -5.0), np.array([4.0, 8.0, 20.0]), 50.0, 0.25))
     assert state.outcome is Outcome.POLISHED
-    np.testing.assert_allclose(state.total_kw, 4.0, atol=admm.POLISHED * admm.allowed_kw(np.full(1, 10.0)))
+    np.testing.assert_allclose(state.total_kw, 4.0, atol=admm.allowed_beyond_kw(np.full(1, 10.0)))
 
 
 def test_a_few_watts_beyond_no_room_do_not_cost_the_whole_request() -> None:
@@ -163,7 +163,7 @@ def test_an_element_that_cannot_move_by_degrees_does_not_break_the_room(room: fl
     )
     state = rounds_with(AllOrNothing(), [other], band)
     assert state.outcome is not Outcome.FAILED
-    assert np.abs(band.breach_kw(state.total_kw)).max() <= admm.POLISHED * admm.allowed_kw(state.total_kw)
+    assert np.abs(band.breach_kw(state.total_kw)).max() <= admm.allowed_beyond_kw(state.total_kw)
 
 
 @pytest.mark.parametrize("shape", portfolios.SHAPES)
@@ -189,7 +189,7 @@ def test_the_share_that_keeps_to_the_room_is_the_largest(seed: int) -> None:
     low = rng.uniform(-5, 3, 5)
     band = Band(low, low + rng.uniform(0, 8, 5), 50.0, 0.25)
     total = rng.normal(size=5) * 8
-    share, allowed = band.share_within(total), admm.POLISHED * admm.allowed_kw(total)
+    share, allowed = band.share_within(total), admm.allowed_beyond_kw(total)
     assert 0 <= share <= 1
     if (band.low_kw <= 0).all() and (band.high_kw >= 0).all():
         assert np.abs(band.breach_kw(share * total)).max() <= allowed + 1e-9

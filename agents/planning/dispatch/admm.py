@@ -32,6 +32,9 @@ PENALTY = 0.3  # ct/kW^2, the first one: stiff, so that the first rounds find th
 MAX_ROUNDS = 100
 TOLERANCE_KW = 0.01  # absolute, on the sum over all members
 RELATIVE_TOLERANCE = 3e-4
+# Ten watts in each of many ISPs are worth as much as a request of half a kilowatt in one: of what is small, less is left.
+SMALL_TOLERANCE = 5e-3  # of the largest power that moves, where that is less than TOLERANCE_KW
+LEAST_TOLERANCE_KW = 0.002
 PRICE_TOLERANCE = 5e-3  # of what the request is worth: how much a round may still change it
 PRICE_TOLERANCE_CT = 0.03
 
@@ -47,6 +50,9 @@ STIFFENING = 1.5
 STUCK = 5.0
 STUCK_FROM = 5
 STIFFEST = 3.0
+# A round moves the price by the penalty times what is missing: of half a kilowatt that is little, and the price of the next
+# jump is out of reach in a hundred rounds. So for a smaller request than this over STIFFEST the stiffest is stiffer.
+STIFFEST_CT_PER_KW = 10.0  # times the largest power that is asked for
 
 POLISHING_ROUNDS = 20
 POLISHING_PENALTY = 30.0
@@ -97,6 +103,12 @@ class Band:
         """[T] what is requested; 0 where there is only room."""
         return np.where(self.low_kw > 0, self.low_kw, np.where(self.high_kw < 0, self.high_kw, 0.0))
 
+    @cached_property
+    def stiffest(self) -> float:
+        """ct/kW^2, up to which answers that stand still stiffen the penalty; never beyond that of polishing."""
+        asked = float(np.abs(self.asked_kw).max(initial=0.0))
+        return max(STIFFEST, min(STIFFEST_CT_PER_KW / asked, POLISHING_PENALTY)) if asked else STIFFEST
+
     def breach_kw(self, total_kw: Floats) -> Floats:
         """[T] signed: how far a sum goes beyond the bounds that are no request; + above, - below."""
         over = np.where(self.high_kw >= 0, np.maximum(total_kw - self.high_kw, 0.0), 0.0)
@@ -105,7 +117,7 @@ class Band:
 
     def share_within(self, total_kw: Floats) -> float:
         """The largest share (0 to 1) of a sum that keeps to the bounds that are no request, but for what is allowed."""
-        allowed = POLISHED * allowed_kw(total_kw)
+        allowed = allowed_beyond_kw(total_kw)
         with np.errstate(divide="ignore", invalid="ignore"):
             over = np.where((total_kw > 0) & (self.high_kw >= 0), (self.high_kw + allowed) / total_kw, 1.0)
             under = np.where((total_kw < 0) & (self.low_kw <= 0), (self.low_kw - allowed) / total_kw, 1.0)
@@ -168,7 +180,9 @@ def absorb(state: Coordination, total_kw: Floats) -> Coordination:
     allowed = allowed_kw(total_kw)
     if state.share < 1:
         beyond = float(np.abs(state.band.breach_kw(total_kw)).max(initial=0.0))
-        kept = beyond <= (POLISHED + 1) * allowed_kw(state.total_kw)  # of the sum that the share was chosen for
+        kept = beyond <= (1 + 1 / POLISHED) * allowed_beyond_kw(
+            state.total_kw
+        )  # of the sum that the share was chosen for
         outcome = Outcome.POLISHED if kept else Outcome.FAILED
         return replace(state, total_kw=total_kw, rounds=state.rounds + 1, outcome=outcome)
     count = max(state.elements, 1)
@@ -199,13 +213,19 @@ def absorb(state: Coordination, total_kw: Floats) -> Coordination:
         return replace(stiff, outcome=Outcome.POLISHED) if agreed else stiff
     still = primal > STUCK * max(change, float(np.abs(total_kw - state.total_kw).max(initial=0.0)))
     if not agreed and still and moved.rounds >= STUCK_FROM:
-        return _with_penalty(moved, max(min(state.rho * STIFFENING, STIFFEST), state.rho))
+        return _with_penalty(moved, max(min(state.rho * STIFFENING, state.band.stiffest), state.rho))
     return _with_penalty(moved, _softened(state.rho, moved.rounds))
 
 
 def allowed_kw(total_kw: Floats) -> float:
     """How far a sum may be from where it should be."""
-    return TOLERANCE_KW + RELATIVE_TOLERANCE * float(np.abs(total_kw).max(initial=0.0))
+    largest = float(np.abs(total_kw).max(initial=0.0))
+    return min(max(SMALL_TOLERANCE * largest, LEAST_TOLERANCE_KW), TOLERANCE_KW) + RELATIVE_TOLERANCE * largest
+
+
+def allowed_beyond_kw(total_kw: Floats) -> float:
+    """How far a polished sum may go beyond its room."""
+    return POLISHED * (TOLERANCE_KW + RELATIVE_TOLERANCE * float(np.abs(total_kw).max(initial=0.0)))
 
 
 def _polished(state: Coordination, agreed: bool) -> Coordination:
