@@ -48,7 +48,9 @@ def rows(folder: Path) -> int:
 
 
 def datasets(folder: Path) -> int:
-    """How many series are described; the first telemetry comes before them."""
+    """How many series are described; the first telemetry comes before them, and before the documents' file."""
+    if not documents_path(folder).exists():
+        return 0
     documents = DocumentStore(documents_path(folder), read_only=True)
     try:
         return len(documents.all(Kind.DATASET))
