@@ -28,7 +28,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 demo: $(VENV)/.installed ## set up, then run one day at Strem
 	$(BIN)/iles run strem --out $(OUT)
 
-test: check ## set up, lint, types, import rules and all tests, three at a time (WORKERS=3)
+test: check tools ## set up, lint, types, import rules and all tests, three at a time (WORKERS=3)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(VENV)/.dev ## set up, then lint, types and import rules
@@ -37,8 +37,13 @@ check: $(VENV)/.dev ## set up, then lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Where it may not be installed (no apt, not root) those tests skip and say so; with CI=true a skip is a failure.
 tools: ## what some tests talk to, on Debian and as root: Mosquitto
-	apt-get install -y --no-install-recommends mosquitto
+	@if PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		(apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install mosquitto) >/dev/null \
+			|| echo "mosquitto could not be installed: its tests will skip"; \
+	else echo "mosquitto is missing and only root may install it: its tests will skip"; fi
 
 lock: $(VENV)/.dev ## renew the lock files (all platforms, hashes, no host)
 	$(BIN)/uv pip compile $(LOCK) --extra bench -o requirements.lock pyproject.toml --group build
