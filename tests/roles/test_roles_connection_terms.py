@@ -19,7 +19,15 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Fired, Recalled, Received
 from agents.roles.grid_messages import CapacityWithdrawn
-from agents.roles.messages import DeviceReport, FeedInLimit, Filed, LimitedFeedIn, PlantStateAsked, PlantStateTold
+from agents.roles.messages import (
+    DeviceReport,
+    DeviceSchedule,
+    FeedInLimit,
+    Filed,
+    LimitedFeedIn,
+    PlantStateAsked,
+    PlantStateTold,
+)
 from agents.roles.part import MOMENT
 from agents.roles.parts.meter_data import MeterDay
 from agents.roles.parts.recovery import LedgerHistory
@@ -31,7 +39,7 @@ from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.metering_messages import TellMetering
 from agents.roles.prosumer.told import DayMeteringTold
 from cim.codec.codec import decode
-from cim.model.devices import DeviceKind
+from cim.model.devices import DeviceKind, VehiclePlugged
 from cim.model.readings import Kind, Reading
 from cim.platform.publications.grid import FeedInAccounted
 from cim.platform.publications.incidents import MessageLapsed
@@ -326,6 +334,28 @@ def test_a_capped_connections_plants_are_held_to_the_cap_by_themselves() -> None
     limits = farm(ConnectionTerms(max_export_w=7_000)).part(GridLimits)
     assert limits.limit_kw("farm-a.pv", DAY).tolist() == [-5.25] * 96
     assert limits.limit_kw("farm-a.roof", DAY).tolist() == [-1.75] * 96
+
+
+def test_a_capped_connections_vehicle_waits_for_what_its_home_leaves() -> None:
+    """A cap of 5 kW on what is drawn, a base of 2 that was 3 once: a vehicle that could take 11 is told 2 kW at once.
+
+    Without a cap it charges at once as fast as it may.
+    """
+    station, plugged = "farm-a.station", VehiclePlugged(10_000, 11_000, NOON + timedelta(hours=6), NOON)
+    config = terms.prosumer_config(
+        "farm-a", POINT, "agr", (ElementConfig(station, DeviceKind.STATION, 0, 11_000),),
+        (np.full(96, 2.0), np.full(96, 2.0), np.full(96, 3.0)),
+    )  # fmt: skip
+    for capped_w, told_w in ((5_000, 2_000), (None, None)):
+        agreed = replace(config, terms=ConnectionTerms(max_import_w=capped_w))
+        role = ProsumerRole("farm-a", players.RULES, players.key("farm-a"), agreed)
+        role.part(DayPlanning).forecast(DAY, 1, AHEAD)
+        readings = (Reading(station, Kind.POWER, 0.0, NOON), Reading(station, Kind.ENERGY_IMPORT, 0.0, NOON))
+        effects = role.handle(Received(station, 1, DeviceReport(station, NOON, readings, (plugged,))), NOON)
+        held = [one for told in of(effects, DeviceSchedule) for one in told.setpoints[ISP - 1 :]]
+        assert {None if one is None else one.power_w for one in held} == ({told_w} if told_w else set())
+        drawn_kw = role.part(DayPlanning).connection_kw(DAY)[ISP - 1 :]
+        assert (float(drawn_kw.max()) <= 5.0) is (capped_w is not None)
 
 
 def test_a_prognosis_beyond_a_capped_connection_is_refused_by_its_name() -> None:

@@ -111,6 +111,7 @@ class ElementKnowledge:
         moved_kw: [T] what orders move of it; 0 where they do not. None where nothing is planned yet.
         prices: of the home's tariff, on the whole day; None where they do not matter, or nobody knows them.
         paid_ct_per_kwh: by contract, for what an order moves it; None where nothing is agreed.
+        import_room_kw: [T] what its connection's cap leaves it to draw; None where the connection is not capped.
     """
 
     config: ElementConfig
@@ -129,6 +130,7 @@ class ElementKnowledge:
     moved_kw: Floats | None = None
     prices: EnergyPrices | None = None
     paid_ct_per_kwh: float | None = None
+    import_room_kw: Floats | None = None
 
     def deviation_prices(self, window: PlanWindow) -> DeviationPrices:
         """What the home's energy costs where the element deviates in a window."""

@@ -50,12 +50,15 @@ class Vehicle(ElementKind):
         """What the plugged vehicle still takes until it leaves, by its owner's plan, and what the last days had else."""
         day, usual = window.day, like_day(known.config.history_kw, window.day.count)
         if known.session is None or window.now < day.start:
-            return _expected_arrivals(known, window, usual)
+            return np.minimum(_expected_arrivals(known, window, usual), _within_room_kw(known, day.count))
         stays = np.array([day.isp_start(k + 1) < known.session.departure for k in range(day.count)])
-        return np.where(stays, owner_plan(known, window, rest_kw), usual)
+        return np.where(stays, owner_plan(known, window, rest_kw), np.minimum(usual, _within_room_kw(known, day.count)))
 
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
-        """Its plan as a limit, up to the last ISP that it needs: then it may take what it still lacks."""
+        """Its plan as a limit, up to the last ISP that it needs: then it may take what it still lacks.
+
+        Where the connection's cap leaves less than it could take, that is its limit all day, whoever is plugged or not.
+        """
         plan = np.full(window.day.count, np.nan)
         if known.session is not None and window.now >= window.day.start:
             planned = owner_plan(known, window, rest_kw)
@@ -63,7 +66,9 @@ class Vehicle(ElementKind):
             if len(needed):
                 part = slice(window.first - 1, needed[-1])
                 plan[part] = np.where(planned[part] < _top_kw(known) - _NOTHING_KW, planned[part], np.nan)
-        return plan
+        room = _within_room_kw(known, window.day.count)
+        ahead = np.arange(window.day.count) >= window.first - 1
+        return np.where(ahead & np.isnan(plan) & (room < _top_kw(known) - _NOTHING_KW), room, plan)
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable | None:
         """The plugged vehicle's energy, at any time before it leaves; before the day what surely comes, at a later time.
@@ -163,12 +168,19 @@ def _top_kw(known: ElementKnowledge) -> float:
     return (rated if known.session is None else min(known.session.max_power_w, rated)) / 1000
 
 
+def _within_room_kw(known: ElementKnowledge, count: int) -> Floats:
+    """[count] the most that it may draw by its connection's cap; infinite where there is none."""
+    room = known.import_room_kw
+    return np.full(count, np.inf) if room is None else np.maximum(room, 0.0)
+
+
 def owner_plan(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
     """[T] how the plugged vehicle gets what it lacks before it leaves: what orders hold, then where it is cheapest.
 
     Cheapest is the home's own surplus, up to what is expected of it, then the grid by its price; of equal prices the
     earliest, so what no surplus can cover is charged at once. The last hour is left free where there is time enough.
     A limit is a limit: where the surplus fails, the grid gives the same, so the vehicle has its energy in any case.
+    What the connection's cap does not leave is not planned; an order stands, since it was offered within the cap.
     """
     day, session = window.day, known.session
     plan = np.zeros(day.count)
@@ -178,7 +190,8 @@ def owner_plan(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> 
     hours[window.first - 1] = window.first_hours
     left = [(session.departure - day.isp_start(k + 2)) / _HOUR for k in range(day.count)]  # after the ISP
     held = np.full(day.count, np.nan) if known.held_kw is None else known.held_kw
-    top, need = _top_kw(known), max(session.energy_wh - known.delivered_wh, 0.0) / 1000
+    top, room = _top_kw(known), _within_room_kw(known, day.count)
+    need = max(session.energy_wh - known.delivered_wh, 0.0) / 1000
     there = [k for k in range(window.first - 1, day.count) if left[k] >= 0]
     for k in there:
         if not np.isnan(held[k]):
@@ -188,7 +201,7 @@ def owner_plan(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> 
         for _, k, most in _cheapest(
             known, [k for k in there if left[k] >= spare_h and np.isnan(held[k])], rest_kw, top
         ):
-            more = min(most, top - plan[k], need / hours[k] if hours[k] > 0 else 0.0)
+            more = min(most, min(top, float(room[k])) - plan[k], need / hours[k] if hours[k] > 0 else 0.0)
             if more > 0:
                 plan[k] += more
                 need -= more * hours[k]

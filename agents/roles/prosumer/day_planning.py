@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from agents.planning.dispatch.import_room import import_room_kw
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
 from agents.planning.elements.energy_prices import EnergyPrices
-from agents.planning.forecast.like_day import corrected, like_day, with_day
+from agents.planning.forecast.like_day import corrected, fit, like_day, with_day
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import WeatherBulletin
@@ -184,7 +185,21 @@ class DayPlanning(Part[DayPlanningState]):
         forecast.owner_kw[name] = owner
 
     def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
-        return replace(self.knowledge(element, day, at), prices=self.energy_prices(day))
+        prices, room_kw = self.energy_prices(day), self.import_room_kw(day, beside=element)
+        return replace(self.knowledge(element, day, at), prices=prices, import_room_kw=room_kw)
+
+    def import_room_kw(self, day: LocalDay, *, beside: str | None = None) -> Floats | None:
+        """[T] kW that the connection may still draw beside all elements but `beside`; None where it is not capped.
+
+        The base counts as the most of what is forecast and what it was at that time on any of its last days.
+        """
+        cap_w, base_kw = self._config.terms.import_w, self._forecast(day).base_kw
+        if cap_w is None:
+            return None
+        for known_kw in self.state.base_history_kw:
+            base_kw = np.maximum(base_kw, fit(known_kw, day.count))
+        others = (self.expected_kw(name, day) for name in self._elements if name != beside)
+        return import_room_kw(cap_w / 1000, base_kw, others)
 
     @on(VehicleChanged)
     def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:

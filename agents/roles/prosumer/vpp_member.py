@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.dispatch.import_room import within_room
 from agents.planning.elements.element import PlanWindow
 from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
@@ -126,7 +127,9 @@ class VppMember(Part[VppMemberState]):
                 rule = partial(kind.flexibility, known, expected, window)
                 models.append(self._planning.attempt(name, rule, None))
         held = (self._restrictions.held(model, window) for model in models if model is not None)
-        return tuple(model for model in held if model is not None)
+        free = tuple(model for model in held if model is not None)
+        room_kw = self._planning.import_room_kw(day)
+        return free if room_kw is None else within_room(free, window.part(room_kw))
 
     @on(PriceRound)
     def priced(self, message: PriceRound, sender: str, now: datetime) -> list[Effect]:
