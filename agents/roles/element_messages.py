@@ -1,4 +1,4 @@
-"""What a prosumer tells its aggregator of its elements between two sessions: which one it cannot reach any more."""
+"""What a prosumer tells its aggregator of its elements between two sessions: which one it cannot reach, or which is free."""
 
 from __future__ import annotations
 
@@ -16,3 +16,16 @@ class ElementLost:
     urgent: ClassVar[bool] = True
     element: str
     reason: str
+
+
+@wire("element.OrderReleased")
+@dataclass(frozen=True, slots=True)
+class OrderReleased:
+    """The vehicle that an order was meant for is another, or left: from here on its station is held to none of these ISPs.
+
+    They are neither paid nor fined: what the station does in them nobody ordered. It is heard after the order's split.
+    """
+
+    order_reference: str
+    element: str
+    isps: tuple[int, ...]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agents.planning.elements.element import ElementConfig
 from agents.roles.effects import Arm, Effect, Poll, Send
+from agents.roles.element_messages import OrderReleased
 from agents.roles.events import Connected, Fired, Measured, Received
 from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from agents.roles.part import DayClosed
@@ -124,6 +125,26 @@ def test_what_was_ordered_before_the_day_is_meant_for_whoever_comes() -> None:
     assert held_kw[NOW_ISP + 3] == pytest.approx(5.0)
     assert np.isnan(held_kw[NOW_ISP - 1 : NOW_ISP + 3]).all()
     assert np.isnan(held_kw[NOW_ISP + 4 :]).all()
+
+
+def test_a_freed_station_is_judged_by_no_level_any_more() -> None:
+    """What the day's orders moved of a vehicle that left ends with it, on both sides; what is over, or ordered before, stays."""
+    role = farm()
+    held(role)
+    over = (NOW_ISP - 1, 2_000, 1_000)
+    today = ElementOrder("o-1", FIRST, CAR, (over, (NOW_ISP, 2_000, 3_000), (NOW_ISP + 4, 2_000, 3_000)))
+    whole = ElementOrder("o-2", FIRST, CAR, ((NOW_ISP + 5, 2_000, -1_000),))
+    before = ElementOrder("o-3", FIRST, CAR, ((NOW_ISP + 4, 0, 5_000),), ahead=True)
+    other = ElementOrder("o-4", FIRST, "farm-a.pv", ((NOW_ISP + 4, 0, 5_000),))
+    role.part(HeldOrders).state.parts = (today, whole, before, other)
+    effects = reported(role, NOON, vehicle())
+    assert role.part(HeldOrders).state.parts == (replace(today, isps=(over,)), before, other)
+    told = [e for e in effects if isinstance(e, Send) and isinstance(e.message, OrderReleased)]
+    assert {e.to for e in told} == {"agr"}
+    assert [e.message for e in told] == [
+        OrderReleased("o-1", CAR, (NOW_ISP, NOW_ISP + 4)),
+        OrderReleased("o-2", CAR, (NOW_ISP + 5,)),
+    ]
 
 
 def test_a_vehicle_told_again_frees_nothing() -> None:

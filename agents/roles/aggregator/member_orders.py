@@ -17,6 +17,7 @@ from agents.roles.aggregator.order_records import (
 )
 from agents.roles.aggregator.vpp_session import SplitChosen, SplitMoved
 from agents.roles.effects import Effect, Publish, Send
+from agents.roles.element_messages import OrderReleased
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import FileAgain, Filed, OrderSplit, Receipt, SessionClosed
 from agents.roles.part import Part, Recovery, on
@@ -27,6 +28,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from cim.platform.publications.ledger import RecordRefused
 from cim.platform.publications.trading import OrderRefused
+from market.contracts.contract import BaselineKind
 from market.settlement.elements import volume_amount
 from market.uftp import FlexOrder, FlexOrderResponse, Result
 
@@ -181,6 +183,33 @@ class MemberOrders(Part[MemberOrdersState]):
                 part = ElementPart(reference, own.order.period, sender, element, rows)
                 self.state.parts = (*self.state.parts, part)
         return self.emit(MemberMoved(sender, own.order.period, moved), now)
+
+    @on(OrderReleased)
+    def released(self, message: OrderReleased, sender: str, now: datetime) -> list[Effect]:
+        """A station is free of what an order was to move of its vehicle: neither paid nor fined from then on.
+
+        Only of what is settled by session, whose end is its member's to tell, and only of ISPs that are not over.
+        """
+        own = self.state.orders.get(message.order_reference)
+        if own is None or own.member != sender or not self._by_session(message.element, own):
+            why = "no such order, or an element that is not settled by session"
+            return [self.me.lapse("OrderReleased", message.order_reference, sender, why, now)]
+        day = self.rules.day(own.order.period)
+        free = {isp for isp in message.isps if 1 <= isp <= day.count and now < day.isp_start(isp + 1)}
+        mine = (message.order_reference, message.element)
+        parts = (
+            replace(part, isps=tuple(row for row in part.isps if row[0] not in free))
+            if (part.order_reference, part.element) == mine
+            else part
+            for part in self.state.parts
+        )
+        self.state.parts = tuple(part for part in parts if part.isps)
+        return []
+
+    def _by_session(self, element: str, own: MemberOrder) -> bool:
+        contract = self._contracts.contract_on(own.member, own.order.period)
+        covered = None if contract is None else contract.element(element)
+        return covered is not None and covered.baseline is BaselineKind.SESSION
 
     @on(FlexOrderResponse)
     def member_answered(self, message: FlexOrderResponse, sender: str, now: datetime) -> list[Effect]:

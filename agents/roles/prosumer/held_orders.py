@@ -8,7 +8,8 @@ from datetime import date, datetime
 import numpy as np
 
 from agents.planning.elements.element import ElementKind
-from agents.roles.effects import Effect
+from agents.roles.effects import Effect, Send
+from agents.roles.element_messages import OrderReleased
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
@@ -121,9 +122,11 @@ class HeldOrders(Part[HeldOrdersState]):
     def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:
         """What an order of the day holds a station to was meant for another vehicle: from now on it is free of it.
 
-        What was ordered before the day stands: it was meant for whoever comes.
+        What was ordered before the day stands: it was meant for whoever comes. Of the rest nothing is settled: no level
+        was kept, and none was broken.
         """
         day = self.rules.day_of(now)
+        effects = self._release(event.element, day, day.isp_of(now))
         if event.element in self.state.held_kw.get(day.day, {}):
             held, running = self.held_kw(event.element, day).copy(), day.isp_of(now)
             held[running - 1 :] = np.nan
@@ -134,7 +137,23 @@ class HeldOrders(Part[HeldOrdersState]):
                             before_w = baseline_w if np.isnan(held[isp - 1]) else held[isp - 1] * 1000
                             held[isp - 1] = (before_w + watts) / 1000
             self.state.held_kw[day.day][event.element] = held
-        return []
+        return effects
+
+    def _release(self, element: str, day: LocalDay, running: int) -> list[Effect]:
+        """Drop what the day's own orders move of an element from the ISP `running` on, and tell the aggregator."""
+        kept: list[ElementOrder] = []
+        effects: list[Effect] = []
+        for part in self.state.parts:
+            mine = (part.element, part.period, part.ahead) == (element, day.day, False)
+            released = tuple(isp for isp, _, _ in part.isps if mine and isp >= running)
+            left = tuple(row for row in part.isps if row[0] not in released)
+            if released:
+                message = OrderReleased(part.order_reference, element, released)
+                effects.append(Send(self._config.aggregator, message))
+            if left:
+                kept.append(replace(part, isps=left) if released else part)
+        self.state.parts = tuple(kept)
+        return effects
 
     @on(DayMeteringTold)
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.effects import Compute, Send
+from agents.roles.element_messages import OrderReleased
 from agents.roles.events import Received
 from agents.roles.iles_manager import AssetRegistration
 from agents.roles.messages import Filed, OrderSplit, Receipt
@@ -174,16 +175,22 @@ def portfolios_are_not_oversold(simulation: SimulationRun) -> Iterator[str]:
 
 
 def splits_are_known_to_both(simulation: SimulationRun) -> Iterator[str]:
-    """What a member says an order moves, element by element, is what its aggregator will settle."""
+    """What a member says an order moves, element by element, is what its aggregator will settle, but for what it releases."""
     for agent in simulation.of_role("aggregator"):
         known = {(part.order_reference, part.element): part.isps for part in agent.inner.part(MemberOrders).state.parts}
         for member in simulation.of_role("prosumer"):
+            freed = {
+                (sent.message.order_reference, sent.message.element, isp)
+                for _, sent in member.sent(OrderReleased)
+                for isp in sent.message.isps
+            }
             for _, sent in member.sent(OrderSplit):
                 if sent.to != agent.name:
                     continue
                 for element, isps in sent.message.parts:
-                    ours = known.get((sent.message.order_reference, element), ())
-                    if [(row.start, row.power_w) for row in isps] != [(isp, power) for isp, _, power in ours]:
+                    place = (sent.message.order_reference, element)
+                    made = [(row.start, row.power_w) for row in isps if (*place, row.start) not in freed]
+                    if made != [(isp, power) for isp, _, power in known.get(place, ())]:
                         yield (
                             f"{agent.name}, order {sent.message.order_reference}, {element}: it settles other moves than "
                             f"{member.name} made; expected the same"
