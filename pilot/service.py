@@ -44,9 +44,11 @@ from pilot.elsewhere import Elsewhere
 from pilot.messaging import messaging
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
-from pilot.view import LivingView, described, market_parties
+from pilot.view import LivingView, described, market_parties, market_roles
 from portal.app import create_app
-from portal.callers import named_callers
+from portal.auth.log_in import LogIn
+from portal.auth.users import FIRST
+from portal.callers import named_callers, named_roles
 from portal.live_data import LiveData
 from portal.server import serve
 from portal.tokens import party_tokens, portal_token
@@ -147,6 +149,9 @@ class Pilot:
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
             callers = (*market_parties(site_agents), *named_callers(settings.folder))
+            log_in = LogIn(settings.folder)
+            if (first := log_in.users.first_start()) is not None:
+                self._say(f"log in as {FIRST} with the one-time password {first}; it is not shown again")
             app = create_app(
                 view,
                 portal_token(settings.folder),
@@ -154,8 +159,10 @@ class Pilot:
                 data=LiveData(settings.folder, lambda: scheduler.now, make_index=False),
                 data_status=lambda: status_of(settings.folder),
                 streams=told.streams,
+                roles={**market_roles(site_agents), **named_roles(settings.folder)},
+                log_in=log_in,
             )
-            portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port))
+            portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port, settings.tls))
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)
             self._say(f"alive at {now.isoformat()}; portal at {portal.url}, its token in {settings.folder}")

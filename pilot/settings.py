@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from cim.model.errors import BadInput
+from portal.server import Tls
 
 FILE = "site.json"
 SIMULATED, REAL = "simulated", "real"
@@ -33,6 +34,7 @@ class UpSettings:
             and `speed` say nothing.
         uftp: the file that says which parties live elsewhere and speak UFTP; None: all live here.
         mqtt: the file that says which topics an MQTT broker is told; None: none.
+        tls: certificate and key of the portal; None: it speaks in clear, on loopback only.
     """
 
     site: str
@@ -51,6 +53,7 @@ class UpSettings:
     endpoints: Path | None = None
     uftp: Path | None = None
     mqtt: Path | None = None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from agents.assembly.site_agents import SiteAgents
 from agents.roles.dso.config import DsoConfig
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import tag_of
+from cim.platform.access.principals import Role
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.store import Store, Told
@@ -116,6 +117,13 @@ def market_parties(site_agents: SiteAgents) -> tuple[str, ...]:
     """The domains of those who trade: DSO, aggregators and prosumers."""
     traders = [spec.name for spec in site_agents.agents if spec.kind in ("dso", "aggregator", "prosumer")]
     return tuple(site_agents.rules.domains[name] for name in traders)
+
+
+def market_roles(site_agents: SiteAgents) -> dict[str, Role]:
+    """What those who trade are, by domain."""
+    kinds = {"dso": Role.DSO, "aggregator": Role.AGGREGATOR, "prosumer": Role.PROSUMER}
+    traders = {spec.name: kinds[spec.kind] for spec in site_agents.agents if spec.kind in kinds}
+    return {site_agents.rules.domains[name]: role for name, role in traders.items()}
 
 
 def described(site_agents: SiteAgents, now: datetime) -> SiteDescribed:

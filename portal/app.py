@@ -15,7 +15,9 @@ from portal.models import DsoState, Health, HealthSummary, Status
 from portal.views import SharedAnswer, SiteView, ViewError
 
 if TYPE_CHECKING:
+    from cim.platform.access.principals import Role
     from cim.platform.orchestrator.status import DataStatus
+    from portal.auth.log_in import LogIn
     from portal.data import SeeData
     from portal.stream_routes import StreamSite
 
@@ -31,6 +33,8 @@ def create_app(
     data: SeeData | None = None,
     data_status: Callable[[], DataStatus] | None = None,
     streams: StreamSite | None = None,
+    roles: Mapping[str, Role] = MappingProxyType({}),
+    log_in: LogIn | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -43,6 +47,8 @@ def create_app(
         data: gives the site's data platform as it is now; without it there are no queries below `/data/`.
         data_status: looks how that platform is, from a thread.
         streams: its topics; without them there is no `/data/stream/`.
+        roles: by domain, what each market party is.
+        log_in: for people; without it there are tokens only.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -50,7 +56,7 @@ def create_app(
     check_token(token)
     # No pages for trying it out: they load scripts from elsewhere. The schema is there, behind the token.
     app = FastAPI(title="ILES portal", docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(Guard, token=token, parties=parties)
+    app.add_middleware(Guard, token=token, parties=parties, roles=roles, log_in=log_in)
     app.state.authenticated = True
     see_health = SharedAnswer(site.health, "health", patience_s, fresh_s)
     see_dso = SharedAnswer(site.dso_state, "dso state", patience_s, fresh_s)
@@ -73,6 +79,10 @@ def create_app(
         """The grid and the market as the DSO sees them."""
         return await see_dso()
 
+    if log_in is not None:
+        from portal.auth.routes import add_log_in
+
+        add_log_in(app, log_in)
     add_market_routes(app, SharedAnswer(site.market_rows, "market", patience_s, fresh_s))
     if data_status is not None:
         from portal.data_status import add_data_status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -45,18 +46,62 @@ def named_callers(folder: Path) -> tuple[str, ...]:
     return tuple(sorted({*named.researchers, *named.administrators, *occupants} - {OPERATOR}))
 
 
+def named_roles(folder: Path) -> dict[str, Role]:
+    """What those are who may ask beside the market's parties, by name.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    named = _principals(principals_path(folder))
+    occupants = {name: Role.OCCUPANT for names in named.occupants.values() for name in names}
+    administrators = dict.fromkeys(named.administrators, Role.ADMINISTRATOR)
+    return occupants | dict.fromkeys(named.researchers, Role.RESEARCHER) | administrators
+
+
+def market_roles(folder: Path) -> dict[str, Role]:
+    """What each market party is, by its domain, as the site's documents have it.
+
+    Raises:
+        BadInput: the folder has no documents.
+    """
+    store = DocumentStore(documents_path(folder), read_only=True)
+    try:
+        documents = [one for kind in (Kind.CONFIGURATION, Kind.USAGE_POINT, Kind.DATASET) for one in store.all(kind)]
+    finally:
+        store.close()
+    book = book_of(folder, documents)
+    found: dict[str, Role] = {}
+    for domain in market_callers(folder):
+        with contextlib.suppress(BadInput):  # the ledger's keeper, for example, asks for no data
+            found[domain] = book.principal(domain).role
+    return found
+
+
 def market_callers(folder: Path) -> tuple[str, ...]:
     """The domains of a site's market parties, by its documents.
 
     Raises:
         BadInput: the folder has no documents.
     """
+    return tuple(sorted(_market(folder)))
+
+
+def party_domains(folder: Path) -> dict[str, str]:
+    """By the name of each market party, its domain.
+
+    Raises:
+        BadInput: the folder has no documents.
+    """
+    return {name: domain for domain, name in _market(folder).items()}
+
+
+def _market(folder: Path) -> dict[str, str]:
     documents = DocumentStore(documents_path(folder), read_only=True)
     try:
         site = documents.get(Kind.CONFIGURATION, "site")
     finally:
         documents.close()
-    return tuple(sorted(_parties({} if site is None or site.body is None else site.body)))
+    return _parties({} if site is None or site.body is None else site.body)
 
 
 def principals_path(folder: Path) -> Path:

@@ -30,6 +30,19 @@ class Tls:
     key: Path
 
 
+def tls_of(certificate: Path | None, key: Path | None) -> Tls | None:
+    """Both files, or neither.
+
+    Raises:
+        BadInput: only one was given.
+    """
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise BadInput("tls: only one of --tls-cert and --tls-key; expected both, or neither")
+    return Tls(certificate, key)
+
+
 class _Quiet(uvicorn.Server):
     """A server that leaves the process's signals to whoever runs it."""
 

@@ -190,6 +190,8 @@ def up(
         str, typer.Option(help="Where the portal listens; loopback unless you say otherwise.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The portal's port; 0 takes a free one.")] = 8080,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="The portal's certificate chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key (PEM).")] = None,
 ) -> None:
     """Keep a site alive on the clock, with its portal, until you stop it; then go on where it was.
 
@@ -199,6 +201,7 @@ def up(
     """
     from experiments.cli.up import default_folder, execute, only_simulated
     from pilot.settings import UpSettings
+    from portal.server import tls_of
 
     only_simulated(endpoints, {"--speed": speed, "--start": start, "--date": date_, "--seed": seed})
     _one_thread()
@@ -220,6 +223,7 @@ def up(
             endpoints,
             uftp,
             mqtt,
+            tls_of(tls_cert, tls_key),
         )
     )
 
@@ -262,6 +266,7 @@ def _mount() -> None:
         market,
         mechanisms,
         portal,
+        portal_users,
         profiles,
         uftp,
     )
@@ -279,7 +284,8 @@ def _mount() -> None:
     app.command()(losses.losses)
     app.add_typer(market.app, name="market")
     app.command()(mechanisms.mechanisms)
-    app.command()(portal.portal)
+    portal.app.add_typer(portal_users.app, name="users")
+    app.add_typer(portal.app, name="portal")
     app.add_typer(profiles.app, name="profiles")
     app.add_typer(uftp.app, name="uftp")
 
