@@ -25,6 +25,9 @@ from xdist.scheduler import LoadFileScheduling
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before anything imports a solver
+# Whatever the shell says: hundreds of processes that tests start would each compile the whole product anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("iles", deadline=None, derandomize=True)
 settings.load_profile("iles")
