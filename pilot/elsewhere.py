@@ -15,6 +15,7 @@ from agents.runtime.clocks import wall_time
 from agents.runtime.scheduler import AgentRuntime
 from environment.sites.schema import Site
 from market.uftp.checks import ReplayWindow
+from pilot.outside_runtime import OutsideRuntime
 from pilot.settings import UpSettings
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ class Elsewhere:
             here: the site's clock.
         """
         from pilot.uftp.edge import running_edge
-        from pilot.uftp.outside import OutsideHost, scope_of
-        from pilot.uftp.outside_runtime import OutsideRuntime
+        from pilot.uftp.outside import HOST, OutsideHost, scope_of
 
         agents, settings = self._site_agents, self._settings
         if agents is None:
@@ -73,7 +73,7 @@ class Elsewhere:
             names = {domain: name for name, domain in agents.rules.domains.items()}
             ours = frozenset(party.name for party in self._parties.ours)
             outside = OutsideHost(edge, names, runtime.host_of, ours, settings.runtime == "ray", speed)
-            yield OutsideRuntime(runtime, outside)
+            yield OutsideRuntime(runtime, HOST, outside)
 
 
 def _gave_up(one: Undelivered) -> None:

@@ -20,7 +20,7 @@ from agents.runtime.revival import Revival
 from agents.runtime.scheduler import AgentRuntime, RoundScheduler
 from cim.model.errors import BadInput
 from cim.platform.broker.channel import BrokerServer
-from cim.platform.orchestrator.status import status_of
+from cim.platform.mailbox.mailbox import Mailbox, mailbox_path
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.base import Publication
 from cim.platform.publications.incidents import (
@@ -41,17 +41,13 @@ from environment.sites import load_site
 from environment.sites.connections import site_facts
 from pilot.data_platform import data_platform
 from pilot.elsewhere import Elsewhere
+from pilot.mailbox import with_host, with_mailbox
 from pilot.messaging import messaging
+from pilot.portal_app import living_portal
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
-from pilot.view import LivingView, described, market_parties, market_roles
-from portal.app import create_app
-from portal.auth.log_in import LogIn
-from portal.auth.users import FIRST
-from portal.callers import named_callers, named_roles
-from portal.live_data import LiveData
+from pilot.view import LivingView, described
 from portal.server import serve
-from portal.tokens import party_tokens, portal_token
 
 _INCIDENTS = (
     ElementSuspended, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree, OrderRefused,
@@ -104,7 +100,8 @@ class Pilot:
             elsewhere = None if settings.uftp is None else Elsewhere(settings.uftp, load_site(settings.site), settings)
             if elsewhere is not None:
                 site_agents = elsewhere.without(site_agents)
-                site_start = replace(site_start, site_agents=site_agents)
+            site_agents = with_mailbox(site_agents)
+            site_start = replace(site_start, site_agents=site_agents)
             runtime = self._runtime(site_start, journal)
             cleanup.push_async_callback(_end, runtime)
             self._say(f"connecting {len(site_agents.devices)} devices")
@@ -144,24 +141,13 @@ class Pilot:
                 at = clock.now if links.real_time else self._at(site_start)
                 rounds = await cleanup.enter_async_context(elsewhere.around(runtime, at))
                 self._say(f"UFTP at {elsewhere.url}, with {elsewhere.peers} elsewhere")
+            mailbox = Mailbox(mailbox_path(settings.folder))
+            rounds = with_host(rounds, mailbox, site_agents.rules.domains, sealed=settings.runtime == "ray")
             scheduler = RoundScheduler(rounds, site_start.world, now, end, _sink(store), self._ticked(store), clock)
             self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
-            callers = (*market_parties(site_agents), *named_callers(settings.folder))
-            log_in = LogIn(settings.folder)
-            if (first := log_in.users.first_start()) is not None:
-                self._say(f"log in as {FIRST} with the one-time password {first}; it is not shown again")
-            app = create_app(
-                view,
-                portal_token(settings.folder),
-                parties=party_tokens(settings.folder, callers),
-                data=LiveData(settings.folder, lambda: scheduler.now, make_index=False),
-                data_status=lambda: status_of(settings.folder),
-                streams=told.streams,
-                roles={**market_roles(site_agents), **named_roles(settings.folder)},
-                log_in=log_in,
-            )
+            app = living_portal(settings, site_agents, view, scheduler, told.streams, mailbox, self._say)
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port, settings.tls))
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)

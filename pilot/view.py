@@ -119,6 +119,11 @@ def market_parties(site_agents: SiteAgents) -> tuple[str, ...]:
     return tuple(site_agents.rules.domains[name] for name in traders)
 
 
+def market_dso(site_agents: SiteAgents) -> str:
+    """The domain of the DSO."""
+    return site_agents.rules.domains[next(spec.name for spec in site_agents.agents if spec.kind == "dso")]
+
+
 def market_roles(site_agents: SiteAgents) -> dict[str, Role]:
     """What those who trade are, by domain."""
     kinds = {"dso": Role.DSO, "aggregator": Role.AGGREGATOR, "prosumer": Role.PROSUMER}

@@ -17,6 +17,7 @@ from portal.views import SharedAnswer, SiteView, ViewError
 if TYPE_CHECKING:
     from cim.platform.access.principals import Role
     from cim.platform.orchestrator.status import DataStatus
+    from portal.actions import ActionSite
     from portal.auth.log_in import LogIn
     from portal.data import SeeData
     from portal.stream_routes import StreamSite
@@ -35,6 +36,7 @@ def create_app(
     streams: StreamSite | None = None,
     roles: Mapping[str, Role] = MappingProxyType({}),
     log_in: LogIn | None = None,
+    actions: ActionSite | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -49,6 +51,7 @@ def create_app(
         streams: its topics; without them there is no `/data/stream/`.
         roles: by domain, what each market party is.
         log_in: for people; without it there are tokens only.
+        actions: asks the agents of a living site; without it nobody can be asked.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -83,6 +86,10 @@ def create_app(
         from portal.auth.routes import add_log_in
 
         add_log_in(app, log_in)
+    if actions is not None:
+        from portal.action_routes import add_action_routes
+
+        add_action_routes(app, actions)
     add_market_routes(app, SharedAnswer(site.market_rows, "market", patience_s, fresh_s))
     if data_status is not None:
         from portal.data_status import add_data_status

@@ -34,6 +34,7 @@ declare_homes(
             "agents.roles.dso.meter_history",
             "agents.roles.dso.non_firm_capacity",
             "agents.roles.dso.ordering",
+            "agents.roles.dso.outside_requests",
             "agents.roles.dso.point_meters",
             "agents.roles.dso.prognoses",
             "agents.roles.dso.prognosis_checks",
@@ -57,6 +58,7 @@ declare_homes(
             "market.ledger.replica",
             "agents.roles.messages",
         ),
+        "mail": ("cim.platform.mailbox.requests",),
         "market": (
             "market.assets.capability",
             "market.assets.publication",

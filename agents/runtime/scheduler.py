@@ -127,6 +127,7 @@ class RoundScheduler:
         self._sink, self._progress, self._clock = sink, progress, clock or SimClock()
         self._links = {host: _HostLink() for host in sorted(set(runtime.host_of.values()))}
         self._busy = 0  # hosts at work
+        self._nudged = asyncio.Event()
         self.stopped = False
         self.now = start
         self.messages = 0
@@ -137,6 +138,11 @@ class RoundScheduler:
         """End after the running instant."""
         self.stopped = True
         self._clock.interrupt()
+
+    def nudge(self, host: str) -> None:
+        """A host has something to say that came from outside: it is asked at this instant, not at its next timer."""
+        self._links[host].local = True
+        self._nudged.set()
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -173,7 +179,13 @@ class RoundScheduler:
         """Until an instant. Who dies meanwhile is not left dead until its next timer: its devices may have much to say."""
         reaching = asyncio.ensure_future(self._clock.reach(at))
         try:
-            while not (await asyncio.wait([reaching], timeout=_LOOK_S))[0]:
+            while not reaching.done():
+                nudged = asyncio.ensure_future(self._nudged.wait())
+                await asyncio.wait([reaching, nudged], timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                nudged.cancel()
+                self._nudged.clear()
+                if reaching.done():
+                    break
                 for host in await self._runtime.missed():
                     self._links[host].local = True
                 await self._instant()

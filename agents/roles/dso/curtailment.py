@@ -6,11 +6,13 @@ be mended later. A limit holds for the rest of its ISP and ends by itself. The m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agents.planning.grid_safety.feed_in import PlantFeedIn, PointIsp, feed_in_shares
 from agents.roles.dso.config import DsoConfig, FeedInControl, MeteredPoint, PlantConnection
+from agents.roles.dso.outside_requests import EmergencyChanged, OutsideRequests
 from agents.roles.dso.point_meters import PointMetered, PointMeters
 from agents.roles.effects import Arm, Effect, Publish, Send, Timer
 from agents.roles.identity import AgentIdentity
@@ -51,9 +53,9 @@ class CurtailmentState:
 class Curtailment(Part[CurtailmentState]):
     """Asks plants near a loaded congestion point for their state, and limits them by their rating where it must."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig, meters: PointMeters) -> None:
+    def __init__(self, me: AgentIdentity, config: DsoConfig, meters: PointMeters, by_hand: OutsideRequests) -> None:
         super().__init__(me, CurtailmentState())
-        self._ledger, self._meters = config.ledger, meters
+        self._ledger, self._meters, self._by_hand = config.ledger, meters, by_hand
         self._control: FeedInControl | None = config.curtailing
         self._acts = self.rules.control in (Control.CURTAILMENT, Control.MARKET)
 
@@ -71,9 +73,20 @@ class Curtailment(Part[CurtailmentState]):
         isp = self._point_isp(point, control, now)
         below = [plant for plant in control.plants if point.point in plant.points]
         limited = any(plant.usage_point in self.state.in_force for plant in below)
+        if any(self._by_hand.feed_in_share(plant.points, now) is not None for plant in below):
+            return self._ask(below, now)
         if isp is None or (isp.mean_va < isp.allowed_va * control.watch_pct / 100 and not limited):
             return []
-        asked: list[Effect] = [Send(plant.owner, PlantStateAsked(plant.usage_point, now)) for plant in below]
+        return self._ask(below, now)
+
+    @on(EmergencyChanged)
+    def emergency_changed(self, event: EmergencyChanged, now: datetime) -> list[Effect]:
+        """Somebody limits a point by hand, or lifts that: ask its plants, then decide."""
+        return self._ask([plant for plant in self._plants() if event.point in plant.points], now)
+
+    def _ask(self, below: Sequence[PlantConnection], now: datetime) -> list[Effect]:
+        at = self.rules.interval_start(now)
+        asked: list[Effect] = [Send(plant.owner, PlantStateAsked(plant.usage_point, at)) for plant in below]
         return [*asked, Arm(LimitFeedIn(), now + MOMENT)]
 
     @on(PlantStateTold)
@@ -127,8 +140,14 @@ class Curtailment(Part[CurtailmentState]):
         self.state.in_force = {name: held for name, held in self.state.in_force.items() if held[1] > now}
         effects: list[Effect] = []
         for plant in control.plants:
+            by_hand = self._by_hand.feed_in_share(plant.points, now)
             if plant.usage_point in plants:
-                limit = self._limit_w(plant, plants[plant.usage_point], shares[plant.usage_point])
+                share = shares[plant.usage_point]
+                least = by_hand if share is None or by_hand is None else min(share, by_hand)
+                limit = self._limit_w(plant, plants[plant.usage_point], share if least is None else least)
+                effects += self._set(plant, day, isp, limit, now)
+            elif by_hand is not None:  # who does not say how it is, is limited in an emergency all the same
+                limit = -round(max(by_hand * plant.rated_w, plant.terms.least_export_w))
                 effects += self._set(plant, day, isp, limit, now)
         return effects
 

@@ -13,6 +13,7 @@ from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.ordering import Ordering
+from agents.roles.dso.outside_requests import OutsideRequests
 from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.prequalification import Prequalification
 from agents.roles.dso.prognoses import Prognoses
@@ -71,7 +72,8 @@ class DsoRole(Role):
         )
         requests = Requests(me, config, prognoses=prognoses, contracts=contracts, use=use)
         point_meters = PointMeters(me, config)
-        curtailment = Curtailment(me, config, point_meters)
+        by_hand = OutsideRequests(me, config, prognoses)
+        curtailment = Curtailment(me, config, point_meters, by_hand)
         errors = ForecastErrors(
             me,
             config,
@@ -83,7 +85,7 @@ class DsoRole(Role):
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
         non_firm = NonFirmCapacity(me, config, prognoses=prognoses, ordering=ordering, expected=expected)
-        trading = TradingRounds(me, config, requests, expected, revocations, non_firm)
+        trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand)
         reservations = Reservations(me)
         accounts = DsoAccounts(
             rules,
@@ -121,6 +123,7 @@ class DsoRole(Role):
             errors,  # it compares a settled day before the others forget it
             prognoses,
             point_meters,
+            by_hand,
             curtailment,
             non_firm,
             Compensating(me, config, curtailment, non_firm),

@@ -18,6 +18,7 @@ from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.ordering import OffersChosen, OrdersPlaced
 from agents.roles.dso.outside_options import OutsideOptions
+from agents.roles.dso.outside_requests import OutsideRequests, PointRoundWanted
 from agents.roles.dso.prognoses import PrognosesHeard
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
@@ -114,9 +115,9 @@ class TradingRounds(Part[TradingRoundsState]):
     """Asks for flexibility where the prognoses break a limit, and chooses among the offers."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower,
-                 revocations: Revocations, non_firm: NonFirmCapacity) -> None:  # fmt: skip
+                 revocations: Revocations, non_firm: NonFirmCapacity, by_hand: OutsideRequests) -> None:  # fmt: skip
         super().__init__(me, TradingRoundsState())
-        self._revocations, self._non_firm = revocations, non_firm
+        self._revocations, self._non_firm, self._by_hand = revocations, non_firm, by_hand
         self.config, self._requests, self._expected = config, requests, expected
         self._outside = OutsideOptions(config, self.rules.hours)
         self._points = {point.identity: point for point in config.points}
@@ -128,6 +129,15 @@ class TradingRounds(Part[TradingRoundsState]):
         if not self.rules.flexibility or period in self.state.rounds or now >= self.rules.day(period).end:
             return []
         return self._analyse(period, tuple(point.identity for point in self.config.points), now)
+
+    @on(PointRoundWanted)
+    def begin_by_hand(self, event: PointRoundWanted, now: datetime) -> list[Effect]:
+        """Somebody wants flexibility at a point: look at it now, or once more at the end of the running round."""
+        current = self.state.rounds.get(event.period)
+        if current is None:
+            return self._analyse(event.period, (event.point,), now)
+        self.state.rounds[event.period] = replace(current, todo=(*current.todo, event.point))
+        return []
 
     @on(OrdersPlaced)
     def go_on(self, event: OrdersPlaced, now: datetime) -> list[Effect]:
@@ -180,10 +190,10 @@ class TradingRounds(Part[TradingRoundsState]):
         figures = safety_analysed(current.point, period, need_w, result.loading_pct, now)
         told = PointAnalysed(period, current.point, tuple(result.need_w.tolist()), tuple(result.loading_pct.tolist()))
         heard = self.emit(told, now)
-        if not need_w.any():
-            return [figures, *heard, *self._analyse(period, current.todo, now)]
-        need_w, withdrawn = self._non_firm.use_first(current.point, day, need_w, now)
-        heard += withdrawn
+        if need_w.any():
+            need_w, withdrawn = self._non_firm.use_first(current.point, day, need_w, now)
+            heard += withdrawn
+        need_w = self._by_hand.wanted_w(current.point, day, need_w, now)
         if not need_w.any():
             return [figures, *heard, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)

@@ -1,13 +1,25 @@
-"""The site's runtime with one host more: that of the parties elsewhere."""
+"""The site's runtime with one host more: that of parties elsewhere, or of what people ask through the portal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.scheduler import AgentRuntime
-from pilot.uftp.outside import HOST, OutsideHost
+
+
+class OutsideWorker(Protocol):
+    """A host that lives in this process and takes part in the site's rounds."""
+
+    def resume(self) -> tuple[Outcome, ...]:
+        """What may not have reached its receivers; the last says how far it is."""
+        ...
+
+    def work(self, now: datetime, task: Task) -> Outcome:
+        """One round."""
+        ...
 
 
 class OutsideRuntime:
@@ -15,11 +27,12 @@ class OutsideRuntime:
 
     Args:
         inner: where the site's agents live.
-        outside: the parties elsewhere.
+        host: the name of the host beside them, in `inner.host_of` for those who live there.
+        outside: that host.
     """
 
-    def __init__(self, inner: AgentRuntime, outside: OutsideHost) -> None:
-        self._inner, self._outside = inner, outside
+    def __init__(self, inner: AgentRuntime, host: str, outside: OutsideWorker) -> None:
+        self._inner, self._host, self._outside = inner, host, outside
 
     @property
     def host_of(self) -> Mapping[str, str]:
@@ -32,13 +45,13 @@ class OutsideRuntime:
 
     async def resume(self) -> dict[str, tuple[Outcome, ...]]:
         """Everybody's."""
-        return {**await self._inner.resume(), HOST: self._outside.resume()}
+        return {**await self._inner.resume(), self._host: self._outside.resume()}
 
     async def work(self, now: datetime, tasks: Mapping[str, Task]) -> dict[str, Outcome]:
         """One round of all."""
-        here = {name: task for name, task in tasks.items() if name != HOST}
+        here = {name: task for name, task in tasks.items() if name != self._host}
         outcomes = await self._inner.work(now, here) if here else {}
-        return {**outcomes, HOST: self._outside.work(now, tasks[HOST])} if HOST in tasks else outcomes
+        return {**outcomes, self._host: self._outside.work(now, tasks[self._host])} if self._host in tasks else outcomes
 
     async def overdue(self) -> dict[str, Outcome]:
         """As the inner one."""

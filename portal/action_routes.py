@@ -1,0 +1,54 @@
+"""`/dso/actions/...`: what the DSO's engineers ask of its agent; each request is answered by the agent, accepted or refused."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from cim.platform.access.principals import Role
+from cim.platform.mailbox.mailbox import AskedBefore, MailboxFull
+from portal.actions import ActionSite, ActionTold, AskFlexibility, LimitPoint
+from portal.auth.caller import Caller, needs
+
+FOR_ENGINEERS = Depends(needs(Role.DSO))
+Engineer = Annotated[Caller, FOR_ENGINEERS]
+
+
+def add_action_routes(app: FastAPI, site: ActionSite) -> None:
+    """Add them."""
+
+    @app.exception_handler(MailboxFull)
+    async def full(_: Request, error: MailboxFull) -> JSONResponse:
+        """Too much is asked."""
+        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": "10"})
+
+    @app.exception_handler(AskedBefore)
+    async def before(_: Request, error: AskedBefore) -> JSONResponse:
+        """A number that is taken."""
+        return JSONResponse({"detail": str(error)}, 409)
+
+    @app.post("/dso/actions/flexibility", status_code=202)
+    async def flexibility(caller: Engineer, asked: AskFlexibility) -> ActionTold:
+        """Want flexibility at a congestion point: its sellers are asked at once; offers and orders stand in `/dso/state`."""
+        return await run_in_threadpool(site.ask_flexibility, caller, asked)
+
+    @app.post("/dso/actions/point-limit", status_code=202)
+    async def point_limit(caller: Engineer, asked: LimitPoint) -> ActionTold:
+        """In an emergency: limit the feed-in of all plants below a congestion point at once, or lift that again."""
+        return await run_in_threadpool(site.limit_point, caller, asked)
+
+    @app.get("/dso/actions", dependencies=[FOR_ENGINEERS])
+    async def actions(last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[ActionTold]:
+        """What was asked of the DSO's agent, newest first, with its answers."""
+        return await run_in_threadpool(site.of_dso, last)
+
+    @app.get("/dso/actions/{number}", dependencies=[FOR_ENGINEERS])
+    async def action(number: str) -> ActionTold:
+        """One of them."""
+        found = await run_in_threadpool(site.one, number, site.dso)
+        if found is None:
+            raise HTTPException(404, f"action {number[:64]!r}: there is none")
+        return found

@@ -1,0 +1,160 @@
+"""What people ask of agents through the portal: written down, put into the mailbox, and answered by the agent that decides."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from cim.platform.access.audit import Access, AuditLog
+from cim.platform.mailbox.mailbox import Letter, LetterState, Mailbox
+from cim.platform.mailbox.requests import KIND_OF, FlexibilityWanted, PointLimitWanted, Wanted
+from portal.auth.caller import Caller
+from portal.models.base import Instant, IspNumber, Shown
+
+Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+MOST_W = 1_000_000_000
+
+
+class Asking(Shown):
+    """What every request has.
+
+    Attributes:
+        number: chosen by who asks, so that a request that is sent again is the same one; else the portal makes one.
+    """
+
+    number: Number | None = None
+
+
+class AskFlexibility(Asking):
+    """Flexibility wanted at a congestion point, in ISPs `first_isp` to `last_isp` (from 1, both included) of a local day.
+
+    Attributes:
+        power_w: > 0: more consumption or less feed-in; < 0: less consumption.
+    """
+
+    point: Text
+    period: date
+    first_isp: IspNumber
+    last_isp: IspNumber
+    power_w: Annotated[int, Field(ge=-MOST_W, le=MOST_W)]
+
+
+class LimitPoint(Asking):
+    """An emergency: feed-in of all plants below a congestion point is limited at once, for some minutes of the site's time.
+
+    Attributes:
+        feed_in_pct: of each plant's rating; null lifts the limit.
+    """
+
+    point: Text
+    feed_in_pct: Annotated[int, Field(ge=0, le=100)] | None
+    minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+
+
+class ActionTold(Shown):
+    """A request and what became of it.
+
+    Attributes:
+        kind: flexibility, point-limit.
+        at, answered_at: on the site's clock.
+        request: its fields.
+        state: waiting (for the site's next round), handed (to its agent), accepted, refused.
+        reason: what follows, or why not.
+    """
+
+    number: str
+    kind: str
+    at: Instant
+    by: str
+    request: dict[str, str | int | None]
+    state: LetterState
+    reason: str
+    answered_at: Instant | None
+
+
+@dataclass(frozen=True)
+class ActionSite:
+    """A living site that can be asked.
+
+    Attributes:
+        dso: domain of its DSO.
+        now: the site's clock.
+        audit: where it is written down who asked for what.
+    """
+
+    mailbox: Mailbox
+    dso: str
+    now: Callable[[], datetime]
+    audit: AuditLog
+
+    def ask_flexibility(self, caller: Caller, asked: AskFlexibility) -> ActionTold:
+        """Ask the DSO's agent for flexibility.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        wanted = FlexibilityWanted(
+            _number(asked), caller.name, asked.point, asked.period, asked.first_isp, asked.last_isp, asked.power_w
+        )
+        return self._put(caller, self.dso, wanted)
+
+    def limit_point(self, caller: Caller, asked: LimitPoint) -> ActionTold:
+        """Ask the DSO's agent to limit feed-in below a point.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        until = self.now() + timedelta(minutes=asked.minutes)
+        if asked.number is not None and (before := self.mailbox.get(asked.number)) is not None:
+            until = getattr(before.request, "until", until)  # asked again a moment later, it is the same request
+        wanted = PointLimitWanted(_number(asked), caller.name, asked.point, asked.feed_in_pct, until)
+        return self._put(caller, self.dso, wanted)
+
+    def of_dso(self, last: int) -> list[ActionTold]:
+        """The newest requests to the DSO's agent, newest first."""
+        return [told(letter) for letter in self.mailbox.newest(last, self.dso)]
+
+    def one(self, number: str, recipient: str) -> ActionTold | None:
+        """A request to somebody's agent."""
+        letter = self.mailbox.get(number)
+        return None if letter is None or letter.recipient != recipient else told(letter)
+
+    def _put(self, caller: Caller, recipient: str, wanted: Wanted) -> ActionTold:
+        role = "" if caller.role is None else caller.role.value
+        what = f"{KIND_OF[type(wanted)]} {wanted.number}"
+        # It is written down before it is done.
+        self.audit.add(Access(self.now(), caller.name, role, "act", what, _words(wanted), allowed=True))
+        return told(self.mailbox.put(recipient, wanted, self.now()))
+
+
+def told(letter: Letter) -> ActionTold:
+    """A letter as it is shown."""
+    return ActionTold(
+        number=letter.number,
+        kind=KIND_OF[type(letter.request)],
+        at=letter.at,
+        by=letter.by,
+        request=_fields(letter.request),
+        state=letter.state,
+        reason=letter.reason,
+        answered_at=letter.answered_at,
+    )
+
+
+def _number(asked: Asking) -> str:
+    return asked.number or secrets.token_urlsafe(12)
+
+
+def _fields(wanted: Wanted) -> dict[str, str | int | None]:
+    values = {name: getattr(wanted, name) for name in type(wanted).__slots__ if name not in ("number", "by")}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+
+
+def _words(wanted: Wanted) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in _fields(wanted).items())

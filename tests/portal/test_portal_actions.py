@@ -1,0 +1,144 @@
+"""The DSO's engineers ask its agent over HTTP: by session with CSRF, or by token; each request is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from cim.platform.access.principals import Role
+from cim.platform.mailbox import mailbox as module
+from cim.platform.mailbox.mailbox import Mailbox
+from cim.platform.mailbox.requests import FlexibilityWanted, PointLimitWanted, RequestAnswered
+from portal.actions import ActionSite
+from portal.app import create_app
+from tests.worlds.doubles import NOON, TOKEN, FakeSite
+from tests.worlds.log_ins import Door, browser, enter
+
+TOKENS = {"f" * 43: "farm.example", "d" * 43: "dso.example"}
+ROLES = {"farm.example": Role.PROSUMER, "dso.example": Role.DSO}
+DSO = {"Authorization": f"Bearer {'d' * 43}"}
+FLEXIBILITY = {"point": "ea1.point", "period": "2025-06-21", "first_isp": 60, "last_isp": 62, "power_w": -5000}
+LIMIT = {"point": "ea1.point", "feed_in_pct": 30, "minutes": 20}
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    """Users with passwords."""
+    return Door(tmp_path)
+
+
+def portal(door: Door) -> tuple[FastAPI, Mailbox]:
+    """A portal of a living site, and its mailbox."""
+    box = Mailbox(door.folder / "m.sqlite")
+    actions = ActionSite(box, "dso.example", lambda: NOON, door.log_in.audit)
+    app = create_app(FakeSite(), TOKEN, parties=TOKENS, roles=ROLES, log_in=door.log_in, actions=actions)
+    return app, box
+
+
+def talk(app: FastAPI, talking: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+    """One conversation."""
+
+    async def run() -> None:
+        async with browser(app) as caller:
+            await talking(caller)
+
+    asyncio.run(run())
+
+
+def test_an_engineer_asks_and_sees_the_answer(door: Door) -> None:
+    """202 with a number; then what the agent says; the record says who asked for what."""
+    app, box = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        await enter(caller, "ada")
+        csrf = {"X-CSRF-Token": (await caller.get("/session")).json()["csrf"]}
+        asked = await caller.post("/dso/actions/flexibility", json=FLEXIBILITY, headers=csrf)
+        assert (asked.status_code, asked.json()["state"], asked.json()["by"]) == (202, "waiting", "ada")
+        number = asked.json()["number"]
+        (letter,) = box.deal(1, lambda _: 1)
+        assert letter.request == FlexibilityWanted(number, "ada", "ea1.point", NOON.date(), 60, 62, -5000)
+        box.answered(RequestAnswered(number, False, "no prognosis"), NOON)
+        told = (await caller.get(f"/dso/actions/{number}")).json()
+        assert (told["state"], told["reason"], told["kind"]) == ("refused", "no prognosis", "flexibility")
+        assert told["request"] == FLEXIBILITY
+        assert (await caller.get("/dso/actions")).json() == [told]
+        assert (await caller.get("/dso/actions/nowhere")).status_code == 404
+
+    talk(app, talking)
+    entry = door.log_in.audit.entries()[-1]
+    assert (entry.who, entry.role, entry.act, entry.allowed) == ("ada", "dso", "act", True)
+    assert "power_w=-5000" in entry.asked
+
+
+def test_an_emergency_ends_by_the_sites_clock(door: Door) -> None:
+    """Twenty minutes of the site's time from now; null lifts it; a repeated number is the same request."""
+    app, box = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            asked = await caller.post("/dso/actions/point-limit", json=LIMIT | {"number": "chosen-1"}, headers=DSO)
+            assert asked.status_code == 202
+        lifted = await caller.post("/dso/actions/point-limit", json=LIMIT | {"feed_in_pct": None}, headers=DSO)
+        assert lifted.json()["request"]["feed_in_pct"] is None
+        other = {**LIMIT, "number": "chosen-1", "feed_in_pct": 0}
+        assert (await caller.post("/dso/actions/point-limit", json=other, headers=DSO)).status_code == 409
+
+    talk(app, talking)
+    first = box.get("chosen-1")
+    assert first is not None
+    assert first.request == PointLimitWanted("chosen-1", "dso.example", "ea1.point", 30, NOON + timedelta(minutes=20))
+    assert len(box.newest(10)) == 2
+
+
+def test_only_engineers_act(door: Door) -> None:
+    """A farmer's session and token, nobody, and a session without CSRF: 401 or 403, and nothing is put."""
+    app, box = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        async def act(headers: dict[str, str]) -> int:
+            return (await caller.post("/dso/actions/point-limit", json=LIMIT, headers=headers)).status_code
+
+        assert await act({}) == 401
+        assert await act({"Authorization": f"Bearer {'f' * 43}"}) == 403
+        await enter(caller, "ada")
+        assert await act({}) == 403
+        await enter(caller, "farmer")
+        csrf = (await caller.get("/session")).json()["csrf"]
+        assert await act({"X-CSRF-Token": csrf}) == 403
+
+    talk(app, talking)
+    assert box.newest(10) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"feed_in_pct": 101}, {"feed_in_pct": -1}, {"minutes": 0}, {"minutes": 10_000}, {"point": ""}, {"point": 5}, {"more": 1},
+     {"number": "short"}, {"number": "with space in it"}],
+)  # fmt: skip
+def test_what_is_out_of_bounds_is_422_and_nothing_is_put(door: Door, changes: dict[str, object]) -> None:
+    """Each field has its bounds."""
+    app, box = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        assert (await caller.post("/dso/actions/point-limit", json=LIMIT | changes, headers=DSO)).status_code == 422
+
+    talk(app, talking)
+    assert box.newest(10) == []
+
+
+def test_a_full_mailbox_is_503_with_a_time_to_come_back(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the site takes nothing, nothing more is promised."""
+    monkeypatch.setattr(module, "_MOST_WAITING", 0)
+    app, _ = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        full = await caller.post("/dso/actions/point-limit", json=LIMIT, headers=DSO)
+        assert (full.status_code, full.headers["retry-after"]) == (503, "10")
+
+    talk(app, talking)
