@@ -78,6 +78,9 @@ class FlexElement:
         return FlexElement(self.name, self.kind, up, down, self.baseline, price + change_e4_per_kwh)
 
 
+_CACHED = ("encoded", "faults")  # what a contract keeps beside its fields once it was asked for
+
+
 @wire("market.FlexContract")
 @dataclass(frozen=True)
 class FlexContract:
@@ -182,21 +185,21 @@ class FlexContract:
     def at_prices(self, volume_e4_per_kwh: int, capacity_e4_per_kw_day: int) -> FlexContract:
         """The same with these prices of the contract; the elements' follow, their owner's costs stay."""
         change = volume_e4_per_kwh - self.volume_price_e4_per_kwh
-        made = replace(
-            self,
-            flex_elements=tuple(element.dearer_by(change) for element in self.flex_elements)
-            if change
-            else self.flex_elements,
-            volume_price_e4_per_kwh=volume_e4_per_kwh,
-            capacity_price_e4_per_kw_day=capacity_e4_per_kw_day,
-        )
+        # Most offers of a negotiation are no more than this, and `replace` would go through all fields one by one.
+        made: FlexContract = object.__new__(type(self))
+        values = vars(made)
+        values.update(vars(self))
+        for cached in _CACHED:
+            values.pop(cached, None)
+        if change:
+            values["flex_elements"] = tuple([element.dearer_by(change) for element in self.flex_elements])
+        values["volume_price_e4_per_kwh"] = volume_e4_per_kwh
+        values["capacity_price_e4_per_kw_day"] = capacity_e4_per_kw_day
         good = volume_e4_per_kwh >= 0 and (
             capacity_e4_per_kw_day == 0 or (self.reserved and capacity_e4_per_kw_day > 0)
         )
-        if (
-            good and not self.faults
-        ):  # a sound contract at other sound prices is sound: most offers are no more than that
-            vars(made)["faults"] = ()
+        if good and not self.faults:  # a sound contract at other sound prices is sound
+            values["faults"] = ()
         return made
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import ClassVar
 
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
@@ -56,6 +57,8 @@ class Record:
     signatures: tuple[Signature, ...] = field(default=())
     salt: bytes = b""
     commitment: bytes = b""
+    _at_us: ClassVar[int | None] = None
+    _message: ClassVar[bytes | None] = None
 
     def __post_init__(self) -> None:
         for name, value in (("kind", self.kind), ("key", self.key), ("author", self.author)):
@@ -100,37 +103,40 @@ class Record:
         """What the entry holds: the body, or the commitment to it."""
         return self.commitment or self.body
 
-    # Both are made once; a cached_property would take a lock, which costs more than making them.
+    # Both are made once, and kept as plain attributes: a cached_property takes a lock, and to ask for `__dict__` makes one,
+    # each of which costs as much as making them.
     @property
     def at_us(self) -> int:
         """Microseconds since 1970-01-01 UTC of `at`."""
-        found: int | None = self.__dict__.get("_at_us")
+        found = self._at_us
         if found is None:
-            found = self.__dict__["_at_us"] = hashing.microseconds(self.at)
+            found = hashing.microseconds(self.at)
+            object.__setattr__(self, "_at_us", found)
         return found
 
     @property
     def message(self) -> bytes:
         """What its parties sign."""
-        found: bytes | None = self.__dict__.get("_message")
+        found = self._message
         if found is None:
-            salted = self.commitment != b""
-            found = hashing.record_message(self.kind, self.key, self.at_us, self.author, salted, self.content)
-            self.__dict__["_message"] = found
+            at_us, salted = hashing.microseconds(self.at), self.commitment
+            found = hashing.record_message(self.kind, self.key, at_us, self.author, salted != b"", salted or self.body)
+            object.__setattr__(self, "_at_us", at_us)
+            object.__setattr__(self, "_message", found)
         return found
 
     @property
     def entry(self) -> bytes:
         """What this record's leaf in the tree is the hash of: all signatures, and the message."""
-        lines = "".join(
-            [f"{s.party} {s.value.hex()}\n" for s in self.signatures]
-        )  # as hashing.signature_lines has them
-        return lines.encode() + self.message
+        lines = ""  # as hashing.signature_lines has them
+        for signature in self.signatures:  # a record has two or three: joining a list of them takes longer
+            lines += f"{signature.party} {signature.value.hex()}\n"
+        return lines.encode() + (self._message or self.message)
 
     def signed(self, party: str, signer: Signer) -> Record:
         """This record with the signature of `party` added."""
         made = replace(self, signatures=(*self.signatures, Signature(party, signer.sign(self.message))))
-        made.__dict__["_message"] = self.message
+        object.__setattr__(made, "_message", self.message)
         return made
 
 

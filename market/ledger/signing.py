@@ -23,7 +23,9 @@ _PUBLIC, _SIGNATURE = 32, 64
 # simulation all of them live in the process in which it was made. So what was found out once is remembered for a while.
 _KNOWN_MOST = 1024
 _WORTH_SHARING = 200  # signatures: fewer are checked sooner than threads are started
-_known: OrderedDict[tuple[bytes, bytes, bytes], bool] = OrderedDict()
+# By the signature: who is meant to have made it, of what, and whether it was good. Looked up by its 64 bytes alone, as
+# to hash the data for it would take as long as all else of a look-up.
+_known: OrderedDict[bytes, tuple[bytes, bytes, bool]] = OrderedDict()
 
 
 class Signer:
@@ -61,19 +63,24 @@ class Signer:
 
 def verify(public: bytes, data: bytes, signature: bytes) -> bool:
     """Whether `signature` is `public`'s signature of `data`; never raises for bad keys or signatures."""
-    good = _known.get((public, data, signature))
-    return _remember(public, data, signature, good=_verified(public, data, signature)) if good is None else good
+    known = _known.get(signature)
+    if known is not None and known[0] == public and known[1] == data:
+        return known[2]
+    return _remember(public, data, signature, good=_verified(public, data, signature))
 
 
-def forget_checked() -> None:
-    """Forget which signatures were found good: the next check of each is a real one again, as in another process."""
-    _known.clear()
+def forget_checked(signature: bytes | None = None) -> None:
+    """Forget whether a signature (None: any) was found good: the next check is a real one again, as in another process."""
+    if signature is None:
+        _known.clear()
+    else:
+        _known.pop(signature, None)
 
 
 def _remember(public: bytes, data: bytes, signature: bytes, *, good: bool) -> bool:
     while len(_known) >= _KNOWN_MOST:
         _known.popitem(last=False)  # the oldest; in one step, as the portal's threads check signatures, too
-    _known[public, data, signature] = good
+    _known[signature] = public, data, good
     return good
 
 
@@ -92,7 +99,8 @@ def first_invalid(items: Sequence[tuple[bytes, bytes, bytes]]) -> int | None:
 
     libsodium runs outside Python's global lock, so the batch is shared among the cores.
     """
-    unknown = [k for k, item in enumerate(items) if not _known.get(item)]
+    known = _known.get
+    unknown = [k for k, (public, data, value) in enumerate(items) if known(value) != (public, data, True)]
     if len(unknown) < _WORTH_SHARING:
         return next((k for k in unknown if not verify(*items[k])), None)
     workers = min(os.cpu_count() or 1, 8)

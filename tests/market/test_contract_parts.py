@@ -151,6 +151,16 @@ def test_prices_that_no_contract_has_are_found_in_it(
     assert {sentence.split(":")[0] for sentence in found} == named
 
 
+def test_a_contract_at_other_prices_has_bytes_of_its_own() -> None:
+    """What was kept of the contract it was made from, its bytes among it, is not taken for what it says itself."""
+    contract = made("dso-flexoption", (FlexElement("lv", PORTFOLIO, 10, -10),))
+    assert contract.encoded
+    other = contract.at_prices(700, 200)
+    wanted = replace(contract, volume_price_e4_per_kwh=700, capacity_price_e4_per_kw_day=200)
+    assert other == wanted
+    assert other.encoded == encode(wanted) != contract.encoded
+
+
 def test_a_broken_contract_at_good_prices_stays_broken() -> None:
     """Nothing is taken for sound because a price was changed."""
     broken = replace(made(), max_activations=0)

@@ -261,6 +261,32 @@ def test_a_ledger_in_memory_is_the_one_a_file_would_hold(tmp_path: Path) -> None
             verify(nothing)
 
 
+@pytest.mark.parametrize("size", [1, 49, 50, 51, 120])
+def test_a_batch_is_the_same_ledger_as_its_records_one_by_one(size: int) -> None:
+    """However many records come together, rows, running digest and head are those of single appends."""
+    heads = []
+    for parts in ([[order(n) for n in range(size)]], [[order(n)] for n in range(size)]):
+        with LedgerStore(b"") as ledger:
+            ledger.create(PARTIES, {"site": "test"})
+            for part in parts:
+                ledger.append(part)
+            heads.append(ledger.close_block(1, START, START + DAY, START + DAY).digest)
+            assert verify(ledger.image(), heads[-1]).records == size
+    assert heads[0] == heads[1]
+
+
+@pytest.mark.parametrize("place", [0, 49, 50, 119])
+def test_a_batch_with_one_conflict_leaves_nothing(place: int) -> None:
+    """Wherever in a large batch the record is that is there with other content: none of the batch is added."""
+    with LedgerStore(b"") as ledger:
+        ledger.create(PARTIES, {"site": "test"})
+        other = Record("order", f"{place:04d}", START, "dso", b"other").signed("dso", DSO)
+        ledger.append([other])
+        with pytest.raises(LedgerConflict):
+            ledger.append([order(n) for n in range(120)])
+        assert [record.key for record in ledger.records()] == [other.key]
+
+
 def test_what_is_remembered_of_signatures_is_what_libsodium_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was signed here is known to be good; another library agrees, and with nothing remembered it is found again."""
     signature = AGR.sign(b"data")
@@ -272,18 +298,18 @@ def test_what_is_remembered_of_signatures_is_what_libsodium_says(monkeypatch: py
     assert verify_signature(AGR.public, b"data", signature)
     assert not any(verify_signature(*item) for item in bad)
     many = [(AGR.public, bytes([k]), AGR.sign(bytes([k]))) for k in range(250)]
-    monkeypatch.setattr("market.ledger.signing._known", OrderedDict({many[3]: True}))
+    monkeypatch.setattr("market.ledger.signing._known", OrderedDict({many[3][2]: (*many[3][:2], True)}))
     assert first_invalid(many) is None
     assert first_invalid([*many[:240], bad[0], *many[240:], bad[1]]) == 240
 
 
 def test_only_so_much_is_remembered_of_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many signatures a process sees, it keeps a bounded number of answers: the latest."""
-    known: OrderedDict[tuple[bytes, bytes, bytes], bool] = OrderedDict()
+    known: OrderedDict[bytes, tuple[bytes, bytes, bool]] = OrderedDict()
     monkeypatch.setattr("market.ledger.signing._known", known)
     monkeypatch.setattr("market.ledger.signing._KNOWN_MOST", 3)
     made = [(AGR.public, bytes([k]), AGR.sign(bytes([k]))) for k in range(5)]
-    assert list(known) == made[2:]
+    assert list(known) == [signature for _, _, signature in made[2:]]
 
 
 def test_keys_are_private_and_signatures_fit_only_their_data(tmp_path: Path) -> None:
