@@ -39,13 +39,15 @@ check: $(VENV)/.dev ## set up, then lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Where it may not be installed (no apt, not root) those tests skip and say so; with CI=true a skip is a failure.
-tools: ## what some tests talk to, on Debian and as root: Mosquitto
-	@if PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		(apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install mosquitto) >/dev/null \
-			|| echo "mosquitto could not be installed: its tests will skip"; \
-	else echo "mosquitto is missing and only root may install it: its tests will skip"; fi
+# Where they may not be installed (no apt, not root) those tests skip and say so; with CI=true a skip is a failure.
+tools: ## what some tests talk to, on Debian and as root: Mosquitto, and Chromium for the portal's pages
+	@for tool in mosquitto chromium; do \
+		if PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null; then :; \
+		elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			(apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$tool) >/dev/null \
+				|| echo "$$tool could not be installed: its tests will skip"; \
+		else echo "$$tool is missing and only root may install it: its tests will skip"; fi; \
+	done
 
 lock: $(VENV)/.dev ## renew the lock files (all platforms, hashes, no host)
 	$(BIN)/uv pip compile $(LOCK) --extra bench -o requirements.lock pyproject.toml --group build

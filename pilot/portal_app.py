@@ -11,7 +11,9 @@ from agents.assembly.site_agents import SiteAgents
 from agents.runtime.scheduler import RoundScheduler
 from cim.platform.mailbox.mailbox import Mailbox
 from cim.platform.orchestrator.status import status_of
+from environment.sites import load_site
 from pilot.mailbox import HOST
+from pilot.page_sources import sources_of
 from pilot.settings import UpSettings
 from pilot.view import LivingView, market_dso, market_parties, market_roles
 from portal.actions import ActionSite
@@ -20,6 +22,7 @@ from portal.auth.log_in import LogIn
 from portal.auth.users import FIRST
 from portal.callers import named_callers, named_roles
 from portal.live_data import LiveData
+from portal.news import News
 from portal.stream_routes import StreamSite
 from portal.tokens import party_tokens, portal_token
 
@@ -31,6 +34,7 @@ def living_portal(
     scheduler: RoundScheduler,
     streams: StreamSite,
     mailbox: Mailbox,
+    news: News,
     say: Callable[[str], None],
 ) -> FastAPI:
     """The application; the first start says the administrator's one-time password.
@@ -52,6 +56,8 @@ def living_portal(
         roles={**market_roles(site_agents), **named_roles(folder)},
         log_in=log_in,
         actions=ActionSite(mailbox, market_dso(site_agents), lambda: scheduler.now, log_in.audit),
+        sources=sources_of(folder, load_site(settings.site)),
+        news=news,
     )
 
 

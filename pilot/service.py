@@ -47,6 +47,7 @@ from pilot.portal_app import living_portal
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
 from pilot.view import LivingView, described
+from portal.news import News
 from portal.server import serve
 
 _INCIDENTS = (
@@ -143,11 +144,14 @@ class Pilot:
                 self._say(f"UFTP at {elsewhere.url}, with {elsewhere.peers} elsewhere")
             mailbox = Mailbox(mailbox_path(settings.folder))
             rounds = with_host(rounds, mailbox, site_agents.rules.domains, sealed=settings.runtime == "ray")
-            scheduler = RoundScheduler(rounds, site_start.world, now, end, _sink(store), self._ticked(store), clock)
+            news = News(self._at(site_start), ticks=True)
+            scheduler = RoundScheduler(
+                rounds, site_start.world, now, end, _sink(store, news), self._ticked(store), clock
+            )
             self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
             view = LivingView(site_agents, runtime, scheduler, store, speed, journal.trouble)
-            app = living_portal(settings, site_agents, view, scheduler, told.streams, mailbox, self._say)
+            app = living_portal(settings, site_agents, view, scheduler, told.streams, mailbox, news, self._say)
             portal = await cleanup.enter_async_context(serve(app, settings.host, settings.port, settings.tls))
             for name in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(name, self.stop)
@@ -193,9 +197,10 @@ class Pilot:
         return ticked
 
 
-def _sink(store: Store) -> Callable[[str, Publication], None]:
+def _sink(store: Store, news: News) -> Callable[[str, Publication], None]:
     def sink(agent: str, told: Publication) -> None:
         store.put(agent, told)
+        news.tell(type(told).__name__)
         if isinstance(told, _INCIDENTS):
             _log.warning(type(told).__name__, agent=agent, at=told.at.isoformat(), what=str(told)[:500])
 

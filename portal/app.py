@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from portal.actions import ActionSite
     from portal.auth.log_in import LogIn
     from portal.data import SeeData
+    from portal.news import News
+    from portal.sources import PageSources
     from portal.stream_routes import StreamSite
 
 _WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
@@ -37,6 +39,8 @@ def create_app(
     roles: Mapping[str, Role] = MappingProxyType({}),
     log_in: LogIn | None = None,
     actions: ActionSite | None = None,
+    sources: PageSources | None = None,
+    news: News | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -52,6 +56,8 @@ def create_app(
         roles: by domain, what each market party is.
         log_in: for people; without it there are tokens only.
         actions: asks the agents of a living site; without it nobody can be asked.
+        sources: what pages show beside the store; without it there are none.
+        news: what has changed; without it there is no `/live`.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -90,7 +96,8 @@ def create_app(
         from portal.action_routes import add_action_routes
 
         add_action_routes(app, actions)
-    add_market_routes(app, SharedAnswer(site.market_rows, "market", patience_s, fresh_s))
+    see_market = SharedAnswer(site.market_rows, "market", patience_s, fresh_s)
+    add_market_routes(app, see_market)
     if data_status is not None:
         from portal.data_status import add_data_status
 
@@ -101,6 +108,14 @@ def create_app(
 
         add_data_routes(app, data)
         add_playground(app)
+    if sources is not None:
+        from portal.screens.routes import PageSite, add_screens
+
+        add_screens(app, PageSite(see_health, see_market, sources, data, data_status))
+    if news is not None:
+        from portal.news_routes import add_news
+
+        add_news(app, news)
     if streams is not None:
         from portal.stream_routes import add_stream_routes
 

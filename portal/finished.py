@@ -34,13 +34,13 @@ class FinishedRun:
             )
         self.end: datetime = newest
         described = values(self._store, SiteDescribed)
-        self._name = described[-1].site if described else folder.name
+        self.name = described[-1].site if described else folder.name
 
     async def health(self) -> Health:
         """No agent is alive and no device is steered; what agents failed at is as it was told."""
         return Health(
             status=Status.FINISHED,
-            site=self._name,
+            site=self.name,
             now=self.end,
             mode=Mode.SIMULATED,
             speed=None,

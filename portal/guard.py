@@ -142,7 +142,7 @@ class Guard:
             return _Found(Caller(OPERATOR_NAME, Role.ADMINISTRATOR, None))
         if not parties:
             return _Found(answer=_unauthorized("the token does not fit", ', error="invalid_token"'))
-        if not parties[0].opens(path) and path != "/session":
+        if not parties[0].opens(path) and not shared(path):
             words = f"the token of {parties[0].name} opens {_opened(parties[0])} only; expected the operator's"
             return _Found(answer=JSONResponse({"detail": words}, 403))
         return _Found(parties[0])

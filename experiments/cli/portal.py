@@ -70,12 +70,14 @@ def finished_app(folder: Path) -> FastAPI:
         BadInput: it is no such folder, or a file in it cannot be read.
     """
     from cim.platform.orchestrator.status import status_of
+    from pilot.page_sources import site_named, sources_of
     from portal.app import create_app
     from portal.auth.log_in import LogIn
     from portal.auth.users import FIRST
     from portal.callers import market_callers, market_roles, named_callers, named_roles
     from portal.finished import FinishedRun
     from portal.live_data import LiveData
+    from portal.news import News
     from portal.tokens import party_tokens, portal_token
 
     run, callers = FinishedRun(folder), (*market_callers(folder), *named_callers(folder))
@@ -92,6 +94,8 @@ def finished_app(folder: Path) -> FastAPI:
         data_status=lambda: status_of(folder),
         roles={**market_roles(folder), **named_roles(folder)},
         log_in=log_in,
+        sources=sources_of(folder, *site_named(run.name)),
+        news=News(lambda: run.end),
     )
 
 

@@ -22,7 +22,7 @@ ROLE_PATHS: Final[dict[Role, tuple[str, ...]]] = {
     Role.ADMINISTRATOR: ("/",),
 }
 # What everybody who is logged in opens beside: exact paths, and beginnings that end with a slash.
-SHARED_PATHS: Final = ("/", "/session", "/logout", "/password", "/pages/", "/_nicegui/")
+SHARED_PATHS: Final = ("/", "/live", "/session", "/logout", "/password", "/pages/", "/_nicegui/")
 
 
 @dataclass(frozen=True, slots=True)

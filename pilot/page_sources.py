@@ -1,0 +1,149 @@
+"""Fills what the portal's pages need of a site's network and ledger (`portal.sources`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from cim.model.arrays import Floats
+from cim.model.errors import BadInput, IlesError
+from cim.platform.site_data import readings_place
+from environment.feeder import Feeder, rated_va
+from environment.sites.loader import load_site
+from environment.sites.network import build_limits, build_network
+from environment.sites.schema import Site
+from pilot.feeder_plan import feeder_plan
+from portal.sources import Drawing, DrawnBranch, DrawnNode, GridFlow, LedgerHead, LedgerRecord, PageSources
+
+
+class SiteGrid:
+    """A `portal.sources.GridSource` of a site file's network."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @cached_property
+    def _feeder(self) -> Feeder:
+        return Feeder(build_network(self._site))
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The network with each connection's node, drawn by its topology."""
+        site, network, limits = self._site, self._feeder.network, build_limits(self._site)
+        plan, rated = feeder_plan(network), rated_va(network)
+        lines = [DrawnBranch(one.name, one.from_node, one.to_node, "line", rated[one.name]) for one in network.lines]
+        lines += [
+            DrawnBranch(one.name, one.hv_node, one.lv_node, "transformer", rated[one.name])
+            for one in network.transformers
+        ]
+        parents = {point.id: point.parent for point in site.congestion_points}
+        titles = {point.id: point.title for point in site.congestion_points}
+        return Drawing(
+            tuple(DrawnNode(node.name, *plan[node.name], node.nominal_v) for node in network.nodes),
+            tuple(lines),
+            {prosumer.name: prosumer.node for prosumer in site.prosumers},
+            {prosumer.name: _upwards(prosumer.congestion_point, parents) for prosumer in site.prosumers},
+            {prosumer.name: prosumer.meter for prosumer in site.prosumers},
+            {one.device_name(device): device.kind for one in site.prosumers for device in one.devices},
+            {point.id: point.branch for point in site.congestion_points},
+            titles | {prosumer.name: prosumer.title for prosumer in site.prosumers},
+            limits.min_voltage_pu,
+            limits.max_voltage_pu,
+            limits.max_loading_pct,
+        )
+
+    def flow(self, power_w: Mapping[str, Floats], reactive_var: Mapping[str, Floats]) -> GridFlow:
+        """See `portal.sources.GridSource`."""
+        found = self._feeder.flow(self._by_node(power_w), self._by_node(reactive_var) if reactive_var else None)
+        return GridFlow(found.voltage_pu, found.loading_pct, found.slack_p_w, found.losses_w)
+
+    def _by_node(self, values: Mapping[str, Floats]) -> Floats:
+        count = len(next(iter(values.values())))
+        summed = np.zeros((count, len(self._feeder.node_names)))
+        for connection, row in values.items():
+            node = self.drawing.node_of.get(connection)
+            if node is not None:
+                summed[:, self._feeder.node_index[node]] += row
+        return summed
+
+
+class LedgerFile:
+    """A `portal.sources.LedgerSource` of a ledger's file, opened anew for each question: its keeper goes on writing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def heads(self) -> tuple[LedgerHead, ...]:
+        """See `portal.sources.LedgerSource`."""
+        from market.ledger.reader import LedgerReader
+
+        with LedgerReader(self._path) as ledger:
+            return tuple(
+                LedgerHead(
+                    head.number,
+                    head.digest.hex(),
+                    head.period_start,
+                    head.period_end,
+                    head.count,
+                    head.size,
+                    tuple(one.party for one in ledger.cosignatures(head.number)),
+                )
+                for head in ledger.heads()
+            )
+
+    def records(self, party: str | None) -> tuple[LedgerRecord, ...]:
+        """See `portal.sources.LedgerSource`."""
+        from agents.runtime.ledger_history import concerned
+        from market.ledger.reader import LedgerReader
+
+        with LedgerReader(self._path) as ledger:
+            still_open = {(record.kind, record.key) for record in ledger.records(block=0)}
+            found = [one for one in ledger.records() if (one.kind, one.key) not in still_open]
+        return tuple(
+            LedgerRecord(one.kind, one.key, one.at, one.author)
+            for one in reversed(found)
+            if party is None or party in concerned(one)
+        )
+
+    def proof(self, kind: str, key: str, *, shown: bool) -> str:
+        """See `portal.sources.LedgerSource`."""
+        from market.ledger.proofs import to_json
+        from market.ledger.prover import Prover
+
+        with Prover(self._path) as prover:
+            return to_json((prover.inclusion(kind, key, None, shown),))
+
+
+def sources_of(folder: Path, site: Site | None, why_not: str = "") -> PageSources:
+    """What the pages of a run's or site's folder are made from.
+
+    Args:
+        site: its site file; None where there is none (any more), for the reason `why_not`.
+    """
+    ledger = folder / "ledger.db"
+    return PageSources(
+        readings_place(folder),
+        None if site is None else SiteGrid(site),
+        LedgerFile(ledger) if ledger.exists() else None,
+        {"grid": why_not} if site is None else {},
+    )
+
+
+def site_named(name: str) -> tuple[Site | None, str]:
+    """The site file of this name, or why it cannot be used."""
+    try:
+        return load_site(name), ""
+    except (BadInput, IlesError) as error:
+        return None, f"the network of {name} is not known here ({error})"
+
+
+def _upwards(point: str, parents: Mapping[str, str | None]) -> tuple[str, ...]:
+    found: list[str] = []
+    at: str | None = point
+    while at is not None and at not in found:
+        found.append(at)
+        at = parents.get(at)
+    return tuple(found)

@@ -1,0 +1,81 @@
+"""`/live`: server-sent events that say what has changed, for as long as somebody listens and takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from portal.news import News, TooMany
+
+PATIENCE_S = 10.0  # that one event may take to be taken
+_DESCRIBED: Final[dict[int | str, dict[str, object]]] = {
+    200: {
+        "description": "Events `changed`; `data` is an object with `now`, the site's time, and `changed`, the families of "
+        "publications that have news since the event before. `id` is to be sent back as `Last-Event-ID`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    503: {"description": "As many listen as may."},
+}
+
+
+class EventStream(Response):
+    """Sends events until the listener goes, or does not take one in time: then it is let go, and may come back."""
+
+    def __init__(self, news: News, identity: str | None, patience_s: float = PATIENCE_S) -> None:
+        super().__init__(media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._news, self._identity, self._patience_s = news, identity, patience_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send, beside waiting for the listener to go."""
+        events = self._news.listen(self._identity)
+        try:
+            first = await anext(events)
+        except TooMany:
+            await JSONResponse(
+                {"detail": "as many listen as may; expected you to come back later"}, 503, {"Retry-After": "30"}
+            )(scope, receive, send)
+            return
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            async with aclosing(events):
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await self._send(send, first)
+                sending = asyncio.create_task(self._go_on(events, send))
+                await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError, TimeoutError, OSError):
+                    await sending
+        except (TimeoutError, OSError):
+            pass  # it has not taken its event in time, or is gone
+        finally:
+            gone.cancel()
+
+    async def _go_on(self, events: AsyncGenerator[bytes, None], send: Send) -> None:
+        async for message in events:
+            await self._send(send, message)
+
+    async def _send(self, send: Send, message: bytes) -> None:
+        async with asyncio.timeout(self._patience_s):
+            await send({"type": "http.response.body", "body": message, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def add_news(app: FastAPI, news: News) -> None:
+    """Add the route."""
+
+    @app.get("/live", response_class=Response, responses=_DESCRIBED)
+    async def live(request: Request) -> Response:
+        """What has changed, as it changes (text/event-stream); who was away says by Last-Event-ID what it had last."""
+        return EventStream(news, request.headers.get("last-event-id"))

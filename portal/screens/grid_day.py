@@ -1,0 +1,138 @@
+"""A local day of the grid: what was measured, then what is expected, as power flows of the site's network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from cim.model.arrays import Floats, Ints
+from cim.model.intervals import LocalDay
+from cim.platform.publications.grid import PrognosisReplaced
+from cim.platform.publications.trading import PrognosisTaken
+from cim.platform.store import latest
+from portal.screens.measured import DayMeasured
+from portal.screens.seen import Seen
+from portal.sources import GridFlow, GridSource
+
+
+@dataclass(frozen=True)
+class GridDay:
+    """A day of T ISPs.
+
+    Attributes:
+        day: which.
+        sort: of each ISP `measured`, `expected` or `` (nothing is known).
+        power_w: by connection, [T] net power, as measured or expected; NaN where not known.
+        flow: of the whole; rows of ISPs of which nothing is known are NaN.
+        unseen: of each ISP, how many connections' meters were not seen; they count as 0 W.
+    """
+
+    day: LocalDay
+    sort: tuple[str, ...]
+    power_w: dict[str, Floats]
+    reactive_var: dict[str, Floats]
+    flow: GridFlow
+    unseen: tuple[int, ...]
+
+    @property
+    def measured(self) -> list[int]:
+        """The ISPs (from 0) that were measured."""
+        return [place for place, sort in enumerate(self.sort) if sort == "measured"]
+
+
+def grid_day(seen: Seen, grid: GridSource, day: LocalDay) -> GridDay:
+    """The grid on a day; made once for the same measurements and prognoses."""
+    measured = seen.measured.day(day, seen.now)
+    prognoses = _prognoses(seen, day)
+    key = f"grid {hash(tuple((point, tuple(row)) for point, row in prognoses.items()))}"
+    return cast("GridDay", seen.measured.once(key, day, measured, lambda: _made(seen, grid, day, measured, prognoses)))
+
+
+def _made(seen: Seen, grid: GridSource, day: LocalDay, measured: DayMeasured, prognoses: dict[str, Floats]) -> GridDay:
+    drawing, count = grid.drawing, day.count
+    nothing = np.full(count, np.nan)
+    power = {name: measured.net_w.get(meter, nothing).copy() for name, meter in drawing.meter_of.items()}
+    reactive = {
+        name: np.nan_to_num(measured.reactive_var.get(meter, nothing)) for name, meter in drawing.meter_of.items()
+    }
+    known = np.sum([np.isfinite(row) for row in power.values()], axis=0)
+    past = np.array([day.isp_start(number + 1) <= seen.now for number in range(1, count + 1)])
+    is_measured = past & (known > 0)
+    expected = _expected(seen, grid, day, prognoses, count)
+    is_expected = ~is_measured & ~past & bool(expected)
+    for name, row in power.items():
+        row[~is_measured] = np.nan
+        if name in expected:
+            row[is_expected] = expected[name][is_expected]
+    usable = np.flatnonzero(is_measured | is_expected)
+    flow = _flow(grid, power, reactive, usable, count)
+    sort = tuple(
+        "measured" if is_measured[place] else "expected" if is_expected[place] else "" for place in range(count)
+    )
+    unseen = tuple(len(power) - int(known[place]) if is_measured[place] else 0 for place in range(count))
+    return GridDay(day, sort, power, reactive, flow, unseen)
+
+
+def _flow(
+    grid: GridSource, power: dict[str, Floats], reactive: dict[str, Floats], usable: Ints, count: int
+) -> GridFlow:
+    drawing = grid.drawing
+    voltage = np.full((count, len(drawing.nodes)), np.nan)
+    loading = np.full((count, len(drawing.branches)), np.nan)
+    slack, losses = np.full(count, np.nan), np.full(count, np.nan)
+    if len(usable):
+        found = grid.flow(
+            {name: np.nan_to_num(row[usable]) for name, row in power.items()},
+            {name: row[usable] for name, row in reactive.items()},
+        )
+        voltage[usable], loading[usable] = found.voltage_pu, found.loading_pct
+        slack[usable], losses[usable] = found.slack_w, found.losses_w
+    return GridFlow(voltage, loading, slack, losses)
+
+
+def _prognoses(seen: Seen, day: LocalDay) -> dict[str, Floats]:
+    """By congestion point what all sellers' portfolios there are expected to draw, by the newest prognoses."""
+    newest: dict[tuple[str, str], tuple[int, tuple[int, ...]]] = {}
+    told: list[PrognosisTaken | PrognosisReplaced] = [
+        *latest(seen.store, PrognosisTaken, "seller", "congestion_point", "period"),
+        *latest(seen.store, PrognosisReplaced, "seller", "congestion_point", "period"),
+    ]
+    for one in told:
+        key = (one.seller, one.congestion_point)
+        if one.period == day.day and len(one.power_w) == day.count and one.revision >= newest.get(key, (0, ()))[0]:
+            newest[key] = (one.revision, one.power_w)
+    points: dict[str, Floats] = {}
+    for (_, point), (_, power) in newest.items():
+        points[point] = points.get(point, np.zeros(day.count)) + np.array(power, dtype=np.float64)
+    return points
+
+
+def _expected(
+    seen: Seen, grid: GridSource, day: LocalDay, prognoses: dict[str, Floats], count: int
+) -> dict[str, Floats]:
+    """Each connection's share of its point's prognoses: its last measured day, moved so that the point's sum is kept."""
+    if not prognoses:
+        return {}
+    drawing, before = grid.drawing, seen.today if day.day > seen.today.day else day.next(-1)
+    shape = seen.measured.day(before, seen.now)
+    found: dict[str, Floats] = {}
+    for point, foretold in prognoses.items():
+        own = [name for name, points in drawing.points_of.items() if points[:1] == (point,)]
+        rows = np.array([_fitted(shape.net_w.get(drawing.meter_of[name]), count) for name in own])
+        if not own:
+            continue
+        share = np.abs(rows) + 1.0
+        moved = rows + share / share.sum(axis=0) * (foretold - rows.sum(axis=0))
+        found |= dict(zip(own, moved, strict=True))
+    return found
+
+
+def _fitted(row: Floats | None, count: int) -> Floats:
+    """A day's row for a day of another length (the clocks change), with nothing where nothing was measured."""
+    fitted = np.zeros(count)
+    if row is not None:
+        kept = np.nan_to_num(row)[:count]
+        fitted[: len(kept)] = kept
+    return fitted

@@ -1,0 +1,286 @@
+"""How agents, devices and meters are, what went wrong, and how often supply was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from cim.platform.publications.base import Publication
+from cim.platform.publications.incidents import (
+    ElementSuspended,
+    HandlingFailed,
+    MemoryLost,
+    MessageLapsed,
+    MetersDisagree,
+    PointNotMetered,
+    RuleBroken,
+    SiteNotMetered,
+    WorkFailed,
+)
+from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRefused
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
+from cim.platform.publications.trading import OrderRefused
+from portal.models import Status
+from portal.screens.markup import Cell, Figure, Html, figures, mark, note, section, table
+from portal.screens.page import Parts
+from portal.screens.seen import Seen
+
+STALE = timedelta(minutes=30)  # a meter reads every five minutes
+_WRONG: dict[type[Publication], tuple[str, Callable[[Any], str]]] = {
+    DeviceLost: ("device lost", lambda one: f"{one.device}: {one.reason}"),
+    CommandRefused: ("command refused", lambda one: f"{one.device}: {one.reason}"),
+    ReadingRefused: ("reading refused", lambda one: f"{one.device}: {one.reason}"),
+    HandlingFailed: ("agent failed", lambda one: f"at {one.event}: {one.error}"),
+    WorkFailed: ("calculation failed", lambda one: f"{one.what} of {one.about}: {one.error}"),
+    MemoryLost: ("memory lost", lambda one: "; ".join(one.what)),
+    MessageLapsed: ("message lapsed", lambda one: f"{one.what} {one.about} from {one.peer}: {one.reason}"),
+    RuleBroken: ("rule broken", lambda one: f"by {one.by}: {one.reason}"),
+    PointNotMetered: ("not metered", lambda one: f"{one.seller} at {one.congestion_point}, {len(one.isps)} ISPs"),
+    SiteNotMetered: ("site not metered", lambda one: f"{len(one.isps)} ISPs of {one.period}"),
+    MetersDisagree: ("meters disagree", lambda one: f"{one.usage_point}, {len(one.isps)} ISPs: {one.reason}"),
+    ElementSuspended: ("suspended", lambda one: f"{one.element}: {one.unmetered_isps} ISPs not metered"),
+    OrderRefused: ("order refused", lambda one: f"{one.order_reference}: {one.reason}"),
+    HeadRefused: ("head not co-signed", lambda one: f"block {one.number}: {one.reason}"),
+    HistorySplit: ("two histories", lambda one: f"block {one.number} of {one.keeper}"),
+    RecordRefused: ("record refused", lambda one: f"{one.reference}: {one.reason}"),
+}
+_GRAVE = frozenset(
+    {DeviceLost, HandlingFailed, WorkFailed, MemoryLost, RuleBroken, SiteNotMetered, HistorySplit, HeadRefused}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that went otherwise than it should: when (UTC), who told it, what, and whether somebody should look."""
+
+    at: datetime
+    agent: str
+    what: str
+    words: str
+    grave: bool
+    open: bool = False
+
+
+def alarms(seen: Seen, since: datetime | None = None) -> list[Alarm]:
+    """All of them, newest first; a lost device is open until it is back."""
+    back: dict[str, datetime] = {}
+    for told in seen.store.told(DeviceBack):
+        back[told.publication.device] = told.publication.at
+    found = []
+    for family, (what, words) in _WRONG.items():
+        for one in seen.store.told(family, since):
+            shown = one.publication
+            lost = isinstance(shown, DeviceLost)
+            open_ = isinstance(shown, DeviceLost) and not (shown.device in back and back[shown.device] >= shown.at)
+            grave = family in _GRAVE and not (isinstance(shown, ElementSuspended) and not shown.suspended)
+            found.append(Alarm(shown.at, one.agent, what, words(shown), grave and (open_ or not lost), open_))
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def make_alarms(seen: Seen) -> Parts:
+    """The page of alarms with their history."""
+    found = alarms(seen)
+    kinds: dict[str, int] = {}
+    for one in found:
+        kinds[one.what] = kinds.get(one.what, 0) + 1
+    open_now = [one for one in found if one.open]
+    often = sorted(kinds.items(), key=lambda one: -one[1])
+    return (
+        section(
+            "Alarms",
+            figures(
+                Figure("open now", len(open_now), "", "bad" if open_now else "good"),
+                Figure("in the last 24 h", sum(1 for one in found if one.at > seen.now - timedelta(days=1))),
+                Figure("since the site began", len(found)),
+            ),
+            table(
+                "Open: devices that do not answer",
+                ("since (local)", "what"),
+                ((seen.local(one.at), one.words) for one in open_now),
+                "No device is lost.",
+            ),
+            name="open",
+        ),
+        section(
+            "History",
+            table(
+                "By kind",
+                ("kind", "how often"),
+                often,
+                "Nothing has gone wrong since the site began.",
+            ),
+            alarm_table(seen, found, "All, newest first"),
+            name="history",
+        ),
+    )
+
+
+def alarm_table(seen: Seen, found: Sequence[Alarm], caption: str) -> Html:
+    """Alarms as rows."""
+    rows = (
+        (seen.local(one.at), mark(one.what, "bad" if one.grave else "warn"), one.agent, one.words[:300])
+        for one in found
+    )
+    return table(caption, ("at (local)", "kind", "told by", "what"), rows, "Nothing has gone wrong.", seen.rows)
+
+
+def make_health(seen: Seen) -> Parts:
+    """The page of agents, devices and the journal."""
+    health = seen.health
+    tone = {Status.OK: "good", Status.FINISHED: "", Status.DEGRADED: "warn", Status.DOWN: "bad"}[health.status]
+    alive = sum(agent.alive for agent in health.agents)
+    roles: dict[str, list[int]] = {}
+    for agent in health.agents:
+        counted = roles.setdefault(agent.role, [0, 0, 0, 0])
+        for place, value in enumerate((1, int(agent.alive), agent.waiting, agent.failed_events)):
+            counted[place] += value
+    faulty = [
+        agent
+        for agent in health.agents
+        if agent.device_fault or not agent.alive or agent.failed_events or agent.restarts
+    ]
+    lived = len(health.agents)
+    over = health.status is Status.FINISHED
+    return (
+        section(
+            "Health",
+            figures(
+                Figure("site", health.status.value, "", tone),
+                Figure(
+                    "agents alive",
+                    f"{alive} of {lived}" if lived else "the run is over",
+                    "",
+                    "bad" if alive < lived else "",
+                ),
+                Figure("messages waiting", sum(agent.waiting for agent in health.agents)),
+                Figure("failed events", len(health.failed_events), "", "bad" if health.failed_events else "good"),
+                Figure("journal", health.journal.state),
+                Figure("site's time", f"{seen.local(health.now):%Y-%m-%d %H:%M}", seen.site.timezone),
+            ),
+            note(health.journal.detail),
+            name="health",
+        ),
+        section(
+            "Agents",
+            table(
+                "By role",
+                ("role", "agents", "alive", "waiting", "failed events"),
+                ((role, *counted) for role, counted in sorted(roles.items())),
+                "The run is over: no agent is alive, and none is asked." if over else "No agent has answered.",
+            ),
+            table(
+                "Those that need a look",
+                ("agent", "role", "host", "alive", "restarts", "failed", "device", "fault"),
+                (
+                    (
+                        a.name,
+                        a.role,
+                        a.host,
+                        mark("yes", "good") if a.alive else mark("no", "bad"),
+                        a.restarts,
+                        a.failed_events,
+                        a.device or "",
+                        a.device_fault or "",
+                    )
+                    for a in faulty
+                ),
+                "No agent of this run is asked any more."
+                if over
+                else "All agents are alive, without restarts, and all devices answer.",
+                seen.rows,
+            ),
+            name="agents",
+        ),
+        section(
+            "Failed events",
+            table(
+                "Messages that a role failed at",
+                ("at (local)", "agent", "kind", "error"),
+                ((seen.local(one.at), one.agent, one.kind, one.error) for one in reversed(health.failed_events)),
+                "No agent has failed at a message.",
+                seen.rows,
+            ),
+            name="failed",
+        ),
+    )
+
+
+def make_quality(seen: Seen) -> Parts:
+    """The page of data quality: which meters are stale, and how many of their readings are good."""
+    found = seen.measured.last()
+    if not found:
+        return (
+            section(
+                "Data quality",
+                note("No reading is in the table yet: they are filed a while after the site's start."),
+                name="meters",
+            ),
+        )
+    rows: list[tuple[timedelta, Sequence[Cell]]] = []
+    for meter, point, last, good in found:
+        age = seen.until - last if last is not None else timedelta.max
+        stale = age > STALE
+        state = mark("stale", "bad") if stale else mark("fresh", "good") if good >= 0.99 else mark("with gaps", "warn")
+        minutes = None if last is None else age.total_seconds() / 60
+        rows.append(
+            (age, (meter, seen.title(point), None if last is None else seen.local(last), minutes, 100 * good, state))
+        )
+    stale_count = sum(1 for age, _ in rows if age > STALE)
+    rows.sort(key=lambda row: row[0], reverse=True)
+    refused = [
+        one
+        for one in alarms(seen)
+        if one.what in ("reading refused", "not metered", "meters disagree", "site not metered", "suspended")
+    ]
+    return (
+        section(
+            "Data quality",
+            figures(
+                Figure("meters and devices", len(rows)),
+                Figure("stale", stale_count, "", "bad" if stale_count else "good"),
+                Figure("with gaps", sum(1 for *_, good in found if good < 0.99), "", ""),
+            ),
+            note(
+                f"Stale: no good reading for {STALE.seconds // 60} minutes of the site's time. They are read every five minutes."
+            ),
+            table(
+                "Meters and devices, the oldest reading first",
+                ("meter or device", "connection", "last good reading (local)", "age, min", "good readings, %", "state"),
+                (row for _, row in rows),
+                "None.",
+                seen.rows,
+            ),
+            name="meters",
+        ),
+        section(
+            "Refused and missing", alarm_table(seen, refused, "What was not taken, or not metered"), name="refused"
+        ),
+    )
+
+
+def make_supply(seen: Seen) -> Parts:
+    """The page of outage counters (IEEE 1366): how long and how often customers were without supply."""
+    grid = seen.sources.grid
+    customers = len(grid.drawing.node_of) if grid is not None else None
+    since: date = seen.local(seen.site.at).date()
+    days = max((seen.now - seen.site.at).total_seconds() / 86_400, 0.0)
+    return (
+        section(
+            "Interruptions of supply",
+            figures(
+                Figure("SAIDI", 0.0, "min per customer", "good"),
+                Figure("SAIFI", 0.0, "interruptions per customer", "good"),
+                Figure("customers", customers),
+                Figure("counted for", days, "days"),
+            ),
+            note(
+                f"No interruption has been reported since {since}. They are counted from what is published of the site; a "
+                "meter that does not answer is no interruption, it stands with the data quality. "
+                "Restrictions of feed-in are no interruptions either; they stand with the congestion points."
+            ),
+            table("Interruptions", ("from (local)", "to", "customers", "cause"), (), f"None since {since}."),
+            name="supply",
+        ),
+    )

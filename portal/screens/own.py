@@ -1,0 +1,171 @@
+"""What is a party's own: its devices, and the consents that it gives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cim.model.arrays import Floats
+from cim.platform.access.consents import Consent
+from cim.platform.publications.agreements import (
+    ContractAgreed,
+)
+from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
+from cim.platform.store import Told, values
+from portal.screens.markup import (
+    Asked,
+    Cell,
+    Choice,
+    Html,
+    Line,
+    chart,
+    mark,
+    note,
+    section,
+    table,
+    text,
+)
+from portal.screens.page import Parts
+from portal.screens.seen import Seen
+
+
+def devices(seen: Seen) -> Parts:
+    """A prosumer's own devices: what they did today, and whether they answer."""
+    grid = seen.sources.grid
+    if grid is None:
+        return (
+            section(
+                "Devices",
+                note(seen.sources.missing.get("grid", "Who has which devices is not known here.")),
+                name="devices",
+            ),
+        )
+    party = seen.visitor.party
+    own = seen.name(party) if party is not None else None
+    if own is not None and own not in grid.drawing.node_of:
+        mine = {one.seller for one in values(seen.store, ContractAgreed) if one.buyer == party}
+        homes = [seen.name(seller) for seller in mine if seen.name(seller) in grid.drawing.node_of]
+        words = f"You have no connection of your own. Your members' devices are theirs to see; you have {len(homes)} members."
+        return (section("Devices", note(words), name="devices"),)
+    homes = sorted(grid.drawing.node_of) if own is None else [own]
+    asked = seen.query.get("home", homes[0])
+    home = asked if asked in homes else homes[0]
+    form = Asked(
+        (
+            Choice("home", "Home", [(one, seen.title(one)) for one in homes], home),
+            Choice("day", "Day", seen.days(), seen.day.key),
+        )
+    )
+    found = seen.measured.day(seen.day, seen.now)
+    lines, rows = [], []
+    lost = _faults(seen)
+    hours = seen.day.isp_minutes / 60
+    meter = found.power_w.get(grid.drawing.meter_of[home])
+    if meter is not None:
+        lines.append(Line("connection", meter / 1000))
+    for device, kind in grid.drawing.kind_of.items():
+        if device.partition(".")[0] != home:
+            continue
+        row = found.power_w.get(device)
+        taken, given, last = _energies(row, hours)
+        if row is not None:
+            lines.append(Line(f"{device.partition('.')[2]} ({kind})", row / 1000, "quiet"))
+        rows.append(
+            (device, kind, last, taken, given, mark(lost[device], "bad") if device in lost else mark("answers", "good"))
+        )
+    parts = [Html(f'<div data-keep="asked">{form.html()}</div>')]
+    parts.append(
+        section(
+            seen.title(home),
+            chart("devices", f"Power on {seen.day.key}", "kW", seen.starts(), lines, "Above zero: consumption.")
+            if lines
+            else note(f"Nothing of {seen.title(home)} was metered on {seen.day.key}."),
+            table(
+                "Devices",
+                ("device", "kind", "last power, kW", "consumed, kWh", "generated, kWh", "state"),
+                rows,
+                "No device stands behind this connection's meter.",
+            ),
+            note("Overriding a device for a time is not possible here yet: its agent takes no such message."),
+            name="devices",
+        )
+    )
+    return parts
+
+
+def _energies(row: Floats | None, hours: float) -> tuple[float | None, float | None, float | None]:
+    if row is None or not np.isfinite(row).any():
+        return None, None, None
+    last = float(row[np.isfinite(row)][-1]) / 1000
+    return (
+        float(np.nansum(np.maximum(row, 0)) * hours / 1000),
+        float(-np.nansum(np.minimum(row, 0)) * hours / 1000),
+        last,
+    )
+
+
+def _faults(seen: Seen) -> dict[str, str]:
+    """Device -> why it does not answer or obey, by what was told of it last."""
+    told: list[Told[DeviceLost] | Told[CommandRefused] | Told[DeviceBack]] = [
+        *seen.store.told(DeviceLost),
+        *seen.store.told(CommandRefused),
+        *seen.store.told(DeviceBack),
+    ]
+    faults: dict[str, str] = {}
+    for one in sorted(told, key=lambda one: one.number):
+        if isinstance(one.publication, DeviceBack):
+            faults.pop(one.publication.device, None)
+        else:
+            faults[one.publication.device] = one.publication.reason
+    return faults
+
+
+def consents(seen: Seen) -> Parts:
+    """Consents that the visitor gave, and a form to give another."""
+    if seen.data is None:
+        return (
+            section(
+                "Consents", note("This portal serves no data, so there is nothing to consent to."), name="consents"
+            ),
+        )
+    data = seen.data()
+    principal = data.access.who(seen.visitor.who, "read", "consents")
+    rows = [_consent_row(seen, one) for one in data.access.consents.given_by(principal.name)]
+    home = seen.name(seen.visitor.party) if seen.visitor.party else ""
+    form = Html(
+        '<form id="consent" data-keep="consent" class="asked" data-giver="'
+        f'{text(seen.visitor.who)}"><label>To <input name="assignee" required size="28" placeholder="name or domain"></label>'
+        '<label>For <select name="purpose"><option>research</option><option>advice</option><option>operation</option>'
+        '</select></label><label>What <select name="scope"><option value="connection">the connection</option>'
+        '<option value="devices">the devices, too</option></select></label>'
+        f'<label>Home <input name="home" required value="{text(home)}"></label>'
+        '<label>Until <input name="until" type="date"></label><button>Give consent</button>'
+        '<p role="status" class="note"></p></form>'
+    )
+    return (
+        section(
+            "Consents",
+            table(
+                "Given by you, newest first",
+                ("to", "for", "what", "given at (local)", "until", "state", ""),
+                reversed(rows),
+                "You have given no consent: nobody but those who run market and grid sees your data.",
+            ),
+            form,
+            note(
+                "A consent holds from the next request on, until its last day or until you withdraw it; every use of it is "
+                "in the record of accesses."
+            ),
+            name="consents",
+        ),
+    )
+
+
+def _consent_row(seen: Seen, one: Consent) -> tuple[Cell, ...]:
+    holds = one.holds(seen.now)
+    state = mark("withdrawn", "") if one.withdrawn else mark("holds", "good") if holds else mark("over", "")
+    button = Html(
+        "" if one.withdrawn else f'<button type="button" data-withdraw="{text(one.identity)}">Withdraw</button>'
+    )
+    homes = ", ".join(f"{one.scope} of {home}" for home in one.usage_points)
+    until = "withdrawn" if one.until is None else f"{seen.local(one.until):%Y-%m-%d}"
+    return one.grantee, one.purpose, homes, seen.local(one.given), until, state, button

@@ -1,0 +1,191 @@
+"""The pages' routes: `/`, `/dso/pages/...`, `/market/pages/...`, `/data/pages/...`, and what they load from `/pages/`."""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+
+from cim.model.errors import BadInput, IlesError
+from cim.platform.access.principals import Role
+from cim.platform.access.secured import Denied
+from cim.platform.orchestrator.status import DataStatus
+from portal.auth.caller import caller_of
+from portal.data import OPERATOR, SeeData
+from portal.market import MarketRows
+from portal.models import Health
+from portal.screens.catalogue import catalogue
+from portal.screens.frame import POLICY, STATIC, framed
+from portal.screens.markup import Html, note
+from portal.screens.measured import Measured
+from portal.screens.page import Screen
+from portal.screens.seen import Seen, Visitor
+from portal.sources import PageSources
+from portal.views import SharedAnswer
+
+_AT_WORK = 2  # pages made at once; who asks meanwhile waits, and control goes on
+_KEPT = 256  # answers for a second
+_KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_CACHED: Final = "private, max-age=86400"
+_ECHARTS: Final = "nicegui/elements/echart/dist"  # NiceGUI brings it, so no other host is asked
+
+
+@dataclass(frozen=True)
+class PageSite:
+    """What the pages are made from; `data` and `look` None where the portal serves no data."""
+
+    health: SharedAnswer[Health]
+    market: SharedAnswer[MarketRows]
+    sources: PageSources
+    data: SeeData | None
+    look: Callable[[], DataStatus] | None
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Who looks, as the guard has found.
+
+    Raises:
+        HTTPException: 401 where nobody is known.
+    """
+    caller = caller_of(request)
+    if caller is None:
+        raise HTTPException(401, "a log-in or a token is needed")
+    # Of a party's token whose role nobody said: what every market party sees.
+    role = caller.role or Role.PROSUMER
+    return Visitor(caller.name, OPERATOR if caller.party is None else caller.party, role, caller.party, caller.csrf)
+
+
+class Pages:
+    """Makes pages, two at a time, and shows the same for a second to all who may see the same."""
+
+    def __init__(self, site: PageSite) -> None:
+        self.site, self.screens = site, catalogue(site.look if site.data is not None or site.look else None)
+        self._measured = Measured(site.sources.readings)
+        self._kept: OrderedDict[tuple[str, str, str, Role], SharedAnswer[tuple[int, Sequence[Html]]]] = OrderedDict()
+        self._room: anyio.CapacityLimiter | None = None
+
+    def allowed(self, visitor: Visitor) -> list[Screen]:
+        """What the visitor's menu has."""
+        return [screen for screen in self.screens.values() if visitor.role in screen.roles]
+
+    async def parts(self, screen: Screen, visitor: Visitor, request: Request) -> tuple[int, Sequence[Html]]:
+        """A page's status and parts; what cannot be shown is a sentence."""
+        key = (screen.path, request.url.query, visitor.who, visitor.role)
+        if key not in self._kept:
+            query = dict(request.query_params)
+            self._kept[key] = SharedAnswer(lambda: self._made(screen, visitor, query), screen.name, 30.0, 0.9)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return await self._kept[key]()
+
+    async def _made(self, screen: Screen, visitor: Visitor, query: dict[str, str]) -> tuple[int, Sequence[Html]]:
+        self._room = self._room or anyio.CapacityLimiter(_AT_WORK)
+        try:
+            health, market = await self.site.health(), await self.site.market()
+            seen = Seen(market.store, health, self.site.sources, self._measured, visitor, query, self.site.data)
+            return 200, await run_sync(screen.make, seen, limiter=self._room)
+        except Denied as error:
+            return 403, (note(str(error)),)
+        except BadInput as error:
+            return 422, (note(str(error)),)
+        except IlesError as error:
+            return 503, (note(str(error)),)
+
+
+def add_screens(app: FastAPI, site: PageSite) -> None:
+    """Add them all."""
+    pages = Pages(site)
+
+    @app.get("/", include_in_schema=False)
+    async def home(request: Request) -> Response:
+        """To the first page that the visitor may see."""
+        return RedirectResponse(pages.allowed(visitor_of(request))[0].path, 303)
+
+    @app.get("/{area}/pages/{name}", include_in_schema=False)
+    async def page(request: Request, area: str, name: str) -> Response:
+        visitor = visitor_of(request)
+        screen = pages.screens.get(f"/{area}/pages/{name}")
+        shown: Sequence[str]
+        if screen is None:
+            status, shown = 404, (note("There is no page of this name."),)
+        elif visitor.role not in screen.roles:
+            status, shown = 403, (note(f"This page is not for the role {visitor.role}."),)
+        else:
+            status, shown = await pages.parts(screen, visitor, request)
+        told = await site.health()
+        live = status == 200 and area != "data" and told.speed is not None
+        text = framed(screen, pages.allowed(visitor), visitor, told.site, shown, live)
+        return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": POLICY}, status)
+
+    @app.get("/pages/{name:path}", include_in_schema=False)
+    async def static(request: Request, name: str) -> Response:
+        """Scripts, styles, and ECharts."""
+        found = _file(name)
+        if found is None:
+            raise HTTPException(404, "there is no file of this name")
+        body, packed, kind = found
+        return _sent(request, body, kind, {"Cache-Control": _CACHED}, 200, packed)
+
+    _add_proofs(app, site)
+
+
+def _add_proofs(app: FastAPI, site: PageSite) -> None:
+    def proof(request: Request, kind: str, key: str) -> Response:
+        """The proof that a record stands under the ledger's last head, as `iles ledger prove` writes it."""
+        if site.sources.ledger is None:
+            raise HTTPException(404, "this site has no ledger yet")
+        visitor = visitor_of(request)
+        if visitor.party is not None and not any(
+            (one.kind, one.key) == (kind, key) for one in site.sources.ledger.records(visitor.party)
+        ):
+            raise HTTPException(404, f"no record {kind[:60]} {key[:80]} that concerns you is in a block")
+        try:
+            text = site.sources.ledger.proof(kind, key, shown=True)
+        except BadInput as error:
+            raise HTTPException(404, str(error)) from None
+        return Response(text, media_type="application/json")
+
+    for path in ("/dso/ledger/proof", "/market/ledger/proof"):
+        app.get(
+            path,
+            name=path.strip("/").replace("/", "_"),
+            response_class=Response,
+            responses={404: {"description": "There is no such record in a block."}},
+        )(proof)
+
+
+def _sent(
+    request: Request, body: bytes, kind: str, headers: dict[str, str], status: int = 200, packed: bytes | None = None
+) -> Response:
+    if "gzip" in request.headers.get("accept-encoding", "") and len(body) > 1_000:
+        # Nothing secret stands in what is packed: a page's scripts ask /session for the token that they send back.
+        body = packed or gzip.compress(body, 5)
+        headers = {**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(body, status, headers, f"{kind}; charset=utf-8")
+
+
+@cache
+def _file(name: str) -> tuple[bytes, bytes, str] | None:
+    """A file that pages load, as it is and packed, and its kind; None where there is none."""
+    folder, plain = STATIC, name
+    if name.startswith("echarts/"):
+        found = find_spec("nicegui")
+        if found is None or found.origin is None:
+            return None
+        folder, plain = Path(found.origin).parent.parent / _ECHARTS, name.removeprefix("echarts/")
+    path = folder / plain
+    if "/" in plain or plain.startswith(".") or path.suffix not in _KINDS or not path.is_file():
+        return None
+    body = path.read_bytes()
+    return body, gzip.compress(body, 6), _KINDS[path.suffix]

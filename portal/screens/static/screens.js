@@ -1,0 +1,136 @@
+// What a page does beyond standing there: draws its charts, and is fetched again, part by part, when something has changed.
+import { drawAll, redraw } from "./charts.js";
+
+const root = document.documentElement;
+const told = document.getElementById("live-state");
+const FRESH_MS = 900; // between two fetches of a page that changes all the time
+let fetching = false, again = false, last = 0;
+
+export async function send(path, method, body) {
+  const { csrf } = await (await fetch("/session")).json();
+  const headers = { "X-CSRF-Token": csrf };
+  if (body) headers["Content-Type"] = "application/json";
+  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => ({}));
+    throw new Error(typeof said.detail === "string" ? said.detail : `the portal answered ${answer.status}`);
+  }
+  return answer;
+}
+
+// Fetch the page and put in what is different; forms that are being filled in stay as they are.
+async function refresh(address = location.href, kept = true) {
+  if (fetching) { again = true; return; }
+  fetching = true;
+  last = performance.now();
+  try {
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    if (answer.redirected && new URL(answer.url).pathname === "/login") { location.reload(); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = page.querySelectorAll("[data-part]");
+    const here = document.querySelectorAll("[data-part]");
+    if (found.length !== here.length) { document.getElementById("main").replaceChildren(...page.getElementById("main").childNodes); drawAll(); return; }
+    found.forEach((part, number) => replace(here[number], part, kept));
+  } catch {
+    told.textContent = "not reached; shown as it was";
+  } finally {
+    fetching = false;
+    if (again) { again = false; setTimeout(refresh, Math.max(0, FRESH_MS - (performance.now() - last))); }
+  }
+}
+
+function replace(old, fresh, kept) {
+  if (old.dataset.html === undefined) old.dataset.html = old.dataset.html ?? "";
+  const html = fresh.innerHTML;
+  if (old.dataset.html === html) return;
+  old.dataset.html = html;
+  if (kept && fresh.querySelector("[data-keep]") && fresh.children.length === 1 && fresh.firstElementChild.matches("[data-keep]")) return;
+  const forms = new Map([...old.querySelectorAll("[data-keep]")].map((one) => [one.dataset.keep, one]));
+  const scrolled = [...old.querySelectorAll(".wide")].map((one) => one.scrollLeft);
+  const focus = document.activeElement?.id && old.contains(document.activeElement) ? document.activeElement.id : null;
+  redraw.before(old);
+  old.replaceChildren(...document.importNode(fresh, true).childNodes);
+  for (const one of old.querySelectorAll("[data-keep]")) {
+    const mine = kept && forms.get(one.dataset.keep);
+    if (mine) one.replaceWith(mine);
+  }
+  old.querySelectorAll(".wide").forEach((one, number) => { one.scrollLeft = scrolled[number] ?? 0; });
+  if (focus) document.getElementById(focus)?.focus();
+  drawAll(old);
+}
+
+// Server-sent events; the browser comes back by itself and says which it had last.
+function listen(path) {
+  const events = new EventSource(path);
+  events.addEventListener("changed", (event) => {
+    const news = JSON.parse(event.data);
+    told.textContent = `live · ${news.now.slice(0, 16).replace("T", " ")} UTC`;
+    if (document.hidden) { again = true; return; }
+    if (performance.now() - last >= FRESH_MS) refresh(); else again = again || (setTimeout(refresh, FRESH_MS), true);
+  });
+  events.addEventListener("error", () => { told.textContent = "not connected; trying again"; });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) { again = false; refresh(); } });
+  addEventListener("pagehide", () => events.close());
+}
+
+document.getElementById("theme").addEventListener("click", () => {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  try { localStorage.setItem("iles-theme", root.dataset.theme); } catch { /* it holds for this page, then */ }
+  redraw.all();
+});
+
+// A form that asks changes the address without loading the whole page; the slider does so while it is moved.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "get" || form.id === "proof" || !form.classList.contains("asked")) return;
+  event.preventDefault();
+  show(form, true);
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  if (event.target.tagName === "SELECT" && form?.method === "get" && form.classList.contains("asked") && form.id !== "consent") show(form, true);
+});
+let sliding = 0;
+document.addEventListener("input", (event) => {
+  if (event.target.type !== "range") return;
+  clearTimeout(sliding);
+  sliding = setTimeout(() => show(event.target.form, false), 60);
+});
+
+function show(form, whole) {
+  const address = new URL(location.pathname, location.origin);
+  for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
+  // Another day, or point, begins with its own time.
+  if (whole && address.searchParams.get("day") !== new URLSearchParams(location.search).get("day")) address.searchParams.delete("isp");
+  history.replaceState(null, "", address);
+  refresh(address.href, !whole);
+}
+
+document.addEventListener("click", async (event) => {
+  if (event.target.matches("[data-print]")) print();
+  const uid = event.target.dataset?.withdraw;
+  if (!uid) return;
+  event.target.disabled = true;
+  try { await send(`/data/consents?uid=${encodeURIComponent(uid)}`, "DELETE"); refresh(); } catch (error) { event.target.replaceWith(error.message); }
+});
+
+const consent = document.getElementById("consent");
+consent?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = Object.fromEntries(new FormData(consent));
+  const constraint = [{ leftOperand: "purpose", operator: "eq", rightOperand: given.purpose }];
+  if (given.until) constraint.push({ leftOperand: "dateTime", operator: "lt", rightOperand: { "@value": `${given.until}T23:59:59+00:00`, "@type": "xsd:dateTime" } });
+  const permission = { target: [`urn:iles:usage-point:${given.home}#${given.scope}`], assigner: consent.dataset.giver, assignee: given.assignee, action: "read", constraint };
+  const words = consent.querySelector("[role=status]");
+  try {
+    await send("/data/consents", "POST", { "@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Agreement", permission: [permission] });
+    words.textContent = "Given; it holds from now on.";
+    refresh();
+  } catch (error) { words.textContent = error.message; }
+});
+
+for (const part of document.querySelectorAll("[data-part]")) part.dataset.html = part.innerHTML;
+drawAll();
+if (document.getElementById("proof")) import("./proof.js");
+if (document.body.dataset.live) listen(document.body.dataset.live);

@@ -1,0 +1,272 @@
+"""Requests, offers and orders in every state; what orders promised, and what was metered of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from cim.model.intervals import LocalDay
+from cim.platform.publications.base import IspPower
+from cim.platform.publications.grid import FeedInLimited
+from cim.platform.publications.settlement import SettlementTold, last_revisions
+from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused
+from cim.platform.store import latest, values
+from portal.screens.markup import Figure, Html, Line, chart, figures, kw, mark, money, note, section, table
+from portal.screens.page import Parts
+from portal.screens.seen import Seen
+
+_TONES = {"settled": "good", "active": "warn", "refused": "bad", "revoked": "bad", "ordered": "good", "open": "warn"}
+
+
+def make(seen: Seen) -> Parts:
+    """The page of the market with the DSO."""
+    return _counts(seen), _requests(seen), _offers(seen), _orders(seen)
+
+
+def _party(seen: Seen, *domains: str) -> bool:
+    return seen.visitor.party is None or seen.visitor.party in domains
+
+
+def orders_with_state(seen: Seen) -> list[tuple[OrderPlaced, str]]:
+    """Each order that the visitor may see with where it is now, oldest first."""
+    refused = {one.order_reference for one in values(seen.store, OrderRefused)}
+    settled = {row.order_reference for told in values(seen.store, SettlementTold) for row in told.orders}
+    found = []
+    for one in latest(seen.store, OrderPlaced, "order_reference"):
+        if not _party(seen, one.buyer, one.seller):
+            continue
+        begin, end = span_of(seen, one)
+        state = "active" if begin <= seen.now < end else "upcoming" if seen.now < begin else "delivered"
+        if one.order_reference in refused:
+            state = "refused"
+        elif one.order_reference in settled:
+            state = "settled"
+        found.append((one, state))
+    return found
+
+
+def span_of(seen: Seen, order: OrderPlaced) -> tuple[datetime, datetime]:
+    """When an order begins and ends, UTC."""
+    day = LocalDay(order.period, seen.site.timezone, seen.site.isp_minutes)
+    begin = min(day.isp_start(row.start) for row in order.isps)
+    return begin, max(day.isp_start(row.start + row.duration) for row in order.isps)
+
+
+def _span(seen: Seen, day: LocalDay, rows: tuple[IspPower, ...]) -> str:
+    begin = seen.local(day.isp_start(min(row.start for row in rows)))
+    end = seen.local(day.isp_start(max(row.start + row.duration for row in rows)))
+    return f"{begin:%H:%M}–{end:%H:%M}"
+
+
+def _day(seen: Seen, order: FlexRequested | FlexOffered | OrderPlaced) -> LocalDay:
+    return LocalDay(order.period, seen.site.timezone, seen.site.isp_minutes)
+
+
+def _counts(seen: Seen) -> Html:
+    orders = orders_with_state(seen)
+    states = {state: sum(1 for _, found in orders if found == state) for _, state in orders}
+    return section(
+        "Trading",
+        figures(
+            Figure(
+                "requests", sum(1 for one in values(seen.store, FlexRequested) if _party(seen, one.buyer, one.seller))
+            ),
+            Figure("offers", sum(1 for one in values(seen.store, FlexOffered) if _party(seen, one.buyer, one.seller))),
+            Figure("orders", len(orders)),
+            *(Figure(f"orders {state}", count) for state, count in states.items()),
+        ),
+        name="counts",
+    )
+
+
+def _requests(seen: Seen) -> Html:
+    offered = {one.request for one in values(seen.store, FlexOffered)}
+    rows = []
+    for one in reversed(values(seen.store, FlexRequested)):
+        if not _party(seen, one.buyer, one.seller):
+            continue
+        wanted = [isp for isp in one.isps if isp.disposition == "Requested"]
+        most = max((max(abs(isp.min_power_w), abs(isp.max_power_w)) for isp in wanted), default=0)
+        state = "answered" if one.reference in offered else "open" if one.expires > seen.now else "expired unanswered"
+        rows.append(
+            (
+                seen.local(one.at),
+                seen.name(one.seller),
+                seen.title(one.congestion_point),
+                one.period,
+                sum(isp.duration for isp in wanted),
+                kw(most),
+                seen.local(one.expires),
+                mark(state, "good" if state == "answered" else ""),
+                one.reference,
+            )
+        )
+    head = ("at (local)", "to", "point", "day", "ISPs asked", "most asked, kW", "expires", "state", "reference")
+    return section(
+        "Requests",
+        table("FlexRequests, newest first", head, rows, "The DSO has asked for nothing yet.", seen.rows),
+        name="requests",
+    )
+
+
+def _offers(seen: Seen) -> Html:
+    taken = {(one.seller, one.congestion_point, one.period, one.price_e4) for one in values(seen.store, OrderPlaced)}
+    rows = []
+    for one in reversed(values(seen.store, FlexOffered)):
+        if not _party(seen, one.buyer, one.seller):
+            continue
+        ordered = any((one.seller, one.congestion_point, one.period, o.price_e4) in taken for o in one.options)
+        state = "ordered" if ordered else "open" if one.expires > seen.now else "expired"
+        low, high = min(o.price_e4 for o in one.options), max(o.price_e4 for o in one.options)
+        power = max(abs(isp.power_w) for o in one.options for isp in o.isps)
+        rows.append(
+            (
+                seen.local(one.at),
+                seen.name(one.seller),
+                seen.title(one.congestion_point),
+                one.period,
+                len(one.options),
+                kw(power),
+                money(low, one.currency),
+                money(high, one.currency),
+                mark(state, _TONES.get(state, "")),
+                one.reference,
+            )
+        )
+    head = (
+        "at (local)",
+        "from",
+        "point",
+        "day",
+        "options",
+        "most, kW",
+        "lowest price",
+        "highest price",
+        "state",
+        "reference",
+    )
+    return section(
+        "Offers",
+        table("FlexOffers, newest first", head, rows, "Nobody has offered anything yet.", seen.rows),
+        name="offers",
+    )
+
+
+def _orders(seen: Seen) -> Html:
+    rows = [
+        (
+            seen.local(one.at),
+            seen.name(one.seller),
+            seen.title(one.congestion_point),
+            one.period,
+            _span(seen, _day(seen, one), one.isps),
+            kw(max((isp.power_w for isp in one.isps), key=abs)),
+            money(one.price_e4, one.currency),
+            mark(state, _TONES.get(state, "")),
+            one.order_reference,
+        )
+        for one, state in reversed(orders_with_state(seen))
+    ]
+    head = (
+        "at (local)",
+        "seller",
+        "point",
+        "day",
+        "from–to (local)",
+        "highest power, kW",
+        "price",
+        "state",
+        "reference",
+    )
+    return section(
+        "Orders",
+        table("FlexOrders, newest first", head, rows, "Nothing has been ordered yet.", seen.rows),
+        name="orders",
+    )
+
+
+def events(seen: Seen) -> Parts:
+    """The page of deliveries: what orders promised in each ISP, what was metered, and what fell short."""
+    settled = {
+        row.order_reference: row
+        for told in last_revisions(values(seen.store, SettlementTold))
+        if told.buyer == seen.site.dso
+        for row in told.orders
+    }
+    orders = [(one, state) for one, state in orders_with_state(seen) if one.buyer == seen.site.dso]
+    if not orders:
+        return (section("Events", note("Nothing has been ordered yet, so nothing is to be delivered."), name="events"),)
+    rows, promised_wh, delivered_wh, short_wh = [], 0.0, 0.0, 0.0
+    hours = seen.site.isp_minutes / 60
+    for one, state in reversed(orders):
+        day, row = _day(seen, one), settled.get(one.order_reference)
+        promise = sum(abs(isp.power_w) * isp.duration for isp in one.isps) * hours
+        metered = short = None
+        if row is not None:
+            metered = sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in row.isps) * hours
+            short = sum(isp.power_deficiency_w * isp.duration for isp in row.isps) * hours
+            promised_wh, delivered_wh, short_wh = promised_wh + promise, delivered_wh + metered, short_wh + short
+        rows.append(
+            (
+                one.period,
+                _span(seen, day, one.isps),
+                seen.name(one.seller),
+                seen.title(one.congestion_point),
+                promise / 1000,
+                None if metered is None else metered / 1000,
+                None if short is None else short / 1000,
+                mark(state, _TONES.get(state, "")),
+            )
+        )
+    shown = (
+        Figure("promised (settled orders)", promised_wh / 1000, "kWh"),
+        Figure("delivered", delivered_wh / 1000, "kWh"),
+        Figure("shortfall", short_wh / 1000, "kWh", "bad" if short_wh > 0.02 * promised_wh else "good"),
+        Figure("active now", sum(1 for _, state in orders if state == "active")),
+    )
+    head = ("day", "from–to (local)", "seller", "point", "promised, kWh", "delivered, kWh", "shortfall, kWh", "state")
+    limited = sum(1 for one in values(seen.store, FeedInLimited) if one.limit_w is not None)
+    return (
+        section(
+            "Events",
+            figures(*shown),
+            table("Deliveries, newest first", head, rows, "Nothing is to be delivered.", seen.rows),
+            note(
+                "Metered values come with the settlement of the day. The DSO's own feed-in limits were set "
+                f"{limited} times; they stand with the congestion points."
+            ),
+            name="events",
+        ),
+        _delivery(seen, orders[-1][0]),
+    )
+
+
+def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
+    day = LocalDay(newest.period, seen.site.timezone, seen.site.isp_minutes)
+    ordered, delivered, short = np.zeros(day.count), np.full(day.count, np.nan), np.full(day.count, np.nan)
+    for one, state in orders_with_state(seen):
+        if one.period == day.day and one.buyer == seen.site.dso and state != "refused":
+            for isp in one.isps:
+                ordered[isp.start - 1 : isp.start - 1 + isp.duration] += isp.power_w / 1000
+    for told in last_revisions(values(seen.store, SettlementTold)):
+        if told.buyer != seen.site.dso or not _party(seen, told.buyer, told.seller):
+            continue
+        for row in told.orders:
+            for settled in row.isps if row.period == day.day else ():
+                part = slice(settled.start - 1, settled.start - 1 + settled.duration)
+                delivered[part] = np.nan_to_num(delivered[part]) + settled.delivered_flex_power_w / 1000
+                short[part] = np.nan_to_num(short[part]) + settled.power_deficiency_w / 1000
+    lines = [Line("ordered", ordered), Line("delivered", delivered), Line("shortfall", short, "bar")]
+    return section(
+        "By quarter-hour",
+        chart(
+            "delivery",
+            f"Ordered and delivered on {day.key}",
+            "kW",
+            seen.starts(day),
+            lines,
+            "All sellers and points together, against their baselines; above zero: more consumption.",
+        ),
+        name="delivery",
+    )

@@ -1,0 +1,183 @@
+"""The pages that people see: none is empty, each role sees its own, every text is escaped, and nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from cim.model.arrays import Floats
+from cim.platform.access.principals import Role
+from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.measured import DeviceLost
+from cim.platform.publications.settlement import PaymentRow, PaymentsMade
+from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
+from cim.platform.publications.trading import PrognosisTaken
+from portal.app import create_app
+from portal.screens.catalogue import catalogue
+from portal.screens.routes import _file
+from portal.sources import Drawing, DrawnBranch, DrawnNode, GridFlow, PageSources
+from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite, client
+
+DAY = date(2025, 6, 21)
+OWNER = {"Authorization": f"Bearer {'p' * 43}"}
+EVIL = "<script>alert(1)</script>"
+
+
+class TwoNodes:
+    """A grid of one line that loads by 1 % a kilowatt."""
+
+    drawing = Drawing(
+        nodes=(DrawnNode("source", 0, 0, 20_000), DrawnNode("end", 1, 0, 20_000)),
+        branches=(DrawnBranch("line-1", "source", "end", "line", 100_000),),
+        node_of={"farm-1": "end"},
+        points_of={"farm-1": ("ean.1",)},
+        meter_of={"farm-1": "farm-1.meter"},
+        kind_of={"farm-1.pv": "pv"},
+        point_branches={"ean.1": "line-1"},
+        titles={"ean.1": "the feeder", "farm-1": f"Farm {EVIL}"},
+        min_voltage_pu=0.9,
+        max_voltage_pu=1.1,
+        max_loading_pct=100,
+    )
+
+    def flow(self, power_w: Mapping[str, Floats], reactive_var: Mapping[str, Floats]) -> GridFlow:
+        """Loading by power alone."""
+        power = power_w["farm-1"]
+        return GridFlow(
+            np.stack([np.ones_like(power), 1 - power / 1e6], axis=1), np.abs(power)[:, None] / 1000, power, power * 0
+        )
+
+
+def site() -> FakeSite:
+    """A site with a point, a prognosis and an analysis of today, and a device with a wicked name."""
+    made = FakeSite()
+    parties = (Party("dso", "dso.test"), Party("farm-1", "farm-1.test"))
+    made.store.put(
+        "iles",
+        SiteDescribed(
+            NOON - timedelta(days=1), "strem", "UTC", 15, "dso.test", parties, (WatchedPoint("ean.1", "line-1", 99.0),)
+        ),
+    )
+    made.store.put("dso", PrognosisTaken(NOON, "p-1", "east.test", "ean.1", DAY, 1, tuple([150_000] * 96)))
+    made.store.put("dso", SafetyAnalysed(NOON, "ean.1", DAY, tuple([-50_000] * 96), tuple([150.0] * 96)))
+    made.store.put("iles", ExchangeForecast(NOON, DAY, tuple([120_000] * 96)))
+    made.store.put("farm-1", DeviceLost(NOON, EVIL, "no answer"))
+    payment = PaymentRow("dso.test", "farm-1.test", 12_345, "curtailment", "farm-1 2025-06-21", "EUR")
+    made.store.put("dso", PaymentsMade(NOON, (payment, replace(payment, payee="other.test"))))
+    return made
+
+
+def fetch(folder: Path, path: str, headers: dict[str, str], grid: bool = True) -> tuple[int, str]:
+    """One page."""
+    sources = PageSources(
+        folder / "readings", TwoNodes() if grid else None, None, {} if grid else {"grid": "No network"}
+    )
+    app = create_app(
+        site(), TOKEN, parties={"p" * 43: "farm-1.test"}, roles={"farm-1.test": Role.PROSUMER}, sources=sources
+    )
+
+    async def asked() -> httpx.Response:
+        async with client(app) as caller:
+            return await caller.get(path, headers=headers)
+
+    answer = asyncio.run(asked())
+    assert "script-src 'self'" in answer.headers["content-security-policy"] or answer.status_code >= 400
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize("path", list(catalogue(None)))
+def test_no_page_is_empty(tmp_path: Path, path: str) -> None:
+    """Every page of a young site answers, and each of its parts says something."""
+    status, text = fetch(tmp_path, path, BEARER)
+    assert status == 200
+    parts = re.split(r'<div class="part" data-part="\d+">', text)[1:]
+    assert parts
+    for part in parts:
+        assert len(re.sub(r"<[^>]+>|\s", "", part)) > 3
+
+
+@pytest.mark.parametrize("path", ["/dso/pages/now", "/dso/pages/grid", "/dso/pages/points", "/dso/pages/exchange"])
+def test_without_a_network_a_page_says_so(tmp_path: Path, path: str) -> None:
+    """Where the network is not known the grid's pages say so in a sentence, and stay whole."""
+    status, text = fetch(tmp_path, path, BEARER, grid=False)
+    assert status == 200
+    assert "No network" in text
+
+
+def test_texts_are_escaped(tmp_path: Path) -> None:
+    """A name that holds a script is shown as text, in tables, titles and selections."""
+    for path in ("/dso/pages/alarms", "/dso/pages/points", "/market/pages/devices"):
+        _, text = fetch(tmp_path, path, BEARER)
+        assert EVIL not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_a_loading_above_the_limit_is_red_and_says_its_unit(tmp_path: Path) -> None:
+    """150 kW foretold on a line of 100 kVA: 150 % and beyond the limit, in the drawing and in the table."""
+    status, text = fetch(tmp_path, f"/dso/pages/grid?day={DAY}&isp=90", BEARER)
+    assert status == 200
+    assert 'class="branch line over"' in text
+    assert "line-1: 150.0 % of 100 kVA" in text
+    assert "beyond the limit" in text
+
+
+def test_eleven_kilowatts_more(tmp_path: Path) -> None:
+    """What if: 11 kW more at the only connection take the line from 150 to 161 %."""
+    _, text = fetch(tmp_path, f"/dso/pages/points?day={DAY}", BEARER)
+    assert "150.0 → 161.0" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/dso/pages/now", 403), ("/market/pages/money", 200), ("/data/pages/queries", 200), ("/market/pages/none", 404)],
+)
+def test_a_prosumer_opens_its_own_pages_alone(tmp_path: Path, path: str, status: int) -> None:
+    """A prosumer's token opens market and data; the grid operator's pages are neither opened nor in its menu."""
+    found, text = fetch(tmp_path, path, OWNER)
+    assert found == status
+    assert "/dso/pages/" not in text
+
+
+def test_a_party_sees_its_own_money_alone(tmp_path: Path) -> None:
+    """Of two payments the prosumer sees the one it got; the operator sees both."""
+    _, own = fetch(tmp_path, "/market/pages/money", OWNER)
+    _, everybodys = fetch(tmp_path, "/market/pages/money", BEARER)
+    assert "1.23 EUR" in own
+    assert "other.test" not in own
+    assert "other.test" in everybodys
+
+
+@pytest.mark.parametrize("query", ["day=yesterday", "isp=0", "isp=97", "isp=x", "span=1000", "day=9999-99-99"])
+def test_a_question_without_sense_is_answered_in_a_sentence(tmp_path: Path, query: str) -> None:
+    """What cannot be shown is refused with 422 and the field's name, inside the page's frame."""
+    status, text = fetch(tmp_path, f"/dso/pages/grid?{query}", BEARER)
+    assert status == 422
+    assert f"{query.partition('=')[0]}: " in text
+    assert "<nav" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["screens.css", "screens.js", "charts.js", "proof.js", "theme.js", "icon.svg", "echarts/index.js"]
+)
+def test_what_pages_load_is_here(name: str) -> None:
+    """Scripts, styles and ECharts are files of this installation, and ours name no other host."""
+    found = _file(name)
+    assert found is not None
+    if not name.startswith("echarts/"):
+        assert not re.search(rb"https?://(?!www\.w3\.org/)", found[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["../routes.py", "..%2Froutes.py", "echarts/../echart.py", "playground.html", ".hidden.js", "nope.js", ""]
+)
+def test_nothing_else_is_served(name: str) -> None:
+    """No path leads out of the two folders, and no other kind of file is handed out."""
+    assert _file(name) is None
