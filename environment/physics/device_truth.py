@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class DeviceTruth:
         available_w: sun and wind by unit -> mean watts of each ISP that it could have generated, <= 0.
         unserved_ev_wh: energy that vehicles left without.
         discomfort_kh: kelvin-hours that rooms were away from their set temperature, either side, over all rooms.
+        warmth_saves_wh: heat pump -> what its thermostat draws less on the day after, because of the warmth that its room
+            holds at the end of the span; negative where the room is cold.
     """
 
     kinds: dict[str, str]
@@ -33,6 +35,7 @@ class DeviceTruth:
     available_w: dict[str, Floats]
     unserved_ev_wh: float
     discomfort_kh: float
+    warmth_saves_wh: dict[str, float] = field(default_factory=dict)
 
 
 class UnitRecord:
@@ -40,6 +43,7 @@ class UnitRecord:
 
     Attributes:
         energy_wh: by unit; available_wh: of sun and wind by unit; discomfort_kh: over the connection's rooms.
+        warm_k: by heat pump, how far its room was above the set temperature when a quarter-hour began; NaN: not yet.
     """
 
     def __init__(self, units: Iterable[PhysicalUnit], quarters: int) -> None:
@@ -47,6 +51,7 @@ class UnitRecord:
         self.energy_wh = {unit.name: np.zeros(quarters) for unit in units}
         self.available_wh = {u.name: np.zeros(quarters) for u in units if isinstance(u, CurtailableGenerator)}
         self.discomfort_kh = np.zeros(quarters)
+        self.warm_k = {unit.name: np.full(quarters, np.nan) for unit in units if isinstance(unit, HeatPumpRoom)}
         self._powers = [(unit, self.energy_wh[unit.name]) for unit in units]
         self._generators = [(u, self.available_wh[u.name]) for u in units if isinstance(u, CurtailableGenerator)]
         self._rooms = [unit for unit in units if isinstance(unit, HeatPumpRoom)]
@@ -59,7 +64,10 @@ class UnitRecord:
         for generator, row in self._generators:
             row[quarter] += generator.available_w * hours
         for room in self._rooms:  # a room's temperature moves by hundredths of a kelvin in a step
-            self.discomfort_kh[quarter] += abs(room.temperature_c - room.room.set_c) * hours
+            warm_k = room.temperature_c - room.room.set_c
+            self.discomfort_kh[quarter] += abs(warm_k) * hours
+            if np.isnan(self.warm_k[room.name][quarter]):
+                self.warm_k[room.name][quarter] = warm_k
 
 
 def unserved_wh(units: Iterable[PhysicalUnit], start_s: float, end_s: float) -> float:
@@ -71,3 +79,14 @@ def unserved_wh(units: Iterable[PhysicalUnit], start_s: float, end_s: float) -> 
         for left_s, short_wh in unit.shortfalls
         if start_s < left_s <= end_s
     )
+
+
+def warmth_saves_wh(units: Iterable[PhysicalUnit], record: UnitRecord, quarter: int, end_s: float) -> dict[str, float]:
+    """What each heat pump saves on the day after `end_s`, which is the beginning of a quarter-hour of the record."""
+    found = {}
+    for unit in units:
+        if isinstance(unit, HeatPumpRoom):
+            row, now_k = record.warm_k[unit.name], unit.temperature_c - unit.room.set_c
+            known = quarter < len(row) and not np.isnan(row[quarter])  # else the world stands just there
+            found[unit.name] = unit.saved_wh(float(row[quarter]) if known else now_k, end_s)
+    return found

@@ -87,6 +87,22 @@ class HeatPumpRoom(PhysicalUnit):
         demand = [self.rated_w * self._demand.at(start_s + k * QUARTER_S) for k in range(count)]
         return np.array(demand, dtype=np.float64) * self.fill_rate_per_w
 
+    def saved_wh(self, warm_k: float, from_s: float, hours: float = 24.0) -> float:
+        """How much less its thermostat draws from an instant on because the room is `warm_k` above its set temperature.
+
+        Negative where it is colder. What is lost meanwhile is not saved, nor what no heat is needed for; the profile's end
+        ends it.
+        """
+        room, kept = self.room, math.exp(-QUARTER_S / self._time_constant_s)
+        gain, saved = 2.0 * self.rated_w / (room.level_max_c - room.level_min_c), 0.0
+        left_s = self._demand.first_s + QUARTER_S * self._demand.values.size - from_s
+        for k in range(int(min(hours * SECONDS_PER_HOUR, left_s) // QUARTER_S)):
+            demand_w = min(self.rated_w * self._demand.at(from_s + k * QUARTER_S), self.rated_w)
+            power_w = min(max(demand_w - gain * warm_k, 0.0), self.rated_w)
+            saved += (demand_w - power_w) * QUARTER_S / SECONDS_PER_HOUR
+            warm_k = warm_k * kept + (1 - kept) * room.cop * (power_w - demand_w) / room.loss_w_per_k
+        return saved
+
     def settle(self, now_s: float) -> None:
         """Decide the electric power: target, or thermostat."""
         self.now_s = now_s

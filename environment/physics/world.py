@@ -11,7 +11,7 @@ from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from environment.physics import Connection, PhysicalUnit, UnitKind
 from environment.physics.connection import SubstationMeter
-from environment.physics.device_truth import DeviceTruth, UnitRecord, unserved_wh
+from environment.physics.device_truth import DeviceTruth, UnitRecord, unserved_wh, warmth_saves_wh
 from environment.physics.unit import SECONDS_PER_HOUR
 from environment.physics.world_build import build_connections
 from environment.profiles.history import History
@@ -128,6 +128,13 @@ class World:
             {name: self._per_isp(row[span]) for record in records for name, row in record.available_wh.items()},
             unserved_wh(self.devices.values(), start.timestamp(), end.timestamp()),
             float(sum(record.discomfort_kh[span].sum() for record in records)),
+            {
+                name: saved
+                for connection in self.connections.values()
+                for name, saved in warmth_saves_wh(
+                    connection.units, self._units[connection.name], span.stop, end.timestamp()
+                ).items()
+            },
         )
 
     def history(self, name: str, days: int, before: LocalDay) -> Floats:

@@ -229,5 +229,6 @@ def test_what_was_gone_without_is_counted_in_its_span() -> None:
     before, day = (world.device_truth(d.start, d.end) for d in (DAY.next(-1), DAY))
     short = sum(device.unserved_wh for device in world.devices.values() if isinstance(device, ChargePoint))
     assert before.unserved_ev_wh + day.unserved_ev_wh == pytest.approx(short)
+    assert max(before.warmth_saves_wh.values()) < 0  # cold rooms take more on the day after
     assert day.unserved_ev_wh > 0
     assert day.discomfort_kh > 1

@@ -175,6 +175,25 @@ class _Everything:
 _ORDERS = st.tuples(st.floats(-6000, 6000), st.floats(0, 14_000), st.floats(0, 3500))
 
 
+@pytest.mark.parametrize("warm_k", [-1.2, -0.3, 0.0, 0.4, 1.2])
+@pytest.mark.parametrize("demand", [0.0, 0.1, 0.5])
+def test_warmth_saves_what_the_thermostat_then_draws_less(warm_k: float, demand: float) -> None:
+    """A day of physics from a warm or cold room beside one from the set temperature: the difference is what was said."""
+    energy_wh = []
+    for above in (0.0, warm_k):
+        pump = HeatPumpRoom("h", START, demand=series([demand] * 96), rated_w=3000.0, room=ROOM, tan_phi=0.3)
+        pump.temperature_c, taken = ROOM.set_c + above, 0.0
+        for k in range(288):
+            pump.settle(START + 300.0 * k)
+            taken += pump.power_w / 12
+            pump.step(300.0, START + 300.0 * k)
+        energy_wh.append(taken)
+    pump = HeatPumpRoom("h", START, demand=series([demand] * 96), rated_w=3000.0, room=ROOM, tan_phi=0.3)
+    saved_wh = pump.saved_wh(warm_k, START)
+    assert saved_wh == pytest.approx(energy_wh[0] - energy_wh[1], rel=0.02, abs=5.0)
+    assert saved_wh * warm_k >= 0
+
+
 @settings(max_examples=60)
 @given(
     st.integers(0, 99), st.lists(st.tuples(_ORDERS, st.lists(st.floats(1, 2500), max_size=6)), min_size=1, max_size=4)

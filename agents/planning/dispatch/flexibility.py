@@ -1,8 +1,9 @@
 """What a device can give, as data: the local models that members of a virtual power plant optimise over.
 
 Every model answers three questions about a deviation d [T] from its plan: `respond` (the exact minimiser of cost plus
-proximal term), `cost`, and its bounds. `after` is the model for the next round of the same session: what can only do one
-thing or another gets slower to change its mind. A model never leaves its prosumer; only sums of answers do.
+proximal term, which counts less against what cannot move by degrees), `cost`, and its bounds. `after` is the model for the
+next round of the same session: what can only do one thing or another gets slower to change its mind. A model never leaves
+its prosumer; only sums of answers do.
 """
 
 from __future__ import annotations
@@ -118,6 +119,9 @@ class Storable:
 
 
 RELUCTANCE_CT = 0.01  # what the first change of start must be worth; each further one twice as much
+# ct/kW^2 per interval, the most that a round's penalty counts against a change of start. A block cannot move by degrees, so
+# a stiff penalty, which is to hold back what can, would hold it back for good, whatever its price.
+CHANGE_PENALTY = 0.1
 
 
 @wire("plan.Shiftable")
@@ -173,13 +177,20 @@ class Shiftable:
         return self.shift_ct * abs(start - self.planned) + energy_ct
 
     def respond(self, target_kw: Floats, rho: float) -> Floats:
-        """The deviation of the start that minimises cost + rho/2 |d - target|^2 + reluctance, of all there are."""
+        """The deviation of the start that is best at the price behind the target, of all there are.
+
+        It minimises cost + rho/2 |d - target|^2 + reluctance with, of rho/2 |d - last|^2 in it, no more than
+        `CHANGE_PENALTY` allows; `last` is its last answer.
+        """
+        last_kw = np.zeros(len(self.plan_kw)) if self.choice is None else self._deviation(self.choice)
+        pull_ct_per_kw, penalty = rho * (target_kw - last_kw), min(rho, CHANGE_PENALTY)
 
         def objective(alternative: tuple[int | None, Floats]) -> float:
             start, deviation = alternative
-            away = deviation - target_kw
+            off = deviation - last_kw
             reluctance = 0.0 if start == self.choice else self.reluctance_ct
-            return self._ct(start, deviation) + rho / 2 * float(away @ away) + reluctance
+            gained_ct = float(pull_ct_per_kw @ off) - penalty / 2 * float(off @ off)
+            return self._ct(start, deviation) - gained_ct + reluctance
 
         return min(self.alternatives(), key=objective)[1]
 

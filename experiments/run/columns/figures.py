@@ -39,6 +39,8 @@ def figures_of(
     batteries = _batteries(site, column, hours)
     wear_e4 = sum(battery.through_wh for battery in batteries) / 10 * site.flexibility_costs.wear_ct_per_kwh.value
     stored_e4 = sum(battery.stored_wh / 10 * _feed_in_ct(site, battery.owner, days) for battery in batteries)
+    warmth = column.devices.warmth_saves_wh
+    warmth_e4 = sum(saved_wh / 10 * _retail_ct(site, name.partition(".")[0], days) for name, saved_wh in warmth.items())
     lost, left = lost_w(column), held_back(column, _feed_in_of_units(site, column, days), hours)
     return ColumnFigures(
         violations=len(grid.violations),
@@ -47,8 +49,9 @@ def figures_of(
         peak_loading_pct=column.peak_loading_pct,
         dso_cost=paid_by(column, site.dso.domain),
         bills_sum=sum(bill.total_e4 for bill in of_all),
-        welfare=round(stored_e4 - energy_e4(of_all) - wear_e4),
+        welfare=round(stored_e4 + warmth_e4 - energy_e4(of_all) - wear_e4),
         stored_change_wh=round(sum(battery.stored_wh for battery in batteries)),
+        warmth_saves_wh=round(sum(warmth.values())),
         curtailed_wh=sum(column.accounted_wh.values()),
         generation_lost_wh=round(sum(float(row.sum()) for row in lost.values()) * hours),
         held_back_wh=round(left.energy_wh),
@@ -92,6 +95,12 @@ def _feed_in_ct(site: Site, prosumer: str, days: Sequence[LocalDay]) -> float:
     tariff = tariff_of(site, prosumer)
     mean = np.mean(np.concatenate([tariff.rates(day).feed_in_ct_per_kwh for day in days]))
     return float(mean) * site.batteries.one_way_efficiency.value
+
+
+def _retail_ct(site: Site, prosumer: str, days: Sequence[LocalDay]) -> float:
+    """What a kilowatt-hour less of heating saves its owner on another day: the mean of its days' prices from the grid."""
+    tariff = tariff_of(site, prosumer)
+    return float(np.mean(np.concatenate([tariff.rates(day).retail_ct_per_kwh for day in days])))
 
 
 def _feed_in_of_units(site: Site, column: Column, days: Sequence[LocalDay]) -> dict[str, Floats]:

@@ -33,9 +33,15 @@ class ColumnFigures(Figures):
     bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
     welfare: int = Field(
         description="minus what energy costs all members by their tariffs, minus wear of batteries, plus what they hold more "
-        "at the end at their owners' mean feed-in; payments among parties cancel out"
+        "at the end at their owners' mean feed-in, plus `warmth_saves_wh` at its owners' mean retail price; payments among "
+        "parties cancel out"
     )
     stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
+    warmth_saves_wh: int = Field(
+        default=0,
+        description="what thermostats draw less on the day after, because of the warmth that rooms hold at the end; negative "
+        "where rooms end cold",
+    )
     curtailed_wh: int = Field(
         description="what the DSO's own right took as it accounted and paid it (`FeedInAccounted`): available less given "
         "in the ISPs in which it limited a connection, what orders held back there left out"

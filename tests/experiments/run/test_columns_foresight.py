@@ -93,6 +93,26 @@ def test_a_rooms_model_is_its_physics() -> None:
     assert not pump.guarded
 
 
+@pytest.mark.parametrize(("demand", "retail_ct", "warmer"), [(0.4, 20.0, True), (0.4, 0.0, False), (0.0, 20.0, False)])
+def test_warmth_at_midnight_is_worth_what_it_saves_the_next_day(demand: float, retail_ct: float, warmer: bool) -> None:
+    """In the last hour power costs 10 ct; the next day it is bought at 20, or nothing is heated, or nobody counts it.
+
+    The house is never left colder than it would be: that would live on the next day.
+    """
+    room = Room(capacity_wh_per_k=5000, loss_w_per_k=120, cop=3.0, set_c=21.0, level_min_c=19.5, level_max_c=22.5)
+    pump = HeatPumpRoom("h", 0.0, demand=Series(np.full(400, demand), 0.0), rated_w=4000, room=room, tan_phi=0.4)
+    program = LinearProgram()
+    steered = units.heat_pump(program, FOUR, pump, np.full(4, 4 * demand), 21.0, retail_ct)
+    (power, _), *_ = steered.terms
+    bought = program.variables(0.0, 100.0, np.full(4, 10.0), 4)
+    program.equal([(bought, 1.0), (power, -1.0)], 0.0)
+    kept, warm_k = np.exp(-120 / 5000), 0.0
+    for kw in program.solve()[power]:
+        warm_k = warm_k * kept + (1 - kept) * 25.0 * (kw - 4 * demand)
+    assert bool(warm_k > 0.5) is warmer
+    assert warm_k > -1e-6
+
+
 def test_vehicles_get_what_they_are_owed_while_they_are_there() -> None:
     """One leaves after an hour and a half with 12 kWh, the next comes at the third hour: each charges in its own time."""
     program = LinearProgram()

@@ -342,6 +342,15 @@ def test_welfare_is_energy_and_wear_whoever_pays_whom() -> None:
     assert figures.bills_sum == -84_000
 
 
+def test_warmth_at_the_end_is_worth_what_it_saves() -> None:
+    """Half a kWh that a farm's heat pump will not draw, at 15.2 ct from the grid; a cold house costs as much."""
+    plain, grid = column({"farm-5.load": [100.0] * 4}), evaluate(SITE, idle_truth())
+    for saved_wh, worth_e4 in ((500.0, 760), (-500.0, -760)):
+        warm = replace(plain, devices=replace(plain.devices, warmth_saves_wh={"farm-5.gateway": saved_wh}))
+        found, none = (figures_of(SITE, one, grid, (), DAYS, plain) for one in (warm, plain))
+        assert (found.warmth_saves_wh, found.welfare - none.welfare) == (saved_wh, worth_e4)
+
+
 def idle_truth() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Nothing flows."""
     return {prosumer.name: (np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64)) for prosumer in SITE.prosumers}

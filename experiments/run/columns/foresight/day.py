@@ -70,7 +70,7 @@ class DayProgram:
         fixed_kw = np.zeros(span.count)
         balance: list[tuple[Ints, float]] = []
         for unit in connection.units:
-            steered = self._unit(unit)
+            steered = self._unit(unit, rates)
             if steered is None:
                 fixed_kw += self._alone.devices.power_w[unit.name] / 1000
             else:
@@ -81,7 +81,7 @@ class DayProgram:
         program.equal([(imported, 1.0), (exported, -1.0), *((block, -sign) for block, sign in balance)], fixed_kw)
         self._net[connection.name] = imported, exported
 
-    def _unit(self, unit: PhysicalUnit) -> Steered | None:
+    def _unit(self, unit: PhysicalUnit, rates: DayRates) -> Steered | None:
         """How a unit stands in the program; None for one that nobody can steer."""
         program, span, alone, costs = self._program, self.span, self._alone, self._site.flexibility_costs
         if unit.name in alone.devices.available_w:
@@ -95,7 +95,8 @@ class DayProgram:
                 per_isp = round(span.seconds / 900)
                 drained = unit.usage(span.start_s, span.count * per_isp) / unit.fill_rate_per_w / 1000
                 demand_kw = drained.reshape(span.count, per_isp).mean(axis=1)
-                return units.heat_pump(program, span, unit, demand_kw, _same(alone.end, unit).temperature_c)
+                retail = float(rates.retail_ct_per_kwh.mean())
+                return units.heat_pump(program, span, unit, demand_kw, _same(alone.end, unit).temperature_c, retail)
             case ChargePoint():
                 return units.station(program, span, unit, _visits(unit, _same(alone.end, unit), span))
             case Chp():

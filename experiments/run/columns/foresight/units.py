@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from experiments.run.columns.foresight.linear_program import LinearProgram
 _INSIDE_K = 0.05  # how far from the comfort band's edges rooms are kept, so that no guard takes over
 _SHORT_CT = 1000.0  # for a kWh that a store lacks at the end, or a kelvin-hour outside comfort: only if nothing else is possible
 _SWING_CT_PER_KH = 0.05  # hundredths for a kelvin-hour away from the set temperature: no swing for nothing
+_WARMTH_STEPS = 4  # in which the worth of warmth at the day's end is a line
 _LATER_CT = 1e-6  # hundredths per kWh and ISP later: of equal costs, a vehicle charges early
 
 
@@ -99,8 +101,17 @@ def battery(program: LinearProgram, span: Horizon, unit: Battery, end_wh: float,
     return Steered(((charge, 1.0), (discharge, -1.0)), order)
 
 
-def heat_pump(program: LinearProgram, span: Horizon, unit: HeatPumpRoom, demand_kw: Floats, end_c: float) -> Steered:
+def heat_pump(
+    program: LinearProgram,
+    span: Horizon,
+    unit: HeatPumpRoom,
+    demand_kw: Floats,
+    end_c: float,
+    retail_ct_per_kwh: float = 0.0,
+) -> Steered:
     """A heat pump that keeps its room within comfort and ends at least as warm as `end_c`.
+
+    Warmth beyond that is worth what its thermostat draws less on the next day, at `retail_ct_per_kwh`.
 
     The room's deviation from the set temperature decays with its time constant towards what the power above the demand
     would hold, so it is linear in the power.
@@ -112,7 +123,9 @@ def heat_pump(program: LinearProgram, span: Horizon, unit: HeatPumpRoom, demand_
     low, high = room.level_min_c - room.set_c + _INSIDE_K, room.level_max_c - room.set_c - _INSIDE_K
     warm = program.variables(-np.inf, np.inf, 0.0, span.count)
     _at_least(program, warm, low, _SHORT_CT * span.hours)
-    _at_least(program, warm[-1:], min(end_c - room.set_c, 0.0), _SHORT_CT)
+    end_k = min(end_c - room.set_c, high)
+    _at_least(program, warm[-1:], end_k, _SHORT_CT)
+    _warmer(program, warm[-1], end_k, _worth_of_warmth(unit, span, end_k, high, retail_ct_per_kwh))
     over = program.variables(0.0, np.inf, _SHORT_CT * span.hours, span.count)
     program.at_most([(warm, 1.0), (over, -1.0)], high)
     above, below = (program.variables(0.0, np.inf, _SWING_CT_PER_KH * span.hours, span.count) for _ in range(2))
@@ -124,6 +137,28 @@ def heat_pump(program: LinearProgram, span: Horizon, unit: HeatPumpRoom, demand_
         unit.target_w = 1000.0 * found[power[isp]]
 
     return Steered(((power, 1.0),), order, unit.tan_phi)
+
+
+def _worth_of_warmth(
+    unit: HeatPumpRoom, span: Horizon, end_k: float, high_k: float, retail_ct_per_kwh: float
+) -> list[tuple[float, float]]:
+    """What each step of warmth above `end_k` is worth at the day's end: (kelvin, hundredths for one), never rising."""
+    end_s, steps = span.start_s + span.count * span.seconds, list[tuple[float, float]]()
+    edges = np.linspace(end_k, max(high_k, end_k), _WARMTH_STEPS + 1)
+    for below, above in pairwise(edges.tolist()):
+        saved_wh = unit.saved_wh(above, end_s) - unit.saved_wh(below, end_s)
+        worth = saved_wh / 1000 * retail_ct_per_kwh / (above - below) if above > below else 0.0
+        steps.append((above - below, min(worth, steps[-1][1]) if steps else worth))
+    return steps
+
+
+def _warmer(program: LinearProgram, warm: int, end_k: float, worth: list[tuple[float, float]]) -> None:
+    """Earn what the kelvins of `warm` above `end_k` are worth, the dearest first."""
+    widths, gains = np.array(worth).T
+    parts = program.variables(0.0, widths, -gains, len(worth))
+    (short,) = program.variables(0.0, np.inf, _SHORT_CT, 1)  # where it ends below, it earns nothing
+    places = np.array([*parts, warm, short])
+    program.row_at_most(places, np.array([*np.ones(len(worth)), -1.0, -1.0]), -end_k)
 
 
 @dataclass(frozen=True)
