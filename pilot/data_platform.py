@@ -7,24 +7,30 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from agents.assembly.site_runtime import JournalPlace
+from cim.platform.ingestion.topic_task import TakeTopic
 from cim.platform.orchestrator.executor import Executor, ThreadExecutor
 from cim.platform.orchestrator.service import OrchestratorService
-from cim.platform.orchestrator.site_tasks import DOCUMENTS, INDEX, TELEMETRY, site_tasks
+from cim.platform.orchestrator.site_tasks import DOCUMENTS, INDEX, TELEMETRY, TOPIC, site_tasks
 from environment.sites.connections import site_facts
 from environment.sites.schema import Site
 from portal.data_site import RefreshIndex
 
 
 @contextmanager
-def data_platform(folder: Path, site: Site, runtime: str, now: Callable[[], datetime]) -> Iterator[None]:
+def data_platform(
+    folder: Path, site: Site, runtime: str, broker: JournalPlace, now: Callable[[], datetime]
+) -> Iterator[None]:
     """Fill `DIR/data` while the site lives, and with what is left at the end; it can be asked from the beginning.
 
     Args:
         runtime: `ray` or `local`.
+        broker: whose topics the readings come by.
         now: the site's clock.
     """
-    tasks = site_tasks(folder, site_facts(site), RefreshIndex(folder))
-    edges = (TELEMETRY, DOCUMENTS, INDEX)
+    topic = TakeTopic(folder, broker.url, broker.space)
+    tasks = site_tasks(folder, site_facts(site), RefreshIndex(folder), topic)
+    edges = (TOPIC, TELEMETRY, DOCUMENTS, INDEX)
     service = OrchestratorService(folder, tasks, _executor(runtime), now, first=edges, last=edges)
     service.start()
     try:

@@ -24,11 +24,13 @@ from cim.platform.broker.outside import Told, rows_of, told_publication, told_re
 from cim.platform.broker.producer import Producer
 from cim.platform.broker.publishing_store import PublishingStore
 from cim.platform.broker.schemas import READINGS, site_topics
+from cim.platform.broker.told_trouble import tell_trouble
 from cim.platform.site_data import SiteFacts
 from cim.platform.store import Store
 from portal.data import OPERATOR
 from portal.stream_routes import StreamSite
 
+_WATCHED_S = 1.0
 _log = structlog.get_logger("iles")
 
 
@@ -60,18 +62,30 @@ async def messaging(
     told = Messaging(
         PublishingStore(store, Producer(server.beside(), topics), usage_points), StreamSite(access, server, topics)
     )
-    bridge = None
+    bridge, watch = None, asyncio.create_task(_watch(told.store, folder))
     try:
         if mqtt is not None:
             bridge = asyncio.create_task(_bridge(told.streams, read_mqtt(mqtt)).run())
         yield told
     finally:
-        if bridge is not None:
-            bridge.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await bridge
+        for one in (bridge, watch):
+            if one is not None:
+                one.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await one
         await asyncio.to_thread(told.store.close)
+        tell_trouble(folder, told.store.trouble)
         server.close()
+
+
+async def _watch(store: PublishingStore, folder: Path) -> None:
+    """What is wrong with the topics, as the folder's status tells it to others."""
+    told: str | None = ""
+    while True:
+        if store.trouble != told:
+            told = store.trouble
+            await asyncio.to_thread(tell_trouble, folder, told)
+        await asyncio.sleep(_WATCHED_S)
 
 
 def read_mqtt(path: Path) -> MqttSettings:

@@ -120,7 +120,9 @@ class Pilot:
                     _log.warning("not recovered as it was", host=host, what=sentence)
             # It ends after the store, so that what the store writes at its end is taken, too.
             cleanup.enter_context(
-                data_platform(settings.folder, load_site(settings.site), settings.runtime, self._at(site_start))
+                data_platform(
+                    settings.folder, load_site(settings.site), settings.runtime, journal, self._at(site_start)
+                )
             )
             topics = messaging(
                 ParquetStore(settings.folder, keep=True),

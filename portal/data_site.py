@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
+from cim.model.reading_type import parse_reading_type
 from cim.platform.access.attributes import READINGS
 from cim.platform.access.control import AccessControl, Clock, Holder
 from cim.platform.access.groups import groups_between, groups_for
@@ -37,7 +38,7 @@ def open_data_site(folder: Path, now: Clock, rate: RateLimit | None = None, make
     """The data of a folder, as callers see it; the search index is made (again) where documents are newer.
 
     Args:
-        folder: of a run or site, filled by `cim.platform.site_data.fill`.
+        folder: of a run or site, filled by `cim.platform.orchestrator.filing`.
         now: the site's own clock, UTC.
         rate: how often each may ask; a new one otherwise.
         make_index: False where another task makes it.
@@ -123,7 +124,7 @@ def searchable(documents: Iterable[Document], book: PrincipalBook) -> Iterator[S
             yield SearchDocument(
                 identity,
                 one.kind.value,
-                f"{text_of(one, 'quantity')} of {meter} in {text_of(one, 'unit')}",
+                f"{parse_reading_type(text_of(one, 'reading_type')).words} of {meter} in {text_of(one, 'unit')}",
                 words,
                 text_of(one, "place"),
                 text_of(one, "kind"),

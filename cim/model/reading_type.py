@@ -96,6 +96,11 @@ class ReadingType:
         return codes.FLOW_DIRECTIONS[self.flow_direction]
 
     @property
+    def words(self) -> str:
+        """What is measured and which way, where it has one: `energy forward`, `power net`, `voltage`."""
+        return f"{self.kind_name} {self.flow}" if self.flow_direction else self.kind_name
+
+    @property
     def kind_name(self) -> str:
         """What is measured: `energy`, `power`, `voltage`, ..."""
         return codes.MEASUREMENT_KINDS[self.measurement_kind]

@@ -11,17 +11,18 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cim.model.reading_type import parse_reading_type
 from cim.platform.columns import Plain, row_of
 from cim.platform.documents.kinds import Body, Kind
+from cim.platform.documents.series import Belongs, Series, dataset_of
 from cim.platform.documents.store import DocumentStore, Note
+from cim.platform.handler.new_readings import Known, not_there
 from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed
 from cim.platform.published import published
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pydantic import JsonValue
 
-    from cim.platform.readings.batch import ReadingBatch
     from cim.platform.readings.table import ReadingsTable
 
 _STREAM = "telemetry"  # numbered by the parts of DIR/telemetry
@@ -62,14 +63,6 @@ class SiteFacts:
     dso: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """How much is new."""
-
-    readings: int
-    documents: int
-
-
 def readings_place(folder: Path) -> Path:
     """Where a run's or site's readings table is."""
     return folder / "data" / "readings"
@@ -80,36 +73,25 @@ def documents_path(folder: Path) -> Path:
     return folder / "data" / "documents.sqlite"
 
 
-def fill(folder: Path, site: SiteFacts, now: datetime) -> Filled:
-    """Take in what a run's or site's folder holds and its data folder does not yet.
+def take_telemetry(table: ReadingsTable, folder: Path, site: SiteFacts, known: Known | None = None) -> int:
+    """Append the parts of the telemetry that the table has not yet; how many readings they are.
 
     Args:
-        now: on the run's own clock, UTC: when the documents are written.
-
-    Raises:
-        BadInput: another process writes the tables.
-        NotStored: the disk is full; what was taken in before stays.
-    """
-    from cim.platform.readings.table import ReadingsTable
-
-    with ReadingsTable(readings_place(folder)) as table:
-        taken = take_telemetry(table, folder, site)
-        table.compact()
-        table.clean_up()
-    return Filled(taken, describe(folder, site, now))
-
-
-def take_telemetry(table: ReadingsTable, folder: Path, site: SiteFacts) -> int:
-    """Append the parts of the telemetry that the table has not yet; how many readings they are.
+        known: where readings come by their topic, too: the table's queries; what the table has already is passed over.
 
     Raises:
         NotStored: the disk is full; the parts before stay.
     """
+    from cim.platform.readings.batch import ReadingBatch
+
     usage_points = {meter: one.usage_point for one in site.connections for meter in one.meters}
     last, taken = table.sequence(_STREAM), 0
     for number, part in _parts(folder / "telemetry"):
         if last is None or number > last:
-            taken += table.append(_batch(part, usage_points), _STREAM, number).rows
+            readings = _readings(part, usage_points)
+            if known is not None:
+                readings = _missing(readings, known)
+            taken += table.append(ReadingBatch(readings), _STREAM, number).rows
     return taken
 
 
@@ -142,12 +124,20 @@ def _parts(telemetry: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.stem.rpartition("-")[2]), path) for path in telemetry.glob("readings-*.parquet"))
 
 
-def _batch(part: Path, usage_points: Mapping[str, str]) -> ReadingBatch:
+def _missing(readings: pa.Table, known: Known) -> pa.Table:
+    import pyarrow as pa
+
+    if not readings.num_rows:
+        return readings
+    lines = pa.array(range(readings.num_rows), pa.int64())
+    return not_there(readings.append_column("line", lines), known).drop_columns(["line"])
+
+
+def _readings(part: Path, usage_points: Mapping[str, str]) -> pa.Table:
     """A part of the telemetry: values of an instant, known to the platform at that instant."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from cim.platform.readings.batch import ReadingBatch
     from cim.platform.readings.columns import batch_schema
 
     found = pq.ParquetFile(part).read()
@@ -164,7 +154,7 @@ def _batch(part: Path, usage_points: Mapping[str, str]) -> ReadingBatch:
         "recorded": found["at"],
         "source": pa.array([_STREAM] * found.num_rows, pa.string()),
     }
-    return ReadingBatch(pa.table(columns, schema=batch_schema()))
+    return pa.table(columns, schema=batch_schema())
 
 
 def _described(site: SiteFacts) -> Iterator[tuple[Kind, str, Body]]:
@@ -190,31 +180,16 @@ def _published(folder: Path) -> Iterator[tuple[Kind, str, Body]]:
         yield Kind.CONTRACT, contract.contract_id, {name: _json(value) for name, value in row_of(contract).items()}
 
 
-def _datasets(
-    series: Sequence[Mapping[str, str | int | float | datetime]], connections: Sequence[Connection]
-) -> Iterator[tuple[Kind, str, Body]]:
+def _datasets(series: Sequence[Series], connections: Sequence[Connection]) -> Iterator[tuple[Kind, str, Body]]:
     """A document for each series of readings."""
     points = {one.usage_point: one for one in connections}
     for found in series:
-        point, meter, code = str(found["usage_point"]), str(found["meter"]), str(found["reading_type"])
-        what, connection = parse_reading_type(code), points.get(point)
-        first, last = found["first"], found["last"]
-        body: Body = {
-            "usage_point": point,
-            "meter": meter,
-            "reading_type": code,
-            "quantity": what.kind_name,
-            "unit": what.unit_name,
-            "first": _json(first),
-            "last": _json(last),
-            "readings": _json(found["readings"]),
-            "good_share": _json(found["good_share"]),
-            "revision": _json(found["revision"]),
-            "owner": "" if connection is None or connection.kind == "grid" else point,
-            "kind": "" if connection is None else connection.meters.get(meter, ""),
-            "place": "" if connection is None else connection.congestion_point,
-        }
-        yield Kind.DATASET, f"{point}/{meter}/{code}", body
+        point = points.get(str(found["usage_point"]))
+        belongs = Belongs()
+        if point is not None:
+            owner = "" if point.kind == "grid" else point.usage_point
+            belongs = Belongs(owner, point.meters.get(str(found["meter"]), ""), point.congestion_point)
+        yield Kind.DATASET, *dataset_of(found, belongs)
 
 
 def _json(value: Plain) -> JsonValue:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cim.platform.ingestion.manager import IngestionManager
 
 app = typer.Typer()
+_DESCRIBED_EVERY_S = 3600.0  # each time is a version of a document for each series that has more readings
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's, a site's or a new data folder.")]
 SourceFile = Annotated[Path, typer.Argument(metavar="SOURCE", help="A source's file (YAML), its mapping beside it.")]
@@ -115,6 +116,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Ask every active source now, then end.")] = False,
 ) -> None:
     """Ask the sources when they are due, until you stop it; what was taken stays, and a stop loses nothing."""
+    from cim.platform.ingestion.describing import describe_taken
     from cim.platform.ingestion.opened import manager_of
     from experiments.data.source_pages import line_of
 
@@ -125,13 +127,15 @@ def run(
             runs = [manager.run(name, _now()) for name in names]
             for done in runs:
                 print(line_of(done.source, done.taken, done.error))
+            if any(done.taken.readings for done in runs):
+                describe_taken(folder, _now())
             if not runs:
                 print("no source is active; `iles data sources` lists them")
             if any(done.error for done in runs):
                 raise typer.Exit(1)
             return
         print(f"{folder}: {len(manager.register.states())} sources; stop it with Ctrl-C")
-        _forever(manager)
+        _forever(manager, folder)
 
 
 @app.command()
@@ -144,14 +148,20 @@ def quarantine(
     limit: Annotated[int, typer.Option(min=1, help="How many records are shown.")] = 20,
 ) -> None:
     """What could not be taken: the reason and the record; --replay takes it after its mapping was mended."""
+    from cim.platform.ingestion.describing import describe_taken
     from cim.platform.ingestion.opened import manager_of, quarantine_of
     from experiments.data.source_pages import line_of, show_quarantine
 
     _there(folder)
     if replay:
+        new = 0
         with manager_of(folder) as manager, quarantine_of(folder) as held:
             for name in [name for name in held.counts() if source in {None, name}]:
-                print(line_of(name, manager.replay(name, _now()), ""))
+                taken = manager.replay(name, _now())
+                new += taken.readings
+                print(line_of(name, taken, ""))
+        if new:
+            describe_taken(folder, _now())
     with quarantine_of(folder) as held:
         counts = {name: count for name, count in held.counts().items() if source in {None, name}}
         show_quarantine(held.held(source, limit), held.wholes(source), counts)
@@ -221,12 +231,22 @@ def _progress() -> Callable[[str, Taken], None]:
     return tell
 
 
-def _forever(manager: IngestionManager) -> None:
+def _forever(manager: IngestionManager, folder: Path) -> None:
     import time
 
+    from cim.platform.ingestion.describing import describe_taken
     from experiments.data.source_pages import line_of
 
-    while True:
-        for done in manager.tick(_now()):
-            print(f"{_now():%H:%M:%S} {line_of(done.source, done.taken, done.error)}", flush=True)
-        time.sleep(1)
+    described, is_new = -_DESCRIBED_EVERY_S, False
+    try:
+        while True:
+            for done in manager.tick(_now()):
+                print(f"{_now():%H:%M:%S} {line_of(done.source, done.taken, done.error)}", flush=True)
+                is_new = is_new or done.taken.readings > 0
+            if is_new and time.monotonic() - described > _DESCRIBED_EVERY_S:
+                describe_taken(folder, _now())
+                described, is_new = time.monotonic(), False
+            time.sleep(1)
+    finally:
+        if is_new:
+            describe_taken(folder, _now())

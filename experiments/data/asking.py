@@ -58,6 +58,8 @@ def site_zone(folder: Path) -> ZoneInfo:
         found = documents.get(Kind.CONFIGURATION, "site")
     finally:
         documents.close()
+    if found is None and readings_place(folder).exists():
+        return zone_of("UTC")
     settings = None if found is None or found.body is None else found.body.get("settings")
     if not isinstance(settings, dict) or not isinstance(zone := settings.get("timezone"), str):
         raise BadInput(f"data: {folder} does not say its site's time zone; expected the folder of a finished run")

@@ -69,8 +69,7 @@ def _readings(rows: pa.Table) -> Table:
     for row in rows.to_pylist():
         kind = parse_reading_type(row["reading_type"])
         value = f"{row['value']:g} {kind.unit_name or '%'}"
-        what = f"{kind.kind_name} {kind.flow}" if kind.flow_direction else kind.kind_name
-        names = (str(row["line"]), row["usage_point"], row["meter"], what, f"{row['begin']:%Y-%m-%d %H:%M}")
+        names = (str(row["line"]), row["usage_point"], row["meter"], kind.words, f"{row['begin']:%Y-%m-%d %H:%M}")
         table.add_row(*names, str(row["duration_s"]), value, row["quality"])
     return table
 

@@ -55,6 +55,7 @@ def show_datasets(datasets: Sequence[Document], zone: ZoneInfo) -> None:
     for document in datasets:
         body = document.body or {}
         cells = {name: body.get(name) for name in names}
+        cells["quantity"] = parse_reading_type(str(body.get("reading_type"))).words  # import and export are two series
         for name in ("first", "last"):
             cells[name] = datetime.fromisoformat(str(cells[name])).astimezone(zone).strftime("%Y-%m-%d %H:%M")
         table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells.values()))

@@ -44,7 +44,7 @@ def clock_of(folder: Path) -> datetime:
 
 def shown(status: DataStatus) -> RenderableType:
     """As tables and sentences."""
-    parts: list[RenderableType] = [_modules(status.modules)] if status.modules else ["no module has run here"]
+    parts: list[RenderableType] = [_modules(status.modules)] if status.modules else [_without_modules(status)]
     if status.queue:
         parts.append(f"queue: {', '.join(status.queue)}")
     parts.append(_sizes(status))
@@ -52,6 +52,8 @@ def shown(status: DataStatus) -> RenderableType:
         parts.append(_sources(status))
     held = [f"{one.source} {one.records} records, {one.deliveries} deliveries" for one in status.quarantine]
     parts.append(f"quarantine: {'; '.join(held) or 'empty'}")
+    parts += [f"  the last of {one.source}: {one.reason}" for one in status.quarantine]
+    parts += [f"{what}: {told}" for what, told in (("topics", status.topics), ("disk", status.disk)) if told]
     parts.append("search index: " + ("none" if status.index_made is None else f"written {_ago(status.index_made)} ago"))
     return Group(*parts)
 
@@ -59,6 +61,12 @@ def shown(status: DataStatus) -> RenderableType:
 def line_of(run: TaskRun) -> str:
     """How a task ended."""
     return f"{run.task}: {run.said}" if run.state == DONE else f"{run.task}: {run.state}: {run.said}"
+
+
+def _without_modules(status: DataStatus) -> str:
+    if status.sources:
+        return "`iles data run` asks the sources; upkeep (`iles data maintain`) has not run here"
+    return "upkeep (`iles data maintain`) has not run here"
 
 
 def _modules(modules: Sequence[ModuleStatus]) -> Table:

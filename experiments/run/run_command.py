@@ -84,7 +84,7 @@ def _conclude(
     screen: Screen,
     begun: float,
 ) -> Summary:
-    from cim.platform.site_data import describe, fill
+    from cim.platform.orchestrator.filing import file_run
     from environment.sites.connections import site_facts
     from experiments.market.invoices import write_invoices
     from experiments.report import write_report
@@ -106,13 +106,8 @@ def _conclude(
     screen.say("solving every split of the virtual power plants again in one piece")
     dispatch = audit(result, out / "ledger.db")
     screen.say("filing readings and documents")  # while the columns beside the market are still being run
-    facts = site_facts(result.site)
-    if settings.broker:
-        documents = describe(out, facts, result.end)
-        screen.say(f"readings by the broker, and {documents} documents: `iles data datasets {out}`")
-    else:
-        filled = fill(out, facts, result.end)
-        screen.say(f"{filled.readings:,} readings and {filled.documents} documents: `iles data datasets {out}`")
+    said = file_run(out, site_facts(result.site), result.end, settings.broker)
+    screen.say(f"{', '.join(said)}: `iles data datasets {out}`")
     screen.say("waiting for the columns beside the market")
     columns, bills = with_bills(result, beside.results() | {ColumnName.MARKET: column_of(result)})
     grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}

@@ -8,15 +8,16 @@ from pathlib import Path
 from cim.model.readings import Kind as Measured
 from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore
+from cim.platform.orchestrator.filing import file_run
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import Filled, documents_path, fill, readings_place
+from cim.platform.site_data import documents_path, readings_place
 from tests.worlds.data_folders import NOON, SITE, run_folder
 
 
 def test_all_telemetry_becomes_rows_with_their_connection(tmp_path: Path) -> None:
     """Each reading is a row of an instant, under its connection, with its code, quality and when it was known."""
-    assert fill(run_folder(tmp_path), SITE, NOON).readings == 8 * 3 * 2
+    assert file_run(run_folder(tmp_path), SITE, NOON)[0] == f"{8 * 3 * 2} new readings"
     queries = ReadingQueries(readings_place(tmp_path))
     power = Selection(meters=["farm.pv"], reading_types=[Measured.POWER.reading_type])
     found = queries.rows(power).to_pylist()
@@ -29,7 +30,7 @@ def test_all_telemetry_becomes_rows_with_their_connection(tmp_path: Path) -> Non
 
 def test_every_series_is_a_dataset(tmp_path: Path) -> None:
     """A dataset says what is measured, whose it is, where, from when to when, how many, and how good."""
-    fill(run_folder(tmp_path), SITE, NOON)
+    file_run(run_folder(tmp_path), SITE, NOON)
     documents = DocumentStore(documents_path(tmp_path), read_only=True)
     found = {document.key: document.body for document in documents.all(Kind.DATASET)}
     assert len(found) == 6
@@ -56,11 +57,13 @@ def test_every_series_is_a_dataset(tmp_path: Path) -> None:
 
 def test_filling_again_adds_what_is_new_alone(tmp_path: Path) -> None:
     """The same folder twice is nothing more; telemetry that came since is added, and its datasets have a new version."""
-    first = fill(run_folder(tmp_path), SITE, NOON)
-    assert fill(tmp_path, SITE, NOON) == Filled(0, 0)
+    file_run(run_folder(tmp_path), SITE, NOON)
+    nothing = {"0 new readings", "0 rows sorted, 0 files removed", "0 new versions of documents"}
+    assert set(file_run(tmp_path, SITE, NOON)) == nothing
     run_folder(tmp_path, hours=1, keep=True, first=2)
-    assert fill(tmp_path, SITE, NOON + timedelta(hours=3)) == Filled(4 * 3 * 2, 6)
-    assert ReadingQueries(readings_place(tmp_path)).count(Selection()) == first.readings + 24
+    more = file_run(tmp_path, SITE, NOON + timedelta(hours=3))
+    assert {"24 new readings", "6 new versions of documents"} < set(more)
+    assert ReadingQueries(readings_place(tmp_path)).count(Selection()) == 48 + 24
     documents = DocumentStore(documents_path(tmp_path), read_only=True)
     history = documents.history(Kind.DATASET, f"farm/farm.pv/{Measured.POWER.reading_type}")
     assert [(told.body or {})["readings"] for told in history] == [8, 12]

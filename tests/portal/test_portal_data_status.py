@@ -11,10 +11,10 @@ import pytest
 from fastapi import FastAPI
 
 from cim.platform.orchestrator.executor import ThreadExecutor
+from cim.platform.orchestrator.filing import file_run
 from cim.platform.orchestrator.service import run_once
 from cim.platform.orchestrator.site_tasks import upkeep_tasks
 from cim.platform.orchestrator.status import status_of
-from cim.platform.site_data import fill
 from portal.app import create_app
 from tests.worlds.data_folders import NOON, SITE, run_folder
 from tests.worlds.doubles import TOKEN, FakeSite, client
@@ -25,7 +25,7 @@ PARTY = "p" * 43
 @pytest.fixture
 def app(tmp_path: Path) -> FastAPI:
     """A portal beside a folder in which compaction and retention have run."""
-    fill(run_folder(tmp_path), SITE, NOON)
+    file_run(run_folder(tmp_path), SITE, NOON)
     run_once(tmp_path, upkeep_tasks(tmp_path), ThreadExecutor(), NOON + timedelta(hours=1))
     parties = {PARTY: "agr-east"}
     return create_app(FakeSite(), TOKEN, parties=parties, data_status=lambda: status_of(tmp_path))
@@ -48,8 +48,9 @@ def test_the_operator_sees_modules_with_their_history(app: FastAPI) -> None:
     assert found.status_code == 200
     body = found.json()
     modules = {one["name"]: one for one in body["modules"]}
-    assert {name: one["state"] for name, one in modules.items()} == {"compaction": "ok", "retention": "ok"}
-    assert [run["state"] for run in modules["compaction"]["history"]] == ["done"]
+    names = ("telemetry", "compaction", "documents", "retention")
+    assert {name: one["state"] for name, one in modules.items()} == dict.fromkeys(names, "ok")
+    assert [run["state"] for run in modules["compaction"]["history"]] == ["done", "done"]
     assert {one["name"]: one["rows"] for one in body["tables"]}["readings"] == 48
     assert body["queue"] == []
 

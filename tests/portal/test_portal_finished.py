@@ -15,12 +15,12 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
+from cim.platform.orchestrator.filing import file_run
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.provisioning.definition import read_definition
 from cim.platform.publications.incidents import HandlingFailed
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.published import PublishedTables
-from cim.platform.site_data import fill
 from cim.platform.store import values
 from experiments.cli import portal as command
 from experiments.cli.main import app as iles
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     store.put("small", SiteDescribed(NOON, "small", "Europe/Vienna", 15, "dso.example", PARTIES, points))
     store.put("farm", HandlingFailed(NOON + timedelta(hours=3), "uftp.FlexOrder", "dso", "KeyError: 'x'"))
     store.close()
-    fill(tmp_path, WHOLE, NOON)
+    file_run(tmp_path, WHOLE, NOON)
     principals_path(tmp_path).parent.mkdir()
     others = {"researchers": {"lab": "study"}, "occupants": {"farm": ["tenant"]}}
     principals_path(tmp_path).write_text(json.dumps(others))
@@ -172,7 +172,7 @@ def test_data_is_opened_again_when_there_is_more(folder: Path) -> None:
     first = see()
     assert see() is first
     more = replace(WHOLE.connections[0], usage_point="barn", meters={"barn.meter": "meter"})
-    fill(folder, replace(WHOLE, connections=(*WHOLE.connections, more)), NOON)
+    file_run(folder, replace(WHOLE, connections=(*WHOLE.connections, more)), NOON)
     assert see() is not first
     assert "barn" in {point.usage_point for point in see().access.book.usage_points}
     assert see().access.who("barn", "read", "readings").role == "prosumer"

@@ -47,6 +47,11 @@ def unknown(readings: pa.Table, known: Known) -> pa.Table:
     return _less(readings, _there(readings, known), _SAME)
 
 
+def not_there(readings: pa.Table, known: Known) -> pa.Table:
+    """The block without rows of readings that the table has, whatever it says of them."""
+    return _less(readings, _there(readings, known), KEY)
+
+
 def not_yet_good(readings: pa.Table, known: Known) -> pa.Table:
     """The block without rows of which the table has a good reading: old records never go over newer ones."""
     import pyarrow.compute as pc

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -14,8 +13,7 @@ from cim.platform.broker.channel import BrokerServer
 from cim.platform.broker.producer import Producer
 from cim.platform.broker.publishing_store import PublishingStore
 from cim.platform.broker.schemas import READINGS, site_topics
-from cim.platform.ingestion.from_topic import TopicTaker, stream_of
-from cim.platform.site_data import readings_place
+from cim.platform.ingestion.topic_task import topic_taker
 from cim.platform.store import Store
 
 _WAIT_S, _AGAIN_S = 0.25, 1.0
@@ -76,20 +74,7 @@ class SitePipeline:
         return self._stop.is_set() and (self._drained.is_set() or self.trouble is not None)
 
     def _take(self) -> None:
-        from cim.platform.handler.handler import DataHandler
-        from cim.platform.handler.quarantine import Quarantine
-        from cim.platform.readings.queries import ReadingQueries
-        from cim.platform.readings.table import ReadingsTable
-
-        place, topic = readings_place(self._folder), self._topics[READINGS]
-        with ExitStack() as cleanup:
-            table = cleanup.enter_context(ReadingsTable(place))
-            quarantine = Quarantine(self._folder / "data" / "quarantine")
-            cleanup.callback(quarantine.close)
-            server = self._server.beside()
-            cleanup.callback(server.close)
-            handler = DataHandler(table, ReadingQueries(place), quarantine)
-            taker = TopicTaker(server, topic, handler, table.sequence(stream_of(topic)))
+        with topic_taker(self._folder, self._server, self._topics[READINGS]) as (taker, table):
             while True:
                 ending = self._stop.is_set()
                 step = taker.step(0.0 if ending else _WAIT_S)

@@ -12,11 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cim.model.errors import BadInput
 from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore, Note
+from cim.platform.ingestion.topic_task import TakeTopic
 from cim.platform.orchestrator.task import Task, Work
+from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.table import ReadingsTable, Retention
 from cim.platform.site_data import SiteFacts, describe, documents_path, readings_place, take_telemetry
 
-TELEMETRY, DOCUMENTS, INGESTION, COMPACTION, RETENTION, INDEX = (
+TOPIC, TELEMETRY, DOCUMENTS, INGESTION, COMPACTION, RETENTION, INDEX = (
+    "topic",
     "telemetry",
     "documents",
     "ingestion",
@@ -43,15 +46,22 @@ class _Rules(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TakeTelemetry:
-    """The telemetry's new parts into the readings table; each once, whenever this is interrupted."""
+    """The telemetry's new parts into the readings table; each once, whenever this is interrupted.
+
+    Attributes:
+        behind_topic: its readings come by their topic, too: only what the table has not is taken.
+    """
 
     folder: Path
     site: SiteFacts
+    behind_topic: bool = False
 
     def __call__(self, now: datetime) -> str:  # noqa: ARG002 - telemetry has its own instants
         """See `Work`."""
-        with ReadingsTable(readings_place(self.folder)) as table:
-            return f"{take_telemetry(table, self.folder, self.site)} new readings"
+        place = readings_place(self.folder)
+        with ReadingsTable(place) as table:
+            known = ReadingQueries(place) if self.behind_topic else None
+            return f"{take_telemetry(table, self.folder, self.site, known)} new readings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +181,20 @@ def upkeep_tasks(folder: Path, zone: str = "UTC", index: Work | None = None) -> 
     return tasks
 
 
-def site_tasks(folder: Path, site: SiteFacts, index: Work) -> Sequence[Task]:
+def site_tasks(folder: Path, site: SiteFacts, index: Work, topic: TakeTopic | None = None) -> Sequence[Task]:
     """All tasks of a living site.
 
     Args:
         index: makes the search index again from the documents.
+        topic: takes readings from their topic, five minutes behind at most; the telemetry then brings what the topic did
+            without, as the broker was away too long. None: the telemetry brings all, every quarter of an hour.
     """
     zone = site.timezone
+    by_topic = [] if topic is None else [Task(TOPIC, topic, "*/5 * * * *", writes=(_READINGS,), zone=zone)]
+    telemetry = TakeTelemetry(folder, site, behind_topic=topic is not None)
     return (
-        Task(TELEMETRY, TakeTelemetry(folder, site), "*/15 * * * *", writes=(_READINGS,), zone=zone),
+        *by_topic,
+        Task(TELEMETRY, telemetry, "1-59/15 * * * *" if by_topic else "*/15 * * * *", writes=(_READINGS,), zone=zone),
         Task(INGESTION, AskSources(folder), "* * * * *", writes=(_READINGS,), zone=zone),
         Task(DOCUMENTS, FileDocuments(folder, site), after=(TELEMETRY,), writes=(_DOCUMENTS,)),
         *upkeep_tasks(folder, zone),

@@ -5,6 +5,7 @@ Nothing is opened for writing, so a living site's folder is read while it lives.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from cim.platform.broker.told_trouble import told_trouble
 from cim.platform.orchestrator.service import log_path
 from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState, is_begun
 from cim.platform.site_data import documents_path, readings_place
 
 OK, FAILING, WAITING = "ok", "failing", "not yet run"
+_ROOM = 100_000_000  # bytes: compaction writes a month's files beside the old ones
 
 
 class _Shown(BaseModel):
@@ -67,11 +70,12 @@ class TableSize(_Shown):
 
 
 class Held(_Shown):
-    """What is in quarantine of a source."""
+    """What is in quarantine of a source, and why the last of it."""
 
     source: str
     records: int
     deliveries: int
+    reason: str
 
 
 class SourceStatus(_Shown):
@@ -91,6 +95,8 @@ class DataStatus(_Shown):
     Attributes:
         queue: names of modules that run or wait, in order.
         index_made: when the search index was last written, by the machine's clock; None: there is none.
+        topics: what is wrong with a living site's topics, in a sentence (the broker away, a topic full); empty: nothing.
+        disk: what is wrong with the disk on which the folder is; empty: it has room.
     """
 
     modules: tuple[ModuleStatus, ...]
@@ -99,11 +105,14 @@ class DataStatus(_Shown):
     sources: tuple[SourceStatus, ...]
     quarantine: tuple[Held, ...]
     index_made: datetime | None
+    topics: str = ""
+    disk: str = ""
 
     @property
     def is_well(self) -> bool:
-        """Whether no module and no source fails."""
-        return not (any(one.failures for one in self.modules) or any(one.failures for one in self.sources))
+        """Whether no module and no source fails, messages find their topics, and the disk has room."""
+        failing = any(one.failures for one in self.modules) or any(one.failures for one in self.sources)
+        return not (failing or self.topics or self.disk)
 
 
 def status_of(folder: Path, history: int = 5) -> DataStatus:
@@ -123,7 +132,14 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
         sources=_sources(folder),
         quarantine=_quarantine(folder),
         index_made=made,
+        topics=told_trouble(folder),
+        disk=_disk(folder),
     )
+
+
+def _disk(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free
+    return "" if free >= _ROOM else f"{free / 1e6:.0f} MB are free; expected at least {_ROOM / 1e6:.0f} MB"
 
 
 def _modules(folder: Path, history: int) -> tuple[tuple[ModuleStatus, ...], tuple[str, ...]]:
@@ -207,12 +223,18 @@ def _sources(folder: Path) -> tuple[SourceStatus, ...]:
 
 def _quarantine(folder: Path) -> tuple[Held, ...]:
     path = folder / "data" / "quarantine" / "quarantine.sqlite"
+    held = (
+        "SELECT source, 1 AS record, reason, recorded FROM records WHERE state = 'held' "
+        "UNION ALL SELECT source, 0, reason, recorded FROM wholes WHERE state = 'held'"
+    )
     rows = _rows(
         path,
-        "SELECT source, sum(record), sum(1 - record) FROM (SELECT source, 1 AS record FROM records WHERE state = 'held' "
-        "UNION ALL SELECT source, 0 FROM wholes WHERE state = 'held') GROUP BY source ORDER BY source",
+        f"SELECT source, sum(record), sum(1 - record), reason, max(recorded) FROM ({held}) GROUP BY source ORDER BY source",  # noqa: S608 - constant words
     )
-    return tuple(Held(source=str(name), records=int(records), deliveries=int(wholes)) for name, records, wholes in rows)
+    return tuple(
+        Held(source=str(name), records=int(records), deliveries=int(wholes), reason=str(reason))
+        for name, records, wholes, reason, _ in rows
+    )
 
 
 def _rows(path: Path, query: str) -> list[tuple[str | int, ...]]:

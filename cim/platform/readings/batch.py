@@ -115,7 +115,8 @@ def _checked(table: pa.Table) -> pa.Table:
     _refuse(table, "value", pc.invert(pc.is_finite(table["value"])), "expected a finite number")
     known = pc.is_in(table["quality"], value_set=pa.array(_QUALITIES))
     _refuse(table, "quality", pc.invert(known), f"expected one of {', '.join(_QUALITIES)}")
-    return table
+    # No negative zero: it says the same, and would be another value to who compares.
+    return table.set_column(COLUMNS.index("value"), table.schema.field("value"), pc.add(table["value"], 0.0))
 
 
 def _refuse(table: pa.Table, name: str, wrong: pa.ChunkedArray, expected: str) -> None:

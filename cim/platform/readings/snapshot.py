@@ -178,9 +178,9 @@ def _reading(folder: Path | None) -> Iterator[None]:
 
 @contextmanager
 def unread(folder: Path | None) -> Iterator[bool]:
-    """Whether nobody reads; if so, nobody begins to inside the `with`. Of a store without folder nobody can know: False."""
+    """Whether nobody reads; if so, nobody begins to inside the `with`. Of a store without folder nobody can know: True."""
     if folder is None:
-        yield False
+        yield True
         return
     handle = os.open(folder / _READERS, os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -153,6 +153,8 @@ class ReadingsTable:
     def clean_up(self) -> int | None:
         """Remove the files that compaction or removal has replaced; how many, or None while a query reads any file.
 
+        In a store that is no folder, where nobody knows who reads, only those that were replaced a day ago.
+
         Raises:
             NotStored: the store is away.
         """

@@ -80,3 +80,8 @@ def test_what_loses_nothing_is_cast() -> None:
         3, "begin", table["begin"].cast(pa.timestamp("s", "UTC"))
     )
     assert ReadingBatch(other.select(sorted(COLUMNS))).table == table
+
+
+def test_there_is_no_negative_zero() -> None:
+    """A zero that came by a sign of -1 is kept as zero: compared with what another path brought it says the same."""
+    assert str(batch([row(value=-0.0)]).table["value"][0].as_py()) == "0.0"

@@ -139,7 +139,7 @@ def test_retention_goes_by_age_and_reading_type(tmp_path: Path) -> None:
 
 
 def test_files_that_a_query_reads_stay(tmp_path: Path) -> None:
-    """While somebody reads, cleaning up removes nothing and says so; then it removes what compaction replaced."""
+    """While somebody reads, cleaning up removes nothing and says so; then it removes what compaction replaced, once."""
     with ReadingsTable(tmp_path) as table:
         table.append(batch([row()]), "s", 1)
         with LiveFiles(table.place).read() as files:
@@ -148,15 +148,18 @@ def test_files_that_a_query_reads_stay(tmp_path: Path) -> None:
             assert (tmp_path / files.new[0]).exists()
         assert table.clean_up() == 1
         assert not (tmp_path / files.new[0]).exists()
+        versions = len(list((tmp_path / "_delta_log").iterdir()))
+        assert table.clean_up() == 0
+        assert len(list((tmp_path / "_delta_log").iterdir())) == versions
     assert ReadingQueries(tmp_path).count(EVERYTHING) == 1
 
 
 def test_compaction_goes_through_a_store_behind_an_address(tmp_path: Path) -> None:
-    """By an address the table is compacted like a folder."""
+    """By an address the table is compacted like a folder; what was replaced just now stays for who may read it."""
     with ReadingsTable(f"file://{tmp_path}") as table:
         table.append(batch([row(value=1.0), row(quarter=1)]), "s", 1)
         table.append(batch([row(value=2.0)]), "s", 2)
         assert table.compact() == 3
-        assert table.clean_up() is None
+        assert table.clean_up() == 0
     for place in (tmp_path, f"file://{tmp_path}"):
         assert ReadingQueries(place).rows(EVERYTHING)["value"].to_pylist() == [2.0, 1.0]

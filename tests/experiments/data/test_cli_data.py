@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
-from cim.platform.site_data import fill
+from cim.platform.orchestrator.filing import file_run
 from environment.sites import load_site
 from environment.sites.connections import site_facts
 from experiments.cli.data import app
@@ -21,7 +21,7 @@ from tests.worlds.data_folders import NOON, SITE, run_folder
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder with its data."""
     made = run_folder(tmp_path_factory.mktemp("run"))
-    fill(made, SITE, NOON)
+    file_run(made, SITE, NOON)
     return made
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
 from cim.platform.access.secured import Denied
-from cim.platform.site_data import fill
+from cim.platform.orchestrator.filing import file_run
 from experiments.cli.data import app
 from tests.worlds.data_folders import NOON, SITE, run_folder
 
@@ -22,7 +22,7 @@ QUERY = {"name": "q", "attributes": ["usage_point", "begin", "value"]}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run's folder with its data, a researcher and a tenant."""
-    fill(run_folder(tmp_path), WHOLE, NOON)
+    file_run(run_folder(tmp_path), WHOLE, NOON)
     others = {"researchers": {"lab": "study"}, "occupants": {"farm": ["tenant"]}}
     (tmp_path / "data" / "access").mkdir()
     (tmp_path / "data" / "access" / "principals.json").write_text(json.dumps(others))

@@ -10,12 +10,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
+from cim.platform.broker.told_trouble import tell_trouble
+from cim.platform.orchestrator.filing import file_run
 from cim.platform.orchestrator.service import log_path
 from cim.platform.orchestrator.task_log import TaskLog
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.table import ReadingsTable
-from cim.platform.site_data import fill, readings_place
+from cim.platform.site_data import readings_place
 from experiments.cli.data_upkeep import app
 from tests.worlds.data_folders import NOON, SITE, run_folder
 
@@ -27,18 +29,30 @@ def ask(*words: str | Path) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run's folder with its data; no orchestrator has run."""
-    fill(run_folder(tmp_path), SITE, NOON)
+    """A run's folder with its data, as `iles run` leaves it."""
+    file_run(run_folder(tmp_path), SITE, NOON)
     return tmp_path
 
 
-def test_a_folder_without_orchestrator_has_a_status(folder: Path) -> None:
-    """Sizes, quarantine and index are told, and that no module has run."""
+def test_a_finished_runs_folder_has_a_status(folder: Path) -> None:
+    """What filed it is told with what it said; sizes, quarantine and index, too."""
     found = ask("status", folder)
     assert found.exit_code == 0
-    for words in ("no module has run here", "readings", "quarantine: empty", "search index: none"):
-        assert words in found.stdout
-    assert not log_path(folder).exists()
+    words = ("telemetry", "48 new readings", "10 new versions", "48 rows sorted", "quarantine: empty", "index: none")
+    assert [word for word in words if word not in found.stdout] == []
+
+
+def test_trouble_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Topics that take nothing, and a disk without room, each in a sentence and as exit code 1; then no more."""
+    tell_trouble(folder, "the broker's server cannot be reached")
+    monkeypatch.setattr("cim.platform.orchestrator.status._ROOM", 10**18)
+    found = ask("status", folder)
+    assert found.exit_code == 1
+    assert "topics: the broker's server cannot be reached" in found.stdout
+    assert "disk: " in found.stdout
+    monkeypatch.setattr("cim.platform.orchestrator.status._ROOM", 0)
+    tell_trouble(folder, None)
+    assert ask("status", folder).exit_code == 0
 
 
 def test_upkeep_is_told_and_then_shown(folder: Path) -> None:
@@ -52,11 +66,8 @@ def test_upkeep_is_told_and_then_shown(folder: Path) -> None:
         "index: made of 10 documents",
     ]
     shown = json.loads(ask("status", folder, "--json").stdout)
-    assert {one["name"]: one["state"] for one in shown["modules"]} == {
-        "compaction": "ok",
-        "retention": "ok",
-        "index": "ok",
-    }
+    names = ("telemetry", "compaction", "documents", "retention", "index")
+    assert {one["name"]: one["state"] for one in shown["modules"]} == dict.fromkeys(names, "ok")
     assert shown["index_made"] is not None
 
 
