@@ -138,6 +138,8 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
 
 
 def _disk(folder: Path) -> str:
+    if not folder.exists():
+        return ""
     free = shutil.disk_usage(folder).free
     return "" if free >= _ROOM else f"{free / 1e6:.0f} MB are free; expected at least {_ROOM / 1e6:.0f} MB"
 
