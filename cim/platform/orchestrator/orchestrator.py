@@ -146,12 +146,14 @@ class Orchestrator:
         waiting = [run for run in self._log.waiting() if run.task in self._tasks]
         held = {table for one in self._started for table in one.task.writes}
         busy = {one.task.name for one in self._started}
-        before = busy | {run.task for run in waiting}
+        queued = {run.task: run.number for run in waiting}
+        states = self._states()
         cores = self._executor.cores - sum(one.task.cores for one in self._started)
         memory_mb = self._executor.memory_mb - sum(one.task.memory_mb for one in self._started)
         for run in waiting:
-            task = self._tasks[run.task]
-            if before.intersection(task.after):
+            task, seen = self._tasks[run.task], states[run.task].seen
+            # One that went well since is not waited for when it is queued again, which may be so for ever.
+            if any(name in busy or (name in queued and states[name].last_good <= seen) for name in task.after):
                 continue
             if held.intersection(task.writes) or task.name in busy:
                 held.update(task.writes)
@@ -160,7 +162,7 @@ class Orchestrator:
                 return
             held.update(task.writes)
             cores, memory_mb = cores - task.cores, memory_mb - task.memory_mb
-            self._log.began(run, now)
+            self._log.began(run, now, min((queued[name] for name in task.after if name in queued), default=None))
             try:
                 running = self._executor.start(task, now)
             except Exception as error:  # where tasks run is away: it may be back later

@@ -31,7 +31,8 @@ class Task:
         name: of the module whose state it is.
         work: may be sent to another process: a function of a module, or an instance of a frozen dataclass.
         schedule: cron words on the run's own clock; empty: only after others, or when it is asked for.
-        after: names of tasks; it waits while one of them waits or runs, and is due when one of them went well since.
+        after: names of tasks; it is due when one of them went well since, and waits while one of them runs, or is queued
+            and has done nothing since.
         writes: tables that nobody else may write meanwhile: of each there is one.
         cores, memory_mb: what must be free of what the executor offers.
         timeout_s: of the machine's time; then it is stopped and counts as failed.

@@ -34,7 +34,8 @@ class TaskState(NamedTuple):
 
     Attributes:
         counted_from: when it began last, or was first known: its schedule counts from there.
-        seen: number of the newest run of any task when it began last: what went well behind it is news to those after it.
+        seen: number of the newest run of any task when it began last, but for those that it follows and that waited then:
+            what went well behind it is news to it.
         last_good: number of its newest run that went well; 0: none.
         good: how many went well.
         failures: in a row; `retry_at`: when it is tried again after them.
@@ -125,13 +126,17 @@ class TaskLog:
             )
             self._db.execute("UPDATE tasks SET retry_at = NULL WHERE name = ?", (name,))
 
-    def began(self, run: TaskRun, now: datetime) -> None:
-        """A run was started."""
+    def began(self, run: TaskRun, now: datetime, before: int | None = None) -> None:
+        """A run was started.
+
+        Args:
+            before: number of the first run that waits of those that it follows: what that one does is news to it.
+        """
         with self._lock, self._db:
             self._db.execute("UPDATE runs SET state = ?, began = ? WHERE id = ?", (RUNNING, _us(now), run.number))
             self._db.execute(
-                "UPDATE tasks SET counted_from = ?, seen = (SELECT max(id) FROM runs) WHERE name = ?",
-                (_us(now), run.task),
+                "UPDATE tasks SET counted_from = ?, seen = coalesce(? - 1, (SELECT max(id) FROM runs)) WHERE name = ?",
+                (_us(now), before, run.task),
             )
 
     def done(self, run: TaskRun, now: datetime, said: str) -> None:

@@ -73,8 +73,8 @@ def test_what_follows_runs_once_after_what_goes_before(tmp_path: Path) -> None:
     )
     with by_hand(tmp_path, third, second, first) as hand:
         assert hand.tick(15) == ["first"]
-        hand.orchestrator.request("third", hand.now)
         hand.orchestrator.request("second", hand.now)
+        hand.orchestrator.request("third", hand.now)
         assert hand.tick() == []
         hand.end()
         assert hand.tick() == ["second"]
@@ -84,6 +84,29 @@ def test_what_follows_runs_once_after_what_goes_before(tmp_path: Path) -> None:
         assert hand.tick() == []
         hand.tick(15)
         hand.end(OSError("full"))
+        assert hand.tick() == []
+
+
+def test_who_follows_is_not_held_up_by_one_that_always_waits(tmp_path: Path) -> None:
+    """A task that went well and is queued again is not waited for; what it does then is news once more."""
+    first, second, other = (
+        Task("first", idle, cores=2),
+        Task("second", idle, after=("first",), cores=2),
+        Task("other", idle, cores=2),
+    )
+    with by_hand(tmp_path, first, second, other) as hand:
+        hand.orchestrator.request("first", NOON)
+        assert hand.tick() == ["first"]
+        for name in ("other", "first"):
+            hand.orchestrator.request(name, NOON)
+        for started in ("other", "first"):
+            hand.end()
+            assert hand.tick() == [started]
+        hand.orchestrator.request("first", NOON)
+        for started in ("second", "first", "second"):
+            hand.end()
+            assert hand.tick() == [started]
+        hand.end()
         assert hand.tick() == []
 
 
