@@ -63,6 +63,7 @@ class MarketRules:
         mechanism: by which the DSO pays the offers that it chooses; a name of `market.mechanisms.registry`.
         keeper: domain of the ledger's keeper, who may revoke a key.
         key_changes: which keys are rotated or revoked, and when.
+        meter_company: the agent that reads the meters; empty where each owner tells its own to all.
     """
 
     timezone: str
@@ -80,6 +81,7 @@ class MarketRules:
     mechanism: str = "pay-as-bid"
     keeper: str = ""
     key_changes: tuple[PlannedKeyChange, ...] = ()
+    meter_company: str = ""
 
     @property
     def flexibility(self) -> bool:

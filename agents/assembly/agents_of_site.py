@@ -20,6 +20,7 @@ from agents.planning.elements.registry import element_kind
 from agents.planning.forecast.like_day import fit
 from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig
+from agents.roles.meter_data_company import MeterCompanyConfig
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.prognoses import DAY_AHEAD_HOUR
 from agents.runtime.agent_spec import AgentSpec
@@ -97,6 +98,7 @@ def agents_of_site(
         procuring(mechanism).name,
         keeper=domains[site.ledger.name],
         key_changes=changes,
+        meter_company="" if site.meter_data_company is None else site.meter_data_company.name,
     )
     known = days_of_history(opening, profiles)
     history = History(site, profiles)
@@ -127,6 +129,7 @@ def agents_of_site(
     names = tuple(p.name for p in site.prosumers)
     iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
+    agents += _meter_company(site, seeds)
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
     meta = {"site": site.name, "from": first_day.isoformat(), "days": str(days), "currency": site.currency}
     meta["keeper"] = rules.keeper  # who may revoke a party's key
@@ -139,6 +142,15 @@ def agents_of_site(
     )
 
 
+def _meter_company(site: Site, seeds: Mapping[str, bytes]) -> list[AgentSpec]:
+    """The agent that reads the meters, if the site has one."""
+    if (company := site.meter_data_company) is None:
+        return []
+    connections = tuple((usage_point(site, p.name), p.name) for p in site.prosumers)
+    config = MeterCompanyConfig(site.dso.name, site.ledger.name, connections)
+    return [agent_spec(company.name, "meter-data-company", seeds[company.name], config)]
+
+
 def _device_kinds(site: Site) -> dict[str, DeviceKind]:
     kinds = {WEATHER: DeviceKind.WEATHER}
     for prosumer in site.prosumers:
@@ -148,7 +160,8 @@ def _device_kinds(site: Site) -> dict[str, DeviceKind]:
 
 
 def _domains(site: Site) -> dict[str, str]:
-    domains = {party.name: party.domain for party in (site.dso, site.iles, site.ledger, *site.aggregators)}
+    company = () if site.meter_data_company is None else (site.meter_data_company,)
+    domains = {party.name: party.domain for party in (site.dso, site.iles, site.ledger, *company, *site.aggregators)}
     for prosumer in site.prosumers:
         domains[prosumer.name] = prosumer_domain(site, prosumer.name)
         for device in prosumer.devices:

@@ -16,6 +16,7 @@ ROLES = {
     "prosumer": "agents.roles.prosumer:ProsumerRole",
     "aggregator": "agents.roles.aggregator:AggregatorRole",
     "dso": "agents.roles.dso:DsoRole",
+    "meter-data-company": "agents.roles.meter_data_company:MeterDataCompanyRole",
     "iles": "agents.roles.iles_manager:IlesRole",
     "ledger-keeper": "agents.roles.ledger_keeper:KeeperRole",
     "echo": "agents.roles.echo:EchoRole",

@@ -205,6 +205,7 @@ class Site(Part):
     Attributes:
         grid_g_per_kwh: greenhouse gases of what is taken from the grid above, grams of CO2 equivalents; the year is the source's.
         restrictions: of units by the DSO, for some hours.
+        meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
     """
 
     name: Name
@@ -225,6 +226,7 @@ class Site(Part):
     dso: Party
     iles: Party
     ledger: Party
+    meter_data_company: Party | None = None
     aggregators: Annotated[tuple[Party, ...], Field(min_length=1)]
     batteries: BatteryDefaults
     buildings: BuildingDefaults

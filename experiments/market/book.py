@@ -7,7 +7,7 @@ from pathlib import Path
 
 import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.settlement import BaselineChecked, DisputeDecided, last_checks
+from cim.platform.publications.settlement import BaselineChecked, CopiesDiffer, DisputeDecided, last_checks
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
 from experiments.market.keys import key_rows
@@ -15,6 +15,7 @@ from experiments.market.records import bodies
 from experiments.market.rows import (
     BaselineRow,
     ContractRow,
+    CopyRow,
     DisputeRow,
     MarketBook,
     OfferRow,
@@ -72,6 +73,7 @@ def market_book(folder: Path) -> MarketBook:
         settlements=tuple(_settlements(records, isp_minutes)),
         baselines=tuple(_baseline(told, isp_minutes) for told in last_checks(published(folder, BaselineChecked))),
         disputes=tuple(map(_dispute, published(folder, DisputeDecided))),
+        copies=tuple(map(_copy, published(folder, CopiesDiffer))),
         keys=key_rows(records),
         tenders=tuple(tender_rows(records)),
     )
@@ -266,6 +268,10 @@ def _dispute(told: DisputeDecided) -> DisputeRow:
         mistaken=told.mistaken,
         reason=told.reason,
     )
+
+
+def _copy(told: CopiesDiffer) -> CopyRow:
+    return CopyRow(told.at.isoformat(), told.period.isoformat(), told.party, told.owners, told.meters)
 
 
 def _baseline(told: BaselineChecked, isp_minutes: int) -> BaselineRow:

@@ -182,6 +182,17 @@ class DisputeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyRow:
+    """A party that summed up by other values than the meters of some owners showed, as the meter-data company found it."""
+
+    at: str
+    period: str
+    party: str
+    owners: tuple[str, ...]
+    meters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BaselineRow:
     """An agreed baseline (the final forecast with all that was procured) against the meters, over all ISPs of a day.
 
@@ -252,5 +263,6 @@ class MarketBook:
     settlements: tuple[SettlementRow, ...]
     baselines: tuple[BaselineRow, ...] = ()
     disputes: tuple[DisputeRow, ...] = ()
+    copies: tuple[CopyRow, ...] = ()
     keys: tuple[KeyRow, ...] = ()
     tenders: tuple[TenderRow, ...] = ()

@@ -172,7 +172,19 @@ def _disputes(book: MarketBook) -> list[Table]:
         for d in book.disputes
     ]  # fmt: skip
     columns = ("decided (UTC)", "day", "buyer", "seller", "orders", "meters", "mistaken", "reason")
-    return [_table("Disputes", *columns, rows=rows)]
+    copies = [
+        (_at(c.at), c.period, _name(c.party), ", ".join(map(_name, c.owners)), ", ".join(c.meters)) for c in book.copies
+    ]
+    held = _table(
+        "Copies that are not what the meters showed",
+        "found (UTC)",
+        "day",
+        "held by",
+        "meters of",
+        "meters",
+        rows=copies,
+    )
+    return [_table("Disputes", *columns, rows=rows), *([held] if copies else [])]
 
 
 def _keys(book: MarketBook) -> list[Table]:

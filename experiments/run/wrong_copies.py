@@ -1,6 +1,7 @@
 """Wrong meter data on purpose: one party's copy of what one meter told is some percent off, and nobody else's.
 
-A member's own copy is what it sums up by; what its meter told the others at the day's end is true.
+A member lies in its own copy, by which it sums up, or in what it tells its aggregator of its sub-meters. What the meter-data
+company reads is true.
 Kept free of agents: the command line reads these values; `planted_copies` gives them to the agents.
 """
 
@@ -24,11 +25,13 @@ class WrongCopy:
     """What a party (agent) holds of a meter (an element's name, or a connection's EAN) is so many percent off.
 
     With the party `MEMBERS` and no meter: so many percent of all members lie about all their elements; see `chosen`.
+    A lie that is `told` is what a member tells its aggregator of its sub-meter, while its own copy is right.
     """
 
     party: str
     meter: str
     percent: int
+    told: bool = False
 
 
 def wrong_copies(texts: Sequence[str]) -> tuple[WrongCopy, ...]:
@@ -51,7 +54,8 @@ def wrong_copies(texts: Sequence[str]) -> tuple[WrongCopy, ...]:
 
 
 def chosen(wrong: Sequence[WrongCopy], elements: Mapping[str, Sequence[str]], seed: int) -> tuple[WrongCopy, ...]:
-    """With members in the place of a share of them: each lies about all its elements by more than 5 %.
+    """With members in the place of a share of them: each lies about all its elements by more than 5 %,
+    in its own copy or in what it tells of its sub-meters.
 
     Args:
         elements: of each member (agent); those without any have nothing to lie about.
@@ -66,5 +70,6 @@ def chosen(wrong: Sequence[WrongCopy], elements: Mapping[str, Sequence[str]], se
         dice = random.Random(seed)  # noqa: S311 - not for secrets: the same seed, the same liars
         for member in sorted(dice.sample(able, -(-len(able) * one.percent // 100))):
             percent = dice.choice((-1, 1)) * dice.randint(_LEAST_PCT, _MOST_PCT)
-            found += (WrongCopy(member, element, percent) for element in elements[member])
+            told = dice.random() < 0.5
+            found += (WrongCopy(member, element, percent, told) for element in elements[member])
     return tuple(found)

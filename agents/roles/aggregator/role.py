@@ -21,6 +21,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.copy_confirming import CopyConfirming
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
@@ -107,6 +108,7 @@ class AggregatorRole(Role):
             templates,
             PortfolioRegistration(me, config, contracts, negotiation, templates),
             OperatedDays(me),
+            CopyConfirming(me, meters.on_day),
             contracts,
             use,
             reservations,

@@ -60,7 +60,8 @@ class ArbitrationState:
 class Arbitration(Part[ArbitrationState]):
     """Hears both parties, asks the meters' readers where copies differ, and decides by two of three.
 
-    Where a meter's reader is a party (a member against its aggregator), the third is what the meter told the DSO.
+    Where a meter's reader is a party (a member against its aggregator), or where a meter-data company reads them, the third is
+    what the meter told the DSO.
     """
 
     def __init__(self, me: AgentIdentity, filing: LedgerFiling, meters: MeterData) -> None:
@@ -89,6 +90,8 @@ class Arbitration(Part[ArbitrationState]):
     def _ask(self, key: Dispute, now: datetime) -> list[Effect]:
         meters = differing(*(copies(told.meterings) for told in self.state.heard[key].values()))
         own = {meter for meter in meters if meter[0] in (key.buyer, key.seller)}
+        if self.rules.meter_company:  # what it handed over is what the meters showed: nobody need be asked again
+            own |= {meter for meter in meters if self._told(meter, key.period) is not None}
         known = (self._told(meter, key.period) for meter in meters if meter in own)
         self.state.repeated[key] = tuple(metering for metering in known if metering is not None)
         readers = {meter: self.rules.name_of(meter[0]) for meter in meters if meter not in own}

@@ -27,6 +27,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.copy_confirming import CopyConfirming
 from agents.roles.parts.cosigning import HeadCosigning
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
@@ -50,7 +51,9 @@ class DsoRole(Role):
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
         negotiation = ContractNegotiation(me, ledger, contracts, wants=config.buying.for_contract)
         carries_w = {c.usage_point: c.carries_w for c in config.connections}
-        meters = MeterData(me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w, facilitator=name)
+        meters = MeterData(
+            me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w, facilitator=name, by_company=True
+        )
         filing = LedgerFiling(me, ledger)
         history = MeterHistory(me, config, meters)
         checks = PrognosisChecks(me, config, history)
@@ -119,6 +122,7 @@ class DsoRole(Role):
             GridRegistration(me, config, contracts, negotiation),
             Prequalification(me, config),
             OperatedDays(me),
+            CopyConfirming(me, meters.on_day),
             checks,
             errors,  # it compares a settled day before the others forget it
             prognoses,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from agents.roles.dispute_messages import ArbitrationDecided
 from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
+from agents.roles.meter_messages import CopiesCorrected, MeteringHandedOver
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from cim.codec.codec import wire
@@ -61,6 +62,7 @@ class MeterData(Part[MeterDataState]):
             if `elements`.
         carries_w: by EAN, the most that a connection can carry: no metering beyond that is taken.
         facilitator: the agent whose decisions about copies count.
+        by_company: where a meter-data company reads the meters, none is taken but from it.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class MeterData(Part[MeterDataState]):
         elements: bool,
         carries_w: Mapping[str, int] = MappingProxyType({}),
         facilitator: str,
+        by_company: bool = False,
     ) -> None:
         super().__init__(me, MeterDataState())
         self._carries_w, self.facilitator = carries_w, facilitator
+        self._company = me.rules.meter_company if by_company else ""
         self._connections, self._elements = dict(connections), elements
         self._senders = set(connections.values())  # None among them: anybody who signs for itself
 
@@ -82,6 +86,24 @@ class MeterData(Part[MeterDataState]):
         """Keep it; with the last connection's the day is metered."""
         if self.rules.domains.get(sender) != message.header.sender_domain or not self._takes(message.ean, sender):
             return []
+        if self._company:
+            return self._refused(message, sender, f"meter data are taken from {self._company} alone", now)
+        return self._take(message, sender, now)
+
+    @on(MeteringHandedOver)
+    def handed_over(self, message: MeteringHandedOver, sender: str, now: datetime) -> list[Effect]:
+        """The same from the meter-data company: of whose meter it is, its message tells."""
+        owner = self.rules.name_of(message.metering.header.sender_domain)
+        if (
+            not self._company
+            or sender != self._company
+            or owner is None
+            or not self._takes(message.metering.ean, owner)
+        ):
+            return []
+        return self._take(message.metering, sender, now)
+
+    def _take(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
         period, known = message.period, self.state.metering.get(self._key(message))
         settled = period in self.state.closed
         closed_for_good = period < self.rules.day_of(now).next(-KEPT_DAYS).day
@@ -109,14 +131,22 @@ class MeterData(Part[MeterDataState]):
         """The facilitator found which copies are right: take them, and settle anew what stands on them."""
         if sender != self.facilitator or self.me.domain not in (message.buyer, message.seller):
             return []
+        return self._corrected(message.period, message.meterings, now)
+
+    @on(CopiesCorrected)
+    def put_right(self, message: CopiesCorrected, sender: str, now: datetime) -> list[Effect]:
+        """The meter-data company found that these copies are not what the meters showed; they may have been told so."""
+        return self._corrected(message.period, message.meterings, now) if sender == self.rules.meter_company else []
+
+    def _corrected(self, period: date, meterings: Sequence[Metering], now: datetime) -> list[Effect]:
         wrong = [
             metering
-            for metering in message.meterings
+            for metering in meterings
             if (mine := self.state.metering.get(self._key(metering))) is None or mine.profiles != metering.profiles
         ]
         for metering in wrong:
             self.state.metering[self._key(metering)] = metering
-        return self.emit(DayCorrected(message.period), now) if wrong else []
+        return self.emit(DayCorrected(period), now) if wrong else []
 
     def complete(self, period: date) -> bool:
         """Whether the meters of all connections have told a day."""

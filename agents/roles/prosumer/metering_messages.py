@@ -1,4 +1,7 @@
-"""A day's metering of the connection and its elements: told to aggregator and DSO, and recorded."""
+"""A day's metering of the connection and its elements: told to aggregator and DSO, and recorded.
+
+Where a meter-data company reads the meters, their gateway tells it all that they showed, and the DSO hears it from there.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from agents.roles.dispute_messages import ArbitrationDecided, MeteringAsked, MeteringRepeated
 from agents.roles.effects import Arm, Effect, Poll, Send, Timer
 from agents.roles.identity import AgentIdentity
+from agents.roles.meter_messages import CopiesCorrected
 from agents.roles.part import DayClosed, Part, Recovery, on
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.operated_days import DayNear
@@ -75,6 +79,10 @@ class MeteringMessages(Part[MeteringMessagesState]):
         """An element's metering of a day, as it was told."""
         return self.state.metered.get(period, {}).get(element)
 
+    def copies(self, period: date) -> tuple[Metering, ...]:
+        """The own copies of a day: what the own sums stand on."""
+        return tuple(self.state.metered.get(period, {}).values())
+
     @on(DayNear)
     def day_near(self, event: DayNear, now: datetime) -> list[Effect]:
         """It is metered when it is over."""
@@ -90,17 +98,20 @@ class MeteringMessages(Part[MeteringMessagesState]):
         meter, *elements = self._metering.sources
         told: dict[str, Metering] = {}
         effects: list[Effect] = []
-        to, dso = self._config.aggregator, self._config.dso
+        to, dso, reader = self._config.aggregator, self._config.dso, self._reader
         for name in elements:
             more = self._profiles.of(name, day)
             told[name] = self._metered(to, name, name, day, now, more)
             effects.append(Send(to, told[name]))
-            if is_under_order(told[name]):  # who pays for what an element changed must see that it did
-                effects.append(Send(dso, self._metered(dso, name, name, day, now, more)))
+            if self.rules.meter_company or is_under_order(
+                told[name]
+            ):  # who pays for what it changed must see that it did
+                effects.append(Send(reader, self._metered(reader, name, name, day, now, more)))
         ean = self._config.usage_point
-        for party in (to, dso):
+        for party in dict.fromkeys((to, reader, dso)):
             told[ean] = _with_reactive(self._metered(party, meter, ean, day, now), self._reactive.mean_var(day))
-            effects.append(Send(party, told[ean]))
+            if party in (to, reader):
+                effects.append(Send(party, told[ean]))
         self.state.metered[day.day] = told
         body = tuple(told[ean] for ean in sorted(told))
         record = self.me.record("metering", f"{day.key}/{self.me.domain}", body, now, salted=True)
@@ -109,6 +120,11 @@ class MeteringMessages(Part[MeteringMessagesState]):
         effects += self.emit(DayMeteringTold(day, done), now)
         effects += self.emit(DayClosed(day.next(-KEPT_DAYS).day), now)
         return [*effects, self._filing.file("metering", day.key, record)]
+
+    @property
+    def _reader(self) -> str:
+        """Who hears from the gateway what the meters showed: the meter-data company, or else the DSO itself."""
+        return self.rules.meter_company or self._config.dso
 
     @on(MeteringAsked)
     def asked(self, message: MeteringAsked, sender: str, now: datetime) -> list[Effect]:
@@ -123,6 +139,16 @@ class MeteringMessages(Part[MeteringMessagesState]):
         """The facilitator found that the own copy of a meter is not what it told at the day's end: that counts again."""
         told = self.state.metered.get(message.period)
         if sender != self._config.dso or told is None or self.me.domain not in (message.buyer, message.seller):
+            return []
+        mine = [m for m in message.meterings if m.header.sender_domain == self.me.domain and m.ean in told]
+        self.state.metered[message.period] = told | {metering.ean: metering for metering in mine}
+        return []
+
+    @on(CopiesCorrected)
+    def corrected(self, message: CopiesCorrected, sender: str, now: datetime) -> list[Effect]:
+        """The meter-data company found that an own copy is not what the meter showed: that counts from now on."""
+        told = self.state.metered.get(message.period)
+        if sender != self.rules.meter_company or told is None:
             return []
         mine = [m for m in message.meterings if m.header.sender_domain == self.me.domain and m.ean in told]
         self.state.metered[message.period] = told | {metering.ean: metering for metering in mine}
@@ -161,8 +187,8 @@ class MeteringMessages(Part[MeteringMessagesState]):
             if period.isoformat() not in settled:
                 elements = [message for message in messages.values() if message is not of_connection]
                 effects += [Send(self._config.aggregator, message) for message in (*elements, of_connection)]
-                known = [message for message in elements if is_under_order(message)]
-                effects += [Send(self._config.dso, message) for message in (*known, of_connection)]
+                known = [m for m in elements if self.rules.meter_company or is_under_order(m)]
+                effects += [Send(self._reader, message) for message in (*known, of_connection)]
         left = [day for day in history.open_days(now) if not self.is_metered(day.day)]
         effects += [effect for day in left for effect in self.day_near(DayNear(day), now)]
         lost = [(max(day.start, history.event.began), min(day.end, now)) for day in left if day.start < now]

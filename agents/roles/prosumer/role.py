@@ -8,6 +8,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
+from agents.roles.parts.copy_confirming import CopyConfirming
 from agents.roles.parts.disputes import Disputes
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.key_changes import KeyChanges
@@ -168,4 +169,5 @@ class ProsumerRole(Role):
             ),
             restrictions,
             OperatedDays(me, after_open),
+            CopyConfirming(me, messages.copies),
         )

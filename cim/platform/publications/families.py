@@ -40,6 +40,7 @@ from cim.platform.publications.measured import CommandRefused, DeviceBack, Devic
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import (
     BaselineChecked,
+    CopiesDiffer,
     DisputeDecided,
     PaymentsMade,
     SettlementAnswered,
@@ -58,8 +59,8 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, DeviceBack, DeviceLost,
-        DisputeDecided, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered,
+        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
+        DeviceLost, DisputeDecided, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered,
         FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,

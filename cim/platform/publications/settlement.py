@@ -147,6 +147,20 @@ class PaymentsMade(Publication):
     payments: tuple[PaymentRow, ...]
 
 
+@wire("published.CopiesDiffer")
+@dataclass(frozen=True, slots=True)
+class CopiesDiffer(Publication):
+    """The meter-data company found that a party summed up a day by other values than the meters showed, and put them right.
+
+    `meters` (EANs and elements' names) are those of `owners` (domains): the party's copy was changed, or an owner told it so.
+    """
+
+    period: date
+    party: str
+    owners: tuple[str, ...]
+    meters: tuple[str, ...]
+
+
 @wire("published.DisputeDecided")
 @dataclass(frozen=True, slots=True)
 class DisputeDecided(Publication):

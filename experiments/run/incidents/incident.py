@@ -26,6 +26,7 @@ class IncidentKind(StrEnum):
     NOT_RECORDED = "not recorded"
     RULE_BROKEN = "rule broken"
     DISPUTED = "dispute decided"
+    COPIES = "copies of meter data differ"
     HEAD_REFUSED = "head refused"
     MEMORY_LOST = "memory lost"
 

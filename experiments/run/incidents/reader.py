@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, PrognosisReplaced, SellerJudged
 from cim.platform.publications.incidents import ElementSuspended, MetersDisagree, PointNotMetered, SiteNotMetered
 from cim.platform.publications.measured import DeviceBack, DeviceLost
-from cim.platform.publications.settlement import DisputeDecided
+from cim.platform.publications.settlement import CopiesDiffer, DisputeDecided
 from cim.platform.store import Store, values
 from experiments.run.incidents.as_told import told_as_they_are
 from experiments.run.incidents.incident import Incident, IncidentKind, spans
@@ -23,7 +23,7 @@ def incidents_of(store: Store, rules: MarketRules, dso: str) -> list[Incident]:
     reader = _Reader(store, rules, dso)
     parts = (
         reader.lost(), reader.not_metered(), reader.standstills(), reader.disagreeing(), reader.suspended(),
-        reader.doubted(), reader.disputes(), reader.limited(), told_as_they_are(store, rules),
+        reader.doubted(), reader.disputes(), reader.copies(), reader.limited(), told_as_they_are(store, rules),
     )  # fmt: skip
     return sorted((one for part in parts for one in part), key=lambda one: (one.at, one.kind, one.who, one.what))
 
@@ -100,6 +100,13 @@ class _Reader:
             if told.mistaken:
                 what += f"; {', '.join(map(self._name, told.mistaken))} held other values than the meter told"
             yield Incident(told.at, IncidentKind.DISPUTED, self._name(told.seller), what, money)
+
+    def copies(self) -> Iterator[Incident]:
+        """Who summed up by other values than the meters showed, or was told others."""
+        for told in values(self.store, CopiesDiffer):
+            owners = ", ".join(map(self._name, told.owners))
+            what = f"on {told.period} by other values than the meters of {owners} showed: {', '.join(told.meters)}"
+            yield Incident(told.at, IncidentKind.COPIES, self._name(told.party), what, "settled by what they showed")
 
     def limited(self) -> Iterator[Incident]:
         """A row a day: how many connections the DSO limited in how many ISPs, and what it paid for that."""

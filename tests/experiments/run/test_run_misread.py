@@ -8,8 +8,9 @@ import pytest
 
 from cim.model.errors import BadInput
 from cim.platform.memory_store import MemoryStore
-from cim.platform.publications.settlement import DisputeDecided, SettlementTold
+from cim.platform.publications.settlement import CopiesDiffer, DisputeDecided, SettlementTold
 from cim.platform.store import values
+from environment.sites import load_site
 from experiments.run.run import check
 from experiments.run.settings import RunSettings
 from experiments.run.wrong_copies import WrongCopy, chosen, wrong_copies
@@ -18,16 +19,53 @@ from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
 WRONG = "agr-east:farm-1.battery+5%"
 
 
-def test_a_misread_battery_is_disputed_decided_and_corrected(tmp_path: Path) -> None:
+Day = tuple[Path, dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def corner_day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """A corner of Strem, and what each party gains on a day of it where nobody holds a wrong copy."""
+    folder = tmp_path_factory.mktemp("corner")
+    corner = corner_of_strem(folder)
+    return corner, head_and_money(folder / "right", market_day(corner, folder / "right"))[1]
+
+
+def test_a_misread_battery_is_disputed_decided_and_corrected(tmp_path: Path, corner_day: Day) -> None:
     """One aggregator's copy of a battery's data is 5 % off: the DSO decides by what the meter repeats, a second revision is
     told, and every party gains in the end what it gains on the same day with right copies."""
-    corner, store = corner_of_strem(tmp_path), MemoryStore(keep_readings=False)
-    right = head_and_money(tmp_path / "right", market_day(corner, tmp_path / "right"))[1]
+    (corner, right), store = corner_day, MemoryStore(keep_readings=False)
     spoiled = market_day(corner, tmp_path / "wrong", store, misread=wrong_copies([WRONG]))
     decided = values(store, DisputeDecided)
     assert any("farm-1.battery" in told.meters for told in decided)
     assert max(told.revision for told in values(store, SettlementTold)) == 2
     assert head_and_money(tmp_path / "wrong", spoiled)[1] == right
+
+
+def test_every_liar_is_found_within_one_settlement_and_earns_nothing_by_it(tmp_path: Path, corner_day: Day) -> None:
+    """All four members lie about all their elements, two of them in what they tell of their sub-meters, ordered or not.
+
+    Each is found on the day's one settlement, by the meter-data company's values or a dispute; all gain what they gain by the
+    truth, and no money is created.
+    """
+    (corner, right), store = corner_day, MemoryStore(keep_readings=False)
+    told = {"farm-1": False, "farm-4": True, "household-1": True, "care-centre": False}
+    elements = {p.name: [p.device_name(d) for d in p.devices] for p in load_site(str(corner)).prosumers}
+    lies = tuple(
+        WrongCopy(member, element, percent, told[member])
+        for member, percent in (("farm-1", 8), ("farm-4", -6), ("household-1", 20), ("care-centre", -9))
+        for element in elements[member]
+    )
+    result = market_day(corner, tmp_path / "lies", store, misread=lies)
+    found, decided = values(store, CopiesDiffer), values(store, DisputeDecided)
+    meters = {meter for one in (*found, *decided) for meter in one.meters}
+    assert meters <= {lie.meter for lie in lies}
+    assert {meter.partition(".")[0] for meter in meters} == set(told), "a station that stood idle is no lie"
+    mistaken = {one.party for one in found} | {party for one in decided for party in one.mistaken}
+    assert {f"{name}.strem.example" for name, is_told in told.items() if not is_told} <= mistaken
+    assert max(one.revision for one in values(store, SettlementTold)) <= 2
+    money = head_and_money(tmp_path / "lies", result)[1]
+    assert money == right
+    assert money["sum"] == 0
 
 
 def test_its_form_is_checked() -> None:
