@@ -81,6 +81,11 @@ class AssetPublication:
         """What a prequalification is about: the asset without its price, settings and offered times."""
         return replace(self, cost_e4_per_kwh=0, settings=(), offered=())
 
+    @property
+    def rating(self) -> tuple[int, int, int]:
+        """What it can do by its nameplate: the most it takes and gives (<= 0), W, and stores, Wh."""
+        return self.max_consumption_w, self.max_generation_w, self.capacity_wh
+
     def band_w(self, start_minute: int, end_minute: int) -> tuple[int, int]:
         """(lowest, highest) net power that it can hold throughout a part of the local day, watts."""
         low, high = self.max_generation_w, self.max_consumption_w

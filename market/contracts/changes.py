@@ -46,6 +46,16 @@ def amended(contract: FlexContract, first: date) -> FlexContract:
     return replace(contract, version=contract.version + 1, start_date=first)
 
 
+def dearer_elements(old: FlexContract, new: FlexContract) -> tuple[str, ...]:
+    """The elements that a new version pays more for than the one before it, in order."""
+    return tuple(
+        element.name
+        for element in new.flex_elements
+        if old.element(element.name) is not None
+        and new.price_e4_per_kwh(element.name) > old.price_e4_per_kwh(element.name)
+    )
+
+
 def amendment_fault(versions: Iterable[FlexContract], new: FlexContract, today: date) -> str | None:
     """Why a contract cannot amend those known, or None.
 

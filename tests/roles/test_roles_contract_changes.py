@@ -11,19 +11,23 @@ import pytest
 from agents.roles.contract_messages import TerminationAnswered, TerminationGiven
 from agents.roles.effects import Publish
 from agents.roles.events import Recalled
-from agents.roles.messages import Filed
+from agents.roles.messages import DeviceJoined, Filed
 from agents.roles.parts.contract_ending import ContractEnding
 from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.negotiation import ContractNegotiation
-from agents.roles.prosumer.told import ElementJudged
+from agents.roles.prosumer.asset_publishing import AssetPublishing
+from agents.roles.prosumer.told import AssetsChanged, ElementJudged
+from agents.roles.register_messages import RegisterEntry
 from cim.codec.codec import decode
+from cim.model.devices import DeviceKind, Nameplate
 from cim.platform.publications.incidents import MessageLapsed, RuleBroken
 from market.contracts.changes import TERMINATION, amended
 from market.contracts.contract import FlexContract
 from market.ledger.records import Record
 from market.ledger.signing import verify
 from market.negotiation.messages import ContractCounter, ContractReject
+from market.register.lifecycle import UnitEvent
 from tests.roles.test_roles_enforcement import member_order
 from tests.worlds import players
 from tests.worlds.players import AHEAD, FIRST, RULES, Pump, market_of_farms
@@ -249,3 +253,64 @@ def test_a_suspended_element_leaves_the_contract_and_comes_back() -> None:
     back = held(pump, "agr", "farm-a")[-1]
     assert (back.version, {e.name for e in back.flex_elements}) == (3, {"farm-a.pv", "farm-a.heat pump"})
     assert back.element("farm-a.pv") == pv
+
+
+def changed(pump: Pump, **changes: Any) -> FlexContract:
+    """What the two hold last when farm-a's PV is published otherwise."""
+    publishing = pump.roles["farm-a"].part(AssetPublishing)
+    publishing.state.joined["farm-a.pv"] = replace(publishing.state.joined["farm-a.pv"], **changes)
+    pump.post("farm-a", pump.roles["farm-a"]._emit(AssetsChanged(("farm-a.pv",), TOMORROW), AHEAD), AHEAD)
+    assert held(pump, "agr", "farm-a") == held(pump, "farm-a", "agr")
+    return held(pump, "agr", "farm-a")[-1]
+
+
+def test_an_element_that_can_do_less_is_contracted_for_less() -> None:
+    """Its inverter was changed for one of 6 kW: from tomorrow on no more is covered, at the same prices, without haggling."""
+    pump = market_of_farms()
+    (first,), counters = held(pump, "agr", "farm-a"), len(pump.said(ContractCounter))
+    new = changed(pump, max_generation_w=-6_000)
+    assert (new.version, new.start_date, new.amount_up_w) == (2, TOMORROW, 6_000)
+    assert new.flex_elements[0].max_increase_w == 6_000
+    assert new.price_e4_per_kwh("farm-a.pv") == first.price_e4_per_kwh("farm-a.pv")
+    assert len(pump.said(ContractCounter)) == counters
+
+
+def test_an_element_that_costs_more_is_negotiated_anew() -> None:
+    """Its owner's feed-in earns 3 ct/kWh more: the buyer does not take that as it stands, and what both sign pays the cost."""
+    pump = market_of_farms()
+    (first,), counters = held(pump, "agr", "farm-a"), len(pump.said(ContractCounter))
+    cost = first.own_costs_e4_per_kwh["farm-a.pv"] + 300
+    new = changed(pump, cost_e4_per_kwh=cost)
+    assert len(pump.said(ContractCounter)) > counters
+    assert new.version == 2
+    assert new.own_costs_e4_per_kwh["farm-a.pv"] == cost
+    assert new.volume_price_e4_per_kwh <= 600  # the buyer's reservation, 6 ct/kWh, on top of what it costs
+
+
+def test_what_would_never_be_called_at_its_price_is_refused() -> None:
+    """60 ct/kWh are more than a shortage counts: the old version stands."""
+    pump = market_of_farms()
+    (first,) = held(pump, "agr", "farm-a")
+    assert changed(pump, cost_e4_per_kwh=6_000) == first
+    assert "above 5000 it is never called" in pump.said(ContractReject)[-1].reason
+
+
+@pytest.mark.parametrize("changes", [{"cost_e4_per_kwh": 0}, {"place": "n7"}])
+def test_what_costs_less_or_stands_elsewhere_amends_nothing(changes: dict[str, Any]) -> None:
+    """A seller offers no lower price by itself, and a contract says nothing of the node."""
+    pump = market_of_farms()
+    (first,) = held(pump, "agr", "farm-a")
+    assert changed(pump, **changes) == first
+
+
+def test_a_device_that_joins_with_another_nameplate_is_applied_with_and_amended() -> None:
+    """The same nameplate again is only a restart; another one goes to the register, too."""
+    pump = market_of_farms()
+    pv = Nameplate(DeviceKind.PV, "M", "M", "1", 10_000)
+    pump.tell("farm-a", "farm-a.pv", DeviceJoined("farm-a.pv", pv), AHEAD)
+    entries = len(pump.said(RegisterEntry))
+    assert len(held(pump, "agr", "farm-a")) == 1
+    pump.tell("farm-a", "farm-a.pv", DeviceJoined("farm-a.pv", replace(pv, max_generation_w=4_000)), AHEAD)
+    assert held(pump, "agr", "farm-a")[-1].amount_up_w == 4_000
+    moves = [m for entry in pump.said(RegisterEntry)[entries:] for m in decode(entry.record.body)]
+    assert [(m.event, m.asset.max_generation_w) for m in moves] == [(UnitEvent.APPLICATION, -4_000)]

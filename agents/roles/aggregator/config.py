@@ -11,6 +11,8 @@ from market.contracts.contract import FlexContract
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
 
+_E4_PER_CT = 100
+
 
 @wire("aggregator.Member")
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,19 @@ class AggregatorConfig:
     def by_name(self) -> dict[str, Member]:
         """The members by their agents' names."""
         return {member.name: member for member in self.members}
+
+    @property
+    def dearest_e4_per_kwh(self) -> int:
+        """Above it nothing would ever be called."""
+        return round(self.shortage_ct_per_kwh * _E4_PER_CT)
+
+    def too_dear(self, contract: FlexContract) -> str | None:
+        """Which element of a contract costs more than would ever be called, in words, or None."""
+        prices = {element.name: contract.price_e4_per_kwh(element.name) for element in contract.flex_elements}
+        over = next((name for name, price in prices.items() if price > self.dearest_e4_per_kwh), None)
+        if over is None:
+            return None
+        return f"volume_price_e4_per_kwh: {prices[over]} of {over}; above {self.dearest_e4_per_kwh} it is never called"
 
     def preferences(self, contract: FlexContract, domain: str) -> NegotiationPreferences:
         """What this aggregator (its domain) wants of a contract: it buys from members and sells to the DSO."""

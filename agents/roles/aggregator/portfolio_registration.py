@@ -26,7 +26,6 @@ from market.uftp import AgrPortfolioUpdate, Connection
 
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
 TIMES_ASKED = 3
-_E4_PER_CT = 100
 
 
 @wire("aggregator.PortfolioRegistration")
@@ -82,8 +81,8 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     @on(AssetList)
     def listed(self, message: AssetList, sender: str, now: datetime) -> list[Effect]:
         """Take up a template for each member that has something to give, and open the negotiation."""
-        dearest = round(self._config.shortage_ct_per_kwh * _E4_PER_CT)  # above it nothing would ever be called
-        found = discover(message.units, UnitWish(price_e4_per_kwh=dearest), RankingWeights(), {})
+        wish = UnitWish(price_e4_per_kwh=self._config.dearest_e4_per_kwh)
+        found = discover(message.units, wish, RankingWeights(), {})
         assets = sorted((one.unit.asset for one in found.ranked), key=lambda asset: asset.name)
         effects: list[Effect] = [units_ranked(self.me.name, found, now)] if message.units else []
         for member in self._config.members:

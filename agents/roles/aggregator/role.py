@@ -61,6 +61,7 @@ class AggregatorRole(Role):
             contracts,
             lambda one: config.preferences(one, me.domain),
             lambda sale: sold_twice(sale, contracts.all(), me.domain),
+            config.too_dear,
         )
         meters = MeterData(
             me,

@@ -23,7 +23,7 @@ from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
 from cim.platform.publications.agreements import NegotiationMoved
 from cim.platform.publications.incidents import RuleBroken
-from market.contracts.changes import amendment_fault
+from market.contracts.changes import amendment_fault, dearer_elements
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
 from market.negotiation.concession import Move, NegotiationPreferences, Side, Terms
@@ -84,6 +84,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         contracts: where what is agreed is kept.
         wants: what this party wants and will still take for a contract.
         sold_twice: why it cannot sell what a contract reserves, in words; None where it can.
+        too_dear: why it would never call what a contract covers at its elements' prices, in words; None where it would.
     """
 
     def __init__(
@@ -93,9 +94,11 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         contracts: Contracts,
         wants: Wants,
         sold_twice: Callable[[FlexContract], str | None] = _nothing_is,
+        too_dear: Callable[[FlexContract], str | None] = _nothing_is,
     ) -> None:
         super().__init__(me, ContractNegotiationState())
         self.ledger, self._contracts, self._wants, self._sold_twice = ledger, contracts, wants, sold_twice
+        self._too_dear = too_dear
 
     def _tidy(self, now: datetime) -> None:
         """Drop conversations that came to nothing before all open days, and those about contracts that ended before them.
@@ -211,18 +214,21 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         return self._say(talk, signed_offer(counter, me.signer))
 
     def _answer(self, wants: NegotiationPreferences, offer: Offer, talk: Negotiation) -> Answer:
-        """By the strategy; an amendment at the prices of the version before it is taken without haggling."""
+        """By the strategy; an amendment no dearer than the version before it is taken without haggling."""
         contract = offer.contract
         held = self._contracts.versions(contract.contract_id)
-        if contract.version > 1 and held and Terms.of(held[-1]) == Terms.of(contract):
+        same = contract.version > 1 and held and Terms.of(held[-1]) == Terms.of(contract)
+        if same and not dearer_elements(held[-1], contract):
             return Answer(Move.ACCEPT, contract)
         return strategy_of(wants.strategy).answer(wants, Heard(contract, offer.round, talk.earlier))
 
     def _misfit(self, contract: FlexContract, now: datetime) -> str | None:
-        """Why an amendment does not follow the version that is held, or None."""
+        """Why an amendment does not follow the version that is held, or makes too dear what is bought, or None."""
         if contract.version == 1:
             return None
-        return amendment_fault(self._contracts.versions(contract.contract_id), contract, self.rules.day_of(now).day)
+        known, today = self._contracts.versions(contract.contract_id), self.rules.day_of(now).day
+        fault = amendment_fault(known, contract, today)
+        return fault or (self._too_dear(contract) if contract.buyer == self.me.domain else None)
 
     @on(ContractAccept, ContractReject)
     def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:

@@ -15,9 +15,10 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
-from agents.roles.prosumer.told import DeviceBeganAnew, ElementJudged
+from agents.roles.prosumer.told import AssetsChanged, DeviceBeganAnew, ElementJudged
 from agents.roles.register_messages import AssetsPublished, AssetsWithdrawn, PublishAgain, RegisterEntry
 from cim.codec.codec import wire
+from cim.model.devices import Nameplate
 from cim.model.intervals import LocalDay
 from market.assets.publication import AssetPublication
 from market.contracts.commitments import oversold_element
@@ -72,10 +73,23 @@ class AssetPublishing(Part[AssetPublishingState]):
         """An element is connected; when all are, they go to the market."""
         if sender not in self._kinds:
             return []
-        if sender in self.state.joined:
-            return self.emit(DeviceBeganAnew(sender), now)
-        plate, kind = message.nameplate, self._kinds[sender]
-        self.state.joined[sender] = AssetPublication(
+        known, asset = self.state.joined.get(sender), self._asset(sender, message.nameplate)
+        if known is not None:
+            anew = self.emit(DeviceBeganAnew(sender), now)
+            return anew if asset.rating == known.rating else [*anew, *self._rated(sender, asset, now)]
+        self.state.joined[sender] = asset
+        return self._publish(now) if len(self.state.joined) == len(self._kinds) else []
+
+    def _rated(self, element: str, asset: AssetPublication, now: datetime) -> list[Effect]:
+        """An element came back with other ratings: it is applied with anew, and what it is contracted for is amended."""
+        self.state.joined[element] = replace(asset, cost_e4_per_kwh=self.state.joined[element].cost_e4_per_kwh)
+        tomorrow = self.rules.day_of(now).next().day
+        published = self._publish(now) if element in self.state.published else []
+        return [*published, *self.emit(AssetsChanged((element,), tomorrow), now)]
+
+    def _asset(self, sender: str, plate: Nameplate) -> AssetPublication:
+        kind = self._kinds[sender]
+        return AssetPublication(
             sender,
             str(plate.kind),
             self.me.domain,
@@ -91,7 +105,6 @@ class AssetPublishing(Part[AssetPublishingState]):
             capacity_wh=plate.capacity_wh,
             ramp_w_per_min=self._known[sender].ramp_w_per_min,
         )
-        return self._publish(now) if len(self.state.joined) == len(self._kinds) else []
 
     @on(PublishAssets)
     def time_is_up(self, timer: PublishAssets, now: datetime) -> list[Effect]:
@@ -126,7 +139,8 @@ class AssetPublishing(Part[AssetPublishingState]):
         if not names:
             return []
         revised = AssetsPublished(tuple(self.state.joined[name] for name in names))
-        return [Send(self._config.market, revised), *self._entry(UnitEvent.REVISION, names, now)]
+        told = [Send(self._config.market, revised), *self._entry(UnitEvent.REVISION, names, now)]
+        return told + self.emit(AssetsChanged(tuple(names), event.day.day), now)
 
     def _publish(self, now: datetime) -> list[Effect]:
         """All that have joined and are not suspended; what the register knows already changes nothing there."""

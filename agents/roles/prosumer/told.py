@@ -54,6 +54,14 @@ class VehicleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetsChanged:
+    """What some elements can do, or what moving them costs, is another from a day on than was published before."""
+
+    elements: tuple[str, ...]
+    first: date
+
+
+@dataclass(frozen=True, slots=True)
 class PlanChanged:
     """What is expected of elements on a day, or what orders hold them to, is another."""
 
