@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.planning.elements.element import ElementCosts
 from agents.planning.grid_safety.assessment import PointGrid, rated_va
-from agents.roles.aggregator.config import AggregatorConfig, Member
+from agents.roles.aggregator.config import AggregatorConfig, Member, StandingTerms
 from agents.roles.dso.config import (
     BuyingRules,
     DsoConfig,
@@ -68,6 +68,20 @@ def aggregator_config(
         margin_pct=int(terms.offer_margin_pct.value),
         shortage_ct_per_kwh=terms.shortage_ct_per_kwh.value,
         term_days=site.contract_days,
+        standing=_standing(terms),
+    )
+
+
+def _standing(terms: MarketTerms) -> StandingTerms | None:
+    """What aggregators offer without a request, if they do."""
+    if (offers := terms.standing_offers) is None:
+        return None
+    return StandingTerms(
+        from_hour=int(offers.from_hour.value),
+        to_hour=int(offers.to_hour.value),
+        moved_w=int(offers.up_w.value),
+        valid_min=int(offers.valid_minutes.value),
+        gate_isps=int(terms.gate_closure_isps.value),
     )
 
 

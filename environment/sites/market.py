@@ -121,6 +121,28 @@ class Buying(Part):
     forecast_errors: ForecastErrors
 
 
+class StandingOfferTerms(Part):
+    """What an aggregator offers without a request, at each congestion point where it has members.
+
+    Attributes:
+        from_hour, to_hour: local; what is offered lies in between.
+        up_w: at most, towards consumption.
+        valid_minutes: how long an offer stands; it is renewed after each prognosis. To be there when the DSO looks at the
+            next one, longer than from the renewal to that; the longer, the later is what can be offered.
+    """
+
+    from_hour: WholeNotNegative
+    to_hour: Count
+    up_w: Count
+    valid_minutes: Count
+
+    @model_validator(mode="after")
+    def _ordered(self) -> StandingOfferTerms:
+        if not self.from_hour.value < self.to_hour.value <= 24:
+            raise ValueError("expected from_hour before to_hour within 0 to 24")
+        return self
+
+
 class OptionSeason(Part):
     """When the DSO's options stand by: months (both included) and local hours (the end excluded)."""
 
@@ -184,6 +206,7 @@ class MarketTerms(Part):
         smallest_connection_w: no connection is contracted for less.
         feed_in_limits: the DSO's own right.
         dso_option_season: when that option stands by.
+        standing_offers: what aggregators offer without a request; nothing where it is not said.
         dso_option_release: what of it is given back the day before; nothing where it is not said.
         outside_options: what relief costs by other means.
         dso_buying: how surely something must be needed to be bought.
@@ -202,6 +225,7 @@ class MarketTerms(Part):
     dso_option_share_down: ShareOrNone
     dso_option_season: OptionSeason
     dso_option_release: OptionRelease | None = None
+    standing_offers: StandingOfferTerms | None = None
     outside_options: OutsideOptions
     offer_margin_pct: WholeNotNegative
     shortage_ct_per_kwh: Positive

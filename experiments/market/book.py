@@ -138,6 +138,7 @@ def _offers(told: FlexOffered, isp_minutes: int) -> Iterator[OfferRow]:
             energy_kwh=energy,
             price=option.price_e4 / _E4,
             ct_per_kwh=_ct(option.price_e4, energy),
+            expires=told.expires.isoformat(),
         )
 
 

@@ -38,7 +38,7 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """One option of an offer; `request`: what it answers."""
+    """One option of an offer; `request`: what it answers; empty where it stands by itself, until `expires`."""
 
     at: str
     reference: str
@@ -51,6 +51,7 @@ class OfferRow:
     energy_kwh: float
     price: float
     ct_per_kwh: float
+    expires: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def _book(book: MarketBook) -> list[Table]:
         (
             _at(o.at), o.period, _name(o.seller), _point(o.congestion_point), o.option.rpartition("/")[2], _span(o.isps),
             f"{o.energy_kwh:.2f}", f"{o.price:.4f}", f"{o.ct_per_kwh:.2f}",
+            "" if o.request else f"stands until {_at(o.expires)}",
         )
         for o in book.offers
     ]  # fmt: skip
@@ -68,7 +69,8 @@ def _book(book: MarketBook) -> list[Table]:
     head = ("at (UTC)", "day", "seller", "point")
     return [
         _table("Requests", *head, "ISPs", "most, kW", rows=requests),
-        _table("Offers, option by option", *head, "step", "ISPs", "kWh", book.currency, "ct/kWh", rows=offers),
+        _table("Offers, option by option", *head, "step", "ISPs", "kWh", book.currency, "ct/kWh", "unasked",
+               rows=offers),
         _table(
             "Orders", *head, "contract", "part", "ISPs", "kWh", book.currency, "ct/kWh", "refused", rows=orders
         ),

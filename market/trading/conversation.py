@@ -1,8 +1,9 @@
 """Request, offer and order of flexibility between the DSO and one aggregator, as a table.
 
 Source: Shapeshifter 3.1.0, "Flex trading"; USEF 2021, validate and operate phases. One conversation begins with one
-FlexRequest to one aggregator and ends with at most one FlexOrder in force. What is not ordered yet can be revoked; a
-revocation that crosses the order is too late for the DSO's end, but the aggregator refuses that order.
+FlexRequest to one aggregator, or with its offer that nobody asked for, and ends with at most one FlexOrder in force.
+What is not ordered yet can be revoked; a revocation that crosses the order is too late for the DSO's end, but the
+aggregator refuses that order.
 """
 
 from __future__ import annotations
@@ -79,11 +80,14 @@ class Event(StrEnum):
 
 TRADING = ConversationTable(
     title="Request, offer, order",
-    about="The DSO asks one aggregator for flexibility, takes its offer wholly or in part, or lets it expire. "
-    "The order binds when the aggregator accepts it, which it does once its own orders to its members are recorded.",
+    about="The DSO asks one aggregator for flexibility, or it offers unasked. The DSO takes its offer wholly or in part, or "
+    "lets it expire. The order binds when the aggregator accepts it, once its own orders to its members are recorded.",
     start=State.IDLE,
     rows={
-        State.IDLE: {(Party.DSO, Event.REQUEST): State.REQUESTED},
+        State.IDLE: {
+            (Party.DSO, Event.REQUEST): State.REQUESTED,
+            (Party.AGR, Event.OFFER): State.OFFERED,  # unsolicited: it stands without a request
+        },
         State.REQUESTED: {
             (Party.AGR, Event.OFFER): State.OFFERED,
             (Party.AGR, Event.NO_OFFER): State.DECLINED,

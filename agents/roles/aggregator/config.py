@@ -32,6 +32,25 @@ class Member:
     tariff: Tariff | None = None
 
 
+@wire("aggregator.StandingTerms")
+@dataclass(frozen=True, slots=True)
+class StandingTerms:
+    """What an aggregator offers without being asked, at each of its congestion points.
+
+    Attributes:
+        from_hour, to_hour: local; the ISPs in between.
+        moved_w: at most, positive towards consumption.
+        valid_min: how long an offer stands, minutes; longer than from one prognosis to the next, it can be ordered on that.
+        gate_isps: no ISP is offered that could not be ordered any more while the offer stands.
+    """
+
+    from_hour: int
+    to_hour: int
+    moved_w: int
+    valid_min: int
+    gate_isps: int
+
+
 @wire("aggregator.Config")
 @dataclass(frozen=True, slots=True)
 class AggregatorConfig:
@@ -47,6 +66,7 @@ class AggregatorConfig:
         shortage_ct_per_kwh: what it gives a request not met; above all its members' prices.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
         penalty_ct_per_kw2: first penalty of the ADMM.
+        standing: what it offers without being asked; None: nothing.
     """
 
     dso: str
@@ -61,6 +81,7 @@ class AggregatorConfig:
     shortage_ct_per_kwh: float
     term_days: int
     penalty_ct_per_kw2: float = PENALTY
+    standing: StandingTerms | None = None
 
     @property
     def congestion_points(self) -> tuple[str, ...]:

@@ -65,13 +65,36 @@ class OfferRevoked:
     offer: str
 
 
+@dataclass(frozen=True, slots=True)
+class OfferTakenBack:
+    """Told inside the role: an offer that is not ordered yet is to be revoked, and why."""
+
+    offer: FlexOffer
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WishMade:
+    """Told inside the role: what is to be offered without a request, and [T] kW of room, down and up, beside it."""
+
+    wish: FlexRequest
+    room_kw: tuple[Floats, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class WishDropped:
+    """Told inside the role: what was about to be offered at a congestion point without a request is not."""
+
+    congestion_point: str
+
+
 @wire("aggregator.FlexTrading")
 @dataclass(slots=True)
 class FlexTradingState:
     """What is under way with the DSO.
 
     Attributes:
-        requests: by message id, those without an offer yet.
+        requests: by message id, those without an offer yet; one's own wishes among them (`is_wish`).
         room: [T] kW that the DSO left at a congestion point on a day, down and up.
         offers: by message id, those not ordered yet; an option's reference is the session's id and its step.
         taken: by reference, orders that are accepted once the members' orders are recorded.
@@ -105,6 +128,40 @@ class FlexTrading(Part[FlexTradingState]):
         """The offers not ordered yet that an element of a member takes part in."""
         found = self.state.offers.values()
         return tuple(o for o in found if element in self._session_of(o).elements.get(member, ()))
+
+    def standing_at(self, congestion_point: str) -> tuple[FlexOffer, ...]:
+        """The offers there that nobody asked for and nobody has ordered yet."""
+        return tuple(o for o in self.state.offers.values() if o.unsolicited and o.congestion_point == congestion_point)
+
+    def is_wish(self, reference: str) -> bool:
+        """Whether this is no request of the DSO but what this role wants to offer by itself."""
+        request = self.state.requests.get(reference)
+        return request is not None and self._is_own(request)
+
+    def _is_own(self, request: FlexRequest) -> bool:
+        return request.header.sender_domain == self.me.domain
+
+    @on(WishMade)
+    def wished(self, event: WishMade, now: datetime) -> list[Effect]:
+        """Form the virtual power plant for what is offered without a request."""
+        wish, (down, up) = event.wish, event.room_kw
+        low, high = np.minimum(down, 0.0), np.maximum(up, 0.0)  # what was asked for last is not asked for now
+        for row in wish.isps:
+            low[row.start - 1], high[row.start - 1] = row.min_power_w / 1000, row.max_power_w / 1000
+        first, number = wish.isps[0].start, wish.header.message_id
+        self.state.requests[number] = wish
+        bands = low[first - 1 :], high[first - 1 :]
+        return self.emit(
+            SplitWanted(SplitPurpose.OFFER, number, wish.congestion_point, wish.period, first, *bands), now
+        )
+
+    @on(WishDropped)
+    def wish_dropped(self, event: WishDropped, now: datetime) -> list[Effect]:
+        """Its split, if it runs already, ends in nothing."""
+        point, requests = event.congestion_point, self.state.requests
+        kept = {k: r for k, r in requests.items() if r.congestion_point != point or not self._is_own(r)}
+        self.state.requests = kept
+        return []
 
     def room_kw(self, congestion_point: str, day: LocalDay) -> tuple[Floats, Floats]:
         """[T] kW that the DSO left beside what it last requested, down and up; none where that request says nothing.
@@ -160,6 +217,8 @@ class FlexTrading(Part[FlexTradingState]):
             over = [self.me.lapse("offer", session.identity, self._dso, why, now)]
             return [*over, *self._dismiss(session, SplitParty.AGGREGATOR, SplitEvent.NOTHING_TO_GIVE, now)]
         isps = offered_isps(session, request)
+        if not isps and self._is_own(request):
+            return self._dismiss(session, SplitParty.AGGREGATOR, SplitEvent.NOTHING_TO_GIVE, now)
         offer = self._offer(session, request, prognosis, isps, now)
         sent: list[Effect] = [Send(self._dso, offer)]
         if not isps:
@@ -190,9 +249,10 @@ class FlexTrading(Part[FlexTradingState]):
             currency=self.rules.currency,
             timezone=self.rules.timezone,
             isp_minutes=self.rules.isp_minutes,
-            flex_request_message_id=asked.message_id,
+            flex_request_message_id=None if self._is_own(request) else asked.message_id,
             contract_id=None if sale is None else sale.contract_id,
             d_prognosis_message_id=prognosis.header.message_id,
+            unsolicited=self._is_own(request),
         )
 
     def _session_of(self, offer: FlexOffer) -> VppSession:

@@ -1,16 +1,16 @@
-"""Taking back what was offered and is not ordered yet, because an element that it counts on is lost."""
+"""Taking back what was offered and is not ordered yet: an element that it counts on is lost, or its members are needed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from agents.roles.aggregator.flex_trading import FlexTrading, OfferRevoked
+from agents.roles.aggregator.flex_trading import FlexTrading, OfferRevoked, OfferTakenBack
 from agents.roles.effects import Effect, Send
 from agents.roles.element_messages import ElementLost
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, on
 from agents.roles.parts.filing import NoState
-from market.uftp import FlexOfferRevocation
+from market.uftp import FlexOffer, FlexOfferRevocation
 
 
 class OfferRevocation(Part[NoState]):
@@ -25,9 +25,16 @@ class OfferRevocation(Part[NoState]):
         """A member cannot reach one of its elements."""
         effects: list[Effect] = []
         for offer in self._trading.offers_with(sender, message.element):
-            number, conversation = offer.header.message_id, offer.header.conversation_id
-            header = self.me.header(self._dso, now, conversation, "FlexOfferRevocation", number)
-            effects.append(Send(self._dso, FlexOfferRevocation(header, number)))
-            effects.append(self.me.lapse("FlexOffer", number, sender, f"{message.element}: {message.reason}", now))
-            effects += self.emit(OfferRevoked(number), now)
+            why = f"{message.element}: {message.reason}"
+            effects += self._revoke(offer, now, self.me.lapse("FlexOffer", offer.header.message_id, sender, why, now))
         return effects
+
+    @on(OfferTakenBack)
+    def taken_back(self, event: OfferTakenBack, now: datetime) -> list[Effect]:
+        """An offer that stood without a request; that it is renewed or makes room is no incident."""
+        return self._revoke(event.offer, now)
+
+    def _revoke(self, offer: FlexOffer, now: datetime, *told: Effect) -> list[Effect]:
+        number, conversation = offer.header.message_id, offer.header.conversation_id
+        header = self.me.header(self._dso, now, conversation, "FlexOfferRevocation", number)
+        return [Send(self._dso, FlexOfferRevocation(header, number)), *told, *self.emit(OfferRevoked(number), now)]

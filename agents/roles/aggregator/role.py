@@ -16,6 +16,7 @@ from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
 from agents.roles.aggregator.reservation_updates import ReservationUpdates
 from agents.roles.aggregator.template_publishing import TemplatePublishing
+from agents.roles.aggregator.unsolicited_offers import UnsolicitedOffers
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
@@ -131,6 +132,7 @@ class AggregatorRole(Role):
             sessions,
             trading,
             OfferRevocation(me, config.dso, trading),
+            UnsolicitedOffers(me, config, sums=sums, sessions=sessions, trading=trading),
             promises,
             meters,
             settlement,

@@ -50,6 +50,14 @@ class SellerAnswered:
     message_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class StandingOffered:
+    """Told inside the DSO: a seller offers without having been asked; it may be ordered while it stands."""
+
+    seller: str
+    offer: FlexOffer
+
+
 @wire("dso.Requests")
 @dataclass(slots=True)
 class RequestsState:
@@ -129,6 +137,8 @@ class Requests(Part[RequestsState]):
         number = message.header.message_id
         if fault is not None:
             return [answer, self.me.lapse("FlexOffer", number, sender, fault, now)]
+        if message.unsolicited:
+            return [answer, flex_offered(message), *self.emit(StandingOffered(sender, message), now)]
         usable = message if message.options else None
         effects: list[Effect] = [answer] if usable is None else [answer, flex_offered(message)]
         answered = SellerAnswered(message.period, message.congestion_point, sender, usable, number)
@@ -144,16 +154,15 @@ class Requests(Part[RequestsState]):
 
     def _fault(self, message: FlexOffer, sender: str, now: datetime) -> str | None:
         """Why an offer is refused, or None."""
-        request = self.state.requests.get(message.flex_request_message_id or "")
         fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
         count = self.rules.day(message.period).count
         for option in message.options:
             fault = fault or fault_of_isps([(row.start, row.duration) for row in option.isps], count)
         if fault is not None:
             return fault
-        asked = None if request is None else (request.congestion_point, request.period)
-        if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
-            return f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
+        fault = self._standing_fault(message, sender, now) if message.unsolicited else self._unasked(message, now)
+        if fault is not None:
+            return fault
         known = self._contracts.terms_on(sender, message.period)
         contract = next((c for c in known if c.contract_id == message.contract_id), None)
         if contract is None and message.contract_id is not None:
@@ -169,6 +178,29 @@ class Requests(Part[RequestsState]):
         if prognosis is None or self.rules.domains[sender] != prognosis.header.sender_domain:
             return f"D-PrognosisMessageID: {message.d_prognosis_message_id} is unknown"
         return self._beyond_usage(message, sender, prognosis)
+
+    def _unasked(self, message: FlexOffer, now: datetime) -> str | None:
+        """Why an offer answers no open request, or None."""
+        request = self.state.requests.get(message.flex_request_message_id or "")
+        asked = None if request is None else (request.congestion_point, request.period)
+        if request is None or asked != (message.congestion_point, message.period) or now >= request.expiration:
+            return f"FlexRequestMessageID: {message.flex_request_message_id} is no open request"
+        return None
+
+    def _standing_fault(self, message: FlexOffer, sender: str, now: datetime) -> str | None:
+        """Why an offer that answers no request cannot stand, or None."""
+        if message.flex_request_message_id is not None:
+            return f"Unsolicited: it names the request {message.flex_request_message_id}; expected none"
+        if (sender, message.congestion_point) not in self.config.pairs:
+            return f"CongestionPoint: {message.congestion_point} has no connection of {sender}"
+        if not message.options:
+            return "OfferOption: none; expected one at least where nothing was asked"
+        end = self.rules.day(message.period).end
+        if not now < message.expiration <= end:
+            return (
+                f"ExpirationDateTime: {message.expiration.isoformat()}; expected later than now, by {end.isoformat()}"
+            )
+        return None
 
     def _beyond_usage(self, offer: FlexOffer, seller: str, prognosis: DPrognosis) -> str | None:
         """Why an option would take the seller's connections beyond what they are capped at, or None."""

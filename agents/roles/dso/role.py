@@ -22,6 +22,7 @@ from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
 from agents.roles.dso.reservation_release import ReservationRelease
 from agents.roles.dso.revocations import Revocations
+from agents.roles.dso.standing_offers import StandingOffers
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
@@ -88,7 +89,8 @@ class DsoRole(Role):
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
         non_firm = NonFirmCapacity(me, config, prognoses=prognoses, ordering=ordering, expected=expected)
-        trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand)
+        standing = StandingOffers(me, prognoses, revocations)
+        trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand, standing)
         reservations = Reservations(me)
         accounts = DsoAccounts(
             rules,
@@ -138,6 +140,7 @@ class DsoRole(Role):
             revocations,
             ordering,
             requests,
+            standing,
             trading,
             ReservationRelease(me, config, contracts=contracts, reservations=reservations, filing=filing),
             filing,

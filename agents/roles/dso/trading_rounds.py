@@ -23,6 +23,7 @@ from agents.roles.dso.prognoses import PrognosesHeard
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
 from agents.roles.dso.revocations import Revocations
+from agents.roles.dso.standing_offers import StandingOffers
 from agents.roles.effects import Arm, Compute, Effect, Timer
 from agents.roles.events import JobFailed
 from agents.roles.identity import AgentIdentity
@@ -115,9 +116,10 @@ class TradingRounds(Part[TradingRoundsState]):
     """Asks for flexibility where the prognoses break a limit, and chooses among the offers."""
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower,
-                 revocations: Revocations, non_firm: NonFirmCapacity, by_hand: OutsideRequests) -> None:  # fmt: skip
+                 revocations: Revocations, non_firm: NonFirmCapacity, by_hand: OutsideRequests,
+                 standing: StandingOffers) -> None:  # fmt: skip
         super().__init__(me, TradingRoundsState())
-        self._revocations, self._non_firm, self._by_hand = revocations, non_firm, by_hand
+        self._revocations, self._non_firm, self._by_hand, self._standing = revocations, non_firm, by_hand, standing
         self.config, self._requests, self._expected = config, requests, expected
         self._outside = OutsideOptions(config, self.rules.hours)
         self._points = {point.identity: point for point in config.points}
@@ -197,16 +199,30 @@ class TradingRounds(Part[TradingRoundsState]):
         if not need_w.any():
             return [figures, *heard, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)
-        sellers = self.config.sellers(current.point)
+        offers = self._standing_for(current.point, period, need_w, now)
+        sellers = tuple(seller for seller in self.config.sellers(current.point) if seller not in offers)
         expires = now + 2 * self.rules.interval
-        self.state.rounds[period] = replace(current, assessment=assessment, asked=sellers)
+        current = replace(current, assessment=assessment, asked=sellers, offers=offers)
+        self.state.rounds[period] = current
         effects: list[Effect] = [figures, *heard]
+        if not sellers:
+            return [*effects, *self._choose(period, current)]
         for seller in sellers:
             effects += self._requests.ask(
                 seller, current.point, day, assessment=assessment, first=first, expires=expires, now=now
             )
         # Not on the grid, where meters are read and elements report: whoever is ordered something has heard those then.
         return [*effects, Arm(ChooseNow(period), expires - self.rules.interval + MOMENT)]
+
+    def _standing_for(self, point: str, period: date, need_w: Floats, now: datetime) -> dict[str, FlexOffer]:
+        """By seller, offers that stand and give all that is needed: these sellers need not be asked."""
+        found = {}
+        for seller in self.config.sellers(point):
+            offer = self._standing.covering(seller, point, period, need_w, now)
+            if offer is not None:
+                self._requests.note_offer(seller, offer)
+                found[seller] = offer
+        return found
 
     @on(JobFailed)
     def job_failed(self, event: JobFailed, now: datetime) -> list[Effect]:
