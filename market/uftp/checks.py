@@ -12,10 +12,12 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 
+from cim.model.ean import address_fault
 from cim.model.intervals import LocalDay
 from market.uftp.exchange import ANSWERED, UsefRole, answered_id, is_response, route_of
 from market.uftp.flexibility import FlexOffer, FlexOfferRevocation, FlexOrder, FlexRequest, FlexReservationUpdate
 from market.uftp.header import VERSION, UftpMessage, fault_of_isps
+from market.uftp.portfolio import CongestionPoint, Connection, DsoPortfolioUpdate
 from market.uftp.prognosis import DPrognosis
 from market.uftp.settlement import FlexSettlement, Metering
 
@@ -140,9 +142,41 @@ def market_faults(message: UftpMessage, scope: MarketScope, now: datetime) -> It
     currency = getattr(message, "currency", scope.currency)
     if currency != scope.currency:
         yield f"{Reason.INVALID_MESSAGE}: Currency {currency}, expected {scope.currency}"
-    for point in sorted(points_of(message) - scope.points):
-        yield f"{Reason.CONGESTION_POINT}: {point} is none of ours, or the sender is not active there"
+    yield from _address_faults(message, scope)
     yield from chain(_isp_faults(message, scope, day), _period_faults(message, day, now, scope))
+
+
+def _address_faults(message: UftpMessage, scope: MarketScope) -> Iterator[str]:
+    """Whether every address in it is one, to the check digit of an EAN, and its congestion points are of this market."""
+    for point in sorted(points_of(message)):
+        if (expected := address_fault(point)) is not None:
+            yield f"{Reason.CONGESTION_POINT}: {point}, expected {expected}"
+        elif point not in scope.points:
+            yield f"{Reason.CONGESTION_POINT}: {point} is none of ours, or the sender is not active there"
+    told = _told_points(message)
+    for point in sorted({point.entity_address for point in told}):
+        if (expected := address_fault(point)) is not None:
+            yield f"{Reason.CONGESTION_POINT}: {point}, expected {expected}"
+    for connection in sorted(_connections(message, told)):
+        if (expected := address_fault(connection)) is not None:
+            yield f"{Reason.INVALID_MESSAGE}: connection {connection}, expected {expected}"
+
+
+def _told_points(message: UftpMessage) -> tuple[CongestionPoint, ...]:
+    """The congestion points that a portfolio message tells of."""
+    if isinstance(message, DsoPortfolioUpdate):
+        return message.congestion_points
+    portfolios = getattr(message, "dso_portfolios", ())
+    return tuple(point for portfolio in portfolios for point in portfolio.congestion_points)
+
+
+def _connections(message: UftpMessage, told: tuple[CongestionPoint, ...]) -> frozenset[str]:
+    """The entity addresses of the connections that a message tells of."""
+    if isinstance(message, Metering):  # its EAN may stand without the prefix, or with an E: the schema leaves it open
+        digits = message.ean.removeprefix("ean.").lstrip("Ee")
+        return frozenset((f"ean.{digits}",) if digits.isdecimal() else ())
+    own: tuple[Connection, ...] = getattr(message, "connections", ())
+    return frozenset(one.entity_address for one in (*own, *(c for point in told for c in point.connections)))
 
 
 def same_offsets(one: str, other: str, day: date) -> bool:

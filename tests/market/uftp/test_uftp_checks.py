@@ -208,6 +208,42 @@ def test_references_are_known_of_the_day_and_binding() -> None:
     assert found(revocation, asked.expiration) == ""  # what has ended may be revoked
 
 
+GOOD_EAN, BAD_EAN = "ean.871685900012636543", "ean.871685900012636544"
+
+
+def test_an_ean_with_a_wrong_check_digit_is_refused_wherever_it_stands() -> None:
+    """As congestion point with the specification's own reason, even of one that were ours; as connection as an invalid message."""
+    wrong_point = f"Invalid CongestionPoint: {BAD_EAN}, expected 3 as its last digit, the check digit"
+    wrong_connection = f"Invalid Message: connection {BAD_EAN}, expected 3 as its last digit, the check digit"
+    scope = replace(SCOPE, points=frozenset({*SCOPE.points, BAD_EAN}))
+    assert faults(replace(examples.order(), congestion_point=BAD_EAN), scope=scope) == wrong_point
+    head = examples.header(examples.DSO, examples.CRO, 1)
+    for point, connection, reason in (
+        (BAD_EAN, GOOD_EAN, wrong_point),
+        (GOOD_EAN, BAD_EAN, wrong_connection),
+        (GOOD_EAN, GOOD_EAN, ""),
+    ):
+        place = uftp.CongestionPoint(point, (uftp.Connection(connection),))
+        assert faults(uftp.DsoPortfolioUpdate(head, (place,), examples.ZONE)) == reason
+    update = uftp.AgrPortfolioUpdate(head, (uftp.Connection(BAD_EAN, date(2026, 5, 21)),), examples.ZONE)
+    assert faults(update) == wrong_connection
+
+
+@pytest.mark.parametrize("form", ["{}", "E{}", "ean.{}"])
+def test_a_meterings_ean_is_checked_in_each_form(form: str) -> None:
+    """The schema leaves open how it is written; its digits are held to their check digit all the same."""
+    metering = uftp.Metering(
+        examples.header(examples.AGR, examples.DSO, 1),
+        date(2026, 5, 20),
+        form.format(GOOD_EAN[4:]),
+        1,
+        (),
+        examples.ZONE,
+    )
+    assert faults(metering) == ""
+    assert "the check digit" in faults(replace(metering, ean=form.format(BAD_EAN[4:])))
+
+
 def test_several_reasons_are_told_with_semicolons() -> None:
     """RejectionReason can contain several of them."""
     both = replace(examples.order(), congestion_point="ean.000000000000", period=date(2026, 5, 1))

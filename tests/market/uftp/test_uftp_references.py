@@ -114,12 +114,12 @@ def test_what_a_message_is_about_is_told_by_its_points() -> None:
     """A settlement is about all of its orders' points, most messages about one, a test about none."""
     one = examples.settlement()
     (settled,) = one.order_settlements
-    two = replace(one, order_settlements=(settled, replace(settled, congestion_point="ean.000000000001")))
-    assert checks.points_of(two) == {examples.POINT, "ean.000000000001"}
+    two = replace(one, order_settlements=(settled, replace(settled, congestion_point="ean.100000000007")))
+    assert checks.points_of(two) == {examples.POINT, "ean.100000000007"}
     assert checks.points_of(examples.order()) == {examples.POINT}
     assert checks.points_of(examples.metering()) == checks.points_of(uftp.TestMessage(one.header)) == frozenset()
     assert found(two, END) == (
-        "Invalid CongestionPoint: ean.000000000001 is none of ours, or the sender is not active there"
+        "Invalid CongestionPoint: ean.100000000007 is none of ours, or the sender is not active there"
     )
 
 

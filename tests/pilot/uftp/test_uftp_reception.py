@@ -145,11 +145,11 @@ def test_a_role_says_only_what_is_its_own(desk: Desk) -> None:
 
 def test_the_scope_of_a_message_is_its_congestion_point(tmp_path: Path) -> None:
     """A peer speaks of its points only, and one that speaks for many grids is taken at each."""
-    narrow = Desk(tmp_path / "narrow", points=frozenset({"ean.111111111111"}))
+    narrow = Desk(tmp_path / "narrow", points=frozenset({"ean.111111111117"}))
     result, reason = narrow.answer(body(examples.prognosis()))
     assert result is REJECTED
     assert str(reason).startswith(f"Invalid CongestionPoint: {examples.POINT}")
-    wide = Desk(tmp_path / "wide", points=frozenset({"ean.111111111111", examples.POINT}))
+    wide = Desk(tmp_path / "wide", points=frozenset({"ean.111111111117", examples.POINT}))
     assert wide.answer(body(examples.prognosis())) == (None, None)
 
 
