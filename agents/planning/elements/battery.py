@@ -8,6 +8,7 @@ order counts on; everywhere else it is free.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
@@ -113,24 +114,25 @@ class OwnConsumption:
 def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> OwnConsumption:
     """From the window's first ISP on: take the home's surplus, give it back when there is need, keep room for orders."""
     config = known.config
-    wished = np.clip(-rest_kw, -config.generation_w / 1000, config.consumption_w / 1000)
-    held = np.full(len(rest_kw), np.nan) if known.held_kw is None else known.held_kw
+    # Lists of floats: a home plans in every interval, and one number of an array costs ten times one of a list.
+    wished: list[float] = np.clip(-rest_kw, -config.generation_w / 1000, config.consumption_w / 1000).tolist()
+    held: list[float] = [np.nan] * len(wished) if known.held_kw is None else known.held_kw.tolist()
     capacity = config.capacity_wh / 1000
     bounds = _bounds(wished, held, capacity, window, _COUNTED_ON)
     room = [ceiling for _, ceiling in _bounds(wished, held, capacity, window, 1.0)]
-    power, reserved = np.zeros(len(rest_kw)), np.full(len(rest_kw), np.nan)
+    power, reserved = [0.0] * len(wished), [np.nan] * len(wished)
     stored, hours = min(max(known.stored_kwh, 0.0), capacity), window.first_hours
-    for k in range(window.first - 1, len(rest_kw)):
-        free = bool(np.isnan(held[k]))
-        power[k] = _within(float(wished[k] if free else held[k]), stored, (0.0, capacity), hours)
-        kept = _within(float(power[k]), stored, bounds[k], hours)
+    for k in range(window.first - 1, len(wished)):
+        free = isnan(held[k])
+        power[k] = _within(wished[k] if free else held[k], stored, (0.0, capacity), hours)
+        kept = _within(power[k], stored, bounds[k], hours)
         if stored > room[k] and hours > 0:  # nor will its home use so much until then: it gives it to the grid
             kept = min(kept, max(-(stored - room[k]) * EFFICIENCY / hours, -config.generation_w / 1000))
         if free and abs(kept - power[k]) > _NOTHING_KW:
             power[k] = reserved[k] = kept
-        stored = min(max(stored + stored_kwh_by(float(power[k]), hours), 0.0), capacity)
+        stored = min(max(stored + stored_kwh_by(power[k], hours), 0.0), capacity)
         hours = window.hours
-    return OwnConsumption(power, reserved)
+    return OwnConsumption(np.array(power), np.array(reserved))
 
 
 def _within(power_kw: float, stored_kwh: float, bounds_kwh: tuple[float, float], hours: float) -> float:
@@ -144,22 +146,22 @@ def _within(power_kw: float, stored_kwh: float, bounds_kwh: tuple[float, float],
 
 
 def _bounds(
-    wished_kw: Floats, held_kw: Floats, capacity_kwh: float, window: PlanWindow, counted_on: float
+    wished_kw: list[float], held_kw: list[float], capacity_kwh: float, window: PlanWindow, counted_on: float
 ) -> list[tuple[float, float]]:
     """[T] least and most energy at the end of each ISP with which all later orders can still be served.
 
     Args:
         counted_on: share of the expected surplus and need that is relied on.
     """
-    floor, ceiling = 0.0, capacity_kwh
+    floor, ceiling, hours = 0.0, capacity_kwh, window.hours
     bounds = [(floor, ceiling)] * len(wished_kw)
     for k in range(len(wished_kw) - 1, window.first - 2, -1):
         bounds[k] = floor, ceiling
-        if np.isnan(held_kw[k]):
-            expected = counted_on * stored_kwh_by(float(wished_kw[k]), window.hours)
+        if isnan(held_kw[k]):
+            expected = counted_on * stored_kwh_by(wished_kw[k], hours)
             floor, ceiling = floor - max(expected, 0.0), ceiling - min(expected, 0.0)
         else:
-            ordered = stored_kwh_by(float(held_kw[k]), window.hours)
+            ordered = stored_kwh_by(held_kw[k], hours)
             floor, ceiling = floor - ordered, ceiling - ordered
         floor, ceiling = min(max(floor, 0.0), capacity_kwh), min(max(ceiling, 0.0), capacity_kwh)
     return bounds
