@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -30,6 +31,26 @@ def test_every_path_that_a_page_names_is_there(page: str) -> None:
     paths = [path for line in text.splitlines() for path in named(line)]
     planned = {"market/mechanisms/"}  # the map says of it that it will be
     assert [path for path in paths if path not in planned and not (ROOT / path).exists()] == []
+
+
+def test_what_the_walk_says_to_look_at_is_in_its_file() -> None:
+    """Each step names at least one class, method or function, and each that it names stands in the file of that step."""
+    rows = re.findall(r"^\| \d+ \| `([^`]+)` \| (.+) \|$", (ROOT / "docs/walk.md").read_text(), re.MULTILINE)
+    assert len(rows) > 20
+    missing = []
+    for path, words in rows:
+        defined, tree = set(), ast.parse((ROOT / path).read_text())
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                defined.add(node.name)
+            if isinstance(node, ast.ImportFrom):  # what it takes and gives is defined elsewhere
+                defined |= {name.name for name in node.names}
+            if isinstance(node, ast.ClassDef):
+                functions = (item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef))
+                defined |= {f"{node.name}.{function.name}" for function in functions}
+        symbols = re.findall(r"`([^`]+)`", words)
+        missing += [f"{path}: {symbol}" for symbol in symbols or ["nothing to look at"] if symbol not in defined]
+    assert missing == []
 
 
 def test_the_walk_is_short() -> None:
