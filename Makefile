@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 OUT ?= out/demo
-WORKERS ?= 3
-# Every process that a run or a test starts reads the bytecode of the first; without it each compiles 70,000 lines anew.
+WORKERS ?= 4
+# Every process that a run or a test starts reads the bytecode of the first; without it each compiles 90,000 lines anew.
 export PYTHONDONTWRITEBYTECODE :=
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade
 
@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 demo: $(VENV)/.installed ## set up, then run one day at Strem
 	$(BIN)/iles run strem --out $(OUT)
 
-test: check tools ## set up, lint, types, import rules and all tests, three at a time (WORKERS=3)
+test: check tools ## set up, lint, types, import rules and all tests, four at a time (WORKERS=4)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(VENV)/.dev ## set up, then lint, types and import rules

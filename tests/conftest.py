@@ -11,10 +11,11 @@ In parallel (`pytest -n 2`) a file's tests stay together on one worker, so that 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -60,31 +61,47 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: (not item.path.name.endswith(_ON_RAY), "slow" not in item.keywords))
 
 
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first who needs it makes for all workers of this session; to be read only."""
+    base = factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base.parent  # what the workers of one session have in common
+    with FileLock(base / f"{name}.lock"):
+        if not (base / f"{name}.made").exists():
+            make(base / name)
+            (base / f"{name}.made").touch()
+    return base / name
+
+
+def _strem_day(folder: Path) -> None:
+    command = [sys.executable, "-m", "experiments.cli.main", "run", "strem", "--runtime", "local", "--seed", "7"]
+    done = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _corner_day(folder: Path) -> None:
+    from cim.platform.parquet_store import ParquetStore
+    from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
+
+    folder.mkdir()
+    result = market_day(corner_of_strem(folder), folder, ParquetStore(folder))
+    (folder / "ends.json").write_text(json.dumps(head_and_money(folder, result)))
+
+
 @pytest.fixture(scope="session")
 def strem_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one `iles run strem --runtime local --seed 7`, made once for all workers; to be read only."""
-    base = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        base = base.parent  # what the workers of one session have in common
-    folder = base / "strem-day"
-    with FileLock(base / "strem-day.lock"):
-        if not (folder / "summary.json").exists():
-            command = [
-                sys.executable,
-                "-m",
-                "experiments.cli.main",
-                "run",
-                "strem",
-                "--runtime",
-                "local",
-                "--seed",
-                "7",
-            ]
-            done = subprocess.run(
-                [*command, "--out", str(folder)], capture_output=True, text=True, timeout=600, check=False
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    return _made_once(tmp_path_factory, "strem-day", _strem_day)
+
+
+@pytest.fixture(scope="session")
+def corner_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed day at the corner of Strem (`tests.worlds.market_days`), in one process and without sockets.
+
+    Made once for all workers, to be read only: `corner.yaml` is its site, `ledger.db` its ledger, what was published lies
+    beside, `ends.json` has the ledger's head and what each party gained.
+    """
+    return _made_once(tmp_path_factory, "corner-day", _corner_day)
 
 
 @pytest.fixture(autouse=True)

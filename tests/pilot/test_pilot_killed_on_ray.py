@@ -17,6 +17,8 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.worlds.market_days import corner_of_strem
+
 pytestmark = pytest.mark.slow
 STARTED_S, BACK_S = 180, 60
 
@@ -47,10 +49,10 @@ def health(url: str) -> Any:
 def test_a_process_killed_between_two_instants_is_brought_back_before_the_next(tmp_path: Path) -> None:
     """On the wall clock's pace the next instant is minutes away; all agents are alive again long before, at the same instant."""
     mark, log = secrets.token_hex(8), tmp_path / "up.log"
-    options = ("--folder", tmp_path / "site", "--agents-per-actor", "16", "--speed", "1", "--port", "0")
+    options = ("--folder", tmp_path / "site", "--agents-per-actor", "8", "--speed", "1", "--port", "0")
     with log.open("wb") as out:
         site = subprocess.Popen(
-            [sys.executable, "-m", "experiments.cli.main", "up", "strem", *map(str, options)],
+            [sys.executable, "-m", "experiments.cli.main", "up", str(corner_of_strem(tmp_path)), *map(str, options)],
             stdout=out, stderr=out, env={**os.environ, "ILES_TEST_MARK": mark},
         )  # fmt: skip
     try:

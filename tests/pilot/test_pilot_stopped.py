@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from cim.platform.publications.base import Publication
 from cim.platform.publications.families import FAMILIES
 from cim.platform.publications.site import SiteDescribed
 from market.ledger.verify import verify
-from tests.worlds.market_days import SEED, corner_of_strem, market_day
+from tests.worlds.market_days import SEED
 
 pytestmark = pytest.mark.slow
 ILES = [sys.executable, "-m", "experiments.cli.main"]
@@ -76,11 +77,11 @@ def published(folder: Path) -> Counter[tuple[str, Publication]]:
         store.close()
 
 
-def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> None:
+def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, corner_day: Path) -> None:
     """Twice its group is asked to end, once it is killed, all amid orders: its ledger and publications are an undisturbed run's."""
-    place, folder, stops = corner_of_strem(tmp_path), tmp_path / "site", list(STOPS)
-    market_day(place, tmp_path / "run", ParquetStore(tmp_path / "run"))
-    ledger, in_all = folder / "ledger.db", orders(tmp_path / "run" / "ledger.db")
+    undisturbed = shutil.copytree(corner_day, tmp_path / "run")  # who opens a store may write to it
+    place, folder, stops = undisturbed / "corner.yaml", tmp_path / "site", list(STOPS)
+    ledger, in_all = folder / "ledger.db", orders(undisturbed / "ledger.db")
     assert in_all > len(STOPS), "too few orders to stop amid them"
     marks = [1 + in_all * number // (len(STOPS) + 1) for number in range(len(STOPS))]
     begun = time.monotonic()
@@ -97,5 +98,5 @@ def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path) -> N
     assert site.returncode == 0, site.communicate()[1]
     site.communicate()
     assert not stops
-    assert verify(ledger).head == verify(tmp_path / "run" / "ledger.db").head
-    assert published(folder) == published(tmp_path / "run")
+    assert verify(ledger).head == verify(undisturbed / "ledger.db").head
+    assert published(folder) == published(undisturbed)

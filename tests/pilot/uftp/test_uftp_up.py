@@ -137,7 +137,7 @@ def test_a_sites_dso_trades_with_an_aggregator_elsewhere(tmp_path: Path) -> None
     for name, text in (("site.yaml", SITE), ("agr.yaml", ELSEWHERE)):
         (tmp_path / name).write_text(text.format(path=PATH, **ports, **keys))
     command = [
-        sys.executable, "-m", "experiments.cli.main", "up", "strem", "--runtime", "local", "--speed", "1800", "--days", "1",
+        sys.executable, "-m", "experiments.cli.main", "up", "strem", "--runtime", "local", "--speed", "3600", "--days", "1",
         "--port", "0", "--folder", str(tmp_path / "site"), "--uftp", str(tmp_path / "site.yaml"),
     ]  # fmt: skip
     west = West()
@@ -166,7 +166,7 @@ def test_a_sites_dso_trades_with_an_aggregator_elsewhere(tmp_path: Path) -> None
         "FlexOrder", "FlexSettlement",
     }, told + said[-3000:]  # fmt: skip
     refused = [m for m in west.got if is_response(type(m)) and m.result is uftp.Result.REJECTED]
-    # At this pace a moment of ours is half an hour there: an offer may come after its request has ended.
+    # At this pace a moment of ours is an hour there: an offer may come after its request has ended.
     assert all("is no open request" in str(m.rejection_reason) for m in refused)
     ordered = next(m for m in west.got if isinstance(m, uftp.FlexOrder))
     settled = next(m for m in west.got if isinstance(m, uftp.FlexSettlement) and m.order_settlements)
