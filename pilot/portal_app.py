@@ -18,13 +18,14 @@ from pilot.settings import UpSettings
 from pilot.view import LivingView, market_dso, market_parties, market_roles
 from portal.actions import ActionSite
 from portal.app import create_app
+from portal.auth.caller import SERVICE_PATHS
 from portal.auth.log_in import LogIn
 from portal.auth.users import FIRST
 from portal.callers import named_callers, named_roles
 from portal.live_data import LiveData
 from portal.news import News
 from portal.stream_routes import StreamSite
-from portal.tokens import party_tokens, portal_token
+from portal.tokens import party_tokens, portal_token, service_tokens
 
 
 def living_portal(
@@ -55,6 +56,7 @@ def living_portal(
         streams=streams,
         roles={**market_roles(site_agents), **named_roles(folder)},
         log_in=log_in,
+        services=service_tokens(folder, SERVICE_PATHS),
         actions=ActionSite(mailbox, market_dso(site_agents), lambda: scheduler.now, log_in.audit),
         sources=sources_of(folder, load_site(settings.site)),
         news=news,

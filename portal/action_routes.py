@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, HTTPException, Query
 from starlette.concurrency import run_in_threadpool
 
 from cim.platform.access.principals import Role
-from cim.platform.mailbox.mailbox import AskedBefore, MailboxFull
 from portal.actions import ActionSite, ActionTold, AskFlexibility, LimitPoint
 from portal.auth.caller import Caller, needs
+from portal.errors import Problem
 
 FOR_ENGINEERS = Depends(needs(Role.DSO))
+_TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "The number is of another request."}}
 Engineer = Annotated[Caller, FOR_ENGINEERS]
 
 
 def add_action_routes(app: FastAPI, site: ActionSite) -> None:
     """Add them."""
 
-    @app.exception_handler(MailboxFull)
-    async def full(_: Request, error: MailboxFull) -> JSONResponse:
-        """Too much is asked."""
-        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": "10"})
-
-    @app.exception_handler(AskedBefore)
-    async def before(_: Request, error: AskedBefore) -> JSONResponse:
-        """A number that is taken."""
-        return JSONResponse({"detail": str(error)}, 409)
-
-    @app.post("/dso/actions/flexibility", status_code=202)
+    @app.post("/dso/actions/flexibility", status_code=202, responses=_TAKEN)
     async def flexibility(caller: Engineer, asked: AskFlexibility) -> ActionTold:
         """Want flexibility at a congestion point: its sellers are asked at once; offers and orders stand in `/dso/state`."""
         return await run_in_threadpool(site.ask_flexibility, caller, asked)
 
-    @app.post("/dso/actions/point-limit", status_code=202)
+    @app.post("/dso/actions/point-limit", status_code=202, responses=_TAKEN)
     async def point_limit(caller: Engineer, asked: LimitPoint) -> ActionTold:
         """In an emergency: limit the feed-in of all plants below a congestion point at once, or lift that again."""
         return await run_in_threadpool(site.limit_point, caller, asked)

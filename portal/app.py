@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
-from portal.guard import Guard, check_token
+from portal.data_schema import query_paths
+from portal.errors import add_answers_to_errors
+from portal.guard import Guard, Rates, check_token
 from portal.market_routes import add_market_routes
-from portal.models import DsoState, Health, HealthSummary, Status
-from portal.views import SharedAnswer, SiteView, ViewError
+from portal.metrics import RequestMetrics
+from portal.openapi import document_all
+from portal.site_routes import add_site_routes
+from portal.views import SharedAnswer, SiteView
 
 if TYPE_CHECKING:
     from cim.platform.access.principals import Role
@@ -23,8 +27,6 @@ if TYPE_CHECKING:
     from portal.news import News
     from portal.sources import PageSources
     from portal.stream_routes import StreamSite
-
-_WITHHELD = "the site's state cannot be read at the moment; with the token this page says why"
 
 
 def create_app(
@@ -41,6 +43,8 @@ def create_app(
     actions: ActionSite | None = None,
     sources: PageSources | None = None,
     news: News | None = None,
+    services: Mapping[str, str] = MappingProxyType({}),
+    rates: Rates | None = None,
 ) -> FastAPI:
     """The portal of one site.
 
@@ -55,6 +59,8 @@ def create_app(
         streams: its topics; without them there is no `/data/stream/`.
         roles: by domain, what each market party is.
         log_in: for people; without it there are tokens only.
+        services: by the token of each service, its name (`portal.auth.caller.SERVICE_PATHS`).
+        rates: how often each may call.
         actions: asks the agents of a living site; without it nobody can be asked.
         sources: what pages show beside the store; without it there are none.
         news: what has changed; without it there is no `/live`.
@@ -65,29 +71,16 @@ def create_app(
     check_token(token)
     # No pages for trying it out: they load scripts from elsewhere. The schema is there, behind the token.
     app = FastAPI(title="ILES portal", docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(Guard, token=token, parties=parties, roles=roles, log_in=log_in)
+    registry = CollectorRegistry()
+    app.add_middleware(Guard, token=token, parties=parties, roles=roles, log_in=log_in, services=services, rates=rates)
+    app.add_middleware(RequestMetrics, registry=registry)
     app.state.authenticated = True
     see_health = SharedAnswer(site.health, "health", patience_s, fresh_s)
     see_dso = SharedAnswer(site.dso_state, "dso state", patience_s, fresh_s)
 
-    @app.exception_handler(ViewError)
-    async def unseen(request: Request, error: ViewError) -> JSONResponse:
-        """One sentence; its words only for those who may know agents."""
-        return JSONResponse({"detail": str(error) if request.state.known else _WITHHELD}, 503)
+    add_answers_to_errors(app)
 
-    @app.get("/health")
-    async def health(request: Request, response: Response) -> Health | HealthSummary:
-        """How the site is: 200 where it steers its devices, 503 where it does not. In full only with the token."""
-        seen = await see_health()
-        if seen.status is Status.DOWN:
-            response.status_code = 503
-        return seen if request.state.known else seen.summary()
-
-    @app.get("/dso/state")
-    async def dso_state() -> DsoState:
-        """The grid and the market as the DSO sees them."""
-        return await see_dso()
-
+    add_site_routes(app, see_health, see_dso, registry)
     if log_in is not None:
         from portal.auth.routes import add_log_in
 
@@ -120,4 +113,5 @@ def create_app(
         from portal.stream_routes import add_stream_routes
 
         add_stream_routes(app, streams)
+    document_all(app, lambda: {} if data is None else query_paths(data))
     return app

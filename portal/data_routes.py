@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -15,19 +15,15 @@ from starlette.concurrency import run_in_threadpool
 from cim.model.errors import BadInput
 from cim.platform.access.consents import Purpose
 from cim.platform.access.residue import Json
-from cim.platform.access.secured import Denied
 from cim.platform.provisioning.definition import Definition, Value, read_definition
-from cim.platform.provisioning.engine import TooLong
 from cim.platform.provisioning.formats import Format, written
 from cim.platform.provisioning.provision import MOST_ROWS, Answer, Page
-from cim.platform.provisioning.rate import TooOften
 from cim.platform.search.document import FACETS, Search
 from portal.data import OPERATOR, SeeData
-from portal.data_schema import describe_queries
+from portal.openapi import body
 
 T = TypeVar("T")
 
-_LARGEST = 65_536  # bytes of a body
 _OF_PAGE = {"rows", "start", "format", "purpose"}  # what a query's own parameters cannot be called
 
 Rows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of a page.")]
@@ -44,12 +40,15 @@ class Try(BaseModel):
     parameters: dict[str, str | int | float | tuple[str, ...]] = {}
 
 
+_AGREEMENT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+}
+
+
 def add_data_routes(app: FastAPI, see: SeeData) -> None:
     """Add them; whose token was shown (`portal.guard`) decides what is seen."""
-    _add_answers_to_errors(app)
     _add_queries(app, see)
     _add_the_rest(app, see)
-    describe_queries(app, see)
 
 
 def _add_queries(app: FastAPI, see: SeeData) -> None:
@@ -58,10 +57,10 @@ def _add_queries(app: FastAPI, see: SeeData) -> None:
         """The queries that are for the caller's role."""
         return see().offered(_who(request))
 
-    @app.put("/data/queries/{name}")
+    @app.put("/data/queries/{name}", openapi_extra=body(Definition))
     async def define(request: Request, name: str) -> dict[str, int]:
         """Offer a query (operator only); it is an endpoint, `/data/q/NAME`, at once. Every version stays."""
-        definition = read_definition(await _body(request))
+        definition = read_definition(await request.body())
         if definition.name != name:
             raise BadInput(f"query definition: its name is {definition.name!r}; expected {name!r}, as the path has it")
         if taken := sorted({one.name for one in definition.parameters} & _OF_PAGE):
@@ -96,7 +95,7 @@ def _add_queries(app: FastAPI, see: SeeData) -> None:
                 given[key] = value
         return _answered(see().run(_who(request), name, given, Page(rows, start), purpose), format)
 
-    @app.post("/data/try")
+    @app.post("/data/try", openapi_extra=body(Try))
     async def attempt(
         request: Request,
         rows: Rows = 100,
@@ -105,7 +104,7 @@ def _add_queries(app: FastAPI, see: SeeData) -> None:
         purpose: For = None,
     ) -> Response:
         """Answer a query that is not offered yet: the same policies apply, nothing is kept but the access."""
-        asked = _read(Try, await _body(request))
+        asked = _read(Try, await request.body())
         given: dict[str, Value] = dict(asked.parameters)
         page = Page(rows, start)
         answer = await run_in_threadpool(
@@ -139,10 +138,10 @@ def _add_the_rest(app: FastAPI, see: SeeData) -> None:
         """The consents that the caller gave."""
         return JSONResponse(see().consents(_who(request)))
 
-    @app.post("/data/consents", status_code=201)
+    @app.post("/data/consents", status_code=201, openapi_extra=_AGREEMENT)
     async def consent(request: Request) -> dict[str, str]:
         """Give a consent, as an ODRL agreement in JSON-LD; it holds from the next request on."""
-        agreement = _json(await _body(request))
+        agreement = _json(await request.body())
         kept = await run_in_threadpool(lambda: see().consent(_who(request), agreement))
         return {"uid": kept.identity}
 
@@ -157,28 +156,6 @@ def _add_the_rest(app: FastAPI, see: SeeData) -> None:
         return JSONResponse(see().log(_who(request), last))
 
 
-def _add_answers_to_errors(app: FastAPI) -> None:
-    @app.exception_handler(Denied)
-    async def denied(_: Request, error: Denied) -> JSONResponse:
-        """What is not yours."""
-        return JSONResponse({"detail": str(error)}, 403)
-
-    @app.exception_handler(BadInput)
-    async def bad(_: Request, error: BadInput) -> JSONResponse:
-        """What cannot be answered, in a sentence."""
-        return JSONResponse({"detail": str(error)}, 422)
-
-    @app.exception_handler(TooOften)
-    async def often(_: Request, error: TooOften) -> JSONResponse:
-        """Who asks too often."""
-        return JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(error.wait_s)})
-
-    @app.exception_handler(TooLong)
-    async def long(_: Request, error: TooLong) -> JSONResponse:
-        """What took too long."""
-        return JSONResponse({"detail": str(error)}, 504)
-
-
 def _who(request: Request) -> str:
     party: str | None = request.state.party
     return OPERATOR if party is None else party
@@ -187,16 +164,6 @@ def _who(request: Request) -> str:
 def _answered(answer: Answer, form: Format) -> Response:
     following = {} if answer.next_start is None else {"X-Next-Start": str(answer.next_start)}
     return Response(written(answer, form), media_type=form.media_type, headers=following)
-
-
-async def _body(request: Request) -> bytes:
-    """The body, as far as it is not too large to be one of ours."""
-    found = bytearray()
-    async for part in request.stream():
-        found += part
-        if len(found) > _LARGEST:
-            raise HTTPException(413, f"body: more than {_LARGEST} bytes; expected fewer")
-    return bytes(found)
 
 
 def _read(shape: Callable[..., T], body: bytes) -> T:

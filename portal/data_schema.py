@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from typing import Final
 
 from cim.platform.access.consents import Purpose
 from cim.platform.access.residue import Json
@@ -14,17 +13,14 @@ from portal.data import SeeData
 from portal.views import ViewError
 
 
-def describe_queries(app: FastAPI, see: SeeData) -> None:
-    """Have the app's OpenAPI document made anew whenever it is asked for, with the queries of that moment."""
+def query_paths(see: SeeData) -> dict[str, Json]:
+    """The paths of the queries of this moment."""
+    return {f"/data/q/{one.name}": {"get": _entry(one)} for one in _offered(see)}
 
-    def document() -> dict[str, Json]:
-        whole: dict[str, Json] = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        paths = whole["paths"]
-        if isinstance(paths, dict):
-            paths |= {f"/data/q/{one.name}": {"get": _entry(one)} for one in _offered(see)}
-        return whole
 
-    app.openapi = document  # type: ignore[method-assign]
+PROBLEM: Final[dict[str, Json]] = {
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
 
 
 def _offered(see: SeeData) -> tuple[Definition, ...]:
@@ -45,10 +41,7 @@ def _entry(definition: Definition) -> dict[str, Json]:
     ]
     answers: dict[str, Json] = {
         "200": {"description": "The rows.", "content": {form.media_type.split(";")[0]: {} for form in Format}},
-        "403": {"description": "Not the caller's to ask for."},
-        "422": {"description": "A parameter does not fit."},
-        "429": {"description": "Asked too often."},
-        "504": {"description": "It took too long."},
+        "504": PROBLEM | {"description": "It took too long."},
     }
     own: list[Json] = [_parameter(one) for one in definition.parameters]
     return {

@@ -15,13 +15,15 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cim.model.errors import BadInput
 from cim.platform.access.principals import Role
-from portal.auth.caller import PARTY_PATHS, ROLE_PATHS, Caller, shared
+from cim.platform.provisioning.rate import RateLimit, TooOften
+from portal.auth.caller import Caller, shared
 from portal.auth.cookie import cookie_header, session_cookie
 from portal.auth.log_in import LogIn, caller_in
 from portal.auth.sessions import Session
@@ -31,6 +33,7 @@ OPERATOR_NAME: Final = "operator"
 # Exact paths and why anybody may see them. What is not here asks for the token, whether it exists or not.
 OPEN: Final = {
     "/health": "a load balancer or watchdog must see whether the site lives; without the token it gets counts only",
+    "/ready": "what starts a portal must see when it can be used; it says yes or no",
     "/login": "who logs in has neither session nor token yet; it shows a form and nothing of the site",
     "/login.css": "the style of the log-in page, which is shown to who has no session yet",
     **dict.fromkeys(PAGES, "a page without data: a browser cannot send a token with the address that is typed in"),
@@ -54,6 +57,7 @@ _OWN_WORDS: Final = ("Cache-Control", "Content-Security-Policy")  # a page of ou
 _HSTS = "max-age=31536000"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+LARGEST_BODY: Final = 65_536  # bytes
 _MIN_TOKEN = 32  # characters; 32 random bytes make 43
 
 
@@ -64,6 +68,19 @@ class _Found:
     caller: Caller | None = None
     session: Session | None = None
     answer: Response | None = None
+
+
+class Rates:
+    """How often each may call.
+
+    Args:
+        callers: who is known, by name.
+        strangers: who is refused, by address: nobody tries many tokens.
+    """
+
+    def __init__(self, callers: RateLimit | None = None, strangers: RateLimit | None = None) -> None:
+        self.callers = callers or RateLimit(2000, 500.0, what="portal")
+        self.strangers = strangers or RateLimit(200, 5.0, what="portal")
 
 
 class Guard:
@@ -77,6 +94,8 @@ class Guard:
         parties: by the token of each market party, its domain.
         roles: by domain, what a party is; of one that is not here the token opens `PARTY_PATHS`.
         log_in: the site's; without it there are tokens only.
+        services: by the token of each service (`SERVICE_PATHS`), its name.
+        rates: how often each may call.
 
     Raises:
         BadInput: the token is too short to be one.
@@ -89,15 +108,17 @@ class Guard:
         parties: Mapping[str, str] = MappingProxyType({}),
         roles: Mapping[str, Role] = MappingProxyType({}),
         log_in: LogIn | None = None,
+        services: Mapping[str, str] = MappingProxyType({}),
+        rates: Rates | None = None,
     ) -> None:
         check_token(token)
-        for own in parties:
+        for own in (*parties, *services):
             check_token(own)
-        self._app, self._log_in = app, log_in
+        self._app, self._log_in, self._rates = app, log_in, rates or Rates()
         self._digest = _digest(token)
-        self._parties = tuple(
-            (_digest(own), Caller(domain, roles.get(domain), domain)) for own, domain in parties.items()
-        )
+        callers = [(own, Caller(domain, roles.get(domain), domain)) for own, domain in parties.items()]
+        callers += [(own, Caller(name, None, name, service=True)) for own, name in services.items()]
+        self._parties = tuple((_digest(own), caller) for own, caller in callers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -105,7 +126,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        found = self._found(scope, headers)
+        found = self._in_time(self._found(scope, headers), scope)
         sealed = self._sealed(scope, send, found.session)
         if found.answer is not None:
             await _refuse(found.answer, scope, receive, sealed)
@@ -117,7 +138,19 @@ class Guard:
             known=caller is not None and caller.all_seeing,
             party=None if caller is None else caller.party,
         )
-        await self._app(scope, receive, sealed)
+        await self._app(scope, _bounded(receive), sealed)
+
+    def _in_time(self, found: _Found, scope: Scope) -> _Found:
+        """The same, or 429: who is known has a rate of its own, strangers who are refused one by their address."""
+        try:
+            if found.caller is not None:
+                self._rates.callers.take(found.caller.name)
+            elif found.answer is not None and found.session is None:
+                client = scope.get("client")
+                self._rates.strangers.take(client[0] if client else "unknown")
+        except TooOften as error:
+            return _Found(answer=JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(error.wait_s)}))
+        return found
 
     def _found(self, scope: Scope, headers: Headers) -> _Found:
         open_ = scope["type"] == "http" and scope["path"] in OPEN
@@ -142,8 +175,8 @@ class Guard:
             return _Found(Caller(OPERATOR_NAME, Role.ADMINISTRATOR, None))
         if not parties:
             return _Found(answer=_unauthorized("the token does not fit", ', error="invalid_token"'))
-        if not parties[0].opens(path) and not shared(path):
-            words = f"the token of {parties[0].name} opens {_opened(parties[0])} only; expected the operator's"
+        if not parties[0].opens(path) and (parties[0].service or not shared(path)):
+            words = f"the token of {parties[0].name} opens {parties[0].opened} only; expected the operator's"
             return _Found(answer=JSONResponse({"detail": words}, 403))
         return _Found(parties[0])
 
@@ -194,7 +227,7 @@ def _by_session(session: Session, scope: Scope, headers: Headers) -> _Found:
         words = "the password was given by somebody else; expected it to be changed at /password first"
         return _Found(answer=JSONResponse({"detail": words}, 403))
     if not (caller.opens(path) or shared(path) or path in OPEN):
-        words = f"a {caller.role} opens {_opened(caller)} only; expected the log-in of somebody who may"
+        words = f"a {caller.role} opens {caller.opened} only; expected the log-in of somebody who may"
         return _Found(answer=JSONResponse({"detail": words}, 403))
     return _Found(caller, session)
 
@@ -210,12 +243,27 @@ def _same_site(headers: Headers) -> bool:
     return origin is None if site is None else site == "same-origin"
 
 
+def _bounded(receive: Receive) -> Receive:
+    """Receives a body no larger than one of ours can be.
+
+    Raises:
+        HTTPException: 413, where it is read.
+    """
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b"")) if message["type"] == "http.request" else 0
+        if size > LARGEST_BODY:
+            raise HTTPException(413, f"body: more than {LARGEST_BODY} bytes; expected fewer")
+        return message
+
+    return bounded
+
+
 def _secure(scope: Scope) -> bool:
     return scope.get("scheme") in ("https", "wss")
-
-
-def _opened(caller: Caller) -> str:
-    return " and ".join(PARTY_PATHS if caller.role is None else ROLE_PATHS[caller.role])
 
 
 def _unauthorized(words: str, error: str) -> Response:

@@ -23,15 +23,16 @@ class LiveData:
         folder: of a run or a site; it may have no data yet.
         now: the site's own clock, UTC.
         make_index: False where a task of the site makes the search index.
+        rate: how often each may ask.
     """
 
-    def __init__(self, folder: Path, now: Clock, make_index: bool) -> None:
+    def __init__(self, folder: Path, now: Clock, make_index: bool, rate: RateLimit | None = None) -> None:
         self._folder, self._now, self._make_index = folder, now, make_index
         self._documents = documents_path(folder)
         principals = principals_path(folder)
         wal = self._documents.with_name(f"{self._documents.name}-wal")
         self._watched = (self._documents, wal, principals, principals.with_name("policies.cedar"))
-        self._rate, self._lock = RateLimit(), Lock()
+        self._rate, self._lock = rate or RateLimit(), Lock()
         self._opened: tuple[_Mark, DataSite] | None = None
 
     def __call__(self) -> DataSite:

@@ -15,6 +15,7 @@ from portal.guard import check_token
 VARIABLE = "ILES_PORTAL_TOKEN"
 FILE = "portal.token"
 PARTIES = "portal.parties"  # a folder with a file for each market party, to be handed to it
+SERVICES = "portal.services"  # the same for each service, such as what collects metrics
 
 
 def portal_token(folder: Path) -> str:
@@ -42,9 +43,22 @@ def party_tokens(folder: Path, domains: Iterable[str]) -> dict[str, str]:
     Raises:
         BadInput: a token is too short, or others may read its file; or two parties have the same.
     """
+    return _tokens(folder / PARTIES, domains)
+
+
+def service_tokens(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The same for services.
+
+    Raises:
+        BadInput: as of parties.
+    """
+    return _tokens(folder / SERVICES, names)
+
+
+def _tokens(folder: Path, names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for domain in sorted(domains):
-        path = folder / PARTIES / f"{domain}.token"
+    for domain in sorted(names):
+        path = folder / f"{domain}.token"
         if not path.exists():
             _make(path)
         token = _kept(path)

@@ -65,6 +65,12 @@ def faults(
         int | None,
         typer.Option(min=2, help="ray: instead of kills, so many Ray nodes on this machine, and one of them is lost."),
     ] = None,
+    portal: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Instead of all that: N calls of each route of the portal, drawn from its OpenAPI."
+        ),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
     """Drop, duplicate, reorder and delay messages, crash hosts, let clocks jump; then check every invariant.
@@ -76,6 +82,9 @@ def faults(
         os.environ.setdefault(name, "1")
     if break_ == "list":
         _list_breaks()
+        return
+    if portal is not None:
+        _calling(portal, 1 if seed is None else seed, json_)
         return
     runtime = _where(runtime, {name for name in context.params if _given(context, name)})
     if runtime is Where.RAY and nodes is not None:
@@ -90,6 +99,23 @@ def faults(
     figures = _figures(verdicts, time.perf_counter() - begun)
     _tell(figures, verdicts, break_, json_)
     if figures["failed"]:
+        raise typer.Exit(1)
+
+
+def _calling(examples: int, seed: int, json_: bool) -> None:
+    """The portal called by everybody with all that its schema allows, and more."""
+    from experiments.faults.portal_fuzz import fuzz_in_a_folder
+
+    report = fuzz_in_a_folder(examples, seed)
+    if json_:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        answers = ", ".join(f"{count} times {status}" for status, count in sorted(report.statuses.items()))
+        calls = f"{report.calls.total()} calls of {len(report.calls)} operations in {report.seconds:.0f} s"
+        typer.echo(f"{calls}: {answers}; {len(report.failures)} failed")
+        for operation, sentence in report.failures.items():
+            typer.echo(f"{operation}: {sentence}", err=True)
+    if report.failures:
         raise typer.Exit(1)
 
 

@@ -72,13 +72,14 @@ def finished_app(folder: Path) -> FastAPI:
     from cim.platform.orchestrator.status import status_of
     from pilot.page_sources import site_named, sources_of
     from portal.app import create_app
+    from portal.auth.caller import SERVICE_PATHS
     from portal.auth.log_in import LogIn
     from portal.auth.users import FIRST
     from portal.callers import market_callers, market_roles, named_callers, named_roles
     from portal.finished import FinishedRun
     from portal.live_data import LiveData
     from portal.news import News
-    from portal.tokens import party_tokens, portal_token
+    from portal.tokens import party_tokens, portal_token, service_tokens
 
     run, callers = FinishedRun(folder), (*market_callers(folder), *named_callers(folder))
     data = LiveData(folder, lambda: datetime.now(UTC), make_index=True)
@@ -96,6 +97,7 @@ def finished_app(folder: Path) -> FastAPI:
         log_in=log_in,
         sources=sources_of(folder, *site_named(run.name)),
         news=News(lambda: run.end),
+        services=service_tokens(folder, SERVICE_PATHS),
     )
 
 

@@ -21,6 +21,8 @@ ROLE_PATHS: Final[dict[Role, tuple[str, ...]]] = {
     Role.RESEARCHER: ("/data/",),
     Role.ADMINISTRATOR: ("/",),
 }
+# What a service's token opens, exact paths.
+SERVICE_PATHS: Final = {"metrics": ("/metrics", "/health", "/ready")}
 # What everybody who is logged in opens beside: exact paths, and beginnings that end with a slash.
 SHARED_PATHS: Final = ("/", "/live", "/session", "/logout", "/password", "/pages/", "/_nicegui/")
 
@@ -35,6 +37,7 @@ class Caller:
         party: whose rows it sees: a market party's domain or a principal's name; None: an administrator, who sees all.
         csrf: what a form or script must send with everything that acts; empty for tokens, which no browser sends by itself.
         one_time: it must choose a password of its own before anything else.
+        service: it is a service, which opens `SERVICE_PATHS` of its name and nothing else.
     """
 
     name: str
@@ -42,14 +45,25 @@ class Caller:
     party: str | None
     csrf: str = ""
     one_time: bool = False
+    service: bool = False
 
     @property
     def all_seeing(self) -> bool:
         """Whether it is the operator or another administrator."""
         return self.party is None
 
+    @property
+    def opened(self) -> str:
+        """What it opens, in words."""
+        paths = (
+            SERVICE_PATHS[self.name] if self.service else PARTY_PATHS if self.role is None else ROLE_PATHS[self.role]
+        )
+        return " and ".join(paths)
+
     def opens(self, path: str) -> bool:
         """Whether its role opens a path."""
+        if self.service:
+            return path in SERVICE_PATHS[self.name]
         return path.startswith(PARTY_PATHS if self.role is None else ROLE_PATHS[self.role])
 
 

@@ -18,7 +18,7 @@ from portal.models.dso import (
     SettledOrder,
     Settlement,
 )
-from portal.models.health import AgentHealth, FailedEvent, Health, HealthSummary, JournalHealth, Mode, Status
+from portal.models.health import AgentHealth, FailedEvent, Health, HealthSummary, JournalHealth, Mode, Readiness, Status
 
 __all__ = [
     "AgentHealth",
@@ -36,6 +36,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "Prognosis",
+    "Readiness",
     "Request",
     "SettledOrder",
     "Settlement",

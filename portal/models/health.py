@@ -114,3 +114,9 @@ class HealthSummary(Shown):
     alive: Count
     waiting: Count
     failed_events: Count
+
+
+class Readiness(Shown):
+    """Whether the portal can show the site."""
+
+    ready: bool

@@ -128,4 +128,4 @@ def test_routes_are_plain() -> None:
     )
     pages = ("assets", "baselines", "contracts", "disputes", "payments", "register", "settlements", "templates")
     market = [f"/market/{page}" for page in pages]
-    assert paths == ["/dso/state", "/health", *market, "/openapi.json"]
+    assert paths == ["/dso/state", "/health", *market, "/metrics", "/openapi.json", "/ready"]
