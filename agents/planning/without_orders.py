@@ -47,13 +47,28 @@ def without_orders(meter_kw: Floats, elements: Sequence[MeasuredElement], hours:
 
     A battery whose energy nobody knows is taken as it was metered: nothing is guessed.
     """
+    rest_kw, rules = _rest_and_rules(meter_kw, elements, hours)
+    return np.asarray(sum(rules.values(), start=rest_kw), dtype=np.float64)
+
+
+def own_rules(meter_kw: Floats, elements: Sequence[MeasuredElement], hours: float) -> dict[str, Floats]:
+    """[T] kW of each battery whose energy is known, by its own rule on that day: what no order has moved there."""
+    return _rest_and_rules(meter_kw, elements, hours)[1]
+
+
+def _rest_and_rules(
+    meter_kw: Floats, elements: Sequence[MeasuredElement], hours: float
+) -> tuple[Floats, dict[str, Floats]]:
+    """[T] kW of the connection without such batteries, and of each of them, one after the other."""
     base = meter_kw - sum((element.power_kw for element in elements), start=np.zeros(len(meter_kw)))
     batteries = [element for element in elements if element.config.capacity_wh and element.stored_kwh is not None]
     others = [element for element in elements if element not in batteries]
-    net = base + sum((_put_back(element, hours) for element in others), start=np.zeros(len(meter_kw)))
+    rest = base + sum((_put_back(element, hours) for element in others), start=np.zeros(len(meter_kw)))
+    rules: dict[str, Floats] = {}
     for element in batteries:
-        net = net + _own_rule(element, net, hours)
-    return np.asarray(net, dtype=np.float64)
+        net = np.asarray(sum(rules.values(), start=rest), dtype=np.float64)
+        rules[element.config.element] = _own_rule(element, net, hours)
+    return np.asarray(rest, dtype=np.float64), rules
 
 
 def _put_back(element: MeasuredElement, hours: float) -> Floats:

@@ -41,7 +41,9 @@ class BaselineKind(StrEnum):
     AVAILABLE_POWER = (
         "available_power"  # what the inverter says it could have given, else the day's weather, else as told
     )
-    RUNNING_PLAN = "running_plan"  # its plan, frozen when the session opened and told before any price
+    # What its own rule would have done on that day, by the registers of its home and what it held when the day began; where
+    # that is not known, or it has no rule of its own, its plan, frozen when the session opened and told before any price.
+    RUNNING_PLAN = "running_plan"
     LIKE_DAYS = "like_days"  # its last days of the kind, adjusted to the same day; without history, as told
     SESSION = "session"  # the charging that the plugged vehicle's session gives, told before any price
     ELEMENTS = "elements"  # of a portfolio: the sum of what its elements changed, each by its own contract

@@ -19,7 +19,7 @@ from market.settlement.orders import rounded
 from market.uftp import FlexOrder, FlexOrderSettlement, IspPower, Metering
 
 # Profiles of an element's metering that say what it would have done, by the method that uses them.
-AVAILABLE, LIKE_DAYS = "Available", "LikeDays"
+AVAILABLE, LIKE_DAYS, OWN_RULE = "Available", "LikeDays", "OwnRule"
 AVAILABLE_FROM = "AvailableFrom"  # of each ISP's available power, the number of an `AvailableSource`
 
 
@@ -33,7 +33,11 @@ class AvailableSource(IntEnum):
 
 
 AFTER_THE_DAY: Mapping[BaselineKind, str] = MappingProxyType(
-    {BaselineKind.AVAILABLE_POWER: AVAILABLE, BaselineKind.LIKE_DAYS: LIKE_DAYS}
+    {
+        BaselineKind.AVAILABLE_POWER: AVAILABLE,
+        BaselineKind.LIKE_DAYS: LIKE_DAYS,
+        BaselineKind.RUNNING_PLAN: OWN_RULE,
+    }
 )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.contracts.contract import FlexContract, FlexElement
+from market.contracts.contract import BaselineKind, FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.settlement.elements import ElementMove, commitment, levels, volume_amount
+from market.settlement.elements import OWN_RULE, ElementMove, commitment, levels, settle_element, volume_amount
 from market.settlement.elements import owed as owed_w
-from market.uftp import FlexOrder, Header, IspPower
+from market.uftp import FlexOrder, Header, IspPower, Metering, MeteringProfile
 
 FIRST = date(2016, 6, 15)
 CONTRACT: FlexContract = from_template(
@@ -167,3 +168,23 @@ def test_an_amount_does_not_depend_on_direction(rows: list[tuple[int, int]], pri
     up = tuple(IspPower(isp, power) for isp, power in rows)
     down = tuple(IspPower(isp, -power) for isp, power in rows)
     assert volume_amount(up, price, 15) == volume_amount(down, price, 15)
+
+
+def test_charging_that_a_battery_moved_away_is_not_paid_when_it_is_ordered_back() -> None:
+    """An earlier order left it no charging in ISP 40, a later one asks 3 kW there: it would have charged 2 without any.
+
+    Level and fine go by what it was told; paid is one kilowatt.
+    """
+    covered = (FlexElement("battery", "battery", 5000, -5000, BaselineKind.RUNNING_PLAN),)
+    contract = replace(CONTRACT, flex_elements=covered)
+    move = ElementMove(order("a", (40, 3000)), ((40, 0, 3000),))
+    own, power = [0] * 96, [0] * 96
+    own[39], power[39] = 2000, 3000
+    header = Header("farm.example", "agr.example", AHEAD, "m", "m")
+    meter = Metering(header, FIRST, "battery", 1, (MeteringProfile("Power", "W", tuple(power)),), "Europe/Vienna")
+    for rule, delivered in (((), 3000), ((MeteringProfile(OWN_RULE, "W", tuple(own)),), 1000)):
+        told = replace(meter, profiles=(*meter.profiles, *rule))
+        settled = settle_element("battery", [move], contract, told, meter)
+        assert settled is not None
+        ((row,),) = (one.isps for one in settled[1])
+        assert (row.delivered_flex_power_w, row.power_deficiency_w) == (delivered, 0)

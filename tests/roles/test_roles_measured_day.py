@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 
 from agents.planning.elements.element import ElementConfig
 from agents.roles.messages import DeviceReport
 from agents.roles.parts.settlement import metering_of
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
 from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.told import ElementReported
 from cim.model.devices import DeviceKind, ThermalDescription
 from cim.model.readings import Kind, Quality, Reading
+from market.uftp import FlexOrder, Header, IspPower
 from tests.worlds import players, terms
 from tests.worlds.players import DAY, FIRST, POINT
 
@@ -87,3 +90,45 @@ def test_closed_days_are_forgotten() -> None:
     part = role.part(MeasuredDays)
     part.prune(DAY.next().day)
     assert (part.state.stored_kwh, set(part.state.temperature_c)) == ({}, {DAY.next().day})
+
+
+def settled_by_its_own_rule(orders: tuple[ElementOrder, ...], stored_wh: float | None, **more: Any) -> Any:
+    """A farm with 4 kW to spare in the first twelve quarter-hours; its battery of 10 kWh has waited for the last four."""
+    role = home()
+    part = role.part(MeasuredDays)
+    if stored_wh is not None:
+        told(role, BATTERY, Kind.STORED_ENERGY, stored_wh, DAY.start)
+    header = Header("agr.example", "farm-a.example", DAY.start, "o-1", "o-1")
+    isps = (IspPower(9, 4_000), IspPower(10, 4_000))
+    order = FlexOrder(header, FIRST, "ean.farm-a", "o-1", 5, "EUR", isps, "Europe/Vienna")
+    held = role.part(HeldOrders).state
+    held.received["o-1"], held.parts = order, orders
+    spare, charged = np.where(np.arange(96) < 12, -1000.0, 0.0), np.zeros(96)
+    charged[8:12] = 1000.0
+    rows = {BATTERY: charged, PUMP: np.zeros(96), "ean": spare + charged}
+    meterings = {
+        name: metering_of(part.me, "agr", FIRST, name, row, DAY.end, more.get("lost", ())) for name, row in rows.items()
+    }
+    return part.own_rules_w(meterings.pop("ean"), meterings, DAY)
+
+
+ORDER = ElementOrder("o-1", FIRST, BATTERY, ((9, 0, 4_000), (10, 0, 4_000)))
+
+
+def test_what_a_batterys_own_rule_would_have_done_is_told_with_its_metering() -> None:
+    """It would have taken the surplus from the first quarter-hour on: after 2.6 hours it is full, by hand 10 / 0.95 kWh.
+
+    So what an order moved to the end of that surplus is no more than what the rule would not have taken there.
+    """
+    found = settled_by_its_own_rule((ORDER,), 0.0)
+    assert set(found) == {BATTERY}
+    np.testing.assert_allclose(found[BATTERY][:10], 4000, atol=1)
+    assert found[BATTERY][10] == pytest.approx((10 / 0.95 - 10) * 4000, abs=1)
+    assert not any(found[BATTERY][11:])
+
+
+def test_what_nobody_knows_of_a_battery_is_not_guessed() -> None:
+    """Without an order, without its energy at midnight, or where a meter did not see all, its told plan stands."""
+    assert settled_by_its_own_rule((), 0.0) == {}
+    assert settled_by_its_own_rule((ORDER,), None) == {}
+    assert settled_by_its_own_rule((ORDER,), 0.0, lost=(5,)) == {}

@@ -20,6 +20,7 @@ from market.settlement.elements import (
     AVAILABLE,
     AVAILABLE_FROM,
     LIKE_DAYS,
+    OWN_RULE,
     AvailableSource,
     contract_baseline,
     moved,
@@ -51,8 +52,12 @@ class ElementProfiles:
         self._contracts, self._held, self._metering = contracts, held, metering
         self._available, self._history, self._weather, self._agreed = available, history, weather, agreed
 
-    def of(self, element: str, day: LocalDay) -> tuple[MeteringProfile, ...]:
-        """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it."""
+    def of(self, element: str, day: LocalDay, own_rule_w: Watts | None = None) -> tuple[MeteringProfile, ...]:
+        """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it.
+
+        Args:
+            own_rule_w: [T] watts that a battery's own rule would have come to, where that is known.
+        """
         moves = self._held.moves(element, day.day)
         told_w, owed_w = moved(moves)[1], owed(moves)
         known: dict[str, Watts] = {}
@@ -61,6 +66,8 @@ class ElementProfiles:
         like_days = self._history.baseline_w(element, day)
         if like_days is not None:
             known[LIKE_DAYS] = like_days
+        if own_rule_w is not None:
+            known[OWN_RULE] = own_rule_w
         profiles = [MeteringProfile(name, "1" if name == AVAILABLE_FROM else "W", row) for name, row in known.items()]
         if not owed_w:
             return tuple(profiles)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
 
-from agents.planning.without_orders import MeasuredElement
+from agents.planning.without_orders import MeasuredElement, own_rules
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, on
@@ -22,6 +23,7 @@ from cim.model.arrays import Floats, Ints
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 from market.contracts.contract import BaselineKind
+from market.settlement.day import lost_isps
 from market.settlement.elements import AVAILABLE, contract_baseline, moved
 from market.uftp import Metering
 
@@ -87,6 +89,19 @@ class MeasuredDays(Part[MeasuredDaysState]):
             room=self._buildings.room(element),
             temperature_c=self._temperature_c(element, day),
         )
+
+    def own_rules_w(
+        self, connection: Metering, elements: Mapping[str, Metering], day: LocalDay
+    ) -> dict[str, tuple[int, ...]]:
+        """[T] watts that the own rule of each battery under order would have come to; nothing where a meter did not see all."""
+        if lost_isps([connection, *elements.values()]):
+            return {}
+        ordered = {name for name in elements if self._held.moves(name, day.day)}
+        if not any(self._elements[name].capacity_wh for name in ordered):
+            return {}
+        measured = [self.of(name, metering, day) for name, metering in elements.items()]
+        rules = own_rules(power_w(connection) / 1000, measured, self.rules.hours)
+        return {name: tuple(round(float(kw) * 1000) for kw in row) for name, row in rules.items() if name in ordered}
 
     def _temperature_c(self, element: str, day: LocalDay) -> Floats | None:
         """[T + 1] at the begin of each ISP and the day's end; None where one is not known."""

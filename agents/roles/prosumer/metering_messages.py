@@ -23,6 +23,7 @@ from agents.roles.parts.settlement import metering_of
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.told import DayMeteringTold
@@ -66,10 +67,11 @@ class MeteringMessages(Part[MeteringMessagesState]):
         filing: LedgerFiling,
         profiles: ElementProfiles,
         checks: MeterChecks,
+        days: MeasuredDays,
     ) -> None:
         super().__init__(me, MeteringMessagesState())
         self._config, self._metering, self._reactive = config, metering, reactive
-        self._filing, self._profiles, self._checks = filing, profiles, checks
+        self._filing, self._profiles, self._checks, self._days = filing, profiles, checks, days
 
     def is_metered(self, period: date) -> bool:
         """Whether a day's metering was told."""
@@ -98,16 +100,18 @@ class MeteringMessages(Part[MeteringMessagesState]):
         meter, *elements = self._metering.sources
         told: dict[str, Metering] = {}
         effects: list[Effect] = []
-        to, dso, reader = self._config.aggregator, self._config.dso, self._reader
+        to, dso, reader, ean = self._config.aggregator, self._config.dso, self._reader, self._config.usage_point
+        known = {name: self._profiles.of(name, day) for name in elements}
+        plain = {name: self._metered(to, name, name, day, now, more) for name, more in known.items()}
+        rules = self._days.own_rules_w(self._metered(to, meter, ean, day, now), plain, day)
         for name in elements:
-            more = self._profiles.of(name, day)
+            more = self._profiles.of(name, day, rules[name]) if name in rules else known[name]
             told[name] = self._metered(to, name, name, day, now, more)
             effects.append(Send(to, told[name]))
             if self.rules.meter_company or is_under_order(
                 told[name]
             ):  # who pays for what it changed must see that it did
                 effects.append(Send(reader, self._metered(reader, name, name, day, now, more)))
-        ean = self._config.usage_point
         for party in dict.fromkeys((to, reader, dso)):
             told[ean] = _with_reactive(self._metered(party, meter, ean, day, now), self._reactive.mean_var(day))
             if party in (to, reader):

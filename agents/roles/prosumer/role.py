@@ -98,11 +98,18 @@ class ProsumerRole(Role):
             agreed=agreed,
         )
         checks = MeterChecks(me, config, metering)
+        days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings)
         messages = MeteringMessages(
-            me, config, metering=metering, reactive=reactive, filing=filing, profiles=profiles, checks=checks
+            me,
+            config,
+            metering=metering,
+            reactive=reactive,
+            filing=filing,
+            profiles=profiles,
+            checks=checks,
+            days=days,
         )
         limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held, agreed=agreed)
-        days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.
