@@ -34,15 +34,15 @@ class PointMapping:
     optional: bool = False
 
 
-_INVERTERS = (101, 102, 103)  # one, split, three phases: same points, same offsets
-_METERS = (201, 202, 203, 204)
+_INVERTERS = (101, 102, 103, 111, 112, 113)  # one, split, three phases; as whole numbers and as floats: the same points
+_METERS = (201, 202, 203, 204, 211, 212, 213, 214)
 
 SUNSPEC_TO_CIM: tuple[PointMapping, ...] = (
     *(PointMapping(model, "W", Kind.POWER, -1.0) for model in _INVERTERS),
     *(PointMapping(model, "WH", Kind.ENERGY_EXPORT) for model in _INVERTERS),
     PointMapping(122, "WAval", Kind.AVAILABLE_POWER, -1.0, optional=True),
     PointMapping(124, "ChaState", Kind.STATE_OF_CHARGE),
-    PointMapping(124, "ChaState", Kind.STORED_ENERGY, 0.01, times=(120, "WHRtg")),
+    PointMapping(124, "ChaState", Kind.STORED_ENERGY, 0.01, times=(120, "WHRtg"), optional=True),
     *(PointMapping(model, "W", Kind.POWER) for model in _METERS),
     *(PointMapping(model, "VAR", Kind.REACTIVE_POWER, optional=True) for model in _METERS),
     *(PointMapping(model, "TotWhImp", Kind.ENERGY_IMPORT) for model in _METERS),

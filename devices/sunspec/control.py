@@ -1,7 +1,8 @@
 """A setpoint as register writes, by the control model that a device has (SunSpec models 123, 124 and 704).
 
-Each plan has two phases: first what the setpoint is and how long it lasts, last the bit that enables it. So a link that
-breaks in between never leaves a setpoint standing that cannot expire.
+Each plan has two phases: first what the setpoint is and how long it lasts, which is read back, last the bit that enables
+it. So neither a link that breaks in between nor a device that confirms a write and passes it over leaves a setpoint
+standing that cannot expire; where the enabling itself does not read back, it is taken back.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from types import MappingProxyType
 
 from cim.mapping.sunspec import SETPOINT_SIGN
 from cim.model.devices import Mode
-from devices.port.errors import DeviceFault
+from devices.port.errors import DeviceError, DeviceFault
 from devices.sunspec.codec import Block, Rounding, encode_raw
 from devices.sunspec.duties import Steering
 from devices.sunspec.image import DeviceImage, Wanted
@@ -48,7 +49,12 @@ _BASIS: Mapping[Steering, tuple[Wanted, ...]] = MappingProxyType(
     {
         Steering.LIMIT_123: ((123, "WMaxLimPct"), (123, "WMaxLimPct_RvrtTms")),
         Steering.LIMIT_704: ((702, "WMax"), (702, "WMaxRtg"), (704, "WMaxLimPct"), (704, "WMaxLimPctRvrtTms")),
-        Steering.STORAGE_124: ((124, "WChaMax"), (124, "InWRte"), (124, "InOutWRte_RvrtTms")),
+        Steering.STORAGE_124: (
+            (124, "WChaMax"),
+            (124, "InWRte"),
+            (124, "InOutWRte_RvrtTms"),
+            (124, "ChaGriSet"),
+        ),
         Steering.SET_704: ((704, "WSet"), (704, "WSetRvrtTms")),
     }
 )
@@ -66,12 +72,34 @@ async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w
     blocks = await image.read([*base, *_BASIS[steering]])
     if blocks[model_id].raw(reversion) is None:
         raise DeviceFault(f"{model_id}.{reversion} is not implemented; expected a setpoint that expires by itself")
-    writes = _plan(steering, blocks, power_w, seconds)
-    for write in writes:
-        await image.write(
-            model_id, write.points[0][0], [register for _, registers in write.points for register in registers]
+    if steering is Steering.STORAGE_124 and power_w > 0 and blocks[model_id].raw("ChaGriSet") == 0:
+        raise DeviceFault(
+            f"charging from the grid is off (124.ChaGriSet = 0), so {power_w} W cannot be taken; expected it on (1)"
         )
-    await _compare(image, model_id, [point for write in writes for point in write.points])
+    *parameters, enabling = _plan(steering, blocks, power_w, seconds)
+    for write in parameters:
+        await _write(image, model_id, write)
+    try:
+        await _compare(image, model_id, [point for write in parameters for point in write.points])
+        await _write(image, model_id, enabling)
+        await _compare(image, model_id, list(enabling.points))
+    except DeviceFault as fault:
+        raise await _taken_back(image, steering, fault) from fault
+
+
+async def _write(image: DeviceImage, model_id: int, write: Write) -> None:
+    await image.write(
+        model_id, write.points[0][0], [register for _, registers in write.points for register in registers]
+    )
+
+
+async def _taken_back(image: DeviceImage, steering: Steering, fault: DeviceFault) -> DeviceFault:
+    """The fault, once what may stand enabled with other numbers (an earlier setpoint, too) is enabled no more."""
+    try:
+        await release(image, steering)
+    except DeviceError as error:
+        return DeviceFault(f"{fault}; the setpoint could not be taken back either ({error})")
+    return DeviceFault(f"{fault}; the setpoint is taken back")
 
 
 async def release(image: DeviceImage, steering: Steering) -> None:

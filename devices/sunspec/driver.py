@@ -17,11 +17,15 @@ from cim.model.fresh import Fresh
 from cim.model.readings import Kind, Quality, Reading
 from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.sunspec import control
+from devices.sunspec.dc_modules import MODEL as DC_MODEL
+from devices.sunspec.dc_modules import DcModules, dc_modules
 from devices.sunspec.duties import DUTIES, Duty, Steering, duty_of, nameplate_of
 from devices.sunspec.image import DeviceImage, Wanted
 from devices.sunspec.registers import Registers
 from devices.sunspec.scan import scan
 
+_BEHIND_AN_INVERTER = (DeviceKind.PV, DeviceKind.BATTERY)
+_OF_MODULES = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
 _STALE_AFTER_S = 1800.0  # a store that two quarter-hourly readings in a row missed
 
 
@@ -41,6 +45,7 @@ class SunSpecMeter:
         self._duty: Duty | None = None
         self._rows: tuple[PointMapping, ...] = ()
         self._wanted: tuple[Wanted, ...] = ()
+        self._modules: DcModules | None = None  # of a hybrid inverter, whose AC side is PV and battery together
 
     async def open(self, now: datetime) -> Nameplate:  # noqa: ARG002 - Port gives every call its instant
         """Scan the device, check that it can do its duty, and read its nameplate."""
@@ -52,11 +57,13 @@ class SunSpecMeter:
             image = DeviceImage(self._registers, models)
             blocks = await image.read([(1, "Mn"), (1, "Md"), (1, "SN"), *duty.rated])
             nameplate = nameplate_of(self.kind, duty, blocks)
+            behind = self.kind in _BEHIND_AN_INVERTER and DC_MODEL in models
+            self._modules = await dc_modules(image) if behind else None
         self._image, self._duty = image, duty
-        self._rows = rows_of((*duty.measured, *(m for m in duty.measured_if_there if m in models)))
-        self._wanted = tuple(
-            dict.fromkeys(wanted for row in self._rows for wanted in ((row.model, row.point), row.times) if wanted)
-        )
+        rows = rows_of((*duty.measured, *(m for m in duty.measured_if_there if m in models)))
+        self._rows = rows if self._modules is None else tuple(row for row in rows if row.kind not in _OF_MODULES)
+        points = [wanted for row in self._rows for wanted in ((row.model, row.point), row.times) if wanted]
+        self._wanted = tuple(dict.fromkeys([*points, *(self._modules.wanted if self._modules else ())]))
         return nameplate
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
@@ -65,10 +72,14 @@ class SunSpecMeter:
         with self._named():
             blocks = await image.read(self._wanted)
         readings = []
+        if self._modules is not None:
+            for kind, told in self._modules.values(self.kind, blocks[DC_MODEL]).items():
+                quality = Quality.INVALID if told is None else Quality.GOOD
+                readings.append(Reading(self.name, kind, (told or 0.0) + 0.0, now, quality))
         for row in self._rows:
             value = blocks[row.model].number(row.point)
             share = blocks[row.times[0]].number(row.times[1]) if row.times else 1.0
-            if value is None or share is None:
+            if value is None or not share:  # a rating of 0 is none
                 if row.optional:
                     continue
                 readings.append(Reading(self.name, row.kind, 0.0, now, Quality.INVALID))

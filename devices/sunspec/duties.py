@@ -55,8 +55,8 @@ class Duty:
         return self.generation + self.consumption + self.capacity + revert
 
 
-_INVERTERS = (103, 102, 101)
-_METERS = (203, 204, 202, 201)
+_INVERTERS = (103, 102, 101, 113, 112, 111)
+_METERS = (203, 204, 202, 201, 213, 214, 212, 211)
 _W_702 = ((702, "WMaxRtg"), (702, "WMax"))
 
 
@@ -125,6 +125,8 @@ def nameplate_of(kind: DeviceKind, duty: Duty, blocks: Mapping[int, Block]) -> N
         DeviceFault: a rating that the kind's duty needs is not implemented.
     """
     common = blocks[1]
+    if kind is DeviceKind.BATTERY and 124 in duty.models and blocks[124].number("WChaMax") == 0:
+        raise DeviceFault("no battery: 124.WChaMax is 0; expected what it takes at most")
     return Nameplate(
         kind=kind,
         manufacturer=common.text("Mn"),
@@ -132,7 +134,8 @@ def nameplate_of(kind: DeviceKind, duty: Duty, blocks: Mapping[int, Block]) -> N
         serial=common.text("SN"),
         max_generation_w=_rating(duty.generation, blocks),
         max_consumption_w=_rating(duty.consumption, blocks),
-        capacity_wh=_rating(duty.capacity, blocks),
+        # Many inverters do not know their battery's capacity: then stored energy is not told, and all else is.
+        capacity_wh=_rating(duty.capacity, blocks, needed=False),
         # A meter has nothing to revert, so nothing of it can outlive its controller either.
         reverts_by_itself=duty.steering is None or _implemented(duty.steering.reversion, blocks),
     )
@@ -142,12 +145,12 @@ def _implemented(wanted: Wanted, blocks: Mapping[int, Block]) -> bool:
     return blocks[wanted[0]].raw(wanted[1]) is not None
 
 
-def _rating(points: tuple[Wanted, ...], blocks: Mapping[int, Block]) -> int:
+def _rating(points: tuple[Wanted, ...], blocks: Mapping[int, Block], *, needed: bool = True) -> int:
     for model_id, name in points:
         value = blocks[model_id].number(name)
         if value:
             return round(value)
-    if points:
+    if points and needed:
         names = " and ".join(f"{model_id}.{name}" for model_id, name in points)
         raise DeviceFault(f"rating {names} is not implemented or 0; expected a positive rating")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # 0.15 s that only a link to a real socket needs; an agent on
 FIRST_TRIES = 3  # to connect to a device that was never met
 MAX_READ = 125  # Modbus Application Protocol 1.1b3, section 6.3
 MAX_WRITE = 123  # section 6.12
+_FEWER = (100, 60, 50, 32, 16, 8)  # registers in one request, for devices that answer no more (exception 2 or 3)
 
 _CODES = MappingProxyType(
     {1: "illegal function", 2: "illegal data address", 3: "illegal data value", 4: "device failure"}
@@ -40,6 +42,10 @@ class Registers(Protocol):
         ...
 
 
+class NoAnswer(DeviceUnreachable):
+    """The link stands, and the device says nothing: some do so at addresses that they do not have."""
+
+
 class ExceptionReply(DeviceFault):
     """The device refused with a Modbus exception reply (Modbus Application Protocol 1.1b3, section 7)."""
 
@@ -49,7 +55,60 @@ class ExceptionReply(DeviceFault):
         self.code = code
 
 
-class TcpRegisters:
+class PatientRegisters(ABC):
+    """Registers of a device that may take smaller requests than the specification allows: what it refuses is asked for in
+    parts, and what it has shown once is remembered. A filling says how one request goes.
+    """
+
+    _most_read = MAX_READ
+    _one_by_one = False  # it takes writes by function 06 only
+
+    async def read(self, address: int, count: int) -> list[int]:
+        """`count` registers from `address`, in requests of at most 125, or of as many as the device answers."""
+        found: list[int] = []
+        most, refused = self._most_read, None
+        while len(found) < count:
+            size = min(most, count - len(found))
+            try:
+                found += await self._read_once(address + len(found), size)
+            except ExceptionReply as refusal:
+                refused = refused or refusal
+                fewer = next((number for number in _FEWER if number < size), None)
+                if refusal.code not in (2, 3) or fewer is None:
+                    raise refused from None
+                most = fewer  # whether it was the number is seen by asking for fewer
+            else:
+                self._most_read = most  # only what was answered is remembered
+        return found
+
+    async def write(self, address: int, values: list[int]) -> None:
+        """Set registers by one WriteMultipleRegisters request (at most 123, so that they take effect together).
+
+        A device that has no such function (exception 1) gets them one by one by function 06, in their order.
+        """
+        if not self._one_by_one:
+            try:
+                await self._write_together(address, values)
+            except ExceptionReply as refusal:
+                if refusal.code != 1:
+                    raise
+            else:
+                return
+        for offset, value in enumerate(values):
+            await self._write_one(address + offset, value)
+        self._one_by_one = True
+
+    @abstractmethod
+    async def _read_once(self, address: int, count: int) -> list[int]: ...
+
+    @abstractmethod
+    async def _write_together(self, address: int, values: list[int]) -> None: ...
+
+    @abstractmethod
+    async def _write_one(self, address: int, value: int) -> None: ...
+
+
+class TcpRegisters(PatientRegisters):
     """Registers over Modbus TCP by pymodbus.
 
     One request at a time; a link that dropped is dialled again once. After any failure the link is closed, so that a
@@ -67,25 +126,36 @@ class TcpRegisters:
         self._in_flight = False
 
     async def read(self, address: int, count: int) -> list[int]:
-        """`count` registers from `address`, in requests of at most 125."""
-        found: list[int] = []
+        """See `PatientRegisters.read`."""
         async with self._lock:
-            while len(found) < count:
-                found += await self._read_once(address + len(found), min(MAX_READ, count - len(found)))
-        return found
+            return await super().read(address, count)
 
     async def write(self, address: int, values: list[int]) -> None:
-        """Set registers by one WriteMultipleRegisters request (at most 123, so that they take effect together)."""
+        """See `PatientRegisters.write`."""
+        async with self._lock:
+            await super().write(address, values)
+
+    async def _write_together(self, address: int, values: list[int]) -> None:
         if not 1 <= len(values) <= MAX_WRITE:
             raise DeviceFault(f"{self._where}: {len(values)} registers in one write; expected 1..{MAX_WRITE}")
         what = f"writing {len(values)} registers at {address}"
-        async with self._lock:
-            reply = await self._ask(
-                what, lambda client: client.write_registers(address, values, device_id=self._unit), function=16
-            )
+        reply = await self._ask(
+            what, lambda client: client.write_registers(address, values, device_id=self._unit), function=16
+        )
         if (reply.address, reply.count) != (address, len(values)):
             raise DeviceFault(
                 f"{self._where}: {what} was confirmed as {reply.count} at {reply.address}; expected the same back"
+            )
+
+    async def _write_one(self, address: int, value: int) -> None:
+        what = f"writing the register {address}"
+        reply = await self._ask(
+            what, lambda client: client.write_register(address, value, device_id=self._unit), function=6
+        )
+        if (reply.address, list(reply.registers)) != (address, [value]):
+            raise DeviceFault(
+                f"{self._where}: {what} with {value} was confirmed as {reply.registers} at {reply.address}; expected "
+                "the same back"
             )
 
     async def close(self) -> None:
@@ -140,7 +210,7 @@ class TcpRegisters:
                 ) from error
             if dropped:
                 return None
-            raise DeviceUnreachable(f"{self._where}: no answer within {self._timeout_s:g} s to {what}") from error
+            raise NoAnswer(f"{self._where}: no answer within {self._timeout_s:g} s to {what}") from error
         except BaseException:
             self._drop()
             raise

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from devices.port.errors import DeviceFault
 from devices.sunspec.models import END_MODEL, HEADER
-from devices.sunspec.registers import ExceptionReply, Registers
+from devices.sunspec.registers import ExceptionReply, NoAnswer, Registers
 
 BASES = (40000, 0, 50000)
 SUNS = [0x5375, 0x6E53]
+_OTHER_END = 0  # with which some devices end their chain; no model has this number
+COMMON, COMMON_LENGTHS = 1, (65, 66)  # model 1, and what its `L` may say (66: with the pad)
 _MOST_MODELS = 200  # a chain longer than this is a device that repeats itself
 
 
@@ -52,7 +54,16 @@ async def scan(registers: Registers) -> ModelMap:
     address, found = base + len(SUNS), list[Found]()
     while True:
         model_id, length = await _header(registers, address)
-        if model_id == END_MODEL:
+        if (
+            found
+            and found[-1].id == COMMON
+            and found[-1].length not in COMMON_LENGTHS
+            and not _follows(model_id, length)
+        ):
+            raise DeviceFault(
+                f"model 1 says length {found[-1].length} (expected 65 or 66), so the chain is lost at {address}"
+            )
+        if model_id in (END_MODEL, _OTHER_END):
             return ModelMap(base, tuple(found))
         if length == 0:
             raise DeviceFault(f"SunSpec model {model_id} at {address} has length 0; expected at least 1")
@@ -65,17 +76,29 @@ async def scan(registers: Registers) -> ModelMap:
             )
 
 
+def _follows(model_id: int, length: int) -> bool:
+    """Whether this can be what stands behind a model of the length that was told."""
+    return model_id == END_MODEL or (model_id != _OTHER_END and length > 0)
+
+
 async def _base(registers: Registers) -> int:
     answers: list[str] = []
+    silent: NoAnswer | None = None  # the first of them
     for base in BASES:
         try:
             answer = await registers.read(base, len(SUNS))
         except ExceptionReply as fault:  # most devices refuse the addresses they do not have
             answers.append(f"{base}: {fault}")
             continue
+        except NoAnswer as nothing:  # others say nothing to them; one that says nothing anywhere is not there
+            silent = silent or nothing
+            answers.append(f"{base}: no answer")
+            continue
         if answer == SUNS:
             return base
         answers.append(f"{base}: " + " ".join(f"0x{register:04X}" for register in answer))
+    if silent is not None and all(answer.endswith(": no answer") for answer in answers):
+        raise silent
     raise DeviceFault(f"no SunSpec device: expected 'SunS' at one of {', '.join(map(str, BASES))}; got {answers}")
 
 
@@ -84,6 +107,6 @@ async def _header(registers: Registers, address: int) -> tuple[int, int]:
         model_id, length = await registers.read(address, HEADER)
     except ExceptionReply:  # some devices give the end marker no length register
         (model_id,), length = await registers.read(address, 1), 0
-        if model_id != END_MODEL:
+        if model_id not in (END_MODEL, _OTHER_END):
             raise
     return model_id, length
