@@ -1,11 +1,16 @@
-"""What a prosumer tells its aggregator of its elements between two sessions: which one it cannot reach, or which is free."""
+"""What prosumer and aggregator tell each other of elements between two sessions.
+
+Which one cannot be reached, or which is free; and what of a contract has to be kept available.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 
 from cim.codec.codec import wire
+from market.uftp import IspPower
 
 
 @wire("element.Lost")
@@ -29,3 +34,16 @@ class OrderReleased:
     order_reference: str
     element: str
     isps: tuple[int, ...]
+
+
+@wire("element.CapacityReserved")
+@dataclass(frozen=True, slots=True)
+class CapacityReserved:
+    """The aggregator passes on what of its own reservation a member keeps available on a day, as its contract pays it to.
+
+    It says all of that day's: ISPs that are not in it are free.
+    """
+
+    period: date
+    contract_id: str
+    isps: tuple[IspPower, ...]

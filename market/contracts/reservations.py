@@ -33,12 +33,46 @@ def share_w(contract: FlexContract, congestion_point: str) -> int:
 
 def reserved_on(contract: FlexContract, kept: Kept, day: LocalDay) -> dict[int, int]:
     """ISP (1-based) -> watts that a contract reserves on a day, for every ISP of it; 0 outside its days and hours."""
-    held = Activations(contract).isps_on(day)
-    shares = {element.name: share_w(contract, element.name) for element in contract.flex_elements}
-    return {
-        isp: sum(kept.get(point, {}).get(isp, share) for point, share in shares.items()) if isp in held else 0
-        for isp in range(1, day.count + 1)
-    }
+    points = [reserved_at(contract, kept, element.name, day) for element in contract.flex_elements]
+    return {isp: sum(at[isp] for at in points) for isp in range(1, day.count + 1)}
+
+
+def reserved_at(contract: FlexContract, kept: Kept, congestion_point: str, day: LocalDay) -> dict[int, int]:
+    """The same of one of its portfolios."""
+    held, share = Activations(contract).isps_on(day), share_w(contract, congestion_point)
+    left = kept.get(congestion_point, {})
+    return {isp: left.get(isp, share) if isp in held else 0 for isp in range(1, day.count + 1)}
+
+
+def passed_on(
+    reserved_w: Mapping[int, int], contracts: Mapping[str, FlexContract], day: LocalDay
+) -> dict[str, dict[int, int]]:
+    """What of a portfolio's reservation each member has to keep available, ISP -> watts; only who is paid for that has to.
+
+    Each by what its contract reserves in the direction and on the ISP, rounded so that the parts sum up; nobody more than
+    that, so that what no member is paid for stays with the portfolio's owner.
+
+    Args:
+        reserved_w: ISP -> watts that are reserved of the portfolio.
+        contracts: by member.
+    """
+    paid = {name: c for name, c in sorted(contracts.items()) if c.reserved and c.capacity_price_e4_per_kw_day > 0}
+    hours = {name: Activations(contract).isps_on(day) for name, contract in paid.items()}
+    found: dict[str, dict[int, int]] = {}
+    for isp, watts in reserved_w.items():
+        able = {
+            name: abs(contract.amount_up_w if watts > 0 else contract.amount_down_w)
+            for name, contract in paid.items()
+            if watts and isp in hours[name]
+        }
+        whole, before, sign = sum(able.values()), 0, 1 if watts > 0 else -1
+        taken = min(abs(watts), whole)
+        for name, size in able.items():
+            part = taken * (before + size) // whole - taken * before // whole if whole else 0
+            before += size
+            if part:
+                found.setdefault(name, {})[isp] = sign * part
+    return found
 
 
 def update_fault(

@@ -176,3 +176,36 @@ def test_the_plan_of_its_own_rule_is_within_its_model(seed: int, share: float, f
     assert (path >= model.floor_kwh - 1e-9).all()
     assert (path <= model.ceiling_kwh + 1e-9).all()
     assert path[-1] == pytest.approx(model.energy_kwh + model.total_kwh)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    share=st.floats(0.4, 1),
+    at=st.integers(30, 80),
+    kw=st.sampled_from([-2.0, -1.0, 1.0, 2.0]),
+)
+def test_what_is_reserved_of_it_could_be_called_in_every_isp(seed: int, share: float, at: int, kw: float) -> None:
+    """An hour for which its aggregator pays: whatever the home does, room (or energy) and power for all of it stand by."""
+    net, reserved = np.random.default_rng(seed).normal(size=96) * 6, np.zeros(96)
+    reserved[at : at + 4] = kw
+    known = replace(unknown(BATTERY), stored_kwh=share * 10.0, reserved_kw=reserved)
+    power = own_consumption(known, window(1, now=DAY.next(-1).start), net).power_kw
+    stored_kwh = share * 10.0 + np.cumsum(np.where(power > 0, power * EFFICIENCY, power / EFFICIENCY)) * 0.25
+    for k in range(at, at + 4):
+        left, before = at + 4 - k, stored_kwh[k - 1]
+        called = kw * 0.25 * left * (EFFICIENCY if kw > 0 else 1 / EFFICIENCY)
+        assert -1e-6 <= before + called <= 10.0 + 1e-6
+        assert power[k] + kw <= 4.0 + 1e-9
+        assert power[k] + kw >= -5.0 - 1e-9
+
+
+def test_what_is_not_reserved_any_more_is_free() -> None:
+    """Of an ISP that has begun nothing can be ordered: its home has all of it again."""
+    reserved = np.zeros(96)
+    reserved[8:10] = 3.0
+    known = replace(unknown(BATTERY), reserved_kw=reserved)
+    now = DAY.isp_start(9)
+    power = own_consumption(known, window(9, now=now), np.full(96, -6.0)).power_kw
+    assert power[8] == pytest.approx(4.0)
+    assert power[9] <= 1.0

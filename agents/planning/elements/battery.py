@@ -114,13 +114,17 @@ class OwnConsumption:
 def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> OwnConsumption:
     """From the window's first ISP on: take the home's surplus, give it back when there is need, keep room for orders."""
     config = known.config
+    reserved = _reserved_kw(known, window, len(rest_kw))
+    # What stands by is no power of the home's: neither to charge with, nor to discharge.
+    low_kw = np.array([min(-config.generation_w / 1000 - min(kw, 0.0), 0.0) for kw in reserved])
+    high_kw = np.array([max(config.consumption_w / 1000 - max(kw, 0.0), 0.0) for kw in reserved])
     # Lists of floats: a home plans in every interval, and one number of an array costs ten times one of a list.
-    wished: list[float] = np.clip(-rest_kw, -config.generation_w / 1000, config.consumption_w / 1000).tolist()
+    wished: list[float] = np.clip(-rest_kw, low_kw, high_kw).tolist()
     held: list[float] = [np.nan] * len(wished) if known.held_kw is None else known.held_kw.tolist()
     capacity = config.capacity_wh / 1000
-    bounds = _bounds(wished, held, capacity, window, _COUNTED_ON)
-    room = [ceiling for _, ceiling in _bounds(wished, held, capacity, window, 1.0)]
-    power, reserved = [0.0] * len(wished), [np.nan] * len(wished)
+    bounds = _bounds(wished, held, reserved, capacity, window, _COUNTED_ON)
+    room = [ceiling for _, ceiling in _bounds(wished, held, reserved, capacity, window, 1.0)]
+    power, kept_kw = [0.0] * len(wished), [np.nan] * len(wished)
     stored, hours = min(max(known.stored_kwh, 0.0), capacity), window.first_hours
     for k in range(window.first - 1, len(wished)):
         free = isnan(held[k])
@@ -129,10 +133,18 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
         if stored > room[k] and hours > 0:  # nor will its home use so much until then: it gives it to the grid
             kept = min(kept, max(-(stored - room[k]) * EFFICIENCY / hours, -config.generation_w / 1000))
         if free and abs(kept - power[k]) > _NOTHING_KW:
-            power[k] = reserved[k] = kept
+            power[k] = kept_kw[k] = kept
         stored = min(max(stored + stored_kwh_by(power[k], hours), 0.0), capacity)
         hours = window.hours
-    return OwnConsumption(np.array(power), np.array(reserved))
+    return OwnConsumption(np.array(power), np.array(kept_kw))
+
+
+def _reserved_kw(known: ElementKnowledge, window: PlanWindow, count: int) -> list[float]:
+    """[count] what stands by for orders that may still come: of ISPs that have begun none can."""
+    if known.reserved_kw is None:
+        return [0.0] * count
+    begun = window.first - (window.now < window.day.start)
+    return [0.0] * begun + [float(kw) for kw in known.reserved_kw[begun:]]
 
 
 def _within(power_kw: float, stored_kwh: float, bounds_kwh: tuple[float, float], hours: float) -> float:
@@ -146,11 +158,17 @@ def _within(power_kw: float, stored_kwh: float, bounds_kwh: tuple[float, float],
 
 
 def _bounds(
-    wished_kw: list[float], held_kw: list[float], capacity_kwh: float, window: PlanWindow, counted_on: float
+    wished_kw: list[float],
+    held_kw: list[float],
+    reserved_kw: list[float],
+    capacity_kwh: float,
+    window: PlanWindow,
+    counted_on: float,
 ) -> list[tuple[float, float]]:
-    """[T] least and most energy at the end of each ISP with which all later orders can still be served.
+    """[T] least and most energy at the end of each ISP with which all later orders can still be served, also those that may come.
 
     Args:
+        reserved_kw: [T] what may be ordered where nothing is; it may be, or not.
         counted_on: share of the expected surplus and need that is relied on.
     """
     floor, ceiling, hours = 0.0, capacity_kwh, window.hours
@@ -159,7 +177,10 @@ def _bounds(
         bounds[k] = floor, ceiling
         if isnan(held_kw[k]):
             expected = counted_on * stored_kwh_by(wished_kw[k], hours)
-            floor, ceiling = floor - max(expected, 0.0), ceiling - min(expected, 0.0)
+            called = stored_kwh_by(reserved_kw[k], hours)
+            # If it is called the store fills (or empties) by so much; what the home does else is not counted beside it.
+            floor = floor - called if called < 0 else floor - max(expected, 0.0)
+            ceiling = ceiling - called if called > 0 else ceiling - min(expected, 0.0)
         else:
             ordered = stored_kwh_by(held_kw[k], hours)
             floor, ceiling = floor - ordered, ceiling - ordered

@@ -112,6 +112,7 @@ class ElementKnowledge:
         prices: of the home's tariff, on the whole day; None where they do not matter, or nobody knows them.
         paid_ct_per_kwh: by contract, for what an order moves it; None where nothing is agreed.
         import_room_kw: [T] what its connection's cap leaves it to draw; None where the connection is not capped.
+        reserved_kw: [T] what it keeps available for orders that may come (+ = more consumption); None where nothing is reserved.
     """
 
     config: ElementConfig
@@ -131,6 +132,7 @@ class ElementKnowledge:
     prices: EnergyPrices | None = None
     paid_ct_per_kwh: float | None = None
     import_room_kw: Floats | None = None
+    reserved_kw: Floats | None = None
 
     def deviation_prices(self, window: PlanWindow) -> DeviationPrices:
         """What the home's energy costs where the element deviates in a window."""

@@ -9,7 +9,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import NoState
-from agents.roles.parts.reservations import Reservations
+from agents.roles.parts.reservations import Reservations, ReservationsReduced
 from agents.roles.parts.settlement_as_seller import SettlementAnswered
 from market.uftp import FlexReservationUpdate, FlexReservationUpdateResponse, fault_of_isps, header_faults
 
@@ -27,9 +27,11 @@ class ReservationUpdates(Part[NoState]):
         if sender != self._dso:
             return []
         fault = self._fault(message, now)
-        if fault is None:
-            self._reservations.take(message)
-        return [Send(sender, FlexReservationUpdateResponse(*self.me.reply(sender, now, message, fault)))]
+        answer = Send(sender, FlexReservationUpdateResponse(*self.me.reply(sender, now, message, fault)))
+        if fault is not None:
+            return [answer]
+        self._reservations.take(message)
+        return [answer, *self.emit(ReservationsReduced(message.period), now)]
 
     def _fault(self, message: FlexReservationUpdate, now: datetime) -> str | None:
         day = self.rules.day(message.period)

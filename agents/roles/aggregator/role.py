@@ -14,6 +14,7 @@ from agents.roles.aggregator.offer_revocation import OfferRevocation
 from agents.roles.aggregator.portfolio_registration import PortfolioRegistration, sold_twice
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
+from agents.roles.aggregator.reservation_sharing import ReservationSharing
 from agents.roles.aggregator.reservation_updates import ReservationUpdates
 from agents.roles.aggregator.template_publishing import TemplatePublishing
 from agents.roles.aggregator.unsolicited_offers import UnsolicitedOffers
@@ -115,6 +116,7 @@ class AggregatorRole(Role):
             use,
             reservations,
             ReservationUpdates(me, config.dso, contracts, reservations),
+            ReservationSharing(me, config, contracts, reservations),
             negotiation,
             Tendering(
                 me,

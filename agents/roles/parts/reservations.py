@@ -11,7 +11,7 @@ from agents.roles.part import Part, Recovery
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
 from market.contracts.contract import FlexContract
-from market.contracts.reservations import Kept, reserved_on, update_fault
+from market.contracts.reservations import Kept, reserved_at, reserved_on, update_fault
 from market.uftp import FlexReservationUpdate
 
 RECORD = "flex-reservation-update"  # the kind of its record, which the buyer files when the seller has taken it
@@ -24,6 +24,13 @@ class ContractPointDay:
 
     contract_id: str
     congestion_point: str
+    period: date
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationsReduced:
+    """Told inside the seller: the buyer has given back part of what it had reserved on a day."""
+
     period: date
 
 
@@ -44,6 +51,10 @@ class Reservations(Part[ReservationsState]):
     def reserved_w(self, contract: FlexContract, period: date) -> dict[int, int]:
         """ISP -> watts that a contract reserves on a day."""
         return reserved_on(contract, self._kept(contract, period), self.rules.day(period))
+
+    def at_point_w(self, contract: FlexContract, congestion_point: str, period: date) -> dict[int, int]:
+        """The same of one of its portfolios."""
+        return reserved_at(contract, self._kept(contract, period), congestion_point, self.rules.day(period))
 
     def fault(self, contract: FlexContract, update: FlexReservationUpdate) -> str | None:
         """Why an update does not fit its contract beside those taken before."""

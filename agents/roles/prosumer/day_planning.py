@@ -29,6 +29,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import recorded_base_kw
+from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
@@ -70,10 +71,11 @@ class DayPlanning(Part[DayPlanningState]):
         metering: EnergyMetering,
         held: HeldOrders,
         agreed: ConnectionLimits,
+        reserved: ReservedCapacity,
     ) -> None:
         super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
-        self._metering, self._held, self._agreed = metering, held, agreed
+        self._metering, self._held, self._agreed, self._reserved = metering, held, agreed, reserved
         self._facts = ElementFacts(
             config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
@@ -185,8 +187,12 @@ class DayPlanning(Part[DayPlanningState]):
         forecast.owner_kw[name] = owner
 
     def _following_knowledge(self, element: str, day: LocalDay, at: datetime) -> ElementKnowledge:
-        prices, room_kw = self.energy_prices(day), self.import_room_kw(day, beside=element)
-        return replace(self.knowledge(element, day, at), prices=prices, import_room_kw=room_kw)
+        return replace(
+            self.knowledge(element, day, at),
+            prices=self.energy_prices(day),
+            import_room_kw=self.import_room_kw(day, beside=element),
+            reserved_kw=self._reserved.kept_kw(element, day),
+        )
 
     def import_room_kw(self, day: LocalDay, *, beside: str | None = None) -> Floats | None:
         """[T] kW that the connection may still draw beside all elements but `beside`; None where it is not capped.

@@ -41,6 +41,7 @@ from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
+from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.unit_restrictions import UnitRestrictions
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.prosumer.weather_seen import WeatherSeen
@@ -73,6 +74,7 @@ class ProsumerRole(Role):
         )
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
+        reserved = ReservedCapacity(me, config, contracts)
         agreed, restrictions = ConnectionLimits(me, config), UnitRestrictions(me, config)
         planning = DayPlanning(
             me,
@@ -83,6 +85,7 @@ class ProsumerRole(Role):
             metering=metering,
             held=held,
             agreed=agreed,
+            reserved=reserved,
         )
         reactive, available = ReactiveMetering(me), AvailableEnergy(me)
         history, weather = ElementHistory(me, config, metering, held), WeatherSeen(me, config, metering)
@@ -144,6 +147,7 @@ class ProsumerRole(Role):
             history,
             held,
             agreed,
+            reserved,
             limits,
             SettlementAsSeller(
                 me,
