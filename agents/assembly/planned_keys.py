@@ -27,7 +27,9 @@ def planned_keys(
     """
     later: dict[str, bytes] = {}
     changes: list[PlannedKeyChange] = []
-    parties = {party.name for party in (site.dso, site.iles, *site.aggregators)} | {p.name for p in site.prosumers}
+    company = () if site.meter_data_company is None else (site.meter_data_company,)
+    parties = {party.name for party in (site.dso, site.iles, *company, *site.aggregators)}
+    parties |= {p.name for p in site.prosumers}
     for change in sorted(site.key_changes, key=lambda change: change.hour):
         if change.party not in parties:
             raise BadInput(

@@ -47,6 +47,9 @@ class _Checker:
                 self.faults.append(f"{place}: value {name!r}: expected every name once")
 
 
+_PARTIES = ("dso", "iles", "ledger", "meter_data_company")
+
+
 def reference_faults(raw: Mapping[str, object]) -> list[str]:
     """One sentence for each dangling reference and each name used twice."""
     check = _Checker()
@@ -62,9 +65,9 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     meters = [point.rpartition(":")[2] for point in points]
     check.once("names of meters (of prosumers and congestion points)", [*_texts(raw, "prosumers"), *meters])
     aggregators = _texts(raw, "aggregators")
-    parties = [name for key in ("dso", "iles", "ledger") if (name := _text(raw.get(key), "name")) is not None]
+    parties = [name for key in _PARTIES if (name := _text(raw.get(key), "name")) is not None]
     check.once("names of parties and prosumers", [*parties, *aggregators, *_texts(raw, "prosumers")])
-    domains = [text for key in ("dso", "iles", "ledger") if (text := _text(raw.get(key), "domain")) is not None]
+    domains = [text for key in _PARTIES if (text := _text(raw.get(key), "domain")) is not None]
     check.once("domains of parties", [*domains, *_texts(raw, "aggregators", "domain")])
     check.once("EANs of connections", _texts(raw, "prosumers", "ean"))
     customers = _customers(raw)

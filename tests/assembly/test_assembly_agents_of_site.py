@@ -133,3 +133,14 @@ def test_everybody_knows_how_often_prognoses_are_revised(site: Site, profiles: P
     assert agents_of_site(site, profiles, site.default_day, 1, 7).rules.revision_hours == 1
     slower = site.model_copy(update={"revision_hours": 6})
     assert agents_of_site(slower, profiles, site.default_day, 1, 7).rules.revision_hours == 6
+
+
+def test_who_reads_the_meters_is_one_of_the_parties_or_nobody(site: Site, profiles: Profiles) -> None:
+    """Strem's company knows all connections by their owners; without one nobody is told of it."""
+    with_company = agents_of_site(site, profiles, site.default_day, 1, 7)
+    (spec,) = (spec for spec in with_company.agents if spec.kind == "meter-data-company")
+    assert with_company.rules.meter_company == spec.name == "meters"
+    assert {owner for _, owner in spec.config.connections} == {p.name for p in site.prosumers}
+    without = agents_of_site(site.model_copy(update={"meter_data_company": None}), profiles, site.default_day, 1, 7)
+    assert without.rules.meter_company == ""
+    assert "meters" not in without.rules.domains

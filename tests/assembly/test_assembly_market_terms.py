@@ -7,9 +7,10 @@ from typing import Any, get_args
 import pytest
 
 from agents.assembly.market_terms import aggregator_config, dso_config, element_costs, prosumer_selling
+from agents.roles.aggregator.config import StandingTerms
 from environment.feeder import Limits, Network, Node
 from environment.sites import Site, load_site
-from environment.sites.market import NegotiationRules, StrategyName
+from environment.sites.market import NegotiationRules, StandingOfferTerms, StrategyName
 from environment.sites.ratings import Rating
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import Side, Terms
@@ -103,3 +104,15 @@ def test_a_sites_strategies_are_those_there_are_and_reach_who_negotiates(site: S
     assert (config.buying.strategy, config.selling.strategy) == ("contract-net", "take-it-or-leave-it")
     assert prosumer_selling(terms).strategy == "contract-net"
     assert prosumer_selling(terms).deadline_min == 5
+
+
+def test_what_is_offered_unasked_is_the_sites(site: Site) -> None:
+    """Strem offers nothing unasked; hours, watts and minutes of another site reach the aggregator, with the DSO's gate."""
+    assert aggregator_config(site, dso="dso", market="iles", ledger="ledger", members=()).standing is None
+    hours = {"from_hour": 13, "to_hour": 14, "up_w": 15_000, "valid_minutes": 45}
+    offers = StandingOfferTerms(**{name: Rating(value=value, assumed=True) for name, value in hours.items()})
+    changed = site.model_copy(update={"market": site.market.model_copy(update={"standing_offers": offers})})
+    config = aggregator_config(changed, dso="dso", market="iles", ledger="ledger", members=())
+    assert config.standing == StandingTerms(13, 14, 15_000, 45, gate_isps=4)
+    with pytest.raises(ValueError, match="from_hour before to_hour"):
+        StandingOfferTerms(**{n: Rating(value=v, assumed=True) for n, v in {**hours, "to_hour": 13}.items()})

@@ -148,3 +148,14 @@ def test_faults_come_back_whole_from_another_process() -> None:
         parse_site("name: 5", "mine.yaml")
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.faults) == (str(caught.value), caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("field", "what"), [("name", "names of parties and prosumers"), ("domain", "domains of parties")]
+)
+def test_who_reads_the_meters_is_no_other_party(field: str, what: str) -> None:
+    """A meter-data company under the DSO's name or domain could speak for it: the site is refused."""
+    raw = yaml.safe_load(STREM.read_text(encoding="utf-8"))
+    raw["meter_data_company"][field] = raw["dso"][field]
+    with pytest.raises(SiteFaults, match=what):
+        parse_site(yaml.safe_dump(raw), "mine.yaml")

@@ -21,7 +21,8 @@ from agents.roles.device_agent import ReadDevice
 from agents.roles.dso.ordering import Ordering, OrdersFiling
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.requests import Requests
-from agents.roles.dso.trading_rounds import SafetyOf, SelectionOf, TradingRounds
+from agents.roles.dso.trading_round import SafetyOf, SelectionOf
+from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Computed, Fired, Received, Started
 from agents.roles.messages import OrderSplit, PriceRound, Receipt, VppInvitation

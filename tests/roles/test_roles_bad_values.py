@@ -13,10 +13,12 @@ from agents.planning.elements.element import ElementConfig
 from agents.roles.aggregator.interval_metering import IntervalMetering
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.dso.prognoses import Prognoses
-from agents.roles.dso.trading_rounds import SafetyOf, TradingRounds
+from agents.roles.dso.trading_round import SafetyOf
+from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.effects import Compute, Effect, Publish, Send
 from agents.roles.events import Computed, Fired, Measured, Received
-from agents.roles.messages import DeviceReport, MeterUpdate, NobodyMetered
+from agents.roles.grid_messages import NobodyMetered
+from agents.roles.messages import DeviceReport, MeterUpdate
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from agents.roles.prosumer import ProsumerRole

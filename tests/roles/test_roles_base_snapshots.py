@@ -10,7 +10,7 @@ import pytest
 
 from agents.roles.device_agent import DeviceAgent, ReadDevice
 from agents.roles.dso.prognoses import BeginWithout
-from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf
+from agents.roles.dso.trading_round import ChooseNow, SafetyOf, SelectionOf
 from agents.roles.effects import Effect
 from agents.roles.events import BlockClosed, Computed, Connected, Event, Fired, Measured, Received, Recorded, Started
 from agents.roles.iles_manager import IlesConfig, IlesRole

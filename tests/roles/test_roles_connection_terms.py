@@ -18,16 +18,8 @@ from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Effect, Publish
 from agents.roles.events import Fired, Recalled, Received
-from agents.roles.grid_messages import CapacityWithdrawn
-from agents.roles.messages import (
-    DeviceReport,
-    DeviceSchedule,
-    FeedInLimit,
-    Filed,
-    LimitedFeedIn,
-    PlantStateAsked,
-    PlantStateTold,
-)
+from agents.roles.grid_messages import CapacityWithdrawn, FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
+from agents.roles.messages import DeviceReport, DeviceSchedule, Filed
 from agents.roles.part import MOMENT
 from agents.roles.parts.meter_data import MeterDay
 from agents.roles.parts.recovery import LedgerHistory

@@ -12,7 +12,8 @@ from agents.roles.dso import DsoRole
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import BeginWithout, Prognoses
 from agents.roles.dso.requests import Requests
-from agents.roles.dso.trading_rounds import ChooseNow, SafetyOf, SelectionOf, TradingRounds
+from agents.roles.dso.trading_round import ChooseNow, SafetyOf, SelectionOf
+from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.effects import Arm, Compute, Effect, Publish, Send
 from agents.roles.events import Computed, Fired, Received
 from agents.roles.messages import Filed, Receipt

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.roles.aggregator.order_records import MemberOrdersFiling
-from agents.roles.dso.trading_rounds import SafetyOf
+from agents.roles.dso.trading_round import SafetyOf
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.events import Computed, Recalled, Received
 from agents.roles.messages import Filed, Receipt

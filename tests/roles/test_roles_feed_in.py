@@ -16,15 +16,8 @@ from agents.roles.dso.curtailment import LimitFeedIn
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
-from agents.roles.messages import (
-    DeviceReport,
-    DeviceSchedule,
-    FeedInLimit,
-    Filed,
-    LimitedFeedIn,
-    PlantStateAsked,
-    PlantStateTold,
-)
+from agents.roles.grid_messages import FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
+from agents.roles.messages import DeviceReport, DeviceSchedule, Filed
 from agents.roles.part import MOMENT
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.grid_limits import GridLimits

@@ -10,7 +10,8 @@ import pytest
 
 from agents.roles.aggregator.offers import order_fault
 from agents.roles.dso import DsoRole
-from agents.roles.dso.trading_rounds import PricedSelectionOf, SelectionOf, TradingRounds
+from agents.roles.dso.trading_round import PricedSelectionOf, SelectionOf
+from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.effects import Compute
 from agents.roles.events import Computed, JobFailed
 from agents.roles.messages import Filed

@@ -13,7 +13,7 @@ from agents.roles.dso.curtailment import LimitFeedIn
 from agents.roles.dso.outside_requests import OutsideRequests
 from agents.roles.effects import Arm, Compute, Effect
 from agents.roles.events import Fired, Received
-from agents.roles.messages import FeedInLimit, PlantStateAsked, PlantStateTold
+from agents.roles.grid_messages import FeedInLimit, PlantStateAsked, PlantStateTold
 from agents.roles.part import MOMENT
 from cim.platform.mailbox.requests import MAILBOX, FlexibilityWanted, PointLimitWanted, RequestAnswered
 from market.rules import Control

@@ -16,7 +16,8 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.prognosis_checks import DayCompared, PrognosisChecks
 from agents.roles.effects import Publish
 from agents.roles.events import Received
-from agents.roles.messages import BaselineReplaced, Receipt
+from agents.roles.grid_messages import BaselineReplaced
+from agents.roles.messages import Receipt
 from agents.roles.parts.keys import SellerPointDay
 from cim.codec.codec import decode
 from cim.platform.publications.grid import PrognosisReplaced, SellerJudged

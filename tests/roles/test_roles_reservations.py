@@ -11,7 +11,7 @@ import pytest
 from agents.roles.dso import DsoRole
 from agents.roles.dso.config import OptionRelease
 from agents.roles.dso.reservation_release import ReleaseReservations, ReservationRelease
-from agents.roles.dso.trading_rounds import PointAnalysed
+from agents.roles.dso.trading_round import PointAnalysed
 from agents.roles.effects import Arm, Publish
 from agents.roles.events import Fired, Recalled
 from agents.roles.messages import Filed

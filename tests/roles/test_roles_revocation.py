@@ -13,7 +13,7 @@ from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.dso import DsoRole
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.revocations import Revocations
-from agents.roles.dso.trading_rounds import SelectionOf
+from agents.roles.dso.trading_round import SelectionOf
 from agents.roles.effects import Compute, Publish
 from agents.roles.element_messages import ElementLost
 from agents.roles.events import Computed

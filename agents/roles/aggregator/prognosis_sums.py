@@ -11,8 +11,8 @@ from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.order_records import MemberMoved
 from agents.roles.aggregator.vpp_session import PointDay
 from agents.roles.effects import Arm, Disarm, Effect, Send, Timer
+from agents.roles.grid_messages import BaselineReplaced
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import BaselineReplaced
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory, revision
 from cim.codec.codec import wire

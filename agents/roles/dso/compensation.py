@@ -10,8 +10,9 @@ from agents.roles.dso.config import DsoConfig, PlantConnection
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.effects import Effect, Publish, Send
+from agents.roles.grid_messages import LimitedFeedIn
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import Filed, LimitedFeedIn
+from agents.roles.messages import Filed
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import Filing
 from agents.roles.parts.meter_data import MeterDay

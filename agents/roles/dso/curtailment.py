@@ -15,8 +15,9 @@ from agents.roles.dso.config import DsoConfig, FeedInControl, MeteredPoint, Plan
 from agents.roles.dso.outside_requests import EmergencyChanged, OutsideRequests
 from agents.roles.dso.point_meters import PointMetered, PointMeters
 from agents.roles.effects import Arm, Effect, Publish, Send, Timer
+from agents.roles.grid_messages import FeedInLimit, PlantStateAsked, PlantStateTold
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import FeedInLimit, Filed, PlantStateAsked, PlantStateTold
+from agents.roles.messages import Filed
 from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.filing import Filing
 from agents.roles.parts.recovery import LedgerHistory

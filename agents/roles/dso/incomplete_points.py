@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 from agents.roles.dso.config import DsoConfig
 from agents.roles.effects import Effect, Publish, Send
+from agents.roles.grid_messages import NobodyMetered
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import NobodyMetered
 from agents.roles.part import Part, on
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.meter_data import MeterData

@@ -12,8 +12,8 @@ from agents.planning.forecast.prognosis_check import JUDGED_DAYS, JudgedDay, ove
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.effects import Effect, Publish, Send
+from agents.roles.grid_messages import BaselineReplaced
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import BaselineReplaced
 from agents.roles.part import Part, on
 from agents.roles.parts.keys import SellerPointDay
 from cim.codec.codec import wire

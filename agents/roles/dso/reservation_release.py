@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from agents.roles.dso.config import DsoConfig
-from agents.roles.dso.trading_rounds import PointAnalysed
+from agents.roles.dso.trading_round import PointAnalysed
 from agents.roles.effects import Arm, Effect, Send, Timer
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, on

@@ -6,7 +6,7 @@ One round per period at a time; a newer prognosis after it starts the next. The 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -24,7 +24,16 @@ from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
 from agents.roles.dso.revocations import Revocations
 from agents.roles.dso.standing_offers import StandingOffers
-from agents.roles.effects import Arm, Compute, Effect, Timer
+from agents.roles.dso.trading_round import (
+    ChooseNow,
+    PointAnalysed,
+    PricedSelectionOf,
+    SafetyOf,
+    SelectionOf,
+    TradingRound,
+    offered_options,
+)
+from agents.roles.effects import Arm, Compute, Effect
 from agents.roles.events import JobFailed
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import MOMENT, Part, Recovery, on
@@ -35,58 +44,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.mechanisms.pay_as_bid import PayAsBid
-from market.uftp import FlexOffer, OfferOption
-
-
-@wire("dso.Round")
-@dataclass(frozen=True, slots=True)
-class TradingRound:
-    """One congestion point's round of trading on a period.
-
-    Attributes:
-        todo: congestion points still to look at after this one.
-        assessment: what the analysis found.
-        asked: sellers whose offer is still out.
-        offers: what came, by seller.
-    """
-
-    point: str
-    todo: tuple[str, ...]
-    assessment: Assessment | None
-    asked: tuple[str, ...]
-    offers: dict[str, FlexOffer]
-
-
-@wire("dso.timer.choose")
-@dataclass(frozen=True, slots=True)
-class ChooseNow(Timer):
-    """Time is up: choose among the offers that came."""
-
-    period: date
-
-
-@wire("dso.SafetyOf")
-@dataclass(frozen=True, slots=True)
-class SafetyOf:
-    """The reference of a period's safety analysis."""
-
-    period: date
-
-
-@wire("dso.SelectionOf")
-@dataclass(frozen=True, slots=True)
-class SelectionOf:
-    """The reference of a choice among a period's offers."""
-
-    period: date
-
-
-@wire("dso.PricedSelectionOf")
-@dataclass(frozen=True, slots=True)
-class PricedSelectionOf:
-    """The reference of a choice whose payments are by another mechanism than pay-as-bid."""
-
-    period: date
+from market.uftp import FlexOffer
 
 
 @wire("dso.TradingRounds")
@@ -95,21 +53,6 @@ class TradingRoundsState:
     """The running round of each period."""
 
     rounds: dict[date, TradingRound] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PointAnalysed:
-    """Told inside the DSO: what a safety analysis expects of a congestion point, [T] each: watts needed, percent loaded."""
-
-    period: date
-    point: str
-    need_w: tuple[float, ...]
-    loading_pct: tuple[float, ...]
-
-
-def offered_options(offers: Mapping[str, FlexOffer]) -> list[tuple[str, FlexOffer, OfferOption]]:
-    """All options of some offers, in order: (seller, its offer, the option)."""
-    return [(seller, offer, option) for seller, offer in sorted(offers.items()) for option in offer.options]
 
 
 class TradingRounds(Part[TradingRoundsState]):

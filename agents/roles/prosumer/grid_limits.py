@@ -10,8 +10,8 @@ import numpy as np
 from agents.planning.elements.generation import ordered_limit_kw
 from agents.roles.effects import Effect, Send
 from agents.roles.events import Measured
+from agents.roles.grid_messages import FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
 from agents.roles.part import Part, on
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.connection_limits import ConnectionLimits

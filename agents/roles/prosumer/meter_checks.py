@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from agents.roles.effects import Effect, Publish
+from agents.roles.grid_messages import NobodyMetered
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import NobodyMetered
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
