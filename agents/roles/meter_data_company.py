@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from agents.roles.effects import Effect, Publish, Send
 from agents.roles.identity import AgentIdentity
-from agents.roles.meter_messages import CopiesCorrected, CopiesHeld, MeteringHandedOver
+from agents.roles.meter_messages import CopiesCorrected, CopiesHeld, MeteringHandedOver, MeteringWanted
 from agents.roles.part import DayClosed, Part, Recovery, on
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.key_changes import KeyChanges
@@ -122,8 +122,10 @@ class MeterReading(Part[MeterReadingState]):
         self.state.looked_at = {day: known for day, known in self.state.looked_at.items() if day >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
-        """What the meters showed before, the DSO has; nobody's copies of it are looked at any more."""
-        return Recovery(forgotten=("what the meters showed before: copies of those days are not looked at",))
+        """What was read of open days is asked for again: it may not have reached the DSO."""
+        over = [day.day for day in history.open_days(now) if day.end <= now]
+        again = [Send(owner, MeteringWanted(period)) for period in over for owner in sorted(self._owners)]
+        return Recovery(again, ("what the meters showed on open days, until their gateways tell it again",))
 
 
 class MeterDataCompanyRole(Role):

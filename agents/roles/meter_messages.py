@@ -18,6 +18,14 @@ class MeteringHandedOver:
     metering: Metering
 
 
+@wire("meter.MeteringWanted")
+@dataclass(frozen=True, slots=True)
+class MeteringWanted:
+    """The meter-data company has lost what it read: gateways tell a day once more, if they told it."""
+
+    period: date
+
+
 @wire("meter.CopiesHeld")
 @dataclass(frozen=True, slots=True)
 class CopiesHeld:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from agents.roles.dso import DsoRole
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.effects import Effect, Publish, Send
-from agents.roles.events import Fired, Received
+from agents.roles.events import Fired, Recalled, Received
 from agents.roles.messages import Filed
 from agents.roles.meter_data_company import MeterCompanyConfig, MeterDataCompanyRole, MeterReading
-from agents.roles.meter_messages import CopiesCorrected, CopiesHeld, MeteringHandedOver
+from agents.roles.meter_messages import CopiesCorrected, CopiesHeld, MeteringHandedOver, MeteringWanted
 from agents.roles.parts.copy_confirming import ConfirmCopies
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.prosumer.metering_messages import MeteringMessages, TellMetering
@@ -22,7 +23,7 @@ from market.rules import MarketRules
 from market.settlement.meter_copies import copy_digest
 from market.uftp import Header, Metering, MeteringProfile, MeteringResponse, Result
 from tests.worlds import players
-from tests.worlds.players import DAY, FIRST
+from tests.worlds.players import DAY, FIRST, NOON
 
 FARM = "farm-a"
 
@@ -155,3 +156,17 @@ def test_where_nobody_reads_meters_nobody_confirms() -> None:
     effects += role.handle(Fired(TellMetering(FIRST)), DAY.end)
     assert ("dso", "ean.farm-a") in [(e.to, getattr(e.message, "ean", "")) for e in effects if isinstance(e, Send)]
     assert not [e for e in effects if isinstance(e, Publish) and isinstance(e.publication, CopiesDiffer)]
+
+
+def test_after_a_loss_of_everything_it_asks_for_what_the_dso_may_not_have() -> None:
+    """Owners tell the day again, elements before their connection; a day that is not over is not asked for."""
+    later = DAY.end + timedelta(hours=1)
+    effects = company().handle(Recalled((), (), later, later), later)
+    wanted = [(e.to, e.message) for e in effects if isinstance(e, Send) and isinstance(e.message, MeteringWanted)]
+    assert wanted == [("farm-a", MeteringWanted(FIRST)), ("farm-b", MeteringWanted(FIRST))]
+    assert of(company().handle(Recalled((), (), NOON, NOON), NOON), MeteringWanted) == []
+    role = players.farm(FARM, market=rules())
+    role.handle(Fired(TellMetering(FIRST)), DAY.end)
+    role.handle(Fired(TellMetering(FIRST)), DAY.end)
+    assert [m.ean for m in of(hear(role, "meters", MeteringWanted(FIRST)), Metering)] == ["farm-a.pv", "ean.farm-a"]
+    assert hear(role, "agr", MeteringWanted(FIRST)) == []

@@ -14,7 +14,7 @@ import numpy as np
 from agents.roles.dispute_messages import ArbitrationDecided, MeteringAsked, MeteringRepeated
 from agents.roles.effects import Arm, Effect, Poll, Send, Timer
 from agents.roles.identity import AgentIdentity
-from agents.roles.meter_messages import CopiesCorrected
+from agents.roles.meter_messages import CopiesCorrected, MeteringWanted
 from agents.roles.part import DayClosed, Part, Recovery, on
 from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.operated_days import DayNear
@@ -147,6 +147,13 @@ class MeteringMessages(Part[MeteringMessagesState]):
         mine = [m for m in message.meterings if m.header.sender_domain == self.me.domain and m.ean in told]
         self.state.metered[message.period] = told | {metering.ean: metering for metering in mine}
         return []
+
+    @on(MeteringWanted)
+    def wanted(self, message: MeteringWanted, sender: str, now: datetime) -> list[Effect]:
+        """The meter-data company has lost everything: what was told is told again, the connection last."""
+        if sender != self.rules.meter_company:
+            return []
+        return [Send(sender, metering) for metering in self.copies(message.period)]
 
     @on(CopiesCorrected)
     def corrected(self, message: CopiesCorrected, sender: str, now: datetime) -> list[Effect]:
