@@ -21,6 +21,11 @@ MEASURANDS: Mapping[str, tuple[Kind, int]] = {
 }
 DEFAULT_MEASURAND = "Energy.Active.Import.Register"  # part 2, 2.48: when the station names none
 
+DEFAULT_LOCATION, _GRID_SIDE = (
+    "Outlet",
+    "Inlet",
+)  # part 2, LocationEnumType: what goes to the vehicle, and what is taken
+
 # kind: unit -> factor to the unit of the kind; a unit not listed is not that quantity
 UNITS: Mapping[Kind, Mapping[str, float]] = {
     Kind.POWER: {name: factor_to(name, "W") for name in ("W", "kW")},
@@ -54,14 +59,18 @@ class SampledValue(NamedTuple):
     phase: str | None = None
     unit: str | None = None
     multiplier: int = 0
+    location: str = DEFAULT_LOCATION
 
 
 def readings(source: str, at: datetime, samples: Iterable[SampledValue]) -> tuple[Reading, ...]:
     """One CIM reading for each kind in a MeterValue's `sampledValue` list, in the order of `Kind`.
 
     A sample without a phase is the total and wins over samples by phase; without one, power and energy are summed over
-    the phases and voltage is their mean. A unit that does not fit the measurand makes the reading INVALID.
+    the phases and voltage is the mean of those that have one (with one-phase charging the others say 0 V). The vehicle's
+    side (Outlet, the default) counts, the grid's (Inlet) only where that says nothing of a measurand; the vehicle itself
+    tells its state of charge. A unit that does not fit the measurand makes the reading INVALID.
     """
+    samples = _where_it_counts(samples)
     totals: dict[str, float] = {}
     by_phase: dict[str, dict[str, float]] = {}
     for sample in samples:
@@ -76,12 +85,26 @@ def readings(source: str, at: datetime, samples: Iterable[SampledValue]) -> tupl
     for measurand, phases in by_phase.items():
         whole = sum(phases.values())
         additive = MEASURANDS[measurand][0] in _ADDITIVE
-        totals.setdefault(measurand, whole if additive else whole / len(phases))
+        live = sum(value != 0 for value in phases.values())
+        totals.setdefault(measurand, whole if additive else whole / max(live, 1))
     net: dict[Kind, float] = {}
     for measurand, value in totals.items():  # import and export power of one meter make one net power
         kind = MEASURANDS[measurand][0]
         net[kind] = net.get(kind, 0.0) + value
     return tuple(_reading(source, kind, net[kind], at) for kind in Kind if kind in net)
+
+
+def _where_it_counts(samples: Iterable[SampledValue]) -> list[SampledValue]:
+    """Of each measurand the samples of one place."""
+    given = list(samples)
+    outlet = {sample.measurand for sample in given if sample.location == DEFAULT_LOCATION}
+    return [
+        sample
+        for sample in given
+        if sample.location == DEFAULT_LOCATION
+        or sample.measurand == "SoC"
+        or (sample.location == _GRID_SIDE and sample.measurand not in outlet)
+    ]
 
 
 def _in_unit_of(kind: Kind, sample: SampledValue) -> float:

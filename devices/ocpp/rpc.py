@@ -96,6 +96,10 @@ class Rpc:
         for pending in gone:
             self._on_answer(pending.unique_id, Answer(pending.action, Payload(), reason))
 
+    def forget(self) -> None:
+        """The peer has begun anew: what it says from here on is new, though it may count its messages as before."""
+        self._answered.clear()
+
     def receive(self, frame: str) -> list[str]:
         """Take one frame; the frames to send back. Never raises for what a peer sent."""
         try:

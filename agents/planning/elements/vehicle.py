@@ -112,7 +112,8 @@ class Vehicle(ElementKind):
 
     def safe(self, setpoint: Setpoint, nameplate: Nameplate) -> Setpoint:
         """An upper limit that is not negative: OCPP 2.0.1 cannot discharge."""
-        cut = ElementKind.safe(self, setpoint, nameplate)
+        # A station need not tell its rating (0): then there is nothing to cut a limit to.
+        cut = ElementKind.safe(self, setpoint, nameplate) if nameplate.max_consumption_w else setpoint
         return Setpoint(Mode.LIMIT, max(cut.power_w, 0))
 
     def register_wh(self, taken_wh: float | None, given_wh: float | None) -> float | None:

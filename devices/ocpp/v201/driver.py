@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime
 
 from cim.model.devices import DeviceKind, Mode, Nameplate, News, Setpoint
@@ -12,6 +13,7 @@ from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink, wire_to
 from devices.ocpp.payload import Payload
 from devices.ocpp.v201.machine import LOST, CsmsMachine
+from devices.ocpp.v201.requests import composite_limit_w
 from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.port.tells import OnNews
 
@@ -19,6 +21,9 @@ _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
 
 _BOOT_GRACE_S = 0.5
+_NO_WATTS = "UnsupportedRateUnit"  # the reason code of a station whose profiles are in amperes (part 2, appendix 5)
+_NOT_THERE = ("NotImplemented", "NotSupported")  # the RPC errors of a station without composite schedules
+_log = logging.getLogger("iles.devices.ocpp")
 
 
 class StationPort:
@@ -45,6 +50,7 @@ class StationPort:
     ) -> None:
         self.name = name
         self._timeout_s = timeout_s
+        self._in_amperes = self._unverified = False
         self._machine = CsmsMachine(name, interval_s, run)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
@@ -135,17 +141,43 @@ class StationPort:
         if valid_until <= now:
             raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
         self._machine.now = now
-        answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until))
+        answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until, in_amperes=self._in_amperes))
+        reason = answer.part("statusInfo").text("reasonCode", "")
+        if answer.text("status") != "Accepted" and not self._in_amperes and reason == _NO_WATTS:
+            self._in_amperes = True
+            answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until, in_amperes=True))
         if answer.text("status") != "Accepted":
+            only = ", which takes amperes only," if self._in_amperes else ""
             raise DeviceFault(
-                f"charging station {self.name} answered {answer.text('status')} to a limit of {setpoint.power_w} W; "
-                "expected Accepted"
+                f"charging station {self.name}{only} answered {answer.text('status')} to a limit of "
+                f"{setpoint.power_w} W; expected Accepted"
             )
-        seen = await self._ask(self._machine.read_back(valid_until))
-        applied = _first_limit(seen)
-        if applied is None or applied > setpoint.power_w + 0.5:
+        await self._read_back(setpoint.power_w, valid_until)
+
+    async def _read_back(self, power_w: int, valid_until: datetime) -> None:
+        """Compare the composite schedule, where the station has one: it may leave that out, and the limit counts as set."""
+        try:
+            applied = composite_limit_w(await self._ask(self._machine.read_back(valid_until)))
+        except DeviceUnreachable:
+            raise
+        except DeviceFault as fault:
+            if not any(code in str(fault) for code in _NOT_THERE):
+                raise
+            applied = None
+        if applied is None:
+            if not self._unverified:
+                self._unverified = True
+                _log.warning("charging station %s tells no composite schedule: its limits are not verified", self.name)
+            return
+        limit_w, step_w = applied
+        if limit_w < 0:
             raise DeviceFault(
-                f"charging station {self.name} reads back a limit of {applied} W; expected at most {setpoint.power_w} W"
+                f"charging station {self.name} reads back a limit of {limit_w:g}, and -1 means that no limit is in force; "
+                f"expected at most {power_w} W"
+            )
+        if limit_w > power_w + step_w:
+            raise DeviceFault(
+                f"charging station {self.name} reads back a limit of {limit_w:g} W; expected at most {power_w} W"
             )
 
     async def release(self, now: datetime) -> None:
@@ -175,12 +207,3 @@ class StationPort:
             fault = DeviceUnreachable if answer.error in (LOST, "no answer in time") else DeviceFault
             raise fault(f"charging station {self.name} did not do {answer.action}: {answer.error}; expected an answer")
         return answer.payload
-
-
-def _first_limit(composite: Payload) -> float | None:
-    """The limit (W) at the head of a GetCompositeSchedule response, None when it has none in watts."""
-    schedule = composite.part("schedule")
-    periods = schedule.parts("chargingSchedulePeriod")
-    if composite.text("status") != "Accepted" or schedule.text("chargingRateUnit", "") != "W" or not periods:
-        return None
-    return float(periods[0].number("limit"))

@@ -6,6 +6,7 @@ is put into `now` by the caller; where the station gives a time of its own, that
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,9 @@ from devices.port.tells import NewsBox
 
 LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # nobody has said yet what time it is
+_AHEAD = timedelta(minutes=30)  # more than our `now` is behind, less than any time zone's offset
+_log = logging.getLogger("iles.devices.ocpp")
 ASSUMED_STAY = timedelta(hours=4)
 
 
@@ -52,6 +56,8 @@ class CsmsMachine:
         self.last = LastTold(self.name, 2 * self.interval_s)  # a value that two reports in a row missed is stale
         self._told_at = self.now  # the latest time the station gave
         self._ended: list[str] = []
+        self._elsewhere: list[str] = []  # transactions of other EVSEs
+        self._others: set[int] = set()  # EVSEs that are not ours
         self._triggered = False
         self.recent_actions: list[str] = []  # the last actions of the station
         handlers: dict[str, Handler] = {
@@ -85,10 +91,12 @@ class CsmsMachine:
 
     # -- the driver's side -----------------------------------------------------------------------------------------
 
-    def set_limit(self, power_w: int, valid_until: datetime) -> str:
+    def set_limit(self, power_w: int, valid_until: datetime, *, in_amperes: bool = False) -> str:
         """Ask for at most `power_w` until `valid_until`; the message id of the call."""
         transaction = self.transaction.id if self.transaction else None
-        return self._rpc.call(requests.set_charging_profile(power_w, self.now, valid_until, transaction))
+        return self._rpc.call(
+            requests.set_charging_profile(power_w, self.now, valid_until, transaction, in_amperes=in_amperes)
+        )
 
     def read_back(self, valid_until: datetime) -> str:
         """Ask what applies now."""
@@ -142,19 +150,25 @@ class CsmsMachine:
 
     def _boot(self, payload: Payload) -> Message:
         self.station = payload.part("chargingStation")
-        self.running = self.running or payload.text("reason") == enums.BootReasonEnumType.triggered
+        triggered = payload.text("reason") == enums.BootReasonEnumType.triggered
+        self.running = self.running or triggered
+        if not triggered:
+            self._rpc.forget()
         self.booted = True
         accepted = enums.RegistrationStatusEnumType.accepted
         return call_result.BootNotification(current_time=stamp(self.now), interval=self.interval_s, status=accepted)
 
     def _status_notification(self, payload: Payload) -> Message:
         self._tell(payload.instant("timestamp"))
+        if self._is_other(payload.whole("evseId")):
+            return call_result.StatusNotification()
         self.status = payload.text("connectorStatus")
         self.caught_up = self.caught_up or not self.running or self.status == "Available"
         return call_result.StatusNotification()
 
     def _meter_values(self, payload: Payload) -> Message:
-        self._measure(payload.parts("meterValue"))
+        if not self._is_other(payload.whole("evseId")):
+            self._measure(payload.parts("meterValue"))
         return call_result.MeterValues()
 
     def _notify_report(self, payload: Payload) -> Message:
@@ -168,6 +182,8 @@ class CsmsMachine:
 
     def _charging_needs(self, payload: Payload) -> Message:
         needs = payload.part("chargingNeeds")
+        if self._is_other(payload.whole("evseId")):
+            return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.rejected)
         at = self.transaction.started_at if self.transaction else max(self.now, self._told_at)
         departure = needs.instant("departureTime") if "departureTime" in needs else at + ASSUMED_STAY
         energy_wh, max_power_w = requests.vehicle_needs(needs)
@@ -178,14 +194,19 @@ class CsmsMachine:
         return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.accepted)
 
     def _transaction_event(self, payload: Payload) -> Message:
-        at = payload.instant("timestamp")
+        at = self._tell(payload.instant("timestamp"))
         number = payload.part("transactionInfo").text("transactionId")
+        if "evse" in payload and self._is_other(payload.part("evse").whole("id")):
+            self._elsewhere = [*self._elsewhere[-15:], number]
+        if number in self._elsewhere:
+            return call_result.TransactionEvent()  # of another EVSE, whose vehicle and register are its own
         self.caught_up = True
         samples = [(m.instant("timestamp"), m) for m in payload.parts("meterValue")]
-        self._tell(at)
         if number in self._ended:
             return call_result.TransactionEvent()  # a late or repeated event of a transaction that is over
         tx = self.transaction
+        if tx is not None and tx.id != number and at < tx.started_at and payload.flag("offline", default=False):
+            return call_result.TransactionEvent()  # from the station's queue: it was over before this one began
         if tx is None or tx.id != number:
             if tx is not None:
                 self._end(tx, at)  # its Ended event was lost
@@ -204,6 +225,15 @@ class CsmsMachine:
         token = anyone() if "idToken" in payload else None
         return call_result.TransactionEvent(id_token_info=token)
 
+    def _is_other(self, evse: int) -> bool:
+        """Whether an EVSE is none that this driver is for; said once of each."""
+        if evse == requests.EVSE:
+            return False
+        if evse not in self._others:
+            self._others.add(evse)
+            _log.warning("charging station %s: EVSE %d is not steered and not read; only EVSE 1 is", self.name, evse)
+        return True
+
     def _end(self, tx: Transaction, at: datetime) -> None:
         self.news.put(VehicleUnplugged(tx.energy_wh, at))
         self.transaction = None
@@ -211,10 +241,12 @@ class CsmsMachine:
 
     def _measure(self, meter_values: list[Payload]) -> None:
         for meter_value in meter_values:
-            at = meter_value.instant("timestamp")
-            self._tell(at)
+            at = self._tell(meter_value.instant("timestamp"))
             for reading in readings(self.name, at, requests.samples(meter_value.parts("sampledValue"))):
                 self.last.take(reading)
 
-    def _tell(self, at: datetime) -> None:
+    def _tell(self, at: datetime) -> datetime:
+        """When it was said: a clock that is far ahead (local time called UTC) counts as now, or it would shut out the present."""
+        at = self.now if at > self.now + _AHEAD and self.now > _NEVER else at
         self._told_at = max(self._told_at, at)
+        return at

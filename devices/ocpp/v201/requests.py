@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import floor
 
-from cim.mapping.ocpp import DEFAULT_MEASURAND, SampledValue, readings
+from cim.mapping.ocpp import DEFAULT_LOCATION, DEFAULT_MEASURAND, SampledValue, readings
 from cim.model.readings import Kind
 from devices.ocpp.payload import Payload, PeerFault, stamp
 from devices.ocpp.v201.messages import call, datatypes, enums
@@ -12,26 +13,28 @@ from devices.ocpp.v201.messages import call, datatypes, enums
 EVSE = 1
 TX_PROFILE, DEFAULT_PROFILE = 1, 2  # our profile ids: one of each purpose, so that a new one replaces the old
 _BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
+NOMINAL_V, THREE_PHASES = 230.0, 3  # EN 50160; OCPP assumes three phases where a profile names none
+_STEP_W, _STEP_A = 0.5, 0.05  # half of what a station may round a limit to
 _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
 
 
 def set_charging_profile(
-    power_w: int, now: datetime, valid_until: datetime, transaction: str | None
+    power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool = False
 ) -> call.SetChargingProfile:
-    """K01: at most `power_w` from `now` to `valid_until`, one period in watts.
+    """K01: at most `power_w` from `now` to `valid_until`, one period in watts, or in amperes for each of three phases.
 
     The schedule begins a little earlier, because a station whose clock is behind ours would leave it for later.
     A TxProfile of the running transaction; without one, a TxDefaultProfile for whoever plugs in before it ends. The
     schedule's duration says the same as validTo, for stations that heed only one of them.
     """
-    begin = now - _BEHIND
+    begin, units, periods = now - _BEHIND, enums.ChargingRateUnitEnumType, datatypes.ChargingSchedulePeriodType
     number = TX_PROFILE if transaction else DEFAULT_PROFILE
     schedule = datatypes.ChargingScheduleType(
         id=number,
         start_schedule=stamp(begin),
         duration=_seconds(begin, valid_until),
-        charging_rate_unit=enums.ChargingRateUnitEnumType.watts,
-        charging_schedule_period=[datatypes.ChargingSchedulePeriodType(start_period=0, limit=float(power_w))],
+        charging_rate_unit=units.amps if in_amperes else units.watts,
+        charging_schedule_period=[_amperes(power_w) if in_amperes else periods(start_period=0, limit=float(power_w))],
     )
     purposes = enums.ChargingProfilePurposeEnumType
     profile = datatypes.ChargingProfileType(
@@ -44,6 +47,31 @@ def set_charging_profile(
         transaction_id=transaction,
     )
     return call.SetChargingProfile(evse_id=EVSE, charging_profile=profile)
+
+
+def _amperes(power_w: int) -> datatypes.ChargingSchedulePeriodType:
+    """A limit as current a phase, rounded down to a tenth: by fewer phases than three a vehicle gets less, never more."""
+    current = floor(10 * power_w / (NOMINAL_V * THREE_PHASES)) / 10
+    return datatypes.ChargingSchedulePeriodType(start_period=0, limit=current, number_phases=THREE_PHASES)
+
+
+def composite_limit_w(composite: Payload) -> tuple[float, float] | None:
+    """The limit (W) at the head of a GetCompositeSchedule response and how far it may be off by its own step.
+
+    None where the station does not tell it.
+
+    Raises:
+        PeerFault: a field has another type than the schema says.
+    """
+    schedule = composite.part("schedule")
+    rows = schedule.parts("chargingSchedulePeriod")
+    if composite.text("status") != "Accepted" or not rows:
+        return None
+    limit = rows[0].number("limit")
+    if schedule.text("chargingRateUnit", "") != "A" or limit < 0:
+        return limit, _STEP_W
+    volts = NOMINAL_V * rows[0].whole("numberPhases", THREE_PHASES)
+    return limit * volts, _STEP_A * volts
 
 
 def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetCompositeSchedule:
@@ -87,6 +115,7 @@ def samples(sampled_values: list[Payload]) -> list[SampledValue]:
                 sample.text("phase") if "phase" in sample else None,
                 unit.text("unit") if "unit" in unit else None,
                 unit.whole("multiplier", 0),
+                sample.text("location", DEFAULT_LOCATION),
             )
         )
     return found
