@@ -10,7 +10,7 @@ import numpy as np
 
 from cim.model.arrays import Floats
 from cim.model.errors import BadInput, IlesError
-from cim.platform.site_data import readings_place
+from cim.platform.readings.storage import readings_place
 from environment.feeder import Feeder, rated_va
 from environment.sites.loader import load_site
 from environment.sites.network import build_limits, build_network

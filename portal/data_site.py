@@ -22,11 +22,13 @@ from cim.platform.provisioning.engine import Engine
 from cim.platform.provisioning.provision import Provision
 from cim.platform.provisioning.rate import RateLimit
 from cim.platform.provisioning.relations import ReadingsRelation
+from cim.platform.readings.files import Place
 from cim.platform.readings.selection import Selection
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable
 from cim.platform.search.document import SearchDocument
 from cim.platform.search.index import SearchWriter
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.site_data import documents_path
 from portal.callers import book_of, text_of
 from portal.data import DataSite
 from portal.query_search import searchable_query
@@ -160,7 +162,7 @@ def _words(value: Body) -> Iterator[str]:
 class _Readings:
     name = "readings"
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
 
     def erase(self, usage_points: Iterable[str]) -> int:

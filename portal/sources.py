@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cim.model.arrays import Floats
+from cim.platform.readings.files import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +144,13 @@ class PageSources:
     """What the pages of a site are made from, beside its `SiteView`.
 
     Attributes:
-        readings: folder of the readings table; it may not be there yet.
+        readings: where the readings table is; it may not be there yet.
         grid: None where the network is not known.
         ledger: None where there is none.
         missing: why something of this is not there, a sentence each, by its name.
     """
 
-    readings: Path
+    readings: Place | Path
     grid: GridSource | None = None
     ledger: LedgerSource | None = None
     missing: Mapping[str, str] = field(default_factory=dict)

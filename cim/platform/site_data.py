@@ -18,6 +18,7 @@ from cim.platform.documents.store import DocumentStore, Note
 from cim.platform.handler.new_readings import Known, not_there
 from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed
 from cim.platform.published import published
+from cim.platform.readings.storage import readings_place
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,11 +62,6 @@ class SiteFacts:
     connections: Sequence[Connection]
     parties: Mapping[str, str] = field(default_factory=dict)
     dso: str = ""
-
-
-def readings_place(folder: Path) -> Path:
-    """Where a run's or site's readings table is."""
-    return folder / "data" / "readings"
 
 
 def documents_path(folder: Path) -> Path:

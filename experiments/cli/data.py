@@ -158,7 +158,7 @@ def export(
 
 def _found(folder: Path, asked: Asked, zone: ZoneInfo, by: Window | None, of: Apart, revisions: bool) -> pa.Table:
     from cim.platform.readings.queries import ReadingQueries
-    from cim.platform.site_data import readings_place
+    from cim.platform.readings.storage import readings_place
 
     if by is not None and revisions:
         raise BadInput(f"--revisions with --by {by}; expected one of them")

@@ -98,6 +98,30 @@ def keep(
         print(f"{rule.days} days: {', '.join(rule.reading_types) if rule.reading_types else 'all other readings'}")
 
 
+@app.command()
+def store(
+    folder: Folder,
+    address: Annotated[str, typer.Argument(metavar="s3://BUCKET/PATH", help="Of this folder's table alone.")],
+    endpoint: Annotated[str | None, typer.Option(help="Of a store that is not Amazon's, for example MinIO.")] = None,
+    region: Annotated[str, typer.Option()] = "us-east-1",
+) -> None:
+    """Keep a folder's readings in an S3-compatible store; before its first reading.
+
+    The keys are in the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for whoever writes or reads.
+    """
+    from pydantic import ValidationError
+
+    from cim.platform.readings.storage import Storage, storage_path, store_at
+
+    try:
+        told = Storage(readings=address, endpoint=endpoint, region=region)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadInput(f"store: {first['loc'][0]} {first['input']!r}; {first['msg']}") from None
+    store_at(folder, told)
+    print(f"{storage_path(folder)}: readings are kept at {address}")
+
+
 def _there(folder: Path) -> None:
     if not (folder / "data").is_dir():
         raise BadInput(

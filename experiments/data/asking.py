@@ -14,8 +14,9 @@ from cim.model.readings import Kind as Measured
 from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore
 from cim.platform.readings.selection import Selection
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.windows import zone_of
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.site_data import documents_path
 
 
 @dataclass(frozen=True, slots=True)

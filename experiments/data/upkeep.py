@@ -13,7 +13,8 @@ from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore
 from cim.platform.orchestrator.status import DataStatus, ModuleStatus
 from cim.platform.orchestrator.task_log import DONE, TaskRun
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.readings.storage import readings_place
+from cim.platform.site_data import documents_path
 
 
 def clock_of(folder: Path) -> datetime:
@@ -21,7 +22,6 @@ def clock_of(folder: Path) -> datetime:
 
     A finished run's nights are in its own time: by the machine's clock all its readings could be too old to keep.
     """
-    from cim.platform.readings.files import Place
     from cim.platform.readings.snapshot import LiveFiles
 
     now = datetime.now(UTC)
@@ -36,8 +36,8 @@ def clock_of(folder: Path) -> datetime:
     if not is_site:
         return now
     place = readings_place(folder)
-    if (place / "_delta_log").is_dir():
-        with LiveFiles(Place(str(place))).read() as files:
+    if place.exists():
+        with LiveFiles(place).read() as files:
             told += [] if files.end is None else [files.end]
     return max(told)
 

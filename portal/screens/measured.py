@@ -15,6 +15,7 @@ import numpy as np
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
+from cim.platform.readings.files import Place
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.windows import Window
@@ -50,8 +51,8 @@ class Measured:
         place: of the table; nothing is measured while it is not there.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, place: Place | Path) -> None:
+        self._place = Place.of(place)
         self._queries: ReadingQueries | None = None
         self._kept: dict[LocalDay, tuple[float, DayMeasured]] = {}
         self._worked: dict[tuple[str, LocalDay], tuple[DayMeasured, object]] = {}

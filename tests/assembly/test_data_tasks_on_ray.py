@@ -11,7 +11,7 @@ import pytest
 
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import readings_place
+from cim.platform.readings.storage import readings_place
 from tests.worlds.data_folders import run_folder
 
 pytestmark = pytest.mark.slow

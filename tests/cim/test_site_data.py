@@ -11,7 +11,8 @@ from cim.platform.documents.store import DocumentStore
 from cim.platform.orchestrator.filing import file_run
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.readings.storage import readings_place
+from cim.platform.site_data import documents_path
 from tests.worlds.data_folders import NOON, SITE, run_folder
 
 

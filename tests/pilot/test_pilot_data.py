@@ -18,7 +18,8 @@ from cim.platform.documents.store import DocumentStore
 from cim.platform.orchestrator.status import DataStatus, status_of
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.readings.storage import readings_place
+from cim.platform.site_data import documents_path
 from tests.worlds.market_days import SEED, corner_of_strem
 
 pytestmark = pytest.mark.slow

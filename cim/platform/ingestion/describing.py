@@ -10,7 +10,8 @@ from cim.platform.documents.series import Belongs, dataset_of
 from cim.platform.documents.store import Document, DocumentStore, Note
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.readings.storage import readings_place
+from cim.platform.site_data import documents_path
 
 _WRITER = "data ingestion"
 

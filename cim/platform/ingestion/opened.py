@@ -11,8 +11,8 @@ from cim.platform.handler.quarantine import Quarantine
 from cim.platform.ingestion.manager import IngestionManager, Told
 from cim.platform.ingestion.register import SourceRegister
 from cim.platform.readings.queries import ReadingQueries
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable
-from cim.platform.site_data import readings_place
 
 
 @contextmanager

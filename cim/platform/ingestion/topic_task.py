@@ -16,8 +16,8 @@ from cim.platform.handler.handler import DataHandler, Taken
 from cim.platform.handler.quarantine import Quarantine
 from cim.platform.ingestion.from_topic import TopicTaker, stream_of
 from cim.platform.readings.queries import ReadingQueries
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable
-from cim.platform.site_data import readings_place
 
 _LONGEST_S = 120.0  # then others have the table for a while
 

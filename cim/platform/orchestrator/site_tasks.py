@@ -15,8 +15,9 @@ from cim.platform.documents.store import DocumentStore, Note
 from cim.platform.ingestion.topic_task import TakeTopic
 from cim.platform.orchestrator.task import Task, Work
 from cim.platform.readings.queries import ReadingQueries
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable, Retention
-from cim.platform.site_data import SiteFacts, describe, documents_path, readings_place, take_telemetry
+from cim.platform.site_data import SiteFacts, describe, documents_path, take_telemetry
 
 TOPIC, TELEMETRY, DOCUMENTS, INGESTION, COMPACTION, RETENTION, INDEX = (
     "topic",

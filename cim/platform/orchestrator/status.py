@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from cim.platform.broker.told_trouble import told_trouble
 from cim.platform.orchestrator.service import log_path
 from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState, is_begun
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.readings.storage import readings_place
+from cim.platform.site_data import documents_path
 
 OK, FAILING, WAITING = "ok", "failing", "not yet run"
 _ROOM = 100_000_000  # bytes: compaction writes a month's files beside the old ones
@@ -96,7 +97,7 @@ class DataStatus(_Shown):
         queue: names of modules that run or wait, in order.
         index_made: when the search index was last written, by the machine's clock; None: there is none.
         topics: what is wrong with a living site's topics, in a sentence (the broker away, a topic full); empty: nothing.
-        disk: what is wrong with the disk on which the folder is; empty: it has room.
+        disk: what is wrong with the disk of the folder, or with the store of its readings; empty: nothing.
     """
 
     modules: tuple[ModuleStatus, ...]
@@ -121,10 +122,16 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
     Args:
         history: runs shown of each module.
     """
+    from deltalake.exceptions import DeltaError
+
     modules, queue = _modules(folder, history)
     meta = folder / "data" / "search" / "meta.json"
     made = datetime.fromtimestamp(meta.stat().st_mtime, UTC) if meta.exists() else None
-    tables = (*_readings(folder), *_documents(folder))
+    store = ""
+    try:
+        tables = (*_readings(folder), *_documents(folder))
+    except (OSError, DeltaError) as error:
+        tables, store = _documents(folder), f"the readings cannot be read: {str(error).splitlines()[0]}"
     return DataStatus(
         modules=modules,
         queue=queue,
@@ -133,7 +140,7 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
         quarantine=_quarantine(folder),
         index_made=made,
         topics=told_trouble(folder),
-        disk=_disk(folder),
+        disk=store or _disk(folder),
     )
 
 
@@ -184,15 +191,17 @@ def _module(task: TaskState, now: str | None, history: list[TaskRun]) -> ModuleS
 
 
 def _readings(folder: Path) -> tuple[TableSize, ...]:
-    place = readings_place(folder)
-    if not (place / "_delta_log").is_dir():
-        return ()
     import pyarrow as pa
     from deltalake import DeltaTable
 
     from cim.platform.readings.snapshot import NEW
 
-    found = pa.table(DeltaTable(str(place.absolute())).get_add_actions(flatten=True)).to_pylist()
+    place = readings_place(folder)
+    if not place.exists():
+        return ()
+    found = pa.table(
+        DeltaTable(place.address, storage_options=dict(place.options)).get_add_actions(flatten=True)
+    ).to_pylist()
     size = TableSize(
         name="readings",
         rows=sum(one["num_records"] or 0 for one in found),

@@ -58,9 +58,9 @@ class ReadingsRelation:
     dataset = READINGS
 
     def __init__(
-        self, place: str | Path, points: Sequence[UsagePoint], options: Mapping[str, str] | None = None
+        self, place: Place | str | Path, points: Sequence[UsagePoint], options: Mapping[str, str] | None = None
     ) -> None:
-        self._place = Place(str(place), options or {})
+        self._place = Place.of(place, options)
         self._files = LiveFiles(self._place)
         self.points = points
         self._points = usage_point_table(points)

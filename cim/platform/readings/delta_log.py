@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
@@ -40,7 +39,7 @@ class DeltaLog:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._writer = _only_writer(place.folder)
+        self._writer = _only_writer(place)
         try:
             self._delta = _opened(place)
         except BaseException:
@@ -185,15 +184,16 @@ def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _only_writer(folder: Path | None) -> int | None:
-    """The lock of the one writer, which ends with its process; an S3 store has none, there the log itself decides."""
-    if folder is None:
+def _only_writer(place: Place) -> int | None:
+    """The lock of the one writer, which ends with its process; a store without one lets the log itself decide."""
+    lock = place.lock if place.folder is None else place.folder / "_writer"
+    if lock is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "_writer", os.O_RDWR | os.O_CREAT, 0o644)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         flock(handle, LOCK_EX | LOCK_NB)
     except OSError:
         os.close(handle)
-        raise BadInput(f"readings: {folder} is written by another process; expected one writer a table") from None
+        raise BadInput(f"readings: {place.uri} is written by another process; expected one writer a table") from None
     return handle

@@ -30,10 +30,25 @@ class Place:
         uri: a folder's path, or for example `s3://bucket/readings`.
         options: of the store, as the deltalake library names them (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on);
             a folder has none.
+        lock: a file that is locked by the table's one writer on this machine; a folder has its own.
     """
 
     uri: str
     options: Mapping[str, str] = field(default_factory=dict)
+    lock: Path | None = None
+
+    @staticmethod
+    def of(place: Place | str | Path, options: Mapping[str, str] | None = None) -> Place:
+        """A place by its path or address."""
+        return place if isinstance(place, Place) else Place(str(place), options or {})
+
+    def exists(self) -> bool:
+        """Whether there is a table."""
+        from deltalake import DeltaTable
+
+        if self.folder is not None:
+            return (self.folder / "_delta_log").is_dir()
+        return bool(DeltaTable.is_deltatable(self.uri, dict(self.options)))
 
     @property
     def folder(self) -> Path | None:

@@ -35,8 +35,10 @@ class ReadingQueries:
         memory: that DuckDB may take before it goes to the disk.
     """
 
-    def __init__(self, place: str | Path, options: Mapping[str, str] | None = None, memory: str = MEMORY) -> None:
-        self._place = Place(str(place), options or {})
+    def __init__(
+        self, place: Place | str | Path, options: Mapping[str, str] | None = None, memory: str = MEMORY
+    ) -> None:
+        self._place = Place.of(place, options)
         self._files = LiveFiles(self._place)
         self._connection = connect(memory)
 

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
+from cim.platform.readings.errors import NotStored
 from cim.platform.readings.files import Place
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class _Known:
 
 def _opened(place: Place) -> DeltaTable:
     from deltalake import DeltaTable
-    from deltalake.exceptions import TableNotFoundError
+    from deltalake.exceptions import DeltaError, TableNotFoundError
 
     try:
         return DeltaTable(place.address, storage_options=dict(place.options))
@@ -151,6 +152,9 @@ def _opened(place: Place) -> DeltaTable:
         raise BadInput(
             f"readings: {place.uri} has no readings table; expected one that a run or a site has made"
         ) from None
+    except (OSError, DeltaError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise NotStored(f"readings: {place.uri} cannot be read ({said}); try again") from None
 
 
 def _stamp(folder: Path, version: int) -> tuple[int, int] | None:

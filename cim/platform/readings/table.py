@@ -66,8 +66,8 @@ class ReadingsTable:
         NotStored: the store could not be opened.
     """
 
-    def __init__(self, place: str | Path, options: Mapping[str, str] | None = None) -> None:
-        self.place = Place(str(place), options or {})
+    def __init__(self, place: Place | str | Path, options: Mapping[str, str] | None = None) -> None:
+        self.place = Place.of(place, options)
         self._lock = Lock()
         self._log = DeltaLog(self.place)
 

@@ -21,8 +21,8 @@ from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.measured import DeviceLost, ReadingsTaken
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable
-from cim.platform.site_data import readings_place
 from tests.worlds.broker import FIRST
 
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import readings_place
+from cim.platform.readings.storage import readings_place
 from cim.platform.store import Store
 from portal.data_site import RefreshIndex
 from tests.worlds.data_folders import NOON, SITE

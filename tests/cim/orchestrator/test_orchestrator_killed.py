@@ -19,7 +19,8 @@ from cim.platform.orchestrator.status import status_of
 from cim.platform.orchestrator.task_log import TaskLog, TaskRun
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.readings.storage import readings_place
+from cim.platform.site_data import documents_path
 from tests.worlds.data_folders import run_folder
 
 pytestmark = pytest.mark.slow

@@ -21,8 +21,9 @@ from cim.platform.orchestrator.status import status_of
 from cim.platform.orchestrator.task import Task
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable
-from cim.platform.site_data import documents_path, readings_place
+from cim.platform.site_data import documents_path
 from portal.data_site import RefreshIndex
 from tests.worlds.data_folders import NOON, SITE, run_folder
 

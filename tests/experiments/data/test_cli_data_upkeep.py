@@ -16,8 +16,8 @@ from cim.platform.orchestrator.service import log_path
 from cim.platform.orchestrator.task_log import TaskLog
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
+from cim.platform.readings.storage import readings_place
 from cim.platform.readings.table import ReadingsTable
-from cim.platform.site_data import readings_place
 from experiments.cli.data_upkeep import app
 from tests.worlds.data_folders import NOON, SITE, run_folder
 
