@@ -86,6 +86,8 @@ class Definition(_Part):
     Attributes:
         name: of the endpoint.
         attributes: columns of the answer, where it is rows.
+        hidden: what becomes of attributes that a caller may not see: the request is refused, or they are left out, so that
+            one query serves all roles.
         aggregation: where it is groups.
         roles: who may call it; the policies apply on top.
         purpose: for which it is asked, unless the caller says another.
@@ -95,6 +97,7 @@ class Definition(_Part):
     title: Text = ""
     dataset: Name = "readings"
     attributes: tuple[Name, ...] = Field(default=(), max_length=60)
+    hidden: Literal["refuse", "leave-out"] = "refuse"
     aggregation: Aggregation | None = None
     filters: tuple[Filter, ...] = Field(default=(), max_length=30)
     window: Window = Window()

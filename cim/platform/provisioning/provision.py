@@ -109,6 +109,7 @@ class Provision:
             raise self.access.deny(principal, "read", definition.name, asked, "the query is not for this role")
         dataset = self._relations[definition.dataset].dataset
         asking, decision = self.access.decide(principal, dataset, why)
+        definition = _as_seen(definition, decision, dataset)
         if reason := _hindrance(definition, decision, dataset):
             raise self.access.deny(principal, "read", definition.name, asked, reason)
         project = asking.project or f"principal {asking.name}"
@@ -144,6 +145,15 @@ class Provision:
             self.access.deny(asking, "read", what, asked, str(fault))
             raise
         return found.select([name for name in found.column_names if not name.startswith(WITNESS)])
+
+
+def _as_seen(definition: Definition, decision: Decision, dataset: Dataset) -> Definition:
+    """A query without the attributes that a caller may not see, where it asks for that; with all, where none is left."""
+    if definition.hidden == "refuse" or decision.denied:
+        return definition
+    seen = visible(decision, dataset)
+    left = tuple(name for name in definition.attributes if name in seen)
+    return definition.model_copy(update={"attributes": left}) if left else definition
 
 
 def _hindrance(definition: Definition, decision: Decision, dataset: Dataset) -> str:
