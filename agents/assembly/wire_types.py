@@ -114,6 +114,8 @@ declare_homes(
         "plan": (
             "agents.planning.dispatch.admm",
             "agents.planning.dispatch.flexibility",
+            "agents.planning.dispatch.packed.coupling",
+            "agents.planning.dispatch.packed.messages",
             "agents.planning.dispatch.session",
             "agents.planning.forecast.prognosis_check",
         ),

@@ -96,6 +96,21 @@ def ledger(as_json: Json = False, full: Full = False) -> None:
     show(found, as_json)
 
 
+@app.command()
+def dispatch(as_json: Json = False, full: Full = False) -> None:
+    """How fast many prosumers are dispatched: 1,000 to 100,000 (--full: 1,000,000), to a certified tenth of a percent.
+
+    Beside it: PIQP on 1,000 (--full: Clarabel and OSQP, and hosts in processes of their own). It takes about a minute.
+    """
+    _expect({"piqp": "piqp"})
+    from experiments.bench.dispatch.measure import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
 def _expect(peers: dict[str, str]) -> None:
     """Find out early whether the libraries are there that are measured beside ours.
 

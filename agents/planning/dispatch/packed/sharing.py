@@ -1,0 +1,145 @@
+"""A dispatch by ADMM in sharing form, over the same hosts: over-relaxed, its price warm-started from a sample.
+
+    x_d <- argmin cost_d(x) + rho/2 |x - z_d + u|^2             each device d, in its host
+    y_d = a x_d + (1 - a) z_d                                   over-relaxed, there too
+    z   <- argmin coupling(Z) + rho/(2 n) |Z - n (mean(y) + u) - fixed|^2
+    z_d <- y_d - (mean(y) - z),  u <- u + mean(y) - z
+
+Boyd et al. 2011, sections 3.4.3 and 7.3, scaled by the number n of devices that move; `fixed` is load less available PV
+power. A round's message is mean(y) - z and u. It needs no sensitivities, and more rounds than Newton's step. Each round's
+price is also priced out by the hosts, which gives the lower bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents.planning.dispatch.packed.coupling import Coupling
+from agents.planning.dispatch.packed.messages import ApproachAsked, Host
+from agents.planning.dispatch.packed.second_order import (
+    KEPT_KW,
+    TOLERANCE,
+    Dispatch,
+    cap_margin,
+)
+from agents.planning.dispatch.packed.tree import sum_of_approaches
+from cim.model.arrays import Floats
+
+OVER_RELAXATION = 1.9
+PENALTY = 0.03  # ct/kW^2 per interval: about what vehicles cost
+SAMPLES = (250, 1000)
+MAX_ROUNDS = 300
+_BALANCE, _FACTOR, _ADAPTED = 5.0, 1.5, 60  # residuals this far apart change the penalty, in so many rounds at most
+_SAMPLE_TOLERANCE = 2e-4
+_SAMPLE_ROUNDS = 150
+
+
+def dispatch(
+    hosts: Sequence[Host],
+    coupling: Coupling,
+    *,
+    tolerance: float = TOLERANCE,
+    price_ct_per_kwh: Floats | None = None,
+    max_rounds: int = MAX_ROUNDS,
+) -> Dispatch:
+    """Dispatch all members by ADMM; arguments as in `second_order.dispatch`."""
+    size = sum(host.size() for host in hosts)
+    price, rho, before = price_ct_per_kwh, PENALTY, 0
+    if price is None:
+        price = coupling.price_ct_per_kwh.copy()
+        for sample in SAMPLES:
+            if 3 * sample <= size:
+                found, rho = _rounds(hosts, coupling, price, rho, sample, _SAMPLE_TOLERANCE, _SAMPLE_ROUNDS)
+                price, before = found.price_ct_per_kwh, before + found.rounds
+    found, _ = _rounds(hosts, coupling, price, rho, 0, tolerance, max_rounds)
+    return replace(found, sample_rounds=before)
+
+
+@dataclass(slots=True)
+class _State:
+    """z and u per device [T], and the penalty."""
+
+    shared_kw: Floats
+    dual: Floats
+    rho: float
+
+
+def _rounds(
+    hosts: Sequence[Host],
+    coupling: Coupling,
+    price: Floats,
+    rho: float,
+    sample: int,
+    tolerance: float,
+    max_rounds: int,
+) -> tuple[Dispatch, float]:
+    """Rounds of all members, or of a sample that stands for all of a district as large as itself."""
+    size = sum(host.size() for host in hosts)
+    first = sum_of_approaches(hosts, ApproachAsked(0, np.zeros(0), np.zeros(0), 0.0, 1.0, price, sample))
+    shared = coupling if not sample else scaled(coupling, first.members / size)
+    count = max(first.devices, 1)
+    sums, _ = shared.supply(price)
+    mean = (first.total_kw - first.fixed_kw) / count
+    state = _State((sums - first.fixed_kw) / count, price * coupling.hours / rho, rho)
+    bound, gaps = first.least_ct + shared.least_ct(price), [np.inf]
+    shift = mean - state.shared_kw
+    for number in range(1, max_rounds + 1):
+        price = state.rho * state.dual / coupling.hours
+        asked = ApproachAsked(number, shift, state.dual, state.rho, OVER_RELAXATION, price, sample)
+        answer = sum_of_approaches(hosts, asked)
+        bound = max(bound, answer.least_ct + shared.least_ct(price))
+        cost = answer.cost_ct + shared.cost_ct(answer.total_kw)
+        found = Dispatch(price, answer.total_kw, cost, bound, number + 1, 0, False)
+        kept = all(float(x.max()) <= KEPT_KW * first.members for x in shared.excess_kw(answer.total_kw))
+        gaps.append(found.gap if kept else np.inf)
+        if number == 1 or gaps[-1] <= min(gaps):
+            best = found
+        if kept and found.gap <= tolerance:
+            best = replace(found, converged=True)
+            break
+        margin = cap_margin(shared, price, cost, tolerance)
+        mean = (answer.total_kw - answer.fixed_kw) / count
+        before = state.rho * state.dual
+        shift = _update(state, shared.tightened(margin), mean, answer.fixed_kw, count, number)
+        # A sample is only to find the price: its sum need not keep to the caps.
+        if sample and _at_rest(shift, state.shared_kw, state.rho * state.dual - before, state.rho * state.dual):
+            best = found
+            break
+    last = replace(best, bound_ct=bound, rounds=len(gaps), gaps=tuple(gaps))
+    return replace(last, broken=shared.broken(last.total_kw, KEPT_KW * first.members)), state.rho
+
+
+def _at_rest(shift: Floats, shared: Floats, change: Floats, dual: Floats) -> bool:
+    """Whether a sample's price and sums hardly change any more."""
+    norm = np.linalg.norm
+    return bool(norm(shift) <= 10 * _SAMPLE_TOLERANCE * norm(shared) and norm(change) <= _SAMPLE_TOLERANCE * norm(dual))
+
+
+def _update(state: _State, coupling: Coupling, mean: Floats, fixed: Floats, count: int, number: int) -> Floats:
+    """The coordinator's half of a round; the penalty follows the residuals as long as it may: mean(y) - z."""
+    relaxed = OVER_RELAXATION * mean + (1 - OVER_RELAXATION) * state.shared_kw
+    wished = (relaxed + state.dual) * count + fixed
+    total, _ = coupling.nearest(wished, np.zeros(len(mean)), state.rho / count)
+    shared = (total - fixed) / count
+    dual = state.dual + relaxed - shared
+    primal, change = float(np.linalg.norm(mean - shared)), float(np.linalg.norm(shared - state.shared_kw))
+    state.shared_kw, state.dual = shared, dual
+    if number > _ADAPTED:
+        return relaxed - shared
+    factor = _FACTOR if primal > _BALANCE * change else 1 / _FACTOR if change > _BALANCE * primal else 1.0
+    state.rho *= factor
+    state.dual = dual / factor
+    return relaxed - shared
+
+
+def scaled(coupling: Coupling, share: float) -> Coupling:
+    """What a share of the members share among themselves, so that the price is the same."""
+    return replace(
+        coupling,
+        peak_ct_per_kw2=coupling.peak_ct_per_kw2 / share,
+        import_kw=coupling.import_kw * share,
+        export_kw=coupling.export_kw * share,
+    )
