@@ -66,6 +66,7 @@ class Event(StrEnum):
     REQUEST_ACCEPTED = "FlexRequestResponse Accepted"
     REQUEST_REFUSED = "FlexRequestResponse Rejected"
     OFFER = "FlexOffer"
+    UNASKED_OFFER = "FlexOffer unsolicited"
     NO_OFFER = "FlexOffer without options"
     OFFER_ACCEPTED = "FlexOfferResponse Accepted"
     OFFER_REFUSED = "FlexOfferResponse Rejected"
@@ -86,7 +87,7 @@ TRADING = ConversationTable(
     rows={
         State.IDLE: {
             (Party.DSO, Event.REQUEST): State.REQUESTED,
-            (Party.AGR, Event.OFFER): State.OFFERED,  # unsolicited: it stands without a request
+            (Party.AGR, Event.UNASKED_OFFER): State.OFFERED,  # it stands without a request
         },
         State.REQUESTED: {
             (Party.AGR, Event.OFFER): State.OFFERED,
@@ -157,6 +158,8 @@ def event_of(message: TradingMessage) -> tuple[Party, Event]:
         taken = message.result is Result.ACCEPTED
         return Party.AGR, Event.REQUEST_ACCEPTED if taken else Event.REQUEST_REFUSED
     if isinstance(message, FlexOffer):
+        if message.unsolicited:
+            return Party.AGR, Event.UNASKED_OFFER
         return Party.AGR, Event.OFFER if message.options else Event.NO_OFFER
     if isinstance(message, FlexOfferResponse):
         taken = message.result is Result.ACCEPTED

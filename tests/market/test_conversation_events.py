@@ -59,6 +59,7 @@ def said(*messages: trading.TradingMessage) -> list[trading.State]:
 ASKED, TAKEN = examples.request(), uftp.FlexRequestResponse(HEADER, "m", YES)
 OFFERED, HELD = examples.offer(), uftp.FlexOfferResponse(HEADER, "m", YES)
 ORDERED, DONE = examples.order(), uftp.FlexOrderResponse(HEADER, "m", YES)
+UNASKED = replace(OFFERED, unsolicited=True, flex_request_message_id=None)
 St = trading.State
 
 
@@ -74,6 +75,8 @@ St = trading.State
         ((ASKED, replace(OFFERED, options=())), [St.REQUESTED, St.DECLINED]),
         ((ASKED, OFFERED, uftp.FlexOfferResponse(HEADER, "m", NO)), [St.REQUESTED, St.OFFERED, St.DECLINED]),
         ((ASKED, OFFERED, REVOCATION), [St.REQUESTED, St.OFFERED, St.REVOKED]),
+        ((UNASKED, HELD, ORDERED, DONE), [St.OFFERED, St.OFFERED, St.ORDERED, St.ACCEPTED]),
+        ((UNASKED, REVOCATION), [St.OFFERED, St.REVOKED]),
         ((ASKED, OFFERED, ORDERED, uftp.FlexOrderResponse(HEADER, "m", NO)),
          [St.REQUESTED, St.OFFERED, St.ORDERED, St.REFUSED]),
     ],
@@ -88,7 +91,8 @@ def test_a_trade_goes_one_of_these_ways(
 @pytest.mark.parametrize(
     "messages",
     [
-        (OFFERED,), (ORDERED,), (TAKEN,), (HELD,), (ASKED, ORDERED), (ASKED, OFFERED, OFFERED), (ASKED, ASKED),
+        (OFFERED,), (ASKED, UNASKED), (UNASKED, UNASKED),
+        (ORDERED,), (TAKEN,), (HELD,), (ASKED, ORDERED), (ASKED, OFFERED, OFFERED), (ASKED, ASKED),
         (ASKED, REVOCATION), (ASKED, OFFERED, ORDERED, REVOCATION), (ASKED, OFFERED, DONE), (ASKED, OFFERED, REVOCATION, ORDERED),
         (ASKED, OFFERED, ORDERED, DONE, uftp.FlexOrderResponse(HEADER, "m", NO)),
         (ASKED, OFFERED, ORDERED, uftp.FlexOrderResponse(HEADER, "m", NO), DONE),
