@@ -131,7 +131,10 @@ class DataSite:
             "purpose": purpose.value,
             "attributes": list(visible(decision, shape)),
             "rows": "" if decision.denied else decision.rows.sql(dialect="duckdb"),
-            "values": {name: value for name, value in decision.values.items() if name in _named(decision)},
+            # Who sees pseudonyms is not told which homes stand behind them.
+            "values": {}
+            if decision.pseudonyms
+            else {name: value for name, value in decision.values.items() if name in _named(decision)},
             "pseudonyms": decision.pseudonyms,
             "minimum_homes": decision.minimum_homes,
             "denied": decision.denied,

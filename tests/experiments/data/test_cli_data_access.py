@@ -73,11 +73,13 @@ def test_access_shows_the_policy(folder: Path) -> None:
 
 
 def test_a_consent_from_the_command_line(folder: Path) -> None:
-    """Given by name, listed as ODRL, given from a file, withdrawn; then it is gone."""
+    """Given by name, listed as ODRL, given from a file, withdrawn; then it is gone. Whose it is the researcher is not told."""
     identity = ask("consent", "give", folder, "--as", "farm", "--to", "lab", "--scope", "devices").strip()
     (listed,) = json.loads(ask("consent", "list", folder, "--as", "farm"))
     assert listed["agreement"]["permission"][0]["target"] == ["urn:iles:usage-point:farm#devices"]
-    assert "researcher-consented-devices" in ask("access", folder, "--as", "lab", "--purpose", "research")
+    seen = ask("access", folder, "--as", "lab", "--purpose", "research")
+    assert "researcher-consented-devices" in seen
+    assert "farm" not in seen
     assert rows(folder, "lab", "--purpose", "research") == []
     ask("consent", "withdraw", folder, identity, "--as", "farm")
     assert "sees nothing" in ask("access", folder, "--as", "lab", "--purpose", "research")
