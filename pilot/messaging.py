@@ -15,7 +15,6 @@ import structlog
 from cim.mapping.engine.mapping_file import checked_yaml
 from cim.model.errors import BadInput
 from cim.platform.access.control import AccessControl
-from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
 from cim.platform.access.streams import StreamSight
 from cim.platform.broker.channel import BrokerServer
 from cim.platform.broker.consumer import Received
@@ -27,7 +26,7 @@ from cim.platform.broker.schemas import READINGS, site_topics
 from cim.platform.broker.told_trouble import tell_trouble
 from cim.platform.site_data import SiteFacts
 from cim.platform.store import Store
-from portal.data import OPERATOR
+from portal.callers import book_of_site
 from portal.stream_routes import StreamSite
 
 _WATCHED_S = 1.0
@@ -57,7 +56,7 @@ async def messaging(
         BadInput: the MQTT file cannot be kept.
     """
     topics = site_topics()
-    access = AccessControl.open(folder / "data", book_of(site), now)
+    access = AccessControl.open(folder / "data", book_of_site(folder, site), now)
     usage_points = {meter: one.usage_point for one in site.connections for meter in one.meters}
     told = Messaging(
         PublishingStore(store, Producer(server.beside(), topics), usage_points), StreamSite(access, server, topics)
@@ -99,24 +98,6 @@ def read_mqtt(path: Path) -> MqttSettings:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"mqtt: {path} cannot be read ({error}); expected a YAML file") from None
     return checked_yaml(text, MqttSettings, path.name)
-
-
-def book_of(site: SiteFacts) -> PrincipalBook:
-    """Who may listen: the parties of a site, and its operator."""
-    points = [
-        UsagePoint(
-            one.usage_point,
-            owner=one.usage_point if one.kind == "prosumer" else "",
-            aggregator=one.aggregator,
-            congestion_point=one.congestion_point,
-            dso=site.dso if one.congestion_point else "",
-            kind=one.kind,
-            place=site.name,
-            meter=next((meter for meter, kind in one.meters.items() if kind == "meter"), ""),
-        )
-        for one in site.connections
-    ]
-    return PrincipalBook(points, [Principal(OPERATOR, Role.ADMINISTRATOR)], site.parties)
 
 
 def _bridge(streams: StreamSite, settings: MqttSettings) -> MqttBridge:

@@ -8,13 +8,25 @@ from fastapi import Depends, FastAPI, HTTPException, Query
 from starlette.concurrency import run_in_threadpool
 
 from cim.platform.access.principals import Role
-from portal.actions import ActionSite, ActionTold, AskFlexibility, LimitPoint
+from portal.actions import ActionSite, ActionTold, AskFlexibility, KeepElement, LimitPoint, SettleDay
 from portal.auth.caller import Caller, needs
 from portal.errors import Problem
 
 FOR_ENGINEERS = Depends(needs(Role.DSO))
 _TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "The number is of another request."}}
 Engineer = Annotated[Caller, FOR_ENGINEERS]
+Owner = Annotated[Caller, Depends(needs(Role.PROSUMER))]
+
+
+def _owner(caller: Caller) -> Caller:
+    """An administrator has no elements of its own.
+
+    Raises:
+        HTTPException: 403.
+    """
+    if caller.party is None:
+        raise HTTPException(403, "this is for the owner of an element; expected the log-in or token of one")
+    return caller
 
 
 def add_action_routes(app: FastAPI, site: ActionSite) -> None:
@@ -29,6 +41,29 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
     async def point_limit(caller: Engineer, asked: LimitPoint) -> ActionTold:
         """In an emergency: limit the feed-in of all plants below a congestion point at once, or lift that again."""
         return await run_in_threadpool(site.limit_point, caller, asked)
+
+    @app.post("/dso/actions/settlement", status_code=202, responses=_TAKEN)
+    async def settlement(caller: Engineer, asked: SettleDay) -> ActionTold:
+        """Settle a day that is over now, with the meter data that came; what comes later makes a revision."""
+        return await run_in_threadpool(site.settle, caller, asked)
+
+    @app.post("/market/actions/keep", status_code=202, responses=_TAKEN)
+    async def keep(caller: Owner, asked: KeepElement) -> ActionTold:
+        """Keep one of one's own elements from the market for a while: it runs by its own rule, and its agent plans anew."""
+        return await run_in_threadpool(site.keep, _owner(caller), asked)
+
+    @app.get("/market/actions")
+    async def own(caller: Owner, last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[ActionTold]:
+        """What was asked of the caller's own agent, newest first, with its answers."""
+        return await run_in_threadpool(site.of, _owner(caller).party or "", last)
+
+    @app.get("/market/actions/{number}")
+    async def own_action(caller: Owner, number: str) -> ActionTold:
+        """One of them."""
+        found = await run_in_threadpool(site.one, number, _owner(caller).party or "")
+        if found is None:
+            raise HTTPException(404, f"action {number[:64]!r}: there is none")
+        return found
 
     @app.get("/dso/actions", dependencies=[FOR_ENGINEERS])
     async def actions(last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[ActionTold]:

@@ -12,7 +12,14 @@ from pydantic import Field
 
 from cim.platform.access.audit import Access, AuditLog
 from cim.platform.mailbox.mailbox import Letter, LetterState, Mailbox
-from cim.platform.mailbox.requests import KIND_OF, FlexibilityWanted, PointLimitWanted, Wanted
+from cim.platform.mailbox.requests import (
+    KIND_OF,
+    ElementKeptWanted,
+    FlexibilityWanted,
+    PointLimitWanted,
+    SettlementWanted,
+    Wanted,
+)
 from portal.auth.caller import Caller
 from portal.models.base import Instant, IspNumber, Shown
 
@@ -57,11 +64,24 @@ class LimitPoint(Asking):
     minutes: Annotated[int, Field(ge=1, le=1440)] = 15
 
 
+class SettleDay(Asking):
+    """A day that is over is settled now, with the meter data that came."""
+
+    period: date
+
+
+class KeepElement(Asking):
+    """One of the caller's own elements is kept from the market, for some minutes of the site's time; null gives it back."""
+
+    element: Text
+    minutes: Annotated[int, Field(ge=1, le=7 * 1440)] | None
+
+
 class ActionTold(Shown):
     """A request and what became of it.
 
     Attributes:
-        kind: flexibility, point-limit.
+        kind: flexibility, point-limit, settlement, keep-element.
         at, answered_at: on the site's clock.
         request: its fields.
         state: waiting (for the site's next round), handed (to its agent), accepted, refused.
@@ -115,6 +135,31 @@ class ActionSite:
             until = getattr(before.request, "until", until)  # asked again a moment later, it is the same request
         wanted = PointLimitWanted(_number(asked), caller.name, asked.point, asked.feed_in_pct, until)
         return self._put(caller, self.dso, wanted)
+
+    def settle(self, caller: Caller, asked: SettleDay) -> ActionTold:
+        """Ask the DSO's agent to settle a day.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        return self._put(caller, self.dso, SettlementWanted(_number(asked), caller.name, asked.period))
+
+    def keep(self, caller: Caller, asked: KeepElement) -> ActionTold:
+        """Ask the caller's own agent to leave an element alone.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        until = None if asked.minutes is None else self.now() + timedelta(minutes=asked.minutes)
+        if asked.number is not None and (before := self.mailbox.get(asked.number)) is not None:
+            until = getattr(before.request, "until", until)
+        return self._put(
+            caller, caller.party or "", ElementKeptWanted(_number(asked), caller.name, asked.element, until)
+        )
+
+    def of(self, recipient: str, last: int) -> list[ActionTold]:
+        """The newest requests to somebody's agent, newest first."""
+        return [told(letter) for letter in self.mailbox.newest(last, recipient)]
 
     def of_dso(self, last: int) -> list[ActionTold]:
         """The newest requests to the DSO's agent, newest first."""

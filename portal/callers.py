@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from cim.model.errors import BadInput
 from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
 from cim.platform.documents.kinds import Body, Kind
 from cim.platform.documents.store import Document, DocumentStore
-from cim.platform.site_data import documents_path
+from cim.platform.site_data import SiteFacts, documents_path
 from portal.data import OPERATOR
 
 # Also a file's name: each caller's token lies in a file of its own.
@@ -110,7 +111,7 @@ def principals_path(folder: Path) -> Path:
 
 
 def book_of(folder: Path, documents: Sequence[Document]) -> PrincipalBook:
-    """Everybody who may ask.
+    """Everybody who may ask, as the documents of a folder have it.
 
     Args:
         documents: the folder's configurations, usage points and datasets.
@@ -118,34 +119,65 @@ def book_of(folder: Path, documents: Sequence[Document]) -> PrincipalBook:
     Raises:
         BadInput: its principals cannot be read, or a name would have two roles.
     """
-    named = _principals(principals_path(folder))
     site = next((one.body or {} for one in documents if (one.kind, one.key) == (Kind.CONFIGURATION, "site")), {})
     settings = site.get("settings")
     dso = str(settings.get("dso") or "") if isinstance(settings, dict) else ""
     meters: dict[str, str] = {}
-    points: list[Document] = []
     for one in documents:
         if one.kind is Kind.DATASET and text_of(one, "kind") == "meter":
             meters[text_of(one, "usage_point")] = text_of(one, "meter")
-        if one.kind is Kind.USAGE_POINT:
-            points.append(one)
-    usage_points = [
+    points = [
         UsagePoint(
             name := text_of(one, "usage_point"),
-            owner=name if text_of(one, "kind") == "prosumer" else "",
+            owner="",
             aggregator=text_of(one, "aggregator"),
             congestion_point=text_of(one, "congestion_point"),
-            dso=dso if text_of(one, "congestion_point") else "",
             kind=text_of(one, "kind"),
             place=text_of(one, "place"),
-            occupants=named.occupants.get(name, ()),
             meter=meters.get(name, ""),
         )
-        for one in points
+        for one in documents
+        if one.kind is Kind.USAGE_POINT
+    ]
+    return _book(folder, points, dso, _parties(site))
+
+
+def book_of_site(folder: Path, site: SiteFacts) -> PrincipalBook:
+    """The same, as the site itself has it: before anything has been filed.
+
+    Raises:
+        BadInput: its principals cannot be read, or a name would have two roles.
+    """
+    points = [
+        UsagePoint(
+            one.usage_point,
+            owner="",
+            aggregator=one.aggregator,
+            congestion_point=one.congestion_point,
+            kind=one.kind,
+            place=site.name,
+            meter=next((meter for meter, kind in one.meters.items() if kind == "meter"), ""),
+        )
+        for one in site.connections
+    ]
+    return _book(folder, points, site.dso, site.parties)
+
+
+def _book(folder: Path, points: Sequence[UsagePoint], dso: str, parties: Mapping[str, str]) -> PrincipalBook:
+    """With whom each point concerns: a prosumer owns its own, the DSO runs what hangs below a congestion point."""
+    named = _principals(principals_path(folder))
+    concerned = [
+        replace(
+            point,
+            owner=point.usage_point if point.kind == "prosumer" else "",
+            dso=dso if point.congestion_point else "",
+            occupants=named.occupants.get(point.usage_point, ()),
+        )
+        for point in points
     ]
     others = [Principal(name, Role.RESEARCHER, project=project) for name, project in named.researchers.items()]
     others += [Principal(name, Role.ADMINISTRATOR) for name in dict.fromkeys((OPERATOR, *named.administrators))]
-    return PrincipalBook(usage_points, others, _parties(site))
+    return PrincipalBook(concerned, others, parties)
 
 
 def _parties(site: Body) -> dict[str, str]:

@@ -143,6 +143,7 @@ declare_homes(
             "agents.roles.prosumer.member_session",
             "agents.roles.prosumer.meter_checks",
             "agents.roles.prosumer.metering_messages",
+            "agents.roles.prosumer.owner_overrides",
             "agents.roles.prosumer.prognoses",
             "agents.roles.prosumer.reactive_metering",
             "agents.roles.prosumer.reserved_capacity",

@@ -11,15 +11,19 @@ from cim.platform.access.principals import Role
 from cim.platform.site_data import Connection, SiteFacts
 from environment.sites import load_site
 from environment.sites.connections import site_facts
-from pilot.messaging import book_of, read_mqtt
+from pilot.messaging import read_mqtt
+from portal.callers import book_of_site, principals_path
 
 GOOD = "host: 127.0.0.1\nuser: iles\ntoken_env: T\ntopics: [readings]\nseen_as: agr-east\n"
 
 
-def test_every_party_of_a_site_may_listen_as_what_it_is() -> None:
-    """By its name or its domain; the operator is an administrator."""
+def test_every_party_of_a_site_may_listen_as_what_it_is(tmp_path: Path) -> None:
+    """By its name or its domain; the operator is an administrator, and whom the folder names beside them may listen, too."""
     site = load_site("strem")
-    book = book_of(site_facts(site))
+    principals_path(tmp_path).parent.mkdir(parents=True)
+    principals_path(tmp_path).write_text('{"researchers": {"lab": "study"}}')
+    book = book_of_site(tmp_path, site_facts(site))
+    assert book.principal("lab").role is Role.RESEARCHER
     assert book.principal("operator").role is Role.ADMINISTRATOR
     assert book.principal("agr-east").role is Role.AGGREGATOR
     assert book.principal("east.strem.example").name == "agr-east"
@@ -27,10 +31,10 @@ def test_every_party_of_a_site_may_listen_as_what_it_is() -> None:
     assert {book.principal(one.name).role for one in site.prosumers} == {Role.PROSUMER}
 
 
-def test_the_connections_own_meter_is_known() -> None:
+def test_the_connections_own_meter_is_known(tmp_path: Path) -> None:
     """So that a DSO sees it, and no device behind it."""
     facts = SiteFacts("s", "UTC", [Connection("h", "prosumer", "a", "cp", {"h.pv": "pv", "h.smart": "meter"})], {}, "d")
-    (point,) = book_of(facts).usage_points
+    (point,) = book_of_site(tmp_path, facts).usage_points
     assert (point.meter, point.owner, point.dso, point.place) == ("h.smart", "h", "d", "s")
 
 

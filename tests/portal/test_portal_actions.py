@@ -14,10 +14,16 @@ from fastapi import FastAPI
 from cim.platform.access.principals import Role
 from cim.platform.mailbox import mailbox as module
 from cim.platform.mailbox.mailbox import Mailbox
-from cim.platform.mailbox.requests import FlexibilityWanted, PointLimitWanted, RequestAnswered
+from cim.platform.mailbox.requests import (
+    ElementKeptWanted,
+    FlexibilityWanted,
+    PointLimitWanted,
+    RequestAnswered,
+    SettlementWanted,
+)
 from portal.actions import ActionSite
 from portal.app import create_app
-from tests.worlds.doubles import NOON, TOKEN, FakeSite
+from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite
 from tests.worlds.log_ins import Door, browser, enter
 
 TOKENS = {"f" * 43: "farm.example", "d" * 43: "dso.example"}
@@ -142,3 +148,29 @@ def test_a_full_mailbox_is_503_with_a_time_to_come_back(door: Door, monkeypatch:
         assert (full.status_code, full.headers["retry-after"]) == (503, "10")
 
     talk(app, talking)
+
+
+def test_a_prosumer_keeps_its_own_element_and_sees_only_its_own_requests(door: Door) -> None:
+    """By session or token; it goes to its own agent; the DSO's engineer and the operator have none to keep."""
+    app, box = portal(door)
+    keep = {"element": "farm.pv", "minutes": 60}
+    farm = {"Authorization": f"Bearer {'f' * 43}"}
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        asked = await caller.post("/market/actions/keep", json=keep, headers=farm)
+        assert (asked.status_code, asked.json()["kind"]) == (202, "keep-element")
+        number = asked.json()["number"]
+        await caller.post("/dso/actions/settlement", json={"period": "2025-06-20"}, headers=DSO)
+        assert [one["number"] for one in (await caller.get("/market/actions", headers=farm)).json()] == [number]
+        assert [one["kind"] for one in (await caller.get("/dso/actions", headers=DSO)).json()] == ["settlement"]
+        assert (await caller.get(f"/market/actions/{number}", headers=farm)).status_code == 200
+        assert (await caller.get(f"/dso/actions/{number}", headers=DSO)).status_code == 404
+        for headers in (DSO, BEARER):
+            assert (await caller.post("/market/actions/keep", json=keep, headers=headers)).status_code == 403
+
+    talk(app, talking)
+    recipients = {letter.recipient: letter.request for letter in box.deal(1, lambda _: 1)}
+    kept = recipients["farm.example"]
+    assert isinstance(kept, ElementKeptWanted)
+    assert kept.until == NOON + timedelta(hours=1)
+    assert isinstance(recipients["dso.example"], SettlementWanted)

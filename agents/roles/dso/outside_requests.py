@@ -11,11 +11,19 @@ from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.keys import SellerPointDay
+from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.settlement_as_buyer import SettlementAskedFor
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-from cim.platform.mailbox.requests import MAILBOX, FlexibilityWanted, PointLimitWanted, RequestAnswered
+from cim.platform.mailbox.requests import (
+    MAILBOX,
+    FlexibilityWanted,
+    PointLimitWanted,
+    RequestAnswered,
+    SettlementWanted,
+)
 from market.rules import Control
 
 
@@ -51,9 +59,9 @@ class OutsideRequestsState:
 class OutsideRequests(Part[OutsideRequestsState]):
     """Accepts or refuses what it is asked, and holds it until others have done it."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig, prognoses: Prognoses) -> None:
+    def __init__(self, me: AgentIdentity, config: DsoConfig, prognoses: Prognoses, meters: MeterData) -> None:
         super().__init__(me, OutsideRequestsState())
-        self._config, self._prognoses = config, prognoses
+        self._config, self._prognoses, self._meters = config, prognoses, meters
         self._points = {point.identity for point in config.points}
         control = config.curtailing
         self._plants = () if control is None else control.plants
@@ -158,6 +166,27 @@ class OutsideRequests(Part[OutsideRequestsState]):
         held = [self.state.emergencies[point] for point in points if point in self.state.emergencies]
         shares = [share for share, until in held if until > now]
         return min(shares) if shares else None
+
+    # ---- settlement ------------------------------------------------------------------------------------------------------
+
+    @on(SettlementWanted)
+    def settlement_wanted(self, message: SettlementWanted, sender: str, now: datetime) -> list[Effect]:
+        """Settle a day with the meter data that is there."""
+        if sender != MAILBOX:
+            return []
+        fault = self._settlement_fault(message.period, now)
+        if fault is not None:
+            return [Send(MAILBOX, RequestAnswered(message.number, False, fault))]
+        words = f"{message.period} is settled with the meter data that came; what comes later makes a revision"
+        told = RequestAnswered(message.number, True, words)
+        return [Send(MAILBOX, told), *self.emit(SettlementAskedFor(message.period), now)]
+
+    def _settlement_fault(self, period: date, now: datetime) -> str | None:
+        if period not in {day.day for day in self.rules.periods}:
+            return f"period: {period} is no day that the site operates"
+        if now < self.rules.day(period).end:
+            return f"period: {period} is not over"
+        return f"period: {period} is settled already" if self._meters.is_closed(period) else None
 
     # ---- forgetting ------------------------------------------------------------------------------------------------------
 

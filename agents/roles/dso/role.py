@@ -76,7 +76,7 @@ class DsoRole(Role):
         )
         requests = Requests(me, config, prognoses=prognoses, contracts=contracts, use=use)
         point_meters = PointMeters(me, config)
-        by_hand = OutsideRequests(me, config, prognoses)
+        by_hand = OutsideRequests(me, config, prognoses, meters)
         curtailment = Curtailment(me, config, point_meters, by_hand)
         errors = ForecastErrors(
             me,

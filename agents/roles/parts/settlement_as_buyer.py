@@ -48,6 +48,13 @@ class DaySettled:
     period: date
 
 
+@dataclass(frozen=True, slots=True)
+class SettlementAskedFor:
+    """Told inside a role: a day that is over is to be settled now."""
+
+    period: date
+
+
 @wire("part.SettlementAsBuyer")
 @dataclass(slots=True)
 class SettlementAsBuyerState:
@@ -110,6 +117,11 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
     def day_metered(self, event: DayMetered, now: datetime) -> list[Effect]:
         """All meters are in."""
         return self._settle(event.period, now)
+
+    @on(SettlementAskedFor)
+    def asked_for(self, event: SettlementAskedFor, now: datetime) -> list[Effect]:
+        """Somebody wants a day settled with what came so far; what comes later makes a revision, as always."""
+        return [] if self._meters.is_closed(event.period) else self._settle(event.period, now)
 
     @on(SettleDay)
     def time_is_up(self, timer: SettleDay, now: datetime) -> list[Effect]:

@@ -15,7 +15,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.member_session import MemberSession
-from agents.roles.prosumer.told import DayMeteringTold, VehicleChanged
+from agents.roles.prosumer.told import DayMeteringTold, ElementKept, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
@@ -138,6 +138,19 @@ class HeldOrders(Part[HeldOrdersState]):
                             held[isp - 1] = (before_w + watts) / 1000
             self.state.held_kw[day.day][event.element] = held
         return effects
+
+    @on(ElementKept)
+    def kept(self, event: ElementKept, now: datetime) -> list[Effect]:
+        """Its owner keeps an element: orders hold it no more for so long. They stand, and are settled by what is delivered."""
+        for period, of_day in self.state.held_kw.items():
+            day = self.rules.day(period)
+            if event.element in of_day and day.end > now:
+                held = of_day[event.element].copy()
+                for isp in range(1, day.count + 1):
+                    if day.isp_start(isp + 1) > now and day.isp_start(isp) < event.until:
+                        held[isp - 1] = np.nan
+                self.state.held_kw[period] = {**of_day, event.element: held}
+        return []
 
     def _release(self, element: str, day: LocalDay, running: int) -> list[Effect]:
         """Drop what the day's own orders move of an element from the ISP `running` on, and tell the aggregator."""

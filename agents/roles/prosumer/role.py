@@ -39,6 +39,7 @@ from agents.roles.prosumer.make_whole import MakeWhole
 from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
+from agents.roles.prosumer.owner_overrides import OwnerOverrides
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
@@ -75,7 +76,8 @@ class ProsumerRole(Role):
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
         reserved = ReservedCapacity(me, config, contracts)
-        agreed, restrictions = ConnectionLimits(me, config), UnitRestrictions(me, config)
+        agreed, kept = ConnectionLimits(me, config), OwnerOverrides(me, config)
+        restrictions = UnitRestrictions(me, config, kept)
         planning = DayPlanning(
             me,
             config,
@@ -179,6 +181,7 @@ class ProsumerRole(Role):
                 restrictions=restrictions,
             ),
             restrictions,
+            kept,
             OperatedDays(me, after_open),
             CopyConfirming(me, messages.copies),
         )

@@ -54,6 +54,14 @@ class VehicleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementKept:
+    """An owner keeps an element for itself: until then orders hold it to nothing."""
+
+    element: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AssetsChanged:
     """What some elements can do, or what moving them costs, is another from a day on than was published before."""
 

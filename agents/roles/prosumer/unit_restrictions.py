@@ -17,6 +17,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import moves_of
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.owner_overrides import OwnerOverrides
 from agents.roles.register_messages import RegisterEntry
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
@@ -38,8 +39,9 @@ class UnitRestrictionsState:
 class UnitRestrictions(Part[UnitRestrictionsState]):
     """Takes limits from the register's keeper, holds them in what is offered, and refuses orders beyond them."""
 
-    def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig, kept: OwnerOverrides) -> None:
         super().__init__(me, UnitRestrictionsState())
+        self._kept = kept
         self._market, self._dso, self._elements = config.market, config.dso, config.by_name()
 
     @on(RegisterEntry)
@@ -59,7 +61,9 @@ class UnitRestrictions(Part[UnitRestrictionsState]):
         return []
 
     def held(self, model: Flexibility, window: PlanWindow) -> Flexibility | None:
-        """What an element can give on a window's ISPs as far as it is not restricted; None where nothing is left."""
+        """What an element can give on a window's ISPs as far as neither DSO nor owner restricts it; None: nothing."""
+        if not self._kept.free(model.element, window):
+            return None
         limit, day = self.state.limits.get(model.element), window.day
         if limit is None:
             return model
@@ -68,7 +72,11 @@ class UnitRestrictions(Part[UnitRestrictionsState]):
         return restricted(model, inside, limit.up_w / 1000, limit.down_w / 1000)
 
     def fault(self, element: str, calls: Iterable[ElementCall], day: LocalDay) -> str | None:
-        """Why the system operator does not let an element move so, in words, or None."""
+        """Why the system operator, or its owner, does not let an element move so, in words, or None."""
+        calls = tuple(calls)
+        kept = self._kept.fault(element, tuple(call.isp for call in calls), day)
+        if kept is not None:
+            return kept
         limit = self.state.limits.get(element)
         if limit is None:
             return None

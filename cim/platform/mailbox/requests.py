@@ -49,6 +49,28 @@ class PointLimitWanted:
     until: datetime
 
 
+@wire("mail.SettlementWanted")
+@dataclass(frozen=True, slots=True)
+class SettlementWanted:
+    """A day that is over is to be settled now, with the meter data that came, and not when all of it is in or time is up."""
+
+    number: str
+    by: str
+    period: date
+
+
+@wire("mail.ElementKeptWanted")
+@dataclass(frozen=True, slots=True)
+class ElementKeptWanted:
+    """A prosumer keeps one of its elements for itself from now on; `until` None: it gives the element back."""
+
+    urgent: ClassVar[bool] = True
+    number: str
+    by: str
+    element: str
+    until: datetime | None
+
+
 @wire("mail.RequestAnswered")
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
@@ -59,9 +81,11 @@ class RequestAnswered:
     reason: str
 
 
-Wanted = FlexibilityWanted | PointLimitWanted
+Wanted = FlexibilityWanted | PointLimitWanted | SettlementWanted | ElementKeptWanted
 KINDS: dict[str, type[Wanted]] = {
     "flexibility": FlexibilityWanted,
     "point-limit": PointLimitWanted,
+    "settlement": SettlementWanted,
+    "keep-element": ElementKeptWanted,
 }
 KIND_OF = {kind: name for name, kind in KINDS.items()}
