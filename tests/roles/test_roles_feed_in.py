@@ -18,6 +18,7 @@ from agents.roles.effects import Arm, Effect, Publish, Send
 from agents.roles.events import Fired, Received
 from agents.roles.grid_messages import FeedInLimit, LimitedFeedIn, PlantStateAsked, PlantStateTold
 from agents.roles.messages import DeviceReport, DeviceSchedule, Filed
+from agents.roles.meter_messages import MeteringHandedOver
 from agents.roles.part import MOMENT
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.grid_limits import GridLimits
@@ -174,6 +175,29 @@ def test_what_a_limit_took_is_paid_once_and_no_more_than_the_plants_rating() -> 
     assert payments == (Payment("dso.example", "farm-a.example", 1_600, "curtailment", f"{EAN}/{FIRST}"),)
     again = role.handle(Received("farm-a", 5, account), DAY.end)
     assert sent(again, Filed) == []
+
+
+def test_where_a_company_reads_the_meter_its_word_is_waited_for_and_no_other_counts() -> None:
+    """The account comes first, then what the farm says its meter showed, then what it did show: paid by that, once."""
+    known = players.rules(Control.CURTAILMENT)
+    rules = replace(known, domains={**known.domains, "meters": "meters.example"}, meter_company="meters")
+    role = DsoRole("dso", rules, players.key("dso"), replace(dso().part(Prognoses).config, curtailing=CONTROL))
+    metered(role, NOON, -12_000.0)
+    decided(role, NOON, -13_000, -12_000, -13_000)
+    header = Header("farm-a.example", "meters.example", DAY.end, "m-1", "m-1")
+    true, false = (
+        Metering(header, FIRST, EAN, 1, (MeteringProfile("Power", "W", (0,) * (ISP - 1) + (w,) + (0,) * (96 - ISP)),),
+                 "Europe/Vienna")
+        for w in (-11_000, 0)
+    )  # fmt: skip
+    account = LimitedFeedIn(EAN, FIRST, ((ISP, -25_000, -12_000),))
+    assert role.handle(Received("farm-a", 3, account), DAY.end) == []
+    assert sent(role.handle(Received("farm-a", 4, false), DAY.end), Filed) == []
+    assert sent(role.handle(Received("farm-a", 5, MeteringHandedOver(false)), DAY.end), Filed) == []
+    (filed,) = sent(role.handle(Received("meters", 6, MeteringHandedOver(true)), DAY.end), Filed)
+    (payments,) = [decode(record.body) for record in filed.records]
+    assert payments == (Payment("dso.example", "farm-a.example", 1_600, "curtailment", f"{EAN}/{FIRST}"),)
+    assert sent(role.handle(Received("farm-a", 7, account), DAY.end), Filed) == []
 
 
 # ---- the prosumer's side -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from agents.roles.effects import Effect, Publish, Send
 from agents.roles.grid_messages import LimitedFeedIn
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import Filed
+from agents.roles.meter_messages import MeteringHandedOver
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import Filing
 from agents.roles.parts.meter_data import MeterDay
@@ -31,10 +32,14 @@ REASON = "curtailment"
 @wire("dso.Compensating")
 @dataclass(slots=True)
 class CompensatingState:
-    """Of days with limits: what the limited connections' meters told, and whose account is settled."""
+    """Of days with limits: what the limited connections' meters told, and whose account is settled.
+
+    Accounts in `waiting` came before what their meter showed, which goes by the meter-data company.
+    """
 
     metered: dict[MeterDay, Metering] = field(default_factory=dict)
     settled: tuple[MeterDay, ...] = ()
+    waiting: dict[MeterDay, LimitedFeedIn] = field(default_factory=dict)
 
 
 class Compensating(Part[CompensatingState]):
@@ -47,11 +52,22 @@ class Compensating(Part[CompensatingState]):
 
     @on(Metering)
     def metered(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
-        """Keep what the meter of a limited connection told."""
-        limited = self._curtailment.limited_isps(message.ean, message.period)
-        if limited and self.rules.domains.get(sender) == message.header.sender_domain:
-            self.state.metered[MeterDay(message.ean, message.period)] = message
-        return []
+        """Keep what the meter of a limited connection told; where a meter-data company reads it, its word alone counts."""
+        if self.rules.meter_company or self.rules.domains.get(sender) != message.header.sender_domain:
+            return []
+        return self._keep(message, now)
+
+    @on(MeteringHandedOver)
+    def handed_over(self, message: MeteringHandedOver, sender: str, now: datetime) -> list[Effect]:
+        """The same from the meter-data company."""
+        return self._keep(message.metering, now) if sender == self.rules.meter_company else []
+
+    def _keep(self, message: Metering, now: datetime) -> list[Effect]:
+        key = MeterDay(message.ean, message.period)
+        if self._curtailment.limited_isps(*key[:2]):
+            self.state.metered[key] = message
+        account, owner = self.state.waiting.pop(key, None), self.rules.name_of(message.header.sender_domain)
+        return [] if account is None or owner is None else self.accounted(account, owner, now)
 
     @on(LimitedFeedIn)
     def accounted(self, message: LimitedFeedIn, sender: str, now: datetime) -> list[Effect]:
@@ -66,6 +82,9 @@ class Compensating(Part[CompensatingState]):
             fault = "it is not the sender's"
         elif key in self.state.settled:
             fault = "it is settled"
+        elif metering is None and limited and self.rules.meter_company and key not in self.state.waiting:
+            self.state.waiting[key] = message
+            return []
         elif metering is None or not limited:
             fault = "nothing was limited, or the connection is not metered"
         if control is None or plant is None or metering is None or fault is not None:
@@ -116,6 +135,7 @@ class Compensating(Part[CompensatingState]):
         """Days that are closed for good."""
         self.state.settled = tuple(key for key in self.state.settled if key.period >= before)
         self.state.metered = {key: value for key, value in self.state.metered.items() if key.period >= before}
+        self.state.waiting = {key: value for key, value in self.state.waiting.items() if key.period >= before}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """What was paid is settled; recorded meterings of limited connections still count."""
