@@ -49,7 +49,9 @@ class SiteGrid:
             {prosumer.name: prosumer.meter for prosumer in site.prosumers},
             {one.device_name(device): device.kind for one in site.prosumers for device in one.devices},
             {point.id: point.branch for point in site.congestion_points},
-            titles | {prosumer.name: prosumer.title for prosumer in site.prosumers},
+            titles
+            | {f"ean.{prosumer.ean}": prosumer.title for prosumer in site.prosumers}
+            | {prosumer.name: prosumer.title for prosumer in site.prosumers},
             limits.min_voltage_pu,
             limits.max_voltage_pu,
             limits.max_loading_pct,

@@ -104,7 +104,7 @@ def create_app(
     if sources is not None:
         from portal.screens.routes import PageSite, add_screens
 
-        add_screens(app, PageSite(see_health, see_market, sources, data, data_status))
+        add_screens(app, PageSite(see_health, see_market, sources, data, data_status, actions))
     if news is not None:
         from portal.news_routes import add_news
 

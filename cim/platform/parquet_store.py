@@ -6,6 +6,7 @@ import os
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar, cast
 
 from cim.model.readings import Kind, Reading
@@ -34,6 +35,8 @@ class ParquetStore:
     Args:
         folder: is made if it is not there.
         keep: go on behind what is there, passing over what is told once more; otherwise it is replaced.
+
+    One thread puts; others may read (`told`) meanwhile, and are kept out for no longer than a list is copied.
     """
 
     def __init__(self, folder: Path, keep: bool = False) -> None:
@@ -43,6 +46,7 @@ class ParquetStore:
         if not keep:
             for old in (*self._folder.glob("*.parquet"), *self._folder.glob("put.log")):
                 old.unlink()
+        self._moving, self._caching = Lock(), Lock()  # what stands where; the rows in memory
         self._cache: OrderedDict[Path, list[Kept]] = OrderedDict()
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
         for path in self._folder.glob("*-*.parquet"):
@@ -88,14 +92,16 @@ class ParquetStore:
     ) -> list[Told[P]]:
         """All publications of a family, in order; see `Store.told`."""
         name = family_name(family)
+        with self._moving:
+            parts, pending = list(self._parts[name]), list(self._pending.get(name, ()))
         found = [
             told
-            for part in self._parts[name]
+            for part in parts
             if part.overlaps(since, until)
             for told in self._rows(name, part.path)
             if fits(told.publication, since, until, key)
         ]
-        found += [told for told in self._pending.get(name, []) if fits(told.publication, since, until, key)]
+        found += [told for told in pending if fits(told.publication, since, until, key)]
         return cast("list[Told[P]]", found)
 
     def readings(
@@ -137,6 +143,7 @@ class ParquetStore:
         """Make tables of what is in the log; only then is it cleared."""
         import pyarrow.parquet as pq
 
+        made: list[tuple[str, _Part]] = []
         for name, waiting in self._pending.items():
             rows: list[Row] = [{"sequence": t.number, "told_by": t.agent, **row_of(t.publication)} for t in waiting]
             unfinished = self._folder / "part.tmp"
@@ -146,24 +153,31 @@ class ParquetStore:
             path = self._folder / f"{name}-{waiting[0].number:08d}.parquet"
             unfinished.rename(path)
             instants = [told.publication.at for told in waiting]
-            self._parts[name].append(_Part(path, waiting[0].number, waiting[-1].number, min(instants), max(instants)))
-        self._pending, self._waiting = {}, 0
+            made.append((name, _Part(path, waiting[0].number, waiting[-1].number, min(instants), max(instants))))
+        with self._moving:  # a reader sees them waiting or as a part, never twice and never not at all
+            for name, part in made:
+                self._parts[name].append(part)
+            self._pending, self._waiting = {}, 0
         self._log.clear()
 
     def _rows(self, name: str, path: Path) -> list[Kept]:
         """A part's publications, from memory where it was read before: a part never changes."""
         import pyarrow.parquet as pq
 
-        if path not in self._cache:
-            family = FAMILIES[name]
-            self._cache[path] = [
-                Told(row["sequence"], row["told_by"], publication_of(family, row))
-                for row in pq.ParquetFile(path).read().to_pylist()
-            ]
-            if len(self._cache) > _CACHED:
+        with self._caching:
+            if path in self._cache:
+                self._cache.move_to_end(path)
+                return self._cache[path]
+        family = FAMILIES[name]
+        rows = [
+            Told(row["sequence"], row["told_by"], publication_of(family, row))
+            for row in pq.ParquetFile(path).read().to_pylist()
+        ]
+        with self._caching:
+            self._cache[path] = rows
+            while len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
-        self._cache.move_to_end(path)
-        return self._cache[path]
+        return rows
 
 
 class _Part:

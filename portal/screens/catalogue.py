@@ -8,6 +8,7 @@ from typing import Final
 from cim.platform.access.principals import Role
 from cim.platform.orchestrator.status import DataStatus
 from portal.screens import (
+    act,
     contracts,
     data,
     exchange,
@@ -36,6 +37,7 @@ _SCREENS: Final = (
     Screen("dso", "flexibility", "Flexibility", DSO_ROLES, flexibility.make),
     Screen("dso", "trading", "Requests and orders", DSO_ROLES, trading.make),
     Screen("dso", "events", "Events", DSO_ROLES, trading.events),
+    Screen("dso", "act", "Act", DSO_ROLES, act.make),
     Screen("dso", "settlements", "Settlements", DSO_ROLES, settling.make),
     Screen("dso", "ledger", "Ledger", DSO_ROLES, ledger.make),
     Screen("dso", "health", "Agents and devices", DSO_ROLES, operation.make_health),

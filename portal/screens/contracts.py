@@ -15,8 +15,10 @@ from cim.platform.publications.trading import OrderPlaced, ReservationUpdated
 from cim.platform.store import values
 from portal.market import MarketRows
 from portal.screens.markup import (
+    Digits,
     Figure,
     Html,
+    digits,
     figures,
     kw,
     link,
@@ -25,6 +27,7 @@ from portal.screens.markup import (
     note,
     section,
     table,
+    text,
 )
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
@@ -73,8 +76,8 @@ def templates(seen: Seen) -> Parts:
     )
 
 
-def _price(amount_e4: int, currency: str, per: str) -> Html:
-    return Html(f"{amount_e4 / 10_000:.4f} {currency} per {per}")
+def _price(amount_e4: int, currency: str, per: str) -> Digits:
+    return Digits(f"{digits(amount_e4 / 10_000, 4)} {text(currency)} per {per}")
 
 
 def _when(one: TemplatePublished | ContractAgreed) -> str:
@@ -106,7 +109,7 @@ def contracts(seen: Seen) -> Parts:
         state = _state(one, last, seen.today.day)
         rows.append(
             (
-                link(contract, "", contract=contract),
+                link(f"{contract[:8]}…", "", contract=contract),
                 seen.name(one.buyer),
                 seen.name(one.seller),
                 mark(state, "good" if state == "in force" else ""),
@@ -115,7 +118,7 @@ def contracts(seen: Seen) -> Parts:
                 _when(one),
                 len(one.elements),
                 kw(one.amount_up_w),
-                kw(one.amount_down_w),
+                kw(abs(one.amount_down_w)),
                 _price(one.volume_price_e4_per_kwh, one.currency, "kWh"),
             )
         )
@@ -154,7 +157,7 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
             (
                 version.at,
                 words,
-                f"{kw(version.amount_up_w):g} kW up, {kw(version.amount_down_w):g} kW down, "
+                f"{kw(version.amount_up_w):g} kW up, {kw(abs(version.amount_down_w)):g} kW down, "
                 + _price(version.volume_price_e4_per_kwh, version.currency, "kWh"),
             )
         )
@@ -185,7 +188,7 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
             Figure("contract", Html(f"<small>{one.contract_id}</small>")),
             Figure(
                 "reserved" if one.reserved else "framework, at most",
-                max(one.amount_up_w, one.amount_down_w) / 1000,
+                max(one.amount_up_w, abs(one.amount_down_w)) / 1000,
                 "kW",
             ),
             Figure("capacity price", _price(one.capacity_price_e4_per_kw_day, one.currency, "kW and day")),
@@ -201,7 +204,7 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
                     e.name,
                     e.kind,
                     kw(e.max_increase_w),
-                    kw(e.max_decrease_w),
+                    kw(abs(e.max_decrease_w)),
                     None
                     if e.volume_price_e4_per_kwh is None
                     else _price(e.volume_price_e4_per_kwh, one.currency, "kWh"),
@@ -248,7 +251,7 @@ def negotiations(seen: Seen) -> Parts:
                         seen.local(one.at),
                         seen.name(one.buyer),
                         seen.name(one.seller),
-                        link(one.contract_id, "/market/pages/contracts", contract=one.contract_id),
+                        link(f"{one.contract_id[:8]}…", "/market/pages/contracts", contract=one.contract_id),
                         _price(one.volume_price_e4_per_kwh, one.currency, "kWh"),
                         _price(one.capacity_price_e4_per_kw_day, one.currency, "kW and day"),
                     )

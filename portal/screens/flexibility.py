@@ -9,7 +9,20 @@ from cim.platform.publications.agreements import AssetsRegistered, ContractAgree
 from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.trading import FlexOffered, ReservationUpdated
 from cim.platform.store import latest, values
-from portal.screens.markup import Asked, Choice, Figure, Html, Line, chart, figures, kw, note, section, table
+from portal.screens.markup import (
+    Asked,
+    Choice,
+    Digits,
+    Figure,
+    Html,
+    Line,
+    chart,
+    figures,
+    kw,
+    note,
+    section,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
@@ -36,7 +49,7 @@ def _available(seen: Seen) -> Html:
     dso = [one for one in in_force(seen) if one.buyer == seen.site.dso]
     members = [one for one in in_force(seen) if one.buyer != seen.site.dso]
     up = sum(sum(e.max_increase_w for e in one.elements) for one in members)
-    down = sum(sum(e.max_decrease_w for e in one.elements) for one in members)
+    down = sum(sum(abs(e.max_decrease_w) for e in one.elements) for one in members)
     reserved: dict[str, Floats] = {}
     for contract in dso:
         if contract.reserved and day.day.isoweekday() in contract.days_of_week:
@@ -44,7 +57,7 @@ def _available(seen: Seen) -> Html:
             for place, start in enumerate(seen.starts()):
                 minute = start.hour * 60 + start.minute
                 if contract.start_minute <= minute < contract.end_minute:
-                    row[place] = max(contract.amount_up_w, contract.amount_down_w) / 1000
+                    row[place] = max(contract.amount_up_w, abs(contract.amount_down_w)) / 1000
             reserved[contract.contract_id] = row
     for update in latest(seen.store, ReservationUpdated, "contract_id", "period"):
         if update.period == day.day and update.contract_id in reserved:
@@ -113,7 +126,7 @@ def _plants(seen: Seen) -> Html:
                 len(elements),
                 units,
                 kw(sum(element.max_increase_w for element in elements)),
-                kw(sum(element.max_decrease_w for element in elements)),
+                kw(sum(abs(element.max_decrease_w) for element in elements)),
                 "none yet"
                 if last is None
                 else f"{last.status or 'nobody took part'}, {seen.local(last.at):%Y-%m-%d %H:%M}",
@@ -121,7 +134,7 @@ def _plants(seen: Seen) -> Html:
         )
     kinds: dict[str, list[int]] = {}
     for asset in assets.values():
-        kinds.setdefault(asset.kind, []).append(max(asset.max_consumption_w, asset.max_generation_w))
+        kinds.setdefault(asset.kind, []).append(max(abs(asset.max_consumption_w), abs(asset.max_generation_w)))
     return section(
         "Virtual power plants",
         table(
@@ -158,8 +171,6 @@ def _convergence(seen: Seen) -> Html:
         )
     last = next((one for one in reversed(told) if one.residuals), told[-1])
     rounds = [[n + 1, r.primal_kw, r.dual_kw] for n, r in enumerate(last.residuals)]
-    at = [seen.local(seen.today.at(0)) for _ in ()]
-    del at
     first = last.first_isp - 1
     day = (
         seen.day
@@ -193,9 +204,9 @@ def _convergence(seen: Seen) -> Html:
         table(
             "Residuals on the members' sum, by round",
             ("round", "primal, kW", "dual, kW"),
-            ((n, Html(f"{p:.4g}"), Html(f"{d:.4g}")) for n, p, d in rounds),
+            ((n, Digits(f"{p:.4g}"), Digits(f"{d:.4g}")) for n, p, d in rounds),
             "It took no rounds.",
-            seen.rows,
+            seen.rows and 12,
         ),
         name="convergence",
     )

@@ -38,7 +38,9 @@ def framed(
         live: whether it is fetched again when something has changed.
     """
     title = screen.title if screen else "Not here"
-    shown = "".join(f'<div class="part" data-part="{number}">{part}</div>' for number, part in enumerate(parts))
+    body = "".join(f'<div class="part" data-part="{number}">{part}</div>' for number, part in enumerate(parts))
+    # A first part of the page's own name needs no second heading.
+    shown = body.replace(f"<h2>{text(title)}</h2>", "", 1)
     out = ' · <a href="/logout">log out</a>' if visitor.csrf else ""
     return f"""<!doctype html>
 <html lang="en">

@@ -9,7 +9,21 @@ import numpy as np
 from cim.model.errors import BadInput
 from portal.screens.feeder_drawing import LEGEND, drawn, loading_class, voltage_class
 from portal.screens.grid_day import GridDay, grid_day
-from portal.screens.markup import Asked, Choice, Figure, Html, Line, chart, figures, mark, note, section, table
+from portal.screens.markup import (
+    Asked,
+    Choice,
+    Digits,
+    Figure,
+    Html,
+    Line,
+    chart,
+    digits,
+    figures,
+    mark,
+    note,
+    section,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.sources import GridSource
@@ -96,8 +110,8 @@ def _drawing(seen: Seen, grid: GridSource, found: GridDay, isp: int) -> Html:
                 "%",
                 _tone(loading_class(loading[worst], drawing.max_loading_pct)),
             ),
-            Figure("lowest voltage", Html(f"{voltage.min():.4f}"), "pu", _tone(voltage_class(voltage.min(), drawing))),
-            Figure("highest voltage", Html(f"{voltage.max():.4f}"), "pu", _tone(voltage_class(voltage.max(), drawing))),
+            Figure("lowest voltage", digits(voltage.min(), 4), "pu", _tone(voltage_class(voltage.min(), drawing))),
+            Figure("highest voltage", digits(voltage.max(), 4), "pu", _tone(voltage_class(voltage.max(), drawing))),
             Figure("from the grid above", found.flow.slack_w[isp] / 1000, "kW"),
             Figure("losses", found.flow.losses_w[isp] / 1000, "kW"),
         ]
@@ -192,8 +206,8 @@ def _nodes(seen: Seen, grid: GridSource, found: GridDay, isp: int) -> Html:
             (
                 (
                     drawing.nodes[k].name,
-                    Html(f"{drawing.nodes[k].nominal_v / 1000:g}"),
-                    Html(f"{voltage[k]:.4f}"),
+                    Digits(f"{drawing.nodes[k].nominal_v / 1000:g}"),
+                    digits(voltage[k], 4),
                     state_mark(voltage_class(voltage[k], drawing)),
                 )
                 for k in nodes
@@ -231,7 +245,7 @@ def _worst(seen: Seen, grid: GridSource) -> Html:
         value = abs(float(values[best][isp, place]))
         start = seen.local(days[best].day.isp_start(int(isp) + 1))
         state = loading_class(value, drawing.max_loading_pct) if unit == "%" else voltage_class(value, drawing)
-        shown = Html(f"{value:.1f} %" if unit == "%" else f"{value:.4f} pu")
+        shown = Digits(f"{value:.1f} %" if unit == "%" else f"{value:.4f} pu")
         rows.append((what, names[int(place)], shown, start, days[best].sort[int(isp)], state_mark(state)))
     over = sum(
         int(np.nansum((d.flow.loading_pct > drawing.max_loading_pct).any(axis=1))) for d in days

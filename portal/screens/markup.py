@@ -23,6 +23,12 @@ class Html(str):
     __slots__ = ()
 
 
+class Digits(Html):
+    """A number that is written out already; it stands right in a table."""
+
+    __slots__ = ()
+
+
 Cell = str | int | float | date | datetime | None
 
 
@@ -33,12 +39,25 @@ def text(value: Cell) -> Html:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return Html("–")
     if isinstance(value, float):
-        return Html(f"{value:,.1f}".replace("-", "−"))
+        return digits(value, 1)
     if isinstance(value, int):
         return Html(f"{value:,}".replace("-", "−"))
     if isinstance(value, datetime):
         return Html(value.strftime("%Y-%m-%d %H:%M"))
     return Html(html.escape(value if isinstance(value, str) else value.isoformat()))
+
+
+def digits(value: float, places: int, plus: bool = False) -> Digits:
+    """A number with so many decimals; a zero has no sign."""
+    written = f"{value:{'+' if plus else ''},.{places}f}"
+    if not float(written.replace(",", "")):
+        written = written.lstrip("+-")
+    return Digits(written.replace("-", "−"))
+
+
+def short(reference: str) -> Html:
+    """A long reference by its beginning; the whole is its title."""
+    return text(reference) if len(reference) <= 12 else tag("code", f"{reference[:8]}…", title=reference)
 
 
 def join(parts: Iterable[str]) -> Html:
@@ -105,7 +124,10 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
         return join((tag("h3", caption), note(none)))
     more = len(taken) > rows_shown > 0
     lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in taken[: rows_shown or None])
-    heads = "".join(f'<th scope="col">{text(one)}</th>' for one in head)
+    right = {place for row in taken for place, value in enumerate(row) if _is_number(value)}
+    heads = "".join(
+        f'<th scope="col"{" class=n" if place in right else ""}>{text(one)}</th>' for place, one in enumerate(head)
+    )
     caption_ = text(caption) + (
         f" (the first {rows_shown}; {link('all', '', rows='all')})" if more else f" ({len(taken):,})"
     )
@@ -116,8 +138,14 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
 
 
 def _cell(value: Cell) -> str:
-    number = isinstance(value, int | float)
-    return f'<td class="n">{text(value)}</td>' if number else f"<td>{text(value)}</td>"
+    if _is_number(value):
+        return f'<td class="n">{text(value)}</td>'
+    long = isinstance(value, str) and not isinstance(value, Html) and len(value) > 60
+    return f'<td class="long">{text(value)}</td>' if long else f"<td>{text(value)}</td>"
+
+
+def _is_number(value: Cell) -> bool:
+    return isinstance(value, int | float | Digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +243,10 @@ def kw(power_w: float) -> float:
     return power_w / 1000
 
 
-def money(amount_e4: int, currency: str) -> Html:
+def money(amount_e4: int, currency: str) -> Digits:
     """Ten-thousandths of the currency unit as an amount with its currency."""
-    return Html(f"{amount_e4 / 10_000:,.2f} {html.escape(currency)}".replace("-", "−"))
+    places = 4 if 0 < abs(amount_e4) < 100 else 2
+    return Digits(f"{digits(amount_e4 / 10_000, places)} {html.escape(currency)}")
 
 
 def local(at: datetime, zone: ZoneInfo) -> datetime:

@@ -12,7 +12,20 @@ from cim.platform.store import latest, values
 from portal.screens.feeder_drawing import loading_class
 from portal.screens.grid import isp_shown, no_grid, state_line, state_mark
 from portal.screens.grid_day import GridDay, grid_day
-from portal.screens.markup import Asked, Choice, Figure, Html, Line, chart, figures, money, note, section, table
+from portal.screens.markup import (
+    Asked,
+    Choice,
+    Figure,
+    Html,
+    Line,
+    chart,
+    digits,
+    figures,
+    money,
+    note,
+    section,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.sources import GridSource
@@ -124,8 +137,17 @@ def _course(seen: Seen, point: WatchedPoint) -> Html:
             )
         )
     elif told is not None:
-        parts.append(note("The last analysis found no need: it is within its limit in every ISP."))
+        parts.append(note(_no_need(told, point)))
     return section(seen.title(point.congestion_point), *parts, name="loading")
+
+
+def _no_need(told: SafetyAnalysed, point: WatchedPoint) -> str:
+    if max(told.loading_pct) <= point.limit_pct:
+        return "The last analysis asks for no change: the point is expected within its limit in every ISP."
+    return (
+        "The last analysis asks for no change, although some ISPs are expected above the limit: only what is needed almost "
+        "surely is bought, the rest is left to the DSO's own limits."
+    )
 
 
 def _loading_of(grid: GridSource, found: GridDay, isp: int, branch: str, changes: list[dict[str, float]]) -> Floats:
@@ -161,14 +183,12 @@ def _why(seen: Seen, grid: GridSource, found: GridDay, point: WatchedPoint) -> H
     rows = []
     for name, slope in zip(below, each, strict=True):
         power = float(np.nan_to_num(found.power_w[name][isp]))
-        rows.append(
-            (seen.title(name), power / 1000, Html(f"{slope:+.3f}".replace("-", "−")), power / 1000 * float(slope))
-        )
+        rows.append((seen.title(name), power / 1000, digits(slope, 3, plus=True), power / 1000 * float(slope)))
     rows.sort(key=lambda row: -row[3])
     return section(
         "Why red: who loads it",
         figures(
-            Figure("loading", base, "%", "bad" if base > point.limit_pct else ""),
+            Figure("loading", base, "%", "bad" if base > point.limit_pct + 0.05 else ""),
             Figure("limit", float(point.limit_pct), "%"),
         ),
         table(

@@ -20,6 +20,7 @@ from cim.model.errors import BadInput, IlesError
 from cim.platform.access.principals import Role
 from cim.platform.access.secured import Denied
 from cim.platform.orchestrator.status import DataStatus
+from portal.actions import ActionSite
 from portal.auth.caller import caller_of
 from portal.data import OPERATOR, SeeData
 from portal.market import MarketRows
@@ -42,13 +43,14 @@ _ECHARTS: Final = "nicegui/elements/echart/dist"  # NiceGUI brings it, so no oth
 
 @dataclass(frozen=True)
 class PageSite:
-    """What the pages are made from; `data` and `look` None where the portal serves no data."""
+    """What the pages are made from; `data` and `look` None where the portal serves no data, `actions` where nobody lives."""
 
     health: SharedAnswer[Health]
     market: SharedAnswer[MarketRows]
     sources: PageSources
     data: SeeData | None
     look: Callable[[], DataStatus] | None
+    actions: ActionSite | None = None
 
 
 def visitor_of(request: Request) -> Visitor:
@@ -93,7 +95,16 @@ class Pages:
         self._room = self._room or anyio.CapacityLimiter(_AT_WORK)
         try:
             health, market = await self.site.health(), await self.site.market()
-            seen = Seen(market.store, health, self.site.sources, self._measured, visitor, query, self.site.data)
+            seen = Seen(
+                market.store,
+                health,
+                self.site.sources,
+                self._measured,
+                visitor,
+                query,
+                self.site.data,
+                self.site.actions,
+            )
             return 200, await run_sync(screen.make, seen, limiter=self._room)
         except Denied as error:
             return 403, (note(str(error)),)

@@ -14,6 +14,7 @@ from cim.platform.access.principals import Role
 from cim.platform.publications.site import SiteDescribed
 from cim.platform.publications.trading import PrognosisTaken
 from cim.platform.store import Publications, values
+from portal.actions import ActionSite
 from portal.data import SeeData
 from portal.models import Health, Status
 from portal.screens.markup import ROWS
@@ -47,6 +48,7 @@ class Seen:
     Attributes:
         query: what stands behind the page's address.
         data: the data platform; None where the portal serves none.
+        actions: asks the agents of a living site; None where there is none to ask.
     """
 
     store: Publications
@@ -56,6 +58,7 @@ class Seen:
     visitor: Visitor
     query: Mapping[str, str]
     data: SeeData | None = None
+    actions: ActionSite | None = None
 
     @cached_property
     def site(self) -> SiteDescribed:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from cim.platform.publications.settlement import SettlementAnswered, last_revisions
 from cim.platform.store import values
 from portal.market import MarketRows
-from portal.screens.markup import Figure, Html, figures, mark, money, note, section, table
+from portal.screens.markup import (
+    Figure,
+    Html,
+    figures,
+    mark,
+    money,
+    note,
+    section,
+    short,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
@@ -71,7 +81,7 @@ def _orders(seen: Seen) -> Html:
             sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in row.isps) * hours / 1000,
             sum(isp.power_deficiency_w * isp.duration for isp in row.isps) * hours / 1000,
             money(row.net_e4, one.currency),
-            row.order_reference,
+            short(row.order_reference),
         )
         for one in reversed(told)
         for row in one.orders

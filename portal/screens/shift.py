@@ -11,7 +11,18 @@ from cim.platform.publications.grid import FeedInLimited, SafetyAnalysed
 from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import latest, values
 from portal.screens.grid_day import grid_day
-from portal.screens.markup import Asked, Choice, Figure, Html, figures, kw, note, section, table
+from portal.screens.markup import (
+    Asked,
+    Choice,
+    Figure,
+    Html,
+    digits,
+    figures,
+    kw,
+    note,
+    section,
+    table,
+)
 from portal.screens.operation import STALE, alarm_table, alarms
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
@@ -80,8 +91,8 @@ def _grid(seen: Seen, hours: int) -> Html:
         Figure("highest loading", float(highest[worst]), "%", "bad" if over else "good"),
         Figure("of", grid.drawing.branches[worst].name),
         Figure("ISPs above a limit", over, "", "bad" if over else "good"),
-        Figure("lowest voltage", Html(f"{min(low):.4f}"), "pu"),
-        Figure("highest voltage", Html(f"{max(high):.4f}"), "pu"),
+        Figure("lowest voltage", digits(min(low), 4), "pu"),
+        Figure("highest voltage", digits(max(high), 4), "pu"),
         Figure("from the grid above", exported / 1000, "kWh"),
     )
 

@@ -12,7 +12,20 @@ from cim.platform.publications.grid import FeedInLimited
 from cim.platform.publications.settlement import SettlementTold, last_revisions
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused
 from cim.platform.store import latest, values
-from portal.screens.markup import Figure, Html, Line, chart, figures, kw, mark, money, note, section, table
+from portal.screens.markup import (
+    Figure,
+    Html,
+    Line,
+    chart,
+    figures,
+    kw,
+    mark,
+    money,
+    note,
+    section,
+    short,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
@@ -99,7 +112,7 @@ def _requests(seen: Seen) -> Html:
                 kw(most),
                 seen.local(one.expires),
                 mark(state, "good" if state == "answered" else ""),
-                one.reference,
+                short(one.reference),
             )
         )
     head = ("at (local)", "to", "point", "day", "ISPs asked", "most asked, kW", "expires", "state", "reference")
@@ -131,7 +144,7 @@ def _offers(seen: Seen) -> Html:
                 money(low, one.currency),
                 money(high, one.currency),
                 mark(state, _TONES.get(state, "")),
-                one.reference,
+                short(one.reference),
             )
         )
     head = (
@@ -164,7 +177,7 @@ def _orders(seen: Seen) -> Html:
             kw(max((isp.power_w for isp in one.isps), key=abs)),
             money(one.price_e4, one.currency),
             mark(state, _TONES.get(state, "")),
-            one.order_reference,
+            short(one.order_reference),
         )
         for one, state in reversed(orders_with_state(seen))
     ]

@@ -83,13 +83,13 @@ document.getElementById("theme").addEventListener("click", () => {
 // A form that asks changes the address without loading the whole page; the slider does so while it is moved.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "get" || form.id === "proof" || !form.classList.contains("asked")) return;
+  if (form.method !== "get" || form.id === "proof" || form.dataset.action || !form.classList.contains("asked")) return;
   event.preventDefault();
   show(form, true);
 });
 document.addEventListener("change", (event) => {
   const form = event.target.form;
-  if (event.target.tagName === "SELECT" && form?.method === "get" && form.classList.contains("asked") && form.id !== "consent") show(form, true);
+  if (event.target.tagName === "SELECT" && form?.method === "get" && form.classList.contains("asked") && form.id !== "consent" && !form.dataset.action) show(form, true);
 });
 let sliding = 0;
 document.addEventListener("input", (event) => {
@@ -128,6 +128,31 @@ consent?.addEventListener("submit", async (event) => {
     words.textContent = "Given; it holds from now on.";
     refresh();
   } catch (error) { words.textContent = error.message; }
+});
+
+// A form that acts: its fields as JSON, under a number of its own, so that one sent twice is the same request.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.action) return;
+  event.preventDefault();
+  if (form.dataset.sure && !confirm(form.dataset.sure)) return;
+  const words = form.querySelector("[role=status]"), button = form.querySelector("button");
+  const body = { number: form.dataset.number ??= crypto.randomUUID() };
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    const { value } = field;
+    if ("emptyNull" in field.dataset && value === "") body[field.name] = null;
+    else if ("thousand" in field.dataset) body[field.name] = Math.round(Number(value) * 1000);
+    else body[field.name] = "number" in field.dataset ? Number(value) : value;
+  }
+  button.disabled = true;
+  try {
+    const told = await (await send(form.dataset.action, "POST", body)).json();
+    words.textContent = `${told.state}${told.reason ? `: ${told.reason}` : ""}; its answer stands below.`;
+    delete form.dataset.number;
+    refresh();
+    setTimeout(refresh, 2000);
+  } catch (error) { words.textContent = error.message; } finally { button.disabled = false; }
 });
 
 for (const part of document.querySelectorAll("[data-part]")) part.dataset.html = part.innerHTML;
