@@ -35,7 +35,7 @@ class News:
         self._round, self._rounds_told = asyncio.Event(), 0
         self._told: dict[int, bytes] = {}
         self._task: asyncio.Task[None] | None = None
-        self._listeners = 0
+        self._listeners, self._over = 0, False
 
     @property
     def listeners(self) -> int:
@@ -46,6 +46,11 @@ class News:
         """Something of a family was published; from the loop that listeners are served by."""
         self._number += 1
         self._last[family] = self._number
+
+    def stop(self) -> None:
+        """Let all listeners go, as the server is being stopped."""
+        self._over = True
+        self._round.set()
 
     def since(self, identity: str | None) -> int:
         """The number behind an event's identity; of another start 0, as everything may have changed."""
@@ -91,6 +96,8 @@ class News:
                         yield b": still here\n\n"
                         continue
                 heard = self._rounds_told
+                if self._over:
+                    return
                 if self._ticks or had != self._number:
                     message, had = self.event(had), self._number
                     yield message

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -43,22 +41,19 @@ class EventStream(Response):
                 {"detail": "as many listen as may; expected you to come back later"}, 503, {"Retry-After": "30"}
             )(scope, receive, send)
             return
-        gone = asyncio.create_task(_gone(receive))
+        tasks = (asyncio.create_task(self._stream(first, events, send)), asyncio.create_task(_gone(receive)))
         try:
-            async with aclosing(events):
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                await self._send(send, first)
-                sending = asyncio.create_task(self._go_on(events, send))
-                await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
-                sending.cancel()
-                with contextlib.suppress(asyncio.CancelledError, TimeoutError, OSError):
-                    await sending
-        except (TimeoutError, OSError):
-            pass  # it has not taken its event in time, or is gone
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            gone.cancel()
+            for task in tasks:
+                task.cancel()
+            # That an event was not taken in time, or the connection broke, ends it and is nobody's fault here.
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await events.aclose()
 
-    async def _go_on(self, events: AsyncGenerator[bytes, None], send: Send) -> None:
+    async def _stream(self, first: bytes, events: AsyncGenerator[bytes, None], send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await self._send(send, first)
         async for message in events:
             await self._send(send, message)
 
@@ -73,7 +68,8 @@ async def _gone(receive: Receive) -> None:
 
 
 def add_news(app: FastAPI, news: News) -> None:
-    """Add the route."""
+    """Add the route; the server's stop lets its listeners go."""
+    app.state.stops = news.stop
 
     @app.get("/live", response_class=Response, responses=_DESCRIBED)
     async def live(request: Request) -> Response:

@@ -19,7 +19,7 @@ from cim.platform.exposure import is_loopback, refuse_public
 
 _PATIENCE_S = 3  # for answers under way when the server is stopped
 _WORDS_BYTES = 1024  # that a listener may say at once; nothing is asked of it
-_CALLERS = 256  # at once; who comes on top is told 503
+_CALLERS = 3_000  # at once, those who listen among them; who comes on top is told 503
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class PortalServer:
 
     def __init__(self, app: FastAPI, host: str, port: int, tls: Tls | None) -> None:
         self._host, self._port, self._tls = host, port, tls
+        self._app = app
         self._server = _Quiet(
             uvicorn.Config(
                 app,
@@ -102,6 +103,7 @@ class PortalServer:
         """Finish what is under way, then let go of the port; without effect where it does not run."""
         task, self._task = self._task, None
         if task is not None:
+            getattr(self._app.state, "stops", lambda: None)()  # who listens for as long as it may would be waited for
             self._server.should_exit = True
             await task
 

@@ -80,8 +80,8 @@ def state_line(seen: Seen, found: GridDay, isp: int) -> str:
 
 def _asked(seen: Seen, found: GridDay, isp: int) -> Html:
     slider = (
-        f'<label class="slider">Time <input type="range" name="isp" id="isp" min="1" max="{found.day.count}" '
-        f'value="{isp + 1}" list="isps" aria-label="quarter-hour of the day"></label>'
+        f'<label class="slider">Time <input type="range" name="isp" id="time" min="1" max="{found.day.count}" '
+        f'value="{isp + 1}" aria-label="quarter-hour of the day"></label>'
     )
     day = Asked(
         (

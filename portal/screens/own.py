@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 
 from cim.model.arrays import Floats
@@ -129,11 +131,11 @@ def consents(seen: Seen) -> Parts:
         )
     data = seen.data()
     principal = data.access.who(seen.visitor.who, "read", "consents")
-    rows = [_consent_row(seen, one) for one in data.access.consents.given_by(principal.name)]
+    rows = [_consent_row(seen, one, data.access.now()) for one in data.access.consents.given_by(principal.name)]
     home = seen.name(seen.visitor.party) if seen.visitor.party else ""
     form = Html(
         '<form id="consent" data-keep="consent" class="asked" data-giver="'
-        f'{text(seen.visitor.who)}"><label>To <input name="assignee" required size="28" placeholder="name or domain"></label>'
+        f'{text(principal.name)}"><label>To <input name="assignee" required size="28" placeholder="name or domain"></label>'
         '<label>For <select name="purpose"><option>research</option><option>advice</option><option>operation</option>'
         '</select></label><label>What <select name="scope"><option value="connection">the connection</option>'
         '<option value="devices">the devices, too</option></select></label>'
@@ -160,8 +162,8 @@ def consents(seen: Seen) -> Parts:
     )
 
 
-def _consent_row(seen: Seen, one: Consent) -> tuple[Cell, ...]:
-    holds = one.holds(seen.now)
+def _consent_row(seen: Seen, one: Consent, now: datetime) -> tuple[Cell, ...]:
+    holds = one.holds(now)
     state = mark("withdrawn", "") if one.withdrawn else mark("holds", "good") if holds else mark("over", "")
     button = Html(
         "" if one.withdrawn else f'<button type="button" data-withdraw="{text(one.identity)}">Withdraw</button>'

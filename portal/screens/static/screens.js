@@ -59,6 +59,9 @@ function replace(old, fresh, kept) {
   drawAll(old);
 }
 
+// What was changed here is shown at once, and again when answers that were kept for a second are old.
+function acted() { refresh(); setTimeout(refresh, 1200); }
+
 // Server-sent events; the browser comes back by itself and says which it had last.
 function listen(path) {
   const events = new EventSource(path);
@@ -112,7 +115,7 @@ document.addEventListener("click", async (event) => {
   const uid = event.target.dataset?.withdraw;
   if (!uid) return;
   event.target.disabled = true;
-  try { await send(`/data/consents?uid=${encodeURIComponent(uid)}`, "DELETE"); refresh(); } catch (error) { event.target.replaceWith(error.message); }
+  try { await send(`/data/consents?uid=${encodeURIComponent(uid)}`, "DELETE"); acted(); } catch (error) { event.target.replaceWith(error.message); }
 });
 
 const consent = document.getElementById("consent");
@@ -126,7 +129,7 @@ consent?.addEventListener("submit", async (event) => {
   try {
     await send("/data/consents", "POST", { "@context": "http://www.w3.org/ns/odrl.jsonld", "@type": "Agreement", permission: [permission] });
     words.textContent = "Given; it holds from now on.";
-    refresh();
+    acted();
   } catch (error) { words.textContent = error.message; }
 });
 
@@ -150,8 +153,8 @@ document.addEventListener("submit", async (event) => {
     const told = await (await send(form.dataset.action, "POST", body)).json();
     words.textContent = `${told.state}${told.reason ? `: ${told.reason}` : ""}; its answer stands below.`;
     delete form.dataset.number;
-    refresh();
-    setTimeout(refresh, 2000);
+    acted();
+    setTimeout(refresh, 3000);
   } catch (error) { words.textContent = error.message; } finally { button.disabled = false; }
 });
 
