@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -91,7 +92,7 @@ class LivingView:
 
     async def dso_state(self) -> DsoState:
         """What the store holds of the grid and the market."""
-        return dso_state(self._store, self._scheduler.now)
+        return await asyncio.to_thread(dso_state, self._store, self._scheduler.now)
 
     async def market_rows(self) -> MarketRows:
         """What the store holds of the market."""

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from portal.data_schema import query_paths
 from portal.errors import add_answers_to_errors
 from portal.guard import Guard, Rates, check_token
+from portal.kept_bytes import KeptBytes
 from portal.market_routes import add_market_routes
 from portal.metrics import RequestMetrics
 from portal.openapi import document_all
@@ -76,7 +77,7 @@ def create_app(
     app.add_middleware(RequestMetrics, registry=registry)
     app.state.authenticated = True
     see_health = SharedAnswer(site.health, "health", patience_s, fresh_s)
-    see_dso = SharedAnswer(site.dso_state, "dso state", patience_s, fresh_s)
+    see_dso = KeptBytes(site.dso_state, "dso state", patience_s, fresh_s)
 
     add_answers_to_errors(app)
 

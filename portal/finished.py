@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class FinishedRun:
 
     async def dso_state(self) -> DsoState:
         """The grid and the market as the DSO saw them in the end."""
-        return dso_state(self._store, self.end)
+        return await asyncio.to_thread(dso_state, self._store, self.end)
 
     async def market_rows(self) -> MarketRows:
         """All that was published of the market."""

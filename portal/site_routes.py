@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 
 from portal.errors import Problem
+from portal.kept_bytes import KeptBytes
 from portal.metrics import MEDIA_TYPE, written
 from portal.models import DsoState, Health, HealthSummary, Readiness, Status
 from portal.views import SharedAnswer, ViewError
@@ -18,7 +19,7 @@ class MetricsPage(Response):
 
 
 def add_site_routes(
-    app: FastAPI, see_health: SharedAnswer[Health], see_dso: SharedAnswer[DsoState], requests: CollectorRegistry
+    app: FastAPI, see_health: SharedAnswer[Health], see_dso: KeptBytes[DsoState], requests: CollectorRegistry
 ) -> None:
     """Add them.
 
@@ -39,7 +40,7 @@ def add_site_routes(
     async def ready(response: Response) -> Readiness:
         """Whether the portal can show the site: 200, or 503 while it starts or where it is down."""
         try:
-            seen, _ = await see_health(), await see_dso()
+            seen, _ = await see_health(), await see_dso.model()
         except ViewError:
             response.status_code = 503
             return Readiness(ready=False)
@@ -52,12 +53,12 @@ def add_site_routes(
         """The site's and the portal's metrics, for Prometheus."""
         seen = await see_health()
         try:
-            grid = await see_dso()
+            grid = await see_dso.model()
         except ViewError:  # a site that has just begun has no grid state yet
             grid = None
         return MetricsPage(written(requests, seen, grid))
 
-    @app.get("/dso/state")
-    async def dso_state() -> DsoState:
-        """The grid and the market as the DSO sees them."""
-        return await see_dso()
+    @app.get("/dso/state", response_model=DsoState)
+    async def dso_state(request: Request) -> Response:
+        """The grid and the market as the DSO sees them, not older than a second."""
+        return await see_dso(request)

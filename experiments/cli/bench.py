@@ -111,6 +111,20 @@ def dispatch(as_json: Json = False, full: Full = False) -> None:
     show(found, as_json)
 
 
+@app.command()
+def portal(as_json: Json = False, full: Full = False) -> None:
+    """How soon the portal answers for 10,000 agents, 200 times a second; tells 2,000 listeners; and paints its first page.
+
+    The portal has one core of its own. The painting needs Chromium (`make tools`).
+    """
+    from experiments.bench.portal import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
 def _expect(peers: dict[str, str]) -> None:
     """Find out early whether the libraries are there that are measured beside ours.
 

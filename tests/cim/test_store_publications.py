@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -275,3 +276,22 @@ def test_the_documentation_lists_every_table(tmp_path: Path) -> None:
         section = page.split(f"## {name}\n")[1].split("\n## ")[0]
         columns = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
         assert ["sequence", "told_by", "at", *columns] == schema_of(family).names
+
+
+def test_a_store_is_read_while_it_is_written(tmp_path: Path) -> None:
+    """A thread that reads while another puts sees each publication once, in order, also when the log becomes tables."""
+    store, over = ParquetStore(tmp_path), threading.Event()
+    seen: list[list[int]] = []
+
+    def read() -> None:
+        while not over.is_set():
+            seen.append([told.number for told in store.told(DeviceBack)])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(2 * parquet_store.PART + 500):
+        store.put("agent", DeviceBack(NOON + timedelta(seconds=number), "pv"))
+    over.set()
+    reader.join()
+    store.close()
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen)
