@@ -15,10 +15,11 @@ from cim.model.arrays import Floats
 from cim.model.readings import Kind, Reading
 from cim.platform.access.principals import Role
 from cim.platform.memory_store import MemoryStore
+from cim.platform.orchestrator.filing import file_run
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
-from cim.platform.site_data import Connection, SiteFacts, fill, readings_place
+from cim.platform.site_data import Connection, SiteFacts, readings_place
 from environment.feeder import Feeder
 from pilot.feeder_plan import feeder_plan
 from pilot.page_sources import LedgerFile
@@ -137,7 +138,7 @@ def _played(folder: Path) -> LivingSite:
     connections = [Connection(home, "prosumer", "agr", players.POINT, {f"{home}.meter": "meter"}) for home in HOMES]
     domains = {f"{home}.example": home for home in HOMES} | {"agr.example": "agr", "dso.example": "dso"}
     now = players.DAY.end + timedelta(hours=8)
-    fill(folder, SiteFacts("mini", "Europe/Vienna", connections, domains, "dso"), now)
+    file_run(folder, SiteFacts("mini", "Europe/Vienna", connections, domains, "dso"), now)
     return LivingSite(store, players.DAY.at(16))
 
 
