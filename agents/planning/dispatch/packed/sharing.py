@@ -29,10 +29,11 @@ from agents.planning.dispatch.packed.tree import sum_of_approaches
 from cim.model.arrays import Floats
 
 OVER_RELAXATION = 1.9
-PENALTY = 0.03  # ct/kW^2 per interval: about what vehicles cost
+# ct/kW^2 per interval, some times what batteries cost. Balancing residuals (Boyd et al., 3.4.1) stiffens it without end here:
+# answers stand still between two prices, so it stays as it is.
+PENALTY = 0.5
 SAMPLES = (250, 1000)
 MAX_ROUNDS = 300
-_BALANCE, _FACTOR, _ADAPTED = 5.0, 1.5, 60  # residuals this far apart change the penalty, in so many rounds at most
 _SAMPLE_TOLERANCE = 2e-4
 _SAMPLE_ROUNDS = 150
 
@@ -47,14 +48,14 @@ def dispatch(
 ) -> Dispatch:
     """Dispatch all members by ADMM; arguments as in `second_order.dispatch`."""
     size = sum(host.size() for host in hosts)
-    price, rho, before = price_ct_per_kwh, PENALTY, 0
+    price, before = price_ct_per_kwh, 0
     if price is None:
         price = coupling.price_ct_per_kwh.copy()
         for sample in SAMPLES:
             if 3 * sample <= size:
-                found, rho = _rounds(hosts, coupling, price, rho, sample, _SAMPLE_TOLERANCE, _SAMPLE_ROUNDS)
+                found = _rounds(hosts, coupling, price, sample, _SAMPLE_TOLERANCE, _SAMPLE_ROUNDS)
                 price, before = found.price_ct_per_kwh, before + found.rounds
-    found, _ = _rounds(hosts, coupling, price, rho, 0, tolerance, max_rounds)
+    found = _rounds(hosts, coupling, price, 0, tolerance, max_rounds)
     return replace(found, sample_rounds=before)
 
 
@@ -71,11 +72,10 @@ def _rounds(
     hosts: Sequence[Host],
     coupling: Coupling,
     price: Floats,
-    rho: float,
     sample: int,
     tolerance: float,
     max_rounds: int,
-) -> tuple[Dispatch, float]:
+) -> Dispatch:
     """Rounds of all members, or of a sample that stands for all of a district as large as itself."""
     size = sum(host.size() for host in hosts)
     first = sum_of_approaches(hosts, ApproachAsked(0, np.zeros(0), np.zeros(0), 0.0, 1.0, price, sample))
@@ -83,7 +83,7 @@ def _rounds(
     count = max(first.devices, 1)
     sums, _ = shared.supply(price)
     mean = (first.total_kw - first.fixed_kw) / count
-    state = _State((sums - first.fixed_kw) / count, price * coupling.hours / rho, rho)
+    state = _State((sums - first.fixed_kw) / count, price * coupling.hours / PENALTY, PENALTY)
     bound, gaps = first.least_ct + shared.least_ct(price), [np.inf]
     shift = mean - state.shared_kw
     for number in range(1, max_rounds + 1):
@@ -103,13 +103,13 @@ def _rounds(
         margin = cap_margin(shared, price, cost, tolerance)
         mean = (answer.total_kw - answer.fixed_kw) / count
         before = state.rho * state.dual
-        shift = _update(state, shared.tightened(margin), mean, answer.fixed_kw, count, number)
+        shift = _update(state, shared.tightened(margin), mean, answer.fixed_kw, count)
         # A sample is only to find the price: its sum need not keep to the caps.
         if sample and _at_rest(shift, state.shared_kw, state.rho * state.dual - before, state.rho * state.dual):
             best = found
             break
     last = replace(best, bound_ct=bound, rounds=len(gaps), gaps=tuple(gaps))
-    return replace(last, broken=shared.broken(last.total_kw, KEPT_KW * first.members)), state.rho
+    return replace(last, broken=shared.broken(last.total_kw, KEPT_KW * first.members))
 
 
 def _at_rest(shift: Floats, shared: Floats, change: Floats, dual: Floats) -> bool:
@@ -118,20 +118,14 @@ def _at_rest(shift: Floats, shared: Floats, change: Floats, dual: Floats) -> boo
     return bool(norm(shift) <= 10 * _SAMPLE_TOLERANCE * norm(shared) and norm(change) <= _SAMPLE_TOLERANCE * norm(dual))
 
 
-def _update(state: _State, coupling: Coupling, mean: Floats, fixed: Floats, count: int, number: int) -> Floats:
-    """The coordinator's half of a round; the penalty follows the residuals as long as it may: mean(y) - z."""
+def _update(state: _State, coupling: Coupling, mean: Floats, fixed: Floats, count: int) -> Floats:
+    """The coordinator's half of a round: mean(y) - z."""
     relaxed = OVER_RELAXATION * mean + (1 - OVER_RELAXATION) * state.shared_kw
     wished = (relaxed + state.dual) * count + fixed
     total, _ = coupling.nearest(wished, np.zeros(len(mean)), state.rho / count)
     shared = (total - fixed) / count
     dual = state.dual + relaxed - shared
-    primal, change = float(np.linalg.norm(mean - shared)), float(np.linalg.norm(shared - state.shared_kw))
     state.shared_kw, state.dual = shared, dual
-    if number > _ADAPTED:
-        return relaxed - shared
-    factor = _FACTOR if primal > _BALANCE * change else 1 / _FACTOR if change > _BALANCE * primal else 1.0
-    state.rho *= factor
-    state.dual = dual / factor
     return relaxed - shared
 
 
