@@ -113,6 +113,21 @@ def test_warmth_at_midnight_is_worth_what_it_saves_the_next_day(demand: float, r
     assert warm_k > -1e-6
 
 
+def test_a_large_house_is_not_cooled_for_less_than_it_takes_to_heat_it() -> None:
+    """An estate's kelvin is 140 kWh: at 1000 ct a kelvin it was left a quarter of a kelvin cold at midnight, 34 kWh."""
+    room = Room(capacity_wh_per_k=420_000, loss_w_per_k=7000, cop=3.0, set_c=21.0, level_min_c=19.5, level_max_c=22.5)
+    pump = HeatPumpRoom("h", 0.0, demand=Series(np.full(400, 0.3), 0.0), rated_w=80_000, room=room, tan_phi=0.4)
+    program = LinearProgram()
+    steered = units.heat_pump(program, FOUR, pump, np.full(4, 24.0), 21.0, 20.0)
+    (power, _), *_ = steered.terms
+    bought = program.variables(0.0, 500.0, np.full(4, 20.0), 4)
+    program.equal([(bought, 1.0), (power, -1.0)], 0.0)
+    kept, warm_k = np.exp(-7000 / 420_000), 0.0
+    for kw in program.solve()[power]:
+        warm_k = warm_k * kept + (1 - kept) * 3000 / 7000 * (kw - 24.0)
+    assert warm_k > -1e-6
+
+
 def test_vehicles_get_what_they_are_owed_while_they_are_there() -> None:
     """One leaves after an hour and a half with 12 kWh, the next comes at the third hour: each charges in its own time."""
     program = LinearProgram()

@@ -124,8 +124,11 @@ def heat_pump(
     warm = program.variables(-np.inf, np.inf, 0.0, span.count)
     _at_least(program, warm, low, _SHORT_CT * span.hours)
     end_k = min(end_c - room.set_c, high)
-    _at_least(program, warm[-1:], end_k, _SHORT_CT)
-    _warmer(program, warm[-1], end_k, _worth_of_warmth(unit, span, end_k, high, retail_ct_per_kwh))
+    short_ct = _SHORT_CT * max(
+        room.capacity_wh_per_k / room.cop / 1000, 1.0
+    )  # a kelvin of a large house is much energy
+    _at_least(program, warm[-1:], end_k, short_ct)
+    _warmer(program, warm[-1], end_k, short_ct, _worth_of_warmth(unit, span, end_k, high, retail_ct_per_kwh))
     over = program.variables(0.0, np.inf, _SHORT_CT * span.hours, span.count)
     program.at_most([(warm, 1.0), (over, -1.0)], high)
     above, below = (program.variables(0.0, np.inf, _SWING_CT_PER_KH * span.hours, span.count) for _ in range(2))
@@ -152,11 +155,11 @@ def _worth_of_warmth(
     return steps
 
 
-def _warmer(program: LinearProgram, warm: int, end_k: float, worth: list[tuple[float, float]]) -> None:
+def _warmer(program: LinearProgram, warm: int, end_k: float, short_ct: float, worth: list[tuple[float, float]]) -> None:
     """Earn what the kelvins of `warm` above `end_k` are worth, the dearest first."""
     widths, gains = np.array(worth).T
     parts = program.variables(0.0, widths, -gains, len(worth))
-    (short,) = program.variables(0.0, np.inf, _SHORT_CT, 1)  # where it ends below, it earns nothing
+    (short,) = program.variables(0.0, np.inf, short_ct, 1)  # where it ends below, it earns nothing
     places = np.array([*parts, warm, short])
     program.row_at_most(places, np.array([*np.ones(len(worth)), -1.0, -1.0]), -end_k)
 
