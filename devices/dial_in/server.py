@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -24,7 +24,9 @@ from devices.port.errors import DeviceUnreachable
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
+    from websockets.typing import Subprotocol
 
+NOT_DEMANDED = "s2"  # of clients that offer none at all (s2-python's own): the path says what they speak
 SUBPROTOCOLS: Mapping[str, str] = {"ocpp": "ocpp2.0.1", "s2": "s2"}
 MAX_FRAME_BYTES = 1 << 18
 SUPERSEDED = 4001  # private close code (RFC 6455, 7.4.2): a newer session of the same device was authenticated
@@ -73,7 +75,6 @@ class DialInServer:
     async def start(self) -> None:
         """Listen. Raises `BadInput` naming the port when it cannot be had."""
         from websockets.asyncio.server import serve
-        from websockets.typing import Subprotocol
 
         try:
             self._server = await serve(
@@ -81,7 +82,7 @@ class DialInServer:
                 self.host,
                 self.port,
                 process_request=self._admit,
-                subprotocols=[Subprotocol(name) for name in sorted(self._subprotocols.values())],
+                select_subprotocol=self._spoken,
                 max_size=MAX_FRAME_BYTES,
                 server_header=None,
                 ssl=self._tls,
@@ -156,6 +157,12 @@ class DialInServer:
             return None
         return parts[1], unquote(parts[2])
 
+    def _spoken(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The path's own subprotocol, where it is offered; who offers none was admitted without."""
+        key = None if connection.request is None else self._split(connection.request.path)
+        wanted = None if key is None else self._subprotocols[key[0]]
+        return next((name for name in offered if name == wanted), None)
+
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Everything that can be refused is refused here, before the upgrade."""
         key = self._split(request.path)
@@ -172,7 +179,7 @@ class DialInServer:
             return connection.respond(HTTPStatus.NOT_FOUND, "this device is not served here\n")
         offered = [p.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for p in value.split(",")]
         wanted = self._subprotocols[key[0]]
-        if wanted not in offered:
+        if wanted not in offered and (offered or wanted != NOT_DEMANDED):
             return connection.respond(HTTPStatus.BAD_REQUEST, f"expected the subprotocol {wanted}\n")
         return None
 

@@ -7,13 +7,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from s2python.frbc import FRBCOperationMode, FRBCSystemDescription, FRBCUsageForecast
+from s2python.frbc import FRBCOperationMode, FRBCOperationModeElement, FRBCSystemDescription, FRBCUsageForecast
 
 from cim.mapping.s2 import ELECTRIC
 from cim.model.devices import ThermalDescription, ThermalUsage
 from devices.s2.session import Refused, Status
 
 _MAX_STEPS = 10_000
+_OF_A_ROOM = ("celsius", "°c", "temperature", "temperatur")  # in what labels call a fill level that is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,23 @@ class Steering:
         return min(1.0, max(0.0, (power_w - self.low_w) / span)) if span else 0.0
 
 
-def steering(description: FRBCSystemDescription, own_rule: uuid.UUID | None) -> Steering:
+def steering(
+    description: FRBCSystemDescription, own_rule: uuid.UUID | None, fill_level: float | None = None
+) -> Steering:
     """The widest normal mode of the first electric actuator, other than its own rule where there is another.
+
+    What a mode can run at depends on the fill level: the element that holds at this one counts; where it is not known, the
+    one with the least power.
 
     Raises:
         Refused: the description has no electric actuator with a usable mode.
     """
     for actuator in description.actuators:
-        modes = [_steering(actuator.id, mode) for mode in actuator.operation_modes if not mode.abnormal_condition_only]
+        modes = [
+            _steering(actuator.id, mode, fill_level)
+            for mode in actuator.operation_modes
+            if not mode.abnormal_condition_only
+        ]
         usable = [mode for mode in modes if mode is not None]
         others = [mode for mode in usable if mode.mode != own_rule] or usable
         if others:
@@ -53,14 +63,59 @@ def steering(description: FRBCSystemDescription, own_rule: uuid.UUID | None) -> 
     )
 
 
-def _steering(actuator: uuid.UUID, mode: FRBCOperationMode) -> Steering | None:
+def unsteered(description: FRBCSystemDescription) -> list[str]:
+    """The electric actuators behind the first, by label or id: they follow their own rule."""
+    names = [
+        next((mode.diagnostic_label for mode in actuator.operation_modes if mode.diagnostic_label), str(actuator.id))
+        for actuator in description.actuators
+        if any(_steering(actuator.id, mode, None) is not None for mode in actuator.operation_modes)
+    ]
+    return names[1:]
+
+
+def expect_a_warm_room(description: FRBCSystemDescription, steered: Steering) -> None:
+    """Refuse a store that is no room which power makes warmer: another one's numbers would pass for degrees.
+
+    Raises:
+        Refused: the label or the ranges say that it is something else, or more power makes it colder.
+    """
+    label = (description.storage.fill_level_label or "").strip()
+    if label and not any(word in label.casefold() for word in _OF_A_ROOM):
+        text = f"FRBC.SystemDescription: the fill level is in {label!r}; expected degrees Celsius of a room"
+        raise Refused(Status.INVALID_CONTENT, text)
+    if not label and min(steered.low_w, steered.high_w) < 0:
+        text = "FRBC.SystemDescription: it gives power back, and its fill level has no label; expected a room's degrees Celsius"
+        raise Refused(Status.INVALID_CONTENT, text)
+    if (steered.fill_high - steered.fill_low) * (steered.high_w - steered.low_w) < 0:
+        text = "FRBC.SystemDescription: more power makes it colder; expected heating, cooling is not steered"
+        raise Refused(Status.INVALID_CONTENT, text)
+
+
+def _element(mode: FRBCOperationMode, fill_level: float | None) -> FRBCOperationModeElement:
+    """The element that holds at a fill level; at a border, and where the level is not known, the one with less power."""
+    holds = [
+        element
+        for element in mode.elements
+        if fill_level is not None
+        and element.fill_level_range.start_of_range <= fill_level <= element.fill_level_range.end_of_range
+    ]
+    return min(holds or mode.elements, key=lambda element: max(map(abs, _power_w(element) or (0.0, 0.0))))
+
+
+def _power_w(element: FRBCOperationModeElement) -> tuple[float, float] | None:
+    """Electric power (W) at the factors 0 and 1; None where it has none."""
+    ranges = [r for r in element.power_ranges if r.commodity_quantity.value in ELECTRIC]
+    return (sum(r.start_of_range for r in ranges), sum(r.end_of_range for r in ranges)) if ranges else None
+
+
+def _steering(actuator: uuid.UUID, mode: FRBCOperationMode, fill_level: float | None) -> Steering | None:
     if not mode.elements:
         return None
-    element = mode.elements[0]
-    ranges = [r for r in element.power_ranges if r.commodity_quantity.value in ELECTRIC]
-    if not ranges:
+    element = _element(mode, fill_level)
+    power_w = _power_w(element)
+    if power_w is None:
         return None
-    low, high = sum(r.start_of_range for r in ranges), sum(r.end_of_range for r in ranges)
+    low, high = power_w
     return Steering(actuator, mode.id, low, high, element.fill_rate.start_of_range, element.fill_rate.end_of_range)
 
 

@@ -60,6 +60,13 @@ class CemMachine(ResourceManagerState):
         self._first_status_known = False
         self.steered_by_other = False  # the device was found following instructions that are not ours
 
+    @property
+    def unusable(self) -> str:
+        """Why it will not be ready in this session, in words; empty while it may be."""
+        if self.details is not None and not any(self.offers(control) for control in self._wanted):
+            return "it offers " + (", ".join(one.value for one in self.details.available_control_types) or "nothing")
+        return self.refusal
+
     # -- the wire's side -------------------------------------------------------------------------------------------
 
     def attached(self) -> list[str]:

@@ -58,7 +58,13 @@ class ResourceManagerPort:
         """Wait for the handshake and for the description of the control type; who the device says it is."""
         self._machine.now = now
         await self._wire.open()
-        if not await self._wire.deliver([], lambda: self._machine.ready and self._wire.connected):
+        machine = self._machine
+        if (
+            not await self._wire.deliver([], lambda: machine.unusable != "" or (machine.ready and self._wire.connected))
+            or machine.unusable
+        ):
+            if machine.unusable:
+                raise DeviceFault(f"gateway {self.name}: {machine.unusable}; expected {offers}")
             raise DeviceUnreachable(
                 f"gateway {self.name} did not shake hands and describe itself within {self._timeout_s:g} s; "
                 f"expected it to dial {self._wire.where} with subprotocol s2 and to offer {offers}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from s2python.ppbc import PPBCPowerProfileDefinition
 
 from cim.mapping.s2 import fill_level, power
 from cim.model.devices import Programme, ProgrammeState
+from cim.model.readings import Kind
 from devices.port.errors import DeviceUnreachable
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
@@ -41,6 +43,7 @@ from devices.s2.session import Refused, Status
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
 PPBC = ControlType.POWER_PROFILE_BASED_CONTROL
 
+_log = logging.getLogger("iles.devices.s2")
 NOTHING = ControlType.NO_SELECTION
 
 
@@ -71,6 +74,7 @@ class ResourceManagerState:
     news: NewsBox = field(default_factory=NewsBox)
     outcomes: dict[uuid.UUID, str] = field(default_factory=dict)
     own_rule: tuple[uuid.UUID, float] | None = None  # operation mode and factor
+    refusal: str = ""  # why its description cannot be used
     told_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the latest time that the RM gave
 
     def __post_init__(self) -> None:
@@ -91,7 +95,9 @@ class ResourceManagerState:
         """How the described actuator is steered. Raises `DeviceUnreachable` while nothing is described."""
         if self.description is None:
             raise self.undescribed("FRBC.SystemDescription")
-        return frbc.steering(self.description, self.own_rule[0] if self.own_rule else None)
+        level = self.last.values.get(Kind.TEMPERATURE)
+        own = self.own_rule[0] if self.own_rule else None
+        return frbc.steering(self.description, own, None if level is None else level.value)
 
     def undescribed(self, what: str) -> DeviceUnreachable:
         """The error for a device that was cut off, or revoked `what` it had described, before it could be steered."""
@@ -99,7 +105,7 @@ class ResourceManagerState:
 
     def forget_session(self) -> None:
         """A new session: the RM will describe itself again. Its own rule, readings and news are kept."""
-        self.closed, self.details, self.control = False, None, None
+        self.closed, self.details, self.control, self.refusal = False, None, None, ""
         self.description = self.actuator = self.constraints = self.profile = None
 
     def hear(self, message: S2MessageWithID) -> None:
@@ -131,9 +137,15 @@ class ResourceManagerState:
                 raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for a CEM in this state")
 
     def _on_description(self, message: FRBCSystemDescription) -> None:
-        frbc.steering(message, None)  # refuse here what could not be steered later
-        self.description, self.actuator = message, None
         own = frbc.own_rule_by_label(message, self.own_rule_label)
+        try:  # refuse here what could not be steered later
+            frbc.expect_a_warm_room(message, frbc.steering(message, own))
+        except Refused as refusal:
+            self.refusal = refusal.text
+            raise
+        for label in frbc.unsteered(message):
+            _log.warning("gateway %s: its actuator %r is not steered; only its first electric one is", self.name, label)
+        self.description, self.actuator = message, None
         if own is not None:
             self.own_rule = (own, 0.0)
 

@@ -13,6 +13,7 @@ from cim.model.errors import BadInput
 from environment.sites.devices import DEVICE_WORDS
 from environment.sites.references import reference_faults
 from environment.sites.schema import Site
+from environment.sites.topology import topology_faults
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -107,6 +108,8 @@ def parse_site(text: str, origin: str) -> Site:
     except ValidationError as error:
         faults = [_sentence(item) for item in error.errors(include_url=False)]
     faults += reference_faults(raw)
+    if site is not None and not faults:
+        faults += topology_faults(site)
     if faults or site is None:
         raise SiteFaults(origin, tuple(faults))
     return site

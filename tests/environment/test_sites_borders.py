@@ -29,7 +29,7 @@ FIELDS: tuple[Case, ...] = (
     (("country",), TEXT, ("A", "AUT", "at"), ("AT", "XK", "ES")),
     (("currency",), TEXT, ("EU", "EURO", "eur"), ("EUR", "CHF", "XXX")),
     (("isp_minutes",), "expected 15, 30 or 60", (14, 45, 0), (15, 30, 60)),
-    (("control_interval_s",), "expected", (59, 901, 60.5), (60, 900, 61)),
+    (("control_interval_s",), "expected", (59, 901, 60.5), (60, 900, 75)),
     (("contract_days",), "expected", (0, 3651, "long"), (1, 3650, 365)),
     (("revision_hours",), "expected", (0, 25, None), (1, 24, 2)),
     (("default_day",), "expected", ("2015-02-29", "20.05.2016", "today"), ("2016-02-29", "2016-01-01", "2016-12-31")),

@@ -1,0 +1,137 @@
+"""Resource managers from the field: each input of `tests/golden/field` with its right answer (see `source.md` there)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from cim.model.devices import Mode, Setpoint, ThermalDescription
+from cim.model.errors import BadInput
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
+from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.s2.driver import GatewayPort
+
+FOLDER = Path(__file__).parents[2] / "golden" / "field"
+NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+PASSWORD = "sixteen-letters!"
+
+
+class FieldManager:
+    """A resource manager that says what a file says; each instruction of ours is accepted and begun."""
+
+    def __init__(self, file: str) -> None:
+        self._file = json.loads((FOLDER / file).read_text(encoding="utf-8"))
+        self._to_say: list[dict[str, Any]] = []
+        self.instructions: list[dict[str, Any]] = []
+
+    async def exchange(self, device: str, frames: list[str]) -> list[str]:
+        """See `FrameLink`."""
+        back: list[dict[str, Any]] = []
+        for message in map(json.loads, frames):
+            kind = message["message_type"]
+            if kind == "ReceptionStatus":
+                continue
+            back.append(
+                {"message_type": "ReceptionStatus", "subject_message_id": message["message_id"], "status": "OK"}
+            )
+            if kind == "Handshake":
+                back.append(self._file["handshake"])
+            elif kind == "HandshakeResponse":
+                back.append(self._file["details"])
+            elif kind == "SelectControlType":
+                back += self._file["after_select"].get(message["control_type"], [])
+            elif kind == "FRBC.Instruction":
+                self.instructions.append(message)
+                update = {"message_type": "InstructionStatusUpdate", "message_id": str(uuid.uuid4()),
+                          "instruction_id": message["id"], "status_type": "ACCEPTED", "timestamp": NOW.isoformat()}  # fmt: skip
+                back.append(update)
+        return [json.dumps(message) for message in back]
+
+
+def opened(file: str) -> tuple[GatewayPort, Any, FieldManager]:
+    """A port to the file's manager, its nameplate, and the manager."""
+    manager = FieldManager(file)
+    port = GatewayPort("gw", link=manager)
+    return port, asyncio.run(port.open(NOW)), manager
+
+
+def _described(port: GatewayPort) -> ThermalDescription:
+    (news,) = [piece for piece in port.drain() if isinstance(piece, ThermalDescription)]
+    return news
+
+
+def test_a_battery_is_no_room() -> None:
+    """A fill level in % is refused by that word: 10 % are not 10 degrees."""
+    with pytest.raises(DeviceFault, match="the fill level is in '%'; expected degrees Celsius"):
+        opened("s2_battery_fill_level_percent.json")
+
+
+def test_cooling_is_refused_with_a_word() -> None:
+    """More power, less warmth: not taken for a heat pump that heats."""
+    with pytest.raises(DeviceFault, match="more power makes it colder"):
+        opened("s2_cooling_reversed_range.json")
+
+
+def test_what_a_mode_can_do_follows_the_fill_level() -> None:
+    """At 22 degrees the element up to 1200 W holds: 1500 W is refused, 1000 W is taken, and the slope is that element's."""
+    port, _, manager = opened("s2_mode_with_two_elements.json")
+    assert _described(port).fill_rate_per_w == pytest.approx(9e-5 / 1200)
+    with pytest.raises(BadInput, match=r"expected 0\.\.1200 W"):
+        asyncio.run(port.command(Setpoint(Mode.TARGET, 1500), NOW + QUARTER, NOW))
+    asyncio.run(port.command(Setpoint(Mode.TARGET, 1000), NOW + QUARTER, NOW))
+    assert manager.instructions[-1]["operation_mode_factor"] == pytest.approx(1000 / 1200)
+
+
+def test_a_second_actuator_is_named_as_not_steered(caplog: pytest.LogCaptureFixture) -> None:
+    """The heating rod is said to follow its own rule; what is rated is what is steered."""
+    with caplog.at_level(logging.WARNING, logger="iles.devices.s2"):
+        _, plate, _ = opened("s2_two_actuators.json")
+    assert plate.max_consumption_w == 2000
+    assert "its actuator 'rod' is not steered" in caplog.text
+
+
+def test_a_manager_of_other_control_types_is_told_by_what_it_offers() -> None:
+    """OMBC alone: the sentence names it, and what is needed."""
+    with pytest.raises(DeviceFault, match="it offers OPERATION_MODE_BASED_CONTROL; expected FRBC or PEBC"):
+        opened("s2_ombc_only.json")
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"), [(None, 101), (["s2"], 101), (["other", "s2"], 101), (["ocpp2.0.1"], 400)]
+)
+def test_a_manager_without_a_subprotocol_is_let_in(offered: list[str] | None, status: int) -> None:
+    """s2-python's own RM offers none, and its path says what it speaks; one that offers another's is turned away."""
+
+    async def run() -> int:
+        server = DialInServer(authenticate=known_passwords({"gw": PASSWORD}))
+        await server.start()
+        port = GatewayPort("gw", server=server, timeout_s=0.01)
+        with pytest.raises(DeviceUnreachable):
+            await port.open(NOW)
+        login = base64.b64encode(f"gw:{PASSWORD}".encode()).decode()
+        protocols = None if offered is None else [Subprotocol(name) for name in offered]
+        found = 101
+        try:
+            url, headers = f"ws://127.0.0.1:{server.port}/s2/gw", {"Authorization": f"Basic {login}"}
+            async with connect(url, additional_headers=headers, subprotocols=protocols, proxy=None) as socket:
+                assert socket.subprotocol == (None if offered is None else "s2")
+        except InvalidStatus as refusal:
+            found = refusal.response.status_code
+        await port.close()
+        await server.close()
+        return found
+
+    assert asyncio.run(run()) == status
