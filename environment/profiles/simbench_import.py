@@ -66,6 +66,7 @@ def _grid(code: str, net: pandapowerNet) -> dict[str, object]:
     if len(net.ext_grid) != 1:
         raise BadInput(f"code: {code!r} has {len(net.ext_grid)} external grids; expected exactly 1")
     slack = net.ext_grid.iloc[0]
+    off_lines, off_transformers = _off(net, "l"), _off(net, "t")
     return {
         "code": code,
         "slack_node": bus[slack.bus],
@@ -82,8 +83,11 @@ def _grid(code: str, net: pandapowerNet) -> dict[str, object]:
                 "rated_a": r.max_i_ka * 1e3 * r.df * r.parallel,
             }
             for r in net.line.itertuples(index=False)
+            if r.name not in off_lines
         ],
-        "transformers": [_transformer(r, bus) for r in net.trafo.itertuples(index=False)],
+        "transformers": [
+            _transformer(r, bus) for r in net.trafo.itertuples(index=False) if r.name not in off_transformers
+        ],
         "loads": [_unit(r, bus) | {"q_var": round(r.q_mvar * 1e6)} for r in net.load.itertuples(index=False)],
         "sgens": [_unit(r, bus) for r in net.sgen.itertuples(index=False)],
         "storages": [
@@ -92,6 +96,17 @@ def _grid(code: str, net: pandapowerNet) -> dict[str, object]:
             for r in net.storage.itertuples(index=False)
         ],
     }
+
+
+def _off(net: pandapowerNet, kind: str) -> set[str]:
+    """The names of lines (`l`) or transformers (`t`) that carry nothing: out of service, or with an open switch."""
+    branches, switches = net.line if kind == "l" else net.trafo, getattr(net, "switch", None)
+    if not len(branches):
+        return set()
+    names = branches.name.to_dict()
+    off = {row.name for row in branches.itertuples(index=False) if not getattr(row, "in_service", True)}
+    rows = () if switches is None else switches.itertuples(index=False)
+    return off | {names[row.element] for row in rows if row.et == kind and not row.closed}
 
 
 def _unit(row: Any, bus: dict[int, str]) -> dict[str, object]:
@@ -117,21 +132,42 @@ def _transformer(row: Any, bus: dict[int, str]) -> dict[str, object]:
     }
 
 
-def _columns(net: pandapowerNet) -> dict[str, NDArray[np.float32]]:
-    """Every profile of a grid: active power under the profile's name, reactive under `<name>.q`."""
+def _columns(net: pandapowerNet, times: list[str]) -> dict[str, NDArray[np.float32]]:
+    """Every profile of a grid: active power under the profile's name, reactive under `<name>.q`.
+
+    Raises:
+        BadInput: a table has other times than these, or a value is no number.
+    """
     import numpy as np
 
     found: dict[str, NDArray[np.float32]] = {}
     for table in ("load", "renewables"):
         frame = net.profiles[table]
+        _expect_times(table, [str(text) for text in frame["time"]], times)
         for column in frame.columns:
             if column != "time":
                 name = column.removesuffix("_pload").replace("_qload", ".q")
                 values = frame[column].to_numpy(dtype=np.float32)
+                wrong = np.flatnonzero(~np.isfinite(values))
+                if len(wrong):
+                    raise BadInput(
+                        f"{table}.{column}[{wrong[0]}]: {values[wrong[0]]} at {times[wrong[0]]}; expected a number"
+                    )
                 if name.endswith(".q") and not values.any():
                     continue  # chargers draw no reactive power: nothing to keep
                 found[name] = values
     return found
+
+
+def _expect_times(table: str, found: list[str], times: list[str]) -> None:
+    if found != times:
+        first = next((k for k, pair in enumerate(zip(found, times, strict=False)) if pair[0] != pair[1]), len(times))
+        there = found[first] if first < len(found) else "nothing"
+        expected = times[first] if first < len(times) else "nothing more"
+        raise BadInput(
+            f"{table}: its {len(found)} times differ from the {len(times)} of the loads from row {first} on: "
+            f"{there}; expected {expected}"
+        )
 
 
 def import_grid(code: str, out_dir: Path, extra: dict[str, tuple[str, ...]] | None = None) -> Path:
@@ -149,18 +185,20 @@ def import_grid(code: str, out_dir: Path, extra: dict[str, tuple[str, ...]] | No
     import pyarrow.parquet as pq
 
     net = _network(code)
-    columns = _columns(net)
+    times = [str(text) for text in net.profiles["load"]["time"]]
+    instants = utc_instants(times)
+    columns = _columns(net, times)
     for other, names in (extra or {}).items():
-        shipped = _columns(_network(other))
+        shipped = _columns(_network(other), times)
         for name in names:
             if name not in shipped:
                 raise BadInput(f"extra: {other!r} ships no profile {name!r}; expected one of {', '.join(shipped)}")
             columns |= {key: shipped[key] for key in (name, f"{name}.q") if key in shipped}
-    instants = utc_instants([str(text) for text in net.profiles["load"]["time"]])
-    out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / "grid.json").write_text(json.dumps(_grid(code, net), indent=1) + "\n", encoding="utf-8")
+    grid = json.dumps(_grid(code, net), indent=1) + "\n"
     time = pa.array(instants, type=pa.timestamp("s", tz="UTC"))
     table = pa.table({"time": time} | {name: pa.array(columns[name]) for name in sorted(columns)})
+    out_dir.mkdir(parents=True, exist_ok=True)  # nothing is written before all of it is there
+    (out_dir / "grid.json").write_text(grid, encoding="utf-8")
     pq.write_table(table, out_dir / "profiles.parquet", compression="zstd", compression_level=15)
     (out_dir / "LICENSE.md").write_text(LICENCE, encoding="utf-8")
     extras = sorted({code, *(extra or {})})

@@ -59,12 +59,13 @@ def _rings(site: Site) -> Iterator[str]:
 
 
 def _reached(network: Network, without: str | None) -> set[str]:
-    """The nodes that have a way to the source, with one branch taken out."""
+    """The nodes that have a way to the source, with one branch taken out, and those in parallel with it."""
     ways: dict[str, list[str]] = defaultdict(list)
     ends = [(line.name, line.from_node, line.to_node) for line in network.lines]
     ends += [(trafo.name, trafo.hv_node, trafo.lv_node) for trafo in network.transformers]
-    for name, one, other in ends:
-        if name != without:
+    out = next(({one, other} for name, one, other in ends if name == without), set[str]())
+    for _, one, other in ends:
+        if {one, other} != out:
             ways[one].append(other)
             ways[other].append(one)
     found, waiting = {network.slack_node}, deque([network.slack_node])
