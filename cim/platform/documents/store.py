@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from uuid import uuid4
 
 from cim.model.errors import BadInput, IlesError
 from cim.platform.documents.kinds import Body, Kind, checked, kind_of
@@ -67,7 +69,8 @@ class DocumentStore:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         if read_only and not path.exists():
             raise BadInput(f"documents: {path} is not there; expected what a run or a site has made")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _appear(path)
         self._path, self._lock = path, Lock()
         address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         self._database = sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None, timeout=10)
@@ -199,6 +202,21 @@ class DocumentStore:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise IlesError(f"documents: {self._path} took nothing ({error}); try again") from None
+
+
+def _appear(path: Path) -> None:
+    """Make an empty store that readers find whole or not at all; where another was quicker, that one stays."""
+    made = path.with_name(f"{path.name}.{uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(made)) as database:
+            database.execute(_TABLE)
+        with suppress(FileExistsError):
+            os.link(made, path)
+    except (sqlite3.Error, OSError) as error:
+        raise IlesError(f"documents: {path} cannot be made ({error}); try again") from None
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def _document(row: tuple[str, str, int, str | None, str, str, str]) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -152,3 +153,17 @@ def test_any_json_is_kept_as_it_is(value: Body) -> None:
 
     body: Body = {"about": "x", "settings": value}
     assert json.loads(checked(Kind.CONFIGURATION, body)) == body
+
+
+def test_a_store_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads beside its maker finds no store or one with its table; nothing else is left in the folder."""
+    link, path = os.link, tmp_path / "documents.sqlite"
+
+    def watched(made: Path, place: Path) -> None:
+        assert not path.exists()
+        DocumentStore(made, read_only=True).close()
+        link(made, place)
+
+    monkeypatch.setattr("cim.platform.documents.store.os.link", watched)
+    DocumentStore(path).close()
+    assert list(tmp_path.iterdir()) == [path]
