@@ -102,12 +102,14 @@ def dispatch(
     """
     size = sum(host.size() for host in hosts)
     price, sample_rounds = price_ct_per_kwh, 0
+    samples = [sample for sample in SAMPLES if 3 * sample <= size]
     if price is None:
         price = coupling.price_ct_per_kwh.copy()
-        for sample in SAMPLES:
-            if 3 * sample <= size:
-                found = _rounds(hosts, coupling, price, sample=sample, tolerance=1e-5, max_rounds=max_rounds)
-                price, sample_rounds = found.price_ct_per_kwh, sample_rounds + found.rounds
+    else:
+        samples = samples[-1:]  # what has changed is found by few
+    for sample in samples:
+        found = _rounds(hosts, coupling, price, sample=sample, tolerance=1e-5, max_rounds=max_rounds)
+        price, sample_rounds = found.price_ct_per_kwh, sample_rounds + found.rounds
     found = _rounds(hosts, coupling, price, sample=0, tolerance=tolerance, max_rounds=max_rounds)
     return replace(found, sample_rounds=sample_rounds)
 
