@@ -100,7 +100,7 @@ def _requests(seen: Seen) -> Html:
         if not _party(seen, one.buyer, one.seller):
             continue
         wanted = [isp for isp in one.isps if isp.disposition == "Requested"]
-        most = max((max(abs(isp.min_power_w), abs(isp.max_power_w)) for isp in wanted), default=0)
+        most = max((min(abs(isp.min_power_w), abs(isp.max_power_w)) for isp in wanted), default=0)
         state = "answered" if one.reference in offered else "open" if one.expires > seen.now else "expired unanswered"
         rows.append(
             (
@@ -115,7 +115,7 @@ def _requests(seen: Seen) -> Html:
                 short(one.reference),
             )
         )
-    head = ("at (local)", "to", "point", "day", "ISPs asked", "most asked, kW", "expires", "state", "reference")
+    head = ("at (local)", "to", "point", "day", "ISPs asked", "most needed, kW", "expires", "state", "reference")
     return section(
         "Requests",
         table("FlexRequests, newest first", head, rows, "The DSO has asked for nothing yet.", seen.rows),
