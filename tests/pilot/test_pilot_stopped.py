@@ -1,4 +1,7 @@
-"""A living site that is stopped, and killed, while orders are delivered: it goes on, and settles as if nothing had been."""
+"""A living site that is stopped, and killed, while orders are delivered: it goes on, and settles as if nothing had been.
+
+After the kill another release goes on: its agents' states have fields that the killed one's had not, before all others.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,27 @@ ILES = [sys.executable, "-m", "experiments.cli.main"]
 # To the whole group, as Ctrl-C and `timeout` have it; and to the one process, as a power failure would have it.
 STOPS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 PATIENCE_S = 400
+SOURCE = Path(__file__).resolve().parents[2]
+PACKAGES = ("cim", "environment", "devices", "market", "agents", "portal", "pilot", "experiments")
+CHANGED = {
+    "agents/roles/prosumer/energy_metering.py": "    energy: IspEnergy = field(default_factory=IspEnergy)\n",
+    "agents/roles/aggregator/correction.py": "    due: dict[str, datetime] = field(default_factory=dict)\n",
+}
 
 
-def alive(site: Path, folder: Path) -> subprocess.Popen[bytes]:
-    """`iles up` on this folder, hurried: a day in some seconds."""
+def later_release(folder: Path) -> Path:
+    """A copy of the source, changed: what two parts keep in their states has one more field, and it stands first."""
+    for package in PACKAGES:
+        shutil.copytree(SOURCE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, first_field in CHANGED.items():
+        before = (folder / file).read_text()
+        assert before.count(first_field) == 1, f"{file} does not say {first_field!r} once"
+        (folder / file).write_text(before.replace(first_field, f'    mood: str = "fresh"\n{first_field}'))
+    return folder
+
+
+def alive(site: Path, folder: Path, release: Path = SOURCE) -> subprocess.Popen[bytes]:
+    """`iles up` on this folder by that release of ILES, hurried: a day in some seconds."""
     options = (
         "--days",
         "1",
@@ -46,7 +66,13 @@ def alive(site: Path, folder: Path) -> subprocess.Popen[bytes]:
         folder,
     )
     command = [*ILES, "up", str(site), *map(str, options)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        cwd=release,
+        env={**os.environ, "PYTHONPATH": str(release)},
+    )
 
 
 def end(site: subprocess.Popen[bytes], signum: signal.Signals) -> None:
@@ -78,13 +104,13 @@ def published(folder: Path) -> Counter[tuple[str, Publication]]:
 
 
 def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, corner_day: Path) -> None:
-    """Twice its group is asked to end, once it is killed, all amid orders: its ledger and publications are an undisturbed run's."""
+    """Twice its group is asked to end, once it is killed and a later release goes on: all is as undisturbed."""
     undisturbed = shutil.copytree(corner_day, tmp_path / "run")  # who opens a store may write to it
     place, folder, stops = undisturbed / "corner.yaml", tmp_path / "site", list(STOPS)
     ledger, in_all = folder / "ledger.db", orders(undisturbed / "ledger.db")
     assert in_all > len(STOPS), "too few orders to stop amid them"
     marks = [1 + in_all * number // (len(STOPS) + 1) for number in range(len(STOPS))]
-    begun = time.monotonic()
+    begun, release = time.monotonic(), SOURCE
     site = alive(place, folder)
     while site.poll() is None:
         assert time.monotonic() - begun < PATIENCE_S, "the site came to no end"
@@ -94,7 +120,9 @@ def test_stopped_amid_activations_it_settles_as_undisturbed(tmp_path: Path, corn
             end(site, signum := stops.pop(0))
             _, said = site.communicate()
             assert site.returncode == (-signum if signum is signal.SIGKILL else 0), said
-            site = alive(place, folder)
+            if signum is signal.SIGKILL:
+                release = later_release(tmp_path / "later")
+            site = alive(place, folder, release)
     assert site.returncode == 0, site.communicate()[1]
     site.communicate()
     assert not stops
