@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from cim.model.fresh import Fresh, quality_of
@@ -31,6 +32,12 @@ class LastTold:
         known = self._values.get(reading.kind)
         if known is None or known.at <= reading.at:
             self._values[reading.kind] = Fresh(reading.value, reading.at, self._stale_after_s, reading.quality)
+
+    def not_after(self, latest: datetime, at: datetime) -> None:
+        """Let what was told for an instant after `latest` count as told at `at`."""
+        for kind, told in self._values.items():
+            if told.at > latest:
+                self._values[kind] = replace(told, at=at)
 
     def reading(self, kind: Kind, now: datetime) -> Reading:
         """The value as good as it is at `now`; an ABSENT reading where none was told."""

@@ -60,7 +60,7 @@ class StationPort:
 
     async def open(self, now: datetime) -> Nameplate:
         """Wait for the station's BootNotification and read its device model."""
-        self._machine.now = now
+        self._machine.clock(now)
         await self._wire.open()
         await self._remind()
         if not await self._wire.deliver([], lambda: self._machine.booted and self._wire.connected):
@@ -109,12 +109,12 @@ class StationPort:
 
     async def sync(self, now: datetime) -> None:
         """Take what the station has to say at this instant."""
-        self._machine.now = now
+        self._machine.clock(now)
         await self._wire.sync()
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Net power and the energy register as the station last reported them; ABSENT when it is not connected."""
-        self._machine.now = now
+        self._machine.clock(now)
         return tuple(self._reading(kind, now) for kind in _KINDS)
 
     def _reading(self, kind: Kind, now: datetime) -> Reading:
@@ -140,7 +140,7 @@ class StationPort:
             )
         if valid_until <= now:
             raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
-        self._machine.now = now
+        self._machine.clock(now)
         answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until, in_amperes=self._in_amperes))
         reason = answer.part("statusInfo").text("reasonCode", "")
         if answer.text("status") != "Accepted" and not self._in_amperes and reason == _NO_WATTS:
@@ -182,7 +182,7 @@ class StationPort:
 
     async def release(self, now: datetime) -> None:
         """Drop our limits; that there were none is no fault."""
-        self._machine.now = now
+        self._machine.clock(now)
         await self._ask(self._machine.clear_limit())
 
     def drain(self) -> tuple[News, ...]:

@@ -25,8 +25,7 @@ from devices.port.tells import NewsBox
 
 LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # nobody has said yet what time it is
-_AHEAD = timedelta(minutes=30)  # more than our `now` is behind, less than any time zone's offset
+_AHEAD = timedelta(minutes=30)  # less than any time zone's offset
 _log = logging.getLogger("iles.devices.ocpp")
 ASSUMED_STAY = timedelta(hours=4)
 
@@ -90,6 +89,24 @@ class CsmsMachine:
         return self._rpc.receive(frame)
 
     # -- the driver's side -----------------------------------------------------------------------------------------
+
+    def clock(self, now: datetime) -> None:
+        """It is `now`: what a clock far ahead of it said (local time called UTC) counts as now, or it would shut out the present.
+
+        Judged here and not when it is said: between two calls our `now` stands still, and a station may tell hours later.
+        """
+        self.now = now
+        self._set_right(now)
+
+    def _set_right(self, at: datetime) -> None:
+        """What was told for an instant far ahead of our `now` counts as told at `at`."""
+        latest = self.now + _AHEAD
+        if self._told_at <= latest:
+            return
+        self._told_at = at
+        self.last.not_after(latest, at)
+        if self.transaction is not None:
+            self.transaction.started_at = min(self.transaction.started_at, at)
 
     def set_limit(self, power_w: int, valid_until: datetime, *, in_amperes: bool = False) -> str:
         """Ask for at most `power_w` until `valid_until`; the message id of the call."""
@@ -246,7 +263,8 @@ class CsmsMachine:
                 self.last.take(reading)
 
     def _tell(self, at: datetime) -> datetime:
-        """When it was said: a clock that is far ahead (local time called UTC) counts as now, or it would shut out the present."""
-        at = self.now if at > self.now + _AHEAD and self.now > _NEVER else at
+        """When it was said, by the station's clock; it may have been ahead until now."""
+        if at <= self.now + _AHEAD:
+            self._set_right(at)
         self._told_at = max(self._told_at, at)
         return at

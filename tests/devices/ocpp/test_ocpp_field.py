@@ -158,6 +158,17 @@ def test_a_reading_from_the_future_does_not_shut_out_the_present() -> None:
     assert (values[Kind.POWER], values[Kind.ENERGY_IMPORT]) == (7400, 5040)
 
 
+def test_what_is_told_hours_after_our_last_look_is_no_clock_ahead() -> None:
+    """A driver that was last asked at noon hears at 22:00 what is true at 22:00: it is of 22:00, and good."""
+    station = FieldStation("ocpp_local_time_with_z.json")
+    del station.to_say[3:]
+    port = StationPort("cs", link=station)
+    asyncio.run(port.open(NOW))
+    at = NOW + timedelta(seconds=7195)  # what the file takes for ahead is here the time that it is
+    power, _ = asyncio.run(port.measure(at))
+    assert (power.at, power.quality) == (at, Quality.GOOD)
+
+
 def test_after_a_reboot_the_same_id_and_text_are_a_new_message() -> None:
     """A station without a clock boots at 1970 again and repeats itself: its connector is Available."""
     _, _, port = told("ocpp_clock_1970.json")
