@@ -19,6 +19,7 @@ from agents.roles.dso import DsoRole
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.prognosis_checks import PrognosisChecks
 from agents.roles.events import Received
+from agents.roles.meter_messages import MeteringHandedOver
 from agents.runtime.agent_spec import build_role
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
@@ -57,7 +58,10 @@ def suspected(
     for day in group.rules.periods:
         for sender, message in told.of_day(day, cheating):
             at = message.header.time_stamp
-            dso.handle(Received(sender, 0, message), at)
+            if isinstance(message, Metering) and (company := group.rules.meter_company):
+                dso.handle(Received(company, 0, MeteringHandedOver(message)), at)
+            else:
+                dso.handle(Received(sender, 0, message), at)
         found.append(dso.part(PrognosisChecks).state.suspects)
     return found
 
