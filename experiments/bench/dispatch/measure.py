@@ -29,6 +29,7 @@ LARGEST = 1_000_000
 MIDDLE = 10_000
 SEED = 19
 ADMM_SEEDS = (19, 20, 21, 22, 23)
+ADMM_MOST_ROUNDS = 60  # more than twice what is asked for; a seed that needs more counts as not converged
 FAILED, LOST = 0.10, 0.05
 CENTRAL = 1_000
 TOLERANCE = 1e-3  # what all are asked for: a tenth of a percent
@@ -69,7 +70,7 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
             tell(f"{size:,} prosumers")
             members = problem.members(SEED, 0, size)
             here = timed(
-                [PackedHost(members, pool.map)], problem.coupling(SEED, size), repeats=3 if size < LARGEST else 1
+                [PackedHost(members, pool.map)], problem.coupling(SEED, size), repeats=3 if size <= MIDDLE else 1
             )
             sizes[str(size)] = {**here.figures(), "rss_mb": peak_rss_mb()}
             del members
@@ -104,8 +105,10 @@ def timed(hosts: Sequence[Host], coupling: Coupling, *, repeats: int = 1, admm: 
     spent = []
     for _ in range(repeats):
         begun = time.perf_counter()
-        run = sharing.dispatch if admm else second_order.dispatch
-        found = run(hosts, coupling, tolerance=TOLERANCE)
+        if admm:
+            found = sharing.dispatch(hosts, coupling, tolerance=TOLERANCE, max_rounds=ADMM_MOST_ROUNDS)
+        else:
+            found = second_order.dispatch(hosts, coupling, tolerance=TOLERANCE)
         spent.append(time.perf_counter() - begun)
     return Timed(statistics.median(spent), found)
 
@@ -150,7 +153,7 @@ def lost_answers(pool: ThreadPoolExecutor) -> Figures:
 
 
 def _admm(pool: ThreadPoolExecutor, tell: Callable[[str], None]) -> Figures:
-    """ADMM alone on several seeds: the most rounds and seconds of any, and how many came to the tolerance."""
+    """ADMM alone on several seeds: the most rounds and seconds of any, and how many came to the tolerance in time."""
     runs = []
     for seed in ADMM_SEEDS:
         tell(f"ADMM, seed {seed}")
