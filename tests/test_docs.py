@@ -41,7 +41,7 @@ TASKS = {
     "add a market mechanism": "market/mechanisms/",
     "El Realengo": "environment/sites/schema.py",
     "in another database": "cim/platform/store.py",
-    "a DSO page of orders": "portal/app.py",
+    "a DSO page of orders": "portal/screens/",
     "OCPP 1.6": "devices/ocpp/v201/",
     "another forecast model": "agents/planning/forecast/",
     "how the ADMM converges": "agents/planning/dispatch/admm.py",
