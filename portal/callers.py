@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cim.model.errors import BadInput
+from cim.model.worded import Worded, what_was_expected
 from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
 from cim.platform.documents.kinds import Body, Kind
 from cim.platform.documents.store import Document, DocumentStore
@@ -18,7 +19,10 @@ from cim.platform.site_data import SiteFacts, documents_path
 from portal.data import OPERATOR
 
 # Also a file's name: each caller's token lies in a file of its own.
-Caller = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
+Caller = Annotated[
+    str,
+    Worded(r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$", "letters, digits, . _ @ -, the first a letter or digit, at most 100"),
+]
 
 
 class Principals(BaseModel):
@@ -195,7 +199,7 @@ def _principals(path: Path) -> Principals:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "file"
-        raise BadInput(f"principals: {path}: {place}: {first['msg']}") from None
+        raise BadInput(f"principals: {path}: {place}: {what_was_expected(first)}") from None
 
 
 def text_of(document: Document, field: str) -> str:

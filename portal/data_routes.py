@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from cim.model.errors import BadInput
+from cim.model.worded import what_was_expected
 from cim.platform.access.consents import Purpose
 from cim.platform.access.residue import Json
 from cim.platform.provisioning.definition import Definition, Value, read_definition
@@ -173,7 +174,7 @@ def _read(shape: Callable[..., T], body: bytes) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "body"
-        raise BadInput(f"query: {place}: {first['msg']}") from None
+        raise BadInput(f"query: {place}: {what_was_expected(first)}") from None
 
 
 def _json(body: bytes) -> Json:

@@ -171,7 +171,9 @@ def erase(
 
     if not yes:
         raise BadInput(f"erase: {', '.join(home)} without --yes; expected it, for this cannot be taken back")
-    access = _site(folder).access
+    access, known = _site(folder).access, _homes(folder)
+    if unknown := sorted(set(home) - {point.usage_point for point in access.book.usage_points} - known):
+        raise BadInput(f"erase: {unknown[0]!r} is no usage point here; `iles data datasets {folder}` lists them")
     for name, count in access.erase(access.who(party, "erase", "homes"), home, holders(folder)).items():
         print(f"{name}: erased" + (f", {count} rows" if count else ""))
 
@@ -230,6 +232,19 @@ def withdraw(
 def list_(folder: Folder, party: Annotated[str, typer.Option("--as", metavar="PARTY", help="The prosumer.")]) -> None:
     """All that PARTY gave, as ODRL."""
     print(json.dumps(_site(folder).consents(party), indent=1))
+
+
+def _homes(folder: Path) -> set[str]:
+    """Usage points of all series, also of those that came from elsewhere."""
+    from cim.platform.documents.kinds import Kind
+    from cim.platform.documents.store import DocumentStore
+    from cim.platform.site_data import documents_path
+
+    documents = DocumentStore(documents_path(folder), read_only=True)
+    try:
+        return {str((one.body or {}).get("usage_point")) for one in documents.all(Kind.DATASET)}
+    finally:
+        documents.close()
 
 
 def _site(folder: Path) -> DataSite:

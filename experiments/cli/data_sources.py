@@ -149,10 +149,14 @@ def quarantine(
 ) -> None:
     """What could not be taken: the reason and the record; --replay takes it after its mapping was mended."""
     from cim.platform.ingestion.describing import describe_taken
-    from cim.platform.ingestion.opened import manager_of, quarantine_of
+    from cim.platform.ingestion.opened import manager_of, quarantine_of, register_of
     from experiments.data.source_pages import line_of, show_quarantine
 
     _there(folder)
+    with quarantine_of(folder) as held, register_of(folder) as register:
+        known = {*held.counts(), *(state.name for state in register.states())}
+    if source is not None and source not in known:
+        raise BadInput(f"--source {source!r} is not known; expected one of {', '.join(sorted(known)) or 'none'}")
     if replay:
         new = 0
         with manager_of(folder) as manager, quarantine_of(folder) as held:

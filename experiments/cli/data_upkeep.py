@@ -79,7 +79,7 @@ def maintain(folder: Folder) -> None:
 @app.command()
 def keep(
     folder: Folder,
-    days: Annotated[int, typer.Option(min=1, help="From a reading's begin on.")],
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="From a reading's begin on.")],
     of_type: Annotated[
         list[str] | None, typer.Option("--type", help="Only of these: power_w, ... or a ReadingType code.")
     ] = None,
@@ -111,13 +111,15 @@ def store(
     """
     from pydantic import ValidationError
 
+    from cim.model.worded import what_was_expected
     from cim.platform.readings.storage import Storage, storage_path, store_at
 
     try:
         told = Storage(readings=address, endpoint=endpoint, region=region)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise BadInput(f"store: {first['loc'][0]} {first['input']!r}; {first['msg']}") from None
+        option = {"readings": "address", "endpoint": "--endpoint", "region": "--region"}[str(first["loc"][0])]
+        raise BadInput(f"store: {option} {first['input']!r}; {what_was_expected(first)}") from None
     store_at(folder, told)
     print(f"{storage_path(folder)}: readings are kept at {address}")
 

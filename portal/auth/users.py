@@ -13,16 +13,20 @@ from typing import Annotated
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cim.model.errors import BadInput
+from cim.model.worded import Worded, what_was_expected
 from cim.platform.access.principals import Role
 
 FILE = "portal.users.json"
 FIRST = "administrator"
 SHORTEST, LONGEST = 12, 256  # characters of a password
 
-UserName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+UserName = Annotated[
+    str,
+    Worded(r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", "letters, digits, . _ @ -, the first a letter or digit, at most 64"),
+]
 
 
 class User(BaseModel):
@@ -85,7 +89,7 @@ class UserBook:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(step) for step in first["loc"]) or "file"
-            raise BadInput(f"users: {self._path}: {place}: {first['msg']}") from None
+            raise BadInput(f"users: {self._path}: {place}: {what_was_expected(first)}") from None
 
     def get(self, name: str) -> User | None:
         """The user of a name, as the file has it now."""

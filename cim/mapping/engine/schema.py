@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cim.mapping.engine.quantities import is_counter, reading_type_of
 from cim.mapping.engine.time_texts import check_pattern
 from cim.mapping.engine.units import conversion
+from cim.model.worded import Worded
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Marker = str | int | float
@@ -196,7 +197,10 @@ class Value(Strict):
 class Mapping(Strict):
     """A whole mapping file: see docs/data.md."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[
+        str,
+        Worded(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "letters, digits, . _ -, the first a letter or digit, at most 64"),
+    ]
     format: Format
     instant: Instant
     usage_point: Text

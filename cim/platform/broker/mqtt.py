@@ -12,6 +12,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from cim.model.errors import BadInput
+from cim.model.worded import Worded
 from cim.platform.broker.channel import BrokerServer
 from cim.platform.broker.consumer import Consumer, Received
 from cim.platform.broker.errors import BrokerError
@@ -52,7 +53,7 @@ class MqttSettings(BaseModel):
     topics: Annotated[tuple[str, ...], Field(min_length=1)]
     seen_as: Annotated[str, Field(min_length=1)]
     format: Form = Form.JSON
-    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]{1,100}$")] = "iles"
+    prefix: Annotated[str, Worded(r"^[A-Za-z0-9_/-]{1,100}$", "letters, digits, _ / -, at most 100")] = "iles"
     purpose: str = "operation"
     tls: bool = False
 

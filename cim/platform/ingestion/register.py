@@ -64,15 +64,28 @@ class SourceRegister:
 
     Args:
         folder: in which it lies, with the inbox of deliveries beside it; made if it is not there.
+
+    Raises:
+        BadInput: it cannot be made, or is no register.
     """
 
     def __init__(self, folder: Path) -> None:
         self.inbox = folder / "inbox"
-        self.inbox.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "sources.sqlite", timeout=30, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        path = folder / "sources.sqlite"
+        try:
+            self.inbox.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False)
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.executescript(_SCHEMA)
+            except sqlite3.Error:
+                self._db.close()
+                raise
+        except OSError as error:
+            raise BadInput(f"sources: {folder} cannot be made ({error.strerror}); expected a data folder") from None
+        except sqlite3.Error as error:
+            raise BadInput(f"sources: {path} cannot be read ({error}); expected a register of sources") from None
 
     def close(self) -> None:
         """Close the file."""

@@ -14,9 +14,13 @@ from pydantic import AwareDatetime, Field, model_validator
 from cim.mapping.engine.mapping_file import MappingFile, checked_yaml, read_mapping
 from cim.mapping.engine.schema import Name, Strict
 from cim.model.errors import BadInput
+from cim.model.worded import Worded
 from cim.platform.ingestion.schedule import check_schedule
 
-SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+SourceName = Annotated[
+    str,
+    Worded(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "letters, digits, . _ -, the first a letter or digit, at most 64"),
+]
 
 
 class Secret(Strict):

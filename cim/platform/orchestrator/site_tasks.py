@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cim.model.errors import BadInput
+from cim.model.worded import what_was_expected
 from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore, Note
 from cim.platform.ingestion.topic_task import TakeTopic
@@ -36,7 +37,7 @@ class Rule(BaseModel):
     """How many days readings are kept; of no types: all that no other rule names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    days: int = Field(ge=1)
+    days: int = Field(ge=1, le=36_500)
     reading_types: tuple[str, ...] | None = None
 
 
@@ -149,7 +150,7 @@ def retention_rules(folder: Path) -> tuple[Rule, ...]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
-        raise BadInput(f"retention: {place}: {first['msg']}") from None
+        raise BadInput(f"retention: {place}: {what_was_expected(first)}") from None
 
 
 def keep_for(folder: Path, rule: Rule, who: str, now: datetime) -> tuple[Rule, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from cim.model.errors import BadInput
 from cim.platform.broker.told_trouble import told_trouble
 from cim.platform.orchestrator.service import log_path
 from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState, is_begun
@@ -257,3 +258,5 @@ def _rows(path: Path, query: str) -> list[tuple[str | int, ...]]:
             return database.execute(query).fetchall()
     except sqlite3.OperationalError:  # it is being made
         return []
+    except sqlite3.DatabaseError as error:
+        raise BadInput(f"status: {path} cannot be read ({error}); expected a file of this data folder") from None

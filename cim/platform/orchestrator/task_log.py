@@ -214,11 +214,18 @@ class TaskLog:
 
 
 def is_begun(path: Path) -> bool:
-    """Whether an orchestrator has a file there, and has got beyond making it."""
+    """Whether an orchestrator has a file there, and has got beyond making it.
+
+    Raises:
+        BadInput: it is no such file.
+    """
     if not path.exists():
         return False
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as database:
-        return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'of_state'").fetchall())
+        try:
+            return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'of_state'").fetchall())
+        except sqlite3.DatabaseError as error:
+            raise BadInput(f"tasks: {path} cannot be read ({error}); expected an orchestrator's file") from None
 
 
 def _only_orchestrator(path: Path) -> int:

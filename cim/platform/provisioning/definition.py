@@ -10,10 +10,11 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cim.model.errors import BadInput
+from cim.model.worded import Worded, what_was_expected
 from cim.platform.access.consents import Purpose
 from cim.platform.access.principals import Role
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,59}$")]
+Name = Annotated[str, Worded(r"^[a-z][a-z0-9_-]{0,59}$", "small letters, digits, _ -, the first a letter, at most 60")]
 Text = Annotated[str, Field(max_length=300)]
 Plain = str | int | float | bool
 Value = Plain | tuple[Plain, ...] | datetime
@@ -28,7 +29,7 @@ class _Part(BaseModel):
 class Parameter(_Part):
     """What a caller gives. Without a default it must be given; `texts` is a list."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+    name: Annotated[str, Worded(r"^[a-z][a-z0-9_]{0,29}$", "small letters, digits, _, the first a letter, at most 30")]
     type: Literal["text", "texts", "number", "integer", "instant"]
     default: Plain | tuple[str, ...] | None = None
     says: Text = ""
@@ -162,7 +163,7 @@ def read_definition(text: str | bytes) -> Definition:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "query"
-        raise BadInput(f"query definition: {place}: {first['msg']}") from None
+        raise BadInput(f"query definition: {place}: {what_was_expected(first)}") from None
 
 
 def called_parameter(value: object) -> str | None:

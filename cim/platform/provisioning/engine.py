@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa  # here, for DuckDB reads the annotations of the function it is given
 from sqlglot import exp
 
-from cim.model.errors import IlesError
+from cim.model.errors import BadInput, IlesError
 from cim.platform.access.policies import Decision
 from cim.platform.access.principals import Principal
 from cim.platform.access.pseudonyms import Pseudonyms
@@ -81,6 +81,9 @@ class Engine:
             raise TooLong(
                 f"query: it ran for more than {self._patience_s:g} s; expected a shorter window or fewer groups"
             ) from None
+        except duckdb.DataError as error:  # a text compared with a number, a sum beyond its type
+            said = str(error).splitlines()[0]
+            raise BadInput(f"query: {said}; expected values that go with their columns") from None
         finally:
             done.set()
             watcher.join()

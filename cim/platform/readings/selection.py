@@ -35,6 +35,8 @@ class Selection:
             instant = getattr(self, name)
             if instant is not None and instant.tzinfo is None:
                 raise BadInput(f"readings: {name} {instant} has no time zone; expected an instant in UTC")
+        if self.begin is not None and self.end is not None and self.end <= self.begin:
+            raise BadInput(f"readings: from {self.begin} to {self.end}; expected an end behind the begin")
 
     def condition(self, span: bool = True) -> tuple[str, Parameters]:
         """What stands behind WHERE, without `as_of`, and its parameters.

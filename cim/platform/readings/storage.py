@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from cim.mapping.engine.mapping_file import checked_yaml
 from cim.mapping.engine.schema import Strict
 from cim.model.errors import BadInput
+from cim.model.worded import Worded
 from cim.platform.readings.files import Place
 
 _OPTIONS = {"timeout": "30s", "max_retries": "3"}  # of each request; the caller tries again later
@@ -24,9 +26,15 @@ class Storage(Strict):
         endpoint: of a store that is not Amazon's; without TLS on this machine alone.
     """
 
-    readings: str = Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s?#]*[^\s?#/]$")
+    readings: Annotated[
+        str,
+        Worded(
+            r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s?#]*[^\s?#/]$",
+            "s3://BUCKET/PATH, the bucket in small letters, for example s3://strem-data/readings",
+        ),
+    ]
     endpoint: str | None = None
-    region: str = "us-east-1"
+    region: Annotated[str, Worded(r"^[a-z0-9-]{1,40}$", "a region such as us-east-1")] = "us-east-1"
 
     @field_validator("endpoint")
     @classmethod
@@ -73,11 +81,14 @@ def store_at(folder: Path, storage: Storage) -> None:
     """Say where a folder's readings are to be kept, before there are any.
 
     Raises:
-        BadInput: the folder has readings, or says it already.
+        BadInput: the folder has readings, says it already, or cannot be made.
     """
     path = storage_path(folder)
     if path.exists() or readings_place(folder).exists():
         raise BadInput(f"storage: {folder} keeps its readings already; expected a folder without")
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{name}: {value}" for name, value in storage.model_dump(exclude_none=True).items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"storage: {path} cannot be written ({error.strerror}); expected a folder with room") from None

@@ -70,7 +70,8 @@ def _kinds(found: Sniffed, columns: dict[int, list[str]], numbers: dict[int, val
             else by_cells
         )
         if taken is None:
-            raise BadInput(f"no column looks like a time; there are {', '.join(found.headers)[:300]}")
+            there = ascii(", ".join(found.headers)[:200])
+            raise BadInput(f"no column looks like a time; expected one, but there are {there}")
         kinds.roles = {role: k for role, k in kinds.roles.items() if k != taken} | {"instant": taken}
     if not kinds.measured:
         left = [k for k, n in numbers.items() if n is not None and k not in kinds.roles.values()]
