@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from environment.sites import load_site
 from environment.sites.connections import site_facts
 from pilot.data_platform import data_platform
 from pilot.elsewhere import Elsewhere
+from pilot.full_disk import PatientWorld, until_kept
 from pilot.mailbox import with_host, with_mailbox
 from pilot.messaging import messaging
 from pilot.portal_app import living_portal
@@ -148,7 +150,14 @@ class Pilot:
             rounds = with_host(rounds, mailbox, site_agents.rules.domains, sealed=settings.runtime == "ray")
             news = News(self._at(site_start), ticks=True)
             scheduler = RoundScheduler(
-                rounds, site_start.world, now, end, _sink(store, news), self._ticked(store), clock
+                rounds,
+                PatientWorld(site_start.world, self._is_stopped),
+                now,
+                end,
+                _sink(store, news),
+                self._ticked(store),
+                clock,
+                partial(until_kept, store, self._is_stopped),
             )
             self._scheduler = scheduler
             speed = None if links.real_time else settings.speed
@@ -162,6 +171,9 @@ class Pilot:
                 clock.restart(now)
             await scheduler.run()
             return not scheduler.stopped
+
+    def _is_stopped(self) -> bool:
+        return self._scheduler is not None and self._scheduler.stopped
 
     def _at(self, site_start: SiteStart) -> Callable[[], datetime]:
         """The site's clock, also before its scheduler is there."""

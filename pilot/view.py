@@ -67,7 +67,9 @@ class LivingView:
                     forgotten=agent.forgotten if agent else (),
                 )
             )
-        trouble = self._trouble() or next((a.trouble for a in accounts.values() if a.trouble), None)
+        trouble = (
+            self._trouble() or next((a.trouble for a in accounts.values() if a.trouble), None) or self._store.unkept
+        )
         failed_events = tuple(
             FailedEvent(agent=p.agent, at=p.at, kind=_kind(p.event), error=p.error)
             for agent in known.values()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -111,6 +111,7 @@ class RoundScheduler:
         sink: hears everything that is published: (agent, publication).
         progress: hears each new instant.
         clock: when an instant has come; simulated time does not wait.
+        kept: returns once what the sink heard is kept (at once, but for a full disk), or False when it is to stop.
     """
 
     def __init__(
@@ -122,7 +123,9 @@ class RoundScheduler:
         sink: Sink,
         progress: Callable[[datetime], None] = lambda _: None,
         clock: Clock | None = None,
+        kept: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
+        self._kept = kept
         self._runtime, self._world, self._end = runtime, world, end
         self._sink, self._progress, self._clock = sink, progress, clock or SimClock()
         self._links = {host: _HostLink() for host in sorted(set(runtime.host_of.values()))}
@@ -199,6 +202,9 @@ class RoundScheduler:
                 overdue = await self._runtime.overdue()
                 for host in sorted(overdue):
                     self._absorb(host, overdue[host])
+            # What a round told is told again after a kill until the next one begins: so that one waits for it to be kept.
+            if self._kept is not None and not await self._kept():
+                return
             tasks = self._tasks()
             if not tasks:
                 return

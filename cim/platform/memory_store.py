@@ -27,6 +27,14 @@ class MemoryStore:
         self._number = 0
         self.reading_count = 0
 
+    @property
+    def unkept(self) -> str | None:
+        """Memory takes all."""
+        return None
+
+    def retry(self) -> None:
+        """There is nothing to try."""
+
     def put(self, agent: str, publication: Publication) -> None:
         """Keep a publication."""
         if isinstance(publication, ReadingsTaken):

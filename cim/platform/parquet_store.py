@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -15,6 +16,7 @@ from cim.platform.publication_log import PublicationLog
 from cim.platform.publications.base import Publication
 from cim.platform.publications.families import FAMILIES, family_name
 from cim.platform.publications.measured import ReadingsTaken
+from cim.platform.readings.errors import NotStored
 from cim.platform.store import Key, Told, fits
 from cim.platform.tables import ReadingTable
 
@@ -30,7 +32,8 @@ class ParquetStore:
     """A `Store` in a folder: `telemetry/readings-NNNN.parquet` and `publications/FAMILY-NUMBER.parquet`.
 
     Readings wait in memory for `flush` or for a full part; publications are in the log at once. The number in a part's
-    name is that of its first row; a part is written whole and never changed.
+    name is that of its first row; a part is written whole and never changed. What the disk does not take waits in memory
+    in its order, readable like the rest; `unkept` says why, and each further `put`, `flush` or `retry` tries again.
 
     Args:
         folder: is made if it is not there.
@@ -57,6 +60,8 @@ class ParquetStore:
             found.sort(key=lambda part: part.first)
         self._number = max((part.last for parts in self._parts.values() for part in parts), default=0)
         self._log = PublicationLog(self._folder / "put.log")
+        self._unlogged: deque[tuple[int, str, str, Row]] = deque()
+        self._unkept: str | None = None
         self._pending: dict[str, list[Kept]] = {}
         self._waiting = 0
         for number, agent, name, row in self._log.rows:
@@ -73,19 +78,47 @@ class ParquetStore:
         """How many readings there are."""
         return self._telemetry.count
 
+    @property
+    def unkept(self) -> str | None:
+        """See `Store`."""
+        return self._unkept
+
     def put(self, agent: str, publication: Publication) -> None:
         """Keep a publication."""
         if isinstance(publication, ReadingsTaken):
             self._telemetry.add(publication.readings)
+            if self._telemetry.is_full:
+                self.retry()
             return
         if (agent, publication) in self._before:
             return
         self._number += 1
         name = family_name(type(publication))
-        self._log.append(self._number, agent, name, row_of(publication))
+        self._unlogged.append((self._number, agent, name, row_of(publication)))
         self._wait(name, Told(self._number, agent, publication))
+        self.retry()
+
+    def retry(self) -> None:
+        """See `Store`."""
+        self._try(self._write)
+
+    def _write(self) -> None:
+        while self._unlogged:
+            self._log.append(*self._unlogged[0])
+            self._unlogged.popleft()
         if self._waiting >= PART:
             self._tabulate()
+        if self._telemetry.is_full:
+            self._telemetry.flush()
+
+    def _try(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            waiting = f"{len(self._unlogged)} publications wait in memory"
+            self._unkept = f"{self._folder.parent} takes nothing ({error.strerror or error}); {waiting}"
+        else:
+            self._unkept = None
 
     def told(
         self, family: type[P], since: datetime | None = None, until: datetime | None = None, key: Key | None = None
@@ -116,14 +149,30 @@ class ParquetStore:
 
     def flush(self) -> None:
         """Write waiting readings as a part, and have the disk keep the log."""
-        self._telemetry.flush()
-        self._log.sync()
+
+        def flush() -> None:
+            self._write()
+            self._telemetry.flush()
+            self._log.sync()
+
+        self._try(flush)
 
     def close(self) -> None:
-        """Write everything into tables."""
-        self._telemetry.flush()
-        self._tabulate()
+        """Write everything into tables.
+
+        Raises:
+            NotStored: the disk is full: what it did not take is lost with this process.
+        """
+
+        def close() -> None:
+            self._write()
+            self._telemetry.flush()
+            self._tabulate()
+
+        self._try(close)
         self._log.close()
+        if self._unkept is not None:
+            raise NotStored(self._unkept)
 
     def _last_hour(self) -> frozenset[tuple[str, Publication]]:
         """What was told last: hosts that were killed tell their last round again."""
@@ -147,9 +196,14 @@ class ParquetStore:
         for name, waiting in self._pending.items():
             rows: list[Row] = [{"sequence": t.number, "told_by": t.agent, **row_of(t.publication)} for t in waiting]
             unfinished = self._folder / "part.tmp"
-            with unfinished.open("wb") as file:
-                pq.write_table(table_of(FAMILIES[name], rows), file, compression="zstd")
-                os.fsync(file.fileno())
+            try:
+                with unfinished.open("wb") as file:
+                    pq.write_table(table_of(FAMILIES[name], rows), file, compression="zstd")
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                unfinished.unlink(missing_ok=True)  # parts before it are written again: they have the same names
+                raise
             path = self._folder / f"{name}-{waiting[0].number:08d}.parquet"
             unfinished.rename(path)
             instants = [told.publication.at for told in waiting]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -28,15 +29,32 @@ class PublicationLog:
         self._file = path.open("a+b", buffering=0)
         self._file.seek(0)
         self.rows, whole = _read(self._file.read())
+        self._end, self._is_torn = whole, False
         torn = self._file.tell() - whole
         if torn:
             _log.warning("publication log", reason=f"{torn} bytes at its end are no whole entry and are dropped")
             self._file.truncate(whole)
 
     def append(self, number: int, agent: str, family: str, row: Row) -> None:
-        """Add an entry."""
+        """Add an entry.
+
+        Raises:
+            OSError: the disk is full; the file holds what it held.
+        """
         data = encode((number, agent, family, row))
-        self._file.write(_FRAME.pack(len(data), crc32(data)) + data)
+        frame = memoryview(_FRAME.pack(len(data), crc32(data)) + data)
+        if self._is_torn:  # what stands behind a torn entry would never be read
+            self._file.truncate(self._end)
+        self._is_torn, written = True, 0
+        try:
+            while written < len(frame):  # a disk that becomes full takes a part first, and says so only then
+                written += self._file.write(frame[written:])
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self._end)
+            raise
+        self._is_torn = False
+        self._end += len(frame)
 
     def sync(self) -> None:
         """Have the disk keep what was appended."""
@@ -45,6 +63,7 @@ class PublicationLog:
     def clear(self) -> None:
         """Forget all: it is in the tables."""
         self._file.truncate(0)
+        self._end, self._is_torn = 0, False
 
     def close(self) -> None:
         """Let go of the file; an empty one goes."""

@@ -51,8 +51,17 @@ class Store(Publications, Protocol):
         """How many readings it was given, and what it kept of earlier ones."""
         ...
 
+    @property
+    def unkept(self) -> str | None:
+        """Why what was put last is not kept yet (the disk is full), in a sentence; None: all is kept."""
+        ...
+
     def put(self, agent: str, publication: Publication) -> None:
-        """Keep a publication."""
+        """Keep a publication, now or, where `unkept` says why not, as soon as it can be."""
+        ...
+
+    def retry(self) -> None:
+        """Try again to keep what is not."""
         ...
 
     def readings(
@@ -66,7 +75,7 @@ class Store(Publications, Protocol):
         ...
 
     def flush(self) -> None:
-        """Make durable what has been put so far."""
+        """Make durable what has been put so far; `unkept` says why not."""
         ...
 
     def close(self) -> None:

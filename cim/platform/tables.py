@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -42,19 +43,26 @@ class ReadingTable:
         return _rows_in(self._old)
 
     def add(self, readings: Iterable[Reading]) -> None:
-        """Take readings; a full part is written at once."""
+        """Take readings."""
         self._rows.extend(readings)
-        if len(self._rows) >= _PART:
-            self.flush()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many wait as make a part."""
+        return len(self._rows) >= _PART
 
     def flush(self) -> None:
-        """Write what has been taken since the last part."""
+        """Write what has been taken since the last part; when it returns, the disk has it.
+
+        Raises:
+            OSError: the disk is full; all of it waits on.
+        """
         if not self._rows:
             return
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows, self._rows = self._rows, []
+        rows = self._rows
         table = pa.table(
             {
                 "source": pa.array([r.source for r in rows]).dictionary_encode(),
@@ -66,8 +74,16 @@ class ReadingTable:
             }
         )
         unfinished = self._folder / "part.tmp"
-        pq.write_table(table, unfinished, compression="zstd")
-        unfinished.rename(self._folder / f"readings-{self._parts:04d}.parquet")
+        try:
+            with unfinished.open("wb") as file:
+                pq.write_table(table, file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(self._folder / f"readings-{self._parts:04d}.parquet")
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+        self._rows = []
         self._parts += 1
         self._written += len(rows)
 

@@ -24,6 +24,7 @@ from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.child_process import ErrorOutput, end_process, read_line
+from devices.simulators.recording_log import LogFailed
 from environment.physics.device_truth import DeviceTruth
 
 T = TypeVar("T")
@@ -202,6 +203,8 @@ class ControlClient:
                 return value
             case ("input", str() as sentence):
                 raise BadInput(sentence)
+            case ("full", str() as sentence):
+                raise LogFailed(sentence)
             case ("fault", str() as sentence):
                 raise DeviceFault(sentence)
         raise DeviceFault(f"the simulator process answered {str(answer)[:80]!r}; expected {expected.__name__}")

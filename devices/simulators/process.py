@@ -90,6 +90,8 @@ class ControlServer:
                 return "ok", await self._do(request)
             except BadInput as error:
                 return "input", str(error)
+            except LogFailed as error:
+                return "full", str(error)
             except IlesError as error:
                 return "fault", str(error)
 

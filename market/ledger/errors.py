@@ -17,5 +17,9 @@ class LedgerBroken(LedgerError):
     """The ledger is not what was written: one sentence naming the table, the row and what failed."""
 
 
+class NotRecorded(LedgerError):
+    """The disk is full: nothing of it was recorded; the same may be tried again when there is room."""
+
+
 class NotALedger(BadInput, LedgerError):
     """The file is missing, is not SQLite, or holds something else."""

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from cim.model.errors import BadInput
 from market.ledger import hashing, schema, signing
-from market.ledger.errors import LedgerConflict
+from market.ledger.errors import LedgerConflict, NotRecorded
 from market.ledger.log import tree_of
 from market.ledger.merkle import MerkleTree
 from market.ledger.party_keys import KINDS, PartyKeys
@@ -229,13 +229,21 @@ class LedgerStore(LedgerReader):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """All of it, durably, or nothing.
+
+        Raises:
+            NotRecorded: the disk is full.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # SQLite has rolled back by itself where the disk was full
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise NotRecorded(f"ledger {self.place}: it took nothing ({error}); try again") from None
             raise
-        self._db.execute("COMMIT")
 
     def _check_signatures(self, records: Sequence[Record]) -> PartyKeys:
         """The keys in force behind these records, when their signatures are good."""

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,7 +50,7 @@ def later_release(folder: Path) -> Path:
     return folder
 
 
-def alive(site: Path, folder: Path, release: Path = SOURCE) -> subprocess.Popen[bytes]:
+def alive(site: Path, folder: Path, release: Path = SOURCE, out: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     """`iles up` on this folder by that release of ILES, hurried: a day in some seconds."""
     options = (
         "--days",
@@ -68,6 +69,7 @@ def alive(site: Path, folder: Path, release: Path = SOURCE) -> subprocess.Popen[
     command = [*ILES, "up", str(site), *map(str, options)]
     return subprocess.Popen(
         command,
+        stdout=out,
         stderr=subprocess.PIPE,
         start_new_session=True,
         cwd=release,

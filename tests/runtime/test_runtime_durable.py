@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.runtime.envelope import ORDINARY, Envelope, Outcome
-from agents.runtime.host import snapshot_schedule, step_log
+from agents.runtime.host import pauses, snapshot_schedule
 from agents.runtime.journal import JournalAway
 from cim.model.devices import VehicleUnplugged
 from cim.model.errors import BadInput
@@ -24,7 +24,7 @@ NEWS = [VehicleUnplugged(k, START) for k in range(9)]
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_log, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(pauses, "PAUSES_S", (0.0, 0.0))
 
 
 def plain(outcome: Outcome) -> Any:
@@ -122,7 +122,7 @@ def test_a_host_waits_for_its_journal_and_then_goes_on(moods: list[list[str]], r
     """Away, full, emptied, answers lost, in any order: each round ends, and a later restart is the host that never died."""
     kin = (chatterer("agr", ticks=99), PV, chatterer("dso", greets=("agr",)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_log, "_PAUSES", (0.0, 0.0))
+        patch.setattr(pauses, "PAUSES_S", (0.0, 0.0))
         here, whole = OneHost(*kin), OneHost(*kin)
         here.store = FaultyStore()
         here.restart()

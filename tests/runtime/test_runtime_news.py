@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.runtime.envelope import Outcome
-from agents.runtime.host import step_log
+from agents.runtime.host import pauses
 from cim.model.devices import VehicleUnplugged
 from tests.worlds.chatter import MINUTE, START, chatterer
 from tests.worlds.one_host import FaultyStore, OneHost
@@ -19,7 +19,7 @@ NEWS = [VehicleUnplugged(k, START) for k in range(9)]
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_log, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(pauses, "PAUSES_S", (0.0, 0.0))
 
 
 def measured(here: OneHost) -> list[str]:

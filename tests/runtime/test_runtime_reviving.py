@@ -19,7 +19,7 @@ from agents.assembly.device_links import SocketLinks
 from agents.assembly.site_agents import SiteAgents
 from agents.runtime import loops
 from agents.runtime.envelope import Outcome, Task
-from agents.runtime.host import step_log
+from agents.runtime.host import pauses, step_log
 from agents.runtime.journal import JournalAway, JournalFull
 from agents.runtime.placement import Placement
 from agents.runtime.ray import reviving as ray_reviving
@@ -120,7 +120,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setattr(ray_stage, "answers_now", lambda refs: [ref.done.result() for ref in refs])
     monkeypatch.setattr(ray_reviving, "_PAUSES_S", (0.001, 0.01))
     monkeypatch.setattr(ray_reviving, "_REVIVAL_S", 0.1)
-    monkeypatch.setattr(step_log, "_PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(pauses, "PAUSES_S", (0.001, 0.001))
     monkeypatch.setattr(step_log, "_CLAIMS", 2)
     monkeypatch.setattr(loops, "spare_collector", lambda: None)
     actors: dict[str, Actor] = {}

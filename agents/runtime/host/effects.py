@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from agents.roles.effects import Append, CloseBlock, Command, Compute, Cosign, Effect, Poll, Release
 from agents.roles.events import Commanded, Computed, Event, Measured
 from agents.runtime.host.hosted_agent import AgentEvent, FailedEvent
 from agents.runtime.host.ledger_effects import LedgerEffects
+from agents.runtime.host.pauses import pauses
 from cim.model.devices import Nameplate, News
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
@@ -24,10 +27,12 @@ from devices.port.errors import DeviceError
 from devices.port.measures import Measures
 from devices.port.port import Port
 from devices.port.tells import Tells
+from market.ledger.errors import NotRecorded
 
 Executor = Callable[[str, tuple[Any, ...]], Awaitable[Any]]
 AgentEffect = tuple[str, Effect]  # agent, what it wants
 Told = list[tuple[str, Event]]
+_log = structlog.get_logger(__name__)
 
 
 class EffectRunner:
@@ -38,6 +43,10 @@ class EffectRunner:
         executor: carries out `Compute` jobs.
         ledger_effects: the ledger, where its keeper lives here.
         clock: what time it really is, where time does not stand still while a host works; None in simulated time.
+
+    Attributes:
+        patient: a ledger whose disk is full is waited for, as a journal is; otherwise that ends the run.
+        trouble: why the ledger is waited for, or None.
     """
 
     def __init__(
@@ -49,6 +58,8 @@ class EffectRunner:
     ) -> None:
         self.ports = ports
         self._executor, self._ledger_effects, self._clock = executor, ledger_effects, clock
+        self.patient = False
+        self.trouble: str | None = None
         self.noted: dict[str, tuple[News, ...]] = {}  # news from before a crash, not yet drained
 
     async def open(self, devices: tuple[str, ...], now: datetime) -> dict[str, Nameplate | DeviceError]:
@@ -88,9 +99,30 @@ class EffectRunner:
             begun = time.perf_counter()
             if self._ledger_effects is None:
                 raise ProgrammingFault(f"{records[0][0]} keeps a ledger, but its host has none")
-            told += self._ledger_effects.carry_out(records, now)
+            told += await self._recorded(self._ledger_effects, records, now)
             seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
         return told
+
+    async def _recorded(self, ledger: LedgerEffects, records: list[AgentEffect], now: datetime) -> Told:
+        """The outcomes; the whole is repeated where the disk was full, and what was recorded already is passed over.
+
+        Raises:
+            NotRecorded: it is full, and nobody waits.
+        """
+        waits = pauses()
+        while True:
+            try:
+                told = list(ledger.carry_out(records, now))
+            except NotRecorded as error:
+                if not self.patient:
+                    raise
+                if self.trouble is None:
+                    _log.warning("ledger", reason=str(error), so="it is tried again until there is room")
+                self.trouble = str(error)
+                await asyncio.sleep(next(waits))
+            else:
+                self.trouble = None
+                return told
 
     async def _side_by_side(self, steered: Sequence[Awaitable[Told]]) -> list[Told]:
         return [await steered[0]] if len(steered) == 1 else await asyncio.gather(*steered)

@@ -42,7 +42,7 @@ class HostHealth:
         durable: it has a journal.
         entries: how many journal entries there are.
         rewritten: how often an emptied journal was written back.
-        trouble: why the journal does not keep what it is given at the moment, or None.
+        trouble: why the journal (or the ledger, where it is kept) does not keep what it is given at the moment, or None.
         recovery: what of the journal could not be read back as it was, in a sentence each.
     """
 

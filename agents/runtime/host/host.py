@@ -78,6 +78,7 @@ class Host:
         self.effect_runner = EffectRunner(ports, executor, ledger_effects, clock)
         self._neighbours, self._mailbox, self._point = neighbours, mailbox, point or (lambda _: None)
         self._step_log = StepLog(journal or NoJournal(), self.hosted_agents)
+        self.effect_runner.patient = self._step_log.durable
         self._timers = Timers()
         self._local: list[Envelope] = []  # for agents here, from the last round
         self._own: dict[str, list[AgentEvent]] = {}  # outcomes of effects, not yet handled
@@ -232,7 +233,8 @@ class Host:
             for name, agent in self.hosted_agents.items()
         )  # fmt: skip
         log = self._step_log
-        return HostHealth(agents, log.durable, log.entries, log.rewritten, log.trouble, log.recovery)
+        trouble = log.trouble or self.effect_runner.trouble
+        return HostHealth(agents, log.durable, log.entries, log.rewritten, trouble, log.recovery)
 
     def _outcome(self, current: Round) -> Outcome:
         mail: dict[str, list[Envelope]] = {}

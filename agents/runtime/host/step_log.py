@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 from agents.runtime.envelope import Envelope
 from agents.runtime.host.hosted_agent import HostedAgent
 from agents.runtime.host.log_entry import BYTES, OBJECTS, LogEntry
+from agents.runtime.host.pauses import pauses
 from agents.runtime.host.recovery import Recovery
 from agents.runtime.host.rounds import Notes, Round, Step
 from agents.runtime.host.snapshot_schedule import SnapshotSchedule
 from agents.runtime.journal import Journal, JournalAway, JournalEmptied, JournalError, JournalFull
 from cim.model.devices import News
 
-_PAUSES = (0.05, 2.0)  # seconds between tries while the journal is away: first, longest
 _LAST_PAUSES = (0.1, 0.3, 0.0)  # seconds after each try at a graceful shutdown
 _CLAIMS = 15  # tries at the start: a server that was restarted as well is awaited
 
@@ -145,7 +145,7 @@ class StepLog:
         return self._notes.oldest(oldest)
 
     async def _surely(self, data: bytes, current: Round, done: bool) -> None:
-        pauses = _pauses()
+        waits = pauses()
         while True:
             try:
                 if not self._emptied:
@@ -160,7 +160,7 @@ class StepLog:
             else:
                 self.trouble = None
                 return
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(waits))
 
     def _rewrite(self, current: Round, done: bool) -> None:
         """Put one entry in the place of the whole journal."""
@@ -198,7 +198,7 @@ class StepLog:
         self.recovery = tuple(past.sentences)
 
     async def _claim(self) -> tuple[tuple[int, bytes], ...]:
-        for pause in (*islice(_pauses(), _CLAIMS - 1), None):
+        for pause in (*islice(pauses(), _CLAIMS - 1), None):
             try:
                 return self._journal.claim()
             except JournalEmptied as error:
@@ -242,11 +242,3 @@ class StepLog:
         except JournalEmptied:
             self.entries = number
             self._rewrite(last, done=True)
-
-
-def _pauses() -> Iterator[float]:
-    """Each twice as long as the one before."""
-    pause, longest = _PAUSES
-    while True:
-        yield pause
-        pause = min(2 * pause, longest)

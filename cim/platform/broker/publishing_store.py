@@ -59,6 +59,15 @@ class PublishingStore:
             return waiting
         return f"{self.unsent} messages are in the store and not in the topics: {waiting or 'the broker was away too long'}"
 
+    @property
+    def unkept(self) -> str | None:
+        """See `Store`."""
+        return self._kept.unkept
+
+    def retry(self) -> None:
+        """See `Store`."""
+        self._kept.retry()
+
     def put(self, agent: str, publication: Publication) -> None:
         """Keep a publication, and send it. Raises BrokerError only where it was told to be patient, and was."""
         self._kept.put(agent, publication)
@@ -95,7 +104,12 @@ class PublishingStore:
     def close(self) -> None:
         """Make everything durable, and send what waits. Raises BrokerError where a patient one cannot, in this time."""
         self._send_block()
-        self._kept.close()
+        try:
+            self._kept.close()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         try:
             self._producer.close(self._patience_s or _LAST_S)
         except BrokerError as error:

@@ -114,18 +114,15 @@ class Orchestrator:
         return next_due(task.schedule, task.zone, state.counted_from) <= now
 
     def _collect(self, now: datetime) -> None:
-        left = []
-        for one in self._started:
+        for one in list(self._started):
             if one.running.ended():
                 if not one.late:
                     self._see(one, now)
-                continue
-            if not one.late and self._seconds() >= one.deadline_s:
-                one.late = True
+                self._started.remove(one)  # not before: where the log's disk is full, its end is seen again
+            elif not one.late and self._seconds() >= one.deadline_s:
                 self._fail(one.run, now, f"it took longer than {one.task.timeout_s:g} s and was stopped")
+                one.late = True
                 one.running.stop()
-            left.append(one)
-        self._started = left
 
     def _see(self, one: _Started, now: datetime) -> None:
         try:

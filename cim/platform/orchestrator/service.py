@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -75,11 +76,18 @@ class OrchestratorService:
         self._log.close()
 
     def _run(self) -> None:
+        trouble: sqlite3.OperationalError | None = None
         while not self._stopped.wait(self._pause_s):
             try:
                 self._orchestrator.tick(self._now())
-            except Exception:  # its disk may be full: the site goes on, and so does this once there is room
+            except sqlite3.OperationalError as error:  # the disk is full: this goes on once there is room
+                if trouble is None:
+                    _log.warning("orchestrator", reason=f"its account takes nothing ({error})", so="tasks wait")
+                trouble = error
+            except Exception:  # a fault of ours: the site goes on
                 _log.exception("orchestrator")
+            else:
+                trouble = None
 
 
 def run_once(
