@@ -43,13 +43,15 @@ class PatientWorld:
 
 async def until_kept(store: Store, stopped: Callable[[], bool]) -> bool:
     """Wait until a store has kept all that was put; False where the site is to end before."""
-    if store.unkept is None:
+    why = store.unkept
+    if why is None:
         return True
-    _log.warning("full disk", reason=store.unkept, so="the site stands still until there is room")
-    while store.unkept is not None:
+    _log.warning("full disk", reason=why, so="the site stands still until there is room")
+    while why is not None:
         if stopped():
             return False
         await asyncio.sleep(_AGAIN_S)
         store.retry()
+        why = store.unkept
     _log.info("room again", so="the site goes on")
     return True

@@ -103,7 +103,7 @@ class EffectRunner:
             seconds["ledger"] = seconds.get("ledger", 0.0) + time.perf_counter() - begun
         return told
 
-    async def _recorded(self, ledger: LedgerEffects, records: list[AgentEffect], now: datetime) -> Told:
+    async def _recorded(self, ledger: LedgerEffects, records: Sequence[AgentEffect], now: datetime) -> Told:
         """The outcomes; the whole is repeated where the disk was full, and what was recorded already is passed over.
 
         Raises:
