@@ -6,6 +6,7 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar, cast
@@ -86,8 +87,8 @@ class ParquetStore:
     def put(self, agent: str, publication: Publication) -> None:
         """Keep a publication."""
         if isinstance(publication, ReadingsTaken):
-            self._telemetry.add(publication.readings)
-            if self._telemetry.is_full:
+            self._try(partial(self._telemetry.add, publication.readings))
+            if self._unlogged:
                 self.retry()
             return
         if (agent, publication) in self._before:

@@ -43,8 +43,14 @@ class ReadingTable:
         return _rows_in(self._old)
 
     def add(self, readings: Iterable[Reading]) -> None:
-        """Take readings."""
+        """Take readings; a full part is written at once.
+
+        Raises:
+            OSError: the disk is full; they are taken all the same, and wait.
+        """
         self._rows.extend(readings)
+        if self.is_full:
+            self.flush()
 
     @property
     def is_full(self) -> bool:
