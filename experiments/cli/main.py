@@ -261,6 +261,7 @@ def _mount() -> None:
         devices,
         diagrams,
         faults,
+        forecast,
         ledger,
         losses,
         market,
@@ -274,6 +275,7 @@ def _mount() -> None:
     app.add_typer(bench.app, name="bench")
     app.add_typer(cim.app, name="cim")
     app.command()(faults.faults)
+    app.command()(forecast.forecast)
     data.app.add_typer(data_sources.app)
     data.app.add_typer(data_upkeep.app)
     app.add_typer(data.app, name="data")

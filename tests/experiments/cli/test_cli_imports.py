@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_HEAVY = ("pandas", "pyarrow", "duckdb", "deltalake", "tantivy", "sqlglot", "ray", "scipy", "cvxpy")
+_HEAVY = ("pandas", "pyarrow", "duckdb", "deltalake", "tantivy", "sqlglot", "ray", "scipy", "cvxpy", "lightgbm")
 _CODE = f"""
 import runpy, sys
 try:

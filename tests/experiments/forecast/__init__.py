@@ -1,0 +1,1 @@
+"""Tests of `experiments.forecast`. Nothing else lives here."""
