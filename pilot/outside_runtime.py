@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from agents.runtime.envelope import Outcome, Task
 from agents.runtime.scheduler import AgentRuntime
+from cim.platform.readings.errors import NotStored
+
+_AGAIN_S = 1.0
+_log = structlog.get_logger("iles")
 
 
 class OutsideWorker(Protocol):
@@ -18,7 +25,7 @@ class OutsideWorker(Protocol):
         ...
 
     def work(self, now: datetime, task: Task) -> Outcome:
-        """One round."""
+        """One round; the same again does what is left of it. Raises NotStored where its disk is full."""
         ...
 
 
@@ -51,7 +58,19 @@ class OutsideRuntime:
         """One round of all."""
         here = {name: task for name, task in tasks.items() if name != self._host}
         outcomes = await self._inner.work(now, here) if here else {}
-        return {**outcomes, self._host: self._outside.work(now, tasks[self._host])} if self._host in tasks else outcomes
+        return {**outcomes, self._host: await self._surely(now, tasks[self._host])} if self._host in tasks else outcomes
+
+    async def _surely(self, now: datetime, task: Task) -> Outcome:
+        """Its round, as soon as the disk takes what it keeps; what it had kept before it failed, it passes over."""
+        is_told = False
+        while True:
+            try:
+                return self._outside.work(now, task)
+            except NotStored as error:
+                if not is_told:
+                    is_told = True
+                    _log.warning("full disk", reason=str(error), so="the site stands still until there is room")
+                await asyncio.sleep(_AGAIN_S)
 
     async def overdue(self) -> dict[str, Outcome]:
         """As the inner one."""

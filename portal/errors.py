@@ -11,6 +11,7 @@ from cim.platform.access.secured import Denied
 from cim.platform.mailbox.mailbox import AskedBefore, MailboxFull
 from cim.platform.provisioning.engine import TooLong
 from cim.platform.provisioning.rate import TooOften
+from cim.platform.readings.errors import NotStored
 from portal.models.base import Shown
 from portal.views import ViewError
 
@@ -57,6 +58,10 @@ def add_answers_to_errors(app: FastAPI) -> None:
     @app.exception_handler(MailboxFull)
     async def full(_: Request, error: MailboxFull) -> JSONResponse:
         return problem(503, str(error), {"Retry-After": "10"})
+
+    @app.exception_handler(NotStored)
+    async def no_room(_: Request, error: NotStored) -> JSONResponse:
+        return problem(503, str(error), {"Retry-After": "60"})
 
     @app.exception_handler(AskedBefore)
     async def before(_: Request, error: AskedBefore) -> JSONResponse:

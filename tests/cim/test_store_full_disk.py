@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,19 +15,9 @@ from cim.platform.parquet_store import ParquetStore
 from cim.platform.publication_log import PublicationLog
 from cim.platform.publications.measured import DeviceLost, ReadingsTaken
 from cim.platform.readings.errors import NotStored
+from tests.worlds.full_disk import room_for
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes: a write takes what fits, and the next one fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def lost(number: int) -> DeviceLost:

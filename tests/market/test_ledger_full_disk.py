@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,17 +10,7 @@ from market.ledger.errors import NotRecorded
 from market.ledger.store import LedgerStore
 from market.ledger.verify import verify
 from tests.market.ledgers import AGR, DAY, PARTIES, START, fill, record
-
-
-@contextmanager
-def no_room() -> Iterator[None]:
-    """No file of this process can grow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.worlds.full_disk import room_for
 
 
 def test_it_goes_on_as_if_the_disk_had_never_been_full(tmp_path: Path) -> None:
@@ -37,14 +24,14 @@ def test_it_goes_on_as_if_the_disk_had_never_been_full(tmp_path: Path) -> None:
     with LedgerStore(tmp_path / "full.db") as ledger:
         fill(ledger)
         for _ in range(2):
-            with no_room(), pytest.raises(NotRecorded, match=r"ledger .*full.db: it took nothing \(.*\); try again"):
+            with room_for(0), pytest.raises(NotRecorded, match=r"ledger .*full.db: it took nothing \(.*\); try again"):
                 ledger.append([record(k, "late") for k in range(60)])
         ledger.append([record(k, "late") for k in range(60)])
         ledger.append([record(k, "late") for k in range(60)])  # whoever was not told repeats it
-        with no_room(), pytest.raises(NotRecorded):
+        with room_for(0), pytest.raises(NotRecorded):
             ledger.close_block(3, START + 2 * DAY, START + 3 * DAY, START + 3 * DAY)
         head = ledger.close_block(3, START + 2 * DAY, START + 3 * DAY, START + 3 * DAY)
-        with no_room(), pytest.raises(NotRecorded):
+        with room_for(0), pytest.raises(NotRecorded):
             ledger.cosign(3, "agr", AGR.sign(head.message))
         ledger.cosign(3, "agr", AGR.sign(head.message))
     assert head == expected
@@ -54,7 +41,7 @@ def test_it_goes_on_as_if_the_disk_had_never_been_full(tmp_path: Path) -> None:
 def test_one_that_cannot_be_made_for_lack_of_room_can_be_made_later(tmp_path: Path) -> None:
     """No half ledger is left that would be refused as broken, or taken for one with other parties."""
     with LedgerStore(tmp_path / "a.db") as ledger:
-        with no_room(), pytest.raises(NotRecorded):
+        with room_for(0), pytest.raises(NotRecorded):
             ledger.create(PARTIES, {"site": "test"})
         ledger.create(PARTIES, {"site": "test"})
         ledger.append([record(1)])

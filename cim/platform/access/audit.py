@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cim.model.errors import BadInput
+from cim.platform.readings.errors import NotStored
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS accesses (number INTEGER PRIMARY KEY, entry TEXT NOT NULL, digest TEXT NOT NULL);
@@ -95,14 +96,15 @@ class AuditLog:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=10.0, isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")  # of two processes one waits, so that numbers follow each other
-            try:
+        """All of it or nothing: what cannot be noted is not answered. Raises NotStored."""
+        try:
+            # A connection that is closed within a transaction rolls it back.
+            with closing(sqlite3.connect(self._path, timeout=10.0, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")  # of two processes one waits, so that numbers follow each other
                 yield database
                 database.execute("COMMIT")
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
+        except sqlite3.OperationalError as error:
+            raise NotStored(f"audit: {self._path} took nothing ({error}); try again") from None
 
 
 def _digest(before: str, number: int, entry: str) -> str:

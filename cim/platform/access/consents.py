@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cim.model.errors import BadInput
+from cim.platform.readings.errors import NotStored
 
 
 class Purpose(StrEnum):
@@ -148,6 +149,8 @@ class ConsentBook:
         try:
             with database:
                 yield database
+        except sqlite3.OperationalError as error:
+            raise NotStored(f"consents: {self._path} took nothing ({error}); try again") from None
         finally:
             database.close()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
 from cim.platform.mailbox.requests import KIND_OF, RequestAnswered, Wanted
+from cim.platform.readings.errors import NotStored
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -95,6 +96,7 @@ class Mailbox:
         Raises:
             MailboxFull: too many wait.
             AskedBefore: its number stands for another request.
+            NotStored: the disk is full.
         """
         body = encode(request)
         with self._writing() as database:
@@ -189,14 +191,15 @@ class Mailbox:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=10.0, isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
+        """All of it or nothing. Raises NotStored."""
+        try:
+            # A connection that is closed within a transaction rolls it back.
+            with closing(sqlite3.connect(self._path, timeout=10.0, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")
                 yield database
                 database.execute("COMMIT")
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
+        except sqlite3.OperationalError as error:
+            raise NotStored(f"mailbox: {self._path} took nothing ({error}); try again") from None
 
 
 def mailbox_path(folder: Path) -> Path:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,18 +10,8 @@ from cim.platform.readings.errors import NotStored
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.table import ReadingsTable
+from tests.worlds.full_disk import room_for
 from tests.worlds.meters import batch, row
-
-
-@contextmanager
-def no_room() -> Iterator[None]:
-    """No file of this process can grow beyond a few bytes: what a full disk looks like to a writer."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def files(folder: Path) -> set[Path]:
@@ -39,7 +26,7 @@ def test_an_append_without_room_changes_nothing(tmp_path: Path, rows: int) -> No
     with ReadingsTable(tmp_path) as table:
         table.append(batch([row()]), "s", 1)
         before, big = files(tmp_path), batch([row(quarter=k + 1, value=k * 0.37) for k in range(rows)])
-        with no_room(), pytest.raises(NotStored, match=r"batch 2 of s was not stored \(.*\); nothing half-written"):
+        with room_for(64), pytest.raises(NotStored, match=r"batch 2 of s was not stored \(.*\); nothing half-written"):
             table.append(big, "s", 2)
         assert files(tmp_path) == before
         assert (table.sequence("s"), ReadingQueries(tmp_path).count(Selection())) == (1, 1)
@@ -53,7 +40,7 @@ def test_a_compaction_without_room_changes_nothing(tmp_path: Path) -> None:
         table.append(batch([row(quarter=k, value=k * 0.37) for k in range(500)]), "s", 1)
         table.append(batch([row(value=9.0)]), "s", 2)
         held = ReadingQueries(tmp_path).rows(Selection())
-        with no_room(), pytest.raises(NotStored, match="the compacted table was not stored"):
+        with room_for(64), pytest.raises(NotStored, match="the compacted table was not stored"):
             table.compact()
         assert ReadingQueries(tmp_path).rows(Selection()).equals(held)
         assert table.compact() == 501
