@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from cim.model.errors import BadInput
+from experiments.cli.unfailing import unfailing_words
 from pilot.settings import UpSettings
 
 
@@ -22,19 +23,19 @@ def execute(settings: UpSettings) -> None:
     """
     from pilot.service import Pilot
 
-    console = Console(stderr=True)
-    with Live(Text(""), console=console, refresh_per_second=4, transient=True) as live:
+    with unfailing_words(sys.stdout, sys.stderr) as console:
+        with Live(Text(""), console=console, refresh_per_second=4, transient=True) as live:
 
-        def tick(now: datetime) -> None:
-            pace = f"{settings.speed:g}x" if settings.endpoints is None else "wall clock"
-            live.update(Text(f"{settings.site} · {now:%Y-%m-%d %H:%M} UTC · {pace} · Ctrl-C stops"))
+            def tick(now: datetime) -> None:
+                pace = f"{settings.speed:g}x" if settings.endpoints is None else "wall clock"
+                live.update(Text(f"{settings.site} · {now:%Y-%m-%d %H:%M} UTC · {pace} · Ctrl-C stops"))
 
-        pilot = Pilot(settings, console.print, tick)
-        ended = asyncio.run(pilot.run())
-    if ended:
-        console.print(f"{settings.site}: the end of its days; the ledger is in {settings.folder}")
-    else:
-        console.print(f"{settings.site}: stopped; `iles up {settings.site}` with the same folder goes on from here")
+            pilot = Pilot(settings, console.print, tick)
+            ended = asyncio.run(pilot.run())
+        if ended:
+            console.print(f"{settings.site}: the end of its days; the ledger is in {settings.folder}")
+        else:
+            console.print(f"{settings.site}: stopped; `iles up {settings.site}` with the same folder goes on from here")
 
 
 def only_simulated(endpoints: Path | None, asked: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from agents.runtime.envelope import Task
 from cim.platform.access.audit import Access, AuditLog
@@ -52,10 +53,11 @@ def test_a_round_waits_for_the_mailbox_and_deals_each_request_once(
     runtime = OutsideRuntime(inner, HOST, MailboxHost(box, {"dso.example": "dso"}, inner.host_of, sealed=False))
 
     async def rounds() -> list[Any]:
-        with room_for(0):
+        with capture_logs() as told, room_for(0):
             working = asyncio.create_task(runtime.work(NOON, {HOST: Task(7, (), 0)}))
             await asyncio.sleep(0.05)
             assert not working.done()
+        assert [line["so"] for line in told] == ["the site stands still until there is room"]
         return [await working, await runtime.work(NOON, {HOST: Task(8, (), 7)})]
 
     first, second = asyncio.run(rounds())
