@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from cim.model.errors import BadInput
 
@@ -26,20 +26,30 @@ class Trouble(Enum):
 
 
 def label(url: str) -> str:
-    """Host and port (or socket path) of an address, for messages: never its user, password or options. Raises BadInput."""
+    """Hosts and ports (or socket path) of an address, for messages: never its user, password or options. Raises BadInput."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in _SCHEMES:
             raise ValueError
         if parts.scheme == "unix":
             return parts.path
-        return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+        one, *others = _by_node(url)
+        if others and not parts.scheme.endswith("+cluster"):
+            raise ValueError
+        return ",".join(f"{told.hostname or 'localhost'}:{told.port or 6379}" for told in map(urlsplit, (one, *others)))
     except ValueError:
         # The cause is left out, because its text may hold a piece of the password.
         raise BadInput(
             "the address of the Redis server (REDIS_URL) cannot be read: expected redis://[user:password@]host[:port][/db], "
-            "rediss://, unix:// or redis+cluster://, with %XX for special signs in the password"
+            "rediss://, unix:// or redis+cluster:// (there also host:port,host:port), with %XX for special signs in the password"
         ) from None
+
+
+def _by_node(url: str) -> list[str]:
+    """The address by each of the hosts that it names."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    return [urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",")]
 
 
 def client_of(url: str, timeout_s: float) -> Any:
@@ -49,6 +59,7 @@ def client_of(url: str, timeout_s: float) -> Any:
     """
     from redis import Redis, RedisCluster
     from redis.backoff import NoBackoff
+    from redis.cluster import ClusterNode
     from redis.exceptions import ConnectionError as Unconnected
     from redis.retry import Retry
 
@@ -56,8 +67,10 @@ def client_of(url: str, timeout_s: float) -> Any:
     options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "protocol": 2}
     try:
         if urlsplit(url).scheme.endswith("+cluster"):
-            plain = url.replace("+cluster://", "://", 1)
-            return RedisCluster.from_url(plain, retry=Retry(NoBackoff(), 2), **options)
+            # Any node tells of all others: of several that are named one may be lost.
+            first, *others = _by_node(url.replace("+cluster://", "://", 1))
+            nodes = [ClusterNode(told.hostname or "localhost", told.port or 6379) for told in map(urlsplit, others)]
+            return RedisCluster.from_url(first, startup_nodes=nodes, retry=Retry(NoBackoff(), 2), **options)
         # One fresh connection at once, because the server may have restarted since the last call; no second wait, though.
         return Redis.from_url(
             url, retry=Retry(NoBackoff(), 1, (Unconnected,)), single_connection_client=True, **options

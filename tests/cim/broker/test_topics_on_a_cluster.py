@@ -29,8 +29,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[str]:
     """Its address."""
-    with three_nodes(tmp_path / "nodes") as url:
-        yield url
+    with three_nodes(tmp_path / "nodes") as found:
+        yield found.url
 
 
 def test_a_sites_topics_lie_on_several_nodes_and_reach_the_table(cluster: str, tmp_path: Path) -> None:
