@@ -69,7 +69,8 @@ def client_of(url: str, timeout_s: float) -> Any:
         if urlsplit(url).scheme.endswith("+cluster"):
             # Any node tells of all others: of several that are named one may be lost.
             first, *others = _by_node(url.replace("+cluster://", "://", 1))
-            nodes = [ClusterNode(told.hostname or "localhost", told.port or 6379) for told in map(urlsplit, others)]
+            node: Any = ClusterNode  # it has no types
+            nodes = [node(told.hostname or "localhost", told.port or 6379) for told in map(urlsplit, others)]
             return RedisCluster.from_url(first, startup_nodes=nodes, retry=Retry(NoBackoff(), 2), **options)
         # One fresh connection at once, because the server may have restarted since the last call; no second wait, though.
         return Redis.from_url(
