@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cim.model.errors import BadInput
+from environment.sites.community import COMMUNITY_WORDS
 from environment.sites.devices import DEVICE_WORDS
 from environment.sites.references import reference_faults
 from environment.sites.schema import Site
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _FOLDER = Path(__file__).parent
+_TAGS = DEVICE_WORDS | COMMUNITY_WORDS
 
 
 class SiteFaults(BadInput):
@@ -121,7 +123,7 @@ def _sentence(error: ErrorDetails) -> str:
     for part in error["loc"]:
         if isinstance(part, int):
             place += f"[{part}]"
-        elif part not in DEVICE_WORDS:  # pydantic puts a union's tag into the place
+        elif part not in _TAGS:  # pydantic puts a union's tag into the place
             place += f".{part}" if place else str(part)
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":

@@ -87,10 +87,34 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     for index, restriction in _items(raw, "restrictions"):
         check.known(f"restrictions[{index}].unit", restriction.get("unit"), units)
     check.once("restrictions: units", _texts(raw, "restrictions", "unit"))
+    _community(check, raw)
     sources = raw.get("sources")
     if isinstance(sources, dict):
         _sources(check, raw, "", list(sources))
     return check.faults
+
+
+def _community(check: _Checker, raw: Mapping[str, object]) -> None:
+    """Who shares energy: prosumers of the site, each once, under the law of the site's country, near enough to each other."""
+    community, prosumers = raw.get("community"), _texts(raw, "prosumers")
+    if not isinstance(community, dict):
+        return
+    country = _text(raw, "country")
+    if country is not None:
+        check.known("community.law", community.get("law"), [country])
+    points = {item.get("name"): item.get("congestion_point") for _, item in _items(raw, "prosumers")}
+    known = set(_texts(raw, "congestion_points", "id"))
+    found = {str(points.get(name)) for name in _texts(community, "members", "prosumer")} & known
+    if community.get("kind") == "eeg-local" and len(found) > 1:
+        names = ", ".join(sorted(found))
+        check.faults.append(f"community.kind: value 'eeg-local': expected members at one congestion point, not {names}")
+    for index, member in _items(community, "members"):
+        check.known(f"community.members[{index}].prosumer", member.get("prosumer"), prosumers)
+    plants = community.get("plants")
+    named = [name for name in plants if isinstance(name, str)] if isinstance(plants, list) else []
+    for index, plant in enumerate(named):
+        check.known(f"community.plants[{index}]", plant, prosumers)
+    check.once("community: members and plants", [*_texts(community, "members", "prosumer"), *named])
 
 
 def _shape(check: _Checker, place: str, raw: dict[str, object], columns: list[str] | None) -> None:

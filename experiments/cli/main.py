@@ -254,6 +254,7 @@ def _mount() -> None:
     from experiments.cli import (
         bench,
         cim,
+        community,
         data,
         data_sources,
         data_upkeep,
@@ -274,6 +275,7 @@ def _mount() -> None:
 
     app.add_typer(bench.app, name="bench")
     app.add_typer(cim.app, name="cim")
+    app.add_typer(community.app, name="community")
     app.command()(faults.faults)
     app.command()(forecast.forecast)
     data.app.add_typer(data_sources.app)

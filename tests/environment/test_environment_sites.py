@@ -91,7 +91,9 @@ def test_all_faults_are_told_at_once() -> None:
         "congestion_points[0].branch: value 'line-99'",
     ):
         assert fault in faults
-    assert len(caught.value.faults) == 15  # a name used twice is also that of two meters
+    assert (
+        len(caught.value.faults) == 16
+    )  # a name used twice is also that of two meters, and another's in the community
 
 
 @pytest.mark.parametrize(

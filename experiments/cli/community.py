@@ -1,0 +1,91 @@
+"""`iles community`: energy shared by law, and what each member pays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from market.community.bill import Statement
+
+
+class _SiteFirst(TyperGroup):
+    """`iles community strem` is `iles community month strem`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # click's own, which typer hides
+        named = args and (args[0] in self.commands or args[0].startswith("-"))
+        return super().parse_args(ctx, args if named or not args else ["month", *args])
+
+
+app = typer.Typer(
+    cls=_SiteFirst,
+    no_args_is_help=True,
+    help="Energy shared in a community by law (Austria, Spain), and what each member pays.\n\n"
+    "`iles community SITE` bills a month of a site. Worked out from rules as read, not from the gazettes: it is no invoice, and "
+    "bills for real people need a lawyer first (docs/community.md).",
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="All of it as JSON, with the units in the names.")]
+_Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Write community.json and a page to print for each member.")
+]
+_Coefficients = Annotated[
+    Path | None,
+    typer.Option(
+        "--coefficients", metavar="FILE", help="Spain, hourly_ex_ante: the distributor's file CAU_YEAR.txt, as agreed."
+    ),
+]
+
+
+@app.command("month")
+def month_command(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file with `community:`.")],
+    month: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM", help="Of the profile year; that of the site's default day otherwise."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Spreads the batteries' first state of charge.")] = 1,
+    coefficients: _Coefficients = None,
+    out: _Out = None,
+    as_json: _Json = False,
+) -> None:
+    """A month of the site's profile year, every device by its owner's rule, metered, shared and billed (seconds)."""
+    from experiments.community.command import month_statement
+
+    _tell(month_statement(site, month, seed, coefficients), out, as_json)
+
+
+@app.command("bills")
+def bills_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished run's folder, with its telemetry.")],
+    site: Annotated[
+        str | None, typer.Option(help="The site's file, where the run's site is none that ships with ILES.")
+    ] = None,
+    coefficients: _Coefficients = None,
+    out: _Out = None,
+    as_json: _Json = False,
+) -> None:
+    """The days of a finished run, by what its meters told: values that are missing are substituted, and said so."""
+    from experiments.community.command import run_statement
+
+    _tell(run_statement(folder, site, coefficients), out, as_json)
+
+
+def _tell(found: Statement, out: Path | None, as_json: bool) -> None:
+    from rich.console import Console
+
+    from experiments.community.command import show, statement_json, write
+
+    if as_json:
+        typer.echo(statement_json(found), nl=False)
+    else:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = 240
+        show(found, console)
+    if out is not None:
+        files = write(found, out)
+        typer.echo(f"{out}: {len(files)} files written", err=as_json)

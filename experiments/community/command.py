@@ -1,0 +1,119 @@
+"""What `iles community` does: a statement of bills from a site's month or a run's folder, as table, JSON and pages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from cim.model.errors import BadInput
+from environment.sites import load_site
+from environment.sites.community import AnyCommunity, AustrianCommunity
+from environment.sites.schema import Site
+from experiments.community.austrian import austrian_statement
+from experiments.community.metered import Metered, lived, metered_of_run, month_of, run_summary
+from experiments.community.spanish import check_law, spanish_statement
+from market.community.bill import NO_ADVICE, Account, Statement
+from market.community.bill_page import bill_page, kwh, money, statement_page
+
+
+def month_statement(name: str, month: str | None, seed: int, coefficients: Path | None = None) -> Statement:
+    """A month of the site's profile year, lived by local rules, billed.
+
+    Raises:
+        BadInput: no such site, month or community, or what the law does not allow.
+    """
+    site = load_site(name)
+    community, days = community_of(site), month_of(site, month)
+    if not isinstance(community, AustrianCommunity):
+        check_law(site, community, days)  # before anything is lived
+    return statement_of(site, lived(site, days, seed), coefficients)
+
+
+def run_statement(folder: Path, name: str | None, coefficients: Path | None = None) -> Statement:
+    """The days of a finished run, by what its meters told.
+
+    Args:
+        name: the site's file where it is none that ships with ILES.
+    """
+    site = load_site(name or str(run_summary(folder)["site"]))
+    community_of(site)
+    return statement_of(site, metered_of_run(folder, site), coefficients)
+
+
+def statement_of(site: Site, metered: Metered, coefficients: Path | None = None) -> Statement:
+    """The bills of a site's community by its law.
+
+    Args:
+        coefficients: the distributor's file, where a Spanish community has one for each hour.
+    """
+    community = community_of(site)
+    if not isinstance(community, AustrianCommunity):
+        return spanish_statement(site, community, metered, coefficients)
+    if coefficients is not None:
+        raise BadInput(f"coefficients: {coefficients}; expected none under the law of {community.law}")
+    return austrian_statement(site, community, metered)
+
+
+def write(found: Statement, out: Path) -> list[Path]:
+    """`community.json`, `community.html` and a page for each member; the files."""
+    out.mkdir(parents=True, exist_ok=True)
+    pages = {"community.json": statement_json(found), "community.html": statement_page(found)}
+    pages |= {f"{bill.member}.html": bill_page(bill) for bill in found.bills}
+    for name, text in pages.items():
+        (out / name).write_text(text, encoding="utf-8")
+    return [out / name for name in pages]
+
+
+def statement_json(found: Statement) -> str:
+    """All fields with their units in their names, and what they come to; days as ISO dates."""
+    told = asdict(found)
+    for bill, row in zip(found.bills, told["bills"], strict=True):
+        row |= {"total_e4": bill.total_e4, "saved_e4": bill.saved_e4}
+    told["accounts_e4"] = {account.value: found.account_e4(account) for account in Account}
+    told |= {"paid_e4": found.paid_e4, "saved_e4": found.saved_e4, "no_advice": NO_ADVICE}
+    return json.dumps(told, indent=1, default=str) + "\n"
+
+
+def show(found: Statement, console: Console) -> None:
+    """The statement as tables."""
+    console.print(f"{found.community}, {found.first} to {found.last}, law of {found.law}")
+    for line in found.registers:
+        console.print(f"  {line.label}: {kwh(line.energy_wh)} kWh")
+    table = Table("member", *_REGISTERS[found.law].values(), f"to be paid, {found.currency}", "without", "saved")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for bill in found.bills:
+        energies = (kwh(bill.register_wh(code)) for code in _REGISTERS[found.law])
+        table.add_row(bill.title, *energies, money(bill.total_e4), money(bill.without_e4), money(bill.saved_e4))
+    console.print(table)
+    accounts = ", ".join(f"{account.value} {money(found.account_e4(account))}" for account in Account)
+    console.print(f"all members pay {money(found.paid_e4)} {found.currency}: {accounts}")
+    console.print(f"all members save {money(found.saved_e4)} {found.currency}")
+    for note in (*found.notes, NO_ADVICE):
+        console.print(note)
+
+
+_REGISTERS = {
+    "Austria": {
+        "1-1:1.9.0 G.01": "consumed, kWh",
+        "1-1:2.9.0 G.03": "own cover",
+        "1-1:2.9.0 G.01": "fed in",
+        "1-1:2.9.0 P.01T": "surplus",
+    },
+    "Spain": {"EC": "consumed, kWh", "ENG": "part of plant", "AUTO": "own use", "RED": "bought", "EXC": "surplus"},
+}
+
+
+def community_of(site: Site) -> AnyCommunity:
+    """A site's community.
+
+    Raises:
+        BadInput: it has none.
+    """
+    if site.community is None:
+        raise BadInput(f"site {site.name}: no community; expected `community:` in its file (docs/community.md)")
+    return site.community
