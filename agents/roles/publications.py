@@ -90,7 +90,7 @@ def flex_requested(message: uftp.FlexRequest) -> Publish:
     )  # fmt: skip
 
 
-def flex_offered(message: uftp.FlexOffer) -> Publish:
+def flex_offered(message: uftp.FlexOffer, for_people: bool = False) -> Publish:
     """A FlexOffer; its sender is the seller."""
     header = message.header
     options = tuple(OfferedOption(o.option_reference, o.price, _isps(o.isps)) for o in message.options)
@@ -98,6 +98,7 @@ def flex_offered(message: uftp.FlexOffer) -> Publish:
         FlexOffered(
             header.time_stamp, header.message_id, header.recipient_domain, header.sender_domain, message.congestion_point,
             message.period, message.expiration, message.flex_request_message_id, message.currency, options,
+            for_people,
         )
     )  # fmt: skip
 
@@ -120,6 +121,7 @@ def order_placed(message: uftp.FlexOrder) -> Publish:
         OrderPlaced(
             header.time_stamp, message.order_reference, header.sender_domain, header.recipient_domain,
             message.congestion_point, message.period, message.price, message.currency, _isps(message.isps),
+            message.contract_id, message.flex_offer_message_id, message.option_reference,
         )
     )  # fmt: skip
 
@@ -289,4 +291,5 @@ def _settled(order: uftp.FlexOrderSettlement) -> SettledOrder:
         order.penalty,
         order.net_settlement,
         isps,
+        order.contract_id,
     )

@@ -5,7 +5,9 @@ A job (see `agents.planning.jobs`): it runs power flows, so it is never called i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +70,7 @@ def assess(
     q_var: tuple[Floats, ...] | None = None,
     sure_w: tuple[Floats, ...] | None = None,
     above: tuple[PointGrid, ...] = (),
+    carries: Mapping[str, Floats] = MappingProxyType({}),
 ) -> Assessment:
     """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
 
@@ -78,17 +81,20 @@ def assess(
         sure_w: net power [T] of each node as it will be almost surely, nearer to zero than what is expected: what is needed
             then is needed almost surely. What is expected, where it is left out.
         above: the points above this one: what has no room there is no room here, or it would have to be bought back.
+        carries: by branch, the share [T] of what it may carry otherwise, while works go on at it; 1 of all others.
     """
     feeder = Feeder(network)
     expected, q = _by_node(feeder, nodes, p_w), _by_node(feeder, nodes, q_var or tuple(np.zeros_like(p) for p in p_w))
     base = expected if sure_w is None else _by_node(feeder, nodes, sure_w)
     below = [feeder.node_index[name] for name in point.below]
     weights = _weights(base, [feeder.node_index[name] for name in point.nodes if name in nodes])
+    most = limits.max_loading_pct - margin_pct
+    allowed = {name: np.broadcast_to(carries.get(name, 1.0), len(base)) * most for name in feeder.branch_names}
     need = np.zeros(len(base))
     first = feeder.flow(expected, q)
     result = first if sure_w is None else feeder.flow(base, q)
     for _ in range(_PASSES):
-        step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + need)
+        step = _step(feeder, result, allowed, limits, point, base[:, below].sum(axis=1) + need)
         if np.abs(step).max() < _ENOUGH_W:
             break
         need = need + step
@@ -100,14 +106,14 @@ def assess(
         share = (enough + little) / 2
         asked = share * need
         result = feeder.flow(base + asked[:, None] * weights, q)
-        step = _step(feeder, result, limits, margin_pct, point, base[:, below].sum(axis=1) + asked)
+        step = _step(feeder, result, allowed, limits, point, base[:, below].sum(axis=1) + asked)
         mended = np.abs(step) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
     need = need * enough
     down, up = np.full(len(need), -np.inf), np.full(len(need), np.inf)
     for limiting in (point, *above):
         nodes_below = [feeder.node_index[name] for name in limiting.below]
-        allowed_va = rated_va(network, limiting.branch) * (limits.max_loading_pct - margin_pct) / 100
+        allowed_va = rated_va(network, limiting.branch) * allowed[limiting.branch] / 100
         rated = np.sqrt(np.maximum(allowed_va**2 - q[:, nodes_below].sum(axis=1) ** 2, 0.0))
         net = expected[:, nodes_below].sum(axis=1)
         down, up = np.maximum(down, np.minimum(-rated - net, 0.0)), np.minimum(up, np.maximum(rated - net, 0.0))
@@ -132,16 +138,15 @@ def _weights(base: Array, own: list[int]) -> Array:
 
 
 def _step(
-    feeder: Feeder, result: FlowResult, limits: Limits, margin_pct: float, point: PointGrid, net_w: Array
+    feeder: Feeder, result: FlowResult, allowed_pct: Mapping[str, Array], limits: Limits, point: PointGrid, net_w: Array
 ) -> Array:
     """One secant step [T]: the largest change any watched element still asks for."""
     step = np.zeros(len(net_w))
-    allowed = limits.max_loading_pct - margin_pct
     direction = np.where(net_w < 0, 1.0, -1.0)
     for name in point.branches:
         k = feeder.branch_names.index(name)
         loading = result.loading_pct[:, k]
-        over = np.maximum(loading - allowed, 0.0) / np.maximum(loading, 1e-9)
+        over = np.maximum(loading - allowed_pct[name], 0.0) / np.maximum(loading, 1e-9)
         wanted = direction * over * np.abs(result.branch_p_w[:, k])
         step = np.where(np.abs(wanted) > np.abs(step), wanted, step)
     for name in point.nodes:

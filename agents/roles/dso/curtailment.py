@@ -13,6 +13,7 @@ from datetime import date, datetime
 from agents.planning.grid_safety.feed_in import PlantFeedIn, PointIsp, feed_in_shares
 from agents.roles.dso.config import DsoConfig, FeedInControl, MeteredPoint, PlantConnection
 from agents.roles.dso.outside_requests import EmergencyChanged, OutsideRequests
+from agents.roles.dso.planned_works import PlannedWorks
 from agents.roles.dso.point_meters import PointMetered, PointMeters
 from agents.roles.effects import Arm, Effect, Publish, Send, Timer
 from agents.roles.grid_messages import FeedInLimit, PlantStateAsked, PlantStateTold
@@ -54,9 +55,11 @@ class CurtailmentState:
 class Curtailment(Part[CurtailmentState]):
     """Asks plants near a loaded congestion point for their state, and limits them by their rating where it must."""
 
-    def __init__(self, me: AgentIdentity, config: DsoConfig, meters: PointMeters, by_hand: OutsideRequests) -> None:
+    def __init__(
+        self, me: AgentIdentity, config: DsoConfig, meters: PointMeters, by_hand: OutsideRequests, works: PlannedWorks
+    ) -> None:
         super().__init__(me, CurtailmentState())
-        self._ledger, self._meters, self._by_hand = config.ledger, meters, by_hand
+        self._ledger, self._meters, self._by_hand, self._works = config.ledger, meters, by_hand, works
         self._control: FeedInControl | None = config.curtailing
         self._acts = self.rules.control in (Control.CURTAILMENT, Control.MARKET)
 
@@ -115,7 +118,7 @@ class Curtailment(Part[CurtailmentState]):
         if reading is None:
             return None
         return PointIsp(
-            allowed_va=point.allowed_va * (1 - control.reserve_pct / 100),
+            allowed_va=point.allowed_va * (1 - control.reserve_pct / 100) * self._works.share_now(point.point, now),
             power_w=reading.power_w,
             reactive_var=reading.reactive_var,
             mean_w=self._meters.mean_w(point.point),

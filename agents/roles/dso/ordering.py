@@ -34,12 +34,13 @@ from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 class OffersChosen:
     """Told inside the DSO: these offers are to be ordered, each by a factor in percent; at least one.
 
-    `price` is what the market's mechanism pays; None is the offered one.
+    `price` is what the market's mechanism pays; None is the offered one. `by_hand`: people chose, and no round waits for it.
     """
 
     period: date
     point: str
     chosen: tuple[tuple[str, FlexOffer, int, int | None], ...]
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class OrdersPlaced:
 
     period: date
     point: str
+    by_hand: bool = False
 
 
 @wire("dso.OrdersFiling")
@@ -58,6 +60,7 @@ class OrdersFiling:
     period: date
     point: str
     first_order: str
+    by_hand: bool = False
 
     def __str__(self) -> str:
         return f"orders {self.period} {self.point} {self.first_order}"
@@ -126,6 +129,20 @@ class Ordering(Part[OrderingState]):
 
     # ---- ordering --------------------------------------------------------------------------------------------------------
 
+    def fault(self, seller: str, offer: FlexOffer, factor_pct: int, now: datetime) -> str | None:
+        """Why its contract does not allow to order the only option of an offer by a factor in percent, in words, or None."""
+        return self._use.fault(self._order(seller, offer, factor_pct, None, now))
+
+    def takes(self, seller: str, offer: FlexOffer) -> str:
+        """The reference of the order that an offer would lead to."""
+        return self.me.identifier("order", seller, offer.header.message_id)
+
+    def knows(self, reference: str) -> bool:
+        """Whether an order is in force, or being recorded."""
+        filed = (order for orders in self.state.filed.values() for order in orders)
+        placed = (order for orders in self.state.orders.values() for order in orders)
+        return any(order.order_reference == reference for known in (filed, placed) for order in known)
+
     @on(OffersChosen)
     def chosen(self, event: OffersChosen, now: datetime) -> list[Effect]:
         """Record the orders (with the prognoses they stand on) before anyone acts on them."""
@@ -139,8 +156,8 @@ class Ordering(Part[OrderingState]):
             else:
                 effects.append(self.me.lapse("FlexOffer", offer.header.message_id, seller, fault, now))
         if not orders:
-            return effects + self.emit(OrdersPlaced(event.period, event.point), now)
-        filing = OrdersFiling(event.period, event.point, orders[0].order_reference)
+            return effects + self.emit(OrdersPlaced(event.period, event.point, event.by_hand), now)
+        filing = OrdersFiling(event.period, event.point, orders[0].order_reference, event.by_hand)
         self.state.filed[filing] = tuple(orders)
         return [*effects, Send(self.ledger, self._filed(filing, orders))]
 
@@ -203,7 +220,7 @@ class Ordering(Part[OrderingState]):
             elif seller is not None:
                 self._in_force(seller, order)
                 effects += [Send(seller, order), order_placed(order)]
-        return effects + self.emit(OrdersPlaced(filing.period, filing.point), now)
+        return effects + self.emit(OrdersPlaced(filing.period, filing.point, filing.by_hand), now)
 
     def _revoked_meanwhile(self, seller: str, order: FlexOrder, now: datetime) -> list[Effect]:
         """The offer was revoked while its order was being recorded: it is not sent, and the ledger says that it is none."""

@@ -49,11 +49,13 @@ class OutsideRequestsState:
 
     Attributes:
         wanted_w: by day and congestion point, ISP -> watts that the next round asks for.
+        choose_until: by day and congestion point, until when people choose among what is offered for it.
         emergencies: by congestion point, the share of each plant's rating that may be fed in, and the end.
     """
 
     wanted_w: dict[date, dict[str, dict[int, int]]] = field(default_factory=dict)
     emergencies: dict[str, tuple[float, datetime]] = field(default_factory=dict)
+    choose_until: dict[date, dict[str, datetime]] = field(default_factory=dict)
 
 
 class OutsideRequests(Part[OutsideRequestsState]):
@@ -80,7 +82,13 @@ class OutsideRequests(Part[OutsideRequestsState]):
         of_day = self.state.wanted_w.setdefault(message.period, {})
         of_day[message.point] = {**of_day.get(message.point, {}), **dict.fromkeys(isps, message.power_w)}
         sellers = ", ".join(self._config.sellers(message.point))
-        told = RequestAnswered(message.number, True, f"{sellers} will be asked in the round that begins now")
+        words = f"{sellers} will be asked in the round that begins now"
+        until = self.state.choose_until.setdefault(message.period, {})
+        until.pop(message.point, None)
+        if message.choose_until is not None:
+            until[message.point] = min(message.choose_until, self._gate(message))
+            words += f"; what is offered stands until {until[message.point].isoformat()}, for you to order"
+        told = RequestAnswered(message.number, True, words)
         return [Send(MAILBOX, told), *self.emit(PointRoundWanted(message.point, message.period), now)]
 
     def _fault(self, wanted: FlexibilityWanted, now: datetime) -> str | None:
@@ -98,6 +106,9 @@ class OutsideRequests(Part[OutsideRequestsState]):
         if not first <= wanted.first_isp <= wanted.last_isp <= day.count:
             return f"ISPs {wanted.first_isp} to {wanted.last_isp}; expected {first} to {day.count} of {wanted.period}"
         most_w = sum(c.carries_w or c.contracted_w for c in self._config.at(wanted.point))
+        if wanted.choose_until is not None and min(wanted.choose_until, self._gate(wanted)) <= now:
+            until = min(wanted.choose_until, self._gate(wanted))
+            return f"choose_until: {until.isoformat()} is over; nothing could be ordered for ISP {wanted.first_isp}"
         if wanted.power_w == 0 or abs(wanted.power_w) > most_w:
             return (
                 f"power_w: {wanted.power_w} W; expected a need of 1 to {most_w} W either way, as its connections carry"
@@ -114,6 +125,15 @@ class OutsideRequests(Part[OutsideRequestsState]):
         if now < day.start:
             return 1
         return day.count + 1 if now >= day.end else day.isp_of(now) + self._config.gate_isps
+
+    def _gate(self, wanted: FlexibilityWanted) -> datetime:
+        """Until when the first of the ISPs can be ordered."""
+        return self.rules.day(wanted.period).isp_start(max(wanted.first_isp - self._config.gate_isps + 1, 1))
+
+    def choose_until(self, point: str, day: LocalDay, now: datetime) -> datetime | None:
+        """Until when people choose among what a round brings that begins now; None: the agent chooses. Asked once a wish."""
+        until = self.state.choose_until.get(day.day, {}).pop(point, None)
+        return until if until is not None and until > now else None
 
     def wanted_w(self, point: str, day: LocalDay, need_w: Floats, now: datetime) -> Floats:
         """[T] W: a round's need with what is wanted beside it, which is so asked for; where they differ in sign the grid's wins."""
@@ -193,6 +213,8 @@ class OutsideRequests(Part[OutsideRequestsState]):
     def prune(self, before: date) -> None:
         """Days that are closed for good."""
         self.state.wanted_w = {period: of_day for period, of_day in self.state.wanted_w.items() if period >= before}
+        until = self.state.choose_until
+        self.state.choose_until = {period: of_day for period, of_day in until.items() if period >= before}
         start = self.rules.day(before).start
         self.state.emergencies = {point: held for point, held in self.state.emergencies.items() if held[1] > start}
 

@@ -58,6 +58,14 @@ class StandingOffered:
     offer: FlexOffer
 
 
+@dataclass(frozen=True, slots=True)
+class OfferForPeople:
+    """Told inside the DSO: an offer for a request whose offers people choose among."""
+
+    seller: str
+    offer: FlexOffer
+
+
 @wire("dso.Requests")
 @dataclass(slots=True)
 class RequestsState:
@@ -68,12 +76,14 @@ class RequestsState:
         revisions: of the last request.
         requested_w, offered_w: by place, ISP -> the most that was asked for and offered, watts: an order takes what is asked
             for out of the next request, and not out of what the contract owes.
+        for_people: message ids of the requests whose offers people choose among.
     """
 
     requests: dict[str, FlexRequest] = field(default_factory=dict)
     revisions: dict[SellerPointDay, int] = field(default_factory=dict)
     requested_w: dict[SellerPointDay, dict[int, int]] = field(default_factory=dict)
     offered_w: dict[SellerPointDay, dict[int, int]] = field(default_factory=dict)
+    for_people: tuple[str, ...] = ()
 
 
 class Requests(Part[RequestsState]):
@@ -103,8 +113,13 @@ class Requests(Part[RequestsState]):
         first: int,
         expires: datetime,
         now: datetime,
+        for_people: bool = False,
     ) -> list[Effect]:
-        """Ask a seller for all of the need from ISP `first` on; the room for rebound is shared by portfolio size."""
+        """Ask a seller for all of the need from ISP `first` on; the room for rebound is shared by portfolio size.
+
+        Args:
+            for_people: what is offered is for people to order, and no round waits for it.
+        """
         mine_w = sum(c.contracted_w for c in self.config.of_seller(seller, point))
         share = mine_w / sum(c.contracted_w for c in self.config.at(point))
         place = SellerPointDay(seller, point, day.day)
@@ -116,6 +131,8 @@ class Requests(Part[RequestsState]):
             self.rules.isp_minutes, None if contract is None else contract.contract_id,
         )  # fmt: skip
         self.state.requests[header.message_id] = request
+        if for_people:
+            self.state.for_people = (*self.state.for_people, header.message_id)
         needs = ((isp, int(watts)) for isp, watts in enumerate(assessment.need_w, start=1))
         _raise_to(self.state.requested_w.setdefault(place, {}), {isp: watts for isp, watts in needs if watts})
         return [Send(seller, request), flex_requested(request)]
@@ -127,6 +144,9 @@ class Requests(Part[RequestsState]):
         if message.result is Result.ACCEPTED or request is None:
             return []
         number = message.header.message_id
+        if message.flex_request_message_id in self.state.for_people:
+            why = message.rejection_reason or "the seller refuses the request"
+            return [self.me.lapse("FlexRequest", message.flex_request_message_id, sender, why, now)]
         return self.emit(SellerAnswered(request.period, request.congestion_point, sender, None, number), now)
 
     @on(FlexOffer)
@@ -140,7 +160,10 @@ class Requests(Part[RequestsState]):
         if message.unsolicited:
             return [answer, flex_offered(message), *self.emit(StandingOffered(sender, message), now)]
         usable = message if message.options else None
-        effects: list[Effect] = [answer] if usable is None else [answer, flex_offered(message)]
+        for_people = message.flex_request_message_id in self.state.for_people
+        effects: list[Effect] = [answer] if usable is None else [answer, flex_offered(message, for_people)]
+        if for_people:
+            return effects if usable is None else effects + self.emit(OfferForPeople(sender, usable), now)
         answered = SellerAnswered(message.period, message.congestion_point, sender, usable, number)
         return effects + self.emit(answered, now)
 
@@ -240,6 +263,7 @@ class Requests(Part[RequestsState]):
     def _drop_requests(self, over: Callable[[date], bool]) -> None:
         kept = {number: request for number, request in self.state.requests.items() if not over(request.period)}
         self.state.requests = kept
+        self.state.for_people = tuple(number for number in self.state.for_people if number in kept)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Revisions go on above every earlier one."""

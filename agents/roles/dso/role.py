@@ -12,8 +12,10 @@ from agents.roles.dso.forecast_errors import ForecastErrors
 from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
+from agents.roles.dso.offers_by_hand import OffersByHand
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.outside_requests import OutsideRequests
+from agents.roles.dso.planned_works import PlannedWorks
 from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.prequalification import Prequalification
 from agents.roles.dso.prognoses import Prognoses
@@ -77,7 +79,8 @@ class DsoRole(Role):
         requests = Requests(me, config, prognoses=prognoses, contracts=contracts, use=use)
         point_meters = PointMeters(me, config)
         by_hand = OutsideRequests(me, config, prognoses, meters)
-        curtailment = Curtailment(me, config, point_meters, by_hand)
+        works = PlannedWorks(me, config, filing)
+        curtailment = Curtailment(me, config, point_meters, by_hand, works)
         errors = ForecastErrors(
             me,
             config,
@@ -90,7 +93,7 @@ class DsoRole(Role):
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
         non_firm = NonFirmCapacity(me, config, prognoses=prognoses, ordering=ordering, expected=expected)
         standing = StandingOffers(me, prognoses, revocations)
-        trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand, standing)
+        trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand, standing, works)
         reservations = Reservations(me)
         accounts = DsoAccounts(
             rules,
@@ -130,6 +133,7 @@ class DsoRole(Role):
             prognoses,
             point_meters,
             by_hand,
+            works,
             curtailment,
             non_firm,
             Compensating(me, config, curtailment, non_firm),
@@ -141,6 +145,7 @@ class DsoRole(Role):
             ordering,
             requests,
             standing,
+            OffersByHand(me, config, requests=requests, ordering=ordering, standing=standing, revocations=revocations),
             trading,
             ReservationRelease(me, config, contracts=contracts, reservations=reservations, filing=filing),
             filing,

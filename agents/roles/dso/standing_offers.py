@@ -52,6 +52,11 @@ class StandingOffers(Part[StandingOffersState]):
         self.state.offers = {place: o for place, o in offers if o.header.message_id not in ordered}
         return []
 
+    def by_id(self, number: str) -> tuple[str, FlexOffer] | None:
+        """The seller and its standing offer of this message id, or None."""
+        found = ((place.seller, o) for place, o in self.state.offers.items() if o.header.message_id == number)
+        return next(found, None)
+
     def covering(self, seller: str, point: str, period: date, need_w: Floats, now: datetime) -> FlexOffer | None:
         """The standing offer of a seller that gives all that is needed in each ISP, or None: then the seller is asked.
 

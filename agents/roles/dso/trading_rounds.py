@@ -19,6 +19,7 @@ from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.ordering import OffersChosen, OrdersPlaced
 from agents.roles.dso.outside_options import OutsideOptions
 from agents.roles.dso.outside_requests import OutsideRequests, PointRoundWanted
+from agents.roles.dso.planned_works import PlannedWorks
 from agents.roles.dso.prognoses import PrognosesHeard
 from agents.roles.dso.requesting import needed_w
 from agents.roles.dso.requests import Requests, SellerAnswered
@@ -60,8 +61,9 @@ class TradingRounds(Part[TradingRoundsState]):
 
     def __init__(self, me: AgentIdentity, config: DsoConfig, requests: Requests, expected: ExpectedPower,
                  revocations: Revocations, non_firm: NonFirmCapacity, by_hand: OutsideRequests,
-                 standing: StandingOffers) -> None:  # fmt: skip
+                 standing: StandingOffers, works: PlannedWorks) -> None:  # fmt: skip
         super().__init__(me, TradingRoundsState())
+        self._works = works
         self._revocations, self._non_firm, self._by_hand, self._standing = revocations, non_firm, by_hand, standing
         self.config, self._requests, self._expected = config, requests, expected
         self._outside = OutsideOptions(config, self.rules.hours)
@@ -88,7 +90,9 @@ class TradingRounds(Part[TradingRoundsState]):
     def go_on(self, event: OrdersPlaced, now: datetime) -> list[Effect]:
         """A point is dealt with: look at the next one."""
         current = self.state.rounds.get(event.period)
-        return [] if current is None or current.point != event.point else self._analyse(event.period, current.todo, now)
+        if event.by_hand or current is None or current.point != event.point:
+            return []
+        return self._analyse(event.period, current.todo, now)
 
     def _analyse(self, period: date, points: tuple[str, ...], now: datetime) -> list[Effect]:
         """Look at the next congestion point, or end the round."""
@@ -102,7 +106,8 @@ class TradingRounds(Part[TradingRoundsState]):
         below = set(self._points[points[0]].below)
         above = tuple(point for point in self.config.points if set(point.below) > below)
         arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w, above)
-        return [Compute(SafetyOf(period), "safety", arguments)]
+        carries = self._works.carries(day)
+        return [Compute(SafetyOf(period), "safety", (*arguments, carries) if carries else arguments)]
 
     def _chances(self, day: LocalDay, now: datetime) -> Floats:
         """[T] how surely something must be needed to be bought now: less surely where the next round comes too late for it.
@@ -138,10 +143,25 @@ class TradingRounds(Part[TradingRoundsState]):
         if need_w.any():
             need_w, withdrawn = self._non_firm.use_first(current.point, day, need_w, now)
             heard += withdrawn
+        until = self._by_hand.choose_until(current.point, day, now)
         need_w = self._by_hand.wanted_w(current.point, day, need_w, now)
+        need_w = np.where(self._works.interrupted(current.point, day) > 0, 0.0, need_w)  # nobody there can deliver
         if not need_w.any():
             return [figures, *heard, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)
+        if until is not None:  # the round goes on; what is offered is people's to order
+            for seller in self.config.sellers(current.point):
+                heard += self._requests.ask(
+                    seller,
+                    current.point,
+                    day,
+                    assessment=assessment,
+                    first=first,
+                    expires=until,
+                    now=now,
+                    for_people=True,
+                )
+            return [figures, *heard, *self._analyse(period, current.todo, now)]
         offers = self._standing_for(current.point, period, need_w, now)
         sellers = tuple(seller for seller in self.config.sellers(current.point) if seller not in offers)
         expires = now + 2 * self.rules.interval

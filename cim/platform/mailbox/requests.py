@@ -20,6 +20,7 @@ class FlexibilityWanted:
         number: of the request; it is answered by this.
         by: who asks.
         power_w: > 0: more consumption or less feed-in; < 0: less consumption.
+        choose_until: the offers stand until then, for people to order; None: the agent chooses among them at once.
     """
 
     number: str
@@ -29,6 +30,78 @@ class FlexibilityWanted:
     first_isp: int
     last_isp: int
     power_w: int
+    choose_until: datetime | None = None
+
+
+@wire("mail.OfferOrderWanted")
+@dataclass(frozen=True, slots=True)
+class OfferOrderWanted:
+    """An offer that stands is accepted: one of its options is ordered.
+
+    Attributes:
+        offer: reference of the offer (UFTP MessageID).
+        option: reference of the option; empty where the offer has one alone.
+        factor_pct: how much of the option, in percent; not below the offered minimum.
+    """
+
+    number: str
+    by: str
+    offer: str
+    option: str
+    factor_pct: int
+
+
+@wire("mail.DisputeAnswerWanted")
+@dataclass(frozen=True, slots=True)
+class DisputeAnswerWanted:
+    """A dispute that the meters did not decide is answered by people: whose copies of the meter data count.
+
+    Attributes:
+        period: the day it is about.
+        buyer, seller: domains.
+        counts: domain of the party whose copies count.
+        words: why, for both parties.
+    """
+
+    number: str
+    by: str
+    period: date
+    buyer: str
+    seller: str
+    counts: str
+    words: str
+
+
+@wire("mail.WorksWanted")
+@dataclass(frozen=True, slots=True)
+class WorksWanted:
+    """Works at a congestion point, or an interruption of its supply, declared before they begin or while they last.
+
+    Attributes:
+        end: None: nobody knows yet (of an interruption that lasts).
+        carries_pct: what the point's branch carries meanwhile, of what it may carry otherwise; 0 where supply is interrupted.
+        planned: told to those affected in advance; False: a fault.
+        words: what is done, or what broke.
+    """
+
+    number: str
+    by: str
+    point: str
+    begin: datetime
+    end: datetime | None
+    carries_pct: int
+    planned: bool
+    words: str
+
+
+@wire("mail.WorksEndWanted")
+@dataclass(frozen=True, slots=True)
+class WorksEndWanted:
+    """Works are over, or called off before they began; `works` is the number under which they were declared."""
+
+    number: str
+    by: str
+    works: str
 
 
 @wire("mail.PointLimitWanted")
@@ -81,11 +154,24 @@ class RequestAnswered:
     reason: str
 
 
-Wanted = FlexibilityWanted | PointLimitWanted | SettlementWanted | ElementKeptWanted
+Wanted = (
+    FlexibilityWanted
+    | OfferOrderWanted
+    | PointLimitWanted
+    | SettlementWanted
+    | DisputeAnswerWanted
+    | WorksWanted
+    | WorksEndWanted
+    | ElementKeptWanted
+)
 KINDS: dict[str, type[Wanted]] = {
     "flexibility": FlexibilityWanted,
     "point-limit": PointLimitWanted,
     "settlement": SettlementWanted,
+    "order": OfferOrderWanted,
+    "dispute": DisputeAnswerWanted,
+    "works": WorksWanted,
+    "works-end": WorksEndWanted,
     "keep-element": ElementKeptWanted,
 }
 KIND_OF = {kind: name for name, kind in KINDS.items()}

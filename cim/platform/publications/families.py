@@ -23,8 +23,12 @@ from cim.platform.publications.grid import (
     PrognosisReplaced,
     SafetyAnalysed,
     SellerJudged,
+    SupplyInterrupted,
+    SupplyRestored,
+    WorksDeclared,
 )
 from cim.platform.publications.incidents import (
+    ElementOverridden,
     ElementSuspended,
     HandlingFailed,
     MemoryLost,
@@ -60,11 +64,12 @@ FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
         AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
-        DeviceLost, DisputeDecided, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited, FlexOffered,
-        FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
+        DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited,
+        FlexOffered, FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
-        SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, TemplatePublished, UnitsMoved, UnitsRanked, WorkFailed,
+        SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, SupplyInterrupted, SupplyRestored, TemplatePublished,
+        UnitsMoved, UnitsRanked, WorkFailed, WorksDeclared,
     )
 }  # fmt: skip
 _NAMES = {family: name for name, family in FAMILIES.items()}

@@ -97,3 +97,50 @@ class ExchangeForecast(Publication):
 
     period: date
     power_w: tuple[int, ...]
+
+
+@wire("published.WorksDeclared")
+@dataclass(frozen=True, slots=True)
+class WorksDeclared(Publication):
+    """The DSO declared works at a congestion point, an interruption of its supply among them, or changed what it declared.
+
+    Attributes:
+        number: of the works; what is told last under it counts.
+        begin, end: `end` null: nobody knows yet.
+        carries_pct: what the point's branch carries meanwhile, of what it may carry otherwise; 0: supply is interrupted.
+        planned: told in advance; false: a fault.
+        state: `declared`, `running`, `over`, `called off`.
+        usage_points: the connections that are affected.
+        words: what is done, or what broke.
+    """
+
+    number: str
+    congestion_point: str
+    begin: datetime
+    end: datetime | None
+    carries_pct: int
+    planned: bool
+    state: str
+    usage_points: tuple[str, ...]
+    words: str
+
+
+@wire("published.SupplyInterrupted")
+@dataclass(frozen=True, slots=True)
+class SupplyInterrupted(Publication):
+    """Connections have no supply from `at` on; `works` is the number under which the DSO declared it."""
+
+    works: str
+    congestion_point: str
+    planned: bool
+    usage_points: tuple[str, ...]
+    words: str
+
+
+@wire("published.SupplyRestored")
+@dataclass(frozen=True, slots=True)
+class SupplyRestored(Publication):
+    """They have it again, since `at`."""
+
+    works: str
+    usage_points: tuple[str, ...]

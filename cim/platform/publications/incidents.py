@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from cim.codec.codec import wire
 from cim.platform.publications.base import Publication
@@ -129,3 +129,17 @@ class ElementSuspended(Publication):
     unmetered_isps: int
     allowed_isps: int
     suspended: bool
+
+
+@wire("published.ElementOverridden")
+@dataclass(frozen=True, slots=True)
+class ElementOverridden(Publication):
+    """Its owner keeps an element for itself until then: it offers nothing and obeys no order; or (null) gives it back.
+
+    `promised_wh` is what orders in force moved of it in that time, without sign: what its aggregator cannot count on any more.
+    """
+
+    element: str
+    owner: str
+    until: datetime | None
+    promised_wh: int

@@ -27,7 +27,7 @@ class SettledIsp:
 @wire("published.SettledOrder")
 @dataclass(frozen=True, slots=True)
 class SettledOrder:
-    """What became of an order: net = price of what was delivered less the penalty."""
+    """What became of an order, under which contract (null: none): net = price of what was delivered less the penalty."""
 
     order_reference: str
     congestion_point: str
@@ -36,6 +36,7 @@ class SettledOrder:
     penalty_e4: int
     net_e4: int
     isps: tuple[SettledIsp, ...]
+    contract_id: str | None = None
 
 
 @wire("published.SettlementTold")
@@ -167,7 +168,8 @@ class DisputeDecided(Publication):
     """The facilitator decided a dispute between a buyer and a seller about orders of a day.
 
     `meters` (EANs and elements' names) are those whose right data both settle by from then on; none: people decide.
-    `mistaken` are the parties (domains) whose own copy of one of them was another.
+    `mistaken` are the parties (domains) whose own copy of one of them was another. `for_people`: it is left to them what counts
+    of the other meters.
     """
 
     period: date
@@ -177,3 +179,4 @@ class DisputeDecided(Publication):
     meters: tuple[str, ...]
     reason: str
     mistaken: tuple[str, ...] = ()
+    for_people: bool = False

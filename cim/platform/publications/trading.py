@@ -65,7 +65,10 @@ class OfferedOption:
 @wire("published.FlexOffered")
 @dataclass(frozen=True, slots=True)
 class FlexOffered(Publication):
-    """A FlexOffer that its buyer took; `request` is the reference of the request it answers, None if it answers none."""
+    """A FlexOffer that its buyer took; `request` is the reference of the request it answers, None if it answers none.
+
+    `for_people`: the buyer's people choose what is ordered of it.
+    """
 
     reference: str
     buyer: str
@@ -76,6 +79,7 @@ class FlexOffered(Publication):
     request: str | None
     currency: str
     options: tuple[OfferedOption, ...]
+    for_people: bool = False
 
 
 @wire("published.ReservationUpdated")
@@ -95,7 +99,10 @@ class ReservationUpdated(Publication):
 @wire("published.OrderPlaced")
 @dataclass(frozen=True, slots=True)
 class OrderPlaced(Publication):
-    """A FlexOrder, after the ledger has recorded it."""
+    """A FlexOrder, after the ledger has recorded it; under which contract, null where it is under none.
+
+    `offer` and `option` are the references of what it takes up, null where nothing was offered.
+    """
 
     order_reference: str
     buyer: str
@@ -105,6 +112,9 @@ class OrderPlaced(Publication):
     price_e4: int
     currency: str
     isps: tuple[IspPower, ...]
+    contract_id: str | None = None
+    offer: str | None = None
+    option: str | None = None
 
 
 @wire("published.OrderRefused")
