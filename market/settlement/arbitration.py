@@ -32,6 +32,7 @@ class Party(StrEnum):
     PARTY = "party"
     FACILITATOR = "facilitator"
     METER = "meter"
+    PEOPLE = "people"  # of the facilitator
     TIME = "time"
 
 
@@ -49,8 +50,8 @@ ARBITRATION = ConversationTable(
     title="Arbitration of a dispute",
     about="Buyer and seller each tell the DSO, as facilitator, what they differ on, with their copies of the meter data. Where "
     "copies differ the meters' readers are asked again, or, where the reader is a party itself, what its meter told the DSO at the "
-    "day's end counts as repeated; the decision is told when all have answered, or at the deadline. Both "
-    "then settle anew by the right data.",
+    "day's end counts as repeated; the decision is told when all have answered, or at the deadline. Where it leaves a meter open, "
+    "the facilitator's people say once whose copy counts. Both then settle anew by the right data.",
     start=State.NONE,
     rows={
         State.NONE: {(Party.PARTY, Event.DISPUTE): State.RAISED},
@@ -66,7 +67,9 @@ ARBITRATION = ConversationTable(
             (Party.METER, Event.ANSWER): State.ASKED,
             (Party.FACILITATOR, Event.DECISION): State.DECIDED,
         },
-        State.DECIDED: {},
+        State.DECIDED: {
+            (Party.PEOPLE, Event.DECISION): State.DECIDED,  # where no meter has decided: whose copies count
+        },
     },
 )
 

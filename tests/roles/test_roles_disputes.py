@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agents.roles.dispute_messages import ArbitrationDecided, DisputeRaised, MeteringAsked, MeteringRepeated
+from cim.platform.mailbox.requests import MAILBOX, DisputeAnswerWanted, RequestAnswered
 from cim.platform.publications.settlement import DisputeDecided, PaymentsMade
 from experiments.run.planted_copies import planted
 from experiments.run.wrong_copies import WrongCopy
@@ -167,3 +168,42 @@ def test_a_metering_that_comes_after_the_settlement_is_settled_after_all() -> No
     assert any(settlement.revision >= 2 for settlement in market.said(FlexSettlement))
     after = {party: amount for party, amount in balance(payments(market)).items() if amount}
     assert after == {party: amount for party, amount in balance(payments(undisturbed())).items() if amount}
+
+
+def test_people_answer_what_no_meter_decides() -> None:
+    """The reader says a third thing, so people are asked: once they say that the DSO's copies count, both settle anew by
+    those, and in the end every party has what it would have had; what is answered is answered once, and only in the mailbox."""
+    home = ordered_home(undisturbed())
+    answers: list[RequestAnswered] = []
+
+    def spoil(sender: str, to: str, message: Any) -> Any:
+        if isinstance(message, RequestAnswered):
+            answers.append(message)
+            return None
+        if (sender, to) == (home, "agr") and isinstance(message, Metering):
+            return five_percent_more(message)
+        if isinstance(message, MeteringRepeated):
+            return replace(message, meterings=tuple(five_percent_more(five_percent_more(m)) for m in message.meterings))
+        return message
+
+    wanted = DisputeAnswerWanted("number-1", "ada", DAY.day, "dso.example", "agr.example", "agr-2.example", "we looked")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        market = Miniature(path, spoil=spoil)
+        market.play(END)
+        open_ = [one for one in market.told(DisputeDecided) if one.for_people]
+        assert {(one.buyer, one.seller) for one in open_} == {("dso.example", "agr.example")}
+        market.hear("agr", "dso", 10_000, wanted, END)
+        assert answers == []
+        for number, counts in enumerate(("agr-2.example", "dso.example", "dso.example")):
+            market.hear(MAILBOX, "dso", 10_001 + number, replace(wanted, counts=counts), END)
+        market.ledger.close()
+        verify(path)
+    assert [one.accepted for one in answers] == [False, True, False]
+    assert "expected agr.example or dso.example" in answers[0].reason
+    assert "decided already" in answers[2].reason
+    last = market.told(DisputeDecided)[-1]
+    assert (last.for_people, last.mistaken) == (False, ("agr.example",))
+    assert last.reason == "people decided that the copies of dso.example count: we looked"
+    gained, right = balance(payments(market)), balance(payments(undisturbed()))
+    assert {party: a for party, a in gained.items() if a} == {party: a for party, a in right.items() if a}

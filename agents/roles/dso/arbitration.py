@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from agents.roles.parts.filing import LedgerFiling
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
+from cim.platform.mailbox.requests import MAILBOX, DisputeAnswerWanted, RequestAnswered
 from cim.platform.publications.settlement import DisputeDecided
 from market.settlement.arbitration import Meter, copies, differing, mistaken, right_copy
 from market.uftp import Metering
@@ -49,12 +51,16 @@ class ArbitrationState:
         asked: by dispute, the meters whose readers were asked and have not answered.
         repeated: by dispute, what they repeated.
         decided: disputes that are over.
+        for_people: of those, what both told of disputes in which a meter was left open, until people have answered.
+        settled_meters: of those disputes, the meters that are decided.
     """
 
     heard: dict[Dispute, dict[str, DisputeRaised]] = field(default_factory=dict)
     asked: dict[Dispute, tuple[Meter, ...]] = field(default_factory=dict)
     repeated: dict[Dispute, tuple[Metering, ...]] = field(default_factory=dict)
     decided: tuple[Dispute, ...] = ()
+    for_people: dict[Dispute, dict[str, DisputeRaised]] = field(default_factory=dict)
+    settled_meters: dict[Dispute, tuple[Meter, ...]] = field(default_factory=dict)
 
 
 class Arbitration(Part[ArbitrationState]):
@@ -147,15 +153,63 @@ class Arbitration(Part[ArbitrationState]):
                 unknown.append(metering.ean)
             else:
                 right.append(copy)
-        orders = tuple(sorted({reference for told in heard.values() for reference in told.orders}))
-        reason = _reason(len(heard), right, unknown)
-        message = ArbitrationDecided(key.period, key.buyer, key.seller, orders, tuple(right), reason)
+        if unknown or not right:
+            self.state.for_people[key] = heard
+            self.state.settled_meters[key] = tuple((m.header.sender_domain, m.ean) for m in right)
         name = f"{key.period}/{key.buyer}/{key.seller}"
+        return self._told_both(key, heard, right, _reason(len(heard), right, unknown), name, now)
+
+    @on(DisputeAnswerWanted)
+    def answered(self, message: DisputeAnswerWanted, sender: str, now: datetime) -> list[Effect]:
+        """People say whose copies count of the meters that the meters' readers did not decide; both settle anew by them."""
+        if sender != MAILBOX:
+            return []
+        key = Dispute(message.period, message.buyer, message.seller)
+        heard, fault = self.state.for_people.get(key), None
+        if heard is None:
+            fault = "it is decided already" if key in self.state.decided else "no such dispute waits for people"
+        elif message.counts not in heard:
+            fault = f"counts: {message.counts}; expected {' or '.join(sorted(heard))}, who were heard"
+        if heard is None or fault is not None:
+            return [Send(MAILBOX, RequestAnswered(message.number, False, fault or ""))]
+        decided = self.state.settled_meters.get(key, ())
+        theirs, others = heard[message.counts], [told for party, told in heard.items() if party != message.counts]
+        held = {meter: one for told in others for meter, one in copies(told.meterings).items()}
+        right = [
+            one
+            for meter, one in copies(theirs.meterings).items()
+            if (meter not in held or held[meter].profiles != one.profiles) and meter not in decided
+        ]
+        if not right:
+            fault = f"counts: {message.counts}; no copy of it differs from the other party's, so the sums differ for another reason"
+            return [Send(MAILBOX, RequestAnswered(message.number, False, fault))]
+        self.state.for_people.pop(key)
+        self.state.settled_meters.pop(key, None)
+        reason = f"people decided that the copies of {message.counts} count: {message.words}"
+        words = f"{len(right)} meters are settled by the copies of {message.counts}"
+        name = f"{key.period}/{key.buyer}/{key.seller}/people"
+        told_all = self._told_both(key, heard, right, reason, name, now)
+        return [Send(MAILBOX, RequestAnswered(message.number, True, words)), *told_all]
+
+    def _told_both(
+        self,
+        key: Dispute,
+        heard: Mapping[str, DisputeRaised],
+        right: list[Metering],
+        reason: str,
+        name: str,
+        now: datetime,
+    ) -> list[Effect]:
+        """A decision: recorded, told to both parties, published."""
+        held = {party: copies(told.meterings) for party, told in heard.items()}
+        orders = tuple(sorted({reference for told in heard.values() for reference in told.orders}))
+        message = ArbitrationDecided(key.period, key.buyer, key.seller, orders, tuple(right), reason)
         record = self.me.record(DECISION, name, message, now, salted=True)
         parties = [agent for domain in (key.buyer, key.seller) if (agent := self.rules.name_of(domain)) is not None]
         eans = tuple(metering.ean for metering in right)
         wrong = mistaken(right, held)
-        told_all = Publish(DisputeDecided(now, key.period, key.buyer, key.seller, orders, eans, reason, wrong))
+        left = key in self.state.for_people
+        told_all = Publish(DisputeDecided(now, key.period, key.buyer, key.seller, orders, eans, reason, wrong, left))
         return [self._filing.file(DECISION, name, record), *(Send(agent, message) for agent in parties), told_all]
 
     def prune(self, before: date) -> None:
@@ -164,6 +218,8 @@ class Arbitration(Part[ArbitrationState]):
         state.heard = {key: told for key, told in state.heard.items() if key.period >= before}
         state.asked = {key: meters for key, meters in state.asked.items() if key.period >= before}
         state.repeated = {key: told for key, told in state.repeated.items() if key.period >= before}
+        state.for_people = {key: told for key, told in state.for_people.items() if key.period >= before}
+        state.settled_meters = {key: meters for key, meters in state.settled_meters.items() if key.period >= before}
         state.decided = tuple(key for key in state.decided if key.period >= before)
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
