@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.roles.effects import Effect, Send
+from agents.roles.effects import Effect, Publish, Send
 from agents.roles.element_messages import ElementLost
 from agents.roles.events import Received
 from agents.roles.messages import NetProfile
@@ -18,6 +18,7 @@ from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.owner_overrides import OwnerOverrides
 from agents.roles.role import Role
 from cim.platform.mailbox.requests import MAILBOX, ElementKeptWanted, RequestAnswered, SettlementWanted
+from cim.platform.publications.incidents import ElementOverridden
 from market.uftp import FlexOfferRevocation, Result
 from tests.roles.test_roles_enforcement import ordered
 from tests.roles.test_roles_vpp_session import offered
@@ -96,6 +97,25 @@ def test_an_order_in_force_holds_it_no_more_and_is_settled_all_the_same() -> Non
     lost = [e for e in effects if isinstance(e, Send) and isinstance(e.message, ElementLost)]
     assert [(e.to, e.message.element) for e in lost] == [("agr", UNIT)]
     assert answer(effects).accepted
+    (told,) = [e.publication for e in effects if isinstance(e, Publish)]
+    lost_wh = round(250 * float(np.abs(moved[44:46]).sum()))
+    assert told == ElementOverridden(DAY.isp_start(45), UNIT, "farm-a.example", DAY.isp_start(47), lost_wh)
+    assert f"{lost_wh / 1000:.3g} kWh are ordered of it" in answer(effects).reason
+
+
+def test_of_a_running_isp_the_rest_is_lost() -> None:
+    """Kept from the middle of ISP 45 to the middle of ISP 46: half of either."""
+    pump = market_of_farms()
+    farm = pump.roles["farm-a"]
+    offered(pump)
+    ordered(pump)
+    moved = np.abs(farm.part(HeldOrders).moved_kw(UNIT, DAY))
+    half = timedelta(minutes=7, seconds=30)
+    effects = asked(farm, replace(KEPT, until=DAY.isp_start(46) + half), DAY.isp_start(45) + half)
+    (told,) = [
+        e.publication for e in effects if isinstance(e, Publish) and isinstance(e.publication, ElementOverridden)
+    ]
+    assert told.promised_wh == round(125 * float(moved[44] + moved[45]))
 
 
 @pytest.mark.parametrize(

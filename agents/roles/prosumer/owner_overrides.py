@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+import numpy as np
 
 from agents.planning.elements.element import PlanWindow
-from agents.roles.effects import Effect, Send
+from agents.roles.effects import Effect, Publish, Send
 from agents.roles.element_messages import ElementLost
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import ElementKept, PlanChanged
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from cim.platform.mailbox.requests import MAILBOX, ElementKeptWanted, RequestAnswered
+from cim.platform.publications.incidents import ElementOverridden
 
 
 @wire("prosumer.OwnerOverrides")
@@ -29,9 +33,9 @@ class OwnerOverridesState:
 class OwnerOverrides(Part[OwnerOverridesState]):
     """Obeys the owner; what orders are then not delivered is settled as such, since the contract goes on."""
 
-    def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig, held: HeldOrders) -> None:
         super().__init__(me, OwnerOverridesState())
-        self._aggregator, self._elements = config.aggregator, config.by_name()
+        self._aggregator, self._elements, self._held = config.aggregator, config.by_name(), held
 
     def keeps(self, element: str, start: datetime) -> bool:
         """Whether an element is its owner's at an instant."""
@@ -62,13 +66,32 @@ class OwnerOverrides(Part[OwnerOverridesState]):
         if message.until is None:
             self.state.until.pop(element, None)
             words = f"{element} takes part again from the next session on"
-            return [Send(MAILBOX, RequestAnswered(message.number, True, words))]
+            back = ElementOverridden(now, element, self.me.domain, None, 0)
+            return [Send(MAILBOX, RequestAnswered(message.number, True, words)), Publish(back)]
         self.state.until[element] = message.until
-        words = f"{element} runs by its own rule from now on; what is ordered of it until then counts as not delivered"
-        effects: list[Effect] = [Send(MAILBOX, RequestAnswered(message.number, True, words))]
+        lost_wh = self._promised_wh(element, now, message.until)
+        words = f"{element} runs by its own rule from now on"
+        if lost_wh:
+            words += f"; {lost_wh / 1000:.3g} kWh are ordered of it until then, and count as not delivered"
+        effects: list[Effect] = [
+            Send(MAILBOX, RequestAnswered(message.number, True, words)),
+            Publish(ElementOverridden(now, element, self.me.domain, message.until, lost_wh)),
+        ]
         if self.rules.flexibility:
             effects.append(Send(self._aggregator, ElementLost(element, "its owner keeps it for itself")))
         return [*effects, *self.emit(ElementKept(element, message.until), now), *self.emit(PlanChanged(day), now)]
+
+    def _promised_wh(self, element: str, now: datetime, until: datetime) -> int:
+        """What orders in force move of an element in a time, Wh without sign; of an ISP the share that lies in it."""
+        day, total_wh = self.rules.day_of(now), 0.0
+        while day.start < until:
+            moved_w = np.abs(self._held.moved_kw(element, day)) * 1000
+            for isp in np.flatnonzero(moved_w) + 1:
+                begin, end = day.isp_start(int(isp)), day.isp_start(int(isp) + 1)
+                inside = min(end, until) - max(begin, now)
+                total_wh += float(moved_w[isp - 1]) * max(inside / timedelta(hours=1), 0.0)
+            day = day.next()
+        return round(total_wh)
 
     def _fault(self, wanted: ElementKeptWanted, now: datetime) -> str | None:
         if wanted.element not in self._elements:

@@ -76,7 +76,7 @@ class ProsumerRole(Role):
         metering, held = EnergyMetering(me, config), HeldOrders(me, config)
         vehicles = EvFlexibilityManager(me, reports, metering)
         reserved = ReservedCapacity(me, config, contracts)
-        agreed, kept = ConnectionLimits(me, config), OwnerOverrides(me, config)
+        agreed, kept = ConnectionLimits(me, config), OwnerOverrides(me, config, held)
         restrictions = UnitRestrictions(me, config, kept)
         planning = DayPlanning(
             me,
