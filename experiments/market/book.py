@@ -11,7 +11,6 @@ from cim.platform.publications.settlement import BaselineChecked, CopiesDiffer, 
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
 from experiments.market.keys import key_rows
-from experiments.market.records import bodies
 from experiments.market.rows import (
     BaselineRow,
     ContractRow,
@@ -35,6 +34,7 @@ from market.ledger.records import Record
 from market.register.lifecycle import UnitEvent
 from market.register.register import FlexibilityRegister
 from market.register.units import RECORD_KIND, UnitMove
+from market.settlement.billed_records import bodies
 from market.settlement.payments import Payment
 from market.uftp import (
     AcceptedDisputed,

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 
 import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
-from experiments.market.records import bodies
 from market.ledger.reader import LedgerReader
-from market.ledger.records import Record
+from market.settlement.billed_records import billed_days
 from market.settlement.invoice_page import invoice_page
 from market.settlement.invoices import Invoice
-from market.settlement.invoicing import BilledDay, invoices
-from market.settlement.payments import Payment
-from market.uftp import FlexSettlement
+from market.settlement.invoicing import invoices
 
 FOLDER = "invoices"
 
@@ -40,7 +35,7 @@ def invoices_of_run(folder: Path) -> tuple[InvoiceFile, ...]:
     with LedgerReader(folder / "ledger.db") as reader:
         records = reader.records()
     found = []
-    for invoice in invoices(_billed(records)):
+    for invoice in invoices(billed_days(records)):
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", invoice.number)
         found.append(InvoiceFile(invoice, name, _state(folder / FOLDER / name, invoice)))
     return tuple(found)
@@ -71,23 +66,3 @@ def _state(path: Path, invoice: Invoice) -> str:
 
 def _with_ending(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)  # a domain's dots are no ending
-
-
-def _billed(records: tuple[Record, ...]) -> Iterator[BilledDay]:
-    """Settlements with what was paid on them; then what was paid besides (made whole, curtailed), billed by its payee."""
-    payments: dict[str, tuple[Payment, ...]] = {}
-    for record, body in bodies(records, "remuneration", tuple):
-        payments[record.key] = tuple(payment for payment in body if isinstance(payment, Payment))
-    for record, told in bodies(records, "flex-settlement", FlexSettlement):
-        yield BilledDay(
-            period=told.period_start,
-            seller=told.header.recipient_domain,
-            buyer=told.header.sender_domain,
-            revision=told.revision,
-            totals=None if told.sums is None else told.sums.day,
-            payments=payments.pop(record.key, ()),
-        )
-    for key, paid in payments.items():
-        period = date.fromisoformat(key.partition("/")[0])
-        for payment in paid:
-            yield BilledDay(period, payment.payee, payment.payer, 1, None, (payment,))

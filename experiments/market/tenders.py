@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from experiments.market.records import bodies
 from experiments.market.rows import TenderRow
 from market.ledger.records import Record
 from market.negotiation.tender import TENDER, TenderResult
+from market.settlement.billed_records import bodies
 
 
 def tender_rows(records: Sequence[Record]) -> Iterator[TenderRow]:

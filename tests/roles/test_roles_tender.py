@@ -18,7 +18,6 @@ from cim.codec.codec import decode
 from cim.platform.publications.incidents import MessageLapsed, RuleBroken
 from cim.platform.publications.ledger import RecordRefused
 from environment.sites.market import NegotiationRules
-from experiments.market.records import bodies
 from experiments.market.rows import MarketBook
 from experiments.market.tables import tables
 from experiments.market.tenders import tender_rows
@@ -28,6 +27,7 @@ from market.ledger.verify import verify
 from market.negotiation.conversation import signed_offer
 from market.negotiation.messages import ContractAccept, ContractCounter, ContractProposal, ContractReject
 from market.negotiation.tender import TENDER, TenderInvitation, TenderResult
+from market.settlement.billed_records import bodies
 from market.uftp import FlexOrder, FlexSettlement
 from tests.worlds import players, terms
 from tests.worlds.miniature import Miniature
