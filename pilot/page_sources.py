@@ -15,6 +15,7 @@ from environment.feeder import Feeder, rated_va
 from environment.sites.loader import load_site
 from environment.sites.network import build_limits, build_network
 from environment.sites.schema import Site
+from market.settlement.invoices import Invoice
 from pilot.feeder_plan import feeder_plan
 from portal.sources import Drawing, DrawnBranch, DrawnNode, GridFlow, LedgerHead, LedgerRecord, PageSources
 
@@ -77,6 +78,7 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._billed: tuple[tuple[tuple[int, int], ...], tuple[Invoice, ...]] | None = None
 
     def heads(self) -> tuple[LedgerHead, ...]:
         """See `portal.sources.LedgerSource`."""
@@ -109,6 +111,20 @@ class LedgerFile:
             for one in reversed(found)
             if party is None or party in concerned(one)
         )
+
+    def invoices(self, party: str | None) -> tuple[Invoice, ...]:
+        """See `portal.sources.LedgerSource`; recomputed where the ledger has grown."""
+        import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
+        from market.ledger.reader import LedgerReader
+        from market.settlement.billed_records import billed_days
+        from market.settlement.invoicing import invoices
+
+        files = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        mark = tuple((s.st_mtime_ns, s.st_size) if path.exists() and (s := path.stat()) else (0, 0) for path in files)
+        if self._billed is None or self._billed[0] != mark:
+            with LedgerReader(self._path) as ledger:
+                self._billed = mark, tuple(invoices(billed_days(ledger.records())))
+        return tuple(one for one in self._billed[1] if party is None or party in (one.issuer, one.recipient))
 
     def proof(self, kind: str, key: str, *, shown: bool) -> str:
         """See `portal.sources.LedgerSource`."""

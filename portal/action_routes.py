@@ -8,7 +8,18 @@ from fastapi import Depends, FastAPI, HTTPException, Query
 from starlette.concurrency import run_in_threadpool
 
 from cim.platform.access.principals import Role
-from portal.actions import ActionSite, ActionTold, AskFlexibility, KeepElement, LimitPoint, SettleDay
+from portal.actions import (
+    ActionSite,
+    ActionTold,
+    AnswerDispute,
+    AskFlexibility,
+    DeclareWorks,
+    EndWorks,
+    KeepElement,
+    LimitPoint,
+    OrderOffer,
+    SettleDay,
+)
 from portal.auth.caller import Caller, needs
 from portal.errors import Problem
 
@@ -36,6 +47,26 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
     async def flexibility(caller: Engineer, asked: AskFlexibility) -> ActionTold:
         """Want flexibility at a congestion point: its sellers are asked at once; offers and orders stand in `/dso/state`."""
         return await run_in_threadpool(site.ask_flexibility, caller, asked)
+
+    @app.post("/dso/actions/order", status_code=202, responses=_TAKEN)
+    async def order(caller: Engineer, asked: OrderOffer) -> ActionTold:
+        """Accept an offer that stands: order one of its options, wholly or in part; recorded in the ledger, then sent."""
+        return await run_in_threadpool(site.order, caller, asked)
+
+    @app.post("/dso/actions/dispute", status_code=202, responses=_TAKEN)
+    async def dispute(caller: Engineer, asked: AnswerDispute) -> ActionTold:
+        """Answer a dispute that no meter decides: whose copies count; both parties settle anew by them."""
+        return await run_in_threadpool(site.answer_dispute, caller, asked)
+
+    @app.post("/dso/actions/works", status_code=202, responses=_TAKEN)
+    async def works(caller: Engineer, asked: DeclareWorks) -> ActionTold:
+        """Declare planned works at a point, or report a fault: it carries less meanwhile, or its connections have no supply."""
+        return await run_in_threadpool(site.declare_works, caller, asked)
+
+    @app.post("/dso/actions/works-end", status_code=202, responses=_TAKEN)
+    async def works_end(caller: Engineer, asked: EndWorks) -> ActionTold:
+        """Works are over, or called off before they begin."""
+        return await run_in_threadpool(site.end_works, caller, asked)
 
     @app.post("/dso/actions/point-limit", status_code=202, responses=_TAKEN)
     async def point_limit(caller: Engineer, asked: LimitPoint) -> ActionTold:

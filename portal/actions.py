@@ -5,20 +5,24 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from cim.platform.access.audit import Access, AuditLog
 from cim.platform.mailbox.mailbox import Letter, LetterState, Mailbox
 from cim.platform.mailbox.requests import (
     KIND_OF,
+    DisputeAnswerWanted,
     ElementKeptWanted,
     FlexibilityWanted,
+    OfferOrderWanted,
     PointLimitWanted,
     SettlementWanted,
     Wanted,
+    WorksEndWanted,
+    WorksWanted,
 )
 from portal.auth.caller import Caller
 from portal.models.base import Instant, IspNumber, Shown
@@ -26,6 +30,16 @@ from portal.models.base import Instant, IspNumber, Shown
 Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 MOST_W = 1_000_000_000
+
+
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("beyond the years that there are; expected an instant near now") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class Asking(Shown):
@@ -43,6 +57,8 @@ class AskFlexibility(Asking):
 
     Attributes:
         power_w: > 0: more consumption or less feed-in; < 0: less consumption.
+        choose_minutes: of the site's time; so long the offers stand, for the caller to order. null: the agent chooses at once.
+            While an offer stands its members are held for it.
     """
 
     point: Text
@@ -50,6 +66,57 @@ class AskFlexibility(Asking):
     first_isp: IspNumber
     last_isp: IspNumber
     power_w: Annotated[int, Field(ge=-MOST_W, le=MOST_W)]
+    choose_minutes: Annotated[int, Field(ge=5, le=240)] | None = None
+
+
+class OrderOffer(Asking):
+    """An offer that stands is accepted: one of its options is ordered, wholly or in part.
+
+    Attributes:
+        offer, option: references, as `/dso/state` has them; `option` may be left out where the offer has one alone.
+        factor_pct: of the option's power and price.
+    """
+
+    offer: Text
+    option: Annotated[str, Field(max_length=200)] = ""
+    factor_pct: Annotated[int, Field(ge=1, le=100)] = 100
+
+
+class AnswerDispute(Asking):
+    """A dispute that no meter decides is answered: whose copies of the meter data count.
+
+    Attributes:
+        buyer, seller, counts: domains; `counts` is one of the two.
+        words: why; both parties are told.
+    """
+
+    period: date
+    buyer: Text
+    seller: Text
+    counts: Text
+    words: Text
+
+
+class DeclareWorks(Asking):
+    """Works at a congestion point, or an interruption of its supply: planned, or a fault that is reported.
+
+    Attributes:
+        begin, end: instants with their offset; `end` null: nobody knows yet, of a fault.
+        carries_pct: what the point carries meanwhile, of what it may carry otherwise; 0: the connections below have no supply.
+    """
+
+    point: Text
+    begin: Moment
+    end: Moment | None = None
+    carries_pct: Annotated[int, Field(ge=0, le=99)]
+    planned: bool = True
+    words: Text
+
+
+class EndWorks(Asking):
+    """Works are over, or called off; `works` is the number under which they were declared."""
+
+    works: Number
 
 
 class LimitPoint(Asking):
@@ -81,7 +148,7 @@ class ActionTold(Shown):
     """A request and what became of it.
 
     Attributes:
-        kind: flexibility, point-limit, settlement, keep-element.
+        kind: flexibility, order, point-limit, settlement, dispute, works, works-end, keep-element.
         at, answered_at: on the site's clock.
         request: its fields.
         state: waiting (for the site's next round), handed (to its agent), accepted, refused.
@@ -120,9 +187,49 @@ class ActionSite:
             MailboxFull, AskedBefore: see `Mailbox.put`.
         """
         wanted = FlexibilityWanted(
-            _number(asked), caller.name, asked.point, asked.period, asked.first_isp, asked.last_isp, asked.power_w
+            _number(asked), caller.name, asked.point, asked.period, asked.first_isp, asked.last_isp, asked.power_w,
+            self._after(asked, asked.choose_minutes, "choose_until"),
+        )  # fmt: skip
+        return self._put(caller, self.dso, wanted)
+
+    def order(self, caller: Caller, asked: OrderOffer) -> ActionTold:
+        """Ask the DSO's agent to order what is offered.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        wanted = OfferOrderWanted(_number(asked), caller.name, asked.offer, asked.option, asked.factor_pct)
+        return self._put(caller, self.dso, wanted)
+
+    def answer_dispute(self, caller: Caller, asked: AnswerDispute) -> ActionTold:
+        """Tell the DSO's agent, as facilitator, whose copies count.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        wanted = DisputeAnswerWanted(
+            _number(asked), caller.name, asked.period, asked.buyer, asked.seller, asked.counts, asked.words
         )
         return self._put(caller, self.dso, wanted)
+
+    def declare_works(self, caller: Caller, asked: DeclareWorks) -> ActionTold:
+        """Tell the DSO's agent of works, or of a fault.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        wanted = WorksWanted(
+            _number(asked), caller.name, asked.point, asked.begin, asked.end, asked.carries_pct, asked.planned, asked.words
+        )  # fmt: skip
+        return self._put(caller, self.dso, wanted)
+
+    def end_works(self, caller: Caller, asked: EndWorks) -> ActionTold:
+        """Tell the DSO's agent that works are over, or called off.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        return self._put(caller, self.dso, WorksEndWanted(_number(asked), caller.name, asked.works))
 
     def limit_point(self, caller: Caller, asked: LimitPoint) -> ActionTold:
         """Ask the DSO's agent to limit feed-in below a point.
@@ -130,9 +237,8 @@ class ActionSite:
         Raises:
             MailboxFull, AskedBefore: see `Mailbox.put`.
         """
-        until = self.now() + timedelta(minutes=asked.minutes)
-        if asked.number is not None and (before := self.mailbox.get(asked.number)) is not None:
-            until = getattr(before.request, "until", until)  # asked again a moment later, it is the same request
+        until = self._after(asked, asked.minutes, "until")
+        assert until is not None  # noqa: S101 - minutes were given
         wanted = PointLimitWanted(_number(asked), caller.name, asked.point, asked.feed_in_pct, until)
         return self._put(caller, self.dso, wanted)
 
@@ -150,12 +256,20 @@ class ActionSite:
         Raises:
             MailboxFull, AskedBefore: see `Mailbox.put`.
         """
-        until = None if asked.minutes is None else self.now() + timedelta(minutes=asked.minutes)
-        if asked.number is not None and (before := self.mailbox.get(asked.number)) is not None:
-            until = getattr(before.request, "until", until)
+        until = self._after(asked, asked.minutes, "until")
         return self._put(
             caller, caller.party or "", ElementKeptWanted(_number(asked), caller.name, asked.element, until)
         )
+
+    def _after(self, asked: Asking, minutes: int | None, field: str) -> datetime | None:
+        """So many minutes from now; what is asked again a moment later is the same request, with the instant it had."""
+        if minutes is None:
+            return None
+        if asked.number is not None and (before := self.mailbox.get(asked.number)) is not None:
+            known = getattr(before.request, field, None)
+            if isinstance(known, datetime):
+                return known
+        return self.now() + timedelta(minutes=minutes)
 
     def of(self, recipient: str, last: int) -> list[ActionTold]:
         """The newest requests to somebody's agent, newest first."""

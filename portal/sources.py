@@ -10,6 +10,7 @@ from typing import Protocol
 
 from cim.model.arrays import Floats
 from cim.platform.readings.files import Place
+from market.settlement.invoices import Invoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,10 @@ class LedgerSource(Protocol):
 
     def records(self, party: str | None) -> tuple[LedgerRecord, ...]:
         """Records in blocks that concern a party (a domain; None: all), newest first."""
+        ...
+
+    def invoices(self, party: str | None) -> tuple[Invoice, ...]:
+        """Invoices and credit notes by what is recorded, that a party (a domain; None: anybody) issues or receives."""
         ...
 
     def proof(self, kind: str, key: str, *, shown: bool) -> str:

@@ -1,14 +1,31 @@
-"""What the DSO's engineers ask of its agent: flexibility at a point, or an emergency's limit; and what it has answered."""
+"""What the DSO's engineers ask of its agent: flexibility at a point, an offer's order, an emergency's limit; and its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from cim.platform.publications.incidents import MessageLapsed
+from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
+from cim.platform.store import values
 from portal.actions import ActionTold
-from portal.screens.markup import Cell, Html, mark, note, section, table, text
+from portal.screens.markup import (
+    Cell,
+    Html,
+    acting,
+    hidden,
+    kw,
+    mark,
+    money,
+    note,
+    options,
+    section,
+    short,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
+from portal.screens.trading import span_words
 
 _TONES = {"accepted": "good", "refused": "bad", "waiting": "warn", "handed": "warn"}
 
@@ -18,19 +35,12 @@ def make(seen: Seen) -> Parts:
     if seen.actions is None:
         words = "This run is over: nobody is there who could be asked. On a living site (iles up) this page asks the DSO's agent."
         return (section("Act", note(words), name="act"),)
-    asked = seen.actions.of_dso(50)
-    return _flexibility(seen), _limit(seen), _answers(seen, asked)
+    return _flexibility(seen), _standing(seen), _limit(seen), answers(seen, seen.actions.of_dso(50))
 
 
-def _points(seen: Seen) -> str:
-    return _options((one.congestion_point, seen.title(one.congestion_point)) for one in seen.site.points)
-
-
-def _options(values: Iterable[tuple[str, str]], chosen: str = "") -> str:
-    return "".join(
-        f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(words)}</option>'
-        for value, words in values
-    )
+def points(seen: Seen) -> Html:
+    """All congestion points as what a selection offers."""
+    return options((one.congestion_point, seen.title(one.congestion_point)) for one in seen.site.points)
 
 
 def _flexibility(seen: Seen) -> Html:
@@ -38,40 +48,105 @@ def _flexibility(seen: Seen) -> Html:
     starts = seen.starts(day)
     ends = [*starts[1:], seen.local(day.end)]
     now = min(max(int((seen.now - day.start) / day.isp) + 6, 1), day.count)
-    first = _options(((str(n), f"{at:%H:%M}") for n, at in enumerate(starts, 1)), str(now))
-    last = _options(((str(n), f"{at:%H:%M}") for n, at in enumerate(ends, 1)), str(min(now + 3, day.count)))
-    form = (
-        '<form class="asked" data-action="/dso/actions/flexibility" id="ask-flexibility">'
-        f'<label>Point <select name="point">{_points(seen)}</select></label>'
+    first = options(((str(n), f"{at:%H:%M}") for n, at in enumerate(starts, 1)), str(now))
+    last = options(((str(n), f"{at:%H:%M}") for n, at in enumerate(ends, 1)), str(min(now + 3, day.count)))
+    choose = options((("", "the agent, at once"), *((str(n), f"you, within {n} min") for n in (15, 30, 60, 120))))
+    fields = (
+        f'<label>Point <select name="point">{points(seen)}</select></label>'
         f'<label>Day <input name="period" type="date" value="{day.key}" required></label>'
         f'<label>From (local) <select name="first_isp" data-number>{first}</select></label>'
         f'<label>To <select name="last_isp" data-number>{last}</select></label>'
         '<label>Change of net power, kW <input name="power_w" type="number" step="0.1" value="20" required data-thousand></label>'
-        '<button>Ask for flexibility</button><p role="status" class="note"></p></form>'
+        f'<label>Who chooses <select name="choose_minutes" data-number data-empty-null>{choose}</select></label>'
     )
     return section(
         "Ask for flexibility",
-        Html(f'<div data-keep="flexibility">{form}</div>'),
+        acting("/dso/actions/flexibility", "flexibility", fields, "Ask for flexibility"),
         note(
-            "Above zero: more consumption or less feed-in. The sellers at the point are asked at once; offers and orders follow."
+            "Above zero: more consumption or less feed-in. The sellers at the point are asked at once; offers follow. Where you "
+            "choose, they stand for so long (of the site's time), or until their first quarter-hour can be ordered no more; "
+            "meanwhile their members are held for you."
         ),
         name="flexibility",
     )
 
 
+def open_offers(seen: Seen) -> list[FlexOffered]:
+    """Offers that stand and that people may order: those they asked for, and those that nobody asked for; newest first."""
+    taken = {one.offer for one in values(seen.store, OrderPlaced)}
+    lapsed = values(seen.store, MessageLapsed, seen.now - timedelta(days=2))
+    gone = {one.about for one in lapsed if one.what == "FlexOffer"}
+    return [
+        one
+        for one in reversed(values(seen.store, FlexOffered))
+        if one.expires > seen.now
+        and (one.for_people or one.request is None)
+        and one.reference not in taken
+        and one.reference not in gone
+    ]
+
+
+def _standing(seen: Seen) -> Html:
+    rows = [
+        (
+            seen.name(one.seller),
+            seen.title(one.congestion_point),
+            one.period,
+            span_words(seen, one.period, option.isps),
+            kw(max((isp.power_w for isp in option.isps), key=abs)),
+            _kwh(seen, option),
+            money(option.price_e4, one.currency),
+            seen.local(one.expires),
+            _order_form(one, option, number),
+            short(one.reference),
+        )
+        for one in open_offers(seen)
+        for number, option in enumerate(one.options)
+    ]
+    head = (
+        "seller", "point", "day", "from–to (local)", "most, kW", "energy, kWh", "price", "stands until (local)", "order",
+        "reference",
+    )  # fmt: skip
+    none = (
+        "No offer waits for you. Ask for flexibility and choose yourself; what the agent asks for it orders by itself."
+    )
+    return section(
+        "Offers that stand",
+        table("Options, newest offer first; one of an offer can be ordered", head, rows, none, seen.rows),
+        note("What you order is recorded in the ledger before it is sent; it then stands with requests and orders."),
+        name="standing",
+    )
+
+
+def _kwh(seen: Seen, option: OfferedOption) -> float:
+    return sum(abs(isp.power_w) * isp.duration for isp in option.isps) * seen.site.isp_minutes / 60_000
+
+
+def _order_form(offer: FlexOffered, option: OfferedOption, number: int) -> Html:
+    fields = (
+        hidden("offer", offer.reference)
+        + hidden("option", option.reference)
+        + '<label>part, % <input name="factor_pct" type="number" min="1" max="100" value="100" required data-number></label>'
+    )
+    return acting("/dso/actions/order", f"order-{offer.reference}-{number}", fields, "Order")
+
+
 def _limit(seen: Seen) -> Html:
-    form = (
-        '<form class="asked" data-action="/dso/actions/point-limit" id="limit-point" '
-        'data-sure="Limit the feed-in of all plants below this point now?">'
-        f'<label>Point <select name="point">{_points(seen)}</select></label>'
+    fields = (
+        f'<label>Point <select name="point">{points(seen)}</select></label>'
         '<label>Feed-in at most, % of each rating <input name="feed_in_pct" type="number" min="0" max="100" value="50" data-number '
         "data-empty-null></label>"
         '<label>For, min <input name="minutes" type="number" min="1" max="1440" value="15" required data-number></label>'
-        '<button>Limit now</button><p role="status" class="note"></p></form>'
     )
     return section(
         "Emergency: limit a point",
-        Html(f'<div data-keep="limit">{form}</div>'),
+        acting(
+            "/dso/actions/point-limit",
+            "limit",
+            fields,
+            "Limit now",
+            "Limit the feed-in of all plants below this point now?",
+        ),
         note(
             "All plants below the point obey at once, and what they lose is paid. Leave the percentage empty to lift a limit."
         ),
@@ -79,7 +154,9 @@ def _limit(seen: Seen) -> Html:
     )
 
 
-def _answers(seen: Seen, asked: Sequence[ActionTold]) -> Html:
+def answers(seen: Seen, asked: Sequence[ActionTold], whose: str = "the DSO's") -> Html:
+    """What was asked of an agent, and what it has answered."""
+
     def instant(at: datetime | None) -> Cell:
         return None if at is None else seen.local(at)
 
@@ -88,7 +165,7 @@ def _answers(seen: Seen, asked: Sequence[ActionTold]) -> Html:
             instant(one.at),
             one.kind,
             one.by,
-            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in one.request.items()),
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in one.request.items() if value is not None),
             mark(one.state.value, _TONES.get(one.state.value, "")),
             one.reason,
             instant(one.answered_at),
@@ -98,6 +175,6 @@ def _answers(seen: Seen, asked: Sequence[ActionTold]) -> Html:
     head = ("asked at (local)", "what", "by", "fields", "state", "answer", "answered at")
     return section(
         "Asked and answered",
-        table("Newest first", head, rows, "Nobody has asked the DSO's agent for anything yet.", seen.rows),
+        table("Newest first", head, rows, f"Nobody has asked {whose} agent for anything yet.", seen.rows),
         name="answers",
     )

@@ -11,6 +11,7 @@ from cim.platform.publications.agreements import (
     TemplatePublished,
     UnitsMoved,
 )
+from cim.platform.publications.settlement import last_revisions
 from cim.platform.publications.trading import OrderPlaced, ReservationUpdated
 from cim.platform.store import values
 from portal.market import MarketRows
@@ -166,8 +167,13 @@ def _life(seen: Seen, versions: list[ContractAgreed], ended: ContractEnded | Non
         steps.append((update.at, "reservation updated", f"{update.period}: {kw(most):g} kW stay reserved at most"))
     names = {element.name for element in one.elements}
     for order in values(seen.store, OrderPlaced):
-        if {order.buyer, order.seller} == {one.buyer, one.seller}:
+        if order.contract_id == one.contract_id:
             steps.append((order.at, "ordered under it", f"{order.period}, {order.order_reference}"))
+    for told in last_revisions(MarketRows(seen.store).settlements(seen.visitor.party)):
+        for row in told.orders:
+            if row.contract_id == one.contract_id:
+                words = f"{row.period}, {row.order_reference}: {money(row.net_e4, told.currency)} net"
+                steps.append((told.at, "order settled", words))
     paid = [row for row in MarketRows(seen.store).payments(seen.visitor.party) if one.contract_id in row.reference]
     for settled in values(seen.store, UnitsMoved):
         for unit in settled.units:

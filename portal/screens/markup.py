@@ -238,6 +238,37 @@ class Asked:
         return Html(f'<form method="get" class="asked">{fields}{kept}<button>{text(self.button)}</button></form>')
 
 
+def options(values: Iterable[tuple[str, str]], chosen: str = "") -> Html:
+    """What a selection offers: (value, words) of each."""
+    return Html(
+        "".join(
+            f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(words)}</option>'
+            for value, words in values
+        )
+    )
+
+
+def acting(path: str, keep: str, fields: str, button: str, sure: str = "") -> Html:
+    """A form that acts by script, under a number of its own; it stays as it is filled in when the page is fetched again.
+
+    Args:
+        path: where it is sent, as JSON.
+        keep: unique on the page.
+        sure: what is asked before.
+    """
+    asked = f' data-sure="{html.escape(sure)}"' if sure else ""
+    return Html(
+        f'<div data-keep="{html.escape(keep)}"><form class="asked" data-action="{html.escape(path)}"'
+        f' id="act-{html.escape(keep)}"{asked}>{fields}<button>{text(button)}</button>'
+        '<p role="status" class="note"></p></form></div>'
+    )
+
+
+def hidden(name: str, value: str) -> Html:
+    """A field that nobody fills in."""
+    return Html(f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">')
+
+
 def kw(power_w: float) -> float:
     """Watts as kilowatts."""
     return power_w / 1000

@@ -1,10 +1,10 @@
-"""How agents, devices and meters are, what went wrong, and how often supply was interrupted."""
+"""How agents, devices and meters are, and what went wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cim.platform.publications.base import Publication
@@ -256,31 +256,5 @@ def make_quality(seen: Seen) -> Parts:
         ),
         section(
             "Refused and missing", alarm_table(seen, refused, "What was not taken, or not metered"), name="refused"
-        ),
-    )
-
-
-def make_supply(seen: Seen) -> Parts:
-    """The page of outage counters (IEEE 1366): how long and how often customers were without supply."""
-    grid = seen.sources.grid
-    customers = len(grid.drawing.node_of) if grid is not None else None
-    since: date = seen.local(seen.site.at).date()
-    days = max((seen.now - seen.site.at).total_seconds() / 86_400, 0.0)
-    return (
-        section(
-            "Interruptions of supply",
-            figures(
-                Figure("SAIDI", 0.0, "min per customer", "good"),
-                Figure("SAIFI", 0.0, "interruptions per customer", "good"),
-                Figure("customers", customers),
-                Figure("counted for", days, "days"),
-            ),
-            note(
-                f"No interruption has been reported since {since}. They are counted from what is published of the site; a "
-                "meter that does not answer is no interruption, it stands with the data quality. "
-                "Restrictions of feed-in are no interruptions either; they stand with the congestion points."
-            ),
-            table("Interruptions", ("from (local)", "to", "customers", "cause"), (), f"None since {since}."),
-            name="supply",
         ),
     )

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 import numpy as np
 
 from cim.model.arrays import Floats
+from cim.model.intervals import local_day_of
 from cim.platform.access.consents import Consent
 from cim.platform.publications.agreements import (
     ContractAgreed,
 )
+from cim.platform.publications.incidents import ElementOverridden
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
+from cim.platform.publications.settlement import SettlementTold, last_revisions
 from cim.platform.store import Told, values
+from portal.screens.act import answers
 from portal.screens.markup import (
     Asked,
     Cell,
     Choice,
     Html,
     Line,
+    acting,
     chart,
+    hidden,
     mark,
+    money,
     note,
+    options,
     section,
     table,
     text,
 )
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
+
+_SPANS: Final = ((15, "15 min"), (60, "1 h"), (180, "3 h"), (720, "12 h"), (1440, "1 day"), (7 * 1440, "7 days"))
 
 
 def devices(seen: Seen) -> Parts:
@@ -87,11 +99,79 @@ def devices(seen: Seen) -> Parts:
                 rows,
                 "No device stands behind this connection's meter.",
             ),
-            note("Overriding a device for a time is not possible here yet: its agent takes no such message."),
             name="devices",
         )
     )
+    parts.append(_overrides(seen, home, [one for one in grid.drawing.kind_of if one.partition(".")[0] == home]))
+    if seen.actions is not None and own is not None and party is not None:
+        parts.append(answers(seen, seen.actions.of(party, 50), "your"))
     return parts
+
+
+def _overrides(seen: Seen, home: str, devices: Sequence[str]) -> Html:
+    """What its owner keeps for itself, what it cost of what was promised, and the form to keep or give back a device."""
+    told = [one for one in values(seen.store, ElementOverridden) if one.element in devices]
+    last = {one.element: one for one in told}
+    kept = [one for one in last.values() if one.until is not None and one.until > seen.now]
+    rows = [
+        (
+            seen.local(one.at),
+            one.element,
+            "given back" if one.until is None else seen.local(one.until),
+            None if one.until is None else one.promised_wh / 1000,
+            mark("kept", "warn") if one in kept else mark("over", ""),
+            "" if one.until is None else _settled_without(seen, one),
+        )
+        for one in reversed(told)
+    ]
+    head = ("at (local)", "device", "kept until (local)", "promised of it, kWh", "state", "what came of it")
+    return section(
+        "Kept for yourself" if seen.visitor.party is not None else f"Kept by the owner of {seen.title(home)}",
+        table("Newest first", head, rows, "No device is kept from the market.", seen.rows),
+        *(_keep_forms(devices, kept) if seen.actions is not None and seen.visitor.party is not None else ()),
+        note(
+            "A device that is kept runs by its own rule and is not offered. Your aggregator is told at once and looks for what was "
+            "promised among its other members; what is not found counts as not delivered, by your contract."
+        ),
+        name="overrides",
+    )
+
+
+def _settled_without(seen: Seen, one: ElementOverridden) -> str:
+    """What the settlement of the day said of the orders of an element."""
+    day = local_day_of(one.at, seen.site.timezone, seen.site.isp_minutes)
+    hours = seen.site.isp_minutes / 60
+    rows = [
+        row
+        for told in last_revisions(values(seen.store, SettlementTold))
+        if told.seller == one.owner
+        for row in told.orders
+        if row.period == day.day and row.congestion_point == one.element
+    ]
+    if not rows:
+        return "the day is not settled yet" if seen.now < day.end + timedelta(hours=8) else "nothing was ordered of it"
+    short = sum(isp.power_deficiency_w * isp.duration for row in rows for isp in row.isps) * hours / 1000
+    penalty, currency = sum(row.penalty_e4 for row in rows), currency_of(seen)
+    return f"{short:.2f} kWh not delivered that day, penalty {money(penalty, currency)}"
+
+
+def currency_of(seen: Seen) -> str:
+    """Of the site's market."""
+    return next((one.currency for one in values(seen.store, ContractAgreed)), "")
+
+
+def _keep_forms(devices: Sequence[str], kept: Sequence[ElementOverridden]) -> Sequence[Html]:
+    names = options((one, one) for one in devices)
+    spans = options(((str(minutes), words) for minutes, words in _SPANS), "60")
+    fields = (
+        f'<label>Device <select name="element">{names}</select></label>'
+        f'<label>For <select name="minutes" data-number>{spans}</select></label>'
+    )
+    forms = [acting("/market/actions/keep", "keep", fields, "Keep it for me")]
+    for one in kept:
+        back = hidden("element", one.element) + Html('<input type="hidden" name="minutes" value="" data-empty-null>')
+        forms.append(acting("/market/actions/keep", f"back-{one.element}", back, f"Give {one.element} back"))
+    return forms
 
 
 def _energies(row: Floats | None, hours: float) -> tuple[float | None, float | None, float | None]:

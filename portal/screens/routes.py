@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from cim.model.errors import BadInput, IlesError
 from cim.platform.access.principals import Role
 from cim.platform.access.secured import Denied
 from cim.platform.orchestrator.status import DataStatus
+from market.settlement.invoice_page import invoice_page
 from portal.actions import ActionSite
 from portal.auth.caller import caller_of
 from portal.data import OPERATOR, SeeData
 from portal.market import MarketRows
 from portal.models import Health
+from portal.screens.bills import PRINTED, printed
 from portal.screens.catalogue import catalogue
 from portal.screens.frame import POLICY, STATIC, framed
 from portal.screens.markup import Html, note
@@ -139,6 +144,8 @@ def add_screens(app: FastAPI, site: PageSite) -> None:
         text = framed(screen, pages.allowed(visitor), visitor, told.site, shown, live)
         return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": POLICY}, status)
 
+    _add_invoices(app, site)
+
     @app.get("/pages/{name:path}", include_in_schema=False)
     async def static(request: Request, name: str) -> Response:
         """Scripts, styles, and ECharts."""
@@ -174,6 +181,28 @@ def _add_proofs(app: FastAPI, site: PageSite) -> None:
             response_class=Response,
             responses={404: {"description": "There is no such record in a block."}},
         )(proof)
+
+
+def _add_invoices(app: FastAPI, site: PageSite) -> None:
+    @app.get(PRINTED, response_class=Response, responses={404: {"description": "There is no such invoice of yours."}})
+    async def invoice(request: Request, number: Annotated[str, Query(max_length=300)]) -> Response:
+        """An invoice or credit note as a page to print, by its number."""
+        party = visitor_of(request).party
+        try:
+            if site.sources.ledger is None:
+                raise BadInput("number: there is no ledger, so nothing is billed")
+            found = await run_sync(site.sources.ledger.invoices, party)
+            text = invoice_page(printed(party, found, number))
+        except BadInput as error:
+            raise HTTPException(404, str(error)) from None
+        return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": _own_style(text)})
+
+
+def _own_style(page: str) -> str:
+    """A policy under which a page has no scripts and nothing from anywhere, and no style but the one that stands in it."""
+    styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    known = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in styles)
+    return f"default-src 'none'; style-src {known}; base-uri 'none'; frame-ancestors 'none'"
 
 
 def _sent(

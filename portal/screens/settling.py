@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from cim.platform.publications.settlement import SettlementAnswered, last_revisions
+from cim.platform.access.principals import Role
+from cim.platform.publications.settlement import DisputeDecided, SettlementAnswered, last_revisions
 from cim.platform.store import values
 from portal.market import MarketRows
 from portal.screens.markup import (
     Figure,
     Html,
+    acting,
     figures,
+    hidden,
     mark,
     money,
     note,
+    options,
     section,
     short,
     table,
@@ -104,6 +108,8 @@ def _disputes(seen: Seen) -> Html:
         if answer.disposition == "Disputed"
     ]
     decided = MarketRows(seen.store).disputes(party)
+    last = {(one.period, one.buyer, one.seller): one for one in decided}
+    acts = seen.actions is not None and seen.visitor.role in (Role.DSO, Role.ADMINISTRATOR)
     return section(
         "Disputes",
         table(
@@ -115,7 +121,7 @@ def _disputes(seen: Seen) -> Html:
         ),
         table(
             "Decided",
-            ("at (local)", "day", "buyer", "seller", "orders", "meters whose data counts", "reason"),
+            ("at (local)", "day", "buyer", "seller", "orders", "meters whose data counts", "reason", "for people"),
             (
                 (
                     seen.local(one.at),
@@ -123,8 +129,11 @@ def _disputes(seen: Seen) -> Html:
                     seen.name(one.buyer),
                     seen.name(one.seller),
                     len(one.orders),
-                    ", ".join(one.meters) or "people decide",
+                    ", ".join(one.meters) or "none",
                     one.reason,
+                    _answer_form(seen, one)
+                    if acts and one.for_people and last[one.period, one.buyer, one.seller] is one
+                    else "",
                 )
                 for one in reversed(decided)
             ),
@@ -133,6 +142,19 @@ def _disputes(seen: Seen) -> Html:
         ),
         name="disputes",
     )
+
+
+def _answer_form(seen: Seen, one: DisputeDecided) -> Html:
+    sides = options((domain, seen.name(domain)) for domain in (one.buyer, one.seller))
+    fields = (
+        hidden("period", one.period.isoformat())
+        + hidden("buyer", one.buyer)
+        + hidden("seller", one.seller)
+        + f'<label>Whose copies count <select name="counts">{sides}</select></label>'
+        '<label>Why <input name="words" required maxlength="200"></label>'
+    )
+    key = f"dispute-{one.period}-{one.buyer}-{one.seller}"
+    return acting("/dso/actions/dispute", key, fields, "Decide", "Both settle anew by these copies. Decide?")
 
 
 def money_flows(seen: Seen) -> Parts:

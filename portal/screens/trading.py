@@ -1,14 +1,13 @@
-"""Requests, offers and orders in every state; what orders promised, and what was metered of them."""
+"""Requests, offers and orders in every state."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
 from cim.model.intervals import LocalDay
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.grid import FeedInLimited
 from cim.platform.publications.settlement import SettlementTold, last_revisions
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused
 from cim.platform.store import latest, values
@@ -21,7 +20,6 @@ from portal.screens.markup import (
     kw,
     mark,
     money,
-    note,
     section,
     short,
     table,
@@ -29,7 +27,7 @@ from portal.screens.markup import (
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
-_TONES = {"settled": "good", "active": "warn", "refused": "bad", "revoked": "bad", "ordered": "good", "open": "warn"}
+TONES = {"settled": "good", "active": "warn", "refused": "bad", "revoked": "bad", "ordered": "good", "open": "warn"}
 
 
 def make(seen: Seen) -> Parts:
@@ -37,7 +35,8 @@ def make(seen: Seen) -> Parts:
     return _counts(seen), _requests(seen), _offers(seen), _orders(seen)
 
 
-def _party(seen: Seen, *domains: str) -> bool:
+def concerns(seen: Seen, *domains: str) -> bool:
+    """Whether the visitor may see what is between these parties."""
     return seen.visitor.party is None or seen.visitor.party in domains
 
 
@@ -47,7 +46,7 @@ def orders_with_state(seen: Seen) -> list[tuple[OrderPlaced, str]]:
     settled = {row.order_reference for told in values(seen.store, SettlementTold) for row in told.orders}
     found = []
     for one in latest(seen.store, OrderPlaced, "order_reference"):
-        if not _party(seen, one.buyer, one.seller):
+        if not concerns(seen, one.buyer, one.seller):
             continue
         begin, end = span_of(seen, one)
         state = "active" if begin <= seen.now < end else "upcoming" if seen.now < begin else "delivered"
@@ -72,6 +71,11 @@ def _span(seen: Seen, day: LocalDay, rows: tuple[IspPower, ...]) -> str:
     return f"{begin:%H:%M}–{end:%H:%M}"
 
 
+def span_words(seen: Seen, period: date, rows: tuple[IspPower, ...]) -> str:
+    """From when to when rows of a local day are."""
+    return _span(seen, LocalDay(period, seen.site.timezone, seen.site.isp_minutes), rows)
+
+
 def _day(seen: Seen, order: FlexRequested | FlexOffered | OrderPlaced) -> LocalDay:
     return LocalDay(order.period, seen.site.timezone, seen.site.isp_minutes)
 
@@ -83,9 +87,11 @@ def _counts(seen: Seen) -> Html:
         "Trading",
         figures(
             Figure(
-                "requests", sum(1 for one in values(seen.store, FlexRequested) if _party(seen, one.buyer, one.seller))
+                "requests", sum(1 for one in values(seen.store, FlexRequested) if concerns(seen, one.buyer, one.seller))
             ),
-            Figure("offers", sum(1 for one in values(seen.store, FlexOffered) if _party(seen, one.buyer, one.seller))),
+            Figure(
+                "offers", sum(1 for one in values(seen.store, FlexOffered) if concerns(seen, one.buyer, one.seller))
+            ),
             Figure("orders", len(orders)),
             *(Figure(f"orders {state}", count) for state, count in states.items()),
         ),
@@ -97,7 +103,7 @@ def _requests(seen: Seen) -> Html:
     offered = {one.request for one in values(seen.store, FlexOffered)}
     rows = []
     for one in reversed(values(seen.store, FlexRequested)):
-        if not _party(seen, one.buyer, one.seller):
+        if not concerns(seen, one.buyer, one.seller):
             continue
         wanted = [isp for isp in one.isps if isp.disposition == "Requested"]
         most = max((min(abs(isp.min_power_w), abs(isp.max_power_w)) for isp in wanted), default=0)
@@ -124,13 +130,12 @@ def _requests(seen: Seen) -> Html:
 
 
 def _offers(seen: Seen) -> Html:
-    taken = {(one.seller, one.congestion_point, one.period, one.price_e4) for one in values(seen.store, OrderPlaced)}
+    taken = {one.offer for one in values(seen.store, OrderPlaced)}
     rows = []
     for one in reversed(values(seen.store, FlexOffered)):
-        if not _party(seen, one.buyer, one.seller):
+        if not concerns(seen, one.buyer, one.seller):
             continue
-        ordered = any((one.seller, one.congestion_point, one.period, o.price_e4) in taken for o in one.options)
-        state = "ordered" if ordered else "open" if one.expires > seen.now else "expired"
+        state = "ordered" if one.reference in taken else "open" if one.expires > seen.now else "expired"
         low, high = min(o.price_e4 for o in one.options), max(o.price_e4 for o in one.options)
         power = max(abs(isp.power_w) for o in one.options for isp in o.isps)
         rows.append(
@@ -143,7 +148,7 @@ def _offers(seen: Seen) -> Html:
                 kw(power),
                 money(low, one.currency),
                 money(high, one.currency),
-                mark(state, _TONES.get(state, "")),
+                mark(state, TONES.get(state, "")),
                 short(one.reference),
             )
         )
@@ -176,7 +181,7 @@ def _orders(seen: Seen) -> Html:
             _span(seen, _day(seen, one), one.isps),
             kw(max((isp.power_w for isp in one.isps), key=abs)),
             money(one.price_e4, one.currency),
-            mark(state, _TONES.get(state, "")),
+            mark(state, TONES.get(state, "")),
             short(one.order_reference),
         )
         for one, state in reversed(orders_with_state(seen))
@@ -199,60 +204,9 @@ def _orders(seen: Seen) -> Html:
     )
 
 
-def events(seen: Seen) -> Parts:
-    """The page of deliveries: what orders promised in each ISP, what was metered, and what fell short."""
-    settled = {
-        row.order_reference: row
-        for told in last_revisions(values(seen.store, SettlementTold))
-        if told.buyer == seen.site.dso
-        for row in told.orders
-    }
-    orders = [(one, state) for one, state in orders_with_state(seen) if one.buyer == seen.site.dso]
-    if not orders:
-        return (section("Events", note("Nothing has been ordered yet, so nothing is to be delivered."), name="events"),)
-    rows, promised_wh, delivered_wh, short_wh = [], 0.0, 0.0, 0.0
-    hours = seen.site.isp_minutes / 60
-    for one, state in reversed(orders):
-        day, row = _day(seen, one), settled.get(one.order_reference)
-        promise = sum(abs(isp.power_w) * isp.duration for isp in one.isps) * hours
-        metered = short = None
-        if row is not None:
-            metered = sum(abs(isp.delivered_flex_power_w) * isp.duration for isp in row.isps) * hours
-            short = sum(isp.power_deficiency_w * isp.duration for isp in row.isps) * hours
-            promised_wh, delivered_wh, short_wh = promised_wh + promise, delivered_wh + metered, short_wh + short
-        rows.append(
-            (
-                one.period,
-                _span(seen, day, one.isps),
-                seen.name(one.seller),
-                seen.title(one.congestion_point),
-                promise / 1000,
-                None if metered is None else metered / 1000,
-                None if short is None else short / 1000,
-                mark(state, _TONES.get(state, "")),
-            )
-        )
-    shown = (
-        Figure("promised (settled orders)", promised_wh / 1000, "kWh"),
-        Figure("delivered", delivered_wh / 1000, "kWh"),
-        Figure("shortfall", short_wh / 1000, "kWh", "bad" if short_wh > 0.02 * promised_wh else "good"),
-        Figure("active now", sum(1 for _, state in orders if state == "active")),
-    )
-    head = ("day", "from–to (local)", "seller", "point", "promised, kWh", "delivered, kWh", "shortfall, kWh", "state")
-    limited = sum(1 for one in values(seen.store, FeedInLimited) if one.limit_w is not None)
-    return (
-        section(
-            "Events",
-            figures(*shown),
-            table("Deliveries, newest first", head, rows, "Nothing is to be delivered.", seen.rows),
-            note(
-                "Metered values come with the settlement of the day. The DSO's own feed-in limits were set "
-                f"{limited} times; they stand with the congestion points."
-            ),
-            name="events",
-        ),
-        _delivery(seen, orders[-1][0]),
-    )
+def domain_of(seen: Seen, agent: str) -> str:
+    """The domain under which the market knows an agent."""
+    return next((party.domain for party in seen.site.parties if party.agent == agent), agent)
 
 
 def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
@@ -263,7 +217,7 @@ def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
             for isp in one.isps:
                 ordered[isp.start - 1 : isp.start - 1 + isp.duration] += isp.power_w / 1000
     for told in last_revisions(values(seen.store, SettlementTold)):
-        if told.buyer != seen.site.dso or not _party(seen, told.buyer, told.seller):
+        if told.buyer != seen.site.dso or not concerns(seen, told.buyer, told.seller):
             continue
         for row in told.orders:
             for settled in row.isps if row.period == day.day else ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,11 +15,15 @@ from cim.platform.access.principals import Role
 from cim.platform.mailbox import mailbox as module
 from cim.platform.mailbox.mailbox import Mailbox
 from cim.platform.mailbox.requests import (
+    DisputeAnswerWanted,
     ElementKeptWanted,
     FlexibilityWanted,
+    OfferOrderWanted,
     PointLimitWanted,
     RequestAnswered,
     SettlementWanted,
+    WorksEndWanted,
+    WorksWanted,
 )
 from portal.actions import ActionSite
 from portal.app import create_app
@@ -72,7 +76,7 @@ def test_an_engineer_asks_and_sees_the_answer(door: Door) -> None:
         box.answered(RequestAnswered(number, False, "no prognosis"), NOON)
         told = (await caller.get(f"/dso/actions/{number}")).json()
         assert (told["state"], told["reason"], told["kind"]) == ("refused", "no prognosis", "flexibility")
-        assert told["request"] == FLEXIBILITY
+        assert told["request"] == {**FLEXIBILITY, "choose_until": None}
         assert (await caller.get("/dso/actions")).json() == [told]
         assert (await caller.get("/dso/actions/nowhere")).status_code == 404
 
@@ -174,3 +178,71 @@ def test_a_prosumer_keeps_its_own_element_and_sees_only_its_own_requests(door: D
     assert isinstance(kept, ElementKeptWanted)
     assert kept.until == NOON + timedelta(hours=1)
     assert isinstance(recipients["dso.example"], SettlementWanted)
+
+
+ACTS: dict[str, dict[str, object]] = {
+    "order": {"offer": "offer-1", "option": "s/100", "factor_pct": 50},
+    "dispute": {"period": "2025-06-20", "buyer": "dso.example", "seller": "agr.example", "counts": "agr.example", "words": "seen"},
+    "works": {"point": "ea1.point", "begin": "2025-06-21T16:00:00+02:00", "end": "2025-06-21T18:00:00+02:00", "carries_pct": 0,
+              "words": "a joint"},
+    "works-end": {"works": "number-of-works"},
+}  # fmt: skip
+AT_FOUR = NOON.replace(hour=14)
+WANTED = {
+    "order": OfferOrderWanted("number-9", "dso.example", "offer-1", "s/100", 50),
+    "dispute": DisputeAnswerWanted("number-9", "dso.example", date(2025, 6, 20), "dso.example", "agr.example", "agr.example",
+                                   "seen"),
+    "works": WorksWanted("number-9", "dso.example", "ea1.point", AT_FOUR, AT_FOUR + timedelta(hours=2), 0, True, "a joint"),
+    "works-end": WorksEndWanted("number-9", "dso.example", "number-of-works"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(ACTS))
+def test_each_act_of_an_engineer_is_one_request_to_its_agent(door: Door, kind: str) -> None:
+    """Put twice it is one; another under its number is 409; a farmer is 403 and nobody 401; who asked is written down."""
+    app, box = portal(door)
+    path, body = f"/dso/actions/{kind}", ACTS[kind] | {"number": "number-9"}
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            asked = await caller.post(path, json=body, headers=DSO)
+            assert (asked.status_code, asked.json()["kind"], asked.json()["state"]) == (202, kind, "waiting")
+        first = next(iter(ACTS[kind]))
+        other = body | {first: "2025-06-19" if first == "period" else "something-else"}
+        assert (await caller.post(path, json=other, headers=DSO)).status_code == 409
+        assert (await caller.post(path, json=body, headers={"Authorization": f"Bearer {'f' * 43}"})).status_code == 403
+        assert (await caller.post(path, json=body)).status_code == 401
+        assert (await caller.post(path, json=body | {"more": 1}, headers=DSO)).status_code == 422
+
+    talk(app, talking)
+    assert [letter.request for letter in box.deal(1, lambda _: 1)] == [WANTED[kind]]
+    entry = door.log_in.audit.entries()[0]
+    assert (entry.act, entry.what, entry.allowed) == ("act", f"{kind} number-9", True)
+
+
+@pytest.mark.parametrize("begin", ["2025-06-21T16:00:00", "0001-01-01T00:00:00+14:00", "soon"])
+def test_an_instant_has_its_offset_and_a_year_that_there_is(door: Door, begin: str) -> None:
+    """Local time without its offset would be guessed: 422."""
+    app, box = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        asked = await caller.post("/dso/actions/works", json=ACTS["works"] | {"begin": begin}, headers=DSO)
+        assert asked.status_code == 422
+
+    talk(app, talking)
+    assert box.newest(10) == []
+
+
+def test_a_time_to_choose_is_of_the_sites_clock_and_the_same_when_asked_again(door: Door) -> None:
+    """Half an hour from the first time that it was asked."""
+    app, box = portal(door)
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            body = FLEXIBILITY | {"choose_minutes": 30, "number": "number-8"}
+            assert (await caller.post("/dso/actions/flexibility", json=body, headers=DSO)).status_code == 202
+
+    talk(app, talking)
+    (letter,) = box.deal(1, lambda _: 1)
+    assert isinstance(letter.request, FlexibilityWanted)
+    assert letter.request.choose_until == NOON + timedelta(minutes=30)

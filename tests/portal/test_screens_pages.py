@@ -20,11 +20,14 @@ from cim.platform.publications.measured import DeviceLost
 from cim.platform.publications.settlement import PaymentRow, PaymentsMade
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import PrognosisTaken
+from pilot.page_sources import LedgerFile
 from portal.app import create_app
 from portal.screens.catalogue import catalogue
 from portal.screens.routes import _file
 from portal.sources import Drawing, DrawnBranch, DrawnNode, GridFlow, PageSources
+from tests.worlds import players
 from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite, client
+from tests.worlds.miniature import Miniature
 
 DAY = date(2025, 6, 21)
 OWNER = {"Authorization": f"Bearer {'p' * 43}"}
@@ -181,3 +184,32 @@ def test_what_pages_load_is_here(name: str) -> None:
 def test_nothing_else_is_served(name: str) -> None:
     """No path leads out of the two folders, and no other kind of file is handed out."""
     assert _file(name) is None
+
+
+def test_an_invoice_is_a_page_to_print_for_who_issues_or_receives_it(tmp_path: Path) -> None:
+    """The bills of a played day stand in the ledger; a home prints its own, under a policy that lets nothing in; others are 404."""
+    market = Miniature(tmp_path / "ledger.db")
+    market.play(players.DAY.end + timedelta(hours=8))
+    market.ledger.close()
+    ledger = LedgerFile(tmp_path / "ledger.db")
+    everybodys = ledger.invoices(None)
+    home = next(one.issuer for one in everybodys if one.issuer.startswith("home-") and one.lines)
+    mine = next(one for one in everybodys if one.issuer == home)
+    other = next(one for one in everybodys if home not in (one.issuer, one.recipient))
+    assert ledger.invoices(home) == tuple(one for one in everybodys if home in (one.issuer, one.recipient))
+    sources = PageSources(tmp_path / "readings", None, ledger)
+    tokens = {"p" * 43: home}
+    app = create_app(site(), TOKEN, parties=tokens, roles={home: Role.PROSUMER}, sources=sources)
+
+    async def asked() -> None:
+        async with client(app) as caller:
+            page = await caller.get("/market/pages/bills", headers=OWNER)
+            assert mine.number in page.text
+            assert other.number not in page.text
+            printed = await caller.get("/market/invoice", params={"number": mine.number}, headers=OWNER)
+            assert f"<title>Invoice {mine.number}" in printed.text
+            assert re.search(r"style-src 'sha256-[^']+'; base-uri 'none'", printed.headers["content-security-policy"])
+            refused = await caller.get("/market/invoice", params={"number": other.number}, headers=OWNER)
+            assert refused.status_code == 404
+
+    asyncio.run(asked())

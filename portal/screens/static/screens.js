@@ -146,6 +146,8 @@ document.addEventListener("submit", async (event) => {
     const { value } = field;
     if ("emptyNull" in field.dataset && value === "") body[field.name] = null;
     else if ("thousand" in field.dataset) body[field.name] = Math.round(Number(value) * 1000);
+    else if ("bool" in field.dataset) body[field.name] = value === "true";
+    else if ("offset" in field.dataset) body[field.name] = `${value}:00${field.dataset.offset}`;
     else body[field.name] = "number" in field.dataset ? Number(value) : value;
   }
   button.disabled = true;

@@ -1,0 +1,192 @@
+"""What acts stands on the pages, for who may act, on a living site alone; and what came of it: works, supply, overrides, bills."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cim.platform.access.audit import AuditLog
+from cim.platform.access.principals import Role
+from cim.platform.mailbox.mailbox import Mailbox
+from cim.platform.publications.agreements import ContractAgreed
+from cim.platform.publications.base import IspPower, Publication
+from cim.platform.publications.grid import SupplyInterrupted, SupplyRestored, WorksDeclared
+from cim.platform.publications.incidents import ElementOverridden, MessageLapsed
+from cim.platform.publications.sessions import SessionConcluded
+from cim.platform.publications.settlement import DisputeDecided
+from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
+from portal.actions import ActionSite
+from portal.app import create_app
+from portal.screens.supply import Interruption, indices, interruptions
+from portal.sources import PageSources
+from tests.portal.test_screens_pages import DAY, OWNER, TwoNodes, site
+from tests.worlds.doubles import BEARER, NOON, TOKEN, client
+
+OPTIONS = (OfferedOption("a", 700, (IspPower(60, 5_000, 2),)), OfferedOption("b", 900, (IspPower(60, 8_000, 2),)))
+OFFER = FlexOffered(NOON, "offer-1", "dso.test", "east.test", "ean.1", DAY, NOON + timedelta(minutes=30), "r-1", "EUR", OPTIONS,
+                    for_people=True)  # fmt: skip
+WORKS = WorksDeclared(
+    NOON, "number-1", "ean.1", NOON, NOON + timedelta(hours=1), 0, True, "running", ("ean.farm-1",), "a joint"
+)
+CUT = SupplyInterrupted(NOON - timedelta(minutes=30), "number-1", "ean.1", True, ("ean.farm-1",), "a joint")
+
+
+def fetch(folder: Path, path: str, *told: Publication, headers: dict[str, str] = BEARER, lives: bool = True) -> str:
+    """A page of a site whose store has this, too."""
+    made = site()
+    for one in told:
+        made.store.put("dso", one)
+    actions = ActionSite(Mailbox(folder / "m.sqlite"), "dso.test", lambda: NOON, AuditLog(folder / "audit.sqlite"))
+    app = create_app(
+        made,
+        TOKEN,
+        parties={"p" * 43: "farm-1.test"},
+        roles={"farm-1.test": Role.PROSUMER},
+        sources=PageSources(folder / "readings", TwoNodes(), None),
+        actions=actions if lives else None,
+    )
+
+    async def asked() -> httpx.Response:
+        async with client(app) as caller:
+            return await caller.get(path, headers=headers)
+
+    answer = asyncio.run(asked())
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def part(text: str, name: str) -> str:
+    """One section of a page."""
+    found = re.search(rf'<section id="{name}">.*?</section>', text, re.DOTALL)
+    assert found, name
+    return found[0]
+
+
+def test_an_offer_that_waits_for_people_can_be_ordered_option_by_option(tmp_path: Path) -> None:
+    """Each option has its form with the offer's and its own reference; one that the agent chooses of, is ordered, revoked or over
+    has none."""
+    standing = part(fetch(tmp_path, "/dso/pages/act", OFFER), "standing")
+    assert standing.count('data-action="/dso/actions/order"') == 2
+    assert 'name="option" value="b"' in standing
+    assert "17:00–17:30" not in standing
+    order = OrderPlaced(
+        NOON, "o-1", "dso.test", "east.test", "ean.1", DAY, 700, "EUR", (IspPower(60, 5_000, 2),), None, "offer-1"
+    )
+    revoked = MessageLapsed(NOON, "FlexOffer", "offer-1", "east", "dso", "the seller has revoked it")
+    for other in (
+        (replace(OFFER, for_people=False),),
+        (replace(OFFER, expires=NOON),),
+        (OFFER, order),
+        (OFFER, revoked),
+    ):
+        assert "data-action" not in part(fetch(tmp_path, "/dso/pages/act", *other), "standing")
+
+
+@pytest.mark.parametrize(
+    "path", ["/dso/pages/act", "/dso/pages/works", "/dso/pages/settlements", "/market/pages/devices"]
+)
+def test_where_nobody_lives_nothing_acts(tmp_path: Path, path: str) -> None:
+    """A finished run has no form that would be sent to nobody."""
+    dispute = DisputeDecided(NOON, DAY, "dso.test", "farm-1.test", ("o-1",), (), "people decide", (), True)
+    assert "data-action" not in fetch(tmp_path, path, OFFER, WORKS, dispute, lives=False)
+
+
+def test_works_can_be_declared_and_ended_by_the_dso_and_are_seen_by_whom_they_concern(tmp_path: Path) -> None:
+    """The DSO has both forms; a party sees works at its own connection alone, without forms."""
+    text = fetch(tmp_path, "/dso/pages/works", WORKS)
+    assert 'data-action="/dso/actions/works-end"' in part(text, "works")
+    assert 'data-offset="+00:00"' in part(text, "declare")
+    over = fetch(tmp_path, "/dso/pages/works", WORKS, replace(WORKS, state="over"))
+    assert "works-end" not in over
+    other = fetch(tmp_path, "/market/pages/works", WORKS, headers=OWNER)
+    assert "a joint" not in other
+    assert "data-action" not in other
+
+
+def test_supply_counts_what_was_declared_and_reported_alone(tmp_path: Path) -> None:
+    """The one customer is without supply for half an hour so far: 30 minutes and one interruption; back after 40 it is 40."""
+    before = fetch(tmp_path, "/dso/pages/supply")
+    assert "None since" in before
+    running = fetch(tmp_path, "/dso/pages/supply", CUT)
+    assert re.search(r"SAIDI</dt>\s*<dd>30\.0", running)
+    assert re.search(r"SAIFI</dt>\s*<dd>1\.00", running)
+    assert "goes on" in running
+    back = SupplyRestored(NOON + timedelta(minutes=10), "number-1", ("ean.farm-1",))
+    assert re.search(r"SAIDI</dt>\s*<dd>40\.0", fetch(tmp_path, "/dso/pages/supply", CUT, back))
+
+
+def test_indices_are_those_of_ieee_1366() -> None:
+    """Of ten customers three are off for 60 minutes, one for 10, five for 4 (momentary), and two still, for 20."""
+    cuts = [
+        Interruption(replace(CUT, at=NOON - timedelta(hours=5), usage_points=("a", "b", "c")), NOON - timedelta(hours=4)),
+        Interruption(replace(CUT, at=NOON - timedelta(hours=3), usage_points=("a",)), NOON - timedelta(minutes=170)),
+        Interruption(replace(CUT, at=NOON - timedelta(hours=2), usage_points=tuple("abcde")), NOON - timedelta(minutes=116)),
+        Interruption(replace(CUT, at=NOON - timedelta(minutes=20), usage_points=("f", "g")), None),
+    ]  # fmt: skip
+    found = indices(cuts, 10, NOON)
+    assert (found.saidi_min, found.saifi, found.maifi) == ((180 + 10 + 40) / 10, 0.6, 0.5)
+    assert found.caidi_min == pytest.approx(230 / 6)
+    assert indices([], 10, NOON).caidi_min is None
+    paired = interruptions([CUT], [SupplyRestored(NOON, "number-2", ()), SupplyRestored(NOON, "number-1", ())])
+    assert [one.end for one in paired] == [NOON]
+
+
+def test_an_owner_keeps_and_gives_back_and_sees_what_it_cost(tmp_path: Path) -> None:
+    """The forms are the owner's alone; what was promised stands in kWh; what is over cannot be given back."""
+    kept = ElementOverridden(NOON, "farm-1.pv", "farm-1.test", NOON + timedelta(hours=1), 1_500)
+    text = part(fetch(tmp_path, "/market/pages/devices", kept, headers=OWNER), "overrides")
+    assert text.count('data-action="/market/actions/keep"') == 2
+    assert ">1.5<" in text
+    over = replace(kept, until=NOON)
+    assert part(fetch(tmp_path, "/market/pages/devices", over, headers=OWNER), "overrides").count("data-action") == 1
+    assert "data-action" not in part(fetch(tmp_path, "/market/pages/devices", kept), "overrides")
+
+
+def test_a_dispute_that_no_meter_decides_is_answered_once(tmp_path: Path) -> None:
+    """The DSO's page has its form until people have decided; a party's page has none."""
+    asked = DisputeDecided(NOON, DAY, "dso.test", "farm-1.test", ("o-1",), (), "people decide", (), True)
+    text = fetch(tmp_path, "/dso/pages/settlements", asked)
+    assert text.count('data-action="/dso/actions/dispute"') == 1
+    decided = replace(asked, meters=("ean.farm-1",), for_people=False)
+    assert "data-action" not in fetch(tmp_path, "/dso/pages/settlements", asked, decided)
+    assert "data-action" not in fetch(tmp_path, "/market/pages/settlements", asked, headers=OWNER)
+
+
+def test_a_contracts_life_has_its_own_orders_alone(tmp_path: Path) -> None:
+    """Of two contracts between the same parties each shows the orders under it."""
+    agreed = ContractAgreed(
+        NOON, "contract-1", "dso.test", "east.test", date(2025, 6, 1), date(2025, 7, 1), tuple(range(1, 8)), 0, 1440, 15, (), 5_000,
+        -5_000, 1, "day", 4, 4, 100, 200, 300, "fixed", "EUR",
+    )  # fmt: skip
+    order = OrderPlaced(
+        NOON, "order-1", "dso.test", "east.test", "ean.1", DAY, 700, "EUR", (IspPower(60, 5_000),), "contract-1"
+    )
+    told = (
+        agreed,
+        replace(agreed, contract_id="contract-2"),
+        order,
+        replace(order, order_reference="order-2", contract_id=None),
+    )
+    life = part(fetch(tmp_path, "/market/pages/contracts?contract=contract-1", *told), "life")
+    assert "order-1" in life
+    assert "order-2" not in life
+    assert "order-1" not in part(fetch(tmp_path, "/market/pages/contracts?contract=contract-2", *told), "life")
+
+
+def test_what_was_re_dispatched_is_told_by_what_was_missing(tmp_path: Path) -> None:
+    """4 kW missing in two quarter-hours, 3 of them found: 2 kWh missing, 1.5 found; a split for an offer is none."""
+    held = SessionConcluded(
+        NOON, "s-1", "east", "hold", "ean.1", DAY, 60, ("farm-1",), "converged", 3, (), (4.0, 4.0, -9.0), (1e6, 1e6, 9.0),
+        (3.0, 3.0, -5.0),
+    )  # fmt: skip
+    order = OrderPlaced(NOON, "o-1", "dso.test", "east.test", "ean.1", DAY, 700, "EUR", (IspPower(60, 5_000, 2),))
+    text = part(fetch(tmp_path, "/dso/pages/events", order, held, replace(held, purpose="offer")), "redispatch")
+    assert re.search(r"missing of promises</dt>\s*<dd>2\.0", text)
+    assert re.search(r"found among other members</dt>\s*<dd>1\.5", text)
+    assert text.count("in part") == 1
