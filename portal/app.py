@@ -97,11 +97,9 @@ def create_app(
 
         add_data_status(app, data_status)
     if data is not None:
-        from portal.data_page import add_playground
         from portal.data_routes import add_data_routes
 
         add_data_routes(app, data)
-        add_playground(app)
     if sources is not None:
         from portal.screens.routes import PageSite, add_screens
 

@@ -27,7 +27,6 @@ from portal.auth.caller import Caller, shared
 from portal.auth.cookie import cookie_header, session_cookie
 from portal.auth.log_in import LogIn, caller_in
 from portal.auth.sessions import Session
-from portal.data_page import PAGES, POLICY
 
 OPERATOR_NAME: Final = "operator"
 # Exact paths and why anybody may see them. What is not here asks for the token, whether it exists or not.
@@ -36,7 +35,6 @@ OPEN: Final = {
     "/ready": "what starts a portal must see when it can be used; it says yes or no",
     "/login": "who logs in has neither session nor token yet; it shows a form and nothing of the site",
     "/login.css": "the style of the log-in page, which is shown to who has no session yet",
-    **dict.fromkeys(PAGES, "a page without data: a browser cannot send a token with the address that is typed in"),
 }
 # Forms that work without scripts cannot send a header: these check the CSRF token in their fields.
 FORMS: Final = frozenset({"/login", "/logout", "/password"})
@@ -198,8 +196,6 @@ class Guard:
                 for name, value in SECURITY_HEADERS.items():
                     if name not in _OWN_WORDS or name not in headers:
                         headers[name] = value
-                if scope.get("path") in PAGES:
-                    headers["Content-Security-Policy"] = POLICY
                 if _secure(scope):
                     headers["Strict-Transport-Security"] = _HSTS
                 if session is not None and self._log_in is not None and "set-cookie" not in headers:

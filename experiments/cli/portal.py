@@ -37,7 +37,7 @@ curl -H "Authorization: Bearer $(cat DIR/portal.token)" http://127.0.0.1:8080/ds
 
 curl -H "Authorization: Bearer $(cat DIR/portal.parties/NAME.token)" http://127.0.0.1:8080/data/access
 
-http://127.0.0.1:8080/data/playground is a page to try a query; docs/portal.md says who may call, docs/access.md who sees
+http://127.0.0.1:8080/data/pages/playground is a page to try a query; docs/portal.md says who may call, docs/access.md who sees
 which rows and columns.
 """
 

@@ -14,6 +14,8 @@ from cim.model.errors import BadInput, IlesError
 from cim.platform.access.audit import Access, AuditLog
 from cim.platform.provisioning.rate import RateLimit, TooOften
 from portal.auth.caller import Caller
+from portal.auth.ended import FILE as ENDED
+from portal.auth.ended import EndedSessions
 from portal.auth.lock_out import LockOut
 from portal.auth.sessions import Session, Sessions, session_key
 from portal.auth.users import FILE, LONGEST, User, UserBook, check_password
@@ -44,7 +46,7 @@ class LogIn:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.users = UserBook(folder / FILE, hasher)
-        self.sessions = Sessions(session_key(folder), self.users, seconds)
+        self.sessions = Sessions(session_key(folder), self.users, EndedSessions(folder / ENDED), seconds)
         self.audit = AuditLog(audit_path(folder))
         self._seconds = seconds
         self._lock_out = LockOut(steady)

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-STYLE: Final = (Path(__file__).parent.parent / "pages" / "login.css").read_bytes()
+STYLE: Final = (Path(__file__).parent / "login.css").read_bytes()
 # What these pages may do: load their style, and send their form to this site.
 POLICY: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _PAGE = """<!doctype html>

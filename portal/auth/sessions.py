@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import jwt
 from jwt.types import Options
 
 from cim.model.errors import BadInput
+from portal.auth.ended import EndedSessions
 from portal.auth.users import User, UserBook
 
 FILE = "portal.key"
@@ -58,13 +58,14 @@ class Sessions:
     Args:
         key: that they are signed with.
         users: a session is its user's as long as there is one with the same password.
+        ended: the sessions that were logged out.
         seconds: the machine's clock; a simulated site's time has no say.
     """
 
-    def __init__(self, key: bytes, users: UserBook, seconds: Callable[[], float] = time.time) -> None:
-        self._key, self._users, self._seconds = key, users, seconds
-        self._ended: dict[str, int] = {}  # sessions that were logged out -> when their last token ends
-        self._lock = Lock()
+    def __init__(
+        self, key: bytes, users: UserBook, ended: EndedSessions, seconds: Callable[[], float] = time.time
+    ) -> None:
+        self._key, self._users, self._ended, self._seconds = key, users, ended, seconds
 
     def begin(self, name: str, user: User) -> str:
         """The token of a new session."""
@@ -86,16 +87,14 @@ class Sessions:
         name, identity, stamp = claims["sub"], claims["sid"], claims["stamp"]
         begun, made, until = claims["begun"], claims["iat"], claims["exp"]
         user = self._users.get(name) if isinstance(name, str) else None
-        if user is None or user.stamp != stamp or until <= self._seconds() or identity in self._ended:
+        if user is None or user.stamp != stamp or until <= self._seconds() or self._ended.has(identity):
             return None
         return Session(name, user, identity, begun, made, until, self._csrf(identity))
 
     def end(self, session: Session) -> None:
         """Log out: tokens of this session are none any more."""
         now = int(self._seconds())
-        with self._lock:
-            self._ended = {one: until for one, until in self._ended.items() if until > now}
-            self._ended[session.identity] = now + LIFE_S
+        self._ended.add(session.identity, now + LIFE_S, now)
 
     def _token(self, name: str, user: User, identity: str, begun: int) -> str:
         now = int(self._seconds())

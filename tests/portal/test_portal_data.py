@@ -24,8 +24,8 @@ from cim.platform.search.document import SearchDocument
 from cim.platform.search.index import SearchWriter
 from portal.app import create_app
 from portal.data import DataSite
-from portal.data_page import PAGES
 from portal.guard import OPEN, SECURITY_HEADERS
+from portal.screens.frame import STATIC
 from tests.worlds.access import HOMES, NOW, OTHERS, consent, point, provision
 from tests.worlds.doubles import TOKEN, FakeSite, client
 
@@ -235,9 +235,9 @@ def test_bad_requests_are_a_sentence(app: FastAPI, method: str, path: str, body:
     assert answer.json()["detail"]
 
 
-def test_without_a_token_there_is_the_page_and_nothing_else(app: FastAPI) -> None:
-    """Every data path answers 401 without a token but the playground and its files, which are in the table of open paths."""
-    assert set(PAGES) <= set(OPEN)
+def test_without_a_token_there_is_nothing(app: FastAPI) -> None:
+    """Every data path answers 401 without a token, and none is in the table of open paths."""
+    assert not any(path.startswith("/data") for path in OPEN)
     for path in (
         "/data/queries",
         "/data/q/rows",
@@ -248,20 +248,11 @@ def test_without_a_token_there_is_the_page_and_nothing_else(app: FastAPI) -> Non
         "/data/",
     ):
         assert call(app, "GET", path, token=None).status_code == 401
-    for path in PAGES:
-        assert call(app, "GET", path, token=None).status_code == 200
 
 
-def test_the_page_loads_nothing_from_elsewhere(app: FastAPI) -> None:
-    """Its policy lets it reach this site only, no inline script; its files name no other host; data paths keep theirs."""
-    page = call(app, "GET", "/data/playground", token=None)
-    policy = page.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; script-src 'self'")
-    assert "unsafe" not in policy
-    assert page.headers["x-frame-options"] == "DENY"
-    files = [call(app, "GET", path, token=None).text for path in PAGES]
-    assert not any(
-        re.search(r"https?://|//[a-z]+\.|<script>| on[a-z]+=|style=|innerHTML|eval\(", text) for text in files
-    )
+def test_the_playground_loads_nothing_from_elsewhere(app: FastAPI) -> None:
+    """Its script names no other host and puts no text in as HTML; data paths keep the strictest policy."""
+    text = (STATIC / "playground.html").read_text() + (STATIC / "playground.js").read_text()
+    assert not re.search(r"https?://|//[a-z]+\.|<script>| on[a-z]+=|style=|innerHTML|eval\(", text)
     other = call(app, "GET", "/data/queries").headers["content-security-policy"]
     assert other == SECURITY_HEADERS["Content-Security-Policy"]

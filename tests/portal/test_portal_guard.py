@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, Route
 
 from cim.model.errors import BadInput
 from portal.app import create_app
-from portal.data_page import PAGES
 from portal.guard import OPEN, Guard
 from tests.worlds.doubles import BEARER, TOKEN, FakeSite, client, get
 
@@ -36,7 +35,7 @@ def test_every_route_asks_for_the_token_unless_the_table_gives_a_reason() -> Non
 
     codes = asyncio.run(knock())
     assert {"/health", "/dso/state"} <= set(codes)
-    assert {path for path, seen in codes.items() if seen != {401}} == set(OPEN) - set(PAGES) - LOG_IN
+    assert {path for path, seen in codes.items() if seen != {401}} == set(OPEN) - LOG_IN
     assert all(len(reason.split()) >= 5 for reason in OPEN.values())
 
 

@@ -22,6 +22,8 @@ from experiments.cli.main import _mount
 from experiments.cli.main import app as iles
 from portal.app import create_app
 from portal.auth.caller import Caller, caller_of
+from portal.auth.ended import FILE as ENDED
+from portal.auth.ended import EndedSessions
 from portal.auth.lock_out import FREE, LockOut
 from portal.auth.log_in import LogIn
 from portal.auth.routes import _inside
@@ -259,7 +261,47 @@ def test_no_text_is_a_session(text: str) -> None:
     users = UserBook(Path("nowhere") / FILE, CHEAP)
     from portal.auth.sessions import Sessions
 
-    assert Sessions(b"k" * 32, users).read(text) is None
+    assert Sessions(b"k" * 32, users, EndedSessions(Path("nowhere") / ENDED)).read(text) is None
+
+
+def test_a_log_out_is_remembered_by_another_process_and_after_a_restart(door: Door) -> None:
+    """A copy of the token is none for another log-in of the same folder, before and after; what has ended by itself is dropped."""
+    user = door.log_in.users.get("ada")
+    assert user is not None
+    beside = LogIn(door.folder, CHEAP, door.clock, door.clock)
+    tokens = [door.log_in.sessions.begin("ada", user) for _ in range(2)]
+    read = [door.log_in.sessions.read(token) for token in tokens]
+    assert read[0] is not None
+    assert beside.sessions.read(tokens[0]) is not None
+    door.log_in.leave(read[0])
+    again = LogIn(door.folder, CHEAP, door.clock, door.clock)
+    for log_in in (door.log_in, beside, again):
+        assert log_in.sessions.read(tokens[0]) is None
+        assert log_in.sessions.read(tokens[1]) is not None
+    path = door.folder / ENDED
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    door.clock.now += LIFE_S
+    late = again.sessions.read(again.sessions.begin("ada", user))
+    assert late is not None
+    again.leave(late)
+    assert list(json.loads(path.read_text())) == [late.identity]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": "soon"}', "{"])
+def test_log_outs_that_cannot_be_read_let_nobody_in(door: Door, text: str) -> None:
+    """Nobody is let in by guessing: one sentence that names the file; so is one that others may write."""
+    user = door.log_in.users.get("ada")
+    assert user is not None
+    token = door.log_in.sessions.begin("ada", user)
+    path = door.folder / ENDED
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(BadInput, match="is no list of sessions"):
+        door.log_in.sessions.read(token)
+    path.write_text("{}")
+    path.chmod(0o644)
+    with pytest.raises(BadInput, match="mode 0644"):
+        door.log_in.sessions.read(token)
 
 
 def test_who_fails_often_waits_longer_each_time_and_so_does_who_is_not_there(door: Door) -> None:

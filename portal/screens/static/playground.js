@@ -8,9 +8,8 @@ at("definition").value = JSON.stringify({
 }, null, 2);
 
 async function call(path, options = {}) {
-  // In the framed page the session's cookie says who asks, and what acts brings its token back; else a token is typed in.
-  const typed = at("token");
-  const headers = typed ? { Authorization: "Bearer " + typed.value } : { "X-CSRF-Token": (await (await fetch("/session")).json()).csrf };
+  // The session's cookie says who asks; what acts brings its token back.
+  const headers = { "X-CSRF-Token": (await (await fetch("/session")).json()).csrf };
   const answer = await fetch(path, { ...options, headers });
   const body = await answer.json();
   if (!answer.ok) throw new Error(answer.status + ": " + (typeof body.detail === "string" ? body.detail : JSON.stringify(body.detail)));
