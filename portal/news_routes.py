@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -12,7 +10,6 @@ from starlette.types import Receive, Scope, Send
 
 from portal.news import News, TooMany
 
-PATIENCE_S = 10.0  # that one event may take to be taken
 _DESCRIBED: Final[dict[int | str, dict[str, object]]] = {
     200: {
         "description": "Events `changed`; `data` is an object with `now`, the site's time, and `changed`, the families of "
@@ -26,40 +23,27 @@ _DESCRIBED: Final[dict[int | str, dict[str, object]]] = {
 class EventStream(Response):
     """Sends events until the listener goes, or does not take one in time: then it is let go, and may come back."""
 
-    def __init__(self, news: News, identity: str | None, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, news: News, identity: str | None) -> None:
         super().__init__(media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._news, self._identity, self._patience_s = news, identity, patience_s
+        self._news, self._identity = news, identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send, beside waiting for the listener to go."""
-        events = self._news.listen(self._identity)
-        try:
-            first = await anext(events)
-        except TooMany:
-            await JSONResponse(
-                {"detail": "as many listen as may; expected you to come back later"}, 503, {"Retry-After": "30"}
-            )(scope, receive, send)
-            return
-        tasks = (asyncio.create_task(self._stream(first, events, send)), asyncio.create_task(_gone(receive)))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            # That an event was not taken in time, or the connection broke, ends it and is nobody's fault here.
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await events.aclose()
+        started = False
 
-    async def _stream(self, first: bytes, events: AsyncGenerator[bytes, None], send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await self._send(send, first)
-        async for message in events:
-            await self._send(send, message)
-
-    async def _send(self, send: Send, message: bytes) -> None:
-        async with asyncio.timeout(self._patience_s):
+        async def take(message: bytes) -> None:
+            nonlocal started
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": message, "more_body": True})
+
+        try:
+            await self._news.listen(self._identity, take, lambda: _gone(receive))
+        except TooMany:
+            words = {"detail": "as many listen as may; expected you to come back later"}
+            await JSONResponse(words, 503, {"Retry-After": "30"})(scope, receive, send)
 
 
 async def _gone(receive: Receive) -> None:

@@ -43,31 +43,68 @@ def data_of(event: bytes) -> tuple[str, list[str]]:
     return lines["id"], json.loads(lines["data"])["changed"]
 
 
+class Ear:
+    """One listener of some news, who takes what it is sent at once unless it is told to wait."""
+
+    def __init__(self, news: News, identity: str | None = None) -> None:
+        self.heard: list[bytes] = []
+        self.more = asyncio.Event()
+        self.room, self.left = asyncio.Event(), asyncio.Event()
+        self.room.set()
+        self.task = asyncio.create_task(news.listen(identity, self.take, self.gone))
+
+    async def take(self, message: bytes) -> None:
+        """Take one."""
+        if not self.room.is_set():
+            await self.room.wait()
+        self.heard.append(message)
+        self.more.set()
+
+    async def gone(self) -> None:
+        """Until it leaves."""
+        await self.left.wait()
+
+    async def next(self, count: int) -> tuple[str, list[str]]:
+        """Its event of this number, once it has come."""
+        async with asyncio.timeout(5):
+            while len(self.heard) < count:
+                self.more.clear()
+                await self.more.wait()
+        return data_of(self.heard[count - 1])
+
+    async def leave(self) -> None:
+        """Go."""
+        self.left.set()
+        await self.task
+
+
 @in_loop
 async def test_a_listener_hears_what_changed_since_it_last_heard() -> None:
-    """The first event says what there is, the next only what is new."""
+    """The first event says what there is, the next only what is new, and where nothing is new there is none."""
     news = News(lambda: NOON)
     news.tell("OrderPlaced")
-    events = news.listen(None)
-    assert data_of(await anext(events))[1] == ["OrderPlaced"]
+    ear = Ear(news)
+    assert (await ear.next(1))[1] == ["OrderPlaced"]
     news.tell("FlexOffered")
     news.tell("FlexOffered")
-    assert data_of(await anext(events))[1] == ["FlexOffered"]
-    await events.aclose()
+    assert (await ear.next(2))[1] == ["FlexOffered"]
+    await asyncio.sleep(0.05)
+    assert len(ear.heard) == 2
+    await ear.leave()
 
 
 @in_loop
 async def test_who_was_away_is_told_everything_since() -> None:
     """By the identity of its last event a listener gets the rest, at once and in one event."""
     news = News(lambda: NOON)
-    first = news.listen(None)
-    identity, _ = data_of(await anext(first))
-    await first.aclose()
+    first = Ear(news)
+    identity, _ = await first.next(1)
+    await first.leave()
     for family in ("OrderPlaced", "FlexOffered", "OrderPlaced"):
         news.tell(family)
-    again = news.listen(identity)
-    assert data_of(await anext(again))[1] == ["FlexOffered", "OrderPlaced"]
-    await again.aclose()
+    again = Ear(news, identity)
+    assert (await again.next(1))[1] == ["FlexOffered", "OrderPlaced"]
+    await again.leave()
 
 
 @pytest.mark.parametrize("identity", ["", "nonsense", "00000000-3", "-1", f"{'9' * 400}", "abc-" + "9" * 40])
@@ -76,30 +113,68 @@ async def test_an_identity_of_another_start_means_everything(identity: str) -> N
     """Numbers begin anew with each start, so an unknown identity counts as none."""
     news = News(lambda: NOON)
     news.tell("OrderPlaced")
-    events = news.listen(identity)
-    assert data_of(await anext(events))[1] == ["OrderPlaced"]
-    await events.aclose()
+    ear = Ear(news, identity)
+    assert (await ear.next(1))[1] == ["OrderPlaced"]
+    await ear.leave()
 
 
 @in_loop
-async def test_a_slow_listener_gets_one_event_for_many() -> None:
-    """A thousand publications while it did nothing are one event for it."""
+async def test_a_slow_listener_gets_one_event_for_many_and_nobody_waits_for_it() -> None:
+    """While it takes nothing another hears all; what it missed is one event, and none is lost."""
     news = News(lambda: NOON)
-    events = news.listen(None)
-    await anext(events)
-    for _ in range(1000):
+    slow, quick = Ear(news), Ear(news)
+    await slow.next(1)
+    slow.room.clear()
+    news.tell("FlexOffered")
+    await quick.next(2)
+    for number in range(1000):
         news.tell("OrderPlaced")
-        if _ % 100 == 0:
-            await asyncio.sleep(0.005)
-    assert data_of(await anext(events))[1] == ["OrderPlaced"]
-    await events.aclose()
+        if number % 100 == 0:
+            await asyncio.sleep(0.012)
+    await quick.next(5)
+    assert len(slow.heard) == 1
+    slow.room.set()
+    assert (await slow.next(2))[1] == ["FlexOffered"]
+    assert (await slow.next(3))[1] == ["OrderPlaced"]
+    await slow.leave()
+    await quick.leave()
 
 
 @in_loop
-async def test_who_does_not_take_an_event_is_let_go() -> None:
-    """A listener whose connection takes nothing is dropped after its patience; nobody else waits for it."""
+async def test_an_event_is_made_once_for_all_who_had_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred who are as far as each other share the bytes."""
+    news, made = News(lambda: NOON), list[int]()
+    ears = [Ear(news) for _ in range(100)]
+    for ear in ears:
+        await ear.next(1)
+    make = news.event
+    monkeypatch.setattr(news, "event", lambda since: made.append(since) or make(since))
+    news.tell("OrderPlaced")
+    for ear in ears:
+        await ear.next(2)
+    assert len({id(ear.heard[1]) for ear in ears}) == len(made) == 1
+    for ear in ears:
+        await ear.leave()
+
+
+@in_loop
+async def test_silence_is_broken_by_a_comment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing happens a comment keeps the connection open."""
+    monkeypatch.setattr(news_module, "_SILENCE_S", 0.02)
+    ear = Ear(News(lambda: NOON))
+    async with asyncio.timeout(5):
+        while b": still here\n\n" not in ear.heard:
+            ear.more.clear()
+            await ear.more.wait()
+    await ear.leave()
+
+
+@in_loop
+async def test_who_does_not_take_an_event_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener whose connection takes nothing is dropped after its patience; nothing of it is left."""
+    monkeypatch.setattr(news_module, "PATIENCE_S", 0.05)
     news = News(lambda: NOON, ticks=True)
-    sent: list[str] = []
+    before, sent = len(asyncio.all_tasks()), list[str]()
 
     async def stuck(message: dict[str, object]) -> None:
         sent.append(str(message["type"]))
@@ -111,13 +186,54 @@ async def test_who_does_not_take_an_event_is_let_go() -> None:
         return {}
 
     async with asyncio.timeout(5):
-        await EventStream(news, None, patience_s=0.05)({"type": "http"}, quiet, stuck)  # type: ignore[arg-type]
+        await EventStream(news, None)({"type": "http"}, quiet, stuck)  # type: ignore[arg-type]
+    await asyncio.sleep(0.02)
+    assert news.listeners == 0
+    assert len(asyncio.all_tasks()) == before
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@in_loop
+async def test_a_connection_that_breaks_ends_it_and_nothing_else(at_once: bool) -> None:
+    """Broken when it is written to, or while it is waited for: the listener is let go, others go on."""
+    news, sent = News(lambda: NOON, ticks=True), 0
+    other = Ear(news)
+
+    async def broken(_: dict[str, object]) -> None:
+        nonlocal sent
+        sent += 1
+        if sent > 3:
+            if not at_once:
+                await asyncio.sleep(0.001)
+            raise ConnectionResetError
+
+    async def quiet() -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    async with asyncio.timeout(5):
+        await EventStream(news, None)({"type": "http"}, quiet, broken)  # type: ignore[arg-type]
+    await other.next(len(other.heard) + 3)
+    assert news.listeners == 1
+    await other.leave()
+
+
+@in_loop
+async def test_a_stop_lets_all_go() -> None:
+    """Also who comes afterwards."""
+    news = News(lambda: NOON)
+    ears = [Ear(news) for _ in range(3)]
+    await ears[-1].next(1)
+    news.stop()
+    late = Ear(news)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(ear.task for ear in [*ears, late]))
     assert news.listeners == 0
 
 
 @in_loop
 async def test_a_thousand_that_come_and_go_leave_nothing() -> None:
-    """After the last has gone no listener and no task is left."""
+    """After the last has gone no listener, task or timer is left."""
     news = News(lambda: NOON, ticks=True)
     before = len(asyncio.all_tasks())
 
@@ -132,6 +248,7 @@ async def test_a_thousand_that_come_and_go_leave_nothing() -> None:
     await asyncio.sleep(0.05)
     assert news.listeners == 0
     assert len(asyncio.all_tasks()) == before
+    assert not [one for one in getattr(asyncio.get_running_loop(), "_scheduled", ()) if not one.cancelled()]
 
 
 @in_loop
@@ -145,6 +262,6 @@ async def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
     news = News(lambda: NOON)
     with pytest.raises(TooMany):
-        await anext(news.listen(None))
+        await Ear(news).task
     await EventStream(news, None)({"type": "http"}, take, take)  # type: ignore[arg-type]
     assert sent[0]["status"] == 503
