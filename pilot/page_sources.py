@@ -17,7 +17,16 @@ from environment.sites.network import build_limits, build_network
 from environment.sites.schema import Site
 from market.settlement.invoices import Invoice
 from pilot.feeder_plan import feeder_plan
-from portal.sources import Drawing, DrawnBranch, DrawnNode, GridFlow, LedgerHead, LedgerRecord, PageSources
+from portal.sources import (
+    Drawing,
+    DrawnBranch,
+    DrawnNode,
+    GridFlow,
+    LedgerHead,
+    LedgerInvoice,
+    LedgerRecord,
+    PageSources,
+)
 
 
 class SiteGrid:
@@ -112,8 +121,22 @@ class LedgerFile:
             if party is None or party in concerned(one)
         )
 
-    def invoices(self, party: str | None) -> tuple[Invoice, ...]:
-        """See `portal.sources.LedgerSource`; recomputed where the ledger has grown."""
+    def invoices(self, party: str | None) -> tuple[LedgerInvoice, ...]:
+        """See `portal.sources.LedgerSource`."""
+        return tuple(_shown(one) for one in self._invoices() if party is None or party in (one.issuer, one.recipient))
+
+    def invoice_page(self, number: str, party: str | None) -> str:
+        """See `portal.sources.LedgerSource`."""
+        from market.settlement.invoice_page import invoice_page
+
+        for one in self._invoices():
+            if one.number == number and (party is None or party in (one.issuer, one.recipient)):
+                return invoice_page(one)
+        whose = "" if party is None else " that you issue or receive"
+        raise BadInput(f"number: there is no invoice {number[:120]!r}{whose}")
+
+    def _invoices(self) -> tuple[Invoice, ...]:
+        """All of them, recomputed where the ledger has grown."""
         import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
         from market.ledger.reader import LedgerReader
         from market.settlement.billed_records import billed_days
@@ -124,7 +147,7 @@ class LedgerFile:
         if self._billed is None or self._billed[0] != mark:
             with LedgerReader(self._path) as ledger:
                 self._billed = mark, tuple(invoices(billed_days(ledger.records())))
-        return tuple(one for one in self._billed[1] if party is None or party in (one.issuer, one.recipient))
+        return self._billed[1]
 
     def proof(self, kind: str, key: str, *, shown: bool) -> str:
         """See `portal.sources.LedgerSource`."""
@@ -133,6 +156,14 @@ class LedgerFile:
 
         with Prover(self._path) as prover:
             return to_json((prover.inclusion(kind, key, None, shown),))
+
+
+def _shown(one: Invoice) -> LedgerInvoice:
+    lines = tuple((line.reason, line.count, line.energy_wh, line.amount_e4) for line in one.lines)
+    return LedgerInvoice(
+        one.number, one.issuer, one.recipient, one.period_start, one.period_end, lines, one.total_e4, one.currency, one.volume_wh,
+        one.deviation_wh, one.corrects, one.revision,
+    )  # fmt: skip
 
 
 def sources_of(folder: Path, site: Site | None, why_not: str = "") -> PageSources:

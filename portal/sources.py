@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from cim.model.arrays import Floats
 from cim.platform.readings.files import Place
-from market.settlement.invoices import Invoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,29 @@ class LedgerRecord:
     author: str
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerInvoice:
+    """An invoice, or a credit note that corrects one (`corrects`: its number); parties are domains, days both included.
+
+    Attributes:
+        lines: (service, entries, energy in Wh or None, ten-thousandths of the currency unit).
+        total_e4: what the recipient pays; below 0 it is paid.
+    """
+
+    number: str
+    issuer: str
+    recipient: str
+    period_start: date
+    period_end: date
+    lines: tuple[tuple[str, int, int | None, int], ...]
+    total_e4: int
+    currency: str
+    volume_wh: int
+    deviation_wh: int
+    corrects: str | None
+    revision: int
+
+
 class LedgerSource(Protocol):
     """A site's ledger, read."""
 
@@ -131,8 +153,16 @@ class LedgerSource(Protocol):
         """Records in blocks that concern a party (a domain; None: all), newest first."""
         ...
 
-    def invoices(self, party: str | None) -> tuple[Invoice, ...]:
+    def invoices(self, party: str | None) -> tuple[LedgerInvoice, ...]:
         """Invoices and credit notes by what is recorded, that a party (a domain; None: anybody) issues or receives."""
+        ...
+
+    def invoice_page(self, number: str, party: str | None) -> str:
+        """One of them as a whole page to print, HTML.
+
+        Raises:
+            BadInput: there is none of this number that the party issues or receives.
+        """
         ...
 
     def proof(self, kind: str, key: str, *, shown: bool) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from cim.model.errors import BadInput
-from market.settlement.invoices import Invoice
 from portal.screens.markup import Figure, Html, figures, link, money, note, section, table, tag
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
+from portal.sources import LedgerInvoice
 
 PRINTED = "/market/invoice"  # with the number of the invoice in its query
 
@@ -23,20 +22,7 @@ def make(seen: Seen) -> Parts:
     return parts
 
 
-def printed(seen_by: str | None, found: tuple[Invoice, ...], number: str) -> Invoice:
-    """The invoice of a number among those that a party may see.
-
-    Raises:
-        BadInput: it is none of the party's.
-    """
-    one = next((one for one in found if one.number == number), None)
-    if one is None:
-        whose = "" if seen_by is None else " that you issue or receive"
-        raise BadInput(f"number: there is no invoice {number[:120]!r}{whose}")
-    return one
-
-
-def _list(seen: Seen, found: tuple[Invoice, ...]) -> Html:
+def _list(seen: Seen, found: tuple[LedgerInvoice, ...]) -> Html:
     own = seen.visitor.party
     received = sum(one.total_e4 for one in found if one.issuer == own)
     paid = sum(one.total_e4 for one in found if one.recipient == own)
@@ -72,15 +58,10 @@ def _list(seen: Seen, found: tuple[Invoice, ...]) -> Html:
     )
 
 
-def _one(seen: Seen, one: Invoice) -> Html:
+def _one(seen: Seen, one: LedgerInvoice) -> Html:
     rows = (
-        (
-            line.reason,
-            line.count,
-            None if line.energy_wh is None else line.energy_wh / 1000,
-            money(line.amount_e4, one.currency),
-        )
-        for line in one.lines
+        (service, entries, None if energy_wh is None else energy_wh / 1000, money(amount_e4, one.currency))
+        for service, entries, energy_wh, amount_e4 in one.lines
     )
     proofs = "/dso/pages/ledger" if seen.visitor.party is None else "/market/pages/proofs"
     words = Html(

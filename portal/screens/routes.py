@@ -23,13 +23,12 @@ from cim.model.errors import BadInput, IlesError
 from cim.platform.access.principals import Role
 from cim.platform.access.secured import Denied
 from cim.platform.orchestrator.status import DataStatus
-from market.settlement.invoice_page import invoice_page
 from portal.actions import ActionSite
 from portal.auth.caller import caller_of
 from portal.data import OPERATOR, SeeData
 from portal.market import MarketRows
 from portal.models import Health
-from portal.screens.bills import PRINTED, printed
+from portal.screens.bills import PRINTED
 from portal.screens.catalogue import catalogue
 from portal.screens.frame import POLICY, STATIC, framed
 from portal.screens.markup import Html, note
@@ -191,8 +190,7 @@ def _add_invoices(app: FastAPI, site: PageSite) -> None:
         try:
             if site.sources.ledger is None:
                 raise BadInput("number: there is no ledger, so nothing is billed")
-            found = await run_sync(site.sources.ledger.invoices, party)
-            text = invoice_page(printed(party, found, number))
+            text = await run_sync(site.sources.ledger.invoice_page, number, party)
         except BadInput as error:
             raise HTTPException(404, str(error)) from None
         return _sent(request, text.encode(), "text/html", {"Content-Security-Policy": _own_style(text)})
