@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from datetime import datetime
 from time import monotonic
 from types import coroutine
-from typing import Any
 
 PAUSE_S = 1.0  # at least, between two rounds of telling
 MOST = 2_500  # listeners at once
@@ -20,7 +19,7 @@ PATIENCE_S = 10.0  # that one event may take to be taken
 _SILENCE_S = 15.0  # after which a comment keeps the connection open
 _AT_ONCE = 50  # listeners that are told before others in this loop have their turn
 
-Take = Callable[[bytes], Coroutine[Any, Any, None]]
+Take = Callable[[bytes], Coroutine[object, object, None]]
 
 
 class TooMany(Exception):
@@ -174,7 +173,7 @@ class News:
 
 
 @coroutine
-def _go_on(begun: Coroutine[Any, Any, None], waits_for: object) -> Generator[object, object, None]:
+def _go_on(begun: Coroutine[object, object, None], waits_for: object) -> Generator[object, object, None]:
     """The rest of a coroutine that was begun outside of a task, and waits for something."""
     while True:
         fault: BaseException | None = None
