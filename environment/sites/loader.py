@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from cim.model.errors import BadInput
 from environment.sites.community import COMMUNITY_WORDS
 from environment.sites.devices import DEVICE_WORDS
+from environment.sites.island_references import islanding_faults
 from environment.sites.references import reference_faults
 from environment.sites.schema import Site
 from environment.sites.topology import topology_faults
@@ -111,7 +112,7 @@ def parse_site(text: str, origin: str) -> Site:
         faults = [_sentence(item) for item in error.errors(include_url=False)]
     faults += reference_faults(raw)
     if site is not None and not faults:
-        faults += topology_faults(site)
+        faults += topology_faults(site) + islanding_faults(site)
     if faults or site is None:
         raise SiteFaults(origin, tuple(faults))
     return site

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from environment.sites.agreements import ConnectionAgreements, Ean18, UnitRestriction
 from environment.sites.community import Community
 from environment.sites.devices import Device
+from environment.sites.islanding import Islanding
 from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
 from environment.sites.shapes import Shaped
@@ -207,6 +208,7 @@ class Site(Part):
         grid_g_per_kwh: greenhouse gases of what is taken from the grid above, grams of CO2 equivalents; the year is the source's.
         restrictions: of units by the DSO, for some hours.
         community: who shares energy by law; None where nobody does.
+        islanding: how the site goes on without the grid; None: it does not.
         meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
     """
 
@@ -239,6 +241,7 @@ class Site(Part):
     key_changes: tuple[KeyChange, ...] = ()
     restrictions: tuple[UnitRestriction, ...] = ()
     community: Community | None = None
+    islanding: Islanding | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

@@ -263,6 +263,7 @@ def _mount() -> None:
         diagrams,
         faults,
         forecast,
+        island,
         ledger,
         losses,
         market,
@@ -285,6 +286,7 @@ def _mount() -> None:
     app.add_typer(devices.app, name="devices")
     app.add_typer(diagrams.app, name="docs")
     app.add_typer(ledger.app, name="ledger")
+    app.command()(island.island)
     app.command()(losses.losses)
     app.add_typer(market.app, name="market")
     app.command()(mechanisms.mechanisms)

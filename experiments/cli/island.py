@@ -1,0 +1,178 @@
+"""`iles island`: a site without mains, once in seconds or a thousand times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cim.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from experiments.island.model import IslandSite
+
+
+def island(
+    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file with `islanding`.")],
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="YYYY-MM-DDTHH:MM", help="Local time at which mains are lost.")
+    ] = None,
+    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="For how long, with --at.")] = 60,
+    stored_pct: Annotated[
+        float | None, typer.Option(min=0, max=100, help="What the battery holds then; as planned otherwise.")
+    ] = None,
+    without_chp: Annotated[bool, typer.Option("--without-chp", help="The CHP plant is out of order.")] = False,
+    announced: Annotated[
+        bool, typer.Option("--announced", help="Planned works: when mains come back is known.")
+    ] = False,
+    outages: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="So many random outages of the year instead of one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random outages; same seed, same outages.")] = 1,
+    confidence: Annotated[
+        float | None,
+        typer.Option(min=0, max=99.9, help="Percent of outages to hold a reserve for; the site's otherwise."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; `out/SITE-island` otherwise.")] = None,
+) -> None:
+    """Lose mains at a site: run one outage second by second, or many at random.
+
+    One (--at): frequency, powers, state of charge and what each priority was served, in island.html and island.json.
+
+    Many (--outages): how much is held is calibrated on other outages; then each is run through, with its frequency. What is
+    finished in OUT is not run again. outages.html and outages.json say what was served, and what the reserve cost.
+    """
+    from experiments.island.model import island_site
+
+    if (at is None) == (outages is None):
+        raise BadInput("iles island: expected either --at YYYY-MM-DDTHH:MM or --outages N")
+    model = island_site(site)
+    folder = out or Path("out") / f"{model.site.name}-island"
+    share = model.plan.confidence_pct.value / 100 if confidence is None else confidence / 100
+    if outages is not None:
+        _many(model, outages, seed, share, folder)
+    else:
+        assert at is not None  # noqa: S101 - one of the two was given
+        _one(
+            model,
+            _instant(at, model.site.timezone),
+            60.0 * minutes,
+            stored_pct,
+            without_chp,
+            announced,
+            seed,
+            share,
+            folder,
+        )
+
+
+def _instant(said: str, timezone: str) -> datetime:
+    try:
+        return datetime.strptime(said, "%Y-%m-%dT%H:%M").replace(tzinfo=ZoneInfo(timezone))
+    except ValueError:
+        raise BadInput(
+            f"at: {said!r} is no local time; expected YYYY-MM-DDTHH:MM, for example 2016-05-20T18:30"
+        ) from None
+
+
+def _one(
+    model: IslandSite,
+    at: datetime,
+    seconds: float,
+    stored_pct: float | None,
+    without_chp: bool,
+    announced: bool,
+    seed: int,
+    confidence: float,
+    folder: Path,
+) -> None:
+    from datetime import UTC
+
+    from environment.outages import Cause, Outage
+    from experiments.island.page import served_rows, write_event
+    from experiments.island.ride import ride_through
+    from experiments.island.study import calibrated
+
+    outage = Outage(at.astimezone(UTC), seconds, Cause.PLANNED if announced else Cause.OWN, not without_chp)
+    model.quarter(outage.start)
+    if stored_pct is None:
+        typer.echo("planning the battery's year with its reserve ...", err=True)
+        plan, _ = calibrated(model, seed, confidence)
+        stored_wh, battery_w = model.stored_wh(plan.held, outage.start), model.battery_w(plan.held, outage.start)
+    else:
+        stored_wh, battery_w = stored_pct / 100 * model.limits.capacity_wh, 0.0
+    ride = ride_through(model, outage, stored_wh=stored_wh, battery_w=battery_w, traced=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_event(folder / "island.html", model, ride)
+    rows = served_rows(model, ride)
+    summary = {
+        "site": model.site.name,
+        "start": outage.start.isoformat(),
+        "seconds": outage.seconds,
+        "chp_ready": outage.chp_ready,
+        "possible": ride.possible,
+        "served": ride.served,
+        "stored_kwh": round(ride.stored_wh / 1000, 3),
+        "left_kwh": round(ride.left_wh / 1000, 3),
+        "lowest_hz": round(ride.lowest_hz, 3),
+        "highest_hz": round(ride.highest_hz, 3),
+        "blackouts": ride.blackouts,
+        "dark_s": ride.dark_s,
+        "back_on_mains_s": ride.seconds if ride.resynchronised else None,
+        "by_priority": rows,
+        "log": [{"second": second, "what": what} for second, what in ride.log],
+    }
+    (folder / "island.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    for second, what in ride.log:
+        typer.echo(f"{second:6d} s  {what}")
+    for row in rows:
+        typer.echo(
+            f"priority {row['priority']}: {row['served_kwh']:.1f} of {row['demand_kwh']:.1f} kWh served  {row['title']}"
+        )
+    typer.echo(
+        f"frequency {ride.lowest_hz:.2f} to {ride.highest_hz:.2f} Hz; {folder}/island.html and island.json written"
+    )
+
+
+def _many(model: IslandSite, number: int, seed: int, confidence: float, folder: Path) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Table
+
+    from environment.outages import Purpose
+    from experiments.island.page import short, write_study
+    from experiments.island.study import calibrated, drawn, run_outages, verdict
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("calibrating the reserve", total=number)
+        plan, reserve = calibrated(model, seed, confidence)
+        chosen = drawn(model, number, seed, Purpose.JUDGING)
+        bar.update(task, description="outages")
+        kept = folder / f"outages-seed{seed}.jsonl"
+        missing = [number]
+
+        def told(_: object) -> None:
+            missing[0] -= 1
+            bar.update(task, completed=number - missing[0])
+
+        rows = run_outages(model, plan, chosen, kept, told)
+        bar.update(task, completed=number)
+    found = verdict(rows)
+    write_study(folder / "outages.html", model, reserve, found, rows)
+    summary = {
+        "site": model.site.name, "seed": seed, "wanted_confidence": confidence, "verdict": asdict(found),
+        "reserve": asdict(reserve), "rows": kept.name,
+    }  # fmt: skip
+    (folder / "outages.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    table = Table("what", "value")
+    for words, value in short(model, reserve, found):
+        table.add_row(words, value)
+    Console().print(table)
+    typer.echo(f"{folder}/outages.html and outages.json written")
