@@ -15,6 +15,7 @@ from environment.sites.devices import DEVICE_WORDS
 from environment.sites.island_references import islanding_faults
 from environment.sites.references import reference_faults
 from environment.sites.schema import Site
+from environment.sites.shared_plants import modality_faults
 from environment.sites.topology import topology_faults
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def parse_site(text: str, origin: str) -> Site:
         faults = [_sentence(item) for item in error.errors(include_url=False)]
     faults += reference_faults(raw)
     if site is not None and not faults:
-        faults += topology_faults(site) + islanding_faults(site)
+        faults += [*topology_faults(site), *islanding_faults(site), *modality_faults(site)]
     if faults or site is None:
         raise SiteFaults(origin, tuple(faults))
     return site

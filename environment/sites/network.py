@@ -7,6 +7,7 @@ from dataclasses import replace
 from environment.feeder.elements import Line, Network, Node, Transformer
 from environment.feeder.limits import Limits
 from environment.profiles.grid import load_grid
+from environment.sites.ratings import Rating
 from environment.sites.schema import Site
 
 
@@ -51,10 +52,24 @@ def build_network(site: Site) -> Network:
         for line in below.lines:
             start, end = (join.get(node, node) for node in (line.from_node, line.to_node))
             lines.append(replace(line, from_node=start, to_node=end))
-        for trafo in below.transformers:
+        for packed in below.transformers:
+            trafo = _rated(packed, network.low_voltage.transformer_va)
             high, low = (join.get(node, node) for node in (trafo.hv_node, trafo.lv_node))
             transformers.append(replace(trafo, hv_node=high, lv_node=low))
     return Network(tuple(nodes), tuple(lines), tuple(transformers), network.slack_node, network.slack_voltage_pu.value)
+
+
+def _rated(packed: Transformer, rated_va: Rating | None) -> Transformer:
+    """A pack's transformer, or one of the same kind and another size."""
+    if rated_va is None:
+        return packed
+    size = rated_va.value / packed.rated_va
+    return replace(
+        packed,
+        rated_va=rated_va.value,
+        copper_loss_w=packed.copper_loss_w * size,
+        iron_loss_w=packed.iron_loss_w * size,
+    )
 
 
 def build_limits(site: Site) -> Limits:

@@ -65,10 +65,15 @@ class LimitBand(Part):
 
 
 class LowVoltage(Part):
-    """A packed low-voltage grid that hangs at a node of the feeder in place of its external grid."""
+    """A packed low-voltage grid that hangs at a node of the feeder in place of its external grid.
+
+    `transformer_va` is the rating of its transformers, where they are of another size than the pack's; their losses in
+    proportion, their relative impedance the same.
+    """
 
     pack: str
     at: str
+    transformer_va: Positive | None = None
 
 
 class FeederLine(Part):

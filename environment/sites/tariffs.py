@@ -16,7 +16,17 @@ from environment.prices import load_prices
 from environment.sites.ratings import NotNegative, Part
 
 CustomerKind = Literal[
-    "household", "farm", "estate", "care_centre", "industry", "charging_park", "chp_plant", "pv_plant"
+    "household",
+    "farm",
+    "estate",
+    "care_centre",
+    "industry",
+    "charging_park",
+    "chp_plant",
+    "pv_plant",
+    "business",
+    "public_building",
+    "cooperative",
 ]
 By = Literal["fixed", "day_ahead"]
 

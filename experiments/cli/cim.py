@@ -10,6 +10,7 @@ import typer
 
 from cim.model.cgmes import Cgmes
 from cim.model.errors import BadInput
+from experiments.cli.sites import SITE_HELP
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,7 +21,7 @@ app = typer.Typer(
 
 @app.command()
 def export(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The CIM RDF/XML file to write.")],
     cgmes: Annotated[
         Cgmes, typer.Option(help="3.0 has converters, batteries and meters; 2.4.15 is what older tools read.")

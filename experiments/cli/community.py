@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
+from experiments.cli.sites import SITE_HELP
+
 if TYPE_CHECKING:
     from market.community.bill import Statement
 
@@ -42,7 +44,7 @@ _Coefficients = Annotated[
 
 @app.command("month")
 def month_command(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file with `community:`.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     month: Annotated[
         str | None,
         typer.Option(metavar="YYYY-MM", help="Of the profile year; that of the site's default day otherwise."),

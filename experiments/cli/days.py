@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from cim.model.errors import BadInput
+from experiments.cli.sites import SITE_HELP
+
 app = typer.Typer(no_args_is_help=True, help="Days of a site's profile year.")
 
 
@@ -17,7 +20,7 @@ def _days() -> None:
 
 @app.command()
 def worst(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")] = "strem",
+    site: Annotated[str, typer.Argument(help=SITE_HELP)] = "strem",
     count: Annotated[int, typer.Option(min=1, max=366, help="How many days.")] = 5,
     out: Annotated[
         Path | None, typer.Option(help="A file to write the dates to, one a line: for `iles run --days-file`.")
@@ -37,7 +40,7 @@ def worst(
 
 @app.command()
 def needs(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")] = "strem",
+    site: Annotated[str, typer.Argument(help=SITE_HELP)] = "strem",
     share_pct: Annotated[
         float, typer.Option(min=1, max=100, help="Of what has to be moved, how much must lie in the season.")
     ] = 95.0,
@@ -64,20 +67,27 @@ def needs(
 
 @app.command()
 def prognoses(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")] = "strem",
-    first: Annotated[str, typer.Option(help="First local day, for example 2016-05-18.")] = "2016-05-18",
+    site: Annotated[str, typer.Argument(help=SITE_HELP)] = "strem",
+    first: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="First local day; two days before the site's default.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=31, help="How many days.")] = 4,
     seeds: Annotated[str, typer.Option(help="Seeds of the weather service's error, for example 1-20.")] = "1",
     inflate: Annotated[str | None, typer.Option(help="A seller that foretells more feed-in than it expects.")] = None,
     by_pct: Annotated[float, typer.Option(min=0, help="By how much.")] = 30.0,
 ) -> None:
     """After each day the sellers whose prognoses the DSO replaces, without devices or agents but the DSO (a second a day)."""
-    from datetime import date
+    from datetime import date, timedelta
 
+    from environment.sites import load_site
     from experiments.run.prognosis_study import Cheating, suspected
     from experiments.run.study.study_command import seeds_of
 
     cheating = None if inflate is None else Cheating(inflate, by_pct)
+    try:
+        begin = load_site(site).default_day - timedelta(days=2) if first is None else date.fromisoformat(first)
+    except ValueError:
+        raise BadInput(f"--first: {first!r} is no date; expected YYYY-MM-DD") from None
     for seed in seeds_of(seeds):
-        found = suspected(site, date.fromisoformat(first), days, seed, cheating)
+        found = suspected(site, begin, days, seed, cheating)
         typer.echo(f"seed {seed}: " + " · ".join(", ".join(sellers) or "nobody" for sellers in found))

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.cli.sites import SITE_HELP
+
 if TYPE_CHECKING:
     from experiments.forecast.models import SkillTable
 
 
 def forecast(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Judge only the last so many days of the profile year; else all but the first 60."),

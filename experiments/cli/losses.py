@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.cli.sites import SITE_HELP
+
 if TYPE_CHECKING:
     from experiments.losses.study import LossRow
 
 
 def losses(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     date_: Annotated[
         str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Local day; the site's default otherwise.")
     ] = None,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cim.model.errors import BadInput, IlesError
+from experiments.cli.sites import SITE_HELP
 from experiments.run.settings import RunSettings, Runtime, WireKind
 
 app = typer.Typer(
@@ -19,13 +20,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="ILES runs a district's sun, wind, batteries, vehicles and buildings as one.\n\n"
-    "Start with `iles run strem`: one day of the pilot site, from device telemetry to paid, provable settlements.",
+    "Start with `iles run strem`: one day of a pilot site, from device telemetry to paid, provable settlements. The other pilot "
+    "site is `el_realengo`.",
 )
 
 
 @app.command()
 def run(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     date_: Annotated[
         str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="First local day; the site's default otherwise.")
     ] = None,
@@ -144,7 +146,7 @@ def _study(
 
 @app.command()
 def up(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     folder: Annotated[
         Path | None, typer.Option(help="Everything that outlives a stop; `sites/SITE` otherwise. One folder, one site.")
     ] = None,

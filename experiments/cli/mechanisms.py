@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.cli.sites import SITE_HELP
+
 if TYPE_CHECKING:
     from experiments.mechanisms.models import Comparison, Mean
 
@@ -29,7 +31,7 @@ _SHOWN = {  # a figure -> its heading; {currency} is the site's
 def mechanisms(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Some of them; all otherwise.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show names and properties, and run nothing.")] = False,
-    site: Annotated[str, typer.Option(help="A known site (`strem`) or the path of a site file.")] = "strem",
+    site: Annotated[str, typer.Option(help=SITE_HELP)] = "strem",
     days: Annotated[
         str | None,
         typer.Option(

@@ -23,6 +23,24 @@ def import_(
 
 
 @app.command()
+def climate(
+    pack: Annotated[str, typer.Argument(help="A pack's name or folder: of its grid and what its people do.")],
+    weather: Annotated[str, typer.Argument(help="A weather pack's name or folder, for example nsrdb-malaga-2019.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write grid, profiles, licence and attribution to.")],
+    timezone: Annotated[str, typer.Option(help="Of the place's local time (IANA).")] = "Europe/Madrid",
+) -> None:
+    """A pack for another climate: PV, heating and cooling by a weather year, people's habits dated anew (assumed).
+
+    El Realengo's was made so: `iles profiles import 1-LV-rural2--2-no_sw DIR`, then
+    `iles profiles climate DIR nsrdb-malaga-2019 OUT`. `python -m environment.weather.nsrdb_import` packs weather.
+    """
+    from environment.profiles.climate_import import import_climate
+
+    import_climate(pack, weather, timezone, out)
+    typer.echo(f"{pack} under {weather}: packed into {out}")
+
+
+@app.command()
 def show(pack: Annotated[str, typer.Argument(help="A pack's name.")] = "simbench-rural1") -> None:
     """What a pack covers and which columns it has."""
     from environment.profiles.library import load

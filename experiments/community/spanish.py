@@ -14,6 +14,7 @@ from cim.model.intervals import LocalDay
 from environment.energy_sharing import row_on, spanish_rules
 from environment.sites.community import SpanishCommunity, SpanishMember
 from environment.sites.schema import Site
+from environment.sites.shared_plants import installed_w
 from experiments.community.austrian import with_note
 from experiments.community.metered import Metered
 from experiments.community.tariffs import day_ahead_by_hour, e4_per_mwh, law_day, rates_of
@@ -72,12 +73,6 @@ def check_law(site: Site, community: SpanishCommunity, days: Sequence[LocalDay])
     limits = row_on(rules.limits, day, "limits of self-consumption")
     check_mode(CoefficientMode(community.coefficient_mode), day, rules.ex_post_coefficients.lawful_from)
     check_modality(Modality(community.modality), installed_w(site, community), limits.compensation_up_to_w)
-
-
-def installed_w(site: Site, community: SpanishCommunity) -> int:
-    """What the community's plants can generate; batteries store what others generate and are not counted."""
-    devices = [device for plant in community.plants for device in site.prosumer(plant).devices]
-    return round(sum(device.capability.generation_w for device in devices if device.kind != "battery"))
 
 
 def agreement_of(community: SpanishCommunity, year: int, coefficients: Path | None) -> Agreement:

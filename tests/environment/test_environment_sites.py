@@ -42,8 +42,8 @@ def test_network_joins_feeder_and_low_voltage_grid() -> None:
 
 def test_unknown_site_lists_the_known() -> None:
     """A name that is neither a site nor a file is refused with the known names."""
-    assert "strem" in known_sites()
-    with pytest.raises(BadInput, match="expected strem"):
+    assert known_sites() == ("el_realengo", "strem")
+    with pytest.raises(BadInput, match="expected el_realengo, strem or"):
         load_site("atlantis")
 
 

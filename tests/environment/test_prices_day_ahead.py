@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from cim.model.errors import BadInput
-from environment.prices import load_prices
+from environment.prices import day_ahead, load_prices
+from environment.prices.assumed_spain import HOURS, MONTHS_EUR_PER_MWH, spanish_prices
 from environment.prices.smard_import import ZONES, austrian_prices
+from environment.weather import load_weather
 
+PACKS = Path(day_ahead.__file__).parent / "data"
 HEAD = f"Date;Time of day;{ZONES[0]};{ZONES[1]}"
 
 
@@ -56,5 +60,31 @@ def test_a_gap_and_an_hour_without_a_price_are_told() -> None:
 
 def test_an_unknown_pack_is_told() -> None:
     """The packs there are stand in the sentence."""
-    with pytest.raises(BadInput, match="prices: 'nowhere' is unknown; expected one of smard-2018"):
+    with pytest.raises(BadInput, match="prices: 'nowhere' is unknown; expected one of assumed-es-2019, smard-2018"):
         load_prices("nowhere")
+
+
+def test_spains_prices_are_assumed_and_dip_with_the_sun() -> None:
+    """A whole local year, marked as assumed; June's early afternoon is cheapest, January's less so; no price is negative."""
+    pack = load_prices("assumed-es-2019")
+    assert (pack.first, len(pack.e4_per_mwh)) == (datetime(2018, 12, 31, 23, tzinfo=UTC), 8760)
+    assert (pack.timezone, pack.currency) == ("Europe/Madrid", "EUR")
+    assert "ASSUMPTION" in (PACKS / "assumed-es-2019" / "ATTRIBUTION.md").read_text()
+    assert pack.e4_per_mwh.min() >= 0
+    june = pack.e4_per_mwh[151 * 24 - 1 : 181 * 24 - 1].reshape(30, 24).mean(axis=0)  # by Madrid's hours
+    january = pack.e4_per_mwh[: 31 * 24].reshape(31, 24).mean(axis=0)
+    assert 12 <= int(june.argmin()) <= 16
+    assert january[13] > june[13] + 150_000  # a weaker sun, and a dearer month
+
+
+def test_the_assumed_prices_can_be_made_again() -> None:
+    """The generator gives the packed hours; each is the month's level by the hour less 3.5 ct/MWh for each W/m2, at least 0."""
+    first, prices = spanish_prices(load_weather("nsrdb-malaga-2019"))
+    pack = load_prices("assumed-es-2019")
+    assert (first, prices) == (pack.first, pack.e4_per_mwh.tolist())
+    at = datetime(2019, 6, 21, 12, tzinfo=UTC)  # a Friday, 14:00 in Madrid
+    weather = load_weather("nsrdb-malaga-2019")
+    quarter = (at - weather.first) // timedelta(minutes=15)
+    sun = float(weather.ghi_w_m2[quarter : quarter + 4].mean())
+    wanted = MONTHS_EUR_PER_MWH[5] * HOURS[14] - 0.035 * sun
+    assert prices[(at - first) // timedelta(hours=1)] == max(round(wanted * 10_000), 0)

@@ -61,7 +61,7 @@ def test_a_process_of_its_own_ends_as_the_command_does_here(iles: Iles) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("run", "nosuch"), "site: 'nosuch' is unknown; expected strem"),
+        (("run", "nosuch"), "site: 'nosuch' is unknown; expected el_realengo, strem"),
         (("run", "strem", "--date", "2019-01-01"), "date: 2019-01-01 is outside"),
         (("run", "strem", "--date", "20160520"), "is no date; expected YYYY-MM-DD"),
         (("run", "strem", "--lose", "nothing@12:00"), "device 'nothing' is unknown"),
