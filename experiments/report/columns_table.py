@@ -9,7 +9,8 @@ from experiments.report.tables import Amount, table
 
 ROWS: dict[str, tuple[str, float]] = {  # a column's figure -> words, and what its value is divided by
     "violations": ("limits broken, (bus or branch, ISP)", 1),
-    "over_limit_wh": ("above limits, kVAh", 1000),
+    "over_limit_wh": ("above limits, each kVAh once, kVAh", 1000),
+    "over_limit_at_points_wh": ("… each congestion point for itself, kVAh", 1000),
     "max_loading_pct": ("highest loading, quarter-hour mean, %", 1),
     "peak_loading_pct": ("highest over a control interval, %", 1),
     "generation_lost_wh": ("sun and wind not used, kWh", 1000),

@@ -45,6 +45,7 @@ def figures_of(
     return ColumnFigures(
         violations=len(grid.violations),
         over_limit_wh=round(grid.over_limit_wh),
+        over_limit_at_points_wh=round(grid.over_limit_at_points_wh),
         max_loading_pct=grid.figures["max_loading_pct"],
         peak_loading_pct=column.peak_loading_pct,
         dso_cost=paid_by(column, site.dso.domain),

@@ -49,7 +49,7 @@ def worst_days(name: str, count: int, seed: int = 1) -> list[WorstDay]:
     """
     site = load_site(name)
     profiles = load(site.profiles)
-    over_wh = year_over_limit_va(site, profiles).sum(axis=1) / 4
+    over_wh = year_over_limit_va(site, profiles)[1] / 4
     sums = [(float(over_wh[first:last].sum()), day) for day, first, last in _days(site, profiles)]
     ranked = sorted((pair for pair in sums if pair[0] > 0), key=lambda pair: (-pair[0], pair[1]))
     settings = RunSettings(name, None, 1, seed, "local", "direct", 1, Path())

@@ -12,13 +12,15 @@ from environment.profiles.mix import mean_profile, mean_reactive
 from environment.sites.devices import BatteryUnit, Gateway
 from environment.sites.network import build_limits, build_network
 from environment.sites.schema import Site
-from experiments.run.grid import over_limit_va
+from experiments.run.grid import needed_va, over_limit_va, points_p_w
 
 _ROWS = 2976  # instants in one power flow, a month of quarter-hours
 
 
-def year_over_limit_va(site: Site, profiles: Profiles) -> Floats:
-    """How far each congestion point is above its limit, VA, shape (quarter-hours of the year, points)."""
+def year_over_limit_va(site: Site, profiles: Profiles) -> tuple[Floats, Floats]:
+    """Over the quarter-hours of the year: how far each congestion point is above its limit, VA, shape (T, points), and
+    [T] VA that have to be moved so that none is (`needed_va`).
+    """
     network = build_network(site)
     feeder, limit_pct = Feeder(network), build_limits(site).max_loading_pct
     p = np.zeros((profiles.count, len(feeder.node_names)))
@@ -40,5 +42,6 @@ def year_over_limit_va(site: Site, profiles: Profiles) -> Floats:
     parts = []
     for first in range(0, profiles.count, _ROWS):
         flow = feeder.flow(p[first : first + _ROWS], q[first : first + _ROWS])
-        parts.append(over_limit_va(site, network, flow, limit_pct))
-    return np.concatenate(parts)
+        over = over_limit_va(site, network, flow, limit_pct)
+        parts.append((over, needed_va(site, over, points_p_w(site, flow))))
+    return np.concatenate([over for over, _ in parts]), np.concatenate([needed for _, needed in parts])

@@ -15,7 +15,6 @@ from agents.assembly.grid_of_site import contracted_w
 from cim.model.arrays import Floats, Ints
 from environment.profiles.library import load
 from environment.sites import load_site
-from environment.sites.schema import Site
 from experiments.run.columns.year import year_over_limit_va
 
 
@@ -61,8 +60,7 @@ def year_needs(name: str, least_pct: float) -> YearNeeds | None:
     """
     site = load_site(name)
     profiles = load(site.profiles)
-    over_va = year_over_limit_va(site, profiles)
-    moved_va = _moved_va(site, over_va)
+    over_va, moved_va = year_over_limit_va(site, profiles)
     if not moved_va.any():
         return None
     zone = ZoneInfo(site.timezone)
@@ -80,18 +78,6 @@ def year_needs(name: str, least_pct: float) -> YearNeeds | None:
         median_w=median_w,
         median_share=median_w / size_w,
     )
-
-
-def _moved_va(site: Site, over_va: Floats) -> Floats:
-    """[T] VA that have to be moved: at each point its own need, or those of the points below it if they are more."""
-    own = {point.id: over_va[:, k] for k, point in enumerate(site.congestion_points)}
-
-    def needed(point: str) -> Floats:
-        below = [needed(child.id) for child in site.congestion_points if child.parent == point]
-        return np.maximum(own[point], sum(below, start=np.zeros(len(over_va))))
-
-    roots = [needed(point.id) for point in site.congestion_points if point.parent not in own]
-    return sum(roots, start=np.zeros(len(over_va)))
 
 
 def shortest_season(months: Ints, hours: Ints, moved: Floats, least: float) -> tuple[Season, float]:

@@ -29,7 +29,7 @@ from experiments.run.columns.relief import _causes, relief_of
 from experiments.run.columns.settled import settled_and_true
 from experiments.run.columns.with_agents import run_agents
 from experiments.run.columns.without_agents import run_idle
-from experiments.run.grid import evaluate, over_limit_va
+from experiments.run.grid import evaluate, needed_va, over_limit_va
 from experiments.run.settings import RunSettings
 from market.billing.bill import BillKind, bill_of
 from market.rules import Control
@@ -75,18 +75,27 @@ def test_a_branchs_rating_is_apparent_power() -> None:
 
 
 def test_the_idle_day_is_above_its_limits_as_its_loading_says(idle: Column) -> None:
-    """Over limit is, branch by branch and ISP by ISP, the share above 100 % of the rating; nothing else counts."""
+    """Over limit is, ISP by ISP, the share above 100 % of the rating: of nested points the larger, and both added beside it."""
     grid = evaluate(SITE, idle.truth)
     trafo = grid.flow.loading_pct[:, grid.flow.branch_names.index("MV1.101-LV1.101-Trafo 1")]
     line = grid.flow.loading_pct[:, grid.flow.branch_names.index("line-1")]
     rated_line = 3**0.5 * 33 * 20_000
-    by_hand = sum(max(x - 100, 0) / 100 * 160_000 / 4 for x in trafo) + sum(
-        max(x - 100, 0) / 100 * rated_line / 4 for x in line
-    )
-    assert grid.over_limit_wh == pytest.approx(by_hand)
-    assert by_hand > 100_000
+    below = [max(x - 100, 0) / 100 * 160_000 / 4 for x in trafo]
+    above = [max(x - 100, 0) / 100 * rated_line / 4 for x in line]
+    assert grid.over_limit_at_points_wh == pytest.approx(sum(below) + sum(above))
+    assert grid.over_limit_wh == pytest.approx(sum(map(max, below, above)))
+    assert 100_000 < grid.over_limit_wh < grid.over_limit_at_points_wh
     feeder = over_limit_va(SITE, build_network(SITE), grid.flow, 200.0)
     assert not feeder.any()
+
+
+def test_energy_above_nested_limits_counts_once() -> None:
+    """Below 30 and above 50 VA too much the same way: 50 have to be moved; 30 and 20: 30; opposite ways: both."""
+    feeder, low = SITE.congestion_points
+    assert (low.parent, feeder.parent) == (feeder.id, None)
+    over = np.array([[50.0, 30.0], [20.0, 30.0], [50.0, 30.0], [0.0, 30.0], [0.0, 0.0]])
+    power = np.array([[-1.0, -1.0], [1.0, 1.0], [1.0, -1.0], [0.0, -1.0], [1.0, 1.0]])
+    assert needed_va(SITE, over, power).tolist() == [50.0, 30.0, 80.0, 30.0, 0.0]
 
 
 def test_idle_batteries_rest_and_nobody_is_paid(idle: Column) -> None:
