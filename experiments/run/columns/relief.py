@@ -61,6 +61,17 @@ def relief_of(
     )
 
 
+def beside_curtailment(relief: Relief, curtailment_ct_per_kwh: float | None) -> Relief:
+    """Relief of a run without the column `curtailment`, beside what that costs on the same day; one with it stays."""
+    if relief.curtailment_ct_per_kwh is not None or curtailment_ct_per_kwh is None:
+        return relief
+    market_ct = relief.market_ct_per_kwh
+    ratio = market_ct / curtailment_ct_per_kwh if market_ct is not None and curtailment_ct_per_kwh else None
+    return relief.model_copy(
+        update={"curtailment_ct_per_kwh": curtailment_ct_per_kwh, "times_curtailment": _rounded(ratio)}
+    )
+
+
 def _own_right_ct(figures: Mapping[ColumnName, ColumnFigures], market: Column, dso: str) -> float | None:
     """What the DSO paid for a kilowatt-hour that it took; in the column `curtailment` it pays for nothing else."""
     paid = sum(p.amount for p in market.payments if (p.payer, p.reason) == (dso, "curtailment"))

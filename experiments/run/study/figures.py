@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.run.columns.column import ColumnName
 from experiments.run.columns.models import ColumnFigures
+from experiments.run.columns.relief import beside_curtailment
 from experiments.run.study.models import Check, Quantiles, Study, StudyRun
 
 LEAST_OVER_WH = 20_000  # where local rules are less above the limits, a ratio to it says nothing
@@ -93,6 +94,12 @@ def quantiles_of(values: Iterable[float | None]) -> Quantiles | None:
     return Quantiles(
         lowest=low, p5=p5, p25=p25, median=median, p75=p75, p95=p95, highest=high, mean=round(float(there.mean()), 4)
     )
+
+
+def beside_their_day(runs: Sequence[StudyRun]) -> list[StudyRun]:
+    """The runs, each with its cost of relief over that of its day's column `curtailment`, which one run of the day has."""
+    of_day = {run.day: run.relief.curtailment_ct_per_kwh for run in runs if ColumnName.CURTAILMENT in run.columns}
+    return [run.model_copy(update={"relief": beside_curtailment(run.relief, of_day.get(run.day))}) for run in runs]
 
 
 def _distributions(runs: Sequence[StudyRun]) -> dict[str, Quantiles]:

@@ -16,7 +16,7 @@ from environment.sites import load_site
 from experiments.run.run import check
 from experiments.run.settings import RunSettings
 from experiments.run.study.checks import checks_of
-from experiments.run.study.figures import study_of
+from experiments.run.study.figures import beside_their_day, study_of
 from experiments.run.study.models import StudyRun
 from experiments.run.study.one_run import run_once
 from experiments.run.study.study_screen import StudyScreen
@@ -99,7 +99,7 @@ def execute_study(settings: StudySettings) -> None:
     left.sort(key=lambda task: settings.seeds.index(task.seed))
     screen = StudyScreen(len(tasks), len(there))
     there |= _run_all(settings, left, program, screen)
-    runs = [there[task] for task in tasks]
+    runs = beside_their_day([there[task] for task in tasks])
     study = study_of(load_site(settings.site).name, runs, checks_of(runs))
     (settings.out / "study.json").write_text(study.json_text(), encoding="utf-8")
     write_study(settings.out / "study.html", study, runs)

@@ -17,7 +17,7 @@ from experiments.run.columns.column import ColumnName
 from experiments.run.columns.models import BillFigures, ColumnFigures, MadeWhole, Relief, SettledAndTrue
 from experiments.run.study import study_command
 from experiments.run.study.checks import checks_of
-from experiments.run.study.figures import FIGURES, quantiles_of, study_of
+from experiments.run.study.figures import FIGURES, beside_their_day, quantiles_of, study_of
 from experiments.run.study.models import StudyRun
 from experiments.run.study.study_command import StudySettings, days_of, execute_study, program_digest, seeds_of
 from tests import worlds
@@ -125,6 +125,14 @@ def test_a_study_counts_runs_with_broken_limits() -> None:
     assert "<script src" not in page
     for day in DAYS:
         assert f"{day}: the market over seeds" in page
+
+
+def test_every_run_is_held_beside_its_days_curtailment() -> None:
+    """The column is run once a day: the others' ratio is taken against it (100 over 40 ct), a day without it stays unknown."""
+    runs = beside_their_day([run(DAYS[0], 1), run(DAYS[0], 2), run(DAYS[1], 2)])
+    assert [FIGURES["times_curtailment"].of(one) for one in runs] == [2.5, 2.5, None]
+    assert [one.relief.curtailment_ct_per_kwh for one in runs] == [40.0, 40.0, None]
+    assert [one.seed for one in runs] == [1, 2, 2]
 
 
 def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
