@@ -36,9 +36,10 @@ def _words(audit: DispatchAudit | None) -> str:
         f"<p>{converged + polished} splits: {converged} converged, {polished} did not in time and were brought within their "
         f"band before they were offered; {failed} found nothing within it and offered nothing. Each was solved again in one "
         f"piece with its members' own models. Above what it costs at least (a bound by weak duality) the median split is "
-        f"{audit.median:.2%}, the worst {audit.worst:.2%}, all together {audit.overall:.2%}. What was ordered of all sellers "
-        f"costs {audit.system_gap:.2%} more than their models solved as one at least ({len(audit.system)} requests); "
-        f"{audit.choice_gap:.2%} is which members were called, by their contracts' prices.</p>"
+        f"{audit.median:.2%}, the worst {audit.worst:.2%} ({audit.worst_e4 / 100:.2f} ct), all together {audit.overall:.2%} "
+        f"({audit.overall_e4 / 100:.2f} ct; the largest of one split {audit.largest_e4 / 100:.2f} ct). "
+        f"What was ordered of all sellers costs {audit.system_gap:.2%} more than their models solved as one at least "
+        f"({len(audit.system)} requests); {audit.choice_gap:.2%} is which members were called, by their contracts' prices.</p>"
     )
 
 

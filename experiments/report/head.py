@@ -35,7 +35,8 @@ def section(data: RunData) -> str:
          not s["disputes"]),
         ("dispatch (ADMM)", f"{dispatch['sessions']} splits",
          f"{dispatch['converged']} converged, {dispatch['polished']} polished, {dispatch['failed']} failed; cost above a "
-         f"lower bound: median {dispatch['median_gap']:.2%}, worst {dispatch['worst_gap']:.2%}; all sellers of a request "
+         f"lower bound: median {dispatch['median_gap']:.2%}, worst {dispatch['worst_gap']:.2%} "
+         f"({dispatch['worst_gap_e4'] / 100:.2f} ct); all sellers of a request "
          f"together {dispatch['system_gap']:.2%}", not dispatch["failed"]),
         ("trading", f"{s['flex_requests']} / {s['flex_offers']} / {s['flex_orders']}", "requests / offers / orders",
          True),

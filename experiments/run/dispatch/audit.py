@@ -75,6 +75,21 @@ class DispatchAudit:
         return max((gap.relative for gap in self.gaps.values()), default=0.0)
 
     @property
+    def worst_e4(self) -> int:
+        """The gap of that session as money, ten-thousandths."""
+        return max((gap.relative, gap.absolute_e4) for gap in self.gaps.values())[1] if self.gaps else 0
+
+    @property
+    def largest_e4(self) -> int:
+        """The largest gap of a session as money, ten-thousandths."""
+        return max((gap.absolute_e4 for gap in self.gaps.values()), default=0)
+
+    @property
+    def overall_e4(self) -> int:
+        """All sessions' gaps together as money, ten-thousandths."""
+        return round(100 * sum(gap.found_ct - gap.bound_ct for gap in self.gaps.values()))
+
+    @property
     def median(self) -> float:
         """The median of the sessions' relative gaps."""
         return median(gap.relative for gap in self.gaps.values()) if self.gaps else 0.0

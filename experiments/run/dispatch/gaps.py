@@ -39,6 +39,11 @@ class Gap:
         """The gap as a share."""
         return (self.found_ct - self.bound_ct) / self.over_ct
 
+    @property
+    def absolute_e4(self) -> int:
+        """The gap as money, ten-thousandths of the currency unit."""
+        return round(100 * (self.found_ct - self.bound_ct))
+
 
 def gap_of(models: Sequence[Flexibility], deviations_kw: Sequence[Floats], band: Band) -> Gap:
     """The gap of what was found for a band: solved again in one piece for the best price, certified by weak duality."""

@@ -68,8 +68,9 @@ def grid(count: int, broken: tuple[int, ...]) -> GridRecord:
         np.full((count, 2), 1.01), loading, NODES, BRANCHES, np.zeros(count), np.full(count, -9e4), np.zeros((count, 2))
     )
     return GridRecord(
-        flow, tuple(Violation(BRANCH, k, 120.0, 100.0, ViolationKind.OVERLOAD) for k in broken), 8000.0 * len(broken)
-    )
+        flow, tuple(Violation(BRANCH, k, 120.0, 100.0, ViolationKind.OVERLOAD) for k in broken),
+        8000.0 * len(broken), 8000.0 * len(broken),
+    )  # fmt: skip
 
 
 def make(
@@ -226,7 +227,8 @@ def summary(days: int) -> dict[str, Any]:
             "paid": 0, "payments": 18_000, "energy": 68_101, "share_of_payments": 0.0, "share_of_all": 0.0,
         },
         "dispatch": {
-            "sessions": 1, "converged": 1, "polished": 0, "failed": 0, "rounds": 2, "worst_gap": 0.01, "median_gap": 0.01,
+            "sessions": 1, "converged": 1, "polished": 0, "failed": 0, "rounds": 2, "worst_gap": 0.01, "worst_gap_e4": 2,
+            "median_gap": 0.01,
             "relative_gap": 0.01, "compared": 1, "system_gap": 0.02, "choice_gap": 0.01, "requests_compared": 1,
         },
         "ledger": {"records": 3, "blocks": 1, "head": "ab" * 32, "verified": True},
