@@ -279,7 +279,7 @@ def _settled(order: uftp.FlexOrderSettlement) -> SettledOrder:
     isps = tuple(
         SettledIsp(
             row.start, row.baseline_power_w, row.ordered_flex_power_w, row.actual_power_w, row.delivered_flex_power_w,
-            row.power_deficiency_w, row.duration,
+            row.power_deficiency_w, row.duration, row.counted_power_w,
         )
         for row in order.isps
     )  # fmt: skip

@@ -11,8 +11,29 @@ _ENERGIES = ("ordered_flex_power_w", "delivered_flex_power_w", "power_deficiency
 
 
 def section(data: RunData) -> str:
-    """Both levels of settlement."""
-    return _orders(data) + _elements(data)
+    """Where what was ordered went, and both levels of settlement."""
+    return _undelivered(data) + _orders(data) + _elements(data)
+
+
+def _undelivered(data: RunData) -> str:
+    """Ordered, delivered, and what was not, by cause: the sum comes out."""
+    s, causes = data.summary, data.summary.get("undelivered")
+    if not causes:
+        return ""
+    kwh = {name: f"{value / 1000:.1f}" for name, value in causes.items()}
+    beside = (
+        f" Another {kwh['fined_beside_wh']} kWh were fined where elements delivered and others of their portfolio spoilt the "
+        "promised level."
+        if causes["fined_beside_wh"]
+        else ""
+    )
+    return (
+        f"<p>Of {s['ordered_wh'] / 1000:.1f} kWh that the DSO ordered, {s['delivered_wh'] / 1000:.1f} were delivered and paid. Of "
+        f"the other {(s['ordered_wh'] - s['delivered_wh']) / 1000:.1f}, {kwh['missing_wh']} were missing at the meters and fined; "
+        f"of {kwh['level_held_wh']} the meters held the promised level although the elements changed less than ordered (less "
+        f"sun than foretold, or what they would have done anyway): neither paid nor fined; {kwh['own_limit_wh']} the DSO's own "
+        f"limits made impossible; {kwh['not_metered_wh']} nobody metered.{beside}</p>"
+    )
 
 
 def _orders(data: RunData) -> str:

@@ -74,7 +74,7 @@ def show(summary: Summary, out: Path) -> None:
         (
             "energy",
             f"{summary.ordered_wh / 1000:.1f} kWh ordered, {summary.delivered_wh / 1000:.1f} delivered, "
-            f"{summary.deficiency_wh / 1000:.1f} missing",
+            f"{summary.deficiency_wh / 1000:.1f} missing{_held(summary)}",
         ),
         (
             "violations",
@@ -97,7 +97,8 @@ def show(summary: Summary, out: Path) -> None:
         (
             "dispatch",
             f"{summary.dispatch.sessions} splits ({summary.dispatch.polished} polished), at most {summary.dispatch.rounds} "
-            f"rounds; above a lower bound: median {summary.dispatch.median_gap:.2%}, worst {summary.dispatch.worst_gap:.2%}, "
+            f"rounds; above a lower bound: median {summary.dispatch.median_gap:.2%}, worst {summary.dispatch.worst_gap:.2%} "
+            f"({summary.dispatch.worst_gap_e4 / 100:.2f} ct), "
             f"all sellers together {summary.dispatch.system_gap:.2%}",
         ),
         (
@@ -139,3 +140,16 @@ def _columns(summary: Summary) -> Table:
             f"{of.generation_lost_wh / 1000:.1f}",
         )
     return table
+
+
+def _held(summary: Summary) -> str:
+    """What was neither delivered nor missing, in words."""
+    causes = summary.undelivered
+    if causes is None:
+        return ""
+    held, lost = causes.level_held_wh, causes.not_metered_wh + causes.own_limit_wh
+    parts = [
+        *([f"{held / 1000:.1f} promised levels held otherwise"] if held else []),
+        *([f"{lost / 1000:.1f} not metered or limited by the DSO"] if lost else []),
+    ]
+    return "".join(f", {part}" for part in parts)

@@ -15,9 +15,18 @@ from cim.platform.store import values
 from experiments.run.columns.bills import Bills, bill_figures, made_whole_of
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.figures import figures_of
-from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, MadeWhole, Relief, SettledAndTrue
+from experiments.run.columns.models import (
+    BillFigures,
+    ColumnFigures,
+    Figures,
+    MadeWhole,
+    Relief,
+    SettledAndTrue,
+    Undelivered,
+)
 from experiments.run.columns.relief import relief_of
-from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
+from experiments.run.columns.settled import settled_and_true
+from experiments.run.columns.undelivered import ordered_and_delivered, ordered_of_dso, undelivered_of
 from experiments.run.dispatch.audit import DispatchAudit
 from experiments.run.grid import GridRecord
 from experiments.run.incidents.figures import IncidentFigures, incident_figures
@@ -71,8 +80,17 @@ class Dispatch(Figures):
         description="largest gap of a session: cost above a lower bound (weak duality), over the largest of the bound, "
         "what the request is worth at its price, and 1 ct"
     )
+    worst_gap_e4: int = Field(
+        0,
+        description="the same gap as money: the cost above the bound of that session, ten-thousandths of the currency unit",
+    )
+    largest_gap_e4: int = Field(
+        0,
+        description="largest cost of a session above its bound, ten-thousandths; mostly another session than `worst_gap`'s",
+    )
     median_gap: float = Field(description="median of the sessions' gaps")
     relative_gap: float = Field(description="the gap of all sessions together")
+    total_gap_e4: int = Field(0, description="what all sessions together cost above their bounds, ten-thousandths")
     compared: int = Field(description="sessions solved again centrally for the gap: all of them")
     system_gap: float = Field(
         description="what was ordered of all offers against the cheapest way in which all sellers' models together give as much"
@@ -113,8 +131,11 @@ class Summary(Figures):
     flex_offers: int
     flex_orders: int
     ordered_wh: int = Field(description="by the DSO")
-    delivered_wh: int
-    deficiency_wh: int
+    delivered_wh: int = Field(description="what elements under order changed of it: what is paid")
+    deficiency_wh: int = Field(
+        description="what the meters lacked of the promised level, the DSO's own limits left out: fined"
+    )
+    undelivered: Undelivered | None = None
     settlements: int = Field(description="FlexSettlement messages, of both levels")
     disputes: int = Field(description="order settlements disputed, of both levels")
     money: dict[str, int] = Field(description="party's domain -> gain; `sum` is 0")
@@ -164,7 +185,8 @@ def summarise(
     )
     money = balance(market.payments)
     counted = last_revisions(settlements)
-    traded = ordered_and_delivered(counted, dso, hours)
+    of_dso = ordered_of_dso(result.site, store)
+    traded = ordered_and_delivered(of_dso, hours)
     of_columns = {
         name: figures_of(
             result.site, columns[name], grids[name], bills[name].values(), result.site_agents.rules.periods, local
@@ -190,6 +212,7 @@ def summarise(
         "flex_offers": len(values(store, FlexOffered)),
         "flex_orders": len(values(store, OrderPlaced)),
         **traded,
+        "undelivered": undelivered_of(of_dso.values(), hours),
         "settlements": len(settlements),
         "disputes": disputes,
         "money": {**money, "sum": sum(money.values())},
@@ -207,8 +230,11 @@ def summarise(
             failed=dispatch.ended(Outcome.FAILED),
             rounds=dispatch.rounds,
             worst_gap=round(dispatch.worst, 6),
+            worst_gap_e4=dispatch.worst_e4,
+            largest_gap_e4=dispatch.largest_e4,
             median_gap=round(dispatch.median, 6),
             relative_gap=round(dispatch.overall, 6),
+            total_gap_e4=dispatch.overall_e4,
             compared=len(dispatch.gaps),
             system_gap=round(dispatch.system_gap, 6),
             choice_gap=round(dispatch.choice_gap, 6),

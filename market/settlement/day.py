@@ -69,13 +69,14 @@ def settle(
     lost: Collection[int] = (),
     *,
     changed_w: Sequence[int] | None = None,
+    taken_w: Sequence[int] | None = None,
     level_w: Mapping[int, int] | None = None,
     unfined: Collection[int] = (),
     shares: Mapping[int, Fraction] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
     """All orders of one congestion point (or element) and day, under these contracts; on `lost` ISPs nobody knows.
 
-    `changed_w`, `level_w`, `unfined` and `shares` are those of `settle_orders`.
+    `changed_w`, `taken_w`, `level_w`, `unfined` and `shares` are those of `settle_orders`.
     """
     contracts = tuple(contracts)
     penalties: dict[str | None, int] = {None: 0}
@@ -91,6 +92,7 @@ def settle(
         penalties,
         capped=[contract.contract_id for contract in contracts if contract.deficiency_cap],
         changed_w=changed_w,
+        taken_w=taken_w,
         level_w=level_w,
         unfined=unfined,
         shares=shares,
@@ -107,6 +109,24 @@ def _where_metered(order: FlexOrder, lost: Collection[int]) -> FlexOrder | None:
     return replace(order, isps=known, price=price) if known else None
 
 
+def undelivered_w(
+    settled: Iterable[FlexOrderSettlement], contract: FlexContract, limited_w: Sequence[int] = ()
+) -> dict[int, int]:
+    """ISP -> watts that were ordered in a contract's direction and not delivered: they were not available.
+
+    Args:
+        limited_w: [T] what the buyer's own limits took of feed-in: an order to feed in more could not have it.
+    """
+    up, missing = (contract.amount_up_w or contract.amount_down_w) > 0, dict[int, int]()
+    for row in (row for order in settled if order.contract_id == contract.contract_id for row in order.isps):
+        if row.ordered_flex_power_w and (row.ordered_flex_power_w > 0) == up:
+            lack = abs(row.ordered_flex_power_w) - abs(row.delivered_flex_power_w)
+            missing[row.start] = missing.get(row.start, 0) + lack
+    if limited_w and not up:
+        missing = {isp: max(watts - limited_w[isp - 1], 0) for isp, watts in missing.items()}
+    return missing
+
+
 def reservation(
     contract: FlexContract,
     requested: Mapping[int, int],
@@ -115,8 +135,10 @@ def reservation(
     ordered: Mapping[int, int],
     metered: Mapping[int, Fraction] | None = None,
     reserved_w: Mapping[int, int] | None = None,
+    undelivered: Mapping[int, int] | None = None,
 ) -> tuple[ContractSettlementIsp, ...]:
-    """What a contract reserved on a day and whether it was there: where less was offered than asked for, only that.
+    """What a contract reserved on a day and whether it was there: where less was offered than asked for, only that, and
+    where less was delivered than ordered, less by what was not.
 
     The obligation is min(|reserved|, |requested|) (USEF, "FlexReservationUpdate").
 
@@ -124,6 +146,7 @@ def reservation(
         metered: ISP -> the share of what the contract covers that was metered, where it was not all of it: what nobody
             can see is not available.
         reserved_w: ISP -> watts that are reserved, where it is not the whole amount in all ISPs.
+        undelivered: ISP -> watts that were ordered and not delivered (`undelivered_w`).
     """
     rows = []
     whole = contract.amount_up_w or contract.amount_down_w
@@ -137,5 +160,8 @@ def reservation(
         if metered is not None and isp in metered:
             seen = int(reserved * metered[isp])
             available = min(available, seen) if reserved > 0 else max(available, seen)
+        if undelivered:
+            left = sign * max(abs(reserved) - undelivered.get(isp, 0), 0)
+            available = sign * min(sign * available, sign * left)
         rows.append(ContractSettlementIsp(isp, reserved, asked, available, given, ordered.get(isp, 0)))
     return tuple(rows)

@@ -41,6 +41,10 @@ AFTER_THE_DAY: Mapping[BaselineKind, str] = MappingProxyType(
 )
 
 
+# Measured so, an element stores nothing and moves no programme: sun and wind held back never come again.
+WITHOUT_REBOUND = frozenset({BaselineKind.AVAILABLE_POWER})
+
+
 def volume_amount(isps: Sequence[IspPower], price_e4_per_kwh: int, isp_minutes: int) -> int:
     """What the powers of `isps` are worth at a price per kWh, ten-thousandths, rounded once (half to even)."""
     watt_isps = sum(abs(isp.power_w) * isp.duration for isp in isps)
@@ -60,14 +64,14 @@ def commitment(
 ) -> tuple[FlexOrder, dict[int, int]] | None:
     """What all of a day's orders together hold an element to, as one order, and its baseline by ISP.
 
-    A later order moves the element on from what is expected of it then, up or down; what is paid is the sum, where some
-    order asked for its direction; the element's own rebound elsewhere is neither owed nor paid. The baseline of an ISP is
-    the one told before the first order that touched it. From another expectation another level follows: `levels`.
+    A later order moves the element on from what is expected of it then, up or down; what is paid is the sum, as far as it
+    is owed (`owed`). The baseline of an ISP is the one told before the first order that touched it. From another
+    expectation another level follows: `levels`.
 
     Returns:
         None when nothing is owed in the end.
     """
-    owed_w = owed(moves)
+    owed_w = owed(moves, rebounds=contract_method(contract, element) not in WITHOUT_REBOUND)
     if not owed_w:
         return None
     baseline, rows = moved(moves)[1], tuple(IspPower(isp, watts) for isp, watts in owed_w.items())
@@ -83,9 +87,24 @@ def commitment(
     return order, baseline
 
 
-def owed(moves: Sequence[ElementMove]) -> dict[int, int]:
-    """ISP -> watts, ascending: what all orders of a day together hold an element to, where one asked for its direction."""
+def contract_method(contract: FlexContract | None, element: str) -> BaselineKind:
+    """By which baseline a contract measures an element."""
+    covered = None if contract is None else contract.element(element)
+    return BaselineKind.PROGNOSIS if covered is None else covered.baseline
+
+
+def owed(moves: Sequence[ElementMove], *, rebounds: bool = True) -> dict[int, int]:
+    """ISP -> watts, ascending: what all orders of a day together hold an element to and are paid.
+
+    An element's own rebound is held, but neither owed nor paid: where it rebounds, only what some order asked for in its
+    direction counts. A plant has no rebound; what a split takes of it where nothing was asked makes up for others'.
+
+    Args:
+        rebounds: whether what it gives comes back at other times (`WITHOUT_REBOUND`).
+    """
     total = moved(moves)[0]
+    if not rebounds:
+        return {isp: total[isp] for isp in sorted(total) if total[isp]}
     wanted: set[tuple[int, bool]] = set()
     for move in moves:
         for row in move.order.isps:
@@ -159,9 +178,7 @@ def settle_element(
     if owed is None or metering is None or profile is None or connection is None:
         return None
     order, told_w = owed
-    covered = contract.element(element)
-    kind = BaselineKind.PROGNOSIS if covered is None else covered.baseline
-    count = len(profile.values)
+    kind, count = contract_method(contract, element), len(profile.values)
     baseline_w = contract_baseline(told_w, kind, {p.profile_type: p.values for p in metering.profiles})
     changed_w = [profile.values[isp - 1] - baseline_w[isp] if isp in baseline_w else 0 for isp in range(1, count + 1)]
     level_w = levels(moves)

@@ -18,11 +18,19 @@ from market.uftp.settlement import FlexOrderSettlement, SettlementIsp
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One order in one ISP, watts: `baseline_w` and `actual_w` as seen by this order, `deficiency_w` >= 0."""
+    """One order in one ISP, watts; `deficiency_w` >= 0.
+
+    Attributes:
+        baseline_w: as seen by this order.
+        actual_w: what the meter showed, the same for all orders of the ISP.
+        counted_w: what this order counts as actual: the meter's value, but its own baseline where the meter stayed
+            behind that, which is an earlier order's lack.
+    """
 
     baseline_w: int
     ordered_w: int
     actual_w: int
+    counted_w: int
     delivered_w: int
     deficiency_w: int
 
@@ -52,16 +60,16 @@ def settle_stack(baseline_w: int, ordered_w: Sequence[int], actual_w: int) -> tu
     seen = dict.fromkeys(reached, False)
     for ordered in ordered_w:
         sign = 1 if ordered >= 0 else -1
-        own, actual = reached[sign], actual_w
+        own, counted = reached[sign], actual_w
         if seen[sign] and sign * (actual_w - own) < 0:
-            actual = own
-        outcomes.append(Outcome(own, ordered, actual, *settle_isp(own, ordered, actual)))
+            counted = own
+        outcomes.append(Outcome(own, ordered, actual_w, counted, *settle_isp(own, ordered, counted)))
         reached[sign], seen[sign] = own + ordered, seen[sign] or ordered != 0
     return tuple(outcomes)
 
 
 def settle_changed(
-    level_w: int, ordered_w: Sequence[int], actual_w: int, changed_w: int, *, fined: bool
+    level_w: int, ordered_w: Sequence[int], actual_w: int, changed_w: int, *, fined: bool, taken_w: int = 0
 ) -> tuple[Outcome, ...]:
     """A stack whose orders are paid for what really changed, and fined for the level that was promised.
 
@@ -71,8 +79,9 @@ def settle_changed(
         level_w: what was promised with all orders.
         changed_w: what truly changed against the contracts' baselines; delivered is what of the orders lies in it.
         fined: False where nobody knows the level that was held.
+        taken_w: of `actual_w`, what the buyer's own limits took of feed-in (>= 0): the level is judged without them.
     """
-    promised = settle_stack(level_w - sum(ordered_w), ordered_w, actual_w)
+    promised = settle_stack(level_w - sum(ordered_w), ordered_w, actual_w - taken_w)
     paid = settle_stack(actual_w - changed_w, ordered_w, actual_w)
     return tuple(
         replace(change, deficiency_w=held.deficiency_w if fined else 0)
@@ -112,6 +121,7 @@ def settle_orders(
     *,
     capped: Collection[str | None] = (),
     changed_w: Sequence[int] | None = None,
+    taken_w: Sequence[int] | None = None,
     level_w: Mapping[int, int] | None = None,
     unfined: Collection[int] = (),
     shares: Mapping[int, Fraction] | None = None,
@@ -124,6 +134,7 @@ def settle_orders(
         penalties: ten-thousandths per kWh not delivered, by contract id; None for orders without a contract.
         capped: contracts under which no more counts as missing in an ISP than was ordered there.
         changed_w: what truly changed, ISP by ISP, where that is measured otherwise than by baseline and meter.
+        taken_w: what the buyer's own limits took of feed-in, ISP by ISP, watts >= 0: neither delivered nor missing.
         level_w: by ISP (from 1), what all orders together promised where that is not baseline and orders, watts.
         unfined: ISPs (from 1) in which nobody knows the level that was held.
         shares: of the penalty of each ISP, what is passed on; amounts are then rounded down.
@@ -150,13 +161,15 @@ def settle_orders(
         in_order = in_isp[number]
         powers = [power for _, power in in_order]
         base, actual = baseline_w[number - 1], actual_w[number - 1]
-        changed = actual - base if changed_w is None else changed_w[number - 1]
+        taken = 0 if taken_w is None else taken_w[number - 1]
+        changed = actual - taken - base if changed_w is None else changed_w[number - 1]
         level = base + sum(powers) if level_w is None else level_w.get(number, base + sum(powers))
-        stack = settle_changed(level, powers, actual, changed, fined=number not in unfined)
+        stack = settle_changed(level, powers, actual, changed, fined=number not in unfined, taken_w=taken)
         for (index, _), o in zip(in_order, stack, strict=True):
             most = abs(o.ordered_w) if orders[index].contract_id in capped else o.deficiency_w
             missing = min(o.deficiency_w, most)
-            rows[index].append(SettlementIsp(number, o.baseline_w, o.ordered_w, o.actual_w, o.delivered_w, missing))
+            row = SettlementIsp(number, o.baseline_w, o.ordered_w, o.actual_w, o.delivered_w, missing)
+            rows[index].append(replace(row, counted_power_w=o.counted_w))
     return tuple(
         _order_settlement(order, tuple(isps), penalties[order.contract_id], shares)
         for order, isps in zip(orders, rows, strict=True)

@@ -1,12 +1,14 @@
 """A portfolio's settlement from the bottom up: what its elements truly changed, and whether its meters held the promise.
 
 The buyer pays for the sum of what the elements under order changed against their contracts' baselines, and fines where the
-meters of all connections together stayed behind what was promised. An aggregator passes on no more than it was fined.
+meters of all connections together stayed behind what was promised: the baseline that each ISP's first order stands on and
+all orders since (USEF). What the buyer's own limits took of feed-in is taken off the meters first: it is nobody's delivery,
+and nobody's lack. An aggregator passes on no more than it was fined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +19,8 @@ from market.uftp import FlexOrder, FlexOrderSettlement, Metering
 
 # Profiles of an element's metering: what its orders moved it by, and its contract's baseline where they did, watts.
 ORDERED, BASELINE = "Ordered", "Baseline"
+# A profile of a connection's metering: what its DSO's limits took of the feed-in that orders left, watts >= 0.
+LIMITED = "Limited"
 
 
 def is_under_order(metering: Metering) -> bool:
@@ -84,29 +88,59 @@ def portfolio_change(connections: Iterable[ConnectionDay], count: int) -> Portfo
     return PortfolioChange(tuple(changed_w), frozenset(blind), frozenset(seen))
 
 
+def limited_w(
+    connections: Iterable[ConnectionDay], count: int, limited: Mapping[str, Collection[int]] | None = None
+) -> list[int]:
+    """[T] watts that the buyer's own limits took of the connections' feed-in together.
+
+    Args:
+        limited: by EAN, the ISPs in which there was a limit; what is told of others does not count. None: nobody knows them.
+    """
+    taken_w = [0] * count
+    for day in connections:
+        profile = None if day.connection is None else day.connection.profile(LIMITED)
+        if day.connection is None or profile is None or len(profile.values) != count:
+            continue
+        isps = range(1, count + 1) if limited is None else limited.get(day.connection.ean, ())
+        for isp in set(isps) - day.lost_isps(count):
+            taken_w[isp - 1] += max(profile.values[isp - 1], 0)
+    return taken_w
+
+
 def settle_portfolio(
     orders: Sequence[FlexOrder],
     baseline: Mapping[int, int],
     connections: Sequence[ConnectionDay],
     contracts: Iterable[FlexContract],
     count: int,
+    limited: Mapping[str, Collection[int]] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
     """All orders of one portfolio and day, by the method that their contract names.
 
     Args:
         baseline: ISP -> watts of the prognosis that each ISP's first order stands on.
         connections: all of the portfolio, in order.
+        limited: by EAN, the ISPs that the buyer limited (`limited_w`).
     """
     contracts = tuple(contracts)
     known = [day.connection for day in connections if day.connection is not None]
     unheld = frozenset[int]().union(*(day.lost_isps(count) for day in connections))
-    actual_w = metered_w(known, count)
+    actual_w, taken_w = metered_w(known, count), limited_w(connections, count, limited)
     if not any(_from_elements(order, contracts) for order in orders):
-        return settle(orders, baseline, actual_w, contracts, unheld)
+        return settle(orders, baseline, actual_w, contracts, unheld, taken_w=taken_w)
     change = portfolio_change(connections, count)
     unfined = unheld | change.blind
     nobody_knows = unfined - change.seen
-    return settle(orders, baseline, actual_w, contracts, nobody_knows, changed_w=change.changed_w, unfined=unfined)
+    return settle(
+        orders,
+        baseline,
+        actual_w,
+        contracts,
+        nobody_knows,
+        changed_w=change.changed_w,
+        taken_w=taken_w,
+        unfined=unfined,
+    )
 
 
 def _from_elements(order: FlexOrder, contracts: Iterable[FlexContract]) -> bool:

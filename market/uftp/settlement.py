@@ -52,7 +52,13 @@ class MeteringResponse:
 @wire("uftp.SettlementISP")
 @dataclass(frozen=True, slots=True)
 class SettlementIsp:
-    """ISP of a FlexOrderSettlement; powers in watts, `power_deficiency_w` >= 0."""
+    """ISP of a FlexOrderSettlement; powers in watts, `power_deficiency_w` >= 0.
+
+    Attributes:
+        actual_power_w: what the meter showed, the same for all orders of the ISP.
+        counted_power_w: what this order counts as actual, where several share the ISP (`orders.Outcome`); not part of
+            UFTP: None from a peer elsewhere.
+    """
 
     start: int
     baseline_power_w: int
@@ -61,6 +67,7 @@ class SettlementIsp:
     delivered_flex_power_w: int
     power_deficiency_w: int
     duration: int = 1
+    counted_power_w: int | None = None
 
 
 @wire("uftp.FlexOrderSettlement")

@@ -81,9 +81,11 @@ def test_a_batch_settles_as_one_by_one(
             assert (found.price_e4[number], found.penalty_e4[number]) == (row.price, row.penalty)
             for isp in row.isps:
                 k = row_of[number, isp.start]
-                assert (
-                    found.baseline_w[k], found.actual_w[k], found.delivered_w[k], found.deficiency_w[k]
-                ) == (isp.baseline_power_w, isp.actual_power_w, isp.delivered_flex_power_w, isp.power_deficiency_w)  # fmt: skip
+                batch = (found.baseline_w, found.actual_w, found.counted_w, found.delivered_w, found.deficiency_w)
+                assert [row[k] for row in batch] == [
+                    isp.baseline_power_w, isp.actual_power_w, isp.counted_power_w, isp.delivered_flex_power_w,
+                    isp.power_deficiency_w,
+                ]  # fmt: skip
         for number in {*mine} - {int(row.order_reference) for row in settled}:
             assert (found.price_e4[number], found.penalty_e4[number]) == (0, 0)
 

@@ -35,9 +35,9 @@ member = st.fixed_dictionaries({"ordered": row, "baseline": row, "actual": row, 
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(member, min_size=MEMBERS, max_size=MEMBERS), row, row.filter(any), st.integers(1, 5000))
+@given(st.lists(member, min_size=MEMBERS, max_size=MEMBERS), row, row.filter(any), st.integers(1, 5000), row)
 def test_both_levels_settle_as_one_by_one(
-    members: list[dict], promised: list[int], asked: list[int], fine: int
+    members: list[dict], promised: list[int], asked: list[int], fine: int, limits: list[int]
 ) -> None:
     """What the DSO pays and fines a portfolio, and what its aggregator passes on to each member, are the same sums."""
     sale = contract(
@@ -48,7 +48,8 @@ def test_both_levels_settle_as_one_by_one(
     # One by one.
     connections = []
     for number, one in enumerate(members):
-        home = metering(f"home-{number}", one["known"], Power=one["actual"])
+        limited = {"Limited": [abs(w) for w in limits]} if number == 0 else {}  # the DSO limits the first
+        home = metering(f"home-{number}", one["known"], Power=one["actual"], **limited)
         parts = {"Power": one["actual"], "Baseline": one["baseline"], "Ordered": one["ordered"]}
         element = metering("battery", one["known"], **parts)
         connections.append(ConnectionDay(home, (element,)))
@@ -89,7 +90,8 @@ def test_both_levels_settle_as_one_by_one(
     changes = portfolio_changes(
         table, group, 1, DAYS, baseline_w=sees["baseline"], actual_w=sees["actual"], known=sees["known"]
     )
-    meters = PortfolioMeters(dense["actual"].sum(axis=0, keepdims=True), known.all(axis=0, keepdims=True))
+    taken = np.where(known[:1], np.abs(np.array([[*limits, *[0] * (DAYS.count - USED)]])), 0)
+    meters = PortfolioMeters(dense["actual"].sum(axis=0, keepdims=True), known.all(axis=0, keepdims=True), taken)
     base = np.array([[*promised, *[0] * (DAYS.count - USED)]])
     sold = settle_portfolios(
         sales, terms(sale), DAYS, promised_w=row_values(sales, base), meters=meters, changes=changes

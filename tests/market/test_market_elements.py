@@ -56,6 +56,18 @@ def test_an_elements_own_rebound_is_not_owed() -> None:
     assert owed.isps == (IspPower(40, 300),)
 
 
+def test_a_plant_is_owed_all_that_orders_took_of_it() -> None:
+    """Sun has no rebound: what a split takes where nothing was asked makes up for others' rebound, and is paid as ordered."""
+    plant = replace(CONTRACT, flex_elements=(FlexElement("pv", "pv", 9000, 0, BaselineKind.AVAILABLE_POWER),))
+    moves = [ElementMove(order("a", (40, 500)), ((40, -900, 300), (60, -800, 250)))]
+    settled = commitment("pv", moves, plant)
+    assert settled is not None
+    assert settled[0].isps == (IspPower(40, 300), IspPower(60, 250))
+    assert settled[1] == {40: -900, 60: -800}
+    assert owed_w(moves, rebounds=False) == {40: 300, 60: 250}
+    assert owed_w(moves) == {40: 300}
+
+
 def test_the_order_names_the_element_the_day_and_the_contract() -> None:
     """What is owed is one order of the element under its contract, at the volume price of what is owed."""
     owed, _ = commitment("pv", [ElementMove(order("a", (40, 500)), ((40, 0, 400),))], CONTRACT) or (None, {})

@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 
 from market.contracts.contract import BaselineKind, FlexContract, FlexElement
 from market.contracts.templates import from_template
-from market.settlement.day import metered_share, reservation
+from market.settlement.day import metered_share, reservation, undelivered_w
 from market.settlement.elements import ElementMove, contract_baseline, settle_element, volume_amount
 from market.settlement.payments import capacity_amount, statuses
-from market.settlement.portfolio import ConnectionDay, fines_e4, passed_on, portfolio_change, settle_portfolio
+from market.settlement.portfolio import (
+    LIMITED,
+    ConnectionDay,
+    fines_e4,
+    limited_w,
+    passed_on,
+    portfolio_change,
+    settle_portfolio,
+)
 from market.uftp import AcceptedDisputed, FlexOrder, FlexOrderSettlement, Header, IspPower, Metering, MeteringProfile
 
 DAY, ISPS, POINT = date(2026, 5, 20), 4, "point"
@@ -74,6 +82,57 @@ def test_a_true_change_is_paid_although_others_spoilt_the_level() -> None:
     (row,) = settle_portfolio([order("o", {1: 400}, SALE)], {1: -1000}, days, [SALE], ISPS)
     assert row.isps[0].delivered_flex_power_w == 400
     assert row.isps[0].power_deficiency_w == 200
+
+
+def limited(day: ConnectionDay, taken: list[int]) -> ConnectionDay:
+    """The same connection, telling what its DSO's limits took."""
+    assert day.connection is not None
+    told = replace(day.connection, profiles=(*day.connection.profiles, MeteringProfile(LIMITED, "W", tuple(taken))))
+    return replace(day, connection=told)
+
+
+def test_what_the_dsos_own_limit_held_back_is_nobodys_delivery() -> None:
+    """Promised -600 W, the meter shows -550: but 300 W of that the DSO took itself, so 250 are missing and fined."""
+    day = limited(member([-550, 0, 0, 0], [-850, 0, 0, 0], [400, 0, 0, 0]), [300, 0, 0, 0])
+    (plain,) = settle_portfolio([order("o", {1: 400}, SALE)], {1: -1000}, [day], [SALE], ISPS, {"c": ()})
+    assert plain.isps[0].power_deficiency_w == 0  # where the DSO knows of no limit, what is told of one does not count
+    for known in (None, {"c": (1,)}):
+        (row,) = settle_portfolio([order("o", {1: 400}, SALE)], {1: -1000}, [day], [SALE], ISPS, known)
+        assert (row.isps[0].actual_power_w, row.isps[0].power_deficiency_w) == (-550, 250)
+        assert row.isps[0].delivered_flex_power_w == 300
+
+
+def test_what_the_dsos_own_limit_made_impossible_is_nobodys_lack() -> None:
+    """Ordered to feed in 400 W more: the DSO took 300 of them; what is judged is what the plant would have given."""
+    day = limited(member([-1100, 0, 0, 0], [-1000, 0, 0, 0], [-400, 0, 0, 0]), [300, 0, 0, 0])
+    (row,) = settle_portfolio([order("o", {1: -400}, SALE)], {1: -1000}, [day], [SALE], ISPS)
+    assert (row.isps[0].delivered_flex_power_w, row.isps[0].power_deficiency_w) == (-100, 0)
+    assert undelivered_w([row], SALE, limited_w([day], ISPS)) == {}  # the contract reserves the other direction
+    down = replace(SALE, amount_up_w=0, amount_down_w=-400)
+    assert undelivered_w([row], down, limited_w([day], ISPS)) == {1: 0}
+    assert undelivered_w([row], down) == {1: 300}
+
+
+def test_limits_count_in_a_contract_by_prognosis_too() -> None:
+    """One rule whatever the method: the meter less what the DSO took, 250 of 400 W ordered."""
+    plain = replace(SALE, flex_elements=(replace(SALE.flex_elements[0], baseline=BaselineKind.PROGNOSIS),))
+    day = limited(member([-500, 0, 0, 0], [-500, 0, 0, 0], [400, 0, 0, 0]), [250, 0, 0, 0])
+    (row,) = settle_portfolio([order("o", {1: 400}, plain)], {1: -1000}, [day], [plain], ISPS)
+    assert (row.isps[0].delivered_flex_power_w, row.isps[0].power_deficiency_w) == (250, 150)
+
+
+@given(
+    taken=st.integers(0, 9000), actual=WATTS, ordered=WATTS.filter(bool), base=WATTS,
+)  # fmt: skip
+def test_a_limit_neither_helps_nor_harms_a_seller(taken: int, actual: int, ordered: int, base: int) -> None:
+    """With the DSO's limit at the meters and told, the same is fined as without the limit."""
+    free = member([actual, 0, 0, 0], [actual, 0, 0, 0], [ordered, 0, 0, 0])
+    held = limited(member([actual + taken, 0, 0, 0], [actual, 0, 0, 0], [ordered, 0, 0, 0]), [taken, 0, 0, 0])
+    (one,), (other,) = (
+        settle_portfolio([order("o", {1: ordered}, SALE)], {1: base}, [day], [SALE], ISPS) for day in (free, held)
+    )
+    assert one.isps[0].power_deficiency_w == other.isps[0].power_deficiency_w
+    assert one.penalty == other.penalty
 
 
 def test_no_element_counts_for_more_than_it_was_ordered() -> None:
@@ -298,3 +357,16 @@ def test_what_nobody_sees_is_not_available() -> None:
     assert capacity_amount(plain, reservation(plain, {}, {}, 96, {}, half)) == whole // 2
     assert capacity_amount(plain, reservation(plain, {}, {}, 96, {}, metered_share([(1, range(1, 97))]))) == 0
     assert metered_share([(500, ()), (500, ())]) == {}
+
+
+def test_what_was_ordered_and_not_delivered_was_not_available() -> None:
+    """Reserved 1000 W in four ISPs, 400 of them ordered in one and 100 delivered: 700 were there, the rest of the day all."""
+    reserved = replace(SALE, amount_up_w=1000, capacity_price_e4_per_kw_day=4000, reserved=True)
+    day = member([-900, 0, 0, 0], [-1000, 0, 0, 0], [400, 0, 0, 0])
+    settled = settle_portfolio([order("o", {1: 400}, reserved)], {1: -1000}, [day], [reserved], ISPS)
+    missing = undelivered_w(settled, reserved)
+    assert missing == {1: 300}
+    rows = reservation(reserved, {}, {}, ISPS, {1: 400}, undelivered=missing)
+    assert [row.available_power_w for row in rows] == [700, 1000, 1000, 1000]
+    assert capacity_amount(reserved, rows) == 3700
+    assert capacity_amount(reserved, reservation(reserved, {}, {}, ISPS, {1: 400}, undelivered={1: 5000})) == 3000

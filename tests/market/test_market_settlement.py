@@ -74,7 +74,7 @@ def test_delivered_lies_between_nothing_and_ordered(baseline: int, ordered: int,
 
 @given(baseline=WATTS, sizes=st.lists(st.integers(0, 100_000), min_size=1, max_size=6), up=st.booleans(), actual=WATTS)
 def test_orders_of_one_sign_sum_up_to_their_total(baseline: int, sizes: list[int], up: bool, actual: int) -> None:
-    """Splitting an order into a stack changes neither what is delivered nor what is missing."""
+    """Splitting an order changes neither what is delivered nor what is missing, and each row says what the meter showed."""
     ordered = [size if up else -size for size in sizes]
     stack = settle_stack(baseline, ordered, actual)
     delivered, deficiency = settle_isp(baseline, sum(ordered), actual)
@@ -82,8 +82,18 @@ def test_orders_of_one_sign_sum_up_to_their_total(baseline: int, sizes: list[int
         assert sum(o.delivered_w for o in stack) == delivered
         assert sum(o.deficiency_w for o in stack) == deficiency
     for outcome in stack:  # each row is reproducible from its own columns
-        again = settle_isp(outcome.baseline_w, outcome.ordered_w, outcome.actual_w)
+        again = settle_isp(outcome.baseline_w, outcome.ordered_w, outcome.counted_w)
         assert again == (outcome.delivered_w, outcome.deficiency_w)
+        assert outcome.actual_w == actual
+
+
+def test_every_order_of_an_isp_shows_the_meters_value() -> None:
+    """Two orders of 300 and 200 W on -1000 W, the meter at -900 W: both rows show -900, and what each counts stands beside."""
+    orders = [order("a", [(1, 300)], 30), order("b", [(1, 200)], 20)]
+    rows = [one.isps[0] for one in settle_orders(orders, [-1000] * 96, [-900] * 96, {None: 0})]
+    assert [row.actual_power_w for row in rows] == [-900, -900]
+    assert [row.counted_power_w for row in rows] == [-900, -700]
+    assert [(row.delivered_flex_power_w, row.power_deficiency_w) for row in rows] == [(100, 200), (0, 200)]
 
 
 @given(baseline=WATTS, ordered=st.lists(st.integers(-9000, 9000), max_size=6))

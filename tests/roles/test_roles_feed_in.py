@@ -169,7 +169,7 @@ def test_what_a_limit_took_is_paid_once_and_no_more_than_the_plants_rating() -> 
     account = LimitedFeedIn(EAN, FIRST, ((ISP, -25_000, -12_000), (ISP + 1, -20_000, 0)))
     effects = role.handle(Received("farm-a", 4, account), DAY.end)
     figures = [e.publication for e in effects if isinstance(e, Publish)]
-    assert FeedInAccounted(DAY.end, EAN, FIRST, 2_000, 0, 1_600) in figures
+    assert FeedInAccounted(DAY.end, EAN, FIRST, 2_000, 0, 1_600, (ISP,), (8_000,)) in figures
     (filed,) = sent(effects, Filed)
     (payments,) = [decode(record.body) for record in filed.records]
     assert payments == (Payment("dso.example", "farm-a.example", 1_600, "curtailment", f"{EAN}/{FIRST}"),)

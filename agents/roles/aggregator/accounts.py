@@ -18,7 +18,7 @@ from market.billing.bill import Bill, energy_bill
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
 from market.settlement.baseline_checks import BaselineCheck, baseline_check
-from market.settlement.day import POWER, lost_isps, metered_share, reservation
+from market.settlement.day import POWER, lost_isps, metered_share, reservation, undelivered_w
 from market.settlement.elements import ElementMove, settle_element
 from market.settlement.payments import capacity_amount
 from market.settlement.portfolio import ConnectionDay, fines_e4, passed_on, settle_portfolio
@@ -58,8 +58,9 @@ class Accounts:
             for row in order.isps:
                 ordered_w[row.start] = ordered_w.get(row.start, 0) + row.power_w
         count = self._rules.day(period).count
-        isps = reservation(contract, {}, {}, count, ordered_w, self._metered_share(member, contract, period))
         rows = tuple(row for _, rows in settled for row in rows)
+        seen, missing_w = self._metered_share(member, contract, period), undelivered_w(rows, contract)
+        isps = reservation(contract, {}, {}, count, ordered_w, seen, undelivered=missing_w)
         checks = self._baseline_checks(member, period)
         return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),), checks)
 

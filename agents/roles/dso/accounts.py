@@ -18,8 +18,8 @@ from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement import SellerAccount
 from market.rules import MarketRules
 from market.settlement.baseline_checks import BaselineCheck, baseline_check, with_procured
-from market.settlement.day import metered_share, reservation
-from market.settlement.portfolio import settle_portfolio
+from market.settlement.day import metered_share, reservation, undelivered_w
+from market.settlement.portfolio import limited_w, settle_portfolio
 from market.uftp import ContractSettlement, FlexOrderSettlement, Metering
 
 
@@ -46,7 +46,7 @@ class DsoAccounts:
     def of(self, seller: str, period: date) -> SellerAccount:
         """A seller's orders settled point by point, and what its contract reserved."""
         count = self._rules.day(period).count
-        rows, checks = list[FlexOrderSettlement](), list[BaselineCheck]()
+        rows, checks, taken_w = list[FlexOrderSettlement](), list[BaselineCheck](), [0] * count
         requested_w, offered_w, ordered_w = Counter[int](), Counter[int](), Counter[int]()
         contracts = self._contracts.terms_on(seller, period)
         for point in self._config.points:
@@ -54,11 +54,13 @@ class DsoAccounts:
             eans = [c.usage_point for c in self._config.of_seller(seller, point.identity)]
             days = self._meters.connection_days(eans, period)
             orders, baseline_w = self._ordering.at(place), self._ordering.baseline_w(place)
-            rows += settle_portfolio(orders, baseline_w, days, contracts, count)
+            limited = {ean: frozenset(self._curtailment.limited_isps(ean, period)) for ean in eans}
+            rows += settle_portfolio(orders, baseline_w, days, contracts, count, limited)
+            taken_w = [a + b for a, b in zip(taken_w, limited_w(days, count, limited), strict=True)]
             final = self._prognoses.final(place)
             if final is not None and eans:
-                limited = {isp for ean in eans for isp in self._curtailment.limited_isps(ean, period)}
-                checks.append(baseline_check(point.identity, with_procured(final, orders), days, limited))
+                unknown = frozenset[int]().union(*limited.values())
+                checks.append(baseline_check(point.identity, with_procured(final, orders), days, unknown))
             requested_w.update(self._requests.requested_w(place))
             offered_w.update(self._requests.offered_w(place))
             ordered_w.update(self._ordering.ordered_w(place))
@@ -67,7 +69,8 @@ class DsoAccounts:
             return SellerAccount(tuple(rows), (), tuple(checks))
         seen = self._metered_share(seller, period, count)
         reserved_w = self._reservations.reserved_w(contract, period)
-        isps = reservation(contract, requested_w, offered_w, count, ordered_w, seen, reserved_w)
+        missing_w = undelivered_w(rows, contract, taken_w)
+        isps = reservation(contract, requested_w, offered_w, count, ordered_w, seen, reserved_w, missing_w)
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),), tuple(checks))
 
     def evidence(self, seller: str, period: date) -> tuple[Metering, ...]:

@@ -91,7 +91,8 @@ class Compensating(Part[CompensatingState]):
             return [self.me.lapse("LimitedFeedIn", str(key), sender, fault or "", now)]
         self.state.settled = (*self.state.settled, key)
         self.state.metered.pop(key)
-        owed = compensation(self._rows(message, metering, limited, plant), Fraction(self.rules.isp_minutes, 60))
+        rows = self._rows(message, metering, limited, plant)
+        owed = compensation(rows.values(), Fraction(self.rules.isp_minutes, 60))
         figures = FeedInAccounted(
             now,
             plant.usage_point,
@@ -99,13 +100,15 @@ class Compensating(Part[CompensatingState]):
             round(owed.curtailed_wh),
             round(owed.lost_own_use_wh),
             owed.amount_e4,
+            tuple(rows),
+            tuple(max(row.given_w - row.available_w, 0) for row in rows.values()),
         )
         return [Publish(figures), *self._pay(key, sender, owed.amount_e4, now)]
 
     def _rows(
         self, message: LimitedFeedIn, metering: Metering, limited: dict[int, int], plant: PlantConnection
-    ) -> list[LimitedIsp]:
-        """The ISPs that count: limited by this DSO, metered, told once, and nothing above the plants' rating.
+    ) -> dict[int, LimitedIsp]:
+        """The ISPs that count, by number: limited by this DSO, metered, told once, and nothing above the plants' rating.
 
         Nor above what the connection's agreements let in: its cap, and what was left where capacity was withdrawn.
         """
@@ -119,7 +122,7 @@ class Compensating(Part[CompensatingState]):
             if known is None or known.values[isp - 1]:
                 rows[isp] = isp, max(available_w, -plant.rated_w, -cap, -most.get(isp, cap)), given_w
         rates = plant.tariff.rates(self.rules.day(message.period))
-        return [] if power is None else limited_isps(rows.values(), power.values, rates)
+        return {} if power is None else dict(zip(rows, limited_isps(rows.values(), power.values, rates), strict=True))
 
     def _pay(self, key: MeterDay, payee: str, amount_e4: int, now: datetime) -> list[Effect]:
         if amount_e4 <= 0:

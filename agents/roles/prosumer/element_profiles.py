@@ -21,8 +21,10 @@ from market.settlement.elements import (
     AVAILABLE_FROM,
     LIKE_DAYS,
     OWN_RULE,
+    WITHOUT_REBOUND,
     AvailableSource,
     contract_baseline,
+    contract_method,
     moved,
     owed,
 )
@@ -59,7 +61,8 @@ class ElementProfiles:
             own_rule_w: [T] watts that a battery's own rule would have come to, where that is known.
         """
         moves = self._held.moves(element, day.day)
-        told_w, owed_w = moved(moves)[1], owed(moves)
+        kind = contract_method(self._contracts.contract_on(self._aggregator, day.day), element)
+        told_w, owed_w = moved(moves)[1], owed(moves, rebounds=kind not in WITHOUT_REBOUND)
         known: dict[str, Watts] = {}
         if self._kinds[element].baseline is BaselineKind.AVAILABLE_POWER:
             known |= self._available_w(element, day, told_w)
@@ -71,9 +74,6 @@ class ElementProfiles:
         profiles = [MeteringProfile(name, "1" if name == AVAILABLE_FROM else "W", row) for name, row in known.items()]
         if not owed_w:
             return tuple(profiles)
-        contract = self._contracts.contract_on(self._aggregator, day.day)
-        covered = None if contract is None else contract.element(element)
-        kind = BaselineKind.PROGNOSIS if covered is None else covered.baseline
         for name, values in ((ORDERED, owed_w), (BASELINE, contract_baseline(told_w, kind, known))):
             profiles.append(MeteringProfile(name, "W", tuple(dense(values, day.count))))
         return tuple(profiles)

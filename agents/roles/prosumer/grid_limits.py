@@ -174,7 +174,24 @@ class GridLimits(Part[GridLimitsState]):
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
         """The day is metered: account to the DSO for the ISPs that it limited."""
         day = event.day
-        limited, noted = self.state.limits_w.pop(day.day, {}), self.state.available_w.pop(day.day, {})
+        rows = self._rows(day)
+        self.state.limits_w.pop(day.day, None)
+        self.state.available_w.pop(day.day, None)
+        if not rows:
+            return []
+        self.state.accounted[day.day] = rows
+        return [Send(self._config.dso, LimitedFeedIn(self._config.usage_point, day.day, rows))]
+
+    def taken_w(self, day: LocalDay) -> tuple[int, ...] | None:
+        """[T] watts that the DSO's limits took of the feed-in of a day that is over, >= 0; None where they took nothing."""
+        taken = [0] * day.count
+        for isp, could_w, given_w in self._rows(day):
+            taken[isp - 1] = max(given_w - could_w, 0)
+        return tuple(taken) if any(taken) else None
+
+    def _rows(self, day: LocalDay) -> tuple[tuple[int, int, int], ...]:
+        """(ISP, what the plants could have given, gave), watts, of the ISPs that the DSO limited and whose plants told."""
+        limited, noted = self.state.limits_w.get(day.day, {}), self.state.available_w.get(day.day, {})
         rows = []
         for isp in sorted(limited):
             parts = [noted.get(name, {}).get(isp) for name in self._shares]
@@ -186,10 +203,7 @@ class GridLimits(Part[GridLimitsState]):
             ]
             if len(could) == len(parts):  # what a plant could have given is never guessed
                 rows.append((isp, round(sum(could)), round(given)))
-        if not rows:
-            return []
-        self.state.accounted[day.day] = tuple(rows)
-        return [Send(self._config.dso, LimitedFeedIn(self._config.usage_point, day.day, tuple(rows)))]
+        return tuple(rows)
 
     def _could_w(self, plant: str, day: LocalDay, isp: int, available_w: float) -> float:
         """What a plant would have given without the DSO: what an order held back anyway is paid as ordered, not once more."""

@@ -22,9 +22,8 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats, Ints
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
-from market.contracts.contract import BaselineKind
 from market.settlement.day import lost_isps
-from market.settlement.elements import AVAILABLE, contract_baseline, moved
+from market.settlement.elements import AVAILABLE, contract_baseline, contract_method, moved
 from market.uftp import Metering
 
 
@@ -74,9 +73,7 @@ class MeasuredDays(Part[MeasuredDaysState]):
     def of(self, element: str, metering: Metering, day: LocalDay) -> MeasuredElement:
         """An element's day, as it was metered and told."""
         told_w = moved(self._held.moves(element, day.day))[1]
-        contract = self._contracts.contract_on(self._aggregator, day.day)
-        covered = None if contract is None else contract.element(element)
-        method = BaselineKind.PROGNOSIS if covered is None else covered.baseline
+        method = contract_method(self._contracts.contract_on(self._aggregator, day.day), element)
         profiles = {profile.profile_type: profile.values for profile in metering.profiles}
         baseline_w, available = contract_baseline(told_w, method, profiles), profiles.get(AVAILABLE)
         return MeasuredElement(

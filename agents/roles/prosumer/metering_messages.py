@@ -23,6 +23,7 @@ from agents.roles.parts.settlement import metering_of
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
@@ -31,7 +32,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.settlement.day import REACTIVE, lost_isps
-from market.settlement.portfolio import is_under_order
+from market.settlement.portfolio import LIMITED, is_under_order
 from market.uftp import Metering, MeteringProfile
 
 METERING = timedelta(hours=1)  # after the day's end: it is metered and told
@@ -68,10 +69,12 @@ class MeteringMessages(Part[MeteringMessagesState]):
         profiles: ElementProfiles,
         checks: MeterChecks,
         days: MeasuredDays,
+        limits: GridLimits,
     ) -> None:
         super().__init__(me, MeteringMessagesState())
         self._config, self._metering, self._reactive = config, metering, reactive
         self._filing, self._profiles, self._checks, self._days = filing, profiles, checks, days
+        self._limits = limits
 
     def is_metered(self, period: date) -> bool:
         """Whether a day's metering was told."""
@@ -112,8 +115,11 @@ class MeteringMessages(Part[MeteringMessagesState]):
                 told[name]
             ):  # who pays for what it changed must see that it did
                 effects.append(Send(reader, self._metered(reader, name, name, day, now, more)))
+        taken_w = self._limits.taken_w(day)
+        beside = () if taken_w is None else (MeteringProfile(LIMITED, "W", taken_w),)
         for party in dict.fromkeys((to, reader, dso)):
-            told[ean] = _with_reactive(self._metered(party, meter, ean, day, now), self._reactive.mean_var(day))
+            of_meter = self._metered(party, meter, ean, day, now, beside)
+            told[ean] = _with_reactive(of_meter, self._reactive.mean_var(day))
             if party in (to, reader):
                 effects.append(Send(party, told[ean]))
         self.state.metered[day.day] = told

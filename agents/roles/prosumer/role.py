@@ -104,6 +104,7 @@ class ProsumerRole(Role):
         )
         checks = MeterChecks(me, config, metering)
         days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings)
+        limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held, agreed=agreed)
         messages = MeteringMessages(
             me,
             config,
@@ -113,8 +114,8 @@ class ProsumerRole(Role):
             profiles=profiles,
             checks=checks,
             days=days,
+            limits=limits,
         )
-        limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held, agreed=agreed)
         accounts = Accounts(config, contracts=contracts, held=held, metering=messages)
         # Of one report: who came to a station is known before what it took is counted. After a loss each part recovers
         # in this order: contracts, meters and orders first, then the settlements that stand on them.

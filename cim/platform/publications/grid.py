@@ -57,6 +57,7 @@ class FeedInAccounted(Publication):
         curtailed_wh: available less given, in the ISPs that were limited.
         lost_own_use_wh: of that, what the connection had to draw from the grid instead.
         compensation_e4: what the DSO pays for it.
+        isps, taken_w: the ISPs (from 1) that were limited and accounted, and the mean watts that were taken in each.
     """
 
     usage_point: str
@@ -64,6 +65,8 @@ class FeedInAccounted(Publication):
     curtailed_wh: int
     lost_own_use_wh: int
     compensation_e4: int
+    isps: tuple[int, ...] = ()
+    taken_w: tuple[int, ...] = ()
 
 
 @wire("published.SellerJudged")

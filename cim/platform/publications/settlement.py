@@ -13,7 +13,11 @@ from cim.platform.publications.base import Publication
 @wire("published.SettledIsp")
 @dataclass(frozen=True, slots=True)
 class SettledIsp:
-    """What was ordered and delivered against the baseline in each of `duration` ISPs from `start` on, mean watts."""
+    """What was ordered and delivered against the baseline in each of `duration` ISPs from `start` on, mean watts.
+
+    `actual_power_w` is the meter's value, the same for all orders of an ISP; `counted_power_w` what this order counts as
+    such: its own baseline where the meter stayed behind that, which is an earlier order's lack. Null from elsewhere.
+    """
 
     start: int
     baseline_power_w: int
@@ -22,6 +26,7 @@ class SettledIsp:
     delivered_flex_power_w: int
     power_deficiency_w: int
     duration: int = 1
+    counted_power_w: int | None = None
 
 
 @wire("published.SettledOrder")

@@ -18,8 +18,15 @@ class ColumnFigures(Figures):
 
     violations: int = Field(description="(bus or branch, ISP) outside the site's limits")
     over_limit_wh: int = Field(
-        description="apparent energy beyond the loading limit at the congestion points' branches: "
-        "sum over branches and ISPs of max(0, loading - limit) x rating x hours"
+        description="apparent energy that has to be moved for no congestion point to be beyond its loading limit: sum over "
+        "ISPs of the excess (max(0, loading - limit) x rating of its branch) x hours, counted once: what relieves a point "
+        "relieves those above it that carry power the same way, so of nested points the larger counts, the upper one's own "
+        "excess or the sum of those below"
+    )
+    over_limit_at_points_wh: int | None = Field(
+        default=None,
+        description="the excess of every congestion point added up, so that nested ones count twice: what `over_limit_wh` "
+        "meant before it counted once",
     )
     max_loading_pct: float = Field(description="highest mean of an ISP, on which limits are checked; of all branches")
     peak_loading_pct: float | None = Field(
@@ -95,6 +102,23 @@ class SettledAndTrue(Figures):
     true_wh: int = Field(
         description="how far each element's power was from the column `local`, by the physics; "
         "of plants, less what the DSO's own right took (`curtailed_wh`)"
+    )
+
+
+class Undelivered(Figures):
+    """What the DSO ordered and did not get delivered, by cause; they add up to `ordered_wh` less
+    `delivered_wh`, but for rounding."""
+
+    not_metered_wh: int = Field(description="a meter at the point was lost there: neither paid nor fined")
+    own_limit_wh: int = Field(description="orders to feed in more that the DSO's own limit made impossible: not fined")
+    level_held_wh: int = Field(
+        description="the meters held what was promised although the elements under order changed less than that: less sun or "
+        "wind than foretold, or what they would have done by their own rules anyway; not paid, and not fined"
+    )
+    missing_wh: int = Field(description="really missing at the meters, and fined")
+    fined_beside_wh: int = Field(
+        description="not part of the sum: fined (`deficiency_wh`) although the elements delivered, because others of the "
+        "portfolio spoilt the promised level"
     )
 
 

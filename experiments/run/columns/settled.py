@@ -45,13 +45,3 @@ def settled_and_true(
         for kind in sorted(true)
         if kind in settled or true[kind] >= 1
     }
-
-
-def ordered_and_delivered(told: Iterable[SettlementTold], dso: str, hours: float) -> dict[str, int]:
-    """`ordered_wh`, `delivered_wh` and `deficiency_wh` of what the DSO (its domain) settled with its sellers."""
-    rows = [row for settlement in told if settlement.buyer == dso for order in settlement.orders for row in order.isps]
-    return {
-        "ordered_wh": round(sum(abs(row.ordered_flex_power_w) for row in rows) * hours),
-        "delivered_wh": round(sum(abs(row.delivered_flex_power_w) for row in rows) * hours),
-        "deficiency_wh": round(sum(row.power_deficiency_w for row in rows) * hours),
-    }

@@ -8,7 +8,15 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.run.columns.column import ColumnName
-from experiments.run.columns.models import BillFigures, ColumnFigures, Figures, MadeWhole, Relief, SettledAndTrue
+from experiments.run.columns.models import (
+    BillFigures,
+    ColumnFigures,
+    Figures,
+    MadeWhole,
+    Relief,
+    SettledAndTrue,
+    Undelivered,
+)
 
 SCHEMA: Literal["iles.study/1"] = "iles.study/1"
 
@@ -23,6 +31,7 @@ class StudyRun(Figures):
     ordered_wh: int
     delivered_wh: int
     deficiency_wh: int
+    undelivered: Undelivered | None = None
     orders: int
     disputes: int
     bills: dict[str, BillFigures]

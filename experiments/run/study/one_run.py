@@ -16,7 +16,8 @@ from experiments.run.columns.bills import bill_figures, made_whole_of, with_bill
 from experiments.run.columns.column import ColumnName, column_of
 from experiments.run.columns.figures import figures_of
 from experiments.run.columns.relief import relief_of
-from experiments.run.columns.settled import ordered_and_delivered, settled_and_true
+from experiments.run.columns.settled import settled_and_true
+from experiments.run.columns.undelivered import ordered_and_delivered, ordered_of_dso, undelivered_of
 from experiments.run.grid import evaluate
 from experiments.run.run import run_site
 from experiments.run.settings import RunSettings
@@ -48,13 +49,15 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
         for name in ColumnName
         if name in columns
     }
-    traded, market = ordered_and_delivered(told, site.dso.domain, hours), columns[ColumnName.MARKET]
+    of_dso, market = ordered_of_dso(site, store), columns[ColumnName.MARKET]
+    traded = ordered_and_delivered(of_dso, hours)
     return StudyRun(
         program=program,
         day=result.site_agents.rules.first_day,
         seed=settings.seed,
         columns=measured,
         **traded,
+        undelivered=undelivered_of(of_dso.values(), hours),
         orders=len(values(store, OrderPlaced)),
         disputes=answers[AcceptedDisputed.DISPUTED.value],
         bills=bill_figures(bills),

@@ -20,14 +20,16 @@ class SettledOrders:
     """What became of orders.
 
     Attributes:
-        baseline_w, actual_w, delivered_w, deficiency_w: [R] by row of the order table, as its order saw them; 0 where
+        baseline_w, counted_w, delivered_w, deficiency_w: [R] by row of the order table, as its order saw them; 0 where
             nobody knows.
+        actual_w: [R] what the meter showed there, 0 where nobody knows.
         price_e4, penalty_e4: [K] by order, what it earned and what it lacked costs.
         known: [R] whether the row counts.
     """
 
     baseline_w: Ints
     actual_w: Ints
+    counted_w: Ints
     delivered_w: Ints
     deficiency_w: Ints
     price_e4: Ints
@@ -48,6 +50,7 @@ def settle_table(
     baseline_w: Ints,
     actual_w: Ints,
     changed_w: Ints | None = None,
+    taken_w: Ints | None = None,
     level_w: Ints | None = None,
     known: Flags | None = None,
     fined: Flags | None = None,
@@ -58,6 +61,7 @@ def settle_table(
     Args:
         baseline_w, actual_w: [R] of each row's party and ISP, watts.
         changed_w: [R] what truly changed there, where that is measured otherwise than by baseline and meter.
+        taken_w: [R] what the buyer's own limits took of feed-in there, watts >= 0: neither delivered nor missing.
         level_w: [R] what all orders together promised there, where that is not baseline and orders.
         known: [R] False where nobody knows: neither paid nor fined.
         fined: [R] False where nobody knows the level that was held.
@@ -68,8 +72,11 @@ def settle_table(
     """
     counts = np.ones(len(orders.order), dtype=bool) if known is None else known
     promised_from = baseline_w if level_w is None else level_w - _all_ordered(orders, counts)
-    level = _stack(orders, counts, promised_from, actual_w)
-    change = _stack(orders, counts, baseline_w if changed_w is None else actual_w - changed_w, actual_w)
+    free_w = actual_w if taken_w is None else actual_w - taken_w
+    level = _stack(orders, counts, promised_from, free_w)
+    change = _stack(
+        orders, counts, baseline_w + (actual_w - free_w) if changed_w is None else actual_w - changed_w, actual_w
+    )
     deficiency = np.minimum(level.missing_w, _most_missing(orders, terms))
     if changed_w is None:
         deficiency = np.where(counts, deficiency, 0)
@@ -83,6 +90,7 @@ def settle_table(
         penalty = _passed_on(orders, terms, isp_minutes, deficiency, shares)
     return SettledOrders(
         np.where(counts, change.own_w, 0),
+        np.where(counts, actual_w, 0),
         np.where(counts, change.seen_w, 0),
         delivered,
         deficiency,

@@ -20,10 +20,12 @@ class PortfolioMeters:
     Attributes:
         actual_w: sum of all connections, watts.
         held: whether all connections were metered, so that the level is known.
+        taken_w: of it, what the buyer's own limits took of feed-in, >= 0; None: nothing was limited.
     """
 
     actual_w: Ints
     held: Flags
+    taken_w: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def settle_portfolios(
         baseline_w=promised_w,
         actual_w=meters.actual_w[place],
         changed_w=changes.changed_w[place],
+        taken_w=None if meters.taken_w is None else meters.taken_w[place],
         known=fined | changes.seen[place],
         fined=fined,
     )
