@@ -11,6 +11,7 @@ is 4 % one hour ahead and 10 % a day ahead, of the clear-sky envelope of that ti
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,7 +41,6 @@ class WeatherFeed:
         self._profiles, self._seed = profiles, seed
         self._truth = _sun(profiles)
         self._envelope = _envelope(self._truth)
-        self._corrections: dict[int, Floats] = {}
 
     def truth(self, start: datetime, end: datetime) -> Floats:
         """What the sun will really give, per unit, one value for each quarter-hour; not for agents."""
@@ -64,26 +64,27 @@ class WeatherFeed:
             # Hour `hour` corrects every target in it or later; at the issue these corrections are still to come.
             begin = max(first, hour * 4)
             sigma = np.where(np.arange(begin, last) // 4 == hour, _SIGMA_HOUR, _LATER)
-            error[begin - first :] += sigma * self._correction(hour)[begin - hour * 4 : last - hour * 4]
+            error[begin - first :] += sigma * _correction(self._seed, hour)[begin - hour * 4 : last - hour * 4]
         forecast: Floats = np.clip(self._truth[first:last] + error * self._envelope[first:last], 0.0, 1.0)
         return forecast
 
-    def _correction(self, hour: int) -> Floats:
-        """A unit-variance error field over the targets from `hour` on, correlated over some hours."""
-        if hour not in self._corrections:
-            count = _HORIZON_HOURS * 4
-            # Hours before the year of the profiles, in which its first day is forecast, have seeds of their own.
-            stream = (self._seed, hour + 1) if hour >= -1 else (self._seed, 0, -hour)
-            noise = np.random.default_rng(stream).standard_normal(count)
-            keep = float(np.exp(-0.25 / _CORRELATION_H))
-            field = np.empty(count, dtype=np.float64)
-            level = noise[0]
-            for index in range(count):
-                if index:
-                    level = keep * level + np.sqrt(1 - keep * keep) * noise[index]
-                field[index] = level
-            self._corrections[hour] = field
-        return self._corrections[hour]
+
+@lru_cache(maxsize=4096)
+def _correction(seed: int, hour: int) -> Floats:
+    """A unit-variance error field over the targets from `hour` on, correlated over some hours."""
+    count = _HORIZON_HOURS * 4
+    # Hours before the year of the profiles, in which its first day is forecast, have seeds of their own.
+    stream = (seed, hour + 1) if hour >= -1 else (seed, 0, -hour)
+    noise = np.random.default_rng(stream).standard_normal(count)
+    keep = float(np.exp(-0.25 / _CORRELATION_H))
+    field = np.empty(count, dtype=np.float64)
+    level = noise[0]
+    for index in range(count):
+        if index:
+            level = keep * level + np.sqrt(1 - keep * keep) * noise[index]
+        field[index] = level
+    field.flags.writeable = False
+    return field
 
 
 class SeasonalSun:

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from agents.assembly.exchange_history import exchange_config, told_of
 from agents.assembly.grid_of_site import carries_w, connection_terms, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.planned_keys import planned_keys
@@ -17,12 +18,10 @@ from agents.assembly.site_agents import SiteAgents
 from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
-from agents.planning.forecast.like_day import fit
 from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.meter_data_company import MeterCompanyConfig
 from agents.roles.prosumer.config import ProsumerConfig
-from agents.roles.prosumer.prognoses import DAY_AHEAD_HOUR
 from agents.runtime.agent_spec import AgentSpec
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind
@@ -44,7 +43,6 @@ MeteredDays = Callable[[str], tuple[Floats, ...]]
 Secret = Callable[[str], bytes]
 
 HISTORY_DAYS = 10
-_QUARTERS = 96
 WEATHER = "weather"
 
 
@@ -108,7 +106,7 @@ def agents_of_site(
         return tuple(np.asarray(day) / 1000 for day in history.days(name, known, before))
 
     sun = SeasonalSun(profiles) if secret else WeatherFeed(profiles, seed, site.timezone)
-    past_weather = tuple(_told_of(sun, before.next(-back)) for back in range(known, 0, -1))
+    past_weather = tuple(told_of(sun, before.next(-back)) for back in range(known, 0, -1))
 
     agents: list[AgentSpec] = []
     for prosumer in site.prosumers:
@@ -124,10 +122,12 @@ def agents_of_site(
         )
         agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
     agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, metered_kw)))
+    exchange = exchange_config(site, profiles, opening, sun)
     for point in site.congestion_points:
-        agents.append(agent_spec(point.meter, "substation-meter", seeds[point.meter], site.dso.name, point.meter))
+        hear = (site.dso.name, *((site.iles.name,) if exchange is not None and point.meter == exchange.meter else ()))
+        agents.append(agent_spec(point.meter, "substation-meter", seeds[point.meter], hear, point.meter))
     names = tuple(p.name for p in site.prosumers)
-    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name)
+    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name, exchange)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     agents += _meter_company(site, seeds)
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))
@@ -194,11 +194,6 @@ def days_of_history(opening: LocalDay, profiles: Profiles) -> int:
             f"{(profiles.first + timedelta(days=3)).date()} to {(profiles.last - timedelta(days=2)).date()}"
         )
     return known
-
-
-def _told_of(sun: WeatherFeed | SeasonalSun, day: LocalDay) -> Floats:
-    """What the weather service forecast for a past day, per unit, when the day was planned: 96 values by time of day."""
-    return fit(sun.forecast(day.next(-1).at(DAY_AHEAD_HOUR), day.start, day.end), _QUARTERS)
 
 
 def _element(

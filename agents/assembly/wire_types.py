@@ -54,7 +54,7 @@ declare_homes(
         "feeder": ("environment.feeder",),
         "grid": ("agents.roles.grid_messages",),
         "home": ("agents.planning.elements.element", "agents.roles.messages"),
-        "iles": ("agents.roles.iles_manager",),
+        "iles": ("agents.roles.iles_manager", "agents.roles.parts.exchange_bands"),
         "keeper": ("agents.roles.ledger_keeper",),
         "ledger": (
             "market.ledger.party_keys",
@@ -117,6 +117,7 @@ declare_homes(
             "agents.planning.dispatch.packed.coupling",
             "agents.planning.dispatch.packed.messages",
             "agents.planning.dispatch.session",
+            "agents.planning.forecast.bands.history",
             "agents.planning.forecast.prognosis_check",
         ),
         "published": ("cim.platform.publications.families",),

@@ -6,9 +6,13 @@ A job is a pure function of wire values; any process may run it, and running it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cim.model.errors import ProgrammingFault
+
+if TYPE_CHECKING:
+    from agents.planning.forecast.bands.history import KnownDays
+    from cim.model.arrays import Floats
 
 
 def _safety(*arguments: Any) -> Any:
@@ -29,10 +33,17 @@ def _priced_selection(*arguments: Any) -> Any:
     return choose_and_price(*arguments)
 
 
+def _exchange_band(known: KnownDays, issue_slot: int) -> tuple[Floats, ...]:
+    from agents.planning.forecast.bands.day_ahead import day_ahead
+
+    return day_ahead(known, issue_slot)
+
+
 JOBS: dict[str, Callable[..., Any]] = {
     "safety": _safety,
     "selection": _selection,
     "priced-selection": _priced_selection,
+    "exchange-band": _exchange_band,
 }
 
 

@@ -54,11 +54,11 @@ class SetpointWritingState:
 
 
 class DeviceReports(Part[DeviceReportsState]):
-    """Reads the device each control interval and tells its prosumer and the platform what it shows."""
+    """Reads the device each control interval and tells its owner, who else listens and the platform what it shows."""
 
-    def __init__(self, me: AgentIdentity, owner: str) -> None:
+    def __init__(self, me: AgentIdentity, owner: str, listeners: tuple[str, ...] = ()) -> None:
         super().__init__(me, DeviceReportsState())
-        self._owner = owner
+        self._owner, self._listeners = owner, listeners
 
     @property
     def waits(self) -> bool:
@@ -82,7 +82,7 @@ class DeviceReports(Part[DeviceReportsState]):
         """Tell the prosumer and the platform."""
         me = self.me.name
         effects: list[Effect] = [
-            Send(self._owner, DeviceReport(me, now, event.readings, event.news)),
+            *(Send(to, DeviceReport(me, now, event.readings, event.news)) for to in (self._owner, *self._listeners)),
             Publish(ReadingsTaken(now, event.readings)),
         ]
         if (event.fault is not None) != self.state.lost:
@@ -185,8 +185,11 @@ class DeviceAgent(Role):
 
 
 class MeterAgent(Role):
-    """The agent of a meter that nobody steers, for example at a substation; it tells its owner what it reads."""
+    """The agent of a meter that nobody steers, for example at a substation.
 
-    def __init__(self, name: str, rules: MarketRules, key: bytes, owner: str) -> None:
+    It tells what it reads to its owner, the first of those who hear it, and to the others.
+    """
+
+    def __init__(self, name: str, rules: MarketRules, key: bytes, hear: tuple[str, ...]) -> None:
         me = AgentIdentity(name, rules, key)
-        super().__init__(me, DeviceReports(me, owner))
+        super().__init__(me, DeviceReports(me, hear[0], hear[1:]))

@@ -16,6 +16,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
+from agents.roles.parts.exchange_bands import ExchangeBands, ExchangeConfig
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.key_changes import KeyChanges
 from agents.roles.parts.keys import SellerPointDay
@@ -49,12 +50,13 @@ from market.uftp import (
 @wire("iles.Config")
 @dataclass(frozen=True, slots=True)
 class IlesConfig:
-    """The manager's own config: its weather feed, who hears its bulletins, the ledger, the DSO."""
+    """The manager's own config: its weather feed, who hears its bulletins, the ledger, the DSO, what it forecasts by."""
 
     weather: str
     prosumers: tuple[str, ...]
     ledger: str
     dso: str
+    exchange: ExchangeConfig | None = None
 
 
 @wire("iles.timer.weather")
@@ -254,6 +256,7 @@ class IlesRole(Role):
             RegisterKeeping(me, config.ledger, config.dso, config.prosumers),
             ReferenceRegister(me),
             ExchangeForecasting(me),
+            ExchangeBands(me, config.exchange),
             HeadCosigning(me, config.ledger),
             KeyChanges(me, config.ledger),
         )

@@ -21,7 +21,7 @@ from cim.platform.publications.agreements import (
     UnitsRanked,
 )
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.grid import ExchangeBand, ExchangeForecast, SafetyAnalysed
 from cim.platform.publications.ledger import BlockClosed
 from cim.platform.publications.settlement import (
     BaselineChecked,
@@ -62,6 +62,12 @@ def safety_analysed(point: str, period: date, need_w: Floats, loading_pct: Float
 def exchange_forecast(period: date, power_w: Sequence[int], now: datetime) -> Publish:
     """What the site is expected to draw at its point of common coupling in each ISP."""
     return Publish(ExchangeForecast(now, period, tuple(power_w)))
+
+
+def exchange_band(period: date, band_w: Sequence[Floats], now: datetime) -> Publish:
+    """What the site draws at its point of common coupling is below these three profiles with a chance of 10, 50, 90 %."""
+    low, median, high = (tuple(round(float(value)) for value in profile) for profile in band_w)
+    return Publish(ExchangeBand(now, period, low, median, high))
 
 
 def prognosis_taken(message: uftp.DPrognosis) -> Publish:

@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cim.model.arrays import Floats
-from cim.platform.publications.grid import ExchangeForecast
+from cim.platform.publications.grid import ExchangeBand, ExchangeForecast
 from environment.sites.network import build_network
 from experiments.report.data import RunData
-from experiments.report.style import KINDS, LIMIT, QUIET, WITH, WITHOUT, colour, figure, label
+from experiments.report.style import KINDS, LIMIT, QUIET, WITH, WITHOUT, colour, figure, label, pale
 from experiments.report.timeline import closed
 
 
@@ -55,7 +55,15 @@ def _pcc(data: RunData) -> str:
     time = data.time
     fig = go.Figure()
     x = time.starts(closed=True)
-    expected = _day_ahead(data)
+    expected, band = _day_ahead(data), _band(data)
+    if band is not None:
+        edges = [closed(time.gather(edge)).round(3) for edge in band]
+        shape = {"width": 0, "shape": "hv"}
+        fig.add_trace(go.Scatter(x=x, y=edges[1], mode="lines", line=shape, showlegend=False, hoverinfo="skip"))
+        fig.add_trace(
+            go.Scatter(x=x, y=edges[0], mode="lines", line=shape, fill="tonexty", fillcolor=pale(QUIET, 0.3),
+                       name="10-90 % band of the day before", hoverinfo="skip")
+        )  # fmt: skip
     for name, values, style in (
         ("forecast of the day before", expected, {"color": QUIET, "width": 1.5, "dash": "dot", "shape": "hv"}),
         ("without flexibility", data.without.flow.slack_p_w / 1000, {"color": WITHOUT, "width": 2, "shape": "hv"}),
@@ -76,7 +84,8 @@ def _pcc(data: RunData) -> str:
     fig.update_xaxes(time.axis())
     low, high = data.with_.flow.slack_p_w.sum(), data.without.flow.slack_p_w.sum()
     note = (
-        f"Energy over the span: {high * time.hours / 1000:.0f} kWh without, {low * time.hours / 1000:.0f} kWh with "
+        f"{_held(data, band)}Energy over the span: {high * time.hours / 1000:.0f} kWh without, "
+        f"{low * time.hours / 1000:.0f} kWh with "
         "flexibility, losses included. The limit is the branch's rating in kVA at nominal voltage"
         + (f"; points are means over each {time.bucket_name}." if time.bucket > 1 else ".")
     )
@@ -92,6 +101,31 @@ def _day_ahead(data: RunData) -> Floats | None:
             power = np.array(forecast.power_w, dtype=np.float64) / 1000
             row[first : first + len(power)] = power
     return None if np.isnan(row).all() else row
+
+
+def _band(data: RunData) -> tuple[Floats, Floats] | None:
+    """[ISPs of the span] kW, the lower and the upper edge of each day's last band that was told before it began."""
+    edges = np.full((2, data.time.count), np.nan)
+    for band in data.values(ExchangeBand):
+        first = data.time.offset(band.period)
+        if first >= 0 and band.at <= data.time.instant(first):
+            edges[:, first : first + len(band.low_w)] = np.array([band.low_w, band.high_w]) / 1000
+    return None if np.isnan(edges).all() else (edges[0], edges[1])
+
+
+def _held(data: RunData, band: tuple[Floats, Floats] | None) -> str:
+    """How much of what came lay within the band."""
+    if band is None:
+        return ""
+    known = ~np.isnan(band[0])
+    shares = [
+        100 * float(np.mean((power_w >= 1000 * band[0][known]) & (power_w <= 1000 * band[1][known])))
+        for power_w in (data.without.flow.slack_p_w[known], data.with_.flow.slack_p_w[known])
+    ]
+    return (
+        f"Within the band lay {shares[0]:.0f} % of what came without flexibility and {shares[1]:.0f} % with it: "
+        "the band does not know of orders that are still to come. "
+    )
 
 
 def _limit_kw(data: RunData) -> tuple[float | None, str]:

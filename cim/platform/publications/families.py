@@ -17,6 +17,7 @@ from cim.platform.publications.agreements import (
 )
 from cim.platform.publications.base import Publication
 from cim.platform.publications.grid import (
+    ExchangeBand,
     ExchangeForecast,
     FeedInAccounted,
     FeedInLimited,
@@ -64,8 +65,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
         AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
-        DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeForecast, FeedInAccounted, FeedInLimited,
-        FlexOffered, FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
+        DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
+        FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
         SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, SupplyInterrupted, SupplyRestored, TemplatePublished,

@@ -147,3 +147,18 @@ class SupplyRestored(Publication):
 
     works: str
     usage_points: tuple[str, ...]
+
+
+@wire("published.ExchangeBand")
+@dataclass(frozen=True, slots=True)
+class ExchangeBand(Publication):
+    """Net power at the site's point of common coupling on a local day, forecast by its own meter, weather and calendar.
+
+    Watts in each ISP, + = import, grid losses included once the meter has shown them: what comes is below `low_w` with a
+    chance of 10 %, below `median_w` with one of 50 %, below `high_w` with one of 90 %.
+    """
+
+    period: date
+    low_w: tuple[int, ...]
+    median_w: tuple[int, ...]
+    high_w: tuple[int, ...]

@@ -16,7 +16,7 @@ from agents.planning.grid_safety.assessment import PointGrid
 from cim.model.arrays import Floats
 from cim.platform.memory_store import MemoryStore
 from cim.platform.publications.base import IspPower, Publication
-from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.grid import ExchangeBand, ExchangeForecast, SafetyAnalysed
 from cim.platform.publications.measured import DeviceLost
 from cim.platform.publications.sessions import Residuals, SessionConcluded
 from cim.platform.publications.settlement import (
@@ -177,6 +177,7 @@ def publications(day: date, start: datetime, count: int) -> list[tuple[str, Publ
         ("dso", PaymentsMade(at, (paid(),))),
         ("farm-1.battery", DeviceLost(at, "farm-1.battery", "no answer <x>")),
         ("iles", ExchangeForecast(at, day, (-90_000,) * count)),
+        ("iles", ExchangeBand(at, day, (-100_000,) * count, (-90_000,) * count, (-80_000,) * count)),
     ]
 
 

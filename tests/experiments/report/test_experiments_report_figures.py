@@ -123,6 +123,14 @@ def test_the_forecast_of_the_day_before_is_beside_what_happened(report: Report) 
     assert set(report.trace("fig-pcc", "with flexibility")["y"]) == {-90.0}
 
 
+def test_the_band_of_the_day_before_is_beside_what_happened(report: Report) -> None:
+    """From 100 to 80 kW of export, told before the day began."""
+    low = report.trace("fig-pcc", "10-90 % band of the day before")
+    assert (set(low["y"]), low["fill"]) == ({-100.0}, "tonexty")
+    (high,) = [trace for trace in report.figures["fig-pcc"][0] if set(trace["y"]) == {-80.0}]
+    assert len(high["y"]) == len(low["y"])
+
+
 def test_what_flexibility_changed_is_energy_by_kind(report: Report) -> None:
     """Half a kilowatt less of PV over a whole day is 12 kWh less, in figure and table."""
     assert sum(report.trace("fig-change", "PV")["y"]) * 0.25 == -12.0

@@ -16,8 +16,24 @@ from cim.model.errors import BadInput
 SLOTS = 96  # quarter-hours by wall-clock time; see `environment.profiles.history` for days on which clocks change
 
 
-@wire("plan.SeriesHistory")
+@wire("plan.KnownDays")
 @dataclass(frozen=True, slots=True)
+class KnownDays:
+    """A series as it travels: its days one by one.
+
+    Attributes:
+        first: the local day of the first one; each is the next day.
+        days_w: [96] mean watts of each; NaN where nobody metered.
+        told: [96] what the weather service told of each on the day before, per unit; NaN where it said nothing.
+    """
+
+    first: date
+    days_w: tuple[Floats, ...]
+    told: tuple[Floats, ...]
+    country: str
+
+
+@dataclass(frozen=True)
 class SeriesHistory:
     """A series up to its last day, which is the one that is to be forecast.
 
