@@ -123,6 +123,11 @@ def test_without_a_meter_nothing_is_forecast() -> None:
     assert asked(manager(None), ISSUE) is None
 
 
+def test_no_band_is_made_of_a_day_that_is_not_operated() -> None:
+    """On the last operated day nobody needs the next one's."""
+    assert asked(manager(), RULES.periods[-1].at(11)) is None
+
+
 def test_what_it_knows_survives_a_snapshot() -> None:
     """A manager that goes on from a snapshot forecasts by the same days."""
     role, other = manager(), manager()

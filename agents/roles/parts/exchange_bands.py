@@ -103,6 +103,8 @@ class ExchangeBands(Part[ExchangeBandsState]):
         config = self._config
         if config is None or now < tomorrow.next(-1).at(ISSUE_HOUR) or self.state.asked == tomorrow.day:
             return []
+        if tomorrow.day > self.rules.periods[-1].day:
+            return []
         for news in event.news:
             if isinstance(news, WeatherForecast) and news.step_s == 900:
                 first = round((tomorrow.start - news.start).total_seconds()) // 900
