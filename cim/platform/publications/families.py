@@ -66,7 +66,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
     for family in (
         AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
         DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
-        FeedInLimited, FlexOffered, FlexRequested, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
+        FeedInLimited, FlexOffered, FlexRequested,
+        HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
         SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, SupplyInterrupted, SupplyRestored, TemplatePublished,
