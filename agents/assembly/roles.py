@@ -19,6 +19,7 @@ ROLES = {
     "meter-data-company": "agents.roles.meter_data_company:MeterDataCompanyRole",
     "iles": "agents.roles.iles_manager:IlesRole",
     "ledger-keeper": "agents.roles.ledger_keeper:KeeperRole",
+    "island-member": "agents.roles.island_member:IslandMemberRole",
     "echo": "agents.roles.echo:EchoRole",
 }
 

@@ -55,6 +55,8 @@ declare_homes(
         "grid": ("agents.roles.grid_messages",),
         "home": ("agents.planning.elements.element", "agents.roles.messages"),
         "iles": ("agents.roles.iles_manager", "agents.roles.parts.exchange_bands"),
+        "island": ("agents.roles.iles_manager", "agents.roles.island_member", "agents.roles.island_messages"),
+        "islanding": ("agents.planning.islanding.control", "agents.planning.islanding.outlook"),
         "keeper": ("agents.roles.ledger_keeper",),
         "ledger": (
             "market.ledger.party_keys",

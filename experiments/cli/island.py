@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ import typer
 from cim.model.errors import BadInput
 
 if TYPE_CHECKING:
+    from environment.outages import Outage
     from experiments.island.model import IslandSite
 
 
@@ -30,6 +31,10 @@ def island(
     announced: Annotated[
         bool, typer.Option("--announced", help="Planned works: when mains come back is known.")
     ] = False,
+    silent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="UNIT", help="With --at: this unit's agent loses its link when mains are lost."),
+    ] = None,
     outages: Annotated[
         int | None, typer.Option(min=1, max=100_000, help="So many random outages of the year instead of one.")
     ] = None,
@@ -42,11 +47,13 @@ def island(
 ) -> None:
     """Lose mains at a site: run one outage second by second, or many at random.
 
-    One (--at): frequency, powers, state of charge and what each priority was served, in island.html and island.json.
+    One (--at): the ILES manager and an agent for each unit lead the island by messages, its physics moves each second.
+    Frequency, powers, state of charge and what each priority was served are in island.html and island.json.
 
     Many (--outages): how much is held is calibrated on other outages; then each is run through, with its frequency. What is
     finished in OUT is not run again. outages.html and outages.json say what was served, and what the reserve cost.
     """
+    from environment.outages import Cause, Outage
     from experiments.island.model import island_site
 
     if (at is None) == (outages is None):
@@ -58,17 +65,9 @@ def island(
         _many(model, outages, seed, share, folder)
     else:
         assert at is not None  # noqa: S101 - one of the two was given
-        _one(
-            model,
-            _instant(at, model.site.timezone),
-            60.0 * minutes,
-            stored_pct,
-            without_chp,
-            announced,
-            seed,
-            share,
-            folder,
-        )
+        start = _instant(at, model.site.timezone).astimezone(UTC)
+        outage = Outage(start, 60.0 * minutes, Cause.PLANNED if announced else Cause.OWN, not without_chp)
+        _one(model, outage, stored_pct, tuple(silent or ()), seed, share, folder)
 
 
 def _instant(said: str, timezone: str) -> datetime:
@@ -82,23 +81,17 @@ def _instant(said: str, timezone: str) -> datetime:
 
 def _one(
     model: IslandSite,
-    at: datetime,
-    seconds: float,
+    outage: Outage,
     stored_pct: float | None,
-    without_chp: bool,
-    announced: bool,
+    silent: tuple[str, ...],
     seed: int,
     confidence: float,
     folder: Path,
 ) -> None:
-    from datetime import UTC
-
-    from environment.outages import Cause, Outage
+    from experiments.island.agents_run import ride_with_agents
     from experiments.island.page import served_rows, write_event
-    from experiments.island.ride import ride_through
     from experiments.island.study import calibrated
 
-    outage = Outage(at.astimezone(UTC), seconds, Cause.PLANNED if announced else Cause.OWN, not without_chp)
     model.quarter(outage.start)
     if stored_pct is None:
         typer.echo("planning the battery's year with its reserve ...", err=True)
@@ -106,7 +99,7 @@ def _one(
         stored_wh, battery_w = model.stored_wh(plan.held, outage.start), model.battery_w(plan.held, outage.start)
     else:
         stored_wh, battery_w = stored_pct / 100 * model.limits.capacity_wh, 0.0
-    ride = ride_through(model, outage, stored_wh=stored_wh, battery_w=battery_w, traced=True)
+    ride, messages = ride_with_agents(model, outage, stored_wh=stored_wh, battery_w=battery_w, seed=seed, silent=silent)
     folder.mkdir(parents=True, exist_ok=True)
     write_event(folder / "island.html", model, ride)
     rows = served_rows(model, ride)
@@ -123,6 +116,8 @@ def _one(
         "highest_hz": round(ride.highest_hz, 3),
         "blackouts": ride.blackouts,
         "dark_s": ride.dark_s,
+        "messages": messages,
+        "silent": list(silent),
         "back_on_mains_s": ride.seconds if ride.resynchronised else None,
         "by_priority": rows,
         "log": [{"second": second, "what": what} for second, what in ride.log],

@@ -9,19 +9,20 @@ from datetime import timedelta
 import numpy as np
 
 from agents.planning.islanding.control import IslandFacts, IslandOrders, IslandOutlook, IslandSeen, armed, decide
-from agents.planning.islanding.outlook import outlook, remaining_isps
-from agents.planning.islanding.reserve import need_of_pieces
+from agents.planning.islanding.need import need_of_pieces
+from agents.planning.islanding.outlook import IslandExpectations, habit, outlook, ratios
 from cim.model.arrays import Floats
 from environment.outages import Cause, Outage
 from environment.physics import frequency as f
-from environment.physics.island import Island, separated
-from environment.profiles.library import QUARTER, QUARTER_S
+from environment.physics.island_event import IslandEvent
+from environment.profiles.library import QUARTER
 from experiments.island.model import IslandSite
 
 Leader = Callable[[IslandFacts, IslandSeen, IslandOutlook], IslandOrders]
 
-_LOOKS_ISPS = 48
-_GIVES_UP_S = 3600  # after mains are back, for the island to find their phase
+_LOOKS_ISPS = 48  # further than a decision looks
+GIVES_UP_S = 3600  # after mains are back, for the island to find their phase
+_RELAY = "shed by its under-frequency relay"
 _SERVED = 0.99  # of the promised energy
 
 
@@ -72,137 +73,140 @@ def ride_through(
         traced: keep every second.
         lead, arm: who decides in the island, and before.
     """
-    plan, year, facts = model.plan, model.year, model.facts
-    quarter = model.quarter(outage.start)
-    loads, sun_w = year.load_w[:, quarter], float(year.sun_w[quarter])
-    chp_w = float(year.chp_w[quarter]) if outage.chp_ready else 0.0
-    island = separated(
-        model.limits, stored_wh=stored_wh, battery_w=battery_w, chp_w=chp_w, sun_w=sun_w, stages=loads.size
-    )
-    watch = _Watch(model, outage, island)
-    island.orders.sun_limit_w = 1e12
-    first = arm(facts, watch.seen(0.0), watch.outlook(quarter, 0.0))
-    island.separate(plan.separation_s.value, loads, sun_w)
-    watch.note(0, f"mains are lost with {stored_wh / 1000:.0f} kWh stored; the island separates")
-    _apply(island, first)
-    watch.told(first)
-    traces: list[Floats] = []
-    while not island.connected and island.seconds < outage.seconds + _GIVES_UP_S:
-        now = outage.start + timedelta(seconds=island.seconds)
-        quarter = model.quarter(now)
-        loads, sun_w = year.load_w[:, quarter], float(year.sun_w[quarter])
-        to_border = QUARTER_S - int((now - year.first - quarter * QUARTER).total_seconds())
-        step = min(plan.control_s - island.seconds % plan.control_s, max(1, to_border))
-        lit = island.lit
-        traces.append(island.advance(step, loads, sun_w, traced=traced))
-        watch.passed(lit, step)
-        if island.connected or island.seconds % plan.control_s:
-            continue
-        back_s = max(0.0, island.seconds - outage.seconds)
-        orders = lead(facts, watch.seen(back_s), watch.outlook(quarter, float(island.seconds)))
-        _apply(island, orders)
-        watch.told(orders)
-    trace = np.concatenate(traces) if traced else None
-    return watch.ride(trace, stored_wh)
+    plan, facts = model.plan, model.facts
+    model.quarter(outage.start)
+    event = IslandEvent(
+        model.year, model.limits, outage, stored_wh=stored_wh, battery_w=battery_w,
+        separation_s=plan.separation_s.value, traced=traced,
+    )  # fmt: skip
+    watch = Watch(model, event)
+    _apply(event, arm(facts, watch.seen(), watch.outlook()))
+    while event.seconds < outage.seconds + GIVES_UP_S:
+        watch.before()
+        event.run_to(event.outage.start + timedelta(seconds=event.seconds + plan.control_s))
+        watch.after()
+        if not event.lost:
+            break
+        _apply(event, lead(facts, watch.seen(), watch.outlook()))
+    return watch.ride(event.trace if traced else None, stored_wh)
 
 
-def _apply(island: Island, orders: IslandOrders) -> None:
+def _apply(event: IslandEvent, orders: IslandOrders) -> None:
     """The units do what they are told."""
-    stages = np.array([float(on) for on in orders.closed])
-    if orders.close and not island.lit:
-        island.state[f.CONNECTED] = 1.0  # closed dead: mains take all loads again
-        return
-    if orders.start and not island.lit:
-        island.start_black(stages)
     if orders.stop:
-        f.go_dark(island.state)
-    island.closed[:] = stages
-    told = island.orders
-    told.chp_w, told.sun_limit_w, told.hold_hz, told.close = (
-        orders.chp_w,
-        orders.sun_limit_w,
-        orders.hold_hz,
-        orders.close,
+        event.stop()
+    for stage, on in enumerate(orders.closed):
+        event.connect(stage, on)
+    if orders.start:
+        event.start()
+    event.engine(orders.chp_w)
+    event.limit_sun(orders.sun_limit_w)
+    event.close(orders.close)
+
+
+def expectations_of(model: IslandSite, outage: Outage) -> IslandExpectations:
+    """What the manager knows when this outage begins: habits of the days before, and how long outages last."""
+    quarter, year, plan = model.quarter(outage.start), model.year, model.plan
+    isps = 4 * int(plan.outages.longest_h.value + 2) + _LOOKS_ISPS
+    seconds, weights = model.kinds
+    return IslandExpectations(
+        first=year.first + quarter * QUARTER,
+        load_w=habit(year.load_w, quarter, isps),
+        sun_w=habit(year.sun_w, quarter, isps),
+        seconds=seconds,
+        weights=weights[quarter],
+        confidence=plan.confidence_pct.value / 100,
+        end=outage.end if outage.cause is Cause.PLANNED else None,
     )
 
 
-class _Watch:
-    """What is measured in the island, what is expected, and what is written down of it."""
+class Watch:
+    """What is measured in an island, what is expected, and what is written down of it."""
 
-    def __init__(self, model: IslandSite, outage: Outage, island: Island) -> None:
-        self._model, self._outage, self._island = model, outage, island
+    def __init__(self, model: IslandSite, event: IslandEvent) -> None:
+        self._model, self._event, self._island = model, event, event.island
         self._log: list[tuple[int, str]] = []
-        self._dark_s, self._before = 0, tuple([True] * island.closed.size)
-        seconds, weights = model.kinds
-        self._seconds, self._weights = seconds, weights[model.quarter(outage.start)]
+        self._expected, self._ratios = expectations_of(model, event.outage), np.ones(self._island.closed.size)
+        self._back_s: int | None = None
+        self._told = tuple([True] * self._island.closed.size)
+        self._was_lit, self._searching = True, False
+        self.stored_wh = float(self._island.state[f.STORED_WH])
 
-    def seen(self, back_s: float) -> IslandSeen:
-        state, island = self._island.state, self._island
+    def seen(self) -> IslandSeen:
+        """What the manager is told now."""
+        event, island = self._event, self._island
+        state = island.state
+        if event.lost and event.mains and self._back_s is None:
+            self._back_s = event.seconds
         return IslandSeen(
             lit=island.lit,
             stored_wh=float(state[f.STORED_WH]),
             battery_w=float(state[f.BATTERY_W]),
-            chp_ready=self._outage.chp_ready and island.limits.chp_w > 0,
-            chp_on=bool(state[f.CHP_MODE] != f.CHP_OFF),
+            chp_ready=event.outage.chp_ready and island.limits.chp_w > 0,
+            chp_on=island.orders.chp_w > 0,
             chp_w=float(state[f.CHP_W]),
             sun_w=float(state[f.PV_W]),
-            closed=tuple(bool(x > 0.5) for x in island.closed),
-            mains_back_s=back_s,
+            closed=tuple(bool(x > 0.5) and island.lit for x in island.closed),
+            mains_back_s=0.0 if self._back_s is None else float(event.seconds - self._back_s),
         )
 
-    def outlook(self, quarter: int, elapsed_s: float) -> IslandOutlook:
-        model, outage = self._model, self._outage
-        if outage.cause is Cause.PLANNED:  # announced: its end is known
-            left = max(1, int(np.ceil((outage.seconds - elapsed_s) / QUARTER_S)))
-        else:
-            confidence = model.plan.confidence_pct.value / 100
-            left = remaining_isps(self._seconds, self._weights, elapsed_s, confidence)
-        return outlook(
-            model.year.load_w, model.year.sun_w, quarter=quarter, isps=_LOOKS_ISPS,
-            loads_now_w=model.year.load_w[:, quarter], sun_now_w=float(model.year.sun_w[quarter]), remaining_isps=left,
-        )  # fmt: skip
+    def outlook(self) -> IslandOutlook:
+        """What the manager expects, from what the connected stages draw and the sun could give."""
+        event = self._event
+        closed = self._island.closed * float(self._island.lit)
+        self._ratios = ratios(self._ratios, self._expected, event.now, event.loads_w() * closed, closed)
+        return outlook(self._expected, event.now, event.outage.start, self._ratios, event.sun_w())
 
-    def note(self, second: int, sentence: str) -> None:
-        self._log.append((second, sentence))
+    def _note(self, sentence: str) -> None:
+        self._log.append((self._event.seconds, sentence))
 
-    def told(self, orders: IslandOrders) -> None:
-        names = {stage.priority: stage.title for stage in self._model.plan.stages}
-        for k, (was, on) in enumerate(zip(self._before, orders.closed, strict=True)):
-            if was != on:
-                self.note(self._island.seconds, f"{names[k + 1]}: {'connected' if on else 'shed'}")
-        if orders.stop:
-            self.note(self._island.seconds, "nothing is left: the island is let go dark")
-        if orders.start:
-            self.note(self._island.seconds, "black start by the battery")
-        if orders.close and not any("back" in text for _, text in self._log):
-            self.note(self._island.seconds, "mains are back and stable: the island looks for their phase")
-        self._before = orders.closed
+    def before(self) -> None:
+        """Time is about to move on: what has been ordered."""
+        event, island = self._event, self._island
+        if not event.lost:
+            if not event.seconds:
+                self._note(f"mains are lost with {self.stored_wh / 1000:.0f} kWh stored; the island separates")
+            return
+        now = tuple(bool(x > 0.5) and island.lit for x in island.closed)
+        if island.lit and not self._was_lit:
+            self._note("black start by the battery")
+        elif self._was_lit and not island.lit:
+            self._note("nothing is left: the island is let go dark")
+        self._changes(now, "shed")
+        if island.orders.close and not self._searching:
+            self._searching = True
+            self._note("mains are back and stable: the island looks for their phase")
+        self._was_lit = island.lit
 
-    def passed(self, was_lit: bool, seconds: int) -> None:
-        """What happened by itself since."""
+    def after(self) -> None:
+        """Time has moved on: what happened by itself."""
         island = self._island
-        names = {stage.priority: stage.title for stage in self._model.plan.stages}
-        if not was_lit:
-            self._dark_s += seconds
-        elif not island.lit:
-            self.note(island.seconds, "the island goes dark")
-        now = tuple(bool(x > 0.5) for x in island.closed)
-        if island.lit:
-            for k, (told, on) in enumerate(zip(self._before, now, strict=True)):
-                if told and not on:
-                    self.note(island.seconds, f"{names[k + 1]}: shed by its under-frequency relay")
+        if self._was_lit and not island.lit:
+            self._note("the island breaks down and is dark")
+        elif island.lit:
+            first = self._event.seconds <= self._model.plan.control_s
+            self._changes(tuple(bool(x > 0.5) for x in island.closed), "shed at the separation" if first else _RELAY)
+        self._was_lit = island.lit
         if island.connected:
-            self.note(island.seconds, "in step with mains: connected")
-        self._before = now
+            self._note("in step with mains: connected" if island.lit else "mains take all loads again")
+
+    def _changes(self, now: tuple[bool, ...], shed: str) -> None:
+        names = {stage.priority: stage.title for stage in self._model.plan.stages}
+        if self._island.lit and self._was_lit:
+            for k, (was, on) in enumerate(zip(self._told, now, strict=True)):
+                if was != on:
+                    self._note(f"{names[k + 1]}: {'connected' if on else shed}")
+        self._told = now
 
     def ride(self, trace: Floats | None, stored_wh: float) -> Ride:
+        """What became of the outage."""
         island, model = self._island, self._model
         count = model.plan.promised
         demand_wh, served_wh = float(island.demand_wh[:count].sum()), float(island.served_wh[:count].sum())
-        needed_wh = needed_of(model, self._outage)
+        needed_wh = needed_of(model, self._event.outage)
         state = island.state
         return Ride(
-            outage=self._outage,
+            outage=self._event.outage,
             stored_wh=stored_wh,
             demand_wh=island.demand_wh,
             served_wh=island.served_wh,
@@ -212,7 +216,7 @@ class _Watch:
             lowest_hz=float(state[f.LOWEST_HZ]),
             highest_hz=float(state[f.HIGHEST_HZ]),
             blackouts=int(state[f.BLACKOUTS]),
-            dark_s=self._dark_s,
+            dark_s=self._event.dark_s,
             seconds=island.seconds,
             resynchronised=island.connected,
             trace=trace,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.planning.islanding.control import IslandFacts, IslandOutlook, IslandSeen, armed, decide
-from agents.planning.islanding.outlook import habit, outlook, remaining_isps
+from agents.planning.islanding.outlook import IslandExpectations, habit, outlook, ratios, remaining_isps
 
 FACTS = IslandFacts(
     battery_w=100_000, capacity_wh=200_000, empty_wh=4_000, efficiency=0.95, chp_w=0, chp_min_w=0, promised=2, mains_stable_s=60,
@@ -170,16 +171,36 @@ def test_habits_are_the_same_time_of_earlier_days() -> None:
     assert habit(np.arange(96.0), 96, 100)[96:].tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
+EXPECTED = IslandExpectations(
+    first=datetime(2016, 5, 20, 10, tzinfo=UTC), load_w=np.full((2, 100), 10_000.0), sun_w=np.full(100, 4_000.0),
+    seconds=np.array([600.0, 1800.0, 7200.0]), weights=np.array([8.0, 1.0, 1.0]), confidence=0.95,
+)  # fmt: skip
+
+
 def test_an_outlook_begins_with_what_is_measured_and_ends_with_habit() -> None:
-    """Twice the usual load now is half of that more in an hour, and usual after two; nothing of the future is looked at."""
-    loads, sun = np.full((2, 960), 10_000.0), np.full(960, 4_000.0)
-    loads[:, 480:] = sun[480:] = 1e9
-    now_w = np.array([20_000.0, 10_000.0])
-    found = outlook(loads, sun, quarter=480, isps=12, loads_now_w=now_w, sun_now_w=2_000.0, remaining_isps=3)
+    """Twice the usual load now is half of that more in an hour, and usual after two."""
+    now = EXPECTED.first + timedelta(minutes=20)
+    found = outlook(EXPECTED, now, now, np.array([2.0, 1.0]), 2_000.0)
     assert found.load_w[0, [0, 4, 8, 11]].tolist() == [20_000, 15_000, 10_000, 10_000]
-    assert found.load_w[1].tolist() == [10_000] * 12
+    assert found.load_w[1, :3].tolist() == [10_000] * 3
     assert found.sun_w[[0, 4, 8]].tolist() == [2_000, 3_000, 4_000]
-    assert found.remaining_isps == 3
+    assert found.remaining_isps == 8
+
+
+def test_announced_works_end_when_they_are_said_to() -> None:
+    """Then nobody guesses how long it lasts."""
+    known = replace(EXPECTED, end=EXPECTED.first + timedelta(hours=3))
+    assert outlook(known, EXPECTED.first, EXPECTED.first, np.ones(2), 0.0).remaining_isps == 12
+    late = EXPECTED.first + timedelta(hours=5)
+    assert outlook(known, late, EXPECTED.first, np.ones(2), 0.0).remaining_isps == 1
+
+
+def test_what_a_shed_stage_would_draw_is_as_it_was_last() -> None:
+    """Its meter shows nothing; its share of its habit is remembered, and bounded."""
+    closed = np.array([1.0, 0.0])
+    found = ratios(np.array([1.0, 1.7]), EXPECTED, EXPECTED.first, np.array([15_000.0, 0.0]), closed)
+    assert found.tolist() == [1.5, 1.7]
+    assert ratios(found, EXPECTED, EXPECTED.first, np.array([90_000.0, 0.0]), closed).tolist() == [3.0, 1.7]
 
 
 def test_what_remains_is_conditional_on_what_has_passed() -> None:

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.planning.islanding.need import need_of_pieces
 from agents.planning.islanding.reserve import (
     expected_chances,
-    need_of_pieces,
-    need_wh,
     needs_wh,
     power_reserve_w,
     reserve_wh,
@@ -24,21 +23,21 @@ BATTERY_W = 10_000.0
 @pytest.mark.parametrize(
     ("short_kw", "needed_wh"),
     [
-        ([4], 1000 / 0.8),  # a quarter of an hour at 4 kW, through discharging at 0.8
-        ([4, 4], 2000 / 0.8),
+        ([4], 1000 / 0.9),  # a quarter of an hour at 4 kW, through discharging at 0.9
+        ([4, 4], 2000 / 0.9),
         ([-4], 0.0),  # more is generated than drawn
-        ([-4, 4], 1000 / 0.8 - 1000 * 0.9),  # the sun of the first quarter-hour helps, after charging at 0.9
-        ([4, -4], 1000 / 0.8),  # it does not when it comes too late
+        ([-4, 4], 1000 / 0.9 - 1000 * 0.9),  # the sun of the first quarter-hour helps, after charging at 0.9
+        ([4, -4], 1000 / 0.9),  # it does not when it comes too late
         ([-40, 4], 0.0),  # 10 kW at most are charged: more than enough
-        ([-2, 8], 2000 / 0.8 - 500 * 0.9),
-        ([4, -4, 8], 1000 / 0.8 + 2000 / 0.8 - 900),
+        ([-2, 8], 2000 / 0.9 - 500 * 0.9),
+        ([4, -4, 8], 1000 / 0.9 + 2000 / 0.9 - 900),
         ([2, 11], np.inf),  # no energy makes up for power
     ],
 )
 def test_the_need_by_hand(short_kw: list[float], needed_wh: float) -> None:
     """Going back from the end: shortage is added, surplus is taken off, never below nothing."""
     short_w = np.array(short_kw, dtype=np.float64) * 1000
-    assert need_wh(short_w, short_w.size, BATTERY_W, 0.9, 0.8) == pytest.approx(needed_wh)
+    assert need_of_pieces(short_w, np.full(short_w.size, 0.25), BATTERY_W, 0.9) == pytest.approx(needed_wh)
 
 
 shortages = st.lists(st.floats(-15_000, 9_999), min_size=1, max_size=20)
@@ -61,7 +60,7 @@ def lasts(stored_wh: float, short_w: Floats) -> bool:
 def test_the_need_is_enough_and_nothing_less_is(short: list[float]) -> None:
     """With the need the outage is survived step by step; with a watt-hour less it is not."""
     short_w = np.array(short)
-    needed_wh = float(need_wh(short_w, short_w.size, BATTERY_W, 0.9, 0.9))
+    needed_wh = need_of_pieces(short_w, np.full(short_w.size, 0.25), BATTERY_W, 0.9)
     assert lasts(needed_wh, short_w)
     if needed_wh > 1.0:
         assert not lasts(needed_wh - 1.0, short_w)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.planning.islanding.reserve import need_wh
+from agents.planning.islanding.need import need_of_pieces
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 
@@ -129,7 +129,7 @@ def decide(facts: IslandFacts, seen: IslandSeen, outlook: IslandOutlook) -> Isla
     count = min(count, _connected(seen.closed) + 1 if seen.lit else 1)
     closed = tuple(k < count for k in range(stages))
     drawn_w = float(outlook.load_w[:count, 0].sum())
-    chp_w = _chp(facts, seen, drawn_w, float(outlook.sun_w[0]))
+    chp_w = _chp(facts, seen, drawn_w, float(outlook.sun_w[0]), wanted=count < stages)
     return IslandOrders(
         closed,
         chp_w,
@@ -152,7 +152,7 @@ def armed(facts: IslandFacts, seen: IslandSeen, outlook: IslandOutlook) -> Islan
     if tripped:
         count = _stages_to_serve(facts, seen, outlook, 0.0)
     drawn_w = float(outlook.load_w[:count, 0].sum())
-    chp_w = 0.0 if tripped else _chp(facts, seen, drawn_w, float(outlook.sun_w[0]))
+    chp_w = 0.0 if tripped else _chp(facts, seen, drawn_w, float(outlook.sun_w[0]), wanted=False)
     closed = tuple(k < count for k in range(len(seen.closed)))
     limit_w = _sun_limit(facts, seen, drawn_w, seen.chp_w)
     return IslandOrders(closed, chp_w, limit_w, start=False, hold_hz=facts.nominal_hz, close=False)
@@ -202,27 +202,31 @@ def _stages_to_serve(facts: IslandFacts, seen: IslandSeen, outlook: IslandOutloo
 def _energy(facts: IslandFacts, outlook: IslandOutlook, count: int, isps: int, chp_most_w: float) -> float:
     """What has to be stored now to serve the first `count` stages for so many ISPs, Wh."""
     short_w = outlook.load_w[:count, :isps].sum(axis=0) - outlook.sun_w[:isps] - chp_most_w
-    found = need_wh(np.ascontiguousarray(short_w), isps, facts.battery_w, facts.efficiency, facts.efficiency)
-    return float(found) if np.isfinite(found) else facts.capacity_wh
+    found = need_of_pieces(short_w, np.full(isps, _ISP_H), facts.battery_w, facts.efficiency)
+    return min(found, facts.capacity_wh)
 
 
-def _chp(facts: IslandFacts, seen: IslandSeen, drawn_w: float, sun_w: float) -> float:
-    """What the CHP plant is to give: what is drawn, and what brings the battery to where it can still take and give."""
+def _chp(facts: IslandFacts, seen: IslandSeen, drawn_w: float, sun_w: float, *, wanted: bool) -> float:
+    """What the CHP plant is to give: what is drawn, and what brings the battery to where it can still take and give.
+
+    Args:
+        wanted: stages are shed, so it is not left off.
+    """
     if facts.chp_w <= 0 or not seen.chp_ready:
         return 0.0
     full = seen.stored_wh / facts.capacity_wh
     rest_w = drawn_w - sun_w
     if seen.chp_on and full > _FULL and rest_w < facts.chp_min_w * 0.8:
         return 0.0
-    if not seen.chp_on and full > _AGAIN and rest_w < facts.battery_w * _USABLE and seen.lit:
+    if not seen.chp_on and not wanted and full > _AGAIN and rest_w < facts.battery_w * _USABLE and seen.lit:
         return 0.0
     charge_w = (0.8 * facts.capacity_wh - seen.stored_wh) / (2 * _ISP_H)
     charge_w = min(max(charge_w, -0.5 * facts.battery_w), 0.5 * facts.battery_w)
-    return min(max(rest_w + charge_w, facts.chp_min_w), facts.chp_w)
+    return float(round(min(max(rest_w + charge_w, facts.chp_min_w), facts.chp_w)))
 
 
 def _sun_limit(facts: IslandFacts, seen: IslandSeen, drawn_w: float, chp_w: float) -> float:
     """Most that inverters may give: what is drawn, less the CHP plant, and what the battery takes beside."""
     full = seen.stored_wh / facts.capacity_wh
     share = 0.0 if full > _FULL else 0.2 if full > _ALMOST_FULL else 0.8
-    return max(0.0, drawn_w - chp_w + share * facts.battery_w)
+    return float(round(max(0.0, drawn_w - chp_w + share * facts.battery_w)))

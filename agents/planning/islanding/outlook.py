@@ -1,14 +1,47 @@
-"""What is expected in an island: loads by habit, sun by habit and what is seen, and how long it may last still."""
+"""What is expected in an island: loads by habit and what is seen, sun by habit and what is seen, how long it may last."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
 from agents.planning.islanding.control import IslandOutlook
+from cim.codec.codec import wire
 from cim.model.arrays import Floats
 
 _HABIT_DAYS = (1, 2, 7, 14)  # the same time of day, so many days ago
-_ISP_S = 900.0
+_ISP_S = 900
+_LOOKS_ISPS = 48
+_FADES_ISPS = 8.0  # after so many, what is seen now says nothing any more beside habit
+
+
+@wire("islanding.Expectations")
+@dataclass(frozen=True, eq=False, slots=True)
+class IslandExpectations:
+    """What was known when mains were lost.
+
+    Attributes:
+        first: the beginning of the quarter-hour in which they were.
+        load_w: [stages, ISPs] habits, by priority, from `first` on.
+        sun_w: [ISPs] habits of what sun and wind could give.
+        seconds, weights: [kinds] how long outages last, and how likely each kind is.
+        confidence: with which the promised loads are to be served.
+        end: of announced works; None: nobody knows.
+    """
+
+    first: datetime
+    load_w: Floats
+    sun_w: Floats
+    seconds: Floats
+    weights: Floats
+    confidence: float
+    end: datetime | None = None
+
+    def at(self, now: datetime) -> int:
+        """The ISP an instant lies in, from `first` on; the last one if it lies beyond."""
+        return min(max(0, int((now - self.first).total_seconds()) // _ISP_S), self.sun_w.size - _LOOKS_ISPS)
 
 
 def habit(series: Floats, quarter: int, isps: int) -> Floats:
@@ -24,34 +57,35 @@ def habit(series: Floats, quarter: int, isps: int) -> Floats:
     return np.mean(rows, axis=0) if rows else np.zeros((*series.shape[:-1], isps))
 
 
+def ratios(before: Floats, expected: IslandExpectations, now: datetime, measured_w: Floats, closed: Floats) -> Floats:
+    """[stages] what each stage draws of its habit; of those that are not connected (`closed` 0), as it was last."""
+    usual = expected.load_w[:, expected.at(now)]
+    found = np.divide(measured_w, usual, out=np.ones_like(usual), where=usual > 0)
+    return np.asarray(np.where((closed > 0) & (usual > 0), np.clip(found, 0.3, 3.0), before), dtype=np.float64)
+
+
 def outlook(
-    load_w: Floats,
-    sun_w: Floats,
-    *,
-    quarter: int,
-    isps: int,
-    loads_now_w: Floats,
-    sun_now_w: float,
-    remaining_isps: int,
+    expected: IslandExpectations, now: datetime, lost_at: datetime, load_ratios: Floats, sun_now_w: float
 ) -> IslandOutlook:
-    """What is expected from a quarter-hour on: habit, scaled to what is measured now, the scale fading within two hours.
+    """What is expected from now on: habit, scaled to what is seen, the scale fading within two hours.
 
     Args:
-        load_w, sun_w: [stages, quarter-hours], [quarter-hours] of the past; nothing from `quarter` on is looked at.
-        loads_now_w: [stages] measured now (or last, of stages that are not connected).
+        load_ratios: [stages] see `ratios`.
         sun_now_w: what sun and wind could give now.
     """
-    fade = np.clip(1.0 - np.arange(isps) / 8.0, 0.0, 1.0)
-
-    def scaled(usual: Floats, now: Floats) -> Floats:
-        ratio = np.clip(np.divide(now, usual[..., 0], out=np.ones_like(now), where=usual[..., 0] > 0), 0.3, 3.0)
-        return np.asarray(usual * (1.0 + (ratio[..., None] - 1.0) * fade), dtype=np.float64)
-
-    loads = scaled(habit(load_w, quarter, isps), loads_now_w)
-    loads[:, 0] = loads_now_w
-    sun = scaled(habit(sun_w, quarter, isps)[None, :], np.array([sun_now_w]))[0]
+    at = expected.at(now)
+    fade = np.clip(1.0 - np.arange(_LOOKS_ISPS) / _FADES_ISPS, 0.0, 1.0)
+    loads = expected.load_w[:, at : at + _LOOKS_ISPS] * (1.0 + (load_ratios[:, None] - 1.0) * fade)
+    usual = expected.sun_w[at : at + _LOOKS_ISPS]
+    ratio = min(max(sun_now_w / usual[0], 0.3), 3.0) if usual[0] > 0 else 1.0
+    sun = usual * (1.0 + (ratio - 1.0) * fade)
     sun[0] = sun_now_w
-    return IslandOutlook(loads, sun, remaining_isps)
+    if expected.end is not None:
+        left = max(1, int(np.ceil((expected.end - now).total_seconds() / _ISP_S)))
+    else:
+        elapsed_s = max(0.0, (now - lost_at).total_seconds())
+        left = remaining_isps(expected.seconds, expected.weights, elapsed_s, expected.confidence)
+    return IslandOutlook(np.asarray(loads, dtype=np.float64), np.asarray(sun, dtype=np.float64), left)
 
 
 def remaining_isps(seconds: Floats, weights: Floats, elapsed_s: float, confidence: float) -> int:

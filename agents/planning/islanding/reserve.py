@@ -1,8 +1,6 @@
 """How much energy and power has to be held so that an outage that begins now is survived, for a chosen confidence.
 
-The need of one outage is exact: going back from its end, each interval asks for what it draws beyond generation, and
-gives back what is generated beyond (through the battery's losses, within its power). Where a power is beyond the
-battery's, no energy helps: the need is infinite.
+The need of one outage is exact (`need`); here it is compiled for all that may begin in a year.
 """
 
 from __future__ import annotations
@@ -13,25 +11,6 @@ from numba import njit
 from cim.model.arrays import Floats
 
 ISP_H = 0.25
-
-
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def need_wh(short_w: Floats, isps: int, battery_w: float, charging: float, discharging: float) -> float:
-    """What must be stored at the beginning to last through the first `isps` quarter-hours, Wh; infinite where power lacks.
-
-    Args:
-        short_w: [>= isps] load less generation, W; negative where more is generated than drawn.
-        charging, discharging: efficiencies, each way.
-    """
-    needed = 0.0
-    for k in range(isps - 1, -1, -1):
-        if short_w[k] > battery_w:
-            return np.inf
-        if short_w[k] > 0:
-            needed += short_w[k] * 0.25 / discharging
-        else:
-            needed = max(0.0, needed - min(-short_w[k], battery_w) * 0.25 * charging)
-    return needed
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -135,16 +114,3 @@ def power_reserve_w(short_w: Floats, day_offsets: tuple[int, ...], confidence: f
         found = np.zeros(count)
         found[known] = np.nanquantile(stacked[:, known], confidence, axis=0)
     return np.maximum(found, 0.0)
-
-
-def need_of_pieces(short_w: Floats, hours: Floats, battery_w: float, efficiency: float) -> float:
-    """As `need_wh`, of pieces that each last so many hours: an outage that begins and ends within quarter-hours."""
-    needed = 0.0
-    for power_w, length_h in zip(short_w[::-1].tolist(), hours[::-1].tolist(), strict=True):
-        if power_w > battery_w:
-            return float("inf")
-        if power_w > 0:
-            needed += power_w * length_h / efficiency
-        else:
-            needed = max(0.0, needed - min(-power_w, battery_w) * length_h * efficiency)
-    return needed

@@ -12,6 +12,7 @@ import pytest
 from cim.model.errors import BadInput
 from environment.outages import Cause, Outage, Purpose
 from experiments.cli.island import island
+from experiments.island.agents_run import ride_with_agents
 from experiments.island.model import IslandSite, island_site
 from experiments.island.ride import needed_of, ride_through
 from experiments.island.study import calibrated, drawn, run_outages, verdict
@@ -77,6 +78,38 @@ def test_a_black_start_follows_a_breakdown(model: IslandSite) -> None:
     assert ride.trace[-200, 6:].tolist() == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("at", "minutes", "chp_ready", "stored_wh"),
+    [
+        (datetime(2016, 5, 20, 10, 7, tzinfo=UTC), 20, True, 250_000),  # the sun trips and comes back
+        (datetime(2016, 7, 5, 22, 10, tzinfo=UTC), 50, False, 90_000),  # stages are shed one after the other
+        (EVENING, 30, False, 40_000),  # it goes dark
+    ],
+)
+def test_agents_do_what_the_plan_says(
+    model: IslandSite, at: datetime, minutes: int, chp_ready: bool, stored_wh: float
+) -> None:
+    """Led by messages, the island moves second by second as when the same decisions are called directly."""
+    outage = Outage(at, 60.0 * minutes + 17, Cause.OWN, chp_ready)
+    direct = ride_through(model, outage, stored_wh=stored_wh, battery_w=0, traced=True)
+    ride, messages = ride_with_agents(model, outage, stored_wh=stored_wh, battery_w=0)
+    assert messages > 8 * minutes
+    assert ride.log == direct.log
+    assert ride.trace is not None
+    assert direct.trace is not None
+    assert np.array_equal(ride.trace, direct.trace)
+
+
+def test_a_unit_without_a_link_is_led_around(model: IslandSite) -> None:
+    """A stage's switchgear and the inverters fall silent: the others are led on, and the promised loads are served."""
+    outage = Outage(EVENING, 1200, Cause.OWN)
+    ride, _ = ride_with_agents(model, outage, stored_wh=250_000, battery_w=0, silent=("stage-3", "inverters"))
+    assert ride.served
+    assert ride.resynchronised
+    with pytest.raises(BadInput, match="silent: nobody is no unit of the island; expected some of mains-breaker"):
+        ride_with_agents(model, outage, stored_wh=250_000, battery_w=0, silent=("nobody",))
+
+
 def test_the_need_of_an_outage_is_for_its_own_minutes(model: IslandSite) -> None:
     """Twice as long needs more; with the plant nothing is needed."""
     short, long = (Outage(EVENING, seconds, Cause.OWN, chp_ready=False) for seconds in (600, 1200))
@@ -109,7 +142,7 @@ def test_many_outages_are_resumed_where_they_were(model: IslandSite, tmp_path: P
 def test_one_outage_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Page and JSON say the same: served by priority, frequency, what happened."""
     island("strem", at="2016-05-20T18:30", minutes=5, stored_pct=50.0, outages=None, seed=1, confidence=None, out=tmp_path,
-           without_chp=False, announced=False)  # fmt: skip
+           without_chp=False, announced=False, silent=None)  # fmt: skip
     found = json.loads((tmp_path / "island.json").read_text(encoding="utf-8"))
     assert found["served"] is True
     assert [row["priority"] for row in found["by_priority"]] == [1, 2, 3, 4]
@@ -133,4 +166,4 @@ def test_what_cannot_be_run_is_one_sentence(at: str | None, outages: int | None,
     """A missing, doubled, unreadable or unknown time is told before anything is run."""
     with pytest.raises(BadInput, match=said):
         island("strem", at=at, minutes=5, stored_pct=50.0, outages=outages, seed=1, confidence=None, out=tmp_path,
-               without_chp=False, announced=False)  # fmt: skip
+               without_chp=False, announced=False, silent=None)  # fmt: skip

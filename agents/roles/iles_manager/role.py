@@ -1,7 +1,4 @@
-"""The ILES manager: the market's registers (S01), the CRO, the weather service's voice, and the sum at the PCC.
-
-It is the aggregators' own aggregator: it sees their prognoses, never their members' plans; it trades nothing itself.
-"""
+"""The ILES manager's role and most of its parts; the island's is beside it."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import numpy as np
 from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
+from agents.roles.iles_manager.islanding import IslandLeading, IslandUnits
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
@@ -50,13 +48,18 @@ from market.uftp import (
 @wire("iles.Config")
 @dataclass(frozen=True, slots=True)
 class IlesConfig:
-    """The manager's own config: its weather feed, who hears its bulletins, the ledger, the DSO, what it forecasts by."""
+    """The manager's own config: its weather feed, who hears its bulletins, the ledger, the DSO, what it forecasts by.
+
+    Attributes:
+        island: what it leads when mains are lost; None: nothing.
+    """
 
     weather: str
     prosumers: tuple[str, ...]
     ledger: str
     dso: str
     exchange: ExchangeConfig | None = None
+    island: IslandUnits | None = None
 
 
 @wire("iles.timer.weather")
@@ -259,6 +262,7 @@ class IlesRole(Role):
             ExchangeBands(me, config.exchange),
             HeadCosigning(me, config.ledger),
             KeyChanges(me, config.ledger),
+            *(() if config.island is None else (IslandLeading(me, config.island),)),
         )
 
 
