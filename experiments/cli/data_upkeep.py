@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cim.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from cim.platform.batches import Batches
 
 app = typer.Typer()
 
@@ -49,10 +52,17 @@ def status(
 
 
 @app.command()
-def maintain(folder: Folder) -> None:
+def maintain(
+    folder: Folder,
+    on_ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Compact by Ray Data, month by month, on all cores; with RAY_ADDRESS on a cluster."),
+    ] = False,
+) -> None:
     """Sort what was appended, remove what is older than it is kept, write the search index again; once, now.
 
-    A living site does so by itself every hour and every night.
+    A living site does so by itself every hour and every night. With --ray compaction is spread over the cores of a Ray of
+    its own, or over the nodes of the cluster that RAY_ADDRESS names where the readings are in an S3-compatible store.
     """
     from rich.console import Console
 
@@ -63,10 +73,11 @@ def maintain(folder: Folder) -> None:
     from portal.data_site import RefreshIndex
 
     _there(folder)
+    batches = _on_ray(folder) if on_ray else None
     with Console(stderr=True).status("") as running:
         runs = run_once(
             folder,
-            upkeep_tasks(folder, index=RefreshIndex(folder)),
+            upkeep_tasks(folder, index=RefreshIndex(folder), batches=batches),
             ThreadExecutor(),
             clock_of(folder),
             tell=lambda run: print(line_of(run), flush=True),
@@ -122,6 +133,16 @@ def store(
         raise BadInput(f"store: {option} {first['input']!r}; {what_was_expected(first)}") from None
     store_at(folder, told)
     print(f"{storage_path(folder)}: readings are kept at {address}")
+
+
+def _on_ray(folder: Path) -> Batches:
+    from agents.runtime.ray.start import start_ray
+
+    start_ray()
+    from agents.assembly.ray_data import RayDataBatches  # loads Ray, so not before it is started
+    from cim.platform.readings.storage import readings_place
+
+    return RayDataBatches(shared=readings_place(folder).folder is None)
 
 
 def _there(folder: Path) -> None:

@@ -96,6 +96,7 @@ def run(
     of --days-file, the other columns once a day. OUT gets study.json, study.html and runs/; what is finished there is not
     run again, so a study that was stopped goes on.
     """
+    _local("--out", out)
     if seeds is not None or days_file is not None:
         if mechanism != "pay-as-bid":
             raise BadInput(f"mechanism: {mechanism!r} with --seeds or --days-file; expected pay-as-bid in a study")
@@ -205,6 +206,7 @@ def up(
     from pilot.settings import UpSettings
     from portal.server import tls_of
 
+    _local("--folder", folder)
     only_simulated(endpoints, {"--speed": speed, "--start": start, "--date": date_, "--seed": seed})
     _one_thread()
     execute(
@@ -228,6 +230,16 @@ def up(
             tls_of(tls_cert, tls_key),
         )
     )
+
+
+def _local(option: str, folder: Path | None) -> None:
+    """A run's or site's folder holds SQLite files and locks."""
+    text = str(folder)
+    if text.partition("/")[0].endswith(":"):
+        raise BadInput(
+            f"{option}: {text.replace(':/', '://', 1)} is no folder; expected one on this machine "
+            "(readings go to an S3-compatible store by `iles data store DIR s3://BUCKET/PATH`, before the first)"
+        )
 
 
 def _where(texts: list[str]) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cim.model.errors import BadInput
 from cim.model.worded import what_was_expected
+from cim.platform.batches import Batches
 from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore, Note
 from cim.platform.ingestion.topic_task import TakeTopic
@@ -102,14 +103,19 @@ class AskSources:
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """Appended files into sorted ones, and away with the files that nobody reads any more."""
+    """Appended files into sorted ones, and away with the files that nobody reads any more.
+
+    Attributes:
+        batches: works the months off; None: the process that runs the task.
+    """
 
     folder: Path
+    batches: Batches | None = None
 
     def __call__(self, now: datetime) -> str:  # noqa: ARG002 - what is there is compacted
         """See `Work`."""
         with ReadingsTable(readings_place(self.folder)) as table:
-            moved, gone = table.compact(), table.clean_up()
+            moved, gone = table.compact(self.batches), table.clean_up()
         return f"{moved} rows sorted, " + ("files in use kept" if gone is None else f"{gone} files removed")
 
 
@@ -167,15 +173,26 @@ def keep_for(folder: Path, rule: Rule, who: str, now: datetime) -> tuple[Rule, .
     return rules
 
 
-def upkeep_tasks(folder: Path, zone: str = "UTC", index: Work | None = None) -> list[Task]:
+def upkeep_tasks(
+    folder: Path, zone: str = "UTC", index: Work | None = None, batches: Batches | None = None
+) -> list[Task]:
     """Compaction, retention and the search index.
 
     Args:
         zone: of the schedules: nightly is at the site's night.
         index: makes the index again from the documents, where there is one to be made.
+        batches: works compaction off.
     """
     tasks = [
-        Task(COMPACTION, Compact(folder), "10 * * * *", writes=(_READINGS,), memory_mb=400, timeout_s=1800, zone=zone),
+        Task(
+            COMPACTION,
+            Compact(folder, batches),
+            "10 * * * *",
+            writes=(_READINGS,),
+            memory_mb=400,
+            timeout_s=1800,
+            zone=zone,
+        ),
         Task(RETENTION, Expire(folder), "30 3 * * *", writes=(_READINGS,), memory_mb=400, timeout_s=1800, zone=zone),
     ]
     if index is not None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from cim.platform.batches import Batches
 from cim.platform.readings.columns import file_schema
 from cim.platform.readings.database import connect
 from cim.platform.readings.delta_log import DeltaLog
-from cim.platform.readings.files import ROW_GROUP
+from cim.platform.readings.files import ROW_GROUP, Place
+from cim.platform.readings.new_files import NewFile, write_new
 from cim.platform.readings.selection import Parameters, Selection
 from cim.platform.readings.snapshot import CURRENT, PAST, Snapshot
 from cim.platform.readings.sources import COLUMNS_SQL, NEWEST_FIRST, files_sql
@@ -22,14 +25,40 @@ from cim.platform.readings.sources import COLUMNS_SQL, NEWEST_FIRST, files_sql
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-    from deltalake.transaction import AddAction
 
 _SORTED = "ORDER BY meter, reading_type, begin, revision"
 _MONTH = "strftime(begin::TIMESTAMP, '%Y-%m')"
 
 
-def compact(log: DeltaLog) -> int:
+@dataclass(frozen=True, slots=True)
+class MonthCompacted:
+    """A job: the new files of a month, written from all that holds rows of it.
+
+    Attributes:
+        version: of the step that is to add them.
+        files: appended ones and those of the month itself.
+    """
+
+    place: Place
+    version: int
+    month: str
+    files: tuple[str, ...]
+
+    def __call__(self) -> tuple[NewFile, ...]:
+        """See `cim.platform.batches.Batches`. Raises OSError where the store is full or away."""
+        begin = datetime.strptime(self.month, "%Y-%m").replace(tzinfo=UTC)
+        bounds: Parameters = {"month_begin": begin, "month_end": (begin + timedelta(days=31)).replace(day=1)}
+        term = "begin >= $month_begin AND begin < $month_end"
+        with closing(connect()) as connection:
+            found, given = files_sql(self.place, self.files, "month_files", connection)
+            return _write_month(self.place, self.version, connection, self.month, found, term, given | bounds)
+
+
+def compact(log: DeltaLog, batches: Batches) -> int:
     """Move all appended rows; how many they were.
+
+    Args:
+        batches: works the months off, each by itself; the step that adds them all is the writer's.
 
     Raises:
         NotStored: the disk is full or the store away; all is as it was.
@@ -41,17 +70,10 @@ def compact(log: DeltaLog) -> int:
         source, parameters = files_sql(log.place, files.new, "new_files", connection)
         counted = connection.execute(f"SELECT {_MONTH}, count(*) FROM {source} GROUP BY ALL ORDER BY 1", parameters)
         months = dict(counted.fetchall())
-        added: list[AddAction] = []
-        removed = set(files.new)
-        for month in months:
-            old = _files_of(files, month)
-            found, given = files_sql(log.place, (*files.new, *old), "month_files", connection)
-            begin = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-            bounds: Parameters = {"month_begin": begin, "month_end": (begin + timedelta(days=31)).replace(day=1)}
-            term = "begin >= $month_begin AND begin < $month_end"
-            added += _write_month(log, connection, month, found, term, given | bounds)
-            removed |= set(old)
-        log.commit(added, removed)
+        old = {month: _files_of(files, month) for month in months}
+        jobs = [MonthCompacted(log.place, log.next_version, month, (*files.new, *held)) for month, held in old.items()]
+        added = [new for written in batches.run(jobs) for new in written]
+        log.commit(added, {*files.new, *(path for held in old.values() for path in held)})
     return sum(months.values())
 
 
@@ -62,7 +84,7 @@ def rewrite(log: DeltaLog, without: Selection) -> int:
         NotStored: the disk is full or the store away; all is as it was.
     """
     term, asked = without.condition()
-    files, removed, added, gone = log.files(), set[str](), list["AddAction"](), 0
+    files, removed, added, gone = log.files(), set[str](), list[NewFile](), 0
     with closing(connect()) as connection, log.storing("the table without what is removed"):
         for month in sorted({part.partition("-")[2] for part in files.parts.values()}):
             old = _files_of(files, month)
@@ -71,7 +93,8 @@ def rewrite(log: DeltaLog, without: Selection) -> int:
             if count:
                 gone += count
                 removed |= set(old)
-                added += _write_month(log, connection, month, found, f"NOT ({term})", given | asked)
+                rest = f"NOT ({term})"
+                added += _write_month(log.place, log.next_version, connection, month, found, rest, given | asked)
         if gone:
             log.commit(added, removed)
     return gone
@@ -91,9 +114,16 @@ def _files_of(files: Snapshot, month: str) -> tuple[str, ...]:
 
 
 def _write_month(
-    log: DeltaLog, connection: duckdb.DuckDBPyConnection, month: str, source: str, term: str, parameters: Parameters
-) -> Iterator[AddAction]:
+    place: Place,
+    version: int,
+    connection: duckdb.DuckDBPyConnection,
+    month: str,
+    source: str,
+    term: str,
+    parameters: Parameters,
+) -> tuple[NewFile, ...]:
     """A month's files anew, from the rows of `source` that fit `term`."""
+    made: list[NewFile] = []
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE month_rows AS SELECT {COLUMNS_SQL}, {NEWEST_FIRST} AS place FROM {source} WHERE {term}",
         parameters,
@@ -104,8 +134,9 @@ def _write_month(
         )
         first = next(found, None)
         if first is not None:
-            yield log.add_file(f"{kind}-{month}", _all(first, found))
+            made.append(write_new(place, f"{kind}-{month}", version, _all(first, found)))
     connection.execute("DROP TABLE month_rows")
+    return tuple(made)
 
 
 def _all(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
-from cim.platform.readings.columns import file_schema, table_schema
+from cim.platform.readings.columns import table_schema
 from cim.platform.readings.errors import NotStored
 from cim.platform.readings.files import Place
+from cim.platform.readings.new_files import NewFile
 from cim.platform.readings.snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
 
@@ -55,21 +53,13 @@ class DeltaLog:
         """The live files."""
         return snapshot_of(self._delta)
 
-    def add_file(self, part: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> AddAction:
-        """Write a file that the next step may add.
-
-        Raises:
-            OSError: the store is full or away.
-        """
-        from deltalake.transaction import AddAction
-
-        path = f"part={part}/{self._delta.version() + 1:020d}.parquet"
-        spans = _Spans()
-        written = self.place.write(path, file_schema(), spans.watch(batches))
-        return AddAction(path, written.size, {"part": part}, _now_ms(), True, spans.statistics(written.rows))
+    @property
+    def next_version(self) -> int:
+        """The number of the next step."""
+        return int(self._delta.version()) + 1
 
     def commit(
-        self, added: Sequence[AddAction], removed: Iterable[str] = (), marks: Mapping[str, int] | None = None
+        self, added: Sequence[NewFile], removed: Iterable[str] = (), marks: Mapping[str, int] | None = None
     ) -> None:
         """One step: all of it or nothing, on the disk when it returns.
 
@@ -78,9 +68,11 @@ class DeltaLog:
             marks: name -> number, with the step.
         """
         from deltalake import CommitProperties, Transaction
-        from deltalake.transaction import RemoveAction
+        from deltalake.transaction import AddAction, RemoveAction
 
-        actions: list[AddAction | RemoveAction] = list(added)
+        actions: list[AddAction | RemoveAction] = [
+            AddAction(new.path, new.size, {"part": new.part}, _now_ms(), True, new.statistics) for new in added
+        ]
         actions += [
             RemoveAction(path, True, _now_ms(), partition_values={"part": path.partition("=")[2].partition("/")[0]})
             for path in removed
@@ -136,31 +128,6 @@ class DeltaLog:
         if self._writer is not None:
             os.close(self._writer)
             self._writer = None
-
-
-class _Spans:
-    """Rows that pass by, and the span of their begins."""
-
-    def __init__(self) -> None:
-        self._low: datetime | None = None
-        self._high: datetime | None = None
-
-    def watch(self, batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table | pa.RecordBatch]:
-        import pyarrow.compute as pc
-
-        for batch in batches:
-            if batch.num_rows:
-                found = pc.min_max(batch.column("begin")).as_py()
-                self._low = min(found["min"], self._low or found["min"])
-                self._high = max(found["max"], self._high or found["max"])
-            yield batch
-
-    def statistics(self, rows: int) -> str:
-        """As Delta's log writes them."""
-        if self._low is None or self._high is None:
-            return json.dumps({"numRecords": rows})
-        low, high = (at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for at in (self._low, self._high))
-        return json.dumps({"numRecords": rows, "minValues": {"begin": low}, "maxValues": {"begin": high}})
 
 
 def _opened(place: Place) -> DeltaTable:

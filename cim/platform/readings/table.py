@@ -11,11 +11,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
+from cim.platform.batches import Batches, OneByOne
 from cim.platform.readings.batch import ReadingBatch
 from cim.platform.readings.columns import file_schema
 from cim.platform.readings.compaction import compact, reading_types, rewrite
 from cim.platform.readings.delta_log import DeltaLog
 from cim.platform.readings.files import Place
+from cim.platform.readings.new_files import write_new
 from cim.platform.readings.repeats import ranks
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.snapshot import NEW, unread
@@ -92,7 +94,8 @@ class ReadingsTable:
                 return Appended(False, 0, self.revision)
             table, revision = _with_revisions(batch.table, self.revision + 1)
             with self._log.storing(f"batch {sequence} of {stream}"):
-                added = [self._log.add_file(NEW, [table])] if len(batch) else []
+                version = self._log.next_version
+                added = [write_new(self.place, NEW, version, [table])] if len(batch) else []
                 self._log.commit(added, marks={stream: sequence, _REVISION: revision})
             return Appended(True, len(batch), revision)
 
@@ -110,14 +113,17 @@ class ReadingsTable:
         """How many files wait for compaction: with each, a query takes a little longer."""
         return len(self._log.files().new)
 
-    def compact(self) -> int:
+    def compact(self, batches: Batches | None = None) -> int:
         """Sort what was appended since into its months' files, newest revisions and replaced ones apart; rows moved.
+
+        Args:
+            batches: works the months off; None: here, one after the other.
 
         Raises:
             NotStored: the disk is full or the store away; all is as it was.
         """
         with self._lock:
-            return compact(self._log)
+            return compact(self._log, batches or OneByOne())
 
     def remove(self, selection: Selection) -> int:
         """Remove readings with all their revisions: for retention and erasure; how many rows went.
@@ -131,7 +137,7 @@ class ReadingsTable:
         if selection.as_of is not None:
             raise BadInput("readings: as_of in a removal; expected names and a span, for all revisions go")
         with self._lock:
-            compact(self._log)
+            compact(self._log, OneByOne())
             return rewrite(self._log, selection)
 
     def expire(self, rules: Sequence[Retention], now: datetime) -> int:
@@ -142,7 +148,7 @@ class ReadingsTable:
         """
         named = {code for rule in rules for code in rule.reading_types or ()}
         with self._lock:
-            compact(self._log)
+            compact(self._log, OneByOne())
             others = [code for code in reading_types(self._log) if code not in named]
         removed = 0
         for rule in rules:

@@ -66,6 +66,11 @@ def test_a_process_of_its_own_ends_as_the_command_does_here(iles: Iles) -> None:
         (("run", "strem", "--date", "20160520"), "is no date; expected YYYY-MM-DD"),
         (("run", "strem", "--lose", "nothing@12:00"), "device 'nothing' is unknown"),
         (("run", "strem", "--lose", "farm-1.pv@99"), "expected DEVICE@HH:MM"),
+        (("run", "strem", "--out", "s3://bucket/x"), "--out: s3://bucket/x is no folder; expected one on this machine"),
+        (
+            ("up", "strem", "--folder", "s3://bucket/x"),
+            "--folder: s3://bucket/x is no folder; expected one on this machine",
+        ),
         (("run", "strem", "--days", "0"), "greater than or equal to 1"),
         (("run", "strem", "--runtime", "moon"), "'moon' is not one of"),
         (("up", "strem", "--endpoints", "none.yaml", "--speed", "2"), "--speed: 2.0 does not go with --endpoints"),
