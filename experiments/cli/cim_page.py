@@ -26,6 +26,28 @@ An import takes the files of one model together (EQ, SSH, TP, SV of any CIM vers
 marked `source: cim`, all else `assumed: true`. Where the files have a power flow's result (SV), `iles cim show` sets ours beside
 it. Files are bounded in size; a document type, an entity, a damaged or impossible grid is refused in one sentence.
 
+## Read by others, and others read
+
+Two readers that are not ours, in an environment of their own:
+
+```sh
+python3 -m venv cim-tools
+cim-tools/bin/pip install triplets cimpy
+iles cim export strem --out strem.xml
+iles cim export strem --out old.xml --cgmes 2.4.15
+cim-tools/bin/python docs/cim_readers.py strem.xml old.xml
+```
+
+cimpy ships CIGRE's benchmark grid of medium voltage as NEPLAN wrote it. `iles cim show` sets its own power flow
+beside NEPLAN's (15 nodes, equal within a millionth); `iles run cigre.yaml` runs the site that is made of it:
+
+```sh
+iles cim show cim-tools/lib/python3.*/site-packages/cimpy/examples/sampledata/CIGRE_MV/*.xml
+iles cim import cim-tools/lib/python3.*/site-packages/cimpy/examples/sampledata/CIGRE_MV/*.xml --out cigre.yaml --homes 0
+```
+
+## Names and units
+
 Python's names are the standard's in Python's spelling: `rated_u` is `ratedU`. Numbers are in SI units without prefix (watts,
 volts, metres); files have CGMES's prefixes (MW, kV, km), and the decimal point moves exactly.
 

@@ -78,7 +78,7 @@ def test_a_store_that_is_away_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     """An address that is none, an endpoint without TLS elsewhere, and a folder that has readings already."""
-    with pytest.raises(BadInput, match="readings 'ftp://x/y'"):
+    with pytest.raises(BadInput, match="address 'ftp://x/y'; expected s3://BUCKET/PATH"):
         store(tmp_path, "ftp://x/y")
     with pytest.raises(BadInput, match="expected https://HOST"):
         store(tmp_path, "s3://iles/x", "--endpoint", "http://s3.example")
