@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import ray.data
 
@@ -14,6 +14,16 @@ from cim.platform.readings.errors import NotStored
 
 R = TypeVar("R")
 _MEGABYTE = 1_000_000
+
+
+class _Job(TypedDict):
+    number: int
+    job: bytes
+
+
+class _Done(TypedDict):
+    number: int
+    result: bytes
 
 
 class RayDataBatches:
@@ -55,7 +65,7 @@ class RayDataBatches:
         return results
 
 
-def _worked(row: dict[str, Any]) -> dict[str, Any]:
+def _worked(row: _Job) -> _Done:
     """What a job returned or raised, as bytes: Ray Data would wrap what is raised, and try it again."""
     job: Callable[[], object] = pickle.loads(row["job"])  # noqa: S301 - as above
     try:
