@@ -25,6 +25,7 @@ from market.ledger.signing import load_or_create_secret
 from pilot.endpoints import load_endpoints
 from pilot.settings import REAL, Beginning, UpSettings, beginning
 
+SPARE_KEYS = 8  # of each party: so often its key can be rotated by who asks for it
 _log = structlog.get_logger("iles")
 
 
@@ -77,7 +78,12 @@ class SimulatedStartUp:
         """The world where it was, at the pace that was asked for."""
         kept, settings = self._kept, self._settings
         site_agents = agents_of_site(
-            self._site, self._profiles, date.fromisoformat(kept.first_day), kept.days, kept.seed
+            self._site,
+            self._profiles,
+            date.fromisoformat(kept.first_day),
+            kept.days,
+            kept.seed,
+            spare_keys=SPARE_KEYS,
         )
         start = datetime.fromisoformat(kept.start).astimezone(UTC)
         world = await open_world(
@@ -114,7 +120,9 @@ class RealStartUp:
         first = date.fromisoformat(kept.first_day)
         before = HISTORY_DAYS + 3
         past = of_the_present(self._profiles, site.timezone, first - timedelta(days=before), before + 3)
-        site_agents = agents_of_site(site, past, first, kept.days, kept.seed, secret=self._secret)
+        site_agents = agents_of_site(
+            site, past, first, kept.days, kept.seed, secret=self._secret, spare_keys=SPARE_KEYS
+        )
         _log.warning("assumed", what=f"habits before {first}: as on like days of the profiles {self._profiles.name}")
         _log.warning("assumed", what=f"no weather service: the sun as usual in the season, by {self._profiles.name}")
         host, port = endpoints.door

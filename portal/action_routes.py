@@ -18,6 +18,7 @@ from portal.actions import (
     KeepElement,
     LimitPoint,
     OrderOffer,
+    RotateKey,
     SettleDay,
 )
 from portal.auth.caller import Caller, needs
@@ -27,16 +28,17 @@ FOR_ENGINEERS = Depends(needs(Role.DSO))
 _TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "The number is of another request."}}
 Engineer = Annotated[Caller, FOR_ENGINEERS]
 Owner = Annotated[Caller, Depends(needs(Role.PROSUMER))]
+Trader = Annotated[Caller, Depends(needs(Role.PROSUMER, Role.AGGREGATOR, Role.DSO))]
 
 
 def _owner(caller: Caller) -> Caller:
-    """An administrator has no elements of its own.
+    """An administrator has no elements, and no key, of its own.
 
     Raises:
         HTTPException: 403.
     """
     if caller.party is None:
-        raise HTTPException(403, "this is for the owner of an element; expected the log-in or token of one")
+        raise HTTPException(403, "this is for a party of the market; expected the log-in or token of one")
     return caller
 
 
@@ -83,13 +85,18 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
         """Keep one of one's own elements from the market for a while: it runs by its own rule, and its agent plans anew."""
         return await run_in_threadpool(site.keep, _owner(caller), asked)
 
+    @app.post("/market/actions/rotate-key", status_code=202, responses=_TAKEN)
+    async def rotate_key(caller: Trader, asked: RotateKey) -> ActionTold:
+        """Have one's own agent sign with another key; the rotation stands in the ledger, and proofs go on."""
+        return await run_in_threadpool(site.rotate_key, _owner(caller), asked)
+
     @app.get("/market/actions")
-    async def own(caller: Owner, last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[ActionTold]:
+    async def own(caller: Trader, last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[ActionTold]:
         """What was asked of the caller's own agent, newest first, with its answers."""
         return await run_in_threadpool(site.of, _owner(caller).party or "", last)
 
     @app.get("/market/actions/{number}")
-    async def own_action(caller: Owner, number: str) -> ActionTold:
+    async def own_action(caller: Trader, number: str) -> ActionTold:
         """One of them."""
         found = await run_in_threadpool(site.one, number, _owner(caller).party or "")
         if found is None:

@@ -17,6 +17,7 @@ from cim.platform.mailbox.requests import (
     DisputeAnswerWanted,
     ElementKeptWanted,
     FlexibilityWanted,
+    KeyRotationWanted,
     OfferOrderWanted,
     PointLimitWanted,
     SettlementWanted,
@@ -144,11 +145,15 @@ class KeepElement(Asking):
     minutes: Annotated[int, Field(ge=1, le=7 * 1440)] | None
 
 
+class RotateKey(Asking):
+    """The caller's own agent goes over to the next key that was prepared for it."""
+
+
 class ActionTold(Shown):
     """A request and what became of it.
 
     Attributes:
-        kind: flexibility, order, point-limit, settlement, dispute, works, works-end, keep-element.
+        kind: flexibility, order, point-limit, settlement, dispute, works, works-end, keep-element, rotate-key.
         at, answered_at: on the site's clock.
         request: its fields.
         state: waiting (for the site's next round), handed (to its agent), accepted, refused.
@@ -260,6 +265,14 @@ class ActionSite:
         return self._put(
             caller, caller.party or "", ElementKeptWanted(_number(asked), caller.name, asked.element, until)
         )
+
+    def rotate_key(self, caller: Caller, asked: RotateKey) -> ActionTold:
+        """Ask the caller's own agent to sign with another key.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        return self._put(caller, caller.party or "", KeyRotationWanted(_number(asked), caller.name))
 
     def _after(self, asked: Asking, minutes: int | None, field: str) -> datetime | None:
         """So many minutes from now; what is asked again a moment later is the same request, with the instant it had."""

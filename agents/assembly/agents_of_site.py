@@ -56,6 +56,7 @@ def agents_of_site(
     control: Control = Control.MARKET,
     mechanism: str = PayAsBid.name,
     secret: Secret | None = None,
+    spare_keys: int = 0,
 ) -> SiteAgents:
     """All agents of a site.
 
@@ -66,6 +67,7 @@ def agents_of_site(
         seed: of keys, identifiers and the weather service in a simulated span.
         secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
             `identifiers`. It has no weather service.
+        spare_keys: how many more keys each party has, to go over to when somebody asks it to.
 
     Raises:
         BadInput: two parties have one domain or one key; the days, or at least one day of history before them, are not in
@@ -77,7 +79,7 @@ def agents_of_site(
     seeds = {name: key(domain) for name, domain in domains.items()}
     keys = {domain: Signer(seeds[name]).public for name, domain in sorted(domains.items(), key=itemgetter(1))}
     check_distinct(domains, keys)
-    changes, later = planned_keys(site, domains, opening, key)
+    changes, later = planned_keys(site, domains, opening, key, spare_keys)
     seeds |= {name: seeds[name] + further for name, further in later.items()}
     witnesses = (site.dso.name, site.iles.name, *(party.name for party in site.aggregators))
     rules = MarketRules(

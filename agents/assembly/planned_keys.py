@@ -13,7 +13,7 @@ from market.rules import PlannedKeyChange
 
 
 def planned_keys(
-    site: Site, domains: Mapping[str, str], first_day: LocalDay, key: Callable[[str], bytes]
+    site: Site, domains: Mapping[str, str], first_day: LocalDay, key: Callable[[str], bytes], spares: int = 0
 ) -> tuple[tuple[PlannedKeyChange, ...], dict[str, bytes]]:
     """All planned changes in their order, and by party the seeds of the keys that it goes over to.
 
@@ -21,6 +21,7 @@ def planned_keys(
         domains: of all agents, by name.
         first_day: on which the changes are.
         key: 32 bytes for a name; a party's second key is that of its domain followed by `.key-2`.
+        spares: how many more each party gets, for rotations that are asked for on a living site.
 
     Raises:
         BadInput: a change is of no party of the site, or of the ledger's keeper.
@@ -43,4 +44,9 @@ def planned_keys(
             replacement = Signer(seed).public
         at = first_day.start + timedelta(hours=change.hour)
         changes.append(PlannedKeyChange(domain, at, replacement, change.revoked or ""))
+    for party in sorted(parties) if spares else ():
+        domain = domains[party]
+        first = 2 + sum(known.party == domain and bool(known.replacement) for known in changes)
+        for number in range(first, first + spares):
+            later[party] = later.get(party, b"") + key(f"{domain}.key-{number}")
     return tuple(changes), later

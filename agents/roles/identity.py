@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from agents.roles.effects import Publish
@@ -41,6 +41,10 @@ class AgentIdentity:
     def signer_of(self, public: bytes) -> Signer | None:
         """This agent's own key of that public half, if it has it."""
         return next((signer for signer in self._signers if signer.public == public), None)
+
+    def next_key(self, used: Collection[bytes]) -> Signer | None:
+        """The first of this agent's own keys whose public half is none of these, if it has one."""
+        return next((signer for signer in self._signers if signer.public not in used), None)
 
     @property
     def domain(self) -> str:

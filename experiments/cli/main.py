@@ -279,6 +279,7 @@ def _mount() -> None:
         forecast,
         island,
         ledger,
+        ledger_rotate,
         losses,
         market,
         mechanisms,
@@ -299,6 +300,7 @@ def _mount() -> None:
     app.add_typer(days.app, name="days")
     app.add_typer(devices.app, name="devices")
     app.add_typer(diagrams.app, name="docs")
+    ledger.app.command()(ledger_rotate.rotate)
     app.add_typer(ledger.app, name="ledger")
     app.command()(island.island)
     app.command()(losses.losses)

@@ -68,3 +68,17 @@ def test_a_change_of_nobodys_key_is_refused_in_one_sentence(site: Site) -> None:
 def test_a_site_without_changes_has_none(site: Site) -> None:
     """Every key is the first one."""
     assert planned_keys(site, {}, day_of(site), KEY) == ((), {})
+
+
+def test_spare_keys_come_behind_the_planned_ones(site: Site) -> None:
+    """Each party of the market but the ledger's keeper has as many as asked for, each another."""
+    name = site.aggregators[0].name
+    company = () if site.meter_data_company is None else (site.meter_data_company,)
+    parties = (site.dso, site.iles, *company, *site.aggregators, *site.prosumers)
+    domains = {party.name: f"{party.name}.example" for party in parties}
+    planned = with_changes(site, KeyChange(party=name, hour=12))
+    changes, later = planned_keys(planned, domains, day_of(site), KEY, spares=2)
+    assert later[name] == b"".join(KEY(f"{domains[name]}.key-{number}") for number in (2, 3, 4))
+    assert later[site.dso.name] == b"".join(KEY(f"{domains[site.dso.name]}.key-{number}") for number in (2, 3))
+    assert later.keys() == set(domains)
+    assert len(changes) == 1

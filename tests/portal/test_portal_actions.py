@@ -18,6 +18,7 @@ from cim.platform.mailbox.requests import (
     DisputeAnswerWanted,
     ElementKeptWanted,
     FlexibilityWanted,
+    KeyRotationWanted,
     OfferOrderWanted,
     PointLimitWanted,
     RequestAnswered,
@@ -246,3 +247,22 @@ def test_a_time_to_choose_is_of_the_sites_clock_and_the_same_when_asked_again(do
     (letter,) = box.deal(1, lambda _: 1)
     assert isinstance(letter.request, FlexibilityWanted)
     assert letter.request.choose_until == NOON + timedelta(minutes=30)
+
+
+def test_a_party_has_its_own_key_rotated_and_nobody_elses(door: Door) -> None:
+    """Prosumer and DSO by their tokens, each to its own agent; the operator has no key."""
+    app, box = portal(door)
+    farm = {"Authorization": f"Bearer {'f' * 43}"}
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        for headers in (farm, DSO):
+            asked = await caller.post("/market/actions/rotate-key", json={}, headers=headers)
+            assert (asked.status_code, asked.json()["kind"]) == (202, "rotate-key")
+            assert (await caller.get(f"/market/actions/{asked.json()['number']}", headers=headers)).status_code == 200
+        assert (await caller.get(f"/market/actions/{asked.json()['number']}", headers=farm)).status_code == 404
+        assert (await caller.post("/market/actions/rotate-key", json={}, headers=BEARER)).status_code == 403
+
+    talk(app, talking)
+    letters = box.deal(1, lambda _: 1)
+    assert [letter.recipient for letter in letters] == ["farm.example", "dso.example"]
+    assert all(isinstance(letter.request, KeyRotationWanted) for letter in letters)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from agents.roles.effects import Effect, Send
 from agents.roles.events import Recalled, Started
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import KeyChanged
 from agents.roles.parts.key_changes import KeyChanges, KeyFiling
 from agents.roles.parts.negotiation import ContractNegotiation
+from cim.platform.mailbox.requests import MAILBOX, KeyRotationWanted, RequestAnswered
 from cim.platform.publications.incidents import RuleBroken
 from cim.platform.publications.ledger import RecordRefused
 from experiments.market.keys import key_rows
@@ -209,3 +211,67 @@ def test_a_refused_rotation_leaves_the_old_key(tmp_path: Path) -> None:
     assert [told.reference for told in world.told(RecordRefused)] == [key]
     assert world.roles["agr"].me.signer.public == Signer(players.key("agr")).public
     assert not world.roles["agr"].part(ContractNegotiation).is_talking
+
+
+class Asked(Miniature):
+    """A day on which somebody asks agr for another key at noon and again at one, without any plan; it has one to go over to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.answers: list[RequestAnswered] = []
+        me = self.roles["agr"].me
+        assert len(me._signers) == 1
+        me._signers = (*me._signers, NEW)
+
+    def _take(self, name: str, effect: Effect, now: datetime) -> None:
+        if isinstance(effect, Send) and effect.to == MAILBOX:
+            assert isinstance(effect.message, RequestAnswered)
+            self.answers.append(effect.message)
+        else:
+            super()._take(name, effect, now)
+
+    def ask(self, to: str, number: int, now: datetime, sender: str = MAILBOX) -> None:
+        """Somebody asks through the portal."""
+        self.hear(sender, to, number, KeyRotationWanted(f"number-{number}", "ada"), now)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """The day."""
+    world = Asked(tmp_path_factory.mktemp("asked") / "ledger.db")
+    advance, due = world.physics.advance, [(NOON, 1), (NOON + timedelta(hours=1), 2)]
+
+    def advanced(now: datetime) -> None:
+        advance(now)
+        while due and now >= due[0][0]:
+            number = due.pop(0)[1]
+            world.ask("agr", number, now)
+            if number == 1:
+                world.ask("ledger", 3, now)
+                world.ask("agr-2", 4, now, sender="dso")
+
+    world.physics.advance = advanced  # type: ignore[method-assign]
+    world.play(END)
+    world.ledger.close()
+    return world
+
+
+def test_a_key_is_rotated_on_request_and_the_ledger_verifies(asked: Asked) -> None:
+    """As if it had been planned: the old key before the record, the new one behind it, and everybody knows it."""
+    before, behind = of_party(asked, "agr.example", ROTATION)
+    assert before
+    assert behind
+    assert all(signed_by(record, "agr.example", Signer(players.key("agr")).public) for record in before)
+    assert all(signed_by(record, "agr.example", NEW.public) for record in behind)
+    assert not asked.told(RecordRefused, RuleBroken)
+    assert verify_ledger(asked.path).records == len(recorded(asked))
+    assert asked.roles["dso"].me.keys["agr.example"] == NEW.public
+
+
+def test_what_cannot_be_rotated_is_refused_in_a_sentence(asked: Asked) -> None:
+    """Where no further key was prepared, and the keeper's; who is not the portal is not heard."""
+    assert {answer.number: (answer.accepted, answer.reason) for answer in asked.answers} == {
+        "number-1": (True, f"agr.example goes over to the key {NEW.public.hex()}"),
+        "number-2": (False, "no further key of agr.example was prepared at the site's start"),
+        "number-3": (False, "the ledger's keeper keeps its key, by which it revokes those of others"),
+    }

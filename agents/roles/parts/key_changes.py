@@ -18,9 +18,11 @@ from agents.roles.part import MOMENT, Part, Recovery, on
 from agents.roles.parts.filing import refusal
 from agents.roles.parts.recovery import LedgerHistory, proven_changes
 from cim.codec.codec import wire
+from cim.platform.mailbox.requests import MAILBOX, KeyRotationWanted, RequestAnswered
 from cim.platform.publications.incidents import RuleBroken
 from market.ledger.party_keys import rotation
 from market.ledger.records import Record
+from market.ledger.signing import Signer
 
 
 @wire("part.timer.rotate")
@@ -29,6 +31,14 @@ class RotateKey(Timer):
     """A planned rotation (`MarketRules.key_changes`, counted from 0) is due."""
 
     number: int
+
+
+@wire("part.timer.rotate-asked")
+@dataclass(frozen=True, slots=True)
+class RotateKeyAsked(Timer):
+    """A rotation that was asked for from outside is to be tried again, to the key of this public half."""
+
+    public: bytes
 
 
 @wire("part.KeyFiling")
@@ -92,7 +102,35 @@ class KeyChanges(Part[KeyChangesState]):
         """File the rotation, signed by the old key; what follows it is signed by the new one."""
         if not self._is_quiet():
             return [Arm(timer, self.rules.boundary(now) + MOMENT)]
-        new = self.me.signer_of(self.rules.key_changes[timer.number].replacement)
+        return self._rotate(self.me.signer_of(self.rules.key_changes[timer.number].replacement), now)
+
+    @on(KeyRotationWanted)
+    def rotation_wanted(self, message: KeyRotationWanted, sender: str, now: datetime) -> list[Effect]:
+        """Go over to the next key that was prepared, as soon as no negotiation is open."""
+        if sender != MAILBOX:
+            return []
+        domain = self.me.domain
+        had = {*proven_changes(self.state.records, self.rules)[1].since(domain, 0)}
+        new = self.me.next_key(had | {change.replacement for change in self.rules.key_changes})
+        if self.me.name == self.ledger:
+            fault = "the ledger's keeper keeps its key, by which it revokes those of others"
+        elif self.me.keys.get(domain) != self.me.signer.public:
+            fault = f"the key of {domain} is revoked; expected one that is in force"
+        elif new is None:
+            fault = f"no further key of {domain} was prepared at the site's start"
+        else:
+            told = RequestAnswered(message.number, True, f"{domain} goes over to the key {new.public.hex()}")
+            return [Send(MAILBOX, told), *self.asked(RotateKeyAsked(new.public), now)]
+        return [Send(MAILBOX, RequestAnswered(message.number, False, fault))]
+
+    @on(RotateKeyAsked)
+    def asked(self, timer: RotateKeyAsked, now: datetime) -> list[Effect]:
+        """The same, tried until it can be."""
+        if not self._is_quiet():
+            return [Arm(timer, self.rules.boundary(now) + MOMENT)]
+        return self._rotate(self.me.signer_of(timer.public), now)
+
+    def _rotate(self, new: Signer | None, now: datetime) -> list[Effect]:
         if new is None or self.me.keys.get(self.me.domain) != self.me.signer.public:
             why = "its key is revoked, or it does not have the new one"
             return [self.me.lapse("key rotation", self.me.domain, self.me.name, why, now)]

@@ -144,6 +144,15 @@ class ElementKeptWanted:
     until: datetime | None
 
 
+@wire("mail.KeyRotationWanted")
+@dataclass(frozen=True, slots=True)
+class KeyRotationWanted:
+    """A party is to sign with another key from now on: the next that was prepared for it at the site's start."""
+
+    number: str
+    by: str
+
+
 @wire("mail.RequestAnswered")
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
@@ -163,6 +172,7 @@ Wanted = (
     | WorksWanted
     | WorksEndWanted
     | ElementKeptWanted
+    | KeyRotationWanted
 )
 KINDS: dict[str, type[Wanted]] = {
     "flexibility": FlexibilityWanted,
@@ -173,5 +183,6 @@ KINDS: dict[str, type[Wanted]] = {
     "works": WorksWanted,
     "works-end": WorksEndWanted,
     "keep-element": ElementKeptWanted,
+    "rotate-key": KeyRotationWanted,
 }
 KIND_OF = {kind: name for name, kind in KINDS.items()}
