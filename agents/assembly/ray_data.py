@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar, cast
 
 import ray.data
 
@@ -14,16 +14,6 @@ from cim.platform.readings.errors import NotStored
 
 R = TypeVar("R")
 _MEGABYTE = 1_000_000
-
-
-class _Job(TypedDict):
-    number: int
-    job: bytes
-
-
-class _Done(TypedDict):
-    number: int
-    result: bytes
 
 
 class RayDataBatches:
@@ -65,9 +55,9 @@ class RayDataBatches:
         return results
 
 
-def _worked(row: _Job) -> _Done:
+def _worked(row: dict[str, object]) -> dict[str, object]:
     """What a job returned or raised, as bytes: Ray Data would wrap what is raised, and try it again."""
-    job: Callable[[], object] = pickle.loads(row["job"])  # noqa: S301 - as above
+    job: Callable[[], object] = pickle.loads(cast("bytes", row["job"]))  # noqa: S301 - as above
     try:
         result, fault = job(), None
     except Exception as error:
