@@ -43,6 +43,8 @@ def park_beside_field(folder: Path) -> Path:
 def _part_of_strem(path: Path, connections: tuple[str, ...], most_loading_pct: int) -> Path:
     site = yaml.safe_load((Path(sites.__file__).parent / "strem.yaml").read_text(encoding="utf-8"))
     site["prosumers"] = [prosumer for prosumer in site["prosumers"] if prosumer["name"] in connections]
+    for whole in ("community", "islanding"):  # what is said of all of Strem holds for no part of it
+        site.pop(whole, None)
     site["limits"]["max_loading_pct"]["value"] = most_loading_pct
     path.write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")
     return path
