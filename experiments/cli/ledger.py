@@ -164,7 +164,8 @@ def check_command(
     """
     with _one_sentence():
         from market.ledger.checking import check_consistency, check_inclusion
-        from market.ledger.proofs import InclusionProof, from_json
+        from market.ledger.proof_reading import from_json
+        from market.ledger.proofs import InclusionProof
 
         digest, found, records = _digest(head), None, []
         proofs = from_json(proof.read_text())

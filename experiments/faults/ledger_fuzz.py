@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput, IlesError
 from market.ledger.checking import check_consistency, check_inclusion
-from market.ledger.proofs import InclusionProof, from_json
+from market.ledger.proof_reading import from_json
+from market.ledger.proofs import InclusionProof
 from market.ledger.prover import Prover
 from market.ledger.records import BlockHead, Party, Record
 from market.ledger.replica import BlockLeaves, fault_of

@@ -10,7 +10,8 @@ from time import monotonic
 
 from market.uftp.checks import MarketScope, ReplayWindow
 from market.uftp.header import UftpMessage
-from pilot.uftp.message_log import Instants, MessageLog
+from pilot.uftp.message_log import MessageLog
+from pilot.uftp.message_records import Instants
 from pilot.uftp.parties import Parties
 from pilot.uftp.reception import Reception
 from pilot.uftp.route import Inbox, Rates, message_app

@@ -7,21 +7,20 @@ until its peer has taken it.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from pathlib import Path
 from threading import Lock
 
 from cim.codec.codec import decode, encode
 from cim.model.errors import BadInput
+from cim.platform.readings.errors import NotStored
 from market.uftp.checks import Referred, referred
 from market.uftp.flexibility import FlexOfferRevocation
 from market.uftp.header import UftpMessage
+from pilot.uftp.message_records import Arrival, Instants, Seen, Waiting, digest_of
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS incoming (
@@ -42,63 +41,6 @@ CREATE TABLE IF NOT EXISTS rounds (one INTEGER PRIMARY KEY CHECK (one = 1), last
 CREATE INDEX IF NOT EXISTS waiting ON outgoing (number) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS unhanded ON incoming (number) WHERE handed = 0;
 """
-
-
-class Seen(Enum):
-    """What is known of an arriving MessageID of its sender."""
-
-    NEW = "new"
-    SAME = "same"
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A message whose signature holds.
-
-    Attributes:
-        sender, recipient: domains.
-        message: None where ILES cannot take it.
-        reason: why it is rejected, or None.
-        digest: of its content.
-    """
-
-    sender: str
-    recipient: str
-    message_id: str
-    digest: bytes
-    message: UftpMessage | None
-    reason: str | None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Identifiers are each sender's own."""
-        return self.sender, self.message_id
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A message that its peer has not taken yet."""
-
-    number: int
-    recipient: str
-    message: UftpMessage
-    attempts: int
-    since: datetime
-    next_at: datetime
-
-
-@dataclass(frozen=True)
-class Instants:
-    """Now, twice: by the site's clock, which dates messages, and by the wall's, which times deliveries."""
-
-    here: datetime
-    wall: datetime
-
-
-def digest_of(message: UftpMessage) -> bytes:
-    """Of a message's content: equal for equal content, however its XML is written."""
-    return hashlib.sha256(encode(message)).digest()
 
 
 class MessageLog:
@@ -127,14 +69,22 @@ class MessageLog:
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
+        """All of it, durably, or nothing.
+
+        Raises:
+            NotStored: the disk is full.
+        """
         with self._one_writer:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:  # SQLite has rolled back by itself where the disk was full
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise NotStored(f"uftp: the log of messages took nothing ({error}); try again") from None
                 raise
-            self._db.execute("COMMIT")
 
     # ---- what comes ------------------------------------------------------------------------------------------------------
 

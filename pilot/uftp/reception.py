@@ -24,7 +24,8 @@ from market.uftp.header import Header, Result, UftpMessage
 from market.uftp.portfolio import TestMessage
 from pilot.uftp.conversions import NotForUs
 from pilot.uftp.mapping import asked_in, from_model
-from pilot.uftp.message_log import Arrival, Instants, MessageLog, Seen, digest_of
+from pilot.uftp.message_log import MessageLog
+from pilot.uftp.message_records import Arrival, Instants, Seen, digest_of
 from pilot.uftp.parties import OurParty, Peer
 from pilot.uftp.sealing import BadSeal, Sealed, message_model, unsealed, wrapper_of
 from pilot.uftp.shapes import SchemaFault

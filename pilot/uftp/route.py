@@ -17,7 +17,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from pilot.uftp.message_log import Instants, MessageLog
+from pilot.uftp.message_log import MessageLog
+from pilot.uftp.message_records import Instants
 from pilot.uftp.parties import PATH
 from pilot.uftp.reception import BAD_REQUEST, OK, Reception, Verdict
 from pilot.uftp.xml import LONGEST

@@ -17,7 +17,8 @@ import structlog
 
 from cim.model.errors import BadInput
 from market.uftp.header import UftpMessage
-from pilot.uftp.message_log import MessageLog, Waiting
+from pilot.uftp.message_log import MessageLog
+from pilot.uftp.message_records import Waiting
 from pilot.uftp.parties import OurParty, Peer
 from pilot.uftp.sealing import sealed
 

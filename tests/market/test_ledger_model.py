@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from cim.model.errors import BadInput
 from market.ledger.checking import check_inclusion
 from market.ledger.errors import LedgerBroken, LedgerConflict
-from market.ledger.proofs import InclusionProof, from_json
+from market.ledger.proof_reading import from_json
+from market.ledger.proofs import InclusionProof
 from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Party, Record

@@ -21,7 +21,8 @@ from cim.model.errors import BadInput
 from market.ledger import merkle, verify_consistency, verify_inclusion
 from market.ledger.checking import Checked, check_consistency, check_inclusion
 from market.ledger.errors import LedgerBroken
-from market.ledger.proofs import InclusionProof, Proof, from_json, to_json
+from market.ledger.proof_reading import from_json
+from market.ledger.proofs import InclusionProof, Proof, to_json
 from market.ledger.prover import Prover
 from market.ledger.records import BlockHead, Party, Record
 from market.ledger.signing import key_from_seed

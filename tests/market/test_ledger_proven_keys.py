@@ -14,7 +14,8 @@ from cim.model.errors import BadInput
 from market.ledger.checking import check_consistency, check_inclusion
 from market.ledger.errors import LedgerBroken
 from market.ledger.party_keys import REVOCATION, revocation, rotation
-from market.ledger.proofs import InclusionProof, KeyHistory, from_json
+from market.ledger.proof_reading import from_json
+from market.ledger.proofs import InclusionProof, KeyHistory
 from market.ledger.prover import Prover
 from market.ledger.records import BlockHead, Party, Record
 from market.ledger.signing import Signer, key_from_seed

@@ -21,7 +21,8 @@ from experiments.cli.ledger import app
 from market.ledger.checking import check_inclusion
 from market.ledger.errors import LedgerBroken, LedgerConflict, NotALedger
 from market.ledger.merkle import EMPTY_ROOT
-from market.ledger.proofs import InclusionProof, from_json
+from market.ledger.proof_reading import from_json
+from market.ledger.proofs import InclusionProof
 from market.ledger.prover import Prover
 from market.ledger.reader import LedgerReader
 from market.ledger.records import Party, Record

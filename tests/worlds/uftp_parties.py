@@ -8,7 +8,8 @@ from typing import Any
 
 from market import uftp
 from market.uftp.checks import MarketScope
-from pilot.uftp.message_log import Arrival, Instants, MessageLog
+from pilot.uftp.message_log import MessageLog
+from pilot.uftp.message_records import Arrival, Instants
 from pilot.uftp.parties import OurParty, Peer
 from pilot.uftp.reception import Reception, Verdict
 from pilot.uftp.sealing import SealingKey, sealed

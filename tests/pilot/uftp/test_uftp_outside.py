@@ -16,7 +16,8 @@ from agents.runtime.envelope import ORDINARY, Envelope, Parcel, Task
 from cim.model.errors import BadInput
 from market import uftp
 from pilot.uftp.edge import Edge
-from pilot.uftp.message_log import Arrival, Instants, MessageLog, digest_of
+from pilot.uftp.message_log import MessageLog
+from pilot.uftp.message_records import Arrival, Instants, digest_of
 from pilot.uftp.outside import HOST, OutsideHost
 from pilot.uftp.sender import Sender
 from tests.worlds import uftp_messages as examples
