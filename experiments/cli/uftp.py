@@ -78,3 +78,40 @@ def show_command(folder: Annotated[Path, typer.Argument(help="A folder with `uft
     for what, count in log.counts().items():
         typer.echo(f"{what}: {count}")
     log.close()
+
+
+@app.command("fuzz")
+def fuzz_command(
+    count: Annotated[
+        int, typer.Argument(min=1, help="How many broken messages; 10000 take about ten seconds.")
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same messages.")] = 1,
+) -> None:
+    """Break signed messages at random (wrapper, seal, XML): each must be refused by its reason. Exit code 1 otherwise."""
+    import logging
+
+    import structlog
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from experiments.faults.uftp_fuzz import fuzz
+
+    # Each refusal is a warning to who runs a site; here they are counted.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("broken messages", total=count)
+            found = fuzz(count, seed, lambda done: progress.update(task, completed=done))
+    finally:
+        structlog.reset_defaults()
+    for words, times in found.refused.most_common(15):
+        typer.echo(f"{times:>8}  {words}")
+    for line in found.wrong[:20]:
+        typer.secho(line, err=True, fg="red")
+    refused = found.refused.total()
+    typer.secho(
+        f"{found.attempts} messages: {refused} refused, {found.taken} good all the same, {len(found.wrong)} wrong.",
+        bold=True,
+    )
+    if found.wrong:
+        raise typer.Exit(1)
