@@ -121,6 +121,9 @@ declare_homes(
             "agents.planning.dispatch.session",
             "agents.planning.forecast.bands.history",
             "agents.planning.forecast.prognosis_check",
+            "agents.planning.microgrid.exchange",
+            "agents.planning.microgrid.problem",
+            "agents.planning.microgrid.resource",
         ),
         "published": ("cim.platform.publications.families",),
         "prosumer": (

@@ -12,6 +12,7 @@ from cim.model.errors import ProgrammingFault
 
 if TYPE_CHECKING:
     from agents.planning.forecast.bands.history import KnownDays
+    from agents.planning.microgrid.problem import Microgrid, MicrogridPlan
     from cim.model.arrays import Floats
 
 
@@ -39,11 +40,27 @@ def _exchange_band(known: KnownDays, issue_slot: int) -> tuple[Floats, ...]:
     return day_ahead(known, issue_slot)
 
 
+def _microgrid_plan(grid: Microgrid) -> MicrogridPlan:
+    from agents.planning.microgrid.plan import plan
+
+    return plan(grid)
+
+
+def _microgrid_replan(
+    grid: Microgrid, before: MicrogridPlan, since: int, energy_kwh: tuple[float, ...]
+) -> MicrogridPlan:
+    from agents.planning.microgrid.rolling import replan
+
+    return replan(grid, before, since=since, energy_kwh=energy_kwh)
+
+
 JOBS: dict[str, Callable[..., Any]] = {
     "safety": _safety,
     "selection": _selection,
     "priced-selection": _priced_selection,
     "exchange-band": _exchange_band,
+    "microgrid-plan": _microgrid_plan,
+    "microgrid-replan": _microgrid_replan,
 }
 
 

@@ -112,6 +112,20 @@ def dispatch(as_json: Json = False, full: Full = False) -> None:
 
 
 @app.command()
+def plan(as_json: Json = False, full: Full = False) -> None:
+    """How fast 40 resources are planned over 96 ISPs against 20 scenarios: a day ahead, and again every ISP.
+
+    Beside it the extensive form, whose cost the plan is compared with. --full rolls through whole days with three seeds.
+    """
+    from experiments.bench.plan.measure import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
+@app.command()
 def portal(as_json: Json = False, full: Full = False) -> None:
     """How soon the portal answers for 10,000 agents, 200 times a second; tells 2,000 listeners; and paints its first page.
 
