@@ -65,7 +65,7 @@ class _Programme:
         up = self._column(*_fixed(over, np.maximum(done, 0), 0.0, most_up), resource.up_ct_per_kwh * to_come)
         down = self._column(*_fixed(over, np.maximum(-done, 0), 0.0, most_down), resource.down_ct_per_kwh * to_come)
         at = np.full(len(steps), energy_kwh)
-        energy = self._column(*_fixed(over, at, resource.floor_kwh, resource.ceiling_kwh), 0.0 * steps)
+        energy = self._column(*_fixed(over, at, resource.floor_kwh, resource.ceiling_kwh), np.zeros(len(steps)))
         # Energy of an interval less that of the one before is what came in; of intervals that are over nothing is asked.
         right = np.where(steps == 0, energy_kwh, 0.0)
         row = self._row(np.where(over, -np.inf, right), np.where(over, np.inf, right))
