@@ -76,6 +76,47 @@ def bills_command(
     _tell(run_statement(folder, site, coefficients), out, as_json)
 
 
+@app.command("coefficients")
+def coefficients_command(
+    site: Annotated[str, typer.Argument(help="A site with a `community:` by Spain's law.")],
+    seed: Annotated[int, typer.Option(min=0, help="Spreads the batteries' first state of charge.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write the distributor's file there, CAU_YEAR.txt.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Spain: the best coefficients for each hour of the year, by linear programmes, with no member worse than by fixed ones.
+
+    They go by season, working day or not and hour of the clock, since they are agreed before the year: made from the odd weeks
+    of the profile year, they are judged on the even ones, beside the most that sharing after the fact could bring. The file
+    is made from all weeks. (A minute for Strem's size.)
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from experiments.community.command import best_of_year
+    from market.community.bill_page import kwh, money
+    from market.community.spain.distributor_file import written
+
+    with Console(stderr=True).status("") as status:
+        found, most_wh, made = best_of_year(site, seed, status.update)
+        if out is not None:
+            file = made()
+            out.mkdir(parents=True, exist_ok=True)
+            (out / file.name).write_text(written(file), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps({"ways": [asdict(one) for one in found], "most_own_wh": most_wh}, indent=1))
+        return
+    typer.echo("even weeks of the profile year       own use, kWh   worth to members   least that a member gains")
+    for one in found:
+        typer.echo(f"{one.way:36s} {kwh(one.own_wh):>13s} {money(one.saved_e4):>18s} {money(one.worst_e4):>27s}")
+    typer.echo(f"{'the most, shared after the fact':36s} {kwh(most_wh):>13s}")
+    if out is not None:
+        typer.echo(f"{out / file.name}: written")
+
+
 def _tell(found: Statement, out: Path | None, as_json: bool) -> None:
     from rich.console import Console
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -14,10 +16,20 @@ from environment.sites import load_site
 from environment.sites.community import AnyCommunity, AustrianCommunity
 from environment.sites.schema import Site
 from experiments.community.austrian import austrian_statement
+from experiments.community.best import (
+    Judged,
+    coefficients_by_kind,
+    file_of,
+    judged,
+    most_own_use_wh,
+    spanish_community,
+    year_of,
+)
 from experiments.community.metered import Metered, lived, metered_of_run, month_of, run_summary
-from experiments.community.spanish import check_law, spanish_statement
+from experiments.community.spanish import check_law, fixed_coefficients, spanish_statement
 from market.community.bill import NO_ADVICE, Account, Statement
 from market.community.bill_page import bill_page, kwh, money, statement_page
+from market.community.spain.distributor_file import CoefficientFile
 
 
 def month_statement(name: str, month: str | None, seed: int, coefficients: Path | None = None) -> Statement:
@@ -56,6 +68,31 @@ def statement_of(site: Site, metered: Metered, coefficients: Path | None = None)
     if coefficients is not None:
         raise BadInput(f"coefficients: {coefficients}; expected none under the law of {community.law}")
     return austrian_statement(site, community, metered)
+
+
+def best_of_year(
+    name: str, seed: int, say: Callable[[str], None]
+) -> tuple[list[Judged], int, Callable[[], CoefficientFile]]:
+    """Fixed and best hourly coefficients judged on weeks that the latter have not seen; the bound, Wh; and the file to make.
+
+    Raises:
+        BadInput: no such site, or no community by Spain's law.
+    """
+    site = load_site(name)
+    community = spanish_community(site)
+    say("living the profile year")
+    year, fixed = year_of(site, community, seed), fixed_coefficients(community)
+    unseen = coefficients_by_kind(year, fixed, year.odd, lambda part: say(f"odd weeks, season {part} of 3"))
+    everyone = np.tile(fixed, (len(unseen), 1))
+    ways = {"fixed": everyone, "hourly, agreed before": unseen}
+    found = judged(year, fixed, ways, ~year.odd)
+
+    def made() -> CoefficientFile:
+        every = np.ones_like(year.odd)
+        by_kind = coefficients_by_kind(year, fixed, every, lambda part: say(f"all weeks, season {part} of 3"))
+        return file_of(community, site.timezone, by_kind)
+
+    return found, most_own_use_wh(year, ~year.odd), made
 
 
 def write(found: Statement, out: Path) -> list[Path]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ from cim.model.arrays import Floats, Ints
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind, Quality
-from cim.platform.tables import ReadingTable
 from environment.physics.world import World
 from environment.profiles.library import load
 from environment.sites.schema import Site
@@ -85,21 +85,42 @@ def metered_of_run(folder: Path, site: Site) -> Metered:
     days = run_days(folder, site)
     if not any((folder / "telemetry").glob("readings-*.parquet")):
         raise BadInput(f"{folder}: no telemetry; expected a finished run's folder")
-    readings = ReadingTable(folder / "telemetry", keep=True)
     instants = [day.isp_start(k) for day in days for k in range(1, day.count + 1)] + [days[-1].end]
+    counters = _counters(folder / "telemetry", [prosumer.meter for prosumer in site.prosumers], instants)
     taken, given, quality = {}, {}, {}
     for prosumer in site.prosumers:
-        found = []
-        for kind in (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT):
-            rows = readings.read(prosumer.meter, kind, instants[0], instants[-1] + timedelta(seconds=1))
-            found.append({row.at: row.value for row in rows if row.quality is Quality.GOOD})
-        taken[prosumer.name], quality_in = energies_of(found[0], instants)
-        given[prosumer.name], quality_out = energies_of(found[1], instants)
-        quality[prosumer.name] = np.maximum(quality_in, quality_out)
+        name, found = prosumer.name, counters[prosumer.meter]
+        taken[name], quality_in = energies_of(found[Kind.ENERGY_IMPORT], instants)
+        given[name], quality_out = energies_of(found[Kind.ENERGY_EXPORT], instants)
+        quality[name] = np.maximum(quality_in, quality_out)
     return Metered(days, taken, given, quality)
 
 
-def energies_of(counter: dict[datetime, float], instants: list[datetime]) -> tuple[Ints, Ints]:
+def _counters(
+    folder: Path, meters: Sequence[str], instants: Sequence[datetime]
+) -> dict[str, dict[Kind, dict[datetime, float]]]:
+    """Meter -> import and export counter -> good readings between the first and the last instant; each part is read once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    kinds = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
+    found: dict[str, dict[Kind, dict[datetime, float]]] = {meter: {kind: {} for kind in kinds} for meter in meters}
+    for part in sorted(folder.glob("readings-*.parquet")):
+        table = pq.ParquetFile(part).read(["source", "kind", "value", "at", "quality"])
+        wanted = pc.and_(
+            pc.is_in(table["source"].cast(pa.string()), pa.array(meters)),
+            pc.is_in(table["kind"].cast(pa.string()), pa.array([kind.value for kind in kinds])),
+        )
+        rows = table.filter(pc.and_(wanted, pc.equal(table["quality"].cast(pa.string()), Quality.GOOD.value)))
+        for row in rows.to_pylist():
+            at = row["at"].astimezone(UTC)
+            if instants[0] <= at <= instants[-1]:
+                found[row["source"]][Kind(row["kind"])][at] = row["value"]
+    return found
+
+
+def energies_of(counter: Mapping[datetime, float], instants: Sequence[datetime]) -> tuple[Ints, Ints]:
     """([T] Wh, [T] quality) between instants from a counter's good readings.
 
     Where it was not read at an instant, what it counted between two readings is spread evenly (L2); what lies before its first or

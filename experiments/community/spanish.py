@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from cim.model.arrays import Ints, Mask
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
+from cim.model.like_date import like_date
 from environment.energy_sharing import row_on, spanish_rules
 from environment.sites.community import SpanishCommunity, SpanishMember
 from environment.sites.schema import Site
@@ -122,8 +124,8 @@ def surplus_prices(site: Site, community: SpanishCommunity, days: Sequence[Local
 def shared_hours(site: Site, community: SpanishCommunity, metered: Metered, agreement: Agreement) -> Shared:
     """The days' hours, shared: the plants' net feed-in of each hour, what members took from the grid, by coefficients.
 
-    Hours are those that passed: 23 or 25 on days on which the clocks change. Of hourly coefficients the day in the year of the
-    agreement is taken, and where it has another number of hours than the profile's day, those of its first hours.
+    Hours are those that passed: 23 or 25 on days on which the clocks change. Of hourly coefficients those of the agreement's
+    day of the same weekday and nearest date are taken, hour of the clock by hour of the clock.
     """
     generated = net_feed_in_wh(site, community, metered)
     consumed = np.stack([by_hour(site, metered.taken_wh[member.prosumer]) for member in community.members], axis=1)
@@ -132,13 +134,22 @@ def shared_hours(site: Site, community: SpanishCommunity, metered: Metered, agre
 
 def coefficients_of(agreement: Agreement, days: Sequence[LocalDay]) -> Ints:
     """[H, n] of the days' hours."""
-    parts = []
+    year, parts = agreement.from_day.year, []
     for day in days:
-        hours = day.count * day.isp_minutes // 60
-        there = LocalDay(law_day(day.day, agreement.from_day.year), day.timezone, 60)
-        rows = agreement.of_hours(there.start, there.count, day.timezone)
-        parts.append(rows[np.minimum(np.arange(hours), there.count - 1)])
+        there = LocalDay(like_date(day.day, date(year, 1, 1), date(year, 12, 31), "coefficients"), day.timezone)
+        rows = agreement.of_hours(there.start, len(_clock(there)), day.timezone)
+        if there.day == day.day:
+            parts.append(rows)
+            continue
+        clock = _clock(there)
+        parts.append(rows[[clock.index(hour) if hour in clock else clock.index(hour - 1) for hour in _clock(day)]])
     return np.concatenate(parts)
+
+
+def _clock(day: LocalDay) -> list[int]:
+    """Which hour of the clock each hour of a local day is; 23, 24 or 25 of them."""
+    zone = ZoneInfo(day.timezone)
+    return [(day.start + timedelta(hours=k)).astimezone(zone).hour for k in range(day.count * day.isp_minutes // 60)]
 
 
 def membership(site: Site, community: SpanishCommunity, metered: Metered) -> Mask:
