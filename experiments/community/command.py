@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cim.model.errors import BadInput
-from environment.sites import load_site
+from environment.sites import known_sites, load_site
 from environment.sites.community import AnyCommunity, AustrianCommunity
 from environment.sites.schema import Site
 from experiments.community.austrian import austrian_statement
@@ -51,9 +51,14 @@ def run_statement(folder: Path, name: str | None, coefficients: Path | None = No
     Args:
         name: the site's file where it is none that ships with ILES.
     """
-    site = load_site(name or str(run_summary(folder)["site"]))
+    site = load_site(name or _shipped(str(run_summary(folder)["site"])))
     community_of(site)
     return statement_of(site, metered_of_run(folder, site), coefficients)
+
+
+def _shipped(name: str) -> str:
+    """The file of a site that ships with ILES, by the site's name; the name itself where there is none."""
+    return next((file for file in known_sites() if file.replace("_", "-") == name), name)
 
 
 def statement_of(site: Site, metered: Metered, coefficients: Path | None = None) -> Statement:

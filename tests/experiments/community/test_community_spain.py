@@ -27,7 +27,6 @@ from experiments.community.spanish import (
     check_law,
     coefficients_of,
     fixed_coefficients,
-    installed_w,
     net_feed_in_wh,
     shared_hours,
     surplus_prices,
@@ -69,16 +68,16 @@ def test_a_day_has_the_hours_that_passed(first: str, hours: int) -> None:
 
 
 def test_the_law_is_asked_before_a_month_is_lived(tmp_path: Path) -> None:
-    """A plant of 1,340 kW with compensation, and coefficients after the fact, are refused in a sentence."""
-    site, community = site_with(SPANISH, modality="compensation")
-    day = [LocalDay(date(2016, 5, 20), site.timezone)]
-    with pytest.raises(BadInput, match="compensation for a plant of 1340 kW; expected sale above 100 kW"):
-        check_law(site, community, day)
-    assert installed_w(site, community) == 1_340_000
+    """Coefficients after the fact, and a year of whose limits nothing is known, are refused in a sentence."""
     file = tmp_path / "site.yaml"
     file.write_text(spanish_site(SMALL | {"coefficient_mode": "ex_post"}), encoding="utf-8")
     with pytest.raises(BadInput, match="ex_post on 2026-05-01; expected fixed or hourly_ex_ante"):
         month_statement(str(file), None, 1)
+    site, community = site_with(as_in_year=assumed(2018))
+    with pytest.raises(
+        BadInput, match="limits of self-consumption on 2018-05-20: not known; expected a day from 2019-04-07"
+    ):
+        check_law(site, community, [LocalDay(date(2016, 5, 20), site.timezone)])
 
 
 def test_coefficients_go_by_contract_unless_agreed() -> None:
