@@ -131,7 +131,7 @@ def energies_of(counter: Mapping[datetime, float], instants: Sequence[datetime])
         return np.zeros(len(instants) - 1, dtype=np.int64), np.full(len(instants) - 1, MISSING)
     seconds: Floats = np.array([at.timestamp() for at in instants])
     read = np.flatnonzero(known)
-    values = np.array([counter[instants[k]] for k in read])
+    values = np.array([counter[instants[k]] for k in read.tolist()])
     count = np.floor(np.interp(seconds, seconds[read], values)).astype(np.int64)
     quality = np.where(known[:-1] & known[1:], MEASURED, SUBSTITUTE)
     quality[: read[0]] = MISSING
