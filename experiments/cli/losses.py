@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +40,9 @@ def losses(
 ) -> None:
     """Run a day once for every meter and every link that can be lost, and tabulate settled, true, paid and fined.
 
+    As many runs at once as there are cores, of the market alone; a day of Strem is some 120 of them. Each row is kept as soon
+    as it is there: a call that was stopped goes on where it was, and the losses asked for by an earlier one are not run again.
+
     A second table has every party that was fined: settled, true, paid and fined of its own (of all parties: `--out`).
     What falls to what nobody metered stands in columns of its own: exit code 1 if any of it was settled, paid or fined.
     """
@@ -61,10 +66,11 @@ def losses(
     left = [loss for loss in wanted if name_of(loss) not in known]
     console = Console(highlight=False)
     console.width = max(console.width, 132)
-    for row in run_losses(settings, left, run, processes or os.cpu_count() or 1) if left else ():
-        known[row.loss] = row
-        keep_rows(out, known.values())
-        console.print(f"· {row.device or 'nothing'} lost ({row.since})", markup=False)
+    with _progress(len(wanted), len(wanted) - len(left)) as done:
+        for row in run_losses(settings, left, run, processes or os.cpu_count() or 1) if left else ():
+            known[row.loss] = row
+            keep_rows(out, known.values())
+            done(f"{row.device or 'nothing'} lost ({row.since})")
     table = Table("lost", "since", "settled, kWh", "true, kWh", "DSO paid", "fined", "members paid", "fined",
                   "unmetered: kWh", "paid", "fined", "ISPs told")  # fmt: skip
     for loss in wanted:
@@ -78,6 +84,39 @@ def losses(
         console.print(parties)
     if any(row.lost_settled_wh or row.lost_paid_e4 or row.lost_fined_e4 for row in known.values()):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(count: int, there: int) -> Iterator[Callable[[str], None]]:
+    """A bar over all runs with the time that is left; yields what hears of each that is done."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True, highlight=False)
+    with Progress(*columns, console=console, speed_estimate_period=600) as bar:
+        task = bar.add_task("runs", total=count, completed=there)
+
+        def done(words: str) -> None:
+            bar.update(task, advance=1, description=words)
+            if not console.is_terminal:
+                console.print(f"· {words}", markup=False)
+
+        yield done
 
 
 def _cells(row: LossRow) -> tuple[str, ...]:

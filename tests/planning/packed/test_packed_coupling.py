@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -106,3 +108,14 @@ def test_wrong_caps_are_refused_by_name(imports: list[float], exports: list[floa
     """Too few, too many, negative or no number: the sentence names the field, the interval and what was expected."""
     with pytest.raises(BadInput, match=said):
         Coupling(np.ones(2), 1.0, np.array(imports), np.array(exports), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("price_ct_per_kwh", np.array([1.0, np.nan])), ("hours", 0.0), ("hours", np.nan), ("excess_ct_per_kwh", -1.0),
+     ("peak_ct_per_kw2", np.inf)],
+)  # fmt: skip
+def test_what_cannot_be_coupled_is_refused(name: str, value: object) -> None:
+    """A price that is no number, no time, an excess that earns: one sentence with the field."""
+    with pytest.raises(BadInput, match=f"coupling: {name}"):
+        replace(Coupling(np.ones(2), 1.0, np.ones(2), np.ones(2), 0.25), **{name: value})

@@ -93,3 +93,16 @@ def test_a_device_without_curvature_is_refused_by_name(rated: str, name: str, cu
     members.ratings[2, Rating[rated.upper()]] = 1.0
     with pytest.raises(BadInput, match=f"{name} of member 2 is not above 0"):
         replace(members)
+
+
+@pytest.mark.parametrize(("arrival", "departure"), [(2, 1), (0, 4), (-1, 2)])
+def test_a_vehicle_that_cannot_be_there_is_refused(arrival: float, departure: float) -> None:
+    """Gone before it came, gone after the day, come before it: one sentence with what was expected."""
+    with pytest.raises(BadInput, match=r"vehicle of member 0 is there from .* expected 0 <= arrival <= departure <= 3"):
+        _members(vehicle_curvature=1, arrival=arrival, departure=departure, vehicle_kw=10, vehicle_energy=1)
+
+
+def test_a_host_of_nobody_answers_nothing_even_where_answers_are_lost() -> None:
+    """Zero, and no NaN."""
+    answer = PackedHost(_members(0), lost=lambda _: np.zeros(0, dtype=bool)).ask(PriceAsked(0, PRICE))()
+    assert answer.expected_kw.tolist() == answer.total_kw.tolist() == [0.0, 0.0, 0.0]

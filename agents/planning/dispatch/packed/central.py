@@ -208,21 +208,47 @@ def profiles(members: Members, x: Floats) -> Floats:
     return np.stack([parts[:, 0] - parts[:, 1], parts[:, 3], parts[:, 4]], 1)
 
 
+def burned_kw(members: Members, x: Floats) -> Floats:
+    """[N, T] kW that a solution charges and discharges at once: what no battery can do."""
+    n, length = len(members), members.length
+    parts = x[: 5 * n * length].reshape(n, 5, length)
+    return np.minimum(parts[:, 0], parts[:, 1])
+
+
+def one_way(p: Programme, members: Members, price_ct_per_kwh: Floats) -> Programme:
+    """The programme in which every battery does in each interval one of both alone: which, its own answer to a price says."""
+    n, length = len(members), members.length
+    answer = PackedHost(members).profiles(price_ct_per_kwh)[:, 0]
+    burns = members.ratings[:, [Rating.CAPACITY]] > 0
+    high = p.high.copy()
+    parts = high[: 5 * n * length].reshape(n, 5, length)
+    # Where its answer is to rest, the price says which of both would come first.
+    charges = np.where(answer == 0, price_ct_per_kwh[None, :] < np.median(price_ct_per_kwh), answer > 0)
+    parts[:, 0] = np.where(burns & ~charges, 0.0, parts[:, 0])
+    parts[:, 1] = np.where(burns & charges, 0.0, parts[:, 1])
+    return replace(p, high=high)
+
+
 def dispatch_few(members: Members, coupling: Coupling) -> tuple[Dispatch, Floats]:
     """The dispatch of few members (below about 50) in one piece: with its certificate, and their profiles [N, 3, T].
 
     The bound is the members' and the coupling's own at the solver's price: the solver need not be right for it to hold.
+    Where prices are so low that charging and discharging at once would pay, the programme is solved again with one of both
+    alone in each interval: a dispatch that can be done, within the gap that is told of the best.
     """
     n, length = len(members), members.length
-    x, _, multipliers = solve(programme(members, coupling), "clarabel", 1e-9)
+    whole = programme(members, coupling)
+    x, _, multipliers = solve(whole, "clarabel", 1e-9)
+    rows = n * (length + 1)
+    price = multipliers[rows : rows + length] / coupling.hours
+    if (burned_kw(members, x) > _KEPT_KW).any():
+        x, _, _ = solve(one_way(whole, members, price), "clarabel", 1e-9)
     found = profiles(members, x)
     total = (found.sum(axis=1) + members.load_kw - members.available_kw).sum(axis=0)
     r = members.ratings
     square = (found**2).sum(axis=2)
     curved = r[:, [Rating.BATTERY_CURVATURE, Rating.VEHICLE_CURVATURE, Rating.PV_CURVATURE]]
     own = float((curved * square).sum() / 2 + r[:, Rating.BATTERY_WEAR] @ np.abs(found[:, 0]).sum(axis=1))
-    rows = n * (length + 1)
-    price = multipliers[rows : rows + length] / coupling.hours
     least = PackedHost(members).ask(PriceAsked(0, price, sensitive=False))().least_ct + coupling.least_ct(price)
     answer = Dispatch(price, total, own + coupling.cost_ct(total), least, 1, 0, True)
     return replace(answer, broken=coupling.broken(total, _KEPT_KW * n), gaps=(answer.gap,)), found

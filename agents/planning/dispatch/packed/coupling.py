@@ -52,8 +52,17 @@ class Coupling:
     excess_ct_per_kwh: float = EXCESS_CT_PER_KWH
 
     def __post_init__(self) -> None:
-        if not self.peak_ct_per_kw2 > 0:
-            raise BadInput(f"coupling: peak_ct_per_kw2 is {self.peak_ct_per_kw2}; expected more than 0")
+        for name, value in (
+            ("peak_ct_per_kw2", self.peak_ct_per_kw2),
+            ("hours", self.hours),
+            ("excess_ct_per_kwh", self.excess_ct_per_kwh),
+        ):
+            if not 0 < value < np.inf:
+                raise BadInput(f"coupling: {name} is {value}; expected more than 0")
+        if (wrong := np.flatnonzero(~np.isfinite(self.price_ct_per_kwh))).size:
+            raise BadInput(
+                f"coupling: price_ct_per_kwh[{wrong[0]}] is {self.price_ct_per_kwh[wrong[0]]}; expected a number"
+            )
         for name, cap in (("import_kw", self.import_kw), ("export_kw", self.export_kw)):
             if len(cap) != len(self.price_ct_per_kwh):
                 raise BadInput(f"coupling: {name} has {len(cap)} intervals; expected {len(self.price_ct_per_kwh)}")

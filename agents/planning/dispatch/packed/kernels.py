@@ -8,6 +8,12 @@ length stands in a kernel.
 Battery: stored energy has a value `m` that changes only where the energy meets a bound, and each interval's power is a
 piecewise-linear function of `m`; see `agents.planning.dispatch.storage_step` for the method, which is the same here for
 constant bounds. It stands in two sorted arrays whose ends are cut off, so that a day of 96 intervals takes microseconds.
+Where stored energy is worth less than burning it (-2 wear / (1/eta_out - eta_in): prices well below zero), charging and
+discharging at once would pay, which no battery can do, and what it can do is no convex problem any more: its best answer
+leaps from price to price, so that no price clears, and there are as many candidates as ways to say in which intervals it
+charges. As in `storage_step`, discharging there follows the value as slowly as charging does: one of both is always
+nothing, the answer stays within the battery's bounds and continuous, and it may miss the optimum by a little. How much
+at most, `battery` returns: what charging and discharging at once would gain bounds every answer that can be done.
 A kernel that also adds to `slope` gives how the answer moves with its pull: between two bounds the energy is constant, so
 each stretch adds (delta_ts - beta_t beta_s / sum beta^2) / curvature over those of its intervals that can move.
 """
@@ -61,11 +67,13 @@ def battery_values(
     capacity: float,
     worth: Floats,
     work: Floats,
+    burning: float,
 ) -> None:
     """Write into `worth` [T] the marginal value of stored energy (ct per kW-interval); the day ends as it begins.
 
     Args:
         energy, capacity: stored now and at most, kW-intervals; the least is 0.
+        burning: the value below which discharging follows it as slowly as charging does (`burning_value`).
         work: [4, 12 T] room to work in.
     """
     length = len(pull)
@@ -73,13 +81,25 @@ def battery_values(
     start = end = 6 * length
     bottom = top = energy
     slope_out = 1.0 / (curvature * eta_out * eta_out)
+    slope_slow = eta_in / (curvature * eta_out)
     slope_in = eta_in * eta_in / curvature
     for t in range(length):
         before = pull[t] - wear
         after = pull[t] + wear
         if discharge_kw > 0:
-            start, end = _insert(values, changes, start, end, (before - curvature * discharge_kw) * eta_out, slope_out)
-            start, end = _insert(values, changes, start, end, before * eta_out, -slope_out)
+            full, none = (before - curvature * discharge_kw) * eta_out, before * eta_out
+            if full >= burning:
+                start, end = _insert(values, changes, start, end, full, slope_out)
+                start, end = _insert(values, changes, start, end, none, -slope_out)
+            else:
+                full = burning + (full - burning) / (eta_out * eta_in)
+                start, end = _insert(values, changes, start, end, full, slope_slow)
+                if none > burning:
+                    start, end = _insert(values, changes, start, end, burning, slope_out - slope_slow)
+                    start, end = _insert(values, changes, start, end, none, -slope_out)
+                else:
+                    none = burning + (none - burning) / (eta_out * eta_in)
+                    start, end = _insert(values, changes, start, end, none, -slope_slow)
         if charge_kw > 0:
             start, end = _insert(values, changes, start, end, after / eta_in, slope_in)
             start, end = _insert(values, changes, start, end, (after + curvature * charge_kw) / eta_in, -slope_in)
@@ -100,6 +120,19 @@ def battery_values(
     for t in range(length - 1, -1, -1):
         value = min(max(value, lows[t]), highs[t])
         worth[t] = value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def burning_value(wear: float, eta_in: float, eta_out: float) -> float:
+    """The value of stored energy below which burning it would pay, ct per kW-interval; -1e300 without losses."""
+    lost = 1.0 / eta_out - eta_in
+    return -2.0 * wear / lost if lost > 1e-12 else -_FAR
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def out_worth(worth: float, burning: float, eta_in: float, eta_out: float) -> float:
+    """What a kW of discharging takes out of the store is worth, ct."""
+    return max(worth, burning) / eta_out + min(worth - burning, 0.0) * eta_in
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -156,19 +189,39 @@ def battery(
     sensitive: bool,
     worth: Floats,
     work: Floats,
-) -> None:
-    """Write the battery's best power [T] into `power`.
+) -> float:
+    """Write the battery's best power [T] into `power`: it charges or discharges, never both.
 
     Where `sensitive`, -d power / d pull is added to `slope` [T, T], to its lower half.
+
+    Returns:
+        By how much at most, ct, something else that it can do would be better: 0 unless burning energy would pay.
     """
-    battery_values(pull, curvature, wear, charge_kw, discharge_kw, eta_in, eta_out, energy, capacity, worth, work)
-    length = len(pull)
+    length, burning = len(pull), burning_value(wear, eta_in, eta_out)
+    battery_values(
+        pull, curvature, wear, charge_kw, discharge_kw, eta_in, eta_out, energy, capacity, worth, work, burning
+    )
+    burns = False
     for t in range(length):
         into = min(max((eta_in * worth[t] - pull[t] - wear) / curvature, 0.0), charge_kw)
-        out_of = min(max((pull[t] - worth[t] / eta_out - wear) / curvature, 0.0), discharge_kw)
+        left = out_worth(worth[t], burning, eta_in, eta_out)
+        out_of = min(max((pull[t] - left - wear) / curvature, 0.0), discharge_kw)
         power[t] = into - out_of
+        burns = burns or worth[t] < burning
+    missed = 0.0
+    if burns:
+        ideal = np.empty(length)
+        battery_values(
+            pull, curvature, wear, charge_kw, discharge_kw, eta_in, eta_out, energy, capacity, ideal, work, -_FAR
+        )
+        for t in range(length):
+            into = min(max((eta_in * ideal[t] - pull[t] - wear) / curvature, 0.0), charge_kw)
+            out_of = min(max((pull[t] - ideal[t] / eta_out - wear) / curvature, 0.0), discharge_kw)
+            missed += 0.5 * curvature * (power[t] * power[t] - into * into - out_of * out_of)
+            missed += wear * (abs(power[t]) - into - out_of) + pull[t] * (power[t] - into + out_of)
+        missed = max(missed, 0.0)
     if not sensitive:
-        return
+        return missed
     where, beta = work[0], work[1]
     first = 0
     while first < length:
@@ -178,6 +231,8 @@ def battery(
             p = power[last]
             if (0.0 < p < charge_kw) or (-discharge_kw < p < 0.0):
                 b = eta_in if p > 0 else 1.0 / eta_out
+                if p < 0 and worth[last] < burning:
+                    b = np.sqrt(eta_in / eta_out)  # its value moves it by eta_in, it moves the energy by 1 / eta_out
                 where[count] = last
                 beta[count] = b
                 square += b * b
@@ -190,6 +245,7 @@ def battery(
             for j in range(i + 1):
                 slope[row, int(where[j])] -= shared * beta[j]
         first = last
+    return missed
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]

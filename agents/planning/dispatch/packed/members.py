@@ -64,6 +64,15 @@ class Members:
             flat = (self.ratings[:, rated] > 0) & ~(self.ratings[:, rating] > 0)
             if flat.any():
                 raise BadInput(f"members: {rating.name} of member {int(np.argmax(flat))} is not above 0")
+        arrival, departure = self.ratings[:, Rating.ARRIVAL], self.ratings[:, Rating.DEPARTURE]
+        comes = self.ratings[:, Rating.VEHICLE_ENERGY] > 0
+        never = comes & ~((arrival >= 0) & (arrival <= departure) & (departure <= length))
+        if never.any():
+            k = int(np.argmax(never))
+            raise BadInput(
+                f"members: the vehicle of member {k} is there from interval {arrival[k]:g} to {departure[k]:g}; "
+                f"expected 0 <= arrival <= departure <= {length}"
+            )
 
     def __len__(self) -> int:
         return len(self.ratings)
@@ -106,7 +115,7 @@ class PackedHost:
     _order: Indices = field(init=False)
     _samples: dict[int, Indices] = field(init=False, default_factory=dict)
     _pulls: list[Floats] = field(init=False, default_factory=list)
-    _promises: tuple[Floats, Floats, Indices] | None = field(init=False, default=None)
+    _promises: tuple[Floats, Floats, Floats, Indices] | None = field(init=False, default=None)
     _answers: dict[int, Floats] = field(init=False, default_factory=dict)
     _fixed: dict[int, tuple[int, Floats]] = field(init=False, default_factory=dict)
 
@@ -139,12 +148,11 @@ class PackedHost:
         )
         if self.lost is not None and not asked.sample:
             lost, pulls = self.lost(asked.number), self._remember(pull)
-            profiles, costs, rounds = self._promised()
+            promises = self._promised()
 
             def one(k: int) -> tuple[float, float]:
-                kept = (profiles, costs, rounds)
                 number = len(pulls) - 1
-                return sums.promise(self._arrays, parts[k], lost, number, pulls, kept, slopes[k], totals[k])  # type: ignore[no-any-return]
+                return sums.promise(self._arrays, parts[k], lost, number, pulls, promises, slopes[k], totals[k])  # type: ignore[no-any-return]
         else:
 
             def one(k: int) -> tuple[float, float]:
@@ -159,10 +167,12 @@ class PackedHost:
 
     def _silent_kw(self, slope: Floats) -> Floats:
         """[T] by how much the silent would move if they answered, as those do who did: when most of them will next time."""
-        rounds, now = self._promised()[2], len(self._pulls) - 1
+        rounds, now = self._promised()[3], len(self._pulls) - 1
         silent = np.bincount(rounds, minlength=now + 1)
         answered = max(int(silent[now]), 1)
         moved = np.zeros(self.members.length)
+        if not len(self.members):
+            return moved
         for then in np.flatnonzero(silent[:now]):
             price = (self._pulls[now] - self._pulls[then]) / self.members.hours
             moved -= silent[then] / answered * (slope @ price)
@@ -220,10 +230,11 @@ class PackedHost:
         self._pulls.append(pull)
         return np.array(self._pulls)
 
-    def _promised(self) -> tuple[Floats, Floats, Indices]:
+    def _promised(self) -> tuple[Floats, Floats, Floats, Indices]:
         if self._promises is None:
             n = len(self.members)
-            self._promises = np.zeros((n, self.members.length)), np.zeros(n), np.full(n, -1, dtype=np.int64)
+            rounds = np.full(n, -1, dtype=np.int64)
+            self._promises = np.zeros((n, self.members.length)), np.zeros(n), np.zeros(n), rounds
         return self._promises
 
 

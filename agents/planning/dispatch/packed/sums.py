@@ -36,17 +36,20 @@ def respond(
         total: [T] gets the sum of net powers added, kW.
 
     Returns:
-        Their own costs, ct, and the sum of their least of cost plus price, ct.
+        Their own costs, ct, and the sum of their least of cost plus price, ct: no more than it is, where a battery's best
+        is not known (`kernels.battery`).
     """
     ratings, available, load = members
     length = len(pull)
     power, worth, work = np.empty(length), np.empty(length), np.empty((4, 12 * length))
-    cost = 0.0
+    cost, missed = 0.0, 0.0
     here = np.zeros(length)
     for i in which:
         r = ratings[i]
         if r[4] > 0.0:
-            battery(pull, r[0], r[1], r[2], r[3], r[5], r[6], r[7], r[4], power, slope, sensitive, worth, work)
+            missed += battery(
+                pull, r[0], r[1], r[2], r[3], r[5], r[6], r[7], r[4], power, slope, sensitive, worth, work
+            )
             cost += own_cost(r[0], r[1], power)
             here += power
         if r[12] > 0.0:
@@ -59,7 +62,7 @@ def respond(
             here += power
         for t in range(length):
             here[t] += load[i, t] - available[i, t]
-    least = cost
+    least = cost - missed
     for t in range(length):
         least += pull[t] * here[t]
         total[t] += here[t]
@@ -73,7 +76,7 @@ def promise(
     lost: Floats,
     number: int,
     pulls: Floats,
-    promises: tuple[Floats, Floats, Floats],
+    promises: tuple[Floats, Floats, Floats, Floats],
     slope: Floats,
     total: Floats,
 ) -> tuple[float, float]:
@@ -81,14 +84,16 @@ def promise(
 
     What such a member could gain at the new price is bounded by its promise's worth there, less what its devices could
     move for the difference of the prices (their curvatures are known): so the second sum still lies below the true one.
+    Where its promise was not surely its best, what its devices could move at all stands in for that.
 
     Args:
         lost: [N] whose answers do not arrive.
         number: of the round; `pulls` [R, T] holds its price in row `number`, and those of the rounds before.
-        promises: net powers [N, T], costs [N] and rounds [N] of the last answers that arrived; a round of -1 is none yet.
+        promises: net powers [N, T], costs [N], what they miss of the best at most [N] and rounds [N] of the last answers
+            that arrived; a round of -1 is none yet.
     """
-    ratings = members[0]
-    profiles, costs, rounds = promises
+    ratings, available, load = members
+    profiles, costs, misses, rounds = promises
     length = pulls.shape[1]
     cost, least = 0.0, 0.0
     one = np.empty(1, dtype=np.int64)
@@ -98,9 +103,12 @@ def promise(
         if not lost[i] or then < 0:
             one[0] = i
             mine[:] = 0.0
-            own, _ = respond(members, one, pulls[number], True, slope, mine)
+            own, best = respond(members, one, pulls[number], True, slope, mine)
             profiles[i] = mine
             costs[i] = own
+            misses[i] = own + np.sum(pulls[number] * mine) - best
+            if misses[i] <= 1e-9 * (1.0 + abs(best)):
+                misses[i] = 0.0
             rounds[i] = number
             then = number
         gain = 0.0
@@ -109,6 +117,18 @@ def promise(
             gain += off * off
             least += pulls[number, t] * profiles[i, t]
             total[t] += profiles[i, t]
+        if misses[i] > 0.0:
+            r = ratings[i]
+            for t in range(length):
+                off = pulls[number, t] - pulls[then, t]
+                fixed = load[i, t] - available[i, t]
+                most = fixed + (r[2] if r[4] > 0.0 else 0.0) + (r[11] if r[12] > 0.0 else 0.0)
+                most += available[i, t] if r[13] > 0.0 else 0.0
+                low = fixed - (r[3] if r[4] > 0.0 else 0.0)
+                least += min(off * low, off * most) - off * profiles[i, t]
+            least += costs[i] - misses[i]
+            cost += costs[i]
+            continue
         loose = 0.0
         for k, there in ((0, 4), (8, 12), (13, 13)):
             if ratings[i, there] > 0.0:
