@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from experiments.cli.sites import SITE_HELP
 
 if TYPE_CHECKING:
-    from market.community.bill import Statement
+    from experiments.community.command import Billed
 
 
 class _SiteFirst(TyperGroup):
@@ -32,7 +32,12 @@ app = typer.Typer(
 
 _Json = Annotated[bool, typer.Option("--json", help="All of it as JSON, with the units in the names.")]
 _Out = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Write community.json and a page to print for each member.")
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Write community.json, a page to print for each member, and (Austria) intervals.csv.",
+    ),
 ]
 _Coefficients = Annotated[
     Path | None,
@@ -55,9 +60,9 @@ def month_command(
     as_json: _Json = False,
 ) -> None:
     """A month of the site's profile year, every device by its owner's rule, metered, shared and billed (seconds)."""
-    from experiments.community.command import month_statement
+    from experiments.community.command import billed_month
 
-    _tell(month_statement(site, month, seed, coefficients), out, as_json)
+    _tell(billed_month(site, month, seed, coefficients, out), out, as_json)
 
 
 @app.command("bills")
@@ -70,10 +75,14 @@ def bills_command(
     out: _Out = None,
     as_json: _Json = False,
 ) -> None:
-    """The days of a finished run, by what its meters told: values that are missing are substituted, and said so."""
-    from experiments.community.command import run_statement
+    """The days of a finished run, by what its meters told: values that are missing are substituted, and said so.
 
-    _tell(run_statement(folder, site, coefficients), out, as_json)
+    Once more into the same --out DIR, after meter data has changed: by Austria's law a quarter-hour that differs is allocated
+    again for all members, as its next version (intervals.csv).
+    """
+    from experiments.community.command import billed_run
+
+    _tell(billed_run(folder, site, coefficients, out), out, as_json)
 
 
 @app.command("coefficients")
@@ -117,18 +126,18 @@ def coefficients_command(
         typer.echo(f"{out / file.name}: written")
 
 
-def _tell(found: Statement, out: Path | None, as_json: bool) -> None:
+def _tell(made: Billed, out: Path | None, as_json: bool) -> None:
     from rich.console import Console
 
     from experiments.community.command import show, statement_json, write
 
     if as_json:
-        typer.echo(statement_json(found), nl=False)
+        typer.echo(statement_json(made.statement), nl=False)
     else:
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = 240
-        show(found, console)
+        show(made.statement, console)
     if out is not None:
-        files = write(found, out)
+        files = write(made, out)
         typer.echo(f"{out}: {len(files)} files written", err=as_json)

@@ -11,6 +11,7 @@ from cim.model.arrays import Ints
 from environment.energy_sharing import austrian_rules, row_on
 from environment.sites.community import AustrianCommunity, AustrianMember
 from environment.sites.schema import Site
+from experiments.community.intervals import Intervals
 from experiments.community.metered import MISSING, Metered
 from experiments.community.tariffs import austrian_tariff, e4_per_mwh, law_day
 from market.community.austria.allocation import Allocation, Key, Measured, allocate
@@ -21,8 +22,13 @@ from market.community.bill import Statement
 from market.community.exact import MILLION
 
 
-def austrian_statement(site: Site, community: AustrianCommunity, metered: Metered) -> Statement:
-    """Bills of all members for the days that were metered.
+def austrian_account(
+    site: Site, community: AustrianCommunity, metered: Metered, earlier: Intervals | None = None
+) -> tuple[Statement, Intervals]:
+    """Bills of all members for the days that were metered, and what each had in each quarter-hour.
+
+    Args:
+        earlier: what was allocated before for the same quarter-hours: those that differ are its next version.
 
     Raises:
         BadInput: the law's tables do not hold on a day, or a member's connection does not fit the kind of community.
@@ -48,9 +54,11 @@ def austrian_statement(site: Site, community: AustrianCommunity, metered: Metere
         )
         for index, member in enumerate(community.members)
     ]
-    found = statement(terms, allocated(community, metered), members, first, last)
-    year = round(community.as_in_year.value)
-    return with_note(found, year, first.year)
+    begins = tuple(day.isp_start(k) for day in metered.days for k in range(1, day.count + 1))
+    names = tuple(member.prosumer for member in community.members)
+    intervals = Intervals(begins, names, allocated(community, metered)).after(earlier)
+    found = statement(terms, intervals.allocation, members, first, last)
+    return with_note(found, round(community.as_in_year.value), first.year), intervals
 
 
 def allocated(community: AustrianCommunity, metered: Metered) -> Allocation:

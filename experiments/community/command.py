@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from cim.model.errors import BadInput
 from environment.sites import known_sites, load_site
 from environment.sites.community import AnyCommunity, AustrianCommunity
 from environment.sites.schema import Site
-from experiments.community.austrian import austrian_statement
+from experiments.community.austrian import austrian_account
 from experiments.community.best import (
     Judged,
     coefficients_by_kind,
@@ -25,6 +25,8 @@ from experiments.community.best import (
     spanish_community,
     year_of,
 )
+from experiments.community.intervals import NAME as INTERVALS
+from experiments.community.intervals import Intervals, as_csv, earlier_of
 from experiments.community.metered import Metered, lived, metered_of_run, month_of, run_summary
 from experiments.community.spanish import check_law, fixed_coefficients, spanish_statement
 from market.community.bill import NO_ADVICE, Account, Statement
@@ -32,8 +34,21 @@ from market.community.bill_page import bill_page, kwh, money, statement_page
 from market.community.spain.distributor_file import CoefficientFile
 
 
-def month_statement(name: str, month: str | None, seed: int, coefficients: Path | None = None) -> Statement:
+@dataclass(frozen=True, eq=False)
+class Billed:
+    """A statement, and under Austria's law what each member had in each quarter-hour."""
+
+    statement: Statement
+    intervals: Intervals | None = None
+
+
+def billed_month(
+    name: str, month: str | None, seed: int, coefficients: Path | None = None, out: Path | None = None
+) -> Billed:
     """A month of the site's profile year, lived by local rules, billed.
+
+    Args:
+        out: a folder in which there may be bills of the same month already; what differs from them is a correction.
 
     Raises:
         BadInput: no such site, month or community, or what the law does not allow.
@@ -42,18 +57,24 @@ def month_statement(name: str, month: str | None, seed: int, coefficients: Path 
     community, days = community_of(site), month_of(site, month)
     if not isinstance(community, AustrianCommunity):
         check_law(site, community, days)  # before anything is lived
-    return statement_of(site, lived(site, days, seed), coefficients)
+    earlier = _earlier(out)
+    return billed(site, lived(site, days, seed), coefficients, earlier)
 
 
-def run_statement(folder: Path, name: str | None, coefficients: Path | None = None) -> Statement:
+def billed_run(folder: Path, name: str | None, coefficients: Path | None = None, out: Path | None = None) -> Billed:
     """The days of a finished run, by what its meters told.
 
     Args:
         name: the site's file where it is none that ships with ILES.
+        out: as for a month.
     """
     site = load_site(name or _shipped(str(run_summary(folder)["site"])))
     community_of(site)
-    return statement_of(site, metered_of_run(folder, site), coefficients)
+    return billed(site, metered_of_run(folder, site), coefficients, _earlier(out))
+
+
+def _earlier(out: Path | None) -> Intervals | None:
+    return None if out is None else earlier_of(out / INTERVALS)
 
 
 def _shipped(name: str) -> str:
@@ -61,18 +82,19 @@ def _shipped(name: str) -> str:
     return next((file for file in known_sites() if file.replace("_", "-") == name), name)
 
 
-def statement_of(site: Site, metered: Metered, coefficients: Path | None = None) -> Statement:
+def billed(site: Site, metered: Metered, coefficients: Path | None = None, earlier: Intervals | None = None) -> Billed:
     """The bills of a site's community by its law.
 
     Args:
         coefficients: the distributor's file, where a Spanish community has one for each hour.
+        earlier: what was allocated before; only Austria's law allocates afterwards, and so again.
     """
     community = community_of(site)
     if not isinstance(community, AustrianCommunity):
-        return spanish_statement(site, community, metered, coefficients)
+        return Billed(spanish_statement(site, community, metered, coefficients))
     if coefficients is not None:
         raise BadInput(f"coefficients: {coefficients}; expected none under the law of {community.law}")
-    return austrian_statement(site, community, metered)
+    return Billed(*austrian_account(site, community, metered, earlier))
 
 
 def best_of_year(
@@ -100,11 +122,14 @@ def best_of_year(
     return found, most_own_use_wh(year, ~year.odd), made
 
 
-def write(found: Statement, out: Path) -> list[Path]:
-    """`community.json`, `community.html` and a page for each member; the files."""
+def write(made: Billed, out: Path) -> list[Path]:
+    """`community.json`, `community.html`, a page for each member and, by Austria's law, `intervals.csv`; the files."""
+    found = made.statement
     out.mkdir(parents=True, exist_ok=True)
     pages = {"community.json": statement_json(found), "community.html": statement_page(found)}
     pages |= {f"{bill.member}.html": bill_page(bill) for bill in found.bills}
+    if made.intervals is not None:
+        pages[INTERVALS] = as_csv(made.intervals)
     for name, text in pages.items():
         (out / name).write_text(text, encoding="utf-8")
     return [out / name for name in pages]

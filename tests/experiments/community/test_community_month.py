@@ -24,8 +24,8 @@ from environment.sites.community import AustrianCommunity
 from environment.sites.loader import parse_site
 from environment.sites.schema import Site
 from experiments.cli.community import app
-from experiments.community.austrian import allocated, austrian_statement, factors_of
-from experiments.community.command import statement_of
+from experiments.community.austrian import allocated, austrian_account, factors_of
+from experiments.community.command import billed
 from experiments.community.metered import Metered, counted_wh, energies_of, lived, month_of
 from experiments.community.tariffs import law_day
 from market.community.bill import Account, CommunityBill
@@ -65,7 +65,7 @@ def members(**changes: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_day_on_which_the_clocks_change_is_billed_whole(first: str, isps: int) -> None:
     """92, 96 or 100 quarter-hours; what was metered is what is billed, own cover is what neighbours fed in and did not keep."""
     metered = days(first, 1)
-    found = statement_of(strem(), metered)
+    found = billed(strem(), metered).statement
     assert {len(row) for row in metered.taken_wh.values()} == {isps}
     names = [bill.member for bill in found.bills]
     for bill in found.bills:
@@ -79,7 +79,7 @@ def test_a_day_on_which_the_clocks_change_is_billed_whole(first: str, isps: int)
 
 def test_a_community_costs_no_member_and_its_account_is_even() -> None:
     """On the default day every member pays less than without; the community keeps what rounding leaves."""
-    found = statement_of(strem(), days("2016-05-20", 1))
+    found = billed(strem(), days("2016-05-20", 1)).statement
     assert all(bill.saved_e4 >= 0 for bill in found.bills)
     assert found.saved_e4 > 0
     assert abs(found.account_e4(Account.COMMUNITY)) <= len(found.bills)
@@ -87,7 +87,7 @@ def test_a_community_costs_no_member_and_its_account_is_even() -> None:
 
 def bill_of(site: Site, metered: Metered, name: str) -> CommunityBill:
     """One member's bill."""
-    return next(bill for bill in statement_of(site, metered).bills if bill.member == name)
+    return next(bill for bill in billed(site, metered).statement.bills if bill.member == name)
 
 
 def test_a_member_that_leaves_is_billed_to_its_last_day() -> None:
@@ -139,7 +139,7 @@ def test_a_static_key_gives_nothing_on() -> None:
     shares = {m["prosumer"].replace("-", "_"): {"share": {"value": 0, "assumed": True}} for m in members()}
     shares["farm_1"] = {"share": {"value": 1, "assumed": True}}
     site, _ = with_community(key="static", members=members(**shares))
-    found = statement_of(site, days("2016-05-20", 1))
+    found = billed(site, days("2016-05-20", 1)).statement
     own = {bill.member: bill.register_wh("1-1:2.9.0 G.03") for bill in found.bills}
     assert sum(own.values()) == own["farm-1"]
 
@@ -150,14 +150,14 @@ def test_the_law_of_2027_is_not_guessed() -> None:
     with pytest.raises(
         BadInput, match="grid-fee reduction on 2027-05-20: no table holds; expected a day within 2021-11-01"
     ):
-        austrian_statement(site, community, days("2016-05-20", 1))
+        austrian_account(site, community, days("2016-05-20", 1))
 
 
 def test_the_statement_says_by_which_years_law_it_is() -> None:
     """The profile year is 2016, the law that of 2026: a note says so."""
     assert (
         "profile year 2016, billed by the law's tables of 2026"
-        in statement_of(strem(), days("2016-05-20", 1)).notes[-1]
+        in billed(strem(), days("2016-05-20", 1)).statement.notes[-1]
     )
 
 
@@ -200,7 +200,7 @@ def test_a_missing_meter_counts_as_nothing_and_is_noted() -> None:
     """A member whose meter told nothing (L3) takes no part in those quarter-hours; the statement counts them."""
     metered = days("2016-05-20", 1)
     lost = replace(metered, quality=metered.quality | {"farm-9": np.full(96, 3)})
-    found = statement_of(strem(), lost)
+    found = billed(strem(), lost).statement
     assert "96 quarter-hours rest on substitute or missing values (L2, L3)." in found.notes
     bill = next(bill for bill in found.bills if bill.member == "farm-9")
     assert bill.register_wh("1-1:2.9.0 G.03") == 0

@@ -17,7 +17,8 @@ from cim.model.readings import Kind, Quality, Reading
 from cim.platform.tables import ReadingTable
 from environment.sites import load_site
 from experiments.cli.community import app
-from experiments.community.command import run_statement, statement_of
+from experiments.community.command import billed, billed_run
+from experiments.community.intervals import Intervals, as_csv, earlier_of
 from experiments.community.metered import Metered, lived, metered_of_run
 
 DAY = LocalDay(date(2016, 5, 20), "Europe/Vienna")
@@ -57,7 +58,7 @@ def test_a_runs_bills_are_those_of_what_really_flowed(tmp_path: Path) -> None:
         assert (found.taken_wh[name] == row).all(), name
         assert (found.given_wh[name] == true().given_wh[name]).all(), name
         assert (found.quality[name] == 1).all()
-    assert run_statement(tmp_path, None) == statement_of(load_site("strem"), true())
+    assert billed_run(tmp_path, None).statement == billed(load_site("strem"), true()).statement
 
 
 def test_a_meter_that_falls_silent_is_nobodys_loss_but_its_own(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_a_meter_that_falls_silent_is_nobodys_loss_but_its_own(tmp_path: Path) -
     found = metered_of_run(run_folder(tmp_path, lost="farm-9"), site)
     assert found.quality["farm-9"].tolist() == [1] * 48 + [3] * 48
     assert found.taken_wh["farm-9"][48:].sum() == 0
-    statement = statement_of(site, found)
+    statement = billed(site, found).statement
     assert statement.notes[0] == "48 quarter-hours rest on substitute or missing values (L2, L3)."
 
 
@@ -82,17 +83,68 @@ def test_a_reading_that_is_not_good_is_substituted(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_runs_is_told(tmp_path: Path) -> None:
     """No summary, no telemetry, or a site that does not ship: a sentence each."""
     with pytest.raises(BadInput, match=r"no summary\.json; expected a finished run's folder"):
-        run_statement(tmp_path, None)
+        billed_run(tmp_path, None)
     (tmp_path / "summary.json").write_text(
         json.dumps({"site": "strem", "from": "2016-05-20", "days": 1}), encoding="utf-8"
     )
     with pytest.raises(BadInput, match="no telemetry; expected"):
-        run_statement(tmp_path, None)
+        billed_run(tmp_path, None)
     (tmp_path / "summary.json").write_text(
         json.dumps({"site": "elsewhere", "from": "2016-05-20", "days": 1}), encoding="utf-8"
     )
     with pytest.raises(BadInput, match="site: 'elsewhere' is unknown"):
-        run_statement(tmp_path, None)
+        billed_run(tmp_path, None)
+
+
+def test_bills_made_again_after_a_correction_are_the_next_version(tmp_path: Path) -> None:
+    """First without Farm 9's afternoon, then with it, into the same folder: 48 quarter-hours are version 2 for all.
+
+    What is allocated then is what would have been at once; the same a third time changes nothing.
+    """
+    out, runner = tmp_path / "out", CliRunner()
+    silent, whole = run_folder(tmp_path / "silent", lost="farm-9"), run_folder(tmp_path / "whole")
+    for folder, noted in (
+        (silent, "48 quarter-hours rest on"),
+        (whole, "48 quarter-hours were allocated again"),
+        (whole, "48 "),
+    ):
+        done = runner.invoke(app, ["bills", str(folder), "--out", str(out)])
+        assert done.exit_code == 0, done.output
+        assert noted in done.output
+    found = earlier_of(out / "intervals.csv")
+    assert found is not None
+    assert found.allocation.version.tolist() == [1] * 48 + [2] * 48
+    made = billed(load_site("strem"), true()).intervals
+    assert made is not None
+    assert as_csv(made).replace(",1\n", ",\n") == as_csv(found).replace(",2\n", ",\n").replace(",1\n", ",\n")
+    assert found.members == made.members
+
+
+def test_another_days_allocation_is_no_earlier_version(tmp_path: Path) -> None:
+    """Of other instants or members nothing is corrected: all is version 1."""
+    made = billed(load_site("strem"), true()).intervals
+    assert made is not None
+    other = Intervals(tuple(at + timedelta(days=1) for at in made.begins), made.members, made.allocation)
+    assert made.after(other) is made
+    assert made.after(None) is made
+    assert (made.after(made).allocation.version == 1).all()
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    (("begin,member", "start,member"), "line 1: expected the columns begin, member"),
+    (("farm-2,", "farm-3,"), "line 4: expected 11 values, of each member in turn"),
+    (("2016-05-19T22:00:00+00:00,farm-2", "yesterday,farm-2"), "line 3: .*expected an instant, a member and numbers"),
+])  # fmt: skip
+def test_intervals_that_are_not_ours_are_told_with_their_line(
+    tmp_path: Path, change: tuple[str, str], says: str
+) -> None:
+    """A file that somebody has changed is refused, not overwritten."""
+    made = billed(load_site("strem"), true()).intervals
+    assert made is not None
+    path = tmp_path / "intervals.csv"
+    path.write_text(as_csv(made).replace(*change, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=says):
+        earlier_of(path)
 
 
 def test_the_command_writes_a_runs_bills(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from environment.sites.schema import Site
 from experiments.cli.community import app
 from experiments.community import best
 from experiments.community.best import YearOfHours, coefficients_by_kind, file_of, judged, kind_of_hour, most_own_use_wh
-from experiments.community.command import month_statement, statement_of
+from experiments.community.command import billed, billed_month
 from experiments.community.metered import Metered, lived
 from experiments.community.spanish import (
     agreement_of,
@@ -62,7 +62,7 @@ def test_a_day_has_the_hours_that_passed(first: str, hours: int) -> None:
     assert len(shared.generated_wh) == hours
     assert int(shared.own_wh.sum() + shared.surplus_wh.sum()) == int(net_feed_in_wh(site, community, metered).sum()) > 0
     assert int(shared.consumed_wh.sum()) == sum(int(metered.taken_wh[m.prosumer].sum()) for m in community.members)
-    found = statement_of(site, metered)
+    found = billed(site, metered).statement
     assert sum(found.account_e4(account) for account in Account) == found.paid_e4
     assert all(bill.saved_e4 >= 0 for bill in found.bills)
 
@@ -72,7 +72,7 @@ def test_the_law_is_asked_before_a_month_is_lived(tmp_path: Path) -> None:
     file = tmp_path / "site.yaml"
     file.write_text(spanish_site(SMALL | {"coefficient_mode": "ex_post"}), encoding="utf-8")
     with pytest.raises(BadInput, match="ex_post on 2026-05-01; expected fixed or hourly_ex_ante"):
-        month_statement(str(file), None, 1)
+        billed_month(str(file), None, 1)
     site, community = site_with(as_in_year=assumed(2018))
     with pytest.raises(
         BadInput, match="limits of self-consumption on 2018-05-20: not known; expected a day from 2019-04-07"
@@ -141,7 +141,7 @@ def test_a_member_that_leaves_pays_no_more_and_its_part_is_sold() -> None:
     given[3]["until"] = date(2016, 5, 20)
     site, _ = site_with(members=given)
     two, one = days("2016-05-20", 2), days("2016-05-20", 1)
-    found = statement_of(site, two)
+    found = billed(site, two).statement
     bill = next(bill for bill in found.bills if bill.member == "farm-9")
     assert bill.register_wh("EC") == one.taken_wh["farm-9"].sum()
     assert bill.notes[-1] == "Member until 2016-05-20; this bill is for the days until then."
@@ -228,7 +228,7 @@ def test_an_austrian_community_has_no_coefficients_to_agree() -> None:
     with pytest.raises(BadInput, match="community by law AT; expected ES"):
         best.spanish_community(load_site("strem"))
     with pytest.raises(BadInput, match=r"coefficients: x\.txt; expected none under the law of AT"):
-        statement_of(load_site("strem"), days("2016-05-20", 1), Path("x.txt"))
+        billed(load_site("strem"), days("2016-05-20", 1), Path("x.txt"))
 
 
 @pytest.mark.slow
@@ -246,8 +246,8 @@ def test_coefficients_are_written_and_a_month_billed_by_them(tmp_path: Path, mon
     assert done.exit_code == 0, done.output
     path = tmp_path / "ES1234123456789012JY1FA000_2026.txt"
     assert path.name in done.output.replace("\n", "")
-    before = month_statement(str(fixed), "2016-07", 1)
-    after = month_statement(str(hourly), "2016-07", 1, path)
+    before = billed_month(str(fixed), "2016-07", 1).statement
+    after = billed_month(str(hourly), "2016-07", 1, path).statement
     assert after.registers[2].energy_wh > before.registers[2].energy_wh
     worse = [bill.saved_e4 - was.saved_e4 for bill, was in zip(after.bills, before.bills, strict=True)]
     assert min(worse) >= 0
