@@ -23,6 +23,7 @@ from agents.roles.part import MOMENT
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
+from agents.roles.prosumer.metering_messages import TellMetering
 from agents.roles.prosumer.told import DayMeteringTold, PlanChanged
 from cim.codec.codec import decode
 from cim.model.devices import DeviceKind, Mode, Setpoint, VehiclePlugged
@@ -306,6 +307,29 @@ def test_the_account_says_what_was_available_and_given_where_it_was_limited() ->
     assert (isp, available) == (ISP, -8_000)
     assert given < 0
     assert role.part(GridLimits).state.limits_w == {}
+
+
+def test_the_connections_metering_says_what_the_limit_took() -> None:
+    """8 kW available, none given, limited in one ISP: aggregator and DSO are told 8 kW there; without a limit nothing."""
+    for limit_w, taken in ((-8_000, [(ISP, 8_000)]), (None, [])):
+        role = farm()
+        if limit_w is not None:
+            limited(role, limit_w)
+        for name, available_w in (("farm-a.pv", -8_000.0), ("farm-a.roof", 0.0)):
+            reading = Reading(name, Kind.AVAILABLE_POWER, available_w, NOON)
+            role.handle(Received(name, 1, DeviceReport(name, NOON, (reading,), ())), NOON)
+        at = DAY.end + timedelta(hours=1)
+        effects = [
+            *role.handle(Fired(TellMetering(FIRST)), at),
+            *role.handle(Fired(TellMetering(FIRST)), at + INTERVAL),
+        ]
+        told = {e.to: e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Metering)
+                and e.message.ean == EAN}  # fmt: skip
+        assert set(told) == {"agr", "dso"}
+        for message in told.values():
+            profile = message.profile("Limited")
+            found = [] if profile is None else [(k, w) for k, w in enumerate(profile.values, start=1) if w]
+            assert found == taken
 
 
 @pytest.mark.parametrize(
