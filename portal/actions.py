@@ -164,7 +164,7 @@ class ActionTold(Shown):
     kind: str
     at: Instant
     by: str
-    request: dict[str, str | int | None]
+    request: dict[str, str | bool | int | None]
     state: LetterState
     reason: str
     answered_at: Instant | None
@@ -323,7 +323,7 @@ def _number(asked: Asking) -> str:
     return asked.number or secrets.token_urlsafe(12)
 
 
-def _fields(wanted: Wanted) -> dict[str, str | int | None]:
+def _fields(wanted: Wanted) -> dict[str, str | bool | int | None]:
     values = {name: getattr(wanted, name) for name in type(wanted).__slots__ if name not in ("number", "by")}
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 

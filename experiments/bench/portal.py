@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from experiments.bench.figures import Figures
+from experiments.bench.portal_comings import figures
 from experiments.bench.portal_site import AGENTS, TOKEN, serve_bench
 
 PER_SECOND = 200  # requests for the state
@@ -45,6 +46,9 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
         listener_cpu = (_cpu_s(process) - before) / (seconds + _COMING_S)
         tell("painting")
         paint = _paint(url)
+    tell("a thousand clients of each kind that come and go")
+    with tempfile.TemporaryDirectory() as place:
+        left = figures(Path(place), 1_000)
     return {
         "agents": AGENTS,
         "state_per_s": PER_SECOND,
@@ -58,6 +62,7 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
         "listener_median_ms": statistics.median(heard),
         "listener_cpu_share": listener_cpu,
         **paint,
+        **left,
     }
 
 

@@ -35,7 +35,7 @@ def make(seen: Seen) -> Parts:
     if seen.actions is None:
         words = "This run is over: nobody is there who could be asked. On a living site (iles up) this page asks the DSO's agent."
         return (section("Act", note(words), name="act"),)
-    return _flexibility(seen), _standing(seen), _limit(seen), answers(seen, seen.actions.of_dso(50))
+    return _flexibility(seen), _standing(seen), _limit(seen), _settle(seen), answers(seen, seen.actions.of_dso(50))
 
 
 def points(seen: Seen) -> Html:
@@ -50,7 +50,7 @@ def _flexibility(seen: Seen) -> Html:
     now = min(max(int((seen.now - day.start) / day.isp) + 6, 1), day.count)
     first = options(((str(n), f"{at:%H:%M}") for n, at in enumerate(starts, 1)), str(now))
     last = options(((str(n), f"{at:%H:%M}") for n, at in enumerate(ends, 1)), str(min(now + 3, day.count)))
-    choose = options((("", "the agent, at once"), *((str(n), f"you, within {n} min") for n in (15, 30, 60, 120))))
+    choose = options((("", "the agent, at once"), *((str(n), f"you, within {n} min") for n in (15, 30, 60, 120, 240))))
     fields = (
         f'<label>Point <select name="point">{points(seen)}</select></label>'
         f'<label>Day <input name="period" type="date" value="{day.key}" required></label>'
@@ -89,6 +89,7 @@ def open_offers(seen: Seen) -> list[FlexOffered]:
 def _standing(seen: Seen) -> Html:
     rows = [
         (
+            _order_form(one, option, number),
             seen.name(one.seller),
             seen.title(one.congestion_point),
             one.period,
@@ -97,14 +98,13 @@ def _standing(seen: Seen) -> Html:
             _kwh(seen, option),
             money(option.price_e4, one.currency),
             seen.local(one.expires),
-            _order_form(one, option, number),
             short(one.reference),
         )
         for one in open_offers(seen)
         for number, option in enumerate(one.options)
     ]
     head = (
-        "seller", "point", "day", "from–to (local)", "most, kW", "energy, kWh", "price", "stands until (local)", "order",
+        "order", "seller", "point", "day", "from–to (local)", "most, kW", "energy, kWh", "price", "stands until (local)",
         "reference",
     )  # fmt: skip
     none = (
@@ -126,7 +126,7 @@ def _order_form(offer: FlexOffered, option: OfferedOption, number: int) -> Html:
     fields = (
         hidden("offer", offer.reference)
         + hidden("option", option.reference)
-        + '<label>part, % <input name="factor_pct" type="number" min="1" max="100" value="100" required data-number></label>'
+        + '<label>% <input name="factor_pct" type="number" min="1" max="100" value="100" required data-number></label>'
     )
     return acting("/dso/actions/order", f"order-{offer.reference}-{number}", fields, "Order")
 
@@ -151,6 +151,20 @@ def _limit(seen: Seen) -> Html:
             "All plants below the point obey at once, and what they lose is paid. Leave the percentage empty to lift a limit."
         ),
         name="limit",
+    )
+
+
+def _settle(seen: Seen) -> Html:
+    before = seen.today.next(-1).key
+    fields = f'<label>Day <input name="period" type="date" value="{before}" required></label>'
+    return section(
+        "Settle a day now",
+        acting("/dso/actions/settlement", "settle", fields, "Settle now"),
+        note(
+            "A day that is over, with the meter data that came; what comes later makes a revision. Without this a day is settled "
+            "when all its meter data is in, or time is up."
+        ),
+        name="settle",
     )
 
 

@@ -140,8 +140,9 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
 def _cell(value: Cell) -> str:
     if _is_number(value):
         return f'<td class="n">{text(value)}</td>'
-    long = isinstance(value, str) and not isinstance(value, Html) and len(value) > 60
-    return f'<td class="long">{text(value)}</td>' if long else f"<td>{text(value)}</td>"
+    if isinstance(value, Html) or not isinstance(value, str) or len(value) <= 28:
+        return f"<td>{text(value)}</td>"
+    return f'<td class="{"long" if len(value) > 60 else "mid"}">{text(value)}</td>'
 
 
 def _is_number(value: Cell) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,12 @@ from cim.platform.readings.windows import Window
 _FRESH_S = 1.0
 _DAYS = 16
 _QUARTER = timedelta(minutes=15)
+WEEK = timedelta(days=7)
+_OLDEST = timedelta(days=400)
+_LAST = (
+    "SELECT meter, any_value(usage_point) AS usage_point, max(begin) FILTER (quality = 'GOOD') AS last, "
+    "count(*) FILTER (quality = 'GOOD') / count(*) AS good FROM readings GROUP BY meter ORDER BY meter"
+)
 _COUNTERS = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
 _INSTANTS = (Kind.POWER, Kind.REACTIVE_POWER)
 
@@ -44,6 +50,16 @@ class DayMeasured:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LastReading:
+    """A meter's or device's last good reading (UTC; None: there is none), and the share of the last week's that is good."""
+
+    meter: str
+    usage_point: str
+    at: datetime | None
+    good: float
+
+
 class Measured:
     """Days of a readings table; the newest are kept, one that is over for good, another for a second.
 
@@ -56,6 +72,8 @@ class Measured:
         self._queries: ReadingQueries | None = None
         self._kept: dict[LocalDay, tuple[float, DayMeasured]] = {}
         self._worked: dict[tuple[str, LocalDay], tuple[DayMeasured, object]] = {}
+        self._met: dict[str, LastReading] = {}
+        self._nowhere: set[str] = set()  # who should be there, and was never met
         self._lock = Lock()
 
     def day(self, day: LocalDay, now: datetime) -> DayMeasured:
@@ -81,18 +99,38 @@ class Measured:
                 self._worked.pop(next(iter(self._worked)), None)
         return kept[1]
 
-    def last(self) -> list[tuple[str, str, datetime, float]]:
-        """Each meter or device with its usage point, its last reading (UTC), and the share of its readings that is good."""
+    def last(self, now: datetime, expected: Collection[str] = ()) -> list[LastReading]:
+        """Each meter or device with its last good reading, and how good those of the last week are; by name.
+
+        A year of readings is not gone through: the last week is, and longer spans before it only for those who should be there
+        (`expected`) and were not met yet. What was met stays known.
+        """
         with self._lock:
             queries = self._open()
             if queries is None:
                 return []
-            sql = (
-                "SELECT meter, any_value(usage_point) AS usage_point, max(begin) FILTER (quality = 'GOOD') AS last, "
-                "count(*) FILTER (quality = 'GOOD') / count(*) AS good FROM readings GROUP BY meter ORDER BY meter"
+            begin, told = now - WEEK, dict[str, LastReading]()
+            for row in queries.run(_LAST, {}, Selection(begin=begin)).to_pylist():
+                told[row["meter"]] = LastReading(row["meter"], row["usage_point"], row["last"], row["good"])
+            span = WEEK
+            sought = {*expected} - told.keys() - self._nowhere
+            while begin > now - _OLDEST and sought - self._met.keys():
+                span, end = span * 4, begin
+                begin = max(end - span, now - _OLDEST)
+                for row in queries.run(_LAST, {}, Selection(begin=begin, end=end)).to_pylist():
+                    one = LastReading(row["meter"], row["usage_point"], row["last"], 0.0)
+                    self._met.setdefault(one.meter, one)
+            self._nowhere |= sought - self._met.keys()
+            for one in told.values():
+                if one.at is not None:
+                    self._met[one.meter] = one
+            silent = (
+                LastReading(name, one.usage_point, one.at, 0.0)
+                for name, one in self._met.items()
+                if name not in told or told[name].at is None
             )
-            rows = queries.run(sql, {}, Selection()).to_pylist()
-        return [(row["meter"], row["usage_point"], row["last"], row["good"]) for row in rows]
+            told |= {one.meter: one for one in silent}
+        return sorted(told.values(), key=lambda one: one.meter)
 
     def _open(self) -> ReadingQueries | None:
         if self._queries is None and self._place.exists():

@@ -24,6 +24,7 @@ from cim.platform.publications.measured import CommandRefused, DeviceBack, Devic
 from cim.platform.publications.trading import OrderRefused
 from portal.models import Status
 from portal.screens.markup import Cell, Figure, Html, figures, mark, note, section, table
+from portal.screens.measured import LastReading
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
@@ -207,9 +208,16 @@ def make_health(seen: Seen) -> Parts:
     )
 
 
+def last_readings(seen: Seen) -> list[LastReading]:
+    """Of all meters and devices that are drawn, and others that were read."""
+    grid = seen.sources.grid
+    expected = () if grid is None else (*grid.drawing.meter_of.values(), *grid.drawing.kind_of)
+    return seen.measured.last(seen.until, expected)
+
+
 def make_quality(seen: Seen) -> Parts:
     """The page of data quality: which meters are stale, and how many of their readings are good."""
-    found = seen.measured.last()
+    found = last_readings(seen)
     if not found:
         return (
             section(
@@ -219,7 +227,8 @@ def make_quality(seen: Seen) -> Parts:
             ),
         )
     rows: list[tuple[timedelta, Sequence[Cell]]] = []
-    for meter, point, last, good in found:
+    for one in found:
+        meter, point, last, good = one.meter, one.usage_point, one.at, one.good
         age = seen.until - last if last is not None else timedelta.max
         stale = age > STALE
         state = mark("stale", "bad") if stale else mark("fresh", "good") if good >= 0.99 else mark("with gaps", "warn")
@@ -240,14 +249,21 @@ def make_quality(seen: Seen) -> Parts:
             figures(
                 Figure("meters and devices", len(rows)),
                 Figure("stale", stale_count, "", "bad" if stale_count else "good"),
-                Figure("with gaps", sum(1 for *_, good in found if good < 0.99), "", ""),
+                Figure("with gaps", sum(1 for one in found if one.good < 0.99), "", ""),
             ),
             note(
                 f"Stale: no good reading for {STALE.seconds // 60} minutes of the site's time. They are read every five minutes."
             ),
             table(
                 "Meters and devices, the oldest reading first",
-                ("meter or device", "connection", "last good reading (local)", "age, min", "good readings, %", "state"),
+                (
+                    "meter or device",
+                    "connection",
+                    "last good reading (local)",
+                    "age, min",
+                    "good in 7 days, %",
+                    "state",
+                ),
                 (row for _, row in rows),
                 "None.",
                 seen.rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -138,21 +138,22 @@ def _overrides(seen: Seen, home: str, devices: Sequence[str]) -> Html:
 
 
 def _settled_without(seen: Seen, one: ElementOverridden) -> str:
-    """What the settlement of the day said of the orders of an element."""
-    day = local_day_of(one.at, seen.site.timezone, seen.site.isp_minutes)
-    hours = seen.site.isp_minutes / 60
+    """What the settlements of its days said of the orders of an element."""
+    end = min(one.until or one.at, seen.now)
+    first, last = (local_day_of(at, seen.site.timezone, seen.site.isp_minutes).day for at in (one.at, end))
     rows = [
         row
         for told in last_revisions(values(seen.store, SettlementTold))
         if told.seller == one.owner
         for row in told.orders
-        if row.period == day.day and row.congestion_point == one.element
+        if first <= row.period <= last and row.congestion_point == one.element
     ]
     if not rows:
-        return "the day is not settled yet" if seen.now < day.end + timedelta(hours=8) else "nothing was ordered of it"
+        return "nothing was ordered of it" if not one.promised_wh else "not settled yet"
+    hours = seen.site.isp_minutes / 60
     short = sum(isp.power_deficiency_w * isp.duration for row in rows for isp in row.isps) * hours / 1000
     penalty, currency = sum(row.penalty_e4 for row in rows), currency_of(seen)
-    return f"{short:.2f} kWh not delivered that day, penalty {money(penalty, currency)}"
+    return f"{short:.2f} kWh not delivered in these days, penalty {money(penalty, currency)}"
 
 
 def currency_of(seen: Seen) -> str:

@@ -23,7 +23,7 @@ from portal.screens.markup import (
     section,
     table,
 )
-from portal.screens.operation import STALE, alarm_table, alarms
+from portal.screens.operation import STALE, alarm_table, alarms, last_readings
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.screens.trading import orders_with_state, span_of
@@ -162,5 +162,5 @@ def _coming(seen: Seen) -> Html:
 
 
 def _meters(seen: Seen) -> Html:
-    stale = [meter for meter, _, last, _ in seen.measured.last() if last is None or seen.until - last > STALE]
+    stale = [one.meter for one in last_readings(seen) if one.at is None or seen.until - one.at > STALE]
     return note(f"Stale meters and devices: {', '.join(stale[:30]) if stale else 'none'}.")

@@ -114,14 +114,14 @@ def _requests(seen: Seen) -> Html:
                 seen.name(one.seller),
                 seen.title(one.congestion_point),
                 one.period,
+                mark(state, "good" if state == "answered" else ""),
                 sum(isp.duration for isp in wanted),
                 kw(most),
                 seen.local(one.expires),
-                mark(state, "good" if state == "answered" else ""),
                 short(one.reference),
             )
         )
-    head = ("at (local)", "to", "point", "day", "ISPs asked", "most needed, kW", "expires", "state", "reference")
+    head = ("at (local)", "to", "point", "day", "state", "ISPs asked", "most needed, kW", "expires", "reference")
     return section(
         "Requests",
         table("FlexRequests, newest first", head, rows, "The DSO has asked for nothing yet.", seen.rows),
@@ -144,11 +144,11 @@ def _offers(seen: Seen) -> Html:
                 seen.name(one.seller),
                 seen.title(one.congestion_point),
                 one.period,
+                mark(state, TONES.get(state, "")),
                 len(one.options),
                 kw(power),
                 money(low, one.currency),
                 money(high, one.currency),
-                mark(state, TONES.get(state, "")),
                 short(one.reference),
             )
         )
@@ -157,11 +157,11 @@ def _offers(seen: Seen) -> Html:
         "from",
         "point",
         "day",
+        "state",
         "options",
         "most, kW",
         "lowest price",
         "highest price",
-        "state",
         "reference",
     )
     return section(
@@ -178,10 +178,10 @@ def _orders(seen: Seen) -> Html:
             seen.name(one.seller),
             seen.title(one.congestion_point),
             one.period,
+            mark(state, TONES.get(state, "")),
             _span(seen, _day(seen, one), one.isps),
             kw(max((isp.power_w for isp in one.isps), key=abs)),
             money(one.price_e4, one.currency),
-            mark(state, TONES.get(state, "")),
             short(one.order_reference),
         )
         for one, state in reversed(orders_with_state(seen))
@@ -191,10 +191,10 @@ def _orders(seen: Seen) -> Html:
         "seller",
         "point",
         "day",
+        "state",
         "from–to (local)",
         "highest power, kW",
         "price",
-        "state",
         "reference",
     )
     return section(
