@@ -1,13 +1,17 @@
-"""`python -m experiments.screens.screenshots DIR OUT [NAME ...]`: each page of a run, on a desktop and a phone, light and dark.
+"""`python -m experiments.screens.screenshots DIR OUT [NAME ...] [--at URL] [--each]`: pages as a desktop and a phone show them.
 
-DIR is a run's folder (`iles run strem --out DIR`); NAMEs choose pages such as dso-grid, all of them otherwise.
+DIR is a run's folder (`iles run strem --out DIR`), or with --at the folder of the living site that is served there. NAMEs choose
+pages such as dso-grid, all of them otherwise. Each is taken light and dark; with --each once a size, the phone's dark. OUT gets
+WebP where Pillow is installed, PNG otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from cim.model.errors import BadInput
@@ -33,36 +37,81 @@ def browser_path() -> str:
     return found
 
 
-async def shoot(folder: Path, out: Path, names: list[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be taken.
+
+    Attributes:
+        names: of pages; all where there is none.
+        at: where a living site is served; None: the folder is served here.
+        each: one theme a size.
+    """
+
+    names: tuple[str, ...]
+    at: str | None
+    each: bool
+
+    def themes(self, size: str) -> tuple[str, ...]:
+        """In which a size is taken."""
+        return THEMES if not self.each else ("dark",) if size == "phone" else ("light",)
+
+
+async def shoot(folder: Path, out: Path, wanted: Wanted) -> int:
     """Take them; how many."""
+    if wanted.at is not None:
+        return await _shoot(wanted.at, portal_token(folder), out, wanted)
+    async with serve(finished_app(folder), port=0) as server:
+        return await _shoot(server.url, portal_token(folder), out, wanted)
+
+
+async def _shoot(url: str, token: str, out: Path, wanted: Wanted) -> int:
     from playwright.async_api import async_playwright
 
-    wanted = {path.replace("/pages/", "-").strip("/"): path for path in catalogue(None)}
+    pages = {path.replace("/pages/", "-").strip("/"): path for path in catalogue(None)}
     taken = 0
-    async with serve(finished_app(folder), port=0) as server, async_playwright() as playwright:
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
-        headers = {"Authorization": f"Bearer {portal_token(folder)}"}
         for size, (width, height) in SIZES.items():
-            for theme in THEMES:
+            for theme in wanted.themes(size):
                 context = await browser.new_context(
                     viewport={"width": width, "height": height},
                     color_scheme="dark" if theme == "dark" else "light",
-                    extra_http_headers=headers,
+                    extra_http_headers={"Authorization": f"Bearer {token}"},
                 )
                 page = await context.new_page()
-                for name, path in wanted.items():
-                    if names and name not in names:
+                for name, path in pages.items():
+                    if wanted.names and name not in wanted.names:
                         continue
-                    await page.goto(f"{server.url}{path}")
+                    await page.goto(f"{url}{path}")
                     if await page.locator("[data-chart]").count():
                         await page.wait_for_selector("[data-chart] svg", timeout=WAIT_MS)
-                    await page.screenshot(path=out / f"{name}-{size}-{theme}.png", full_page=size == "desktop")
+                    taken_png = await page.screenshot(full_page=size == "desktop")
+                    _keep(out / f"{name}-{size}-{theme}", taken_png)
                     taken += 1
                 await context.close()
         await browser.close()
     return taken
 
 
+def _keep(path: Path, png: bytes) -> None:
+    """As WebP, a third as large, where that can be made."""
+    try:
+        from PIL import Image
+    except ImportError:
+        path.with_suffix(".png").write_bytes(png)
+        return
+    with Image.open(BytesIO(png)) as image:
+        image.save(path.with_suffix(".webp"), quality=60, method=6)
+
+
 if __name__ == "__main__":
-    Path(sys.argv[2]).mkdir(parents=True, exist_ok=True)
-    print(asyncio.run(shoot(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])), "screenshots")
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--at", metavar="URL")
+    parser.add_argument("--each", action="store_true")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    chosen = Wanted(tuple(given.names), given.at, given.each)
+    print(asyncio.run(shoot(given.folder, given.out, chosen)), "screenshots")

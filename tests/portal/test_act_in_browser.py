@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 DAY = "2016-05-20"
-SPEED = 1_500  # of a second; a day in a minute
-PATIENCE_S = 150
+SPEED = 2_000  # a day in three quarters of a minute
+PATIENCE_S = 240
 PATIENCE_MS = 1000 * PATIENCE_S
 
 
@@ -49,12 +49,12 @@ class Living:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """Begun at 20:00 of the evening before; stopped at the end."""
+    """Begun at 23:00 of the evening before; stopped at the end."""
     place = tmp_path_factory.mktemp("living")
     folder = place / "site"
     folder.mkdir()
     UserBook(folder / FILE, QUICK).add(DSO_USER, Role.DSO, "dso.strem.example", PASSWORD, one_time=False)
-    options = {"--date": DAY, "--start": "20", "--days": "2", "--seed": SEED, "--speed": SPEED, "--runtime": "local", "--port": "0",
+    options = {"--date": DAY, "--start": "23", "--days": "2", "--seed": SEED, "--speed": SPEED, "--runtime": "local", "--port": "0",
                "--folder": folder}  # fmt: skip
     command = [sys.executable, "-m", "experiments.cli.main", "up", str(corner_of_strem(place))]
     command += [str(word) for option in options.items() for word in option]
@@ -100,14 +100,20 @@ def page(site: Living) -> Iterator[Page]:
 def ordered(page: Page) -> str:
     """Ask for flexibility at noon, choose the first option that comes, and order it: the order's reference."""
     form = "#act-flexibility "
-    page.fill(f"{form}[name=period]", DAY)
-    page.select_option(f"{form}[name=first_isp]", "52")
-    page.select_option(f"{form}[name=last_isp]", "55")
-    page.fill(f"{form}[name=power_w]", "3")
-    page.select_option(f"{form}[name=choose_minutes]", "240")
-    page.click(f"{form}button")
-    page.wait_for_selector("#answers tbody tr:has-text('flexibility') .mark.good")
-    page.click("#standing form button >> nth=0")
+    button = "#standing form button >> nth=0"
+    for first in (48, 56, 64):  # offers that came and went while this machine was busy are asked for once more
+        page.fill(f"{form}[name=period]", DAY)
+        page.select_option(f"{form}[name=first_isp]", str(first))
+        page.select_option(f"{form}[name=last_isp]", str(first + 3))
+        page.fill(f"{form}[name=power_w]", "3")
+        page.select_option(f"{form}[name=choose_minutes]", "240")
+        page.click(f"{form}button")
+        page.wait_for_selector("#answers tbody tr:has-text('flexibility') .mark.good")
+        with suppress(Exception):
+            page.wait_for_selector(button, timeout=40_000)
+            page.click(button, timeout=5_000)
+            page.wait_for_selector("#answers tbody tr:has-text('goes to')", timeout=20_000)
+            break
     done = page.wait_for_selector("#answers tbody tr:has-text('goes to')")
     assert done is not None
     found = re.search(r"order ([0-9a-f-]{36}) goes to", done.inner_text())
