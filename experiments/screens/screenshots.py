@@ -1,9 +1,7 @@
 """`python -m experiments.screens.screenshots DIR OUT [NAME ...] [--at URL] [--each]`: pages as a desktop and a phone show them.
 
 DIR is a run's folder (`iles run strem --out DIR`), or with --at the folder of the living site that is served there. NAMEs choose
-pages such as dso-grid, all of them otherwise. Each is taken light and dark; with --each once a size, the phone's dark. OUT gets
-WebP where Pillow is installed, PNG otherwise.
-"""
+pages such as dso-grid, all of them otherwise. Each is taken light and dark; with --each once a size, the phone's dark."""
 
 from __future__ import annotations
 
@@ -11,7 +9,6 @@ import asyncio
 import shutil
 from argparse import ArgumentParser
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from cim.model.errors import BadInput
@@ -85,23 +82,11 @@ async def _shoot(url: str, token: str, out: Path, wanted: Wanted) -> int:
                     await page.goto(f"{url}{path}")
                     if await page.locator("[data-chart]").count():
                         await page.wait_for_selector("[data-chart] svg", timeout=WAIT_MS)
-                    taken_png = await page.screenshot(full_page=size == "desktop")
-                    _keep(out / f"{name}-{size}-{theme}", taken_png)
+                    await page.screenshot(path=out / f"{name}-{size}-{theme}.png", full_page=size == "desktop")
                     taken += 1
                 await context.close()
         await browser.close()
     return taken
-
-
-def _keep(path: Path, png: bytes) -> None:
-    """As WebP, a third as large, where that can be made."""
-    try:
-        from PIL import Image
-    except ImportError:
-        path.with_suffix(".png").write_bytes(png)
-        return
-    with Image.open(BytesIO(png)) as image:
-        image.save(path.with_suffix(".webp"), quality=60, method=6)
 
 
 if __name__ == "__main__":
