@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,7 +13,7 @@ from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.islanding.control import IslandFacts
 from agents.planning.islanding.holding import Exchange, Held, Priced, Store, cheapest, hold_for
 from agents.planning.islanding.reserve import expected_chances, needs_wh, served_chances
-from cim.model.arrays import Floats
+from cim.model.arrays import Floats, Ints
 from cim.model.errors import BadInput
 from cim.model.intervals import local_day_of
 from environment.outages import Cause, duration_shares, outage_chances
@@ -23,7 +24,12 @@ from environment.sites import load_site
 from environment.sites.islanding import Islanding
 from environment.sites.schema import Site
 
-KNOWN_DAYS = (2, 3, 4, 5, 6, 7, 8, 14, 21, 28)  # before the day that is planned: what a day-ahead plan goes by
+KNOWN_DAYS = (
+    1,
+    2,
+    7,
+    14,
+)  # before each quarter-hour: what a plan that is renewed goes by; no outage lasts into what it knows not
 LEAD_DAYS = 30  # from the year's first day on: nothing is drawn there, for no habits are known yet
 
 
@@ -138,13 +144,13 @@ class IslandSite:
         """The battery's cheapest operation with nothing held."""
         return cheapest(self.exchange, self.store, np.zeros((self.year.count, self.store.levels)))
 
-    def planned(self, confidence: float) -> Priced:
-        """The operation planned from what is expected, served with this confidence by it."""
-        return hold_for(self.exchange, self.store, *self.expected, confidence, self.free)
+    def planned(self, confidence: float, share_of: Callable[[Ints], float] | None = None) -> Priced:
+        """The operation planned from what is expected, served with this confidence by it, or by `share_of`."""
+        return hold_for(self.exchange, self.store, *self.expected, confidence, free=self.free, share_of=share_of)
 
     def in_hindsight(self, confidence: float) -> Priced:
         """The cheapest operation with that confidence, every load and every hour of sun being known; not the outages."""
-        return hold_for(self.exchange, self.store, *self.true_chances, confidence, self.free)
+        return hold_for(self.exchange, self.store, *self.true_chances, confidence, free=self.free)
 
     def quarter(self, instant: datetime) -> int:
         """The quarter-hour an instant lies in.
@@ -161,10 +167,14 @@ class IslandSite:
 
     def stored_wh(self, held: Held, instant: datetime) -> float:
         """What is in the battery then, all of it (also what an island may not use), Wh."""
-        quarter = self.quarter(instant)
-        share = (instant - self.year.first - quarter * QUARTER) / QUARTER
-        level = held.level[quarter] + share * (held.level[quarter + 1] - held.level[quarter])
-        return self.limits.empty_wh + self.usable_wh * float(level) / (self.store.levels - 1)
+        place = (instant - self.year.first) / QUARTER
+        return self.limits.empty_wh + float(self.usable_at(held.level, np.array([place]))[0])
+
+    def usable_at(self, level: Ints, places: Floats) -> Floats:
+        """What an island could use at instants, counted in quarter-hours from the year's first, Wh."""
+        at = places.astype(np.int64)
+        between = level[at] + (places - at) * (level[at + 1] - level[at])
+        return np.asarray(self.usable_wh * between / (self.store.levels - 1), dtype=np.float64)
 
     def battery_w(self, held: Held, instant: datetime) -> float:
         """What the battery gives (> 0) or takes then, W."""

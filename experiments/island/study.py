@@ -13,14 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.planning.islanding.holding import Priced
+from agents.planning.islanding.holding import Priced, served_share
+from cim.model.arrays import Ints
 from cim.model.errors import BadInput
 from environment.outages import Outage, Purpose, draw_outages
+from environment.profiles.library import QUARTER
 from experiments.island.model import LEAD_DAYS, IslandSite
 from experiments.island.ride import needed_of, ride_through
 
-_CONFIDENCES = (0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.999)
-_CALIBRATED_ON = 2000
+_CALIBRATED_ON = 4000
+_MARGIN = 0.1  # of what may be missed: calibration outages are a sample, and energy is not all that an island can lack
+_NOTHING = 0.005  # of a currency unit a year
 _FORMAT = 1
 
 
@@ -53,14 +56,14 @@ class Reserve:
     """What is held.
 
     Attributes:
-        confidence: of the plan, by what it expects.
+        expected_share: by what the plan expects.
         calibrated_share: of the calibration outages that could be served, those with enough energy.
         cost_per_year, hindsight_cost_per_year: what the site pays more than with nothing held, currency units.
         ratio: of the two; 1 where both are nothing.
         mean_stored_pct: of the usable energy, over the year.
     """
 
-    confidence: float
+    expected_share: float
     calibrated_share: float
     cost_per_year: float
     hindsight_cost_per_year: float
@@ -71,43 +74,41 @@ class Reserve:
 
 
 def calibrated(model: IslandSite, seed: int, wanted: float) -> tuple[Priced, Reserve]:
-    """The cheapest plan that serves `wanted` of the calibration outages that could be served at all.
+    """The cheapest plan with enough energy for `wanted` of the calibration outages that could be served at all.
 
     Raises:
-        BadInput: there is none of the confidences tried that does.
+        BadInput: no price of an outage not served leads there.
     """
     outages = drawn(model, _CALIBRATED_ON, seed, Purpose.CALIBRATION)
-    needs = [needed_of(model, outage) for outage in outages]
-    bridges = {ready: model.bridge_wh(chp_ready=ready) for ready in (True, False)}
-    possible = [
-        (outage, need + float(bridges[outage.chp_ready][model.quarter(outage.start)]))
-        for outage, need in zip(outages, needs, strict=True)
-        if need <= model.usable_wh
-    ]
+    needs = np.array([needed_of(model, outage) for outage in outages])
+    places = np.array([(outage.start - model.year.first) / QUARTER for outage in outages])
+    ready = np.array([outage.chp_ready for outage in outages])
+    bridges = [model.bridge_wh(chp_ready=which)[places.astype(np.int64)] for which in (False, True)]
+    possible = needs <= model.usable_wh
+    needs = needs + np.where(ready, bridges[1], bridges[0])
 
-    def share(plan: Priced) -> float:
-        empty_wh = model.limits.empty_wh
-        enough = [model.stored_wh(plan.held, outage.start) - empty_wh >= need for outage, need in possible]
-        return float(np.mean(enough)) if enough else 1.0
+    def share_of(level: Ints) -> float:
+        enough = model.usable_at(level, places) >= np.minimum(needs, model.usable_wh)
+        return float(enough[possible].mean()) if possible.any() else 1.0
 
-    hindsight = model.in_hindsight(wanted)
-    rest = _resting_ct(model)
-    for confidence in (wanted, *(c for c in _CONFIDENCES if c > wanted)):
-        plan = model.planned(confidence)
-        found = share(plan)
-        if found >= wanted:
-            break
-    else:
+    aim = wanted + _MARGIN * (1.0 - wanted)
+    hindsight, plan = model.in_hindsight(wanted), model.planned(aim, share_of)
+    if plan.share < wanted:
         raise BadInput(
-            f"confidence: {wanted:.3f} is not reached on the calibration outages ({found:.3f}); expected less"
+            f"confidence: {wanted:.3f} is not reached on the calibration outages ({plan.share:.3f}); expected less"
         )
-    nothing = model.planned(0.0)
     cost, least = plan.cost_ct / 100, hindsight.cost_ct / 100
-    ratio = cost / least if least > 0.005 else (1.0 if cost <= 0.005 else float("inf"))
+    ratio = cost / least if least > _NOTHING else (1.0 if cost <= _NOTHING else float("inf"))
     return plan, Reserve(
-        confidence, found, cost, least, ratio, float(plan.held.level.mean()) / (model.store.levels - 1) * 100,
-        share(nothing), (rest - model.free.cost_ct) / 100,
-    )  # fmt: skip
+        expected_share=served_share(plan.held.level, *model.expected),
+        calibrated_share=plan.share,
+        cost_per_year=cost,
+        hindsight_cost_per_year=least,
+        ratio=ratio,
+        mean_stored_pct=float(plan.held.level.mean()) / (model.store.levels - 1) * 100,
+        nothing_held_share=share_of(model.free.level),
+        earns_per_year=(_resting_ct(model) - model.free.cost_ct) / 100,
+    )
 
 
 def _resting_ct(model: IslandSite) -> float:

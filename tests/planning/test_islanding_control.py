@@ -43,10 +43,18 @@ def test_what_is_not_promised_is_shed_when_the_promised_need_the_energy() -> Non
 
 
 def test_what_power_cannot_carry_is_shed() -> None:
-    """120 kW on a battery of 100 kW: the last stage goes; with 60 kW of sun, half of it counted, it stays."""
+    """120 kW on a battery of 100 kW: the last stage goes; with 60 kW of sun it stays, for half of it counts."""
     loads = (30.0, 50.0, 40.0)
     assert decide(FACTS, SEEN, expected(loads, left=1)).closed == (True, True, False)
     assert decide(FACTS, SEEN, expected(loads, sun_kw=60, left=1)).closed == (True, True, True)
+    assert decide(FACTS, SEEN, expected(loads, sun_kw=45, left=1)).closed == (True, True, False)
+
+
+def test_for_what_is_promised_sun_that_is_there_counts() -> None:
+    """115 kW promised on 100 kW: 20 kW of sun carry them while they are really given, by the battery's whole rating."""
+    loads = (50.0, 65.0, 40.0)
+    assert decide(FACTS, SEEN, expected(loads, sun_kw=20, left=1)).closed == (True, False, False)
+    assert decide(FACTS, replace(SEEN, sun_w=20_000), expected(loads, sun_kw=20, left=1)).closed == (True, True, False)
 
 
 def test_the_last_energy_is_for_priority_one() -> None:

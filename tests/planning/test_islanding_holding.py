@@ -130,6 +130,16 @@ def test_what_is_there_anyway_costs_nothing() -> None:
     assert (priced.cost_ct, priced.price_ct, priced.share) == (0.0, 0.0, 1.0)
 
 
+def test_it_may_be_calibrated_on_something_else() -> None:
+    """What is said of the levels counts, not the chances by which it is held."""
+    price = [20.0, 30.0, 10.0, 30.0]
+    of = exchange([0] * 4, price)
+    chance, weight = chances(4, [3, 3, 3, 3]), np.ones(4)
+    priced = hold_for(of, STORE, chance, weight, 0.9, share_of=lambda level: float((level[1:] >= 3).mean()))
+    assert (priced.held.level[1:] >= 3).mean() >= 0.9
+    assert priced.share == (priced.held.level[1:] >= 3).mean()
+
+
 def test_a_served_share_goes_by_likelihood() -> None:
     """Three in four outages begin in a quarter-hour that is ready."""
     chance, weight = chances(2, [0, 4]), np.array([3.0, 1.0])

@@ -171,15 +171,19 @@ def _stages_to_serve(facts: IslandFacts, seen: IslandSeen, outlook: IslandOutloo
     """
     usable_wh = max(0.0, seen.stored_wh - facts.empty_wh)
     chp_most_w = facts.chp_w if seen.chp_ready and (seen.lit or usable_wh > 0) else 0.0
-    battery_w = _USABLE * facts.battery_w * (usable_wh > 0)
+    # sun that is there counts, sun that could be by half: inverters may have tripped, or clouds come
+    sun_now_w = min(max(seen.sun_w, 0.5 * float(outlook.sun_w[0])), _USABLE * float(outlook.sun_w[0]))
     isps = max(1, min(outlook.remaining_isps, outlook.sun_w.size))
     soon = min(2, outlook.sun_w.size)
     promised_wh = _energy(facts, outlook, facts.promised, isps, chp_most_w)
     for count in range(len(seen.closed), 0, -1):
         drawn_w = outlook.load_w[:count, :soon].sum(axis=0)
-        if drawn_w[0] - 0.5 * outlook.sun_w[0] > battery_w + _USABLE * chp_now_w:
+        promised = count <= facts.promised
+        share = 1.0 if promised else _USABLE  # what is promised is risked for; the rest has to fit well, and soon, too
+        if drawn_w[0] - sun_now_w > share * (facts.battery_w * (usable_wh > 0) + chp_now_w):
             continue
-        if float((drawn_w - 0.5 * outlook.sun_w[:soon]).max()) > battery_w + _USABLE * chp_most_w:
+        later_w = float((drawn_w - 0.5 * outlook.sun_w[:soon]).max())
+        if not promised and later_w > share * (facts.battery_w * (usable_wh > 0) + chp_most_w):
             continue
         margin = 1.0 if count <= _connected(seen.closed) else _CLOSING_MARGIN
         bridge_wh = float(drawn_w[0]) * facts.bridge_s / 3600 / facts.efficiency if chp_now_w < chp_most_w else 0.0

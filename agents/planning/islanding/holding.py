@@ -9,6 +9,7 @@ held where it is cheapest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,7 +142,7 @@ class Priced:
 
     Attributes:
         price_ct: what an outage not served was counted at.
-        share: how likely an outage is served, by what was expected.
+        share: how likely an outage is served, as it was measured (`hold_for`).
         cost_ct: what the site pays more than with nothing held.
     """
 
@@ -152,7 +153,14 @@ class Priced:
 
 
 def hold_for(
-    exchange: Exchange, store: Store, chance: Floats, weight: Floats, confidence: float, free: Held | None = None
+    exchange: Exchange,
+    store: Store,
+    chance: Floats,
+    weight: Floats,
+    confidence: float,
+    *,
+    free: Held | None = None,
+    share_of: Callable[[Ints], float] | None = None,
 ) -> Priced:
     """The cheapest operation that is served with this confidence over the whole span.
 
@@ -160,17 +168,22 @@ def hold_for(
         chance: [quarter-hours, levels] of being served.
         weight: [quarter-hours] likelihood that an outage begins, of those that could be served at all.
         free: the operation with nothing held, if it is known.
+        share_of: says of levels what share is served, on outages to calibrate on; by `chance` otherwise.
     """
+
+    def measured(level: Ints) -> float:
+        return served_share(level, chance, weight) if share_of is None else share_of(level)
+
     share_of_all = weight / max(float(weight.sum()), 1e-300)
     free = free or cheapest(exchange, store, np.zeros_like(chance))
-    found = Priced(free, 0.0, served_share(free.level, chance, weight), 0.0)
+    found = Priced(free, 0.0, measured(free.level), 0.0)
     if found.share >= confidence:
         return found
     missed = (1.0 - chance) * share_of_all[:, None]
 
     def at(price_ct: float) -> Priced:
         held = cheapest(exchange, store, missed * price_ct)
-        return Priced(held, price_ct, served_share(held.level, chance, weight), held.cost_ct - free.cost_ct)
+        return Priced(held, price_ct, measured(held.level), held.cost_ct - free.cost_ct)
 
     low, high = 0.0, 1_000.0
     found = at(high)

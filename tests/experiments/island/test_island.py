@@ -139,6 +139,16 @@ def test_many_outages_are_resumed_where_they_were(model: IslandSite, tmp_path: P
     assert found.served <= found.possible <= 6
 
 
+def test_a_village_with_sun_and_battery_alone_lives_through_a_morning() -> None:
+    """El Realengo without a CHP plant: a sunny morning of an hour from a battery a quarter full."""
+    village = island_site("el_realengo")
+    morning = datetime(2019, 5, 15, 9, 20, tzinfo=UTC)
+    ride = ride_through(village, Outage(morning, 3600, Cause.OWN), stored_wh=50_000, battery_w=0)
+    assert ride.served
+    assert ride.resynchronised
+    assert ride.left_wh > 50_000
+
+
 def test_one_outage_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Page and JSON say the same: served by priority, frequency, what happened."""
     island("strem", at="2016-05-20T18:30", minutes=5, stored_pct=50.0, outages=None, seed=1, confidence=None, out=tmp_path,
