@@ -11,19 +11,16 @@ is 4 % one hour ahead and 10 % a day ahead, of the clear-sky envelope of that ti
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import numpy as np
 
 from cim.model.arrays import Floats
 from cim.model.errors import BadInput
 from environment.profiles.library import QUARTER, Profiles
+from environment.weather.forecast_error import HORIZON_HOURS, correction, most_around
 
 _SIGMA_HOUR, _SIGMA_DAY = 0.04, 0.10
 _LATER = float(np.sqrt((_SIGMA_DAY**2 - _SIGMA_HOUR**2) / 23))  # standard deviation of each further hour's correction
-_HORIZON_HOURS = 72
-_CORRELATION_H = 3.0
-_ENVELOPE_DAYS = 10
 _SEASON_DAYS = 14
 
 
@@ -40,7 +37,7 @@ class WeatherFeed:
         self.timezone = timezone
         self._profiles, self._seed = profiles, seed
         self._truth = _sun(profiles)
-        self._envelope = _envelope(self._truth)
+        self._envelope = most_around(self._truth)
 
     def truth(self, start: datetime, end: datetime) -> Floats:
         """What the sun will really give, per unit, one value for each quarter-hour; not for agents."""
@@ -54,9 +51,9 @@ class WeatherFeed:
         """
         first, last = self._profiles.index(start), self._profiles.index(end)
         issue_hour = (issued - self._profiles.first) // timedelta(hours=1)
-        if first < issue_hour * 4 or last > (issue_hour + _HORIZON_HOURS) * 4:
+        if first < issue_hour * 4 or last > (issue_hour + HORIZON_HOURS) * 4:
             raise BadInput(
-                f"forecast: {start.isoformat()} to {end.isoformat()} does not lie within {_HORIZON_HOURS} hours "
+                f"forecast: {start.isoformat()} to {end.isoformat()} does not lie within {HORIZON_HOURS} hours "
                 f"after its issue at {issued.isoformat()}"
             )
         error = np.zeros(last - first, dtype=np.float64)
@@ -69,22 +66,9 @@ class WeatherFeed:
         return forecast
 
 
-@lru_cache(maxsize=4096)
 def _correction(seed: int, hour: int) -> Floats:
-    """A unit-variance error field over the targets from `hour` on, correlated over some hours."""
-    count = _HORIZON_HOURS * 4
-    # Hours before the year of the profiles, in which its first day is forecast, have seeds of their own.
-    stream = (seed, hour + 1) if hour >= -1 else (seed, 0, -hour)
-    noise = np.random.default_rng(stream).standard_normal(count)
-    keep = float(np.exp(-0.25 / _CORRELATION_H))
-    field = np.empty(count, dtype=np.float64)
-    level = noise[0]
-    for index in range(count):
-        if index:
-            level = keep * level + np.sqrt(1 - keep * keep) * noise[index]
-        field[index] = level
-    field.flags.writeable = False
-    return field
+    """The error field over the targets from `hour` on; hours before the profiles, for their first day, have seeds of their own."""
+    return correction((seed, hour + 1) if hour >= -1 else (seed, 0, -hour))
 
 
 class SeasonalSun:
@@ -124,13 +108,3 @@ def _sun(profiles: Profiles) -> Floats:
         raise BadInput(f"profiles: {profiles.name!r} have no PV column; expected one named PV...")
     mean: Floats = np.mean([profiles.column(column) for column in columns], axis=0)
     return mean
-
-
-def _envelope(truth: Floats) -> Floats:
-    """For each quarter-hour the most that time of day gave within some days around it: 0 at night."""
-    days = truth.size // 96
-    by_day = truth[: days * 96].reshape(days, 96)
-    envelope = np.empty_like(by_day)
-    for day in range(days):
-        envelope[day] = by_day[max(0, day - _ENVELOPE_DAYS) : day + _ENVELOPE_DAYS + 1].max(axis=0)
-    return np.concatenate([envelope.ravel(), truth[days * 96 :]])

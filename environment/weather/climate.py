@@ -2,7 +2,7 @@
 
 ASSUMPTION, because nobody has measured the pilot's houses: a house follows the outside with a delay of some hours; below a
 heating limit the need for warmth grows linearly and is the machine's whole power at a design temperature, as in EN 12831; the
-same for coolness above a cooling limit, while people are at home and awake.
+same for coolness above a cooling limit, by the hours at which people ask for it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from environment.weather.pack import WeatherYear
 _DELAY_H = 4.0
 _HEATING_LIMIT_C, _HEATING_DESIGN_C = 15.0, 2.0
 _COOLING_LIMIT_C, _COOLING_DESIGN_C = 24.0, 36.0
-_AT_HOME_FROM_H, _AT_HOME_TO_H = 13, 24
-_ELSEWHEN = 0.3  # how much of the coolness is asked for at other hours
+# How much is asked for in each hour of the local clock: all while people are at home in the heat, less once they open windows.
+_ASKED = (*(0.3,) * 13, *(1.0,) * 9, 0.7, 0.45)
 
 
 def felt_c(weather: WeatherYear) -> Floats:
@@ -43,8 +43,7 @@ def cooling_per_unit(weather: WeatherYear, timezone: str) -> Floats:
     """Power of an air conditioner, over its rating, 0 to 1; `timezone` (IANA) says when people are at home."""
     need: Floats = (felt_c(weather) - _COOLING_LIMIT_C) / (_COOLING_DESIGN_C - _COOLING_LIMIT_C)
     zone = ZoneInfo(timezone)
-    hours = [_local_hour(weather, k, zone) for k in range(weather.count)]
-    asked = np.array([1.0 if _AT_HOME_FROM_H <= hour < _AT_HOME_TO_H else _ELSEWHEN for hour in hours])
+    asked = np.array([_ASKED[_local_hour(weather, k, zone)] for k in range(weather.count)])
     wanted: Floats = np.clip(need, 0.0, 1.0) * asked
     return wanted
 
