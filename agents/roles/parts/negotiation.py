@@ -17,16 +17,16 @@ from agents.roles.part import Part, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import refusal
 from agents.roles.parts.key_changes import KeysChanged
+from agents.roles.parts.offer_judging import Objection, OfferJudging
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.parts.tendering import BidAnswered, BidCame, BidWanted, SellerInvited
 from agents.roles.publications import contract_agreed
 from cim.codec.codec import wire
 from cim.platform.publications.agreements import NegotiationMoved
 from cim.platform.publications.incidents import RuleBroken
-from market.contracts.changes import amendment_fault, dearer_elements
 from market.contracts.contract import FlexContract
 from market.errors import RemoteProtocolError
-from market.negotiation.concession import Move, NegotiationPreferences, Side, Terms
+from market.negotiation.concession import Move, NegotiationPreferences, Side
 from market.negotiation.conversation import GRACE, Negotiation, State, accept_of, reject_of, signed_offer
 from market.negotiation.messages import (
     ContractAccept,
@@ -37,7 +37,6 @@ from market.negotiation.messages import (
     Offer,
 )
 from market.negotiation.strategies import strategy_of
-from market.negotiation.strategy import Answer, Heard
 from market.negotiation.tender import TENDER
 
 Wants = Callable[[FlexContract], NegotiationPreferences]
@@ -83,8 +82,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
     Args:
         contracts: where what is agreed is kept.
         wants: what this party wants and will still take for a contract.
-        sold_twice: why it cannot sell what a contract reserves, in words; None where it can.
-        too_dear: why it would never call what a contract covers at its elements' prices, in words; None where it would.
+        sold_twice, too_dear: see `OfferJudging`.
     """
 
     def __init__(
@@ -93,12 +91,12 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         ledger: str,
         contracts: Contracts,
         wants: Wants,
-        sold_twice: Callable[[FlexContract], str | None] = _nothing_is,
-        too_dear: Callable[[FlexContract], str | None] = _nothing_is,
+        sold_twice: Objection = _nothing_is,
+        too_dear: Objection = _nothing_is,
     ) -> None:
         super().__init__(me, ContractNegotiationState())
-        self.ledger, self._contracts, self._wants, self._sold_twice = ledger, contracts, wants, sold_twice
-        self._too_dear = too_dear
+        self.ledger, self._contracts, self._wants = ledger, contracts, wants
+        self._judging = OfferJudging(me, contracts, sold_twice, too_dear)
 
     def _tidy(self, now: datetime) -> None:
         """Drop conversations that came to nothing before all open days, and those about contracts that ended before them.
@@ -123,7 +121,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
     @on(BidWanted)
     def bid(self, event: BidWanted, now: datetime) -> list[Effect]:
         """Bid in a tender, unless what it reserves is sold already."""
-        twice = self._sold_twice(event.bid)
+        twice = self._judging.sold_twice(event.bid)
         if twice is not None:
             return [self.me.lapse("TenderInvitation", event.bid.contract_id, event.bid.buyer, twice, now)]
         return self._open(event.bid, event.bid, now, event.closes + PATIENCE)
@@ -176,14 +174,11 @@ class ContractNegotiation(Part[ContractNegotiationState]):
             and (message.round, message.contract.version) == (1, 1)
         ):
             return self.emit(BidCame(message), now)
-        answer = self._answer(wants, message, talk)
+        answer = self._judging.answer(wants, message, talk)
         at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
-        unfit = self._misfit(message.contract, now)
-        if unfit is not None:
-            return self._say(talk, reject_of(message, at, unfit))
-        twice = self._sold_twice(answer.contract) if answer.contract.seller == self.me.domain else None
-        if twice is not None:
-            return self._say(talk, reject_of(message, at, twice))
+        objection = self._judging.objection(message.contract, answer.contract, now)
+        if objection is not None:
+            return self._say(talk, reject_of(message, at, objection))
         if answer.move is Move.ACCEPT:
             return self._accept(talk, message, at, now)
         deadline = (talk.begun or at) + timedelta(minutes=wants.deadline_min)
@@ -212,23 +207,6 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         me, number = self.me, talk.round + 1
         counter = ContractCounter(talk.conversation_id, me.domain, talk.peer, number, at, contract, until)
         return self._say(talk, signed_offer(counter, me.signer))
-
-    def _answer(self, wants: NegotiationPreferences, offer: Offer, talk: Negotiation) -> Answer:
-        """By the strategy; an amendment no dearer than the version before it is taken without haggling."""
-        contract = offer.contract
-        held = self._contracts.versions(contract.contract_id)
-        same = contract.version > 1 and held and Terms.of(held[-1]) == Terms.of(contract)
-        if same and not dearer_elements(held[-1], contract):
-            return Answer(Move.ACCEPT, contract)
-        return strategy_of(wants.strategy).answer(wants, Heard(contract, offer.round, talk.earlier))
-
-    def _misfit(self, contract: FlexContract, now: datetime) -> str | None:
-        """Why an amendment does not follow the version that is held, or makes too dear what is bought, or None."""
-        if contract.version == 1:
-            return None
-        known, today = self._contracts.versions(contract.contract_id), self.rules.day_of(now).day
-        fault = amendment_fault(known, contract, today)
-        return fault or (self._too_dear(contract) if contract.buyer == self.me.domain else None)
 
     @on(ContractAccept, ContractReject)
     def contract_answered(self, message: ContractAccept | ContractReject, sender: str, now: datetime) -> list[Effect]:
