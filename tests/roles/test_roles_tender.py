@@ -144,7 +144,7 @@ class OneTender:
 
     def bid(self) -> Any:
         """The aggregator's bid, as if its members had sold it everything."""
-        self.agr.part(ContractNegotiation)._sold_twice = lambda _: None
+        self.agr.part(ContractNegotiation).judging.sold_twice = lambda _: None
         sent = self.agr.handle(Received("dso", 1, self.invitation), AHEAD)
         return next(effect.message for effect in sent if isinstance(effect, Send))
 

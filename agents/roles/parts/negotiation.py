@@ -83,6 +83,9 @@ class ContractNegotiation(Part[ContractNegotiationState]):
         contracts: where what is agreed is kept.
         wants: what this party wants and will still take for a contract.
         sold_twice, too_dear: see `OfferJudging`.
+
+    Attributes:
+        judging: how this party judges offers.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
     ) -> None:
         super().__init__(me, ContractNegotiationState())
         self.ledger, self._contracts, self._wants = ledger, contracts, wants
-        self._judging = OfferJudging(me, contracts, sold_twice, too_dear)
+        self.judging = OfferJudging(me, contracts, sold_twice, too_dear)
 
     def _tidy(self, now: datetime) -> None:
         """Drop conversations that came to nothing before all open days, and those about contracts that ended before them.
@@ -121,7 +124,7 @@ class ContractNegotiation(Part[ContractNegotiationState]):
     @on(BidWanted)
     def bid(self, event: BidWanted, now: datetime) -> list[Effect]:
         """Bid in a tender, unless what it reserves is sold already."""
-        twice = self._judging.sold_twice(event.bid)
+        twice = self.judging.sold_twice(event.bid)
         if twice is not None:
             return [self.me.lapse("TenderInvitation", event.bid.contract_id, event.bid.buyer, twice, now)]
         return self._open(event.bid, event.bid, now, event.closes + PATIENCE)
@@ -174,9 +177,9 @@ class ContractNegotiation(Part[ContractNegotiationState]):
             and (message.round, message.contract.version) == (1, 1)
         ):
             return self.emit(BidCame(message), now)
-        answer = self._judging.answer(wants, message, talk)
+        answer = self.judging.answer(wants, message, talk)
         at = max(now, message.at)  # the peer's clock may be ahead of ours; an answer is never older than the offer
-        objection = self._judging.objection(message.contract, answer.contract, now)
+        objection = self.judging.objection(message.contract, answer.contract, now)
         if objection is not None:
             return self._say(talk, reject_of(message, at, objection))
         if answer.move is Move.ACCEPT:
