@@ -127,6 +127,27 @@ class SpanishMember(Belonging):
     cups: str | None = None
 
 
+class SpanishAgreement(Part):
+    """Coefficients that hold from a day on, signed by all who are members then; who is not named has none.
+
+    Attributes:
+        from_: first local day (`from` in the file), in the year of the profiles.
+        coefficients: member -> its coefficient.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    from_: date = Field(alias="from")
+    coefficients: dict[Name, Millionths]
+
+    @model_validator(mode="after")
+    def _whole(self) -> SpanishAgreement:
+        total = sum(round(share.value * 1_000_000) for share in self.coefficients.values())
+        if total != 1_000_000:
+            raise ValueError(f"expected coefficients that are 1 together, not {total / 1_000_000:g}")
+        return self
+
+
 class SpanishCommunity(Part):
     """Collective self-consumption by Spain's law.
 
@@ -138,6 +159,7 @@ class SpanishCommunity(Part):
         price_ct_per_kwh: what a member pays for its own use of the plant.
         surplus_ct_per_kwh: what surplus is worth: the agreed price of compensation, or the market's.
         surplus_by: `day_ahead` where the hour's price comes on top of that.
+        agreements: later ones, oldest first; members' own `coefficient` (or contracted power) holds from the year's begin.
     """
 
     law: Literal["ES"]
@@ -152,6 +174,19 @@ class SpanishCommunity(Part):
     surplus_ct_per_kwh: NotNegative
     surplus_by: Literal["fixed", "day_ahead"] = "fixed"
     members: Annotated[tuple[SpanishMember, ...], Field(min_length=1)]
+    agreements: tuple[SpanishAgreement, ...] = ()
+
+    @model_validator(mode="after")
+    def _agreed(self) -> SpanishCommunity:
+        if self.agreements and self.coefficient_mode != "fixed":
+            raise ValueError(
+                "expected agreements of fixed coefficients only: hourly ones are in the distributor's file"
+            )
+        known = {member.prosumer for member in self.members}
+        strangers = [name for agreement in self.agreements for name in agreement.coefficients if name not in known]
+        if strangers:
+            raise ValueError(f"expected agreements between members, not with {', '.join(strangers)}")
+        return self
 
     @model_validator(mode="after")
     def _coefficients(self) -> SpanishCommunity:

@@ -47,7 +47,7 @@ def austrian_account(
             member.prosumer,
             site.prosumer(member.prosumer).title,
             consumer=index,
-            producer=index,
+            producer=index if _feeds_in(site, member) else None,
             tariff=austrian_tariff(site, community, member.prosumer, metered.days),
             reduction_pct=_reductions(tables, community, member, metered),
             notes=tuple(_notes(member, metered)),
@@ -130,6 +130,11 @@ def with_note(found: Statement, year: int, profile_year: int) -> Statement:
         found.income,
         (*found.notes, note),
     )
+
+
+def _feeds_in(site: Site, member: AustrianMember) -> bool:
+    """Whether there is anything behind the connection that can feed in; else it has no such metering point."""
+    return any(device.capability.generation_w > 0 for device in site.prosumer(member.prosumer).devices)
 
 
 def _reductions(

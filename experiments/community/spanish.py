@@ -23,7 +23,13 @@ from experiments.community.tariffs import day_ahead_by_hour, e4_per_mwh, law_day
 from market.community.bill import MemberTariff, Statement
 from market.community.exact import MILLION
 from market.community.spain.billing import Member, Terms, statement
-from market.community.spain.coefficients import Agreement, CoefficientMode, check_mode, default_coefficients
+from market.community.spain.coefficients import (
+    Agreement,
+    Agreements,
+    CoefficientMode,
+    check_mode,
+    default_coefficients,
+)
 from market.community.spain.compensation import Modality, check_modality
 from market.community.spain.distributor_file import read
 from market.community.spain.sharing import Shared, share
@@ -129,7 +135,28 @@ def shared_hours(site: Site, community: SpanishCommunity, metered: Metered, agre
     """
     generated = net_feed_in_wh(site, community, metered)
     consumed = np.stack([by_hour(site, metered.taken_wh[member.prosumer]) for member in community.members], axis=1)
-    return share(generated, consumed, coefficients_of(agreement, metered.days), membership(site, community, metered))
+    e6 = coefficients_of(agreement, metered.days)
+    if community.agreements:
+        held, hours = agreements_of(community, agreement, metered.days[0]), 60 // site.isp_minutes
+        e6 = np.concatenate([np.repeat(held.on(day.day).e6, day.count // hours, axis=0) for day in metered.days])
+    return share(generated, consumed, e6, membership(site, community, metered))
+
+
+def agreements_of(community: SpanishCommunity, first: Agreement, day: LocalDay) -> Agreements:
+    """The first agreement, from the begin of the profile's year, and the later ones.
+
+    Raises:
+        BadInput: one comes sooner after another than the law allows.
+    """
+    limits = row_on(spanish_rules().limits, law_day(day.day, round(community.as_in_year.value)), "limits")
+    held = Agreements().with_agreement(
+        Agreement(date(day.day.year, 1, 1), first.members, first.e6), limits.months_between_agreements
+    )
+    for later in community.agreements:
+        shares = {name: round(share.value * MILLION) for name, share in later.coefficients.items()}
+        e6 = np.array([[shares.get(name, 0) for name in first.members]], dtype=np.int64)
+        held = held.with_agreement(Agreement(later.from_, first.members, e6), limits.months_between_agreements)
+    return held
 
 
 def coefficients_of(agreement: Agreement, days: Sequence[LocalDay]) -> Ints:

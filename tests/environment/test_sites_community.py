@@ -130,6 +130,18 @@ def test_an_austrian_community_that_cannot_be_is_told_why(changes: dict[str, Any
             {"members": [{"prosumer": "farm-1", "contracted_w": assumed(5000), "coefficient": assumed(0.5)}]},
             "1 together, or of none; not 0.5 of 1",
         ),
+        ({"agreements": [{"from": "2016-05-01", "coefficients": {"farm-1": assumed(0.5)}}]}, "1 together, not 0.5"),
+        (
+            {"agreements": [{"from": "2016-05-01", "coefficients": {"farm-9": assumed(1)}}]},
+            "expected agreements between members, not with farm-9",
+        ),
+        (
+            {
+                "coefficient_mode": "hourly_ex_ante",
+                "agreements": [{"from": "2016-05-01", "coefficients": {"farm-1": assumed(1)}}],
+            },
+            "expected agreements of fixed coefficients only",
+        ),
     ],
 )
 def test_a_spanish_community_that_cannot_be_is_told_why(changes: dict[str, Any], sentence: str) -> None:

@@ -153,6 +153,12 @@ def test_the_law_of_2027_is_not_guessed() -> None:
         austrian_account(site, community, days("2016-05-20", 1))
 
 
+def test_a_member_that_cannot_feed_in_has_no_registers_of_feed_in() -> None:
+    """Farm 9 has a heat pump: five registers; Farm 1 has sun and a battery: nine."""
+    found = {bill.member: len(bill.registers) for bill in billed(strem(), days("2016-05-20", 1)).statement.bills}
+    assert (found["farm-9"], found["farm-1"]) == (5, 9)
+
+
 def test_the_statement_says_by_which_years_law_it_is() -> None:
     """The profile year is 2016, the law that of 2026: a note says so."""
     assert (

@@ -149,6 +149,32 @@ def test_a_member_that_leaves_pays_no_more_and_its_part_is_sold() -> None:
     assert found.account_e4(Account.COMMUNITY) == -sum(line.amount_e4 for line in found.income) > 0
 
 
+def test_a_later_agreement_gives_what_a_leaver_had_to_the_others() -> None:
+    """Farm 9 leaves on 20 May and the others agree anew from the 21st: on that day nothing is allotted to nobody."""
+    given = copy.deepcopy(SMALL["members"])
+    given[3]["until"] = date(2016, 5, 20)
+    names = [member["prosumer"] for member in given if member["prosumer"] != "farm-9"]
+    later = {"from": date(2016, 5, 21), "coefficients": {name: assumed(0.2) for name in names}}
+    site, community = site_with(members=given, agreements=[later])
+    shared = shared_hours(site, community, days("2016-05-20", 2), agreement_of(community, 2026, None))
+    assert shared.unclaimed_wh.sum() == 0
+    assert (shared.allotted_wh[24:, 3] == 0).all()
+    assert shared.allotted_wh[:24, 3].sum() > 0
+    assert int(shared.allotted_wh.sum()) == int(shared.generated_wh.sum())
+
+
+@pytest.mark.parametrize(("first", "second", "says"), [
+    (date(2016, 4, 30), None, "agreement from 2016-04-30: the one before is from 2016-01-01; expected 2016-05-01 or later"),
+    (date(2016, 5, 1), date(2016, 8, 31), "agreement from 2016-08-31: the one before is from 2016-05-01"),
+])  # fmt: skip
+def test_agreements_are_changed_every_four_months_at_the_soonest(first: date, second: date | None, says: str) -> None:
+    """Sooner is refused where bills are made, whichever month is billed."""
+    later = [{"from": day, "coefficients": {"farm-5": assumed(1)}} for day in (first, second) if day is not None]
+    site, _ = site_with(agreements=later)
+    with pytest.raises(BadInput, match=says):
+        billed(site, days("2016-05-20", 1))
+
+
 def test_surplus_is_sold_at_the_hours_price() -> None:
     """By `surplus_by: day_ahead` it is the hour's, plus what the file adds; fixed otherwise."""
     metered = days("2016-05-20", 1)
