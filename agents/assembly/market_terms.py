@@ -69,6 +69,7 @@ def aggregator_config(
         shortage_ct_per_kwh=terms.shortage_ct_per_kwh.value,
         term_days=site.contract_days,
         standing=_standing(terms),
+        assumed_error_pct=_error_pct(terms.dso_buying),
     )
 
 
@@ -153,13 +154,18 @@ def _outside(outside: OutsideOptions) -> OutsidePrices:
     )
 
 
-def _buying_rules(buying: Buying) -> BuyingRules:
+def _error_pct(buying: Buying) -> tuple[float, ...]:
+    """What everybody assumes of a prognosis's errors at the start, by class of lead."""
     errors = buying.forecast_errors
     by_lead = errors.up_to_2_h_pct, errors.up_to_6_h_pct, errors.up_to_12_h_pct, errors.later_pct
+    return tuple(error.value for error in by_lead)
+
+
+def _buying_rules(buying: Buying) -> BuyingRules:
     return BuyingRules(
         sure_pct=buying.sure_pct.value,
         last_pct=buying.last_pct.value,
-        assumed_error_pct=tuple(error.value for error in by_lead),
+        assumed_error_pct=_error_pct(buying),
         minimum_w=int(buying.minimum_bid_w.value),
         minimum_wh=int(buying.minimum_bid_wh.value),
     )

@@ -14,7 +14,7 @@ from agents.roles.events import Fired, Received
 from agents.roles.messages import DeviceReport, DeviceSchedule, WeatherBulletin
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.day_planning import DayPlanning
-from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
 from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.prognoses import ForecastDay, ReviseDay
 from cim.model.devices import DeviceKind, Mode, Setpoint, WeatherForecast
@@ -53,7 +53,8 @@ def told(role: ProsumerRole, stored_wh: float, at: datetime, number: int) -> lis
 def setpoints(effects: list[Effect]) -> tuple[Setpoint | None, ...]:
     """The last schedule that the battery is told; nothing at all if it is told none."""
     schedules = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, DeviceSchedule)]
-    return schedules[-1].setpoints if schedules else ()
+    mine = [schedule for schedule in schedules if schedule.element == BATTERY]
+    return mine[-1].setpoints if mine else ()
 
 
 def ordered(role: ProsumerRole, first: int, power_kw: float, isps: int = 4) -> None:
@@ -156,3 +157,52 @@ def test_what_it_really_stores_decides_in_each_interval() -> None:
     empty = setpoints(told(role, 2_000.0, ten + timedelta(minutes=5), 3))
     assert empty[40:48] == (FREE,) * 8
     assert told(role, 2_000.0 + 5_000 / 12 * 0.95, ten + timedelta(minutes=10), 4) == [], "nothing new, nothing told"
+
+
+def curtailed(role: ProsumerRole, by_w: int, isps: range) -> None:
+    """Its sun of 10 kW is ordered to give so much less in some ISPs (from 1)."""
+    held, orders = np.full(96, np.nan), role.part(HeldOrders).state
+    held[isps.start - 1 : isps.stop - 1] = (by_w - 10_000) / 1000
+    orders.held_kw.setdefault(FIRST, {})["farm-a.pv"] = held
+    orders.parts = (ElementOrder("o-1", FIRST, "farm-a.pv", tuple((isp, -10_000, by_w) for isp in isps)),)
+
+
+def sun(role: ProsumerRole, available_w: float, given_w: float, at: datetime, number: int) -> None:
+    """What its inverter could give, and gives."""
+    could = Reading("farm-a.pv", Kind.AVAILABLE_POWER, -available_w, at)
+    readings = (*players.good("farm-a.pv", -given_w, at), could)
+    role.handle(Received("farm-a.pv", number, DeviceReport("farm-a.pv", at, readings, ())), at)
+
+
+def test_it_does_not_answer_what_an_order_takes_of_its_homes_sun() -> None:
+    """7 of 10 kW curtailed: it goes on charging 5 kW, as without the order, and the connection draws 7 kW more, as was sold."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    planning = role.part(DayPlanning)
+    before = planning.connection_kw(DAY)
+    curtailed(role, 7_000, range(41, 45))
+    told_it = setpoints(role.handle(Fired(ReviseDay(FIRST)), DAY.start + timedelta(minutes=5)))
+    assert told_it[:40] == (FREE,) * 40, "elsewhere it is free"
+    assert told_it[40:44] == (Setpoint(Mode.TARGET, 5_000),) * 4
+    np.testing.assert_allclose((planning.connection_kw(DAY) - before)[40:44], 7.0)
+
+
+def test_of_the_running_isp_it_follows_the_sun_that_there_is() -> None:
+    """4 kW of sun where 10 were foretold, and 7 curtailed: without the order it would take those 4, so it takes 4, in each interval."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    curtailed(role, 7_000, range(41, 45))
+    now = DAY.at(10) + timedelta(minutes=5)
+    sun(role, 4_000.0, 0.0, now, 2)
+    assert setpoints(told(role, 2_000.0, now, 3))[40] == Setpoint(Mode.TARGET, 4_000)
+    later = now + timedelta(minutes=5)
+    sun(role, 3_000.0, 0.0, later, 4)
+    assert setpoints(told(role, 2_300.0, later, 5))[40] == Setpoint(Mode.TARGET, 3_000)
+
+
+def test_a_move_that_nobody_notices_leaves_it_free() -> None:
+    """50 W less sun are not worth holding it to a forecast of its home."""
+    role = farm()
+    role.handle(Fired(ForecastDay(FIRST)), AHEAD)
+    curtailed(role, 50, range(41, 45))
+    assert setpoints(role.handle(Fired(ReviseDay(FIRST)), DAY.start + timedelta(minutes=5))) in ((), (FREE,) * 96)

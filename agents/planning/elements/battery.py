@@ -34,6 +34,7 @@ class Battery(ElementKind):
     turn = 3
     held_by_reports = True
     foresees_orders = True
+    balances_home = True
     noticeable_share = 0.02  # else hundreds of small moves would end its own rule for the whole day
     noticeable_of_plan = 0.15  # and what is small beside what it does anyway would hold it to a forecast of its home
 

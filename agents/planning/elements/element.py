@@ -184,6 +184,7 @@ class ElementKind(Protocol):
             leave, and anew after each order.
         held_by_reports: whether, under an order, each of its reports decides what it is held to.
         foresees_orders: whether its forecast is what its orders leave of it, as far as its energy goes.
+        balances_home: whether its device answers by itself what else happens at its connection.
         holds_between_moves: whether an order holds it from its first to its last move.
         baseline: against what its delivery is measured.
         noticeable_share: moves smaller than this share of the largest one are not worth making.
@@ -202,6 +203,7 @@ class ElementKind(Protocol):
     turn: int = 0
     held_by_reports: bool = False
     foresees_orders: bool = False
+    balances_home: bool = False
     holds_between_moves: bool = False
     baseline: BaselineKind = BaselineKind.RUNNING_PLAN
     noticeable_share: float = 0.0

@@ -49,7 +49,7 @@ class Assessment:
     Attributes:
         need_w: change of the point's net power that mends its violations (+ = less export), 0 where there is none.
         room_down_w, room_up_w: how far its net power may fall (<= 0) and rise (>= 0) within the limits of its branch and of
-            those above it.
+            those above it; 0 where a need is likely enough.
         loading_pct: of its branch, as expected.
     """
 
@@ -70,6 +70,7 @@ def assess(
     q_var: tuple[Floats, ...] | None = None,
     sure_w: tuple[Floats, ...] | None = None,
     above: tuple[PointGrid, ...] = (),
+    most_w: tuple[Floats, ...] | None = None,
     carries: Mapping[str, Floats] = MappingProxyType({}),
 ) -> Assessment:
     """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
@@ -81,6 +82,8 @@ def assess(
         sure_w: net power [T] of each node as it will be almost surely, nearer to zero than what is expected: what is needed
             then is needed almost surely. What is expected, where it is left out.
         above: the points above this one: what has no room there is no room here, or it would have to be bought back.
+        most_w: net power [T] of each node as far from zero as it may well be: only what that leaves is room. What is expected,
+            where it is left out.
         carries: by branch, the share [T] of what it may carry otherwise, while works go on at it; 1 of all others.
     """
     feeder = Feeder(network)
@@ -110,13 +113,15 @@ def assess(
         mended = np.abs(step) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
     need = need * enough
+    most = expected if most_w is None else _by_node(feeder, nodes, most_w)
     down, up = np.full(len(need), -np.inf), np.full(len(need), np.inf)
     for limiting in (point, *above):
         nodes_below = [feeder.node_index[name] for name in limiting.below]
         allowed_va = rated_va(network, limiting.branch) * allowed[limiting.branch] / 100
         rated = np.sqrt(np.maximum(allowed_va**2 - q[:, nodes_below].sum(axis=1) ** 2, 0.0))
-        net = expected[:, nodes_below].sum(axis=1)
-        down, up = np.maximum(down, np.minimum(-rated - net, 0.0)), np.minimum(up, np.maximum(rated - net, 0.0))
+        nets = [power[:, nodes_below].sum(axis=1) for power in (expected, most)]
+        least, largest = np.minimum(*nets), np.maximum(*nets)
+        down, up = np.maximum(down, np.minimum(-rated - least, 0.0)), np.minimum(up, np.maximum(rated - largest, 0.0))
     index = feeder.branch_names.index(point.branch)
     return Assessment(point.identity, need, down, up, first.loading_pct[:, index])
 

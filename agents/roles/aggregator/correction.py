@@ -36,7 +36,9 @@ from cim.model.intervals import LocalDay
 from market.uftp import IspPower
 
 TOLERANCE_KW = 0.5
-LOOKAHEAD_ISPS = 8  # correct in good time, but not for a forecast that will change again before it matters
+LOOKAHEAD_ISPS = (
+    1  # what is corrected by a forecast that proves wrong is paid for nothing: the meter will tell of the rest
+)
 RELATIVE_TOLERANCE = 0.02
 
 
@@ -167,6 +169,9 @@ class Correction(Part[CorrectionState]):
         extra, ordered, first = shortfall.extra_kw, shortfall.ordered_kw, shortfall.first_isp
         allowed = np.maximum(TOLERANCE_KW, RELATIVE_TOLERANCE * np.abs(ordered))
         missing = np.where(extra * np.sign(ordered) > allowed, extra, 0.0)
+        of_isp = missing.copy()  # of a running ISP's mean: the share that is still to come
+        of_isp[first - 1] *= shortfall.first_share
+        missing[~self._promises.worth_keeping(shortfall.congestion_point, shortfall.day, of_isp)] = 0.0
         missing[: first - 1] = 0.0
         missing[first - 1 + LOOKAHEAD_ISPS :] = 0.0
         if not missing.any():

@@ -38,6 +38,14 @@ class PayClaims(Timer):
     period: date
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimsAnswered:
+    """Told inside the role: a day is settled, and what its members claimed is paid with so much; also where none did."""
+
+    period: date
+    paid_e4: int
+
+
 @wire("aggregator.MakingWhole")
 @dataclass(slots=True)
 class MakingWholeState:
@@ -118,7 +126,7 @@ class MakingWhole(Part[MakingWholeState]):
                 effects.append(self.me.lapse("MakeWholeClaim", str(period), member, why, now))
             if amounts[member]:
                 effects += self._payment(period, member, amounts[member], now)
-        return effects
+        return effects + self.emit(ClaimsAnswered(period, sum(self.state.paid_e4[period].values())), now)
 
     def _payment(self, period: date, member: str, amount_e4: int, now: datetime) -> list[Effect]:
         domain = self.rules.domains[member]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import numpy as np
 
+from agents.planning.dispatch.keeping import worth_correcting
 from agents.roles.aggregator.vpp_session import PointDay
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
@@ -15,7 +16,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
-from cim.model.arrays import Floats
+from cim.model.arrays import Floats, Mask
 from cim.model.intervals import LocalDay
 from market.settlement.day import freeze
 from market.uftp import DPrognosis, FlexOrder
@@ -71,6 +72,21 @@ class Promises(Part[PromisesState]):
             for row in order.isps:
                 total[row.start - 1 : row.start - 1 + row.duration] += row.power_w / 1000
         return total
+
+    def worth_keeping(self, congestion_point: str, day: LocalDay, missing_kw: Floats) -> Mask:
+        """[T] where it costs no more to give what is missing than to be fined for it, members being paid as the DSO pays.
+
+        Without a contract nothing is fined, and everything is kept for its own sake.
+        """
+        contract = self._contracts.contract_on(self._dso, day.day)
+        orders = self.orders_on(congestion_point, day.day)
+        paid_e4 = sum(order.price for order in orders)
+        kwh = sum(abs(row.power_w) * row.duration for order in orders for row in order.isps) / 1000 * self.rules.hours
+        if contract is None or not kwh:
+            return np.ones(day.count, dtype=np.bool_)
+        ordered = self.ordered_kw(congestion_point, day)
+        prices = {"price_e4_per_kwh": paid_e4 / kwh, "penalty_e4_per_kwh": float(contract.penalty_e4_per_kwh)}
+        return worth_correcting(missing_kw, ordered, **prices)
 
     def promise_kw(self, congestion_point: str, day: LocalDay, ordered_kw: Floats) -> Floats:
         """[T] kW promised (baseline + `ordered_kw`) where something is ordered, NaN elsewhere."""

@@ -7,6 +7,7 @@ from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.correction import Correction
 from agents.roles.aggregator.flex_trading import FlexTrading
 from agents.roles.aggregator.interval_metering import IntervalMetering
+from agents.roles.aggregator.keeping_costs import KeepingCosts
 from agents.roles.aggregator.making_whole import MakingWhole
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.offer_pricing import OfferPricing
@@ -84,13 +85,14 @@ class AggregatorRole(Role):
             rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters, sums=sums
         )
         making_whole = MakingWhole(me, config, orders, accounts)
+        keeping = KeepingCosts(me, config, contracts=contracts, sums=sums, promises=promises, accounts=accounts)
         trading = FlexTrading(
             me,
             config,
             sums=sums,
             sessions=sessions,
             promises=promises,
-            pricing=OfferPricing(config, contracts, use, making_whole.dearer_e4_per_kwh, rules.isp_minutes),
+            pricing=OfferPricing(config, contracts, use, making_whole.dearer_e4_per_kwh, keeping, rules.isp_minutes),
             use=use,
         )
         settlement = SettlementAsBuyer(
@@ -140,6 +142,7 @@ class AggregatorRole(Role):
             settlement,
             orders,
             making_whole,
+            keeping,
             SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),
             Disputes(me, config.dso, filing, accounts.evidence),
             Refusals(me),

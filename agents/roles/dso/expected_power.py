@@ -19,12 +19,18 @@ from cim.model.intervals import LocalDay
 
 @dataclass(frozen=True, slots=True)
 class NodePowers:
-    """What is expected at each node with connections, [T] each: watts, vars, and watts as they will be almost surely."""
+    """What is expected at each node with connections, [T] each: watts and vars.
+
+    Attributes:
+        sure_w: watts as they will be almost surely, nearer to zero.
+        most_w: watts as they may well be, further from zero.
+    """
 
     nodes: tuple[str, ...]
     p_w: tuple[Floats, ...]
     q_var: tuple[Floats, ...]
     sure_w: tuple[Floats, ...]
+    most_w: tuple[Floats, ...]
 
 
 class ExpectedPower:
@@ -95,20 +101,25 @@ class ExpectedPower:
         return moved
 
     def of_nodes(self, day: LocalDay, now: datetime, chances: Floats) -> NodePowers:
-        """Prognoses (and what is sure with these chances) shared out by what the meters showed on the last days."""
-        p_w, q_var, sure_w = dict[str, Floats](), dict[str, Floats](), dict[str, Floats]()
-        zero = np.zeros(day.count)
+        """Prognoses (and what is sure with these chances) shared out by what the meters showed on the last days.
+
+        What may well be is what comes with the chance that the DSO leaves to its own right when it buys what is sure.
+        """
+        p_w, q_var, sure_w, most_w = dict[str, Floats](), dict[str, Floats](), dict[str, Floats](), dict[str, Floats]()
+        zero, unlikely = np.zeros(day.count), np.full(day.count, 1 - self.config.buying_rules.sure_pct / 100)
         for seller, point in self.config.pairs:
             members = self.config.of_seller(seller, point)
             usual = np.array([self._history.usual_kw(c.usage_point, day.count) for c in members]) * 1000
             expected = self.of_portfolio_w(seller, point, day)
             rest, surely = expected - usual.sum(axis=0), self.sure_w(seller, point, day, now, chances) - expected
+            at_most = self.sure_w(seller, point, day, now, unlikely) - expected
             size_w = sum(c.contracted_w for c in members)
             for connection, power in zip(members, usual, strict=True):
                 node, share = connection.node, connection.contracted_w / size_w
                 own = power + rest * share
                 p_w[node] = p_w.get(node, zero) + own
                 sure_w[node] = sure_w.get(node, zero) + own + surely * share
+                most_w[node] = most_w.get(node, zero) + own + at_most * share
                 q_var[node] = q_var.get(node, zero) + self._history.usual_kvar(connection.usage_point, day.count) * 1000
         names = tuple(sorted(p_w))
-        return NodePowers(names, *(tuple(of[name] for name in names) for of in (p_w, q_var, sure_w)))
+        return NodePowers(names, *(tuple(of[name] for name in names) for of in (p_w, q_var, sure_w, most_w)))

@@ -105,7 +105,7 @@ class TradingRounds(Part[TradingRoundsState]):
         grid = config.network, config.limits, config.margin_pct, self._points[points[0]]
         below = set(self._points[points[0]].below)
         above = tuple(point for point in self.config.points if set(point.below) > below)
-        arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w, above)
+        arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w, above, found.most_w)
         carries = self._works.carries(day)
         return [Compute(SafetyOf(period), "safety", (*arguments, carries) if carries else arguments)]
 

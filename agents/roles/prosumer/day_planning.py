@@ -29,6 +29,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import recorded_base_kw
+from agents.roles.prosumer.ordered_moves import OrderedMoves
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
@@ -76,6 +77,7 @@ class DayPlanning(Part[DayPlanningState]):
         super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
         self._metering, self._held, self._agreed, self._reserved = metering, held, agreed, reserved
+        self._moves = OrderedMoves(self._kinds, held, reports)
         self._facts = ElementFacts(
             config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
         )
@@ -166,19 +168,39 @@ class DayPlanning(Part[DayPlanningState]):
         if ordered and now >= day.start:  # not first at its next report: of the running ISP little may be left then
             for name in (one for one in self._leading() if self._kinds[one].held_by_reports):
                 self._hold_by_report(name, day, now)
-        rest = self._with_elements(forecast.base_kw, self._leading(), day)
         first = 1 if now < day.start else day.isp_of(now)
-        window, over = PlanWindow(day, first, day.count, now), slice(0, first - 1)
+        window, over, before_it = PlanWindow(day, first, day.count, now), slice(0, first - 1), list(self._leading())
         for name in sorted(self._following(), key=lambda name: self._kinds[name].turn):
             kind, known = self._kinds[name], self._following_knowledge(name, day, max(day.start, now))
             before, held = forecast.elements_kw[name], self._held.held_kw(name, day)
+            balances = kind.balances_home and self._moves.touched(before_it, day).any()
+            rest = self._unmoved_kw(before_it, day, now) if balances else self._rest_kw(before_it, day)
             expected = self.attempt(name, partial(kind.forecast, known, window, rest), before)
             told = as_told(held, first, runs=now > day.start, ordered=ordered)
             forecast.elements_kw[name] = renewed(before, expected, told)
             free = forecast.owner_kw.get(name, np.full(day.count, np.nan))
             owner = self.attempt(name, partial(kind.owner_kw, known, window, rest), free)
+            if balances:  # else its device would answer what orders move, and the connection draw what it drew before
+                owner = np.where(np.isnan(owner) & self._moves.touched(before_it, day), expected, owner)
             forecast.owner_kw[name] = renewed(free, owner, over)
-            rest = rest + self.expected_kw(name, day)
+            before_it.append(name)
+
+    def _rest_kw(self, elements: list[str], day: LocalDay) -> Floats:
+        return self._with_elements(self._forecast(day).base_kw, elements, day)
+
+    def _unmoved_kw(self, elements: list[str], day: LocalDay, now: datetime) -> Floats:
+        """[T] kW of base and elements without what orders move of them; of a running ISP in which they do, by last reports."""
+        forecast, rest = self._forecast(day), self._rest_kw(elements, day)
+        for name in elements:
+            rest = rest - self._moves.expected_kw(name, day, forecast.elements_kw[name], self.expected_kw(name, day))
+        running = day.isp_of(now) if now >= day.start else 0
+        if running and self._moves.touched(elements, day)[running - 1]:
+            k = running - 1
+            rest[k] = forecast.base_kw[k] + sum(
+                self._moves.unmoved_now_kw(name, day, running, float(self.expected_kw(name, day)[k]))
+                for name in elements
+            )
+        return rest
 
     def _hold_by_report(self, name: str, day: LocalDay, now: datetime) -> None:
         """What an element that is forecast by itself is held to in the running ISP, by what it told last and its orders."""
@@ -219,7 +241,10 @@ class DayPlanning(Part[DayPlanningState]):
         """While it is under an order, what it stores or could give decides in every interval what it is held to."""
         name, day = event.report.element, self.rules.day_of(now)
         kind, running = self._kinds[name], day.isp_of(now)
-        if not kind.held_by_reports or np.isnan(self._held.held_kw(name, day)[running - 1 :]).all():
+        free = np.isnan(self._held.held_kw(name, day)[running - 1 :]).all()
+        others = [other for other in self._elements if other != name]
+        balances = kind.balances_home and bool(self._moves.touched(others, day)[running - 1])
+        if not kind.held_by_reports or (free and not balances):
             return []
         if kind.turn:
             self.follow(day, now)
