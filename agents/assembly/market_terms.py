@@ -70,6 +70,7 @@ def aggregator_config(
         term_days=site.contract_days,
         standing=_standing(terms),
         assumed_error_pct=_error_pct(terms.dso_buying),
+        keeping_share=1.0 if terms.keeping_share_pct is None else terms.keeping_share_pct.value / 100,
     )
 
 

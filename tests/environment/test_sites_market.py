@@ -60,7 +60,7 @@ SHARES = ("dso_option_share_up", "dso_option_share_down")
 ERRORS = tuple(f"dso_buying.forecast_errors.{lead}" for lead in TERMS["dso_buying"]["forecast_errors"])
 PERCENTS = (
     "loading_reserve_pct", "unmetered_pct", "feed_in_limits.watch_pct", "feed_in_limits.reserve_pct", "feed_in_limits.relax_pct",
-    "dso_buying.sure_pct", "dso_buying.last_pct", "dso_option_release.below_pct", *ERRORS,
+    "dso_buying.sure_pct", "dso_buying.last_pct", "dso_option_release.below_pct", "keeping_share_pct", *ERRORS,
 )  # fmt: skip
 PRICES = tuple(
     f"{party}.{end}.{price}"
@@ -145,8 +145,9 @@ def test_no_number_of_the_two_sections_is_without_a_case() -> None:
 
 
 def test_each_missing_key_is_told_by_name() -> None:
-    """Only two habits may be left out: all else left out is as many faults, none hiding another."""
-    habits = {"dso_option_release", "standing_offers"}  # giving back what is reserved; offering without a request
+    """Two habits and a share may be left out: all else left out is as many faults, none hiding another."""
+    # Giving back what is reserved; offering without a request; of what errors would cost, all.
+    habits = {"dso_option_release", "standing_offers", "keeping_share_pct"}
     names = [f"market.{name}" for name in MarketTerms.model_fields if name not in habits]
     names += [f"flexibility_costs.{name}" for name in FlexibilityCosts.model_fields]
     found = told(dict.fromkeys([*names, "market.dso_option_release"]))

@@ -147,3 +147,16 @@ def test_room_below_is_no_more_than_what_is_left_above(near: float, far: float) 
     assert found.room_down_w[0] == pytest.approx(max(alone.room_down_w[0], upper.room_down_w[0]))
     assert found.room_up_w[0] == pytest.approx(min(alone.room_up_w[0], upper.room_up_w[0]))
     assert (found.need_w == alone.need_w).all()
+
+
+def test_where_a_need_may_well_come_there_is_no_room() -> None:
+    """100 kW of export expected leave room for more; if 155 kW may well come, none is left, and the need stays as it was."""
+    near, far, most = np.full(3, -60e3), np.full(3, -40e3), np.array([-60e3, -90e3, -115e3])
+    limits = Limits(0.80, 1.20, 100.0)
+    before = analyse(near, far, limits)
+    found: Assessment = assess(NETWORK, limits, MARGIN, POINT, NODES, (near, far), most_w=(most, far))
+    assert found.need_w.tolist() == before.need_w.tolist() == [0.0] * 3
+    assert found.room_down_w[0] == before.room_down_w[0] < -40e3
+    assert found.room_down_w[1] == pytest.approx(before.room_down_w[1] + 30e3)
+    assert found.room_down_w[2] == 0
+    assert found.room_up_w == pytest.approx(before.room_up_w), "upwards what is expected counts: it lies nearer to zero"

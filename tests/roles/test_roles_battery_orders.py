@@ -188,7 +188,7 @@ def test_it_does_not_answer_what_an_order_takes_of_its_homes_sun() -> None:
 
 
 def test_of_the_running_isp_it_follows_the_sun_that_there_is() -> None:
-    """4 kW of sun where 10 were foretold, and 7 curtailed: without the order it would take those 4, so it takes 4, in each interval."""
+    """4 kW of sun where 10 were foretold, and 7 curtailed: it would take those 4 without the order, so it does."""
     role = farm()
     role.handle(Fired(ForecastDay(FIRST)), AHEAD)
     curtailed(role, 7_000, range(41, 45))

@@ -118,3 +118,16 @@ def test_what_is_too_little_is_not_asked_for() -> None:
     found = Assessment(POINT, need, np.zeros(96), np.zeros(96), np.zeros(96))
     asked = needed_w(found, 1, 96, minimum_w=500, minimum_wh=250, hours=0.25)
     assert {int(k): float(asked[k]) for k in np.flatnonzero(asked)} == {29: 600.0, 30: 600.0, 39: -600.0, 40: -600.0}
+
+
+def test_rebound_is_left_only_the_room_that_is_almost_surely_there() -> None:
+    """Of 9 kW of feed-in expected 7.2 are sure and 10.8 may well come (5 %): room is what those leave; needs go by the 7.2."""
+    role = dso()
+    role.part(ForecastErrors)._history.state.history_kw["ean.farm-a"] = (np.full(96, -9.0),)
+    hear_all(role)
+    trading = role.part(TradingRounds)
+    found = trading._expected.of_nodes(DAY, AHEAD, np.full(96, 0.95))
+    swing_w = 1.6449 * 0.12 * 9000
+    k = found.nodes.index("n1")
+    assert found.most_w[k][50] - found.p_w[k][50] == pytest.approx(-swing_w, abs=1)
+    assert found.sure_w[k][50] - found.p_w[k][50] == pytest.approx(swing_w, abs=1)

@@ -12,13 +12,28 @@ from agents.planning.dispatch.session import SplitState
 from agents.roles.aggregator.correction import Correction
 from agents.roles.aggregator.flex_trading import FlexOfferExpires
 from agents.roles.aggregator.order_records import MemberOrdersFiling
+from agents.roles.aggregator.prognosis_sums import PrognosesSent, PrognosisSums
 from agents.roles.aggregator.promises import OrderTaken, Promises
-from agents.roles.aggregator.vpp_session import SplitConcluded, SplitPurpose, VppSession
+from agents.roles.aggregator.vpp_session import PointDay, SplitConcluded, SplitPurpose, VppSession
 from agents.roles.aggregator.vpp_sessions import VppSessions
 from agents.roles.messages import Filed, MeterUpdate, Receipt, VppInvitation
+from agents.roles.parts.contracts import Contracts
 from cim.model.intervals import LocalDay
 from market.uftp import DPrognosis, FlexOffer, FlexOrder, IspPower
-from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, POINT, RULES, Pump, aggregator, dso, market_of_farms, request
+from tests.worlds.players import (
+    AHEAD,
+    DAY,
+    FARMS,
+    FIRST,
+    POINT,
+    RULES,
+    Pump,
+    aggregator,
+    agreement,
+    dso,
+    market_of_farms,
+    request,
+)
 
 BEGUN = DAY.isp_start(45)
 INTERVAL = timedelta(minutes=5)
@@ -159,3 +174,35 @@ def test_a_correction_is_split_again_only_where_that_can_help(
 ) -> None:
     """Where all is given, where the ISPs are those already, or where little is missing, one split is all."""
     assert split_again(hold(asked, isps, up_kw)) == []
+
+
+def short_by(kw: dict[int, float], penalty_e4_per_kwh: int | None = None) -> list[VppSession]:
+    """The corrections of 6 kW ordered of ISPs 45 to 52 for 24 ct, where a new prognosis misses so much of some ISPs."""
+    role = aggregator()
+    if penalty_e4_per_kwh is not None:
+        contract = replace(agreement("farm-a"), seller="agr.example", buyer="dso.example")
+        role.part(Contracts).agreed(replace(contract, penalty_e4_per_kwh=penalty_e4_per_kwh), AHEAD)
+    header = replace(dso().me.header("agr", AHEAD, None, "x"), sender_domain="agr.example")
+    told = DPrognosis(header, FIRST, POINT, 1, (-16_000,) * DAY.count, RULES.timezone)
+    role.part(Promises).taken(OrderTaken(replace(ordered_isp(DAY), price=12_000), told), AHEAD)
+    newest = [-10_000 if isp in range(45, 53) else -16_000 for isp in range(1, DAY.count + 1)]
+    for isp, missing in kw.items():
+        newest[isp - 1] -= round(missing * 1000)
+    role.part(PrognosisSums).state.newest[PointDay(POINT, FIRST)] = replace(told, power_w=tuple(newest))
+    role.part(Correction).foresee(PrognosesSent(FIRST), DAY.isp_start(44) + INTERVAL)
+    return list(role.part(VppSessions).state.queue)
+
+
+def test_what_a_prognosis_misses_is_corrected_in_the_next_isp_alone() -> None:
+    """4 kW short from ISP 45 to 52 by an hourly forecast: ISP 45 is corrected, the meter will tell of the others in time."""
+    (session,) = short_by(dict.fromkeys(range(45, 53), 4.0))
+    assert session.first_isp == 45
+    assert [low for low in session.low_kw.tolist() if low > 0] == [4.0]
+    assert short_by({46: 4.0}) == []
+
+
+@pytest.mark.parametrize(("missing_kw", "held"), [(17.0, True), (19.0, False)])
+def test_a_correction_that_costs_more_than_its_fine_is_not_made(missing_kw: float, held: bool) -> None:
+    """Members at 10 ct, 30 ct of fine, 6 kW ordered: up to 18 kW are given; what is beyond would cost more than the fine for 6."""
+    assert bool(short_by({45: missing_kw}, 3000)) is held
+    assert short_by({45: missing_kw}), "without a contract nothing is fined: it is kept for its own sake"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.planning.forecast.error_quantiles import ASSUMED_DAYS, KEPT_DAYS
-from agents.roles.aggregator import AggregatorRole
+from agents.roles.aggregator import AggregatorRole, Member
 from agents.roles.aggregator.keeping_costs import KeepingCosts, OrderCosts
 from agents.roles.aggregator.making_whole import ClaimsAnswered
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
@@ -19,6 +19,7 @@ from agents.roles.aggregator.vpp_session import PointDay
 from agents.roles.parts.contracts import Contracts
 from market.contracts.contract import BaselineKind, FlexElement
 from market.uftp import DPrognosis, FlexOrder, FlexOrderSettlement, IspPower
+from tests.worlds import players, terms
 from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, POINT, RULES, aggregator, agreement, dso
 
 PENALTY_E4 = 3000
@@ -50,7 +51,8 @@ def order(price: int = 1320, reference: str = "o-1") -> FlexOrder:
 
 def foretold(largest_w: int = -100_000, plant_w: int = 50_000, kind: BaselineKind = SUN) -> AggregatorRole:
     """An aggregator that has just foretold its portfolio's day; each of its two members has contracted a plant."""
-    role = aggregator()
+    members = tuple(Member(name, f"ean.{name}", POINT) for name in FARMS)
+    role = AggregatorRole("agr", RULES, players.key("agr"), terms.aggregator_config(members, keeping_share=1.0))
     for name in FARMS:
         element = FlexElement(f"{name}.pv", "pv", plant_w, 0, kind)
         contract = replace(agreement(name, contract_id=f"c-{name}"), flex_elements=(element,))
@@ -101,9 +103,9 @@ def test_without_a_fine_or_a_prognosis_nothing_is_added() -> None:
 
 
 def learned(role: AggregatorRole, earned: int, *, claims: int = 0, penalty: int = 0) -> Any:
-    """The part after a day whose one order was asked 600 and to cost 600 to keep; both farms earned so much."""
+    """The part after a day whose one order was asked 600, and whose price holds 150 of the 600 of keeping; each farm earned so much."""
     part = role.part(KeepingCosts)
-    part.taken(OrderCosts(order(), 600, 600), AHEAD)
+    part.taken(OrderCosts(order(), 600, 150), AHEAD)
     row = FlexOrderSettlement("o-1", FIRST, POINT, (), 1320, penalty, 1320 - penalty)
     part._accounts = Sums(earned, (row,))
     part.closed(ClaimsAnswered(FIRST, claims), DAY.end)
@@ -119,7 +121,10 @@ def test_a_days_keeping_is_what_went_beyond_what_members_asked(
     """Paid to two farms, to make them whole and as fine, less the 600 that the order's parts were asked for."""
     part = learned(aggregator(), earned, claims=claims, penalty=penalty)
     assert part.state.days == ((600, spent),)
-    assert part.factor == pytest.approx((ASSUMED_DAYS * 600 + spent) / ((ASSUMED_DAYS + 1) * 600))
+    share = part._config.keeping_share
+    assert share == 0.25, "as the site's file assumes"
+    expected_factor = (ASSUMED_DAYS * share * 600 + spent) / ((ASSUMED_DAYS + 1) * 600)
+    assert part.factor == pytest.approx(max(expected_factor, 0.1))
 
 
 def test_what_it_did_cost_scales_the_next_offers() -> None:
@@ -136,7 +141,7 @@ def test_what_it_did_cost_scales_the_next_offers() -> None:
 
 def test_a_scaled_price_is_held_against_the_assumption_itself() -> None:
     """With a factor of 1.5 an order's 900 were 600 by the assumption: else each day's factor would scale the next once more."""
-    part = aggregator().part(KeepingCosts)
+    part = foretold().part(KeepingCosts)
     part.state.days = ((600, 1200),) * 10
     part.taken(OrderCosts(order(), 600, 900), AHEAD)
     assert part.state.orders["o-1"].keeping_e4 == 600

@@ -69,6 +69,7 @@ class AggregatorConfig:
         penalty_ct_per_kw2: first penalty of the ADMM.
         assumed_error_pct: by class of lead (`agents.planning.forecast.error_quantiles.LEADS`), the standard deviation of its
             prognoses before anything is learned, in percent of what its weather-driven plants can give.
+        keeping_share: of what such errors would cost it to keep its promises, what is assumed to come, until it learns.
         standing: what it offers without being asked; None: nothing.
     """
 
@@ -86,6 +87,7 @@ class AggregatorConfig:
     penalty_ct_per_kw2: float = PENALTY
     standing: StandingTerms | None = None
     assumed_error_pct: tuple[float, ...] = (0.0,) * (len(LEADS) + 1)
+    keeping_share: float = 1.0
 
     @property
     def congestion_points(self) -> tuple[str, ...]:

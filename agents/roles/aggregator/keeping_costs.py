@@ -77,12 +77,13 @@ class KeepingCosts(Part[KeepingCostsState]):
 
     @property
     def factor(self) -> float:
-        """What keeping came to over what was expected of it, where the assumption weighs as much as some days of their mean."""
+        """What keeping came to over what errors as assumed would cost; the site's share of it weighs as much as some days."""
         expected, real = (sum(day[k] for day in self.state.days) for k in (0, 1))
         if expected <= 0:
-            return 1.0
+            return self._config.keeping_share
         assumed = ASSUMED_DAYS * expected / len(self.state.days)
-        return min(max((assumed + real) / (assumed + expected), _CHEAPEST), _DEAREST)
+        found = (self._config.keeping_share * assumed + real) / (assumed + expected)
+        return min(max(found, _CHEAPEST), _DEAREST)
 
     def expected_e4(
         self,
