@@ -69,8 +69,7 @@ def aggregator_config(
         shortage_ct_per_kwh=terms.shortage_ct_per_kwh.value,
         term_days=site.contract_days,
         standing=_standing(terms),
-        assumed_error_pct=_error_pct(terms.dso_buying),
-        keeping_share=1.0 if terms.keeping_share_pct is None else terms.keeping_share_pct.value / 100,
+        keeping_share=0.0 if terms.keeping_share_pct is None else terms.keeping_share_pct.value / 100,
     )
 
 
@@ -155,18 +154,13 @@ def _outside(outside: OutsideOptions) -> OutsidePrices:
     )
 
 
-def _error_pct(buying: Buying) -> tuple[float, ...]:
-    """What everybody assumes of a prognosis's errors at the start, by class of lead."""
+def _buying_rules(buying: Buying) -> BuyingRules:
     errors = buying.forecast_errors
     by_lead = errors.up_to_2_h_pct, errors.up_to_6_h_pct, errors.up_to_12_h_pct, errors.later_pct
-    return tuple(error.value for error in by_lead)
-
-
-def _buying_rules(buying: Buying) -> BuyingRules:
     return BuyingRules(
         sure_pct=buying.sure_pct.value,
         last_pct=buying.last_pct.value,
-        assumed_error_pct=_error_pct(buying),
+        assumed_error_pct=tuple(error.value for error in by_lead),
         minimum_w=int(buying.minimum_bid_w.value),
         minimum_wh=int(buying.minimum_bid_wh.value),
     )

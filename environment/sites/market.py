@@ -198,8 +198,8 @@ class MarketTerms(Part):
         plant_contract_from_w: a member whose devices can raise consumption by more gets a plant's contract.
         dso_option_share_up, dso_option_share_down: of the contracted connections, what the DSO's option covers.
         offer_margin_pct: what an aggregator adds to its members' price in an offer.
-        keeping_share_pct: of what errors of `dso_buying.forecast_errors` would cost a seller that keeps its promise, what is
-            assumed to come until its own accounts tell; all of it where nothing is said.
+        keeping_share_pct: of what members ask, what it is assumed to cost an aggregator beside it to keep what it sold, until
+            its own accounts tell; nothing where it is not said.
         shortage_ct_per_kwh: what an aggregator gives a request not met; above all its members' prices.
         loading_reserve_pct: how far below the loading limit the DSO wants prognoses to stay.
         unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.

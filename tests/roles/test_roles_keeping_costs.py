@@ -1,161 +1,122 @@
-"""An offer holds what it is expected to cost to keep it, by assumption first and then by what it did cost."""
+"""An offer holds what keeping it costs: by the site's assumption first, then by what it did cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-import numpy as np
 import pytest
 
-from agents.planning.forecast.error_quantiles import ASSUMED_DAYS, KEPT_DAYS
 from agents.roles.aggregator import AggregatorRole, Member
-from agents.roles.aggregator.keeping_costs import KeepingCosts, OrderCosts
-from agents.roles.aggregator.making_whole import ClaimsAnswered
-from agents.roles.aggregator.prognosis_sums import PrognosisSums
-from agents.roles.aggregator.promises import OrderDropped, OrderTaken, Promises
-from agents.roles.aggregator.vpp_session import PointDay
-from agents.roles.parts.contracts import Contracts
-from market.contracts.contract import BaselineKind, FlexElement
-from market.uftp import DPrognosis, FlexOrder, FlexOrderSettlement, IspPower
+from agents.roles.aggregator.keeping_costs import ASSUMED_DAYS, KEPT_DAYS, KeepingCosts, OrderAsked
+from agents.roles.aggregator.making_whole import ClaimsAnswered, MakingWhole, PayClaims
+from agents.roles.aggregator.promises import OrderDropped
+from market.uftp import FlexOrder, FlexOrderSettlement, IspPower
 from tests.worlds import players, terms
-from tests.worlds.players import AHEAD, DAY, FARMS, FIRST, POINT, RULES, aggregator, agreement, dso
+from tests.worlds.players import AHEAD, DAY, FIRST, POINT, RULES, UPPER, aggregator, dso
 
-PENALTY_E4 = 3000
-SUN = BaselineKind.AVAILABLE_POWER
 ISPS = tuple(IspPower(isp, 6000) for isp in range(45, 49))
+SHARE = 0.1  # as Strem's site file assumes
 
 
 @dataclass
 class Sums:
     """What the aggregator's accounts say: what each member is paid, and what its orders to the DSO came to."""
 
-    earned: int
-    rows: tuple[FlexOrderSettlement, ...]
+    earned: dict[str, int]
+    rows: tuple[FlexOrderSettlement, ...] = ()
+    moved: dict[date, int] = field(default_factory=dict)
 
     def earned_e4(self, member: str, period: date) -> int:
         """A member's pay, less its fines."""
-        return self.earned
+        return self.earned[member]
 
     def of_dso(self, period: date) -> tuple[FlexOrderSettlement, ...]:
         """The DSO's orders."""
         return self.rows
 
 
-def order(price: int = 1320, reference: str = "o-1") -> FlexOrder:
-    """The DSO's order of these ISPs."""
+def order(reference: str = "o-1", point: str = POINT) -> FlexOrder:
+    """The DSO's order of some ISPs for 1,320."""
     header = dso().me.header("agr", AHEAD, None, "FlexOrder", reference)
-    return FlexOrder(header, FIRST, POINT, reference, price, "EUR", ISPS, RULES.timezone, 15)
+    return FlexOrder(header, FIRST, point, reference, 1320, "EUR", ISPS, RULES.timezone, 15)
 
 
-def foretold(largest_w: int = -100_000, plant_w: int = 50_000, kind: BaselineKind = SUN) -> AggregatorRole:
-    """An aggregator that has just foretold its portfolio's day; each of its two members has contracted a plant."""
-    members = tuple(Member(name, f"ean.{name}", POINT) for name in FARMS)
-    role = AggregatorRole("agr", RULES, players.key("agr"), terms.aggregator_config(members, keeping_share=1.0))
-    for name in FARMS:
-        element = FlexElement(f"{name}.pv", "pv", plant_w, 0, kind)
-        contract = replace(agreement(name, contract_id=f"c-{name}"), flex_elements=(element,))
-        role.part(Contracts).agreed(contract, AHEAD)
-    header = dso().me.header("agr", AHEAD, None, "DPrognosis")
-    told = DPrognosis(header, FIRST, POINT, 1, (largest_w,) * DAY.count, RULES.timezone)
-    role.part(PrognosisSums).state.newest[PointDay(POINT, FIRST)] = told
-    return role
+def row(price: int = 1320, penalty: int = 0, point: str = POINT, reference: str = "o-1") -> FlexOrderSettlement:
+    """What the DSO pays of it."""
+    return FlexOrderSettlement(reference, FIRST, point, (), price, penalty, price - penalty)
 
 
-def expected(role: AggregatorRole, isps: tuple[IspPower, ...] = ISPS, ahead: timedelta = timedelta(0)) -> int:
-    """What keeping these ISPs is to cost, the members asking 10 ct/kWh."""
-    asked = round(sum(row.power_w for row in isps) / 4000 * 1000)
-    return role.part(KeepingCosts).expected_e4(
-        POINT, FIRST, isps, asked_e4=asked, penalty_e4_per_kwh=PENALTY_E4, now=AHEAD + ahead
-    )
-
-
-def test_the_assumption_goes_by_lead_and_size() -> None:
-    """A day ahead 12 % of 100 kW is to be missed by 4.8 kW on average (0.4 deviations), less what a fine caps: some 4 ct."""
-    role = foretold()
-    assert 4 * 0.25 * 3.5 * 1000 < expected(role) < 4 * 0.25 * 4.8 * 1000
-    near = expected(role, ahead=DAY.isp_start(45) - AHEAD - timedelta(hours=1))
-    assert near < expected(role) * 0.6, "an hour ahead 5 %"
-    assert expected(foretold(-10_000)) < expected(role) / 5
-
-
-def test_only_what_sun_and_wind_drive_is_assumed_to_err() -> None:
-    """Half as much sun under contract errs by half; a CHP's running plan is kept, until experience says otherwise."""
-    assert expected(foretold(plant_w=25_000)) == pytest.approx(expected(foretold()) / 2, rel=0.1)
-    assert expected(foretold(kind=BaselineKind.RUNNING_PLAN)) == 0
-
-
-def test_what_is_promised_already_is_kept_anyway() -> None:
-    """A second order of the same ISPs adds little beside the first: the portfolio errs once."""
-    role = foretold()
-    once = expected(role)
-    told = role.part(PrognosisSums).newest(POINT, FIRST)
-    role.part(Promises).taken(OrderTaken(order(), told), AHEAD)
-    assert 0 <= expected(role) < once / 3
-
-
-def test_without_a_fine_or_a_prognosis_nothing_is_added() -> None:
-    """Under no contract nobody fines; before the first prognosis there is nothing to err."""
-    assert expected(aggregator()) == 0
-    part = foretold().part(KeepingCosts)
-    assert part.expected_e4(POINT, FIRST, ISPS, asked_e4=600, penalty_e4_per_kwh=0, now=AHEAD) == 0
-
-
-def learned(role: AggregatorRole, earned: int, *, claims: int = 0, penalty: int = 0) -> Any:
-    """The part after a day whose one order was asked 600, and whose price holds 150 of the 600 of keeping; each farm earned so much."""
-    part = role.part(KeepingCosts)
-    part.taken(OrderCosts(order(), 600, 150), AHEAD)
-    row = FlexOrderSettlement("o-1", FIRST, POINT, (), 1320, penalty, 1320 - penalty)
-    part._accounts = Sums(earned, (row,))
-    part.closed(ClaimsAnswered(FIRST, claims), DAY.end)
+def closed(
+    earned: int, rows: tuple[FlexOrderSettlement, ...] = (row(),), claims: dict[str, int] | None = None
+) -> KeepingCosts:
+    """The part after a day whose one order was asked 1,000, and on which each farm earned so much."""
+    part = aggregator().part(KeepingCosts)
+    part.taken(OrderAsked(order(), 1000), AHEAD)
+    sums: Any = Sums(dict.fromkeys(players.FARMS, earned), rows)
+    part._accounts = sums
+    part.closed(ClaimsAnswered(FIRST, claims or {}), DAY.end)
     return part
 
 
+def test_before_anything_is_learned_the_sites_assumption_counts() -> None:
+    """A tenth of what members ask: 1,000 become 1,100."""
+    part = aggregator().part(KeepingCosts)
+    assert part.share(POINT) == SHARE
+    assert part.with_keeping_e4(POINT, 1000) == 1100
+
+
 @pytest.mark.parametrize(
-    ("earned", "claims", "penalty", "spent"), [(300, 0, 0, 0), (600, 0, 0, 600), (600, 50, 30, 680), (200, 0, 0, -200)]
+    ("earned", "rows", "claims", "learned"),
+    [
+        (500, (row(),), {}, (1000, 0)),  # two farms are paid what they asked: it was kept for nothing
+        (650, (row(),), {}, (1000, 300)),  # corrections cost 300 more
+        (500, (row(penalty=30),), {"farm-a": 50}, (1000, 80)),  # fined, and a farm made whole
+        (250, (row(660),), {}, (500, 0)),  # half was delivered and paid: half of what was asked is what was sold
+        (400, (row(),), {}, (1000, -200)),  # members are paid for less than the DSO pays for
+    ],
 )
 def test_a_days_keeping_is_what_went_beyond_what_members_asked(
-    earned: int, claims: int, penalty: int, spent: int
+    earned: int, rows: tuple[FlexOrderSettlement, ...], claims: dict[str, int], learned: tuple[int, int]
 ) -> None:
-    """Paid to two farms, to make them whole and as fine, less the 600 that the order's parts were asked for."""
-    part = learned(aggregator(), earned, claims=claims, penalty=penalty)
-    assert part.state.days == ((600, spent),)
-    share = part._config.keeping_share
-    assert share == 0.25, "as the site's file assumes"
-    expected_factor = (ASSUMED_DAYS * share * 600 + spent) / ((ASSUMED_DAYS + 1) * 600)
-    assert part.factor == pytest.approx(max(expected_factor, 0.1))
+    """(Asked for what was delivered, spent beyond it); the site's share weighs as much as ten such days."""
+    part = closed(earned, rows, claims)
+    assert part.state.days == {POINT: (learned,)}
+    asked, spent = learned
+    assert part.share(POINT) == pytest.approx((ASSUMED_DAYS * SHARE * asked + spent) / ((ASSUMED_DAYS + 1) * asked))
 
 
-def test_what_it_did_cost_scales_the_next_offers() -> None:
-    """Ten days at twice what was expected: half as dear again as assumed; and never without bounds."""
-    role = foretold()
-    before = expected(role)
-    role.part(KeepingCosts).state.days = ((600, 1200),) * 10
-    assert expected(role) == pytest.approx(before * 1.5, abs=1)
-    role.part(KeepingCosts).state.days = ((1, 10**6),) * 20
-    assert expected(role) == pytest.approx(before * 4, abs=4)
-    role.part(KeepingCosts).state.days = ((600, -(10**6)),) * 20
-    assert 0 <= expected(role) < before / 5
+def test_each_congestion_point_pays_for_its_own_weather() -> None:
+    """What was spent on a farm's feeder makes no offer dearer on another one."""
+    members = (Member("farm-a", "ean.farm-a", POINT), Member("farm-b", "ean.farm-b", UPPER))
+    part = AggregatorRole("agr", RULES, players.key("agr"), terms.aggregator_config(members)).part(KeepingCosts)
+    part.taken(OrderAsked(order(), 1000), AHEAD)
+    part.taken(OrderAsked(order("o-2", UPPER), 1000), AHEAD)
+    sums: Any = Sums({"farm-a": 1900, "farm-b": 1000}, (row(), row(point=UPPER, reference="o-2")))
+    part._accounts = sums
+    part.closed(ClaimsAnswered(FIRST, {}), DAY.end)
+    assert part.state.days == {POINT: ((1000, 900),), UPPER: ((1000, 0),)}
+    assert part.share(UPPER) < SHARE < part.share(POINT)
 
 
-def test_a_scaled_price_is_held_against_the_assumption_itself() -> None:
-    """With a factor of 1.5 an order's 900 were 600 by the assumption: else each day's factor would scale the next once more."""
-    part = foretold().part(KeepingCosts)
-    part.state.days = ((600, 1200),) * 10
-    part.taken(OrderCosts(order(), 600, 900), AHEAD)
-    assert part.state.orders["o-1"].keeping_e4 == 600
+def test_neither_a_good_nor_a_bad_time_is_without_bounds() -> None:
+    """Never less than nothing, never more than twice what members ask."""
+    part = aggregator().part(KeepingCosts)
+    part.state.days = {POINT: ((100, 10**6),) * KEPT_DAYS}
+    assert part.with_keeping_e4(POINT, 1000) == 2000
+    part.state.days = {POINT: ((100, -(10**6)),) * KEPT_DAYS}
+    assert part.with_keeping_e4(POINT, 1000) == 1000
 
 
 def test_a_day_is_learned_once_and_forgotten_in_time() -> None:
-    """A revision of its settlement changes nothing; no more than the last days are kept, and no order of a day that is closed."""
-    part = learned(aggregator(), 600)
-    part.closed(ClaimsAnswered(FIRST, 500), DAY.end)
-    assert len(part.state.days) == 1
-    part.state.days = ((1, 1),) * KEPT_DAYS
-    part.state.closed = ()
-    part.closed(ClaimsAnswered(FIRST, 0), DAY.end)
-    assert len(part.state.days) == KEPT_DAYS
+    """A revision of its settlement changes nothing; the last days are kept, and no order of a day that is closed for good."""
+    part = closed(650)
+    part.closed(ClaimsAnswered(FIRST, {"farm-a": 500}), DAY.end)
+    assert part.state.days == {POINT: ((1000, 300),)}
+    part.state.days, part.state.closed = {POINT: ((1, 1),) * KEPT_DAYS}, ()
+    part.closed(ClaimsAnswered(FIRST, {}), DAY.end)
+    assert part.state.days == {POINT: (*((1, 1),) * (KEPT_DAYS - 1), (1000, 300))}
     part.prune(DAY.next(1).day)
     assert (part.state.orders, part.state.closed) == ({}, ())
 
@@ -163,15 +124,18 @@ def test_a_day_is_learned_once_and_forgotten_in_time() -> None:
 def test_a_refused_order_costs_nothing() -> None:
     """What is dropped is not among the day's orders; a day without orders says nothing of keeping them."""
     part = aggregator().part(KeepingCosts)
-    part.taken(OrderCosts(order(), 600, 60), AHEAD)
+    part.taken(OrderAsked(order(), 600), AHEAD)
     part.dropped(OrderDropped(order()), AHEAD)
-    part.closed(ClaimsAnswered(FIRST, 0), DAY.end)
-    assert part.state.days == ()
+    part.closed(ClaimsAnswered(FIRST, {}), DAY.end)
+    assert part.state.days == {}
 
 
-def test_a_price_below_what_members_ask_expects_no_gain_of_keeping() -> None:
-    """Where the DSO's contract caps the price, an order is expected to cost nothing to keep, never less than nothing."""
-    part = aggregator().part(KeepingCosts)
-    part.taken(OrderCosts(replace(order(), price=500), 600, 0), AHEAD)
-    assert part.state.orders["o-1"].keeping_e4 == 0
-    assert np.isfinite(part.factor)
+def test_a_day_is_answered_for_when_its_claims_are() -> None:
+    """The role's own timer of claims, with none heard, closes the day for what keeping cost."""
+    role = aggregator()
+    part = role.part(KeepingCosts)
+    part.taken(OrderAsked(order(), 1000), AHEAD)
+    sums: Any = Sums(dict.fromkeys(players.FARMS, 500), (row(),))
+    part._accounts = sums
+    role.part(MakingWhole).pay(PayClaims(FIRST), DAY.end)
+    assert part.state.days == {POINT: ((1000, 0),)}

@@ -1,8 +1,8 @@
-"""What it is expected to cost a seller to keep a promised level though its prognosis errs.
+"""When a seller keeps a promised level though its prognosis errs.
 
 A promise is the prognosis that an order was offered against plus what is ordered (UFTP 3.1, "FlexOrder"). What the seller's
-connections then draw otherwise than foretold, it makes up for by correcting orders to its members, which nobody pays it, or
-it is fined for what is missing, at most for what was ordered. Errors the other way save it nothing: paid is what changed.
+connections then draw otherwise than foretold it can make up for by correcting orders to its members, which nobody pays it; or
+it is fined for what is missing, at most for what was ordered.
 """
 
 from __future__ import annotations
@@ -25,20 +25,3 @@ def worth_correcting(
     missing, ordered = np.abs(missing_kw), np.abs(ordered_kw)
     worth: Mask = missing * price_e4_per_kwh <= np.minimum(missing, ordered) * penalty_e4_per_kwh
     return worth
-
-
-def keeping_e4(
-    ordered_kw: Floats, errors_kw: Floats, *, price_e4_per_kwh: float, penalty_e4_per_kwh: float, hours: float
-) -> Floats:
-    """[T] the mean cost of keeping what is ordered, ten-thousandths: corrections where they are worth it, else the fine.
-
-    Args:
-        ordered_kw: [T] by the one sign rule; 0 where nothing is.
-        errors_kw: [S, T] equally likely errors of the prognosis, metered less foretold.
-        price_e4_per_kwh, penalty_e4_per_kwh: see `worth_correcting`.
-        hours: length of an ISP.
-    """
-    missing = np.maximum(-np.sign(ordered_kw) * errors_kw, 0.0)
-    corrected, fined = missing * price_e4_per_kwh, np.minimum(missing, np.abs(ordered_kw)) * penalty_e4_per_kwh
-    cost: Floats = np.minimum(corrected, fined).mean(axis=0) * hours
-    return cost

@@ -19,19 +19,13 @@ LEADS = (
     timedelta(hours=12),
 )  # up to which an error counts as near; last: all later
 KEPT_DAYS = 20
-ASSUMED_DAYS = 10  # metered days that the assumed distribution weighs as much as
-_ASSUMED = tuple(NormalDist().inv_cdf((k + 0.5) / ASSUMED_DAYS) for k in range(ASSUMED_DAYS))
+_ASSUMED_DAYS = 10  # metered days that the assumed distribution weighs as much as
+_ASSUMED = tuple(NormalDist().inv_cdf((k + 0.5) / _ASSUMED_DAYS) for k in range(_ASSUMED_DAYS))
 
 
 def lead_class(lead: timedelta) -> int:
     """Which class of lead a forecast's age falls into: 0 for the nearest, `len(LEADS)` for the farthest."""
     return sum(lead > limit for limit in LEADS)
-
-
-def assumed_errors(deviation: Floats) -> Floats:
-    """[S, T] equally likely errors of a normal distribution with these standard deviations [T]."""
-    errors: Floats = np.array(_ASSUMED)[:, None] * deviation[None, :]
-    return errors
 
 
 def error_quantile(chance: float, assumed_deviation: float, days: Sequence[float]) -> float:

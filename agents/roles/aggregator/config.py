@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.planning.dispatch.admm import PENALTY
-from agents.planning.forecast.error_quantiles import LEADS
 from cim.codec.codec import wire
 from market.billing.tariff import Tariff
 from market.contracts.contract import FlexContract
@@ -67,9 +66,7 @@ class AggregatorConfig:
         shortage_ct_per_kwh: what it gives a request not met; above all its members' prices.
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
         penalty_ct_per_kw2: first penalty of the ADMM.
-        assumed_error_pct: by class of lead (`agents.planning.forecast.error_quantiles.LEADS`), the standard deviation of its
-            prognoses before anything is learned, in percent of what its weather-driven plants can give.
-        keeping_share: of what such errors would cost it to keep its promises, what is assumed to come, until it learns.
+        keeping_share: of what its members ask, what keeping a promise is assumed to cost beside it, until it learns.
         standing: what it offers without being asked; None: nothing.
     """
 
@@ -86,8 +83,7 @@ class AggregatorConfig:
     term_days: int
     penalty_ct_per_kw2: float = PENALTY
     standing: StandingTerms | None = None
-    assumed_error_pct: tuple[float, ...] = (0.0,) * (len(LEADS) + 1)
-    keeping_share: float = 1.0
+    keeping_share: float = 0.0
 
     @property
     def congestion_points(self) -> tuple[str, ...]:

@@ -245,7 +245,7 @@ class FlexTrading(Part[FlexTradingState]):
             period=session.period,
             congestion_point=session.congestion_point,
             expiration=request.expiration,
-            options=self._pricing.options(session, request, steps, sale, now=now),
+            options=self._pricing.options(session, request, steps, sale),
             currency=self.rules.currency,
             timezone=self.rules.timezone,
             isp_minutes=self.rules.isp_minutes,
@@ -284,7 +284,7 @@ class FlexTrading(Part[FlexTradingState]):
         stands_on = self._sums.sent(message.d_prognosis_message_id) or self._sums.sent(offer.d_prognosis_message_id)
         option = next(one for one in offer.options if one.option_reference == message.option_reference)
         effects = self.emit(OrderTaken(message, stands_on), now) + self.emit(CallTaken(message), now)
-        effects += self.emit(self._pricing.costs(step, option, message), now)
+        effects += self.emit(self._pricing.order_asked(step, option, message), now)
         effects += self.emit(SplitMoved(session.identity, SplitParty.DSO, SplitEvent.ORDER), now)
         chosen = SplitChosen(step, message.isps, message.activation_factor_pct, reference)
         return effects + self.emit(chosen, now)

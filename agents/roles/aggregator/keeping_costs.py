@@ -1,146 +1,81 @@
-"""What an offer has to hold beside its members' prices: the expected cost of keeping it, learned from what it did cost.
+"""What an offer has to hold beside its members' prices: what keeping promises costs, learned from what it did cost.
 
-Expected is the mean over the errors that a prognosis is assumed to have, by its lead. Each closed day then tells what was paid
-to members, to make them whole and as fines, beyond what the parts of its orders were asked for: by that, over what had been
-expected of the same days, the next offers' cost of keeping is scaled. The assumption weighs as much as some days.
+A seller answers for its whole forecast in each ISP that it sold a part of: with more sun than foretold it orders more of its
+members than it is paid for, and where less comes it saves nothing. Each closed day tells what members were paid, made whole
+with and fined for at a congestion point beyond what the parts of its orders had been asked for there. That, over what they
+were asked for, is added to the next offers there. The site's assumption weighs as much as some such days.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
-import numpy as np
-
-from agents.planning.dispatch.keeping import keeping_e4
-from agents.planning.forecast.error_quantiles import ASSUMED_DAYS, KEPT_DAYS, assumed_errors, lead_class
 from agents.roles.aggregator.accounts import Accounts
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.making_whole import ClaimsAnswered
-from agents.roles.aggregator.prognosis_sums import PrognosisSums
-from agents.roles.aggregator.promises import OrderDropped, Promises
+from agents.roles.aggregator.promises import OrderDropped
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
-from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
-from cim.model.arrays import Floats
-from market.contracts.contract import BaselineKind
-from market.uftp import FlexOrder, IspPower
+from market.uftp import FlexOrder
 
-_CHEAPEST, _DEAREST = 0.1, 4.0  # times what was expected: neither a good day nor a bad one may decide all offers
+ASSUMED_DAYS, KEPT_DAYS = 10, 20  # as with the errors of prognoses
+_DEAREST = 1.0  # of what members ask, at most: one bad day must not end all offers
 
 
-@wire("aggregator.OrderCosts")
+@wire("aggregator.OrderAsked")
 @dataclass(frozen=True, slots=True)
-class OrderCosts:
-    """Told inside the role: an order of the DSO is taken; what its members' parts ask, and to keep it beside that, e4."""
+class OrderAsked:
+    """Told inside the role: an order of the DSO is taken; what its members' parts ask for all of it, ten-thousandths."""
 
     order: FlexOrder
     asked_e4: int
-    keeping_e4: int
 
 
 @wire("aggregator.KeepingCosts")
 @dataclass(slots=True)
 class KeepingCostsState:
-    """What was expected and what it came to, ten-thousandths.
+    """What was asked and what it came to.
 
     Attributes:
-        orders: by reference, of days that are not answered for.
-        days: of the last days on which something was ordered, (expected, what it cost) to keep it, oldest first.
-        closed: the days that are in them and could be told once more.
+        orders: by reference, of days whose claims are not answered or could be told once more.
+        days: by congestion point, of the last days with orders (what members' parts asked for what was delivered, what was
+            spent beyond it), ten-thousandths, oldest first.
+        closed: the days in them that could be told once more.
     """
 
-    orders: dict[str, OrderCosts] = field(default_factory=dict)
-    days: tuple[tuple[int, int], ...] = ()
+    orders: dict[str, OrderAsked] = field(default_factory=dict)
+    days: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     closed: tuple[date, ...] = ()
 
 
 class KeepingCosts(Part[KeepingCostsState]):
     """Prices the keeping of promises by its own experience."""
 
-    def __init__(
-        self,
-        me: AgentIdentity,
-        config: AggregatorConfig,
-        *,
-        contracts: Contracts,
-        sums: PrognosisSums,
-        promises: Promises,
-        accounts: Accounts,
-    ) -> None:
+    def __init__(self, me: AgentIdentity, config: AggregatorConfig, accounts: Accounts) -> None:
         super().__init__(me, KeepingCostsState())
-        self._config, self._contracts = config, contracts
-        self._sums, self._promises, self._accounts = sums, promises, accounts
+        self._config, self._accounts, self._members = config, accounts, config.by_name()
 
-    @property
-    def factor(self) -> float:
-        """What keeping came to over what errors as assumed would cost; the site's share of it weighs as much as some days."""
-        expected, real = (sum(day[k] for day in self.state.days) for k in (0, 1))
-        if expected <= 0:
+    def share(self, congestion_point: str) -> float:
+        """What keeping costs there over what members ask, 0 or more."""
+        known = self.state.days.get(congestion_point, ())
+        asked, spent = (sum(day[k] for day in known) for k in (0, 1))
+        if asked <= 0:
             return self._config.keeping_share
-        assumed = ASSUMED_DAYS * expected / len(self.state.days)
-        found = (self._config.keeping_share * assumed + real) / (assumed + expected)
-        return min(max(found, _CHEAPEST), _DEAREST)
+        assumed = ASSUMED_DAYS * asked / len(known)
+        return min(max((self._config.keeping_share * assumed + spent) / (assumed + asked), 0.0), _DEAREST)
 
-    def expected_e4(
-        self,
-        congestion_point: str,
-        period: date,
-        isps: tuple[IspPower, ...],
-        *,
-        asked_e4: int,
-        penalty_e4_per_kwh: int,
-        now: datetime,
-    ) -> int:
-        """What it costs more to keep these ISPs, too, beside what is promised there already.
+    def with_keeping_e4(self, congestion_point: str, asked_e4: int) -> int:
+        """What members ask and keeping it, ten-thousandths."""
+        return asked_e4 + round(asked_e4 * self.share(congestion_point))
 
-        Args:
-            isps: offered, each of one ISP.
-            asked_e4: what the members ask for them, by which the price of a correction goes.
-            penalty_e4_per_kwh: of the contract with the DSO that they are offered under.
-        """
-        day = self.rules.day(period)
-        offered = np.zeros(day.count)
-        for row in isps:
-            offered[row.start - 1] += row.power_w / 1000
-        energy_kwh = float(np.abs(offered).sum()) * self.rules.hours
-        errors_kw = self._errors_kw(congestion_point, period, now)
-        if not energy_kwh or errors_kw is None:
-            return 0
-        prices = {
-            "price_e4_per_kwh": asked_e4 / energy_kwh,
-            "penalty_e4_per_kwh": float(penalty_e4_per_kwh),
-            "hours": self.rules.hours,
-        }
-        held = self._promises.ordered_kw(congestion_point, day)
-        with_it, before = (keeping_e4(kw, errors_kw, **prices) for kw in (held + offered, held))
-        more = float(np.where(offered != 0, with_it - before, 0.0).sum())
-        return max(round(more * self.factor), 0)
-
-    def _errors_kw(self, congestion_point: str, period: date, now: datetime) -> Floats | None:
-        """[S, T] the errors that are assumed of the newest prognosis: by its lead, and what sun and wind have in it."""
-        prognosis = self._sums.newest(congestion_point, period)
-        if prognosis is None or not any(self._config.assumed_error_pct):
-            return None
-        day, largest_w = self.rules.day(period), max(abs(watts) for watts in prognosis.power_w)
-        errs_kw = min(self._weather_driven_w(congestion_point, period), largest_w) / 1000
-        leads = [lead_class(day.isp_start(isp) - now) for isp in range(1, day.count + 1)]
-        return assumed_errors(np.array([self._config.assumed_error_pct[lead] / 100 * errs_kw for lead in leads]))
-
-    def _weather_driven_w(self, congestion_point: str, period: date) -> int:
-        """What the plants under contract there can give at most, whose baseline is what sun or wind let them give."""
-        known = (self._contracts.contract_on(name, period) for name in self._config.at(congestion_point))
-        elements = [element for contract in known if contract is not None for element in contract.flex_elements]
-        return sum(e.max_increase_w for e in elements if e.baseline is BaselineKind.AVAILABLE_POWER)
-
-    @on(OrderCosts)
-    def taken(self, event: OrderCosts, now: datetime) -> list[Effect]:
-        """Note what the order is to cost, by the assumption alone: that is what days are held against."""
-        expected = round(event.keeping_e4 / self.factor)
-        self.state.orders[event.order.order_reference] = replace(event, keeping_e4=expected)
+    @on(OrderAsked)
+    def taken(self, event: OrderAsked, now: datetime) -> list[Effect]:
+        """Note what its members' parts ask."""
+        self.state.orders[event.order.order_reference] = event
         return []
 
     @on(OrderDropped)
@@ -153,17 +88,21 @@ class KeepingCosts(Part[KeepingCostsState]):
     def closed(self, event: ClaimsAnswered, now: datetime) -> list[Effect]:
         """A day is settled and its claims are answered: learn what keeping its orders cost. A revision changes it no more."""
         state, period = self.state, event.period
-        orders = {ref: one for ref, one in state.orders.items() if one.order.period == period}
-        if not orders or period in state.closed:
+        if period in state.closed or not any(one.order.period == period for one in state.orders.values()):
             return []
-        spent = event.paid_e4 + sum(self._accounts.earned_e4(name, period) for name in self._config.by_name())
+        asked, spent = dict[str, int](), dict[str, int]()
+        for name, member in self._members.items():
+            paid = self._accounts.earned_e4(name, period) + event.paid_e4.get(name, 0)
+            spent[member.congestion_point] = spent.get(member.congestion_point, 0) + paid
         for row in self._accounts.of_dso(period):
-            spent += row.penalty
-            costs = orders.get(row.order_reference)
-            if costs is not None and costs.order.price:
-                spent -= round(row.price * costs.asked_e4 / costs.order.price)
-        expected = sum(one.keeping_e4 for one in orders.values())
-        state.days, state.closed = (*state.days, (expected, spent))[-KEPT_DAYS:], (*state.closed, period)
+            point, one = row.congestion_point, state.orders.get(row.order_reference)
+            spent[point] = spent.get(point, 0) + row.penalty
+            if one is not None and one.order.price:
+                asked[point] = asked.get(point, 0) + round(one.asked_e4 * row.price / one.order.price)
+        for point, due in asked.items():
+            day = (due, spent[point] - due)
+            state.days[point] = (*state.days.get(point, ()), day)[-KEPT_DAYS:]
+        state.closed = (*state.closed, period)
         return []
 
     def prune(self, before: date) -> None:

@@ -40,10 +40,10 @@ class PayClaims(Timer):
 
 @dataclass(frozen=True, slots=True)
 class ClaimsAnswered:
-    """Told inside the role: a day is settled, and what its members claimed is paid with so much; also where none did."""
+    """Told inside the role: a day is settled, and its members were made whole with so much, by member; also where none claimed."""
 
     period: date
-    paid_e4: int
+    paid_e4: dict[str, int]
 
 
 @wire("aggregator.MakingWhole")
@@ -126,7 +126,7 @@ class MakingWhole(Part[MakingWholeState]):
                 effects.append(self.me.lapse("MakeWholeClaim", str(period), member, why, now))
             if amounts[member]:
                 effects += self._payment(period, member, amounts[member], now)
-        return effects + self.emit(ClaimsAnswered(period, sum(self.state.paid_e4[period].values())), now)
+        return effects + self.emit(ClaimsAnswered(period, self.state.paid_e4[period]), now)
 
     def _payment(self, period: date, member: str, amount_e4: int, now: datetime) -> list[Effect]:
         domain = self.rules.domains[member]

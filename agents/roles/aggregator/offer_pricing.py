@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from agents.roles.aggregator.config import AggregatorConfig
-from agents.roles.aggregator.keeping_costs import KeepingCosts, OrderCosts
+from agents.roles.aggregator.keeping_costs import OrderAsked
 from agents.roles.aggregator.merit_order import merit_steps
 from agents.roles.aggregator.offers import offered_isps
 from agents.roles.aggregator.vpp_session import VppSession
@@ -23,7 +22,7 @@ class OfferPricing:
 
     Args:
         dearer_e4_per_kwh: by member, what a kWh of it costs beyond its contract's price.
-        keeping: what it is expected to cost to keep what is offered.
+        with_keeping_e4: what members ask at a congestion point, and keeping it.
     """
 
     def __init__(
@@ -32,11 +31,12 @@ class OfferPricing:
         contracts: Contracts,
         use: ContractUse,
         dearer_e4_per_kwh: Callable[[str], int],
-        keeping: KeepingCosts,
+        with_keeping_e4: Callable[[str, int], int],
         isp_minutes: int,
     ) -> None:
-        self._config, self._contracts, self._use, self._keeping = config, contracts, use, keeping
-        self._dearer_e4_per_kwh, self._isp_minutes = dearer_e4_per_kwh, isp_minutes
+        self._config, self._contracts, self._use = config, contracts, use
+        self._dearer_e4_per_kwh, self._with_keeping_e4 = dearer_e4_per_kwh, with_keeping_e4
+        self._isp_minutes = isp_minutes
 
     def steps(self, session: VppSession, isps: tuple[IspPower, ...]) -> dict[int, VppSession]:
         """The steps of the merit order, by level in percent, the whole split last."""
@@ -52,19 +52,13 @@ class OfferPricing:
         return calling(contracts, self._use.used_w, calls)
 
     def options(
-        self,
-        session: VppSession,
-        request: FlexRequest,
-        steps: Mapping[int, VppSession],
-        sale: FlexContract | None,
-        *,
-        now: datetime,
+        self, session: VppSession, request: FlexRequest, steps: Mapping[int, VppSession], sale: FlexContract | None
     ) -> tuple[OfferOption, ...]:
         """An option for each step; its reference names session and step."""
         options = []
         for level, step in steps.items():
             rows = offered_isps(step, request)
-            price = self._price_e4(step, rows, sale, now) if rows else None
+            price = self._price_e4(step, rows, sale) if rows else None
             if price is not None:
                 options.append(OfferOption(f"{session.identity}/{level}", price, rows, 1))
         return tuple(options)
@@ -80,28 +74,17 @@ class OfferPricing:
             asked += volume_amount(session.member_isps(name, isps), each, self._isp_minutes)
         return asked
 
-    def costs(self, step: VppSession, option: OfferOption, order: FlexOrder) -> OrderCosts:
-        """What an order of an option is to cost by its price: its members' parts, and what is left of it for keeping it."""
-        asked = self.members_e4(step, option.isps) * order.activation_factor_pct // 100
-        return OrderCosts(order, asked, max(order.price * 100 // (100 + self._config.margin_pct) - asked, 0))
+    def order_asked(self, step: VppSession, option: OfferOption, order: FlexOrder) -> OrderAsked:
+        """An order of an option, with what its members' parts ask."""
+        return OrderAsked(order, self.members_e4(step, option.isps) * order.activation_factor_pct // 100)
 
-    def _price_e4(
-        self, session: VppSession, isps: tuple[IspPower, ...], sale: FlexContract | None, now: datetime
-    ) -> int | None:
-        """What is asked of the DSO: its members' parts and the cost of keeping them, plus the margin.
+    def _price_e4(self, session: VppSession, isps: tuple[IspPower, ...], sale: FlexContract | None) -> int | None:
+        """What is asked of the DSO: its members' parts, what keeping them costs, and the margin.
 
         At most its contract's price; where that is fixed, just that, unless it is too little.
         """
-        members = self.members_e4(session, isps)
-        kept = self._keeping.expected_e4(
-            session.congestion_point,
-            session.period,
-            isps,
-            asked_e4=members,
-            penalty_e4_per_kwh=0 if sale is None else sale.penalty_e4_per_kwh,
-            now=now,
-        )
-        asked = (members + kept) * (100 + self._config.margin_pct) // 100
+        costs = self._with_keeping_e4(session.congestion_point, self.members_e4(session, isps))
+        asked = costs * (100 + self._config.margin_pct) // 100
         if sale is None:
             return asked
         agreed = volume_amount(isps, sale.volume_price_e4_per_kwh, self._isp_minutes)

@@ -85,14 +85,16 @@ class AggregatorRole(Role):
             rules, config, contracts=contracts, orders=orders, promises=promises, meters=meters, sums=sums
         )
         making_whole = MakingWhole(me, config, orders, accounts)
-        keeping = KeepingCosts(me, config, contracts=contracts, sums=sums, promises=promises, accounts=accounts)
+        keeping = KeepingCosts(me, config, accounts)
         trading = FlexTrading(
             me,
             config,
             sums=sums,
             sessions=sessions,
             promises=promises,
-            pricing=OfferPricing(config, contracts, use, making_whole.dearer_e4_per_kwh, keeping, rules.isp_minutes),
+            pricing=OfferPricing(
+                config, contracts, use, making_whole.dearer_e4_per_kwh, keeping.with_keeping_e4, rules.isp_minutes
+            ),
             use=use,
         )
         settlement = SettlementAsBuyer(
