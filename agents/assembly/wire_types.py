@@ -11,6 +11,7 @@ declare_homes(
             "agents.roles.aggregator.correction",
             "agents.roles.aggregator.flex_trading",
             "agents.roles.aggregator.interval_metering",
+            "agents.roles.aggregator.keeping_costs",
             "agents.roles.aggregator.making_whole",
             "agents.roles.aggregator.member_orders",
             "agents.roles.aggregator.order_records",
