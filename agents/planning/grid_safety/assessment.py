@@ -113,13 +113,13 @@ def assess(
         mended = np.abs(step) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
     need = need * enough
-    most = expected if most_w is None else _by_node(feeder, nodes, most_w)
+    likely = expected if most_w is None else _by_node(feeder, nodes, most_w)
     down, up = np.full(len(need), -np.inf), np.full(len(need), np.inf)
     for limiting in (point, *above):
         nodes_below = [feeder.node_index[name] for name in limiting.below]
         allowed_va = rated_va(network, limiting.branch) * allowed[limiting.branch] / 100
         rated = np.sqrt(np.maximum(allowed_va**2 - q[:, nodes_below].sum(axis=1) ** 2, 0.0))
-        nets = [power[:, nodes_below].sum(axis=1) for power in (expected, most)]
+        nets = [power[:, nodes_below].sum(axis=1) for power in (expected, likely)]
         least, largest = np.minimum(*nets), np.maximum(*nets)
         down, up = np.maximum(down, np.minimum(-rated - least, 0.0)), np.minimum(up, np.maximum(rated - largest, 0.0))
     index = feeder.branch_names.index(point.branch)
