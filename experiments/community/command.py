@@ -137,7 +137,7 @@ def write(made: Billed, out: Path) -> list[Path]:
 
 def statement_json(found: Statement) -> str:
     """All fields with their units in their names, and what they come to; days as ISO dates."""
-    told = asdict(found)
+    told = {"schema": "iles.community/1", **asdict(found)}
     for bill, row in zip(found.bills, told["bills"], strict=True):
         row |= {"total_e4": bill.total_e4, "saved_e4": bill.saved_e4}
     told["accounts_e4"] = {account.value: found.account_e4(account) for account in Account}

@@ -153,6 +153,14 @@ def test_the_law_of_2027_is_not_guessed() -> None:
         austrian_account(site, community, days("2016-05-20", 1))
 
 
+def test_a_day_is_the_local_one_in_utc() -> None:
+    """14 November begins at 23:00 UTC of the day before, as the distributors' window has it, and ends 96 quarter-hours later."""
+    made = billed(strem(), days("2016-11-14", 1)).intervals
+    assert made is not None
+    assert made.begins[0] == datetime(2016, 11, 13, 23, tzinfo=UTC)
+    assert made.begins[-1] == datetime(2016, 11, 14, 22, 45, tzinfo=UTC)
+
+
 def test_a_member_that_cannot_feed_in_has_no_registers_of_feed_in() -> None:
     """Farm 9 has a heat pump: five registers; Farm 1 has sun and a battery: nine."""
     found = {bill.member: len(bill.registers) for bill in billed(strem(), days("2016-05-20", 1)).statement.bills}
@@ -232,7 +240,7 @@ def test_a_month_of_strem_by_the_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["strem", "--month", "2016-03", "--out", str(tmp_path), "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert told["first"] == "2016-03-01"
+    assert (told["schema"], told["first"]) == ("iles.community/1", "2016-03-01")
     assert sum(told["accounts_e4"].values()) == told["paid_e4"] == sum(bill["total_e4"] for bill in told["bills"])
     assert len(told["bills"]) == 13
     pages = sorted(tmp_path.glob("*.html"))
