@@ -145,7 +145,9 @@ def described(site_agents: SiteAgents, now: datetime) -> SiteDescribed:
         isp_minutes=rules.isp_minutes,
         dso=rules.domains[dso.name],
         parties=tuple(Party(agent, domain) for agent, domain in rules.domains.items()),
-        points=tuple(WatchedPoint(p.identity, p.branch, 100.0 - config.margin_pct) for p in config.points),
+        points=tuple(
+            WatchedPoint(p.identity, p.branch, config.limits.max_loading_pct - config.margin_pct) for p in config.points
+        ),
     )
 
 

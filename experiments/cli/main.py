@@ -13,7 +13,7 @@ import typer
 
 from cim.model.errors import BadInput, IlesError
 from experiments.cli.sites import SITE_HELP
-from experiments.run.settings import RunSettings, Runtime, WireKind
+from experiments.run.settings import RunSettings, Runtime, ScenarioName, WireKind
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,6 +75,10 @@ def run(
     mechanism: Annotated[
         str, typer.Option(metavar="NAME", help="How the DSO pays the offers it chooses; see `iles mechanisms --list`.")
     ] = "pay-as-bid",
+    scenario: Annotated[
+        ScenarioName | None,
+        typer.Option(help="What the run is judged by: a table of scores in summary.json (`kpi`) and the report."),
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="1-20", help="A study: each day with each of these seeds; see --days-file.")
     ] = None,
@@ -98,6 +102,8 @@ def run(
     """
     _local("--out", out)
     if seeds is not None or days_file is not None:
+        if scenario is not None:
+            raise BadInput(f"scenario: {scenario.value!r} with --seeds or --days-file; expected a single run")
         if mechanism != "pay-as-bid":
             raise BadInput(f"mechanism: {mechanism!r} with --seeds or --days-file; expected pay-as-bid in a study")
         _study(site, date_, seeds or str(seed), days_file, out, processes)
@@ -127,6 +133,7 @@ def run(
             wrong_copies(misread or []),
             mechanism,
             broker=broker,
+            scenario=None if scenario is None else scenario.value,
         )
     )
 

@@ -14,6 +14,7 @@ from experiments.report import (
     delivery,
     head,
     incidents,
+    kpi,
     loading,
     money,
     rebound,
@@ -56,7 +57,7 @@ def render(data: RunData) -> str:
     from plotly.offline import get_plotlyjs
 
     sections = (
-        ("columns", "The same day in five ways", columns.section(data)),
+        ("columns", "The same day in five ways", kpi.section(data) + columns.section(data)),
         ("power", "Demand and generation", balance.section(data)),
         ("grid", "Grid", loading.section(data)),
         ("delivery", "Who delivered what", delivery.section(data) + rebound.section(data)),

@@ -16,6 +16,7 @@ from agents.roles.ledger_keeper import CLOSING
 from environment.sites import load_site
 from experiments.run.columns.column import ColumnName
 from experiments.run.run import OPENING_HOUR, span
+from experiments.run.scenarios import Kpi
 from experiments.run.settings import RunSettings
 from experiments.run.summary import Summary
 
@@ -106,6 +107,7 @@ def show(summary: Summary, out: Path) -> None:
             f"{summary.ledger.records} records in {summary.ledger.blocks} blocks, "
             f"{'verified' if summary.ledger.verified else 'NOT verified'}, head {summary.ledger.head}",
         ),
+        *_scores(summary.kpi),
         ("time", f"{summary.wall_s:.1f} s in all, {summary.startup_s:.1f} s of it start-up"),
         ("where it went", ", ".join(f"{part} {value:.1f} s" for part, value in summary.seconds.items())),
     ]
@@ -121,6 +123,23 @@ def show(summary: Summary, out: Path) -> None:
         f"tables: {out / 'telemetry'}, {out / 'publications'}",
         soft_wrap=True,
     )
+
+
+def _scores(kpi: Kpi | None) -> list[tuple[str, str]]:
+    """The scenario's scores in a line; no line where a run is judged by none."""
+    if kpi is None:
+        return []
+    closed = "no gap worth a share" if kpi.gap_closed is None else f"{kpi.gap_closed:.0%} of the gap closed"
+    scores = ", ".join(
+        f"{words} {figures.score:.1f}"
+        for words, figures in (
+            ("no control", kpi.no_control),
+            ("local rules", kpi.local_control),
+            ("flexible", kpi.flexible),
+            ("perfect foresight", kpi.perfect_foresight),
+        )
+    )
+    return [("scenario", f"{kpi.scenario.value}: {scores}; {closed}")]
 
 
 def _columns(summary: Summary) -> Table:

@@ -25,6 +25,13 @@ class WireKind(StrEnum):
     DIRECT = "direct"
 
 
+class ScenarioName(StrEnum):
+    """What a run may be judged by; see `experiments.run.scenarios`."""
+
+    SELF_CONSUMPTION = "self-consumption"
+    CONGESTION = "congestion"
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """One run of a site.
@@ -44,6 +51,7 @@ class RunSettings:
         misread: whose copies of meter data are wrong on purpose.
         mechanism: by which the DSO pays the offers that it chooses.
         broker: readings reach the readings table by topics instead of by the telemetry's files.
+        scenario: what the run is judged by (`experiments.run.scenarios`); nothing where it is not said.
         place: (pattern of agent names, Ray resource their node must offer).
     """
 
@@ -63,6 +71,7 @@ class RunSettings:
     misread: tuple[WrongCopy, ...] = ()
     mechanism: str = "pay-as-bid"
     broker: bool = False
+    scenario: str | None = None
 
 
 def losses(texts: list[str]) -> tuple[tuple[str, int | None], ...]:

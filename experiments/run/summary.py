@@ -33,7 +33,8 @@ from experiments.run.incidents.figures import IncidentFigures, incident_figures
 from experiments.run.incidents.incident import IncidentKind
 from experiments.run.incidents.reader import incidents_of
 from experiments.run.run import RunResult
-from experiments.run.settings import RunSettings
+from experiments.run.scenarios import Kpi, kpi_of
+from experiments.run.settings import RunSettings, ScenarioName
 from market.ledger.verify import Verification
 from market.settlement.payments import balance
 from market.uftp import AcceptedDisputed
@@ -141,6 +142,9 @@ class Summary(Figures):
     money: dict[str, int] = Field(description="party's domain -> gain; `sum` is 0")
     grid: GridFigures
     columns: dict[ColumnName, ColumnFigures] = Field(description="the same days, each run in another way")
+    kpi: Kpi | None = Field(
+        None, description="what `--scenario` counts, of four columns; null where none was asked for"
+    )
     bills: dict[str, BillFigures] = Field(description="by prosumer's domain; positive = pays")
     made_whole: MadeWhole
     settled_vs_true: dict[str, SettledAndTrue] = Field(description="by kind of element")
@@ -218,6 +222,9 @@ def summarise(
         "money": {**money, "sum": sum(money.values())},
         "grid": _grid(grids[ColumnName.LOCAL], grids[ColumnName.MARKET]),
         "columns": of_columns,
+        "kpi": None
+        if settings.scenario is None
+        else kpi_of(ScenarioName(settings.scenario), columns, of_columns, hours),
         "bills": bill_figures(bills),
         "made_whole": made_whole_of(market.payments, bills[ColumnName.MARKET]),
         "settled_vs_true": settled_and_true(counted, buyers, market, local, hours),

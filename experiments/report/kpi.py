@@ -1,0 +1,38 @@
+"""The scenario's scores as a table; nothing where a run was asked for none."""
+
+from __future__ import annotations
+
+from experiments.report.data import RunData
+from experiments.report.tables import table
+
+_COLUMNS = (
+    ("flexible", "flexible"),
+    ("local_control", "local rules"),
+    ("no_control", "no control"),
+    ("perfect_foresight", "perfect foresight"),
+)
+_ROWS = (
+    ("score", "score"),
+    ("used_here_pct", "generation used at the site, %"),
+    ("over_limit_kwh", "above limits, kVAh"),
+    ("violations", "limits broken, (bus or branch, ISP)"),
+    ("not_used_kwh", "sun and wind not used, kWh"),
+    ("co2_kg", "CO2 of what was taken, kg"),
+    ("bills_eur", "all members' bills"),
+    ("dso_cost_eur", "the DSO's cost"),
+)
+
+
+def section(data: RunData) -> str:
+    """A row a figure, a column a way to run the day, and how much of the gap is closed."""
+    kpi = data.summary.get("kpi")
+    if not kpi:
+        return ""
+    closed = kpi["gap_closed"]
+    said = (
+        "no gap worth a share"
+        if closed is None
+        else f"{100 * closed:.0f} % of the gap from local rules to foresight closed"
+    )
+    rows = [(words, *(kpi[name][figure] for name, _ in _COLUMNS)) for figure, words in _ROWS]
+    return table(f"Scenario {kpi['scenario']}: {said}", ("", *(words for _, words in _COLUMNS)), rows)
