@@ -31,17 +31,17 @@ def _list(seen: Seen, found: tuple[LedgerInvoice, ...]) -> Html:
         (
             one.period_start,
             one.period_end,
-            link(one.number, "", invoice=one.number),
-            "invoice" if one.corrects is None else f"credit note, revision {one.revision}",
             seen.name(one.issuer),
             seen.name(one.recipient),
+            "invoice" if one.corrects is None else f"credit note, revision {one.revision}",
             one.volume_wh / 1000,
             money(one.total_e4, one.currency),
-            link("print", PRINTED, number=one.number),
+            Html(link("open", "", invoice=one.number) + " · " + link("print", PRINTED, number=one.number)),
+            one.number,
         )
         for one in reversed(found)
     )
-    head = ("first day", "last day", "number", "kind", "from", "to", "delivered, kWh", "to be paid", "page")
+    head = ("first day", "last day", "from", "to", "kind", "delivered, kWh", "to be paid", "page", "number")
     shown = [Figure("invoices and credit notes", len(found))]
     if own is not None:
         shown += [Figure("you bill", money(received, currency)), Figure("you are billed", money(paid, currency))]

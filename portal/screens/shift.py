@@ -27,6 +27,7 @@ from portal.screens.operation import STALE, alarm_table, alarms, last_readings
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.screens.trading import orders_with_state, span_of
+from portal.screens.works import declared
 
 _SPANS = (("8", "8 hours"), ("12", "12 hours"), ("24", "24 hours"))
 
@@ -156,7 +157,23 @@ def _coming(seen: Seen) -> Html:
             rows,
             "No analysis of today or later has been published.",
         ),
-        note("No planned works are known to the portal."),
+        table(
+            "Works and faults",
+            ("from (local)", "to (local)", "point", "effect", "state", "what"),
+            (
+                (
+                    seen.local(one.begin),
+                    None if one.end is None else seen.local(one.end),
+                    seen.title(one.congestion_point),
+                    "no supply" if one.carries_pct == 0 else f"carries {one.carries_pct} %",
+                    one.state,
+                    one.words,
+                )
+                for one in declared(seen)
+                if one.state in ("declared", "running")
+            ),
+            "No works are declared, and no fault goes on.",
+        ),
         name="coming",
     )
 
