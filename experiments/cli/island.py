@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cim.model.errors import BadInput
+from experiments.cli.sites import SITE_HELP
 
 if TYPE_CHECKING:
     from environment.outages import Outage
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def island(
-    site: Annotated[str, typer.Argument(help="A known site (`strem`) or the path of a site file with `islanding`.")],
+    site: Annotated[str, typer.Argument(help=SITE_HELP)],
     at: Annotated[
         str | None, typer.Option("--at", metavar="YYYY-MM-DDTHH:MM", help="Local time at which mains are lost.")
     ] = None,
