@@ -28,7 +28,7 @@ def forecast(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the weather service's errors.")] = 1,
     issue_hour: Annotated[int, typer.Option(min=0, max=23, help="Local hour at which the next day is forecast.")] = 11,
-    retrain_days: Annotated[int, typer.Option(min=1, help="Models are fitted anew every so many days.")] = 28,
+    retrain_days: Annotated[int, typer.Option(min=1, help="Models are fitted anew every so many days.")] = 14,
     weather: Annotated[bool, typer.Option(help="With the weather service's forecast, or without any.")] = True,
     out: Annotated[
         Path | None, typer.Option(help="Folder for forecast.json and forecast.html; `out/SITE-forecast` otherwise.")

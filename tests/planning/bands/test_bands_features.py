@@ -79,8 +79,8 @@ def test_days_back_and_what_is_known_of_yesterday() -> None:
 
 def test_a_holiday_is_a_sunday() -> None:
     """26 October 2016, a Wednesday, is a holiday in Austria and none in Spain."""
-    assert calendar(date(2016, 10, 26), 1, "AT").tolist() == [[6, 1, 300]]
-    assert calendar(date(2016, 10, 26), 1, "ES").tolist() == [[2, 0, 300]]
+    assert calendar(date(2016, 10, 26), 1, "AT").tolist() == [[6, 1]]
+    assert calendar(date(2016, 10, 26), 1, "ES").tolist() == [[2, 0]]
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

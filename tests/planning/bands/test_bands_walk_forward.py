@@ -52,12 +52,26 @@ def test_a_future_that_is_not_there_changes_no_forecast() -> None:
 
 
 def test_bands_are_ordered_and_within_what_was_ever_seen() -> None:
-    """10 % below 50 % below 90 %, and nothing beyond what that time of day has ever shown."""
+    """10 % below 50 % below 90 %, and nothing beyond the bounds."""
     limits = bounds(made_up(DAYS))
     for day, band in forecasts().items():
         assert (np.diff(band, axis=1) >= 0).all()
         assert (band >= limits[day, :, :1]).all()
         assert (band <= limits[day, :, 1:]).all()
+
+
+def test_bounds_widen_with_the_season_but_not_beyond_nothing_or_a_rating() -> None:
+    """A plant may give a quarter more of what it varied by, none at night, and never draw; a charger no more than its rating."""
+    rng = np.random.default_rng(4)
+    plant = np.zeros((20, 96))
+    plant[:, 40:60] = -np.linspace(1000, 4000, 20)[:, None] * rng.uniform(0.99, 1, (20, 20))
+    found = bounds(SeriesHistory(made_up(20).first, plant, None, "AT"))
+    assert found[10, 10].tolist() == [0.0, 0.0]
+    assert found[2:, :, 1].max() == 0.0
+    assert found[19, 50, 0] == pytest.approx(1.25 * plant[:18, 46:55].min() - 0.25 * plant[:18, 46:55].max(), rel=1e-6)
+    charger = np.where(rng.random((20, 96)) < 0.2, 11_000.0, 0.0)
+    found = bounds(SeriesHistory(made_up(20).first, charger, None, "AT"))
+    assert (found[15, :, 0].min(), found[15, :, 1].max()) == (0.0, 11_000.0)
 
 
 @pytest.mark.parametrize("weather", [True, False])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import lightgbm
 
 CHANCES = (0.1, 0.5, 0.9)
-_ROUNDS = 80
+_ROUNDS = 50
 _LEAST_SCALE = 1e-6
 
 

@@ -38,7 +38,6 @@ def features(history: SeriesHistory, issue_slot: int) -> tuple[Floats, Floats]:
         table[:, 0],
         table[:, 1],
         np.roll(table[:, 1], -1),
-        table[:, 2],
         morning,
         last,
         days_back(values, 2).mean(axis=1),

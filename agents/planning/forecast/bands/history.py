@@ -62,11 +62,14 @@ class SeriesHistory:
 
 
 def calendar(first: date, days: int, country: str) -> Ints:
-    """[days, 3] weekday (0 = Monday; 6 also on public holidays), 1 on public holidays, day of the year from 1."""
+    """[days, 2] weekday (0 = Monday; 6 also on public holidays), 1 on public holidays.
+
+    No day of the year: a model that has seen one season would take the last days it knows for all that follow.
+    """
     dates = [date.fromordinal(first.toordinal() + k) for k in range(days)]
     free = _free(dates, country)
-    rows = [(6 if day in free else day.weekday(), int(day in free), day.timetuple().tm_yday) for day in dates]
-    return np.array(rows, dtype=np.int64).reshape(days, 3)
+    rows = [(6 if day in free else day.weekday(), int(day in free)) for day in dates]
+    return np.array(rows, dtype=np.int64).reshape(days, 2)
 
 
 def _free(dates: Sequence[date], country: str) -> frozenset[date]:

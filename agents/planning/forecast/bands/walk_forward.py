@@ -12,10 +12,12 @@ from agents.planning.forecast.bands.conformal import DAYS, calibrated
 from agents.planning.forecast.bands.features import FIRST_DAY, features
 from agents.planning.forecast.bands.flat import moving
 from agents.planning.forecast.bands.history import SeriesHistory
-from cim.model.arrays import Floats, Ints
+from cim.model.arrays import Floats, Ints, Mask
 
 LEAST_TRAINING = 21  # days
 MOST_TRAINING = 240
+_AROUND, _BEYOND = 4, 0.25  # quarter-hours on each side, and of the spread
+_OFTEN, _CLOSE = 40, 0.002  # quarter-hours within that share of the extreme
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Schedule:
     """
 
     issue_slot: int = 44
-    retrain_days: int = 28
+    retrain_days: int = 14
 
 
 def walk_forward(history: SeriesHistory, first: int, schedule: Schedule) -> Iterator[tuple[int, Floats]]:
@@ -56,11 +58,25 @@ def training_days(history: SeriesHistory, end: int) -> Ints:
 
 
 def bounds(history: SeriesHistory) -> Floats:
-    """[days, 96, 2] least and most that each time of day, half an hour around it, has ever shown two days before or earlier."""
+    """[days, 96, 2] what a forecast is kept within: what an hour around each time of day showed until two days before, and more.
+
+    A quarter of that spread more on either side, because seasons go on; but not where it was always the same (a plant's
+    night), not below or above nothing where the series never was, and not beyond a rating, an extreme that comes again and again.
+    """
     values = history.values
-    sides = np.stack([np.roll(values, shift, axis=1) for shift in (-2, -1, 0, 1, 2)])
-    low, high = sides.min(axis=0), sides.max(axis=0)
+    sides = np.stack([np.roll(values, shift, axis=1) for shift in range(-_AROUND, _AROUND + 1)])
+    low, high = np.minimum.accumulate(sides.min(axis=0)), np.maximum.accumulate(sides.max(axis=0))
+    more = _BEYOND * (high - low)
+    least, most = np.minimum.accumulate(values.min(axis=1)), np.maximum.accumulate(values.max(axis=1))
+    least = np.where(least >= 0, 0.0, np.where(_is_rating(-values, -least), least, -np.inf))
+    most = np.where(most <= 0, 0.0, np.where(_is_rating(values, most), most, np.inf))
     found = np.full((*values.shape, 2), np.nan)
-    found[2:, :, 0] = np.minimum.accumulate(low, axis=0)[:-2]
-    found[2:, :, 1] = np.maximum.accumulate(high, axis=0)[:-2]
+    found[2:, :, 0] = np.maximum(low - more, least[:, None])[:-2]
+    found[2:, :, 1] = np.minimum(high + more, most[:, None])[:-2]
     return found
+
+
+def _is_rating(values: Floats, most: Floats) -> Mask:
+    """[days] whether so far the highest value has come many times: it is a rating, not the weather's chance."""
+    counts = [int((values[: day + 1] >= top - _CLOSE * abs(top)).sum()) for day, top in enumerate(most.tolist())]
+    return np.array(counts) >= _OFTEN
