@@ -1,7 +1,8 @@
 """Where a site's real devices are: the endpoints file, checked whole before anything is dialled.
 
 A YAML file of three sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
-unit identifier is not 1); `dial_in` the password of each charging station and gateway; `listen` the host (loopback, unless
+unit identifier is not 1; of a meter `?meter=2` behind it where the device has several, and `?sign=given` where its power is
+positive when it is given to the grid, else that is found from its maker and its counters); `dial_in` the password of each charging station and gateway; `listen` the host (loopback, unless
 said) and port where ILES waits for those.
 """
 
@@ -21,12 +22,15 @@ import yaml
 from agents.assembly.device_ports import DIAL_IN, Address
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
+from devices.sunspec.meter_sign import Sign
 from environment.sites.loader import strict_yaml
 from environment.sites.schema import Site
 
 LOOPBACK = "127.0.0.1"
-_WHERE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(/(?P<unit>\d{1,3}))?")
+_WHERE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(/(?P<unit>\d{1,3}))?(?P<options>\?[a-z0-9=&]+)?")
 _ADDRESS = "expected host:port or host:port/unit, for example 192.168.7.21:502"
+_OPTIONS = re.compile(r"\?(meter=(?P<meter>[1-9]\d?))?&?(sign=(?P<sign>taken|given))?")
+_OPTION = "expected ?meter=2 or ?sign=given (or taken), or both with & between them"
 _SHORTEST, _LONGEST = 16, 40  # of a password, signs: OCPP 2.0.1 part 2, A00, security profile 1
 
 
@@ -157,19 +161,23 @@ def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, Address]
         if match is None or not 0 < port < 65536 or not 0 <= unit <= 255:
             faults.append(f"sunspec.{name}: value {value!r}: {_ADDRESS}")
         else:
-            found[name] = (match["host"].strip("[]"), port, unit)
+            where = (match["host"].strip("[]"), port, unit)
+            options = _OPTIONS.fullmatch(match["options"]) if match["options"] else None
+            if match["options"] and options is None:
+                faults.append(f"sunspec.{name}: value {value!r}: {_OPTION}")
+            found[name] = where if options is None else (*where, int(options["meter"] or 1), Sign(options["sign"] or "found"))
     return found
 
 
 def _shared(sunspec: dict[str, Address], kinds: dict[str, DeviceKind]) -> Iterator[str]:
     """One owner for each actuator; a meter may be read at the device it is built into."""
-    owners: dict[Address, str] = {}
+    owners: dict[tuple[str, int, int], str] = {}
     for name, where in sunspec.items():
         if kinds.get(name) is DeviceKind.METER:
             continue
-        first = owners.setdefault(where, name)
+        host, port, unit = place = where[:3]
+        first = owners.setdefault(place, name)
         if first != name:
-            host, port, unit = where
             yield f"sunspec.{name}: value '{host}:{port}/{unit}': expected another one than that of {first}"
 
 

@@ -16,6 +16,7 @@ from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink
 from devices.port.port import Port
+from devices.sunspec.meter_sign import Sign
 from devices.sunspec.registers import Registers
 from devices.weather import WeatherPort, WeatherSource
 
@@ -25,7 +26,8 @@ DIAL_IN = {  # the protocol of each kind that dials in
     DeviceKind.APPLIANCE: "s2",
 }
 Kinds = dict[str, DeviceKind]  # by device name
-Address = tuple[str, int, int]  # host, port, Modbus unit identifier
+# host, port, Modbus unit identifier; which of its meters, and how that one counts its power
+Address = tuple[str, int, int] | tuple[str, int, int, int, Sign]
 
 
 class DirectWorld(Protocol):
@@ -88,9 +90,11 @@ class SocketPorts:
         from devices.sunspec.registers import TcpRegisters
 
         def registers(name: str) -> Registers:
-            return TcpRegisters(*self._addresses[name])
+            return TcpRegisters(*self._addresses[name][:3])
 
-        return _port(device, self._kinds[device], self._weather, registers, server=self._server)
+        where = self._addresses.get(device, ("", 0, 0))
+        meter = (where[3], where[4]) if len(where) == 5 else (1, Sign.FOUND)
+        return _port(device, self._kinds[device], self._weather, registers, server=self._server, meter=meter)
 
     async def close(self) -> None:
         """End the server."""
@@ -127,6 +131,7 @@ def _port(
     *,
     link: FrameLink | None = None,
     server: DialInServer | None = None,
+    meter: tuple[int, Sign] = (1, Sign.FOUND),
 ) -> Port:
     """The driver of one device; dial-in devices come over `link` or `server`, the others have `registers`."""
     if kind is DeviceKind.WEATHER:
@@ -147,4 +152,4 @@ def _port(
         return AppliancePort(device, link, server)
     from devices.sunspec.driver import sunspec_port
 
-    return sunspec_port(device, kind, registers(device))
+    return sunspec_port(device, kind, registers(device), *meter)

@@ -92,11 +92,12 @@ def _own_rule(element: MeasuredElement, rest_kw: Floats, hours: float) -> Floats
     """[T] kW of a battery that takes the surplus and serves the need, as far as rating and energy go."""
     config, stored = element.config, element.stored_kwh or 0.0
     capacity, power = config.capacity_wh / 1000, np.zeros(len(rest_kw))
+    reserve = min(config.reserve_wh / 1000, capacity)
     wished = np.clip(-rest_kw, -config.generation_w / 1000, config.consumption_w / 1000)
     for k, wish in enumerate(wished.tolist()):
         if wish > 0:
             power[k] = min(wish, max(capacity - stored, 0.0) / (EFFICIENCY * hours))
         else:
-            power[k] = max(wish, -max(stored, 0.0) * EFFICIENCY / hours)
+            power[k] = max(wish, -max(stored - reserve, 0.0) * EFFICIENCY / hours)
         stored += stored_kwh_by(float(power[k]), hours)
     return power

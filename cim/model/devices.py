@@ -5,7 +5,7 @@ Powers follow the one sign rule (+ = consumption). Drivers make and take these v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -52,6 +52,7 @@ class Nameplate:
     max_consumption_w: int = 0
     capacity_wh: int = 0
     reverts_by_itself: bool = True  # False: cannot expire a limit, so not used for limiting duty
+    reserve_pct: int = 0  # of a store: the share of its capacity below which it gives nothing (SunSpec 124 MinRsvPct)
 
 
 class News:
@@ -82,10 +83,18 @@ class VehiclePlugged(News):
 
 @dataclass(frozen=True, slots=True)
 class VehicleUnplugged(News):
-    """The vehicle left; `energy_wh` is what the transaction delivered."""
+    """The vehicle left; `energy_wh` is what the transaction delivered.
+
+    It may be told late, when another vehicle stands there: then `transaction` is not that one's.
+    """
 
     energy_wh: int
     at: datetime
+    transaction: str = field(default="", compare=False)  # empty where the driver does not know it
+
+    def ends(self, stay: VehiclePlugged) -> bool:
+        """Whether it is the end of this stay, as far as both say which one they are."""
+        return not (self.transaction and stay.transaction) or self.transaction == stay.transaction
 
 
 @dataclass(frozen=True, slots=True)

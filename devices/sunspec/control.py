@@ -54,6 +54,8 @@ _BASIS: Mapping[Steering, tuple[Wanted, ...]] = MappingProxyType(
             (124, "InWRte"),
             (124, "InOutWRte_RvrtTms"),
             (124, "ChaGriSet"),
+            (124, "MinRsvPct"),
+            (124, "ChaState"),
         ),
         Steering.SET_704: ((704, "WSet"), (704, "WSetRvrtTms")),
     }
@@ -72,10 +74,8 @@ async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w
     blocks = await image.read([*base, *_BASIS[steering]])
     if blocks[model_id].raw(reversion) is None:
         raise DeviceFault(f"{model_id}.{reversion} is not implemented; expected a setpoint that expires by itself")
-    if steering is Steering.STORAGE_124 and power_w > 0 and blocks[model_id].raw("ChaGriSet") == 0:
-        raise DeviceFault(
-            f"charging from the grid is off (124.ChaGriSet = 0), so {power_w} W cannot be taken; expected it on (1)"
-        )
+    if steering is Steering.STORAGE_124:
+        _possible(blocks[model_id], power_w)
     *parameters, enabling = _plan(steering, blocks, power_w, seconds)
     for write in parameters:
         await _write(image, model_id, write)
@@ -85,6 +85,20 @@ async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w
         await _compare(image, model_id, list(enabling.points))
     except DeviceFault as fault:
         raise await _taken_back(image, steering, fault) from fault
+
+
+def _possible(storage: Block, power_w: int) -> None:
+    """Whether a store may do it now; what it would pass over is not to be reported as done."""
+    if power_w > 0 and storage.raw("ChaGriSet") == 0:
+        raise DeviceFault(
+            f"charging from the grid is off (124.ChaGriSet = 0), so {power_w} W cannot be taken; expected it on (1)"
+        )
+    reserve, held = storage.number("MinRsvPct"), storage.number("ChaState")
+    if power_w < 0 and reserve and held is not None and held <= reserve:
+        raise DeviceFault(
+            f"state of charge {held:g} % is not above the reserve (124.MinRsvPct = {reserve:g} %), "
+            f"so {-power_w} W cannot be given; expected more than the reserve"
+        )
 
 
 async def _write(image: DeviceImage, model_id: int, write: Write) -> None:

@@ -19,10 +19,11 @@ from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.sunspec import control
 from devices.sunspec.dc_modules import MODEL as DC_MODEL
 from devices.sunspec.dc_modules import DcModules, dc_modules
-from devices.sunspec.duties import DUTIES, Duty, Steering, duty_of, nameplate_of
+from devices.sunspec.duties import DUTIES, METERS, Duty, Steering, duty_of, nameplate_of
 from devices.sunspec.image import DeviceImage, Wanted
+from devices.sunspec.meter_sign import MeterSign, Sign
 from devices.sunspec.registers import Registers
-from devices.sunspec.scan import scan
+from devices.sunspec.scan import ModelMap, scan
 
 _BEHIND_AN_INVERTER = (DeviceKind.PV, DeviceKind.BATTERY)
 _OF_MODULES = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
@@ -36,10 +37,15 @@ class SunSpecMeter:
         name: becomes the source of the readings and opens every error text.
         kind: what it must be able to do.
         registers: the way to it.
+        meter: which of the device's meters, from 1, in the order of their addresses.
+        sign: of its power, where that is not to be found from its maker and its counters.
     """
 
-    def __init__(self, name: str, kind: DeviceKind, registers: Registers) -> None:
+    def __init__(
+        self, name: str, kind: DeviceKind, registers: Registers, meter: int = 1, sign: Sign = Sign.FOUND
+    ) -> None:
         self.name, self.kind = name, kind
+        self._number, self._sign = meter, MeterSign(name, sign)
         self._registers = registers
         self._image: DeviceImage | None = None
         self._duty: Duty | None = None
@@ -50,7 +56,7 @@ class SunSpecMeter:
     async def open(self, now: datetime) -> Nameplate:  # noqa: ARG002 - Port gives every call its instant
         """Scan the device, check that it can do its duty, and read its nameplate."""
         with self._named():
-            models = await scan(self._registers)
+            models = self._chosen(await scan(self._registers))
             duty = duty_of(self.kind, models, ", ".join(str(found.id) for found in models))
             if 1 not in models:
                 raise DeviceFault("the device has no SunSpec model 1 (common); expected it first")
@@ -60,6 +66,7 @@ class SunSpecMeter:
             behind = self.kind in _BEHIND_AN_INVERTER and DC_MODEL in models
             self._modules = await dc_modules(image) if behind else None
         self._image, self._duty = image, duty
+        self._sign.made_by(nameplate.manufacturer)
         rows = rows_of((*duty.measured, *(m for m in duty.measured_if_there if m in models)))
         self._rows = rows if self._modules is None else tuple(row for row in rows if row.kind not in _OF_MODULES)
         points = [wanted for row in self._rows for wanted in ((row.model, row.point), row.times) if wanted]
@@ -86,7 +93,18 @@ class SunSpecMeter:
             else:
                 # "+ 0.0" turns the -0.0 of an idle inverter into 0.0
                 readings.append(Reading(self.name, row.kind, row.factor * value * share + 0.0, now))
-        return tuple(readings)
+        return self._sign.righted(tuple(readings)) if self.kind is DeviceKind.METER else tuple(readings)
+
+    def _chosen(self, models: ModelMap) -> ModelMap:
+        """The models that are meant: of several meters in one device, one with what describes it."""
+        if self.kind is not DeviceKind.METER:
+            return models
+        meters = models.counted(METERS)
+        if not meters and self._number == 1:
+            return models  # which ones it lacks is said by its duty
+        if self._number > len(meters):
+            raise DeviceFault(f"meter {self._number} is wanted, and the device has {len(meters)}; expected one of these")
+        return models.of(meters[self._number - 1])
 
     async def close(self) -> None:
         """Close the wire."""
@@ -181,7 +199,9 @@ class SunSpecBattery(SunSpecPlant):
         return self._stored_wh
 
 
-def sunspec_port(name: str, kind: DeviceKind, registers: Registers) -> SunSpecMeter:
+def sunspec_port(
+    name: str, kind: DeviceKind, registers: Registers, meter: int = 1, sign: Sign = Sign.FOUND
+) -> SunSpecMeter:
     """The driver of a SunSpec device: it has the capabilities that the duty of its kind asks for.
 
     Raises:
@@ -193,7 +213,7 @@ def sunspec_port(name: str, kind: DeviceKind, registers: Registers) -> SunSpecMe
         return SunSpecBattery(name, kind, registers)
     if all(duty.steering for duty in DUTIES[kind]):
         return SunSpecPlant(name, kind, registers)
-    return SunSpecMeter(name, kind, registers)
+    return SunSpecMeter(name, kind, registers, meter, sign)
 
 
 def _steering(duty: Duty) -> Steering:

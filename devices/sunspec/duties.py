@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 from types import MappingProxyType
 
 from cim.model.devices import DeviceKind, Nameplate
@@ -12,6 +13,7 @@ from devices.port.errors import DeviceFault
 from devices.sunspec.codec import Block
 
 Wanted = tuple[int, str]
+RESERVE = (124, "MinRsvPct")
 
 
 class Steering(Enum):
@@ -52,11 +54,16 @@ class Duty:
     def rated(self) -> tuple[Wanted, ...]:
         """All points that the nameplate needs."""
         revert = (self.steering.reversion,) if self.steering else ()
-        return self.generation + self.consumption + self.capacity + revert
+        return self.generation + self.consumption + self.capacity + self.reserve + revert
+
+    @property
+    def reserve(self) -> tuple[Wanted, ...]:
+        """What a store keeps back for its owner."""
+        return (RESERVE,) if self.steering is Steering.STORAGE_124 else ()
 
 
 _INVERTERS = (103, 102, 101, 113, 112, 111)
-_METERS = (203, 204, 202, 201, 213, 214, 212, 211)
+METERS = (203, 204, 202, 201, 213, 214, 212, 211)
 _W_702 = ((702, "WMaxRtg"), (702, "WMax"))
 
 
@@ -99,7 +106,7 @@ DUTIES: Mapping[DeviceKind, tuple[Duty, ...]] = MappingProxyType(
             *(_home_battery((m, 120, 124), (m, 124)) for m in _INVERTERS),
         ),
         DeviceKind.CHP: (Duty((701, 702, 704), (701,), Steering.SET_704, generation=_W_702),),
-        DeviceKind.METER: tuple(Duty((m,), (m,), None) for m in _METERS),
+        DeviceKind.METER: tuple(Duty((m,), (m,), None) for m in METERS),
     }
 )
 
@@ -127,6 +134,7 @@ def nameplate_of(kind: DeviceKind, duty: Duty, blocks: Mapping[int, Block]) -> N
     common = blocks[1]
     if kind is DeviceKind.BATTERY and 124 in duty.models and blocks[124].number("WChaMax") == 0:
         raise DeviceFault("no battery: 124.WChaMax is 0; expected what it takes at most")
+    reserve_pct = blocks[124].number("MinRsvPct") if duty.reserve else None
     return Nameplate(
         kind=kind,
         manufacturer=common.text("Mn"),
@@ -136,6 +144,7 @@ def nameplate_of(kind: DeviceKind, duty: Duty, blocks: Mapping[int, Block]) -> N
         max_consumption_w=_rating(duty.consumption, blocks),
         # Many inverters do not know their battery's capacity: then stored energy is not told, and all else is.
         capacity_wh=_rating(duty.capacity, blocks, needed=False),
+        reserve_pct=ceil(min(max(reserve_pct or 0.0, 0.0), 100.0)),
         # A meter has nothing to revert, so nothing of it can outlive its controller either.
         reverts_by_itself=duty.steering is None or _implemented(duty.steering.reversion, blocks),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from devices.port.errors import DeviceFault
@@ -37,6 +37,16 @@ class ModelMap:
 
     def __contains__(self, model_id: object) -> bool:
         return any(entry.id == model_id for entry in self.found)
+
+    def counted(self, ids: Container[int]) -> tuple[Found, ...]:
+        """The entries that are of one of these models, in order."""
+        return tuple(entry for entry in self.found if entry.id in ids)
+
+    def of(self, chosen: Found) -> ModelMap:
+        """As if `chosen` were the only one of its kind: it alone, and the common model (1) that stands before it."""
+        place = self.found.index(chosen)
+        commons = [entry for entry in self.found[:place] if entry.id == COMMON]
+        return ModelMap(self.base, (*commons[-1:], chosen))
 
     def first(self) -> Mapping[int, Found]:
         """The first instance of each model, by ID."""

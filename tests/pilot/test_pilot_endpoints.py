@@ -57,9 +57,11 @@ def test_a_good_file_says_where_everything_is(site: Site) -> None:
     content = good(site)
     content["sunspec"]["farm-1.pv"] = "pv.example:502/3"
     content["sunspec"]["farm-2.pv"] = "[fe80::1]:1502"
+    content["sunspec"]["farm-2.meter"] = "meter.example:502?meter=2&sign=given"
     found = parse_endpoints(yaml.safe_dump(content), "pilot.yaml", site)
     assert found.sunspec.keys() | found.passwords.keys() == device_kinds(site).keys()
     assert found.sunspec["farm-1.pv"] == ("pv.example", 502, 3)
+    assert found.sunspec["farm-2.meter"] == ("meter.example", 502, 1, 2, "given")
     assert found.sunspec["farm-2.pv"] == ("fe80::1", 1502, 1)
     assert found.sunspec["farm-1.meter"] == ("10.0.0.1", 502, 1)
     assert found.door == ("127.0.0.1", 9100)
@@ -96,6 +98,7 @@ def test_a_good_file_says_where_everything_is(site: Site) -> None:
         ),
         (lambda c: c["sunspec"].update({"farm-1.pv": "10.0.0.9:70000"}), "value '10.0.0.9:70000': expected host:port"),
         (lambda c: c["sunspec"].update({"farm-1.pv": "10.0.0.9:502/300"}), "value '10.0.0.9:502/300': expected host:"),
+        (lambda c: c["sunspec"].update({"farm-1.meter": "a:1?sign=up"}), "'a:1?sign=up': expected ?meter=2 or ?sign="),
         (lambda c: c["sunspec"].update({"farm-1.pv": 502}), "sunspec.farm-1.pv: value 502: expected host:port"),
         (
             lambda c: c["sunspec"].update({"farm-2.pv": "a:1", "farm-1.pv": "a:1"}),

@@ -209,3 +209,21 @@ def test_what_is_not_reserved_any_more_is_free() -> None:
     power = own_consumption(known, window(9, now=now), np.full(96, -6.0)).power_kw
     assert power[8] == pytest.approx(4.0)
     assert power[9] <= 1.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
+def test_nothing_is_planned_or_offered_below_its_reserve(seed: int, share: float) -> None:
+    """Of 11,040 Wh 3,312 stay: plan and offer never take out what is below, and from below it nothing is given at first."""
+    config = replace(BATTERY, capacity_wh=11_040, reserve_wh=3_312)
+    known, least = replace(unknown(config), stored_kwh=share * 11.04), min(share * 11.04, 3.312)
+    rest = np.random.default_rng(seed).normal(size=96) * 6
+    plan = Battery().forecast(known, window(), rest)
+    energy = share * 11.04 + np.cumsum(np.where(plan > 0, plan * EFFICIENCY, plan / EFFICIENCY)) * 0.25
+    falls = np.diff(energy, prepend=share * 11.04) < -1e-9
+    assert (energy[falls] >= 3.312 - 1e-9).all()
+    assert (energy >= least - 1e-9).all()
+    model = Battery().flexibility(known, plan, window())
+    assert (model.floor_kwh >= least - 1e-9).all()
+    if share * 11.04 < 3.312:
+        assert (model.low_kw >= np.minimum(plan, 0.0)).all()

@@ -118,3 +118,20 @@ def test_a_vehicle_waits_for_the_sun_of_its_home_as_its_stations_limit() -> None
     assert limits[32:40] == (Setpoint(Mode.LIMIT, 0),) * 8
     assert limits[40:47] == (Setpoint(Mode.LIMIT, 10_000),) * 7
     assert set(limits[47:]) == {None}
+
+
+def test_the_late_end_of_another_stay_does_not_take_a_vehicle_away() -> None:
+    """A's departure is told when B stands there: B's plan stays; B's own departure ends it."""
+    role = farm(DeviceKind.STATION)
+    role.handle(Fired(ForecastDay(FIRST)), players.AHEAD)
+    noon = DAY.at(12)
+
+    def report(number: int, *news: VehiclePlugged | VehicleUnplugged) -> list[Effect]:
+        at = noon + timedelta(minutes=4 * number)
+        readings = players.good("farm-a.station", 0.0, at)
+        return role.handle(Received("farm-a.station", number, DeviceReport("farm-a.station", at, readings, news)), at)
+
+    report(1, VehiclePlugged(30_000, 100_000, DAY.at(17), noon, "B"))
+    assert sent(report(2, VehicleUnplugged(1900, noon, "A")), DPrognosis) == []
+    (left,) = sent(report(3, VehicleUnplugged(0, noon, "B")), DPrognosis)
+    assert set(left.power_w[49:]) == {0}

@@ -53,13 +53,16 @@ class Battery(ElementKind):
         capacity = config.capacity_wh / 1000
         steps = np.where(plan > 0, plan * EFFICIENCY, plan / EFFICIENCY) * hours
         stored_kwh = min(max(known.stored_kwh, 0.0), capacity)
-        size = len(plan)
+        size, reserve = len(plan), min(config.reserve_wh / 1000, capacity)
+        # From below its reserve it gives nothing until its plan has filled it; and what is in it is not taken out.
+        low = np.minimum(plan, 0.0) if stored_kwh < reserve else np.full(size, -config.generation_w / 1000)
+        floor = min(max(stored_kwh + float(np.cumsum(steps).min(initial=0.0)), 0.0), reserve)
         return Storable(
             element=config.element,
             plan_kw=plan,
-            low_kw=np.full(size, -config.generation_w / 1000),
+            low_kw=low,
             high_kw=np.full(size, config.consumption_w / 1000),
-            floor_kwh=np.zeros(size),
+            floor_kwh=np.full(size, floor),
             ceiling_kwh=np.full(size, capacity),
             energy_kwh=stored_kwh,
             total_kwh=min(max(float(steps.sum()), -stored_kwh), capacity - stored_kwh),
@@ -123,13 +126,14 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
     wished: list[float] = np.clip(-rest_kw, low_kw, high_kw).tolist()
     held: list[float] = [np.nan] * len(wished) if known.held_kw is None else known.held_kw.tolist()
     capacity = config.capacity_wh / 1000
-    bounds = _bounds(wished, held, reserved, capacity, window, _COUNTED_ON)
-    room = [ceiling for _, ceiling in _bounds(wished, held, reserved, capacity, window, 1.0)]
+    reserve = min(config.reserve_wh / 1000, capacity)
+    bounds = _bounds(wished, held, reserved, (reserve, capacity), window, _COUNTED_ON)
+    room = [ceiling for _, ceiling in _bounds(wished, held, reserved, (reserve, capacity), window, 1.0)]
     power, kept_kw = [0.0] * len(wished), [np.nan] * len(wished)
     stored, hours = min(max(known.stored_kwh, 0.0), capacity), window.first_hours
     for k in range(window.first - 1, len(wished)):
         free = isnan(held[k])
-        power[k] = _within(wished[k] if free else held[k], stored, (0.0, capacity), hours)
+        power[k] = _within(wished[k] if free else held[k], stored, (reserve, capacity), hours)
         kept = _within(power[k], stored, bounds[k], hours)
         if stored > room[k] and hours > 0:  # nor will its home use so much until then: it gives it to the grid
             kept = min(kept, max(-(stored - room[k]) * EFFICIENCY / hours, -config.generation_w / 1000))
@@ -162,7 +166,7 @@ def _bounds(
     wished_kw: list[float],
     held_kw: list[float],
     reserved_kw: list[float],
-    capacity_kwh: float,
+    usable_kwh: tuple[float, float],
     window: PlanWindow,
     counted_on: float,
 ) -> list[tuple[float, float]]:
@@ -170,9 +174,11 @@ def _bounds(
 
     Args:
         reserved_kw: [T] what may be ordered where nothing is; it may be, or not.
+        usable_kwh: its reserve and its capacity.
         counted_on: share of the expected surplus and need that is relied on.
     """
-    floor, ceiling, hours = 0.0, capacity_kwh, window.hours
+    (least, most), hours = usable_kwh, window.hours
+    floor, ceiling = least, most
     bounds = [(floor, ceiling)] * len(wished_kw)
     for k in range(len(wished_kw) - 1, window.first - 2, -1):
         bounds[k] = floor, ceiling
@@ -185,5 +191,5 @@ def _bounds(
         else:
             ordered = stored_kwh_by(held_kw[k], hours)
             floor, ceiling = floor - ordered, ceiling - ordered
-        floor, ceiling = min(max(floor, 0.0), capacity_kwh), min(max(ceiling, 0.0), capacity_kwh)
+        floor, ceiling = min(max(floor, least), most), min(max(ceiling, least), most)
     return bounds

@@ -68,6 +68,7 @@ class ElementConfig:
         kind: what it is.
         generation_w, consumption_w: ratings, magnitudes.
         capacity_wh: of a battery.
+        reserve_wh: of a battery, below which it gives nothing, as it says itself.
         planned_w: net power its operator plans (a CHP), by the sign rule.
         floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
         history_kw: metered days before the first, oldest first, each [quarter-hours].
@@ -87,6 +88,7 @@ class ElementConfig:
     weather_days: tuple[Floats, ...] = ()
     leaves_hour: float | None = None
     ramp_w_per_min: int = 0
+    reserve_wh: int = 0
 
     @property
     def rated_w(self) -> int:

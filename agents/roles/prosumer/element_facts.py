@@ -43,7 +43,7 @@ class ElementFacts:
         """What is known of an element for planning a day on which it begins with `stored_kwh`."""
         available_w = self._reports.last_value(element, Kind.AVAILABLE_POWER)
         return ElementKnowledge(
-            config=self._elements[element],
+            config=self._reports.config(element),
             costs=self._costs,
             weather=weather,
             session=self._vehicles.vehicle(element),

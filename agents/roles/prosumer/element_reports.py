@@ -9,7 +9,7 @@ from datetime import datetime
 from agents.planning.elements.element import ElementConfig
 from agents.roles.effects import Effect, Publish
 from agents.roles.identity import AgentIdentity
-from agents.roles.messages import DeviceReport
+from agents.roles.messages import DeviceJoined, DeviceReport
 from agents.roles.part import Part, on
 from agents.roles.prosumer.told import ElementReported
 from cim.codec.codec import wire
@@ -21,9 +21,10 @@ from cim.platform.publications.measured import ReadingRefused
 @wire("prosumer.ElementReports")
 @dataclass(slots=True)
 class ElementReportsState:
-    """The last report of each element."""
+    """The last report of each element, and the share of its capacity that each store keeps back."""
 
     reports: dict[str, DeviceReport] = field(default_factory=dict)
+    reserves_pct: dict[str, int] = field(default_factory=dict)
 
 
 class ElementReports(Part[ElementReportsState]):
@@ -51,6 +52,18 @@ class ElementReports(Part[ElementReportsState]):
             why = "; ".join(f"{r.kind} {r.value:g}" for r in readings if r.kind in refused)
             effects.append(Publish(ReadingRefused(now, sender, f"its ratings do not carry {why}")))
         return effects
+
+    @on(DeviceJoined)
+    def joined(self, message: DeviceJoined, sender: str, now: datetime) -> list[Effect]:
+        """A store says what it keeps back."""
+        if sender in self._elements:
+            self.state.reserves_pct[sender] = message.nameplate.reserve_pct
+        return []
+
+    def config(self, element: str) -> ElementConfig:
+        """What is known of an element, with the reserve that it told; nothing below that is planned or offered."""
+        config, share = self._elements[element], self.state.reserves_pct.get(element, 0)
+        return replace(config, reserve_wh=-(-config.capacity_wh * share // 100)) if share else config
 
     def last_value(self, element: str, kind: Kind) -> float | None:
         """What an element measured last, as far as its last report has a good reading of it."""

@@ -45,9 +45,16 @@ class EvFlexibilityManager(Part[EvFlexibilityManagerState]):
         for news in report.news:
             if isinstance(news, VehiclePlugged):
                 effects += self._plugged(report, news, now)
-            elif isinstance(news, VehicleUnplugged) and self.state.vehicles.pop(report.element, None) is not None:
-                effects += self.emit(VehicleChanged(report.element), now)
+            elif isinstance(news, VehicleUnplugged):
+                effects += self._unplugged(report.element, news, now)
         return effects
+
+    def _unplugged(self, element: str, left: VehicleUnplugged, now: datetime) -> list[Effect]:
+        known = self.state.vehicles.get(element)
+        if known is None or not left.ends(known):
+            return []  # told late: another vehicle stands there
+        del self.state.vehicles[element]
+        return self.emit(VehicleChanged(element), now)
 
     def _plugged(self, report: DeviceReport, vehicle: VehiclePlugged, now: datetime) -> list[Effect]:
         element = report.element

@@ -15,7 +15,7 @@ from agents.roles.part import Part, on
 from agents.roles.parts.contracts import Contracts
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
-from agents.roles.prosumer.element_reports import value
+from agents.roles.prosumer.element_reports import ElementReports, value
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import ElementReported
 from cim.codec.codec import wire
@@ -52,10 +52,11 @@ class MeasuredDays(Part[MeasuredDaysState]):
         contracts: Contracts,
         held: HeldOrders,
         buildings: BuildingFlexibilityManager,
+        reports: ElementReports,
     ) -> None:
         super().__init__(me, MeasuredDaysState())
         self._aggregator, self._elements, self._kinds = config.aggregator, config.by_name(), config.kinds()
-        self._contracts, self._held, self._buildings = contracts, held, buildings
+        self._contracts, self._held, self._buildings, self._reports = contracts, held, buildings, reports
 
     @on(ElementReported)
     def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
@@ -77,7 +78,7 @@ class MeasuredDays(Part[MeasuredDaysState]):
         profiles = {profile.profile_type: profile.values for profile in metering.profiles}
         baseline_w, available = contract_baseline(told_w, method, profiles), profiles.get(AVAILABLE)
         return MeasuredElement(
-            self._elements[element],
+            self._reports.config(element),
             self._kinds[element],
             power_w(metering) / 1000,
             {isp: watts / 1000 for isp, watts in baseline_w.items()},

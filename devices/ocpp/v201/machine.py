@@ -26,6 +26,7 @@ from devices.port.tells import NewsBox
 LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
 _AHEAD = timedelta(minutes=30)  # less than any time zone's offset
+_GIVEN_UP_AFTER = timedelta(minutes=15)  # assumed: so long an Ended event that was lost may come again
 _log = logging.getLogger("iles.devices.ocpp")
 ASSUMED_STAY = timedelta(hours=4)
 
@@ -55,6 +56,7 @@ class CsmsMachine:
         self.last = LastTold(self.name, 2 * self.interval_s)  # a value that two reports in a row missed is stale
         self._told_at = self.now  # the latest time the station gave
         self._ended: list[str] = []
+        self._lost: dict[str, Transaction] = {}  # over, as another began; their Ended events are still to come
         self._elsewhere: list[str] = []  # transactions of other EVSEs
         self._others: set[int] = set()  # EVSEs that are not ours
         self._triggered = False
@@ -97,6 +99,8 @@ class CsmsMachine:
         """
         self.now = now
         self._set_right(now)
+        for tx in [tx for tx in self._lost.values() if now - tx.over_at >= _GIVEN_UP_AFTER]:
+            self._end(tx, tx.over_at)  # its own Ended will not come: what is known of it is told
 
     def _set_right(self, at: datetime) -> None:
         """What was told for an instant far ahead of our `now` counts as told at `at`."""
@@ -219,6 +223,9 @@ class CsmsMachine:
             return call_result.TransactionEvent()  # of another EVSE, whose vehicle and register are its own
         self.caught_up = True
         samples = [(m.instant("timestamp"), m) for m in payload.parts("meterValue")]
+        if number in self._lost:
+            self._of_lost(self._lost[number], payload.text("eventType"), at, samples)
+            return call_result.TransactionEvent()
         if number in self._ended:
             return call_result.TransactionEvent()  # a late or repeated event of a transaction that is over
         tx = self.transaction
@@ -226,7 +233,8 @@ class CsmsMachine:
             return call_result.TransactionEvent()  # from the station's queue: it was over before this one began
         if tx is None or tx.id != number:
             if tx is not None:
-                self._end(tx, at)  # its Ended event was lost
+                tx.over_at = at  # its Ended event was lost; it may come again, and says best what was delivered
+                self._lost[tx.id] = tx
             tx = self.transaction = Transaction(number, at)
         for _, sample in sorted(samples, key=lambda pair: pair[0]):
             self._measure([sample])
@@ -238,6 +246,8 @@ class CsmsMachine:
             begin = requests.register_at_begin(self.name, at_sample, sample)
             tx.first_wh = tx.first_wh if begin is None else begin  # told again, for those who missed it
         if payload.text("eventType") == "Ended":
+            for lost in list(self._lost.values()):
+                self._end(lost, lost.over_at)
             self._end(tx, at)
         token = anyone() if "idToken" in payload else None
         return call_result.TransactionEvent(id_token_info=token)
@@ -251,9 +261,22 @@ class CsmsMachine:
             _log.warning("charging station %s: EVSE %d is not steered and not read; only EVSE 1 is", self.name, evse)
         return True
 
+    def _of_lost(
+        self, tx: Transaction, event_type: str, at: datetime, samples: list[tuple[datetime, Payload]]
+    ) -> None:
+        """A late event of a transaction after which another has begun: its registers are its own, not the present ones."""
+        for at_sample, sample in sorted(samples, key=lambda pair: pair[0]):
+            told_wh = requests.register_wh(self.name, at_sample, sample)
+            if told_wh is not None:
+                tx.first_wh = told_wh if tx.first_wh is None else tx.first_wh
+                tx.last_wh = told_wh if tx.last_wh is None else max(told_wh, tx.last_wh)
+        if event_type == "Ended":
+            self._end(tx, at)
+
     def _end(self, tx: Transaction, at: datetime) -> None:
-        self.news.put(VehicleUnplugged(tx.energy_wh, at))
-        self.transaction = None
+        self.news.put(VehicleUnplugged(tx.energy_wh, at, tx.id))
+        if self._lost.pop(tx.id, None) is None:
+            self.transaction = None
         self._ended = [*self._ended[-15:], tx.id]
 
     def _measure(self, meter_values: list[Payload]) -> None:

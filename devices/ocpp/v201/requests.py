@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import floor
 
 from cim.mapping.ocpp import DEFAULT_LOCATION, DEFAULT_MEASURAND, SampledValue, readings
-from cim.model.readings import Kind
+from cim.model.readings import Kind, Quality
 from devices.ocpp.payload import Payload, PeerFault, stamp
 from devices.ocpp.v201.messages import call, datatypes, enums
 
@@ -100,7 +100,17 @@ def trigger(what: str) -> call.TriggerMessage:
 def register_at_begin(name: str, at: datetime, meter_value: Payload) -> float | None:
     """The energy register when the transaction began, Wh, if this is that sample (context `Transaction.Begin`)."""
     begun = [s for s in meter_value.parts("sampledValue") if s.text("context", "") == "Transaction.Begin"]
-    return next((r.value for r in readings(name, at, samples(begun)) if r.kind is Kind.ENERGY_IMPORT), None)
+    return _import_register(name, at, begun)
+
+
+def register_wh(name: str, at: datetime, meter_value: Payload) -> float | None:
+    """The energy register that a meter value tells, Wh; None where it tells none."""
+    return _import_register(name, at, meter_value.parts("sampledValue"))
+
+
+def _import_register(name: str, at: datetime, sampled_values: list[Payload]) -> float | None:
+    told = readings(name, at, samples(sampled_values))
+    return next((r.value for r in told if r.kind is Kind.ENERGY_IMPORT and r.quality is Quality.GOOD), None)
 
 
 def samples(sampled_values: list[Payload]) -> list[SampledValue]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 @dataclass
 class Transaction:
-    """A running transaction: the register when it began and when it was last told, Wh."""
+    """A running transaction: the register when it began and when it was last told, Wh; `over_at`, when another began."""
 
     id: str
     started_at: datetime
     first_wh: float | None = None
     last_wh: float | None = None
+    over_at: datetime = datetime.max.replace(tzinfo=UTC)
 
     @property
     def energy_wh(self) -> int:

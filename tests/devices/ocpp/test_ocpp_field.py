@@ -191,3 +191,27 @@ def test_an_offline_queue_is_history() -> None:
     assert _unplugged(news) == []
     _, news, _ = told("ocpp_offline_queue_after_live.json")
     assert _unplugged(news) == [120]
+
+
+def test_a_lost_end_is_told_late_and_by_its_own_words() -> None:
+    """A's Ended comes after B began: A took the 1900 Wh that it says, B the 60 Wh from its own begin; each once."""
+    _, news, port = told("ocpp_seq_gap_lost_ended.json", 4)
+    assert _unplugged(news) == []
+    assert port._machine.transaction is not None
+    assert port._machine.transaction.id == "B"
+    _, news, _ = told("ocpp_seq_gap_lost_ended.json", 5)
+    assert _unplugged(news) == [1900]
+    values, news, _ = told("ocpp_seq_gap_lost_ended.json")
+    assert [(piece.transaction, piece.energy_wh) for piece in news if isinstance(piece, VehicleUnplugged)] == [
+        ("A", 1900),
+        ("B", 60),
+    ]
+    assert values[Kind.ENERGY_IMPORT] == 3060
+
+
+def test_a_lost_end_that_never_comes_is_told_by_what_is_known() -> None:
+    """After a quarter of an hour A has gone with the 0 Wh that were told of it, and B stands there still."""
+    _, _, port = told("ocpp_seq_gap_lost_ended.json", 4)
+    asyncio.run(port.sync(NOW + timedelta(minutes=16)))
+    assert _unplugged(port.drain()) == [0]
+    assert port._machine.transaction is not None

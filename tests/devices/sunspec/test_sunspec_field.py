@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
-from cim.model.readings import Kind, Quality
+from cim.model.readings import Kind, Quality, Reading
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.sunspec.driver import sunspec_port
+from devices.sunspec.meter_sign import MeterSign, Sign
+from devices.sunspec.probe import probe
 from devices.sunspec.scan import scan
 from tests.devices.sunspec.field import FieldDevice
 
@@ -133,3 +135,68 @@ def test_battery_and_pv_of_one_inverter_are_told_apart() -> None:
     """DC-coupled: the battery's power and the PV's come from model 160, not from the AC side."""
     assert read("sunspec_hybrid_dc_coupled.json", DeviceKind.BATTERY)[1][Kind.POWER] == pytest.approx(2930, abs=1)
     assert read("sunspec_hybrid_dc_coupled.json", DeviceKind.PV)[1][Kind.POWER] == pytest.approx(-3120, abs=1)
+
+
+def test_every_duty_of_a_hybrid_is_shown_and_an_empty_battery_slot_is_said() -> None:
+    """A hybrid without a battery: as a battery it is of no use, by these words; as PV it gives 160 W of 6 kW."""
+    device = FieldDevice("sunspec_hybrid_no_battery.json")
+    _, duties = asyncio.run(probe("field", device, NOW))
+    battery, pv = duties
+    assert (battery.kind, battery.plate) == (DeviceKind.BATTERY, None)
+    assert "no battery" in battery.fault
+    assert pv.plate is not None
+    assert (pv.kind, pv.plate.max_generation_w, pv.fault) == (DeviceKind.PV, 6000, "")
+    (power,) = [r.value for r in pv.readings if r.kind is Kind.POWER]
+    assert power == pytest.approx(-160, abs=1)
+    assert device.written == []
+
+
+def test_a_meter_that_counts_what_is_given_as_positive_is_turned() -> None:
+    """By its maker's habit +58 W are taken, its registers stay; the inverter's own duties are shown beside it."""
+    plate, found = read("sunspec_solaredge_hybrid.json", DeviceKind.METER)
+    assert plate.model == "SE-RGMTR-1D-240C-A"  # the meter's own common model, not the inverter's
+    assert found[Kind.POWER] == pytest.approx(58)
+    assert (found[Kind.ENERGY_IMPORT], found[Kind.ENERGY_EXPORT]) == (18_090_016, 21_267_458)
+    _, duties = asyncio.run(probe("field", FieldDevice("sunspec_solaredge_hybrid.json"), NOW))
+    assert [duty.kind for duty in duties] == [DeviceKind.METER, DeviceKind.BATTERY, DeviceKind.PV]
+    told = sunspec_port("field", DeviceKind.METER, FieldDevice("sunspec_solaredge_hybrid.json"), sign=Sign.TAKEN)
+    asyncio.run(told.open(NOW))
+    (power,) = [r.value for r in asyncio.run(told.measure(NOW)) if r.kind is Kind.POWER]
+    assert power == pytest.approx(-58), "what an operator says goes before a maker's habit"
+
+
+@pytest.mark.parametrize(("grows", "way"), [(Kind.ENERGY_EXPORT, -1), (Kind.ENERGY_IMPORT, 1)])
+def test_the_sign_of_a_meter_is_found_from_its_counters(grows: Kind, way: int) -> None:
+    """A meter that says 2000 W while its export register grows by as much is turned; one whose import grows is not."""
+    sign, wh = MeterSign("meter"), {Kind.ENERGY_IMPORT: 1000.0, Kind.ENERGY_EXPORT: 1000.0}
+    told = []
+    for minute in range(0, 25, 5):
+        at = NOW + timedelta(minutes=minute)
+        readings = (Reading("meter", Kind.POWER, 2000.0, at), *(Reading("meter", k, v, at) for k, v in wh.items()))
+        told.append(sign.righted(readings)[0].value)
+        wh[grows] += 2000 / 12
+    assert told[0] == 2000
+    assert told[-1] == way * 2000
+
+
+def test_the_second_meter_of_a_device_can_be_chosen() -> None:
+    """Two models 203 in one chain: the second says 3000 W; a third there is not."""
+    device = FieldDevice("sunspec_two_meters_base0.json")
+    second = sunspec_port("field", DeviceKind.METER, device, meter=2)
+    asyncio.run(second.open(NOW))
+    (power,) = [r.value for r in asyncio.run(second.measure(NOW)) if r.kind is Kind.POWER]
+    assert power == pytest.approx(3000)
+    _, duties = asyncio.run(probe("field", device, NOW))
+    assert [duty.meter for duty in duties if duty.kind is DeviceKind.METER] == [1, 2]
+    with pytest.raises(DeviceFault, match="meter 3 is wanted, and the device has 2"):
+        asyncio.run(sunspec_port("field", DeviceKind.METER, device, meter=3).open(NOW))
+
+
+def test_nothing_is_taken_out_of_a_reserve() -> None:
+    """124.MinRsvPct 30 %, state of charge 26 %: discharging is a fault, and nothing is enabled; the nameplate tells 30 %."""
+    device = FieldDevice("sunspec_124_reserve_30pct.json")
+    port = sunspec_port("field", DeviceKind.BATTERY, device)
+    assert asyncio.run(port.open(NOW)).reserve_pct == 30
+    with pytest.raises(DeviceFault, match=r"26 % is not above the reserve \(124\.MinRsvPct = 30 %\)"):
+        asyncio.run(port.command(Setpoint(Mode.TARGET, -1000), NOW + QUARTER, NOW))
+    assert device.written == []
