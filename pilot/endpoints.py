@@ -1,9 +1,9 @@
 """Where a site's real devices are: the endpoints file, checked whole before anything is dialled.
 
 A YAML file of three sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
-unit identifier is not 1; of a meter `?meter=2` behind it where the device has several, and `?sign=given` where its power is
-positive when it is given to the grid, else that is found from its maker and its counters); `dial_in` the password of each charging station and gateway; `listen` the host (loopback, unless
-said) and port where ILES waits for those.
+unit identifier is not 1; of a meter `?meter=2` where the device has several, and `?sign=given` where its power is positive
+when it is given to the grid, else that is found from its maker and its counters); `dial_in` the password of each charging
+station and gateway; `listen` the host (loopback, unless said) and port where ILES waits for those.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from environment.sites.loader import strict_yaml
 from environment.sites.schema import Site
 
 LOOPBACK = "127.0.0.1"
-_WHERE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(/(?P<unit>\d{1,3}))?(?P<options>\?[a-z0-9=&]+)?")
+_WHERE = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(/(?P<unit>\d{1,3}))?(?P<options>\?[a-z0-9=&]+)?"
+)
 _ADDRESS = "expected host:port or host:port/unit, for example 192.168.7.21:502"
 _OPTIONS = re.compile(r"\?(meter=(?P<meter>[1-9]\d?))?&?(sign=(?P<sign>taken|given))?")
 _OPTION = "expected ?meter=2 or ?sign=given (or taken), or both with & between them"
@@ -165,7 +167,9 @@ def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, Address]
             options = _OPTIONS.fullmatch(match["options"]) if match["options"] else None
             if match["options"] and options is None:
                 faults.append(f"sunspec.{name}: value {value!r}: {_OPTION}")
-            found[name] = where if options is None else (*where, int(options["meter"] or 1), Sign(options["sign"] or "found"))
+            found[name] = (
+                where if options is None else (*where, int(options["meter"] or 1), Sign(options["sign"] or "found"))
+            )
     return found
 
 

@@ -103,7 +103,9 @@ class SunSpecMeter:
         if not meters and self._number == 1:
             return models  # which ones it lacks is said by its duty
         if self._number > len(meters):
-            raise DeviceFault(f"meter {self._number} is wanted, and the device has {len(meters)}; expected one of these")
+            raise DeviceFault(
+                f"meter {self._number} is wanted, and the device has {len(meters)}; expected one of these"
+            )
         return models.of(meters[self._number - 1])
 
     async def close(self) -> None:

@@ -103,9 +103,7 @@ class ProsumerRole(Role):
             agreed=agreed,
         )
         checks = MeterChecks(me, config, metering)
-        days = MeasuredDays(
-            me, config, contracts=contracts, held=held, buildings=buildings, reports=reports
-        )
+        days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings, reports=reports)
         limits = GridLimits(me, config, reports=reports, vehicles=vehicles, metering=metering, held=held, agreed=agreed)
         messages = MeteringMessages(
             me,

@@ -261,9 +261,7 @@ class CsmsMachine:
             _log.warning("charging station %s: EVSE %d is not steered and not read; only EVSE 1 is", self.name, evse)
         return True
 
-    def _of_lost(
-        self, tx: Transaction, event_type: str, at: datetime, samples: list[tuple[datetime, Payload]]
-    ) -> None:
+    def _of_lost(self, tx: Transaction, event_type: str, at: datetime, samples: list[tuple[datetime, Payload]]) -> None:
         """A late event of a transaction after which another has begun: its registers are its own, not the present ones."""
         for at_sample, sample in sorted(samples, key=lambda pair: pair[0]):
             told_wh = requests.register_wh(self.name, at_sample, sample)

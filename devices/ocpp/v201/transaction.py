@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass
 class Transaction:
@@ -14,7 +16,7 @@ class Transaction:
     started_at: datetime
     first_wh: float | None = None
     last_wh: float | None = None
-    over_at: datetime = datetime.max.replace(tzinfo=UTC)
+    over_at: datetime = _NEVER
 
     @property
     def energy_wh(self) -> int:
