@@ -126,6 +126,24 @@ class OutageStatistics(Part):
     works: tuple[PlannedWorks, ...] = ()
 
 
+class BatteryPrices(Part):
+    """What another battery would cost, for `iles size`; in the site's currency.
+
+    Attributes:
+        cells_per_kwh, converter_per_kw: installed.
+        life_years: of the converter, and of cells that are hardly cycled.
+        full_cycles: how many cycles over the whole range cells live.
+        depth_exponent: a cycle over a share d of the range counts d to this power of a full one.
+    """
+
+    cells_per_kwh: Positive
+    converter_per_kw: Positive
+    life_years: Positive
+    interest_pct: Percent
+    full_cycles: Positive
+    depth_exponent: Positive
+
+
 class Islanding(Part):
     """How a site lives through an outage.
 
@@ -156,6 +174,7 @@ class Islanding(Part):
     unserved_ct_per_kwh: Positive
     priced_as: CustomerKind
     outages: OutageStatistics
+    sizing: BatteryPrices | None = None
     nominal_hz: Literal[50] = 50
 
     @model_validator(mode="after")

@@ -172,3 +172,37 @@ def _many(model: IslandSite, number: int, seed: int, confidence: float, folder: 
         table.add_row(words, value)
     Console().print(table)
     typer.echo(f"{folder}/outages.html and outages.json written")
+
+
+def size(
+    site: Annotated[
+        str, typer.Argument(help="A known site (`strem`) or the path of a site file with `islanding.sizing`.")
+    ],
+    days: Annotated[int, typer.Option(min=1, max=60, help="How many typical days stand for the year.")] = 12,
+    out: Annotated[Path | None, typer.Option(help="Folder for page and JSON; `out/SITE-size` otherwise.")] = None,
+) -> None:
+    """Which battery pays at a site: its energy and power by a linear programme over typical days.
+
+    Against each other stand what it costs a year, what the site's energy costs by the hour, what is above the congestion
+    point's limit, what outages leave unserved of the promised loads, and wear (rainflow). Beside it: the battery that stands
+    there, and none. size.html and size.json say all of it.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from experiments.island.model import island_site
+    from experiments.island.size import size_battery
+    from experiments.island.size_page import HEAD, as_json, rows, write_size
+
+    model = island_site(site)
+    folder = out or Path("out") / f"{model.site.name}-size"
+    typer.echo("solving ...", err=True)
+    found = size_battery(model, days)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_size(folder / "size.html", model, found)
+    (folder / "size.json").write_text(json.dumps(as_json(found, model), indent=1) + "\n", encoding="utf-8")
+    table = Table(*HEAD, title=f"What a year costs, {model.site.currency}")
+    for row in rows(found):
+        table.add_row(*row)
+    Console().print(table)
+    typer.echo(f"cells live {found.cell_years:.1f} years; {folder}/size.html and size.json written")

@@ -310,6 +310,7 @@ def _mount() -> None:
     ledger.app.command()(ledger_rotate.rotate)
     app.add_typer(ledger.app, name="ledger")
     app.command()(island.island)
+    app.command()(island.size)
     app.command()(losses.losses)
     app.add_typer(market.app, name="market")
     app.command()(mechanisms.mechanisms)

@@ -20,11 +20,12 @@ _PARTS = Path(experiments.report.__file__).parent
 _POINTS = 4000  # of a curve: the first minutes second by second, then fewer
 
 
-def _page(title: str, head: str, sections: Sequence[tuple[str, str, str]]) -> str:
+def page(title: str, head: str, sections: Sequence[tuple[str, str, str]]) -> str:
+    """A page that holds all it needs: sections as (id, title, HTML)."""
     from plotly.offline import get_plotlyjs
 
-    page = Template((_PARTS / "page.html").read_text(encoding="utf-8"))
-    return page.substitute(
+    frame = Template((_PARTS / "page.html").read_text(encoding="utf-8"))
+    return frame.substitute(
         title=text(title),
         style=(_PARTS / "page.css").read_text(encoding="utf-8"),
         plotly=get_plotlyjs(),
@@ -65,7 +66,7 @@ def write_event(path: Path, model: IslandSite, ride: Ride) -> None:
         f"frequency {ride.lowest_hz:.2f} to {ride.highest_hz:.2f} Hz; {ride.stored_wh / 1000:.0f} kWh stored at the beginning, "
         f"{ride.left_wh / 1000:.0f} at the end. Voltage and reactive power are not modelled."
     )
-    path.write_text(_page(f"{model.site.title} as an island", head, parts), encoding="utf-8")
+    path.write_text(page(f"{model.site.title} as an island", head, parts), encoding="utf-8")
 
 
 def _served(model: IslandSite, ride: Ride) -> str:
@@ -114,7 +115,7 @@ def write_study(path: Path, model: IslandSite, reserve: Reserve, found: Verdict,
         ("needs", "Outages", figure("fig-needs", "What each outage needed, and whether it was there", scatter)),
         ("hz", "Frequency", figure("fig-low", "Lowest frequencies", low)),
     )
-    path.write_text(_page(f"{model.site.title}: {found.outages} outages", _ABOUT, parts), encoding="utf-8")
+    path.write_text(page(f"{model.site.title}: {found.outages} outages", _ABOUT, parts), encoding="utf-8")
 
 
 _ABOUT = (
