@@ -93,7 +93,7 @@ def used_here_pct(column: Column, hours: float) -> float:
 def _judged(scenario: ScenarioName, column: Column, figures: ColumnFigures, hours: float) -> KpiFigures:
     used, over_kwh = used_here_pct(column, hours), round(figures.over_limit_wh / 1000, 3)
     return KpiFigures(
-        score=used if scenario is ScenarioName.SELF_CONSUMPTION else -over_kwh,
+        score=used if scenario is ScenarioName.SELF_CONSUMPTION else 0.0 - over_kwh,  # no minus zero
         used_here_pct=used,
         over_limit_kwh=over_kwh,
         violations=figures.violations,

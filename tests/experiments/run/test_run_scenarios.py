@@ -59,6 +59,7 @@ def test_congestion_counts_what_is_above_limits() -> None:
     scores = (found.no_control, found.local_control, found.flexible, found.perfect_foresight)
     assert [one.score for one in scores] == [-60, -40, -10, 0]
     assert found.gap_closed == 0.75
+    assert str(found.perfect_foresight.score) == "0.0"
     assert (found.flexible.bills_eur, found.flexible.dso_cost_eur, found.flexible.not_used_kwh) == (12.0, 0.5, 2.5)
     assert kpi(ScenarioName.CONGESTION, local=40_000, market=60_000).gap_closed == -0.5
 
