@@ -73,6 +73,7 @@ class VehiclePlugged(News):
     departure: datetime
     at: datetime
     transaction: str = ""  # empty where the driver does not know it
+    min_power_w: int = 0  # it charges with nothing, or with at least this (IEC 61851-1: 6 A a phase)
 
     def same_stay(self, other: VehiclePlugged) -> bool:
         """Whether both are about one stay at the station, told twice."""

@@ -216,3 +216,45 @@ def test_a_running_isp_cannot_be_moved() -> None:
     assert model is not None
     moved = model.respond(np.full(92, -5.0), 1.0)
     assert moved[0] == pytest.approx(0.0, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), energy_wh=st.integers(500, 60_000), room_kw=st.floats(0, 12))
+def test_a_vehicle_with_a_least_power_is_planned_with_nothing_or_more(
+    seed: int, energy_wh: int, room_kw: float
+) -> None:
+    """Of a 11 kW vehicle with 4140 W at least: 0 or as much in each ISP, but for one that fills it; its limits, too."""
+    rest = np.random.default_rng(seed).normal(size=96) * 6
+    stay = VehiclePlugged(energy_wh, 11_040, DAY.at(20), DAY.at(8), min_power_w=4_140)
+    config = ElementConfig("s", DeviceKind.STATION, consumption_w=11_040)
+    room = np.full(96, np.inf)
+    room[::2] = room_kw
+    known = replace(unknown(config), session=stay, import_room_kw=room)
+    at = window(33, now=DAY.isp_start(33))
+    plan = Vehicle().forecast(known, at, rest)
+    small = plan[(plan > 0) & (plan < 4.14 - 1e-9)]
+    assert len(small) <= 1
+    assert not len(small) or (plan[plan >= 4.14] < 4.14 + small[0] + 11.04).all()
+    assert (plan <= room + 1e-9).all()
+    assert plan.sum() * 0.25 <= energy_wh / 1000 + 1e-6
+    told = Vehicle().owner_kw(known, at, rest)
+    told = told[~np.isnan(told)]
+    assert ((told < 1e-9) | (told >= 4.14 - 1e-9)).all()
+    model = Vehicle().flexibility(known, plan, at)
+    if model is not None:
+        moved = model.high_kw > model.low_kw + 1e-9
+        assert (model.low_kw[moved] >= 4.14 - 1e-9).all(), "no order between nothing and its least"
+
+
+def test_a_site_that_may_only_give_3_kw_charges_nothing() -> None:
+    """12 kWh are wanted in four hours, at least 4140 W: under a cap of 3 kW the plan and the limit are 0."""
+    stay = VehiclePlugged(12_000, 11_040, DAY.at(12), DAY.at(8), min_power_w=4_140)
+    config = ElementConfig("s", DeviceKind.STATION, consumption_w=11_040)
+    known = replace(unknown(config), session=stay, import_room_kw=np.full(96, 3.0))
+    at = window(33, now=DAY.isp_start(33))
+    assert not Vehicle().forecast(known, at, np.zeros(96)).any()
+    assert not np.nan_to_num(Vehicle().owner_kw(known, at, np.zeros(96))[32:]).any()
+    free = replace(known, import_room_kw=None)
+    plan = Vehicle().forecast(free, at, np.zeros(96))
+    assert plan.sum() * 0.25 == pytest.approx(12.0)
+    assert ((plan == 0) | (plan >= 4.14 - 1e-9)).all()

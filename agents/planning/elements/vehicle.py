@@ -65,8 +65,10 @@ class Vehicle(ElementKind):
             needed = np.flatnonzero(planned > 0)
             if len(needed):
                 part = slice(window.first - 1, needed[-1])
-                plan[part] = np.where(planned[part] < _top_kw(known) - _NOTHING_KW, planned[part], np.nan)
+                told = np.where(planned[part] > 0, np.maximum(planned[part], _least_kw(known)), planned[part])
+                plan[part] = np.where(told < _top_kw(known) - _NOTHING_KW, told, np.nan)
         room = _within_room_kw(known, window.day.count)
+        room = np.where(room < _least_kw(known), 0.0, room)  # with so little it would not charge anyway
         ahead = np.arange(window.day.count) >= window.first - 1
         return np.where(ahead & np.isnan(plan) & (room < _top_kw(known) - _NOTHING_KW), room, plan)
 
@@ -90,8 +92,14 @@ class Vehicle(ElementKind):
         )
         if float(plan[present].sum()) * window.hours <= _LEAST_KWH:
             return None
-        low_kw = np.where(present, 0.0, plan)
+        least = _least_kw(known)
+        if least:
+            # Between nothing and its least there is nothing: it is moved only while it charges anyway, and stays above it.
+            present &= plan >= least
+        low_kw = np.where(present, least, plan)
         high_kw = np.where(present, np.maximum(_top_kw(known), plan), plan)
+        if not (high_kw > low_kw + _NOTHING_KW).any():
+            return None
         energy = float(plan.sum()) * window.hours
         return _moving(known, window, plan, (low_kw, high_kw), (np.zeros(len(plan)), np.full(len(plan), energy)))
 
@@ -169,6 +177,11 @@ def _top_kw(known: ElementKnowledge) -> float:
     return (rated if known.session is None else min(known.session.max_power_w, rated)) / 1000
 
 
+def _least_kw(known: ElementKnowledge) -> float:
+    """With what the plugged vehicle charges at least, if it charges; 0 where it takes any power."""
+    return 0.0 if known.session is None else min(known.session.min_power_w / 1000, _top_kw(known))
+
+
 def _within_room_kw(known: ElementKnowledge, count: int) -> Floats:
     """[count] the most that it may draw by its connection's cap; infinite where there is none."""
     room = known.import_room_kw
@@ -206,7 +219,41 @@ def owner_plan(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> 
             if more > 0:
                 plan[k] += more
                 need -= more * hours[k]
+    if least := _least_kw(known):
+        free = [k for k in there if np.isnan(held[k]) and hours[k] > 0]
+        _above_least(plan, free, least, np.minimum(top, room), hours)
     return plan
+
+
+def _above_least(plan: Floats, free: list[int], least_kw: float, most_kw: Floats, hours: Floats) -> None:
+    """Bring each of the `free` ISPs of a plan to nothing or to at least `least_kw`, with the same energy in all.
+
+    What is too little goes together, first where most of it was; where the cap (`most_kw`) is below the least, there is
+    nothing. Only a rest that is less than the least of one ISP may stay: the vehicle is full before that ISP is over.
+    """
+    small = sorted((k for k in free if 0 < plan[k] < least_kw), key=lambda k: -plan[k] * hours[k])
+    energy = sum(plan[k] * hours[k] for k in small)
+    plan[small] = 0.0
+    able = [k for k in (*small, *(k for k in free if k not in small)) if most_kw[k] >= least_kw]
+    for k in able:
+        if plan[k] == 0 and energy >= least_kw * hours[k] - 1e-9:
+            plan[k], energy = least_kw, energy - least_kw * hours[k]
+    for k in able:
+        if plan[k] > 0 and energy > 1e-9:
+            more = min(most_kw[k] - plan[k], energy / hours[k])
+            plan[k], energy = plan[k] + more, energy - more * hours[k]
+    idle = [k for k in able if plan[k] == 0]
+    if energy <= 1e-9 or not idle:
+        return
+    place, spare = idle[0], [k for k in able if plan[k] > least_kw]
+    lacking = least_kw * hours[place] - energy
+    if sum((plan[k] - least_kw) * hours[k] for k in spare) < lacking:
+        plan[place] = energy / hours[place]
+        return
+    for k in spare:
+        less = min(plan[k] - least_kw, lacking / hours[k])
+        plan[k], lacking = plan[k] - less, lacking - less * hours[k]
+    plan[place] = least_kw
 
 
 def _cheapest(

@@ -207,11 +207,11 @@ class CsmsMachine:
             return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.rejected)
         at = self.transaction.started_at if self.transaction else max(self.now, self._told_at)
         departure = needs.instant("departureTime") if "departureTime" in needs else at + ASSUMED_STAY
-        energy_wh, max_power_w = requests.vehicle_needs(needs)
+        energy_wh, max_power_w, least_w = requests.vehicle_needs(needs)
         if self.max_power_w:
             max_power_w = min(max_power_w, self.max_power_w)  # the EVSE may be weaker than the vehicle
         transaction = self.transaction.id if self.transaction else ""
-        self.news.put(VehiclePlugged(energy_wh, max_power_w, departure, at, transaction))
+        self.news.put(VehiclePlugged(energy_wh, max_power_w, departure, at, transaction, least_w))
         return call_result.NotifyEVChargingNeeds(status=enums.NotifyEVChargingNeedsStatusEnumType.accepted)
 
     def _transaction_event(self, payload: Payload) -> Message:

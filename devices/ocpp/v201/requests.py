@@ -131,12 +131,17 @@ def samples(sampled_values: list[Payload]) -> list[SampledValue]:
     return found
 
 
-def vehicle_needs(needs: Payload) -> tuple[int, int]:
-    """Energy (Wh) and largest power (W) of ChargingNeedsType (K15; AC currents are per phase). Raises `PeerFault`."""
+def vehicle_needs(needs: Payload) -> tuple[int, int, int]:
+    """Energy (Wh), largest and least power (W; 0 where it can take any) of ChargingNeedsType (K15).
+
+    AC currents are per phase. Raises `PeerFault`.
+    """
+    least_w = 0
     ac, dc = needs.part("acChargingParameters"), needs.part("dcChargingParameters")
     if ac:
         phases = _PHASES.get(needs.text("requestedEnergyTransfer"), 1)
         energy_wh, power_w = ac.whole("energyAmount"), ac.whole("evMaxCurrent") * ac.whole("evMaxVoltage") * phases
+        least_w = ac.whole("evMinCurrent", 0) * ac.whole("evMaxVoltage") * phases
     elif dc:
         percent = dc.whole("fullSoC", 100) - dc.whole("stateOfCharge", 100)
         energy_wh = dc.whole("energyAmount", percent * dc.whole("evEnergyCapacity", 0) // 100)
@@ -145,7 +150,7 @@ def vehicle_needs(needs: Payload) -> tuple[int, int]:
         raise PeerFault("PropertyConstraintViolation", "chargingNeeds: expected AC or DC charging parameters")
     if not 0 <= energy_wh < 1e7 or not 0 < power_w < 1e8:
         raise PeerFault("PropertyConstraintViolation", f"{energy_wh} Wh at {power_w} W is not a vehicle's need")
-    return energy_wh, power_w
+    return energy_wh, power_w, min(max(least_w, 0), power_w)
 
 
 def _seconds(now: datetime, valid_until: datetime) -> int:

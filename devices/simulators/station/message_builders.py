@@ -36,7 +36,7 @@ def charging_needs(session: Session, max_power_w: float) -> call.NotifyEVChargin
         departure_time=stamp(session.departure),
         ac_charging_parameters=datatypes.ACChargingParametersType(
             energy_amount=max(0, round(session.energy_wh)),
-            ev_min_current=MIN_CURRENT_A,
+            ev_min_current=0,  # the simulated vehicle charges at any power (`environment.physics.charge_point`): assumed
             ev_max_current=max(1, round(max_power_w / (VOLTAGE_V * phases))),
             ev_max_voltage=VOLTAGE_V,
         ),

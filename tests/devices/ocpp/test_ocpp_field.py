@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agents.planning.elements.registry import element_kind
-from cim.model.devices import Mode, News, Setpoint, VehicleUnplugged
+from cim.model.devices import Mode, News, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality
 from devices.ocpp.v201.driver import StationPort
 from devices.port.errors import DeviceFault
@@ -215,3 +215,10 @@ def test_a_lost_end_that_never_comes_is_told_by_what_is_known() -> None:
     asyncio.run(port.sync(NOW + timedelta(minutes=16)))
     assert _unplugged(port.drain()) == [0]
     assert port._machine.transaction is not None
+
+
+def test_a_vehicle_says_with_how_much_it_charges_at_least() -> None:
+    """6 A in three phases of 230 V are 4140 W: the plan of such a vehicle knows nothing between that and 0."""
+    _, news, _ = told("ocpp_min_current.json")
+    (plugged,) = [piece for piece in news if isinstance(piece, VehiclePlugged)]
+    assert (plugged.energy_wh, plugged.max_power_w, plugged.min_power_w) == (12_000, 11_040, 4_140)

@@ -66,7 +66,8 @@ def test_an_independent_strict_client_charges_here(client):
         assert told["validTo"] == "2026-05-01T08:20:00Z"
         assert told["refused"] == "NotSupported"
         plugged, left = port.drain()
-        plugged_as = VehiclePlugged(12_000, 11_040, datetime(2026, 5, 1, 12, tzinfo=UTC), NOW, plugged.transaction)
+        departure = datetime(2026, 5, 1, 12, tzinfo=UTC)
+        plugged_as = VehiclePlugged(12_000, 11_040, departure, NOW, plugged.transaction, 4_140)
         assert plugged == plugged_as
         assert plugged.transaction
         assert left == VehicleUnplugged(700, NOW + timedelta(minutes=10))
