@@ -68,21 +68,70 @@ def csms_command(
     with one_sentence():
         from experiments.cli.devices_commissioning import csms
 
-        known = {**read_passwords(passwords), **dict(_pair(item, "--password") for item in password or ())}
-        _until_stopped(csms(host, port, known), seconds)
+        _until_stopped(csms(host, port, _known(password, passwords)), seconds)
+
+
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL",
+        help="modbus://HOST:PORT/UNIT, or where it is to dial in: ocpp://HOST:PORT/STATION, s2://HOST:PORT/NAME",
+    ),
+]
+Passwords = Annotated[
+    list[str] | None,
+    typer.Option("--password", metavar="NAME=SECRET", help="A device that dials in, and its password."),
+]
 
 
 @app.command("scan")
 def scan_command(
     where: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the device listens (Modbus TCP).")],
     unit: Annotated[int, typer.Option(help="Modbus unit identifier.")] = 1,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 3.0,
+    timeout: Timeout = 3.0,
 ) -> None:
-    """Scan a SunSpec device: its models, what it is, and its readings now."""
+    """Scan a SunSpec device: its models, and for each duty that it can do what it is and its readings now."""
     with one_sentence():
-        from experiments.cli.devices_commissioning import scan_device
+        from experiments.cli.devices_probe import Place, scan_device
 
-        asyncio.run(scan_device(*_address(where), unit, timeout))
+        host, port = _address(where)
+        asyncio.run(scan_device(Place("modbus", host, port, unit), timeout))
+
+
+@app.command("probe")
+def probe_command(
+    url: Url, timeout: Timeout = 10.0, password: Passwords = None, passwords: PasswordFile = None
+) -> None:
+    """What a device is and can do, as a table, without writing to it.
+
+    For example: iles devices probe modbus://192.168.7.21:502/1, or
+    iles devices probe ocpp://127.0.0.1:9000/park-1 --password park-1=secret
+    """
+    with one_sentence():
+        from experiments.cli.devices_probe import probe_device
+
+        asyncio.run(probe_device(url, timeout, _known(password, passwords)))
+
+
+@app.command("watch")
+def watch_command(
+    url: Url,
+    timeout: Timeout = 10.0,
+    password: Passwords = None,
+    passwords: PasswordFile = None,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+) -> None:
+    """What a device measures, a line for each value that changes, until Ctrl-C; nothing is written to it."""
+    with one_sentence():
+        from experiments.cli.devices_probe import watch_device
+
+        _until_stopped(watch_device(url, timeout, _known(password, passwords), interval), seconds)
+
+
+def _known(password: list[str] | None, path: Path | None) -> dict[str, str]:
+    return {**read_passwords(path), **dict(_pair(item, "--password") for item in password or ())}
 
 
 def read_passwords(path: Path | None) -> dict[str, str]:

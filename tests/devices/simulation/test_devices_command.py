@@ -135,9 +135,24 @@ def test_an_independent_client_scans_a_simulated_device_and_so_do_we():
         assert "DERMeasureAC" in result.stdout
         assert "ILES simulator farm-3.battery; can do the duty of a battery" in result.stdout
         assert re.search(r"energy_import 0 Wh \(GOOD\)", result.stdout)
+        result = _invoke("probe", f"modbus://127.0.0.1:{found[1]}/1")
+        assert result.exit_code == 0, result.output
+        assert "battery" in result.stdout
+        assert "Stores" in result.stdout
+        result = _invoke("watch", f"127.0.0.1:{found[1]}", "--seconds", "1", "--interval", "0.2")
+        assert result.exit_code == 0, result.output
+        assert re.search(r"battery: energy_import 0 Wh \(GOOD\)", result.stdout)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate()
         assert (process.returncode, rest) == (0, "")
+
+
+@pytest.mark.parametrize("url", ["nowhere", "http://a:1", "ocpp://a:1", "modbus://a:1/x", "a:99999"])
+def test_probe_wants_an_address_it_can_use(url):
+    """One sentence and exit code 2."""
+    result = _invoke("probe", url)
+    assert result.exit_code == 2
+    assert "expected modbus://HOST:PORT/UNIT" in result.stderr
 
 
 @pytest.mark.slow
