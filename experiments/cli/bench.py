@@ -126,6 +126,21 @@ def plan(as_json: Json = False, full: Full = False) -> None:
 
 
 @app.command()
+def wire(as_json: Json = False, full: Full = False) -> None:
+    """What 200 SunSpec devices polled each second and 1,000 (--full: 5,000) charging stations cost, as shares of a core.
+
+    And how long a setpoint takes at the load of both, until it is read back. Beside it: pysunspec2's own client, by decoded
+    points for each second of CPU. The far ends run in processes of their own; it takes about 40 s.
+    """
+    from experiments.bench.wire.measure import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
+@app.command()
 def portal(as_json: Json = False, full: Full = False) -> None:
     """How soon the portal answers for 10,000 agents, 200 times a second; tells 2,000 listeners; and paints its first page.
 
@@ -158,13 +173,14 @@ def show(found: Figures, as_json: bool) -> None:
         print(json.dumps(found, indent=2))
         return
     table = Table("figure", "value")
-    for name, value in _flat(found):
+    for name, value in flat(found):
         table.add_row(name, f"{value:,.3g}" if isinstance(value, float) and value < 1000 else f"{value:,.0f}")
     Console().print(table)
 
 
-def _flat(found: Figures, prefix: str = "") -> list[tuple[str, float]]:
+def flat(found: Figures, prefix: str = "") -> list[tuple[str, float]]:
+    """Every figure with its name, those of groups as `group.figure`."""
     rows: list[tuple[str, float]] = []
     for name, value in found.items():
-        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(f"{prefix}{name}", value)]
+        rows += flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(f"{prefix}{name}", value)]
     return rows

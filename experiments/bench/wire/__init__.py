@@ -1,0 +1,1 @@
+"""`iles bench wire`: what real sockets to many devices cost; the far ends run in processes of their own (`far_end.py`)."""
