@@ -71,6 +71,10 @@ def faults(
             min=1, metavar="N", help="Instead of all that: N calls of each route of the portal, drawn from its OpenAPI."
         ),
     ] = None,
+    wire: Annotated[
+        bool, typer.Option("--wire", help="Instead of all that: fuzzed frames, impersonations, overlapping reconnects.")
+    ] = False,
+    frames: Annotated[int, typer.Option(min=1, help="wire: how many fuzzed frames of each protocol.")] = 100_000,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
     """Drop, duplicate, reorder and delay messages, crash hosts, let clocks jump; then check every invariant.
@@ -85,6 +89,9 @@ def faults(
         return
     if portal is not None:
         _calling(portal, 1 if seed is None else seed, json_)
+        return
+    if wire:
+        _spoiling(frames, 1 if seed is None else seed, json_)
         return
     runtime = _where(runtime, {name for name in context.params if _given(context, name)})
     if runtime is Where.RAY and nodes is not None:
@@ -115,6 +122,22 @@ def _calling(examples: int, seed: int, json_: bool) -> None:
         typer.echo(f"{calls}: {answers}; {len(report.failures)} failed")
         for operation, sentence in report.failures.items():
             typer.echo(f"{operation}: {sentence}", err=True)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def _spoiling(frames: int, seed: int, json_: bool) -> None:
+    """Peers that send nonsense, come under another's name, or twice at once."""
+    from experiments.faults.wire import wire_faults
+
+    report = wire_faults(frames, 500, 200, seed, lambda what: None if json_ else typer.echo(what, err=True))
+    if json_:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        tried = ", ".join(f"{count} {what}" for what, count in report.tried.items())
+        typer.echo(f"{tried}; {len(report.failures)} failed")
+        for sentence in report.failures[:20]:
+            typer.echo(sentence, err=True)
     if report.failures:
         raise typer.Exit(1)
 

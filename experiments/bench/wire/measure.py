@@ -64,7 +64,7 @@ async def _measured(tell: Callable[[str], None], devices: int, stations: int, sp
             points = await _points_per_cpu_s(polled[0])
             peer = await asyncio.to_thread(_pysunspec2_points_per_cpu_s, ports[0])
             tell(f"{devices} SunSpec devices each second")
-            sunspec = await _share(window_s, [asyncio.create_task(one.run()) for one in polled])
+            sunspec = await _share(window_s, [asyncio.create_task(one.run(window_s)) for one in polled])
             answers = sum(one.answers for one in polled)
             tell(f"{stations} charging stations dial in")
             heard = await _heard(tell, polled, stations, spans_s)
@@ -107,10 +107,11 @@ class _Polled:
         blocks = await self._image.read(self._wanted)
         return len([blocks[number].value(name) for number, name in self._wanted])
 
-    async def run(self) -> None:
+    async def run(self, seconds: float) -> None:
         """Each second: everything decoded, and the duty's readings as they are published."""
         due = time.monotonic()
-        while True:
+        until = due + seconds
+        while due < until:
             await self.read()
             pack(await self.port.measure(datetime.now(UTC)))
             self.answers += 1
@@ -166,9 +167,9 @@ async def _heard(
             tell(f"{stations} charging stations each {metering_s:g} s")
             ocpp = await _share(metering_s, [])
             tell("setpoints at the load of both")
-            polling = [asyncio.create_task(one.run()) for one in polled]
+            polling = [asyncio.create_task(one.run(window_s)) for one in polled]
             latencies = await _setpoints_ms(polled, window_s)
-            await _ended(polling)
+            await asyncio.gather(*polling)
             dialling.stdin.write(b"end\n")
             sent, answered = json.loads(await _said(dialling))
     finally:
@@ -197,20 +198,12 @@ async def _setpoints_ms(polled: list[_Polled], window_s: float) -> list[float]:
 
 
 async def _share(window_s: float, tasks: list[asyncio.Task[None]]) -> float:
-    """CPU seconds of this process for each second, while `tasks` run; they are ended after it."""
+    """CPU seconds of this process for each second, while `tasks` run; they end by themselves."""
     begun, cpu = time.monotonic(), time.process_time()
     await asyncio.sleep(window_s)
     share = (time.process_time() - cpu) / (time.monotonic() - begun)
-    await _ended(tasks)
+    await asyncio.gather(*tasks)
     return share
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        if task.done():
-            task.result()  # what stopped it is not to be passed over
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -1,0 +1,293 @@
+"""`iles faults --wire`: peers that send nonsense, come under another's name, or come twice at once.
+
+A fuzzed frame must lead to a typed fault or to a reading that is not GOOD: never to a number that cannot be, never to a
+crash. Whole: fields of a true message are taken away or replaced; byte by byte: bytes of it are changed, lost or doubled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cim.model.devices import DeviceKind
+from cim.model.errors import ProgrammingFault
+from cim.model.readings import Kind, Quality
+from devices.dial_in.passwords import known_passwords
+from devices.dial_in.server import DialInServer
+from devices.ocpp.v201.machine import CsmsMachine
+from devices.port.errors import DeviceError
+from devices.s2.machine import CemMachine
+from devices.s2.rm_state import FRBC, PEBC
+from devices.simulators.sunspec.control_functions import Refused
+from devices.simulators.sunspec.device_models import meter_203
+from devices.simulators.sunspec.sunspec_device import SunSpecDevice
+from devices.sunspec.driver import sunspec_port
+from devices.sunspec.registers import ExceptionReply, PatientRegisters
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+_MOST = 1e13  # no good reading of a community is beyond: W, Wh, %, V
+_ODD: tuple[object, ...] = (
+    None,
+    "",
+    "x" * 300,
+    -1,
+    0,
+    1e308,
+    -1e308,
+    2**70,
+    True,
+    [],
+    {},
+    [[]],
+    "2026-02-30T25:00:00Z",
+    "NaN",
+)
+_AT = "2026-05-20T12:00:00Z"
+_SAMPLES = [
+    {"value": 7200, "measurand": "Power.Active.Import"},
+    {"value": 100, "measurand": "Energy.Active.Import.Register"},
+]
+_OCPP = (
+    [2, "1", "BootNotification", {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}],
+    [2, "2", "StatusNotification", {"timestamp": _AT, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}],
+    [2, "3", "MeterValues", {"evseId": 1, "meterValue": [{"timestamp": _AT, "sampledValue": _SAMPLES}]}],
+    [
+        2,
+        "4",
+        "TransactionEvent",
+        {
+            "eventType": "Started",
+            "triggerReason": "CablePluggedIn",
+            "seqNo": 0,
+            "timestamp": _AT,
+            "transactionInfo": {"transactionId": "A"},
+            "evse": {"id": 1, "connectorId": 1},
+            "meterValue": [{"timestamp": _AT, "sampledValue": _SAMPLES}],
+        },
+    ],
+    [3, "cs:1", {"status": "Accepted"}],
+    [4, "cs:1", "GenericError", "no", {}],
+)
+_S2 = (
+    {"message_type": "Handshake", "message_id": "a1", "role": "RM", "supported_protocol_versions": ["0.0.2-beta"]},
+    {"message_type": "ReceptionStatus", "subject_message_id": "a1", "status": "OK"},
+    {
+        "message_type": "PowerMeasurement",
+        "message_id": "a2",
+        "measurement_timestamp": _AT,
+        "values": [{"commodity_quantity": "ELECTRIC.POWER.L1", "value": 1500.0}],
+    },
+    {"message_type": "FRBC.StorageStatus", "message_id": "a3", "present_fill_level": 20.0},
+)
+
+
+@dataclass
+class WireReport:
+    """What was tried, and what did not hold, in words."""
+
+    tried: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def wire_faults(
+    frames: int, impersonations: int, reconnects: int, seed: int, tell: Callable[[str], None]
+) -> WireReport:
+    """All of it.
+
+    Args:
+        frames: fuzzed frames of each protocol; half whole, half byte by byte.
+        impersonations, reconnects: log-ins under another's name; overlapping ones of one station.
+        seed: draws everything.
+        tell: is told what goes on.
+    """
+    report, rng = WireReport(), random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    for name, fuzz in (("OCPP", _fuzz_ocpp), ("S2", _fuzz_s2), ("SunSpec", _fuzz_sunspec)):
+        tell(f"{frames} fuzzed frames of {name}")
+        fuzz(frames, rng, report)
+        report.tried[f"{name} frames"] = frames
+    tell("impersonations and reconnects")
+    asyncio.run(_sessions(impersonations, reconnects, rng, report))
+    return report
+
+
+def fuzzed(frame: object, rng: random.Random) -> str:
+    """A true message, spoiled: a field taken away or replaced, or bytes changed, lost or doubled."""
+    if rng.random() < 0.5:
+        copy = json.loads(json.dumps(frame))
+        for _ in range(rng.randint(1, 3)):
+            _spoil(copy, rng)
+        return json.dumps(copy)
+    data = bytearray(json.dumps(frame).encode())
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(data))
+        data[place : place + rng.randint(0, 2)] = rng.choice(
+            (b"", bytes([rng.randrange(256)]), data[place : place + 8])
+        )
+    return data.decode(errors="replace")
+
+
+def _spoil(node: object, rng: random.Random) -> None:
+    while isinstance(node, dict | list) and node:
+        key = rng.choice(list(node) if isinstance(node, dict) else list(range(len(node))))
+        below = node[key]
+        if isinstance(below, dict | list) and below and rng.random() < 0.8:
+            node = below
+        elif rng.random() < 0.3:
+            del node[key]
+            return
+        else:
+            node[key] = rng.choice(_ODD)
+            return
+
+
+def _fuzz_ocpp(frames: int, rng: random.Random, report: WireReport) -> None:
+    machine = CsmsMachine("cs")
+    for number in range(frames):
+        if number % 200 == 0:
+            machine = CsmsMachine("cs")
+            machine.clock(NOW)
+        frame = fuzzed(rng.choice(_OCPP), rng)
+        _hear("OCPP", machine.receive, frame, report)
+        told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
+        _believed("OCPP", told, frame, report)
+
+
+def _fuzz_s2(frames: int, rng: random.Random, report: WireReport) -> None:
+    machine = CemMachine("rm", stale_after_s=1800, wanted=(FRBC, PEBC))
+    for number in range(frames):
+        if number % 50 == 0:
+            machine = CemMachine("rm", stale_after_s=1800, wanted=(FRBC, PEBC))
+            machine.now = NOW
+            machine.attached()
+            machine.receive(json.dumps(_S2[0]))
+        frame = fuzzed(rng.choice(_S2), rng)
+        _hear("S2", machine.receive, frame, report)
+        told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
+        _believed("S2", told, frame, report)
+
+
+def _hear(protocol: str, receive: Callable[[str], list[str]], frame: str, report: WireReport) -> None:
+    try:
+        receive(frame)
+    except Exception as error:
+        report.failures.append(f"{protocol}: {type(error).__name__} ({error}) by {frame[:300]!r}")
+
+
+def _believed(protocol: str, told: Mapping[Kind, float], frame: str, report: WireReport) -> None:
+    for kind, value in told.items():
+        if not math.isfinite(value) or abs(value) > _MOST:
+            report.failures.append(f"{protocol}: {kind} {value:g} is taken for good, by {frame[:300]!r}")
+
+
+@dataclass
+class _Metered:
+    power_w: float = 1200.0
+    reactive_var: float = 0.0
+    import_wh: float = 5000.0
+    export_wh: float = 10.0
+
+
+class _Spoiled(PatientRegisters):
+    """A meter's registers, some bytes of which are not what they were."""
+
+    def __init__(self, device: SunSpecDevice, rng: random.Random) -> None:
+        self._device, self._rng = device, rng
+
+    async def _read_once(self, address: int, count: int) -> list[int]:
+        try:
+            registers = self._device.read(address, count)
+        except Refused as refusal:  # as over a socket
+            raise ExceptionReply("meter", f"reading {count} registers at {address}", refusal.code) from refusal
+        if self._rng.random() < 0.3:
+            place = self._rng.randrange(len(registers))
+            registers[place] = self._rng.choice(
+                (0, 0xFFFF, 0x8000, 0x7FFF, registers[place] ^ 1 << self._rng.randrange(16))
+            )
+        return registers
+
+    async def _write_together(self, address: int, values: list[int]) -> None:
+        raise ProgrammingFault(f"address: {values} written to a meter at {address}; expected no writing at all")
+
+    async def _write_one(self, address: int, value: int) -> None:
+        await self._write_together(address, [value])
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def _fuzz_sunspec(frames: int, rng: random.Random, report: WireReport) -> None:
+    async def scenario() -> None:
+        device = SunSpecDevice(meter_203(_Metered()), NOW, serial="1")
+        for number in range(frames // 10):  # a scan and its readings are some ten answers
+            port = sunspec_port("meter", DeviceKind.METER, _Spoiled(device, rng))
+            at = NOW + timedelta(minutes=number)
+            try:
+                await port.open(at)
+                told = {r.kind: r.value for r in await port.measure(at) if r.quality is Quality.GOOD}
+            except DeviceError:
+                continue
+            except Exception as error:
+                report.failures.append(f"SunSpec: {type(error).__name__} ({error})")
+                continue
+            _believed("SunSpec", told, "registers", report)
+
+    asyncio.run(scenario())
+
+
+async def _sessions(impersonations: int, reconnects: int, rng: random.Random, report: WireReport) -> None:
+    from websockets.asyncio.client import ClientConnection, connect
+    from websockets.exceptions import ConnectionClosed, WebSocketException
+
+    secrets = {"cs1": "the secret of one", "cs2": "the secret of two"}
+    server = DialInServer(authenticate=known_passwords(secrets))
+    machines = {name: CsmsMachine(name, now=NOW) for name in secrets}
+    for name, machine in machines.items():
+        server.register("ocpp", name, machine)
+    await server.start()
+    base = server.url("ocpp", "cs1").rpartition("/")[0]
+
+    async def dial(path: str, user: str, password: str) -> ClientConnection:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {token}"}
+        return await connect(f"{base}/{path}", subprotocols=["ocpp2.0.1"], additional_headers=headers)  # type: ignore[list-item]
+
+    try:
+        lies = (
+            ("cs1", "cs2", secrets["cs2"]),
+            ("cs1", "cs1", secrets["cs2"]),
+            ("cs1", "cs1", ""),
+            ("cs1", "", secrets["cs1"]),
+        )
+        odd = (("%63s1", "cs2", secrets["cs2"]), ("cs1/../cs2", "cs1", secrets["cs1"]), ("cs1", "CS1", secrets["cs1"]))
+        for _ in range(impersonations):
+            lie = rng.choice((*lies, *odd))
+            try:
+                link = await dial(*lie)
+            except (WebSocketException, OSError):
+                continue
+            report.failures.append(f"session: {lie[1]!r} was let in at {lie[0]!r}")
+            await link.close()
+        report.tried["impersonations"] = impersonations
+        links = await asyncio.gather(*(dial("cs1", "cs1", secrets["cs1"]) for _ in range(reconnects)))
+        answered = 0
+        for link in links:
+            try:
+                await link.send(json.dumps(_OCPP[0]))
+                async with asyncio.timeout(5.0):
+                    answered += str(await link.recv()).startswith("[3,")
+            except (ConnectionClosed, TimeoutError):
+                continue
+        if answered != 1 or not machines["cs1"].booted:
+            report.failures.append(
+                f"session: {answered} of {reconnects} overlapping sessions of cs1 are served; expected one"
+            )
+        await asyncio.gather(*(link.close() for link in links))
+        report.tried["overlapping reconnects"] = reconnects
+    finally:
+        await server.close()

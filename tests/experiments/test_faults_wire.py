@@ -1,0 +1,55 @@
+"""`iles faults --wire`: nonsense, false names and double sessions do no harm, and what is broken is found."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import typer
+
+from cim.model.readings import Kind
+from devices.dial_in import server
+from experiments.cli.faults import _spoiling
+from experiments.faults import wire
+from experiments.faults.wire import WireReport, _believed, fuzzed, wire_faults
+
+
+def test_a_short_campaign_holds() -> None:
+    """Some hundred frames of each protocol, impersonations and overlapping reconnects: nothing fails."""
+    report = wire_faults(600, 14, 6, 1, lambda _: None)
+    assert report.failures == []
+    assert report.tried["impersonations"] == 14
+
+
+def test_frames_are_really_spoiled() -> None:
+    """Nearly every frame differs from the true one, some are no JSON, and the same seed spoils the same."""
+    frame = [2, "1", "MeterValues", {"evseId": 1, "meterValue": [{"timestamp": "t", "sampledValue": [{"value": 1}]}]}]
+    made = [fuzzed(frame, random.Random(seed)) for seed in range(100)]
+    assert len(set(made)) > 80
+    assert made == [fuzzed(frame, random.Random(seed)) for seed in range(100)]
+
+
+def test_a_server_that_lets_anybody_in_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the check of the path's name gone, a station under another's name is found."""
+    monkeypatch.setattr(server, "credentials", lambda _header, device: (device, "the secret of one"))
+    report = wire_faults(10, 5, 2, 1, lambda _: None)
+    assert any("was let in at" in sentence for sentence in report.failures)
+
+
+def test_a_failure_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else is."""
+    monkeypatch.setattr(wire, "wire_faults", lambda *_: WireReport(failures=["it did harm"]))
+    with pytest.raises(typer.Exit) as ended:
+        _spoiling(10, 1, json_=False)
+    assert ended.value.exit_code == 1
+    monkeypatch.setattr(wire, "wire_faults", lambda *_: WireReport())
+    _spoiling(10, 1, json_=True)
+
+
+def test_a_number_that_cannot_be_is_found() -> None:
+    """Infinite, not a number, beyond all bounds."""
+    report = WireReport()
+    _believed(
+        "OCPP", {Kind.POWER: float("nan"), Kind.ENERGY_IMPORT: 1e300, Kind.STATE_OF_CHARGE: 50.0}, "frame", report
+    )
+    assert len(report.failures) == 2
