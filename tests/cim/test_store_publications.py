@@ -134,7 +134,7 @@ def test_a_table_has_the_documented_columns(tmp_path: Path, opening: Filling) ->
     assert {field.name: str(field.type) for field in table.schema} == {
         "sequence": "int64", "told_by": "string", "at": "timestamp[us, tz=UTC]", "reference": "string", "buyer": "string",
         "seller": "string", "congestion_point": "string", "period": "date32[day]", "expires": "timestamp[us, tz=UTC]",
-        "request": "string", "currency": "string", "options": f"list<element: {options} not null>",
+        "request": "string", "currency": "string", "for_people": "bool", "options": f"list<element: {options} not null>",
     }  # fmt: skip
     (row,) = table.to_pylist()
     assert (row["sequence"], row["told_by"], row["request"], row["period"]) == (1, "dso", None, DAY)

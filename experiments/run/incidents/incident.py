@@ -16,6 +16,7 @@ class IncidentKind(StrEnum):
     METERS_DISAGREE = "meters disagree"
     READING_REFUSED = "reading refused"
     SUSPENDED = "element suspended"
+    OVERRIDDEN = "element kept by its owner"
     DOUBTED = "prognoses doubted"
     LIMITED = "feed-in limited"
     NOT_TAKEN = "message not taken"
