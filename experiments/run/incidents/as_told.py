@@ -6,14 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cim.platform.publications.base import Publication
-from cim.platform.publications.incidents import (
-    ElementOverridden,
-    HandlingFailed,
-    MemoryLost,
-    MessageLapsed,
-    RuleBroken,
-    WorkFailed,
-)
+from cim.platform.publications.incidents import HandlingFailed, MemoryLost, MessageLapsed, RuleBroken, WorkFailed
 from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, ReadingRefused
 from cim.platform.publications.trading import OrderRefused
@@ -33,7 +26,7 @@ class _Shown(NamedTuple):
 
 
 _FAMILIES: tuple[type[Publication], ...] = (
-    CommandRefused, ElementOverridden, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, OrderRefused, ReadingRefused,
+    CommandRefused, HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, OrderRefused, ReadingRefused,
     RecordRefused, RuleBroken, WorkFailed,
 )  # fmt: skip
 
@@ -58,13 +51,6 @@ def _shown(told: Publication, agent: str) -> _Shown:
     match told:
         case CommandRefused(device=device, reason=reason):
             return _Shown(IncidentKind.COMMAND_REFUSED, device, reason, "settled as metered")
-        case ElementOverridden(element=element, until=None):
-            return _Shown(IncidentKind.OVERRIDDEN, element, "given back", "offers again", "back")
-        case ElementOverridden(element=element, until=until, promised_wh=promised_wh):
-            words = f"until {until:%Y-%m-%d %H:%M} UTC; {promised_wh / 1000:.2f} kWh of it were promised"
-            return _Shown(
-                IncidentKind.OVERRIDDEN, element, words, "what of it is missing is its aggregator's to make good"
-            )
         case ReadingRefused(device=device, reason=reason):
             return _Shown(IncidentKind.READING_REFUSED, device, reason, "it is not counted")
         case OrderRefused(seller=seller, order_reference=order, reason=reason):

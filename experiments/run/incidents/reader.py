@@ -8,7 +8,13 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, PrognosisReplaced, SellerJudged
-from cim.platform.publications.incidents import ElementSuspended, MetersDisagree, PointNotMetered, SiteNotMetered
+from cim.platform.publications.incidents import (
+    ElementOverridden,
+    ElementSuspended,
+    MetersDisagree,
+    PointNotMetered,
+    SiteNotMetered,
+)
 from cim.platform.publications.measured import DeviceBack, DeviceLost
 from cim.platform.publications.settlement import CopiesDiffer, DisputeDecided
 from cim.platform.store import Store, values
@@ -23,7 +29,7 @@ def incidents_of(store: Store, rules: MarketRules, dso: str) -> list[Incident]:
     reader = _Reader(store, rules, dso)
     parts = (
         reader.lost(), reader.not_metered(), reader.standstills(), reader.disagreeing(), reader.suspended(),
-        reader.doubted(), reader.disputes(), reader.copies(), reader.limited(), told_as_they_are(store, rules),
+        reader.kept(), reader.doubted(), reader.disputes(), reader.copies(), reader.limited(), told_as_they_are(store, rules),
     )  # fmt: skip
     return sorted((one for part in parts for one in part), key=lambda one: (one.at, one.kind, one.who, one.what))
 
@@ -79,6 +85,16 @@ class _Reader:
             what = f"not metered in {told.unmetered_isps} ISPs of 30 days; {told.allowed_isps} are allowed"
             money = "offers nothing, earns nothing" if told.suspended else "offers again"
             yield Incident(told.at, IncidentKind.SUSPENDED, told.element, what, money)
+
+    def kept(self) -> Iterator[Incident]:
+        """Elements that their owners keep for themselves, or give back."""
+        zone = ZoneInfo(self.rules.timezone)
+        for told in values(self.store, ElementOverridden):
+            what, money = "given back", "offers again"
+            if told.until is not None:
+                what = f"until {told.until.astimezone(zone):%Y-%m-%d %H:%M}; {told.promised_wh / 1000:.2f} kWh of it were promised"
+                money = "its aggregator has to make good what is missing of that"
+            yield Incident(told.at, IncidentKind.OVERRIDDEN, told.element, what, money)
 
     def doubted(self) -> Iterator[Incident]:
         """Sellers whose prognoses the DSO replaces by its own, or believes again."""

@@ -163,7 +163,7 @@ AS_TOLD: list[tuple[Told, IncidentKind, str, str]] = [
     (("x", ElementSuspended(AT, "farm-1.pv", 300, 288, True)), IncidentKind.SUSPENDED, "farm-1.pv",
      "not metered in 300 ISPs of 30 days; 288 are allowed"),
     (("farm-1", ElementOverridden(AT, "farm-1.pv", "farm-1", AT + timedelta(hours=2), 250)), IncidentKind.OVERRIDDEN, "farm-1.pv",
-     "until 2016-05-20 13:00 UTC; 0.25 kWh of it were promised"),
+     "until 2016-05-20 15:00; 0.25 kWh of it were promised"),
     (("farm-1", ElementOverridden(AT, "farm-1.pv", "farm-1", None, 0)), IncidentKind.OVERRIDDEN, "farm-1.pv", "given back"),
     (("dso", SiteNotMetered(AT, DAY, (1, 2, 9))), IncidentKind.SITE_NOT_METERED, "dso", "on 2016-05-20, ISPs 1–2, 9"),
 ]  # fmt: skip
