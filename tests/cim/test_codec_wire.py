@@ -93,7 +93,13 @@ def instance(cls: Any, rng: np.random.Generator) -> Any:
         ]
         try:
             return cls(**{f.name: value_of(hints[f.name], rng) for f in needed})
-        except (IlesError, ValueError, IndexError, TypeError):
+        except (
+            IlesError,
+            ValueError,
+            IndexError,
+            TypeError,
+            AttributeError,
+        ):  # the last: what it holds could not be built either
             continue
     return None
 

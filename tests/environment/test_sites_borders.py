@@ -67,6 +67,7 @@ def place(at: tuple[str | int, ...]) -> str:
 def with_values(kind: int, number: int) -> dict[str, Any]:
     """Strem's file with value `number` outside (kind 2) or inside (3) of every field."""
     raw = copy.deepcopy(STREM)
+    del raw["community"]  # its law is the country's, which is moved here
     for case in FIELDS:
         look(raw, case[0][:-1])[case[0][-1]] = case[kind][number]  # type: ignore[index]
     return raw

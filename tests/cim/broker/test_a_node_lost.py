@@ -65,7 +65,7 @@ def test_producers_and_consumers_wait_for_a_lost_node_and_go_on(cluster: Cluster
     was sent is taken once it is back, in order, and acknowledged ones do not come again."""
     node, count = cluster.nodes[which], 300
     producer = Producer(BrokerServer(cluster.url, "site", 1.0), TOPICS)
-    stopped, taken = threading.Event(), {name: list[int]() for name in TOPICS}
+    stopped, taken, failed = threading.Event(), {name: list[int]() for name in TOPICS}, dict.fromkeys(TOPICS, 0)
 
     def take(name: str) -> None:
         server = BrokerServer(cluster.url, "site", 1.0)
@@ -106,7 +106,7 @@ def test_producers_and_consumers_wait_for_a_lost_node_and_go_on(cluster: Cluster
         once = list(dict.fromkeys(found))
         assert once == [*range(count)], name
         # A batch whose acknowledgement was not answered comes once more: at least once is what groups promise.
-        assert len(found) - count <= 50, name
+        assert len(found) - count <= 50 * failed[name], name
 
 
 def test_an_address_that_names_several_nodes_needs_one_of_them(cluster: Cluster) -> None:
