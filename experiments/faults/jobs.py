@@ -9,6 +9,8 @@ what the jobs of `agents.planning` give: the same need to within the line's loss
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,8 @@ def assess_line(
     q_var: tuple[Floats, ...] | None = None,
     sure_w: tuple[Floats, ...] | None = None,
     above: tuple[PointGrid, ...] = (),
+    most_w: tuple[Floats, ...] | None = None,
+    carries: Mapping[str, Floats] = MappingProxyType({}),
 ) -> Assessment:
     """`assess` of `agents.planning.grid_safety` for a single line without losses: its current is its power over its voltage.
 
@@ -50,10 +54,13 @@ def assess_line(
     net: Floats = np.sum(p_w, axis=0)
     q: Floats = np.zeros_like(net) if q_var is None else np.sum(q_var, axis=0)
     sure: Floats = net if sure_w is None else np.sum(sure_w, axis=0)
-    allowed = np.sqrt(np.maximum((rated * (limits.max_loading_pct - margin_pct) / 100) ** 2 - q**2, 0.0))
+    likely: Floats = net if most_w is None else np.sum(most_w, axis=0)
+    allowed_va = rated * carries.get(line.name, 1.0) * (limits.max_loading_pct - margin_pct) / 100
+    allowed = np.sqrt(np.maximum(allowed_va**2 - q**2, 0.0))
     need = np.clip(sure, -allowed, allowed) - sure
     need = np.where(np.abs(need) < 100.0, 0.0, need)
-    down, up = np.minimum(-allowed - net, 0.0), np.maximum(allowed - net, 0.0)
+    down = np.minimum(-allowed - np.minimum(net, likely), 0.0)
+    up = np.maximum(allowed - np.maximum(net, likely), 0.0)
     return Assessment(point.identity, need, down, up, np.hypot(net, q) / rated * 100)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -131,21 +133,33 @@ def test_a_campaign_over_processes_judges_the_same() -> None:
     assert sorted(campaign(seeds), key=lambda verdict: verdict.seed) == [judge(seed) for seed in seeds]
 
 
+@pytest.mark.parametrize(("ours", "real"), [(assess_line, assess), (select_one, select)])
+def test_the_simulations_jobs_take_what_the_real_ones_take(
+    ours: Callable[..., object], real: Callable[..., object]
+) -> None:
+    """A role hands a job its arguments by place, which no type check sees: the places are the same, and what may be left out."""
+    assert [*signature(ours).parameters.values()] == [*signature(real).parameters.values()]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_simulations_safety_analysis_is_the_power_flow_but_for_losses(seed: int) -> None:
     """Plain arithmetic for the one line finds need and room of the real analysis to within two percent of the line's rating.
 
-    Reactive power takes its share of the line, and what is needed counts what is almost sure, not what is expected.
+    Reactive power takes its share of the line, what is needed counts what is almost sure, not what is expected, room is what
+    may well come leaves of it, and while works go on the line carries less.
     """
     (dso,) = [spec.config for spec in draw(seed).specs if spec.kind == "dso"]
     assert isinstance(dso, DsoConfig)
     powers = (np.linspace(-40_000.0, 10_000.0, 24),)
     rated = dso.network.lines[0].rated_a * 400 * 3**0.5
-    for more in ((), ((np.full(24, 0.3 * rated),), (0.8 * powers[0],))):
+    reactive, sure, likely = (np.full(24, 0.3 * rated),), (0.8 * powers[0],), (1.3 * powers[0],)
+    works = {"line": np.repeat([1.0, 0.6], 12)}
+    for more in ((), (reactive, sure), (reactive, sure, (), likely), (reactive, sure, (), likely, works)):
         arguments = (dso.network, dso.limits, dso.margin_pct, dso.points[0], ("n1",), powers, *more)
         real, ours = assess(*arguments), assess_line(*arguments)
         assert np.abs(real.need_w - ours.need_w).max() < 0.02 * rated + 100
         assert np.abs(real.room_down_w - ours.room_down_w).max() < 0.02 * rated + 100
+        assert np.abs(real.room_up_w - ours.room_up_w).max() < 0.02 * rated + 100
         assert ((real.need_w > 0) >= (ours.need_w > 0.02 * rated)).all()
         assert ours.need_w.any()
 
