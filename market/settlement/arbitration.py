@@ -24,6 +24,7 @@ class State(StrEnum):
     HEARD = "heard"  # both
     ASKED = "meters asked"
     DECIDED = "decided"
+    ANSWERED = "answered by people"
 
 
 class Party(StrEnum):
@@ -68,8 +69,9 @@ ARBITRATION = ConversationTable(
             (Party.FACILITATOR, Event.DECISION): State.DECIDED,
         },
         State.DECIDED: {
-            (Party.PEOPLE, Event.DECISION): State.DECIDED,  # where no meter has decided: whose copies count
+            (Party.PEOPLE, Event.DECISION): State.ANSWERED,  # where no meter has decided: whose copies count
         },
+        State.ANSWERED: {},
     },
 )
 

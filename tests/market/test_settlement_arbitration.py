@@ -98,7 +98,8 @@ ALONE = [(_P.PARTY, _E.DISPUTE), (_P.TIME, _E.DEADLINE), (_P.FACILITATOR, _E.DEC
 
 @pytest.mark.parametrize("way", [ALIKE, ASKED, ALONE], ids=["alike", "asked", "one party alone"])
 def test_a_dispute_goes_its_way_to_a_decision_and_no_further(way: list[tuple[Party, Event]]) -> None:
-    """Heard on both sides or at the deadline, asked where copies differ, decided once; a decision is the end."""
+    """Heard on both sides or at the deadline, asked where copies differ, decided once; what that leaves open people answer
+    once, nobody else does, and then nothing follows."""
     state = ARBITRATION.start
     for party, event in way:
         assert state is not _S.DECIDED
@@ -106,7 +107,9 @@ def test_a_dispute_goes_its_way_to_a_decision_and_no_further(way: list[tuple[Par
     assert state is _S.DECIDED
     for party in Party:
         for event in Event:
-            assert ARBITRATION.allowed(state, party, event, ours=False) is None
+            further = _S.ANSWERED if (party, event) == (_P.PEOPLE, _E.DECISION) else None
+            assert ARBITRATION.allowed(_S.DECIDED, party, event, ours=False) is further
+            assert ARBITRATION.allowed(_S.ANSWERED, party, event, ours=False) is None
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,9 @@ def test_a_dispute_goes_its_way_to_a_decision_and_no_further(way: list[tuple[Par
         (_S.ASKED, _P.FACILITATOR, _E.QUESTION),
         (_S.ASKED, _P.PARTY, _E.DISPUTE),
         (_S.HEARD, _P.PARTY, _E.DECISION),  # a party decides its own case
+        (_S.HEARD, _P.PEOPLE, _E.DECISION),  # the meters' readers come first
+        (_S.ASKED, _P.PEOPLE, _E.DECISION),
+        (_S.ANSWERED, _P.PEOPLE, _E.DECISION),  # people decide once
     ],
 )
 def test_nothing_is_decided_before_its_time(state: State, party: Party, event: Event) -> None:
