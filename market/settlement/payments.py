@@ -66,13 +66,17 @@ _ISP_FIELDS = (
     "actual_power_w",
     "delivered_flex_power_w",
     "power_deficiency_w",
+    "counted_power_w",
 )
+_OURS_ALONE = frozenset({"counted_power_w"})  # not part of UFTP: a peer elsewhere tells none
 
 
 def compare(
     ours: Sequence[FlexOrderSettlement], theirs: Sequence[FlexOrderSettlement], *, fines_at_most: bool = False
 ) -> tuple[Difference, ...]:
     """The plausibility check: every order, ISP and amount on which the two sums differ; no tolerance.
+
+    What is not part of UFTP (`counted_power_w`) is compared where both tell it.
 
     Args:
         fines_at_most: a buyer that passes on what it is fined itself may take less of a penalty than we find, not more.
@@ -91,7 +95,7 @@ def compare(
             for place, name in enumerate(_ISP_FIELDS):
                 value_a = rows_a[isp][place] if isp in rows_a else None
                 value_b = rows_b[isp][place] if isp in rows_b else None
-                if value_a != value_b:
+                if value_a != value_b and not (name in _OURS_ALONE and None in (value_a, value_b)):
                     found.append(Difference(reference, isp, name, value_a, value_b))
         if (
             fines_at_most
@@ -201,7 +205,7 @@ def balance(payments: Iterable[Payment]) -> dict[str, int]:
     return dict(sorted(gained.items()))
 
 
-def _unrolled(settled: FlexOrderSettlement) -> dict[int, tuple[int, ...]]:
+def _unrolled(settled: FlexOrderSettlement) -> dict[int, tuple[int | None, ...]]:
     return {
         number: tuple(getattr(isp, name) for name in _ISP_FIELDS)
         for isp in settled.isps

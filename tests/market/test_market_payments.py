@@ -129,7 +129,7 @@ def settled(
     reference: str, *, price: int = 100, penalty: int = 30, isp: SettlementIsp | None = None
 ) -> FlexOrderSettlement:
     """An order's settlement of two ISPs, ISP 7 to 8."""
-    rows = (isp or SettlementIsp(7, 1000, -200, 850, -150, 50, 2),)
+    rows = (isp or SettlementIsp(7, 1000, -200, 850, -150, 50, 2, 850),)
     return FlexOrderSettlement(reference, DAY, "ean.1", rows, price, penalty, price - penalty, "c")
 
 
@@ -157,6 +157,18 @@ def test_each_value_of_an_isp_is_compared_alone(name: str) -> None:
     (answer,) = statuses([settled("o")], [yours])
     assert answer.disposition is AcceptedDisputed.DISPUTED
     assert answer.dispute_reason == "; ".join(map(str, found))
+
+
+def test_what_a_peer_elsewhere_cannot_tell_is_no_difference() -> None:
+    """UFTP has no field for what an order counts of the meter: without it, on either side, all else is compared as ever."""
+    untold = replace(settled("o").isps[0], counted_power_w=None)
+    elsewhere, wrong = settled("o", isp=untold), settled("o", isp=replace(untold, actual_power_w=851))
+    assert compare([settled("o")], [elsewhere]) == compare([elsewhere], [settled("o")]) == ()
+    found = compare([settled("o")], [wrong])
+    assert [(item.isp, item.name, item.theirs) for item in found] == [
+        (7, "actual_power_w", 851),
+        (8, "actual_power_w", 851),
+    ]
 
 
 @pytest.mark.parametrize("name", ["price", "penalty", "net_settlement"])

@@ -158,6 +158,7 @@ def test_the_plausibility_check_names_isps_and_amounts() -> None:
     found = compare(mine, yours)
     assert {(d.order_reference, d.isp, d.name) for d in found} == {
         ("a", 2, "actual_power_w"),
+        ("a", 2, "counted_power_w"),
         ("a", 2, "delivered_flex_power_w"),
         ("a", 2, "power_deficiency_w"),
         ("a", None, "price"),
