@@ -74,9 +74,9 @@ def contract_of(case: Any, name: str, penalty_e4_per_kwh: int) -> FlexContract:
 
 
 def shown(settled: FlexOrderSettlement) -> dict[str, Any]:
-    """An order's settlement as the expected answers have it."""
+    """An order's settlement as the expected answers have it: of the meter, what the order counts."""
     rows = [
-        [isp.start, isp.baseline_power_w, isp.ordered_flex_power_w, isp.actual_power_w, isp.delivered_flex_power_w,
+        [isp.start, isp.baseline_power_w, isp.ordered_flex_power_w, isp.counted_power_w, isp.delivered_flex_power_w,
          isp.power_deficiency_w]
         for isp in settled.isps
     ]  # fmt: skip
@@ -91,14 +91,18 @@ def shown(settled: FlexOrderSettlement) -> dict[str, Any]:
 
 @pytest.mark.parametrize("folder", cases("settlement"))
 def test_settlement(folder: Path) -> None:
-    """Each order's rows, price, penalty and net are those worked out by the source; what is paid sums up to the nets."""
+    """Each order's rows, price, penalty and net are those worked out by the source; what is paid sums up to the nets; every
+    row shows the meter's value, whatever its order counts of it."""
     case, expected = load(folder)
     count = day_of(case).count
     orders = [order_of(case, row) for row in case["orders"]]
     contracts = [contract_of(case, *pair) for pair in case["penalty_e4_per_kwh"].items()]
     baseline = {int(isp): watts for isp, watts in case["baseline_w"].items()}
-    settled = settle(orders, baseline, dense(case["actual_w"], count), contracts, case.get("lost", ()))
+    actual_w = dense(case["actual_w"], count)
+    settled = settle(orders, baseline, actual_w, contracts, case.get("lost", ()))
     assert [shown(row) for row in settled] == expected
+    rows = [isp for row in settled for isp in row.isps]
+    assert [isp.actual_power_w for isp in rows] == [actual_w[isp.start - 1] for isp in rows]
     gained = balance(payments_of(settled, "dso.example", "agr.example"))
     assert gained.get("agr.example", 0) == -gained.get("dso.example", 0) == sum(row["net_e4"] for row in expected)
 
