@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agents.roles.aggregator.making_whole import REASON, WAIT, MakingWhole, PayClaims
@@ -13,6 +14,8 @@ from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.order_records import ElementPart
 from agents.roles.effects import Arm, Publish, Send
 from agents.roles.messages import Filed, MakeWholeClaim
+from agents.roles.parts.meter_data import MeterDay
+from agents.roles.parts.settlement import metering_of
 from agents.roles.parts.settlement_as_buyer import DaySettled
 from cim.codec.codec import decode
 from market.billing.bill import Bill, BillKind, bill_of
@@ -30,10 +33,15 @@ class Sums:
     moved: int
     bill: Bill | None = None
     earned: int = 0
+    heard: bool = True
 
     def moved_e4(self, period: date) -> int:
         """All payments."""
         return self.moved
+
+    def metered(self, member: str, period: date) -> bool:
+        """Whether its meters told."""
+        return self.heard
 
     def energy_bill(self, member: str, period: date) -> Bill | None:
         """A member's energy."""
@@ -153,3 +161,33 @@ def test_what_the_day_came_to_is_checked_by_meter_and_payments() -> None:
         part._accounts = Sums(PLENTY_E4, bill_of({BillKind.ENERGY: 1400}), earned=100)
         part.claimed(replace(CLAIM, amount_e4=200, market_e4=market_e4), "farm-a", AHEAD)
         assert bool(part.state.claims_e4) is held
+
+
+def test_a_day_that_no_meter_told_of_yet_is_claimed_again_later() -> None:
+    """Settled without its meters, a member is paid nothing yet: what it claims then is told with its reason and not paid; the
+    claim that it makes once they are counted is."""
+    part = making_whole(4000)
+    part._accounts = Sums(PLENTY_E4, heard=False)
+    (told,) = part.claimed(CLAIM, "farm-a", AHEAD)
+    assert "not all of its meters" in str(told.publication)
+    assert not paid(part.pay(PayClaims(FIRST), AHEAD))
+    part._accounts = Sums(PLENTY_E4, bill_of({BillKind.ENERGY: 1400}), earned=100)
+    part.claimed(replace(CLAIM, amount_e4=200, market_e4=1200), "farm-a", AHEAD)
+    assert amounts(part.pay(PayClaims(FIRST), AHEAD)) == {"farm-a.example": 200}
+
+
+@pytest.mark.parametrize("lacking", ["ean.farm-a", "farm-a.pv", None])
+def test_meters_told_when_connection_and_ordered_elements_did(lacking: str | None) -> None:
+    """Either alone does not say what the member is paid."""
+    role = aggregator()
+    parts = (ElementPart("o-1", FIRST, "farm-a", "farm-a.pv", ((50, -9000, 4000),)),)
+    role.part(MemberOrders).state.parts = parts
+    accounts = role.part(MakingWhole)._accounts
+    for ean, key in (
+        ("ean.farm-a", MeterDay("ean.farm-a", FIRST)),
+        ("farm-a.pv", MeterDay("farm-a.pv", FIRST, "farm-a.example")),
+    ):
+        if ean != lacking:
+            told = metering_of(role.part(MakingWhole).me, "agr", FIRST, ean, np.zeros(96), AHEAD)
+            accounts._meters.state.metering[key] = told
+    assert accounts.metered("farm-a", FIRST) is (lacking is None)

@@ -80,6 +80,12 @@ class Accounts:
         reserved = sum(capacity_amount(contract, part.isps) for part in account.contracts)
         return reserved + sum(row.net_settlement for row in account.orders)
 
+    def metered(self, member: str, period: date) -> bool:
+        """Whether all meters told of a day that say what a member is paid: its connection's, and its ordered elements'."""
+        owner, elements = self._rules.domains[member], {part.element for part in self._orders.parts_of(member, period)}
+        told = [self._meters.of_element(element, owner, period) for element in elements]
+        return None not in (self._meters.of(self._members[member].usage_point, period), *told)
+
     def energy_bill(self, member: str, period: date) -> Bill | None:
         """What a member's energy of a day costs it by its meter; None where nobody knows."""
         one = self._members[member]

@@ -2,7 +2,8 @@
 
 A claim says what the day came to: that is checked by the member's meter and what it is paid. All claims of a day are heard
 before the first is paid, since together they are at most a small share of all payments. What a member's orders truly cost
-beyond its prices is in the next offers' prices: it is called later, or paid for.
+beyond its prices is in the next offers' prices: it is called later, or paid for. A member whose meters told nothing yet is paid
+nothing yet either: it claims again once a revision counts them, if that leaves it worse off still.
 """
 
 from __future__ import annotations
@@ -105,6 +106,8 @@ class MakingWhole(Part[MakingWholeState]):
         """What is wrong with what a claim says of the day: what the DSO paid besides can only have made it cheaper."""
         if claim.amount_e4 > claim.market_e4 - claim.local_e4:
             return f"{claim.amount_e4} claimed; expected at most {claim.market_e4 - claim.local_e4}, what the day cost more"
+        if not self._accounts.metered(member, claim.period):
+            return "not all of its meters told of the day yet; expected a claim after the settlement that counts them"
         bill = self._accounts.energy_bill(member, claim.period)
         most = None if bill is None else bill.total_e4 - self._accounts.earned_e4(member, claim.period)
         if most is not None and claim.market_e4 > most:
