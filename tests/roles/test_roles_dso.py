@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from inspect import signature
 from typing import Any
 
 import pytest
 
+from agents.planning.grid_safety.assessment import assess
 from agents.roles.dso import DsoRole
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import BeginWithout, Prognoses
@@ -142,7 +144,8 @@ def test_a_points_room_is_looked_for_at_the_points_above_it_too() -> None:
     role = dso()
     (lower,) = of(hear_all(role), Compute)
     (upper,) = of(analysed(role, {}), Compute)
-    assert [[point.identity for point in job.arguments[-1]] for job in (lower, upper)] == [[UPPER], []]
+    told = [signature(assess).bind(*job.arguments).arguments["above"] for job in (lower, upper)]
+    assert [[point.identity for point in above] for above in told] == [[UPPER], []]
 
 
 def test_without_flexibility_nothing_is_analysed() -> None:

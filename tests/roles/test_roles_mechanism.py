@@ -108,9 +108,10 @@ def test_a_seller_takes_more_only_where_the_market_pays_more(price: int, more: b
 
 
 def test_a_whole_day_under_a_posted_price(tmp_path: Path) -> None:
-    """Four homes and two sellers: what is ordered is paid at the posted price or the most of its contract, the more of the
-    sellers' own price; all is settled, undisputed, and what one pays another has."""
-    market = Miniature(tmp_path / "ledger.db", mechanism="posted-price")
+    """Four homes and two sellers that expect keeping promises to cost nothing, so that some ask less than what is posted: what is
+    ordered is paid at the posted price or the most of its contract, the more of the sellers' own price; all is settled,
+    undisputed, and what one pays another has."""
+    market = Miniature(tmp_path / "ledger.db", mechanism="posted-price", keeping_share=0.0)
     market.play(players.DAY.end + timedelta(hours=8))
     orders = [m for _, to, m in market.sent if isinstance(m, FlexOrder) and to.startswith("agr")]
     offers = {m.header.message_id: m for _, to, m in market.sent if isinstance(m, FlexOffer) and to == "dso"}
@@ -128,3 +129,17 @@ def test_a_whole_day_under_a_posted_price(tmp_path: Path) -> None:
     assert set(answers) == {AcceptedDisputed.ACCEPTED}
     settled = [row for m in market.said(FlexSettlement) for row in m.order_settlements]
     assert {order.order_reference for order in orders} <= {row.order_reference for row in settled}
+
+
+def test_a_price_posted_below_what_sellers_ask_buys_nothing(tmp_path: Path) -> None:
+    """With what the site assumes that keeping costs, each option that is offered asks more for a kWh than is posted, and
+    nobody is ordered all day."""
+    market = Miniature(tmp_path / "ledger.db", mechanism="posted-price")
+    market.play(players.DAY.end)
+    offers = [m for _, to, m in market.sent if isinstance(m, FlexOffer) and to == "dso"]
+    posted = market.roles["dso"].part(TradingRounds).config.buying.aspiration.volume_price_e4_per_kwh
+    assert offers
+    for option in (option for made in offers for option in made.options):
+        energy_kwh = sum(abs(row.power_w) * row.duration for row in option.isps) * 0.25 / 1000
+        assert option.price > posted * energy_kwh
+    assert not [m for _, _, m in market.sent if isinstance(m, FlexOrder)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import pytest
 
+from agents.planning.grid_safety.assessment import assess
 from agents.planning.jobs import run
 from agents.roles.dso import DsoRole
 from agents.roles.dso.planned_works import PlannedWorks, WorksBegin, WorksEnd
@@ -97,13 +99,13 @@ def test_the_analysis_is_told_what_the_branch_carries_meanwhile() -> None:
     """Half of its rating from ISP 41 to 44, all of it else; the same analysis with half a rating finds a need there alone."""
     role, _ = declared()
     (job,) = of(asked(role, FlexibilityWanted("number-9", "ada", POINT, FIRST, 60, 62, 5000)), Compute)
-    ((_, share),) = job.arguments[-1].items()
+    ((_, share),) = signature(assess).bind(*job.arguments).arguments["carries"].items()
     assert [isp for isp, part in enumerate(share, 1) if part == 0.5] == [41, 42, 43, 44]
     assert sorted(set(share)) == [0.5, 1.0]
     flat, wide = np.full(4, -40_000.0), Limits(0.8, 1.2, 100.0)
     whole = run("safety", (NETWORK, wide, MARGIN, LINE, NODES, (flat, flat)))
     half = {LINE.branch: np.array([1.0, 0.2, 0.2, 1.0])}
-    less = run("safety", (NETWORK, wide, MARGIN, LINE, NODES, (flat, flat), None, None, (), half))
+    less = run("safety", (NETWORK, wide, MARGIN, LINE, NODES, (flat, flat), None, None, (), None, half))
     changed = np.flatnonzero(less.need_w != whole.need_w)
     assert list(changed) == [1, 2]
     assert (less.need_w[1:3] > whole.need_w[1:3]).all()
@@ -111,10 +113,11 @@ def test_the_analysis_is_told_what_the_branch_carries_meanwhile() -> None:
 
 
 def test_without_works_the_analysis_is_asked_as_before() -> None:
-    """Its arguments end where they did, so nothing of an ordinary day changes."""
+    """Its arguments end before what branches carry meanwhile, so nothing of an ordinary day changes."""
     role = settled_round()
     (job,) = of(asked(role, FlexibilityWanted("number-9", "ada", POINT, FIRST, 60, 62, 5000)), Compute)
-    assert len(job.arguments) == 9
+    told = list(signature(assess).bind(*job.arguments).arguments)
+    assert [*told, "carries"] == list(signature(assess).parameters)
 
 
 def test_nothing_is_bought_of_who_has_no_supply() -> None:

@@ -112,6 +112,7 @@ class Miniature:
         silence: (from, to): nothing at all happens in between; then everything that was due happens at once.
         spoil: (sender, receiver, message) -> what arrives in its place; None: nothing does.
         key_changes: what is planned; each party has the key `second_key` of it.
+        keeping_share: what sellers assume that keeping a promise costs, of what members ask; None: the site's.
     """
 
     def __init__(
@@ -125,7 +126,9 @@ class Miniature:
         spoil: Callable[[str, str, Any], Any] = lambda _sender, _to, message: message,
         key_changes: tuple[PlannedKeyChange, ...] = (),
         mechanism: str = "pay-as-bid",
+        keeping_share: float | None = None,
     ) -> None:
+        self.keeping_share = keeping_share
         self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
         self.term_days = term_days
         self.start = players.DAY.next(-1).at(9)
@@ -166,7 +169,8 @@ class Miniature:
             cast[f"{home}.bat"] = DeviceAgent(f"{home}.bat", market, key(f"{home}.bat"), home)
         for seller in ("agr", "agr-2"):
             members = tuple(Member(h, f"ean.{h}", players.POINT) for h in HOMES if SELLER[h] == seller)
-            config = terms.aggregator_config(members, term_days=self.term_days)
+            changes = {} if self.keeping_share is None else {"keeping_share": self.keeping_share}
+            config = terms.aggregator_config(members, term_days=self.term_days, **changes)
             cast[seller] = AggregatorRole(seller, market, key(seller), config)
         flat = (np.zeros(96),)
         connections = tuple(GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat) for h in HOMES)
