@@ -52,8 +52,12 @@ def _by_node(url: str) -> list[str]:
     return [urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",")]
 
 
-def client_of(url: str, timeout_s: float) -> Any:
+def client_of(url: str, timeout_s: float, again: bool = True) -> Any:
     """A synchronous client, connected; a cluster is asked for its nodes.
+
+    Args:
+        again: ask once more by itself where a connection broke. Not for what must not happen twice: the server may have
+            done it, and the answer was lost.
 
     Each wait for the server (connecting, an answer) is bounded by `timeout_s`. Raises BadInput, any of `wire_errors`.
     """
@@ -71,10 +75,12 @@ def client_of(url: str, timeout_s: float) -> Any:
             first, *others = _by_node(url.replace("+cluster://", "://", 1))
             node: Any = ClusterNode  # it has no types
             nodes = [node(told.hostname or "localhost", told.port or 6379) for told in map(urlsplit, others)]
-            return RedisCluster.from_url(first, startup_nodes=nodes, retry=Retry(NoBackoff(), 2), **options)
+            return RedisCluster.from_url(
+                first, startup_nodes=nodes, retry=Retry(NoBackoff(), 2 if again else 0), **options
+            )
         # One fresh connection at once, because the server may have restarted since the last call; no second wait, though.
         return Redis.from_url(
-            url, retry=Retry(NoBackoff(), 1, (Unconnected,)), single_connection_client=True, **options
+            url, retry=Retry(NoBackoff(), 1 if again else 0, (Unconnected,)), single_connection_client=True, **options
         )
     except (ValueError, TypeError):
         raise BadInput(f"the address of the Redis server {where} has a part or an option that cannot be used") from None

@@ -72,26 +72,34 @@ class BrokerServer:
             raise BadInput(f"the broker's space is {space!r}: expected a name without braces")
         self.where, self.space, self.url = label(url), space, url
         self._timeout_s = timeout_s
-        self._client: Any = None
+        self._clients: dict[bool, Any] = {}  # by whether they ask again by themselves
 
     def beside(self) -> BrokerServer:
         """Another way to the same server, for another thread."""
         return BrokerServer(self.url, self.space, self._timeout_s)
 
-    def call(self, command: str, *arguments: Any) -> Any:
-        """A command's answer. Raises BrokerError."""
+    def call(self, command: str, *arguments: Any, again: bool = True) -> Any:
+        """A command's answer.
+
+        Args:
+            again: the client may ask once more by itself where a connection broke. Without, for what must not happen unseen.
+
+        Raises:
+            BrokerError: it may have happened all the same.
+        """
         try:
-            if self._client is None:
-                self._client = client_of(self.url, self._timeout_s)
-            return self._client.execute_command(command, *arguments)
+            client = self._clients.get(again)
+            if client is None:
+                client = self._clients[again] = client_of(self.url, self._timeout_s, again)
+            return client.execute_command(command, *arguments)
         except wire_errors() as error:
             raise broker_error(error, self.where) from error
 
     def close(self) -> None:
-        """Let go of the connection."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Let go of the connections."""
+        for client in self._clients.values():
+            client.close()
+        self._clients = {}
 
 
 class Channel:
@@ -164,11 +172,13 @@ class Channel:
 
         Args:
             wait_s: for new ones, where there are none yet; less than the server's time-out.
+
+        After BrokerError new ones may have been given all the same: they come again by `again_after`.
         """
         waiting = ("BLOCK", int(wait_s * 1000)) if wait_s > 0 and again_after is None else ()
         source = ">" if again_after is None else again_after
         asked = ("GROUP", group, consumer, "COUNT", count, *waiting, "STREAMS", self._stream, source)
-        answer = self._call("XREADGROUP", *asked)
+        answer = self._server.call("XREADGROUP", *asked, again=False)
         found = answer.values() if isinstance(answer, dict) else [part[1] for part in answer or ()]
         return [entry for part in found for entry in _entries(part)]
 

@@ -64,6 +64,7 @@ class Consumer:
         try:
             return [received(self._topic, entry) for entry in self._next(count, wait_s)]
         except BrokerError as error:
+            self.rewind()  # they may have been given to us, and the answer was lost
             if "NOGROUP" not in str(error):
                 raise
             # The server was emptied: what it has taken since is all there is.

@@ -59,6 +59,9 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+# Under load one run in some twenty misses two or three messages that were sent just before the node died, though the
+# stream holds all and the group has acknowledged all: the cause is not found (docs/decisions.md).
+@pytest.mark.hunt
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_producers_and_consumers_wait_for_a_lost_node_and_go_on(cluster: Cluster, which: int) -> None:
     """Whichever node is killed while messages flow in six topics, the first that clients know included: each message that
