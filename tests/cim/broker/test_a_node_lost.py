@@ -59,9 +59,6 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-# Under load one run in some twenty misses two or three messages that were sent just before the node died, though the
-# stream holds all and the group has acknowledged all: the cause is not found (docs/decisions.md).
-@pytest.mark.hunt
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_producers_and_consumers_wait_for_a_lost_node_and_go_on(cluster: Cluster, which: int) -> None:
     """Whichever node is killed while messages flow in six topics, the first that clients know included: each message that
@@ -76,12 +73,13 @@ def test_producers_and_consumers_wait_for_a_lost_node_and_go_on(cluster: Cluster
         while not stopped.is_set():
             try:
                 found = consumer.take(50, 0.1)
+                # Before they are acknowledged: that may be done though its answer is lost, and then they do not come again.
+                taken[name] += [int(str((one.message or {})["n"])) for one in found]
                 consumer.acknowledge(found)
             except Exception:
+                failed[name] += 1
                 time.sleep(0.05)
                 consumer.rewind()
-                continue
-            taken[name] += [int(str((one.message or {})["n"])) for one in found]
         server.close()
 
     takers = [threading.Thread(target=take, args=(name,)) for name in TOPICS]
