@@ -12,7 +12,6 @@ import base64
 import json
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from agents.assembly.free_port import free_port
 from cim.model.errors import BadInput
 from experiments.bench.figures import Figures
 from experiments.bench.uftp_reference.environment import SERVICE, reference_python
@@ -136,16 +136,10 @@ async def _posted(port: int, bodies: list[bytes], connections: int = _CONNECTION
     await asyncio.gather(*(connection() for _ in range(min(connections, len(bodies)))))
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def _ours() -> Iterator[int]:
     """Our edge in a process of its own, as a site's would be."""
-    context, port = multiprocessing.get_context("spawn"), _free_port()
+    context, port = multiprocessing.get_context("spawn"), free_port()
     here, there = context.Pipe()
     with tempfile.TemporaryDirectory() as folder:
         process = context.Process(target=_serve, args=(port, folder, there), daemon=True)
@@ -183,7 +177,7 @@ def _serve(port: int, folder: str, pipe: Connection) -> None:
 def _theirs(python: Path) -> Iterator[tuple[int, Callable[[], int]]]:
     from pilot.uftp.sealing import SealingKey
 
-    port = _free_port()
+    port = free_port()
     config = {
         "domain": _DSO,
         "key": SealingKey(b"\2" * 32).text,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agents.assembly.free_port import free_port
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay, local_day_of
@@ -19,7 +19,7 @@ from environment.profiles.library import QUARTER, Profiles, load
 from environment.profiles.present import of_the_present
 from environment.sites.loader import load_site
 from environment.sites.schema import Site
-from pilot.endpoints import LOOPBACK, device_kinds, draft_endpoints, load_endpoints
+from pilot.endpoints import device_kinds, draft_endpoints, load_endpoints
 
 _TICK_S = 1.0
 _PAST_DAYS = 14
@@ -111,7 +111,7 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
     assert options.endpoints is not None  # noqa: S101 - the caller has looked
     dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES]
     if not options.endpoints.exists():
-        draft_endpoints(options.endpoints, served, dialling, _DIAL_IN_PORT if options.base_port else _free_port())
+        draft_endpoints(options.endpoints, served, dialling, _DIAL_IN_PORT if options.base_port else free_port())
     known = load_endpoints(options.endpoints, site)
     for name, where in served.items():
         if known.sunspec[name][:2] != where:
@@ -121,13 +121,6 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
             )
     dial_in = "ws://{}:{}".format(*known.door)
     return replace(options, csms=f"{dial_in}/ocpp", s2=f"{dial_in}/s2", passwords=known.passwords)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _begin(site: Site, day: str | None, wall: datetime) -> datetime:

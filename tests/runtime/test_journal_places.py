@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from agents.assembly.free_port import free_port
 from agents.assembly.journal_server.binary import server_settings
-from agents.assembly.journal_server.process import await_answer, free_port, spawn, take_folder
+from agents.assembly.journal_server.process import await_answer, spawn, take_folder
 from agents.runtime.journal import JournalAway, JournalEmptied, JournalFenced
 from agents.runtime.journal.durability import durability_faults
 from agents.runtime.journal.redis_journal import RedisJournal

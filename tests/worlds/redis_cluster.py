@@ -11,8 +11,9 @@ from typing import IO
 
 import redis
 
+from agents.assembly.free_port import free_port
 from agents.assembly.journal_server.binary import server_settings
-from agents.assembly.journal_server.process import await_answer, free_port, log_size, spawn, take_folder
+from agents.assembly.journal_server.process import await_answer, log_size, spawn, take_folder
 
 _SLOTS, _PATIENCE_S = 16_384, 60.0
 

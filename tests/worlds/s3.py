@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from agents.assembly.journal_server.process import free_port
+from agents.assembly.free_port import free_port
 
 KEYS = {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from agents.assembly.free_port import free_port
 from agents.assembly.journal_server.binary import server_binary, server_settings
-from agents.assembly.journal_server.process import ServerExit, await_answer, free_port, log_size, spawn, take_folder
+from agents.assembly.journal_server.process import ServerExit, await_answer, log_size, spawn, take_folder
 from agents.runtime.journal.port import JournalAway
 from cim.model.errors import IlesError
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -61,13 +60,6 @@ def take_folder(folder: Path) -> IO[bytes]:
                     f"the journal's folder {folder} is in use by another running server: stop that one, or choose another folder"
                 ) from None
             time.sleep(0.1)
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def spawn(folder: Path, lock: IO[bytes], settings: str) -> subprocess.Popen[bytes]:

@@ -19,6 +19,7 @@ import pytest
 from aiomqtt import Client, MqttError
 from pydantic import ValidationError
 
+from agents.assembly.free_port import free_port
 from cim.model.errors import BadInput
 from cim.platform.broker.channel import BrokerServer
 from cim.platform.broker.consumer import Received
@@ -49,9 +50,7 @@ class Mosquitto:
     """A broker with one user, on a port of its own."""
 
     def __init__(self, folder: Path, binary: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._binary, self._folder = binary, folder
         passwords = folder / "passwords"
         subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "iles", TOKEN], check=True, capture_output=True)

@@ -9,7 +9,6 @@ import asyncio
 import base64
 import json
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 
 pytest.importorskip("shapeshifter_uftp", reason="shapeshifter-uftp is not installed; `make` renews the environment")
 
+from agents.assembly.free_port import free_port
 from cim.model.errors import BadInput
 from experiments.bench.uftp_reference.environment import reference_python
 from market import uftp
@@ -51,13 +51,6 @@ def python() -> Path:
         return reference_python(ROOT / ".reference" / "uftp")
     except BadInput as error:
         pytest.skip(str(error))
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Reference:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 pytest.importorskip("shapeshifter_uftp", reason="shapeshifter-uftp is not installed; `make` renews the environment")
 
+from agents.assembly.free_port import free_port
 from pilot.uftp.message_log import MessageLog
 from pilot.uftp.parties import PATH
 from pilot.uftp.route import Inbox, Rates, message_app
@@ -120,13 +120,6 @@ ours: [{{name: {me}, domain: {me}.example, role: {role}, key: {me}.key}}]
 peers: [{{name: {peer}, domain: {peer}.example, role: {other}, url: "http://127.0.0.1:{theirs}{path}", public_key: {key}}}]
 market: {{timezone: Europe/Vienna, points: ["{point}"]}}
 """
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ import pytest
 
 pytest.importorskip("shapeshifter_uftp", reason="shapeshifter-uftp is not installed; `make` renews the environment")
 
+from agents.assembly.free_port import free_port
 from agents.assembly.grid_of_site import usage_point
 from environment.sites import load_site
 from market import uftp
@@ -32,7 +33,6 @@ from market.uftp.exchange import asked_by, is_response, plain_response
 from market.uftp.header import Header, UftpMessage
 from pilot.uftp.edge import Edge, running_edge
 from pilot.uftp.parties import PATH, load_parties, write_key
-from tests.pilot.uftp.test_uftp_route import free_port
 from tests.worlds.uftp_messages import number
 
 pytestmark = pytest.mark.slow
