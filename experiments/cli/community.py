@@ -106,7 +106,7 @@ def coefficients_command(
     from rich.console import Console
 
     from experiments.community.command import best_of_year
-    from market.community.bill_page import kwh, money
+    from market.billing.printed import kwh, money
     from market.community.spain.distributor_file import written
 
     with Console(stderr=True).status("") as status:

@@ -29,8 +29,9 @@ from experiments.community.intervals import NAME as INTERVALS
 from experiments.community.intervals import Intervals, as_csv, earlier_of
 from experiments.community.metered import Metered, lived, metered_of_run, month_of, run_summary
 from experiments.community.spanish import check_law, fixed_coefficients, spanish_statement
+from market.billing.printed import kwh, money
 from market.community.bill import NO_ADVICE, Account, Statement
-from market.community.bill_page import bill_page, kwh, money, statement_page
+from market.community.bill_page import bill_page, statement_page
 from market.community.spain.distributor_file import CoefficientFile
 
 

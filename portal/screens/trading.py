@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-import numpy as np
-
 from cim.model.intervals import LocalDay
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.settlement import SettlementTold, last_revisions
+from cim.platform.publications.settlement import SettlementTold
 from cim.platform.publications.trading import FlexOffered, FlexRequested, OrderPlaced, OrderRefused
 from cim.platform.store import latest, values
 from portal.screens.markup import (
     Figure,
     Html,
-    Line,
-    chart,
     figures,
     kw,
     mark,
@@ -207,33 +203,3 @@ def _orders(seen: Seen) -> Html:
 def domain_of(seen: Seen, agent: str) -> str:
     """The domain under which the market knows an agent."""
     return next((party.domain for party in seen.site.parties if party.agent == agent), agent)
-
-
-def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
-    day = LocalDay(newest.period, seen.site.timezone, seen.site.isp_minutes)
-    ordered, delivered, short = np.zeros(day.count), np.full(day.count, np.nan), np.full(day.count, np.nan)
-    for one, state in orders_with_state(seen):
-        if one.period == day.day and one.buyer == seen.site.dso and state != "refused":
-            for isp in one.isps:
-                ordered[isp.start - 1 : isp.start - 1 + isp.duration] += isp.power_w / 1000
-    for told in last_revisions(values(seen.store, SettlementTold)):
-        if told.buyer != seen.site.dso or not concerns(seen, told.buyer, told.seller):
-            continue
-        for row in told.orders:
-            for settled in row.isps if row.period == day.day else ():
-                part = slice(settled.start - 1, settled.start - 1 + settled.duration)
-                delivered[part] = np.nan_to_num(delivered[part]) + settled.delivered_flex_power_w / 1000
-                short[part] = np.nan_to_num(short[part]) + settled.power_deficiency_w / 1000
-    lines = [Line("ordered", ordered), Line("delivered", delivered), Line("shortfall", short, "bar")]
-    return section(
-        "By quarter-hour",
-        chart(
-            "delivery",
-            f"Ordered and delivered on {day.key}",
-            "kW",
-            seen.starts(day),
-            lines,
-            "All sellers and points together, against their baselines; above zero: more consumption.",
-        ),
-        name="delivery",
-    )

@@ -8,8 +8,9 @@ from html import escape
 
 import pytest
 
+from market.billing.printed import kwh, money
 from market.community.bill import NO_ADVICE, Account, CommunityBill, MoneyLine, RegisterLine, Statement
-from market.community.bill_page import bill_page, kwh, money, statement_page
+from market.community.bill_page import bill_page, statement_page
 
 BILL = CommunityBill(
     member="home-1",
