@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from environment.feeder import Feeder, rated_va
 from environment.sites.loader import load_site
 from environment.sites.network import build_limits, build_network
 from environment.sites.schema import Site
+from market.settlement.billed_records import KINDS, BilledRecords
 from market.settlement.invoices import Invoice
 from pilot.feeder_plan import feeder_plan
 from portal.sources import (
@@ -87,7 +89,8 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._billed: tuple[tuple[tuple[int, int], ...], tuple[Invoice, ...]] | None = None
+        self._billed, self._billed_to, self._billing = BilledRecords(), (0, 0), Lock()
+        self._bills: tuple[Invoice, ...] = ()
 
     def heads(self) -> tuple[LedgerHead, ...]:
         """See `portal.sources.LedgerSource`."""
@@ -136,18 +139,20 @@ class LedgerFile:
         raise BadInput(f"number: there is no invoice {number[:120]!r}{whose}")
 
     def _invoices(self) -> tuple[Invoice, ...]:
-        """All of them, recomputed where the ledger has grown."""
+        """All of them: what was settled or paid since is read, and the months that it concerns are made anew."""
         import agents.assembly.wire_types  # noqa: F401 - what the ledger's bodies are made of
         from market.ledger.reader import LedgerReader
-        from market.settlement.billed_records import billed_days
-        from market.settlement.invoicing import invoices
 
-        files = (self._path, self._path.with_name(f"{self._path.name}-wal"))
-        mark = tuple((s.st_mtime_ns, s.st_size) if path.exists() and (s := path.stat()) else (0, 0) for path in files)
-        if self._billed is None or self._billed[0] != mark:
-            with LedgerReader(self._path) as ledger:
-                self._billed = mark, tuple(invoices(billed_days(ledger.records())))
-        return self._billed[1]
+        with self._billing, LedgerReader(self._path) as ledger:
+            last, bodies = ledger.mark_of(KINDS)
+            if (last, bodies) != self._billed_to:
+                fresh = ledger.records_of(KINDS, self._billed_to[0])
+                kept = sum(1 for one in fresh if one.salt)
+                if self._billed_to[1] + kept != bodies:  # a body was erased: what it said is billed no more
+                    self._billed, fresh = BilledRecords(), ledger.records_of(KINDS)
+                self._billed.add(fresh)
+                self._billed_to, self._bills = (last, bodies), self._billed.invoices()
+        return self._bills
 
     def proof(self, kind: str, key: str, *, shown: bool) -> str:
         """See `portal.sources.LedgerSource`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -88,6 +89,20 @@ class LedgerReader:
                 "last": last,
             },
         )
+
+    def records_of(self, kinds: Sequence[str], after: int = 0) -> tuple[Record, ...]:
+        """Records of some kinds, in the order in which they came, from the one after a sequence on."""
+        where = f"kind IN ({', '.join(f':kind{n}' for n in range(len(kinds)))}) AND sequence > :after"
+        return self._select(where, {"after": after} | {f"kind{n}": kind for n, kind in enumerate(kinds)})
+
+    def mark_of(self, kinds: Sequence[str]) -> tuple[int, int]:
+        """Of the records of some kinds: the last one's sequence (0: there is none), and how many have a body that can be erased."""
+        marks = ", ".join("?" * len(kinds))
+        query = (
+            f"SELECT max(sequence), count(body) FROM records LEFT JOIN bodies USING (sequence) WHERE kind IN ({marks})"  # noqa: S608
+        )
+        last, bodies = self._db.execute(query, tuple(kinds)).fetchone()
+        return last or 0, bodies
 
     def record(self, kind: str, key: str) -> Record | None:
         """One record; None where there is none of this name."""

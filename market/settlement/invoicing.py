@@ -36,13 +36,19 @@ def invoices(days: Iterable[BilledDay]) -> tuple[Invoice, ...]:
 
     An invoice is from the first settlements of its days; each later revision of any of them is a credit note.
     """
+    return tuple(one for _, group in sorted(by_month(days).items()) for one in month_invoices(group))
+
+
+def by_month(days: Iterable[BilledDay]) -> dict[tuple[str, str, date], list[BilledDay]]:
+    """By seller, buyer and the first day of the month, in the order of the days."""
     groups: dict[tuple[str, str, date], list[BilledDay]] = {}
     for day in days:
         groups.setdefault((day.seller, day.buyer, period_start(day.period)), []).append(day)
-    return tuple(one for key in sorted(groups) for one in _of_group(groups[key]))
+    return groups
 
 
-def _of_group(days: list[BilledDay]) -> list[Invoice]:
+def month_invoices(days: list[BilledDay]) -> tuple[Invoice, ...]:
+    """The invoice of a seller, a buyer and a month, and its credit notes; nothing where nothing was paid."""
     found: list[Invoice] = []
     told: Invoice | None = None
     for revision in sorted({day.revision for day in days}):
@@ -53,7 +59,7 @@ def _of_group(days: list[BilledDay]) -> list[Invoice]:
         elif state.lines:
             found.append(state)
         told = state if found else None
-    return found
+    return tuple(found)
 
 
 def _state(days: list[BilledDay], revision: int) -> Invoice:
