@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from cim.model.arrays import Floats
+from portal.screens.sheets import address, fetched, offer
 
 ROWS = 100  # of a table on a page; the whole is behind a link
 
@@ -21,6 +22,7 @@ class Html(str):
     """Text that is HTML already."""
 
     __slots__ = ()
+    is_html = True
 
 
 class Digits(Html):
@@ -119,6 +121,9 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
         head: with the units.
         none: the sentence that stands here where there are no rows.
     """
+    if fetched(caption):
+        rows = list(rows)
+        offer(caption, head, rows)
     taken = list(islice(rows, rows_shown + 1)) if rows_shown else list(rows)
     if not taken:
         return join((tag("h3", caption), note(none)))
@@ -133,8 +138,16 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
     )
     return Html(
         f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(caption)}"><table>'
-        f"<caption>{caption_}</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
+        f"<caption>{caption_}{_sheet(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
+
+
+def _sheet(caption: str) -> str:
+    """The link to what is shown as a file."""
+    path = address(caption)
+    if path is None:
+        return ""
+    return f' <a class="sheet" download href="{html.escape(path)}" aria-label="{html.escape(caption)} as CSV">CSV</a>'
 
 
 def _cell(value: Cell) -> str:
@@ -176,11 +189,17 @@ def chart(name: str, title: str, unit: str, at: Sequence[datetime], lines: Seque
             {"name": one.name, "look": one.look, "values": [_number(value) for value in one.values]} for one in lines
         ],
     }
+    if fetched(title):
+        offer(
+            title,
+            ("at", *(f"{one.name}, {unit}" for one in lines)),
+            zip(at, *(map(float, one.values) for one in lines), strict=True),
+        )
     data = json.dumps(shown, allow_nan=False).replace("<", "\\u003c")
     rows = chain.from_iterable([_extremes(one, unit)] for one in lines)
     spoken = "; ".join(f"{name}: {low} to {high} {unit}" for name, low, _, high in map(_row, lines))
     return Html(
-        f'<figure><figcaption>{text(title)}, {text(unit)}</figcaption><div class="chart" role="img" '
+        f'<figure><figcaption>{text(title)}, {text(unit)}{_sheet(title)}</figcaption><div class="chart" role="img" '
         f'aria-label="{html.escape(f"{title}. {spoken}")}" data-chart="chart-{html.escape(name)}"></div>'
         f'<script type="application/json" id="chart-{html.escape(name)}">{data}</script>'
         f"<noscript>{table(title, ('', f'lowest, {unit}', f'mean, {unit}', f'highest, {unit}'), rows, 'Nothing yet.')}"

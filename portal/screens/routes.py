@@ -9,7 +9,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
@@ -35,6 +35,7 @@ from portal.screens.markup import Html, note
 from portal.screens.measured import Measured
 from portal.screens.page import Screen
 from portal.screens.seen import Seen, Visitor
+from portal.screens.sheets import TABLE, Making, making
 from portal.sources import PageSources
 from portal.views import SharedAnswer
 
@@ -89,13 +90,18 @@ class Pages:
         key = (screen.path, request.url.query, visitor.who, visitor.role)
         if key not in self._kept:
             query = dict(request.query_params)
-            self._kept[key] = SharedAnswer(lambda: self._made(screen, visitor, query), screen.name, 30.0, 0.9)
+            page = Making(screen.path, query)
+            made = partial(self.made, screen, visitor, query, page)
+            self._kept[key] = SharedAnswer(made, screen.name, 30.0, 0.9)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return await self._kept[key]()
 
-    async def _made(self, screen: Screen, visitor: Visitor, query: dict[str, str]) -> tuple[int, Sequence[Html]]:
+    async def made(
+        self, screen: Screen, visitor: Visitor, query: dict[str, str], page: Making
+    ) -> tuple[int, Sequence[Html]]:
+        """A page's status and parts, made now."""
         self._room = self._room or anyio.CapacityLimiter(_AT_WORK)
         try:
             health, market = await self.site.health(), await self.site.market()
@@ -109,13 +115,18 @@ class Pages:
                 self.site.data,
                 self.site.actions,
             )
-            return 200, await run_sync(screen.make, seen, limiter=self._room)
+            return 200, await run_sync(_make, screen, seen, page, limiter=self._room)
         except Denied as error:
             return 403, (note(str(error)),)
         except BadInput as error:
             return 422, (note(str(error)),)
         except IlesError as error:
             return 503, (note(str(error)),)
+
+
+def _make(screen: Screen, seen: Seen, page: Making) -> Sequence[Html]:
+    with making(page):
+        return screen.make(seen)
 
 
 def add_screens(app: FastAPI, site: PageSite) -> None:
@@ -126,6 +137,8 @@ def add_screens(app: FastAPI, site: PageSite) -> None:
     async def home(request: Request) -> Response:
         """To the first page that the visitor may see."""
         return RedirectResponse(pages.allowed(visitor_of(request))[0].path, 303)
+
+    _add_sheets(app, pages)
 
     @app.get("/{area}/pages/{name}", include_in_schema=False)
     async def page(request: Request, area: str, name: str) -> Response:
@@ -155,6 +168,27 @@ def add_screens(app: FastAPI, site: PageSite) -> None:
         return _sent(request, body, kind, {"Cache-Control": _CACHED}, 200, packed)
 
     _add_proofs(app, site)
+
+
+def _add_sheets(app: FastAPI, pages: Pages) -> None:
+    @app.get("/{area}/pages/{name}.csv", include_in_schema=False)
+    async def sheet(request: Request, area: str, name: str) -> Response:
+        """A table or chart of a page, by its caption, with all its rows."""
+        visitor, screen = visitor_of(request), pages.screens.get(f"/{area}/pages/{name}")
+        if screen is None:
+            raise HTTPException(404, "there is no page of this name")
+        if visitor.role not in screen.roles:
+            raise HTTPException(403, f"this page is not for the role {visitor.role}")
+        query = dict(request.query_params)
+        page = Making(screen.path, {}, query.pop(TABLE, ""))
+        status, shown = await pages.made(screen, visitor, query | {"rows": "all"}, page)
+        if status != 200:
+            raise HTTPException(status, re.sub(r"<[^>]*>", "", "".join(shown)))
+        if page.found is None:
+            raise HTTPException(404, "table: this page has no table or chart of this caption that is not empty")
+        named = re.sub(r"[^A-Za-z0-9]+", "-", page.found.caption).strip("-").lower()[:60]
+        headers = {"Content-Disposition": f'attachment; filename="{name}-{named}.csv"'}
+        return _sent(request, page.found.csv().encode(), "text/csv", headers)
 
 
 def _add_proofs(app: FastAPI, site: PageSite) -> None:
