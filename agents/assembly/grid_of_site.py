@@ -92,6 +92,7 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             history_kvar=metered_kw(f"{p.name}.reactive"),
             carries_w=carries_w(p),
             terms=connection_terms(p),
+            owner=p.name,
         )
         for p in site.prosumers
     )

@@ -90,6 +90,29 @@ class LimitedFeedIn:
     isps: tuple[tuple[int, int, int], ...]
 
 
+@wire("grid.SupplyLimited")
+@dataclass(frozen=True, slots=True)
+class SupplyLimited:
+    """The DSO limits by hand what a connection's controllable devices draw, or tells it when it has no supply; or ends either.
+
+    Attributes:
+        number: under which it was asked for or declared; what is told last under it counts.
+        begin, end: `end` None: nobody knows yet.
+        consumption_pct: of each device's rating that it may draw; 0 where there is no supply; None: it is over, or called off.
+        interrupted: there is no supply: what its devices do then is nobody's to steer, but nothing is planned or offered there.
+        point: the congestion point below which it holds.
+    """
+
+    urgent: ClassVar[bool] = True
+    number: str
+    usage_point: str
+    begin: datetime
+    end: datetime | None
+    consumption_pct: int | None
+    interrupted: bool
+    point: str
+
+
 @wire("grid.BaselineReplaced")
 @dataclass(frozen=True, slots=True)
 class BaselineReplaced:

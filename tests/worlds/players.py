@@ -90,9 +90,9 @@ def dso(market: MarketRules = RULES, carries_w: int = 0) -> DsoRole:
     """A DSO with two congestion points; three (aggregator, point) pairs owe it prognoses."""
     flat = (np.zeros(96),)
     connections = (
-        GridConnection("ean.farm-a", "n1", POINT, "agr", 10_000, flat, carries_w=carries_w),
-        GridConnection("ean.farm-b", "n1", POINT, "agr-2", 30_000, flat, carries_w=carries_w),
-        GridConnection("ean.park", "n2", UPPER, "agr", 20_000, flat, carries_w=carries_w),
+        GridConnection("ean.farm-a", "n1", POINT, "agr", 10_000, flat, carries_w=carries_w, owner="farm-a"),
+        GridConnection("ean.farm-b", "n1", POINT, "agr-2", 30_000, flat, carries_w=carries_w, owner="farm-b"),
+        GridConnection("ean.park", "n2", UPPER, "agr", 20_000, flat, carries_w=carries_w, owner="park"),
     )
     points = (
         PointGrid(POINT, "line-1", ("n1",), ("n1",), ("line-1",)),

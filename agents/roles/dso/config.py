@@ -32,6 +32,7 @@ class GridConnection:
         history_kvar: the same of reactive power.
         carries_w: the most that can flow there, either way; 0 where nobody knows.
         terms: what is agreed of it beside the market.
+        owner: whose it is, an agent's name; empty where nobody is to be told of limits by hand and of works.
     """
 
     usage_point: str
@@ -43,6 +44,7 @@ class GridConnection:
     history_kvar: tuple[Floats, ...] = ()
     carries_w: int = 0
     terms: ConnectionTerms = NOTHING_AGREED
+    owner: str = ""
 
 
 @wire("dso.MeteredPoint")
@@ -221,6 +223,11 @@ class DsoConfig:
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""
         return tuple(c for c in self.connections if c.congestion_point == point)
+
+    def below(self, point: str) -> tuple[GridConnection, ...]:
+        """The connections below a congestion point, those at points further down among them; none of an unknown point."""
+        nodes = {node for one in self.points if one.identity == point for node in one.below}
+        return tuple(c for c in self.connections if c.node in nodes)
 
     def sellers(self, point: str) -> tuple[str, ...]:
         """The aggregators with connections at a congestion point, in order."""

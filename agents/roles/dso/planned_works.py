@@ -13,6 +13,7 @@ import numpy as np
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.outside_requests import PointRoundWanted
 from agents.roles.effects import Arm, Disarm, Effect, Publish, Send, Timer
+from agents.roles.grid_messages import SupplyLimited
 from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import LedgerFiling
@@ -222,7 +223,20 @@ class PlannedWorks(Part[PlannedWorksState]):
             now, declared.number, declared.point, declared.begin, declared.end, declared.carries_pct, declared.planned,
             works.state, self._affected(declared.point), declared.words,
         )  # fmt: skip
-        return [self._filing.file(WORKS, key, self.me.record(WORKS, key, works, now)), Publish(told)]
+        filed = self._filing.file(WORKS, key, self.me.record(WORKS, key, works, now))
+        return [filed, Publish(told), *(self._to_owners(works) if works.interrupts else ())]
+
+    def _to_owners(self, works: Works) -> list[Effect]:
+        """Who has no supply is told when it is foretold, when it begins, and when it is over or called off."""
+        declared, pct = works.declared, 0 if works.stands else None
+        return [
+            Send(
+                c.owner,
+                SupplyLimited(declared.number, c.usage_point, declared.begin, declared.end, pct, True, declared.point),
+            )
+            for c in self._config.below(declared.point)
+            if c.owner
+        ]
 
     def _look_again(self, works: Works, now: datetime) -> list[Effect]:
         """Look at the point anew today: less is carried from now on than was planned with."""
@@ -233,8 +247,7 @@ class PlannedWorks(Part[PlannedWorksState]):
         return self.emit(PointRoundWanted(works.declared.point, day.day), now)
 
     def _affected(self, point: str) -> tuple[str, ...]:
-        below = set(self._points[point].below)
-        return tuple(sorted(c.usage_point for c in self._config.connections if c.node in below))
+        return tuple(sorted(c.usage_point for c in self._config.below(point)))
 
     # ---- remembering and forgetting --------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from agents.roles.dso.accounts import DsoAccounts
 from agents.roles.dso.arbitration import Arbitration
 from agents.roles.dso.compensation import Compensating
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.consumption_limits import ConsumptionLimits
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.expected_power import ExpectedPower
 from agents.roles.dso.forecast_errors import ForecastErrors
@@ -134,6 +135,7 @@ class DsoRole(Role):
             point_meters,
             by_hand,
             works,
+            ConsumptionLimits(me, config, filing, ordering.ordered_w),
             curtailment,
             non_firm,
             Compensating(me, config, curtailment, non_firm),

@@ -31,7 +31,8 @@ from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import recorded_base_kw
 from agents.roles.prosumer.ordered_moves import OrderedMoves
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
-from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, VehicleChanged
+from agents.roles.prosumer.supply_limits import SupplyLimits
+from agents.roles.prosumer.told import DayMeteringTold, ElementReported, PlanChanged, SupplyChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
@@ -73,10 +74,12 @@ class DayPlanning(Part[DayPlanningState]):
         held: HeldOrders,
         agreed: ConnectionLimits,
         reserved: ReservedCapacity,
+        supply: SupplyLimits,
     ) -> None:
         super().__init__(me, DayPlanningState(base_history_kw=config.base_history_kw))
         self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
         self._metering, self._held, self._agreed, self._reserved = metering, held, agreed, reserved
+        self._supply = supply
         self._moves = OrderedMoves(self._kinds, held, reports)
         self._facts = ElementFacts(
             config, reports=reports, buildings=buildings, vehicles=vehicles, metering=metering, held=held
@@ -97,7 +100,8 @@ class DayPlanning(Part[DayPlanningState]):
         """
         forecast = np.fmax(self._forecast(day).elements_kw[element], self._agreed.limit_kw(element, day))
         held = self._held
-        return self._kinds[element].expected(forecast, held.held_kw(element, day), held.moved_kw(element, day))
+        expected = self._kinds[element].expected(forecast, held.held_kw(element, day), held.moved_kw(element, day))
+        return np.fmin(expected, self._supply.most_kw(element, day))
 
     def steered_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW that an element is held to, by orders or by its owner; NaN where its device runs by its own rule."""
@@ -212,7 +216,7 @@ class DayPlanning(Part[DayPlanningState]):
         return replace(
             self.knowledge(element, day, at),
             prices=self.energy_prices(day),
-            import_room_kw=self.import_room_kw(day, beside=element),
+            import_room_kw=self._supply.room_kw(element, day, self.import_room_kw(day, beside=element)),
             reserved_kw=self._reserved.kept_kw(element, day),
         )
 
@@ -228,6 +232,12 @@ class DayPlanning(Part[DayPlanningState]):
             base_kw = np.maximum(base_kw, fit(known_kw, day.count))
         others = (self.expected_kw(name, day) for name in self._elements if name != beside)
         return import_room_kw(cap_w / 1000, base_kw, others)
+
+    @on(SupplyChanged)
+    def supply_changed(self, event: SupplyChanged, now: datetime) -> list[Effect]:
+        """What a limit holds back, or frees again, is planned for at once."""
+        self.follow(event.day, now)
+        return self.emit(PlanChanged(event.day), now)
 
     @on(VehicleChanged)
     def vehicle_changed(self, event: VehicleChanged, now: datetime) -> list[Effect]:

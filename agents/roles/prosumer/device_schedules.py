@@ -15,6 +15,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.grid_limits import GridLimits
+from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.told import DeviceBeganAnew, PlanChanged
 from cim.codec.codec import wire
 from cim.model.devices import Setpoint
@@ -31,16 +32,23 @@ class DeviceSchedulesState:
 class DeviceSchedules(Part[DeviceSchedulesState]):
     """Tells each element its setpoints of a day, where they changed since it was last told."""
 
-    def __init__(self, me: AgentIdentity, config: ProsumerConfig, planning: DayPlanning, limits: GridLimits) -> None:
+    def __init__(
+        self,
+        me: AgentIdentity,
+        config: ProsumerConfig,
+        planning: DayPlanning,
+        limits: GridLimits,
+        supply: SupplyLimits,
+    ) -> None:
         super().__init__(me, DeviceSchedulesState())
-        self._kinds, self._planning, self._limits = config.kinds(), planning, limits
+        self._kinds, self._planning, self._limits, self._supply = config.kinds(), planning, limits, supply
 
     @on(PlanChanged)
     def plan_changed(self, event: PlanChanged, now: datetime) -> list[Effect]:
         """They are told only what they are held to, by orders and the DSO's limits; elsewhere each runs by its own rule."""
         day, effects = event.day, list[Effect]()
         for name, kind in self._kinds.items():
-            power = self._planning.steered_kw(name, day)
+            power = self._supply.steered_kw(name, day, self._planning.steered_kw(name, day))
             power = np.fmax(power, self._limits.limit_kw(name, day))  # of two limits of a plant (<= 0), the stricter
             told = self.state.told.get(name, {})
             if day.day not in told and np.isnan(power).all():

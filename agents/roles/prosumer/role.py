@@ -43,10 +43,12 @@ from agents.roles.prosumer.owner_overrides import OwnerOverrides
 from agents.roles.prosumer.prognoses import Prognoses
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
+from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.unit_restrictions import UnitRestrictions
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.prosumer.weather_seen import WeatherSeen
 from agents.roles.role import Role
+from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract
 from market.rules import MarketRules
@@ -77,7 +79,12 @@ class ProsumerRole(Role):
         vehicles = EvFlexibilityManager(me, reports, metering)
         reserved = ReservedCapacity(me, config, contracts)
         agreed, kept = ConnectionLimits(me, config), OwnerOverrides(me, config, held)
-        restrictions = UnitRestrictions(me, config, kept)
+
+        def expected_kw(element: str, day: LocalDay) -> Floats:
+            return planning.expected_kw(element, day)
+
+        supply = SupplyLimits(me, config, held, expected_kw)
+        restrictions = UnitRestrictions(me, config, kept, supply)
         planning = DayPlanning(
             me,
             config,
@@ -88,6 +95,7 @@ class ProsumerRole(Role):
             held=held,
             agreed=agreed,
             reserved=reserved,
+            supply=supply,
         )
         reactive, available = ReactiveMetering(me), AvailableEnergy(me)
         history, weather = ElementHistory(me, config, metering, held), WeatherSeen(me, config, metering)
@@ -167,7 +175,7 @@ class ProsumerRole(Role):
             MakeWhole(me, config, contracts=contracts, limits=limits, days=days, metering=messages, filing=filing),
             planning,
             Prognoses(me, config, metering, planning),
-            DeviceSchedules(me, config, planning, limits),
+            DeviceSchedules(me, config, planning, limits, supply),
             VppMember(
                 me,
                 config,
@@ -183,6 +191,7 @@ class ProsumerRole(Role):
             ),
             restrictions,
             kept,
+            supply,
             OperatedDays(me, after_open),
             CopyConfirming(me, messages.copies),
         )

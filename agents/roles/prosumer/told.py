@@ -40,6 +40,13 @@ class FeedInLimited:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplyChanged:
+    """What the connection's devices may draw, or whether it has supply, is another from now on."""
+
+    day: LocalDay
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityChanged:
     """What the connection may feed in on a day is another: it is told at once."""
 

@@ -18,6 +18,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import moves_of
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.owner_overrides import OwnerOverrides
+from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.register_messages import RegisterEntry
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
@@ -39,9 +40,9 @@ class UnitRestrictionsState:
 class UnitRestrictions(Part[UnitRestrictionsState]):
     """Takes limits from the register's keeper, holds them in what is offered, and refuses orders beyond them."""
 
-    def __init__(self, me: AgentIdentity, config: ProsumerConfig, kept: OwnerOverrides) -> None:
+    def __init__(self, me: AgentIdentity, config: ProsumerConfig, kept: OwnerOverrides, supply: SupplyLimits) -> None:
         super().__init__(me, UnitRestrictionsState())
-        self._kept = kept
+        self._kept, self._supply = kept, supply
         self._market, self._dso, self._elements = config.market, config.dso, config.by_name()
 
     @on(RegisterEntry)
@@ -62,19 +63,19 @@ class UnitRestrictions(Part[UnitRestrictionsState]):
 
     def held(self, model: Flexibility, window: PlanWindow) -> Flexibility | None:
         """What an element can give on a window's ISPs as far as neither DSO nor owner restricts it; None: nothing."""
-        if not self._kept.free(model.element, window):
-            return None
+        offered = self._supply.offered(model, window) if self._kept.free(model.element, window) else None
         limit, day = self.state.limits.get(model.element), window.day
-        if limit is None:
-            return model
+        if offered is None or limit is None:
+            return offered
         isps = range(window.first, window.last + 1)
         inside = np.array([limit.covers(day.isp_start(isp), day.isp_start(isp + 1)) for isp in isps])
-        return restricted(model, inside, limit.up_w / 1000, limit.down_w / 1000)
+        return restricted(offered, inside, limit.up_w / 1000, limit.down_w / 1000)
 
     def fault(self, element: str, calls: Iterable[ElementCall], day: LocalDay) -> str | None:
         """Why the system operator, or its owner, does not let an element move so, in words, or None."""
         calls = tuple(calls)
         kept = self._kept.fault(element, tuple(call.isp for call in calls), day)
+        kept = kept or self._supply.fault(element, calls, day)
         if kept is not None:
             return kept
         limit = self.state.limits.get(element)

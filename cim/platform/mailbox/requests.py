@@ -122,6 +122,24 @@ class PointLimitWanted:
     until: datetime
 
 
+@wire("mail.ConsumptionLimitWanted")
+@dataclass(frozen=True, slots=True)
+class ConsumptionLimitWanted:
+    """An emergency: what controllable devices below a congestion point draw is limited from now on, or that is lifted.
+
+    Attributes:
+        consumption_pct: of each device's rating, 0 to 100; None: lifted.
+        until: it ends by itself then.
+    """
+
+    urgent: ClassVar[bool] = True
+    number: str
+    by: str
+    point: str
+    consumption_pct: int | None
+    until: datetime
+
+
 @wire("mail.SettlementWanted")
 @dataclass(frozen=True, slots=True)
 class SettlementWanted:
@@ -167,6 +185,7 @@ Wanted = (
     FlexibilityWanted
     | OfferOrderWanted
     | PointLimitWanted
+    | ConsumptionLimitWanted
     | SettlementWanted
     | DisputeAnswerWanted
     | WorksWanted
@@ -177,6 +196,7 @@ Wanted = (
 KINDS: dict[str, type[Wanted]] = {
     "flexibility": FlexibilityWanted,
     "point-limit": PointLimitWanted,
+    "consumption-limit": ConsumptionLimitWanted,
     "settlement": SettlementWanted,
     "order": OfferOrderWanted,
     "dispute": DisputeAnswerWanted,

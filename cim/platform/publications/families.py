@@ -17,6 +17,8 @@ from cim.platform.publications.agreements import (
 )
 from cim.platform.publications.base import Publication
 from cim.platform.publications.grid import (
+    ConsumptionHeldBack,
+    ConsumptionLimited,
     ExchangeBand,
     ExchangeForecast,
     FeedInAccounted,
@@ -64,7 +66,8 @@ from cim.platform.publications.trading import (
 FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
-        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ContractAgreed, ContractEnded, CopiesDiffer, DeviceBack,
+        AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ConsumptionHeldBack, ConsumptionLimited, ContractAgreed,
+        ContractEnded, CopiesDiffer, DeviceBack,
         DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
         FeedInLimited, FlexOffered, FlexRequested,
         HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,

@@ -69,6 +69,48 @@ class FeedInAccounted(Publication):
     taken_w: tuple[int, ...] = ()
 
 
+@wire("published.ConsumptionLimited")
+@dataclass(frozen=True, slots=True)
+class ConsumptionLimited(Publication):
+    """In an emergency the DSO limited by hand what controllable devices below a congestion point draw, or lifted that.
+
+    Attributes:
+        number: of the request by hand.
+        congestion_point: below which it holds.
+        consumption_pct: of each device's rating that it may draw; null: lifted.
+        until: when it ends by itself.
+        usage_points: the connections that were told.
+        against_wh: what the DSO's own orders want there in that time that is more consumption, and that may so fail.
+    """
+
+    number: str
+    congestion_point: str
+    consumption_pct: int | None
+    until: datetime
+    usage_points: tuple[str, ...]
+    against_wh: int
+
+
+@wire("published.ConsumptionHeldBack")
+@dataclass(frozen=True, slots=True)
+class ConsumptionHeldBack(Publication):
+    """What a connection expects an emergency's limit to hold back of its devices until it ends, when it was told of it.
+
+    Attributes:
+        number: of the limit.
+        usage_point: the connection.
+        devices: how many of its devices the limit holds.
+        planned_wh: what they were expected to draw beyond it; taken later, where there is time and need.
+        ordered_wh: what orders in force want of them beyond it: it counts as not delivered.
+    """
+
+    number: str
+    usage_point: str
+    devices: int
+    planned_wh: int
+    ordered_wh: int
+
+
 @wire("published.SellerJudged")
 @dataclass(frozen=True, slots=True)
 class SellerJudged(Publication):

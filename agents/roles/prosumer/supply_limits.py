@@ -1,0 +1,207 @@
+"""What the DSO limits by hand of what the connection's devices draw, and when the connection has no supply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.dispatch.restricted import restricted
+from agents.planning.elements.element import PlanWindow
+from agents.roles.effects import Arm, Disarm, Effect, Publish, Timer
+from agents.roles.grid_messages import SupplyLimited
+from agents.roles.identity import AgentIdentity
+from agents.roles.part import Part, Recovery, on
+from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.told import CapacityChanged, SupplyChanged
+from cim.codec.codec import wire
+from cim.model.arrays import Floats, Mask
+from cim.model.devices import Mode
+from cim.model.intervals import LocalDay
+from cim.platform.publications.grid import ConsumptionHeldBack
+from market.contracts.envelope import ElementCall
+
+
+@wire("prosumer.timer.supply_limit_ends")
+@dataclass(frozen=True, slots=True)
+class SupplyLimitEnds(Timer):
+    """A limit is over by itself."""
+
+    number: str
+
+
+@wire("prosumer.SupplyLimits")
+@dataclass(slots=True)
+class SupplyLimitsState:
+    """By the number under which they were told, those that are not over."""
+
+    limits: dict[str, SupplyLimited] = field(default_factory=dict)
+
+
+class SupplyLimits(Part[SupplyLimitsState]):
+    """Holds vehicles, heat pumps and batteries to an emergency's limit, and plans and offers nothing where there is no supply.
+
+    Appliances are left alone: a programme runs as a whole; so is what the household uses beside.
+
+    Args:
+        expected_kw: [T] of an element on a day, as things stand.
+    """
+
+    def __init__(
+        self,
+        me: AgentIdentity,
+        config: ProsumerConfig,
+        held: HeldOrders,
+        expected_kw: Callable[[str, LocalDay], Floats],
+    ) -> None:
+        super().__init__(me, SupplyLimitsState())
+        self._config, self._held, self._expected_kw = config, held, expected_kw
+        self._kinds, elements = config.kinds(), config.by_name()
+        self._rated_kw = {
+            name: elements[name].consumption_w / 1000
+            for name, kind in self._kinds.items()
+            if kind.mode is not Mode.START and elements[name].consumption_w > 0
+        }
+
+    # ---- what others ask -------------------------------------------------------------------------------------------------
+
+    def most_kw(self, element: str, day: LocalDay) -> Floats:
+        """[T] kW (>= 0) that an element may draw in an emergency; NaN where nothing limits it."""
+        most, rated_kw = np.full(day.count, np.nan), self._rated_kw.get(element)
+        if rated_kw is not None:
+            for one in self._emergencies():
+                where = _inside(one, day)
+                most[where] = np.fmin(most[where], rated_kw * (one.consumption_pct or 0) / 100)
+        return most
+
+    def room_kw(self, element: str, day: LocalDay, room_kw: Floats | None) -> Floats | None:
+        """[T] kW that an element is planned to draw at most, within what the connection's cap leaves it; None: anything."""
+        most = self.most_kw(element, day)
+        most[self._interrupted(day)] = 0.0
+        if np.isnan(most).all():
+            return room_kw
+        most = np.where(np.isnan(most), np.inf, most)
+        return most if room_kw is None else np.minimum(room_kw, most)
+
+    def steered_kw(self, element: str, day: LocalDay, steered_kw: Floats) -> Floats:
+        """[T] kW that an element is held to, the emergency's limit included; NaN where its device is free.
+
+        A device that takes a target and is free is held to what is expected of it, so that its own rule goes no further.
+        """
+        most = self.most_kw(element, day)
+        if np.isnan(most).all():
+            return steered_kw
+        free_kw = most if self._kinds[element].mode is Mode.LIMIT else self._expected_kw(element, day)
+        held = np.where(np.isnan(steered_kw), free_kw, steered_kw)
+        return np.where(np.isnan(most), steered_kw, np.fmin(held, most))
+
+    def offered(self, model: Flexibility, window: PlanWindow) -> Flexibility | None:
+        """What an element can give: in an emergency no more consumption, without supply nothing; None: nothing at all."""
+        day, part = window.day, slice(window.first - 1, window.last)
+        limited = np.logical_or.reduce(
+            [_inside(one, day) for one in self._emergencies()] or [np.zeros(day.count, bool)]
+        )
+        less = restricted(model, limited[part], 0.0, -np.inf)
+        return None if less is None else restricted(less, self._interrupted(day)[part], 0.0, 0.0)
+
+    def fault(self, element: str, calls: Iterable[ElementCall], day: LocalDay) -> str | None:
+        """Why an order cannot move an element so, in words, or None."""
+        for call in calls:
+            for one in self.state.limits.values():
+                inside = bool(_inside(one, day)[call.isp - 1])
+                if inside and (one.interrupted or call.moved_w > 0):
+                    what = "has no supply" if one.interrupted else "draws no more, in an emergency,"
+                    return (
+                        f"limited: {element} in ISP {call.isp}; the connection {what} by the DSO's word ({one.number})"
+                    )
+        return None
+
+    def _emergencies(self) -> list[SupplyLimited]:
+        return [one for one in self.state.limits.values() if not one.interrupted]
+
+    def _interrupted(self, day: LocalDay) -> Mask:
+        found = np.zeros(day.count, dtype=np.bool_)
+        for one in self.state.limits.values():
+            if one.interrupted:
+                found |= _inside(one, day)
+        return found
+
+    # ---- what the DSO tells ----------------------------------------------------------------------------------------------
+
+    @on(SupplyLimited)
+    def limited(self, message: SupplyLimited, sender: str, now: datetime) -> list[Effect]:
+        """A limit, or an interruption of supply, that begins or is foretold; or that it is over."""
+        if sender != self._config.dso or message.usage_point != self._config.usage_point:
+            return []
+        if message.consumption_pct is None:
+            known = self.state.limits.pop(message.number, None)
+            return [] if known is None else [Disarm(SupplyLimitEnds(message.number)), *self._changed(now)]
+        if message.end is not None and message.end <= now:
+            why = f"end: {message.end.isoformat()} is over"
+            return [self.me.lapse("SupplyLimited", message.number, sender, why, now)]
+        effects: list[Effect] = [] if message.interrupted else [Publish(self._held_back(message, now))]
+        self.state.limits[message.number] = message
+        if message.end is not None:
+            effects.append(Arm(SupplyLimitEnds(message.number), message.end))
+        return effects + self._changed(now)
+
+    @on(SupplyLimitEnds)
+    def ends(self, timer: SupplyLimitEnds, now: datetime) -> list[Effect]:
+        """By itself."""
+        return [] if self.state.limits.pop(timer.number, None) is None else self._changed(now)
+
+    def _changed(self, now: datetime) -> list[Effect]:
+        day = self.rules.day_of(now)
+        return [*self.emit(SupplyChanged(day), now), *self.emit(CapacityChanged(day), now)]
+
+    def _held_back(self, message: SupplyLimited, now: datetime) -> ConsumptionHeldBack:
+        """What the limit holds back, by what is expected just before it holds."""
+        planned_wh, ordered_wh, day = 0.0, 0.0, self.rules.day_of(now)
+        end = message.end or now
+        while day.start < end:
+            left_h = np.array([_hours(max(day.isp_start(k), now), min(day.isp_start(k + 1), end)) for k in _isps(day)])
+            for name, rated_kw in self._rated_kw.items():
+                most_kw = rated_kw * (message.consumption_pct or 0) / 100
+                beyond_kw = np.maximum(self._expected_kw(name, day) - most_kw, 0.0)
+                planned_wh += 1000 * float((beyond_kw * left_h).sum())
+                ordered_kw = np.minimum(beyond_kw, np.maximum(self._held.moved_kw(name, day), 0.0))
+                ordered_wh += 1000 * float((ordered_kw * left_h).sum())
+            day = day.next()
+        point = self._config.usage_point
+        return ConsumptionHeldBack(
+            now, message.number, point, len(self._rated_kw), round(planned_wh), round(ordered_wh)
+        )
+
+    # ---- forgetting ------------------------------------------------------------------------------------------------------
+
+    def prune(self, before: date) -> None:
+        """What is over."""
+        start = self.rules.day(before).start
+        self.state.limits = {
+            number: one for number, one in self.state.limits.items() if one.end is None or one.end > start
+        }
+
+    def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
+        """Only the DSO knows; it tells of what is asked for or declared from now on."""
+        return Recovery(forgotten=("the DSO's limits by hand of its consumption, and works that interrupt its supply",))
+
+
+def _isps(day: LocalDay) -> range:
+    return range(1, day.count + 1)
+
+
+def _hours(begin: datetime, end: datetime) -> float:
+    return max((end - begin) / timedelta(hours=1), 0.0)
+
+
+def _inside(one: SupplyLimited, day: LocalDay) -> Mask:
+    """[T] the ISPs of a day in which it holds for some time."""
+    return np.array(
+        [one.begin < day.isp_start(k + 1) and (one.end is None or day.isp_start(k) < one.end) for k in _isps(day)],
+        dtype=np.bool_,
+    )
