@@ -24,6 +24,7 @@ from portal.auth.users import FIRST
 from portal.callers import named_callers, named_roles
 from portal.live_data import LiveData
 from portal.news import News
+from portal.shift_log import ShiftLog, shift_log_path
 from portal.stream_routes import StreamSite
 from portal.tokens import party_tokens, portal_token, service_tokens
 
@@ -57,7 +58,9 @@ def living_portal(
         roles={**market_roles(site_agents), **named_roles(folder)},
         log_in=log_in,
         services=service_tokens(folder, SERVICE_PATHS),
-        actions=ActionSite(mailbox, market_dso(site_agents), lambda: scheduler.now, log_in.audit),
+        actions=ActionSite(
+            mailbox, market_dso(site_agents), lambda: scheduler.now, log_in.audit, ShiftLog(shift_log_path(folder))
+        ),
         sources=sources_of(folder, load_site(settings.site)),
         news=news,
     )

@@ -8,14 +8,14 @@ from fastapi import Depends, FastAPI, HTTPException, Query
 from starlette.concurrency import run_in_threadpool
 
 from cim.platform.access.principals import Role
-from portal.actions import (
-    ActionSite,
-    ActionTold,
+from portal.actions import ActionSite, ActionTold
+from portal.asking import (
     AnswerDispute,
     AskFlexibility,
     DeclareWorks,
     EndWorks,
     KeepElement,
+    LimitConsumption,
     LimitPoint,
     OrderOffer,
     RotateKey,
@@ -23,6 +23,7 @@ from portal.actions import (
 )
 from portal.auth.caller import Caller, needs
 from portal.errors import Problem
+from portal.shift_log import Note, NoteTold
 
 FOR_ENGINEERS = Depends(needs(Role.DSO))
 _TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": Problem, "description": "The number is of another request."}}
@@ -75,6 +76,11 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
         """In an emergency: limit the feed-in of all plants below a congestion point at once, or lift that again."""
         return await run_in_threadpool(site.limit_point, caller, asked)
 
+    @app.post("/dso/actions/consumption-limit", status_code=202, responses=_TAKEN)
+    async def consumption_limit(caller: Engineer, asked: LimitConsumption) -> ActionTold:
+        """In an emergency: limit what vehicles, heat pumps and batteries below a point draw at once, or lift that again."""
+        return await run_in_threadpool(site.limit_consumption, caller, asked)
+
     @app.post("/dso/actions/settlement", status_code=202, responses=_TAKEN)
     async def settlement(caller: Engineer, asked: SettleDay) -> ActionTold:
         """Settle a day that is over now, with the meter data that came; what comes later makes a revision."""
@@ -102,6 +108,16 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
         if found is None:
             raise HTTPException(404, f"action {number[:64]!r}: there is none")
         return found
+
+    @app.post("/dso/log", status_code=201)
+    async def write_note(caller: Engineer, note: Note) -> NoteTold:
+        """Note something of the shift, or that an alarm was seen; kept before it is acknowledged, and never changed."""
+        return await run_in_threadpool(site.shift.add, caller, note, site.now())
+
+    @app.get("/dso/log", dependencies=[FOR_ENGINEERS])
+    async def notes(last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[NoteTold]:
+        """What was noted, newest first."""
+        return await run_in_threadpool(site.shift.notes, last)
 
     @app.get("/dso/actions", dependencies=[FOR_ENGINEERS])
     async def actions(last: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[ActionTold]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
-
-from pydantic import AfterValidator, AwareDatetime, Field
+from datetime import date, datetime, timedelta
 
 from cim.platform.access.audit import Access, AuditLog
 from cim.platform.mailbox.mailbox import Letter, LetterState, Mailbox
 from cim.platform.mailbox.requests import (
     KIND_OF,
+    ConsumptionLimitWanted,
     DisputeAnswerWanted,
     ElementKeptWanted,
     FlexibilityWanted,
@@ -25,135 +23,29 @@ from cim.platform.mailbox.requests import (
     WorksEndWanted,
     WorksWanted,
 )
+from portal.asking import (
+    AnswerDispute,
+    AskFlexibility,
+    Asking,
+    DeclareWorks,
+    EndWorks,
+    KeepElement,
+    LimitConsumption,
+    LimitPoint,
+    OrderOffer,
+    RotateKey,
+    SettleDay,
+)
 from portal.auth.caller import Caller
-from portal.models.base import Instant, IspNumber, Shown
-
-Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-MOST_W = 1_000_000_000
-
-
-def _utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("beyond the years that there are; expected an instant near now") from None
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
-
-
-class Asking(Shown):
-    """What every request has.
-
-    Attributes:
-        number: chosen by who asks, so that a request that is sent again is the same one; else the portal makes one.
-    """
-
-    number: Number | None = None
-
-
-class AskFlexibility(Asking):
-    """Flexibility wanted at a congestion point, in ISPs `first_isp` to `last_isp` (from 1, both included) of a local day.
-
-    Attributes:
-        power_w: > 0: more consumption or less feed-in; < 0: less consumption.
-        choose_minutes: of the site's time; so long the offers stand, for the caller to order. null: the agent chooses at once.
-            While an offer stands its members are held for it.
-    """
-
-    point: Text
-    period: date
-    first_isp: IspNumber
-    last_isp: IspNumber
-    power_w: Annotated[int, Field(ge=-MOST_W, le=MOST_W)]
-    choose_minutes: Annotated[int, Field(ge=5, le=240)] | None = None
-
-
-class OrderOffer(Asking):
-    """An offer that stands is accepted: one of its options is ordered, wholly or in part.
-
-    Attributes:
-        offer, option: references, as `/dso/state` has them; `option` may be left out where the offer has one alone.
-        factor_pct: of the option's power and price.
-    """
-
-    offer: Text
-    option: Annotated[str, Field(max_length=200)] = ""
-    factor_pct: Annotated[int, Field(ge=1, le=100)] = 100
-
-
-class AnswerDispute(Asking):
-    """A dispute that no meter decides is answered: whose copies of the meter data count.
-
-    Attributes:
-        buyer, seller, counts: domains; `counts` is one of the two.
-        words: why; both parties are told.
-    """
-
-    period: date
-    buyer: Text
-    seller: Text
-    counts: Text
-    words: Text
-
-
-class DeclareWorks(Asking):
-    """Works at a congestion point, or an interruption of its supply: planned, or a fault that is reported.
-
-    Attributes:
-        begin, end: instants with their offset; `end` null: nobody knows yet, of a fault.
-        carries_pct: what the point carries meanwhile, of what it may carry otherwise; 0: the connections below have no supply.
-    """
-
-    point: Text
-    begin: Moment
-    end: Moment | None = None
-    carries_pct: Annotated[int, Field(ge=0, le=99)]
-    planned: bool = True
-    words: Text
-
-
-class EndWorks(Asking):
-    """Works are over, or called off; `works` is the number under which they were declared."""
-
-    works: Number
-
-
-class LimitPoint(Asking):
-    """An emergency: feed-in of all plants below a congestion point is limited at once, for some minutes of the site's time.
-
-    Attributes:
-        feed_in_pct: of each plant's rating; null lifts the limit.
-    """
-
-    point: Text
-    feed_in_pct: Annotated[int, Field(ge=0, le=100)] | None
-    minutes: Annotated[int, Field(ge=1, le=1440)] = 15
-
-
-class SettleDay(Asking):
-    """A day that is over is settled now, with the meter data that came."""
-
-    period: date
-
-
-class KeepElement(Asking):
-    """One of the caller's own elements is kept from the market, for some minutes of the site's time; null gives it back."""
-
-    element: Text
-    minutes: Annotated[int, Field(ge=1, le=7 * 1440)] | None
-
-
-class RotateKey(Asking):
-    """The caller's own agent goes over to the next key that was prepared for it."""
+from portal.models.base import Instant, Shown
+from portal.shift_log import ShiftLog
 
 
 class ActionTold(Shown):
     """A request and what became of it.
 
     Attributes:
-        kind: flexibility, order, point-limit, settlement, dispute, works, works-end, keep-element, rotate-key.
+        kind: flexibility, order, point-limit, consumption-limit, settlement, dispute, works, works-end, keep-element, rotate-key.
         at, answered_at: on the site's clock.
         request: its fields.
         state: waiting (for the site's next round), handed (to its agent), accepted, refused.
@@ -178,12 +70,14 @@ class ActionSite:
         dso: domain of its DSO.
         now: the site's clock.
         audit: where it is written down who asked for what.
+        shift: what its engineers note.
     """
 
     mailbox: Mailbox
     dso: str
     now: Callable[[], datetime]
     audit: AuditLog
+    shift: ShiftLog
 
     def ask_flexibility(self, caller: Caller, asked: AskFlexibility) -> ActionTold:
         """Ask the DSO's agent for flexibility.
@@ -245,6 +139,17 @@ class ActionSite:
         until = self._after(asked, asked.minutes, "until")
         assert until is not None  # noqa: S101 - minutes were given
         wanted = PointLimitWanted(_number(asked), caller.name, asked.point, asked.feed_in_pct, until)
+        return self._put(caller, self.dso, wanted)
+
+    def limit_consumption(self, caller: Caller, asked: LimitConsumption) -> ActionTold:
+        """Ask the DSO's agent to limit consumption below a point.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        until = self._after(asked, asked.minutes, "until")
+        assert until is not None  # noqa: S101 - minutes were given
+        wanted = ConsumptionLimitWanted(_number(asked), caller.name, asked.point, asked.consumption_pct, until)
         return self._put(caller, self.dso, wanted)
 
     def settle(self, caller: Caller, asked: SettleDay) -> ActionTold:

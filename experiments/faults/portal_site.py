@@ -35,6 +35,7 @@ from portal.finished import FinishedRun
 from portal.guard import Rates
 from portal.live_data import LiveData
 from portal.news import News
+from portal.shift_log import ShiftLog, shift_log_path
 from portal.tokens import party_tokens, portal_token, service_tokens
 
 NOON = datetime(2026, 5, 20, 10, tzinfo=UTC)
@@ -93,7 +94,7 @@ def fuzzed_site(folder: Path) -> FuzzedSite:
         data_status=lambda: status_of(folder),
         roles={**market_roles(folder), **named_roles(folder)},
         log_in=log_in,
-        actions=ActionSite(mailbox, DSO, lambda: NOON, log_in.audit),
+        actions=ActionSite(mailbox, DSO, lambda: NOON, log_in.audit, ShiftLog(shift_log_path(folder))),
         sources=sources_of(folder, None, "this site has no network file"),
         news=News(lambda: NOON),
         services=services,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from cim.platform.publications.grid import ConsumptionHeldBack, ConsumptionLimited
 from cim.platform.publications.incidents import MessageLapsed
 from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
 from cim.platform.store import values
@@ -138,20 +139,71 @@ def _limit(seen: Seen) -> Html:
         "data-empty-null></label>"
         '<label>For, min <input name="minutes" type="number" min="1" max="1440" value="15" required data-number></label>'
     )
+    drawn = (
+        f'<label>Point <select name="point">{points(seen)}</select></label>'
+        '<label>Consumption at most, % of each rating <input name="consumption_pct" type="number" min="0" max="100" value="50" '
+        "data-number data-empty-null></label>"
+        '<label>For, min <input name="minutes" type="number" min="1" max="1440" value="15" required data-number></label>'
+    )
     return section(
         "Emergency: limit a point",
         acting(
             "/dso/actions/point-limit",
             "limit",
             fields,
-            "Limit now",
+            "Limit feed-in now",
             "Limit the feed-in of all plants below this point now?",
         ),
         note(
             "All plants below the point obey at once, and what they lose is paid. Leave the percentage empty to lift a limit."
         ),
+        acting(
+            "/dso/actions/consumption-limit",
+            "limit-consumption",
+            drawn,
+            "Limit consumption now",
+            "Limit what vehicles, heat pumps and batteries below this point draw now?",
+        ),
+        note(
+            "Vehicles, heat pumps and batteries below the point draw no more than that at once, and offer nothing more; "
+            "what else a home uses goes on. It is not paid; orders that want more count as not delivered as far as it holds. "
+            "Leave the percentage empty to lift it."
+        ),
+        _consumption_limits(seen),
         name="limit",
     )
+
+
+def _consumption_limits(seen: Seen) -> Html:
+    """Limits of consumption, and what they were expected to hold back."""
+    held = values(seen.store, ConsumptionHeldBack)
+    rows = []
+    for one in reversed(values(seen.store, ConsumptionLimited)):
+        mine = [told for told in held if told.number == one.number]
+        running = one.consumption_pct is not None and one.until > seen.now
+        lifted = any(
+            other.congestion_point == one.congestion_point and other.at > one.at
+            for other in values(seen.store, ConsumptionLimited, one.at)
+        )
+        rows.append(
+            (
+                seen.local(one.at),
+                seen.title(one.congestion_point),
+                "lifted" if one.consumption_pct is None else f"{one.consumption_pct} %",
+                None if one.consumption_pct is None else seen.local(one.until),
+                len(one.usage_points),
+                sum(told.devices for told in mine),
+                sum(told.planned_wh for told in mine) / 1000,
+                max(one.against_wh, sum(told.ordered_wh for told in mine)) / 1000,
+                mark("holds", "warn") if running and not lifted else mark("over", ""),
+            )
+        )
+    head = (
+        "at (local)", "point", "of each rating", "until (local)", "connections", "devices held", "expected beyond it, kWh",
+        "ordered against it, kWh", "state",
+    )  # fmt: skip
+    none = "Nobody's consumption has been limited."
+    return table("Limits of consumption, newest first", head, rows, none, seen.rows)
 
 
 def _settle(seen: Seen) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,10 +24,11 @@ from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRe
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.trading import OrderRefused
 from portal.models import Status
-from portal.screens.markup import Cell, Figure, Html, figures, mark, note, section, table
+from portal.screens.markup import Cell, Figure, Html, acting, figures, hidden, mark, note, section, table
 from portal.screens.measured import LastReading
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
+from portal.shift_log import NoteTold
 
 STALE = timedelta(minutes=30)  # a meter reads every five minutes
 _WRONG: dict[type[Publication], tuple[str, Callable[[Any], str]]] = {
@@ -64,6 +66,18 @@ class Alarm:
     open: bool = False
 
 
+def alarm_key(one: Alarm) -> str:
+    """By what it says, so that it is the same in every store and after every restart."""
+    told = f"{one.at.isoformat()}\n{one.agent}\n{one.what}\n{one.words}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def seen_by(seen: Seen) -> dict[str, NoteTold]:
+    """By the key of an alarm, who has seen it, by the newest note about it."""
+    notes = [] if seen.actions is None else seen.actions.shift.notes()
+    return {one.about: one for one in reversed(notes) if one.about}
+
+
 def alarms(seen: Seen, since: datetime | None = None) -> list[Alarm]:
     """All of them, newest first; a lost device is open until it is back."""
     back: dict[str, datetime] = {}
@@ -86,7 +100,9 @@ def make_alarms(seen: Seen) -> Parts:
     kinds: dict[str, int] = {}
     for one in found:
         kinds[one.what] = kinds.get(one.what, 0) + 1
-    open_now = [one for one in found if one.open]
+    open_now, known = [one for one in found if one.open], seen_by(seen)
+    unseen = [one for one in found if one.grave and alarm_key(one) not in known]
+    lives = seen.actions is not None
     often = sorted(kinds.items(), key=lambda one: -one[1])
     return (
         section(
@@ -95,7 +111,9 @@ def make_alarms(seen: Seen) -> Parts:
                 Figure("open now", len(open_now), "", "bad" if open_now else "good"),
                 Figure("in the last 24 h", sum(1 for one in found if one.at > seen.now - timedelta(days=1))),
                 Figure("since the site began", len(found)),
+                *((Figure("grave, seen by nobody", len(unseen), "", "bad" if unseen else "good"),) if lives else ()),
             ),
+            *((_unseen(seen, unseen),) if lives else ()),
             table(
                 "Open: devices that do not answer",
                 ("since (local)", "what"),
@@ -120,11 +138,37 @@ def make_alarms(seen: Seen) -> Parts:
 
 def alarm_table(seen: Seen, found: Sequence[Alarm], caption: str) -> Html:
     """Alarms as rows."""
+    known, lives = seen_by(seen), seen.actions is not None
     rows = (
-        (seen.local(one.at), mark(one.what, "bad" if one.grave else "warn"), one.agent, one.words[:300])
+        (
+            seen.local(one.at),
+            mark(one.what, "bad" if one.grave else "warn"),
+            one.agent,
+            one.words[:300],
+            *((_seen_words(seen, known.get(alarm_key(one))),) if lives else ()),
+        )
         for one in found
     )
-    return table(caption, ("at (local)", "kind", "told by", "what"), rows, "Nothing has gone wrong.", seen.rows)
+    head = ("at (local)", "kind", "told by", "what", *(("seen by",) if lives else ()))
+    return table(caption, head, rows, "Nothing has gone wrong.", seen.rows)
+
+
+def _seen_words(seen: Seen, told: NoteTold | None) -> str:
+    return "" if told is None else f"{told.by}, {seen.local(told.at):%m-%d %H:%M}: {told.words}"
+
+
+def _unseen(seen: Seen, found: Sequence[Alarm]) -> Html:
+    """Grave alarms that nobody has seen, each with the form to say that one has."""
+    rows = ((_seen_form(one), seen.local(one.at), mark(one.what, "bad"), one.agent, one.words[:300]) for one in found)
+    head = ("seen, and what is done about it", "at (local)", "kind", "told by", "what")
+    none = "Somebody has seen every grave alarm."
+    return table("Grave, seen by nobody yet; newest first", head, rows, none, min(seen.rows, 20) if seen.rows else 0)
+
+
+def _seen_form(one: Alarm) -> Html:
+    key = alarm_key(one)
+    fields = hidden("about", key) + Html('<input name="words" aria-label="note" required maxlength="500" value="seen">')
+    return acting("/dso/log", f"seen-{key}", fields, "Seen")
 
 
 def make_health(seen: Seen) -> Parts:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import numpy as np
 
 from cim.model.arrays import Floats
-from cim.model.intervals import local_day_of
+from cim.model.intervals import LocalDay
 from cim.platform.access.consents import Consent
 from cim.platform.publications.agreements import (
     ContractAgreed,
@@ -113,47 +114,78 @@ def _overrides(seen: Seen, home: str, devices: Sequence[str]) -> Html:
     told = [one for one in values(seen.store, ElementOverridden) if one.element in devices]
     last = {one.element: one for one in told}
     kept = [one for one in last.values() if one.until is not None and one.until > seen.now]
-    rows = [
-        (
-            seen.local(one.at),
-            one.element,
-            "given back" if one.until is None else seen.local(one.until),
-            None if one.until is None else one.promised_wh / 1000,
-            mark("kept", "warn") if one in kept else mark("over", ""),
-            "" if one.until is None else _settled_without(seen, one),
+    rows: list[tuple[Cell, ...]] = []
+    for one in reversed(told):
+        if one.until is None:
+            rows.append((seen.local(one.at), one.element, "given back", None, None, None, None, mark("over", "")))
+            continue
+        found = kept_without(seen, one, told)
+        rows.append(
+            (
+                seen.local(one.at),
+                one.element,
+                seen.local(one.until),
+                one.promised_wh / 1000,
+                None if found is None else found.delivered_wh / 1000,
+                None if found is None else found.missing_wh / 1000,
+                None if found is None else money(found.penalty_e4, currency_of(seen)),
+                _kept_state(one, one in kept, found),
+            )
         )
-        for one in reversed(told)
-    ]
-    head = ("at (local)", "device", "kept until (local)", "promised of it, kWh", "state", "what came of it")
+    head = (
+        "at (local)", "device", "kept until (local)", "promised of it, kWh", "delivered of it, kWh", "missing, kWh", "penalty",
+        "state",
+    )  # fmt: skip
     return section(
         "Kept for yourself" if seen.visitor.party is not None else f"Kept by the owner of {seen.title(home)}",
         table("Newest first", head, rows, "No device is kept from the market.", seen.rows),
         *(_keep_forms(devices, kept) if seen.actions is not None and seen.visitor.party is not None else ()),
         note(
             "A device that is kept runs by its own rule and is not offered. Your aggregator is told at once and looks for what was "
-            "promised among its other members; what is not found counts as not delivered, by your contract."
+            "promised among its other members; what is not found counts as not delivered, by your contract. Delivered and missing "
+            "are as settled, by whole quarter-hours; the penalty is that of the orders in them."
         ),
         name="overrides",
     )
 
 
-def _settled_without(seen: Seen, one: ElementOverridden) -> str:
-    """What the settlements of its days said of the orders of an element."""
-    end = min(one.until or one.at, seen.now)
-    first, last = (local_day_of(at, seen.site.timezone, seen.site.isp_minutes).day for at in (one.at, end))
-    rows = [
-        row
-        for told in last_revisions(values(seen.store, SettlementTold))
-        if told.seller == one.owner
-        for row in told.orders
-        if first <= row.period <= last and row.congestion_point == one.element
-    ]
-    if not rows:
-        return "nothing was ordered of it" if not one.promised_wh else "not settled yet"
-    hours = seen.site.isp_minutes / 60
-    short = sum(isp.power_deficiency_w * isp.duration for row in rows for isp in row.isps) * hours / 1000
-    penalty, currency = sum(row.penalty_e4 for row in rows), currency_of(seen)
-    return f"{short:.2f} kWh not delivered in these days, penalty {money(penalty, currency)}"
+@dataclass(frozen=True, slots=True)
+class KeptWithout:
+    """What was settled of the orders of an element in the ISPs in which its owner kept it."""
+
+    delivered_wh: float
+    missing_wh: float
+    penalty_e4: int
+
+
+def kept_without(seen: Seen, one: ElementOverridden, told: Sequence[ElementOverridden]) -> KeptWithout | None:
+    """What came of an override; None where nothing is settled of it (yet)."""
+    ends = [one.until or one.at, *(o.at for o in told if o.element == one.element and o.at > one.at)]
+    begin, end, hours = one.at, min(ends), seen.site.isp_minutes / 60
+    delivered, missing, penalty, found = 0.0, 0.0, 0, False
+    for settled in last_revisions(values(seen.store, SettlementTold)):
+        for row in settled.orders if settled.seller == one.owner else ():
+            day = LocalDay(row.period, seen.site.timezone, seen.site.isp_minutes)
+            kept = [
+                isp
+                for isp in row.isps
+                if row.congestion_point == one.element
+                and day.isp_start(isp.start) < end
+                and begin < day.isp_start(isp.start + isp.duration)
+            ]
+            delivered += sum(abs(isp.delivered_flex_power_w) * isp.duration * hours for isp in kept)
+            missing += sum(isp.power_deficiency_w * isp.duration * hours for isp in kept)
+            penalty += row.penalty_e4 if kept else 0
+            found = found or bool(kept)
+    return KeptWithout(delivered, missing, penalty) if found else None
+
+
+def _kept_state(one: ElementOverridden, kept: bool, found: KeptWithout | None) -> Html:
+    if kept:
+        return mark("kept", "warn")
+    if found is not None:
+        return mark("settled", "bad" if found.missing_wh else "good")
+    return mark("not settled yet", "warn") if one.promised_wh else mark("nothing was promised", "")
 
 
 def currency_of(seen: Seen) -> str:

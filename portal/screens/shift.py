@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from portal.screens.markup import (
     Choice,
     Figure,
     Html,
+    acting,
     digits,
     figures,
     kw,
@@ -59,6 +60,7 @@ def make(seen: Seen) -> Parts:
             _meters(seen),
             name="wrong",
         ),
+        _notes(seen, since),
         section(
             "Handed over",
             Html(
@@ -67,6 +69,31 @@ def make(seen: Seen) -> Parts:
             ),
             name="signature",
         ),
+    )
+
+
+def _notes(seen: Seen, since: datetime) -> Html:
+    """What people noted in the span, and the form to note more."""
+    if seen.actions is None:
+        return section("Log", note("Nobody notes anything of a finished run."), name="log")
+    rows = (
+        (seen.local(one.at), one.by, "an alarm" if one.about else "", one.words)
+        for one in seen.actions.shift.notes()
+        if one.at >= since
+    )
+    fields = '<label>Note <input name="words" required maxlength="500" size="60"></label>'
+    return section(
+        "Log",
+        table(
+            "What people noted, newest first",
+            ("at (local)", "by", "about", "note"),
+            rows,
+            "Nothing was noted.",
+            seen.rows,
+        ),
+        acting("/dso/log", "note", fields, "Note it"),
+        note("A note is kept with its author and the site's time, and is never changed; a correction is another note."),
+        name="log",
     )
 
 

@@ -66,6 +66,11 @@ def _list(seen: Seen, found: list[WorksDeclared], acts: bool) -> Html:
             Figure("to come", sum(1 for one in found if one.state == "declared")),
         ),
         table("Those that begin last first", (*head, *(("",) if acts else ())), rows, none, seen.rows),
+        note(
+            "Whoever has no supply is told when it is declared, when it begins and when it is over: vehicles are planned to charge "
+            "before or after it, and nothing is offered of its devices or ordered meanwhile; heating goes by its own rule again "
+            "once supply is back. Where a point only carries less, nothing is asked of a home but what the market buys of it."
+        ),
         name="works",
     )
 

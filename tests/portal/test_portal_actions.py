@@ -15,6 +15,7 @@ from cim.platform.access.principals import Role
 from cim.platform.mailbox import mailbox as module
 from cim.platform.mailbox.mailbox import Mailbox
 from cim.platform.mailbox.requests import (
+    ConsumptionLimitWanted,
     DisputeAnswerWanted,
     ElementKeptWanted,
     FlexibilityWanted,
@@ -28,6 +29,7 @@ from cim.platform.mailbox.requests import (
 )
 from portal.actions import ActionSite
 from portal.app import create_app
+from portal.shift_log import ShiftLog
 from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite
 from tests.worlds.log_ins import Door, browser, enter
 
@@ -47,7 +49,7 @@ def door(tmp_path: Path) -> Door:
 def portal(door: Door) -> tuple[FastAPI, Mailbox]:
     """A portal of a living site, and its mailbox."""
     box = Mailbox(door.folder / "m.sqlite")
-    actions = ActionSite(box, "dso.example", lambda: NOON, door.log_in.audit)
+    actions = ActionSite(box, "dso.example", lambda: NOON, door.log_in.audit, ShiftLog(door.folder / "shift.sqlite"))
     app = create_app(FakeSite(), TOKEN, parties=TOKENS, roles=ROLES, log_in=door.log_in, actions=actions)
     return app, box
 
@@ -187,6 +189,7 @@ ACTS: dict[str, dict[str, object]] = {
     "works": {"point": "ea1.point", "begin": "2025-06-21T16:00:00+02:00", "end": "2025-06-21T18:00:00+02:00", "carries_pct": 0,
               "words": "a joint"},
     "works-end": {"works": "number-of-works"},
+    "consumption-limit": {"point": "ea1.point", "consumption_pct": 30, "minutes": 20},
 }  # fmt: skip
 AT_FOUR = NOON.replace(hour=14)
 WANTED = {
@@ -195,6 +198,7 @@ WANTED = {
                                    "seen"),
     "works": WorksWanted("number-9", "dso.example", "ea1.point", AT_FOUR, AT_FOUR + timedelta(hours=2), 0, True, "a joint"),
     "works-end": WorksEndWanted("number-9", "dso.example", "number-of-works"),
+    "consumption-limit": ConsumptionLimitWanted("number-9", "dso.example", "ea1.point", 30, NOON + timedelta(minutes=20)),
 }  # fmt: skip
 
 

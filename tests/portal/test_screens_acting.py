@@ -16,14 +16,21 @@ from cim.platform.access.principals import Role
 from cim.platform.mailbox.mailbox import Mailbox
 from cim.platform.publications.agreements import ContractAgreed
 from cim.platform.publications.base import IspPower, Publication
-from cim.platform.publications.grid import SupplyInterrupted, SupplyRestored, WorksDeclared
+from cim.platform.publications.grid import (
+    ConsumptionHeldBack,
+    ConsumptionLimited,
+    SupplyInterrupted,
+    SupplyRestored,
+    WorksDeclared,
+)
 from cim.platform.publications.incidents import ElementOverridden, MessageLapsed
 from cim.platform.publications.sessions import SessionConcluded
-from cim.platform.publications.settlement import DisputeDecided
+from cim.platform.publications.settlement import DisputeDecided, SettledIsp, SettledOrder, SettlementTold
 from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
 from portal.actions import ActionSite
 from portal.app import create_app
 from portal.screens.supply import Interruption, indices, interruptions
+from portal.shift_log import ShiftLog
 from portal.sources import PageSources
 from tests.portal.test_screens_pages import DAY, OWNER, TwoNodes, site
 from tests.worlds.doubles import BEARER, NOON, TOKEN, client
@@ -42,7 +49,10 @@ def fetch(folder: Path, path: str, *told: Publication, headers: dict[str, str] =
     made = site()
     for one in told:
         made.store.put("dso", one)
-    actions = ActionSite(Mailbox(folder / "m.sqlite"), "dso.test", lambda: NOON, AuditLog(folder / "audit.sqlite"))
+    shift_log = ShiftLog(folder / "shift.sqlite")
+    actions = ActionSite(
+        Mailbox(folder / "m.sqlite"), "dso.test", lambda: NOON, AuditLog(folder / "audit.sqlite"), shift_log
+    )
     app = create_app(
         made,
         TOKEN,
@@ -156,6 +166,48 @@ def test_a_dispute_that_no_meter_decides_is_answered_once(tmp_path: Path) -> Non
     decided = replace(asked, meters=("ean.farm-1",), for_people=False)
     assert "data-action" not in fetch(tmp_path, "/dso/pages/settlements", asked, decided)
     assert "data-action" not in fetch(tmp_path, "/market/pages/settlements", asked, headers=OWNER)
+
+
+def test_a_limit_of_consumption_shows_what_it_holds_back_and_what_was_ordered_against_it(tmp_path: Path) -> None:
+    """Two homes' devices and energies summed under its number; it holds until its end, or until another word on its point."""
+    limit = ConsumptionLimited(
+        NOON - timedelta(minutes=5),
+        "limit-1",
+        "ean.1",
+        30,
+        NOON + timedelta(minutes=10),
+        ("ean.farm-1", "ean.farm-2"),
+        2_000,
+    )
+    held = ConsumptionHeldBack(NOON - timedelta(minutes=5), "limit-1", "ean.farm-1", 2, 1_500, 500)
+    told = (limit, held, replace(held, usage_point="ean.farm-2", devices=1, planned_wh=700, ordered_wh=0))
+    row = re.findall(r"<tr>.*?</tr>", part(fetch(tmp_path, "/dso/pages/act", *told), "limit"))[-1]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[2:] == ["30 %", "2025-06-21 12:10", "2", "3", "2.2", "2.0", '<span class="mark warn">holds</span>']
+    lifted = replace(limit, at=NOON, number="limit-2", consumption_pct=None, against_wh=0)
+    for after in (lifted, replace(limit, at=NOON, number="limit-3", consumption_pct=0)):
+        rows = re.findall(r"<tr>.*?</tr>", part(fetch(tmp_path, "/dso/pages/act", *told, after), "limit"))
+        assert "over</span>" in rows[-1]
+    assert "Nobody" in part(fetch(tmp_path, "/dso/pages/act"), "limit")
+
+
+def test_what_was_settled_without_a_kept_device_stands_with_it(tmp_path: Path) -> None:
+    """Of three settled quarter-hours two lie in the time: what they promised, delivered, lacked, and the order's penalty; given
+    back in between, one; of a revision the last counts; not settled is told as such."""
+    kept = ElementOverridden(NOON, "farm-1.pv", "farm-1.test", NOON + timedelta(minutes=30), 2_000)
+    isps = tuple(SettledIsp(isp, 0, 4_000, 1_000, 1_000, 3_000) for isp in (49, 50, 51))
+    order = SettledOrder("o-1", "farm-1.pv", DAY, 300, 500, -200, isps)
+    told = SettlementTold(NOON, "s-2", "east.test", "farm-1.test", DAY, DAY, 2, "EUR", (order,))
+    first = replace(told, reference="s-1", revision=1, orders=(replace(order, penalty_e4=9_999),))
+
+    def cells(*more: Publication) -> list[str]:
+        text = part(fetch(tmp_path, "/market/pages/devices", kept, *more, headers=OWNER, lives=False), "overrides")
+        return re.findall(r"<td[^>]*>(.*?)</td>", re.findall(r"<tr>.*?</tr>", text)[-1])[3:]
+
+    assert cells(first, told) == ["2.0", "0.5", "1.5", "0.05 ", '<span class="mark warn">kept</span>']
+    back = ElementOverridden(NOON + timedelta(minutes=10), "farm-1.pv", "farm-1.test", None, 0)
+    assert cells(told, back)[1:3] == ["0.2", "0.8"]
+    assert cells(back)[1:] == ["–", "–", "–", '<span class="mark warn">not settled yet</span>']
 
 
 def test_a_contracts_life_has_its_own_orders_alone(tmp_path: Path) -> None:

@@ -133,6 +133,16 @@ consent?.addEventListener("submit", async (event) => {
   } catch (error) { words.textContent = error.message; }
 });
 
+// The agent's answer stands where it was asked for, on pages too that have no list of answers.
+async function answered(actions, number, words) {
+  for (let tries = 0; tries < 40; tries += 1) {
+    await new Promise((done) => { setTimeout(done, 250 + 50 * tries); });
+    const told = await (await fetch(`${actions}/${encodeURIComponent(number)}`)).json();
+    if (told.state === "accepted" || told.state === "refused") { words.textContent = `${told.state}: ${told.reason}`; return; }
+  }
+  words.textContent = "asked; no answer has come yet: it will stand among the answers";
+}
+
 // A form that acts: its fields as JSON, under a number of its own, so that one sent twice is the same request.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
@@ -140,7 +150,7 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (form.dataset.sure && !confirm(form.dataset.sure)) return;
   const words = form.querySelector("[role=status]"), button = form.querySelector("button");
-  const body = { number: form.dataset.number ??= crypto.randomUUID() };
+  const body = form.dataset.action.includes("/actions/") ? { number: form.dataset.number ??= crypto.randomUUID() } : {};
   for (const field of form.elements) {
     if (!field.name) continue;
     const { value } = field;
@@ -153,10 +163,12 @@ document.addEventListener("submit", async (event) => {
   button.disabled = true;
   try {
     const told = await (await send(form.dataset.action, "POST", body)).json();
-    words.textContent = `${told.state}${told.reason ? `: ${told.reason}` : ""}; its answer stands below.`;
     delete form.dataset.number;
+    if (!told.number) { words.textContent = "Noted."; form.reset(); acted(); return; }
+    words.textContent = "asked; the agent has not answered yet";
     acted();
-    setTimeout(refresh, 3000);
+    await answered(form.dataset.action.split("/").slice(0, 3).join("/"), told.number, words);
+    acted();
   } catch (error) { words.textContent = error.message; } finally { button.disabled = false; }
 });
 
