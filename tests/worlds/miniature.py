@@ -191,6 +191,11 @@ class Miniature:
 
     def play(self, until: datetime) -> None:
         """From the start to `until`."""
+        self.begin()
+        self.go_on(until)
+
+    def begin(self) -> None:
+        """Everybody starts, and the devices are there."""
         now = self.start
         for name in sorted(self.roles):
             self._tell(name, Started(), now)
@@ -201,6 +206,9 @@ class Miniature:
             self._tell(f"{home}.bat", Connected(f"{home}.bat", plate), now)
         self._tell("iles", Connected("weather", Nameplate(DeviceKind.WEATHER, "M", "M", "1")), now)
         self._settle(now)
+
+    def go_on(self, until: datetime) -> None:
+        """From where it is to `until`."""
         while self.heap and self.heap[0][0] <= until:
             now = self.heap[0][0]
             if self.silence is not None and self.silence[0] <= now < self.silence[1]:

@@ -23,6 +23,7 @@ from cim.platform.site_data import Connection, SiteFacts, readings_place
 from environment.feeder import Feeder
 from pilot.feeder_plan import feeder_plan
 from pilot.page_sources import LedgerFile
+from portal.actions import ActionSite
 from portal.app import create_app
 from portal.auth.log_in import LogIn
 from portal.live_data import LiveData
@@ -38,6 +39,7 @@ from tests.worlds.physics import HOMES
 
 PASSWORD = "a long password for tests"
 DSO_USER, HOME_USER = "ada", "bob"
+AFTERNOON = players.DAY.at(16)
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
@@ -110,10 +112,11 @@ class Served:
         self.loop.call_soon_threadsafe(put)
 
 
-def _played(folder: Path) -> LivingSite:
-    market = Miniature(folder / "ledger.db")
-    market.play(players.DAY.end + timedelta(hours=8))
-    market.ledger.close()
+def _played(folder: Path, market: Miniature | None) -> LivingSite:
+    if market is None:
+        market = Miniature(folder / "ledger.db")
+        market.play(players.DAY.end + timedelta(hours=8))
+        market.ledger.close()
     store, files = MemoryStore(keep_readings=False), ParquetStore(folder)
     parties = tuple(Party(name, domain) for name, domain in market.rules.domains.items())
     points = (WatchedPoint(players.POINT, "line-1", 99.0),)
@@ -139,13 +142,22 @@ def _played(folder: Path) -> LivingSite:
     domains = {f"{home}.example": home for home in HOMES} | {"agr.example": "agr", "dso.example": "dso"}
     now = players.DAY.end + timedelta(hours=8)
     file_run(folder, SiteFacts("mini", "Europe/Vienna", connections, domains, "dso"), now)
-    return LivingSite(store, players.DAY.at(16))
+    return LivingSite(store, AFTERNOON)
 
 
 @contextmanager
-def served_site(folder: Path) -> Iterator[Served]:
-    """The site, while it is served."""
-    site = _played(folder)
+def served_site(
+    folder: Path, market: Miniature | None = None, actions: ActionSite | None = None, now: datetime = AFTERNOON
+) -> Iterator[Served]:
+    """The site, while it is served.
+
+    Args:
+        market: what was played already, in the same folder; its ledger stays open. Else a whole day is played.
+        actions: whom people may ask.
+        now: the site's time.
+    """
+    site = _played(folder, market)
+    site.now = now
     log_in = LogIn(folder, QUICK)
     log_in.users.add(DSO_USER, Role.DSO, "dso.example", PASSWORD, one_time=False)
     log_in.users.add(HOME_USER, Role.PROSUMER, "home-a.example", PASSWORD, one_time=False)
@@ -156,7 +168,9 @@ def served_site(folder: Path) -> Iterator[Served]:
         news = News(lambda: site.now)
         sources = PageSources(readings_place(folder), LineGrid(), LedgerFile(folder / "ledger.db"))
         data = LiveData(folder, lambda: site.now, make_index=True)
-        app = create_app(site, TOKEN, fresh_s=0.1, data=data, log_in=log_in, sources=sources, news=news)
+        app = create_app(
+            site, TOKEN, fresh_s=0.1, data=data, log_in=log_in, sources=sources, news=news, actions=actions
+        )
         over.append(asyncio.Event())
         async with serve(app, port=0) as server:
             found.append(Served(server.url, site, news, asyncio.get_running_loop(), folder))
