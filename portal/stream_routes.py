@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+import structlog
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -26,10 +27,12 @@ from cim.platform.broker.errors import BrokerError
 from cim.platform.broker.outside import Form, Told, check_form, rows_of, told_publication, told_readings, written
 from cim.platform.broker.schemas import READINGS
 from cim.platform.broker.topic import Topic
+from cim.platform.readings.errors import NotStored
 from portal.data import OPERATOR
 
 T = TypeVar("T", bound=StrEnum)
 
+_log = structlog.get_logger(__name__)
 _MESSAGES = 50  # read at once
 _PAUSE_S = 0.25  # between looks at a topic in which nothing is new
 _CLOSE_S = 1.0
@@ -78,26 +81,45 @@ def add_stream_routes(app: FastAPI, site: StreamSite) -> None:
     @app.websocket("/data/stream/{topic}")
     async def stream(socket: WebSocket, topic: str) -> None:
         """Messages of a topic: `format` (json, msgpack, cim), `after` an id or `since` an instant, `purpose`."""
-        party: str | None = socket.state.party
-        try:
-            if len(listeners) >= site.most:
-                raise _Refused(503, f"{site.most} listen already; try again later")
-            asked = _asked(site, topic, dict(socket.query_params))
-            sight = await run_in_threadpool(
-                StreamSight, site.access, OPERATOR if party is None else party, topic, asked.purpose
-            )
-        except (BadInput, Denied, _Refused) as error:
-            status = error.status if isinstance(error, _Refused) else 403 if isinstance(error, Denied) else 422
-            await socket.send_denial_response(JSONResponse({"detail": str(error)}, status))
+        if len(listeners) >= site.most:
+            await _refuse(socket, _Refused(503, f"{site.most} listen already; try again later"))
             return
-        await socket.accept()
-        listeners.add(id(socket))
-        listener = _Listener(socket, site, asked, sight)
+        listeners.add(id(socket))  # before anything is waited for, or more could come in at once than may
         try:
-            await listener.listen()
+            await _let_in(site, socket, topic)
         finally:
             listeners.discard(id(socket))
+
+
+async def _let_in(site: StreamSite, socket: WebSocket, topic: str) -> None:
+    """From the request to the end of the connection; what was sent is in the audit log afterwards."""
+    party: str | None = socket.state.party
+    try:
+        asked = _asked(site, topic, dict(socket.query_params))
+        sight = await run_in_threadpool(
+            StreamSight, site.access, OPERATOR if party is None else party, topic, asked.purpose
+        )
+    except (BadInput, Denied, NotStored, _Refused) as error:
+        await _refuse(socket, error)
+        return
+    await socket.accept()
+    listener = _Listener(socket, site, asked, sight)
+    try:
+        await listener.listen()
+    finally:
+        try:
             await run_in_threadpool(sight.ended, listener.sent)
+        except NotStored as error:  # nobody is there any more to be told; that it began is in the log
+            _log.warning("a listener's end is not in the audit log", topic=topic, rows=listener.sent, reason=str(error))
+
+
+async def _refuse(socket: WebSocket, error: Exception) -> None:
+    """An HTTP answer in place of the connection."""
+    if isinstance(error, _Refused):
+        status = error.status
+    else:
+        status = 503 if isinstance(error, NotStored) else 403 if isinstance(error, Denied) else 422
+    await socket.send_denial_response(JSONResponse({"detail": str(error)}, status))
 
 
 class _Listener:

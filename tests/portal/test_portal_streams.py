@@ -29,6 +29,7 @@ from portal.server import serve
 from portal.stream_routes import StreamSite
 from tests.worlds.access import HOMES, NOW, OTHERS, consent, point
 from tests.worlds.doubles import TOKEN, FakeSite
+from tests.worlds.full_disk import room_for
 
 pytestmark = pytest.mark.slow
 T = TypeVar("T")
@@ -330,3 +331,34 @@ def test_no_more_listen_than_may(world: World) -> None:
         return 0
 
     assert world.with_portal(work) == 503
+
+
+def test_who_comes_at_once_finds_no_more_room_than_there_is(world: World) -> None:
+    """Of ten that ask in the same moment three are let in, the others are told 503; what each was is in the audit log."""
+
+    async def work(url: str) -> list[int]:
+        come, go = [listening(f"{url}/data/stream/readings", TOKEN) for _ in range(10)], list[int]()
+        found = await asyncio.gather(*(one.__aenter__() for one in come), return_exceptions=True)
+        for one in found:
+            if isinstance(one, InvalidStatus):
+                go.append(one.response.status_code)
+            elif isinstance(one, BaseException):
+                raise one
+            else:
+                await one.close()
+        return go
+
+    assert world.with_portal(work) == [503] * 7
+    begun = [one for one in world.access.audit.entries("operator") if one.act == "stream"]
+    assert len(begun) in range(3, 7)  # that they ended may be noted after the portal is gone
+
+
+def test_what_cannot_be_noted_is_not_streamed(world: World) -> None:
+    """While the audit log's disk is full nobody is let in: 503 with the reason; when there is room, as before."""
+    world.send(0)
+    with room_for(0):
+        status, words = world.refused("after=0-0")
+    assert status == 503
+    assert words.startswith("audit: ")
+    assert words.endswith("; try again")
+    assert len(readings(world.hear("after=0-0")[0])) == 16

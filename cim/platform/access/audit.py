@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -52,22 +53,44 @@ class Access:
     rows: int = 0
 
 
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """An entry that is not on the disk yet; `trouble` says why it will not come there."""
+
+    entry: str
+    written: bool = False
+    trouble: str = "was not reached"
+
+
 class AuditLog:
-    """The accesses of a site, in a file."""
+    """The accesses of a site, in a file.
+
+    What comes from several threads at once is written in one transaction: were each to write its own, all would wait for as
+    many disk syncs as there are, and the last for longer than SQLite waits for a file (a process may have 40 of them).
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._waiting: list[_Waiting] = []
+        self._queue, self._pen = threading.Lock(), threading.Lock()
         with closing(sqlite3.connect(path, timeout=10.0)) as database:
             database.executescript(_TABLE)
 
     def add(self, access: Access) -> None:
-        """Keep one; it is on the disk before its answer leaves."""
-        entry = json.dumps(asdict(access) | {"at": access.at.astimezone(UTC).isoformat()}, sort_keys=True)
-        with self._writing() as database:
-            last = database.execute("SELECT number, digest FROM accesses ORDER BY number DESC LIMIT 1").fetchone()
-            number, before = (last[0] + 1, last[1]) if last else (1, "")
-            database.execute("INSERT INTO accesses VALUES (?, ?, ?)", (number, entry, _digest(before, number, entry)))
+        """Keep one; it is on the disk before its answer leaves.
+
+        Raises:
+            NotStored: it is not: the disk is full, or somebody else holds the file.
+        """
+        mine = _Waiting(json.dumps(asdict(access) | {"at": access.at.astimezone(UTC).isoformat()}, sort_keys=True))
+        with self._queue:
+            self._waiting.append(mine)
+        with self._pen:
+            if mine in self._waiting:  # else who had the pen before wrote it, or could not
+                self._write_waiting()
+        if not mine.written:
+            raise NotStored(f"audit: {self._path} took nothing ({mine.trouble}); try again")
 
     def entries(self, who: str | None = None, last: int | None = None) -> list[Access]:
         """Accesses, oldest first: of one principal, or of all; the last so many."""
@@ -94,17 +117,35 @@ class AuditLog:
         with closing(sqlite3.connect(self._path, timeout=10.0)) as database:
             return database.execute("SELECT number, entry, digest FROM accesses ORDER BY number").fetchall()
 
+    def _write_waiting(self) -> None:
+        """All that wait, in one transaction, or none of them: what cannot be noted is not answered."""
+        with self._queue:
+            batch, self._waiting = self._waiting, []
+        try:
+            with self._writing() as database:
+                self._append(database, batch)
+        except sqlite3.Error as error:
+            for one in batch:
+                one.trouble = str(error)
+        else:
+            for one in batch:
+                one.written = True
+
+    @staticmethod
+    def _append(database: sqlite3.Connection, batch: Sequence[_Waiting]) -> None:
+        last = database.execute("SELECT number, digest FROM accesses ORDER BY number DESC LIMIT 1").fetchone()
+        before, digest = last or (0, "")
+        for number, one in enumerate(batch, before + 1):
+            digest = _digest(digest, number, one.entry)
+            database.execute("INSERT INTO accesses VALUES (?, ?, ?)", (number, one.entry, digest))
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing: what cannot be noted is not answered. Raises NotStored."""
-        try:
-            # A connection that is closed within a transaction rolls it back.
-            with closing(sqlite3.connect(self._path, timeout=10.0, isolation_level=None)) as database:
-                database.execute("BEGIN IMMEDIATE")  # of two processes one waits, so that numbers follow each other
-                yield database
-                database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise NotStored(f"audit: {self._path} took nothing ({error}); try again") from None
+        # A connection that is closed within a transaction rolls it back.
+        with closing(sqlite3.connect(self._path, timeout=10.0, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")  # of two processes one waits, so that numbers follow each other
+            yield database
+            database.execute("COMMIT")
 
 
 def _digest(before: str, number: int, entry: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,7 +17,9 @@ from cim.platform.access.audit import Access, AuditLog
 from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
 from cim.platform.access.pseudonyms import Pseudonyms, pseudonym_key
 from cim.platform.access.secured import Denied
+from cim.platform.readings.errors import NotStored
 from tests.worlds.access import HOMES, NOW, control, point
+from tests.worlds.full_disk import room_for
 
 
 def access(who: str, rows: int = 0) -> Access:
@@ -72,6 +76,55 @@ def test_many_at_once_lose_no_entry(tmp_path: Path) -> None:
         list(pool.map(lambda n: AuditLog(path).add(access("a", n)), range(40)))
     assert sorted(entry.rows for entry in AuditLog(path).entries()) == list(range(40))
     assert AuditLog(path).check() == 40
+
+
+def commits(path: Path) -> int:
+    """How many transactions a database has seen: its file change counter (SQLite's file format, 1.3.7)."""
+    return int.from_bytes(path.read_bytes()[24:28], "big")
+
+
+def add_behind(ready: threading.Barrier, log: AuditLog, number: int) -> None:
+    """Add an entry once all are there."""
+    ready.wait()
+    log.add(access("a", number))
+
+
+def test_who_comes_while_another_writes_is_written_in_one_transaction(tmp_path: Path) -> None:
+    """Forty threads wait for a file that somebody holds; then they need a few transactions, not one each."""
+    path = tmp_path / "audit.sqlite"
+    log = AuditLog(path)
+    kept, end = 0, time.monotonic() + 60
+    while True:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor(40) as pool:
+            other.execute("BEGIN IMMEDIATE")
+            before, ready = commits(path), threading.Barrier(41)
+            done = [pool.submit(add_behind, ready, log, n) for n in range(kept, kept + 40)]
+            ready.wait()
+            time.sleep(0.2)  # most are there by then; on a busy machine it is tried again
+            other.execute("COMMIT")
+            for one in done:
+                one.result()
+        kept += 40
+        assert sorted(entry.rows for entry in log.entries()) == list(range(kept))
+        if commits(path) - before <= 10:
+            break
+        assert time.monotonic() < end
+    assert log.check() == kept
+
+
+def test_what_cannot_be_written_is_refused_to_each_who_waits(tmp_path: Path) -> None:
+    """On a full disk nobody is answered, however many ask at once; when there is room each entry is there once."""
+    path = tmp_path / "audit.sqlite"
+    log = AuditLog(path)
+    log.add(access("a", 0))
+    with room_for(0), ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(log.add, access("b", n)) for n in range(8)]
+        found = [one.exception() for one in asked]
+    assert all(isinstance(one, NotStored) for one in found)
+    assert {str(one).startswith(f"audit: {path} took nothing (") for one in found} == {True}
+    log.add(access("c", 1))
+    assert [entry.who for entry in log.entries()] == ["a", "c"]
+    assert log.check() == 2
 
 
 def test_who_reads_the_log(tmp_path: Path) -> None:
