@@ -183,8 +183,12 @@ class Channel:
         return [entry for part in found for entry in _entries(part)]
 
     def claim(self, group: str, consumer: str, idle_ms: int, count: int) -> list[Entry]:
-        """Take over what other consumers were given and have neither acknowledged nor asked about for so long."""
-        answer = self._call("XAUTOCLAIM", self._stream, group, consumer, idle_ms, "0-0", "COUNT", count)
+        """Take over what other consumers were given and have neither acknowledged nor asked about for so long.
+
+        After BrokerError they may have been taken over all the same: they come by `deliver`'s `again_after`.
+        """
+        asked = (self._stream, group, consumer, idle_ms, "0-0", "COUNT", count)
+        answer = self._server.call("XAUTOCLAIM", *asked, again=False)  # a second time they would not be idle any more
         return _entries(answer[1])
 
     def acknowledge(self, group: str, ids: Sequence[str]) -> int:
