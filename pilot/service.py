@@ -43,6 +43,7 @@ from environment.sites.connections import site_facts
 from pilot.data_platform import data_platform
 from pilot.elsewhere import Elsewhere
 from pilot.full_disk import PatientWorld, until_kept
+from pilot.ledger_parties import check_parties
 from pilot.mailbox import with_host, with_mailbox
 from pilot.messaging import messaging
 from pilot.portal_app import living_portal
@@ -181,6 +182,8 @@ class Pilot:
 
     def _runtime(self, site_start: SiteStart, journal: JournalPlace) -> LocalRuntime | RayRuntime:
         settings = self._settings
+        ledger = settings.folder / "ledger.db"
+        check_parties(ledger, site_start.site_agents.rules.keys, load_site(settings.site).meter_data_company)
         if settings.runtime == "ray":
             from agents.runtime.ray.start import start_ray
 
@@ -194,9 +197,7 @@ class Pilot:
             allow_missing=settings.allow_missing,
             patience_s=PATIENCE_S,
         )
-        runtime = make_runtime(
-            site_start.site_agents, site_start.links, settings.folder / "ledger.db", choice, journal, _revived
-        )
+        runtime = make_runtime(site_start.site_agents, site_start.links, ledger, choice, journal, _revived)
         if runtime.actors:
             self._say(f"starting {runtime.actors} actors")
         return runtime
