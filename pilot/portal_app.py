@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from agents.assembly.site_agents import SiteAgents
 from agents.runtime.scheduler import RoundScheduler
 from cim.platform.mailbox.mailbox import Mailbox
-from cim.platform.orchestrator.status import status_of
 from environment.sites import load_site
 from pilot.mailbox import HOST
 from pilot.page_sources import sources_of
@@ -53,7 +52,7 @@ def living_portal(
         portal_token(folder),
         parties=party_tokens(folder, (*market_parties(site_agents), *named_callers(folder))),
         data=LiveData(folder, lambda: scheduler.now, make_index=False),
-        data_status=lambda: status_of(folder),
+        data_folder=folder,
         streams=streams,
         roles={**market_roles(site_agents), **named_roles(folder)},
         log_in=log_in,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,7 @@ def create_app(
     fresh_s: float = 1.0,
     parties: Mapping[str, str] = MappingProxyType({}),
     data: SeeData | None = None,
-    data_status: Callable[[], DataStatus] | None = None,
+    data_folder: Path | None = None,
     streams: StreamSite | None = None,
     roles: Mapping[str, Role] = MappingProxyType({}),
     log_in: LogIn | None = None,
@@ -56,7 +58,7 @@ def create_app(
         fresh_s: how long one answer of the site serves all callers.
         parties: by the token of each market party, its domain.
         data: gives the site's data platform as it is now; without it there are no queries below `/data/`.
-        data_status: looks how that platform is, from a thread.
+        data_folder: whose data platform's state it tells; without it there is no `/data/status`.
         streams: its topics; without them there is no `/data/stream/`.
         roles: by domain, what each market party is.
         log_in: for people; without it there are tokens only.
@@ -92,10 +94,13 @@ def create_app(
         add_action_routes(app, actions)
     see_market = SharedAnswer(site.market_rows, "market", patience_s, fresh_s)
     add_market_routes(app, see_market)
-    if data_status is not None:
+    data_status: Callable[[], DataStatus] | None = None
+    if data_folder is not None:
+        from cim.platform.orchestrator.status import status_of
         from portal.data_status import add_data_status
 
-        add_data_status(app, data_status)
+        add_data_status(app, data_folder)
+        data_status = partial(status_of, data_folder)
     if data is not None:
         from portal.data_routes import add_data_routes
 

@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 consents = typer.Typer(
     no_args_is_help=True,
     help="Consents that a prosumer gives and withdraws; each holds from the next request on.\n\n"
-    "For example: iles data consent DIR give --as farm-1 --to lab --purpose research --scope devices",
+    "For example: iles data consent give DIR --as farm-1 --to lab --purpose research --scope devices",
 )
 
 

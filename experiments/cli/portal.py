@@ -69,7 +69,6 @@ def finished_app(folder: Path) -> FastAPI:
     Raises:
         BadInput: it is no such folder, or a file in it cannot be read.
     """
-    from cim.platform.orchestrator.status import status_of
     from pilot.page_sources import site_named, sources_of
     from portal.app import create_app
     from portal.auth.caller import SERVICE_PATHS
@@ -92,7 +91,7 @@ def finished_app(folder: Path) -> FastAPI:
         portal_token(folder),
         parties=party_tokens(folder, callers),
         data=data,
-        data_status=lambda: status_of(folder),
+        data_folder=folder,
         roles={**market_roles(folder), **named_roles(folder)},
         log_in=log_in,
         sources=sources_of(folder, *site_named(run.name)),

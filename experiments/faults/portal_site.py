@@ -17,7 +17,6 @@ from cim.platform.access.principals import Role
 from cim.platform.mailbox.mailbox import Mailbox, mailbox_path
 from cim.platform.mailbox.requests import RequestAnswered, Wanted
 from cim.platform.orchestrator.filing import file_run
-from cim.platform.orchestrator.status import status_of
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.provisioning.definition import read_definition
 from cim.platform.provisioning.rate import RateLimit
@@ -91,7 +90,7 @@ def fuzzed_site(folder: Path) -> FuzzedSite:
         patience_s=60.0,
         parties=parties,
         data=data,
-        data_status=lambda: status_of(folder),
+        data_folder=folder,
         roles={**market_roles(folder), **named_roles(folder)},
         log_in=log_in,
         actions=ActionSite(mailbox, DSO, lambda: NOON, log_in.audit, ShiftLog(shift_log_path(folder))),

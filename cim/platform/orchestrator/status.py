@@ -80,6 +80,17 @@ class Held(_Shown):
     reason: str
 
 
+class HeldRecord(_Shown):
+    """A record in quarantine, or (`line` None) a whole delivery: where it came, why it is held, what it says."""
+
+    source: str
+    delivery: int
+    line: int | None
+    reason: str
+    record: str
+    recorded: datetime
+
+
 class SourceStatus(_Shown):
     """A source's state (active, paused, done), failures in a row and last error."""
 
@@ -142,6 +153,31 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
         index_made=made,
         topics=told_trouble(folder),
         disk=store or _disk(folder),
+    )
+
+
+def held_in(folder: Path, source: str | None, limit: int) -> tuple[HeldRecord, ...]:
+    """What is in quarantine, of one source or of all: whole deliveries, then records, each oldest first, at most so many."""
+    held = (
+        "SELECT source, delivery, NULL AS line, reason, '' AS raw, recorded, 0 AS id FROM wholes WHERE state = 'held' "
+        "UNION ALL SELECT source, delivery, line, reason, raw, recorded, id FROM records WHERE state = 'held'"
+    )
+    rows = _rows(
+        folder / "data" / "quarantine" / "quarantine.sqlite",
+        f"SELECT source, delivery, line, reason, raw, recorded FROM ({held}) WHERE ?1 IS NULL OR source = ?1 "  # noqa: S608 - constant words
+        "ORDER BY line IS NOT NULL, id, recorded, delivery LIMIT ?2",
+        (source, limit),
+    )
+    return tuple(
+        HeldRecord(
+            source=str(name),
+            delivery=int(delivery or 0),
+            line=None if line is None else int(line),
+            reason=str(reason),
+            record=str(raw),
+            recorded=datetime.fromisoformat(str(recorded)),
+        )
+        for name, delivery, line, reason, raw, recorded in rows
     )
 
 
@@ -249,13 +285,13 @@ def _quarantine(folder: Path) -> tuple[Held, ...]:
     )
 
 
-def _rows(path: Path, query: str) -> list[tuple[str | int, ...]]:
+def _rows(path: Path, query: str, values: tuple[str | int | None, ...] = ()) -> list[tuple[str | int, ...]]:
     """Of a SQLite file that others may write; none where it is not there (yet)."""
     if not path.exists():
         return []
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as database:
-            return database.execute(query).fetchall()
+            return database.execute(query, values).fetchall()
     except sqlite3.OperationalError:  # it is being made
         return []
     except sqlite3.DatabaseError as error:
