@@ -13,7 +13,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from devices.port.errors import DeviceFault
-from devices.sunspec.models import Model, Point
+from devices.sunspec.models import Point
 
 Value = int | float | str
 
@@ -25,7 +25,7 @@ _UNSIGNED = MappingProxyType(
 _ACCUMULATOR = MappingProxyType({"acc16": 16, "acc32": 32, "acc64": 64})
 _ADDRESS = MappingProxyType({"ipaddr": 32, "ipv6addr": 128, "eui48": 64})  # shown as a number; nobody computes with it
 _FLOAT = MappingProxyType({"float32": ">f", "float64": ">d"})
-_EXPONENTS = range(-10, 11)  # sunssf's legal range
+EXPONENTS = range(-10, 11)  # sunssf's legal range
 
 
 class Rounding(Enum):
@@ -117,62 +117,6 @@ def scaled(raw: int | float, exponent: int) -> int | float:
 def unscaled(value: float, exponent: int, rounding: Rounding = Rounding.NEAREST) -> int:
     """The whole register number nearest (by `rounding`) to `value / 10 ** exponent`."""
     return int(Decimal(str(value)).scaleb(-exponent).to_integral_value(rounding.value))
-
-
-class Block:
-    """A run of a model's registers as read in one request, so values and their scale factors belong together."""
-
-    def __init__(self, model: Model, start: int, registers: Sequence[int]) -> None:
-        """`registers[0]` is the model's register at offset `start`."""
-        self.model = model
-        self._start = start
-        self._registers = registers
-
-    def raw(self, name: str) -> Value | None:
-        """The unscaled value of a point; None when it is not implemented or lies outside of what was read."""
-        point = self.model.point(name)
-        begin = point.offset - self._start
-        if begin < 0 or begin + point.size > len(self._registers):
-            return None
-        return decode_raw(point, self._registers[begin : begin + point.size])
-
-    def exponent(self, name: str) -> int | None:
-        """The scale factor of a point (0 if it has none); None when its register is not implemented or nonsense."""
-        scale = self.model.point(name).scale
-        if scale is None:
-            return 0
-        found = scale if isinstance(scale, int) else self.raw(scale)
-        return found if isinstance(found, int) and found in _EXPONENTS else None
-
-    def value(self, name: str) -> Value | None:
-        """The value of a point in the model file's unit; None when it or its scale factor is not implemented."""
-        raw = self.raw(name)
-        if raw is None or isinstance(raw, str):
-            return raw
-        exponent = self.exponent(name)
-        return None if exponent is None else scaled(raw, exponent)
-
-    def number(self, name: str) -> float | None:
-        """The same as a float; None for text as well."""
-        value = self.value(name)
-        return None if value is None or isinstance(value, str) else float(value)
-
-    def text(self, name: str) -> str:
-        """A string point, "" when not implemented."""
-        value = self.value(name)
-        return value if isinstance(value, str) else ""
-
-    def encode(self, name: str, value: float, rounding: Rounding = Rounding.NEAREST) -> list[int]:
-        """The registers that set a point to `value`, by the scale factor that stands in this block.
-
-        Raises:
-            DeviceFault: the device gives no scale factor, or the value does not fit.
-        """
-        exponent = self.exponent(name)
-        if exponent is None:
-            scale = self.model.point(name).scale
-            raise DeviceFault(f"model {self.model.id}: scale factor {scale} of {name} is not implemented")
-        return encode_raw(self.model.point(name), unscaled(value, exponent, rounding))
 
 
 def _registers(data: bytes) -> list[int]:

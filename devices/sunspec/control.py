@@ -14,7 +14,8 @@ from types import MappingProxyType
 from cim.mapping.sunspec import SETPOINT_SIGN
 from cim.model.devices import Mode
 from devices.port.errors import DeviceError, DeviceFault
-from devices.sunspec.codec import Block, Rounding, encode_raw
+from devices.sunspec.block import Block
+from devices.sunspec.codec import Rounding, encode_raw
 from devices.sunspec.duties import Steering
 from devices.sunspec.image import DeviceImage, Wanted
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cim.model.devices import DeviceKind
 from cim.model.readings import Kind
-from devices.sunspec.codec import Block
+from devices.sunspec.block import Block
 from devices.sunspec.image import DeviceImage, Wanted
 
 MODEL = 160

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from cim.model.devices import DeviceKind, Nameplate
 from devices.port.errors import DeviceFault
-from devices.sunspec.codec import Block
+from devices.sunspec.block import Block
 
 Wanted = tuple[int, str]
 RESERVE = (124, "MinRsvPct")

@@ -73,7 +73,7 @@ class Point:
     symbols: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object for each (ID, length), see `model`: known by identity
 class Model:
     """A model definition laid out in registers; `size` counts the header, `length` (the point `L`) does not."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from devices.port.errors import DeviceFault, DeviceUnreachable
-
-if TYPE_CHECKING:  # 0.15 s that only a link to a real socket needs; an agent on a direct image does not
-    from pymodbus.client import AsyncModbusTcpClient
-    from pymodbus.pdu import ModbusPDU
+from devices.sunspec.modbus_tcp import LinkDropped, ModbusTcp, NoModbus
 
 FIRST_TRIES = 3  # to connect to a device that was never met
 MAX_READ = 125  # Modbus Application Protocol 1.1b3, section 6.3
 MAX_WRITE = 123  # section 6.12
+PATIENCE_S = 3.0  # for connecting and for each answer, unless an operator says otherwise
+_READ = struct.Struct(">BHH")  # function, address, count: a request to read, and what confirms a write
+_REFUSED = 0x80  # of a function code: section 7
 _FEWER = (100, 60, 50, 32, 16, 8)  # registers in one request, for devices that answer no more (exception 2 or 3)
 
 _CODES = MappingProxyType(
@@ -109,54 +109,20 @@ class PatientRegisters(ABC):
 
 
 class TcpRegisters(PatientRegisters):
-    """Registers over Modbus TCP by pymodbus.
+    """Registers over Modbus TCP.
 
-    One request at a time; a link that dropped is dialled again once. After any failure the link is closed, so that a
-    late answer can never be taken for the next one.
+    One request at a time, and who waits gets the next: a setpoint is never held up by more than one request of a poll
+    under way. A link that dropped is dialled again once. After any failure the link is closed, so that a late answer can
+    never be taken for the next one.
     """
 
-    def __init__(self, host: str, port: int, unit: int = 1, timeout_s: float = 3.0) -> None:
+    def __init__(self, host: str, port: int, unit: int = 1, timeout_s: float = PATIENCE_S) -> None:
         """`unit` is the Modbus unit identifier; `timeout_s` holds for connecting and for each answer."""
         self._where = f"{host}:{port}"
         self._host, self._port, self._unit, self._timeout_s = host, port, unit, timeout_s
         self._met = False
-        self._client: AsyncModbusTcpClient | None = None
+        self._link: ModbusTcp | None = None
         self._lock = asyncio.Lock()
-        self._received = 0
-        self._in_flight = False
-
-    async def read(self, address: int, count: int) -> list[int]:
-        """See `PatientRegisters.read`."""
-        async with self._lock:
-            return await super().read(address, count)
-
-    async def write(self, address: int, values: list[int]) -> None:
-        """See `PatientRegisters.write`."""
-        async with self._lock:
-            await super().write(address, values)
-
-    async def _write_together(self, address: int, values: list[int]) -> None:
-        if not 1 <= len(values) <= MAX_WRITE:
-            raise DeviceFault(f"{self._where}: {len(values)} registers in one write; expected 1..{MAX_WRITE}")
-        what = f"writing {len(values)} registers at {address}"
-        reply = await self._ask(
-            what, lambda client: client.write_registers(address, values, device_id=self._unit), function=16
-        )
-        if (reply.address, reply.count) != (address, len(values)):
-            raise DeviceFault(
-                f"{self._where}: {what} was confirmed as {reply.count} at {reply.address}; expected the same back"
-            )
-
-    async def _write_one(self, address: int, value: int) -> None:
-        what = f"writing the register {address}"
-        reply = await self._ask(
-            what, lambda client: client.write_register(address, value, device_id=self._unit), function=6
-        )
-        if (reply.address, list(reply.registers)) != (address, [value]):
-            raise DeviceFault(
-                f"{self._where}: {what} with {value} was confirmed as {reply.registers} at {reply.address}; expected "
-                "the same back"
-            )
 
     async def close(self) -> None:
         """Close the link."""
@@ -164,98 +130,84 @@ class TcpRegisters(PatientRegisters):
 
     async def _read_once(self, address: int, count: int) -> list[int]:
         what = f"reading {count} registers at {address}"
-        reply = await self._ask(
-            what,
-            lambda client: client.read_holding_registers(address, count=count, device_id=self._unit),
-            function=3,
-        )
-        if len(reply.registers) != count:
+        told = await self._ask(what, _READ.pack(3, address, count))
+        if len(told) < 2 or len(told) - 2 != told[1] or told[1] % 2:
+            raise self._nonsense(what, len(told))
+        if told[1] != 2 * count:
             self._drop()
-            raise DeviceFault(f"{self._where}: {what} was answered with {len(reply.registers)}; expected {count}")
-        return list(reply.registers)
+            raise DeviceFault(f"{self._where}: {what} was answered with {told[1] // 2}; expected {count}")
+        return list(struct.unpack_from(f">{count}H", told, 2))
 
-    async def _ask(
-        self, what: str, request: Callable[[AsyncModbusTcpClient], Awaitable[ModbusPDU]], function: int
-    ) -> ModbusPDU:
-        reply = await self._try(what, request)
-        if reply is None:
-            reply = await self._try(what, request)
-        if reply is None:
-            raise DeviceUnreachable(f"{self._where}: the link dropped twice while {what}; expected an answer")
-        if reply.isError():
-            raise ExceptionReply(self._where, what, reply.exception_code)
-        if reply.function_code != function:
-            self._drop()
+    async def _write_together(self, address: int, values: list[int]) -> None:
+        count = len(values)
+        if not 1 <= count <= MAX_WRITE:
+            raise DeviceFault(f"{self._where}: {count} registers in one write; expected 1..{MAX_WRITE}")
+        what = f"writing {count} registers at {address}"
+        told = await self._ask(what, struct.pack(f">BHHB{count}H", 16, address, count, 2 * count, *values))
+        if told != _READ.pack(16, address, count):
+            at, confirmed = struct.unpack_from(">HH", told.ljust(5, b"\0"), 1)
+            raise DeviceFault(f"{self._where}: {what} was confirmed as {confirmed} at {at}; expected the same back")
+
+    async def _write_one(self, address: int, value: int) -> None:
+        what = f"writing the register {address}"
+        asked = _READ.pack(6, address, value)
+        told = await self._ask(what, asked)
+        if told != asked:
+            at, confirmed = struct.unpack_from(">HH", told.ljust(5, b"\0"), 1)
             raise DeviceFault(
-                f"{self._where}: {what} was answered with function {reply.function_code}; expected {function}"
+                f"{self._where}: {what} with {value} was confirmed as {confirmed} at {at}; expected the same back"
             )
-        return reply
 
-    async def _try(
-        self, what: str, request: Callable[[AsyncModbusTcpClient], Awaitable[ModbusPDU]]
-    ) -> ModbusPDU | None:
+    async def _ask(self, what: str, pdu: bytes) -> bytes:
+        """The PDU of the reply, which is one to this function."""
+        async with self._lock:
+            told = await self._try(what, pdu) or await self._try(what, pdu)
+        if told is None:
+            raise DeviceUnreachable(f"{self._where}: the link dropped twice while {what}; expected an answer")
+        if told[0] == pdu[0]:
+            return told
+        if told[0] == pdu[0] | _REFUSED:
+            raise ExceptionReply(self._where, what, told[1])
+        self._drop()
+        raise DeviceFault(f"{self._where}: {what} was answered with function {told[0] & ~_REFUSED}; expected {pdu[0]}")
+
+    async def _try(self, what: str, pdu: bytes) -> bytes | None:
         """One attempt; None when the link dropped without a byte, which is worth dialling again."""
-        from pymodbus.exceptions import ModbusException
-
-        client = await self._connected()
-        self._received, self._in_flight = 0, True
+        link = await self._connected()
         try:
-            return await request(client)
-        except ModbusException as error:
-            dropped = not client.connected
+            return await link.ask(self._unit, pdu, self._timeout_s)
+        except NoModbus as fault:
+            if fault.received:
+                raise self._nonsense(what, fault.received) from fault
             self._drop()
-            if self._received:
-                raise DeviceFault(
-                    f"{self._where}: {what} was answered with {self._received} bytes that are no Modbus TCP reply"
-                ) from error
-            if dropped:
+            if isinstance(fault, LinkDropped):
                 return None
-            raise NoAnswer(f"{self._where}: no answer within {self._timeout_s:g} s to {what}") from error
+            raise NoAnswer(f"{self._where}: no answer within {self._timeout_s:g} s to {what}") from fault
         except BaseException:
             self._drop()
             raise
-        finally:
-            self._in_flight = False
 
-    async def _connected(self) -> AsyncModbusTcpClient:
-        if self._client is not None and self._client.connected:
-            return self._client
-        from pymodbus.client import AsyncModbusTcpClient
-
+    def _nonsense(self, what: str, received: int) -> DeviceFault:
         self._drop()
-        client = AsyncModbusTcpClient(
-            self._host,
-            port=self._port,
-            timeout=self._timeout_s,
-            retries=0,  # retries on the same link could take a late answer for the new one
-            reconnect_delay=0,
-            trace_packet=self._trace_packet,
-            trace_connect=self._trace_connect,
-        )
+        return DeviceFault(f"{self._where}: {what} was answered with {received} bytes that are no Modbus TCP reply")
+
+    async def _connected(self) -> ModbusTcp:
+        if self._link is not None and self._link.connected:
+            return self._link
+        self._drop()
+        dial = asyncio.get_running_loop().create_connection
         # The first time a whole site connects at once, and a machine may be too busy to do so within one time-out.
         for _ in range(1 if self._met else FIRST_TRIES):
-            if await client.connect():
-                break
-        else:
-            client.close()
-            raise DeviceUnreachable(f"{self._where}: nothing accepts a connection; expected a Modbus TCP device")
-        self._client, self._met = client, True
-        return client
-
-    def _trace_packet(self, sending: bool, data: bytes) -> bytes:
-        if not sending:
-            self._received = len(data)
-        return data
-
-    def _trace_connect(self, connected: bool) -> None:
-        # pymodbus lets a request run into its time-out when the link drops under it; end it at once instead.
-        client = self._client
-        if not connected and self._in_flight and client is not None and not client.ctx.response_future.done():
-            from pymodbus.exceptions import ModbusException
-
-            client.ctx.response_future.set_exception(ModbusException("the link dropped"))
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    _, link = await dial(ModbusTcp, self._host, self._port)
+            except OSError:  # also the time-out
+                continue
+            self._link, self._met = link, True
+            return link
+        raise DeviceUnreachable(f"{self._where}: nothing accepts a connection; expected a Modbus TCP device")
 
     def _drop(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()

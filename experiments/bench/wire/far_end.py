@@ -45,6 +45,7 @@ async def _sunspec(count: int) -> None:
             plant.available_w = -4000.0 - second
             plant.power_w = max(plant.available_w, plant.available_w if plant.limit_w is None else plant.limit_w)
             device.advance(datetime.now(UTC))
+            await asyncio.sleep(0)  # real devices do not stand still all at once while one of them works
         await asyncio.sleep(1.0)
     await server.close()
 

@@ -64,7 +64,7 @@ async def _measured(tell: Callable[[str], None], devices: int, stations: int, sp
             points = await _points_per_cpu_s(polled[0])
             peer = await asyncio.to_thread(_pysunspec2_points_per_cpu_s, ports[0])
             tell(f"{devices} SunSpec devices each second")
-            sunspec = await _share(window_s, [asyncio.create_task(one.run(window_s)) for one in polled])
+            sunspec = await _share(window_s, _polling(polled, window_s))
             answers = sum(one.answers for one in polled)
             tell(f"{stations} charging stations dial in")
             heard = await _heard(tell, polled, stations, spans_s)
@@ -85,7 +85,9 @@ async def _measured(tell: Callable[[str], None], devices: int, stations: int, sp
 class _Polled:
     """A device that is read whole each second."""
 
-    def __init__(self, registers: TcpRegisters, port: SunSpecPlant, image: DeviceImage, wanted: list[Wanted]) -> None:
+    def __init__(
+        self, registers: TcpRegisters, port: SunSpecPlant, image: DeviceImage, wanted: tuple[Wanted, ...]
+    ) -> None:
         self.registers, self.port, self._image, self._wanted = registers, port, image, wanted
         self.answers = 0
 
@@ -98,17 +100,17 @@ class _Polled:
         models = await scan(registers)
         image = DeviceImage(registers, models)
         dynamic = [found.id for found in models if found.id not in _STATIC]
-        return cls(
-            registers, driver, image, [(number, name) for number in dynamic for name in image.table(number).points]
-        )
+        wanted = tuple((number, name) for number in dynamic for name in image.table(number).points)
+        return cls(registers, driver, image, wanted)
 
     async def read(self) -> int:
         """All points of all models that change, decoded; how many."""
         blocks = await self._image.read(self._wanted)
-        return len([blocks[number].value(name) for number, name in self._wanted])
+        return sum(len(block.values()) for block in blocks.values())
 
-    async def run(self, seconds: float) -> None:
-        """Each second: everything decoded, and the duty's readings as they are published."""
+    async def run(self, seconds: float, after_s: float) -> None:
+        """Each second from `after_s` on: everything decoded, and the duty's readings as they are published."""
+        await asyncio.sleep(after_s)
         due = time.monotonic()
         until = due + seconds
         while due < until:
@@ -117,6 +119,11 @@ class _Polled:
             self.answers += 1
             due += 1.0
             await asyncio.sleep(max(due - time.monotonic(), 0.0))
+
+
+def _polling(polled: list[_Polled], window_s: float) -> list[asyncio.Task[None]]:
+    """All of them, evenly over the second: together they would stand in each other's way, and a setpoint behind all."""
+    return [asyncio.create_task(one.run(window_s, k / len(polled))) for k, one in enumerate(polled)]
 
 
 async def _points_per_cpu_s(one: _Polled) -> float:
@@ -167,7 +174,7 @@ async def _heard(
             tell(f"{stations} charging stations each {metering_s:g} s")
             ocpp = await _share(metering_s, [])
             tell("setpoints at the load of both")
-            polling = [asyncio.create_task(one.run(window_s)) for one in polled]
+            polling = _polling(polled, window_s)
             latencies = await _setpoints_ms(polled, window_s)
             await asyncio.gather(*polling)
             dialling.stdin.write(b"end\n")

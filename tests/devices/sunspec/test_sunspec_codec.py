@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sunspec2 import mb
 
 from devices.port.errors import DeviceFault
-from devices.sunspec.codec import Block, Rounding, decode_raw, encode_raw, limits, scaled, unimplemented, unscaled
+from devices.sunspec.block import Block
+from devices.sunspec.codec import Rounding, decode_raw, encode_raw, limits, scaled, unimplemented, unscaled
 from devices.sunspec.models import Point, model
 
 _TYPES = {

@@ -77,7 +77,7 @@ async def _mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         (_exception_4, DeviceFault, r"refused with exception 4 \(device failure\)"),
         (_short, DeviceFault, "answered with 1; expected 2"),
         (_wrong_function, DeviceFault, "answered with function 16; expected 3"),
-        (_unknown_function, DeviceFault, "bytes that are no Modbus TCP reply"),
+        (_unknown_function, DeviceFault, "answered with function 99; expected 3"),
         (_foreign_transaction, DeviceFault, "bytes that are no Modbus TCP reply"),
         (_mute, DeviceUnreachable, "no answer within 0.3 s to reading 2 registers at 40000"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -183,6 +184,47 @@ def test_a_lost_device_comes_back_on_a_new_link(make: Callable[..., Any], now: d
             await server.close()
 
     asyncio.run(run())
+
+
+def test_a_write_waits_for_one_request_of_a_poll_and_not_for_the_poll() -> None:
+    """A device that answers few registers at once is polled in many requests; a setpoint goes between two of them."""
+    asked: list[int] = []
+    begun, go_on, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def device(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                header = await reader.readexactly(7)
+                pdu = await reader.readexactly(header[5] - 1)
+                asked.append(pdu[0])
+                begun.set()
+                await go_on.wait()
+                count = int.from_bytes(pdu[3:5], "big")
+                told = bytes([3, 2 * count]) + bytes(2 * count) if pdu[0] == 3 else pdu[:5]
+                if pdu[0] == 3 and count > 8:
+                    told = bytes([0x83, 3])
+                writer.write(header[:4] + (len(told) + 1).to_bytes(2, "big") + header[6:] + told)
+        writer.close()
+        gone.set()
+
+    async def run() -> None:
+        server = await asyncio.start_server(device, "127.0.0.1", 0)
+        registers = TcpRegisters("127.0.0.1", server.sockets[0].getsockname()[1], timeout_s=60.0)
+        poll = asyncio.create_task(registers.read(40000, 64))
+        await begun.wait()
+        write = asyncio.create_task(registers.write(40100, [1, 2]))
+        await asyncio.sleep(0)  # it waits for its turn
+        go_on.set()
+        await asyncio.wait_for(asyncio.gather(poll, write), 60)
+        assert await poll == [0] * 64
+        await registers.close()
+        await asyncio.wait_for(gone.wait(), 60)
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(run())
+    assert asked.index(16) == 1, "the next request after the one under way"
+    assert asked.count(3) > 8
 
 
 def test_nobody_there_is_unreachable(now: datetime) -> None:
