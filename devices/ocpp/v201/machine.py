@@ -27,6 +27,7 @@ LOST = "the connection was lost before the answer"
 # A vehicle that names no departure: an assumption, short enough that it is rather charged too early than too late.
 _AHEAD = timedelta(minutes=30)  # less than any time zone's offset
 _GIVEN_UP_AFTER = timedelta(minutes=15)  # assumed: so long an Ended event that was lost may come again
+_NAMED = 16  # EVSEs that are not ours; and transactions that wait for their lost end
 _log = logging.getLogger("iles.devices.ocpp")
 ASSUMED_STAY = timedelta(hours=4)
 
@@ -58,7 +59,7 @@ class CsmsMachine:
         self._ended: list[str] = []
         self._lost: dict[str, Transaction] = {}  # over, as another began; their Ended events are still to come
         self._elsewhere: list[str] = []  # transactions of other EVSEs
-        self._others: set[int] = set()  # EVSEs that are not ours
+        self._others: set[int] = set()  # EVSEs that are not ours, as far as they were named
         self._triggered = False
         self.recent_actions: list[str] = []  # the last actions of the station
         handlers: dict[str, Handler] = {
@@ -233,8 +234,7 @@ class CsmsMachine:
             return call_result.TransactionEvent()  # from the station's queue: it was over before this one began
         if tx is None or tx.id != number:
             if tx is not None:
-                tx.over_at = at  # its Ended event was lost; it may come again, and says best what was delivered
-                self._lost[tx.id] = tx
+                self._lose(tx, at)
             tx = self.transaction = Transaction(number, at)
         for _, sample in sorted(samples, key=lambda pair: pair[0]):
             self._measure([sample])
@@ -253,13 +253,21 @@ class CsmsMachine:
         return call_result.TransactionEvent(id_token_info=token)
 
     def _is_other(self, evse: int) -> bool:
-        """Whether an EVSE is none that this driver is for; said once of each."""
+        """Whether an EVSE is none that this driver is for; said once of each, of the first ones."""
         if evse == requests.EVSE:
             return False
-        if evse not in self._others:
+        if evse not in self._others and len(self._others) < _NAMED:  # a station may make up numbers for good
             self._others.add(evse)
             _log.warning("charging station %s: EVSE %d is not steered and not read; only EVSE 1 is", self.name, evse)
         return True
+
+    def _lose(self, tx: Transaction, at: datetime) -> None:
+        """Another transaction began: its Ended event was lost; it may come again, and says best what was delivered."""
+        tx.over_at = at
+        self._lost[tx.id] = tx
+        if len(self._lost) > _NAMED:
+            oldest = next(iter(self._lost.values()))
+            self._end(oldest, oldest.over_at)
 
     def _of_lost(self, tx: Transaction, event_type: str, at: datetime, samples: list[tuple[datetime, Payload]]) -> None:
         """A late event of a transaction after which another has begun: its registers are its own, not the present ones."""

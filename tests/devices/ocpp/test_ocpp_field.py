@@ -217,6 +217,25 @@ def test_a_lost_end_that_never_comes_is_told_by_what_is_known() -> None:
     assert port._machine.transaction is not None
 
 
+def test_a_station_that_makes_up_numbers_is_remembered_within_bounds(caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand EVSEs that are not there, a thousand transactions that never end: a few are named, the others gone."""
+    station = FieldStation("ocpp_seq_gap_lost_ended.json")
+    del station.to_say[2:]
+    port = StationPort("cs", link=station)
+    asyncio.run(port.open(NOW))
+    stamp = _stamp(0)
+    for number in range(1000):
+        status = {"timestamp": stamp, "connectorStatus": "Occupied", "evseId": 2 + number, "connectorId": 1}
+        begun = {"eventType": "Started", "triggerReason": "CablePluggedIn", "seqNo": 0, "timestamp": stamp}
+        begun |= {"transactionInfo": {"transactionId": f"T{number}"}, "evse": {"id": 1, "connectorId": 1}}
+        for action, payload in (("StatusNotification", status), ("TransactionEvent", begun)):
+            port._machine.receive(station.say({"action": action, "payload": payload}))
+    assert len(port._machine._others) == len([r for r in caplog.records if "is not steered" in r.message]) == 16
+    assert len(port._machine._lost) == 16
+    gone = [piece.transaction for piece in port.drain() if isinstance(piece, VehicleUnplugged)]
+    assert gone == [f"T{number}" for number in range(1000 - 17)], "each is told once, in its order"
+
+
 def test_a_vehicle_says_with_how_much_it_charges_at_least() -> None:
     """6 A in three phases of 230 V are 4140 W: the plan of such a vehicle knows nothing between that and 0."""
     _, news, _ = told("ocpp_min_current.json")
