@@ -167,6 +167,10 @@ class ControlClient:
         """See `Simulation.silence`."""
         await self._ask(("silence", name, lost), NoneType)
 
+    async def misbehave(self, name: str, words: str) -> None:
+        """See `Simulation.misbehave`."""
+        await self._ask(("misbehave", name, words), NoneType)
+
     async def now(self) -> datetime:
         """The instant that the site has reached."""
         return await self._ask(("now",), datetime)

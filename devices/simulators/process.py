@@ -116,6 +116,9 @@ class ControlServer:
             case ("silence", str() as name, bool() as lost):
                 await host.silence(name, lost)
                 return None
+            case ("misbehave", str() as name, str() as words):
+                simulation.misbehave(name, words)
+                return None
             case ("now",):
                 return simulation.now
             case ("stop",):

@@ -97,6 +97,12 @@ class RecordedSimulation(Simulation):
         with self._inputs.during(Op.SILENCE, self._numbers[name], lost):
             super().silence(name, lost)
 
+    def misbehave(self, name: str, words: str) -> None:
+        """See `Simulation.misbehave`."""
+        self._check(name)
+        with self._inputs.during(Op.MISBEHAVE, self._numbers[name], words):
+            super().misbehave(name, words)
+
     def _make_link(self) -> DirectLink:
         return RecordedLink(self._inputs, lambda name: self._numbers[name])
 
@@ -180,12 +186,22 @@ class RecordedSimulation(Simulation):
                 self.machines[self.names[number]].attached()
             case (Op.DETACHED, (int() as number,)):
                 self.machines[self.names[number]].detached()
-            case (Op.SILENCE, (int() as number, bool() as lost)):
-                super().silence(self.names[number], lost)
-            case (Op.CUT, (int() as number, bool() as gone)):
-                self.link.cut(self.names[number], gone)
+            case (Op.SILENCE | Op.CUT | Op.MISBEHAVE, (int() as number, (bool() | str()) as how)):
+                self._disturb_again(op, self.names[number], how)
             case (Op.RESTART, ()):
                 self._restart()
+            case _:
+                raise LookupError(op)
+
+    def _disturb_again(self, op: Field, name: str, how: bool | str) -> None:
+        match op, how:
+            case (Op.SILENCE, bool()):
+                super().silence(name, how)
+            case (Op.CUT, bool()):
+                self.link.cut(name, how)
+            case (Op.MISBEHAVE, str()):
+                with suppress(BadInput):
+                    super().misbehave(name, how)
             case _:
                 raise LookupError(op)
 

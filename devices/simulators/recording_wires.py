@@ -29,6 +29,7 @@ class Op(IntEnum):
     SILENCE = 7  # device, lost
     CUT = 8  # device, gone
     RESTART = 9
+    MISBEHAVE = 10  # device, words
 
 
 class Inputs:

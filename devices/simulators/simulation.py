@@ -14,6 +14,7 @@ from devices.simulators.in_memory_link import DirectLink, SiteMachine
 from devices.simulators.station.machine import StationMachine
 from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.device_models import DeviceModel
+from devices.simulators.sunspec.misbehaviour import Misbehaviour
 from devices.simulators.sunspec.sunspec_device import DeviceRegisters, SunSpecDevice
 from environment.physics import Appliance, Battery, ChargePoint, Chp, HeatPumpRoom, PvArray, WindTurbine
 from environment.physics.device_truth import DeviceTruth
@@ -124,11 +125,14 @@ class Simulation:
 
     def registers(self, name: str) -> DeviceRegisters:
         """The direct wire to a SunSpec device. Raises `BadInput` for a name that is none."""
+        return DeviceRegisters(self._sunspec_device(name))
+
+    def _sunspec_device(self, name: str) -> SunSpecDevice:
         self._check(name)
         sunspec_device = self.sunspec_devices.get(name)
         if sunspec_device is None:
             raise BadInput(f"device: {name!r} is a {self._kinds[name]}; expected one that speaks SunSpec")
-        return DeviceRegisters(sunspec_device)
+        return sunspec_device
 
     def advance(self, to: datetime) -> None:
         """Move physics and devices on to `to`, and let stations and gateways queue on `link` what they have to say.
@@ -192,6 +196,14 @@ class Simulation:
             sunspec_device.silent = lost
         else:
             self.link.cut(name, lost)
+
+    def misbehave(self, name: str, words: str) -> None:
+        """Let a SunSpec device misbehave as `words` say from now on ("": not any more), see `Misbehaviour.of`.
+
+        Raises:
+            BadInput: the name is unknown or none that speaks SunSpec, or a word says nothing.
+        """
+        self._sunspec_device(name).misbehave(Misbehaviour.of(words))
 
     def silent(self, name: str) -> bool:
         """True while a device is lost, see `silence`. Raises `BadInput` for an unknown name."""

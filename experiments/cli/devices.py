@@ -39,6 +39,15 @@ def simulate_command(
             metavar="FILE", help="Serve and dial as this endpoints file of `iles up` says; made if not there."
         ),
     ] = None,
+    misbehave: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICE=WORDS",
+            help="Let a SunSpec device misbehave as real ones do: busy, short, swapped-bytes, swapped-words, stale, heedless, "
+            "passes-over, single-writes, unknown-power, zero-counters, jumping-counters, wrapping-counters, other-end, "
+            "slow=SECONDS, most-read=REGISTERS; several with commas.",
+        ),
+    ] = None,
 ) -> None:
     """Run a site's simulated devices alone, until Ctrl-C.
 
@@ -49,7 +58,8 @@ def simulate_command(
         from experiments.cli.devices_simulate import Options, simulate
 
         options = Options(
-            site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed, present, endpoints
+            *(site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed, present, endpoints),
+            misbehave=tuple(_named(text) for text in misbehave or ()),
         )
         _until_stopped(simulate(options), seconds)
 
@@ -149,6 +159,15 @@ def _pair(text: str, place: str) -> tuple[str, str]:
     if not (name and equals and secret):
         raise BadInput(f"{place}: what is given there is no NAME=PASSWORD; expected both, with = between them")
     return name, secret
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, words = text.partition("=")
+    if not name or not equals:
+        from cim.model.errors import BadInput
+
+        raise BadInput(f"--misbehave: {text!r} does not fit; expected DEVICE=WORDS, such as farm-1.pv=busy")
+    return name, words
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -44,6 +44,7 @@ class Options:
     seed: int
     present: bool = False
     endpoints: Path | None = None
+    misbehave: tuple[tuple[str, str], ...] = ()  # (device, words), see `devices.simulators.sunspec.misbehaviour`
 
     def url(self, kind: DeviceKind) -> str | None:
         """Where devices of a kind dial, without their names."""
@@ -71,6 +72,8 @@ async def simulate(options: Options) -> None:
     host = SimulatorHost(simulation, options.host)
     try:
         simulation.move(begin)
+        for name, words in options.misbehave:
+            simulation.misbehave(name, words)
         await host.serve(options.base_port)
         if options.endpoints is not None:
             options = with_endpoints(options, site, host.endpoints)

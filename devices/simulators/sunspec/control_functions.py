@@ -14,7 +14,7 @@ from devices.simulators.sunspec.physics_port import BatteryUnit, LimitedUnit, St
 
 
 class Refused(Exception):
-    """The device answers with a Modbus exception: code 2 (illegal address) or 3 (illegal value)."""
+    """The device answers with a Modbus exception: code 2 (illegal address) or 3 (illegal value), or as it misbehaves."""
 
     def __init__(self, code: int) -> None:
         """`code` is the Modbus exception code."""

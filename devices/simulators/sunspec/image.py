@@ -75,6 +75,13 @@ class RegisterImage:
         """For each register the point it belongs to; None at `SunS` and at the end marker."""
         return [self._owner.get(address + offset) for offset in range(count)]
 
+    def numbers(self) -> Iterable[tuple[int, Point]]:
+        """Every point that is no text, with its place in `registers`."""
+        for model_id, table in self._model.items():
+            for point in table.points.values():
+                if point.type != "string":
+                    yield self._at[model_id] + point.offset, point
+
     def _fits(self, model_id: int, name: str, raw: int) -> bool:
         low, high = limits(self._model[model_id].point(name))
         return low <= raw <= high

@@ -101,11 +101,20 @@ class _Link(asyncio.Protocol):
                     break
                 reply = _answer(self._sunspec_device, request)
                 reply.dev_id, reply.transaction_id = request.dev_id, request.transaction_id
-                self._transport.write(self._framer.buildFrame(reply))
+                self._send(self._framer.buildFrame(reply))
         except (ModbusException, ValueError, LookupError):
             self.drop()  # a frame that cannot be decoded: nothing after it can be trusted to begin at a frame
         if len(self._buffer) > _LONGEST_ADU:
             self.drop()
+
+    def _send(self, frame: bytes) -> None:
+        """Send, as late as the device is slow; what comes after the link is gone is for nobody."""
+        assert self._transport is not None  # noqa: S101 - something was received by it
+        slow_s = self._sunspec_device.misbehaviour.slow_s
+        if slow_s:
+            asyncio.get_running_loop().call_later(slow_s, self._transport.write, frame)
+        else:
+            self._transport.write(frame)
 
 
 def _answer(sunspec_device: SunSpecDevice, request: ModbusPDU) -> ModbusPDU:

@@ -78,6 +78,8 @@ def _running(*arguments, until, run=_RUN):
         (("simulate", "strem", "--speed", "0"), "--speed: 0 does not fit"),
         (("simulate", "strem", "--present", "--speed", "2"), "--present: --date or --speed is given too"),
         (("simulate", "strem", "--present", "--date", "2016-05-20"), "expected neither, the present is now and real"),
+        (("simulate", "strem", "--misbehave", "busy"), "--misbehave: 'busy' does not fit; expected DEVICE=WORDS"),
+        (("simulate", "strem", "--base-port", "0", "--misbehave", "farm-1.pv=rude"), "misbehave: 'rude' is unknown"),
         (("simulate", "strem", "--csms", "http://x"), "--csms: 'http://x' is no WebSocket URL"),
         (("simulate", "strem", "--csms", "ws://x/ocpp"), "has none; expected a line"),
         (("simulate", "strem", "--passwords", "/nowhere"), "file: it cannot be read or written"),

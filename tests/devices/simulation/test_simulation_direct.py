@@ -12,7 +12,7 @@ from cim.model.devices import DeviceKind, Mode, Setpoint, ThermalUsage, VehicleP
 from cim.model.errors import BadInput
 from cim.model.intervals import local_day_of
 from cim.model.readings import Kind, Quality
-from devices.port.errors import DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.adapters import device_kinds
 from environment.profiles.library import load
 from tests.devices.asking import read
@@ -229,6 +229,25 @@ def test_a_silent_device_is_lost_and_comes_back(simulate, port_of, noon):
                 assert [type(told) for told in news] == [VehiclePlugged]
         with pytest.raises(BadInput, match="unknown"):
             simulation.silence("nobody", True)
+
+    asyncio.run(run())
+
+
+def test_a_device_misbehaves_on_command_until_it_is_told_to_stop(simulate, noon, port_of):
+    """Busy, then sound again; who does not speak SunSpec cannot, and words that say nothing are refused."""
+
+    async def run():
+        simulation = simulate(noon)
+        port = port_of(simulation, PV)
+        await port.open(noon)
+        simulation.misbehave(PV, "busy")
+        with pytest.raises(DeviceFault, match="device busy"):
+            await port.measure(noon)
+        simulation.misbehave(PV, "")
+        assert await port.measure(noon)
+        for name, words in ((PV, "rude"), ("charging-park.station-1", "busy"), ("nobody", "busy")):
+            with pytest.raises(BadInput, match="expected one"):
+                simulation.misbehave(name, words)
 
     asyncio.run(run())
 

@@ -21,7 +21,7 @@ from cim.model.errors import BadInput
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.ocpp.v201.driver import StationPort
-from devices.port.errors import DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.s2.appliance import AppliancePort
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import TOKEN_VARIABLE, ControlClient, read_message, write_message
@@ -166,6 +166,21 @@ def test_silence_over_sockets(noon):
     asyncio.run(run())
 
 
+def test_misbehaviour_over_sockets(noon):
+    """What is commanded over the control channel is what a client of the device meets."""
+
+    async def run():
+        async with _process(noon) as client, _tcp_ports(client) as ports:
+            await ports["farm-1.pv"].open(noon)
+            await client.misbehave("farm-1.pv", "short")
+            with pytest.raises(DeviceFault, match="was answered with"):
+                await ports["farm-1.pv"].measure(noon)
+            await client.misbehave("farm-1.pv", "")
+            assert await ports["farm-1.pv"].measure(noon)
+
+    asyncio.run(run())
+
+
 def test_bad_requests_are_one_sentence_and_do_no_harm(noon):
     """What does not fit is refused as BadInput, and the channel goes on."""
 
@@ -173,6 +188,8 @@ def test_bad_requests_are_one_sentence_and_do_no_harm(noon):
         async with _process(noon) as client:
             with pytest.raises(BadInput, match="'nobody' is unknown at strem"):
                 await client.silence("nobody", True)
+            with pytest.raises(BadInput, match="'rude' is unknown"):
+                await client.misbehave("farm-1.pv", "rude")
             with pytest.raises(BadInput, match="expected one that dials out"):
                 await client.dial({"farm-1.pv": ("ws://127.0.0.1:1/ocpp/x", "x", "y")})
             with pytest.raises(BadInput, match="cannot be reached"):

@@ -13,7 +13,7 @@ import pytest
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.ocpp.v201.driver import StationPort
-from devices.port.errors import DeviceUnreachable
+from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.recording import RecordedSimulation
 from devices.simulators.recording_log import InputLog, LogFailed
 from environment.profiles.library import load
@@ -217,6 +217,30 @@ def test_a_lost_device_is_lost_after_a_restart(recorded, port_of, noon):
         again.advance(noon + 2 * STEP)
 
     asyncio.run(met())
+
+
+def test_a_device_that_misbehaves_does_so_after_a_restart(recorded, port_of, noon):
+    """What it passed over stays passed over, and it goes on misbehaving until it is told to stop."""
+    name = "farm-1.pv"
+
+    async def limited(simulation):
+        port = port_of(simulation, name)
+        await port.open(simulation.now)
+        simulation.misbehave(name, "passes-over")
+        with pytest.raises(DeviceFault, match="reads back"):
+            await port.command(Setpoint(Mode.LIMIT, -100), noon + timedelta(hours=1), simulation.now)
+        simulation.advance(noon + STEP)
+
+    simulation = recorded()
+    asyncio.run(limited(simulation))
+    shown = list(simulation.sunspec_devices[name]._image.registers)
+    simulation.close()
+    again = recorded()
+    assert list(again.sunspec_devices[name]._image.registers) == shown
+    assert "passes-over" in again.sunspec_devices[name].misbehaviour.ways
+    again.misbehave(name, "")
+    again.close()
+    assert not recorded().sunspec_devices[name].misbehaviour.ways
 
 
 def test_after_a_restart_another_conversation_begins(recorded, port_of, noon):
