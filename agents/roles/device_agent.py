@@ -37,10 +37,11 @@ class ReadDevice(Timer):
 @wire("asset.DeviceReports")
 @dataclass(slots=True)
 class DeviceReportsState:
-    """What the device says it is, and whether it is lost."""
+    """What the device says it is, whether it is lost, and whether its last reading told its power."""
 
     nameplate: Nameplate | None = None
     lost: bool = False
+    blind: bool = False
 
 
 @wire("asset.SetpointWriting")
@@ -81,6 +82,7 @@ class DeviceReports(Part[DeviceReportsState]):
     def measured(self, event: Measured, now: datetime) -> list[Effect]:
         """Tell the prosumer and the platform."""
         me = self.me.name
+        self.state.blind = not _steady(event)
         effects: list[Effect] = [
             *(Send(to, DeviceReport(me, now, event.readings, event.news)) for to in (self._owner, *self._listeners)),
             Publish(ReadingsTaken(now, event.readings)),
@@ -109,7 +111,7 @@ class SetpointWriting(Part[SetpointWritingState]):
         if event.fault is not None:
             self.state.written = None  # what it holds now is its own affair; write afresh once it is back
             return []
-        return self._steer(now, _steady(event))
+        return self._steer(now)
 
     @on(DeviceSchedule)
     def scheduled(self, message: DeviceSchedule, sender: str, now: datetime) -> list[Effect]:
@@ -129,9 +131,9 @@ class SetpointWriting(Part[SetpointWritingState]):
         self.state.written = None
         return [Publish(CommandRefused(now, self.me.name, event.fault))]
 
-    def _steer(self, now: datetime, steady: bool = True) -> list[Effect]:
+    def _steer(self, now: datetime) -> list[Effect]:
         state, wanted = self.state, self._wanted(now)
-        if not steady and self._raises(wanted):
+        if self._device.state.blind and self._raises(wanted, now):
             return []  # blind: what was written ends by itself, and the device keeps its own fail-safe
         if wanted is None:
             if state.written is None:
@@ -144,9 +146,10 @@ class SetpointWriting(Part[SetpointWritingState]):
         state.written, state.written_at = wanted, now
         return [Command(self.me.name, wanted, now + life)]
 
-    def _raises(self, wanted: Setpoint | None) -> bool:
-        """Whether this lets the device take or give more power than what was written last."""
-        held = self.state.written
+    def _raises(self, wanted: Setpoint | None, now: datetime) -> bool:
+        """Whether this lets the device take or give more power than what it was told and still holds."""
+        state, life = self.state, self.rules.interval * LIFE_IN_INTERVALS
+        held = state.written if state.written_at is not None and now < state.written_at + life else None
         if wanted is None:
             return held is not None
         if held is None:
@@ -172,7 +175,7 @@ class SetpointWriting(Part[SetpointWritingState]):
 
 
 def _steady(event: Measured) -> bool:
-    return any(r.kind is Kind.POWER and r.quality is Quality.GOOD for r in event.readings)
+    return event.fault is None and any(r.kind is Kind.POWER and r.quality is Quality.GOOD for r in event.readings)
 
 
 class DeviceAgent(Role):

@@ -1,4 +1,5 @@
-"""`iles faults --wire`: peers that send nonsense, come under another's name, or come twice at once.
+"""`iles faults --wire`: peers that send nonsense, come under another's name, or come twice at once; and controllers and
+meters that die (`controller_kills`, `meter_deaths`).
 
 A fuzzed frame must lead to a typed fault or to a reading that is not GOOD: never to a number that cannot be, never to a
 crash. Whole: fields of a true message are taken away or replaced; byte by byte: bytes of it are changed, lost or doubled.
@@ -12,7 +13,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cim.model.devices import DeviceKind
@@ -28,7 +29,10 @@ from devices.simulators.sunspec.control_functions import Refused
 from devices.simulators.sunspec.device_models import meter_203
 from devices.simulators.sunspec.sunspec_device import SunSpecDevice
 from devices.sunspec.driver import sunspec_port
-from devices.sunspec.registers import ExceptionReply, PatientRegisters
+from devices.sunspec.registers import PATIENCE_S, ExceptionReply, PatientRegisters
+from experiments.faults.controller_kills import controller_kills
+from experiments.faults.meter_deaths import dead_on_the_wire, meter_deaths
+from experiments.faults.wire_report import WireReport
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 _MOST = 1e13  # no good reading of a community is beyond: W, Wh, %, V
@@ -87,16 +91,15 @@ _S2 = (
 )
 
 
-@dataclass
-class WireReport:
-    """What was tried, and what did not hold, in words."""
-
-    tried: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-
 def wire_faults(
-    frames: int, impersonations: int, reconnects: int, seed: int, tell: Callable[[str], None]
+    frames: int,
+    impersonations: int,
+    reconnects: int,
+    seed: int,
+    tell: Callable[[str], None],
+    *,
+    deaths: int = 100,
+    patience_s: float = PATIENCE_S,
 ) -> WireReport:
     """All of it.
 
@@ -105,12 +108,17 @@ def wire_faults(
         impersonations, reconnects: log-ins under another's name; overlapping ones of one station.
         seed: draws everything.
         tell: is told what goes on.
+        deaths: of a controller, at random requests; and of a meter.
+        patience_s: of the requests to a dead meter on a real socket.
     """
     report, rng = WireReport(), random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     for name, fuzz in (("OCPP", _fuzz_ocpp), ("S2", _fuzz_s2), ("SunSpec", _fuzz_sunspec)):
         tell(f"{frames} fuzzed frames of {name}")
-        fuzz(frames, rng, report)
-        report.tried[f"{name} frames"] = frames
+        report.tried[f"{name} frames"] = fuzz(frames, rng, report)
+    tell(f"{deaths} controllers killed, {deaths} meters dead")
+    controller_kills(deaths, rng, report)
+    meter_deaths(deaths, rng, report)
+    asyncio.run(dead_on_the_wire(report, patience_s))
     tell("impersonations and reconnects")
     asyncio.run(_sessions(impersonations, reconnects, rng, report))
     return report
@@ -146,7 +154,7 @@ def _spoil(node: object, rng: random.Random) -> None:
             return
 
 
-def _fuzz_ocpp(frames: int, rng: random.Random, report: WireReport) -> None:
+def _fuzz_ocpp(frames: int, rng: random.Random, report: WireReport) -> int:
     machine = CsmsMachine("cs")
     for number in range(frames):
         if number % 200 == 0:
@@ -156,9 +164,10 @@ def _fuzz_ocpp(frames: int, rng: random.Random, report: WireReport) -> None:
         _hear("OCPP", machine.receive, frame, report)
         told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
         _believed("OCPP", told, frame, report)
+    return frames
 
 
-def _fuzz_s2(frames: int, rng: random.Random, report: WireReport) -> None:
+def _fuzz_s2(frames: int, rng: random.Random, report: WireReport) -> int:
     machine = CemMachine("rm", stale_after_s=1800, wanted=(FRBC, PEBC))
     for number in range(frames):
         if number % 50 == 0:
@@ -170,6 +179,7 @@ def _fuzz_s2(frames: int, rng: random.Random, report: WireReport) -> None:
         _hear("S2", machine.receive, frame, report)
         told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
         _believed("S2", told, frame, report)
+    return frames
 
 
 def _hear(protocol: str, receive: Callable[[str], list[str]], frame: str, report: WireReport) -> None:
@@ -198,8 +208,10 @@ class _Spoiled(PatientRegisters):
 
     def __init__(self, device: SunSpecDevice, rng: random.Random) -> None:
         self._device, self._rng = device, rng
+        self.answers = 0
 
     async def _read_once(self, address: int, count: int) -> list[int]:
+        self.answers += 1
         try:
             registers = self._device.read(address, count)
         except Refused as refusal:  # as over a socket
@@ -221,12 +233,13 @@ class _Spoiled(PatientRegisters):
         """Nothing to close."""
 
 
-def _fuzz_sunspec(frames: int, rng: random.Random, report: WireReport) -> None:
-    async def scenario() -> None:
-        device = SunSpecDevice(meter_203(_Metered()), NOW, serial="1")
-        for number in range(frames // 10):  # a scan and its readings are some ten answers
-            port = sunspec_port("meter", DeviceKind.METER, _Spoiled(device, rng))
-            at = NOW + timedelta(minutes=number)
+def _fuzz_sunspec(frames: int, rng: random.Random, report: WireReport) -> int:
+    async def scenario() -> int:
+        device, answers, number = SunSpecDevice(meter_203(_Metered()), NOW, serial="1"), 0, 0
+        while answers < frames:
+            registers, number = _Spoiled(device, rng), number + 1
+            port = sunspec_port("meter", DeviceKind.METER, registers)
+            at = NOW + timedelta(seconds=number)
             try:
                 await port.open(at)
                 told = {r.kind: r.value for r in await port.measure(at) if r.quality is Quality.GOOD}
@@ -235,9 +248,12 @@ def _fuzz_sunspec(frames: int, rng: random.Random, report: WireReport) -> None:
             except Exception as error:
                 report.failures.append(f"SunSpec: {type(error).__name__} ({error})")
                 continue
+            finally:
+                answers += registers.answers
             _believed("SunSpec", told, "registers", report)
+        return answers
 
-    asyncio.run(scenario())
+    return asyncio.run(scenario())
 
 
 async def _sessions(impersonations: int, reconnects: int, rng: random.Random, report: WireReport) -> None:

@@ -130,6 +130,30 @@ def test_on_a_reading_that_is_not_good_power_is_lowered_but_never_raised() -> No
         assert not [e for e in effects if isinstance(e, Release)]
 
 
+def test_a_schedule_that_comes_while_nobody_sees_the_device_raises_nothing() -> None:
+    """Blind stays blind between two readings: a new schedule may lower, and raises only once a good reading is there."""
+    role = battery()
+    told(role, schedule(1500), NOON)
+    stale = tuple(replace(r, quality=Quality.INVALID) for r in players.good(NAME, 1500.0, NOON))
+    role.handle(Measured(NAME, stale, ()), NOON + INTERVAL)
+    at = NOON + INTERVAL + timedelta(seconds=10)
+    assert [told(role, schedule(wanted), at) for wanted in (2500, -100, None)] == [[], [], []]
+    assert [c.setpoint.power_w for c in commands(told(role, schedule(900), at))] == [900]
+    told(role, schedule(2500), at)
+    assert [c.setpoint.power_w for c in commands(measured(role, NOON + 2 * INTERVAL))] == [2500]
+
+
+def test_what_has_expired_is_no_power_to_lower() -> None:
+    """1500 W were written and have expired while blind: the device rests, and 900 W would be more."""
+    role = battery()
+    told(role, schedule(1500), NOON)
+    stale = tuple(replace(r, quality=Quality.INVALID) for r in players.good(NAME, 1500.0, NOON))
+    role.part(SetpointWriting).state.schedules[DAY.day] = schedule(2500)
+    for k in (1, 2, 3):
+        assert commands(role.handle(Measured(NAME, stale, ()), NOON + k * INTERVAL)) == []
+    assert told(role, schedule(900), NOON + 4 * INTERVAL) == []
+
+
 def test_late_timers_are_armed_again_on_the_grid() -> None:
     """However late the control timer fires, the next one stands at a whole number of intervals of the day."""
     late = NOON + timedelta(hours=2, seconds=77)
