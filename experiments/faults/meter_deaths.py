@@ -10,6 +10,7 @@ import random
 import time
 from datetime import datetime, timedelta
 
+from agents.assembly.site_agents import SiteAgents
 from agents.roles.device_agent import DeviceAgent, ReadDevice
 from agents.roles.effects import Command, Effect, Poll, Release
 from agents.roles.events import Connected, Event, Fired, Received
@@ -53,7 +54,7 @@ class _Blind:
             name: sunspec_port(name, kind, DeviceRegisters(self._site.devices[name]))
             for name, kind in self._site.kinds.items()
         }
-        self._runner = EffectRunner(ports, inline({}), None, None)
+        self._runner = EffectRunner(ports, inline(SiteAgents.jobs), None, None)
         self._agents = {name: DeviceAgent(name, RULES, bytes(32), _OWNER) for name in ports}
         self._wanted: dict[str, Setpoint] = {}
         self._victim = rng.choice(sorted(ports))
