@@ -13,6 +13,7 @@ from agents.assembly.exchange_history import exchange_config, told_of
 from agents.assembly.grid_of_site import carries_w, connection_terms, site_dso_config, usage_point
 from agents.assembly.market_terms import aggregator_config, element_costs, prosumer_selling
 from agents.assembly.planned_keys import planned_keys
+from agents.assembly.providers import connection_of, member_days
 from agents.assembly.roles import agent_spec
 from agents.assembly.site_agents import SiteAgents
 from agents.assembly.tariffs_of_site import tariff_of
@@ -115,9 +116,9 @@ def agents_of_site(
         agents += _household(site, prosumer, seeds, metered_kw, past_weather)
     for party in site.aggregators:
         members = tuple(
-            Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p), tariff_of(site, p.name))
+            Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p), tariff_of(site, p.name), served)
             for p in site.prosumers
-            if p.aggregator == party.name
+            if (served := member_days(site, p.name, party.name))
         )
         config = aggregator_config(
             site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
@@ -238,6 +239,7 @@ def _household(
         int(site.market.unmetered_pct.value),
         prosumer.node,
         connection_terms(prosumer),
+        connection_of(site, prosumer.name).switches,
     )
     agents = [agent_spec(prosumer.name, "prosumer", seeds[prosumer.name], config, prosumer.meter)]
     for device in prosumer.devices:

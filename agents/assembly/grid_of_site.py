@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agents.assembly.market_terms import dso_config
+from agents.assembly.providers import connection_of
 from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.registry import element_kind
 from agents.planning.grid_safety.assessment import PointGrid
@@ -93,6 +94,7 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             carries_w=carries_w(p),
             terms=connection_terms(p),
             owner=p.name,
+            switches=connection_of(site, p.name).switches,
         )
         for p in site.prosumers
     )

@@ -26,6 +26,7 @@ from market.contracts.limits import ContractLimits
 from market.mechanisms.pay_as_bid import PayAsBid
 from market.negotiation.concession import NegotiationPreferences, Side, Terms
 from market.register.prequalification import ProductRules
+from market.register.providers import NOTICE_DAYS
 from market.register.units import CONGESTION_MANAGEMENT, UnitLimit
 
 _E4_PER_CT = 100  # the market counts in ten-thousandths of the currency unit
@@ -70,6 +71,7 @@ def aggregator_config(
         term_days=site.contract_days,
         standing=_standing(terms),
         keeping_share=0.0 if terms.keeping_share_pct is None else terms.keeping_share_pct.value / 100,
+        notice_days=NOTICE_DAYS if site.switches else 0,
     )
 
 

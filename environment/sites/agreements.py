@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from cim.model.ean import ean_fault
-from environment.sites.ratings import Count, Part, WholeNotNegative
+from environment.sites.ratings import Count, Name, Part, WholeNotNegative
 
 
 def _ean(value: str) -> str:
@@ -95,6 +95,19 @@ class UnitRestriction(Part):
         if self.from_hour >= self.to_hour:
             raise ValueError("expected from_hour before to_hour")
         return self
+
+
+class ProviderChange(Part):
+    """A prosumer changes its aggregator.
+
+    Attributes:
+        day: the first local day with the new one, from its 00:00 on; a run that begins later begins with it.
+        to: the aggregator, another than it has by then.
+    """
+
+    prosumer: Name
+    day: date
+    to: Name
 
 
 class ConnectionAgreements(Part):

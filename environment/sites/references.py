@@ -87,11 +87,29 @@ def reference_faults(raw: Mapping[str, object]) -> list[str]:
     for index, restriction in _items(raw, "restrictions"):
         check.known(f"restrictions[{index}].unit", restriction.get("unit"), units)
     check.once("restrictions: units", _texts(raw, "restrictions", "unit"))
+    _switches(check, raw, aggregators)
     _community(check, raw)
     sources = raw.get("sources")
     if isinstance(sources, dict):
         _sources(check, raw, "", list(sources))
     return check.faults
+
+
+def _switches(check: _Checker, raw: Mapping[str, object], aggregators: list[str]) -> None:
+    """Who changes its aggregator: a prosumer to an aggregator of the site, once on a day, and never to the one it has then."""
+    holders = {p.get("name"): p.get("aggregator") for _, p in _items(raw, "prosumers")}
+    found: dict[object, list[tuple[str, int, object]]] = {}
+    for index, switch in _items(raw, "switches"):
+        check.known(f"switches[{index}].prosumer", switch.get("prosumer"), [str(name) for name in holders])
+        check.known(f"switches[{index}].to", switch.get("to"), aggregators)
+        found.setdefault(switch.get("prosumer"), []).append((str(switch.get("day")), index, switch.get("to")))
+    for prosumer, switches in found.items():
+        days, holder = [day for day, _, _ in switches], holders.get(prosumer)
+        check.once(f"switches: days of {prosumer}", days)
+        for _, index, to in sorted(switches, key=lambda switch: switch[:2]):
+            if to == holder:
+                check.faults.append(f"switches[{index}].to: value {to!r}: expected another aggregator than it has then")
+            holder = to
 
 
 def _community(check: _Checker, raw: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
-from environment.sites.agreements import ConnectionAgreements, Ean18, UnitRestriction
+from environment.sites.agreements import ConnectionAgreements, Ean18, ProviderChange, UnitRestriction
 from environment.sites.community import Community
 from environment.sites.devices import Device
 from environment.sites.islanding import Islanding
@@ -166,6 +166,7 @@ class Prosumer(Part):
 
     Attributes:
         ean: of its connection, 18 digits; without one it goes by an entity address of the site's own.
+        aggregator: who markets it before its first switch (`switches`).
         connection: what is agreed of it beside the market.
     """
 
@@ -212,6 +213,7 @@ class Site(Part):
     Attributes:
         grid_g_per_kwh: greenhouse gases of what is taken from the grid above, grams of CO2 equivalents; the year is the source's.
         restrictions: of units by the DSO, for some hours.
+        switches: of prosumers to another aggregator.
         community: who shares energy by law; None where nobody does.
         islanding: how the site goes on without the grid; None: it does not.
         meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
@@ -245,6 +247,7 @@ class Site(Part):
     grid_g_per_kwh: Positive | None = None
     key_changes: tuple[KeyChange, ...] = ()
     restrictions: tuple[UnitRestriction, ...] = ()
+    switches: tuple[ProviderChange, ...] = ()
     community: Community | None = None
     islanding: Islanding | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]

@@ -11,6 +11,7 @@ from cim.platform.publications.settlement import BaselineChecked, CopiesDiffer, 
 from cim.platform.publications.trading import FlexOffered, FlexRequested
 from cim.platform.published import published
 from experiments.market.keys import key_rows
+from experiments.market.lives import switched_lives
 from experiments.market.rows import (
     BaselineRow,
     ContractRow,
@@ -76,6 +77,7 @@ def market_book(folder: Path) -> MarketBook:
         copies=tuple(map(_copy, published(folder, CopiesDiffer))),
         keys=key_rows(records),
         tenders=tuple(tender_rows(records)),
+        switched=tuple(switched_lives(records, _operator(records))),
     )
 
 
@@ -83,12 +85,18 @@ def _isp_minutes(records: Sequence[Record]) -> int:
     return next((body.isp_minutes for _, body in bodies(records, "contract", FlexContract)), 15)
 
 
-def _units(records: Sequence[Record]) -> Iterator[UnitRow]:
-    """The register as its recorded moves leave it."""
+def _operator(records: Sequence[Record]) -> str:
+    """The system operator's domain; empty where it has moved no unit."""
     moves: list[tuple[Record, tuple[UnitMove, ...]]] = list(bodies(records, RECORD_KIND, tuple))
     by_operator = {UnitEvent.PREQUALIFICATION, UnitEvent.REFUSAL, UnitEvent.LIMIT}
     operators = (record.author for record, body in moves if any(move.event in by_operator for move in body))
-    register = FlexibilityRegister(next(operators, ""))
+    return next(operators, "")
+
+
+def _units(records: Sequence[Record]) -> Iterator[UnitRow]:
+    """The register as its recorded moves leave it."""
+    moves: list[tuple[Record, tuple[UnitMove, ...]]] = list(bodies(records, RECORD_KIND, tuple))
+    register = FlexibilityRegister(_operator(records))
     for record, body in moves:
         register = register.at(record.at).after(body, record.author)
     for key, unit in register.units.items():

@@ -24,6 +24,20 @@ class UnitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitMoveRow:
+    """A move in the life of a unit that was to change its provider, by whom, and where it stood after it."""
+
+    unit: str
+    at: str
+    move: str
+    by: str
+    state: str
+    provider: str
+    next_provider: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRow:
     """A request: its ISPs in which something is asked for, and the most that is, in watts."""
 
@@ -267,3 +281,4 @@ class MarketBook:
     copies: tuple[CopyRow, ...] = ()
     keys: tuple[KeyRow, ...] = ()
     tenders: tuple[TenderRow, ...] = ()
+    switched: tuple[UnitMoveRow, ...] = ()

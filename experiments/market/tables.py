@@ -43,7 +43,13 @@ def _register(book: MarketBook) -> list[Table]:
         for u in book.register
     ]  # fmt: skip
     columns = ("unit", "kind", "state", "provider", "point", "up, kW", "down, kW", "kWh", "ct/kWh", "reason")
-    return [_table("Flexibility register", *columns, rows=rows)]
+    found = [_table("Flexibility register", *columns, rows=rows)]
+    lives = [
+        (m.unit, _at(m.at), m.move, _name(m.by), m.state, _name(m.provider), _name(m.next_provider), m.reason)
+        for m in book.switched
+    ]
+    head = ("unit", "at (UTC)", "move", "by", "state", "provider", "is to go to", "reason")
+    return [*found, _table("Lives of units that changed their provider", *head, rows=lives)] if lives else found
 
 
 def _book(book: MarketBook) -> list[Table]:

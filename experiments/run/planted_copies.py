@@ -11,6 +11,7 @@ from agents.roles.effects import Effect, Send
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.prosumer.metering_messages import MeteringMessages, TellMetering
 from experiments.run.wrong_copies import WrongCopy
+from market.register.providers import aggregator_on
 from market.settlement.day import POWER
 from market.uftp import Metering
 
@@ -30,7 +31,7 @@ def planted(wrong: Sequence[WrongCopy]) -> Iterator[None]:
 
     def told(self: MeteringMessages, timer: TellMetering, now: datetime) -> list[Effect]:
         effects = tell(self, timer, now)
-        to = self._config.aggregator
+        to = aggregator_on(self._config, timer.period)
         effects = [_lied(effect, to, lies, self.me.name) for effect in effects]
         own = self.state.metered.get(timer.period, {})
         for meter in [meter for meter in own if (self.me.name, meter) in percent]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.assembly.agents_of_site import agents_of_site
 from agents.assembly.grid_of_site import usage_point
+from agents.assembly.providers import aggregator_of
 from agents.planning.forecast.like_day import like_day
 from agents.roles.dso import DsoRole
 from agents.roles.dso.config import DsoConfig
@@ -78,8 +79,9 @@ class _Told:
         """Prognoses on the day before at noon and in each hour of the day, then the meterings."""
         issues = [day.next(-1).at(12), *(day.start + timedelta(hours=h) for h in range(24))]
         for number, issued in enumerate((at for at in issues if at < day.end), start=1):
-            for seller, point in self._config.pairs:
-                members = [p for p in self._site.prosumers if (p.aggregator, p.congestion_point) == (seller, point)]
+            for seller, point in self._config.pairs(day.day):
+                at_point = [p for p in self._site.prosumers if p.congestion_point == point]
+                members = [p for p in at_point if aggregator_of(self._site, p.name, day.day) == seller]
                 rated_w, rest_w = self._habits(seller, point, members, day)
                 watts = rest_w - self._sun(day, issued) * rated_w
                 if cheating is not None and seller == cheating.seller:

@@ -144,6 +144,7 @@ class ContractChanges(TypedDict, total=False):
     activation_price: ActivationPriceKind
     currency: str
     deficiency_cap: bool
+    notice_days: int
     template_version: int
 
 

@@ -104,4 +104,5 @@ LIFE_CYCLE = ConversationTable(
     },
 )
 
+BY_PROVIDER = frozenset({UnitEvent.TAKE_OVER, UnitEvent.TAKE_OVER_REFUSED})
 USABLE = frozenset({UnitState.PREQUALIFIED, UnitState.LIMITED, UnitState.SWITCHING})

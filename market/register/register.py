@@ -9,11 +9,10 @@ from types import MappingProxyType
 
 from market.assets.publication import AssetPublication
 from market.errors import RemoteProtocolError
-from market.register.lifecycle import LIFE_CYCLE, USABLE, UnitEvent, UnitParty, UnitState
+from market.register.lifecycle import BY_PROVIDER, LIFE_CYCLE, USABLE, UnitEvent, UnitParty, UnitState
 from market.register.units import RegisteredUnit, UnitMove, UnitProduct
 
 _BY_OPERATOR = frozenset({UnitEvent.PREQUALIFICATION, UnitEvent.REFUSAL, UnitEvent.LIMIT, UnitEvent.LIMIT_LIFTED})
-_BY_PROVIDER = frozenset({UnitEvent.TAKE_OVER, UnitEvent.TAKE_OVER_REFUSED})
 _BY_TIME = frozenset({UnitEvent.LIMIT_END, UnitEvent.SWITCH_LAPSED})
 
 
@@ -94,7 +93,7 @@ def _says_nothing_new(known: RegisteredUnit | None, move: UnitMove, by: str) -> 
 def _party(event: UnitEvent) -> UnitParty:
     if event in _BY_OPERATOR:
         return UnitParty.OPERATOR
-    if event in _BY_PROVIDER:
+    if event in BY_PROVIDER:
         return UnitParty.PROVIDER
     return UnitParty.TIME if event in _BY_TIME else UnitParty.OWNER
 

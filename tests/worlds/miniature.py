@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ from market.ledger.party_keys import KEEPER
 from market.ledger.records import Party
 from market.ledger.signing import Signer, key_from_seed, simulation_seed
 from market.ledger.store import LedgerStore
+from market.register.providers import NOTICE_DAYS, ProviderSwitch, days_with
 from market.rules import Control, MarketRules, PlannedKeyChange
 from tests.worlds import players, terms
 from tests.worlds.physics import BASE_W, BATTERY_W, HOMES, RATED_W, Physics, sunshine
@@ -113,6 +115,7 @@ class Miniature:
         spoil: (sender, receiver, message) -> what arrives in its place; None: nothing does.
         key_changes: what is planned; each party has the key `second_key` of it.
         keeping_share: what sellers assume that keeping a promise costs, of what members ask; None: the site's.
+        switches: by home, to which other aggregator it goes over, and when.
     """
 
     def __init__(
@@ -127,8 +130,9 @@ class Miniature:
         key_changes: tuple[PlannedKeyChange, ...] = (),
         mechanism: str = "pay-as-bid",
         keeping_share: float | None = None,
+        switches: Mapping[str, tuple[ProviderSwitch, ...]] = MappingProxyType({}),
     ) -> None:
-        self.keeping_share = keeping_share
+        self.keeping_share, self.switches = keeping_share, switches
         self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
         self.term_days = term_days
         self.start = players.DAY.next(-1).at(9)
@@ -164,16 +168,22 @@ class Miniature:
             )
             carries_w = RATED_W + BATTERY_W + BASE_W
             config = terms.prosumer_config(home, players.POINT, SELLER[home], elements, (np.full(96, 0.45),), carries_w)
+            config = replace(config, switches=self.switches.get(home, ()))
             cast[home] = ProsumerRole(home, market, key(home), config)
             cast[f"{home}.pv"] = DeviceAgent(f"{home}.pv", market, key(f"{home}.pv"), home)
             cast[f"{home}.bat"] = DeviceAgent(f"{home}.bat", market, key(f"{home}.bat"), home)
+        flat = (np.zeros(96),)
+        connections = tuple(
+            GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat, switches=self.switches.get(h, ()))
+            for h in HOMES
+        )
         for seller in ("agr", "agr-2"):
-            members = tuple(Member(h, f"ean.{h}", players.POINT) for h in HOMES if SELLER[h] == seller)
-            changes = {} if self.keeping_share is None else {"keeping_share": self.keeping_share}
+            served = ((h, days_with(connection, seller)) for h, connection in zip(HOMES, connections, strict=True))
+            members = tuple(Member(h, f"ean.{h}", players.POINT, days=days) for h, days in served if days)
+            changes: dict[str, Any] = {} if self.keeping_share is None else {"keeping_share": self.keeping_share}
+            changes |= {"notice_days": NOTICE_DAYS} if self.switches else {}
             config = terms.aggregator_config(members, term_days=self.term_days, **changes)
             cast[seller] = AggregatorRole(seller, market, key(seller), config)
-        flat = (np.zeros(96),)
-        connections = tuple(GridConnection(f"ean.{h}", "n1", players.POINT, SELLER[h], RATED_W, flat) for h in HOMES)
         point = PointGrid(players.POINT, "line-1", ("n1",), ("n1",), ("line-1",))
         limits = Limits(0.5, 1.5)
         # All that is expected to be needed is asked for, however sure: so that there is much to lose and to go on with.

@@ -43,14 +43,14 @@ class Accounts:
         self._contracts, self._orders, self._promises, self._meters = contracts, orders, promises, meters
         self._sums = sums
 
-    def contracted(self) -> tuple[str, ...]:
-        """The members with which a contract is known."""
-        return tuple(name for name in self._members if self._contracts.with_peer(name))
+    def contracted(self, period: date) -> tuple[str, ...]:
+        """The members of a day with which a contract is known."""
+        return tuple(m.name for m in self._config.members_on(period) if self._contracts.with_peer(m.name))
 
     def of_member(self, member: str, period: date) -> SellerAccount | None:
-        """What a member is owed; None where no contract with it is in force."""
+        """What a member is owed; None where it is none on that day, or no contract with it is in force."""
         contract = self._contracts.contract_on(member, period)
-        if contract is None:
+        if contract is None or not self._members[member].is_on(period):
             return None
         settled = self._elements(member, contract, period, self._shares(self._members[member].congestion_point, period))
         ordered_w: dict[int, int] = {}
@@ -98,7 +98,7 @@ class Accounts:
     def moved_e4(self, period: date) -> int:
         """All payments of a day: its own for orders and capacity, and its members' energy; amounts, whoever pays."""
         rows, moved = list(self.of_dso(period)), 0
-        for name in self._members:
+        for name in (member.name for member in self._config.members_on(period)):
             account, contract = self.of_member(name, period), self._contracts.contract_on(name, period)
             bill = self.energy_bill(name, period)
             moved += 0 if bill is None else sum(abs(line.amount_e4) for line in bill.lines)
@@ -126,7 +126,7 @@ class Accounts:
     def _shares(self, point: str, period: date) -> dict[int, Fraction]:
         """ISP -> which share of its members' penalties is taken: pro rata what the DSO fines at their congestion point."""
         due: dict[int, Fraction] = {}
-        for name in self._config.at(point):
+        for name in self._config.at(point, period):
             contract = self._contracts.contract_on(name, period)
             if contract is not None:
                 rows = [row for _, rows in self._elements(name, contract, period, None) for row in rows]
@@ -149,7 +149,7 @@ class Accounts:
 
     def evidence(self, other: str, period: date) -> tuple[Metering, ...]:
         """The meter data that a day's sums with a member, or with the DSO, stand on."""
-        members = (self._members[other],) if other in self._members else self._config.members
+        members = (self._members[other],) if other in self._members else self._config.members_on(period)
         return self._meters.copies((member.usage_point for member in members), period)
 
     def ready(self, period: date) -> Ready:
@@ -164,7 +164,7 @@ class Accounts:
     def _at_point(self, point: str, period: date) -> tuple[FlexOrderSettlement, ...]:
         count = self._rules.day(period).count
         sales = self._contracts.terms_on(self._config.dso, period)
-        connections = [self._members[name].usage_point for name in self._config.at(point)]
+        connections = [self._members[name].usage_point for name in self._config.at(point, period)]
         days = self._meters.connection_days(connections, period)
         orders, baseline_w = self._promises.orders_on(point, period), self._promises.baseline_w(point, period)
         return settle_portfolio(orders, baseline_w, days, sales, count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from agents.planning.dispatch.admm import PENALTY
 from cim.codec.codec import wire
@@ -10,6 +11,7 @@ from market.billing.tariff import Tariff
 from market.contracts.contract import FlexContract
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
+from market.register.providers import ALWAYS, ServedDays
 
 _E4_PER_CT = 100
 
@@ -23,6 +25,7 @@ class Member:
         usage_point, congestion_point: its connection, and where that hangs.
         carries_w: what its connection can carry; 0 where nobody knows.
         tariff: what its energy costs, by which its claims are judged; None where nobody knows.
+        days: on which it belongs to the portfolio.
     """
 
     name: str
@@ -30,6 +33,11 @@ class Member:
     congestion_point: str
     carries_w: int = 0
     tariff: Tariff | None = None
+    days: tuple[ServedDays, ...] = ALWAYS
+
+    def is_on(self, day: date) -> bool:
+        """Whether it belongs to the portfolio on a local day."""
+        return any(days.has(day) for days in self.days)
 
 
 @wire("aggregator.StandingTerms")
@@ -58,7 +66,7 @@ class AggregatorConfig:
 
     Attributes:
         dso, market, ledger: agents it deals with (market = the ILES manager, also CRO).
-        members: its portfolio.
+        members: all that ever belong to its portfolio.
         buying, selling: its prices for its members' flexibility, and for what it sells to the DSO.
         limits: of the contracts it proposes to its members.
         plant_from_w: a member whose elements can raise consumption by more gets a plant's contract.
@@ -67,6 +75,7 @@ class AggregatorConfig:
         term_days: the term of the contracts it proposes: their last day is so many days after the first.
         penalty_ct_per_kw2: first penalty of the ADMM.
         keeping_share: of what its members ask, what keeping a promise is assumed to cost beside it, until it learns.
+        notice_days: by which either side may end a member's contract alone; 0: only both together.
         standing: what it offers without being asked; None: nothing.
     """
 
@@ -84,18 +93,23 @@ class AggregatorConfig:
     penalty_ct_per_kw2: float = PENALTY
     standing: StandingTerms | None = None
     keeping_share: float = 0.0
+    notice_days: int = 0
 
     @property
     def congestion_points(self) -> tuple[str, ...]:
-        """The congestion points at which it has members, in order."""
+        """The congestion points at which it ever has members, in order."""
         return tuple(sorted({member.congestion_point for member in self.members}))
 
-    def at(self, congestion_point: str) -> tuple[str, ...]:
-        """The members of a congestion point, in order."""
-        return tuple(sorted(m.name for m in self.members if m.congestion_point == congestion_point))
+    def at(self, congestion_point: str, day: date) -> tuple[str, ...]:
+        """The members of a congestion point on a local day, in order."""
+        return tuple(sorted(m.name for m in self.members if m.congestion_point == congestion_point and m.is_on(day)))
+
+    def members_on(self, day: date) -> tuple[Member, ...]:
+        """The portfolio of a local day."""
+        return tuple(member for member in self.members if member.is_on(day))
 
     def by_name(self) -> dict[str, Member]:
-        """The members by their agents' names."""
+        """All that ever are members, by their agents' names."""
         return {member.name: member for member in self.members}
 
     @property

@@ -68,8 +68,8 @@ class IntervalMetering(Part[IntervalMeteringState]):
     @on(MeterUpdate)
     def metered(self, message: MeterUpdate, sender: str, now: datetime) -> list[Effect]:
         """A member's last interval; the last member's of a congestion point makes it complete."""
-        member = self._members.get(sender)
-        if member is None:
+        member, period = self._members.get(sender), self.rules.day_of(message.end - MOMENT).day
+        if member is None or not member.is_on(period):
             return []
         # A blind meter counts as what its owner forecast: it must not look like flexibility delivered.
         blind = message.power_w is None or beyond((message.power_w,), member.carries_w) is not None
@@ -85,7 +85,7 @@ class IntervalMetering(Part[IntervalMeteringState]):
             return [self.me.lapse("MeterUpdate", message.end.isoformat(), sender, why, now)]
         known = sender in state.interval_kw[point]
         state.interval_kw[point][sender] = power_kw
-        complete = len(state.interval_kw[point]) == len(self._config.at(point))
+        complete = len(state.interval_kw[point]) == len(self._config.at(point, period))
         return self.emit(IntervalMetered(point, interval), now) if complete and not known else []
 
     def _count(self, member: str, message: MeterUpdate, power_kw: float, begun: datetime) -> None:

@@ -88,7 +88,8 @@ class MakingWhole(Part[MakingWholeState]):
     def claimed(self, message: MakeWholeClaim, sender: str, now: datetime) -> list[Effect]:
         """Keep it until all of the day are heard; once a day, and no more than what the ordered energy can have cost."""
         period, fault = message.period, None
-        most = self._most_e4(sender, period) if sender in self._members else 0
+        member = self._members.get(sender)
+        most = self._most_e4(sender, period) if member is not None and member.is_on(period) else 0
         if (message.claimant, message.payer) != (self.rules.domains.get(sender), self.me.domain):
             fault = f"{message.claimant} claims of {message.payer}; expected its sender of {self.me.domain}"
         elif sender in self.state.paid_e4.get(period, {}):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from agents.roles.aggregator.config import AggregatorConfig
+from agents.roles.aggregator.config import AggregatorConfig, Member
 from agents.roles.aggregator.template_publishing import TemplatePublishing
 from agents.roles.effects import Arm, Effect, Send
 from agents.roles.events import Started
@@ -22,6 +22,7 @@ from market.contracts.commitments import bought_stock, oversold
 from market.contracts.contract import FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.register.discovery import RankingWeights, UnitWish, discover
+from market.register.providers import NOTICE_HOUR, SWITCH_HOUR
 from market.uftp import AgrPortfolioUpdate, Connection
 
 CONTRACTING = timedelta(minutes=5)  # after the start: the assets are published by then
@@ -49,14 +50,20 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     ) -> None:
         super().__init__(me, PortfolioRegistrationState())
         self._config, self._contracts, self._negotiation = config, contracts, negotiation
-        self._templates = templates
+        self._templates, self._members = templates, config.by_name()
 
     @on(Started)
     def started(self, event: Started, now: datetime) -> list[Effect]:
         """Register the portfolio with the CRO; then, where flexibility is traded, look for assets to contract."""
         market, domain = self._config.market, self.me.domain
+        today = max(self.rules.day_of(now).day, self.rules.first_day)
         connections = tuple(
-            Connection(m.usage_point, self.rules.first_day, None, None, domain) for m in self._config.members
+            Connection(
+                member.usage_point, max(days.first or self.rules.first_day, self.rules.first_day), None, None, domain
+            )
+            for member in self._config.members
+            for days in member.days
+            if days.has(today)
         )
         header = self.me.header(market, now, None, "AGRPortfolioUpdate")
         update = AgrPortfolioUpdate(header, connections, self.rules.timezone)
@@ -67,8 +74,8 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
     @on(SeekContracts)
     def seek(self, timer: SeekContracts, now: datetime) -> list[Effect]:
         """Ask the market which units of the members without a contract it may market."""
-        names = [member.name for member in self._config.members]
-        wanting = [name for name in names if self._contracts.wanted_from(name, now) is not None]
+        names = [member.name for member in self._config.members if self._serves(member, now)]
+        wanting = [name for name in names if self._wanted_from(self._members[name], now) is not None]
         if not wanting:
             self.state.asked = 0
             return [self._contracts.seek_again(names, now)]
@@ -88,30 +95,61 @@ class PortfolioRegistration(Part[PortfolioRegistrationState]):
         for member in self._config.members:
             owner = self.rules.domains[member.name]
             elements = tuple(asset.element for asset in assets if asset.owner == owner)
-            first = self._contracts.wanted_from(member.name, now)
+            first = self._wanted_from(member, now)
             if not elements or first is None or self._negotiation.talking(member.name):
                 continue
-            effects += self._negotiation.propose(self._template(member.name, elements, first, now), now)
+            effects += self._negotiation.propose(self._template(member, elements, first, now), now)
         return effects
 
-    def _template(self, member: str, elements: tuple[FlexElement, ...], first: date, now: datetime) -> FlexContract:
+    def _wanted_from(self, member: Member, now: datetime) -> date | None:
+        """The first day for which a contract with a member is to be sought now, or None; one to come counts from the eve on."""
+        first = self._contracts.wanted_from(member.name, now)
+        if first is None or member.is_on(first):
+            return first
+        begins = (days.first for days in member.days if days.first is not None and days.first > first)
+        begin = min(begins, default=None)
+        return begin if begin is not None and self._comes(begin, now) else None
+
+    def _serves(self, member: Member, now: datetime) -> bool:
+        """Whether a contract with a member can be sought now or renewed later."""
+        today = max(self.rules.day_of(now).day, self.rules.first_day)
+        comes = any(days.first is not None and self._comes(days.first, now) for days in member.days)
+        return comes or member.is_on(today)
+
+    def _comes(self, begin: date, now: datetime) -> bool:
+        """Whether a member that comes on a day can be contracted now: from the day before on, while it is to come."""
+        day = self.rules.day(begin)
+        return day.next(-1).at(SWITCH_HOUR) <= now < day.start
+
+    def _leaves(self, last: date, now: datetime) -> bool:
+        """Whether a member that leaves after a day is given notice by now: nothing is agreed for later days."""
+        return now >= self.rules.day(last).next(-1).at(NOTICE_HOUR)
+
+    def _last_day(self, member: Member, first: date, now: datetime) -> date:
+        """Of a new contract: its whole term, or the member's last day where it has been given notice."""
+        whole = first + timedelta(days=self._config.term_days)
+        ends = (days.last for days in member.days if days.has(first) and days.last is not None)
+        return min((whole, *(last for last in ends if self._leaves(last, now))))
+
+    def _template(self, member: Member, elements: tuple[FlexElement, ...], first: date, now: datetime) -> FlexContract:
         config = self._config
         big = sum(element.max_increase_w for element in elements) > config.plant_from_w
         name = "plant-daily" if big else "household-daily"
         return from_template(
             name,
             template_version=self._templates.version(name),
-            contract_id=self.me.identifier("contract", member, now.isoformat()),
+            contract_id=self.me.identifier("contract", member.name, now.isoformat()),
             buyer=self.me.domain,
-            seller=self.rules.domains[member],
+            seller=self.rules.domains[member.name],
             start_date=first,
-            end_date=first + timedelta(days=config.term_days),
+            end_date=self._last_day(member, first, now),
             timezone=self.rules.timezone,
             flex_elements=elements,
             isp_minutes=self.rules.isp_minutes,
             max_activations=config.limits.max_activations_per_day,
             max_runtime_isps=config.limits.max_runtime_isps,
             recovery_isps=config.limits.recovery_isps,
+            notice_days=config.notice_days,
             volume_price_e4_per_kwh=0,  # what comes on top of the elements' costs is negotiated
         )
 

@@ -92,7 +92,12 @@ class PrognosisSums(Part[PrognosisSumsState]):
         """A member's forecast; with the last one of a cycle the sums go out (or at the latest an interval later)."""
         member = self._members.get(sender)
         fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
-        if member is None or member.usage_point != message.congestion_point or fault is not None:
+        if (
+            member is None
+            or not member.is_on(message.period)
+            or member.usage_point != message.congestion_point
+            or fault is not None
+        ):
             return []
         period, day = message.period, self.rules.day(message.period)
         if now >= day.end or len(message.power_w) != day.count:
@@ -112,7 +117,7 @@ class PrognosisSums(Part[PrognosisSumsState]):
         self.state.moved_w.get(period, {}).pop(sender, None)  # what it was ordered to do is in its forecast now
         known = self.state.heard.get(period, ())
         self.state.heard[period] = tuple(sorted({*known, sender}))
-        if len(self.state.heard[period]) == len(self._members):
+        if len(self.state.heard[period]) == len(self._config.members_on(period)):
             late: list[Effect] = [Disarm(ForecastsDue(period))] if known else []
             return [*self._prognose(period, now), *late]
         return [] if known else [Arm(ForecastsDue(period), self.rules.patience(now))]
@@ -146,7 +151,7 @@ class PrognosisSums(Part[PrognosisSumsState]):
         self.state.heard[period] = ()
         effects: list[Effect] = []
         for point in self._config.congestion_points:
-            known = [self._expected_w(period, name) for name in self._config.at(point)]
+            known = [self._expected_w(period, name) for name in self._config.at(point, period)]
             rows = [row for row in known if row is not None]
             if rows:
                 sums = tuple(np.sum(np.array(rows, dtype=np.int64), axis=0).tolist())

@@ -61,7 +61,7 @@ class ReservationSharing(Part[ReservationSharingState]):
         shares: dict[str, Mapping[int, int]] = {}
         if sale is not None and sale.reserved:
             for point in self._config.congestion_points:
-                bought = ((name, self._contracts.contract_on(name, period)) for name in self._config.at(point))
+                bought = ((name, self._contracts.contract_on(name, period)) for name in self._config.at(point, period))
                 known = {name: contract for name, contract in bought if contract is not None}
                 shares |= passed_on(self._reservations.at_point_w(sale, point, period), known, self.rules.day(period))
         before = self.state.told.pop(period, ())

@@ -9,6 +9,7 @@ from agents.roles.aggregator.flex_trading import FlexTrading
 from agents.roles.aggregator.interval_metering import IntervalMetering
 from agents.roles.aggregator.keeping_costs import KeepingCosts
 from agents.roles.aggregator.making_whole import MakingWhole
+from agents.roles.aggregator.member_changes import MemberChanges
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.offer_pricing import OfferPricing
 from agents.roles.aggregator.offer_revocation import OfferRevocation
@@ -49,6 +50,7 @@ class AggregatorRole(Role):
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: AggregatorConfig) -> None:
         me, ledger = AgentIdentity(name, rules, key), config.ledger
         members = config.by_name()
+        by_ean = {member.usage_point: member for member in config.members}
 
         def remembers(contract: FlexContract) -> bool:
             return contract.seller == me.domain or rules.name_of(contract.seller) in members
@@ -72,9 +74,10 @@ class AggregatorRole(Role):
             elements=True,
             carries_w={m.usage_point: m.carries_w for m in config.members},
             facilitator=config.dso,
+            served=lambda ean, day: by_ean[ean].is_on(day),
         )
         filing = LedgerFiling(me, ledger)
-        templates = TemplatePublishing(me, config, filing)
+        ending, templates = ContractEnding(me, contracts, filing), TemplatePublishing(me, config, filing)
         sums = PrognosisSums(me, config)
         metering = IntervalMetering(me, config, sums)
         use, reservations = ContractUse(me, contracts, bought), Reservations(me)
@@ -114,6 +117,7 @@ class AggregatorRole(Role):
             KeyChanges(me, ledger, lambda: not negotiation.is_talking),
             templates,
             PortfolioRegistration(me, config, contracts, negotiation, templates),
+            MemberChanges(me, config, contracts, ending),
             OperatedDays(me),
             CopyConfirming(me, meters.on_day),
             contracts,
@@ -129,7 +133,7 @@ class AggregatorRole(Role):
                 settlement.delivered_pct,
                 of_members=True,
             ),
-            ContractEnding(me, contracts, filing),
+            ending,
             filing,
             HeadCosigning(me, ledger),
             sums,
@@ -145,7 +149,7 @@ class AggregatorRole(Role):
             orders,
             making_whole,
             keeping,
-            SettlementAsSeller(me, ledger, buyer=config.dso, ready=accounts.ready, account=accounts.of_dso),
+            SettlementAsSeller(me, ledger, buyer=lambda _: config.dso, ready=accounts.ready, account=accounts.of_dso),
             Disputes(me, config.dso, filing, accounts.evidence),
             Refusals(me),
         )

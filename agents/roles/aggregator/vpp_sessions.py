@@ -90,7 +90,7 @@ class VppSessions(Part[VppSessionsState]):
             first_share=event.first_share,
             low_kw=event.low_kw,
             high_kw=event.high_kw,
-            waiting=tuple(n for n in self._config.at(point) if self._contracts.contract_on(n, period) is not None),
+            waiting=tuple(n for n in self._config.at(point, period) if self._contracts.contract_on(n, period)),
             profiles_kw={},
             elements={},
             baselines_w={},

@@ -16,6 +16,7 @@ from agents.roles.parts.keys import SellerPointDay
 from agents.roles.parts.meter_data import MeterData
 from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement import SellerAccount
+from market.register.providers import aggregator_on
 from market.rules import MarketRules
 from market.settlement.baseline_checks import BaselineCheck, baseline_check, with_procured
 from market.settlement.day import metered_share, reservation, undelivered_w
@@ -51,7 +52,7 @@ class DsoAccounts:
         contracts = self._contracts.terms_on(seller, period)
         for point in self._config.points:
             place = SellerPointDay(seller, point.identity, period)
-            eans = [c.usage_point for c in self._config.of_seller(seller, point.identity)]
+            eans = [c.usage_point for c in self._config.of_seller(seller, point.identity, period)]
             days = self._meters.connection_days(eans, period)
             orders, baseline_w = self._ordering.at(place), self._ordering.baseline_w(place)
             limited = {ean: frozenset(self._curtailment.limited_isps(ean, period)) for ean in eans}
@@ -75,12 +76,12 @@ class DsoAccounts:
 
     def evidence(self, seller: str, period: date) -> tuple[Metering, ...]:
         """The meter data that a day's sums with a seller stand on."""
-        mine = (c.usage_point for c in self._config.connections if c.aggregator == seller)
+        mine = (c.usage_point for c in self._config.connections if aggregator_on(c, period) == seller)
         return self._meters.copies(mine, period)
 
     def _metered_share(self, seller: str, period: date, count: int) -> dict[int, Fraction]:
         """ISP -> the share of a seller's connections, by their size, that were metered, where it was not all."""
-        mine = [c for c in self._config.connections if c.aggregator == seller]
+        mine = [c for c in self._config.connections if aggregator_on(c, period) == seller]
         days = self._meters.connection_days((c.usage_point for c in mine), period)
         lost = [(c.contracted_w, day.lost_isps(count)) for c, day in zip(mine, days, strict=True)]
         return metered_share(lost)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from agents.planning.grid_safety.assessment import PointGrid
@@ -15,6 +16,7 @@ from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, U
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
 from market.register.prequalification import ProductRules
+from market.register.providers import ProviderSwitch, aggregator_on
 from market.register.units import UnitLimit
 from market.uftp import OfferOption
 
@@ -26,13 +28,15 @@ class GridConnection:
 
     Attributes:
         node: where it hangs.
-        congestion_point, aggregator: USEF's; the aggregator is an agent's name.
+        congestion_point: USEF's.
+        aggregator: an agent's name, before the first switch; `aggregator_on` says whose it is on a day.
         contracted_w: size of the connection.
         history_kw: metered days before the first, oldest first.
         history_kvar: the same of reactive power.
         carries_w: the most that can flow there, either way; 0 where nobody knows.
         terms: what is agreed of it beside the market.
         owner: whose it is, an agent's name; empty where nobody is to be told of limits by hand and of works.
+        switches: to other aggregators, in the order of their days.
     """
 
     usage_point: str
@@ -45,6 +49,7 @@ class GridConnection:
     carries_w: int = 0
     terms: ConnectionTerms = NOTHING_AGREED
     owner: str = ""
+    switches: tuple[ProviderSwitch, ...] = ()
 
 
 @wire("dso.MeteredPoint")
@@ -229,25 +234,40 @@ class DsoConfig:
         nodes = {node for one in self.points if one.identity == point for node in one.below}
         return tuple(c for c in self.connections if c.node in nodes)
 
-    def sellers(self, point: str) -> tuple[str, ...]:
-        """The aggregators with connections at a congestion point, in order."""
-        return tuple(sorted({c.aggregator for c in self.at(point)}))
+    def sellers(self, point: str, day: date) -> tuple[str, ...]:
+        """The aggregators with connections at a congestion point on a local day, in order."""
+        return tuple(sorted({aggregator_on(c, day) for c in self.at(point)}))
+
+    def pairs(self, day: date) -> tuple[tuple[str, str], ...]:
+        """Every (aggregator, congestion point) that owes a prognosis of a local day."""
+        last = max(change for change in self._pairs if change <= day)
+        return self._pairs[last]
 
     @cached_property
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Every (aggregator, congestion point) that owes a prognosis."""
-        return tuple((seller, point.identity) for point in self.points for seller in self.sellers(point.identity))
+    def _pairs(self) -> Mapping[date, tuple[tuple[str, str], ...]]:
+        """The same from each day on which a connection goes over."""
+        return {
+            day: tuple(
+                (seller, point.identity) for point in self.points for seller in self.sellers(point.identity, day)
+            )
+            for day in (date.min, *self.changes)
+        }
 
-    def carries_w(self, seller: str, point: str) -> int:
+    @cached_property
+    def changes(self) -> tuple[date, ...]:
+        """The days on which connections go over to another aggregator, in order."""
+        return tuple(sorted({switch.day for connection in self.connections for switch in connection.switches}))
+
+    def carries_w(self, seller: str, point: str, day: date) -> int:
         """The most that a seller's connections at a congestion point can carry together; 0 where nobody knows."""
-        sizes = [c.carries_w for c in self.of_seller(seller, point)]
+        sizes = [c.carries_w for c in self.of_seller(seller, point, day)]
         return sum(sizes) if all(sizes) else 0
 
-    def usage_fault(self, seller: str, point: str, levels_w: Mapping[int, int]) -> str | None:
+    def usage_fault(self, seller: str, point: str, day: date, levels_w: Mapping[int, int]) -> str | None:
         """Why a seller's connections at a congestion point cannot be at these levels (ISP -> watts) by their caps, or None."""
-        members = self.of_seller(seller, point)
+        members = self.of_seller(seller, point, day)
         return usage_fault(levels_w, (Usage(c.usage_point, c.terms, c.carries_w) for c in members))
 
-    def of_seller(self, seller: str, point: str) -> tuple[GridConnection, ...]:
-        """A seller's connections at a congestion point."""
-        return tuple(c for c in self.at(point) if c.aggregator == seller)
+    def of_seller(self, seller: str, point: str, day: date) -> tuple[GridConnection, ...]:
+        """A seller's connections at a congestion point on a local day."""
+        return tuple(c for c in self.at(point) if aggregator_on(c, day) == seller)

@@ -15,6 +15,7 @@ from agents.roles.dso.prognoses import Prognoses
 from agents.roles.parts.keys import SellerPointDay
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from market.register.providers import aggregator_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,17 @@ class ExpectedPower:
         prognosis = self._prognoses.newest(SellerPointDay(seller, point, day.day))
         if prognosis is not None:
             return np.array(prognosis.power_w, dtype=np.float64)
-        members = self.config.of_seller(seller, point)
+        members = self.config.of_seller(seller, point, day.day)
         usual = [self._history.usual_kw(c.usage_point, day.count) for c in members]
         expected: Floats = np.sum(usual, axis=0) * 1000
         return expected
 
     def of_connection_w(self, connection: GridConnection, day: LocalDay) -> Floats:
         """[T] what one connection will draw: usual days, and its share by size of what its seller expects beside them."""
-        members = self.config.of_seller(connection.aggregator, connection.congestion_point)
+        seller, point = aggregator_on(connection, day.day), connection.congestion_point
+        members = self.config.of_seller(seller, point, day.day)
         usual = [self._history.usual_kw(c.usage_point, day.count) * 1000 for c in members]
-        rest = self.of_portfolio_w(connection.aggregator, connection.congestion_point, day) - np.sum(usual, axis=0)
+        rest = self.of_portfolio_w(seller, point, day) - np.sum(usual, axis=0)
         share = connection.contracted_w / sum(c.contracted_w for c in members)
         own: Floats = self._history.usual_kw(connection.usage_point, day.count) * 1000 + rest * share
         return own
@@ -107,8 +109,8 @@ class ExpectedPower:
         """
         p_w, q_var, sure_w, most_w = dict[str, Floats](), dict[str, Floats](), dict[str, Floats](), dict[str, Floats]()
         zero, unlikely = np.zeros(day.count), np.full(day.count, 1 - self.config.buying_rules.sure_pct / 100)
-        for seller, point in self.config.pairs:
-            members = self.config.of_seller(seller, point)
+        for seller, point in self.config.pairs(day.day):
+            members = self.config.of_seller(seller, point, day.day)
             usual = np.array([self._history.usual_kw(c.usage_point, day.count) for c in members]) * 1000
             expected = self.of_portfolio_w(seller, point, day)
             rest, surely = expected - usual.sum(axis=0), self.sure_w(seller, point, day, now, chances) - expected

@@ -57,7 +57,7 @@ class ForecastErrors(Part[ForecastErrorsState]):
     def quantiles_w(self, seller: str, point: str, day: LocalDay, foretold_at: datetime, chances: Floats) -> Floats:
         """[T] what the error of a prognosis does not exceed with these chances ([T], 0 to 1)."""
         learned = self.state.errors_w.get((seller, point), ((),) * (len(LEADS) + 1))
-        swing = self._history.most_w([c.usage_point for c in self._config.of_seller(seller, point)], day.count)
+        swing = self._history.most_w([c.usage_point for c in self._config.of_seller(seller, point, day.day)], day.count)
         shares = self._config.buying_rules.assumed_error_pct
         found = np.zeros(day.count)
         for isp in range(1, day.count + 1):
@@ -71,10 +71,10 @@ class ForecastErrors(Part[ForecastErrorsState]):
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
         """Compare each portfolio's prognoses of the day with its meters."""
         day, effects = self.rules.day(event.period), list[Effect]()
-        for seller, point in self._config.pairs:
+        for seller, point in self._config.pairs(day.day):
             place = SellerPointDay(seller, point, day.day)
             told = sorted(self._prognoses.all_of(place), key=lambda p: p.revision)
-            eans = [c.usage_point for c in self._config.of_seller(seller, point)]
+            eans = [c.usage_point for c in self._config.of_seller(seller, point, day.day)]
             meterings = self._meters.of_all(eans, day.day)
             if not told or len(meterings) < len(eans):
                 continue

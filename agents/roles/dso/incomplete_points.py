@@ -29,7 +29,8 @@ class IncompletePoints(Part[NoState]):
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
         """Tell of each portfolio that was not metered completely, and the members where hardly anybody was metered."""
-        told = (self._checked(seller, point, event.period, now) for seller, point in self._config.pairs)
+        pairs = self._config.pairs(event.period)
+        told = (self._checked(seller, point, event.period, now) for seller, point in pairs)
         return [*(Publish(one) for one in told if one is not None), *self._standstill(event.period, now)]
 
     def _standstill(self, period: date, now: datetime) -> list[Effect]:
@@ -51,7 +52,7 @@ class IncompletePoints(Part[NoState]):
 
     def _checked(self, seller: str, point: str, period: date, now: datetime) -> PointNotMetered | None:
         count = self.rules.day(period).count
-        eans = [c.usage_point for c in self._config.of_seller(seller, point)]
+        eans = [c.usage_point for c in self._config.of_seller(seller, point, period)]
         days = self._meters.connection_days(eans, period)
         connections = {ean: day.lost_isps(count) for ean, day in zip(eans, days, strict=True)}
         elements = {

@@ -24,6 +24,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.contracts.connection_terms import FlexibleConnection, NonFirm, withdrawals
+from market.register.providers import aggregator_on
 
 
 @wire("dso.NonFirmCapacity")
@@ -73,7 +74,7 @@ class NonFirmCapacity(Part[NonFirmCapacityState]):
 
     def _place(self, usage_point: str, period: date) -> SellerPointDay:
         connection = self._connections[usage_point]
-        return SellerPointDay(connection.aggregator, connection.congestion_point, period)
+        return SellerPointDay(aggregator_on(connection, period), connection.congestion_point, period)
 
     def _non_firm(self, plant: PlantConnection, agreed: FlexibleConnection, day: LocalDay) -> NonFirm:
         """What a connection is expected to feed in; of ISPs in which its seller is ordered something, nothing is withdrawn."""

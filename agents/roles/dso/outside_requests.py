@@ -81,7 +81,7 @@ class OutsideRequests(Part[OutsideRequestsState]):
         isps = range(message.first_isp, message.last_isp + 1)
         of_day = self.state.wanted_w.setdefault(message.period, {})
         of_day[message.point] = {**of_day.get(message.point, {}), **dict.fromkeys(isps, message.power_w)}
-        sellers = ", ".join(self._config.sellers(message.point))
+        sellers = ", ".join(self._config.sellers(message.point, message.period))
         words = f"{sellers} will be asked in the round that begins now"
         until = self.state.choose_until.setdefault(message.period, {})
         until.pop(message.point, None)
@@ -113,7 +113,8 @@ class OutsideRequests(Part[OutsideRequestsState]):
             return (
                 f"power_w: {wanted.power_w} W; expected a need of 1 to {most_w} W either way, as its connections carry"
             )
-        places = [SellerPointDay(seller, wanted.point, wanted.period) for seller in self._config.sellers(wanted.point)]
+        sellers = self._config.sellers(wanted.point, wanted.period)
+        places = [SellerPointDay(seller, wanted.point, wanted.period) for seller in sellers]
         if not places:
             return f"point: {wanted.point} has no aggregator that could be asked"
         if all(self._prognoses.newest(place) is None for place in places):

@@ -97,7 +97,7 @@ class Prognoses(Part[PrognosesState]):
         replaced = self._replace(place, message, now) if self._checks.suspects(sender) else []
         fresh = {*state.fresh.get(period, ()), (sender, message.congestion_point)}
         state.fresh[period] = tuple(sorted(fresh))
-        if len(fresh) == len(self.config.pairs):
+        if len(fresh) == len(self.config.pairs(period)):
             return [answer, taken, *replaced, Disarm(BeginWithout(period)), *self._heard(period, now)]
         return [answer, taken, *replaced, Arm(BeginWithout(period), self.rules.patience(now))]
 
@@ -119,18 +119,18 @@ class Prognoses(Part[PrognosesState]):
         fault = header_faults(message, timezone=self.rules.timezone, isp_minutes=self.rules.isp_minutes)
         if fault is not None:
             return fault
-        if (place.seller, place.congestion_point) not in self.config.pairs:
-            return f"CongestionPoint: {place.congestion_point} has no connection of {place.seller}"
+        if (place.seller, place.congestion_point) not in self.config.pairs(message.period):
+            return f"CongestionPoint: {place.congestion_point} has no connection of {place.seller} on {message.period}"
         if len(message.power_w) != day.count:
             return f"ISP: {len(message.power_w)} values; expected {day.count} on {day.day}"
         if now >= day.end:
             return f"Period: {message.period} is over"
-        carries_w = self.config.carries_w(place.seller, place.congestion_point)
+        carries_w = self.config.carries_w(place.seller, place.congestion_point, place.period)
         absurd = beyond(message.power_w, carries_w)
         if absurd is not None:
             return f"Power: {absurd} W; its connections there carry at most {carries_w} W"
         capped = self.config.usage_fault(
-            place.seller, place.congestion_point, dict(enumerate(message.power_w, start=1))
+            place.seller, place.congestion_point, place.period, dict(enumerate(message.power_w, start=1))
         )
         if capped is not None:
             return capped
@@ -158,7 +158,7 @@ class Prognoses(Part[PrognosesState]):
     @on(DaySettled)
     def day_settled(self, event: DaySettled, now: datetime) -> list[Effect]:
         """Nothing is asked about a settled day any more but what was foretold last: a revision needs it."""
-        for seller, point in self.config.pairs:
+        for seller, point in self.config.pairs(event.period):
             place = SellerPointDay(seller, point, event.period)
             final = self.final(place)
             if final is not None:

@@ -71,7 +71,7 @@ class PrognosisChecks(Part[PrognosisChecksState]):
         seller, point, period = event.place
         hours = self.rules.hours
         usual_w = self._history.most_w(
-            [c.usage_point for c in self._config.of_seller(seller, point)], len(event.counts)
+            [c.usage_point for c in self._config.of_seller(seller, point, period)], len(event.counts)
         )
         known = self.state.days.setdefault(period, {}).get(seller, JudgedDay(0.0, 0.0, 0.0))
         self.state.days[period][seller] = JudgedDay(
@@ -109,7 +109,9 @@ class PrognosisChecks(Part[PrognosisChecksState]):
         """
         day = self.rules.day(told.period)
         usual = self._usual_w(seller, told.congestion_point, day)
-        pairs = [(name, point) for name, point in self._config.pairs if name != seller and not self.suspects(name)]
+        pairs = [
+            (name, point) for name, point in self._config.pairs(day.day) if name != seller and not self.suspects(name)
+        ]
         places = [place for name, point in pairs if (place := SellerPointDay(name, point, day.day)) in newest]
         others = [np.minimum(np.array(newest[place].power_w, dtype=np.float64), 0.0) for place in places]
         normal = [np.minimum(self._usual_w(place.seller, place.congestion_point, day), 0.0) for place in places]
@@ -128,6 +130,6 @@ class PrognosisChecks(Part[PrognosisChecksState]):
 
     def _usual_w(self, seller: str, point: str, day: LocalDay) -> Floats:
         """[T] watts of a portfolio on a usual day."""
-        members = self._config.of_seller(seller, point)
+        members = self._config.of_seller(seller, point, day.day)
         usual: Floats = np.sum([self._history.usual_kw(c.usage_point, day.count) for c in members], axis=0) * 1000
         return usual

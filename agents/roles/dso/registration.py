@@ -59,14 +59,18 @@ class GridRegistration(Part[NoState]):
         effects: list[Effect] = [self._contracts.seek_again(self.config.aggregators, now, kinds=(True, False))]
         for seller in self.config.aggregators:
             first = self._contracts.wanted_from(seller, now)
-            if first is not None and self._in_season(first) and not self._negotiation.talking(seller):
-                effects += self._negotiation.propose(self._option(seller, first, now), now)
+            if first is not None and self.in_season(first) and self._can_agree(seller, first, reserved=True):
+                effects += self._negotiation.propose(self.option(seller, first, now), now)
             first = self._contracts.wanted_from(seller, now, reserved=False)
-            if first is not None and not self._negotiation.talking(seller, reserved=False):
-                effects += self._negotiation.propose(self._framework(seller, first, now), now)
+            if first is not None and self._can_agree(seller, first, reserved=False):
+                effects += self._negotiation.propose(self.framework(seller, first, now), now)
         return effects
 
-    def _in_season(self, day: date) -> bool:
+    def _can_agree(self, seller: str, first: date, *, reserved: bool) -> bool:
+        """Whether a seller has any connection on a day, and nothing is being negotiated with it."""
+        return bool(self.portfolios(seller, first)) and not self._negotiation.talking(seller, reserved=reserved)
+
+    def in_season(self, day: date) -> bool:
         """Whether a day lies in the months in which flexibility is expected to be needed."""
         return self.config.option.first_month <= day.month <= self.config.option.last_month
 
@@ -75,9 +79,9 @@ class GridRegistration(Part[NoState]):
         last = self.config.option.last_month
         return date(day.year, 12, 31) if last == 12 else date(day.year, last + 1, 1) - timedelta(days=1)
 
-    def _option(self, seller: str, first: date, now: datetime) -> FlexContract:
+    def option(self, seller: str, first: date, now: datetime) -> FlexContract:
         """An option on a seller's whole portfolio, from a day on."""
-        config, limits, elements = self.config, self.config.limits_of_contracts, self._portfolios(seller)
+        config, limits, elements = self.config, self.config.limits_of_contracts, self.portfolios(seller, first)
         return from_template(
             "dso-flexoption",
             contract_id=self.me.identifier("contract", seller, now.isoformat()),
@@ -97,7 +101,7 @@ class GridRegistration(Part[NoState]):
             amount_up_w=int(sum(e.max_increase_w for e in elements) * config.option.share_up),
         )
 
-    def _framework(self, seller: str, first: date, now: datetime) -> FlexContract:
+    def framework(self, seller: str, first: date, now: datetime) -> FlexContract:
         """A framework for what a seller offers beyond its option, up to its whole portfolio, from a day on."""
         return from_template(
             "dso-framework",
@@ -107,15 +111,15 @@ class GridRegistration(Part[NoState]):
             start_date=first,
             end_date=first + timedelta(days=self.config.term_days),
             timezone=self.rules.timezone,
-            flex_elements=self._portfolios(seller),
+            flex_elements=self.portfolios(seller, first),
             isp_minutes=self.rules.isp_minutes,
         )
 
-    def _portfolios(self, seller: str) -> tuple[FlexElement, ...]:
-        """All that a seller has at each congestion point: from full consumption to full feed-in of its connections."""
+    def portfolios(self, seller: str, day: date) -> tuple[FlexElement, ...]:
+        """All that a seller has at each congestion point on a day: from full consumption to full feed-in of its connections."""
         elements = []
         for point in self.config.points:
-            size_w = sum(c.contracted_w for c in self.config.of_seller(seller, point.identity))
+            size_w = sum(c.contracted_w for c in self.config.of_seller(seller, point.identity, day))
             if size_w:
                 elements.append(FlexElement(point.identity, PORTFOLIO, size_w, -size_w, BaselineKind.ELEMENTS))
         return tuple(elements)

@@ -120,7 +120,7 @@ class Requests(Part[RequestsState]):
         Args:
             for_people: what is offered is for people to order, and no round waits for it.
         """
-        mine_w = sum(c.contracted_w for c in self.config.of_seller(seller, point))
+        mine_w = sum(c.contracted_w for c in self.config.of_seller(seller, point, day.day))
         share = mine_w / sum(c.contracted_w for c in self.config.at(point))
         place = SellerPointDay(seller, point, day.day)
         number = self.state.revisions[place] = self.state.revisions.get(place, 0) + 1
@@ -193,7 +193,7 @@ class Requests(Part[RequestsState]):
         forbidden = None if contract is None else self._forbidden(message, contract)
         if forbidden is not None:
             return forbidden
-        swing_w = 2 * self.config.carries_w(sender, message.congestion_point)
+        swing_w = 2 * self.config.carries_w(sender, message.congestion_point, message.period)
         absurd = beyond((row.power_w for option in message.options for row in option.isps), swing_w)
         if absurd is not None:
             return f"Power: {absurd} W; its connections there can change by at most {swing_w} W"
@@ -214,7 +214,7 @@ class Requests(Part[RequestsState]):
         """Why an offer that answers no request cannot stand, or None."""
         if message.flex_request_message_id is not None:
             return f"Unsolicited: it names the request {message.flex_request_message_id}; expected none"
-        if (sender, message.congestion_point) not in self.config.pairs:
+        if (sender, message.congestion_point) not in self.config.pairs(message.period):
             return f"CongestionPoint: {message.congestion_point} has no connection of {sender}"
         if not message.options:
             return "OfferOption: none; expected one at least where nothing was asked"
@@ -233,7 +233,7 @@ class Requests(Part[RequestsState]):
                 for row in option.isps
                 for isp in range(row.start, row.start + row.duration)
             }
-            fault = self.config.usage_fault(seller, offer.congestion_point, levels_w)
+            fault = self.config.usage_fault(seller, offer.congestion_point, offer.period, levels_w)
             if fault is not None:
                 return fault
         return None
@@ -268,7 +268,7 @@ class Requests(Part[RequestsState]):
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Revisions go on above every earlier one."""
         for day in history.open_days(now):
-            for seller, point in self.config.pairs:
+            for seller, point in self.config.pairs(day.day):
                 self.state.revisions[SellerPointDay(seller, point, day.day)] = revision(day, now)
         lost = (
             "which flexibility was asked for and offered before: on days not settled yet, contracts count as available"

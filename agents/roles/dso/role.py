@@ -18,6 +18,7 @@ from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.outside_requests import OutsideRequests
 from agents.roles.dso.planned_works import PlannedWorks
 from agents.roles.dso.point_meters import PointMeters
+from agents.roles.dso.portfolio_changes import PortfolioChanges
 from agents.roles.dso.prequalification import Prequalification
 from agents.roles.dso.prognoses import Prognoses
 from agents.roles.dso.prognosis_checks import PrognosisChecks
@@ -59,6 +60,10 @@ class DsoRole(Role):
             me, dict.fromkeys(carries_w), elements=True, carries_w=carries_w, facilitator=name, by_company=True
         )
         filing = LedgerFiling(me, ledger)
+        ending, registration = (
+            ContractEnding(me, contracts, filing),
+            GridRegistration(me, config, contracts, negotiation),
+        )
         history = MeterHistory(me, config, meters)
         checks = PrognosisChecks(me, config, history)
         prognoses = Prognoses(me, config, checks)
@@ -112,7 +117,7 @@ class DsoRole(Role):
             ledger,
             sellers=config.aggregators,
             account=accounts.of,
-            needed=lambda: config.aggregators,
+            needed=lambda _: config.aggregators,
             contracts=contracts,
             meters=meters,
         )
@@ -124,8 +129,16 @@ class DsoRole(Role):
             reservations,
             negotiation,
             Tendering(me, filing, config.buying.for_contract, settlement.delivered_pct),
-            ContractEnding(me, contracts, filing),
-            GridRegistration(me, config, contracts, negotiation),
+            ending,
+            registration,
+            PortfolioChanges(
+                me,
+                config,
+                contracts=contracts,
+                negotiation=negotiation,
+                ending=ending,
+                registration=registration,
+            ),
             Prequalification(me, config),
             OperatedDays(me),
             CopyConfirming(me, meters.on_day),

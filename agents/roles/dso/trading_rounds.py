@@ -150,7 +150,7 @@ class TradingRounds(Part[TradingRoundsState]):
             return [figures, *heard, *self._analyse(period, current.todo, now)]
         assessment = replace(result, need_w=need_w)
         if until is not None:  # the round goes on; what is offered is people's to order
-            for seller in self.config.sellers(current.point):
+            for seller in self.config.sellers(current.point, period):
                 heard += self._requests.ask(
                     seller,
                     current.point,
@@ -163,7 +163,7 @@ class TradingRounds(Part[TradingRoundsState]):
                 )
             return [figures, *heard, *self._analyse(period, current.todo, now)]
         offers = self._standing_for(current.point, period, need_w, now)
-        sellers = tuple(seller for seller in self.config.sellers(current.point) if seller not in offers)
+        sellers = tuple(seller for seller in self.config.sellers(current.point, period) if seller not in offers)
         expires = now + 2 * self.rules.interval
         current = replace(current, assessment=assessment, asked=sellers, offers=offers)
         self.state.rounds[period] = current
@@ -180,7 +180,7 @@ class TradingRounds(Part[TradingRoundsState]):
     def _standing_for(self, point: str, period: date, need_w: Floats, now: datetime) -> dict[str, FlexOffer]:
         """By seller, offers that stand and give all that is needed: these sellers need not be asked."""
         found = {}
-        for seller in self.config.sellers(point):
+        for seller in self.config.sellers(point, period):
             offer = self._standing.covering(seller, point, period, need_w, now)
             if offer is not None:
                 self._requests.note_offer(seller, offer)

@@ -159,16 +159,17 @@ class ReferenceRegister(Part[ReferenceRegisterState]):
 
     @on(AgrPortfolioUpdate)
     def agr_updated(self, message: AgrPortfolioUpdate, sender: str, now: datetime) -> list[Effect]:
-        """Who serves a connection; one that another aggregator serves is not taken over."""
+        """Who serves a connection, and to when; one that another serves is taken over only once its last day is over."""
         domain = self.rules.domains[sender]
         for connection in message.connections:
             known = self.state.connections.get(connection.entity_address)
-            if known is not None and known.agr_domain not in (None, domain):
+            if known is not None and known.agr_domain not in (None, domain) and not _follows(connection, known):
                 fault = f"Connection: {connection.entity_address} is served by {known.agr_domain}"
                 return [self._agr_answer(message, sender, now, fault)]
         for connection in message.connections:
             known = self.state.connections.get(connection.entity_address, connection)
-            self.state.connections[connection.entity_address] = replace(known, agr_domain=domain)
+            taken = replace(known, agr_domain=domain, end_period=connection.end_period)
+            self.state.connections[connection.entity_address] = taken
         return [self._agr_answer(message, sender, now, None)]
 
     def _agr_answer(self, message: AgrPortfolioUpdate, to: str, now: datetime, fault: str | None) -> Effect:
@@ -264,6 +265,11 @@ class IlesRole(Role):
             KeyChanges(me, config.ledger),
             *(() if config.island is None else (IslandLeading(me, config.island),)),
         )
+
+
+def _follows(new: Connection, known: Connection) -> bool:
+    """Whether a connection's next term begins after the last day that its aggregator has told."""
+    return new.start_period is not None and known.end_period is not None and known.end_period < new.start_period
 
 
 def _next_hour(now: datetime) -> datetime:

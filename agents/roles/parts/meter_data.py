@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
@@ -53,6 +53,10 @@ class MeterDataState:
     closed: tuple[date, ...] = ()
 
 
+def _always(_ean: str, _period: date) -> bool:
+    return True
+
+
 class MeterData(Part[MeterDataState]):
     """Keeps meterings until their day is closed.
 
@@ -63,6 +67,7 @@ class MeterData(Part[MeterDataState]):
         carries_w: by EAN, the most that a connection can carry: no metering beyond that is taken.
         facilitator: the agent whose decisions about copies count.
         by_company: where a meter-data company reads the meters, none is taken but from it.
+        served: whether a connection (its EAN) is the party's on a day; not said: always.
     """
 
     def __init__(
@@ -74,17 +79,20 @@ class MeterData(Part[MeterDataState]):
         carries_w: Mapping[str, int] = MappingProxyType({}),
         facilitator: str,
         by_company: bool = False,
+        served: Callable[[str, date], bool] = _always,
     ) -> None:
         super().__init__(me, MeterDataState())
         self._carries_w, self.facilitator = carries_w, facilitator
         self._company = me.rules.meter_company if by_company else ""
         self._connections, self._elements = dict(connections), elements
-        self._senders = set(connections.values())  # None among them: anybody who signs for itself
+        self._served, self._by_owner = served, dict[str | None, list[str]]()
+        for ean, owner in connections.items():  # None among the owners: anybody who signs for itself
+            self._by_owner.setdefault(owner, []).append(ean)
 
     @on(Metering)
     def metered(self, message: Metering, sender: str, now: datetime) -> list[Effect]:
         """Keep it; with the last connection's the day is metered."""
-        if self.rules.domains.get(sender) != message.header.sender_domain or not self._takes(message.ean, sender):
+        if self.rules.domains.get(sender) != message.header.sender_domain or not self._takes(message, sender):
             return []
         if self._company:
             return self._refused(message, sender, f"meter data are taken from {self._company} alone", now)
@@ -94,12 +102,7 @@ class MeterData(Part[MeterDataState]):
     def handed_over(self, message: MeteringHandedOver, sender: str, now: datetime) -> list[Effect]:
         """The same from the meter-data company: of whose meter it is, its message tells."""
         owner = self.rules.name_of(message.metering.header.sender_domain)
-        if (
-            not self._company
-            or sender != self._company
-            or owner is None
-            or not self._takes(message.metering.ean, owner)
-        ):
+        if not self._company or sender != self._company or owner is None or not self._takes(message.metering, owner):
             return []
         return self._take(message.metering, sender, now)
 
@@ -149,8 +152,8 @@ class MeterData(Part[MeterDataState]):
         return self.emit(DayCorrected(period), now) if wrong else []
 
     def complete(self, period: date) -> bool:
-        """Whether the meters of all connections have told a day."""
-        return all(self.of(ean, period) is not None for ean in self._connections)
+        """Whether the meters of all connections of a day have told it."""
+        return all(self.of(ean, period) is not None for ean in self._connections if self._served(ean, period))
 
     def of(self, ean: str, period: date) -> Metering | None:
         """What a connection's meter told of a day, or None."""
@@ -208,12 +211,16 @@ class MeterData(Part[MeterDataState]):
 
     def _is_known(self, message: Metering) -> bool:
         sender = self.rules.name_of(message.header.sender_domain)
-        return sender is not None and self._takes(message.ean, sender)
+        return sender is not None and self._takes(message, sender)
 
-    def _takes(self, ean: str, sender: str) -> bool:
+    def _takes(self, message: Metering, sender: str) -> bool:
+        ean, period = message.ean, message.period
         if ean in self._connections:
-            return self._connections[ean] in (sender, None)
-        return self._elements and not self._senders.isdisjoint((sender, None))
+            return self._connections[ean] in (sender, None) and self._served(ean, period)
+        if not self._elements:
+            return False
+        mine = (known for owner in (sender, None) for known in self._by_owner.get(owner, ()))
+        return any(self._served(known, period) for known in mine)
 
     def _fault(self, message: Metering) -> str | None:
         """Why a metering is not taken, or None: it has another number of ISPs than its day, or an absurd power."""

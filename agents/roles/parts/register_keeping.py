@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,11 +20,11 @@ from cim.platform.publications.incidents import RuleBroken
 from market.errors import RemoteProtocolError
 from market.ledger.records import Record
 from market.ledger.signing import verify
-from market.register.lifecycle import UnitEvent, UnitState
+from market.register.lifecycle import BY_PROVIDER, UnitEvent, UnitState
 from market.register.register import FlexibilityRegister
 from market.register.units import CONGESTION_MANAGEMENT, RECORD_KIND, RegisteredUnit, UnitMove, UnitProduct
 
-REMINDER = timedelta(minutes=10)  # an application that the system operator has not answered is sent to it again
+REMINDER = timedelta(minutes=10)  # what its operator or its new provider has not answered is sent again
 
 
 @wire("part.RegisterFiling")
@@ -41,7 +41,7 @@ class RegisterFiling:
 @wire("part.timer.register")
 @dataclass(frozen=True, slots=True)
 class RemindOperator(Timer):
-    """Applications may not have been answered yet."""
+    """Applications and switches may not have been answered yet."""
 
 
 @wire("part.RegisterKeeping")
@@ -52,7 +52,7 @@ class RegisterKeepingState:
     Attributes:
         units: by name and product.
         filed: by key, entries that wait for their receipt.
-        unanswered: by key, applications that the system operator has not answered.
+        unanswered: by key, applications that the system operator has not answered, and switches that no provider has.
     """
 
     units: dict[UnitProduct, RegisteredUnit] = field(default_factory=dict)
@@ -109,30 +109,42 @@ class RegisterKeeping(Part[RegisterKeepingState]):
         return [units_moved(moves, self.state.units, record.author, now), *self._forwarded(record, moves, now)]
 
     def _forwarded(self, record: Record, moves: tuple[UnitMove, ...], now: datetime) -> list[Effect]:
-        """Applications go to the system operator, switches to the provider that is asked, limits to the owner."""
+        """Applications go to the operator, switches to the provider that is asked, limits and take-overs to the owner."""
         events, effects = {move.event for move in moves}, list[Effect]()
-        self._forget_answered()
+        self._forget_answered(now)
+        if UnitEvent.SWITCH in events:
+            self.state.unanswered[record.key] = record
+            effects.append(Arm(RemindOperator(), now + REMINDER))
         if UnitEvent.APPLICATION in events:
             self.state.unanswered[record.key] = record
             effects += [Send(self._dso, RegisterEntry(record)), Arm(RemindOperator(), now + REMINDER)]
-        asked = {move.provider for move in moves if move.event is UnitEvent.SWITCH}
-        by_limit = {UnitEvent.LIMIT, UnitEvent.LIMIT_LIFTED}
-        asked |= {self.state.units[move.key].asset.owner for move in moves if move.event in by_limit}
-        names = sorted(name for domain in asked if (name := self.rules.name_of(domain)) is not None)
+        for_owners = {UnitEvent.LIMIT, UnitEvent.LIMIT_LIFTED, *BY_PROVIDER}
+        asked = {self.state.units[move.key].asset.owner for move in moves if move.event in for_owners}
+        names = sorted({*self._asked_to_take_over(moves), *self._named(asked)})
         return [*effects, *(Send(name, RegisterEntry(record)) for name in names)]
 
-    def _forget_answered(self) -> None:
-        units = self.state.units
+    def _asked_to_take_over(self, moves: Iterable[UnitMove]) -> set[str]:
+        return self._named({move.provider for move in moves if move.event is UnitEvent.SWITCH})
+
+    def _named(self, domains: Iterable[str]) -> set[str]:
+        return {name for domain in domains if (name := self.rules.name_of(domain)) is not None}
+
+    def _forget_answered(self, now: datetime) -> None:
+        units = self._register().at(now).units
         self.state.unanswered = {
             key: record
             for key, record in self.state.unanswered.items()
-            if any(units[m.key].state is UnitState.APPLIED for m in moves_of(record) if m.key in units)
+            if any(units[m.key].state is _waiting_for(m.event) for m in moves_of(record) if m.key in units)
         }
 
     @on(RemindOperator)
     def remind(self, timer: RemindOperator, now: datetime) -> list[Effect]:
-        """Send the system operator again what it has not answered."""
-        entries: list[Effect] = [Send(self._dso, RegisterEntry(record)) for record in self.state.unanswered.values()]
+        """Send the system operator, or the provider that is asked, again what it has not answered."""
+        self._forget_answered(now)
+        entries: list[Effect] = []
+        for record in self.state.unanswered.values():
+            names = self._asked_to_take_over(moves_of(record)) or {self._dso}
+            entries += [Send(name, RegisterEntry(record)) for name in sorted(names)]
         return [*entries, Arm(timer, now + REMINDER)] if entries else []
 
     @on(AssetQuery)
@@ -160,9 +172,14 @@ class RegisterKeeping(Part[RegisterKeepingState]):
                 continue
             self.state.unanswered[record.key] = record
         self.state.units = dict(register.units)
-        self._forget_answered()
+        self._forget_answered(now)
         again: list[Effect] = [Send(name, PublishAgain()) for name in self._owners]
         return Recovery([*again, Arm(RemindOperator(), now)], lost)
+
+
+def _waiting_for(event: UnitEvent) -> UnitState:
+    """The state in which a unit is while a move of its owner's is not answered."""
+    return UnitState.SWITCHING if event is UnitEvent.SWITCH else UnitState.APPLIED
 
 
 def moves_of(record: Record) -> tuple[UnitMove, ...]:

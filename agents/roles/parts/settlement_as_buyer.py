@@ -87,7 +87,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
     Args:
         sellers: agents it buys from.
         account: what it owes a seller for a day; None where nothing is to be settled with that seller.
-        needed: sellers whose settlements make a day settled, when the ledger is all that is left.
+        needed: sellers whose settlements make a day settled, by the day, when the ledger is all that is left.
         of_members: the sellers are members, whose records are salted.
     """
 
@@ -98,7 +98,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         *,
         sellers: Sequence[str],
         account: Callable[[str, date], SellerAccount | None],
-        needed: Callable[[], Sequence[str]],
+        needed: Callable[[date], Sequence[str]],
         contracts: Contracts,
         meters: MeterData,
         of_members: bool = False,
@@ -257,7 +257,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Who was settled is not settled again; who has not answered is told again, who has is paid."""
-        state, needed = self.state, set(self._needed())
+        state = self.state
         owed = history.owed_by(self.me.domain)
         settled: dict[date, set[str]] = {}
         for period, seller in owed:
@@ -265,7 +265,7 @@ class SettlementAsBuyer(Part[SettlementAsBuyerState]):
         state.rebuilt = tuple(sorted(settled))
         for day, domains in settled.items():
             told = tuple(name for name in self._sellers if self.rules.domains[name] in domains)
-            if needed <= set(told):
+            if set(self._needed(day)) <= set(told):
                 self._meters.close(day)
             else:
                 state.told[day] = told

@@ -52,7 +52,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
     """Checks the buyer's settlement of each day, and answers it once.
 
     Args:
-        buyer: the agent it sells to.
+        buyer: the agent it sells to on a day.
         ready: whether its own sums of a day can be done.
         account: what it is owed for a day's orders, by its own data.
         fines_at_most: whether the buyer only passes on what it is fined itself, so that it may take less of a penalty.
@@ -64,7 +64,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         me: AgentIdentity,
         ledger: str,
         *,
-        buyer: str,
+        buyer: Callable[[date], str],
         ready: Callable[[date], Ready],
         account: Callable[[date], tuple[FlexOrderSettlement, ...]],
         fines_at_most: bool = False,
@@ -78,9 +78,9 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
     @on(FlexSettlement)
     def settled(self, message: FlexSettlement, sender: str, now: datetime) -> list[Effect]:
         """The buyer settles: answer it when the own sums can be done."""
-        if sender != self._buyer:
-            return []
         period, number = message.period_start, message.header.message_id
+        if sender != self._buyer(period):
+            return []
         if message.revision <= self.state.revisions.get(period, 0):
             why = f"{period.isoformat()} is answered already"
             return [self.me.lapse("FlexSettlement", number, sender, why, now)]
@@ -105,7 +105,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         ours = self._account(period)
         response, effects = response_effects(
             self.me,
-            self._buyer,
+            self._buyer(period),
             self.ledger,
             message,
             ours,
@@ -115,7 +115,7 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         )
         disputed = disputed_orders(response)
         if disputed:
-            effects += self.emit(OrdersDisputed(self._buyer, self.me.name, period, disputed), now)
+            effects += self.emit(OrdersDisputed(self._buyer(period), self.me.name, period, disputed), now)
         first = message.revision == 1  # what follows from a day's settlement follows once
         return effects + (self.emit(SettlementAnswered(message), now) if first else [])
 
@@ -133,10 +133,11 @@ class SettlementAsSeller(Part[SettlementAsSellerState]):
         """What was answered is; the others are owed an answer."""
         effects: list[Effect] = []
         for (_, domain), one in history.owed_to(self.me.domain).items():
-            if domain != self.rules.domains[self._buyer]:
+            buyer = self._buyer(one.settlement.period_start)
+            if domain != self.rules.domains[buyer]:
                 continue
             if one.response is not None:
                 self._note_answered(one.settlement)
             else:
-                effects += self.settled(one.settlement, self._buyer, now)
+                effects += self.settled(one.settlement, buyer, now)
         return Recovery(effects)

@@ -9,6 +9,7 @@ from agents.roles.parts.settlement_as_seller import Ready
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.metering_messages import MeteringMessages
+from market.register.providers import aggregator_on
 from market.settlement.elements import settle_element
 from market.uftp import FlexOrderSettlement, Metering
 
@@ -23,7 +24,7 @@ class Accounts:
 
     def ready(self, period: date) -> Ready:
         """The own meters are told before anybody can settle: what is not metered then never will be."""
-        known = self._metering.is_metered(period) and self._contracts.with_peer(self._config.aggregator)
+        known = self._metering.is_metered(period) and self._contracts.with_peer(aggregator_on(self._config, period))
         return Ready.YES if known else Ready.NEVER
 
     def evidence(self, _: str, period: date) -> tuple[Metering, ...]:
@@ -33,7 +34,7 @@ class Accounts:
 
     def of(self, period: date) -> tuple[FlexOrderSettlement, ...]:
         """The aggregator's orders of a day, element by element; of penalties it may take less, and never more."""
-        contract = self._contracts.contract_on(self._config.aggregator, period)
+        contract = self._contracts.contract_on(aggregator_on(self._config, period), period)
         if contract is None:
             return ()
         rows: list[FlexOrderSettlement] = []

@@ -15,7 +15,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.operated_days import DayNear
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
-from agents.roles.prosumer.told import AssetsChanged, DeviceBeganAnew, ElementJudged
+from agents.roles.prosumer.told import AssetsChanged, DeviceBeganAnew, ElementJudged, UnitTakenOver
 from agents.roles.register_messages import AssetsPublished, AssetsWithdrawn, PublishAgain, RegisterEntry
 from cim.codec.codec import wire
 from cim.model.devices import Nameplate
@@ -25,6 +25,7 @@ from market.contracts.commitments import oversold_element
 from market.contracts.contract import FlexContract
 from market.contracts.envelope import ElementCall, beyond_envelope
 from market.register.lifecycle import UnitEvent
+from market.register.providers import aggregator_on
 from market.register.units import CONGESTION_MANAGEMENT, RECORD_KIND, UnitMove, UnitProduct
 
 PATIENCE = timedelta(minutes=2)  # how long to wait at the start for elements that do not answer
@@ -39,11 +40,18 @@ class PublishAssets(Timer):
 @wire("prosumer.AssetPublishing")
 @dataclass(slots=True)
 class AssetPublishingState:
-    """The elements that have joined, as they are published; which of them are on the market, and which are suspended."""
+    """The elements.
+
+    Attributes:
+        joined: as they are published.
+        published, suspended: which of them are on the market, and which are not for now.
+        providers: by element, the domain of who may market it, as the register was told last.
+    """
 
     joined: dict[str, AssetPublication] = field(default_factory=dict)
     published: tuple[str, ...] = ()
     suspended: tuple[str, ...] = ()
+    providers: dict[str, str] = field(default_factory=dict)
 
 
 class AssetPublishing(Part[AssetPublishingState]):
@@ -149,19 +157,29 @@ class AssetPublishing(Part[AssetPublishingState]):
         assets = tuple(self.state.joined[name] for name in names)
         return [Send(self._config.market, AssetsPublished(assets)), *self._entry(UnitEvent.APPLICATION, names, now)]
 
+    def _provider(self, element: str, now: datetime) -> str:
+        """Who shall market an element that is applied with: who has it in the register, or else today's aggregator."""
+        today = max(self.rules.day_of(now).day, self.rules.first_day)
+        return self.state.providers.setdefault(element, self.rules.domains[aggregator_on(self._config, today)])
+
+    @on(UnitTakenOver)
+    def taken_over(self, event: UnitTakenOver, now: datetime) -> list[Effect]:
+        """From now on it is applied with for its new provider."""
+        self.state.providers = {**self.state.providers, event.element: event.provider}
+        return []
+
     def _entry(self, event: UnitEvent, names: Iterable[str], now: datetime) -> list[Effect]:
         """Signed moves of these elements for the register; none where flexibility is not traded."""
         named, applied = tuple(names), event is UnitEvent.APPLICATION
         if not self.rules.flexibility or not named:
             return []
-        provider = self.rules.domains[self._config.aggregator] if applied else ""
         moves = tuple(
             UnitMove(
                 UnitProduct(name, CONGESTION_MANAGEMENT),
                 event,
                 now,
                 None if event is UnitEvent.WITHDRAWAL else self.state.joined[name],
-                provider,
+                self._provider(name, now) if applied else "",
             )
             for name in named
         )

@@ -14,6 +14,7 @@ from market.billing.tariff import Tariff
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms
 from market.contracts.contract import FlexContract
 from market.negotiation.concession import NegotiationPreferences
+from market.register.providers import ProviderSwitch
 
 _E4_PER_CT = 100
 
@@ -27,7 +28,8 @@ class ProsumerConfig:
         meter: name of its smart meter.
         usage_point: EAN-like address of its connection.
         congestion_point: where it hangs.
-        aggregator, dso, market, ledger: agents it deals with (market = the ILES manager).
+        aggregator: the agent that markets it before its first switch; `aggregator_on` says who does on a day.
+        dso, market, ledger: the other agents it deals with (market = the ILES manager).
         elements: what it can steer.
         base_history_kw: metered days before the first, without the elements, each [quarter-hours].
         selling: its prices for its flexibility.
@@ -37,6 +39,7 @@ class ProsumerConfig:
         unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
         place: the node of its connection; empty where that is not told.
         terms: what is agreed of its connection beside the market.
+        switches: to other aggregators, in the order of their days.
     """
 
     meter: str
@@ -55,6 +58,7 @@ class ProsumerConfig:
     unmetered_pct: int = 10
     place: str = ""
     terms: ConnectionTerms = NOTHING_AGREED
+    switches: tuple[ProviderSwitch, ...] = ()
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

@@ -17,9 +17,11 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.prosumer.asset_publishing import AssetPublishing
+from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.told import AssetsChanged, ElementJudged
 from market.contracts.changes import amended
 from market.contracts.contract import FlexContract, FlexElement
+from market.register.providers import aggregator_on
 
 
 class ContractAmending(Part[NoState]):
@@ -28,7 +30,7 @@ class ContractAmending(Part[NoState]):
     def __init__(
         self,
         me: AgentIdentity,
-        aggregator: str,
+        config: ProsumerConfig,
         *,
         contracts: Contracts,
         negotiation: ContractNegotiation,
@@ -36,15 +38,16 @@ class ContractAmending(Part[NoState]):
         publishing: AssetPublishing,
     ) -> None:
         super().__init__(me, NoState())
-        self._aggregator, self._contracts, self._negotiation = aggregator, contracts, negotiation
+        self._config, self._contracts, self._negotiation = config, contracts, negotiation
         self._ending, self._publishing = ending, publishing
 
     @on(ElementJudged)
     def judged(self, event: ElementJudged, now: datetime) -> list[Effect]:
         """An element is suspended, or counts again."""
         today = self.rules.day_of(now)
-        contract = self._contracts.contract_on(self._aggregator, today.next().day)
-        if contract is None or self._negotiation.talking(self._aggregator):
+        aggregator = aggregator_on(self._config, today.next().day)
+        contract = self._contracts.contract_on(aggregator, today.next().day)
+        if contract is None or self._negotiation.talking(aggregator):
             return []
         changed = self._without(contract, event) if event.suspended else self._with(contract, event)
         if changed is None:
@@ -62,8 +65,9 @@ class ContractAmending(Part[NoState]):
         What costs less now is for the buyer to ask for.
         """
         first = max(event.first, self.rules.day_of(now).next().day)
-        contract = self._contracts.contract_on(self._aggregator, first)
-        if contract is None or self._negotiation.talking(self._aggregator):
+        aggregator = aggregator_on(self._config, first)
+        contract = self._contracts.contract_on(aggregator, first)
+        if contract is None or self._negotiation.talking(aggregator):
             return []
         elements = tuple(self._as_it_is(e, contract) if e.name in event.elements else e for e in contract.flex_elements)
         if elements == contract.flex_elements:

@@ -14,6 +14,7 @@ from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.weather_seen import WeatherSeen
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
+from market.register.providers import aggregator_on
 from market.rules import MarketRules
 from market.settlement.day import dense
 from market.settlement.elements import (
@@ -50,7 +51,7 @@ class ElementProfiles:
         weather: WeatherSeen,
         agreed: ConnectionLimits,
     ) -> None:
-        self._rules, self._aggregator, self._kinds = rules, config.aggregator, config.kinds()
+        self._rules, self._config, self._kinds = rules, config, config.kinds()
         self._contracts, self._held, self._metering = contracts, held, metering
         self._available, self._history, self._weather, self._agreed = available, history, weather, agreed
 
@@ -61,7 +62,8 @@ class ElementProfiles:
             own_rule_w: [T] watts that a battery's own rule would have come to, where that is known.
         """
         moves = self._held.moves(element, day.day)
-        kind = contract_method(self._contracts.contract_on(self._aggregator, day.day), element)
+        contract = self._contracts.contract_on(aggregator_on(self._config, day.day), day.day)
+        kind = contract_method(contract, element)
         told_w, owed_w = moved(moves)[1], owed(moves, rebounds=kind not in WITHOUT_REBOUND)
         known: dict[str, Watts] = {}
         if self._kinds[element].baseline is BaselineKind.AVAILABLE_POWER:

@@ -11,7 +11,7 @@ from agents.roles.effects import Effect, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import DeviceReport, MeterUpdate
-from agents.roles.part import Recovery, on
+from agents.roles.part import MOMENT, Recovery, on
 from agents.roles.parts.polling import begin_polling, poll_on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
@@ -27,6 +27,7 @@ from cim.model.plausibility import judged
 from cim.model.readings import Kind, Quality
 from cim.platform.publications.measured import DeviceBack, DeviceLost, ReadingRefused, ReadingsTaken
 from market.contracts.contract import BaselineKind
+from market.register.providers import aggregator_on
 
 _HOUR = timedelta(hours=1)
 _COUNTERS = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
@@ -141,7 +142,8 @@ class EnergyMetering(EnergyCounting[EnergyMeteringState]):
     def _update(self, start: datetime, end: datetime, power_w: int | None) -> list[Effect]:
         if end <= self.rules.periods[0].start:
             return []
-        return [Send(self._config.aggregator, MeterUpdate(self._config.usage_point, start, end, power_w))]
+        to = aggregator_on(self._config, self.rules.day_of(end - MOMENT).day)
+        return [Send(to, MeterUpdate(self._config.usage_point, start, end, power_w))]
 
     @on(ElementReported)
     def reported(self, event: ElementReported, now: datetime) -> list[Effect]:

@@ -19,6 +19,7 @@ from agents.roles.prosumer.told import DayMeteringTold, ElementKept, VehicleChan
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from market.register.providers import aggregator_on
 from market.settlement.elements import ElementMove
 from market.uftp import FlexOrder, IspPower
 
@@ -162,7 +163,7 @@ class HeldOrders(Part[HeldOrdersState]):
             left = tuple(row for row in part.isps if row[0] not in released)
             if released:
                 message = OrderReleased(part.order_reference, element, released)
-                effects.append(Send(self._config.aggregator, message))
+                effects.append(Send(aggregator_on(self._config, day.day), message))
             if left:
                 kept.append(replace(part, isps=left) if released else part)
         self.state.parts = tuple(kept)

@@ -1,4 +1,4 @@
-"""Which elements cannot be reached: told to the aggregator, so that it sells nothing of them."""
+"""Which elements cannot be reached: told to the aggregator of today and of tomorrow, so that it sells nothing of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.told import ElementJudged, ElementReported
 from cim.codec.codec import wire
 from cim.model.readings import Quality
+from market.register.providers import aggregators_between
 
 MISSED = 3  # reports in a row without any reading: one may be a disturbance
 
@@ -30,7 +31,7 @@ class LostElements(Part[LostElementsState]):
 
     def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
         super().__init__(me, LostElementsState())
-        self._aggregator = config.aggregator
+        self._config = config
 
     @on(ElementReported)
     def reported(self, event: ElementReported, now: datetime) -> list[Effect]:
@@ -42,11 +43,16 @@ class LostElements(Part[LostElementsState]):
         missed[element] = min(missed.get(element, 0) + 1, MISSED + 1)
         if missed[element] != MISSED or not self.rules.flexibility:
             return []
-        return [Send(self._aggregator, ElementLost(element, f"{MISSED} reports in a row without a reading"))]
+        return self._told(ElementLost(element, f"{MISSED} reports in a row without a reading"), now)
 
     @on(ElementJudged)
     def judged(self, event: ElementJudged, now: datetime) -> list[Effect]:
         """What is suspended offers nothing either."""
         if not event.suspended or not self.rules.flexibility:
             return []
-        return [Send(self._aggregator, ElementLost(event.element, "it was not metered often enough"))]
+        return self._told(ElementLost(event.element, "it was not metered often enough"), now)
+
+    def _told(self, message: ElementLost, now: datetime) -> list[Effect]:
+        """To who sells of it today, and of tomorrow."""
+        today = self.rules.day_of(now)
+        return [Send(name, message) for name in aggregators_between(self._config, today.day, today.next().day)]

@@ -26,6 +26,7 @@ from cim.model.arrays import Ints
 from cim.model.intervals import LocalDay
 from market.billing.bill import energy_bill
 from market.billing.tariff import DayRates
+from market.register.providers import aggregator_on
 from market.settlement.curtailment import compensation, limited_isps
 from market.settlement.day import lost_isps
 from market.settlement.payments import capacity_amount
@@ -68,7 +69,8 @@ class MakeWhole(Part[MakeWholeState]):
         if found is None or found[0] < found[1] + LEAST_E4:
             return []
         market_e4, local_e4 = found
-        period, aggregator = settlement.period_start, self._config.aggregator
+        period = settlement.period_start
+        aggregator = aggregator_on(self._config, period)
         mine, payer = self.me.domain, self.rules.domains[aggregator]
         claim = MakeWholeClaim(mine, payer, period, market_e4 - local_e4, market_e4, local_e4)
         key = f"{period}/{mine}/{payer}"
@@ -104,9 +106,8 @@ class MakeWhole(Part[MakeWholeState]):
     def _earned_e4(self, settlement: FlexSettlement) -> int:
         """What it is paid for the day's flexibility, less its penalties."""
         earned = sum(row.net_settlement for row in settlement.order_settlements)
-        contracts = {
-            c.contract_id: c for c in self._contracts.terms_on(self._config.aggregator, settlement.period_start)
-        }
+        period = settlement.period_start
+        contracts = {c.contract_id: c for c in self._contracts.terms_on(aggregator_on(self._config, period), period)}
         reserved = [part for part in settlement.contract_settlements if part.contract_id in contracts]
         return earned + sum(capacity_amount(contracts[part.contract_id], part.isps) for part in reserved)
 
@@ -115,4 +116,4 @@ class MakeWhole(Part[MakeWholeState]):
         first = self.rules.day_of(now).next(-KEPT_DAYS).day
         told = history.of(CLAIM, MakeWholeClaim).values()
         again = [claim for claim in told if claim.claimant == self.me.domain and claim.period >= first]
-        return Recovery([Send(self._config.aggregator, claim) for claim in again])
+        return Recovery([Send(aggregator_on(self._config, claim.period), claim) for claim in again])

@@ -22,6 +22,7 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats, Ints
 from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
+from market.register.providers import aggregator_on
 from market.settlement.day import lost_isps
 from market.settlement.elements import AVAILABLE, contract_baseline, contract_method, moved
 from market.uftp import Metering
@@ -55,7 +56,7 @@ class MeasuredDays(Part[MeasuredDaysState]):
         reports: ElementReports,
     ) -> None:
         super().__init__(me, MeasuredDaysState())
-        self._aggregator, self._elements, self._kinds = config.aggregator, config.by_name(), config.kinds()
+        self._config, self._elements, self._kinds = config, config.by_name(), config.kinds()
         self._contracts, self._held, self._buildings, self._reports = contracts, held, buildings, reports
 
     @on(ElementReported)
@@ -74,7 +75,8 @@ class MeasuredDays(Part[MeasuredDaysState]):
     def of(self, element: str, metering: Metering, day: LocalDay) -> MeasuredElement:
         """An element's day, as it was metered and told."""
         told_w = moved(self._held.moves(element, day.day))[1]
-        method = contract_method(self._contracts.contract_on(self._aggregator, day.day), element)
+        contract = self._contracts.contract_on(aggregator_on(self._config, day.day), day.day)
+        method = contract_method(contract, element)
         profiles = {profile.profile_type: profile.values for profile in metering.profiles}
         baseline_w, available = contract_baseline(told_w, method, profiles), profiles.get(AVAILABLE)
         return MeasuredElement(

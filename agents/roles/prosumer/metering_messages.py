@@ -31,6 +31,7 @@ from agents.roles.prosumer.told import DayMeteringTold
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from market.register.providers import aggregator_on
 from market.settlement.day import REACTIVE, lost_isps
 from market.settlement.portfolio import LIMITED, is_under_order
 from market.uftp import Metering, MeteringProfile
@@ -103,7 +104,8 @@ class MeteringMessages(Part[MeteringMessagesState]):
         meter, *elements = self._metering.sources
         told: dict[str, Metering] = {}
         effects: list[Effect] = []
-        to, dso, reader, ean = self._config.aggregator, self._config.dso, self._reader, self._config.usage_point
+        to, dso, reader = aggregator_on(self._config, day.day), self._config.dso, self._reader
+        ean = self._config.usage_point
         known = {name: self._profiles.of(name, day) for name in elements}
         plain = {name: self._metered(to, name, name, day, now, more) for name, more in known.items()}
         rules = self._days.own_rules_w(self._metered(to, meter, ean, day, now), plain, day)
@@ -203,7 +205,8 @@ class MeteringMessages(Part[MeteringMessagesState]):
             self.state.metered[period] = dict(messages)
             if period.isoformat() not in settled:
                 elements = [message for message in messages.values() if message is not of_connection]
-                effects += [Send(self._config.aggregator, message) for message in (*elements, of_connection)]
+                to = aggregator_on(self._config, period)
+                effects += [Send(to, message) for message in (*elements, of_connection)]
                 known = [m for m in elements if self.rules.meter_company or is_under_order(m)]
                 effects += [Send(self._reader, message) for message in (*known, of_connection)]
         left = [day for day in history.open_days(now) if not self.is_metered(day.day)]

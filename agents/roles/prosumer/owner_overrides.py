@@ -20,6 +20,7 @@ from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
 from cim.platform.mailbox.requests import MAILBOX, ElementKeptWanted, RequestAnswered
 from cim.platform.publications.incidents import ElementOverridden
+from market.register.providers import aggregators_between
 
 
 @wire("prosumer.OwnerOverrides")
@@ -35,7 +36,7 @@ class OwnerOverrides(Part[OwnerOverridesState]):
 
     def __init__(self, me: AgentIdentity, config: ProsumerConfig, held: HeldOrders) -> None:
         super().__init__(me, OwnerOverridesState())
-        self._aggregator, self._elements, self._held = config.aggregator, config.by_name(), held
+        self._config, self._elements, self._held = config, config.by_name(), held
 
     def keeps(self, element: str, start: datetime) -> bool:
         """Whether an element is its owner's at an instant."""
@@ -78,7 +79,8 @@ class OwnerOverrides(Part[OwnerOverridesState]):
             Publish(ElementOverridden(now, element, self.me.domain, message.until, lost_wh)),
         ]
         if self.rules.flexibility:
-            effects.append(Send(self._aggregator, ElementLost(element, "its owner keeps it for itself")))
+            lost, last = ElementLost(element, "its owner keeps it for itself"), self.rules.day_of(message.until)
+            effects += [Send(name, lost) for name in aggregators_between(self._config, day.day, last.day)]
         return [*effects, *self.emit(ElementKept(element, message.until), now), *self.emit(PlanChanged(day), now)]
 
     def _promised_wh(self, element: str, now: datetime, until: datetime) -> int:

@@ -20,6 +20,7 @@ from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.told import CapacityChanged, DayMeteringTold, PlanChanged, VehicleChanged
 from cim.codec.codec import wire
 from cim.model.intervals import LocalDay
+from market.register.providers import aggregator_on
 from market.uftp import DPrognosis
 
 DAY_AHEAD_HOUR = 11  # local time on the day before at which tomorrow is forecast
@@ -126,7 +127,7 @@ class Prognoses(Part[PrognosesState]):
     def _prognosis(self, day: LocalDay, now: datetime) -> Effect:
         """The connection's D-Prognosis for its aggregator."""
         number = self.state.revisions[day.day] = self.state.revisions.get(day.day, 0) + 1
-        to, point, rules = self._config.aggregator, self._config.usage_point, self.rules
+        to, point, rules = aggregator_on(self._config, day.day), self._config.usage_point, self.rules
         header = self.me.header(to, now, None, "DPrognosis", day.key, point, str(number))
         watts = tuple(np.rint(self._planning.connection_kw(day) * 1000).astype(np.int64).tolist())
         return Send(to, DPrognosis(header, day.day, point, number, watts, rules.timezone, rules.isp_minutes))

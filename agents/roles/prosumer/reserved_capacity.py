@@ -17,6 +17,8 @@ from agents.roles.prosumer.config import ProsumerConfig
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
+from market.contracts.contract import FlexContract
+from market.register.providers import aggregator_on
 
 
 @wire("prosumer.ReservedCapacity")
@@ -36,13 +38,13 @@ class ReservedCapacity(Part[ReservedCapacityState]):
 
     def __init__(self, me: AgentIdentity, config: ProsumerConfig, contracts: Contracts) -> None:
         super().__init__(me, ReservedCapacityState())
-        self._aggregator, self._contracts = config.aggregator, contracts
+        self._config, self._contracts = config, contracts
 
     @on(CapacityReserved)
     def reserved(self, message: CapacityReserved, sender: str, now: datetime) -> list[Effect]:
         """What counts on a day from now on; never more than the contract pays for."""
         period = message.period
-        if sender != self._aggregator:
+        if sender != aggregator_on(self._config, period):
             return []
         fault = self._fault(message, now)
         if fault is not None:
@@ -52,7 +54,7 @@ class ReservedCapacity(Part[ReservedCapacityState]):
         return []
 
     def _fault(self, message: CapacityReserved, now: datetime) -> str | None:
-        day, contract = self.rules.day(message.period), self._contracts.contract_on(self._aggregator, message.period)
+        day, contract = self.rules.day(message.period), self._contract(message.period)
         if now >= day.end:
             return f"{message.period.isoformat()} is over"
         if not message.isps:
@@ -69,10 +71,13 @@ class ReservedCapacity(Part[ReservedCapacityState]):
                 return f"Power: {row.power_w} W in ISP {row.start}; contract {contract.contract_id} reserves {most}"
         return None
 
+    def _contract(self, period: date) -> FlexContract | None:
+        return self._contracts.contract_on(aggregator_on(self._config, period), period)
+
     def kept_kw(self, element: str, day: LocalDay) -> Floats | None:
         """[T] kW that an element keeps available; None where nothing is reserved of it."""
         rows = self.state.reserved_w.get(day.day)
-        contract = self._contracts.contract_on(self._aggregator, day.day)
+        contract = self._contract(day.day)
         known = None if contract is None else contract.element(element)
         if not rows or contract is None or known is None:
             return None

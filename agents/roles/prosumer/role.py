@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from agents.roles.identity import AgentIdentity
 from agents.roles.parts.contract_ending import ContractEnding
@@ -41,6 +42,7 @@ from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.metering_messages import MeteringMessages
 from agents.roles.prosumer.owner_overrides import OwnerOverrides
 from agents.roles.prosumer.prognoses import Prognoses
+from agents.roles.prosumer.provider_switching import ProviderSwitching
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.supply_limits import SupplyLimits
@@ -51,6 +53,7 @@ from agents.roles.role import Role
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from market.contracts.contract import FlexContract
+from market.register.providers import aggregator_on, aggregators_of
 from market.rules import MarketRules
 
 
@@ -58,10 +61,11 @@ class ProsumerRole(Role):
     """A home, farm, estate, plant or park behind one connection."""
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: ProsumerConfig) -> None:
-        me, ledger, aggregator = AgentIdentity(name, rules, key), config.ledger, config.aggregator
+        me, ledger = AgentIdentity(name, rules, key), config.ledger
+        buyers = {rules.domains[aggregator] for aggregator in aggregators_of(config)}
 
         def sold(contract: FlexContract) -> bool:
-            return contract.seller == me.domain and contract.buyer == rules.domains[aggregator]
+            return contract.seller == me.domain and contract.buyer in buyers
 
         def after_open(history: LedgerHistory, now: datetime) -> LocalDay:
             """The parts take up the open days by themselves."""
@@ -137,9 +141,10 @@ class ProsumerRole(Role):
             ending,
             filing,
             publishing,
+            ProviderSwitching(me, config, publishing),
             ContractAmending(
                 me,
-                aggregator,
+                config,
                 contracts=contracts,
                 negotiation=negotiation,
                 ending=ending,
@@ -163,7 +168,7 @@ class ProsumerRole(Role):
             SettlementAsSeller(
                 me,
                 ledger,
-                buyer=aggregator,
+                buyer=partial(aggregator_on, config),
                 ready=accounts.ready,
                 account=accounts.of,
                 fines_at_most=True,

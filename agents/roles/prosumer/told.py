@@ -61,6 +61,14 @@ class VehicleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitTakenOver:
+    """In the register another provider (its domain) has taken an element over."""
+
+    element: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class ElementKept:
     """An owner keeps an element for itself: until then orders hold it to nothing."""
 

@@ -25,7 +25,7 @@ from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from cim.platform.publications.incidents import RuleBroken
 from market.contracts.envelope import ElementCall
-from market.register.lifecycle import UnitEvent
+from market.register.lifecycle import BY_PROVIDER, UnitEvent
 from market.register.units import UnitLimit
 
 
@@ -52,6 +52,8 @@ class UnitRestrictions(Part[UnitRestrictionsState]):
             moves = moves_of(message.record)
         except BadInput as error:
             return [Publish(RuleBroken(now, sender, self.me.name, str(error)))]
+        if sender == self._market and all(move.event in BY_PROVIDER for move in moves):
+            return []  # `ProviderSwitching` hears it
         if sender != self._market or message.record.author != self.rules.domains[self._dso]:
             return [Publish(RuleBroken(now, sender, self.me.name, "it is no move of the system operator"))]
         for move in moves:

@@ -40,6 +40,7 @@ from cim.model.intervals import LocalDay
 from cim.model.readings import Kind
 from market.contracts.contract import FlexContract
 from market.contracts.envelope import ElementCall
+from market.register.providers import aggregator_on, aggregators_of
 from market.uftp import FlexOrder, FlexOrderResponse
 
 ORDER_SPLIT = "order-split"  # the kind of its record
@@ -75,7 +76,7 @@ class VppMember(Part[VppMemberState]):
         restrictions: UnitRestrictions,
     ) -> None:
         super().__init__(me, VppMemberState())
-        self._aggregator, self._kinds = config.aggregator, config.kinds()
+        self._config, self._kinds = config, config.kinds()
         self._contracts, self._reports, self._planning, self._held = contracts, reports, planning, held
         self._use, self._checks, self._filing, self._publishing = use, checks, filing, publishing
         self._restrictions = restrictions
@@ -85,7 +86,7 @@ class VppMember(Part[VppMemberState]):
         """Which elements take part, with their baselines."""
         zero = np.zeros(message.last_isp - message.first_isp + 1)
         contract = self._contracts.contract_on(sender, message.period)
-        if sender != self._aggregator or contract is None:
+        if sender != aggregator_on(self._config, message.period) or contract is None:
             return [Send(sender, NetProfile(message.session, 0, zero))]
         day = self.rules.day(message.period)
         if now >= day.isp_start(message.last_isp + 1):
@@ -135,7 +136,8 @@ class VppMember(Part[VppMemberState]):
     def priced(self, message: PriceRound, sender: str, now: datetime) -> list[Effect]:
         """One round of the split: every element's exact best response, of which only the sum is told."""
         session = self.state.sessions.get(message.session)
-        if sender != self._aggregator:
+        known = aggregators_of(self._config) if session is None else (aggregator_on(self._config, session.period),)
+        if sender not in known:
             return []
         if session is None or len(message.signal_kw) != session.last_isp - session.first_isp + 1:
             return [self.me.lapse("PriceRound", message.session, sender, "no such session is open", now)]
@@ -167,7 +169,7 @@ class VppMember(Part[VppMemberState]):
     @on(FlexOrder)
     def ordered(self, message: FlexOrder, sender: str, now: datetime) -> list[Effect]:
         """The aggregator orders a session's profile, wholly or by a factor: hold the elements to it."""
-        if sender != self._aggregator:
+        if sender != aggregator_on(self._config, message.period):
             return []
         if self._held.knows(message.order_reference):
             why = "the order is in force already"
@@ -204,12 +206,12 @@ class VppMember(Part[VppMemberState]):
         return None
 
     def _refuse(self, order: FlexOrder, fault: str, now: datetime) -> list[Effect]:
-        to = self._aggregator
+        to = aggregator_on(self._config, order.period)
         told = self.me.lapse("FlexOrder", order.order_reference, to, fault, now)
         return [Send(to, self._response(order, now, fault)), told]
 
     def _response(self, order: FlexOrder, now: datetime, fault: str | None) -> FlexOrderResponse:
-        return FlexOrderResponse(*self.me.reply(self._aggregator, now, order, fault))
+        return FlexOrderResponse(*self.me.reply(aggregator_on(self._config, order.period), now, order, fault))
 
     @on(DayMeteringTold)
     def told(self, event: DayMeteringTold, now: datetime) -> list[Effect]:
@@ -224,6 +226,6 @@ class VppMember(Part[VppMemberState]):
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """What was being negotiated is begun anew by the aggregator."""
         forgotten = ["splits of the virtual power plant that were running"]
-        if self._contracts.wanted_from(self._aggregator, now) is not None:
+        if self._contracts.wanted_from(aggregator_on(self._config, self.rules.day_of(now).day), now) is not None:
             forgotten.append("a negotiation that was running")
         return Recovery(forgotten=forgotten)

@@ -75,7 +75,8 @@ def prognoses_are_renewed(simulation: SimulationRun) -> Iterator[str]:
     """The DSO's safety analysis uses the newest prognoses it was sent: outside what is ordered, on their sum."""
     for dso in simulation.of_role("dso"):
         newest: dict[tuple[str, str], DPrognosis] = {}
-        pairs = next(spec.config.pairs for spec in simulation.scenario.specs if spec.name == dso.name)
+        config = next(spec.config for spec in simulation.scenario.specs if spec.name == dso.name)
+        pairs = config.pairs(simulation.scenario.rules.first_day)
         ordered: set[int] = set()
         for now, event, effects in dso.log:
             if isinstance(event, Received) and isinstance(event.message, DPrognosis):

@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from agents.assembly.grid_of_site import usage_point
+from agents.assembly.providers import aggregator_of
 from cim.platform.publications.grid import FeedInAccounted
 from cim.platform.publications.incidents import PointNotMetered
 from cim.platform.publications.settlement import SettledIsp, SettlementTold, last_revisions
@@ -78,10 +79,12 @@ def _settled(dso: str, store: Store) -> Iterator[tuple[Place, SettledIsp]]:
 
 def _limited(site: Site, store: Store) -> Iterator[tuple[Place, int]]:
     domains = {party.name: party.domain for party in site.aggregators}
-    homes = {usage_point(site, one.name): (domains[one.aggregator], one.congestion_point) for one in site.prosumers}
+    homes = {usage_point(site, one.name): one for one in site.prosumers}
     for account in values(store, FeedInAccounted):
         for isp, taken_w in zip(account.isps, account.taken_w, strict=True):
-            yield Place(*homes[account.usage_point], account.period, isp), taken_w
+            home = homes[account.usage_point]
+            seller = domains[aggregator_of(site, home.name, account.period)]
+            yield Place(seller, home.congestion_point, account.period, isp), taken_w
 
 
 def ordered_and_delivered(found: Mapping[Place, Ordered], hours: float) -> dict[str, int]:

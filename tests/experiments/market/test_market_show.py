@@ -19,6 +19,7 @@ from experiments.cli.market import app
 from experiments.market.book import market_book
 from experiments.market.tables import SECTIONS
 from market.negotiation.messages import ContractAccept
+from market.register.providers import ProviderSwitch
 from market.uftp import FlexOrder, FlexSettlement
 from tests.worlds import players
 from tests.worlds.miniature import Miniature
@@ -141,3 +142,22 @@ def test_what_was_published_is_read_in_order_from_all_parts(tmp_path: Path, day:
         store.close()
     assert published(tmp_path, FlexRequested) == told
     assert published(tmp_path / "nowhere", FlexRequested) == []
+
+
+def test_a_unit_that_changed_its_provider_shows_its_life(tmp_path: Path) -> None:
+    """Applied with, prequalified, asked to switch, taken over: each move with who made it and where the unit stood then."""
+    second = players.FIRST + timedelta(days=1)
+    market = Miniature(tmp_path / "ledger.db", days=2, switches={"home-b": (ProviderSwitch(second, "agr-2"),)})
+    market.play(players.DAY.at(10))
+    market.ledger.close()
+    book: dict[str, Any] = json.loads(shown(tmp_path, "--json"))
+    life = [(m["move"], m["by"], m["state"], m["provider"]) for m in book["switched"] if m["unit"] == "home-b.pv"]
+    home, old, new = "home-b.example", "agr.example", "agr-2.example"
+    assert life == [
+        ("application", home, "applied", old),
+        ("prequalification", "dso.example", "prequalified", old),
+        ("switch asked for", home, "switching", old),
+        ("take-over", new, "prequalified", new),
+    ]
+    assert {m["unit"] for m in book["switched"]} == {"home-b.pv", "home-b.bat"}
+    assert "Lives of units that changed their provider (8)" in shown(tmp_path, "--only", "register")
