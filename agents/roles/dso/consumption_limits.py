@@ -110,7 +110,7 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
         points = sorted({c.congestion_point for c in self._config.below(wanted.point)} | {wanted.point})
         while day.start < wanted.until:
             for point in points:
-                for seller in self._config.sellers(point):
+                for seller in self._config.sellers(point, day.day):
                     for isp, watts in self._ordered_w(SellerPointDay(seller, point, day.day)).items():
                         inside = min(day.isp_start(isp + 1), wanted.until) - max(day.isp_start(isp), now)
                         total_wh += max(watts, 0) * max(inside / timedelta(hours=1), 0.0)
