@@ -22,6 +22,7 @@ from agents.planning.dispatch.packed.members import Members, PackedHost, Rating
 from agents.planning.dispatch.packed.messages import Host
 from agents.planning.dispatch.packed.second_order import Dispatch
 from experiments.bench.dispatch import problem
+from experiments.bench.dispatch.shared import measure_sharing
 from experiments.bench.figures import Figures
 
 SIZES = (1_000, 10_000, 100_000)
@@ -92,6 +93,8 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
         "ratios": ratios,
     }
     found["growth_10000_to_100000"] = growth
+    tell("who gains by it")
+    found["sharing"] = measure_sharing()
     if full:
         tell("hosts in processes of their own")
         from experiments.bench.dispatch.hosts import measure_hosts

@@ -11,7 +11,7 @@ from market.community.exact import divided
 def by_weights(total: int, weights: Ints) -> Ints:
     """[n] parts of a total in proportion to weights >= 0 of which one is above 0 (largest remainders)."""
     parts = divided(np.array([abs(total)]), weights[None, :])[0]
-    return parts if total >= 0 else -parts
+    return np.asarray(parts if total >= 0 else -parts, dtype=np.int64)
 
 
 def mean_of(sums: Ints, count: int, total: int) -> Ints:
