@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from cim.model.reading_type import parse_reading_type
+from cim.model.readings import name_of
 from cim.platform.access.attributes import READINGS
 from cim.platform.access.control import AccessControl, Clock, Holder
 from cim.platform.access.groups import groups_between, groups_for
@@ -33,6 +34,7 @@ from portal.callers import book_of, text_of
 from portal.data import DataSite
 from portal.query_search import searchable_query
 
+_SHAPE = "2"  # of what is made of a document: another one makes the index anew
 _SEARCHED = (Kind.DATASET, Kind.ASSET, Kind.CONTRACT, Kind.CONFIGURATION)
 
 
@@ -81,7 +83,7 @@ class RefreshIndex:
 
 def holders(folder: Path) -> list[Holder]:
     """What keeps data of homes in a folder."""
-    return [_Readings(readings_place(folder)), _Index(folder / "data" / "search")]
+    return [_Readings(readings_place(folder)), _Series(documents_path(folder)), _Index(folder / "data" / "search")]
 
 
 def _found(folder: Path) -> list[Document]:
@@ -98,7 +100,7 @@ def _keep_index(folder: Path, documents: list[Document], book: PrincipalBook) ->
     points = [repr(point) for point in book.usage_points]
     queries = _definitions(folder.parent).all()
     offered = [query.model_dump_json() for query in queries]
-    made_from = hashlib.sha256("\n".join((*marks, *points, *offered)).encode()).hexdigest()
+    made_from = hashlib.sha256("\n".join((_SHAPE, *marks, *points, *offered)).encode()).hexdigest()
     mark = folder / "made_from"
     if mark.exists() and mark.read_text() == made_from:
         return False
@@ -122,12 +124,12 @@ def searchable(documents: Iterable[Document], book: PrincipalBook) -> Iterator[S
             point = points.get(name, UsagePoint(name, ""))
             meter = text_of(one, "meter")
             device = meter not in {point.meter, point.usage_point}
-            share = body.get("good_share")
+            share, what = body.get("good_share"), parse_reading_type(text_of(one, "reading_type"))
             yield SearchDocument(
                 identity,
                 one.kind.value,
-                f"{parse_reading_type(text_of(one, 'reading_type')).words} of {meter} in {text_of(one, 'unit')}",
-                words,
+                f"{what.words} of {meter} in {what.unit_word}",
+                f"{name_of(what.code)} {words}",
                 text_of(one, "place"),
                 text_of(one, "kind"),
                 point.owner,
@@ -171,6 +173,23 @@ class _Readings:
             gone = table.remove(Selection(usage_points=list(usage_points)))
             table.clean_up()
             return gone
+
+
+class _Series:
+    name = "series' documents"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def erase(self, usage_points: Iterable[str]) -> int:
+        """What is known of the homes' series, all versions: else it would be listed, and found again by the next index."""
+        points = set(usage_points)
+        documents = DocumentStore(self._path)
+        try:
+            found = [one.key for one in documents.all(Kind.DATASET) if text_of(one, "usage_point") in points]
+            return documents.erase(Kind.DATASET, found)
+        finally:
+            documents.close()
 
 
 class _Index:

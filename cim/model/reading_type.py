@@ -34,6 +34,7 @@ FIELDS: tuple[tuple[str, Mapping[int, str] | None], ...] = (
     ("unit", codes.UNITS),
     ("currency", None),
 )
+_PERCENT = -2  # the multiplier
 _LARGEST = 65_535  # of a field without a list (a currency is an ISO 4217 number, below 1,000)
 
 
@@ -86,6 +87,11 @@ class ReadingType:
         return codes.MULTIPLIERS[self.multiplier] + codes.UNITS[self.unit] if self.unit else ""
 
     @property
+    def unit_word(self) -> str:
+        """The same for people: a hundredth without a unit is `%`."""
+        return self.unit_name or ("%" if self.multiplier == _PERCENT else "")
+
+    @property
     def factor(self) -> float:
         """What a value is multiplied with to be in the unit without prefix (0.01 for percent)."""
         return float(f"1e{self.multiplier}")
@@ -97,8 +103,18 @@ class ReadingType:
 
     @property
     def words(self) -> str:
-        """What is measured and which way, where it has one: `energy forward`, `power net`, `voltage`."""
-        return f"{self.kind_name} {self.flow}" if self.flow_direction else self.kind_name
+        """What is measured, in words that keep a device's series apart: `energy forward`, `maximum power net`, `voltage`.
+
+        `indicating` is what a store holds at the instant, beside what has flowed.
+        """
+        accumulation, is_energy = codes.ACCUMULATIONS[self.accumulation], self.kind_name == "energy"
+        told = (
+            codes.AGGREGATES[self.aggregate] if self.aggregate else "",
+            self.kind_name,
+            accumulation if is_energy and accumulation == "indicating" else "",
+            self.flow if self.flow_direction else "",
+        )
+        return " ".join(filter(None, told))
 
     @property
     def kind_name(self) -> str:

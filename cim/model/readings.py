@@ -56,6 +56,14 @@ _READING_TYPES = {
 }
 
 
+_NAMES = {kind.code: name.value for name, kind in _READING_TYPES.items()}
+
+
+def name_of(code: str) -> str:
+    """ILES' own name of a reading type, such as `power_w`; the code itself where it has none."""
+    return _NAMES.get(code, code)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One measured value of a device or usage point.

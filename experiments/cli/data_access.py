@@ -68,7 +68,7 @@ def search(
     if as_json:
         print(json.dumps(asdict(found), default=str, indent=1))
         return
-    table = Table("kind", "what", "place", "device", "owner", "quality", "from", "to")
+    table = Table("kind", "what", "place", "device", "owner", "quality", "from (UTC)", "to (UTC)")
     for hit in found.hits:
         days = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (hit.begin, hit.end)]
         table.add_row(hit.kind, hit.title, hit.place, hit.device, hit.owner, hit.quality, *days)
@@ -166,7 +166,10 @@ def erase(
     party: Party = "operator",
     yes: Annotated[bool, typer.Option("--yes", help="It cannot be taken back; say that you mean it.")] = False,
 ) -> None:
-    """Erase the data of homes from the readings table and the search index. The ledger's: `iles ledger erase`."""
+    """Erase the data of homes: readings, what is known of their series, the search index. The ledger's: `iles ledger erase`.
+
+    Their assets and contracts are the market's and stay, as do a run's telemetry/ and publications/ files.
+    """
     from portal.data_site import holders
 
     if not yes:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from cim.mapping.engine.mapper import Mapped
@@ -14,6 +13,7 @@ from cim.model.reading_type import parse_reading_type
 from cim.platform.handler.handler import Taken
 from cim.platform.handler.quarantine import Held, HeldWhole
 from cim.platform.ingestion.register import SourceState
+from experiments.data.tables import screen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,16 +23,19 @@ _REASONS = 10
 
 def show_sources(states: Sequence[SourceState]) -> None:
     """One row a source: state, last run, what was taken, the last error."""
+    if not states:
+        print("no source yet; `iles data add DIR SOURCE` adds one")
+        return
     table = Table("source", "state", "last run", "readings", "known", "rejects", "waiting", "last error")
     for state in states:
         counts = (state.readings, state.known, state.rejects, state.waiting)
         table.add_row(state.name, state.state, _at(state.last_run), *map(str, counts), _error(state))
-    _console().print(table)
+    screen().print(table)
 
 
 def show_first(mapped: Mapped, records: int) -> None:
     """The first readings of a dry run, and what would be held."""
-    _console().print(_readings(mapped.readings))
+    screen().print(_readings(mapped.readings))
     words = f"{records} records looked at, {len(mapped.rejects)} of them would be held in quarantine"
     if mapped.passed_over:
         words += f", {mapped.passed_over} are asked for by no value"
@@ -53,7 +56,7 @@ def show_quarantine(records: Sequence[Held], wholes: Sequence[HeldWhole], counts
         table.add_row(whole.source, str(whole.delivery), "all", whole.reason, "")
     for held in records:
         table.add_row(held.source, str(held.delivery), str(held.line), held.reason, held.raw[:120])
-    _console().print(table)
+    screen().print(table)
     for source, (lines, files) in counts.items():
         print(f"{source}: {lines} records and {files} whole deliveries are held")
 
@@ -68,7 +71,7 @@ def _readings(rows: pa.Table) -> Table:
     table = Table("line", "usage point", "meter", "what", "begin (UTC)", "seconds", "value", "quality")
     for row in rows.to_pylist():
         kind = parse_reading_type(row["reading_type"])
-        value = f"{row['value']:g} {kind.unit_name or '%'}"
+        value = f"{row['value']:g} {kind.unit_word}"
         names = (str(row["line"]), row["usage_point"], row["meter"], kind.words, f"{row['begin']:%Y-%m-%d %H:%M}")
         table.add_row(*names, str(row["duration_s"]), value, row["quality"])
     return table
@@ -81,8 +84,3 @@ def _at(at: datetime | None) -> str:
 def _error(state: SourceState) -> str:
     again = f"; tried again at {_at(state.retry_at)}" if state.retry_at else ""
     return state.last_error + again
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=160)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cim.model.reading_type import parse_reading_type
+from cim.model.readings import name_of
 from cim.platform.documents.store import Document
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def show_datasets(datasets: Sequence[Document], zone: ZoneInfo) -> None:
     """A line for each series."""
     names = (
         "meter",
+        "type",
         "quantity",
         "unit",
         "readings",
@@ -55,7 +57,8 @@ def show_datasets(datasets: Sequence[Document], zone: ZoneInfo) -> None:
     for document in datasets:
         body = document.body or {}
         cells = {name: body.get(name) for name in names}
-        cells["quantity"] = parse_reading_type(str(body.get("reading_type"))).words  # import and export are two series
+        what = parse_reading_type(str(body.get("reading_type")))
+        cells |= {"type": name_of(what.code), "quantity": what.words, "unit": what.unit_word}
         for name in ("first", "last"):
             cells[name] = datetime.fromisoformat(str(cells[name])).astimezone(zone).strftime("%Y-%m-%d %H:%M")
         table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells.values()))
@@ -63,8 +66,8 @@ def show_datasets(datasets: Sequence[Document], zone: ZoneInfo) -> None:
 
 
 def screen() -> Console:
-    """Where tables go."""
-    console = Console(highlight=False)
+    """Where tables go; what they say is shown as it is, for columns have names such as `Bezug [kWh]`."""
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:  # a table in a file or pipe is not cut to eighty columns
         console.width = 240
     return console
@@ -75,7 +78,7 @@ def _word(name: str, value: Value, zone: ZoneInfo) -> str:
         return value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S%z")
     if name == "reading_type":
         what = parse_reading_type(str(value))
-        return f"{what.kind_name} {what.unit_name} {what.flow}".strip()
+        return f"{what.words} {what.unit_word}"
     return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
 
 

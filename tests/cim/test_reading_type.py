@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cim.model.errors import BadInput
 from cim.model.reading_codes import MULTIPLIERS, PERIOD_S, UNITS
 from cim.model.reading_type import FIELDS, ReadingType, build_reading_type, parse_reading_type, split_unit
-from cim.model.readings import Kind
+from cim.model.readings import Kind, name_of
 
 EXAMPLE = "0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0"
 
@@ -122,6 +122,24 @@ def test_percent_is_a_hundredth() -> None:
     """Percent has no unit of its own in the standard: a hundredth of a plain number."""
     assert split_unit("%") == (-2, 0)
     assert parse_reading_type(Kind.STATE_OF_CHARGE.reading_type).factor == 0.01
+
+
+def test_each_kind_of_reading_has_its_own_words() -> None:
+    """Who sees a device's series side by side can tell them apart, and knows the name by which to ask for each."""
+    told = {kind: parse_reading_type(kind.reading_type) for kind in Kind}
+    assert {kind: f"{one.words} in {one.unit_word}" for kind, one in told.items()} == {
+        Kind.POWER: "power net in W",
+        Kind.REACTIVE_POWER: "power in VAr",
+        Kind.ENERGY_IMPORT: "energy forward in Wh",
+        Kind.ENERGY_EXPORT: "energy reverse in Wh",
+        Kind.STORED_ENERGY: "energy indicating in Wh",
+        Kind.STATE_OF_CHARGE: "energy indicating in %",
+        Kind.TEMPERATURE: "temperature in degC",
+        Kind.AVAILABLE_POWER: "maximum power net in W",
+        Kind.VOLTAGE: "voltage in V",
+    }
+    assert {kind: name_of(kind.reading_type) for kind in Kind} == {kind: kind.value for kind in Kind}
+    assert name_of("0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0") == "0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0"
 
 
 def test_each_kind_of_reading_has_its_own_code() -> None:

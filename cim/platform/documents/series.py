@@ -30,7 +30,7 @@ def dataset_of(found: Series, belongs: Belongs) -> tuple[str, Body]:
         "meter": meter,
         "reading_type": code,
         "quantity": what.kind_name,
-        "unit": what.unit_name,
+        "unit": what.unit_word,
         "first": _instant(found["first"]),
         "last": _instant(found["last"]),
         "readings": int(readings) if isinstance(readings, int) else 0,

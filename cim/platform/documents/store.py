@@ -1,4 +1,4 @@
-"""The documents' store: every version of every document, who wrote it, when and why; a version is never changed."""
+"""The documents' store: every version of every document, who wrote it, when and why; none is changed, all are erased together."""
 
 from __future__ import annotations
 
@@ -121,6 +121,18 @@ class DocumentStore:
             if last is None or last.body is None:
                 raise BadInput(f"documents: {kind} {key!r} is not there; expected one to withdraw")
             return self._write(kind, key, last, None, note, expected)
+
+    def erase(self, kind: Kind, keys: Iterable[str]) -> int:
+        """Remove documents with all their versions, for good: what they said is overwritten; how many there were."""
+        with self._lock:
+            self._database.execute("PRAGMA secure_delete = ON")
+            with self._writing():
+                gone = 0
+                for key in dict.fromkeys(keys):
+                    done = self._database.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind.value, key))
+                    gone += done.rowcount > 0
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or it would stand in the log for a while
+            return gone
 
     def get(self, kind: Kind, key: str, as_of: datetime | None = None) -> Document | None:
         """The newest version (that was written by `as_of`); None where there is none or it was withdrawn."""

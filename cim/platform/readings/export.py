@@ -75,5 +75,5 @@ def _write(table: pa.Table, path: Path, suffix: str) -> None:
 def _types(codes: Sequence[str]) -> dict[str, JsonValue]:
     found = {code: parse_reading_type(code) for code in sorted(codes)}
     return {
-        code: {"quantity": what.kind_name, "unit": what.unit_name, "flow": what.flow} for code, what in found.items()
+        code: {"quantity": what.kind_name, "unit": what.unit_word, "flow": what.flow} for code, what in found.items()
     }

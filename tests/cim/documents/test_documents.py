@@ -68,6 +68,18 @@ def test_the_same_again_is_no_new_version(store: DocumentStore) -> None:
     assert store.put_all([(Kind.CONFIGURATION, "x", setting(1)), (Kind.CONFIGURATION, "y", setting(1))], note(6)) == 1
 
 
+def test_what_is_erased_leaves_nothing_of_any_version(store: DocumentStore, tmp_path: Path) -> None:
+    """Its history goes, too, and its words from the files; others stay; the same again removes nothing."""
+    for hour in range(3):
+        store.put(Kind.CONFIGURATION, "hers", {"about": f"secret-{hour}", "settings": {}}, note(hour))
+    store.put(Kind.CONFIGURATION, "his", setting(1), note())
+    assert store.erase(Kind.CONFIGURATION, ["hers", "hers", "nobody's"]) == 1
+    assert store.history(Kind.CONFIGURATION, "hers") == []
+    assert [one.key for one in store.all(Kind.CONFIGURATION)] == ["his"]
+    assert b"secret-" not in b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+    assert store.erase(Kind.CONFIGURATION, ["hers"]) == 0
+
+
 def test_what_is_withdrawn_is_gone_but_for_its_history(store: DocumentStore) -> None:
     """A withdrawn document is not found, was there before, and can come again."""
     store.put(Kind.CONFIGURATION, "x", setting(1), note())

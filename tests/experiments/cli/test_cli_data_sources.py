@@ -62,7 +62,8 @@ def test_a_csv_over_the_october_clock_change(here: Path) -> None:
     assert [code for code, _ in outputs] == [0] * 9
     assert "1 of them would be held" in outputs[1][1]
     assert "lastgang: 199 new readings, 0 known, 1 records held" in outputs[3][1]
-    assert "'31,500' is outside 0.0 to 25.0" in outputs[5][1]
+    assert "Bezug [kWh]: '31,500' is outside 0.0 to 25.0" in outputs[5][1]
+    assert '"Bezug [kWh]"' in outputs[5][1]
     for words in ("agr-east", "energy forward", "99"):
         assert words in outputs[6][1]
     assert "2 of 2 found" in outputs[7][1]

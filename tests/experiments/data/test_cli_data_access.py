@@ -106,6 +106,11 @@ def test_erasure_takes_the_rows_and_what_is_found(folder: Path) -> None:
     assert {row["usage_point"] for row in rows(folder, "operator")} == {"lv"}
     assert b"farm.pv" not in b"".join(path.read_bytes() for path in (folder / "data" / "readings").rglob("*.parquet"))
     assert "erased" in ask("audit", folder)
+    assert {row["usage_point"] for row in json.loads(ask("datasets", folder, "--json"))} == {"lv"}
+    (folder / "data" / "search" / "made_from").unlink()  # as newer documents would have it made anew
+    found = json.loads(ask("search", folder, "--in", "kind:dataset", "--json"))
+    assert {hit["owner"] for hit in found["hits"]} == {""}
+    assert found["count"] == 2
 
 
 @pytest.mark.parametrize(
