@@ -44,7 +44,10 @@ def suggest(
     if out is None:
         print(text, end="")
     else:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"--out {out} cannot be written ({error.strerror}); expected a file in a folder") from None
         print(f"{out}: written; look at the lines marked `assumed`")
 
 

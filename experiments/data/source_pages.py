@@ -13,7 +13,7 @@ from cim.model.reading_type import parse_reading_type
 from cim.platform.handler.handler import Taken
 from cim.platform.handler.quarantine import Held, HeldWhole
 from cim.platform.ingestion.register import SourceState
-from experiments.data.tables import screen
+from experiments.data.tables import plain, screen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ def show_first(mapped: Mapped, records: int) -> None:
         words += f", {mapped.passed_over} are asked for by no value"
     print(words)
     for reject in mapped.rejects[:_REASONS]:
-        print(f"  line {reject.line}: {reject.reason}")
+        print(f"  line {reject.line}: {plain(reject.reason)}")
     if len(mapped.rejects) > _REASONS:
         print(f"  and {len(mapped.rejects) - _REASONS} more")
 
@@ -53,9 +53,10 @@ def show_quarantine(records: Sequence[Held], wholes: Sequence[HeldWhole], counts
         return
     table = Table("source", "delivery", "line", "reason", "record")
     for whole in wholes:
-        table.add_row(whole.source, str(whole.delivery), "all", whole.reason, "")
+        table.add_row(whole.source, str(whole.delivery), "all", plain(whole.reason), "")
     for held in records:
-        table.add_row(held.source, str(held.delivery), str(held.line), held.reason, held.raw[:120])
+        told = plain(held.reason), plain(held.raw[:120])
+        table.add_row(held.source, str(held.delivery), str(held.line), *told)
     screen().print(table)
     for source, (lines, files) in counts.items():
         print(f"{source}: {lines} records and {files} whole deliveries are held")

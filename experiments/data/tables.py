@@ -23,6 +23,9 @@ Value = str | int | float | datetime | None
 
 def show_rows(rows: pa.Table, zone: ZoneInfo, limit: int) -> None:
     """The first rows, instants in local time, the reading type in words."""
+    if not rows.num_rows:
+        print("no readings are so; `iles data datasets` lists what there is")
+        return
     table = Table(*rows.column_names)
     for row in rows.slice(0, limit).to_pylist():
         table.add_row(*(_word(name, value, zone) for name, value in row.items()))
@@ -71,6 +74,11 @@ def screen() -> Console:
     if not console.is_terminal:  # a table in a file or pipe is not cut to eighty columns
         console.width = 240
     return console
+
+
+def plain(text: str) -> str:
+    """A text of somebody else's as a terminal may have it: what steers one is written out."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _word(name: str, value: Value, zone: ZoneInfo) -> str:

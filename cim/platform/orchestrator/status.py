@@ -17,6 +17,7 @@ from cim.model.errors import BadInput
 from cim.platform.broker.told_trouble import told_trouble
 from cim.platform.orchestrator.service import log_path
 from cim.platform.orchestrator.task_log import QUEUED, RUNNING, TaskLog, TaskRun, TaskState, is_begun
+from cim.platform.readings.errors import NotStored, cause_of
 from cim.platform.readings.storage import readings_place
 from cim.platform.site_data import documents_path
 
@@ -142,8 +143,8 @@ def status_of(folder: Path, history: int = 5) -> DataStatus:
     store = ""
     try:
         tables = (*_readings(folder), *_documents(folder))
-    except (OSError, DeltaError) as error:
-        tables, store = _documents(folder), f"the readings cannot be read: {str(error).splitlines()[0]}"
+    except (OSError, DeltaError, NotStored) as error:
+        tables, store = _documents(folder), f"the readings cannot be read: {cause_of(error)}"
     return DataStatus(
         modules=modules,
         queue=queue,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
 from cim.platform.readings.columns import table_schema
-from cim.platform.readings.errors import NotStored
+from cim.platform.readings.errors import NotStored, cause_of
 from cim.platform.readings.files import Place
 from cim.platform.readings.new_files import NewFile
 from cim.platform.readings.snapshot import Snapshot, snapshot_of
@@ -120,7 +120,7 @@ class DeltaLog:
         except (OSError, DeltaError) as error:
             self._delta = _opened(self.place)
             raise NotStored(
-                f"readings: {what} was not stored ({_first_line(error)}); nothing half-written is visible, try again"
+                f"readings: {what} was not stored ({cause_of(error)}); nothing half-written is visible, try again"
             ) from None
 
     def close(self) -> None:
@@ -140,11 +140,7 @@ def _opened(place: Place) -> DeltaTable:
             place.address, table_schema(), mode="ignore", partition_by=["part"], storage_options=options
         )
     except (OSError, DeltaError) as error:
-        raise NotStored(f"readings: {place.uri} cannot be opened ({_first_line(error)})") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise NotStored(f"readings: {place.uri} cannot be opened ({cause_of(error)})") from None
 
 
 def _now_ms() -> int:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cim.platform.readings.errors import NotStored, cause_of
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -43,12 +45,23 @@ class Place:
         return place if isinstance(place, Place) else Place(str(place), options or {})
 
     def exists(self) -> bool:
-        """Whether there is a table."""
+        """Whether there is a table.
+
+        Raises:
+            NotStored: the store does not answer, or lets nobody in without its keys.
+        """
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
         if self.folder is not None:
             return (self.folder / "_delta_log").is_dir()
-        return bool(DeltaTable.is_deltatable(self.uri, dict(self.options)))
+        try:
+            return bool(DeltaTable.is_deltatable(self.uri, dict(self.options)))
+        except (OSError, DeltaError) as error:
+            raise NotStored(
+                f"readings: {self.uri} cannot be reached ({cause_of(error)}); expected its store to answer, "
+                "and the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            ) from None
 
     @property
     def folder(self) -> Path | None:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from cim.model.errors import BadInput
-from cim.platform.readings.errors import NotStored
+from cim.platform.readings.errors import NotStored, cause_of
 from cim.platform.readings.files import Place
 
 if TYPE_CHECKING:
@@ -153,8 +153,7 @@ def _opened(place: Place) -> DeltaTable:
             f"readings: {place.uri} has no readings table; expected one that a run or a site has made"
         ) from None
     except (OSError, DeltaError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise NotStored(f"readings: {place.uri} cannot be read ({said}); try again") from None
+        raise NotStored(f"readings: {place.uri} cannot be read ({cause_of(error)}); try again") from None
 
 
 def _stamp(folder: Path, version: int) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cim.platform.orchestrator.filing import file_run
+from cim.platform.readings.storage import Storage, store_at
 from experiments.cli.main import main
 from tests.worlds.data_folders import NOON, SITE, run_folder
 
@@ -37,6 +38,9 @@ WRONG = {
     "quarantine run --source nosuch": "--source 'nosuch' is not known; expected one of none",
     "pause run nosuch": "source 'nosuch' is not known; there are none",
     "keep run --days 99999999999": "Input should be less than or equal to 36500",
+    "query away": "s3://iles/away cannot be reached (",
+    "datasets away": "s3://iles/away cannot be reached (",
+    "suggest lastgang.csv --out no/such/mapping.yaml": "--out no/such/mapping.yaml cannot be written (No such file or directory)",
     "search run x --in nosuch:x": "search: no field 'nosuch'; expected some of kind, place, device, owner, quality",
     "access run --as nobody": "'nobody' may not read 'readings'",
     "ask run named.json": f"query definition: name: {QUERY_NAMES}",
@@ -58,6 +62,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "a-file").write_text("a;b\n1;2\n")
     (place / "binary").write_bytes(bytes(range(256)) * 10)
     (place / "empty").write_text("")
+    shutil.copy(Path(__file__).parents[3] / "docs" / "data" / "lastgang.csv", place)
+    store_at(place / "away", Storage(readings="s3://iles/away", endpoint="http://127.0.0.1:1"))
     (place / "source.yaml").write_text('name: "a b"\nfrom: {kind: files, path: x}\nretrieval: once\nmapping: m.yaml\n')
     (place / "named.json").write_text('{"name": "Q Q", "attributes": ["value"]}')
     asked = '{"name": "q", "attributes": ["value"], "filters": [{"column": "value", "test": ">", "value": "abc"}]}'
@@ -71,6 +77,9 @@ def test_it_is_one_sentence(
 ) -> None:
     """Which field, which value, what was expected; exit code 2, and nothing on the other stream."""
     source = str(Path(__file__).parents[3] / "docs" / "data" / "lastgang.yaml")
+    monkeypatch.setattr("cim.platform.readings.storage._OPTIONS", {"timeout": "1s", "max_retries": "0"})
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
     monkeypatch.chdir(place)
     monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setattr(sys, "argv", ["iles", "data", *words.replace("SOURCE", source).split()])

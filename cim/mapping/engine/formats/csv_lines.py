@@ -86,7 +86,8 @@ def _names(line: str, written: CsvFormat, columns: Sequence[str]) -> list[str]:
     for column in columns:
         if names.count(column) != 1:
             what = "stands twice in" if column in names else "is not in"
-            raise BadInput(f"column {column!r} {what} the header; there are {', '.join(names)[:400]}")
+            told = ", ".join(name if name.isprintable() else repr(name) for name in names)
+            raise BadInput(f"column {column!r} {what} the header; there are {told[:400]}")
     return names
 
 
