@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,35 @@ def folder(tmp_path: Path) -> Path:
     others = {"researchers": {"lab": "study"}, "occupants": {"farm": ["tenant"]}}
     principals_path(tmp_path).write_text(json.dumps(others))
     return tmp_path
+
+
+def test_the_lines_of_the_docs_are_answered(folder: Path) -> None:
+    """Each curl of docs/data.md on a run's folder, in its order, as the operator: found, and something in it."""
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text().split("## The same through HTTP")[1]
+    lines = [shlex.split(line) for line in text.split("```")[1].splitlines() if line.startswith("curl")]
+    query = (Path(__file__).parents[2] / "docs" / "data" / "power.json").read_bytes()
+    app, operator, answers = finished_app(folder), token(folder), list[httpx.Response]()
+
+    async def ask() -> None:
+        async with client(app) as caller:
+            for _, _, header, *words in lines:
+                assert header == "Authorization: Bearer $TOKEN"
+                (address,) = (word for word in words if word.startswith("http://127.0.0.1:8080/"))
+                sent = query if "@docs/data/power.json" in words else b""
+                method = words[words.index("-X") + 1] if "-X" in words else "GET"
+                path = address.removeprefix("http://127.0.0.1:8080")
+                answers.append(await caller.request(method, path, headers=operator, content=sent))
+
+    asyncio.run(ask())
+    assert [answer.status_code for answer in answers] == [200] * 9
+    assert answers[0].json()["count"] == 6
+    assert answers[1].json()["hits"][0]["device"] == "pv"
+    assert answers[2].json()["role"] == "administrator"
+    assert answers[4].text.startswith('"usage_point",')
+    assert answers[5].json()["rows"] == []  # the small run is of another day
+    assert answers[6].json()["tables"][0]["rows"] == 48
+    assert answers[7].json() == []
+    assert "define" in {entry["act"] for entry in answers[8].json()}
 
 
 def token(folder: Path, name: str | None = None) -> dict[str, str]:
