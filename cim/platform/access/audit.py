@@ -55,11 +55,11 @@ class Access:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """An entry that is not on the disk yet; `trouble` says why it will not come there."""
+    """An entry that may not be on the disk yet; `trouble` says why it will not come there, and is empty once it has."""
 
     entry: str
-    written: bool = False
-    trouble: str = "was not reached"
+    is_settled: bool = False
+    trouble: str = "it was interrupted"
 
 
 class AuditLog:
@@ -73,7 +73,7 @@ class AuditLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._waiting: list[_Waiting] = []
-        self._queue, self._pen = threading.Lock(), threading.Lock()
+        self._turn, self._is_writing = threading.Condition(), False
         with closing(sqlite3.connect(path, timeout=10.0)) as database:
             database.executescript(_TABLE)
 
@@ -84,12 +84,15 @@ class AuditLog:
             NotStored: it is not: the disk is full, or somebody else holds the file.
         """
         mine = _Waiting(json.dumps(asdict(access) | {"at": access.at.astimezone(UTC).isoformat()}, sort_keys=True))
-        with self._queue:
+        with self._turn:
             self._waiting.append(mine)
-        with self._pen:
-            if mine in self._waiting:  # else who had the pen before wrote it, or could not
-                self._write_waiting()
-        if not mine.written:
+            self._turn.wait_for(lambda: mine.is_settled or not self._is_writing)
+            # Whoever is next takes all that wait, so nobody waits for more than two transactions.
+            batch, self._waiting = ([], self._waiting) if mine.is_settled else (self._waiting, [])
+            self._is_writing = self._is_writing or bool(batch)
+        if batch:
+            self._write(batch)
+        if mine.trouble:
             raise NotStored(f"audit: {self._path} took nothing ({mine.trouble}); try again")
 
     def entries(self, who: str | None = None, last: int | None = None) -> list[Access]:
@@ -117,19 +120,21 @@ class AuditLog:
         with closing(sqlite3.connect(self._path, timeout=10.0)) as database:
             return database.execute("SELECT number, entry, digest FROM accesses ORDER BY number").fetchall()
 
-    def _write_waiting(self) -> None:
-        """All that wait, in one transaction, or none of them: what cannot be noted is not answered."""
-        with self._queue:
-            batch, self._waiting = self._waiting, []
+    def _write(self, batch: Sequence[_Waiting]) -> None:
+        """All of them in one transaction, or none: what cannot be noted is not answered."""
+        trouble = batch[0].trouble
         try:
             with self._writing() as database:
                 self._append(database, batch)
+            trouble = ""
         except sqlite3.Error as error:
-            for one in batch:
-                one.trouble = str(error)
-        else:
-            for one in batch:
-                one.written = True
+            trouble = str(error)
+        finally:
+            with self._turn:
+                for one in batch:
+                    one.is_settled, one.trouble = True, trouble
+                self._is_writing = False
+                self._turn.notify_all()
 
     @staticmethod
     def _append(database: sqlite3.Connection, batch: Sequence[_Waiting]) -> None:
