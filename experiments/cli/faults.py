@@ -72,7 +72,12 @@ def faults(
         ),
     ] = None,
     wire: Annotated[
-        bool, typer.Option("--wire", help="Instead of all that: fuzzed frames, impersonations, overlapping reconnects.")
+        bool,
+        typer.Option(
+            "--wire",
+            help="Instead of all that: fuzzed frames, impersonations, overlapping reconnects, controllers killed at any "
+            "request, meters that die.",
+        ),
     ] = False,
     frames: Annotated[int, typer.Option(min=1, help="wire: how many fuzzed frames of each protocol.")] = 100_000,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
@@ -127,7 +132,7 @@ def _calling(examples: int, seed: int, json_: bool) -> None:
 
 
 def _spoiling(frames: int, seed: int, json_: bool) -> None:
-    """Peers that send nonsense, come under another's name, or twice at once."""
+    """Peers that send nonsense, come under another's name, or twice at once; controllers and meters that die."""
     from experiments.faults.wire import wire_faults
 
     report = wire_faults(frames, 500, 200, seed, lambda what: None if json_ else typer.echo(what, err=True))
@@ -135,7 +140,8 @@ def _spoiling(frames: int, seed: int, json_: bool) -> None:
         typer.echo(json.dumps(asdict(report)))
     else:
         tried = ", ".join(f"{count} {what}" for what, count in report.tried.items())
-        typer.echo(f"{tried}; {len(report.failures)} failed")
+        slowest = "".join(f"; {what} after {seconds:.1f} s at most" for what, seconds in report.slowest_s.items())
+        typer.echo(f"{tried}{slowest}; {len(report.failures)} failed")
         for sentence in report.failures[:20]:
             typer.echo(sentence, err=True)
     if report.failures:
