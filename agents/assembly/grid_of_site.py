@@ -130,7 +130,11 @@ def point_grids(site: Site, network: Network) -> tuple[PointGrid, ...]:
     """What of the network belongs to each congestion point; those without one below them first."""
     ends = {line.name: (line.from_node, line.to_node) for line in network.lines}
     ends |= {item.name: (item.hv_node, item.lv_node) for item in network.transformers}
-    below = {point.id: _beyond(network.slack_node, ends, point.branch) for point in site.congestion_points}
+    ways: dict[str, list[tuple[str, str]]] = {}
+    for name, (a, b) in ends.items():
+        ways.setdefault(a, []).append((name, b))
+        ways.setdefault(b, []).append((name, a))
+    below = {point.id: _beyond(network.slack_node, ways, point.branch) for point in site.congestion_points}
     grids = []
     for point in site.congestion_points:
         inner: set[str] = set()
@@ -151,16 +155,12 @@ def point_grids(site: Site, network: Network) -> tuple[PointGrid, ...]:
     return tuple(sorted(grids, key=lambda grid: (len(grid.below), grid.identity)))
 
 
-def _beyond(slack: str, ends: dict[str, tuple[str, str]], cut: str) -> set[str]:
+def _beyond(slack: str, ways: dict[str, list[tuple[str, str]]], cut: str) -> set[str]:
     """The nodes that lose the slack when a branch is cut."""
     reached, edge = {slack}, [slack]
     while edge:
-        node = edge.pop()
-        for name, (a, b) in ends.items():
-            if name == cut or node not in (a, b):
-                continue
-            other = b if node == a else a
-            if other not in reached:
+        for name, other in ways.get(edge.pop(), ()):
+            if name != cut and other not in reached:
                 reached.add(other)
                 edge.append(other)
-    return {node for pair in ends.values() for node in pair} - reached
+    return ways.keys() - reached

@@ -37,7 +37,7 @@ class Kind(StrEnum):
     @property
     def reading_type(self) -> str:
         """The ReadingType code (IEC 61968-9 annex C, 18 dot-separated fields)."""
-        return _READING_TYPES[self].code
+        return _CODES[self]
 
 
 _READING_TYPES = {
@@ -54,6 +54,7 @@ _READING_TYPES = {
     ),
     Kind.VOLTAGE: build_reading_type("voltage", "V", accumulation="instantaneous"),
 }
+_CODES = {kind: found.code for kind, found in _READING_TYPES.items()}
 
 
 _NAMES = {kind.code: name.value for name, kind in _READING_TYPES.items()}

@@ -116,6 +116,8 @@ def scaled(raw: int | float, exponent: int) -> int | float:
 
 def unscaled(value: float, exponent: int, rounding: Rounding = Rounding.NEAREST) -> int:
     """The whole register number nearest (by `rounding`) to `value / 10 ** exponent`."""
+    if not value:
+        return 0  # what most meters of a sunless night show
     return int(Decimal(str(value)).scaleb(-exponent).to_integral_value(rounding.value))
 
 

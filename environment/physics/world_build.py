@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from cim.model.arrays import Floats
@@ -129,13 +131,27 @@ def _series(profiles: Profiles, column: str) -> Series:
 
 def station_sessions(site: Site, station: Station, profiles: Profiles) -> tuple[Session, ...]:
     """The year's charging sessions at a station of the site."""
-    return sessions_of(
-        mean_profile(profiles, [(station.column, station.weeks)]),
-        profiles.first,
-        station.rated_w.value,
-        station.departure_hour.value,
-        site.timezone,
-    )
+    return _sessions(profiles, _habit(site, station))
+
+
+_Habit = tuple[str, int, float, float, str]  # profile, weeks later, rated watts, hour of departure, time zone
+
+
+def _habit(site: Site, station: Station) -> _Habit:
+    return station.column, station.weeks, station.rated_w.value, station.departure_hour.value, site.timezone
+
+
+@lru_cache(maxsize=256)  # of thousands of stations many follow the same
+def _sessions(profiles: Profiles, habit: _Habit) -> tuple[Session, ...]:
+    column, weeks, rated_w, departure_hour, timezone = habit
+    return sessions_of(mean_profile(profiles, [(column, weeks)]), profiles.first, rated_w, departure_hour, timezone)
+
+
+@lru_cache(maxsize=256)
+def _charging_w(profiles: Profiles, habit: _Habit) -> Floats:
+    charging_w: Floats = uncontrolled(_sessions(profiles, habit), profiles.first, profiles.count, habit[2])
+    charging_w.flags.writeable = False
+    return charging_w
 
 
 def _uses(site: Site, device: ApplianceUnit, profiles: Profiles) -> tuple[ApplianceUse, ...]:
@@ -168,7 +184,7 @@ def uncontrolled_w(site: Site, device: Unstored, profiles: Profiles) -> Floats:
         case ChpUnit():
             return zero - device.plan.value * rated_w
         case Station():
-            return uncontrolled(station_sessions(site, device, profiles), profiles.first, profiles.count, rated_w)
+            return _charging_w(profiles, _habit(site, device))
         case ApplianceUnit():
             uses = _uses(site, device, profiles)
             return unmoved(uses, _programme(device), profiles.first, profiles.count)

@@ -16,9 +16,11 @@ from environment.profiles.mix import mean_profile
 from environment.sites.devices import BatteryUnit, Gateway
 from environment.sites.schema import Prosumer, Site
 
+_KEPT = 64
+
 
 class History:
-    """Uncontrolled operation over the whole year of a site's profiles, made when first asked for."""
+    """Uncontrolled operation over the whole year of a site's profiles, made when asked for; the last few are kept."""
 
     def __init__(self, site: Site, profiles: Profiles) -> None:
         self._site, self._profiles = site, profiles
@@ -60,6 +62,8 @@ class History:
 
     def _year(self, name: str) -> Floats:
         if name not in self._years:
+            while len(self._years) >= _KEPT:  # a year is 0.3 MB, and a district has thousands
+                del self._years[next(iter(self._years))]
             self._years[name] = self._make(name)
         return self._years[name]
 

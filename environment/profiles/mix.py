@@ -7,6 +7,7 @@ on with the year's begin.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,11 +18,17 @@ _WEEK = 7 * 96
 
 
 def mean_profile(profiles: Profiles, strands: Sequence[tuple[str, int]]) -> Floats:
-    """The mean of (profile, weeks later) over the whole year, per unit, one value for each quarter-hour."""
+    """The mean of (profile, weeks later) over the whole year, per unit, one value for each quarter-hour; read-only."""
+    return _mean(profiles, tuple(strands))
+
+
+@lru_cache(maxsize=256)  # of thousands of homes many follow the same
+def _mean(profiles: Profiles, strands: tuple[tuple[str, int], ...]) -> Floats:
     if len(strands) == 1 and strands[0][1] == 0:
         return profiles.column(strands[0][0])
     shifted = [np.roll(profiles.column(column), -weeks * _WEEK) for column, weeks in strands]
     mean: Floats = np.mean(shifted, axis=0)
+    mean.flags.writeable = False
     return mean
 
 

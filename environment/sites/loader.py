@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class SiteFaults(BadInput):
         return SiteFaults, (self.origin, self.faults)
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _KeysOnce:
     """YAML that refuses a key given twice, which plain YAML would silently let the last one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
@@ -53,8 +54,16 @@ class _StrictLoader(yaml.SafeLoader):
                 if key in seen:
                     raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
                 seen.add(key)
-        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
+        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)  # type: ignore[misc]
         return mapping
+
+
+class _StrictLoader(_KeysOnce, yaml.SafeLoader):
+    """Says in Python's words what is wrong."""
+
+
+class _FastLoader(_KeysOnce, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads a district of a thousand in a second; what it refuses the other one reads again, and says why."""
 
 
 def strict_yaml(text: str) -> object:
@@ -63,6 +72,14 @@ def strict_yaml(text: str) -> object:
     Raises:
         BadInput: it is no YAML, or gives a key twice; a sentence that begins with the place.
     """
+    try:
+        said: object = yaml.load(text, Loader=_FastLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        return _read_slowly(text)
+    return said
+
+
+def _read_slowly(text: str) -> object:
     try:
         said: object = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
@@ -77,6 +94,11 @@ def strict_yaml(text: str) -> object:
 def known_sites() -> tuple[str, ...]:
     """The names of the sites that ship with ILES."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+
+
+def shipped_text(name: str) -> str:
+    """The text of a site file that ships with ILES."""
+    return (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def load_site(name_or_path: str) -> Site:
@@ -99,6 +121,11 @@ def load_site(name_or_path: str) -> Site:
 
 def parse_site(text: str, origin: str) -> Site:
     """The site that `text` (YAML) describes; `origin` names it in errors. Raises `SiteFaults`."""
+    return _parsed(text, origin)
+
+
+@lru_cache(maxsize=4)  # a run asks for its site several times, and a large one takes seconds
+def _parsed(text: str, origin: str) -> Site:
     try:
         raw = strict_yaml(text)
     except BadInput as error:

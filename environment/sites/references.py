@@ -42,9 +42,11 @@ class _Checker:
 
     def once(self, place: str, names: list[str]) -> None:
         """No name may stand twice."""
-        for index, name in enumerate(names):
-            if name in names[:index]:
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
                 self.faults.append(f"{place}: value {name!r}: expected every name once")
+            seen.add(name)
 
 
 _PARTIES = ("dso", "iles", "ledger", "meter_data_company")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -254,10 +255,11 @@ class Site(Part):
 
     def prosumer(self, name: str) -> Prosumer:
         """The prosumer called `name`; KeyError if there is none."""
-        for prosumer in self.prosumers:
-            if prosumer.name == name:
-                return prosumer
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Prosumer]:
+        return {prosumer.name: prosumer for prosumer in reversed(self.prosumers)}
 
     @property
     def meters(self) -> tuple[str, ...]:
@@ -266,12 +268,16 @@ class Site(Part):
 
     def below(self, point: str) -> tuple[str, ...]:
         """The prosumers below a congestion point (its id), those of points below it included."""
-        return tuple(p.name for p in self.prosumers if point in self.points_above(p.congestion_point))
+        above = {known.id: self.points_above(known.id) for known in self.congestion_points}
+        return tuple(p.name for p in self.prosumers if point in above.get(p.congestion_point, ()))
 
     def points_above(self, point: str) -> tuple[str, ...]:
         """A congestion point and all above it, from below."""
-        parents = {known.id: known.parent for known in self.congestion_points}
         found = [point]
-        while (parent := parents.get(found[-1])) is not None and parent not in found:
+        while (parent := self._parents.get(found[-1])) is not None and parent not in found:
             found.append(parent)
         return tuple(found)
+
+    @cached_property
+    def _parents(self) -> dict[str, str | None]:
+        return {known.id: known.parent for known in self.congestion_points}

@@ -293,6 +293,7 @@ def _mount() -> None:
         portal,
         portal_users,
         profiles,
+        scale,
         uftp,
     )
 
@@ -317,6 +318,8 @@ def _mount() -> None:
     portal.app.add_typer(portal_users.app, name="users")
     app.add_typer(portal.app, name="portal")
     app.add_typer(profiles.app, name="profiles")
+    app.command()(scale.district)
+    app.command()(scale.scale)
     app.add_typer(uftp.app, name="uftp")
 
 

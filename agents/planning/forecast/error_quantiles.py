@@ -6,12 +6,14 @@ Before there are any, an assumed normal distribution counts; with each metered d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
 from cim.model.arrays import Floats
+from cim.model.intervals import LocalDay
 
 LEADS = (
     timedelta(hours=2),
@@ -28,6 +30,17 @@ def lead_class(lead: timedelta) -> int:
     return sum(lead > limit for limit in LEADS)
 
 
+@lru_cache(maxsize=256)  # all portfolios are asked of the same day, and many told their prognoses at the same instant
+def lead_classes(day: LocalDay, foretold_at: datetime) -> tuple[int, ...]:
+    """[T] the class of lead of each ISP of a day in a forecast of that instant."""
+    return tuple(lead_class(day.isp_start(isp) - foretold_at) for isp in range(1, day.count + 1))
+
+
+@lru_cache(maxsize=1024)
+def _normal(chance: float) -> float:
+    return NormalDist(0.0, 1.0).inv_cdf(min(max(chance, 1e-6), 1 - 1e-6))
+
+
 def error_quantile(chance: float, assumed_deviation: float, days: Sequence[float]) -> float:
     """What the error (metered less foretold) does not exceed with a chance of 0 to 1.
 
@@ -37,7 +50,7 @@ def error_quantile(chance: float, assumed_deviation: float, days: Sequence[float
     """
     known = [error for error in days if not np.isnan(error)]
     if not known:
-        return NormalDist(0.0, 1.0).inv_cdf(min(max(chance, 1e-6), 1 - 1e-6)) * assumed_deviation
+        return _normal(chance) * assumed_deviation
     # Of n errors the largest stands at n/(n+1) (Weibull's position), so that a new error is below as often as is said.
     found = np.quantile([*(point * assumed_deviation for point in _ASSUMED), *known], chance, method="weibull")
     return float(found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +18,7 @@ from cim.model.arrays import Floats
 from environment.feeder import Feeder, FlowResult, Limits, Network
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 _PASSES = 12
 _ENOUGH_W = 100.0
@@ -86,33 +88,41 @@ def assess(
             where it is left out.
         carries: by branch, the share [T] of what it may carry otherwise, while works go on at it; 1 of all others.
     """
-    feeder = Feeder(network)
+    feeder = _feeder(network)
     expected, q = _by_node(feeder, nodes, p_w), _by_node(feeder, nodes, q_var or tuple(np.zeros_like(p) for p in p_w))
     base = expected if sure_w is None else _by_node(feeder, nodes, sure_w)
     below = [feeder.node_index[name] for name in point.below]
-    weights = _weights(base, [feeder.node_index[name] for name in point.nodes if name in nodes])
+    own = [feeder.node_index[name] for name in point.nodes if name in nodes]
+    weights = _weights(base, own or below)  # a feeder may have no connections but those of the grids below it
     most = limits.max_loading_pct - margin_pct
     allowed = {name: np.broadcast_to(carries.get(name, 1.0), len(base)) * most for name in feeder.branch_names}
     need = np.zeros(len(base))
     first = feeder.flow(expected, q)
     result = first if sure_w is None else feeder.flow(base, q)
+    step = _step(feeder, result, allowed, limits, point, base[:, below].sum(axis=1))
+
+    def still(rows: Indices, change_w: Array) -> Array:
+        """The next step of some instants after a change of theirs."""
+        flow = feeder.flow(base[rows] + change_w[:, None] * weights[rows], q[rows])
+        here = {name: row[rows] for name, row in allowed.items()}
+        return _step(feeder, flow, here, limits, point, base[rows][:, below].sum(axis=1) + change_w)
+
+    broken = np.flatnonzero(step)  # instants are calculated each for itself: what is within the limits stays there
+    step = step[broken]
     for _ in range(_PASSES):
-        step = _step(feeder, result, allowed, limits, point, base[:, below].sum(axis=1) + need)
-        if np.abs(step).max() < _ENOUGH_W:
+        if not len(broken) or np.abs(step).max() < _ENOUGH_W:
             break
-        need = need + step
-        result = feeder.flow(base + need[:, None] * weights, q)
+        need[broken] += step
+        step = still(broken, need[broken])
     need = np.where(np.abs(need) < _ENOUGH_W, 0.0, need)
-    enough, little = np.ones(len(need)), np.zeros(len(need))
-    for _ in range(_HALVINGS if need.any() else 0):
+    moved = np.flatnonzero(need)
+    enough, little = np.ones(len(moved)), np.zeros(len(moved))
+    for _ in range(_HALVINGS if len(moved) else 0):
         # The steps may have gone too far (losses fall faster than power): nobody is asked for more than mends it.
         share = (enough + little) / 2
-        asked = share * need
-        result = feeder.flow(base + asked[:, None] * weights, q)
-        step = _step(feeder, result, allowed, limits, point, base[:, below].sum(axis=1) + asked)
-        mended = np.abs(step) < _ENOUGH_W
+        mended = np.abs(still(moved, share * need[moved])) < _ENOUGH_W
         enough, little = np.where(mended, share, enough), np.where(mended, little, share)
-    need = need * enough
+    need[moved] *= enough
     likely = expected if most_w is None else _by_node(feeder, nodes, most_w)
     down, up = np.full(len(need), -np.inf), np.full(len(need), np.inf)
     for limiting in (point, *above):
@@ -124,6 +134,11 @@ def assess(
         down, up = np.maximum(down, np.minimum(-rated - least, 0.0)), np.minimum(up, np.maximum(rated - largest, 0.0))
     index = feeder.branch_names.index(point.branch)
     return Assessment(point.identity, need, down, up, first.loading_pct[:, index])
+
+
+@lru_cache(maxsize=64)  # a point is looked at every hour and oftener
+def _feeder(network: Network) -> Feeder:
+    return Feeder(network)
 
 
 def _by_node(feeder: Feeder, nodes: tuple[str, ...], rows: tuple[Floats, ...]) -> Array:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from agents.planning.dispatch.admm import PENALTY
 from cim.codec.codec import wire
+from cim.model.grouping import grouped
 from market.billing.tariff import Tariff
 from market.contracts.contract import FlexContract
 from market.contracts.limits import ContractLimits
@@ -60,7 +62,7 @@ class StandingTerms:
 
 
 @wire("aggregator.Config")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AggregatorConfig:
     """An aggregator's own config.
 
@@ -95,14 +97,18 @@ class AggregatorConfig:
     keeping_share: float = 0.0
     notice_days: int = 0
 
-    @property
+    @cached_property
     def congestion_points(self) -> tuple[str, ...]:
         """The congestion points at which it ever has members, in order."""
-        return tuple(sorted({member.congestion_point for member in self.members}))
+        return tuple(sorted(self._at))
 
     def at(self, congestion_point: str, day: date) -> tuple[str, ...]:
         """The members of a congestion point on a local day, in order."""
-        return tuple(sorted(m.name for m in self.members if m.congestion_point == congestion_point and m.is_on(day)))
+        return tuple(sorted(m.name for m in self._at.get(congestion_point, ()) if m.is_on(day)))
+
+    @cached_property
+    def _at(self) -> dict[str, tuple[Member, ...]]:
+        return grouped(self.members, lambda member: member.congestion_point)
 
     def members_on(self, day: date) -> tuple[Member, ...]:
         """The portfolio of a local day."""

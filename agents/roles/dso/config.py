@@ -10,7 +10,9 @@ from functools import cached_property
 from agents.planning.grid_safety.assessment import PointGrid
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
+from cim.model.grouping import grouped
 from environment.feeder import Limits, Network
+from environment.feeder.parts import parts_of
 from market.billing.tariff import Tariff
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, Usage, usage_fault
 from market.contracts.limits import ContractLimits
@@ -227,7 +229,7 @@ class DsoConfig:
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""
-        return tuple(c for c in self.connections if c.congestion_point == point)
+        return self._at.get(point, ())
 
     def below(self, point: str) -> tuple[GridConnection, ...]:
         """The connections below a congestion point, those at points further down among them; none of an unknown point."""
@@ -271,3 +273,23 @@ class DsoConfig:
     def of_seller(self, seller: str, point: str, day: date) -> tuple[GridConnection, ...]:
         """A seller's connections at a congestion point on a local day."""
         return tuple(c for c in self.at(point) if aggregator_on(c, day) == seller)
+
+    def part_of(self, point: str) -> Network:
+        """The part of the network that a congestion point is in; what happens in others changes nothing there."""
+        return self._parts[point]
+
+    def pairs_near(self, point: str, day: date) -> tuple[tuple[str, str], ...]:
+        """Those of a day's `pairs` whose connections are in the same part of the network as a congestion point."""
+        part = self._parts[point]
+        return tuple(pair for pair in self.pairs(day) if self._parts[pair[1]] is part)
+
+    # What follows from the fields is worked out once: it is asked for every point in every round.
+
+    @cached_property
+    def _at(self) -> dict[str, tuple[GridConnection, ...]]:
+        return grouped(self.connections, lambda c: c.congestion_point)
+
+    @cached_property
+    def _parts(self) -> dict[str, Network]:
+        parts = parts_of(self.network)
+        return {point.identity: parts[point.below[0]] for point in self.points}

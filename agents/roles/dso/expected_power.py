@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,14 +103,18 @@ class ExpectedPower:
                     moved[row.start - 1 : row.start - 1 + row.duration] += row.power_w
         return moved
 
-    def of_nodes(self, day: LocalDay, now: datetime, chances: Floats) -> NodePowers:
+    def of_nodes(
+        self, day: LocalDay, now: datetime, chances: Floats, pairs: Sequence[tuple[str, str]] | None = None
+    ) -> NodePowers:
         """Prognoses (and what is sure with these chances) shared out by what the meters showed on the last days.
+
+        Of the portfolios of these pairs of seller and congestion point, for example of one part of the grid; else of all.
 
         What may well be is what comes with the chance that the DSO leaves to its own right when it buys what is sure.
         """
         p_w, q_var, sure_w, most_w = dict[str, Floats](), dict[str, Floats](), dict[str, Floats](), dict[str, Floats]()
         zero, unlikely = np.zeros(day.count), np.full(day.count, 1 - self.config.buying_rules.sure_pct / 100)
-        for seller, point in self.config.pairs(day.day):
+        for seller, point in self.config.pairs(day.day) if pairs is None else pairs:
             members = self.config.of_seller(seller, point, day.day)
             usual = np.array([self._history.usual_kw(c.usage_point, day.count) for c in members]) * 1000
             expected = self.of_portfolio_w(seller, point, day)

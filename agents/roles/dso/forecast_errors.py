@@ -7,7 +7,14 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.planning.forecast.error_quantiles import KEPT_DAYS, LEADS, error_quantile, hourly_errors, lead_class
+from agents.planning.forecast.error_quantiles import (
+    KEPT_DAYS,
+    LEADS,
+    error_quantile,
+    hourly_errors,
+    lead_class,
+    lead_classes,
+)
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.meter_history import MeterHistory
@@ -60,8 +67,7 @@ class ForecastErrors(Part[ForecastErrorsState]):
         swing = self._history.most_w([c.usage_point for c in self._config.of_seller(seller, point, day.day)], day.count)
         shares = self._config.buying_rules.assumed_error_pct
         found = np.zeros(day.count)
-        for isp in range(1, day.count + 1):
-            lead = lead_class(day.isp_start(isp) - foretold_at)
+        for isp, lead in enumerate(lead_classes(day, foretold_at), start=1):
             hour = (isp - 1) * 24 // day.count
             errors = [float(row[hour]) for row in learned[lead]]
             found[isp - 1] = error_quantile(float(chances[isp - 1]), shares[lead] / 100 * float(swing[isp - 1]), errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,14 +38,15 @@ class MeterHistory(Part[MeterHistoryState]):
         active = {c.usage_point: c.history_kw for c in config.connections}
         super().__init__(me, MeterHistoryState(active, {c.usage_point: c.history_kvar for c in config.connections}))
         self._meters = meters
+        self._known: dict[tuple[str, tuple[str, ...], int], Floats] = {}  # answers, until the history changes
 
     def usual_kw(self, usage_point: str, count: int) -> Floats:
         """[count] kW of a connection on a usual day."""
-        return like_day(self.state.history_kw[usage_point], count)
+        return self._once("kW", (usage_point,), count, lambda: like_day(self.state.history_kw[usage_point], count))
 
     def usual_kvar(self, usage_point: str, count: int) -> Floats:
         """[count] kvar of a connection on a usual day; 0 where its meter never showed any."""
-        return like_day(self.state.history_kvar[usage_point], count)
+        return self._once("kvar", (usage_point,), count, lambda: like_day(self.state.history_kvar[usage_point], count))
 
     def days_kw(self, usage_point: str) -> tuple[Floats, ...]:
         """The metered days of a connection, oldest first, each [T] kW."""
@@ -53,6 +54,21 @@ class MeterHistory(Part[MeterHistoryState]):
 
     def most_w(self, usage_points: Sequence[str], count: int) -> Floats:
         """[count] the most that some connections together showed at a time of day on the last days, a magnitude in watts."""
+        return self._once("most", tuple(usage_points), count, lambda: self._most_w(usage_points, count))
+
+    def _once(self, what: str, usage_points: tuple[str, ...], count: int, make: Callable[[], Floats]) -> Floats:
+        """What follows from the history is worked out once for all points and rounds that ask; read-only."""
+        found = self._known.get((what, usage_points, count))
+        if found is None:
+            found = self._known[what, usage_points, count] = make()
+            found.flags.writeable = False
+        return found
+
+    def restored(self) -> None:
+        """Another history has other answers."""
+        self._known = {}
+
+    def _most_w(self, usage_points: Sequence[str], count: int) -> Floats:
         days = [self.days_kw(usage_point) for usage_point in usage_points]
         known = min((len(rows) for rows in days), default=0)
         if not known:
@@ -70,6 +86,7 @@ class MeterHistory(Part[MeterHistoryState]):
 
     def _add(self, metering: Metering) -> None:
         """A connection's day counts, if its meter saw all of it."""
+        self._known = {}
         profile, history = metering.profile("Power"), self.state.history_kw
         if profile is not None and metering.ean in history and not lost_isps([metering]):
             day_kw = np.array(profile.values, dtype=np.float64) / 1000

@@ -101,8 +101,8 @@ class TradingRounds(Part[TradingRoundsState]):
             return []
         self.state.rounds[period] = TradingRound(points[0], points[1:], None, (), {})
         day, config = self.rules.day(period), self.config
-        found = self._expected.of_nodes(day, now, self._chances(day, now))
-        grid = config.network, config.limits, config.margin_pct, self._points[points[0]]
+        found = self._expected.of_nodes(day, now, self._chances(day, now), config.pairs_near(points[0], day.day))
+        grid = config.part_of(points[0]), config.limits, config.margin_pct, self._points[points[0]]
         below = set(self._points[points[0]].below)
         above = tuple(point for point in self.config.points if set(point.below) > below)
         arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w, above, found.most_w)
