@@ -7,6 +7,8 @@ district's power flow is one power flow over all of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from environment.feeder.elements import Network
 
 Raw = dict[str, object]  # a part of a site file
@@ -100,7 +102,7 @@ def _add_copy(packed: Network, copy: int, at: str, into: tuple[list[Raw], list[R
         transformers.append({**ends, **ratings, "clock": trafo.clock, "tap_position": trafo.tap_position})
 
 
-def _line(name: str, start: str, end: str, length: Raw, rated: Raw) -> Raw:
+def _line(name: str, start: str, end: str, length: Raw, rated: Mapping[str, Raw]) -> Raw:
     return {"name": name, "from_node": start, "to_node": end, "length_km": length, **rated}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.constructor import SafeConstructor
 
 from cim.model.errors import BadInput
 from environment.sites.community import COMMUNITY_WORDS
@@ -43,7 +44,7 @@ class SiteFaults(BadInput):
         return SiteFaults, (self.origin, self.faults)
 
 
-class _KeysOnce:
+class _KeysOnce(SafeConstructor):
     """YAML that refuses a key given twice, which plain YAML would silently let the last one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
@@ -54,7 +55,7 @@ class _KeysOnce:
                 if key in seen:
                     raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
                 seen.add(key)
-        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)  # type: ignore[misc]
+        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
         return mapping
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
+from operator import itemgetter
 from pathlib import Path
 
 from environment.district import Mix, write_district
@@ -14,8 +16,9 @@ from experiments.bench.figures import Figures
 def measure_day(prosumers: int, seed: int) -> Figures:
     """From reading the site to the last block, everything published and settled included.
 
-    What `iles run` does beside the day (its other columns, the audits, the report) is not part of it. Seconds are the wall
-    clock's, `rss_mb` the most memory that this process has held.
+    What `iles run` does beside the day (its other columns, the audits, the report) is not part of it. `seconds` are the wall
+    clock's, `cpu_s` this process's own (on a busy machine they say more; `load` says how busy it was), `rss_mb` the most
+    memory that it has held.
     """
     with tempfile.TemporaryDirectory(prefix="iles-scale-") as name:
         folder = Path(name)
@@ -38,13 +41,15 @@ def run_day(site: Path, seed: int, out: Path) -> dict[str, int | float | Figures
 
     imported_s = time.perf_counter() - begun
     out.mkdir(parents=True)
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     settings = RunSettings(str(site), None, 1, seed, "local", "direct", 1, out)
     store = ParquetStore(out)
     result = run_site(settings, out / "ledger.db", store, Control.MARKET, lambda _: None)
     seconds = time.perf_counter() - begun
     return {
         "seconds": seconds,
+        "cpu_s": time.process_time() - cpu,
+        "load": os.getloadavg()[0],
         "rss_mb": peak_rss_mb(),
         "messages": result.messages,
         "agents": len(result.site_agents.agents),
@@ -54,5 +59,5 @@ def run_day(site: Path, seed: int, out: Path) -> dict[str, int | float | Figures
         "settlements": len(store.told(SettlementTold)),
         "imported_s": imported_s,
         "startup_s": result.startup_s,
-        "parts_s": dict(sorted(result.seconds.items(), key=lambda part: -part[1])),
+        "parts_s": dict(sorted(result.seconds.items(), key=itemgetter(1), reverse=True)),
     }

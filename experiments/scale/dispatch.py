@@ -52,6 +52,7 @@ def measure_dispatch(prosumers: int, seed: int) -> Figures:
         before_mb = peak_rss_mb()
         members, coupling = problem.members(seed, 0, prosumers), problem.coupling(seed, prosumers)
         spent: list[float] = []
+        cpu = time.process_time()
         for _ in range(3 if prosumers <= _REPEATED else 1):
             host = Counting(PackedHost(members, pool.map))
             begun = time.perf_counter()
@@ -60,9 +61,12 @@ def measure_dispatch(prosumers: int, seed: int) -> Figures:
             else:
                 found = second_order.dispatch([host], coupling, tolerance=TOLERANCE)
             spent.append(time.perf_counter() - begun)
+        cpu_s = (time.process_time() - cpu) / len(spent)
     seconds = sorted(spent)[len(spent) // 2]
     return {
         "seconds": seconds,
+        "cpu_s": cpu_s,
+        "load": os.getloadavg()[0],
         "rounds": found.rounds,
         "sample_rounds": found.sample_rounds,
         "relative_gap": found.gap,

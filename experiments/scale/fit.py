@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _EXPONENTS = np.linspace(0.3, 2.0, 171)  # what is looked through; finer says nothing where seconds are noisy
+_FLOORS = 1 - np.logspace(0, -4, 41)  # of the least cost: from nothing to nearly all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def fitted(seen: Mapping[int, float], held_out: Mapping[int, float] | None = Non
     sizes, costs = np.array(sorted(seen), dtype=float), np.array([seen[size] for size in sorted(seen)])
     best: tuple[float, Law] | None = None
     for exponent in _EXPONENTS.tolist():
-        for floor in np.linspace(0, 0.99 * costs.min(), 34).tolist() if len(seen) > 3 else [0.0]:
+        for floor in (_FLOORS * costs.min()).tolist() if len(seen) > 3 else [0.0]:
             factor = float(np.exp(np.mean(np.log(costs - floor) - exponent * np.log(sizes))))
             error = float(np.square(np.log((floor + factor * sizes**exponent) / costs)).sum())
             if best is None or error < best[0]:

@@ -66,7 +66,7 @@ def measure(settings: ScaleSettings, tell: Callable[[str], None]) -> dict[str, d
     laws = {
         f"{table}_{figure}": told(law)
         for table in ("day", "dispatch")
-        for figure in ("seconds", "rss_mb", "messages")
+        for figure in ("seconds", "cpu_s", "rss_mb", "messages")
         if (law := law_of(found, table, figure)) is not None
     }
     return {**found, "laws": laws} if laws else found
@@ -102,4 +102,4 @@ def _number(figures: Figures, name: str) -> float:
 
 
 def _power_of_ten(size: int) -> bool:
-    return size == 10 ** (len(str(size)) - 1)
+    return str(size).strip("0") == "1"

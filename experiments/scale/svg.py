@@ -57,7 +57,7 @@ class _Axis:
         self._start, self._end, self._logarithmic = start, end, logarithmic
         low, high = min(values, default=1.0), max(values, default=10.0)
         if logarithmic:
-            self._low, self._high = math.floor(math.log10(low)), math.ceil(math.log10(high))
+            self._low, self._high = float(math.floor(math.log10(low))), float(math.ceil(math.log10(high)))
         else:
             self._low, self._high = min(low, 0.0), high
         if self._high <= self._low:

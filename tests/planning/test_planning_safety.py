@@ -160,3 +160,31 @@ def test_where_a_need_may_well_come_there_is_no_room() -> None:
     assert found.room_down_w[1] == pytest.approx(before.room_down_w[1] + 30e3)
     assert found.room_down_w[2] == 0
     assert found.room_up_w == pytest.approx(before.room_up_w), "upwards what is expected counts: it lies nearer to zero"
+
+
+def test_a_feeder_without_connections_of_its_own_is_mended_by_those_below() -> None:
+    """A point whose own nodes have no connections asks for a change where its power comes from: below."""
+    network = replace(
+        NETWORK,
+        nodes=(Node("source", 20_000), *NETWORK.nodes),
+        lines=(*NETWORK.lines, Line("head", "source", "mv", 0.5, 0.3, 0, 3.0)),
+        slack_node="source",
+    )
+    head = PointGrid("feeder", "head", ("mv", *POINT.below), ("mv",), ("head",))
+    power = np.array([-60e3, -10e3]), np.array([-60e3, 0.0])
+    found: Assessment = assess(network, Limits(0.5, 1.5, 100.0), 0.0, head, NODES, power)
+    assert found.need_w[0] > 5_000
+    assert found.need_w[1] == 0
+    left = Feeder(network).flow(np.array([[0, 0, 0, *(np.array([-60e3, -60e3]) + found.need_w[0] / 2)]]))
+    assert left.loading_pct[0, left.branch_names.index("head")] <= 100.2
+
+
+def test_instants_are_mended_each_for_itself() -> None:
+    """What is asked for in one instant does not hang on which others are looked at with it."""
+    near = np.array([-20e3, -150e3, -90e3, 40e3, -200e3])
+    far = np.array([-10e3, -60e3, -80e3, 10e3, -40e3])
+    limits = Limits(0.80, 1.20, 100.0)
+    together = analyse(near, far, limits).need_w
+    alone = [float(analyse(near[k : k + 1], far[k : k + 1], limits).need_w[0]) for k in range(len(near))]
+    # Passes end when all instants are good enough, so one alone may stop a pass, 100 W, earlier.
+    assert together == pytest.approx(alone, abs=150.0)
