@@ -9,8 +9,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from environment.district import Mix, write_district
-from experiments.bench.dispatch.measure import peak_rss_mb
 from experiments.bench.figures import Figures
+from experiments.scale.points import peak_mb
 
 
 def measure_day(prosumers: int, seed: int) -> Figures:
@@ -50,7 +50,7 @@ def run_day(site: Path, seed: int, out: Path) -> dict[str, int | float | Figures
         "seconds": seconds,
         "cpu_s": time.process_time() - cpu,
         "load": os.getloadavg()[0],
-        "rss_mb": peak_rss_mb(),
+        "rss_mb": peak_mb(),
         "messages": result.messages,
         "agents": len(result.site_agents.agents),
         "devices": len(result.site_agents.device_kinds),

@@ -13,8 +13,9 @@ from agents.planning.dispatch.packed.central import dispatch_few
 from agents.planning.dispatch.packed.members import PackedHost
 from agents.planning.dispatch.packed.messages import ApproachAnswer, ApproachAsked, Host, PriceAsked, SumAnswer
 from experiments.bench.dispatch import problem
-from experiments.bench.dispatch.measure import TOLERANCE, peak_rss_mb, warm_up
+from experiments.bench.dispatch.measure import TOLERANCE, warm_up
 from experiments.bench.figures import Figures
+from experiments.scale.points import peak_mb
 
 FEW = 50  # below, one piece is faster and surer than rounds of prices (docs/decisions.md)
 _REPEATED = 10_000  # up to so many, the median of three
@@ -49,7 +50,7 @@ def measure_dispatch(prosumers: int, seed: int) -> Figures:
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         warm_up(pool)
-        before_mb = peak_rss_mb()
+        before_mb = peak_mb()
         members, coupling = problem.members(seed, 0, prosumers), problem.coupling(seed, prosumers)
         spent: list[float] = []
         cpu = time.process_time()
@@ -72,7 +73,7 @@ def measure_dispatch(prosumers: int, seed: int) -> Figures:
         "relative_gap": found.gap,
         "converged": int(found.converged),
         "messages": host.messages,
-        "rss_mb": peak_rss_mb(),
+        "rss_mb": peak_mb(),
         "rss_before_mb": before_mb,
         "us_per_prosumer": 1e6 * seconds / prosumers,
     }

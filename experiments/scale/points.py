@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from experiments.bench.dispatch.measure import peak_rss_mb
 from experiments.bench.figures import Figures
 from experiments.run.workers import end_with_parent
 
@@ -99,6 +100,19 @@ def _elsewhere(point: Point) -> Figures:
             for process in list(pool._processes.values()):
                 process.terminate()
             raise
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held since its program began, MB.
+
+    From Linux's own account of it: what `getrusage` tells of a child begins with what its parent held.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return peak_rss_mb()
 
 
 def _plain(arguments: Sequence[object]) -> list[str]:

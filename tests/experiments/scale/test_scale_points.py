@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.bench.figures import Figures
-from experiments.scale.points import Kept, Point, measured, sizes_up_to
+from experiments.scale.points import Kept, Point, measured, peak_mb, sizes_up_to
 
 
 def count(folder: Path, value: int) -> Figures:
@@ -14,6 +14,12 @@ def count(folder: Path, value: int) -> Figures:
     with (folder / "trace").open("a", encoding="utf-8") as file:
         file.write(f"{os.getpid()}\n")
     return {"value": value}
+
+
+def memory(megabytes: int) -> Figures:
+    """What a process that takes so much says of itself."""
+    taken = bytearray(megabytes * 1_000_000)
+    return {"mb": peak_mb(), "taken": len(taken)}
 
 
 def fail(folder: Path, value: int) -> Figures:
@@ -69,3 +75,13 @@ def test_a_run_that_is_stopped_goes_on(tmp_path: Path) -> None:
 def test_sizes_are_powers_of_ten_up_to_the_last(most: int, between: bool, sizes: tuple[int, ...]) -> None:
     """The largest is what was asked for."""
     assert sizes_up_to(most, between=between) == sizes
+
+
+def test_a_points_memory_is_its_own() -> None:
+    """A small point is not told to have held what this process or another point holds."""
+    held = bytearray(300_000_000)
+    points = [Point("day", str(size), memory, (size,)) for size in (400, 1)]
+    found = measured(points, Kept(None, "a"), lambda _: None)["day"]
+    assert len(held) == 300_000_000
+    large, small = (float(found[key]["mb"]) for key in ("400", "1"))  # type: ignore[arg-type]
+    assert large - small == pytest.approx(399_000_000 / 2**20, rel=0.1)
