@@ -49,6 +49,7 @@ def run_day(site: Path, seed: int, out: Path) -> dict[str, int | float | Figures
     return {
         "seconds": seconds,
         "cpu_s": time.process_time() - cpu,
+        "cpu_s_per_prosumer": (time.process_time() - cpu) / len(result.site.prosumers),
         "load": os.getloadavg()[0],
         "rss_mb": peak_mb(),
         "messages": result.messages,

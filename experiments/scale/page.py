@@ -16,8 +16,12 @@ from experiments.scale.study import Found, gives_way
 from experiments.scale.svg import line_plot
 
 _COLUMNS = {
-    "day": ("seconds", "cpu_s", "load", "rss_mb", "messages", "readings", "agents", "devices", "orders", "startup_s"),
-    "dispatch": ("seconds", "cpu_s", "load", "us_per_prosumer", "rounds", "sample_rounds", "relative_gap", "messages", "rss_mb"),
+    "day": (
+        "seconds", "cpu_s", "cpu_s_per_prosumer", "load", "rss_mb", "messages", "readings", "agents", "devices", "orders",
+    ),
+    "dispatch": (
+        "seconds", "cpu_s", "load", "cpu_us_per_prosumer", "rounds", "sample_rounds", "relative_gap", "messages", "rss_mb",
+    ),
     "placement": ("nodes", "hosts", "agents", "seconds", "startup_s", "started_s", "messages", "head"),
     "penetration": (
         "needed_kwh", "ordered_kwh", "curtailed_kwh", "left_kwh", "loading_before_pct", "loading_pct", "dso_cost",

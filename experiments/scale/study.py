@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.bench.figures import Figures
 from experiments.run.study.study_command import program_digest
 from experiments.scale.day import measure_day
-from experiments.scale.dispatch import measure_dispatch
+from experiments.scale.dispatch import FEW, measure_dispatch
 from experiments.scale.fit import Law, fitted
 from experiments.scale.penetration import KINDS, SHARES, measure_penetration
 from experiments.scale.placement import WAYS, measure_placement
@@ -66,7 +66,7 @@ def measure(settings: ScaleSettings, tell: Callable[[str], None]) -> dict[str, d
     laws = {
         f"{table}_{figure}": told(law)
         for table in ("day", "dispatch")
-        for figure in ("seconds", "cpu_s", "rss_mb", "messages")
+        for figure in ("seconds", "cpu_s", "rss_mb")
         if (law := law_of(found, table, figure)) is not None
     }
     return {**found, "laws": laws} if laws else found
@@ -77,6 +77,8 @@ def law_of(found: Found, table: str, figure: str) -> Law | None:
     costs = {
         int(size): float(value) for size, figures in found.get(table, {}).items() if (value := _number(figures, figure))
     }
+    least = FEW if table == "dispatch" else 0  # fewer are dispatched in one piece, which follows another law
+    costs = {size: cost for size, cost in costs.items() if size >= least}
     seen = {size: cost for size, cost in costs.items() if _power_of_ten(size)}
     return fitted(seen, {size: cost for size, cost in costs.items() if size not in seen})
 
