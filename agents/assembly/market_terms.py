@@ -72,7 +72,13 @@ def aggregator_config(
         standing=_standing(terms),
         keeping_share=0.0 if terms.keeping_share_pct is None else terms.keeping_share_pct.value / 100,
         notice_days=NOTICE_DAYS if site.switches else 0,
+        coordinated=_coordinated(terms),
     )
+
+
+def _coordinated(terms: MarketTerms) -> bool:
+    """Whether the sellers at a congestion point are coordinated."""
+    return terms.seller_coordination == "price-rounds"
 
 
 def _standing(terms: MarketTerms) -> StandingTerms | None:
@@ -122,6 +128,7 @@ def dso_config(
         product=ProductRules(CONGESTION_MANAGEMENT, full_activation_s=60 * site.isp_minutes),
         curtailing=_curtailing(site, network, limits, points, plants),
         restrictions=_restrictions(site),
+        coordinates=_coordinated(terms),
     )
 
 

@@ -16,6 +16,7 @@ declare_homes(
             "agents.roles.aggregator.member_changes",
             "agents.roles.aggregator.member_orders",
             "agents.roles.aggregator.order_records",
+            "agents.roles.aggregator.point_rounds",
             "agents.roles.aggregator.portfolio_registration",
             "agents.roles.aggregator.prognosis_sums",
             "agents.roles.aggregator.promises",
@@ -42,6 +43,7 @@ declare_homes(
             "agents.roles.dso.ordering",
             "agents.roles.dso.outside_requests",
             "agents.roles.dso.planned_works",
+            "agents.roles.dso.point_coordination",
             "agents.roles.dso.point_meters",
             "agents.roles.dso.portfolio_changes",
             "agents.roles.dso.prognoses",
@@ -176,6 +178,6 @@ declare_homes(
         ),
         "safety": ("agents.planning.grid_safety.assessment",),
         "uftp": ("market.uftp",),
-        "vpp": ("agents.roles.messages",),
+        "vpp": ("agents.roles.coordination_messages", "agents.roles.messages"),
     }
 )

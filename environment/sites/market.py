@@ -209,6 +209,8 @@ class MarketTerms(Part):
         feed_in_limits: the DSO's own right.
         dso_option_season: when that option stands by.
         standing_offers: what aggregators offer without a request; nothing where it is not said.
+        seller_coordination: `none`: each seller answers a request by itself, and the DSO chooses among their offers;
+            `price-rounds`: before, the DSO brings all sellers at the congestion point to one price.
         dso_option_release: what of it is given back the day before; nothing where it is not said.
         outside_options: what relief costs by other means.
         dso_buying: how surely something must be needed to be bought.
@@ -228,6 +230,7 @@ class MarketTerms(Part):
     dso_option_season: OptionSeason
     dso_option_release: OptionRelease | None = None
     standing_offers: StandingOfferTerms | None = None
+    seller_coordination: Literal["none", "price-rounds"] = "none"
     outside_options: OutsideOptions
     offer_margin_pct: WholeNotNegative
     keeping_share_pct: Percent | None = None

@@ -39,8 +39,23 @@ def _words(audit: DispatchAudit | None) -> str:
         f"{audit.median:.2%}, the worst {audit.worst:.2%} ({audit.worst_e4 / 100:.2f} ct), all together {audit.overall:.2%} "
         f"({audit.overall_e4 / 100:.2f} ct; the largest of one split {audit.largest_e4 / 100:.2f} ct). "
         f"What was ordered of all sellers costs {audit.system_gap:.2%} more than their models solved as one at least "
-        f"({len(audit.system)} requests); {audit.choice_gap:.2%} is which members were called, by their contracts' prices.</p>"
+        f"({len(audit.system)} requests); {audit.choice_gap:.2%} is which members were called, by their contracts' prices. "
+        f"It costs its owners {audit.ordered_cost_e4 / 100:.2f} ct; what the DSO pays beyond that changes hands and is no "
+        f"part of a gap.{_coordinated(audit)}</p>"
     )
+
+
+def _coordinated(audit: DispatchAudit) -> str:
+    """What the DSO's rounds over several sellers certified."""
+    if not audit.coordinated:
+        return ""
+    said = (
+        "none of them could be certified"
+        if audit.certified_gap is None
+        else f"{len(audit.certified)} of them are certified, by sums and prices alone, to be at most {audit.certified_gap:.2%} "
+        "above the cheapest way of all sellers together"
+    )
+    return f" {len(audit.coordinated)} requests were answered by several sellers in price rounds of the DSO's; {said}."
 
 
 def _figure(sessions: list[SessionConcluded]) -> str:
@@ -87,7 +102,8 @@ def _table(data: RunData, sessions: list[SessionConcluded]) -> str:
         peak = int(np.abs(asked).argmax()) if len(asked) else 0
         isp = s.first_isp + peak
         requested, found = (float(row[peak]) if len(row) else 0.0 for row in (asked, total))
-        short = float(np.maximum(np.abs(asked) - np.sign(asked) * total, 0).max()) if len(asked) else 0.0
+        missing = np.abs(asked) - np.sign(asked) * total
+        short = float(np.maximum(missing, 0).max()) if len(asked) and not s.coordinated else 0.0  # others give the rest
         point = data.point_titles.get(s.congestion_point, s.congestion_point)
         rows.append((s.aggregator, s.purpose, point, str(s.period), s.first_isp, len(s.members), s.status or "nobody", s.rounds,
                      requested, isp, found, short, *_gap(gaps.get(s.session))))  # fmt: skip

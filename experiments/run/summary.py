@@ -100,6 +100,24 @@ class Dispatch(Figures):
         description="the part of it that is which members were called (by their contracts' prices, which are not their costs)"
     )
     requests_compared: int = Field(description="requests that led to an order, solved so")
+    system_gap_e4: int = Field(
+        0, description="`system_gap` as money, ten-thousandths: what the owners of what was ordered would save together"
+    )
+    ordered_cost_e4: int = Field(
+        0, description="what all that was ordered costs its owners by their own models, ten-thousandths"
+    )
+    dso_pays_e4: int = Field(
+        0,
+        description="what the DSO pays for the same orders, wholly delivered: what is above `ordered_cost_e4` changes hands "
+        "(members' surplus, aggregators' margin) and is part of no gap",
+    )
+    members_get_e4: int = Field(0, description="what the aggregators pay their members of it")
+    coordinated: int = Field(0, description="requests that several sellers answered in price rounds of the DSO's")
+    certified: int = Field(0, description="of those, the ones whose gap could be bounded by what was told alone")
+    certified_gap: float | None = Field(
+        None,
+        description="the bound of their gaps over what they are worth at their prices; null where none was certified",
+    )
 
 
 class LedgerFigures(Figures):
@@ -246,6 +264,13 @@ def summarise(
             system_gap=round(dispatch.system_gap, 6),
             choice_gap=round(dispatch.choice_gap, 6),
             requests_compared=len(dispatch.system),
+            system_gap_e4=dispatch.system_gap_e4,
+            ordered_cost_e4=dispatch.ordered_cost_e4,
+            dso_pays_e4=sum(one.dso_pays_e4 for one in dispatch.system),
+            members_get_e4=sum(one.members_get_e4 for one in dispatch.system),
+            coordinated=len(dispatch.coordinated),
+            certified=len(dispatch.certified),
+            certified_gap=None if dispatch.certified_gap is None else round(dispatch.certified_gap, 6),
         ),
         "ledger": _ledger(verification),
         "startup_s": round(result.startup_s, 2),

@@ -130,8 +130,9 @@ END = players.DAY.end + timedelta(hours=9)
         ({"seed": 7}, False),
         ({"refuse": lambda filed: isinstance(filed.reference, MemberOrdersFiling)}, True),
         ({"silence": (players.DAY.at(11), players.DAY.at(13))}, True),
+        ({"coordinated": True, "seed": 3}, False),
     ],
-    ids=["calm", "shuffled", "ledger refuses members' orders", "standstill"],
+    ids=["calm", "shuffled", "ledger refuses members' orders", "standstill", "coordinated, shuffled"],
 )
 def test_everything_said_on_a_day_is_in_the_tables(tmp_path: Path, how: dict[str, Any], refused: bool) -> None:
     """A whole market day: no role says or hears what the tables do not allow, and both ends of each come to the same."""

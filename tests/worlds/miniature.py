@@ -116,6 +116,7 @@ class Miniature:
         key_changes: what is planned; each party has the key `second_key` of it.
         keeping_share: what sellers assume that keeping a promise costs, of what members ask; None: the site's.
         switches: by home, to which other aggregator it goes over, and when.
+        coordinated: the DSO brings both sellers to one price before they offer.
     """
 
     def __init__(
@@ -131,8 +132,9 @@ class Miniature:
         mechanism: str = "pay-as-bid",
         keeping_share: float | None = None,
         switches: Mapping[str, tuple[ProviderSwitch, ...]] = MappingProxyType({}),
+        coordinated: bool = False,
     ) -> None:
-        self.keeping_share, self.switches = keeping_share, switches
+        self.keeping_share, self.switches, self.coordinated = keeping_share, switches, coordinated
         self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
         self.term_days = term_days
         self.start = players.DAY.next(-1).at(9)
@@ -181,6 +183,7 @@ class Miniature:
             served = ((h, days_with(connection, seller)) for h, connection in zip(HOMES, connections, strict=True))
             members = tuple(Member(h, f"ean.{h}", players.POINT, days=days) for h, days in served if days)
             changes: dict[str, Any] = {} if self.keeping_share is None else {"keeping_share": self.keeping_share}
+            changes |= {"coordinated": self.coordinated}
             changes |= {"notice_days": NOTICE_DAYS} if self.switches else {}
             config = terms.aggregator_config(members, term_days=self.term_days, **changes)
             cast[seller] = AggregatorRole(seller, market, key(seller), config)
@@ -190,7 +193,7 @@ class Miniature:
         rules = BuyingRules(sure_pct=50, last_pct=50, assumed_error_pct=(0, 0, 0, 0), minimum_w=0, minimum_wh=0)
         dso_config = terms.dso_config(
             NETWORK, limits, (point,), connections, ("agr", "agr-2"), term_days=self.term_days, margin_pct=3,
-            buying_rules=rules,
+            buying_rules=rules, coordinates=self.coordinated,
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
         cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso"))

@@ -4,8 +4,8 @@
 
 is at most the cost of any split (weak duality), and at the best price it is the optimum. It is the certificate of the gap
 that an experiment's auditor states: neither the ADMM nor a solver has to be right for it to hold, and a store's part holds
-even where its problem is not convex. Only an auditor computes it: a member's minimum at a price is its surplus, from which
-who buys of it would know its costs.
+even where its problem is not convex. Only an auditor computes it for others: a member's minimum at a price is its surplus, from
+which who buys of it would know its costs. A member tells no more than how far an answer is from it (`sellers`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def lower_bound(models: Sequence[Flexibility], band: Band, price_ct_per_kwh: Flo
     """
     price = within_reach(band, price_ct_per_kwh)
     asked = band_value(band, price)
-    return asked + sum(_least(model, price) for model in models)
+    return asked + sum(least_at(model, price) for model in models)
 
 
 def band_value(band: Band, price_ct_per_kwh: Floats) -> float:
@@ -52,8 +52,8 @@ def band_value(band: Band, price_ct_per_kwh: Floats) -> float:
     return band.hours * float(up @ np.where(up > 0, band.low_kw, 0.0) - down @ np.where(down > 0, band.high_kw, 0.0))
 
 
-def _least(model: Flexibility, price: Floats) -> float:
-    """min_d cost(d) - hours price . d of one model."""
+def least_at(model: Flexibility, price: Floats) -> float:
+    """min_d cost(d) - hours price . d of one model, cents; of a store, a lower bound of it."""
     if isinstance(model, Curtailable):
         return _least_of_curtailable(model, price)
     if isinstance(model, Shiftable):

@@ -60,7 +60,7 @@ class SplitEvent(StrEnum):
 
 _ROUNDS = {
     (by, event): state
-    for by in (SplitParty.MEMBERS, SplitParty.TIME)
+    for by in (SplitParty.MEMBERS, SplitParty.TIME, SplitParty.DSO)  # the DSO: where it coordinates a point's sellers
     for event, state in (
         (SplitEvent.NEXT_ROUND, SplitState.PRICING),
         (SplitEvent.CONVERGED, SplitState.CONCLUDED),

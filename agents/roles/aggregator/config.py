@@ -79,6 +79,8 @@ class AggregatorConfig:
         keeping_share: of what its members ask, what keeping a promise is assumed to cost beside it, until it learns.
         notice_days: by which either side may end a member's contract alone; 0: only both together.
         standing: what it offers without being asked; None: nothing.
+        coordinated: the DSO coordinates all sellers at a congestion point, where there are several: it tells the DSO its
+            members' sums and passes on what comes back.
     """
 
     dso: str
@@ -96,6 +98,7 @@ class AggregatorConfig:
     standing: StandingTerms | None = None
     keeping_share: float = 0.0
     notice_days: int = 0
+    coordinated: bool = False
 
     @cached_property
     def congestion_points(self) -> tuple[str, ...]:

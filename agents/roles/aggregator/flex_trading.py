@@ -191,7 +191,8 @@ class FlexTrading(Part[FlexTradingState]):
         point, bands = message.congestion_point, (low[first - 1 :], high[first - 1 :])
         self.state.room[PointDay(point, day.day)] = (low, high)
         self.state.requests[number] = message
-        wanted = SplitWanted(SplitPurpose.OFFER, number, point, day.day, first, *bands)
+        together = self._config.coordinated
+        wanted = SplitWanted(SplitPurpose.OFFER, number, point, day.day, first, *bands, by_point=together)
         return [Send(self._dso, answer), *self.emit(wanted, now)]
 
     def _request_fault(self, request: FlexRequest, day: LocalDay, now: datetime) -> str | None:

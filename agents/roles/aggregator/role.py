@@ -13,6 +13,7 @@ from agents.roles.aggregator.member_changes import MemberChanges
 from agents.roles.aggregator.member_orders import MemberOrders
 from agents.roles.aggregator.offer_pricing import OfferPricing
 from agents.roles.aggregator.offer_revocation import OfferRevocation
+from agents.roles.aggregator.point_rounds import PointRounds
 from agents.roles.aggregator.portfolio_registration import PortfolioRegistration, sold_twice
 from agents.roles.aggregator.prognosis_sums import PrognosisSums
 from agents.roles.aggregator.promises import Promises
@@ -140,6 +141,7 @@ class AggregatorRole(Role):
             metering,
             Correction(me, config, metering=metering, sums=sums, sessions=sessions, promises=promises, trading=trading),
             sessions,
+            PointRounds(me, config),
             trading,
             OfferRevocation(me, config.dso, trading),
             UnsolicitedOffers(me, config, sums=sums, sessions=sessions, trading=trading),

@@ -7,8 +7,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+import numpy as np
+
 from agents.planning.dispatch.admm import Coordination
 from agents.planning.dispatch.session import SplitEvent, SplitParty, SplitState
+from agents.roles.coordination_messages import PointRound
 from agents.roles.effects import Timer
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
@@ -47,6 +50,7 @@ class VppSession:
         baselines_w: by element, on the session's ISPs.
         asked_e4_per_kwh: by member, what its contract pays on average for its last answer; None where that would be a loss.
         shares_pct: by member, how much of its last answer `profiles_kw` is; all of it where nothing is said.
+        by_point: its rounds are the DSO's, which coordinates all sellers at the point; `coordination` then only follows them.
         state: where it stands in the table `agents.planning.dispatch.session.SPLIT`.
     """
 
@@ -69,6 +73,7 @@ class VppSession:
     whole_elements: tuple[str, ...] = ()
     coordination: Coordination | None = None
     shares_pct: dict[str, int] | None = None
+    by_point: bool = False
     state: SplitState = SplitState.QUEUED
 
     @property
@@ -85,6 +90,16 @@ class VppSession:
     def covered(self) -> tuple[str, ...]:
         """The members that take part and lose nothing by it: only theirs can be offered and ordered."""
         return tuple(name for name in self.taking_part if self.asked_e4_per_kwh.get(name) is not None)
+
+    @property
+    def losing(self) -> tuple[str, ...]:
+        """The members that take part and whose contracts do not cover what their last answers cost them."""
+        return tuple(name for name in self.taking_part if self.asked_e4_per_kwh.get(name, 0) is None)
+
+    @property
+    def total_kw(self) -> Floats:
+        """[T] what the last answers of those that take part come to."""
+        return np.sum([np.zeros(len(self.low_kw)), *(self.profiles_kw[name] for name in self.taking_part)], axis=0)
 
     @property
     def taking_part(self) -> tuple[str, ...]:
@@ -135,6 +150,22 @@ class SplitWanted:
     low_kw: Floats
     high_kw: Floats
     first_share: float = 1.0
+    by_point: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoundAnswered:
+    """Told inside the role: the members have answered a round of a session whose rounds are the DSO's."""
+
+    session: VppSession
+
+
+@dataclass(frozen=True, slots=True)
+class PointPriced:
+    """Told inside the role: the DSO's next round for a session, or how its rounds ended."""
+
+    session: str
+    told: PointRound
 
 
 @dataclass(frozen=True, slots=True)

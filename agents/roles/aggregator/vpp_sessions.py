@@ -12,11 +12,13 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.planning.dispatch.admm import Band, Outcome, absorb, open_coordination
+from agents.planning.dispatch.admm import Band, Coordination, Outcome, absorb, open_coordination
 from agents.planning.dispatch.session import SPLIT, SplitEvent, SplitParty
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.aggregator.vpp_session import (
     InstantHeard,
+    PointPriced,
+    RoundAnswered,
     SplitConcluded,
     SplitMoved,
     SplitWanted,
@@ -30,6 +32,7 @@ from agents.roles.parts.contract_use import ContractUse
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.recovery import LedgerHistory
 from cim.codec.codec import wire
+from cim.model.arrays import Floats
 from cim.platform.publications.sessions import Residuals, SessionConcluded
 from market.uftp import IspPower
 
@@ -94,6 +97,7 @@ class VppSessions(Part[VppSessionsState]):
             profiles_kw={},
             elements={},
             baselines_w={},
+            by_point=event.by_point,
         )
         self.state.queue = (*self.state.queue, session)
         return self._next_session(point, now)
@@ -178,26 +182,56 @@ class VppSessions(Part[VppSessionsState]):
         session = self.state.sessions.get(timer.session)
         if session is None or not session.waiting:
             return []
-        gone = session.waiting
-        keep = {k: v for k, v in session.profiles_kw.items() if k not in gone}
-        elements = {k: v for k, v in session.elements.items() if k not in gone}
-        session = replace(session, waiting=(), profiles_kw=keep, elements=elements)
-        closed = [Send(name, SessionClosed(session.identity)) for name in gone]
+        closed = [Send(name, SessionClosed(session.identity)) for name in session.waiting]
+        session = replace(_without(session, session.waiting), waiting=())
         return [*closed, *self._round(session, SplitParty.TIME, now)]
 
     def _round(self, session: VppSession, ended_by: SplitParty, now: datetime) -> list[Effect]:
-        """All answers are in: update price and shared profile; ask again, or conclude."""
-        taking = session.taking_part
-        total = np.zeros(len(session.low_kw))
-        if taking:
-            total = np.sum([session.profiles_kw[name] for name in taking], axis=0)
+        """All answers are in: update price and shared profile, or have the DSO do it; ask again, or conclude."""
         coordination = session.coordination
         if coordination is None:
             band = Band(session.low_kw, session.high_kw, self._config.shortage_ct_per_kwh, self.rules.hours)
             coordination = open_coordination(band, session.moving, self._config.penalty_ct_per_kw2)
-        else:
-            coordination = absorb(coordination, total)
+        elif not session.by_point:
+            coordination = absorb(coordination, session.total_kw)
         session = replace(session, coordination=coordination)
+        if session.by_point and session.taking_part:
+            self.state.sessions[session.identity] = session
+            return [Disarm(AnswersDue(session.identity)), *self.emit(RoundAnswered(session), now)]
+        return self._go_on(session, coordination, coordination.signal_kw, ended_by, now)
+
+    @on(PointPriced)
+    def point_priced(self, event: PointPriced, now: datetime) -> list[Effect]:
+        """The DSO's next round goes on to the members; at the end of its rounds the session ends as they did."""
+        told, effects = event.told, list[Effect]()
+        session = self.state.sessions.get(event.session)
+        coordination = None if session is None else session.coordination
+        if session is None or coordination is None:  # its members have all left it since
+            return effects
+        if told.alone:
+            alone = replace(session, by_point=False)
+            return self._go_on(alone, coordination, coordination.signal_kw, SplitParty.DSO, now)
+        if told.leave_out:
+            effects += [Send(name, SessionClosed(session.identity)) for name in session.losing]
+            session = _without(session, session.losing)
+            following = replace(coordination, rounds=told.round)
+            return [*effects, *self._round(replace(session, coordination=following), SplitParty.DSO, now)]
+        rounds = told.round if told.outcome is not None else told.round - 1
+        following = replace(
+            coordination, rounds=rounds, rho=told.rho, share=told.share, total_kw=session.total_kw, outcome=told.outcome
+        )
+        return self._go_on(replace(session, coordination=following), following, told.signal_kw, SplitParty.DSO, now)
+
+    def _go_on(
+        self, session: VppSession, coordination: Coordination, signal_kw: Floats, ended_by: SplitParty, now: datetime
+    ) -> list[Effect]:
+        """Ask the members again, or conclude.
+
+        Args:
+            coordination: the session's.
+            signal_kw: [T] of the next round.
+        """
+        taking = session.taking_part
         if coordination.done or not taking:
             session, forbidden = self._allowed(_offered(session), now)
             session = self._moved(session, ended_by, _END[coordination.outcome if taking else None])
@@ -205,7 +239,7 @@ class VppSessions(Part[VppSessionsState]):
             return [told, guard, *forbidden, *self.emit(SplitConcluded(session), now)]
         self._moved(replace(session, waiting=taking), ended_by, SplitEvent.NEXT_ROUND)
         number, rho, share = coordination.rounds + 1, coordination.rho, coordination.share
-        signal = PriceRound(session.identity, number, rho, coordination.signal_kw, share)
+        signal = PriceRound(session.identity, number, rho, signal_kw, share)
         return [*(Send(name, signal) for name in taking), self._guard(session, now)]
 
     def _allowed(self, session: VppSession, now: datetime) -> tuple[VppSession, list[Effect]]:
@@ -227,6 +261,12 @@ class VppSessions(Part[VppSessionsState]):
         return Recovery(forgotten=("running splits among the members",))
 
 
+def _without(session: VppSession, gone: tuple[str, ...]) -> VppSession:
+    """The session without some members."""
+    keep = {k: v for k, v in session.profiles_kw.items() if k not in gone}
+    return replace(session, profiles_kw=keep, elements={k: v for k, v in session.elements.items() if k not in gone})
+
+
 def _offered(session: VppSession) -> VppSession:
     """The session with what may be offered of it: nothing at all of a split that failed."""
     coordination = session.coordination
@@ -238,8 +278,6 @@ def _offered(session: VppSession) -> VppSession:
 def _told(aggregator: str, session: VppSession, now: datetime) -> Publish:
     """What everybody may know of a session that has ended."""
     coordination = session.coordination
-    profiles = [session.profiles_kw[name] for name in session.taking_part]
-    total_kw = np.sum(profiles, axis=0) if profiles else np.zeros(len(session.low_kw))
     residuals = () if coordination is None else coordination.residuals
     return Publish(
         SessionConcluded(
@@ -256,6 +294,7 @@ def _told(aggregator: str, session: VppSession, now: datetime) -> Publish:
             residuals=tuple(Residuals(float(primal), float(dual)) for primal, dual in residuals),
             low_kw=tuple(session.low_kw.tolist()),
             high_kw=tuple(session.high_kw.tolist()),
-            total_kw=tuple(total_kw.tolist()),
+            total_kw=tuple(session.total_kw.tolist()),
+            coordinated=session.by_point,
         )
     )

@@ -205,6 +205,7 @@ class DsoConfig:
         buying_rules: how surely something must be needed.
         outside: what its other means cost.
         product: what a unit must be able to do to be prequalified.
+        coordinates: it coordinates the sellers at a congestion point by price rounds before they offer.
     """
 
     market: str
@@ -226,6 +227,7 @@ class DsoConfig:
     product: ProductRules
     curtailing: FeedInControl | None = None
     restrictions: tuple[PlannedRestriction, ...] = ()
+    coordinates: bool = False
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""

@@ -95,6 +95,10 @@ class Requests(Part[RequestsState]):
         super().__init__(me, RequestsState())
         self.config, self._prognoses, self._contracts, self._use = config, prognoses, contracts, use
 
+    def open_request(self, number: str) -> FlexRequest | None:
+        """A request of a day that is not settled, by its message id, or None; one whose offers people order is none."""
+        return None if number in self.state.for_people else self.state.requests.get(number)
+
     def requested_w(self, place: SellerPointDay) -> dict[int, int]:
         """ISP -> watts asked for at last."""
         return self.state.requested_w.get(place, {})

@@ -17,6 +17,7 @@ from agents.roles.dso.offers_by_hand import OffersByHand
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.outside_requests import OutsideRequests
 from agents.roles.dso.planned_works import PlannedWorks
+from agents.roles.dso.point_coordination import PointCoordination
 from agents.roles.dso.point_meters import PointMeters
 from agents.roles.dso.portfolio_changes import PortfolioChanges
 from agents.roles.dso.prequalification import Prequalification
@@ -161,6 +162,7 @@ class DsoRole(Role):
             requests,
             standing,
             OffersByHand(me, config, requests=requests, ordering=ordering, standing=standing, revocations=revocations),
+            PointCoordination(me, config, requests, trading),
             trading,
             ReservationRelease(me, config, contracts=contracts, reservations=reservations, filing=filing),
             filing,

@@ -177,6 +177,11 @@ class TradingRounds(Part[TradingRoundsState]):
         # Not on the grid, where meters are read and elements report: whoever is ordered something has heard those then.
         return [*effects, Arm(ChooseNow(period), expires - self.rules.interval + MOMENT)]
 
+    def still_asked(self, period: date, point: str) -> tuple[str, ...]:
+        """The sellers whose offers for a congestion point are still out, in order; none where another point's turn is."""
+        current = self.state.rounds.get(period)
+        return () if current is None or current.point != point else current.asked
+
     def _standing_for(self, point: str, period: date, need_w: Floats, now: datetime) -> dict[str, FlexOffer]:
         """By seller, offers that stand and give all that is needed: these sellers need not be asked."""
         found = {}

@@ -26,6 +26,7 @@ class MemberSession:
     Attributes:
         wanted: for each ISP 1 where more consumption is asked for, -1 where less, 0 where nothing is paid.
         prices_e4_per_kwh: by contract, of each model's element.
+        checked: it has told once how far its last answers are above its best ones.
     """
 
     period: date
@@ -37,6 +38,7 @@ class MemberSession:
     deviations_kw: tuple[Floats, ...]
     wanted: tuple[int, ...] = ()
     prices_e4_per_kwh: tuple[int, ...] = ()
+    checked: bool = False
 
     @property
     def window(self) -> slice:

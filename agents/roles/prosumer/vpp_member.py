@@ -10,7 +10,9 @@ import numpy as np
 
 from agents.planning.dispatch.flexibility import Flexibility
 from agents.planning.dispatch.import_room import within_room
+from agents.planning.dispatch.sellers import above_best_ct
 from agents.planning.elements.element import PlanWindow
+from agents.roles.coordination_messages import PriceCheck, PriceChecked
 from agents.roles.effects import Effect, Send
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import (
@@ -150,6 +152,20 @@ class VppMember(Part[VppMemberState]):
         total = np.sum(answers, axis=0) if answers else np.zeros(len(message.signal_kw))
         answer = NetProfile(message.session, message.round, total, asked_e4_per_kwh=session.asked_e4_per_kwh())
         return [Send(sender, answer)]
+
+    @on(PriceCheck)
+    def checked(self, message: PriceCheck, sender: str, now: datetime) -> list[Effect]:
+        """Where several sellers were coordinated: how far the last answers are above the best ones at the price, told once."""
+        kept = self.state.sessions if message.session in self.state.sessions else self.state.past_sessions
+        session = kept.get(message.session)
+        if sender != self._aggregator:
+            return []
+        length = 0 if session is None else session.last_isp - session.first_isp + 1
+        if session is None or session.checked or len(message.price_ct_per_kwh) != length:
+            return [self.me.lapse("PriceCheck", message.session, sender, "no such session is to be checked", now)]
+        kept[message.session] = replace(session, checked=True)
+        above = above_best_ct(session.models, session.deviations_kw, message.price_ct_per_kwh)
+        return [Send(sender, PriceChecked(message.session, above))]
 
     @on(SessionClosed)
     def closed(self, message: SessionClosed, sender: str, now: datetime) -> list[Effect]:

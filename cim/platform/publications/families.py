@@ -44,7 +44,7 @@ from cim.platform.publications.incidents import (
 )
 from cim.platform.publications.ledger import BlockClosed, HeadRefused, HistorySplit, RecordRefused
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
-from cim.platform.publications.sessions import SessionConcluded
+from cim.platform.publications.sessions import PointCoordinated, SessionConcluded
 from cim.platform.publications.settlement import (
     BaselineChecked,
     CopiesDiffer,
@@ -71,7 +71,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
         DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
         FeedInLimited, FlexOffered, FlexRequested,
         HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
-        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointNotMetered, PrognosisReplaced, PrognosisTaken,
+        NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointCoordinated,
+        PointNotMetered, PrognosisReplaced, PrognosisTaken,
         ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
         SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, SupplyInterrupted, SupplyRestored, TemplatePublished,
         UnitsMoved, UnitsRanked, WorkFailed, WorksDeclared,

@@ -34,6 +34,7 @@ class SessionConcluded(Publication):
         residuals: after each round.
         low_kw, high_kw: the band that the members' sum was asked to keep in each ISP.
         total_kw: the sum they came to in each ISP.
+        coordinated: all sellers at the point kept to the band together (`PointCoordinated`).
     """
 
     session: str
@@ -49,3 +50,35 @@ class SessionConcluded(Publication):
     low_kw: tuple[float, ...]
     high_kw: tuple[float, ...]
     total_kw: tuple[float, ...]
+    coordinated: bool = False
+
+
+@wire("published.PointCoordinated")
+@dataclass(frozen=True, slots=True)
+class PointCoordinated(Publication):
+    """The sellers at a congestion point have answered a request together, in rounds of the DSO's.
+
+    Attributes:
+        first_isp: of the period; the rows below begin there.
+        sellers, requests: who took part, and the message id of each one's request.
+        status: how the rounds ended, as of a session.
+        rounds: of ADMM.
+        low_kw, high_kw: the band that all sums together were asked to keep in each ISP.
+        total_kw: what they came to in each ISP.
+        worth_ct: what that band is worth at the price of the last round.
+        gap_ct: by how much the split may be dearer to the members than the cheapest one of all sellers' models, at most, by
+            weak duality; None where a member did not tell how far its answer is above its best one.
+    """
+
+    congestion_point: str
+    period: date
+    first_isp: int
+    sellers: tuple[str, ...]
+    requests: tuple[str, ...]
+    status: str
+    rounds: int
+    low_kw: tuple[float, ...]
+    high_kw: tuple[float, ...]
+    total_kw: tuple[float, ...]
+    worth_ct: float
+    gap_ct: float | None

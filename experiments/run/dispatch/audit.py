@@ -11,18 +11,20 @@ import numpy as np
 
 from agents.planning.dispatch.admm import Band, Outcome
 from agents.planning.dispatch.flexibility import Flexibility, Storable
+from agents.planning.dispatch.sellers import LEAST_CT, shared_band
 from agents.planning.dispatch.storage_step import stored
 from agents.roles.aggregator.config import AggregatorConfig
 from agents.roles.prosumer.member_session import MemberSession
 from cim.codec.codec import decode
 from cim.model.arrays import Floats
-from cim.platform.publications.sessions import SessionConcluded
+from cim.platform.publications.sessions import PointCoordinated, SessionConcluded
 from cim.platform.store import values
 from experiments.run.dispatch.gaps import Gap, gap_of, together
 from experiments.run.run import RunResult
 from market.ledger.reader import LedgerReader
 from market.uftp import FlexOrder
 
+Prices = Mapping[str, tuple[int, int]]  # session -> what the DSO pays, and what members get, ten-thousandths
 Factors = Mapping[tuple[str, str], float]  # (session, member's domain) -> share of its deviation that was ordered
 
 
@@ -33,12 +35,15 @@ class SystemGap:
     Attributes:
         gap: over the models of all.
         called: over those alone of members that were ordered something.
+        dso_pays_e4, members_get_e4: for these orders, wholly delivered; what costs are is not in them, nor they in any gap.
     """
 
     congestion_point: str
     sessions: tuple[str, ...]
     gap: Gap
     called: Gap
+    dso_pays_e4: int = 0
+    members_get_e4: int = 0
 
     @property
     def choice_ct(self) -> float:
@@ -54,11 +59,13 @@ class DispatchAudit:
         concluded: those in which somebody took part, in order.
         gaps: of those of them that did not fail, by session.
         system: of each request of which something was ordered.
+        coordinated: of each request that the DSO coordinated, what it told of it.
     """
 
     concluded: tuple[SessionConcluded, ...]
     gaps: dict[str, Gap]
     system: tuple[SystemGap, ...]
+    coordinated: tuple[PointCoordinated, ...] = ()
 
     def ended(self, outcome: Outcome) -> int:
         """How many sessions ended so."""
@@ -105,6 +112,27 @@ class DispatchAudit:
         return together([one.gap for one in self.system])
 
     @property
+    def system_gap_e4(self) -> int:
+        """The same as money, ten-thousandths: what owners would save together."""
+        return round(100 * sum(one.gap.found_ct - one.gap.bound_ct for one in self.system))
+
+    @property
+    def ordered_cost_e4(self) -> int:
+        """What all that was ordered costs its owners, ten-thousandths."""
+        return round(100 * sum(one.gap.found_ct for one in self.system))
+
+    @property
+    def certified(self) -> tuple[PointCoordinated, ...]:
+        """The coordinated requests whose gap the DSO could bound."""
+        return tuple(one for one in self.coordinated if one.gap_ct is not None)
+
+    @property
+    def certified_gap(self) -> float | None:
+        """The bound of their gaps as one, by the sums that were told alone; None where nothing was certified."""
+        over = sum(max(abs(one.worth_ct), LEAST_CT) for one in self.certified)
+        return sum(one.gap_ct or 0.0 for one in self.certified) / over if over else None
+
+    @property
     def choice_gap(self) -> float:
         """The part of it that is who was called; the rest is how what they were asked for was split among them."""
         over = sum(one.gap.over_ct for one in self.system)
@@ -120,18 +148,31 @@ def audit(result: RunResult, ledger: Path) -> DispatchAudit:
         if s.status != Outcome.FAILED and set(s.members) <= set(result.ended_sessions.get(s.session, {}))
     ]
     gaps = {s.session: _gap(result, [s], {}) for s in kept}
-    factors = ordered_shares(ledger)
+    factors, prices = ordered_shares(ledger), ordered_prices(ledger)
     requests: dict[tuple[object, ...], list[SessionConcluded]] = {}
     for s in kept:
         if s.purpose == "offer":
             about = (s.at.replace(microsecond=0), s.congestion_point, s.period, s.first_isp, *map(tuple, asked_kw(s)))
             requests.setdefault(about, []).append(s)
     system = tuple(
-        _system_gap(result, sessions, factors)
+        _system_gap(result, sessions, factors, prices)
         for sessions in requests.values()
         if any(session == s.session for session, _ in factors for s in sessions)
     )
-    return DispatchAudit(told, gaps, system)
+    return DispatchAudit(told, gaps, system, tuple(values(result.store, PointCoordinated)))
+
+
+def ordered_prices(ledger: Path) -> Prices:
+    """What the DSO pays for each session's split, and what the members get of it, by the recorded orders."""
+    prices: dict[str, tuple[int, int]] = {}
+    with LedgerReader(ledger) as reader:
+        for kind, pays, gets in (("flex-order", 1, 0), ("member-order", 0, 1)):
+            for record in reader.records(kind=kind):
+                order: FlexOrder = decode(record.body)
+                session = (order.option_reference or "").partition("/")[0]
+                paid, got = prices.get(session, (0, 0))
+                prices[session] = paid + pays * order.price, got + gets * order.price
+    return prices
 
 
 def ordered_shares(ledger: Path) -> Factors:
@@ -144,9 +185,11 @@ def ordered_shares(ledger: Path) -> Factors:
     }
 
 
-def _system_gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors) -> SystemGap:
+def _system_gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors, prices: Prices) -> SystemGap:
     all_of_them, called = (_gap(result, sessions, factors, called) for called in (False, True))
-    return SystemGap(sessions[0].congestion_point, tuple(s.session for s in sessions), all_of_them, called)
+    names = tuple(s.session for s in sessions)
+    paid, got = (sum(prices.get(name, (0, 0))[k] for name in names) for k in (0, 1))
+    return SystemGap(sessions[0].congestion_point, names, all_of_them, called, paid, got)
 
 
 def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Factors, called: bool = False) -> Gap:
@@ -167,7 +210,12 @@ def _gap(result: RunResult, sessions: Sequence[SessionConcluded], factors: Facto
             models += [with_plan(model) for model in own.models] if factors else own.models
             moved += [share * deviation for deviation in own.deviations_kw]
     band = Band(*shared_band_kw(sessions), config.shortage_ct_per_kwh, rules.hours)
-    return gap_of(models, moved, as_ordered(band, np.sum(moved, axis=0)) if factors else band)
+    total_kw = np.sum(moved, axis=0)
+    if factors:
+        band = as_ordered(band, total_kw)
+    elif sessions[0].coordinated:
+        band = as_part(band, total_kw)
+    return gap_of(models, moved, band)
 
 
 def asked_kw(session: SessionConcluded) -> tuple[Floats, Floats]:
@@ -177,10 +225,9 @@ def asked_kw(session: SessionConcluded) -> tuple[Floats, Floats]:
 
 def shared_band_kw(sessions: Sequence[SessionConcluded]) -> tuple[Floats, Floats]:
     """[T] least and most of the sellers together: what is asked for once, and the room that each was left."""
-    up, down = asked_kw(sessions[0])
-    low = np.where(up > 0, up, np.sum([session.low_kw for session in sessions], axis=0))
-    high = np.where(down < 0, down, np.sum([session.high_kw for session in sessions], axis=0))
-    return low, high
+    bands = [Band(np.array(session.low_kw), np.array(session.high_kw), 0.0, 0.0) for session in sessions]
+    shared = shared_band(bands)
+    return shared.low_kw, shared.high_kw
 
 
 def with_plan(model: Flexibility) -> Flexibility:
@@ -197,6 +244,15 @@ def as_ordered(band: Band, ordered_kw: Floats) -> Band:
     low = np.where(band.low_kw > 0, np.minimum(band.low_kw, ordered_kw), band.low_kw)
     high = np.where(band.high_kw < 0, np.maximum(band.high_kw, ordered_kw), band.high_kw)
     return replace(band, low_kw=low, high_kw=high)
+
+
+def as_part(band: Band, total_kw: Floats) -> Band:
+    """The band of a seller that was coordinated with others: its part of the request, and of the room what it came to use."""
+    part = as_ordered(band, total_kw)
+    low = np.where(band.low_kw > 0, part.low_kw, np.minimum(part.low_kw, total_kw))
+    return replace(
+        part, low_kw=low, high_kw=np.where(band.high_kw < 0, part.high_kw, np.maximum(part.high_kw, total_kw))
+    )
 
 
 def _aggregator(result: RunResult) -> AggregatorConfig:

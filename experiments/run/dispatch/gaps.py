@@ -15,9 +15,8 @@ from agents.planning.dispatch import central
 from agents.planning.dispatch.admm import Band
 from agents.planning.dispatch.bound import band_value, lower_bound, within_reach
 from agents.planning.dispatch.flexibility import Flexibility
+from agents.planning.dispatch.sellers import LEAST_CT
 from cim.model.arrays import Floats
-
-LEAST_CT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
