@@ -99,7 +99,9 @@ class VppSession:
     @property
     def total_kw(self) -> Floats:
         """[T] what the last answers of those that take part come to."""
-        return np.sum([np.zeros(len(self.low_kw)), *(self.profiles_kw[name] for name in self.taking_part)], axis=0)
+        profiles = [self.profiles_kw[name] for name in self.taking_part]
+        total: Floats = np.sum([np.zeros(len(self.low_kw)), *profiles], axis=0)
+        return total
 
     @property
     def taking_part(self) -> tuple[str, ...]:

@@ -82,15 +82,19 @@ class PointRun:
     @property
     def total_kw(self) -> Floats:
         """[T] all sellers' sums."""
-        return np.sum([self.sums_kw[seller] for seller in sorted(self.sums_kw)], axis=0)
+        total: Floats = np.sum([self.sums_kw[seller] for seller in sorted(self.sums_kw)], axis=0)
+        return total
 
     def without(self, seller: str) -> PointRun:
         """The run without a seller that has given its answer already."""
-        kept = {
-            name: {key: value for key, value in getattr(self, name).items() if key != seller}
-            for name in ("requests", "sums_kw", "elements", "losing")
-        }
-        return replace(self, awaited=tuple(name for name in self.awaited if name != seller), **kept)
+        return replace(
+            self,
+            awaited=tuple(name for name in self.awaited if name != seller),
+            requests={name: one for name, one in self.requests.items() if name != seller},
+            sums_kw={name: one for name, one in self.sums_kw.items() if name != seller},
+            elements={name: one for name, one in self.elements.items() if name != seller},
+            losing={name: one for name, one in self.losing.items() if name != seller},
+        )
 
 
 @wire("dso.PointCoordination")
