@@ -158,7 +158,8 @@ class VppMember(Part[VppMemberState]):
         """Where several sellers were coordinated: how far the last answers are above the best ones at the price, told once."""
         kept = self.state.sessions if message.session in self.state.sessions else self.state.past_sessions
         session = kept.get(message.session)
-        if sender != self._aggregator:
+        known = aggregators_of(self._config) if session is None else (aggregator_on(self._config, session.period),)
+        if sender not in known:
             return []
         length = 0 if session is None else session.last_isp - session.first_isp + 1
         if session is None or session.checked or len(message.price_ct_per_kwh) != length:
