@@ -91,6 +91,22 @@ def test_the_bound_is_one_whenever_the_rounds_are_cut_off(
     assert start.tolist() == price  # the caller's array is not written to
 
 
+@pytest.mark.parametrize("price", [20.0, 200.0])
+def test_admm_crosses_a_gap_in_which_nobody_answers(price: float) -> None:
+    """4 kW of sun too much for a cap of 3: nobody curtails before the price is 0, from 20 or 200 ct alike in some 25 rounds.
+
+    By hand 1 kW is curtailed at 0.4 ct/kW^2, so the price ends at -0.4 ct; a step a round would take 210 rounds from 200.
+    """
+    r = np.zeros((3, len(Rating)))
+    r[:, Rating.PV_CURVATURE] = 0.4
+    plants = Members(r, np.full((3, T), 5.0), np.ones((3, T)), 1.0)
+    coupling = Coupling(np.full(T, price), 1e-3, np.full(T, 9.0), np.full(T, 9.0), 1.0)
+    found = sharing.dispatch([PackedHost(plants)], coupling, tolerance=1e-3)
+    assert found.converged
+    assert found.rounds <= 40
+    assert found.total_kw == pytest.approx([-9.0] * T, rel=5e-3)
+
+
 @BOTH
 def test_members_without_devices_are_priced_and_done(dispatch: Dispatcher) -> None:
     """Nothing can move: the sum is load less sun, and its price what energy and the sum's square cost at the margin."""
