@@ -1,15 +1,56 @@
-"""What a dispatch could not do is named, at any number of members: vehicles that cannot be served, caps that are broken."""
+"""Caps that cannot be kept, and vehicles that cannot be served, are named at any number of members, and the least is done."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from agents.planning.dispatch.packed.answered import Answered, Unserved, dispatch_members
-from agents.planning.dispatch.packed.coupling import CapBroken
-from agents.planning.dispatch.packed.members import Rating
+from agents.planning.dispatch.packed.central import programme, solve
+from agents.planning.dispatch.packed.coupling import CapBroken, Coupling
+from agents.planning.dispatch.packed.members import Members, Rating
 from agents.planning.dispatch.packed.second_order import Dispatch
+from cim.model.arrays import Floats
 from experiments.bench.dispatch import problem
+
+
+def infeasible(seed: int, size: int) -> tuple[Members, Coupling]:
+    """The bench's problem with hardly any import in three hours of the evening, and batteries too weak to bridge them."""
+    coupling = problem.coupling(seed, size)
+    caps = coupling.import_kw.copy()
+    caps[24:36] *= 0.05
+    members = problem.members(seed, 0, size)
+    members.ratings[:, [Rating.CHARGE_KW, Rating.DISCHARGE_KW]] *= 0.02
+    return members, replace(coupling, import_kw=caps)
+
+
+def least_excess_kwh(members: Members, coupling: Coupling) -> Floats:
+    """The central programme's excess beyond the import cap [T], kW."""
+    length = members.length
+    x, _, _ = solve(programme(members, coupling), "clarabel", 1e-9)
+    begin = 5 * len(members) * length + length
+    excess: Floats = x[begin : begin + length]
+    return excess
+
+
+@pytest.mark.parametrize("size", [1, 10, 50, 200])
+def test_a_cap_that_cannot_be_kept_is_named_and_broken_least(size: int) -> None:
+    """From one member to two hundred, in one piece or by prices: the same ISPs and excesses as the central optimum's, to 1 %."""
+    members, coupling = infeasible(5, size)
+    found = dispatch_members(members, coupling).dispatch
+    assert found.converged
+    assert found.gap <= 1e-3
+    least = least_excess_kwh(members, coupling)
+    assert least.max() > 0.01 * size, "the case is one that cannot be kept"
+    told = np.zeros(members.length)
+    for broken in found.broken:
+        assert broken.cap == "import"
+        assert broken.cap_kw == coupling.import_kw[broken.isp]
+        told[broken.isp] = broken.excess_kw
+    assert np.abs(told - least).max() <= 0.01 * least.max()
+    assert told.sum() == pytest.approx(least.sum(), rel=2e-3)
 
 
 @pytest.mark.parametrize("size", [10, 60])

@@ -8,6 +8,11 @@ convex; its second derivative is what hosts sum up beside their answers, so a fe
 of members has found. Steps that would not pay are shortened until they do.
 
 Caps are aimed at a trifle below, by what that may cost of the tolerance, so that the last answers keep to them.
+
+Where caps cannot be kept their price is that of an excess, tens of times any other, and on the way there all that can move
+changes sides again and again. So a price that goes beyond `_DEAR` is given up, and the dispatch is found with a cheap
+excess first, then with a dearer one: which caps break, and by how much, hardly changes from stage to stage, and where they
+do the price is in proportion. The last stage is the problem itself.
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ _FOR_MARGIN = 0.4  # of the tolerance
 _PAYS = 1e-4  # share of what a step promises that it must bring
 _LEAST_DAMPING = 1e-7  # of the mean slope
 KEPT_KW = 1e-7  # per member: an excess that is none
+_DEAR = 0.1  # of an excess's price, above energy's: caps that can be kept are seldom as dear
+_STAGES = (0.01, 0.04, 0.16, 1.0)  # of an excess's price
 _LEAST_MARGIN, _MOST_MARGIN = 1e-9, 2e-3  # share of a cap by which is aimed below it
 
 
@@ -99,6 +106,7 @@ def dispatch(
     Args:
         tolerance: relative gap at which the rounds end.
         price_ct_per_kwh: [T] where the last dispatch of nearly the same members ended; without it samples find a start.
+        max_rounds: most rounds of a sample, or of all; fewer than `MAX_ROUNDS` also keep stages from being tried.
     """
     size = sum(host.size() for host in hosts)
     price, sample_rounds = price_ct_per_kwh, 0
@@ -108,10 +116,38 @@ def dispatch(
     else:
         samples = samples[-1:]  # what has changed is found by few
     for sample in samples:
-        found = _rounds(hosts, coupling, price, sample=sample, tolerance=1e-5, max_rounds=max_rounds)
+        found = _settled(hosts, coupling, price, sample=sample, tolerance=1e-5, max_rounds=max_rounds)
         price, sample_rounds = found.price_ct_per_kwh, sample_rounds + found.rounds
-    found = _rounds(hosts, coupling, price, sample=0, tolerance=tolerance, max_rounds=max_rounds)
+    found = _settled(hosts, coupling, price, sample=0, tolerance=tolerance, max_rounds=max_rounds)
     return replace(found, sample_rounds=sample_rounds)
+
+
+def _settled(
+    hosts: Sequence[Host], coupling: Coupling, price: Floats, *, sample: int, tolerance: float, max_rounds: int
+) -> Dispatch:
+    """Rounds from a price; where they lead to an excess and do not end, rounds by stages of its price."""
+    patient = max_rounds >= MAX_ROUNDS
+    dear = np.inf if not patient or _dear(coupling, price) else _DEAR
+    found = _rounds(hosts, coupling, price, sample=sample, tolerance=tolerance, max_rounds=max_rounds, dear=dear)
+    exhausted = not sample and found.rounds >= max_rounds and bool(found.broken)
+    if found.converged or not patient or not (exhausted or _dear(coupling, found.price_ct_per_kwh)):
+        return found
+    rounds, cheaper = found.rounds, coupling
+    for share in _STAGES:
+        stage = replace(coupling, excess_ct_per_kwh=share * coupling.excess_ct_per_kwh)
+        if cheaper is not coupling:
+            over, under = cheaper.excess_kw(cheaper.supply(price)[0])
+            dearer = stage.excess_ct_per_kwh / cheaper.excess_ct_per_kwh
+            shadow = price - coupling.price_ct_per_kwh
+            price = coupling.price_ct_per_kwh + shadow * np.where((over > 0) | (under > 0), dearer, 1.0)
+        found = _rounds(hosts, stage, price, sample=sample, tolerance=tolerance, max_rounds=max_rounds)
+        price, cheaper, rounds = found.price_ct_per_kwh, stage, rounds + found.rounds
+    return replace(found, rounds=rounds)
+
+
+def _dear(coupling: Coupling, price: Floats, share: float = _DEAR) -> bool:
+    """Whether a price lies so far from energy's, as a share of what an excess costs, that a cap seems to be beyond reach."""
+    return bool(np.abs(price - coupling.price_ct_per_kwh).max() > share * coupling.excess_ct_per_kwh)
 
 
 @dataclass(slots=True)
@@ -131,8 +167,16 @@ def _point(coupling: Coupling, price: Floats, answer: SumAnswer) -> _Point:
 
 
 def _rounds(
-    hosts: Sequence[Host], coupling: Coupling, price: Floats, *, sample: int, tolerance: float, max_rounds: int
+    hosts: Sequence[Host],
+    coupling: Coupling,
+    price: Floats,
+    *,
+    sample: int,
+    tolerance: float,
+    max_rounds: int,
+    dear: float = np.inf,
 ) -> Dispatch:
+    """Rounds until the tolerance is reached, there have been enough, or a price is `_dear` by the share `dear`."""
     size = sum(host.size() for host in hosts)
     margin = _LEAST_MARGIN
     radius, moved = _FIRST_RADIUS_CT, True
@@ -147,6 +191,9 @@ def _rounds(
         if number == 1 or gaps[-1] <= min(gaps):
             best = found
         if found.converged or number == max_rounds:
+            break
+        if _dear(coupling, price, dear):
+            best = found
             break
         if moved:
             margin = cap_margin(coupling, price, found.cost_ct, tolerance)
