@@ -23,6 +23,7 @@ from agents.planning.dispatch.packed.messages import Host
 from agents.planning.dispatch.packed.second_order import Dispatch
 from experiments.bench.dispatch import problem
 from experiments.bench.dispatch.shared import measure_sharing
+from experiments.bench.dispatch.switched import measure_switched
 from experiments.bench.figures import Figures
 
 SIZES = (1_000, 10_000, 100_000)
@@ -58,7 +59,7 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
     """All figures of this machine.
 
     Args:
-        full: also 1,000,000 prosumers, Clarabel and OSQP, and hosts in processes of their own.
+        full: also 1,000,000 prosumers, Clarabel and OSQP, HiGHS with on/off devices, and hosts in processes of their own.
         tell: is told what goes on.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -93,6 +94,8 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
         "ratios": ratios,
     }
     found["growth_10000_to_100000"] = growth
+    tell("devices that are on or off")
+    found["on_off"] = measure_switched((10, 100), compared=full)
     tell("who gains by it")
     found["sharing"] = measure_sharing()
     if full:

@@ -11,12 +11,14 @@ import numpy as np
 
 from agents.planning.dispatch.packed.coupling import Coupling
 from agents.planning.dispatch.packed.members import Members, Rating
+from agents.planning.dispatch.packed.on_off import LeastPowerVehicle, OnOff, RunOnce
 from cim.model.arrays import Floats
 
 T, HOURS = 96, 0.25
 BLOCK = 250  # members are drawn in blocks, each from its own seed: any host makes its own part
 PEAK_CT_PER_KW2 = 1.5  # of the mean power, per interval
 IMPORT_KW, EXPORT_KW = 0.54, 0.6  # per prosumer
+SIX_AMPERES_KW, THREE_PHASE_KW = 1.38, 11.0  # the least of a phase (IEC 61851-1), and the station that has three
 
 
 def members(seed: int, first: int, count: int) -> Members:
@@ -38,6 +40,25 @@ def coupling(seed: int, count: int) -> Coupling:
     price = price - 9 * np.exp(-(((hour - 13) / 2.5) ** 2)) + draw.normal(0, 0.6, T)
     caps = np.full(T, float(count))
     return Coupling(price, PEAK_CT_PER_KW2 / count, IMPORT_KW * caps, EXPORT_KW * caps, HOURS)
+
+
+def switched(seed: int, count: int) -> tuple[Members, list[OnOff]]:
+    """The first members of a district whose vehicles charge at 0 or at least 6 A, and who each run a programme once."""
+    whole = members(seed, 0, count)
+    draw = np.random.default_rng([seed, 5])
+    devices: list[OnOff] = []
+    for k, r in enumerate(whole.ratings):
+        kw = float(r[Rating.VEHICLE_KW])
+        least = SIX_AMPERES_KW * (3 if kw == THREE_PHASE_KW else 1)
+        window = int(r[Rating.ARRIVAL]), int(r[Rating.DEPARTURE])
+        energy = max(float(r[Rating.VEHICLE_ENERGY]), least * HOURS)
+        devices.append(LeastPowerVehicle(k, float(r[Rating.VEHICLE_CURVATURE]), *window, least, kw, energy, HOURS, T))
+        run = draw.uniform(0.3, 2.2, int(draw.integers(4, 11)))
+        first = int(draw.integers(0, T - len(run) - 24))
+        devices.append(RunOnce(k, run, first, first + int(draw.integers(8, 25)), T))
+    ratings = whole.ratings.copy()
+    ratings[:, Rating.VEHICLE_ENERGY] = 0.0
+    return Members(ratings, whole.available_kw, whole.load_kw, HOURS), devices
 
 
 def _hour() -> Floats:
