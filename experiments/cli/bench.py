@@ -130,7 +130,8 @@ def wire(as_json: Json = False, full: Full = False) -> None:
     """What 200 SunSpec devices polled each second and 1,000 (--full: 5,000) charging stations cost, as shares of a core.
 
     And how long a setpoint takes at the load of both, until it is read back. Beside it: pysunspec2's own client, by decoded
-    points for each second of CPU. The far ends run in processes of their own; it takes about 40 s.
+    points for each second of CPU. The far ends run in processes of their own; it takes about 40 s. Where
+    `woken_late_p99_ms` is large, the machine is busy with other things, and so the setpoints wait for a core.
     """
     from experiments.bench.wire.measure import measure
 

@@ -175,7 +175,10 @@ async def _heard(
             ocpp = await _share(metering_s, [])
             tell("setpoints at the load of both")
             polling = _polling(polled, window_s)
+            late: list[float] = []
+            watching = asyncio.create_task(_woken_late_ms(late))
             latencies = await _setpoints_ms(polled, window_s)
+            watching.cancel()
             await asyncio.gather(*polling)
             dialling.stdin.write(b"end\n")
             sent, answered = json.loads(await _said(dialling))
@@ -188,8 +191,22 @@ async def _heard(
         "ocpp_lost": max(sent - answered, 0),  # with those that were under way at the end
         "ocpp_silent_stations": silent,
         "setpoint_p50_ms": statistics.median(latencies),
-        "setpoint_p99_ms": sorted(latencies)[int(0.99 * len(latencies))],
+        "setpoint_p99_ms": _p99(latencies),
+        "setpoints": len(latencies),
+        "woken_late_p99_ms": _p99(late),  # where this is large, the machine was busy, and the setpoints waited for it
     }
+
+
+def _p99(found: list[float]) -> float:
+    return sorted(found)[int(0.99 * len(found))]
+
+
+async def _woken_late_ms(found: list[float]) -> None:
+    """How much later than it wanted this process is woken, each 10 ms, until cancelled: what the machine adds to each step."""
+    while True:
+        due = time.perf_counter() + 0.01
+        await asyncio.sleep(0.01)
+        found.append(1000 * (time.perf_counter() - due))
 
 
 async def _setpoints_ms(polled: list[_Polled], window_s: float) -> list[float]:
