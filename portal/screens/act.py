@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from cim.platform.publications.grid import ConsumptionHeldBack, ConsumptionLimited
@@ -220,6 +221,17 @@ def _settle(seen: Seen) -> Html:
     )
 
 
+def _field(seen: Seen, name: str, value: str | bool | int) -> str:
+    """What was asked for as people read it: points by their title, instants in local time."""
+    shown = str(value)
+    if name == "point":
+        shown = seen.title(shown)
+    elif isinstance(value, str) and "T" in value:
+        with suppress(ValueError):
+            shown = f"{seen.local(datetime.fromisoformat(value)):%Y-%m-%d %H:%M}"
+    return f"{name.replace('_', ' ')} {shown}"
+
+
 def answers(seen: Seen, asked: Sequence[ActionTold], whose: str = "the DSO's") -> Html:
     """What was asked of an agent, and what it has answered."""
 
@@ -231,14 +243,14 @@ def answers(seen: Seen, asked: Sequence[ActionTold], whose: str = "the DSO's") -
             instant(one.at),
             one.kind,
             one.by,
-            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in one.request.items() if value is not None),
+            ", ".join(_field(seen, name, value) for name, value in one.request.items() if value is not None),
             mark(one.state.value, _TONES.get(one.state.value, "")),
             one.reason,
             instant(one.answered_at),
         )
         for one in asked
     )
-    head = ("asked at (local)", "what", "by", "fields", "state", "answer", "answered at")
+    head = ("asked at (local)", "what", "by", "fields (local)", "state", "answer", "answered at")
     return section(
         "Asked and answered",
         table("Newest first", head, rows, f"Nobody has asked {whose} agent for anything yet.", seen.rows),

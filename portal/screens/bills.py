@@ -37,7 +37,7 @@ def _list(seen: Seen, found: tuple[LedgerInvoice, ...]) -> Html:
             one.volume_wh / 1000,
             money(one.total_e4, one.currency),
             Html(link("open", "", invoice=one.number) + " · " + link("print", PRINTED, number=one.number)),
-            one.number,
+            tag("code", one.number),
         )
         for one in reversed(found)
     )

@@ -128,8 +128,11 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
     if not taken:
         return join((tag("h3", caption), note(none)))
     more = len(taken) > rows_shown > 0
-    lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in taken[: rows_shown or None])
     right = {place for row in taken for place, value in enumerate(row) if _is_number(value)}
+    lines = "".join(
+        f"<tr>{''.join(_cell(value, place in right) for place, value in enumerate(row))}</tr>"
+        for row in taken[: rows_shown or None]
+    )
     heads = "".join(
         f'<th scope="col"{" class=n" if place in right else ""}>{text(one)}</th>' for place, one in enumerate(head)
     )
@@ -138,7 +141,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], non
     )
     return Html(
         f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(caption)}"><table>'
-        f"<caption>{caption_}{_sheet(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
+        f"<caption><span>{caption_}{_sheet(caption)}</span></caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
 
@@ -150,8 +153,8 @@ def _sheet(caption: str) -> str:
     return f' <a class="sheet" download href="{html.escape(path)}" aria-label="{html.escape(caption)} as CSV">CSV</a>'
 
 
-def _cell(value: Cell) -> str:
-    if _is_number(value):
+def _cell(value: Cell, number: bool) -> str:
+    if _is_number(value) or (number and value is None):
         return f'<td class="n">{text(value)}</td>'
     if isinstance(value, Html) or not isinstance(value, str) or len(value) <= 28:
         return f"<td>{text(value)}</td>"

@@ -49,7 +49,7 @@ def entered(browser: Browser, site: Served, user: str, path: str, **context: obj
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda asked: None if asked.url.startswith((site.url, "data:")) else wrong.append(asked.url))
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)  # the machine may be busy
     page.goto(f"{site.url}{path}")
     page.fill("#name", user)
     page.fill("#password", PASSWORD)
