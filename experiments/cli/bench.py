@@ -126,6 +126,23 @@ def plan(as_json: Json = False, full: Full = False) -> None:
 
 
 @app.command()
+def grid(as_json: Json = False, full: Full = False) -> None:
+    """How fast the DSO's safety analysis is: 96 ISPs in 20 scenarios on three SimBench grids.
+
+    Beside it: power-grid-model's batch alone (`vs_power_grid_model_bare`: times as long) and pandapower's loop of single power
+    flows (`vs_pandapower_loop`: times as fast; timed on 96 of the 1,920 and scaled, --full: on all), and how far apart the
+    voltages are. It takes about half a minute; the first time a minute more, for pandapower's own environment (it wants an
+    older pandas), which is made in .reference/pandapower.
+    """
+    from experiments.bench.grid.measure import measure
+
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+        found = measure(full, lambda what: status.update(f"measuring: {what}"))
+    show(found, as_json)
+
+
+@app.command()
 def wire(as_json: Json = False, full: Full = False) -> None:
     """What 200 SunSpec devices polled each second and 1,000 (--full: 5,000) charging stations cost, as shares of a core.
 

@@ -13,7 +13,7 @@ from agents.planning.grid_safety.assessment import Assessment, PointGrid, assess
 from agents.planning.jobs import run
 from cim.model.arrays import Floats
 from cim.model.errors import ProgrammingFault
-from environment.feeder import Feeder, Limits, Line, Network, Node, Transformer
+from environment.feeder import Feeder, Limits, Line, Network, Node, Transformer, qv_inverter
 
 NETWORK = Network(
     nodes=(Node("mv", 20_000), Node("lv", 400), Node("near", 400), Node("far", 400)),
@@ -188,3 +188,18 @@ def test_instants_are_mended_each_for_itself() -> None:
     alone = [float(analyse(near[k : k + 1], far[k : k + 1], limits).need_w[0]) for k in range(len(near))]
     # Passes end when all instants are good enough, so one alone may stop a pass, 100 W, earlier.
     assert together == pytest.approx(alone, abs=150.0)
+
+
+def test_voltage_that_inverters_mend_is_not_bought() -> None:
+    """By Q(V) the same feed-in needs less power moved, or none; and no inverter makes anything be bought that was not."""
+    near, far = np.array([0.0, -50e3, -60e3]), np.array([0.0, -60e3, -65e3])
+    limits = Limits(0.95, 1.03, 500.0)
+    plain = analyse(near, far, limits)
+    inverters = tuple(qv_inverter(node, 60_000, 1.1, "ieee-1547-2018-b") for node in NODES)
+    helped = assess(NETWORK, limits, MARGIN, POINT, NODES, (near, far), inverters=inverters)
+    assert (plain.need_w[1:] > 0).all(), "voltage is the problem"
+    assert (helped.need_w[1:] < plain.need_w[1:] - 500).all()
+    assert helped.need_w[0] == plain.need_w[0] == 0
+    np.testing.assert_array_equal(
+        assess(NETWORK, limits, MARGIN, POINT, NODES, (near, far), inverters=()).need_w, plain.need_w
+    )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
-from environment.feeder import Feeder, FlowResult, Limits, Network
+from environment.feeder import Feeder, FlowResult, Limits, Network, QvInverter, settled_flow
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -74,6 +74,7 @@ def assess(
     above: tuple[PointGrid, ...] = (),
     most_w: tuple[Floats, ...] | None = None,
     carries: Mapping[str, Floats] = MappingProxyType({}),
+    inverters: tuple[QvInverter, ...] = (),
 ) -> Assessment:
     """Find the smallest change at the point's own nodes that brings all it watches within limits less a margin.
 
@@ -87,6 +88,7 @@ def assess(
         most_w: net power [T] of each node as far from zero as it may well be: only what that leaves is room. What is expected,
             where it is left out.
         carries: by branch, the share [T] of what it may carry otherwise, while works go on at it; 1 of all others.
+        inverters: that answer voltage with reactive power by themselves: what that mends is not asked for.
     """
     feeder = _feeder(network)
     expected, q = _by_node(feeder, nodes, p_w), _by_node(feeder, nodes, q_var or tuple(np.zeros_like(p) for p in p_w))
@@ -97,13 +99,13 @@ def assess(
     most = limits.max_loading_pct - margin_pct
     allowed = {name: np.broadcast_to(carries.get(name, 1.0), len(base)) * most for name in feeder.branch_names}
     need = np.zeros(len(base))
-    first = feeder.flow(expected, q)
-    result = first if sure_w is None else feeder.flow(base, q)
+    first = settled_flow(feeder, expected, q, inverters)[0]
+    result = first if sure_w is None else settled_flow(feeder, base, q, inverters)[0]
     step = _step(feeder, result, allowed, limits, point, base[:, below].sum(axis=1))
 
     def still(rows: Indices, change_w: Array) -> Array:
         """The next step of some instants after a change of theirs."""
-        flow = feeder.flow(base[rows] + change_w[:, None] * weights[rows], q[rows])
+        flow = settled_flow(feeder, base[rows] + change_w[:, None] * weights[rows], q[rows], inverters)[0]
         here = {name: row[rows] for name, row in allowed.items()}
         return _step(feeder, flow, here, limits, point, base[rows][:, below].sum(axis=1) + change_w)
 
