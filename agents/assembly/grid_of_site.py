@@ -13,7 +13,7 @@ from agents.roles.dso.config import DsoConfig, GridConnection, PlantConnection
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
 from environment.feeder import Network
-from environment.sites.network import build_limits, build_network
+from environment.sites.network import build_inverters, build_limits, build_network, build_ties
 from environment.sites.ratings import Rating
 from environment.sites.schema import Prosumer, Site
 from market.contracts.connection_terms import ConnectionTerms, FlexibleConnection, LimitOnCall
@@ -78,6 +78,19 @@ def carries_w(prosumer: Prosumer) -> int:
     return round(load + sum(max(can.consumption_w, can.generation_w) for can in devices))
 
 
+def largest_unit(prosumer: Prosumer) -> tuple[str, int]:
+    """The unit of a prosumer with the largest rating, either way, and that rating in watts; of equal ones the first."""
+    ratings = [
+        (max(can.consumption_w, can.generation_w), prosumer.device_name(device))
+        for device in prosumer.devices
+        for can in (device.capability,)
+    ]
+    if not ratings:
+        return "", 0
+    rated_w, name = max(ratings, key=lambda rating: rating[0])
+    return name, round(rated_w)
+
+
 def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]]) -> DsoConfig:
     """What the DSO of a site is told; `metered_kw` gives the known days of a prosumer's connection."""
     network = build_network(site)
@@ -95,6 +108,8 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             terms=connection_terms(p),
             owner=p.name,
             switches=connection_of(site, p.name).switches,
+            largest_unit=largest_unit(p)[0],
+            largest_unit_w=largest_unit(p)[1],
         )
         for p in site.prosumers
     )
@@ -108,6 +123,8 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
         connections=connections,
         aggregators=tuple(party.name for party in site.aggregators),
         plants=plant_connections(site),
+        ties=build_ties(site),
+        inverters=build_inverters(site),
     )
 
 

@@ -18,7 +18,7 @@ from agents.roles.dso.config import (
     PlantConnection,
 )
 from cim.model.intervals import LocalDay
-from environment.feeder import Limits, Network
+from environment.feeder import Limits, Line, Network, QvInverter
 from environment.sites.market import Buying, FlexibilityCosts, MarketTerms, OutsideOptions, PriceRange, Prices
 from environment.sites.market import ContractLimits as SiteLimits
 from environment.sites.schema import Site
@@ -105,6 +105,8 @@ def dso_config(
     connections: tuple[GridConnection, ...],
     aggregators: tuple[str, ...],
     plants: tuple[PlantConnection, ...] = (),
+    ties: tuple[Line, ...] = (),
+    inverters: tuple[QvInverter, ...] = (),
 ) -> DsoConfig:
     """What a DSO is told: whom it deals with, its grid and who hangs there, and the site's prices and limits."""
     terms = site.market
@@ -129,6 +131,8 @@ def dso_config(
         curtailing=_curtailing(site, network, limits, points, plants),
         restrictions=_restrictions(site),
         coordinates=_coordinated(terms),
+        ties=ties,
+        inverters=inverters,
     )
 
 

@@ -12,14 +12,44 @@ from cim.model.errors import ProgrammingFault
 
 if TYPE_CHECKING:
     from agents.planning.forecast.bands.history import KnownDays
+    from agents.planning.grid_safety.assessment import PointGrid
+    from agents.planning.grid_safety.cases import CaseFound, SafetyCase
     from agents.planning.microgrid.problem import Microgrid, MicrogridPlan
     from cim.model.arrays import Floats
+    from environment.feeder import Limits, Network, QvInverter
 
 
 def _safety(*arguments: Any) -> Any:
     from agents.planning.grid_safety.assessment import assess
 
     return assess(*arguments)
+
+
+def _safety_cases(
+    network: Network,
+    limits: Limits,
+    points: tuple[PointGrid, ...],
+    nodes: tuple[str, ...],
+    cases: tuple[SafetyCase, ...],
+    inverters: tuple[QvInverter, ...] = (),
+) -> tuple[CaseFound, ...]:
+    from agents.planning.grid_safety.cases import analyse_cases
+
+    return analyse_cases(network, limits, points, nodes, cases, inverters)
+
+
+def _order_check(
+    network: Network,
+    limits: Limits,
+    nodes: tuple[str, ...],
+    p_w: tuple[Floats, ...],
+    q_var: tuple[Floats, ...],
+    orders: tuple[tuple[Floats, ...], ...],
+    inverters: tuple[QvInverter, ...] = (),
+) -> tuple[str, ...]:
+    from agents.planning.grid_safety.order_check import check_orders
+
+    return check_orders(network, limits, nodes, p_w, q_var, orders, inverters)
 
 
 def _selection(*arguments: Any) -> Any:
@@ -56,6 +86,8 @@ def _microgrid_replan(
 
 JOBS: dict[str, Callable[..., Any]] = {
     "safety": _safety,
+    "safety-cases": _safety_cases,
+    "order-check": _order_check,
     "selection": _selection,
     "priced-selection": _priced_selection,
     "exchange-band": _exchange_band,

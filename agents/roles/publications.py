@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import numpy as np
 
+from agents.planning.grid_safety.cases import CaseFound
 from agents.roles.effects import Publish
 from cim.model.arrays import Floats
 from cim.platform.publications.agreements import (
@@ -21,7 +22,7 @@ from cim.platform.publications.agreements import (
     UnitsRanked,
 )
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.grid import ExchangeBand, ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.grid import ExchangeBand, ExchangeForecast, SafetyAnalysed, SafetyCaseFound
 from cim.platform.publications.ledger import BlockClosed
 from cim.platform.publications.settlement import (
     BaselineChecked,
@@ -57,6 +58,19 @@ def safety_analysed(point: str, period: date, need_w: Floats, loading_pct: Float
     """What the grid safety analysis of a congestion point found, [T] each."""
     need, loading = np.rint(need_w).astype(np.int64).tolist(), np.asarray(loading_pct, dtype=np.float64).tolist()
     return Publish(SafetyAnalysed(now, point, period, tuple(need), tuple(loading)))
+
+
+def safety_case_found(period: date, found: CaseFound, now: datetime) -> Publish:
+    """What a case of the wider safety analysis would do."""
+    loading = np.round(found.loading_pct, 2).tolist()
+    voltage = np.round(found.voltage_pu, 5).tolist()
+    broken = tuple(np.flatnonzero(found.broken).tolist())
+    return Publish(
+        SafetyCaseFound(
+            now, found.point, period, found.case, found.branch, tuple(loading), found.node, tuple(voltage),
+            tuple(isp + 1 for isp in broken),
+        )
+    )  # fmt: skip
 
 
 def exchange_forecast(period: date, power_w: Sequence[int], now: datetime) -> Publish:

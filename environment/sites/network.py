@@ -6,27 +6,18 @@ from dataclasses import replace
 
 from environment.feeder.elements import Line, Network, Node, Transformer
 from environment.feeder.limits import Limits
+from environment.feeder.volt_var import QvInverter, qv_inverter
 from environment.profiles.grid import load_grid
+from environment.sites.devices import BatteryUnit, Pv, Wind
 from environment.sites.ratings import Rating
-from environment.sites.schema import Site
+from environment.sites.schema import FeederLine, Site
 
 
 def build_network(site: Site) -> Network:
     """The whole feeder of `site`; the pack's external grid is replaced by the feeder's node `low_voltage.at`."""
     network = site.network
     nodes = [Node(node.name, node.nominal_v.value) for node in network.nodes]
-    lines = [
-        Line(
-            line.name,
-            line.from_node,
-            line.to_node,
-            line.r_ohm_per_km.value * line.length_km.value,
-            line.x_ohm_per_km.value * line.length_km.value,
-            line.c_nf_per_km.value * line.length_km.value,
-            line.rated_a.value,
-        )
-        for line in network.lines
-    ]
+    lines = [_line(line) for line in network.lines]
     transformers = [
         Transformer(
             item.name,
@@ -57,6 +48,37 @@ def build_network(site: Site) -> Network:
             high, low = (join.get(node, node) for node in (trafo.hv_node, trafo.lv_node))
             transformers.append(replace(trafo, hv_node=high, lv_node=low))
     return Network(tuple(nodes), tuple(lines), tuple(transformers), network.slack_node, network.slack_voltage_pu.value)
+
+
+def build_ties(site: Site) -> tuple[Line, ...]:
+    """The normally open lines of `site`, which are no part of `build_network`."""
+    return tuple(_line(line) for line in site.network.ties)
+
+
+def build_inverters(site: Site) -> tuple[QvInverter, ...]:
+    """The inverters of `site` that answer voltage with reactive power: of PV, wind and batteries, where `volt_var` is given."""
+    rule = site.volt_var
+    if rule is None:
+        return ()
+    return tuple(
+        qv_inverter(prosumer.node, device.rated_w.value, rule.oversize.value, rule.curve)
+        for prosumer in site.prosumers
+        for device in prosumer.devices
+        if isinstance(device, Pv | Wind | BatteryUnit)
+    )
+
+
+def _line(line: FeederLine) -> Line:
+    length_km = line.length_km.value
+    return Line(
+        line.name,
+        line.from_node,
+        line.to_node,
+        line.r_ohm_per_km.value * length_km,
+        line.x_ohm_per_km.value * length_km,
+        line.c_nf_per_km.value * length_km,
+        line.rated_a.value,
+    )
 
 
 def _rated(packed: Transformer, rated_va: Rating | None) -> Transformer:

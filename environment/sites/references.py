@@ -185,7 +185,10 @@ def _network(check: _Checker, raw: Mapping[str, object]) -> tuple[list[str] | No
             for end in ends:
                 check.known(f"network.{key}[{index}].{end}", item.get(end), own)
     check.once("network.nodes", nodes or own)
-    check.once("network: lines and transformers", branches or [])
+    for index, tie in _items(network, "ties"):
+        for end in ("from_node", "to_node"):
+            check.known(f"network.ties[{index}].{end}", tie.get(end), nodes)
+    check.once("network: lines and transformers", (branches or []) + _texts(network, "ties"))
     return nodes, branches
 
 

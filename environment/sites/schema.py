@@ -116,7 +116,10 @@ class FeederNode(Part):
 
 
 class SiteNetwork(Part):
-    """The site's feeder and the low-voltage grid below it."""
+    """The site's feeder and the low-voltage grid below it.
+
+    `ties` are lines that are open in normal operation (tie switches): closed where a congestion point's branch is out.
+    """
 
     slack_node: str
     slack_voltage_pu: Positive
@@ -124,6 +127,7 @@ class SiteNetwork(Part):
     nodes: tuple[FeederNode, ...]
     lines: tuple[FeederLine, ...]
     transformers: tuple[FeederTransformer, ...]
+    ties: tuple[FeederLine, ...] = ()
 
 
 class BatteryDefaults(Part):
@@ -208,6 +212,22 @@ class KeyChange(Part):
     replaced: bool = True
 
 
+class VoltVar(Part):
+    """Every inverter of PV, wind and batteries answers voltage with reactive power by itself, by a standard's curve.
+
+    `oversize` is rated apparent over rated active power, at least 1: what is left beside full active power.
+    """
+
+    curve: Literal["ieee-1547-2018-b", "vde-ar-n-4105"]
+    oversize: Positive
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> VoltVar:
+        if self.oversize.value < 1:
+            raise ValueError("expected oversize of at least 1")
+        return self
+
+
 class Site(Part):
     """A pilot site: what stands where, who owns what, and what the grid can carry.
 
@@ -217,6 +237,7 @@ class Site(Part):
         switches: of prosumers to another aggregator.
         community: who shares energy by law; None where nobody does.
         islanding: how the site goes on without the grid; None: it does not.
+        volt_var: the inverters' local rule; None: they give no reactive power.
         meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
     """
 
@@ -251,6 +272,7 @@ class Site(Part):
     switches: tuple[ProviderChange, ...] = ()
     community: Community | None = None
     islanding: Islanding | None = None
+    volt_var: VoltVar | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def prosumer(self, name: str) -> Prosumer:

@@ -7,6 +7,7 @@ from collections import Counter
 import plotly.graph_objects as go
 
 from environment.feeder import Violation
+from experiments.report import safety
 from experiments.report.data import RunData
 from experiments.report.explaining import explain
 from experiments.report.point_loading import LoadingLine, loading_figure
@@ -17,7 +18,7 @@ from experiments.report.timeline import closed
 
 def section(data: RunData) -> str:
     """Figures, the table by element, and a sentence on each limit still broken."""
-    return _loading(data) + _voltage(data) + _by_element(data) + _left(data)
+    return _loading(data) + _voltage(data) + _by_element(data) + _left(data) + safety.section(data)
 
 
 def _loading(data: RunData) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cim.model.arrays import Floats, Ints
-from environment.feeder import Feeder, FlowResult, Network, Violation, rated_va, violations
-from environment.sites.network import build_limits, build_network
+from environment.feeder import Feeder, FlowResult, Network, Violation, rated_va, settled_flow, violations
+from environment.sites.network import build_inverters, build_limits, build_network
 from environment.sites.schema import Site
 
 # As it really was: prosumer -> (active, reactive power) of each ISP, watts and vars.
@@ -41,7 +41,7 @@ class GridRecord:
 
 
 def evaluate(site: Site, truth: Truth) -> GridRecord:
-    """Power flow of every ISP from each connection's true active and reactive power."""
+    """Power flow of every ISP from each connection's true active and reactive power, and what inverters add by `volt_var`."""
     feeder = Feeder(build_network(site))
     count = len(next(iter(truth.values()))[0])
     p = np.zeros((count, len(feeder.node_names)))
@@ -50,7 +50,7 @@ def evaluate(site: Site, truth: Truth) -> GridRecord:
         active, reactive = truth[prosumer.name]
         p[:, feeder.node_index[prosumer.node]] += active
         q[:, feeder.node_index[prosumer.node]] += reactive
-    flow, limits = feeder.flow(p, q), build_limits(site)
+    flow, limits = settled_flow(feeder, p, q, build_inverters(site))[0], build_limits(site)
     over, hours = over_limit_va(site, feeder.network, flow, limits.max_loading_pct), site.isp_minutes / 60
     needed = needed_va(site, over, points_p_w(site, flow))
     return GridRecord(flow, violations(flow, limits), float(needed.sum()) * hours, float(over.sum()) * hours)

@@ -15,7 +15,7 @@ import pytest
 
 from cim.model.arrays import Floats
 from cim.platform.access.principals import Role
-from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed
+from cim.platform.publications.grid import ExchangeForecast, SafetyAnalysed, SafetyCaseFound
 from cim.platform.publications.measured import DeviceLost
 from cim.platform.publications.settlement import PaymentRow, PaymentsMade
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
@@ -130,6 +130,29 @@ def test_a_loading_above_the_limit_is_red_and_says_its_unit(tmp_path: Path) -> N
     assert 'class="branch line over"' in text
     assert "line-1: 150.0 % of 100 kVA" in text
     assert "beyond the limit" in text
+
+
+def test_what_may_be_lost_is_a_table_of_the_points_page(tmp_path: Path) -> None:
+    """Each case in its worst ISP: of those that break a limit the one that is loaded most, else of all; the worst case first."""
+    made = site()
+    for case, loading, broken in (("quiet, 10 %", 40.0, ()), ("meter lost, 90 %", 131.5, (41,))):
+        rows = [20.0] * 96
+        rows[40], rows[60] = loading, 300.0 if broken == () else 20.0
+        told = SafetyCaseFound(
+            NOON, "ean.1", DAY, case, ("line-1",) * 96, tuple(rows), ("n2",) * 96, (0.9876,) * 96, broken
+        )
+        made.store.put("dso", told)
+    app = create_app(made, TOKEN, sources=PageSources(tmp_path / "readings", TwoNodes(), None, {}))
+
+    async def asked() -> httpx.Response:
+        async with client(app) as caller:
+            return await caller.get(f"/dso/pages/points?day={DAY}", headers=BEARER)
+
+    text = re.sub(r"<[^>]+>", " ", asyncio.run(asked()).text)
+    words = " ".join(text[text.index("Cases of") :].split())
+    assert words.index("meter lost, 90 % 1 ") < words.index("quiet, 10 % 0 ")
+    assert "10:00 line-1 131.5 n2 0.9876 beyond a limit" in words
+    assert "15:00 line-1 300" in words
 
 
 def test_eleven_kilowatts_more(tmp_path: Path) -> None:

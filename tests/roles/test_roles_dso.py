@@ -61,9 +61,19 @@ def hear_all(role: DsoRole, revision: int = 1, now: datetime = AHEAD, power_w: i
 
 
 def of(effects: list[Effect], kind: type) -> list[Any]:
-    """Effects of a type, or messages of a type that are sent."""
-    found = [e for e in effects if isinstance(e, kind)]
+    """Effects of a type (of jobs not the table of cases, which moves nothing), or messages of a type that are sent."""
+    found = [e for e in effects if isinstance(e, kind) and getattr(e, "job", "") != "safety-cases"]
     return found or [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
+
+
+def passed(role: DsoRole, effects: list[Effect], now: datetime = AHEAD) -> list[Effect]:
+    """Effects, and what follows when the power flow before the orders finds nothing against them."""
+    checks = [e for e in effects if isinstance(e, Compute) and e.job == "order-check"]
+    return effects + [
+        more
+        for check in checks
+        for more in role.handle(Computed(check.reference, ("",) * len(check.reference.chosen)), now)
+    ]
 
 
 def analysed(role: DsoRole, need_w: dict[int, float], now: datetime = AHEAD) -> list[Effect]:
@@ -91,7 +101,7 @@ def ordering(role: DsoRole, need_w: dict[int, float] | None = None) -> tuple[Fil
         seller = RULES.name_of(request.header.recipient_domain) or ""
         effects = hear(role, seller, offer(request, seller))
     assert [c.job for c in of(effects, Compute)] == ["selection"]
-    (filed,) = of(role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD), Filed)
+    (filed,) = of(passed(role, role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD)), Filed)
     return filed, requests
 
 

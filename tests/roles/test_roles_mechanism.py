@@ -27,7 +27,7 @@ from market.uftp import (
     IspPower,
     OfferOption,
 )
-from tests.roles.test_roles_dso import analysed, hear, hear_all, of, offer
+from tests.roles.test_roles_dso import analysed, hear, hear_all, of, offer, passed
 from tests.worlds import players
 from tests.worlds.miniature import Miniature
 from tests.worlds.players import AHEAD, FIRST, POINT, RULES
@@ -66,7 +66,7 @@ def test_orders_have_the_mechanisms_prices() -> None:
     """A whole offer of 800 at 900, and half of one (400) at 450."""
     role = players.dso(UNIFORM)
     asked(role)
-    (filed,) = of(role.handle(Computed(PricedSelectionOf(FIRST), ((100, 900), (50, 450))), AHEAD), Filed)
+    (filed,) = of(passed(role, role.handle(Computed(PricedSelectionOf(FIRST), ((100, 900), (50, 450))), AHEAD)), Filed)
     assert [(order.price, order.activation_factor_pct) for order in ordered(filed)] == [(900, 100), (450, 50)]
 
 
@@ -74,7 +74,7 @@ def test_an_order_is_never_below_its_offer() -> None:
     """Whatever a job says: the offered price is the least."""
     role = players.dso(UNIFORM)
     asked(role)
-    (filed,) = of(role.handle(Computed(PricedSelectionOf(FIRST), ((100, 10), (0, 0))), AHEAD), Filed)
+    (filed,) = of(passed(role, role.handle(Computed(PricedSelectionOf(FIRST), ((100, 10), (0, 0))), AHEAD)), Filed)
     assert [order.price for order in ordered(filed)] == [800]
 
 

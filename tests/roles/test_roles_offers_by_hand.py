@@ -16,7 +16,7 @@ from agents.roles.events import Received
 from agents.roles.messages import Filed, Receipt
 from cim.platform.mailbox.requests import FlexibilityWanted, OfferOrderWanted
 from market.uftp import FlexOffer, FlexOfferResponse, FlexOfferRevocation, FlexOrder, FlexRequest, OfferOption
-from tests.roles.test_roles_dso import analysed, hear, of, offer
+from tests.roles.test_roles_dso import analysed, hear, of, offer, passed
 from tests.roles.test_roles_outside_requests import answer, asked, settled_round
 from tests.roles.test_roles_standing_offers import offered as offered_unasked
 from tests.worlds import players
@@ -61,7 +61,7 @@ def test_what_people_choose_is_recorded_then_ordered_as_offered() -> None:
     """The ledger first; with its receipt the order goes to the seller, at the offered price and powers; once."""
     role = settled_round()
     made = stand(role)
-    effects = asked(role, order(made))
+    effects = passed(role, asked(role, order(made)))
     told = answer(effects)
     assert told.accepted
     (filed,) = of(effects, Filed)
@@ -88,7 +88,7 @@ def test_an_order_by_hand_moves_no_running_round() -> None:
     effects = asked(role, FlexibilityWanted("number-4", "ada", POINT, FIRST, 70, 71, 3000))
     assert of(analysed(role, {}), FlexRequest)
     before = role.part(TradingRounds).state.rounds[FIRST]
-    effects = asked(role, order(made))
+    effects = passed(role, asked(role, order(made)))
     placed = role.handle(_receipt(of(effects, Filed)[0]), AHEAD)
     assert len(of(placed, FlexOrder)) == 1
     assert role.part(TradingRounds).state.rounds[FIRST] == before

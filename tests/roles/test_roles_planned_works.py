@@ -113,11 +113,11 @@ def test_the_analysis_is_told_what_the_branch_carries_meanwhile() -> None:
 
 
 def test_without_works_the_analysis_is_asked_as_before() -> None:
-    """Its arguments end before what branches carry meanwhile, so nothing of an ordinary day changes."""
+    """Its arguments end before what branches carry meanwhile and what inverters do, so nothing of an ordinary day changes."""
     role = settled_round()
     (job,) = of(asked(role, FlexibilityWanted("number-9", "ada", POINT, FIRST, 60, 62, 5000)), Compute)
     told = list(signature(assess).bind(*job.arguments).arguments)
-    assert [*told, "carries"] == list(signature(assess).parameters)
+    assert [*told, "carries", "inverters"] == list(signature(assess).parameters)
 
 
 def test_nothing_is_bought_of_who_has_no_supply() -> None:

@@ -32,7 +32,7 @@ from market.uftp import (
     Header,
     Result,
 )
-from tests.roles.test_roles_dso import analysed, hear, hear_all, of, offer, ordering
+from tests.roles.test_roles_dso import analysed, hear, hear_all, of, offer, ordering, passed
 from tests.roles.test_roles_enforcement import order_of
 from tests.worlds import players
 from tests.worlds.players import AHEAD, FIRST, Pump, dso, market_of_farms, request
@@ -129,7 +129,11 @@ def chosen_from() -> tuple[DsoRole, list[FlexOffer]]:
 
 def filed_orders(role: DsoRole) -> list[FlexOrder]:
     """What is filed when both offers are chosen."""
-    records = [r for f in of(role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD), Filed) for r in f.records]
+    records = [
+        r
+        for f in of(passed(role, role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD)), Filed)
+        for r in f.records
+    ]
     found: list[Any] = [decode(record.body) for record in records]
     return [body for body in found if isinstance(body, FlexOrder)]
 
@@ -164,7 +168,7 @@ def test_an_offer_revoked_before_the_choice_takes_no_part_in_it() -> None:
 def test_an_order_on_its_way_to_the_ledger_is_none_when_its_offer_is_revoked() -> None:
     """It is recorded and never sent; the ledger says that it is refused, nothing is held to it, and the other one is placed."""
     role, offers = chosen_from()
-    (filed,) = of(role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD), Filed)
+    (filed,) = of(passed(role, role.handle(Computed(SelectionOf(FIRST), (100, 50)), AHEAD)), Filed)
     hear(role, "agr", revocation(offers[0], "agr"))
     effects = hear(role, "ledger", Receipt(filed.reference))
     (order,) = of(effects, FlexOrder)

@@ -11,7 +11,7 @@ from agents.planning.grid_safety.assessment import PointGrid
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.grouping import grouped
-from environment.feeder import Limits, Network
+from environment.feeder import Limits, Line, Network, QvInverter
 from environment.feeder.parts import parts_of
 from market.billing.tariff import Tariff
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, Usage, usage_fault
@@ -39,6 +39,7 @@ class GridConnection:
         terms: what is agreed of it beside the market.
         owner: whose it is, an agent's name; empty where nobody is to be told of limits by hand and of works.
         switches: to other aggregators, in the order of their days.
+        largest_unit, largest_unit_w: of the units registered there, the one with the largest rating, either way.
     """
 
     usage_point: str
@@ -52,6 +53,8 @@ class GridConnection:
     terms: ConnectionTerms = NOTHING_AGREED
     owner: str = ""
     switches: tuple[ProviderSwitch, ...] = ()
+    largest_unit: str = ""
+    largest_unit_w: int = 0
 
 
 @wire("dso.MeteredPoint")
@@ -206,6 +209,8 @@ class DsoConfig:
         outside: what its other means cost.
         product: what a unit must be able to do to be prequalified.
         coordinates: it coordinates the sellers at a congestion point by price rounds before they offer.
+        ties: normally open lines, to be closed where a branch is out.
+        inverters: that answer voltage with reactive power by themselves.
     """
 
     market: str
@@ -228,6 +233,8 @@ class DsoConfig:
     curtailing: FeedInControl | None = None
     restrictions: tuple[PlannedRestriction, ...] = ()
     coordinates: bool = False
+    ties: tuple[Line, ...] = ()
+    inverters: tuple[QvInverter, ...] = ()
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""
@@ -279,6 +286,13 @@ class DsoConfig:
     def part_of(self, point: str) -> Network:
         """The part of the network that a congestion point is in; what happens in others changes nothing there."""
         return self._parts[point]
+
+    def inverters_near(self, point: str) -> tuple[QvInverter, ...]:
+        """Those of its inverters that are in the same part of the network as a congestion point."""
+        if not self.inverters:
+            return ()
+        nodes = set(self._parts[point].node_names)
+        return tuple(inverter for inverter in self.inverters if inverter.node in nodes)
 
     def pairs_near(self, point: str, day: date) -> tuple[tuple[str, str], ...]:
         """Those of a day's `pairs` whose connections are in the same part of the network as a congestion point."""

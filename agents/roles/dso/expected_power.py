@@ -94,6 +94,19 @@ class ExpectedPower:
             sure[isp - 1] = held(float(sure[isp - 1]), float(level))
         return sure
 
+    def error_w(self, seller: str, point: str, day: LocalDay, chance: float) -> Floats:
+        """[T] what the error of a portfolio's newest prognosis (metered less foretold) does not exceed with a chance of 0 to 1."""
+        prognosis = self._prognoses.newest(SellerPointDay(seller, point, day.day))
+        at = day.start if prognosis is None else prognosis.header.time_stamp
+        return self._errors.quantiles_w(seller, point, day, at, np.full(day.count, chance))
+
+    def ordered_w(self, seller: str, point: str, day: LocalDay) -> Floats:
+        """[T] what is ordered of a portfolio."""
+        found = np.zeros(day.count)
+        for isp, power_w in self._ordering.ordered_w(SellerPointDay(seller, point, day.day)).items():
+            found[isp - 1] = power_w
+        return found
+
     def _ordered_since_w(self, place: SellerPointDay, day: LocalDay) -> Floats:
         """[T] what was ordered after the newest prognosis was sent, which so says nothing of it: it is not bought again."""
         prognosis, moved = self._prognoses.newest(place), np.zeros(day.count)

@@ -32,10 +32,20 @@ from market.uftp import FlexOffer, FlexOrder, FlexOrderResponse, Result
 
 @dataclass(frozen=True, slots=True)
 class OffersChosen:
-    """Told inside the DSO: these offers are to be ordered, each by a factor in percent; at least one.
+    """Told inside the DSO: these offers are to be ordered if nothing speaks against it, each by a factor in percent; at least one.
 
     `price` is what the market's mechanism pays; None is the offered one. `by_hand`: people chose, and no round waits for it.
     """
+
+    period: date
+    point: str
+    chosen: tuple[tuple[str, FlexOffer, int, int | None], ...]
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OffersChecked:
+    """Told inside the DSO: of what was chosen, these break nothing in a power flow; maybe none."""
 
     period: date
     point: str
@@ -143,8 +153,8 @@ class Ordering(Part[OrderingState]):
         placed = (order for orders in self.state.orders.values() for order in orders)
         return any(order.order_reference == reference for known in (filed, placed) for order in known)
 
-    @on(OffersChosen)
-    def chosen(self, event: OffersChosen, now: datetime) -> list[Effect]:
+    @on(OffersChecked)
+    def checked(self, event: OffersChecked, now: datetime) -> list[Effect]:
         """Record the orders (with the prognoses they stand on) before anyone acts on them."""
         orders, effects = list[FlexOrder](), list[Effect]()
         for seller, offer, factor, price in event.chosen:

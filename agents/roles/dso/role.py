@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents.roles.dso.accounts import DsoAccounts
 from agents.roles.dso.arbitration import Arbitration
+from agents.roles.dso.case_building import CaseBuilding
 from agents.roles.dso.compensation import Compensating
 from agents.roles.dso.config import DsoConfig
 from agents.roles.dso.consumption_limits import ConsumptionLimits
@@ -14,6 +15,7 @@ from agents.roles.dso.incomplete_points import IncompletePoints
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.non_firm_capacity import NonFirmCapacity
 from agents.roles.dso.offers_by_hand import OffersByHand
+from agents.roles.dso.order_checks import OrderChecks
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.outside_requests import OutsideRequests
 from agents.roles.dso.planned_works import PlannedWorks
@@ -27,6 +29,7 @@ from agents.roles.dso.registration import GridRegistration
 from agents.roles.dso.requests import Requests
 from agents.roles.dso.reservation_release import ReservationRelease
 from agents.roles.dso.revocations import Revocations
+from agents.roles.dso.safety_cases import SafetyCases
 from agents.roles.dso.standing_offers import StandingOffers
 from agents.roles.dso.trading_rounds import TradingRounds
 from agents.roles.identity import AgentIdentity
@@ -98,6 +101,7 @@ class DsoRole(Role):
             history=history,
         )
         expected = ExpectedPower(config, prognoses=prognoses, ordering=ordering, history=history, errors=errors)
+        building = CaseBuilding(config, expected, history)
         non_firm = NonFirmCapacity(me, config, prognoses=prognoses, ordering=ordering, expected=expected)
         standing = StandingOffers(me, prognoses, revocations)
         trading = TradingRounds(me, config, requests, expected, revocations, non_firm, by_hand, standing, works)
@@ -164,6 +168,8 @@ class DsoRole(Role):
             OffersByHand(me, config, requests=requests, ordering=ordering, standing=standing, revocations=revocations),
             PointCoordination(me, config, requests, trading),
             trading,
+            SafetyCases(me, config, building),
+            OrderChecks(me, config, building),
             ReservationRelease(me, config, contracts=contracts, reservations=reservations, filing=filing),
             filing,
             Disputes(me, name, filing, accounts.evidence),

@@ -106,8 +106,9 @@ class TradingRounds(Part[TradingRoundsState]):
         below = set(self._points[points[0]].below)
         above = tuple(point for point in self.config.points if set(point.below) > below)
         arguments = (*grid, found.nodes, found.p_w, found.q_var, found.sure_w, above, found.most_w)
-        carries = self._works.carries(day)
-        return [Compute(SafetyOf(period), "safety", (*arguments, carries) if carries else arguments)]
+        carries, inverters = self._works.carries(day), config.inverters_near(points[0])
+        more: tuple[object, ...] = (carries, inverters) if inverters else (carries,) if carries else ()
+        return [Compute(SafetyOf(period), "safety", (*arguments, *more))]
 
     def _chances(self, day: LocalDay, now: datetime) -> Floats:
         """[T] how surely something must be needed to be bought now: less surely where the next round comes too late for it.
@@ -195,7 +196,8 @@ class TradingRounds(Part[TradingRoundsState]):
     @on(JobFailed)
     def job_failed(self, event: JobFailed, now: datetime) -> list[Effect]:
         """The analysis or the choice at a congestion point came to nothing: say so, and look at the next point."""
-        assert isinstance(event.reference, SafetyOf | SelectionOf | PricedSelectionOf)  # noqa: S101 - there are no other jobs
+        if not isinstance(event.reference, SafetyOf | SelectionOf | PricedSelectionOf):
+            return []
         period, current = event.reference.period, self.state.rounds.get(event.reference.period)
         what = "safety analysis" if isinstance(event.reference, SafetyOf) else "choice of offers"
         point = "" if current is None else f"{current.point} "

@@ -25,6 +25,7 @@ from cim.platform.publications.grid import (
     FeedInLimited,
     PrognosisReplaced,
     SafetyAnalysed,
+    SafetyCaseFound,
     SellerJudged,
     SupplyInterrupted,
     SupplyRestored,
@@ -73,7 +74,8 @@ FAMILIES: Mapping[str, type[Publication]] = {
         HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,
         NegotiationMoved, OrderPlaced, OrderRefused, PaymentsMade, PointCoordinated,
         PointNotMetered, PrognosisReplaced, PrognosisTaken,
-        ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SellerJudged, SessionConcluded,
+        ReadingRefused, RecordRefused, ReservationUpdated, RuleBroken, SafetyAnalysed, SafetyCaseFound, SellerJudged,
+        SessionConcluded,
         SettlementAnswered, SettlementTold, SiteDescribed, SiteNotMetered, SupplyInterrupted, SupplyRestored, TemplatePublished,
         UnitsMoved, UnitsRanked, WorkFailed, WorksDeclared,
     )

@@ -27,6 +27,36 @@ class SafetyAnalysed(Publication):
     loading_pct: tuple[float, ...]
 
 
+@wire("published.SafetyCaseFound")
+@dataclass(frozen=True, slots=True)
+class SafetyCaseFound(Publication):
+    """What a case of the DSO's safety analysis would do to a congestion point on a local day.
+
+    Attributes:
+        congestion_point: its entity address (USEF).
+        period: the local day.
+        case: what is lost, and which quantile of the forecasts it comes with, in words.
+        branch, loading_pct: for each ISP the branch that is loaded most, and its loading, percent of its rating.
+        node, voltage_pu: for each ISP the node nearest to its voltage limit or furthest beyond, and its voltage per unit.
+        broken: the ISPs (from 1) in which a limit is broken.
+    """
+
+    congestion_point: str
+    period: date
+    case: str
+    branch: tuple[str, ...]
+    loading_pct: tuple[float, ...]
+    node: tuple[str, ...]
+    voltage_pu: tuple[float, ...]
+    broken: tuple[int, ...]
+
+    @property
+    def worst(self) -> int:
+        """The ISP (from 1) that is loaded most: of those in which a limit is broken, else of all."""
+        isps = self.broken or range(1, len(self.loading_pct) + 1)
+        return max(isps, key=lambda isp: self.loading_pct[isp - 1])
+
+
 @wire("published.FeedInLimited")
 @dataclass(frozen=True, slots=True)
 class FeedInLimited(Publication):

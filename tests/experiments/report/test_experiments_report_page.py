@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from cim.platform.publications.base import Publication
-from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.grid import SafetyAnalysed, SafetyCaseFound
 from cim.platform.publications.settlement import SettlementTold
 from cim.platform.publications.trading import AskedIsp, FlexOffered, FlexRequested, OrderPlaced
 from environment.sites import load_site
@@ -88,6 +88,30 @@ def test_explanation_of_an_element_nobody_watches(material: Make) -> None:
     """A limit outside all congestion points is told as that."""
     data = material()
     assert "no congestion point" in explain(data, replace(data.with_.violations[0], element="elsewhere"))
+
+
+def test_report_shows_what_may_be_lost(material: Make) -> None:
+    """A case as it was looked at last, in its worst ISP; a day that is not the run's is left out."""
+    at, day = datetime(2016, 5, 19, 12, tzinfo=UTC), date(2016, 5, 20)
+    loading = (20.0,) * 52 + (140.5,) + (20.0,) * 43
+
+    def case(told_at: datetime, of: date, name: str, broken: tuple[int, ...]) -> tuple[str, SafetyCaseFound]:
+        found = SafetyCaseFound(
+            told_at, POINT, of, name, ("cable <1>",) * 96, loading, ("far",) * 96, (1.0421,) * 96, broken
+        )
+        return "dso", found
+
+    more = (
+        case(at, day, "unit lost, 10 %", ()),
+        case(at + timedelta(hours=12), day, "unit lost, 10 %", (53,)),
+        case(at, date(2016, 5, 21), "tomorrow", (53,)),
+    )
+    page = render(material(more=more))
+    words = " ".join(re.sub(r"<[^>]+>", " ", page[page.index("Safety analysis of what may be lost") :]).split())
+    assert "unit lost, 10 % 1 " in words
+    assert "13:00 cable &lt;1&gt; 140.5 far 1.0421" in words
+    assert "unit lost, 10 % 0 " not in words
+    assert "tomorrow" not in words.split("What went wrong", maxsplit=1)[0]
 
 
 def test_quiet_run_still_reports(material: Make) -> None:
