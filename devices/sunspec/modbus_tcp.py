@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from typing import cast
 
 _HEADER = struct.Struct(">HHHB")  # transaction, protocol (0), bytes that follow, unit (section 3.1.3)
 _LEAST, _MOST = 3, 254  # bytes that follow: a unit and a PDU of 2..253 bytes
@@ -64,8 +65,9 @@ class ModbusTcp(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_connection makes no other
-        self._transport = transport
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # by what it can: those of uvloop, on Ray, are no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Whoever waits learns it at once, not by a time-out."""

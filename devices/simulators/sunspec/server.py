@@ -7,6 +7,7 @@ want to own the registers and are deprecated, while a simulated device must see 
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.framer import FramerSocket
@@ -74,8 +75,9 @@ class _Link(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server makes no other
-        self._transport = transport
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # by what it can: those of uvloop, on Ray, are no subclass
         self._links[self] = None
         if self._sunspec_device.silent:
             self.drop()

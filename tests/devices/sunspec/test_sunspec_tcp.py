@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import uvloop
 from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
 
 from cim.model.devices import DeviceKind, Mode, Setpoint
@@ -128,8 +129,11 @@ def test_direct_and_tcp_are_the_same(device: Any, now: datetime) -> None:
     asyncio.run(run())
 
 
-def test_many_faces_each_on_its_own_port(make: Callable[..., Any], now: datetime) -> None:
-    """Twenty devices are served and read at once."""
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_many_faces_each_on_its_own_port(
+    make: Callable[..., Any], now: datetime, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Twenty devices are served and read at once, on asyncio's loop and on uvloop's, which Ray gives its actors."""
 
     async def run() -> list[float]:
         server = ModbusTcpServer()
@@ -146,7 +150,8 @@ def test_many_faces_each_on_its_own_port(make: Callable[..., Any], now: datetime
                 await port.close()
             await server.close()
 
-    assert asyncio.run(run()) == [-100.0 * n for n in range(20)]
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(run()) == [-100.0 * n for n in range(20)]
 
 
 def test_a_busy_port_is_named(make: Callable[..., Any]) -> None:
