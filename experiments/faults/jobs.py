@@ -19,7 +19,7 @@ from agents.planning.grid_safety.assessment import Assessment, PointGrid
 from agents.planning.grid_safety.offer_selection import SHORTAGE_E4
 from agents.planning.jobs import run
 from cim.model.arrays import Floats
-from environment.feeder import Limits, Network
+from environment.feeder import Limits, Network, QvInverter
 
 
 async def inline(job: str, arguments: tuple[Any, ...]) -> Any:
@@ -43,10 +43,11 @@ def assess_line(
     above: tuple[PointGrid, ...] = (),
     most_w: tuple[Floats, ...] | None = None,
     carries: Mapping[str, Floats] = MappingProxyType({}),
+    inverters: tuple[QvInverter, ...] = (),
 ) -> Assessment:
     """`assess` of `agents.planning.grid_safety` for a single line without losses: its current is its power over its voltage.
 
-    No point lies above it.
+    No point lies above it, and no inverter gives reactive power by a curve.
     """
     (line,) = network.lines
     nominal = {node.name: node.nominal_v for node in network.nodes}
