@@ -20,7 +20,8 @@ import pytest
 from tests.worlds.market_days import corner_of_strem
 
 pytestmark = pytest.mark.slow
-STARTED_S, BACK_S = 180, 60
+STARTED_S, BACK_S, TRIES = 360, 180, 5
+REVIVED = re.compile(r"revived\s+host=\S+ seconds=")
 
 
 def hosts(mark: str) -> list[int]:
@@ -45,6 +46,24 @@ def health(url: str) -> Any:
         return json.load(error)
 
 
+def kill_one(url: str, mark: str, log: Path) -> tuple[Any, Any]:
+    """What `/health` said when all were there, and says when all are there again after one process was killed."""
+    before = health(url)
+    while before["alive"] < before["agents"]:
+        time.sleep(1)
+        before = health(url)
+    revived = len(REVIVED.findall(log.read_text()))
+    os.kill(hosts(mark)[0], signal.SIGKILL)
+    killed = time.monotonic()
+    while True:
+        assert time.monotonic() - killed < BACK_S, log.read_text()
+        back = len(REVIVED.findall(log.read_text())) > revived
+        now = health(url)
+        if back and now["alive"] == now["agents"]:
+            return before, now
+        time.sleep(0.2)
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
 def test_a_process_killed_between_two_instants_is_brought_back_before_the_next(tmp_path: Path) -> None:
     """On the wall clock's pace the next instant is minutes away; all agents are alive again long before, at the same instant."""
@@ -62,22 +81,12 @@ def test_a_process_killed_between_two_instants_is_brought_back_before_the_next(t
             assert time.monotonic() - begun < STARTED_S, log.read_text()
             time.sleep(0.5)
         url = told[1]
-        before = health(url)
-        while before["alive"] < before["agents"]:
-            time.sleep(1)
-            before = health(url)
-        os.kill(hosts(mark)[0], signal.SIGKILL)
-        killed, dead = time.monotonic(), False
-        while True:
-            assert time.monotonic() - killed < BACK_S, log.read_text()
-            now = health(url)
-            dead = dead or now["alive"] < now["agents"]
-            if dead and now["alive"] == now["agents"]:
+        for _ in range(TRIES):
+            before, now = kill_one(url, mark, log)
+            if now["now"] == before["now"]:  # else an instant came in between, which proves nothing
                 break
-            time.sleep(0.2)
-        assert now["now"] == before["now"], "an instant came in between, so this proves nothing"
-        assert re.search(r"revived\s+host=\S+ seconds=", log.read_text()), log.read_text()
+        assert now["now"] == before["now"], "in every try an instant came in between"
     finally:
         site.send_signal(signal.SIGTERM)
-        site.wait(60)
+        site.wait(180)
     assert site.returncode == 0, log.read_text()
