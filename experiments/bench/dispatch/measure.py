@@ -95,9 +95,9 @@ def measure(full: bool, tell: Callable[[str], None]) -> Figures:
     }
     found["growth_10000_to_100000"] = growth
     tell("devices that are on or off")
-    found["on_off"] = measure_switched((10, 100), compared=full)
+    found["on_off"] = measure_switched((10, 100) if full else (10,), compared=full)
     tell("who gains by it")
-    found["sharing"] = measure_sharing()
+    found["sharing"] = measure_sharing(8 if full else 5)
     if full:
         tell("hosts in processes of their own")
         from experiments.bench.dispatch.hosts import measure_hosts

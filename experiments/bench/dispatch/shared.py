@@ -11,12 +11,15 @@ from experiments.bench.figures import Figures
 from market.community.gains.registry import SHARING_RULES
 from market.community.gains.rule import share
 
-SEED, SIZE = 19, 8
+SEED = 19
 
 
-def measure_sharing() -> Figures:
-    """Each rule's least and largest share, ct, who is worse off, and the seconds: Shapley's value dispatches coalitions."""
-    members, coupling = problem.members(SEED, 0, SIZE), problem.coupling(SEED, SIZE)
+def measure_sharing(size: int) -> Figures:
+    """Of so many members: each rule's least and largest share, ct, who is worse off, and the seconds.
+
+    Shapley's value dispatches coalitions.
+    """
+    members, coupling = problem.members(SEED, 0, size), problem.coupling(SEED, size)
     gain = joint_gain(members, coupling, dispatch_members(members, coupling).dispatch)
     rules: dict[str, Figures] = {}
     for rule in SHARING_RULES:
@@ -29,7 +32,7 @@ def measure_sharing() -> Figures:
             "seconds": time.perf_counter() - begun,
         }
     return {
-        "members": SIZE,
+        "members": size,
         "alone_ct": float(gain.alone_e4.sum()) / 100,
         "together_ct": gain.together_e4 / 100,
         "rules": rules,

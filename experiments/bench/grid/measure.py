@@ -16,7 +16,7 @@ from experiments.bench.grid.peers import LOCK, bare_batch, pandapower_loop
 from experiments.bench.grid.problem import GRIDS, ISPS, LIMITS, SCENARIOS, GridDay, grid_day, scenarios
 from experiments.bench.uftp_reference.environment import reference_python
 
-_FEW, _MANY = 15, 45
+_FEW, _MANY = 7, 45
 
 
 def measure(full: bool, tell: Callable[[str], None]) -> Figures:
