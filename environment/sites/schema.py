@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
@@ -274,6 +275,13 @@ class Site(Part):
     islanding: Islanding | None = None
     volt_var: VoltVar | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
+
+    def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
+        """See pydantic; what is looked up by name belongs to the copy, not to what it was made from."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("_by_name", "_parents"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     def prosumer(self, name: str) -> Prosumer:
         """The prosumer called `name`; KeyError if there is none."""

@@ -145,9 +145,9 @@ def test_no_number_of_the_two_sections_is_without_a_case() -> None:
 
 
 def test_each_missing_key_is_told_by_name() -> None:
-    """Two habits and a share may be left out: all else left out is as many faults, none hiding another."""
-    # Giving back what is reserved; offering without a request; what keeping costs, until it is learned.
-    habits = {"dso_option_release", "standing_offers", "keeping_share_pct"}
+    """Three habits and a share may be left out: all else left out is as many faults, none hiding another."""
+    # Giving back what is reserved; offering without a request; sellers by rounds; what keeping costs, until it is learned.
+    habits = {"dso_option_release", "standing_offers", "seller_coordination", "keeping_share_pct"}
     names = [f"market.{name}" for name in MarketTerms.model_fields if name not in habits]
     names += [f"flexibility_costs.{name}" for name in FlexibilityCosts.model_fields]
     found = told(dict.fromkeys([*names, "market.dso_option_release"]))
