@@ -136,7 +136,8 @@ def test_numbers_on_the_page_are_exact(amount: int, wh: int, shown: str) -> None
     page = invoice_page(made)
     assert f"<tr><td>utilisation</td><td>2</td>{shown}</tr>" in page
     label = "to be paid" if amount >= 0 else "to be paid by the issuer"
-    assert f'<td colspan="3">{label}</td><td>{shown.split("<td>")[2].removesuffix("</td>").lstrip("-")}</td>' in page
+    amount_shown = shown.split("<td>")[2].removesuffix("</td>").lstrip("-")
+    assert f"<tfoot><tr><td>{label}</td><td></td><td></td><td>{amount_shown}</td></tr></tfoot>" in page
 
 
 def test_a_page_says_what_it_corrects() -> None:
