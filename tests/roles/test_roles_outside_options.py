@@ -56,8 +56,8 @@ def test_a_stronger_grid_is_the_upper_bound_and_the_only_other_means_against_too
 def test_an_option_stands_by_in_its_season_and_hours_only() -> None:
     """Strem's: April to September, 10 to 15 o'clock; it ends with the season, and none is sought outside it."""
     registration = dso().part(GridRegistration)
-    contract = registration._option("agr", FIRST, AHEAD)
+    contract = registration.option("agr", FIRST, AHEAD)
     assert (contract.start_date, contract.end_date) == (FIRST, date(2016, 9, 30))
     assert Activations(contract).isps_on(DAY) == frozenset(range(41, 61))
-    assert [registration._in_season(date(2016, month, 1)) for month in (3, 4, 9, 10)] == [False, True, True, False]
+    assert [registration.in_season(date(2016, month, 1)) for month in (3, 4, 9, 10)] == [False, True, True, False]
     assert players.DAY.count == 96
