@@ -137,7 +137,7 @@ class OneTender:
         self.dso, self.agr = self.roles["dso"], self.roles["agr"]
         self.tendering = self.dso.part(Tendering)
         registration = self.dso.parts["GridRegistration"]
-        self.draft: FlexContract = registration._framework("agr", players.FIRST, AHEAD)  # type: ignore[attr-defined]
+        self.draft: FlexContract = registration.framework("agr", players.FIRST, AHEAD)  # type: ignore[attr-defined]
         effects = self.tendering.invite(SellerInvited(self.draft), AHEAD)
         self.timer = next(effect for effect in effects if isinstance(effect, Arm)).timer
         self.invitation: Any = next(effect for effect in effects if isinstance(effect, Send)).message
