@@ -65,9 +65,8 @@ class ModbusTcp(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        self._transport = cast(
-            "asyncio.Transport", transport
-        )  # by what it can: those of uvloop, on Ray, are no subclass
+        # Not asked for its class: uvloop's transports, which Ray's actors have, are no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Whoever waits learns it at once, not by a time-out."""

@@ -12,10 +12,8 @@ import numpy as np
 from cim.model.arrays import Floats
 from environment.feeder import Feeder, FlowResult, Limits, Network, QvInverter, settled_flow
 
-_LOADING_PCT, _VOLTAGE_PU = (
-    0.5,
-    5e-4,
-)  # an order may add so much where a limit is broken already: less is no harm of its own
+# An order may add so much where a limit is broken already: less is no harm of its own.
+_LOADING_PCT, _VOLTAGE_PU = 0.5, 5e-4
 
 
 def check_orders(

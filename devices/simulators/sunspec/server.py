@@ -75,9 +75,8 @@ class _Link(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(
-            "asyncio.Transport", transport
-        )  # by what it can: those of uvloop, on Ray, are no subclass
+        # Not asked for its class: uvloop's transports, which Ray's actors have, are no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._links[self] = None
         if self._sunspec_device.silent:
             self.drop()
