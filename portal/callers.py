@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cim.model.errors import BadInput
 from cim.model.worded import Worded, what_was_expected
-from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
+from cim.platform.access.principals import Handover, Principal, PrincipalBook, Role, UsagePoint
 from cim.platform.documents.kinds import Body, Kind
 from cim.platform.documents.store import Document, DocumentStore
 from cim.platform.site_data import SiteFacts, documents_path
@@ -139,6 +140,7 @@ def book_of(folder: Path, documents: Sequence[Document]) -> PrincipalBook:
             kind=text_of(one, "kind"),
             place=text_of(one, "place"),
             meter=meters.get(name, ""),
+            handovers=_handovers(one),
         )
         for one in documents
         if one.kind is Kind.USAGE_POINT
@@ -161,6 +163,7 @@ def book_of_site(folder: Path, site: SiteFacts) -> PrincipalBook:
             kind=one.kind,
             place=site.name,
             meter=next((meter for meter, kind in one.meters.items() if kind == "meter"), ""),
+            handovers=one.handovers,
         )
         for one in site.connections
     ]
@@ -182,6 +185,13 @@ def _book(folder: Path, points: Sequence[UsagePoint], dso: str, parties: Mapping
     others = [Principal(name, Role.RESEARCHER, project=project) for name, project in named.researchers.items()]
     others += [Principal(name, Role.ADMINISTRATOR) for name in dict.fromkeys((OPERATOR, *named.administrators))]
     return PrincipalBook(concerned, others, parties)
+
+
+def _handovers(document: Document) -> tuple[Handover, ...]:
+    """Those of a usage point's document, which its kind has checked."""
+    found = (document.body or {}).get("handovers")
+    told = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return tuple(Handover(datetime.fromisoformat(str(one["since"])), str(one["aggregator"])) for one in told)
 
 
 def _parties(site: Body) -> dict[str, str]:

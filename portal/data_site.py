@@ -55,7 +55,7 @@ def open_data_site(folder: Path, now: Clock, rate: RateLimit | None = None, make
     data = folder / "data"
     index = data / "search"
     if make_index:
-        _keep_index(index, found, book)
+        _keep_index(index, found, book, now())
     access = AccessControl.open(data, book, now)
     relation = ReadingsRelation(readings_place(folder), book.usage_points)
     provision = Provision(access, {READINGS.name: relation}, Engine(access.key), rate or RateLimit())
@@ -72,12 +72,12 @@ class RefreshIndex:
 
     folder: Path
 
-    def __call__(self, now: datetime) -> str:  # noqa: ARG002 - documents have their own instants
+    def __call__(self, now: datetime) -> str:
         """See `cim.platform.orchestrator.task.Work`."""
         if not documents_path(self.folder).exists():
             return "no document yet"
         found = _found(self.folder)
-        made = _keep_index(self.folder / "data" / "search", found, book_of(self.folder, found))
+        made = _keep_index(self.folder / "data" / "search", found, book_of(self.folder, found), now)
         return f"made of {len(found)} documents" if made else "no document is newer"
 
 
@@ -94,10 +94,10 @@ def _found(folder: Path) -> list[Document]:
         documents.close()
 
 
-def _keep_index(folder: Path, documents: list[Document], book: PrincipalBook) -> bool:
-    """Make the index where there is none of these documents' versions; whether it was made."""
+def _keep_index(folder: Path, documents: list[Document], book: PrincipalBook, now: datetime) -> bool:
+    """Make the index where there is none of these documents' versions and of who markets what now; whether it was made."""
     marks = sorted(f"{one.kind} {one.key} {one.version}" for one in documents)
-    points = [repr(point) for point in book.usage_points]
+    points = [f"{point!r} {point.aggregator_at(now)}" for point in book.usage_points]
     queries = _definitions(folder.parent).all()
     offered = [query.model_dump_json() for query in queries]
     made_from = hashlib.sha256("\n".join((_SHAPE, *marks, *points, *offered)).encode()).hexdigest()
@@ -106,13 +106,13 @@ def _keep_index(folder: Path, documents: list[Document], book: PrincipalBook) ->
         return False
     mark.unlink(missing_ok=True)
     with SearchWriter(folder) as writer:
-        writer.rebuild(chain(searchable(documents, book), map(searchable_query, queries)))
+        writer.rebuild(chain(searchable(documents, book, now), map(searchable_query, queries)))
     mark.write_text(made_from)
     return True
 
 
-def searchable(documents: Iterable[Document], book: PrincipalBook) -> Iterator[SearchDocument]:
-    """Documents as they are searched, with who may find each."""
+def searchable(documents: Iterable[Document], book: PrincipalBook, now: datetime) -> Iterator[SearchDocument]:
+    """Documents as searched, with who may find each: a series, who marketed its home in its time; an asset, who does now."""
     points = {point.usage_point: point for point in book.usage_points}
     for one in documents:
         if one.kind not in _SEARCHED or one.body is None:
@@ -124,6 +124,7 @@ def searchable(documents: Iterable[Document], book: PrincipalBook) -> Iterator[S
             point = points.get(name, UsagePoint(name, ""))
             meter = text_of(one, "meter")
             device = meter not in {point.meter, point.usage_point}
+            first, last = (datetime.fromisoformat(text_of(one, end)) for end in ("first", "last"))
             share, what = body.get("good_share"), parse_reading_type(text_of(one, "reading_type"))
             yield SearchDocument(
                 identity,
@@ -135,15 +136,15 @@ def searchable(documents: Iterable[Document], book: PrincipalBook) -> Iterator[S
                 point.owner,
                 "good" if isinstance(share, float | int) and share >= 0.99 else "with gaps",
                 name,
-                groups_for(point, device=device),
-                datetime.fromisoformat(text_of(one, "first")),
-                datetime.fromisoformat(text_of(one, "last")),
+                groups_for(point, device=device, first=first, last=last),
+                first,
+                last,
             )
         elif one.kind is Kind.ASSET:
             owner = book.named(text_of(one, "owner"))
             place = text_of(one, "congestion_point")
-            market = next((p.aggregator for p in book.usage_points if p.owner == owner), "")
-            groups = groups_between(owner, market)
+            market = {p.aggregator_at(now) for p in book.usage_points if p.owner == owner}
+            groups = groups_between(owner, *market)
             yield SearchDocument(
                 identity, one.kind.value, f"Asset {one.key}", words, place, text_of(one, "kind"), owner, groups=groups
             )

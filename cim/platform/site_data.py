@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cim.platform.access.principals import Handover
 from cim.platform.columns import Plain, row_of
 from cim.platform.documents.kinds import Body, Kind
 from cim.platform.documents.series import Belongs, Series, dataset_of
@@ -37,8 +38,9 @@ class Connection:
     Attributes:
         usage_point: name by which its readings are found: the prosumer's, or the congestion point's.
         kind: `prosumer` or `grid`.
-        aggregator: who markets its flexibility; empty if nobody does.
+        aggregator: who markets its flexibility, before the first of `handovers`; empty if nobody does.
         meters: name of a meter or device -> kind of what it measures.
+        handovers: to other aggregators, by their instants.
     """
 
     usage_point: str
@@ -46,6 +48,7 @@ class Connection:
     aggregator: str
     congestion_point: str
     meters: Mapping[str, str]
+    handovers: tuple[Handover, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ def _described(site: SiteFacts) -> Iterator[tuple[Kind, str, Body]]:
             "congestion_point": one.congestion_point,
             "kind": one.kind,
             "place": site.name,
+            "handovers": [{"since": made.since.isoformat(), "aggregator": made.aggregator} for made in one.handovers],
         }
         yield Kind.USAGE_POINT, one.usage_point, body
 

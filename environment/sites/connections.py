@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cim.model.intervals import LocalDay
+from cim.platform.access.principals import Handover
 from cim.platform.site_data import Connection, SiteFacts
 from environment.sites.schema import Site
 
@@ -15,6 +17,7 @@ def site_facts(site: Site) -> SiteFacts:
             p.aggregator,
             p.congestion_point,
             {p.meter: "meter"} | {p.device_name(device): device.kind for device in p.devices},
+            handovers(site, p.name),
         )
         for p in site.prosumers
     ]
@@ -22,6 +25,12 @@ def site_facts(site: Site) -> SiteFacts:
     parties = {party.domain: party.name for party in (site.dso, *site.aggregators)}
     parties |= {prosumer_domain(site, p.name): p.name for p in site.prosumers}
     return SiteFacts(site.name, site.timezone, (*prosumers, *points), parties, site.dso.name)
+
+
+def handovers(site: Site, prosumer: str) -> tuple[Handover, ...]:
+    """From which instants on which other aggregators market a prosumer's connection, by its site's `switches`."""
+    made = sorted((one.day, one.to) for one in site.switches if one.prosumer == prosumer)
+    return tuple(Handover(LocalDay(day, site.timezone, site.isp_minutes).start, to) for day, to in made)
 
 
 def prosumer_domain(site: Site, name: str) -> str:

@@ -99,7 +99,7 @@ def _documents() -> Iterator[SearchDocument]:
                 point.owner,
                 draw.choices(("GOOD", "STALE", "INVALID"), (90, 8, 2))[0],
                 point.usage_point,
-                groups_for(point, device=device != "meter"),
+                groups_for(point, device=device != "meter", first=begin, last=begin),
                 begin,
                 begin + timedelta(days=60),
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 
 from cim.platform.access.principals import Role
+from cim.platform.publications.agreements import ContractEnded
 from cim.platform.publications.grid import WorksDeclared
-from cim.platform.store import latest
+from cim.platform.store import latest, values
 from portal.market import MarketRows
 from portal.screens.act import points
 from portal.screens.markup import Cell, Figure, Html, acting, figures, hidden, mark, note, section, table
@@ -31,15 +33,29 @@ def declared(seen: Seen) -> list[WorksDeclared]:
     found = latest(seen.store, WorksDeclared, "number")
     if seen.visitor.party is not None and seen.visitor.party != seen.site.dso:
         mine = own_points(seen, seen.visitor.party)
-        found = [one for one in found if mine & set(one.usage_points)]
+        found = [one for one in found if any(_in_time(seen, one, mine.get(at, ())) for at in one.usage_points)]
     return sorted(found, key=lambda one: one.begin, reverse=True)
 
 
-def own_points(seen: Seen, party: str) -> set[str]:
-    """The usage points of a party, and those of its members where it is an aggregator: by its assets on the market."""
-    rows = MarketRows(seen.store)
-    owners = {party} | {one.seller for one in rows.contracts(party) if one.buyer == party}
-    return {asset.usage_point for asset in rows.assets(None) if asset.owner in owners}
+def own_points(seen: Seen, party: str) -> dict[str, list[tuple[date, date]]]:
+    """Usage points of a party, and of its members where it is an aggregator, by their assets on the market: its local days there.
+
+    An aggregator's begin with its contract and end with it; the term of one that holds today is taken to be renewed.
+    """
+    rows, today = MarketRows(seen.store), seen.local(seen.now).date()
+    ended = {one.contract_id: one.last_day for one in values(seen.store, ContractEnded)}
+    spans = {party: [(date.min, date.max)]}
+    for one in rows.contracts(party):
+        last = ended.get(one.contract_id, one.end_date if one.end_date < today else date.max)
+        if one.buyer == party:
+            spans.setdefault(one.seller, []).append((one.start_date, last))
+    return {asset.usage_point: spans[asset.owner] for asset in rows.assets(None) if asset.owner in spans}
+
+
+def _in_time(seen: Seen, works: WorksDeclared, days: Sequence[tuple[date, date]]) -> bool:
+    """Whether works have an instant on any of these days."""
+    begin, end = seen.local(works.begin).date(), date.max if works.end is None else seen.local(works.end).date()
+    return any(first <= end and begin <= last for first, last in days)
 
 
 def _list(seen: Seen, found: list[WorksDeclared], acts: bool) -> Html:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import yaml
 
 from agents.assembly.grid_of_site import site_dso_config
 from agents.assembly.providers import aggregator_of, connection_of, member_days
+from cim.platform.access.principals import Handover
 from environment.sites import SiteFaults, load_site
+from environment.sites.connections import site_facts
 from environment.sites.loader import parse_site
 from environment.sites.schema import Site
 from market.register.providers import ProviderSwitch, ServedDays
@@ -50,6 +52,13 @@ def test_switches_count_by_their_day_whatever_their_order_in_the_file() -> None:
         "agr-west",
         "agr-east",
     ]
+
+
+def test_the_data_platform_is_told_the_local_midnight() -> None:
+    """In summer 22:00 UTC of the day before; who does not change has no handover."""
+    facts = site_facts(site(switch()))
+    told = {one.usage_point: one.handovers for one in facts.connections if one.handovers}
+    assert told == {"farm-1": (Handover(datetime(2016, 5, 20, 22, tzinfo=UTC), "agr-west"),)}
 
 
 def test_two_may_switch_on_one_day() -> None:

@@ -48,7 +48,11 @@ def app(tmp_path: Path) -> FastAPI:
     with SearchWriter(tmp_path / "search") as writer:
         writer.put(
             SearchDocument(
-                home, "dataset", home, place="east" if n < 6 else "west", groups=groups_for(point(n), device=False)
+                home,
+                "dataset",
+                home,
+                place="east" if n < 6 else "west",
+                groups=groups_for(point(n), device=False, first=NOW, last=NOW),
             )
             for n, home in enumerate(HOMES)
         )

@@ -16,17 +16,22 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from cim.model.errors import BadInput
+from cim.platform.access.consents import Purpose
+from cim.platform.access.principals import Handover
 from cim.platform.orchestrator.filing import file_run
 from cim.platform.parquet_store import ParquetStore
-from cim.platform.provisioning.definition import read_definition
+from cim.platform.provisioning.definition import Definition, read_definition
+from cim.platform.provisioning.provision import Page
 from cim.platform.publications.incidents import HandlingFailed
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.published import PublishedTables
+from cim.platform.search.document import Search
 from cim.platform.store import values
 from experiments.cli import portal as command
 from experiments.cli.main import app as iles
 from experiments.cli.portal import finished_app
 from portal.callers import principals_path
+from portal.data_site import open_data_site
 from portal.finished import FinishedRun
 from portal.live_data import LiveData
 from portal.server import serve
@@ -53,6 +58,22 @@ def folder(tmp_path: Path) -> Path:
     others = {"researchers": {"lab": "study"}, "occupants": {"farm": ["tenant"]}}
     principals_path(tmp_path).write_text(json.dumps(others))
     return tmp_path
+
+
+@pytest.mark.parametrize(("who", "hours"), [("agr-east", (0, 1)), ("agr-west", (1, 2)), ("farm", (0, 2))])
+def test_a_home_that_changed_its_aggregator_shows_each_its_own_time(
+    tmp_path: Path, who: str, hours: tuple[int, int]
+) -> None:
+    """From the site's facts through documents and index to the answer: rows of its time alone, and the series is found."""
+    farm, point = WHOLE.connections
+    handover = Handover(NOON + timedelta(hours=1), "agr-west")
+    file_run(run_folder(tmp_path), replace(WHOLE, connections=(replace(farm, handovers=(handover,)), point)), NOON)
+    data = open_data_site(tmp_path, lambda: NOON + timedelta(hours=2))
+    query = Definition(name="rows", attributes=("begin",))
+    begins = {row["begin"] for row in data.provision.ask(who, query, {}, Page()).table.to_pylist()}
+    assert begins == {NOON + timedelta(minutes=15 * k) for k in range(4 * hours[0], 4 * hours[1])}
+    found = data.search(who, Search(hits=50), Purpose.OPERATION).hits
+    assert {one.owner for one in found if one.kind == "dataset"} == {"farm"}
 
 
 def test_the_lines_of_the_docs_are_answered(folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cim.platform.access.audit import AuditLog
 from cim.platform.access.principals import Role
 from cim.platform.mailbox.mailbox import Mailbox
-from cim.platform.publications.agreements import ContractAgreed
+from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed, ContractEnded, RegisteredAsset
 from cim.platform.publications.base import IspPower, Publication
 from cim.platform.publications.grid import (
     ConsumptionHeldBack,
@@ -56,8 +56,8 @@ def fetch(folder: Path, path: str, *told: Publication, headers: dict[str, str] =
     app = create_app(
         made,
         TOKEN,
-        parties={"p" * 43: "farm-1.test"},
-        roles={"farm-1.test": Role.PROSUMER},
+        parties={"p" * 43: "farm-1.test", "e" * 43: "east.test", "w" * 43: "west.test"},
+        roles={"farm-1.test": Role.PROSUMER, "east.test": Role.AGGREGATOR, "west.test": Role.AGGREGATOR},
         sources=PageSources(folder / "readings", TwoNodes(), None),
         actions=actions if lives else None,
     )
@@ -117,6 +117,31 @@ def test_works_can_be_declared_and_ended_by_the_dso_and_are_seen_by_whom_they_co
     other = fetch(tmp_path, "/market/pages/works", WORKS, headers=OWNER)
     assert "a joint" not in other
     assert "data-action" not in other
+
+
+def test_an_aggregator_sees_works_on_the_days_of_its_contract_with_a_home(tmp_path: Path) -> None:
+    """The home goes over on the 22nd: works of that day are the new one's to see, those of today the old one's."""
+    asset = RegisteredAsset("farm-9.pv", "pv", "farm-9.test", "ean.farm-9", "ean.1", 0, 5000, False, True)
+    agreed = ContractAgreed(
+        NOON, "c-old", "east.test", "farm-9.test", date(2025, 6, 1), date(2025, 6, 30), tuple(range(1, 8)), 0, 1440, 15, (), 5_000,
+        -5_000, 1, "day", 4, 4, 100, 200, 300, "fixed", "EUR",
+    )  # fmt: skip
+    gone_over = (
+        AssetsRegistered(NOON, (asset,)),
+        agreed,
+        ContractEnded(NOON, "c-old", DAY, "east.test"),
+        replace(agreed, contract_id="c-new", buyer="west.test", start_date=DAY + timedelta(days=1)),
+    )
+    today = replace(WORKS, number="number-2", usage_points=("ean.farm-9",), words="works of today")
+    later = replace(today, number="number-3", begin=NOON + timedelta(days=1), end=None, words="works of tomorrow")
+    seen = {
+        who: fetch(
+            tmp_path, "/market/pages/works", *gone_over, today, later, headers={"Authorization": f"Bearer {who * 43}"}
+        )
+        for who in "ew"
+    }
+    assert ("works of today" in seen["e"], "works of tomorrow" in seen["e"]) == (True, False)
+    assert ("works of today" in seen["w"], "works of tomorrow" in seen["w"]) == (False, True)
 
 
 def test_supply_counts_what_was_declared_and_reported_alone(tmp_path: Path) -> None:

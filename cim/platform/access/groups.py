@@ -4,6 +4,7 @@ over whether somebody learns that there are any."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from cim.platform.access.principals import Principal, Role, UsagePoint
 
@@ -26,10 +27,14 @@ def groups_of(principal: Principal) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def groups_for(point: UsagePoint, *, device: bool) -> tuple[str, ...]:
-    """Who may find what is about a home's connection, or about a device behind it."""
+def groups_for(point: UsagePoint, *, device: bool, first: datetime, last: datetime) -> tuple[str, ...]:
+    """Who may find what is about a home's connection, or about a device behind it.
+
+    Args:
+        first, last: instants of the first and last that it is about; aggregators find it that marketed the home in between.
+    """
     groups = {_ADMINISTRATORS, f"devices:{point.usage_point}"}
-    groups |= {f"party:{point.aggregator}"} if point.aggregator else set()
+    groups |= {f"party:{one.aggregator}" for one in point.marketed() if one.aggregator and one.overlaps(first, last)}
     if not device:
         groups.add(f"connection:{point.usage_point}")
         groups |= {f"party:{point.dso}"} if point.dso else set()

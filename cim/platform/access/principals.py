@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cim.model.errors import BadInput
 
@@ -22,6 +24,25 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class Handover(NamedTuple):
+    """From an instant on (UTC, the local midnight of a day), another aggregator markets a connection."""
+
+    since: datetime
+    aggregator: str
+
+
+class Marketed(NamedTuple):
+    """Who markets a connection from `since` (included) to `until` (not included), UTC; None: without an end on that side."""
+
+    aggregator: str
+    since: datetime | None
+    until: datetime | None
+
+    def overlaps(self, first: datetime, last: datetime) -> bool:
+        """Whether it has an instant of those from `first` to `last`, both included."""
+        return (self.since is None or self.since <= last) and (self.until is None or first < self.until)
+
+
 @dataclass(frozen=True, slots=True)
 class UsagePoint:
     """A connection and whom it concerns (IEC 61968-9 UsagePoint); a row of data belongs to its usage point.
@@ -29,11 +50,12 @@ class UsagePoint:
     Attributes:
         usage_point: its mRID, as the readings name it.
         owner: name or domain of the prosumer.
-        aggregator: name or domain of who markets it; empty: nobody.
+        aggregator: name or domain of who markets it, before the first of `handovers`; empty: nobody.
         congestion_point: where it hangs in the grid; empty: not known.
         dso: name or domain of who runs that grid.
         occupants: names of those who live there without owning it.
         meter: mRID of the connection's own meter; one that is named as the usage point is always its own.
+        handovers: to other aggregators, by their instants: a row is the aggregator's in whose time its interval begins.
     """
 
     usage_point: str
@@ -45,6 +67,20 @@ class UsagePoint:
     place: str = ""
     occupants: tuple[str, ...] = ()
     meter: str = ""
+    handovers: tuple[Handover, ...] = ()
+
+    def marketed(self) -> tuple[Marketed, ...]:
+        """Who markets it when, in order and without a gap."""
+        holders = (self.aggregator, *(one.aggregator for one in self.handovers))
+        instants = (None, *(one.since for one in self.handovers), None)
+        return tuple(
+            Marketed(holder, since, until)
+            for holder, since, until in zip(holders, instants[:-1], instants[1:], strict=True)
+        )
+
+    def aggregator_at(self, instant: datetime) -> str:
+        """Who markets it at an instant; empty: nobody."""
+        return next(one.aggregator for one in self.marketed() if one.overlaps(instant, instant))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +148,8 @@ class PrincipalBook:
         self._known: dict[str, Principal] = {}
         for point in self.usage_points:
             self._add(point.owner, Role.PROSUMER, homes=point.usage_point)
-            self._add(point.aggregator, Role.AGGREGATOR)
+            for held in point.marketed():
+                self._add(held.aggregator, Role.AGGREGATOR)
             self._add(point.dso, Role.DSO, points=point.congestion_point)
             for occupant in point.occupants:
                 self._add(occupant, Role.OCCUPANT, homes=point.usage_point)

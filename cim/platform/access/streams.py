@@ -6,7 +6,9 @@ A stream has no groups: a policy that asks for a least number of homes, or for p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cim.model.readings import Kind
 from cim.platform.access.attributes import READINGS, AttributeClass, Dataset
@@ -27,6 +29,16 @@ COLUMNS: Mapping[str, AttributeClass] = MappingProxyType(
         "recorded": AttributeClass.PROVENANCE,
     }
 )
+
+
+class _RowKind(NamedTuple):
+    """What the policies test of a row that not all rows of its usage point share."""
+
+    usage_point: str
+    level: str
+    reading_type: str
+    quality: str
+    aggregator: str
 
 
 class StreamSight:
@@ -79,21 +91,22 @@ class StreamSight:
         (rules,) = self._access.policies.judge(asking, self._dataset, self._purpose, [{}])
         return tuple(sorted(rule.name for rule in rules if _streams(rule)))
 
-    def _kind(self, row: Mapping[str, Plain]) -> tuple[str, str, str, str]:
-        point, meter = str(row["usage_point"]), str(row["meter"])
+    def _kind(self, row: Mapping[str, Plain]) -> _RowKind:
+        point, meter, at = str(row["usage_point"]), str(row["meter"]), row["at"]
         known = self._points.get(point)
         own = meter == point or (known is not None and meter == known.meter)
-        return point, "connection" if own else "device", Kind(str(row["kind"])).reading_type, str(row["quality"])
+        level, code = "connection" if own else "device", Kind(str(row["kind"])).reading_type
+        # At which instant a reading without one was measured, nobody knows: it is no aggregator's.
+        aggregator = known.aggregator_at(at) if known is not None and isinstance(at, datetime) else ""
+        return _RowKind(point, level, code, str(row["quality"]), aggregator)
 
-    def _shown(
-        self, asking: Principal, kinds: Sequence[tuple[str, str, str, str]]
-    ) -> dict[tuple[str, str, str, str], frozenset[AttributeClass]]:
+    def _shown(self, asking: Principal, kinds: Sequence[_RowKind]) -> dict[_RowKind, frozenset[AttributeClass]]:
         rows: list[Row] = []
-        for name, level, code, quality in kinds:
-            point = self._points.get(name)
-            facts = (point.aggregator, point.congestion_point, point.kind, point.place) if point else ("", "", "", "")
-            places = dict(zip(("aggregator", "congestion_point", "kind", "place"), facts, strict=True))
-            rows.append({"usage_point": name, "level": level, "reading_type": code, "quality": quality, **places})
+        for kind in kinds:
+            point = self._points.get(kind.usage_point)
+            facts = (point.congestion_point, point.kind, point.place) if point else ("", "", "")
+            places = dict(zip(("congestion_point", "kind", "place"), facts, strict=True))
+            rows.append(kind._asdict() | places)
         judged = self._access.policies.judge(asking, self._dataset, self._purpose, rows)
         return {
             kind: frozenset(one for rule in rules if _streams(rule) for one in rule.shows)

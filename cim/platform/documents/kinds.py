@@ -67,15 +67,23 @@ class Dataset(_Strict):
     place: str
 
 
+class Handover(_Strict):
+    """Another aggregator markets a connection from an instant (UTC, a local midnight) on."""
+
+    since: datetime
+    aggregator: Name
+
+
 class UsagePoint(_Strict):
     """A connection to the grid, by which policies decide whose a reading is.
 
     Attributes:
         usage_point: as readings name it.
-        aggregator: domain or name of who markets its flexibility; empty if nobody does.
+        aggregator: domain or name of who markets its flexibility, before the first of `handovers`; empty if nobody does.
         congestion_point: where in the grid.
         kind: `prosumer` or `grid`.
         place: the site.
+        handovers: to other aggregators, by their instants.
     """
 
     usage_point: Name
@@ -83,6 +91,7 @@ class UsagePoint(_Strict):
     congestion_point: str
     kind: str
     place: str
+    handovers: tuple[Handover, ...] = ()
 
 
 _CHECKS: Mapping[Kind, type] = {

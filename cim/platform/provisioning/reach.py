@@ -38,12 +38,14 @@ def homes_within_reach(
 
 
 def _table(points: Sequence[UsagePoint], others: Iterable[str]) -> pa.Table:
-    """Each home at both levels; homes that no usage point describes by their name alone."""
+    """Each home at both levels, with each aggregator that ever marketed it; homes that no usage point describes by name alone."""
     import pyarrow as pa
 
     known = {point.usage_point for point in points}
     every = [*points, *(UsagePoint(name, "") for name in others if name not in known)]
-    names = ("usage_point", "aggregator", "congestion_point", "kind", "place")
-    columns = {name: pa.array([getattr(one, name) or None for one in every] * 2, pa.string()) for name in names}
-    levels = ["connection"] * len(every) + ["device"] * len(every)
+    held = [(one, marketed.aggregator) for one in every for marketed in one.marketed()]
+    names = ("usage_point", "congestion_point", "kind", "place")
+    columns = {name: pa.array([getattr(one, name) or None for one, _ in held] * 2, pa.string()) for name in names}
+    columns["aggregator"] = pa.array([aggregator or None for _, aggregator in held] * 2, pa.string())
+    levels = ["connection"] * len(held) + ["device"] * len(held)
     return pa.table(columns | {"level": pa.array(levels, pa.string())})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +25,8 @@ SELECT r.*, p.aggregator, p.congestion_point, p.kind, p.place,
   CASE WHEN r.meter = r.usage_point OR r.meter = p.meter THEN 'connection' ELSE 'device' END AS level
 FROM newest r LEFT JOIN usage_points p ON r.usage_point = p.usage_point
 """
+# Where homes changed their aggregator: a row belongs to whose time its interval begins in.
+_IN_ITS_TIME = " AND (p.since IS NULL OR p.since <= r.begin) AND (p.until IS NULL OR r.begin < p.until)\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,14 @@ class ReadingsRelation:
         with self._files.read() as files:
             sources = Sources(self._place, files, cursor, Selection(usage_points=homes))
             cursor.register("usage_points", self._points)
-            yield Opened("WITH newest AS (" + sources.newest() + ")" + _WITH_POINTS, sources.parameters)
+            yield Opened("WITH newest AS (" + sources.newest() + ")" + _joined(self.points), sources.parameters)
 
 
 class TableRelation:
-    """A table in memory, with its usage points beside; it has the columns of its dataset but those of the points."""
+    """A table in memory, with its usage points beside; it has the columns of its dataset but those of the points.
+
+    Where a usage point has handovers, it needs a column `begin` (an instant, UTC).
+    """
 
     def __init__(self, dataset: Dataset, table: pa.Table, points: Sequence[UsagePoint]) -> None:
         self.dataset, self.points = dataset, points
@@ -92,13 +97,25 @@ class TableRelation:
             table = table.filter(pc.is_in(table["usage_point"], value_set=pa.array(homes, pa.string())))
         cursor.register("newest", table)
         cursor.register("usage_points", self._points)
-        yield Opened(_WITH_POINTS, {})
+        yield Opened(_joined(self.points), {})
 
 
 def usage_point_table(points: Sequence[UsagePoint]) -> pa.Table:
-    """What policies need to know of each usage point; what is empty is missing."""
+    """What policies need to know of each usage point, a row for each time with one aggregator; what is empty is missing."""
     import pyarrow as pa
 
-    names = ("usage_point", "aggregator", "congestion_point", "kind", "place", "meter")
-    rows = [{name: asdict(point)[name] or None for name in names} for point in points]
-    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
+    names = ("usage_point", "congestion_point", "kind", "place", "meter")
+    rows = [
+        {name: getattr(point, name) or None for name in names}
+        | {"aggregator": held.aggregator or None, "since": held.since, "until": held.until}
+        for point in points
+        for held in point.marketed()
+    ]
+    words = [(name, pa.string()) for name in (*names, "aggregator")]
+    instant = pa.timestamp("us", "UTC")
+    return pa.Table.from_pylist(rows, schema=pa.schema([*words, ("since", instant), ("until", instant)]))
+
+
+def _joined(points: Sequence[UsagePoint]) -> str:
+    """Each row with what is known of its usage point."""
+    return _WITH_POINTS + _IN_ITS_TIME if any(point.handovers for point in points) else _WITH_POINTS

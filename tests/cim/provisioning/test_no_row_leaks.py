@@ -14,7 +14,7 @@ from cim.platform.access.attributes import READINGS, ROW_ATTRIBUTES
 from cim.platform.access.consents import Consent, Purpose, Scope
 from cim.platform.access.control import AccessControl
 from cim.platform.access.policies import Policies
-from cim.platform.access.principals import Principal, PrincipalBook, Role, UsagePoint
+from cim.platform.access.principals import Handover, Principal, PrincipalBook, Role, UsagePoint
 from cim.platform.access.pseudonyms import Pseudonyms
 from cim.platform.access.secured import Denied
 from cim.platform.provisioning.definition import Definition
@@ -28,6 +28,14 @@ KEY = bytes(range(32))
 ENGINE = Engine(KEY)
 POLICIES = Policies.read()
 
+BEGIN = readings()["begin"][0].as_py()  # of every row
+HANDOVERS = st.lists(
+    st.builds(
+        Handover, st.sampled_from([BEGIN + timedelta(days=n) for n in (-2, -1, 0, 1, 2)]), st.sampled_from(["a1", "a2", "a3"])
+    ),
+    max_size=3, unique_by=lambda one: one.since,
+)  # fmt: skip
+
 homes = st.lists(
     st.builds(
         UsagePoint,
@@ -38,6 +46,7 @@ homes = st.lists(
         dso=st.sampled_from(["d1", "d2", ""]),
         place=st.sampled_from(["north", ""]),
         occupants=st.sampled_from([(), ("t1",), ("t1", "t2")]),
+        handovers=HANDOVERS.map(lambda made: tuple(sorted(made))),
     ),
     min_size=1, max_size=9, unique_by=lambda point: point.usage_point,
 )  # fmt: skip
@@ -90,6 +99,8 @@ def permitted(site: Provision, who: str, points: list[UsagePoint], purpose: Purp
     for number, (point, level) in enumerate((p, lev) for p in points for lev in ("connection", "device")):
         row = {name: getattr(point, name, None) or None for name in ROW_ATTRIBUTES} | {"level": level}
         row |= {"reading_type": readings()["reading_type"][0].as_py(), "quality": "GOOD"}
+        before = [one.aggregator for one in point.handovers if one.since <= BEGIN]
+        row |= {"aggregator": (before[-1] if before else point.aggregator) or None}
         if rules := POLICIES.judge(asking, READINGS, purpose, [row])[0]:
             found[float(number)] = any("device" in rule.shows for rule in rules)
     return found
@@ -102,6 +113,7 @@ def test_no_row_leaves_that_the_policies_deny(
 ) -> None:
     """For every caller: each row that leaves is permitted by Cedar on its own, its device's name too where it shows.
 
+    Homes change their aggregators before and after the rows' instant, and at it.
     Callers without a least number of homes are given all of what is permitted, a researcher all or nothing of a group.
     """
     with TemporaryDirectory() as folder:

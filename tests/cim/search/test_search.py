@@ -34,7 +34,7 @@ OF_HOMES = tuple(
         owner=f"owner-{number}",
         quality="GOOD" if number else "STALE",
         usage_point=home,
-        groups=groups_for(point(number), device=bool(device)),
+        groups=groups_for(point(number), device=bool(device), first=day(1 + number), last=day(10 + number)),
         begin=day(1 + number),
         end=day(10 + number),
     )
