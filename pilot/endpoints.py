@@ -1,9 +1,10 @@
 """Where a site's real devices are: the endpoints file, checked whole before anything is dialled.
 
-A YAML file of three sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
+A YAML file of up to four sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
 unit identifier is not 1; of a meter `?meter=2` where the device has several, and `?sign=given` where its power is positive
 when it is given to the grid, else that is found from its maker and its counters); `dial_in` the password of each charging
-station and gateway; `listen` the host (loopback, unless said) and port where ILES waits for those.
+station and gateway; `mqtt` the URL of the broker of each building without S2 (see `devices.mqtt.address`), which then is
+not under `dial_in`; `listen` the host (loopback, unless said) and port where ILES waits for those that dial in.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from agents.assembly.device_ports import DIAL_IN, Address
+from agents.assembly.device_ports import DIAL_IN, SunSpecAddress
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
+from devices.mqtt.address import broker_address
 from devices.sunspec.meter_sign import Sign
 from environment.sites.loader import strict_yaml
 from environment.sites.schema import Site
@@ -33,6 +35,7 @@ _WHERE = re.compile(
 _ADDRESS = "expected host:port or host:port/unit, for example 192.168.7.21:502"
 _OPTIONS = re.compile(r"\?(meter=(?P<meter>[1-9]\d?))?&?(sign=(?P<sign>taken|given))?")
 _OPTION = "expected ?meter=2 or ?sign=given (or taken), or both with & between them"
+_SECTIONS = ("listen", "sunspec", "dial_in", "mqtt")
 _SHORTEST, _LONGEST = 16, 40  # of a password, signs: OCPP 2.0.1 part 2, A00, security profile 1
 
 
@@ -57,11 +60,13 @@ class Endpoints:
         sunspec: by device, host, port and unit identifier.
         passwords: by device that dials in.
         door: host and port where those are let in.
+        brokers: by building without S2, the URL of its broker, perhaps with a password.
     """
 
-    sunspec: dict[str, Address]
+    sunspec: dict[str, SunSpecAddress]
     passwords: dict[str, str] = field(repr=False)
     door: tuple[str, int]
+    brokers: dict[str, str] = field(repr=False, default_factory=dict)
 
 
 def device_kinds(site: Site) -> dict[str, DeviceKind]:
@@ -70,12 +75,19 @@ def device_kinds(site: Site) -> dict[str, DeviceKind]:
     return kinds | {p.device_name(d): DeviceKind(d.kind) for p in site.prosumers for d in p.devices}
 
 
-def draft_endpoints(path: Path, served: dict[str, tuple[str, int]], dialling: list[str], port: int) -> None:
+def draft_endpoints(
+    path: Path,
+    served: dict[str, tuple[str, int]],
+    dialling: list[str],
+    port: int,
+    brokers: dict[str, str] | None = None,
+) -> None:
     """Write an endpoints file with fresh passwords, readable by its owner only, for devices that are served here.
 
     Args:
         served: where the SunSpec devices are.
         dialling: the devices that dial in, to loopback and this `port`.
+        brokers: by building behind a broker, its URL.
 
     Raises:
         BadInput: it cannot be written, or is there already.
@@ -84,6 +96,7 @@ def draft_endpoints(path: Path, served: dict[str, tuple[str, int]], dialling: li
         "listen": {"host": LOOPBACK, "port": port},
         "sunspec": {name: f"{host}:{port}" for name, (host, port) in served.items()},
         "dial_in": {name: secrets.token_urlsafe(18) for name in dialling},
+        **({"mqtt": brokers} if brokers else {}),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,9 +134,9 @@ def parse_endpoints(text: str, origin: str, site: Site) -> Endpoints:
     if not isinstance(raw, dict):
         raise EndpointFaults(origin, ("the file: value is no mapping: expected the keys listen, sunspec and dial_in",))
     kinds = device_kinds(site)
-    faults = [f"{key}: value given: expected no such key" for key in raw if key not in ("listen", "sunspec", "dial_in")]
+    faults = [f"{key}: value given: expected no such key" for key in raw if key not in _SECTIONS]
     sections: dict[str, dict[str, Any]] = {}
-    for name in ("listen", "sunspec", "dial_in"):
+    for name in _SECTIONS:
         section = {} if raw.get(name) is None else raw[name]
         if not isinstance(section, dict):
             faults.append(f"{name}: value is no mapping: expected one line for each of its keys")
@@ -132,15 +145,25 @@ def parse_endpoints(text: str, origin: str, site: Site) -> Endpoints:
     sunspec = _addresses(sections["sunspec"], faults)
     faults += _shared(sunspec, kinds)
     faults += _weak(sections["dial_in"])
-    dialling = any(kind in DIAL_IN for kind in kinds.values())
+    brokers = _brokers(sections["mqtt"], faults)
+    dialling = any(kind in DIAL_IN for name, kind in kinds.items() if name not in sections["mqtt"])
     door = _door(sections["listen"], dialling, faults)
     if faults:
         raise EndpointFaults(origin, tuple(faults))
-    return Endpoints(sunspec, dict(sections["dial_in"]), door)
+    return Endpoints(sunspec, dict(sections["dial_in"]), door, brokers)
 
 
 def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind], site: Site) -> Iterator[str]:
-    """Devices that are unknown, in the wrong section, or missing."""
+    """Devices that are unknown, in the wrong section, in two, or missing."""
+    elsewhere = sections["mqtt"]
+    for name in elsewhere:
+        if kinds.get(name) is not DeviceKind.GATEWAY:
+            some = next((other for other, kind in kinds.items() if kind is DeviceKind.GATEWAY), None)
+            yield f"mqtt.{name}: value given: expected a building's gateway of {site.name}" + (
+                f", such as {some}" if some else ""
+            )
+        elif name in sections["dial_in"]:
+            yield f"mqtt.{name}: value given: expected it here or under dial_in, not in both"
     for section, other, dials in (("sunspec", "dial_in", False), ("dial_in", "sunspec", True)):
         proper = [name for name, kind in kinds.items() if (kind in DIAL_IN) is dials]
         for name in sections[section]:
@@ -149,14 +172,15 @@ def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind]
                 yield f"{section}.{name}: value given: expected a device of {site.name}{some}"
             elif name not in proper:
                 yield f"{section}.{name}: value given: expected it under {other}, because it is a {kinds[name]}"
-        missing = [name for name in proper if name not in sections[section] and name not in sections[other]]
+        given = (sections[section], sections[other], elsewhere)
+        missing = [name for name in proper if not any(name in one for one in given)]
         if missing:
             what = "a password" if dials else "host:port"
             yield f"{section}: value missing for {', '.join(missing)}: expected {what} for each"
 
 
-def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, Address]:
-    found: dict[str, Address] = {}
+def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, SunSpecAddress]:
+    found: dict[str, SunSpecAddress] = {}
     for name, value in section.items():
         match = _WHERE.fullmatch(value) if isinstance(value, str) else None
         port, unit = (int(match["port"]), int(match["unit"] or 1)) if match else (0, 0)
@@ -173,7 +197,18 @@ def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, Address]
     return found
 
 
-def _shared(sunspec: dict[str, Address], kinds: dict[str, DeviceKind]) -> Iterator[str]:
+def _brokers(section: Mapping[str, object], faults: list[str]) -> dict[str, str]:
+    for name, value in section.items():
+        try:
+            if not isinstance(value, str):
+                raise BadInput("address: it is no text; expected mqtt://HOST:PORT/PREFIX")
+            broker_address(value)
+        except BadInput as error:
+            faults.append(f"mqtt.{name}: {error}")
+    return {name: value for name, value in section.items() if isinstance(value, str)}
+
+
+def _shared(sunspec: dict[str, SunSpecAddress], kinds: dict[str, DeviceKind]) -> Iterator[str]:
     """One owner for each actuator; a meter may be read at the device it is built into."""
     owners: dict[tuple[str, int, int], str] = {}
     for name, where in sunspec.items():

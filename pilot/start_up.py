@@ -133,7 +133,7 @@ class RealStartUp:
         links = SocketLinks(
             kinds=site_agents.device_kinds,
             weather=site_agents.weather,
-            addresses=endpoints.sunspec,
+            addresses={**endpoints.sunspec, **endpoints.brokers},
             passwords=endpoints.passwords,
             listen_at=endpoints.door,
             real_time=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from agents.assembly.device_ports import DIAL_IN, Address, DirectPorts, DirectWorld, Kinds, SocketPorts
+from agents.assembly.device_ports import Address, DirectPorts, DirectWorld, Kinds, SocketPorts, dialling
 from agents.runtime.device_access import DeviceAccess
 from cim.model.errors import ProgrammingFault
 from devices.weather import WeatherSource
@@ -21,7 +21,7 @@ class SocketLinks:
 
     Attributes:
         kinds, weather: of all devices of the site.
-        addresses: of each SunSpec device.
+        addresses: of each SunSpec device, and of each building behind an MQTT broker.
         passwords: of each device that dials in.
         tell_urls: tells those what to dial (simulators; real ones have it in their settings).
         listen_at: where dial-in devices are let in; with port 0 each host has a port of its own.
@@ -38,7 +38,7 @@ class SocketLinks:
     @property
     def dialling(self) -> frozenset[str]:
         """The devices that dial in."""
-        return _dialling(self.kinds)
+        return frozenset(dialling(self.kinds, self.addresses))
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """A host is told of its own devices only, passwords above all."""
@@ -69,7 +69,7 @@ class InProcessLinks:
     @property
     def dialling(self) -> frozenset[str]:
         """The devices that would dial in, were there sockets."""
-        return _dialling(self.kinds)
+        return frozenset(dialling(self.kinds, {}))
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """No other process reaches them."""
@@ -99,7 +99,7 @@ class WorldActorLinks:
     @property
     def dialling(self) -> frozenset[str]:
         """The devices that would dial in, were there sockets."""
-        return _dialling(self.kinds)
+        return frozenset(dialling(self.kinds, {}))
 
     def access(self, devices: tuple[str, ...]) -> DeviceAccess:
         """By the actor's name."""
@@ -114,7 +114,3 @@ class WorldActorLinks:
 
     async def dial(self, urls: dict[str, str]) -> None:
         """Nobody dials."""
-
-
-def _dialling(kinds: Kinds) -> frozenset[str]:
-    return frozenset(device for device, kind in kinds.items() if kind in DIAL_IN)

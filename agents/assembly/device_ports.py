@@ -6,7 +6,7 @@ Both ways end in the same drivers and codecs; only what carries the bytes differ
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from agents.runtime.clocks import wall_time
@@ -27,7 +27,13 @@ DIAL_IN = {  # the protocol of each kind that dials in
 }
 Kinds = dict[str, DeviceKind]  # by device name
 # host, port, Modbus unit identifier; which of its meters, and how that one counts its power
-Address = tuple[str, int, int] | tuple[str, int, int, int, Sign]
+SunSpecAddress = tuple[str, int, int] | tuple[str, int, int, int, Sign]
+Address = SunSpecAddress | str  # or the URL of a building's broker
+
+
+def dialling(kinds: Kinds, addresses: Mapping[str, Address]) -> tuple[str, ...]:
+    """The devices that dial in, in their order: of those kinds, all that have no address."""
+    return tuple(device for device, kind in kinds.items() if kind in DIAL_IN and device not in addresses)
 
 
 class DirectWorld(Protocol):
@@ -49,7 +55,7 @@ class SocketPorts:
     Args:
         kinds: of the host's devices.
         weather: what its weather port knows, if it has one.
-        addresses: of each SunSpec device.
+        addresses: of each SunSpec device, and of each building behind an MQTT broker.
         passwords: of each device that dials in.
         listen_at: host and port where they are let in; port 0 is any free one.
         real_time: whether the devices' time is the wall clock's.
@@ -71,7 +77,7 @@ class SocketPorts:
     @property
     def dialled(self) -> bool:
         """Whether some of them dial in."""
-        return any(kind in DIAL_IN for kind in self._kinds.values())
+        return bool(dialling(self._kinds, self._addresses))
 
     async def listen(self) -> dict[str, str]:
         """Start the server, if anybody is to dial it; the URL of each device that is."""
@@ -82,17 +88,22 @@ class SocketPorts:
             authenticate = known_passwords(self._passwords)
             self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
             await self._server.start()
-        dialling = {device: DIAL_IN[kind] for device, kind in self._kinds.items() if kind in DIAL_IN}
-        return {device: self._server.url(protocol, device) for device, protocol in dialling.items()}
+        expected = dialling(self._kinds, self._addresses)
+        return {device: self._server.url(DIAL_IN[self._kinds[device]], device) for device in expected}
 
     def port(self, device: str) -> Port:
         """The port of a device."""
         from devices.sunspec.registers import TcpRegisters
 
-        def registers(name: str) -> Registers:
-            return TcpRegisters(*self._addresses[name][:3])
-
         where = self._addresses.get(device, ("", 0, 0))
+        if isinstance(where, str):
+            from devices.mqtt.driver import BuildingPort
+
+            return BuildingPort(device, where)
+
+        def registers(_: str) -> Registers:
+            return TcpRegisters(*where[:3])
+
         meter = (where[3], where[4]) if len(where) == 5 else (1, Sign.FOUND)
         return _port(device, self._kinds[device], self._weather, registers, server=self._server, meter=meter)
 

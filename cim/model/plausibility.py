@@ -44,8 +44,10 @@ def _plausible(kind: Kind, value: float, rated_w: float, capacity_wh: float) -> 
             return value >= 0
         case Kind.STORED_ENERGY:
             return value >= 0 and (not capacity_wh or value <= capacity_wh * _OVERFULL)
-        case Kind.STATE_OF_CHARGE:
+        case Kind.STATE_OF_CHARGE | Kind.HUMIDITY:
             return 0 <= value <= 100
+        case Kind.OCCUPANCY:
+            return value in (0, 1)
         case Kind.TEMPERATURE:
             return value > -273.15
 

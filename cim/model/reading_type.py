@@ -110,11 +110,16 @@ class ReadingType:
         accumulation, is_energy = codes.ACCUMULATIONS[self.accumulation], self.kind_name == "energy"
         told = (
             codes.AGGREGATES[self.aggregate] if self.aggregate else "",
-            self.kind_name,
+            self.kind_name if self.measurement_kind else self._thing,
             accumulation if is_energy and accumulation == "indicating" else "",
             self.flow if self.flow_direction else "",
         )
         return " ".join(filter(None, told))
+
+    @property
+    def _thing(self) -> str:
+        """Of what a kind that the standard does not name is: its commodity (`air`), else its unit (`status`)."""
+        return codes.COMMODITIES[self.commodity] if self.commodity else self.unit_name
 
     @property
     def kind_name(self) -> str:

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     TEMPERATURE = "temperature_c"  # degrees Celsius
     AVAILABLE_POWER = "available_w"  # what the plant could generate now if not limited, <= 0
     VOLTAGE = "voltage_v"
+    HUMIDITY = "humidity_pct"  # relative humidity of a room's air, percent
+    OCCUPANCY = "occupied"  # 1: somebody is there, 0: nobody
 
     @property
     def reading_type(self) -> str:
@@ -53,6 +55,9 @@ _READING_TYPES = {
         "power", "W", aggregate="maximum", accumulation="instantaneous", flow_direction="net"
     ),
     Kind.VOLTAGE: build_reading_type("voltage", "V", accumulation="instantaneous"),
+    # Annex C has no measurement kind for either: the commodity and the unit say what they are.
+    Kind.HUMIDITY: build_reading_type("none", "%", accumulation="indicating", commodity="air"),
+    Kind.OCCUPANCY: build_reading_type("none", "status", accumulation="indicating", commodity="none"),
 }
 _CODES = {kind: found.code for kind, found in _READING_TYPES.items()}
 

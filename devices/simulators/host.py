@@ -9,7 +9,10 @@ from datetime import datetime
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.dial_in.server import SUBPROTOCOLS
+from devices.mqtt.address import broker_address
 from devices.simulators.dial_out import DialOut
+from devices.simulators.gateway.announced_building import AnnouncedBuilding
+from devices.simulators.publish_out import PublishOut
 from devices.simulators.simulation import Simulation
 from devices.simulators.sunspec.server import ModbusTcpServer
 
@@ -31,7 +34,7 @@ class SimulatorHost:
         self.endpoints: dict[str, tuple[str, int]] = {}
         self._host, self._settle_s = host, settle_s
         self._server = ModbusTcpServer(host)
-        self._runners: dict[str, DialOut] = {}
+        self._runners: dict[str, DialOut | PublishOut] = {}
 
     async def serve(self, base_port: int = 0) -> None:
         """Listen for every SunSpec device: from `base_port` on in the order of `simulation.names`, or anywhere (0).
@@ -46,6 +49,8 @@ class SimulatorHost:
     async def dial(self, targets: Mapping[str, tuple[str, str, str]]) -> None:
         """Let stations and gateways dial: by name (URL, user, password); what was dialled before is hung up.
 
+        The URL of a building that is announced is that of its broker, with user and password in it.
+
         Raises:
             BadInput: a name is unknown or not one that dials.
         """
@@ -56,9 +61,13 @@ class SimulatorHost:
             older = self._runners.pop(name, None)
             if older is not None:
                 await older.hang_up()
-            subprotocol = SUBPROTOCOLS[PREFIXES[self.simulation.kind(name)]]
             machine = self.simulation.machines[name]
-            runner = DialOut(machine, url, (user, password), subprotocol, backoff_max_s=_BACKOFF_MAX_S)
+            runner: DialOut | PublishOut
+            if isinstance(machine, AnnouncedBuilding):
+                runner = PublishOut(machine, broker_address(url))
+            else:
+                subprotocol = SUBPROTOCOLS[PREFIXES[self.simulation.kind(name)]]
+                runner = DialOut(machine, url, (user, password), subprotocol, backoff_max_s=_BACKOFF_MAX_S)
             self._runners[name] = runner
             if not self.simulation.silent(name):
                 runner.dial()

@@ -8,6 +8,7 @@ from cim.model.arrays import Floats, Ints
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.simulators.adapters import ApplianceInUse, RoomUnit, StationUnit, recent_demand
+from devices.simulators.gateway.announced_building import AnnouncedBuilding
 from devices.simulators.gateway.appliance import ApplianceMachine
 from devices.simulators.gateway.machine import GatewayMachine
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
@@ -34,6 +35,7 @@ class Simulation:
         profiles: the year it follows.
         start: the first instant, UTC, a whole quarter-hour inside the profiles.
         seed: makes small differences between units of a kind; the same seed, the same site.
+        announced: the buildings that stand behind an MQTT broker instead of speaking S2.
 
     Attributes:
         names: `<prosumer>.meter` and all devices, in the order of the site file; then the meter at each congestion point.
@@ -45,8 +47,10 @@ class Simulation:
 
     replayed = 0
 
-    def __init__(self, site: Site, profiles: Profiles, start: datetime, seed: int = 0) -> None:
-        self.site = site
+    def __init__(
+        self, site: Site, profiles: Profiles, start: datetime, seed: int = 0, announced: frozenset[str] = frozenset()
+    ) -> None:
+        self.site, self.announced = site, announced
         self._world = World(site, profiles, start, seed)
         self._kinds: dict[str, DeviceKind] = {}
         self.sunspec_devices: dict[str, SunSpecDevice] = {}
@@ -87,7 +91,8 @@ class Simulation:
             self._let_dial(name, StationMachine(name, station))
         elif isinstance(unit, HeatPumpRoom):
             room = RoomUnit(unit, recent_demand(self._world, name), self.site.timezone)
-            self._let_dial(name, GatewayMachine(name, room))
+            announced = name in self.announced
+            self._let_dial(name, AnnouncedBuilding(name, room) if announced else GatewayMachine(name, room))
         elif isinstance(unit, Appliance):
             self._let_dial(name, ApplianceMachine(name, ApplianceInUse(unit)))
 
@@ -198,12 +203,16 @@ class Simulation:
             self.link.cut(name, lost)
 
     def misbehave(self, name: str, words: str) -> None:
-        """Let a SunSpec device misbehave as `words` say from now on ("": not any more), see `Misbehaviour.of`.
+        """Let a SunSpec device or a building behind a broker misbehave as `words` say from now on ("": not any more).
 
         Raises:
             BadInput: the name is unknown or none that speaks SunSpec, or a word says nothing.
         """
-        self._sunspec_device(name).misbehave(Misbehaviour.of(words))
+        machine = self.machines.get(name)
+        if isinstance(machine, AnnouncedBuilding):
+            machine.misbehave(words)
+        else:
+            self._sunspec_device(name).misbehave(Misbehaviour.of(words))
 
     def silent(self, name: str) -> bool:
         """True while a device is lost, see `silence`. Raises `BadInput` for an unknown name."""

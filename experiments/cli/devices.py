@@ -26,6 +26,10 @@ def simulate_command(
     base_port: Annotated[int, typer.Option(help="Port of the first SunSpec device; 0 for any.")] = 15020,
     csms: Annotated[str | None, typer.Option(help="Where stations dial: ws://host:port/ocpp")] = None,
     s2: Annotated[str | None, typer.Option(help="Where gateways dial: ws://host:port/s2")] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(help="Broker behind which buildings stand instead of speaking S2: mqtt://host:port/homeassistant"),
+    ] = None,
     passwords: PasswordFile = None,
     speed: Annotated[float, typer.Option(help="Simulated seconds for each second.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Makes small differences between devices of a kind.")] = 0,
@@ -45,7 +49,8 @@ def simulate_command(
             metavar="DEVICE=WORDS",
             help="Let a SunSpec device misbehave as real ones do: busy, short, swapped-bytes, swapped-words, stale, heedless, "
             "passes-over, single-writes, unknown-power, zero-counters, jumping-counters, wrapping-counters, other-end, "
-            "slow=SECONDS, most-read=REGISTERS; several with commas.",
+            "slow=SECONDS, most-read=REGISTERS; several with commas. A building behind a broker: silent, heedless, passes-over, "
+            "kilowatts, not-a-number, endless, templated, ambiguous, kept.",
         ),
     ] = None,
 ) -> None:
@@ -60,6 +65,7 @@ def simulate_command(
         options = Options(
             *(site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed, present, endpoints),
             misbehave=tuple(_named(text) for text in misbehave or ()),
+            mqtt=mqtt,
         )
         _until_stopped(simulate(options), seconds)
 
@@ -86,7 +92,8 @@ Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="modbus://HOST:PORT/UNIT, or where it is to dial in: ocpp://HOST:PORT/STATION, s2://HOST:PORT/NAME",
+        help="modbus://HOST:PORT/UNIT; mqtt://HOST:PORT/PREFIX of a building behind a broker (?device=NAME where it is one of "
+        "several); or where it is to dial in: ocpp://HOST:PORT/STATION, s2://HOST:PORT/NAME",
     ),
 ]
 Passwords = Annotated[

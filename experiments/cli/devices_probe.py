@@ -18,6 +18,8 @@ from cim.model.errors import BadInput
 from cim.model.readings import Kind, Reading
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
+from devices.mqtt.address import broker_address
+from devices.mqtt.driver import BuildingPort
 from devices.ocpp.v201.driver import StationPort
 from devices.port.capabilities import capabilities
 from devices.port.errors import DeviceFault
@@ -36,7 +38,8 @@ _URL = re.compile(
 )
 _DIALLING = {"ocpp": (StationPort,), "s2": (GatewayPort, AppliancePort)}
 _EXPECTED = (
-    "expected modbus://HOST:PORT/UNIT (or HOST:PORT) for a SunSpec device, ocpp://HOST:PORT/STATION or s2://HOST:PORT/NAME "
+    "expected modbus://HOST:PORT/UNIT (or HOST:PORT) for a SunSpec device, mqtt://HOST:PORT/PREFIX for a building behind a "
+    "broker, ocpp://HOST:PORT/STATION or s2://HOST:PORT/NAME "
     "to wait there for one that dials in"
 )
 
@@ -136,7 +139,7 @@ async def probe_device(url: str, timeout_s: float, passwords: dict[str, str]) ->
         DeviceUnreachable, DeviceFault: it does not answer.
     """
     async with opened(url, timeout_s, passwords) as found:
-        table = Table("as", "maker, model, serial", "ratings", "now", "its driver can", title=url)
+        table = Table("as", "maker, model, serial", "ratings", "now", "its driver can", title=_shown(url))
         for one in found:
             if one.plate is None:
                 table.add_row(one.use, "", "", f"no use: {one.fault}", "")
@@ -150,6 +153,15 @@ async def probe_device(url: str, timeout_s: float, passwords: dict[str, str]) ->
         Console(highlight=False).print(table if found else "It has not the models of any duty that ILES knows.")
 
 
+def _shown(url: str) -> str:
+    """A URL without the password in it."""
+    return broker_address(url).where if _at_a_broker(url) else url
+
+
+def _at_a_broker(url: str) -> bool:
+    return url.startswith(("mqtt://", "mqtts://"))
+
+
 async def watch_device(url: str, timeout_s: float, passwords: dict[str, str], interval_s: float) -> None:
     """Print what a device measures, a line for each change of a value, until cancelled. Raises as `probe_device`."""
     console, shown = Console(highlight=False, soft_wrap=True), dict[tuple[str, Kind], tuple[float, str]]()
@@ -157,7 +169,7 @@ async def watch_device(url: str, timeout_s: float, passwords: dict[str, str], in
         usable = [one for one in found if one.plate is not None]
         if not usable:
             raise DeviceFault(
-                f"{url}: nothing of it can be read ({'; '.join(one.fault for one in found) or 'no duty'})"
+                f"{_shown(url)}: nothing of it can be read ({'; '.join(one.fault for one in found) or 'no duty'})"
             )
         while True:
             for one in usable:
@@ -173,6 +185,14 @@ async def watch_device(url: str, timeout_s: float, passwords: dict[str, str], in
 @asynccontextmanager
 async def opened(url: str, timeout_s: float, passwords: dict[str, str]) -> AsyncIterator[list[Opened]]:
     """A device, opened as all that it can be."""
+    if _at_a_broker(url):
+        building = BuildingPort(broker_address(url).device or "building", url, timeout_s)
+        try:
+            plate = await building.open(datetime.now(UTC))
+            yield [Opened("building", building, plate, await building.measure(datetime.now(UTC)))]
+        finally:
+            await building.close()
+        return
     place = place_of(url)
     if place.scheme == "modbus":
         registers = TcpRegisters(place.host, place.port, place.unit, timeout_s)

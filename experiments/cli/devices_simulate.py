@@ -13,6 +13,8 @@ from agents.assembly.free_port import free_port
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay, local_day_of
+from devices.mqtt.address import broker_address
+from devices.simulators.gateway.announced_building import PREFIX
 from devices.simulators.host import PREFIXES, SimulatorHost
 from devices.simulators.simulation import Simulation
 from environment.profiles.library import QUARTER, Profiles, load
@@ -45,9 +47,12 @@ class Options:
     present: bool = False
     endpoints: Path | None = None
     misbehave: tuple[tuple[str, str], ...] = ()  # (device, words), see `devices.simulators.sunspec.misbehaviour`
+    mqtt: str | None = field(default=None, repr=False)
 
     def url(self, kind: DeviceKind) -> str | None:
         """Where devices of a kind dial, without their names."""
+        if kind is DeviceKind.GATEWAY and self.mqtt is not None:
+            return self.mqtt
         given = self.csms if kind is DeviceKind.STATION else self.s2
         if given is not None and not given.startswith(("ws://", "wss://")):
             raise BadInput(f"{_OPTIONS[kind]}: {given!r} is no WebSocket URL; expected ws://host:port/{PREFIXES[kind]}")
@@ -68,7 +73,8 @@ async def simulate(options: Options) -> None:
     wall = datetime.now(UTC)
     profiles = _present(site, wall) if options.present else load(site.profiles)
     begin = wall if options.present else _begin(site, options.date, wall)
-    simulation = Simulation(site, profiles, _quarter(begin), options.seed)
+    announced = _announced(site, options)
+    simulation = Simulation(site, profiles, _quarter(begin), options.seed, announced)
     host = SimulatorHost(simulation, options.host)
     try:
         simulation.move(begin)
@@ -99,6 +105,16 @@ async def _run(host: SimulatorHost, begin: datetime, speed: float, end: datetime
             await host.report()
 
 
+def _announced(site: Site, options: Options) -> frozenset[str]:
+    """The buildings that stand behind a broker."""
+    if options.mqtt is None:
+        return frozenset()
+    where = broker_address(options.mqtt)
+    if where.prefix != PREFIX:
+        raise BadInput(f"--mqtt: {where.where} has another prefix; expected {PREFIX}")
+    return frozenset(name for name, kind in device_kinds(site).items() if kind is DeviceKind.GATEWAY)
+
+
 def _present(site: Site, wall: datetime) -> Profiles:
     """A year from now on, and the days before that a room's recent demand is known from."""
     today = local_day_of(wall, site.timezone).day
@@ -112,9 +128,12 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
         BadInput: the file does not fit, or expects a device where it is not.
     """
     assert options.endpoints is not None  # noqa: S101 - the caller has looked
-    dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES]
+    announced = sorted(_announced(site, options))
+    dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES and name not in announced]
+    brokers = {name: f"{options.mqtt}?device={name}" for name in announced}
     if not options.endpoints.exists():
-        draft_endpoints(options.endpoints, served, dialling, _DIAL_IN_PORT if options.base_port else free_port())
+        port = _DIAL_IN_PORT if options.base_port else free_port()
+        draft_endpoints(options.endpoints, served, dialling, port, brokers)
     known = load_endpoints(options.endpoints, site)
     for name, where in served.items():
         if known.sunspec[name][:2] != where:
@@ -122,6 +141,10 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
                 f"endpoints: {options.endpoints} has {name} at {known.sunspec[name][0]}:{known.sunspec[name][1]}, "
                 f"it is served at {where[0]}:{where[1]}; expected the same, by --host and --base-port, or a new file"
             )
+    if known.brokers != brokers:
+        raise BadInput(
+            f"endpoints: mqtt of {options.endpoints} is not that of --mqtt; expected the same, or a new file"
+        )
     dial_in = "ws://{}:{}".format(*known.door)
     return replace(options, csms=f"{dial_in}/ocpp", s2=f"{dial_in}/s2", passwords=known.passwords)
 
@@ -148,6 +171,9 @@ def _targets(simulation: Simulation, options: Options) -> dict[str, tuple[str, s
         url = options.url(kind)
         if url is None:
             continue
+        if name in simulation.announced:
+            targets[name] = (url, "", "")
+            continue
         if name not in options.passwords:
             raise BadInput(f"--passwords: {name} has none; expected a line {name}=PASSWORD, as {_OPTIONS[kind]} asks")
         targets[name] = (f"{url}/{name}", name, options.passwords[name])
@@ -167,6 +193,9 @@ def _show(host: SimulatorHost, options: Options, begin: datetime, site: Site) ->
             table.add_row(name, kind, "SunSpec TCP", f"{address}:{port}", "any")
         else:
             url = options.url(kind)
+            if name in simulation.announced:
+                table.add_row(name, kind, "MQTT", f"{broker_address(url or '').where}, device {name}", "")
+                continue
             where = f"dials {url}/{name}" if url else f"dials if given {_OPTIONS[kind]}"
             table.add_row(name, kind, _PROTOCOLS[kind], where, "")
     console = Console(highlight=False)

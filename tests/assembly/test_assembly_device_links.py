@@ -14,6 +14,7 @@ from agents.runtime.imports import imported
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
+from devices.mqtt.driver import BuildingPort
 from devices.sunspec.driver import SunSpecPlant
 from devices.weather import WeatherPort, WeatherSource
 from tests.worlds.players import RULES
@@ -59,6 +60,21 @@ def test_devices_that_dial_are_told_where() -> None:
     assert none == {}
     assert set(told) == LINKS.dialling == {"farm.station", "park.station"}
     assert all(url.startswith("ws://127.0.0.1:") and url.endswith(f"/ocpp/{name}") for name, url in told.items())
+
+
+def test_a_building_behind_a_broker_is_asked_there() -> None:
+    """Its address is a URL: it is not waited for, has no password of ours, and gets the driver of such buildings."""
+    url = "mqtts://u:secret-c@broker.example/homeassistant"
+    links = SocketLinks(kinds={**KINDS, "home.pump": DeviceKind.GATEWAY}, addresses={"home.pump": url})
+    assert links.dialling == {"farm.station", "park.station"}
+    ports = decode(encode(links.access(("home.pump",)))).ports()
+    assert not ports.dialled
+
+    async def driver() -> object:
+        return ports.port("home.pump")
+
+    assert isinstance(asyncio.run(driver()), BuildingPort)
+    assert b"secret-c" not in encode(links.access(("farm.station",)))
 
 
 def test_a_simulation_in_this_process_is_reached_from_no_other() -> None:

@@ -137,6 +137,8 @@ def test_each_kind_of_reading_has_its_own_words() -> None:
         Kind.TEMPERATURE: "temperature in degC",
         Kind.AVAILABLE_POWER: "maximum power net in W",
         Kind.VOLTAGE: "voltage in V",
+        Kind.HUMIDITY: "air in %",
+        Kind.OCCUPANCY: "status in status",
     }
     assert {kind: name_of(kind.reading_type) for kind in Kind} == {kind: kind.value for kind in Kind}
     assert name_of("0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0") == "0.0.2.4.1.1.12.0.0.0.0.0.0.0.0.3.72.0"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from agents.assembly.device_ports import DIAL_IN
+from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from environment.sites import load_site
 from environment.sites.schema import Site
@@ -23,6 +24,7 @@ from pilot.endpoints import (
 )
 
 SECRET = "a-secret-of-a-station"
+PUMP = next(name for name, kind in device_kinds(load_site("strem")).items() if kind is DeviceKind.GATEWAY)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,19 @@ def test_a_good_file_says_where_everything_is(site: Site) -> None:
             lambda c: c.pop("listen"),
             "listen.port: value missing: expected the TCP port that stations and gateways dial",
         ),
+        (
+            lambda c: c.update(mqtt={PUMP: f"mqtt://u:{SECRET}@10.0.0.9/ha"}),
+            f"mqtt.{PUMP}: value given: expected it here or under dial_in, not in both",
+        ),
+        (
+            lambda c: c.update(mqtt={PUMP: f"mqtt://u:{SECRET}@10.0.0.9/ha"}),
+            f"mqtt.{PUMP}: address: the password would cross the net in clear to 10.0.0.9; expected mqtts://",
+        ),
+        (
+            lambda c: c.update(mqtt={"farm-1.pv": "mqtt://10.0.0.9/ha"}),
+            "mqtt.farm-1.pv: value given: expected a building's gateway of strem, such as ",
+        ),
+        (lambda c: c.update(mqtt={PUMP: 7}), f"mqtt.{PUMP}: address: it is no text; expected mqtt://HOST:PORT/PREFIX"),
         (lambda c: c["listen"].update(tls=True), "listen.tls: value given: expected no such key"),
         (lambda c: c["listen"].update(host=""), "listen.host: value '': expected an address to listen on, for example"),
     ],
@@ -127,6 +142,18 @@ def test_each_fault_is_one_sentence(site: Site, change: Callable[[dict[str, Any]
     told = faults(site, change)
     assert any(sentence in fault for fault in told), told
     assert all("\n" not in fault for fault in told)
+
+
+def test_a_building_stands_behind_a_broker_instead_of_dialling_in(site: Site) -> None:
+    """Its URL is kept as it is, the password in it shows nowhere, and without one that dials no port is needed."""
+    content = good(site)
+    url = f"mqtts://u:{SECRET}@broker.example/homeassistant?device=x"
+    content["mqtt"] = {PUMP: url}
+    del content["dial_in"][PUMP]
+    found = parse_endpoints(yaml.safe_dump(content), "pilot.yaml", site)
+    assert found.brokers == {PUMP: url}
+    assert PUMP not in found.passwords
+    assert SECRET not in repr(found)
 
 
 def test_all_faults_are_told_at_once(site: Site) -> None:
