@@ -19,6 +19,7 @@ from agents.assembly.site_agents import SiteAgents
 from agents.assembly.tariffs_of_site import tariff_of
 from agents.planning.elements.element import ElementConfig
 from agents.planning.elements.registry import element_kind
+from agents.planning.elements.store_operation import StoreOperation
 from agents.roles.aggregator.config import Member
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.meter_data_company import MeterCompanyConfig
@@ -58,6 +59,7 @@ def agents_of_site(
     mechanism: str = PayAsBid.name,
     secret: Secret | None = None,
     spare_keys: int = 0,
+    operations: Mapping[str, StoreOperation] | None = None,
 ) -> SiteAgents:
     """All agents of a site.
 
@@ -69,6 +71,7 @@ def agents_of_site(
         secret: of a real site, where all that cannot be guessed from a seed: 32 bytes for each party's domain, and for
             `identifiers`. It has no weather service.
         spare_keys: how many more keys each party has, to go over to when somebody asks it to.
+        operations: battery -> how its owner operates it beside serving its home.
 
     Raises:
         BadInput: two parties have one domain or one key; the days, or at least one day of history before them, are not in
@@ -113,7 +116,7 @@ def agents_of_site(
 
     agents: list[AgentSpec] = []
     for prosumer in site.prosumers:
-        agents += _household(site, prosumer, seeds, metered_kw, past_weather)
+        agents += _household(site, prosumer, seeds, metered_kw, past_weather, operations or {})
     for party in site.aggregators:
         members = tuple(
             Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p), tariff_of(site, p.name), served)
@@ -200,7 +203,11 @@ def days_of_history(opening: LocalDay, profiles: Profiles) -> int:
 
 
 def _element(
-    prosumer: Prosumer, device: AnyDevice, metered_kw: MeteredDays, past_weather: tuple[Floats, ...]
+    prosumer: Prosumer,
+    device: AnyDevice,
+    metered_kw: MeteredDays,
+    past_weather: tuple[Floats, ...],
+    operations: Mapping[str, StoreOperation],
 ) -> ElementConfig:
     name, can = prosumer.device_name(device), device.capability
     return ElementConfig(
@@ -215,11 +222,17 @@ def _element(
         weather_days=past_weather if device.kind == "pv" else (),
         leaves_hour=device.departure_hour.value if device.kind == "station" else None,
         ramp_w_per_min=round(can.ramp_w_per_min),
+        operation=operations.get(name),
     )
 
 
 def _household(
-    site: Site, prosumer: Prosumer, seeds: dict[str, bytes], metered_kw: MeteredDays, past_weather: tuple[Floats, ...]
+    site: Site,
+    prosumer: Prosumer,
+    seeds: dict[str, bytes],
+    metered_kw: MeteredDays,
+    past_weather: tuple[Floats, ...],
+    operations: Mapping[str, StoreOperation],
 ) -> list[AgentSpec]:
     zero: tuple[Floats, ...] = (np.zeros(96),)
     config = ProsumerConfig(
@@ -230,7 +243,7 @@ def _household(
         site.dso.name,
         site.iles.name,
         site.ledger.name,
-        tuple(_element(prosumer, device, metered_kw, past_weather) for device in prosumer.devices),
+        tuple(_element(prosumer, device, metered_kw, past_weather, operations) for device in prosumer.devices),
         zero if prosumer.base_load is None else metered_kw(f"{prosumer.name}.load"),
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),

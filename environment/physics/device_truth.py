@@ -9,6 +9,7 @@ import numpy as np
 
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
+from environment.physics.battery import Battery
 from environment.physics.charge_point import ChargePoint
 from environment.physics.curtailable import CurtailableGenerator
 from environment.physics.heat_pump import HeatPumpRoom
@@ -28,6 +29,7 @@ class DeviceTruth:
         discomfort_kh: kelvin-hours that rooms were away from their set temperature, either side, over all rooms.
         warmth_saves_wh: heat pump -> what its thermostat draws less on the day after, because of the warmth that its room
             holds at the end of the span; negative where the room is cold.
+        stored_wh: battery -> what it holds when each ISP begins.
     """
 
     kinds: dict[str, str]
@@ -36,6 +38,7 @@ class DeviceTruth:
     unserved_ev_wh: float
     discomfort_kh: float
     warmth_saves_wh: dict[str, float] = field(default_factory=dict)
+    stored_wh: dict[str, Floats] = field(default_factory=dict)
 
 
 class UnitRecord:
@@ -44,6 +47,7 @@ class UnitRecord:
     Attributes:
         energy_wh: by unit; available_wh: of sun and wind by unit; discomfort_kh: over the connection's rooms.
         warm_k: by heat pump, how far its room was above the set temperature when a quarter-hour began; NaN: not yet.
+        stored_wh: by battery, what it held when a quarter-hour began; NaN: not yet.
     """
 
     def __init__(self, units: Iterable[PhysicalUnit], quarters: int) -> None:
@@ -52,6 +56,8 @@ class UnitRecord:
         self.available_wh = {u.name: np.zeros(quarters) for u in units if isinstance(u, CurtailableGenerator)}
         self.discomfort_kh = np.zeros(quarters)
         self.warm_k = {unit.name: np.full(quarters, np.nan) for unit in units if isinstance(unit, HeatPumpRoom)}
+        self._stores = [(u, np.full(quarters, np.nan)) for u in units if isinstance(u, Battery)]
+        self.stored_wh = {battery.name: row for battery, row in self._stores}
         self._powers = [(unit, self.energy_wh[unit.name]) for unit in units]
         self._generators = [(u, self.available_wh[u.name]) for u in units if isinstance(u, CurtailableGenerator)]
         self._rooms = [unit for unit in units if isinstance(unit, HeatPumpRoom)]
@@ -68,6 +74,9 @@ class UnitRecord:
             self.discomfort_kh[quarter] += abs(warm_k) * hours
             if np.isnan(self.warm_k[room.name][quarter]):
                 self.warm_k[room.name][quarter] = warm_k
+        for battery, row in self._stores:
+            if np.isnan(row[quarter]):
+                row[quarter] = battery.stored_wh
 
 
 def unserved_wh(units: Iterable[PhysicalUnit], start_s: float, end_s: float) -> float:

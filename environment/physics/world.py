@@ -121,6 +121,7 @@ class World:
             BadInput: the span is not whole ISPs or not (yet) simulated.
         """
         span, records = self._span(start, end), self._units.values()
+        step = timedelta(minutes=self.site.isp_minutes) // QUARTER
         units = [unit for connection in self.connections.values() for unit in connection.units]
         return DeviceTruth(
             {unit.name: unit.kind.value for unit in units},
@@ -135,6 +136,7 @@ class World:
                     connection.units, self._units[connection.name], span.stop, end.timestamp()
                 ).items()
             },
+            {name: row[span][::step] for record in records for name, row in record.stored_wh.items()},
         )
 
     def history(self, name: str, days: int, before: LocalDay) -> Floats:

@@ -18,6 +18,7 @@ from environment.sites.market import FlexibilityCosts, MarketTerms
 from environment.sites.ratings import Name, NotNegative, Part, Positive, Share
 from environment.sites.shapes import Shaped
 from environment.sites.tariffs import CustomerKind, Tariffs
+from environment.sites.wholesale import Wholesale
 
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
 
@@ -239,6 +240,7 @@ class Site(Part):
         community: who shares energy by law; None where nobody does.
         islanding: how the site goes on without the grid; None: it does not.
         volt_var: the inverters' local rule; None: they give no reactive power.
+        wholesale: how its energy is traded as one balance group; None: nobody says.
         meter_data_company: who reads the meters for all parties; where there is none, each owner tells its own to all.
     """
 
@@ -274,6 +276,7 @@ class Site(Part):
     community: Community | None = None
     islanding: Islanding | None = None
     volt_var: VoltVar | None = None
+    wholesale: Wholesale | None = None
     prosumers: Annotated[tuple[Prosumer, ...], Field(min_length=1)]
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:

@@ -77,7 +77,9 @@ def run(
     ] = "pay-as-bid",
     scenario: Annotated[
         ScenarioName | None,
-        typer.Option(help="What the run is judged by: a table of scores in summary.json (`kpi`) and the report."),
+        typer.Option(
+            help="What the run is judged by: a table of scores in summary.json (`kpi`) and the report; docs/scenarios.md."
+        ),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="1-20", help="A study: each day with each of these seeds; see --days-file.")
@@ -294,6 +296,7 @@ def _mount() -> None:
         portal_users,
         profiles,
         scale,
+        scenarios,
         uftp,
     )
 
@@ -310,16 +313,13 @@ def _mount() -> None:
     app.add_typer(diagrams.app, name="docs")
     ledger.app.command()(ledger_rotate.rotate)
     app.add_typer(ledger.app, name="ledger")
-    app.command()(island.island)
-    app.command()(island.size)
-    app.command()(losses.losses)
+    for command in (island.island, island.size, losses.losses, mechanisms.mechanisms, scale.district, scale.scale):
+        app.command()(command)
+    app.command()(scenarios.scenarios)
     app.add_typer(market.app, name="market")
-    app.command()(mechanisms.mechanisms)
     portal.app.add_typer(portal_users.app, name="users")
     app.add_typer(portal.app, name="portal")
     app.add_typer(profiles.app, name="profiles")
-    app.command()(scale.district)
-    app.command()(scale.scale)
     app.add_typer(uftp.app, name="uftp")
 
 

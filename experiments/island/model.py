@@ -35,13 +35,18 @@ LEAD_DAYS = 30  # from the year's first day on: nothing is drawn there, for no h
 
 @dataclass(frozen=True, eq=False)
 class IslandSite:
-    """A site with everything that an outage needs; what takes long is made when first asked for."""
+    """A site with everything that an outage needs; what takes long is made when first asked for.
+
+    Attributes:
+        lead_days: of the year, in which no outage is run: no habits are known there yet.
+    """
 
     site: Site
     profiles: Profiles
     plan: Islanding
     year: IslandYear
     limits: IslandLimits
+    lead_days: int = LEAD_DAYS
 
     @property
     def promised_w(self) -> Floats:
@@ -159,7 +164,7 @@ class IslandSite:
             BadInput: it is outside the profiles, or so early that no habits are known.
         """
         found = (instant - self.year.first) // QUARTER
-        first = self.year.first + timedelta(days=LEAD_DAYS)
+        first = self.year.first + timedelta(days=self.lead_days)
         last = self.year.first + self.year.count * QUARTER - timedelta(hours=self.plan.outages.longest_h.value + 1)
         if not first <= instant <= last:
             raise BadInput(f"at: {instant.isoformat()} is outside; expected {first.isoformat()} to {last.isoformat()}")

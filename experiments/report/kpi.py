@@ -20,6 +20,15 @@ _ROWS = (
     ("co2_kg", "CO2 of what was taken, kg"),
     ("bills_eur", "all members' bills"),
     ("dso_cost_eur", "the DSO's cost"),
+    ("not_served_kwh", "not served in an outage, kWh"),
+    ("promised_not_served_kwh", "of it promised, kWh"),
+    ("served_pct", "outages served of those that could be, %"),
+    ("energy_eur", "energy traded, with wear, less what is kept"),
+    ("day_ahead_eur", "day-ahead"),
+    ("intraday_eur", "intraday"),
+    ("imbalance_eur", "imbalance"),
+    ("wear_eur", "wear"),
+    ("kept_eur", "worth of what is kept"),
 )
 
 
@@ -34,5 +43,9 @@ def section(data: RunData) -> str:
         if closed is None
         else f"{100 * closed:.0f} % of the gap from local rules to foresight closed"
     )
-    rows = [(words, *(kpi[name][figure] for name, _ in _COLUMNS)) for figure, words in _ROWS]
+    rows = [
+        (words, *(kpi[name][figure] for name, _ in _COLUMNS))
+        for figure, words in _ROWS
+        if kpi["flexible"].get(figure) is not None
+    ]
     return table(f"Scenario {kpi['scenario']}: {said}", ("", *(words for _, words in _COLUMNS)), rows)

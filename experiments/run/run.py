@@ -31,8 +31,9 @@ from environment.sites.schema import Site
 from experiments.run.dispatch import ended_sessions
 from experiments.run.dispatch.ended_sessions import DayByDay, EndedSessions
 from experiments.run.grid import ByKind, Truth
+from experiments.run.judging.operation import operations_of
 from experiments.run.planted_copies import planted
-from experiments.run.settings import RunSettings, Runtime
+from experiments.run.settings import RunSettings, Runtime, ScenarioName
 from experiments.run.wrong_copies import chosen
 from market.mechanisms.registry import procuring
 from market.rules import Control
@@ -95,6 +96,7 @@ def check(settings: RunSettings) -> None:
     """
     procuring(settings.mechanism)
     site = load_site(settings.site)
+    _judgeable(site, settings.scenario)
     first, last = span(site, settings)
     profiles = load(site.profiles)
     days_of_history(first, profiles)
@@ -113,6 +115,13 @@ def check(settings: RunSettings) -> None:
     for device, _ in settings.lose:
         if device not in names:
             raise BadInput(f"lose: device {device!r} is unknown at {site.name}; expected for example {min(names)}")
+
+
+def _judgeable(site: Site, scenario: str | None) -> None:
+    """Whether the site file says what the scenario needs."""
+    needed = {ScenarioName.ISLANDING.value: "islanding", ScenarioName.MARKET.value: "wholesale"}.get(scenario or "")
+    if needed is not None and getattr(site, needed) is None:
+        raise BadInput(f"scenario: {scenario!r} at {site.name}; expected a section `{needed}` in its site file")
 
 
 def _elements(site: Site) -> dict[str, tuple[str, ...]]:
@@ -165,8 +174,18 @@ async def _run(
     site = load_site(settings.site)
     profiles = load(site.profiles)
     first, last = span(site, settings)
+    operations = (
+        operations_of(settings, site, _with_the_day_before(first, settings.days)) if control is Control.MARKET else {}
+    )
     site_agents = agents_of_site(
-        site, profiles, first.day, settings.days, settings.seed, control=control, mechanism=settings.mechanism
+        site,
+        profiles,
+        first.day,
+        settings.days,
+        settings.seed,
+        control=control,
+        mechanism=settings.mechanism,
+        operations=operations,
     )
     start = first.next(-1).at(OPENING_HOUR)
     async with AsyncExitStack() as cleanup:
@@ -216,6 +235,10 @@ async def _run(
         {agent.name: agent.handled for host in health.values() for agent in host.agents},
         tuple(runtime.revivals),
     )  # fmt: skip
+
+
+def _with_the_day_before(first: LocalDay, days: int) -> tuple[LocalDay, ...]:
+    return tuple(first.next(number) for number in range(-1, days))
 
 
 @contextmanager

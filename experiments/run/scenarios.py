@@ -1,21 +1,27 @@
 """What a run is judged by: a scenario's score of flexible operation beside no control, local rules and perfect foresight.
 
-A scenario changes nothing of the day. It says which figure counts; the others stand beside it, of every column by the same code.
+A scenario says which figure counts; the others stand beside it, of every column by the same code. `congestion` and
+`self-consumption` change nothing of the day. In `islanding` and `market` owners operate their batteries for it in the column
+`market` (`experiments.run.judging.operation`), and perfect foresight aims at it; local rules and no control stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from pydantic import Field
 
+from cim.model.intervals import LocalDay
+from environment.sites.schema import Site
 from experiments.run.columns.column import Column, ColumnName
 from experiments.run.columns.models import ColumnFigures, Figures
-from experiments.run.settings import ScenarioName
+from experiments.run.settings import RunSettings, ScenarioName
+
+Beyond = Callable[[ColumnName, Column], Mapping[str, float]]
 
 _GENERATORS = ("pv", "wind", "chp")
-_LEAST_GAP = 0.01  # of the local column's score: a smaller gap says nothing
+LEAST_GAP = 0.01  # of the local column's score: a smaller gap says nothing
 
 
 class KpiFigures(Figures):
@@ -23,7 +29,7 @@ class KpiFigures(Figures):
 
     score: float = Field(
         description="what the scenario counts, more is better: `self-consumption`: `used_here_pct`; `congestion`: "
-        "-`over_limit_kwh`"
+        "-`over_limit_kwh`; `islanding`: -`promised_not_served_kwh`; `market`: -`energy_eur`"
     )
     used_here_pct: float = Field(
         description="share of all generation that some connection of the site used in the same ISP: 1 - what the site as a "
@@ -37,10 +43,33 @@ class KpiFigures(Figures):
     co2_kg: float | None = Field(description="of what connections took; null where the site has no factor")
     bills_eur: float = Field(description="all members' bills, in the site's currency unit")
     dso_cost_eur: float = Field(description="what the DSO pays less what it is paid, in the site's currency unit")
+    not_served_kwh: float | None = Field(
+        None,
+        description="`islanding`: what an outage leaves unserved of all loads until they are back on mains, the mean of "
+        "outages drawn within the days, the same for all columns; loads as the column drew them",
+    )
+    promised_not_served_kwh: float | None = Field(None, description="the same of the loads that the site promises")
+    served_pct: float | None = Field(
+        None, description="outages whose promised loads were served, of those that could be at all, percent"
+    )
+    energy_eur: float | None = Field(
+        None,
+        description="`market`: what the site as one balance group pays day-ahead, intraday and for imbalance, and wear of "
+        "batteries, less what batteries and rooms keep at the end; without taxes, grid fees and flexibility payments",
+    )
+    day_ahead_eur: float | None = Field(None, description="for what was expected by the day-ahead gate")
+    intraday_eur: float | None = Field(None, description="for what was expected otherwise later, spread included")
+    imbalance_eur: float | None = Field(None, description="for what came otherwise than last expected, with penalty")
+    wear_eur: float | None = Field(None, description="of batteries")
+    kept_eur: float | None = Field(None, description="worth of what batteries hold and rooms save more at the end")
 
 
 class Kpi(Figures):
-    """A scenario's scores; `perfect_foresight` is the cheapest operation within the limits, not the one with most of the score."""
+    """A scenario's scores.
+
+    `perfect_foresight` is the operation with least bills within the limits, not the one with most of the score; in `market` that
+    with the least cost of energy at day-ahead prices, in `islanding` one that also holds what the days' outages will need.
+    """
 
     scenario: ScenarioName
     flexible: KpiFigures = Field(description="the column `market`")
@@ -58,17 +87,24 @@ def kpi_of(
     columns: Mapping[ColumnName, Column],
     figures: Mapping[ColumnName, ColumnFigures],
     hours: float,
+    beyond: Beyond | None = None,
 ) -> Kpi:
     """The scores of a scenario.
 
     Args:
         columns, figures: of the four columns that are compared.
         hours: length of an ISP.
+        beyond: (name, column) -> the figures that the scenario alone has; `judged_beyond`.
     """
-    judged = {name: _judged(scenario, columns[name], figures[name], hours) for name in _COMPARED}
+    judged = {
+        name: _judged(
+            scenario, columns[name], figures[name], hours, {} if beyond is None else beyond(name, columns[name])
+        )
+        for name in COMPARED
+    }
     local, best = judged[ColumnName.LOCAL].score, judged[ColumnName.FORESIGHT].score
     gap = best - local
-    closed = (judged[ColumnName.MARKET].score - local) / gap if gap > _LEAST_GAP * abs(local) else None
+    closed = (judged[ColumnName.MARKET].score - local) / gap if gap > LEAST_GAP * abs(local) else None
     return Kpi(
         scenario=scenario,
         flexible=judged[ColumnName.MARKET],
@@ -79,7 +115,7 @@ def kpi_of(
     )
 
 
-_COMPARED = (ColumnName.MARKET, ColumnName.LOCAL, ColumnName.IDLE, ColumnName.FORESIGHT)
+COMPARED = (ColumnName.MARKET, ColumnName.LOCAL, ColumnName.IDLE, ColumnName.FORESIGHT)
 
 
 def used_here_pct(column: Column, hours: float) -> float:
@@ -90,10 +126,52 @@ def used_here_pct(column: Column, hours: float) -> float:
     return round(100 * max(1 - exported_wh / made_wh, 0.0), 2) if made_wh > 0 else 0.0
 
 
-def _judged(scenario: ScenarioName, column: Column, figures: ColumnFigures, hours: float) -> KpiFigures:
+def judged_beyond(scenario: ScenarioName, settings: RunSettings, site: Site, days: tuple[LocalDay, ...]) -> Beyond:
+    """What gives the figures that only this scenario has, of one column after the other.
+
+    Raises:
+        BadInput: the site has no `islanding` or no `wholesale`, or outages cannot be run on a day.
+    """
+    if scenario is ScenarioName.ISLANDING:
+        from experiments.island.model import island_site
+        from experiments.run.judging.outages import not_served, outages_of
+
+        model = island_site(settings.site)
+        outages = outages_of(model, days, settings.seed)
+
+        def island(_: ColumnName, column: Column) -> dict[str, float]:
+            lost = not_served(model, column, days, outages)
+            return {
+                "not_served_kwh": round(lost.all_kwh, 3),
+                "promised_not_served_kwh": round(lost.promised_kwh, 3),
+                "served_pct": round(lost.served_pct, 2),
+            }
+
+        return island
+    if scenario is ScenarioName.MARKET:
+        from experiments.run.judging.trading import traded
+
+        def market(name: ColumnName, column: Column) -> dict[str, float]:
+            sums = traded(site, name, column, days)
+            parts = {f"{part}_eur": round(value, 4) for part, value in sums._asdict().items()}
+            return parts | {"energy_eur": round(sums.cost, 4)}
+
+        return market
+    return lambda _name, _column: {}
+
+
+def _judged(
+    scenario: ScenarioName, column: Column, figures: ColumnFigures, hours: float, beyond: Mapping[str, float]
+) -> KpiFigures:
     used, over_kwh = used_here_pct(column, hours), round(figures.over_limit_wh / 1000, 3)
+    counted = {
+        ScenarioName.SELF_CONSUMPTION: -used,
+        ScenarioName.CONGESTION: over_kwh,
+        ScenarioName.ISLANDING: beyond.get("promised_not_served_kwh", 0.0),
+        ScenarioName.MARKET: beyond.get("energy_eur", 0.0),
+    }[scenario]
     return KpiFigures(
-        score=used if scenario is ScenarioName.SELF_CONSUMPTION else 0.0 - over_kwh,  # no minus zero
+        score=0.0 - counted,  # no minus zero
         used_here_pct=used,
         over_limit_kwh=over_kwh,
         violations=figures.violations,
@@ -101,4 +179,5 @@ def _judged(scenario: ScenarioName, column: Column, figures: ColumnFigures, hour
         co2_kg=figures.co2_kg,
         bills_eur=round(figures.bills_sum / 1e4, 4),
         dso_cost_eur=round(figures.dso_cost / 1e4, 4),
+        **beyond,
     )

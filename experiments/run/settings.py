@@ -30,6 +30,8 @@ class ScenarioName(StrEnum):
 
     SELF_CONSUMPTION = "self-consumption"
     CONGESTION = "congestion"
+    ISLANDING = "islanding"
+    MARKET = "market"
 
 
 @dataclass(frozen=True)

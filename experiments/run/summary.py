@@ -33,7 +33,7 @@ from experiments.run.incidents.figures import IncidentFigures, incident_figures
 from experiments.run.incidents.incident import IncidentKind
 from experiments.run.incidents.reader import incidents_of
 from experiments.run.run import RunResult
-from experiments.run.scenarios import Kpi, kpi_of
+from experiments.run.scenarios import Kpi, judged_beyond, kpi_of
 from experiments.run.settings import RunSettings, ScenarioName
 from market.ledger.verify import Verification
 from market.settlement.payments import balance
@@ -242,7 +242,13 @@ def summarise(
         "columns": of_columns,
         "kpi": None
         if settings.scenario is None
-        else kpi_of(ScenarioName(settings.scenario), columns, of_columns, hours),
+        else kpi_of(
+            ScenarioName(settings.scenario),
+            columns,
+            of_columns,
+            hours,
+            judged_beyond(ScenarioName(settings.scenario), settings, result.site, result.site_agents.rules.periods),
+        ),
         "bills": bill_figures(bills),
         "made_whole": made_whole_of(market.payments, bills[ColumnName.MARKET]),
         "settled_vs_true": settled_and_true(counted, buyers, market, local, hours),

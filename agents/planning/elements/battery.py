@@ -14,12 +14,16 @@ import numpy as np
 
 from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow
+from agents.planning.elements.store_operation import Store, filled_kw, traded_kw
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
+from market.billing.hourly_prices import HourlyPrices
+from market.billing.tariff import E4_PER_MWH_OF_CT_PER_KWH
 
 EFFICIENCY = 0.95  # one way; what an agent assumes of a battery whose nameplate does not tell
 _COUNTED_ON = 0.5  # assumed: the share of expected surplus or need that is relied on to serve a later order
 _NOTHING_KW = 5e-4
+_NEAR_HOLD_H = 1.0  # of its rating, within which of what it is to hold it is held to its plan
 
 
 class Battery(ElementKind):
@@ -56,13 +60,17 @@ class Battery(ElementKind):
         size, reserve = len(plan), min(config.reserve_wh / 1000, capacity)
         # From below its reserve it gives nothing until its plan has filled it; and what is in it is not taken out.
         low = np.minimum(plan, 0.0) if stored_kwh < reserve else np.full(size, -config.generation_w / 1000)
-        floor = min(max(stored_kwh + float(np.cumsum(steps).min(initial=0.0)), 0.0), reserve)
+        path = stored_kwh + np.cumsum(steps)
+        floor = np.full(size, min(max(float(path.min(initial=stored_kwh)), 0.0), reserve))
+        if config.operation is not None:  # nor is what it holds for an outage given away, as far as its plan holds it
+            hold = config.operation.held_on(window.day.day, len(expected_kw))
+            floor = np.maximum(floor, np.minimum(window.part(hold), path))
         return Storable(
             element=config.element,
             plan_kw=plan,
             low_kw=low,
             high_kw=np.full(size, config.consumption_w / 1000),
-            floor_kwh=np.full(size, floor),
+            floor_kwh=floor,
             ceiling_kwh=np.full(size, capacity),
             energy_kwh=stored_kwh,
             total_kwh=min(max(float(steps.sum()), -stored_kwh), capacity - stored_kwh),
@@ -116,8 +124,16 @@ class OwnConsumption:
 
 
 def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> OwnConsumption:
-    """From the window's first ISP on: take the home's surplus, give it back when there is need, keep room for orders."""
+    """From the window's first ISP on: take the home's surplus, give it back when there is need, keep room for orders.
+
+    One that is traded by the hour does that instead; one that is to hold energy for an outage gives no more than that leaves.
+    """
     config = known.config
+    if config.operation is not None and config.operation.prices is not None:
+        return _traded(known, window, config.operation.prices)
+    store = _store(known)
+    none = np.zeros(len(rest_kw))
+    hold = none if config.operation is None else config.operation.held_on(window.day.day, len(rest_kw))
     reserved = _reserved_kw(known, window, len(rest_kw))
     # What stands by is no power of the home's: neither to charge with, nor to discharge.
     low_kw = np.array([min(-config.generation_w / 1000 - min(kw, 0.0), 0.0) for kw in reserved])
@@ -137,11 +153,41 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
         kept = _within(power[k], stored, bounds[k], hours)
         if stored > room[k] and hours > 0:  # nor will its home use so much until then: it gives it to the grid
             kept = min(kept, max(-(stored - room[k]) * EFFICIENCY / hours, -config.generation_w / 1000))
+        held_back = free and hold[k] > 0
+        if held_back:
+            kept = filled_kw(store, kept, stored, float(hold[k]), hours)
         if free and abs(kept - power[k]) > _NOTHING_KW:
             power[k] = kept_kw[k] = kept
+        elif held_back and stored + stored_kwh_by(power[k], hours) < hold[k] + _NEAR_HOLD_H * store.out_kw:
+            kept_kw[k] = power[k]  # its device knows of no reserve, and its home may want more than is expected
         stored = min(max(stored + stored_kwh_by(power[k], hours), 0.0), capacity)
         hours = window.hours
     return OwnConsumption(np.array(power), np.array(kept_kw))
+
+
+def _store(known: ElementKnowledge) -> Store:
+    """The battery as its owner trades or fills it."""
+    config = known.config
+    return Store(
+        capacity_kwh=config.capacity_wh / 1000,
+        floor_kwh=config.reserve_wh / 1000,
+        in_kw=config.consumption_w / 1000,
+        out_kw=config.generation_w / 1000,
+        efficiency=EFFICIENCY,
+        wear_ct_per_kwh=known.costs.wear_ct_per_kwh,
+    )
+
+
+def _traded(known: ElementKnowledge, window: PlanWindow, prices: HourlyPrices) -> OwnConsumption:
+    """What it does where its energy is bought and sold by the hour; it is held to that wherever no order holds it."""
+    count, first = window.day.count, window.first - 1
+    price_ct = prices.of_day(window.day)[first:] / E4_PER_MWH_OF_CT_PER_KWH
+    hours = np.full(count - first, window.hours)
+    hours[:1] = window.first_hours
+    held = np.full(count, np.nan) if known.held_kw is None else known.held_kw
+    power = np.zeros(count)
+    power[first:] = traded_kw(_store(known), price_ct, hours, known.stored_kwh, held[first:])
+    return OwnConsumption(power, np.where((np.arange(count) >= first) & np.isnan(held), power, np.nan))
 
 
 def _reserved_kw(known: ElementKnowledge, window: PlanWindow, count: int) -> list[float]:

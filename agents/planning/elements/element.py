@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.planning.dispatch.flexibility import Flexibility
 from agents.planning.elements.energy_prices import NO_PRICES, DeviationPrices, EnergyPrices
+from agents.planning.elements.store_operation import StoreOperation
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import (
@@ -73,6 +74,7 @@ class ElementConfig:
         floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
         history_kw: metered days before the first, oldest first, each [quarter-hours].
         ramp_w_per_min: how fast its power can change; 0 where that is not told.
+        operation: of a battery, what its owner wants of it beside serving its home; None: nothing.
         leaves_hour: of a station, the local hour at which its vehicles leave; None where nobody knows.
         weather_days: of a PV plant, what the weather service forecast for those days, per unit, each [quarter-hours].
     """
@@ -89,6 +91,7 @@ class ElementConfig:
     leaves_hour: float | None = None
     ramp_w_per_min: int = 0
     reserve_wh: int = 0
+    operation: StoreOperation | None = None
 
     @property
     def rated_w(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.assembly.grid_of_site import usage_point
 from cim.model.arrays import Floats
-from cim.platform.publications.grid import FeedInAccounted, FeedInLimited
+from cim.platform.publications.grid import ExchangeForecast, FeedInAccounted, FeedInLimited
 from cim.platform.publications.settlement import PaymentRow, PaymentsMade, SettlementTold, last_revisions
 from cim.platform.store import values
 from environment.physics.device_truth import DeviceTruth
@@ -43,6 +43,7 @@ class Column:
         accounted_wh: prosumer -> what the DSO accounted as taken by its own right (`FeedInAccounted`), orders' part left out.
         delivered_w: unit -> what its aggregator settled as delivered in each ISP, + = more consumption or less generation.
         peak_loading_pct: the highest over a control interval at a congestion point's meter; None where readings were not kept.
+        expected: what the site was expected to draw, as it was told; empty where nobody forecasts.
     """
 
     truth: Truth
@@ -53,6 +54,7 @@ class Column:
     accounted_wh: dict[str, int] = field(default_factory=dict)
     delivered_w: dict[str, Floats] = field(default_factory=dict)
     peak_loading_pct: float | None = None
+    expected: tuple[ExchangeForecast, ...] = ()
 
 
 def column_of(result: RunResult) -> Column:
@@ -61,7 +63,8 @@ def column_of(result: RunResult) -> Column:
     taken, delivered_w = accounted_wh(result), delivered_of_units(result)
     peak = peak_loading_pct(result.site, result.store, result.start, result.end)
     limited = limited_isps(result)
-    return Column(result.truth, result.by_kind, result.devices, payments, limited, taken, delivered_w, peak)
+    expected = tuple(values(result.store, ExchangeForecast))
+    return Column(result.truth, result.by_kind, result.devices, payments, limited, taken, delivered_w, peak, expected)
 
 
 def _offsets(result: RunResult) -> dict[date, int]:

@@ -23,7 +23,7 @@ from experiments.run.study.study_screen import StudyScreen
 from experiments.run.workers import end_with_parent
 
 _ROOT = Path(__file__).parents[3]
-_SOURCES = ("agents", "cim", "devices", "environment", "experiments/run", "market")
+_SOURCES = ("agents", "cim", "devices", "environment", "experiments/island", "experiments/run", "market")
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,21 @@ def test_congestion_counts_what_is_above_limits() -> None:
     assert kpi(ScenarioName.CONGESTION, local=40_000, market=60_000).gap_closed == -0.5
 
 
+@pytest.mark.parametrize(
+    ("scenario", "figure"), [(ScenarioName.ISLANDING, "promised_not_served_kwh"), (ScenarioName.MARKET, "energy_eur")]
+)
+def test_what_a_scenario_alone_counts_is_its_score(scenario: ScenarioName, figure: str) -> None:
+    """Minus the figure that its judge gives; from 8 to 2 with foresight, 5 flexible: half of the gap; others lack the figure."""
+    counts = {ColumnName.LOCAL: 8.0, ColumnName.MARKET: 5.0, ColumnName.IDLE: 9.0, ColumnName.FORESIGHT: 2.0}
+    of_columns = {name: figures(0) for name in ColumnName}
+    found = kpi_of(scenario, COLUMNS, of_columns, HOURS, lambda name, _: {figure: counts[name]})
+    scores = (found.no_control, found.local_control, found.flexible, found.perfect_foresight)
+    assert [one.score for one in scores] == [-9, -8, -5, -2]
+    assert getattr(found.flexible, figure) == 5.0
+    assert found.gap_closed == 0.5
+    assert getattr(kpi(ScenarioName.CONGESTION).flexible, figure) is None
+
+
 @pytest.mark.parametrize(("foresight_wh", "told"), [(39_600, False), (39_500, True), (40_000, False), (45_000, False)])
 def test_a_gap_that_is_hardly_one_is_not_told(foresight_wh: int, told: bool) -> None:
     """Foresight must be above local rules by more than a hundredth of their score."""
@@ -94,6 +109,7 @@ def test_the_option_arrives(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setattr(run_command, "execute", heard.append)
     for arguments, code in (
         (("--scenario", "congestion"), 0),
+        (("--scenario", "islanding"), 0),
         (("--scenario", "islands"), 2),
         (("--scenario", "congestion", "--seeds", "1-2"), 2),
     ):
@@ -101,7 +117,7 @@ def test_the_option_arrives(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == code
-    assert [settings.scenario for settings in heard] == ["congestion"]
+    assert [settings.scenario for settings in heard] == ["congestion", "islanding"]
     said = capsys.readouterr().err
     assert "self-consumption" in said
     assert "expected a single run" in said

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from agents.assembly.tariffs_of_site import tariff_of
 from cim.model.arrays import Floats, Ints
 from cim.model.intervals import LocalDay
 from environment.physics import Battery, ChargePoint, Chp, Connection, HeatPumpRoom, PhysicalUnit
@@ -15,6 +14,7 @@ from environment.physics.device_truth import DeviceTruth
 from environment.physics.world import World
 from environment.sites.schema import Site
 from experiments.run.columns.foresight import units
+from experiments.run.columns.foresight.aims import Aim, bills
 from experiments.run.columns.foresight.grid_cuts import Cut
 from experiments.run.columns.foresight.linear_program import LinearProgram
 from experiments.run.columns.foresight.units import Horizon, Steered, Visit
@@ -47,17 +47,17 @@ class DayProgram:
     Args:
         world: at the day's beginning.
         alone: the day as it would be without any order.
+        aim: what counts; by itself least bills.
     """
 
-    def __init__(self, site: Site, day: LocalDay, world: World, alone: LeftAlone) -> None:
+    def __init__(self, site: Site, day: LocalDay, world: World, alone: LeftAlone, aim: Aim | None = None) -> None:
         self.span = Horizon(day.count, site.isp_minutes / 60, day.start.timestamp())
-        self._site, self._alone = site, alone
+        self._site, self._alone, self._aim = site, alone, bills(site, day) if aim is None else aim
         self._program = LinearProgram()
         self.steered: dict[str, Steered] = {}
         self._net: dict[str, tuple[Ints, Ints]] = {}
         for prosumer in site.prosumers:
-            rates = tariff_of(site, prosumer.name).rates(day)
-            self._connect(world.connections[prosumer.name], rates)
+            self._connect(world.connections[prosumer.name], self._aim.rates(prosumer.name))
         # The reactive power of all but the heat pumps that are steered.
         self._given_var = {name: reactive.astype(np.float64) for name, (_, reactive) in alone.truth.items()}
         for name, steered in self.steered.items():
@@ -89,7 +89,7 @@ class DayProgram:
         match unit:
             case Battery():
                 end = _same(alone.end, unit)
-                return units.battery(program, span, unit, end.stored_wh, costs)
+                return units.battery(program, span, unit, end.stored_wh, costs, self._aim.hold_wh.get(unit.name))
             case HeatPumpRoom():
                 # What drains the room in a quarter-hour, as the electric power that would make up for it.
                 per_isp = round(span.seconds / 900)

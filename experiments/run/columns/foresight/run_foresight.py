@@ -14,6 +14,7 @@ from environment.physics.world import World
 from environment.profiles.library import load
 from environment.sites import load_site
 from experiments.run.columns.column import Column
+from experiments.run.columns.foresight.aims import Aim, aims_of
 from experiments.run.columns.foresight.day import DayProgram, LeftAlone
 from experiments.run.columns.foresight.grid_cuts import Cut, GridLimits
 from experiments.run.columns.peak import advance_metered
@@ -32,11 +33,13 @@ Step = tuple[datetime, Callable[[World], None]]  # from an instant on, these set
 
 
 def run_foresight(settings: RunSettings) -> Column:
-    """Every day at least bills and wear, within comfort and below all limits of the grid."""
+    """Every day at least bills and wear (or what the scenario aims at), within comfort and below all limits of the grid."""
     physics = _Physics(settings)
+    aims = aims_of(settings, physics.site)
     grid, steps = GridLimits(physics.site), list[Step]()
     for number in range(settings.days):
-        steps += _plan(physics, grid, physics.first.next(number), steps)
+        day = physics.first.next(number)
+        steps += _plan(physics, grid, day, aims(day), steps)
     start, end = physics.first.start, physics.last.end
     store = MemoryStore()
     return column_of_world(physics.lived(steps, end, store), store, start, end)
@@ -67,7 +70,7 @@ class _Physics:
         return world
 
 
-def _plan(physics: _Physics, grid: GridLimits, day: LocalDay, before: list[Step]) -> list[Step]:
+def _plan(physics: _Physics, grid: GridLimits, day: LocalDay, aim: Aim, before: list[Step]) -> list[Step]:
     """A day's setpoints after those `before`, with which the physics breaks no limit that can be kept."""
     alone_world, morning = physics.lived(before, day.end), physics.lived(before, day.start)
     truth = alone_world.truth(day.start, day.end)
@@ -76,7 +79,7 @@ def _plan(physics: _Physics, grid: GridLimits, day: LocalDay, before: list[Step]
     tighter = np.full_like(grid.excess(*powers), _FREE_PCT)
     cuts, steps = grid.cuts(*powers, tighter), list[Step]()
     for _ in range(_EXECUTIONS):
-        program = DayProgram(physics.site, day, morning, alone)
+        program = DayProgram(physics.site, day, morning, alone, aim)
         found = _within_limits(program, grid, cuts, tighter)
         steps = _steps(day, program, found)
         above = grid.excess(*_powers(physics.lived([*before, *steps], day.end).truth(day.start, day.end)))

@@ -23,6 +23,7 @@ from experiments.run.columns.foresight.linear_program import LinearProgram
 _INSIDE_K = 0.05  # how far from the comfort band's edges rooms are kept, so that no guard takes over
 _SHORT_CT = 1000.0  # for a kWh that a store lacks at the end, or a kelvin-hour outside comfort: only if nothing else is possible
 _SWING_CT_PER_KH = 0.05  # hundredths for a kelvin-hour away from the set temperature: no swing for nothing
+_UNREADY_CT = 100.0  # for a kWh that a battery lacks when an outage begins that is known
 _WARMTH_STEPS = 4  # in which the worth of warmth at the day's end is a line
 _LATER_CT = 1e-6  # hundredths per kWh and ISP later: of equal costs, a vehicle charges early
 
@@ -79,13 +80,23 @@ def chp(program: LinearProgram, span: Horizon, unit: Chp) -> Steered:
     return Steered(((power, -1.0),), order)
 
 
-def battery(program: LinearProgram, span: Horizon, unit: Battery, end_wh: float, costs: FlexibilityCosts) -> Steered:
-    """A battery that ends with at least `end_wh`."""
+def battery(
+    program: LinearProgram,
+    span: Horizon,
+    unit: Battery,
+    end_wh: float,
+    costs: FlexibilityCosts,
+    hold_wh: Floats | None = None,
+) -> Steered:
+    """A battery that ends with at least `end_wh`, and holds `hold_wh` [T] when each ISP ends, as far as it can."""
     rated, capacity, worn = unit.rated_w / 1000, unit.capacity_wh / 1000, costs.wear_ct_per_kwh.value
     charge = program.variables(0.0, rated, worn * span.hours / 2, span.count)
     discharge = program.variables(0.0, rated, worn * span.hours / 2, span.count)
     stored = program.variables(0.0, capacity, 0.0, span.count)
     _at_least(program, stored[-1:], min(end_wh / 1000, capacity), _SHORT_CT)
+    if hold_wh is not None:
+        for isp in np.flatnonzero(hold_wh).tolist():
+            _at_least(program, stored[isp : isp + 1], min(float(hold_wh[isp]) / 1000, capacity), _UNREADY_CT)
     _chain(
         program,
         stored,
