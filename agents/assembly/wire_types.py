@@ -63,7 +63,11 @@ declare_homes(
         "event": ("agents.roles.events",),
         "feeder": ("environment.feeder",),
         "grid": ("agents.roles.grid_messages",),
-        "home": ("agents.planning.elements.element", "agents.roles.messages"),
+        "home": (
+            "agents.planning.elements.element",
+            "agents.planning.elements.store_operation",
+            "agents.roles.messages",
+        ),
         "iles": ("agents.roles.iles_manager", "agents.roles.parts.exchange_bands"),
         "island": ("agents.roles.iles_manager", "agents.roles.island_member", "agents.roles.island_messages"),
         "islanding": ("agents.planning.islanding.control", "agents.planning.islanding.outlook"),
