@@ -64,6 +64,8 @@ class MarketRules:
         keeper: domain of the ledger's keeper, who may revoke a key.
         key_changes: which keys are rotated or revoked, and when.
         meter_company: the agent that reads the meters; empty where each owner tells its own to all.
+        least_device_w: what a limit of consumption in an emergency leaves to each device, and to one rated lower its rating
+            (in Germany 4,200: § 14a EnWG, BNetzA BK6-22-300); 0: nothing is stated.
     """
 
     timezone: str
@@ -82,6 +84,7 @@ class MarketRules:
     keeper: str = ""
     key_changes: tuple[PlannedKeyChange, ...] = ()
     meter_company: str = ""
+    least_device_w: int = 0
 
     @property
     def flexibility(self) -> bool:

@@ -103,6 +103,7 @@ def agents_of_site(
         keeper=domains[site.ledger.name],
         key_changes=changes,
         meter_company="" if site.meter_data_company is None else site.meter_data_company.name,
+        least_device_w=0 if (least := site.market.least_device_w) is None else int(least.value),
     )
     known = days_of_history(opening, profiles)
     history = History(site, profiles)

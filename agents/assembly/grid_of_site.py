@@ -78,6 +78,16 @@ def carries_w(prosumer: Prosumer) -> int:
     return round(load + sum(max(can.consumption_w, can.generation_w) for can in devices))
 
 
+def limitable_w(prosumer: Prosumer) -> tuple[int, ...]:
+    """Ratings of a prosumer's devices that a limit of consumption in an emergency holds: all that draw, but programmes."""
+    rated_w = (
+        device.capability.consumption_w
+        for device in prosumer.devices
+        if element_kind(DeviceKind(device.kind)).mode is not Mode.START
+    )
+    return tuple(round(watts) for watts in rated_w if watts > 0)
+
+
 def largest_unit(prosumer: Prosumer) -> tuple[str, int]:
     """The unit of a prosumer with the largest rating, either way, and that rating in watts; of equal ones the first."""
     ratings = [
@@ -110,6 +120,7 @@ def site_dso_config(site: Site, metered_kw: Callable[[str], tuple[Floats, ...]])
             switches=connection_of(site, p.name).switches,
             largest_unit=largest_unit(p)[0],
             largest_unit_w=largest_unit(p)[1],
+            limitable_w=limitable_w(p),
         )
         for p in site.prosumers
     )

@@ -156,6 +156,7 @@ declare_homes(
             "agents.roles.prosumer.energy_metering",
             "agents.roles.prosumer.ev_flexibility",
             "agents.roles.prosumer.grid_limits",
+            "agents.roles.prosumer.held_back",
             "agents.roles.prosumer.held_orders",
             "agents.roles.prosumer.isp_energy",
             "agents.roles.prosumer.lost_elements",

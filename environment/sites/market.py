@@ -207,6 +207,7 @@ class MarketTerms(Part):
         order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
         smallest_connection_w: no connection is contracted for less.
         feed_in_limits: the DSO's own right.
+        least_device_w: what its limit of consumption in an emergency leaves to each device; nothing where it is not said.
         dso_option_season: when that option stands by.
         standing_offers: what aggregators offer without a request; nothing where it is not said.
         seller_coordination: `none`: each seller answers a request by itself, and the DSO chooses among their offers;
@@ -241,6 +242,7 @@ class MarketTerms(Part):
     order_lookahead_isps: Count
     smallest_connection_w: Positive
     feed_in_limits: FeedInLimits
+    least_device_w: WholeNotNegative | None = None
     dso_buying: Buying
     negotiation: NegotiationRules
 

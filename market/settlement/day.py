@@ -110,20 +110,25 @@ def _where_metered(order: FlexOrder, lost: Collection[int]) -> FlexOrder | None:
 
 
 def undelivered_w(
-    settled: Iterable[FlexOrderSettlement], contract: FlexContract, limited_w: Sequence[int] = ()
+    settled: Iterable[FlexOrderSettlement],
+    contract: FlexContract,
+    limited_w: Sequence[int] = (),
+    held_w: Sequence[int] = (),
 ) -> dict[int, int]:
     """ISP -> watts that were ordered in a contract's direction and not delivered: they were not available.
 
     Args:
         limited_w: [T] what the buyer's own limits took of feed-in: an order to feed in more could not have it.
+        held_w: [T] what they held back of consumption: an order to draw more could not have it.
     """
     up, missing = (contract.amount_up_w or contract.amount_down_w) > 0, dict[int, int]()
     for row in (row for order in settled if order.contract_id == contract.contract_id for row in order.isps):
         if row.ordered_flex_power_w and (row.ordered_flex_power_w > 0) == up:
             lack = abs(row.ordered_flex_power_w) - abs(row.delivered_flex_power_w)
             missing[row.start] = missing.get(row.start, 0) + lack
-    if limited_w and not up:
-        missing = {isp: max(watts - limited_w[isp - 1], 0) for isp, watts in missing.items()}
+    impossible_w = held_w if up else limited_w
+    if impossible_w:
+        missing = {isp: max(watts - impossible_w[isp - 1], 0) for isp, watts in missing.items()}
     return missing
 
 

@@ -16,6 +16,7 @@ from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind, FlexContract
 from market.settlement.day import POWER, lost_isps, settle
 from market.settlement.orders import rounded
+from market.settlement.portfolio import HELD_BACK
 from market.uftp import FlexOrder, FlexOrderSettlement, IspPower, Metering
 
 # Profiles of an element's metering that say what it would have done, by the method that uses them.
@@ -165,7 +166,8 @@ def settle_element(
 
     It must hold the newest level that it was told (`levels`), and is paid for what it truly changed against its
     contract's baseline. A plant with more sun or wind than was told owes what was ordered of it, not the level. Where
-    its own meter or its connection's saw nothing it is neither paid nor fined.
+    its own meter or its connection's saw nothing it is neither paid nor fined. What the DSO's limit of consumption held
+    back of it is not missing.
 
     Args:
         shares: of the penalty of each ISP, what the buyer passes on.
@@ -181,7 +183,7 @@ def settle_element(
     kind, count = contract_method(contract, element), len(profile.values)
     baseline_w = contract_baseline(told_w, kind, {p.profile_type: p.values for p in metering.profiles})
     changed_w = [profile.values[isp - 1] - baseline_w[isp] if isp in baseline_w else 0 for isp in range(1, count + 1)]
-    level_w = levels(moves)
+    level_w, held = levels(moves), metering.profile(HELD_BACK)
     if kind is BaselineKind.AVAILABLE_POWER:
         level_w |= _within_order(order, level_w, baseline_w)
     settled = settle(
@@ -191,6 +193,7 @@ def settle_element(
         (contract,),
         lost_isps([metering, connection]),
         changed_w=changed_w,
+        taken_w=None if held is None else [-watts for watts in held.values],
         level_w=level_w,
         shares=shares,
     )

@@ -79,7 +79,8 @@ def settle_changed(
         level_w: what was promised with all orders.
         changed_w: what truly changed against the contracts' baselines; delivered is what of the orders lies in it.
         fined: False where nobody knows the level that was held.
-        taken_w: of `actual_w`, what the buyer's own limits took of feed-in (>= 0): the level is judged without them.
+        taken_w: of `actual_w`, what the buyer's own limits made more of it (feed-in that they took), or less (< 0: consumption
+            that they held back): the level is judged without them.
     """
     promised = settle_stack(level_w - sum(ordered_w), ordered_w, actual_w - taken_w)
     paid = settle_stack(actual_w - changed_w, ordered_w, actual_w)
@@ -134,7 +135,8 @@ def settle_orders(
         penalties: ten-thousandths per kWh not delivered, by contract id; None for orders without a contract.
         capped: contracts under which no more counts as missing in an ISP than was ordered there.
         changed_w: what truly changed, ISP by ISP, where that is measured otherwise than by baseline and meter.
-        taken_w: what the buyer's own limits took of feed-in, ISP by ISP, watts >= 0: neither delivered nor missing.
+        taken_w: what the buyer's own limits took of feed-in, less what they held back of consumption, ISP by ISP, watts:
+            neither delivered nor missing.
         level_w: by ISP (from 1), what all orders together promised where that is not baseline and orders, watts.
         unfined: ISPs (from 1) in which nobody knows the level that was held.
         shares: of the penalty of each ISP, what is passed on; amounts are then rounded down.

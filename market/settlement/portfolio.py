@@ -2,8 +2,8 @@
 
 The buyer pays for the sum of what the elements under order changed against their contracts' baselines, and fines where the
 meters of all connections together stayed behind what was promised: the baseline that each ISP's first order stands on and
-all orders since (USEF). What the buyer's own limits took of feed-in is taken off the meters first: it is nobody's delivery,
-and nobody's lack. An aggregator passes on no more than it was fined.
+all orders since (USEF). What the buyer's own limits took of feed-in, or held back of consumption, is taken off the meters
+first: it is nobody's delivery, and nobody's lack. An aggregator passes on no more than it was fined.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from market.uftp import FlexOrder, FlexOrderSettlement, Metering
 ORDERED, BASELINE = "Ordered", "Baseline"
 # A profile of a connection's metering: what its DSO's limits took of the feed-in that orders left, watts >= 0.
 LIMITED = "Limited"
+# A profile of a connection's metering, and of an element's: what its DSO's limit of consumption in an emergency held back of
+# what was expected of it just before, watts >= 0.
+HELD_BACK = "HeldBack"
 
 
 def is_under_order(metering: Metering) -> bool:
@@ -89,16 +92,20 @@ def portfolio_change(connections: Iterable[ConnectionDay], count: int) -> Portfo
 
 
 def limited_w(
-    connections: Iterable[ConnectionDay], count: int, limited: Mapping[str, Collection[int]] | None = None
+    connections: Iterable[ConnectionDay],
+    count: int,
+    limited: Mapping[str, Collection[int]] | None = None,
+    told_as: str = LIMITED,
 ) -> list[int]:
-    """[T] watts that the buyer's own limits took of the connections' feed-in together.
+    """[T] watts that the buyer's own limits took of the connections' feed-in together; or held back of their consumption.
 
     Args:
         limited: by EAN, the ISPs in which there was a limit; what is told of others does not count. None: nobody knows them.
+        told_as: the profile in which it is told, `LIMITED` or `HELD_BACK`.
     """
     taken_w = [0] * count
     for day in connections:
-        profile = None if day.connection is None else day.connection.profile(LIMITED)
+        profile = None if day.connection is None else day.connection.profile(told_as)
         if day.connection is None or profile is None or len(profile.values) != count:
             continue
         isps = range(1, count + 1) if limited is None else limited.get(day.connection.ean, ())
@@ -114,18 +121,20 @@ def settle_portfolio(
     contracts: Iterable[FlexContract],
     count: int,
     limited: Mapping[str, Collection[int]] | None = None,
+    held: Mapping[str, Collection[int]] | None = None,
 ) -> tuple[FlexOrderSettlement, ...]:
     """All orders of one portfolio and day, by the method that their contract names.
 
     Args:
         baseline: ISP -> watts of the prognosis that each ISP's first order stands on.
         connections: all of the portfolio, in order.
-        limited: by EAN, the ISPs that the buyer limited (`limited_w`).
+        limited, held: by EAN, the ISPs in which the buyer limited feed-in, and consumption (`limited_w`).
     """
     contracts = tuple(contracts)
     known = [day.connection for day in connections if day.connection is not None]
     unheld = frozenset[int]().union(*(day.lost_isps(count) for day in connections))
-    actual_w, taken_w = metered_w(known, count), limited_w(connections, count, limited)
+    fed_w, drawn_w = limited_w(connections, count, limited), limited_w(connections, count, held, HELD_BACK)
+    actual_w, taken_w = metered_w(known, count), [fed - drawn for fed, drawn in zip(fed_w, drawn_w, strict=True)]
     if not any(_from_elements(order, contracts) for order in orders):
         return settle(orders, baseline, actual_w, contracts, unheld, taken_w=taken_w)
     change = portfolio_change(connections, count)

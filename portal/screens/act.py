@@ -167,7 +167,7 @@ def _limit(seen: Seen) -> Html:
         ),
         note(
             "Vehicles, heat pumps and batteries below the point draw no more than that at once, and offer nothing more; "
-            "what else a home uses goes on. It is not paid; orders that want more count as not delivered as far as it holds. "
+            "what else a home uses goes on. It is not paid; what it takes of orders that want more is neither paid nor fined. "
             "Leave the percentage empty to lift it."
         ),
         _consumption_limits(seen),

@@ -16,6 +16,7 @@ from market.settlement.day import metered_share, reservation, undelivered_w
 from market.settlement.elements import ElementMove, contract_baseline, settle_element, volume_amount
 from market.settlement.payments import capacity_amount, statuses
 from market.settlement.portfolio import (
+    HELD_BACK,
     LIMITED,
     ConnectionDay,
     fines_e4,
@@ -84,10 +85,10 @@ def test_a_true_change_is_paid_although_others_spoilt_the_level() -> None:
     assert row.isps[0].power_deficiency_w == 200
 
 
-def limited(day: ConnectionDay, taken: list[int]) -> ConnectionDay:
-    """The same connection, telling what its DSO's limits took."""
+def limited(day: ConnectionDay, taken: list[int], told_as: str = LIMITED) -> ConnectionDay:
+    """The same connection, telling what its DSO's limits took, or held back."""
     assert day.connection is not None
-    told = replace(day.connection, profiles=(*day.connection.profiles, MeteringProfile(LIMITED, "W", tuple(taken))))
+    told = replace(day.connection, profiles=(*day.connection.profiles, MeteringProfile(told_as, "W", tuple(taken))))
     return replace(day, connection=told)
 
 
@@ -111,6 +112,50 @@ def test_what_the_dsos_own_limit_made_impossible_is_nobodys_lack() -> None:
     down = replace(SALE, amount_up_w=0, amount_down_w=-400)
     assert undelivered_w([row], down, limited_w([day], ISPS)) == {1: 0}
     assert undelivered_w([row], down) == {1: 300}
+
+
+def test_consumption_that_the_dsos_own_limit_held_back_is_nobodys_lack_and_not_paid() -> None:
+    """Foretold 1000 W, 400 more ordered, held at 700 in an emergency: of 1400 it held back 700; nothing missing, nothing paid.
+
+    Where the DSO knows of no limit then, all that was ordered is missing. At 600 W, 100 below what the limit let it draw,
+    these 100 are its own lack.
+    """
+    ordered, up = [order("o", {1: 400}, SALE)], replace(SALE, amount_up_w=400)
+    day = limited(member([700, 0, 0, 0], [1000, 0, 0, 0], [400, 0, 0, 0]), [700, 0, 0, 0], HELD_BACK)
+    for known in (None, {"c": (1,)}):
+        (row,) = settle_portfolio(ordered, {1: 1000}, [day], [SALE], ISPS, held=known)
+        assert (row.isps[0].actual_power_w, row.isps[0].power_deficiency_w, row.penalty) == (700, 0, 0)
+        assert row.price == 0
+    assert undelivered_w([row], up) == {1: 400}
+    assert undelivered_w([row], up, held_w=limited_w([day], ISPS, told_as=HELD_BACK)) == {1: 0}
+    (plain,) = settle_portfolio(ordered, {1: 1000}, [day], [SALE], ISPS, held={"c": ()})
+    assert plain.isps[0].power_deficiency_w == 400
+    less = limited(member([600, 0, 0, 0], [1000, 0, 0, 0], [400, 0, 0, 0]), [700, 0, 0, 0], HELD_BACK)
+    (row,) = settle_portfolio(ordered, {1: 1000}, [less], [SALE], ISPS)
+    assert row.isps[0].power_deficiency_w == 100
+
+
+def test_an_element_is_not_fined_for_what_the_limit_held_back_of_it() -> None:
+    """A level of 1400 W, held at 700: without the telling 700 W are missing, with it none; paid is what it changed."""
+    for told, missing_w in ({}, 400), ({HELD_BACK: [700, 0, 0, 0]}, 0), ({HELD_BACK: [600, 0, 0, 0]}, 100):
+        (isp,) = settled_twice(BATTERY, 700, (1000, 0), (1000, 400), **told).isps
+        assert (isp.delivered_flex_power_w, isp.power_deficiency_w) == (0, missing_w)
+
+
+@given(held=st.integers(0, 9000), actual=WATTS, ordered=WATTS.filter(bool), base=WATTS)
+def test_a_limit_of_consumption_neither_helps_nor_harms_a_seller(
+    held: int, actual: int, ordered: int, base: int
+) -> None:
+    """With the limit at the meters and told, the same is fined as without it, under either method."""
+    plain = replace(SALE, flex_elements=(replace(SALE.flex_elements[0], baseline=BaselineKind.PROGNOSIS),))
+    free = member([actual, 0, 0, 0], [actual, 0, 0, 0], [ordered, 0, 0, 0])
+    less = limited(member([actual - held, 0, 0, 0], [actual, 0, 0, 0], [ordered, 0, 0, 0]), [held, 0, 0, 0], HELD_BACK)
+    for sale in (SALE, plain):
+        (one,), (other,) = (
+            settle_portfolio([order("o", {1: ordered}, sale)], {1: base}, [day], [sale], ISPS) for day in (free, less)
+        )
+        assert one.isps[0].power_deficiency_w == other.isps[0].power_deficiency_w
+        assert one.penalty == other.penalty
 
 
 def test_limits_count_in_a_contract_by_prognosis_too() -> None:

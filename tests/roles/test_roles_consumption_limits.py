@@ -25,7 +25,7 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.platform.mailbox.requests import MAILBOX, ConsumptionLimitWanted, RequestAnswered, WorksEndWanted
 from cim.platform.publications.grid import ConsumptionHeldBack, ConsumptionLimited
 from market.contracts.envelope import ElementCall
-from market.rules import Control
+from market.rules import Control, MarketRules
 from tests.roles.test_roles_planned_works import CUT, WORKS
 from tests.worlds import players, terms
 from tests.worlds.players import AHEAD, DAY, FIRST, NOON, POINT, UPPER, dso
@@ -79,7 +79,7 @@ def test_what_the_dso_ordered_against_it_is_told_in_kwh() -> None:
     effects = asked(role, WANTED)
     assert published(effects, ConsumptionLimited)[0].against_wh == 2_000
     assert (
-        "2 kWh of more consumption are ordered there until then, and may fail"
+        "2 kWh of more consumption are ordered there until then, and may fail unfined"
         in sent(effects, RequestAnswered)[0].reason
     )
 
@@ -148,7 +148,7 @@ def test_who_has_no_supply_is_told_when_it_is_foretold_and_when_it_is_over() -> 
 # ---- the prosumer's side -------------------------------------------------------------------------------------------------
 
 
-def home() -> ProsumerRole:
+def home(market: MarketRules = players.RULES) -> ProsumerRole:
     """A farm with a heat pump of 6 kW that is expected to run at 4, a station of 11 kW, and PV."""
     usual = np.full(96, 4.0)
     elements = (
@@ -157,7 +157,7 @@ def home() -> ProsumerRole:
         ElementConfig("farm-a.ev", DeviceKind.STATION, consumption_w=11_000, history_kw=(np.zeros(96),)),
     )
     config = terms.prosumer_config("farm-a", POINT, "agr", elements, (np.zeros(96),))
-    role = ProsumerRole("farm-a", players.RULES, players.key("farm-a"), config)
+    role = ProsumerRole("farm-a", market, players.key("farm-a"), config)
     from agents.roles.prosumer.day_planning import DayPlanning
 
     role.part(DayPlanning).forecast(DAY, 1, AHEAD)

@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.consumption_limits import ConsumptionLimits
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.ordering import Ordering
 from agents.roles.dso.prognoses import Prognoses
@@ -20,7 +21,7 @@ from market.register.providers import aggregator_on
 from market.rules import MarketRules
 from market.settlement.baseline_checks import BaselineCheck, baseline_check, with_procured
 from market.settlement.day import metered_share, reservation, undelivered_w
-from market.settlement.portfolio import limited_w, settle_portfolio
+from market.settlement.portfolio import HELD_BACK, limited_w, settle_portfolio
 from market.uftp import ContractSettlement, FlexOrderSettlement, Metering
 
 
@@ -39,15 +40,17 @@ class DsoAccounts:
         meters: MeterData,
         prognoses: Prognoses,
         curtailment: Curtailment,
+        emergencies: ConsumptionLimits,
     ) -> None:
         self._rules, self._config, self._prognoses = rules, config, prognoses
-        self._reservations, self._curtailment = reservations, curtailment
+        self._reservations, self._curtailment, self._emergencies = reservations, curtailment, emergencies
         self._contracts, self._ordering, self._requests, self._meters = contracts, ordering, requests, meters
 
     def of(self, seller: str, period: date) -> SellerAccount:
         """A seller's orders settled point by point, and what its contract reserved."""
         count = self._rules.day(period).count
-        rows, checks, taken_w = list[FlexOrderSettlement](), list[BaselineCheck](), [0] * count
+        rows, checks = list[FlexOrderSettlement](), list[BaselineCheck]()
+        taken_w, held_w = [0] * count, [0] * count
         requested_w, offered_w, ordered_w = Counter[int](), Counter[int](), Counter[int]()
         contracts = self._contracts.terms_on(seller, period)
         for point in self._config.points:
@@ -56,11 +59,13 @@ class DsoAccounts:
             days = self._meters.connection_days(eans, period)
             orders, baseline_w = self._ordering.at(place), self._ordering.baseline_w(place)
             limited = {ean: frozenset(self._curtailment.limited_isps(ean, period)) for ean in eans}
-            rows += settle_portfolio(orders, baseline_w, days, contracts, count, limited)
+            held = {ean: self._emergencies.limited_isps(ean, period) for ean in eans}
+            rows += settle_portfolio(orders, baseline_w, days, contracts, count, limited, held)
             taken_w = [a + b for a, b in zip(taken_w, limited_w(days, count, limited), strict=True)]
+            held_w = [a + b for a, b in zip(held_w, limited_w(days, count, held, HELD_BACK), strict=True)]
             final = self._prognoses.final(place)
             if final is not None and eans:
-                unknown = frozenset[int]().union(*limited.values())
+                unknown = frozenset[int]().union(*limited.values(), *held.values())
                 checks.append(baseline_check(point.identity, with_procured(final, orders), days, unknown))
             requested_w.update(self._requests.requested_w(place))
             offered_w.update(self._requests.offered_w(place))
@@ -70,7 +75,7 @@ class DsoAccounts:
             return SellerAccount(tuple(rows), (), tuple(checks))
         seen = self._metered_share(seller, period, count)
         reserved_w = self._reservations.reserved_w(contract, period)
-        missing_w = undelivered_w(rows, contract, taken_w)
+        missing_w = undelivered_w(rows, contract, taken_w, held_w)
         isps = reservation(contract, requested_w, offered_w, count, ordered_w, seen, reserved_w, missing_w)
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),), tuple(checks))
 

@@ -40,6 +40,7 @@ class GridConnection:
         owner: whose it is, an agent's name; empty where nobody is to be told of limits by hand and of works.
         switches: to other aggregators, in the order of their days.
         largest_unit, largest_unit_w: of the units registered there, the one with the largest rating, either way.
+        limitable_w: ratings of the devices there that a limit of consumption in an emergency holds.
     """
 
     usage_point: str
@@ -55,6 +56,7 @@ class GridConnection:
     switches: tuple[ProviderSwitch, ...] = ()
     largest_unit: str = ""
     largest_unit_w: int = 0
+    limitable_w: tuple[int, ...] = ()
 
 
 @wire("dso.MeteredPoint")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from math import ceil
 
 from agents.roles.dso.config import DsoConfig
 from agents.roles.effects import Effect, Publish, Send
@@ -22,12 +23,28 @@ from market.rules import Control
 CONSUMPTION_LIMIT = "consumption-limit"  # the kind of its record
 
 
+@wire("dso.ConsumptionHeld")
+@dataclass(frozen=True, slots=True)
+class ConsumptionHeld:
+    """From when to when consumption below a congestion point was limited."""
+
+    point: str
+    begin: datetime
+    end: datetime
+
+
 @wire("dso.ConsumptionLimits")
 @dataclass(slots=True)
 class ConsumptionLimitsState:
-    """By congestion point, the limit that was asked for last and is not over."""
+    """What is limited, and was.
+
+    Attributes:
+        limits: by congestion point, the limit that was asked for last and is not over.
+        held: when which point was limited, on days that are not closed; of one that is not over, until it ends by itself.
+    """
 
     limits: dict[str, ConsumptionLimitWanted] = field(default_factory=dict)
+    held: tuple[ConsumptionHeld, ...] = ()
 
 
 class ConsumptionLimits(Part[ConsumptionLimitsState]):
@@ -47,6 +64,18 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
         super().__init__(me, ConsumptionLimitsState())
         self._config, self._filing, self._ordered_w = config, filing, ordered_w
 
+    def limited_isps(self, usage_point: str, period: date) -> frozenset[int]:
+        """The ISPs of a day in which a connection's consumption was limited for some time."""
+        day, found = self.rules.day(period), set[int]()
+        for one in self.state.held:
+            if one.begin < day.end and day.start < one.end and usage_point in self._below(one.point):
+                isps = range(1, day.count + 1)
+                found |= {k for k in isps if one.begin < day.isp_start(k + 1) and day.isp_start(k) < one.end}
+        return frozenset(found)
+
+    def _below(self, point: str) -> frozenset[str]:
+        return frozenset(c.usage_point for c in self._config.below(point) if c.owner)
+
     @on(ConsumptionLimitWanted)
     def wanted(self, message: ConsumptionLimitWanted, sender: str, now: datetime) -> list[Effect]:
         """Limit what controllable devices below a congestion point draw, from now on; or lift that."""
@@ -57,6 +86,7 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
             return [Send(MAILBOX, RequestAnswered(message.number, False, fault))]
         before, against_wh = self.state.limits.pop(message.point, None), 0
         told = tuple(c for c in self._config.below(message.point) if c.owner)
+        self._note(message, now)
         effects: list[Effect] = []
         if before is not None:
             effects += [Send(c.owner, self._told(before, c.usage_point, now, None)) for c in told]
@@ -72,7 +102,9 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
                 f"{message.until.isoformat()}, what else they use goes on"
             )
             if against_wh:
-                words += f"; {against_wh / 1000:.3g} kWh of more consumption are ordered there until then, and may fail"
+                words += f"; {against_wh / 1000:.3g} kWh of more consumption are ordered there until then, and may fail unfined"
+            if self.rules.least_device_w:
+                words += f"; each device is left {self.rules.least_device_w} W, or its rating"
         published = ConsumptionLimited(
             now, message.number, message.point, message.consumption_pct, message.until,
             tuple(c.usage_point for c in told), against_wh,
@@ -81,6 +113,14 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
         answer = Send(MAILBOX, RequestAnswered(message.number, True, words))
         filed = self._filing.file(CONSUMPTION_LIMIT, message.number, record)
         return [answer, *effects, filed, Publish(published)]
+
+    def _note(self, message: ConsumptionLimitWanted, now: datetime) -> None:
+        """When the point was limited: an earlier limit ends where another begins, or is lifted."""
+        self.state.held = tuple(
+            replace(one, end=min(one.end, now)) if one.point == message.point else one for one in self.state.held
+        )
+        if message.consumption_pct is not None:
+            self.state.held = (*self.state.held, ConsumptionHeld(message.point, now, message.until))
 
     def _fault(self, wanted: ConsumptionLimitWanted, now: datetime) -> str | None:
         """Why consumption cannot be limited so, in words, or None."""
@@ -99,7 +139,25 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
             return None if limited else f"point: consumption below {wanted.point} is not limited by hand"
         if not 0 <= wanted.consumption_pct <= 100:
             return f"consumption_pct: {wanted.consumption_pct}; expected 0 to 100"
-        return None if wanted.until > now else f"until: {wanted.until.isoformat()} is over; it is {now.isoformat()}"
+        if wanted.until <= now:
+            return f"until: {wanted.until.isoformat()} is over; it is {now.isoformat()}"
+        return self._below_least(wanted.point, wanted.consumption_pct)
+
+    def _below_least(self, point: str, pct: int) -> str | None:
+        """Why a limit is below what the market's rules leave to each device, in words, or None.
+
+        It is one where even the largest device would be left less; smaller ones are left the minimum by their homes.
+        """
+        least_w = self.rules.least_device_w
+        largest_w = max((watts for c in self._config.below(point) if c.owner for watts in c.limitable_w), default=0)
+        if not least_w or pct * largest_w >= 100 * least_w:
+            return None
+        if largest_w <= least_w:
+            return f"consumption_pct: {pct}; no device below {point} is rated above the {least_w} W that each is left"
+        return (
+            f"consumption_pct: {pct}; that leaves {pct * largest_w // 100} W to the largest device, and each is left "
+            f"{least_w} W; expected {ceil(100 * least_w / largest_w)} to 100"
+        )
 
     def _told(self, wanted: ConsumptionLimitWanted, usage_point: str, now: datetime, pct: int | None) -> SupplyLimited:
         return SupplyLimited(wanted.number, usage_point, now, wanted.until, pct, False, wanted.point)
@@ -120,14 +178,17 @@ class ConsumptionLimits(Part[ConsumptionLimitsState]):
     # ---- forgetting ------------------------------------------------------------------------------------------------------
 
     def prune(self, before: date) -> None:
-        """What is over."""
+        """What is over, and days that are closed for good."""
         start = self.rules.day(before).start
+        self.state.held = tuple(one for one in self.state.held if one.end > start)
         self.state.limits = {point: one for point, one in self.state.limits.items() if one.until > start}
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """As recorded: what stands can be lifted; who was told holds to it meanwhile."""
-        for wanted in history.of(CONSUMPTION_LIMIT, ConsumptionLimitWanted).values():
+        recorded_at = {record.key: record.at for record in history.records(CONSUMPTION_LIMIT)}
+        for key, wanted in history.of(CONSUMPTION_LIMIT, ConsumptionLimitWanted).items():
             self.state.limits.pop(wanted.point, None)
+            self._note(wanted, recorded_at[key])
             if wanted.consumption_pct is not None and wanted.until > now:
                 self.state.limits[wanted.point] = wanted
         return Recovery()

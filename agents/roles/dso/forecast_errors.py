@@ -16,6 +16,7 @@ from agents.planning.forecast.error_quantiles import (
     lead_classes,
 )
 from agents.roles.dso.config import DsoConfig
+from agents.roles.dso.consumption_limits import ConsumptionLimits
 from agents.roles.dso.curtailment import Curtailment
 from agents.roles.dso.meter_history import MeterHistory
 from agents.roles.dso.ordering import Ordering
@@ -54,12 +55,14 @@ class ForecastErrors(Part[ForecastErrorsState]):
         prognoses: Prognoses,
         ordering: Ordering,
         curtailment: Curtailment,
+        emergencies: ConsumptionLimits,
         meters: MeterData,
         history: MeterHistory,
     ) -> None:
         super().__init__(me, ForecastErrorsState())
         self._config, self._prognoses, self._ordering = config, prognoses, ordering
-        self._curtailment, self._meters, self._history = curtailment, meters, history
+        self._curtailment, self._emergencies = curtailment, emergencies
+        self._meters, self._history = meters, history
 
     def quantiles_w(self, seller: str, point: str, day: LocalDay, foretold_at: datetime, chances: Floats) -> Floats:
         """[T] what the error of a prognosis does not exceed with these chances ([T], 0 to 1)."""
@@ -86,7 +89,8 @@ class ForecastErrors(Part[ForecastErrorsState]):
                 continue
             free = np.ones(day.count)
             limited = [isp for ean in eans for isp in self._curtailment.limited_isps(ean, day.day)]
-            for isp in (*self._ordering.ordered_w(place), *limited, *lost_isps(meterings)):
+            held = [isp for ean in eans for isp in self._emergencies.limited_isps(ean, day.day)]
+            for isp in (*self._ordering.ordered_w(place), *limited, *held, *lost_isps(meterings)):
                 free[isp - 1] = 0.0
             metered = np.array(metered_w(meterings, day.count), dtype=np.float64)
             foretold, counts = self._learn(place, day, told, metered, free)

@@ -86,6 +86,7 @@ class DsoRole(Role):
             use=use,
             revocations=revocations,
         )
+        emergencies = ConsumptionLimits(me, config, filing, ordering.ordered_w)
         requests = Requests(me, config, prognoses=prognoses, contracts=contracts, use=use)
         point_meters = PointMeters(me, config)
         by_hand = OutsideRequests(me, config, prognoses, meters)
@@ -97,6 +98,7 @@ class DsoRole(Role):
             prognoses=prognoses,
             ordering=ordering,
             curtailment=curtailment,
+            emergencies=emergencies,
             meters=meters,
             history=history,
         )
@@ -116,6 +118,7 @@ class DsoRole(Role):
             meters=meters,
             prognoses=prognoses,
             curtailment=curtailment,
+            emergencies=emergencies,
         )
         settlement = SettlementAsBuyer(
             me,
@@ -153,7 +156,7 @@ class DsoRole(Role):
             point_meters,
             by_hand,
             works,
-            ConsumptionLimits(me, config, filing, ordering.ordered_w),
+            emergencies,
             curtailment,
             non_firm,
             Compensating(me, config, curtailment, non_firm),

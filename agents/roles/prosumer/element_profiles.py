@@ -11,6 +11,7 @@ from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.element_history import ElementHistory
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.held_orders import HeldOrders
+from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.weather_seen import WeatherSeen
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
@@ -29,7 +30,7 @@ from market.settlement.elements import (
     moved,
     owed,
 )
-from market.settlement.portfolio import BASELINE, ORDERED
+from market.settlement.portfolio import BASELINE, HELD_BACK, ORDERED
 from market.uftp import MeteringProfile
 
 Watts = tuple[int, ...]
@@ -50,14 +51,15 @@ class ElementProfiles:
         history: ElementHistory,
         weather: WeatherSeen,
         agreed: ConnectionLimits,
+        supply: SupplyLimits,
     ) -> None:
         self._rules, self._config, self._kinds = rules, config, config.kinds()
         self._contracts, self._held, self._metering = contracts, held, metering
         self._available, self._history, self._weather, self._agreed = available, history, weather, agreed
+        self._supply = supply
 
     def of(self, element: str, day: LocalDay, own_rule_w: Watts | None = None) -> tuple[MeteringProfile, ...]:
-        """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it.
-
+        """Profiles beside `Power`; `Ordered` and `Baseline` where orders moved it, `HeldBack` where the DSO's limit held it.
         Args:
             own_rule_w: [T] watts that a battery's own rule would have come to, where that is known.
         """
@@ -73,6 +75,8 @@ class ElementProfiles:
             known[LIKE_DAYS] = like_days
         if own_rule_w is not None:
             known[OWN_RULE] = own_rule_w
+        if (held_w := self._supply.held_back_w(element, day)) is not None:
+            known[HELD_BACK] = held_w
         profiles = [MeteringProfile(name, "1" if name == AVAILABLE_FROM else "W", row) for name, row in known.items()]
         if not owed_w:
             return tuple(profiles)

@@ -24,6 +24,7 @@ from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.element_profiles import ElementProfiles
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.grid_limits import GridLimits
+from agents.roles.prosumer.held_back import held_back_of
 from agents.roles.prosumer.measured_day import MeasuredDays
 from agents.roles.prosumer.meter_checks import MeterChecks
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
@@ -119,6 +120,7 @@ class MeteringMessages(Part[MeteringMessagesState]):
                 effects.append(Send(reader, self._metered(reader, name, name, day, now, more)))
         taken_w = self._limits.taken_w(day)
         beside = () if taken_w is None else (MeteringProfile(LIMITED, "W", taken_w),)
+        beside += held_back_of(told.values())
         for party in dict.fromkeys((to, reader, dso)):
             of_meter = self._metered(party, meter, ean, day, now, beside)
             told[ean] = _with_reactive(of_meter, self._reactive.mean_var(day))

@@ -87,7 +87,7 @@ class ProsumerRole(Role):
         def expected_kw(element: str, day: LocalDay) -> Floats:
             return planning.expected_kw(element, day)
 
-        supply = SupplyLimits(me, config, held, expected_kw)
+        supply = SupplyLimits(me, config, held, metering, expected_kw)
         restrictions = UnitRestrictions(me, config, kept, supply)
         planning = DayPlanning(
             me,
@@ -113,6 +113,7 @@ class ProsumerRole(Role):
             history=history,
             weather=weather,
             agreed=agreed,
+            supply=supply,
         )
         checks = MeterChecks(me, config, metering)
         days = MeasuredDays(me, config, contracts=contracts, held=held, buildings=buildings, reports=reports)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.energy_metering import EnergyMetering
+from agents.roles.prosumer.held_back import EmergencyHeld, days_after, held_back_w, inside_share, until
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import CapacityChanged, SupplyChanged
 from cim.codec.codec import wire
@@ -38,9 +40,15 @@ class SupplyLimitEnds(Timer):
 @wire("prosumer.SupplyLimits")
 @dataclass(slots=True)
 class SupplyLimitsState:
-    """By the number under which they were told, those that are not over."""
+    """What the DSO limits, and limited.
+
+    Attributes:
+        limits: by the number under which they were told, those that are not over.
+        held: limits of consumption of days that are not closed, whether over or not.
+    """
 
     limits: dict[str, SupplyLimited] = field(default_factory=dict)
+    held: tuple[EmergencyHeld, ...] = ()
 
 
 class SupplyLimits(Part[SupplyLimitsState]):
@@ -57,10 +65,11 @@ class SupplyLimits(Part[SupplyLimitsState]):
         me: AgentIdentity,
         config: ProsumerConfig,
         held: HeldOrders,
+        metering: EnergyMetering,
         expected_kw: Callable[[str, LocalDay], Floats],
     ) -> None:
         super().__init__(me, SupplyLimitsState())
-        self._config, self._held, self._expected_kw = config, held, expected_kw
+        self._config, self._held, self._metering, self._expected_kw = config, held, metering, expected_kw
         self._kinds, elements = config.kinds(), config.by_name()
         self._rated_kw = {
             name: elements[name].consumption_w / 1000
@@ -76,8 +85,16 @@ class SupplyLimits(Part[SupplyLimitsState]):
         if rated_kw is not None:
             for one in self._emergencies():
                 where = _inside(one, day)
-                most[where] = np.fmin(most[where], rated_kw * (one.consumption_pct or 0) / 100)
+                most[where] = np.fmin(most[where], self._left_kw(rated_kw, one))
         return most
+
+    def _left_kw(self, rated_kw: float, limit: SupplyLimited) -> float:
+        """What a limit leaves to a device: its share, and never less than the market's rules state."""
+        return max(rated_kw * (limit.consumption_pct or 0) / 100, min(rated_kw, self.rules.least_device_w / 1000))
+
+    def held_back_w(self, element: str, day: LocalDay) -> tuple[int, ...] | None:
+        """[T] watts that limits of consumption held back of an element on a day that is over; None: nothing."""
+        return held_back_w(self.state.held, element, day, self._metering.measured_kw(element, day))
 
     def room_kw(self, element: str, day: LocalDay, room_kw: Floats | None) -> Floats | None:
         """[T] kW that an element is planned to draw at most, within what the connection's cap leaves it; None: anything."""
@@ -140,11 +157,12 @@ class SupplyLimits(Part[SupplyLimitsState]):
             return []
         if message.consumption_pct is None:
             known = self.state.limits.pop(message.number, None)
+            self.state.held = tuple(until(o, now) if o.number == message.number else o for o in self.state.held)
             return [] if known is None else [Disarm(SupplyLimitEnds(message.number)), *self._changed(now)]
         if message.end is not None and message.end <= now:
             why = f"end: {message.end.isoformat()} is over"
             return [self.me.lapse("SupplyLimited", message.number, sender, why, now)]
-        effects: list[Effect] = [] if message.interrupted else [Publish(self._held_back(message, now))]
+        effects: list[Effect] = [] if message.interrupted else [Publish(self._hold(message, now))]
         self.state.limits[message.number] = message
         if message.end is not None:
             effects.append(Arm(SupplyLimitEnds(message.number), message.end))
@@ -159,28 +177,32 @@ class SupplyLimits(Part[SupplyLimitsState]):
         day = self.rules.day_of(now)
         return [*self.emit(SupplyChanged(day), now), *self.emit(CapacityChanged(day), now)]
 
-    def _held_back(self, message: SupplyLimited, now: datetime) -> ConsumptionHeldBack:
-        """What the limit holds back, by what is expected just before it holds."""
-        planned_wh, ordered_wh, day = 0.0, 0.0, self.rules.day_of(now)
-        end = message.end or now
+    def _hold(self, message: SupplyLimited, now: datetime) -> ConsumptionHeldBack:
+        """Note what is expected just before a limit holds; what it holds back by that."""
+        end, day = message.end or now, self.rules.day_of(now)
+        expected_kw: dict[date, dict[str, Floats]] = {}
+        most_kw = {name: self._left_kw(rated_kw, message) for name, rated_kw in self._rated_kw.items()}
+        planned_kwh, ordered_kwh = 0.0, 0.0
         while day.start < end:
-            left_h = np.array([_hours(max(day.isp_start(k), now), min(day.isp_start(k + 1), end)) for k in _isps(day)])
-            for name, rated_kw in self._rated_kw.items():
-                most_kw = rated_kw * (message.consumption_pct or 0) / 100
-                beyond_kw = np.maximum(self._expected_kw(name, day) - most_kw, 0.0)
-                planned_wh += 1000 * float((beyond_kw * left_h).sum())
-                ordered_kw = np.minimum(beyond_kw, np.maximum(self._held.moved_kw(name, day), 0.0))
-                ordered_wh += 1000 * float((ordered_kw * left_h).sum())
+            expected_kw[day.day] = {name: self._expected_kw(name, day) for name in most_kw}
+            held = EmergencyHeld(message.number, now, end, expected_kw, most_kw)
+            for name in most_kw:
+                beyond_kw, moved_kw = held.beyond_kw(name, day), np.maximum(self._held.moved_kw(name, day), 0.0)
+                planned_kwh += float(beyond_kw.sum()) * self.rules.hours
+                ordered_kw = np.minimum(beyond_kw, moved_kw * inside_share(now, end, day))
+                ordered_kwh += float(ordered_kw.sum()) * self.rules.hours
             day = day.next()
-        point = self._config.usage_point
-        return ConsumptionHeldBack(
-            now, message.number, point, len(self._rated_kw), round(planned_wh), round(ordered_wh)
-        )
+        if expected_kw:
+            before = tuple(one for one in self.state.held if one.number != message.number)
+            self.state.held = (*before, EmergencyHeld(message.number, now, end, expected_kw, most_kw))
+        planned_wh, ordered_wh = round(1000 * planned_kwh), round(1000 * ordered_kwh)
+        return ConsumptionHeldBack(now, message.number, self._config.usage_point, len(most_kw), planned_wh, ordered_wh)
 
     # ---- forgetting ------------------------------------------------------------------------------------------------------
 
     def prune(self, before: date) -> None:
-        """What is over."""
+        """What is over, and days that are closed for good."""
+        self.state.held = days_after(self.state.held, before)
         start = self.rules.day(before).start
         self.state.limits = {
             number: one for number, one in self.state.limits.items() if one.end is None or one.end > start
@@ -188,15 +210,14 @@ class SupplyLimits(Part[SupplyLimitsState]):
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """Only the DSO knows; it tells of what is asked for or declared from now on."""
-        return Recovery(forgotten=("the DSO's limits by hand of its consumption, and works that interrupt its supply",))
+        what = (
+            "the DSO's limits by hand of its consumption and what they held back, and works that interrupt its supply"
+        )
+        return Recovery(forgotten=(what,))
 
 
 def _isps(day: LocalDay) -> range:
     return range(1, day.count + 1)
-
-
-def _hours(begin: datetime, end: datetime) -> float:
-    return max((end - begin) / timedelta(hours=1), 0.0)
 
 
 def _inside(one: SupplyLimited, day: LocalDay) -> Mask:

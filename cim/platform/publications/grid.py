@@ -110,7 +110,8 @@ class ConsumptionLimited(Publication):
         consumption_pct: of each device's rating that it may draw; null: lifted.
         until: when it ends by itself.
         usage_points: the connections that were told.
-        against_wh: what the DSO's own orders want there in that time that is more consumption, and that may so fail.
+        against_wh: what the DSO's own orders want there in that time that is more consumption: what of it fails is not paid,
+            nor fined.
     """
 
     number: str
@@ -131,7 +132,7 @@ class ConsumptionHeldBack(Publication):
         usage_point: the connection.
         devices: how many of its devices the limit holds.
         planned_wh: what they were expected to draw beyond it; taken later, where there is time and need.
-        ordered_wh: what orders in force want of them beyond it: it counts as not delivered.
+        ordered_wh: what orders in force want of them beyond it: it is not delivered, and neither paid nor fined.
     """
 
     number: str

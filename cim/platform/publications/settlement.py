@@ -74,7 +74,7 @@ class BaselineChecked(Publication):
 
     `place` is a congestion point, or a member's connection. `expected_w` is the final forecast with all flexibility that was
     procured, `deviation_w` what was metered above it, 0 in `unknown` ISPs (from 1), which not all meters saw, or in
-    which the buyer limited the feed-in.
+    which the buyer limited feed-in or consumption.
     """
 
     buyer: str
