@@ -112,6 +112,12 @@ def _of_operation(
 
 
 def fuzz_in_a_folder(examples: int, seed: int) -> FuzzReport:
-    """The same of a small site in a folder of its own, which is gone afterwards."""
+    """The same of a small site in a folder of its own, which is gone afterwards; and of its pages and their files."""
+    from experiments.faults.pages_fuzz import fuzz_pages
+
     with tempfile.TemporaryDirectory(prefix="iles-portal-") as folder:
-        return fuzz(fuzzed_site(Path(folder)), examples, seed)
+        site = fuzzed_site(Path(folder))
+        report, begun = fuzz(site, examples, seed), time.perf_counter()
+        fuzz_pages(site, examples, seed, report)
+        report.seconds += time.perf_counter() - begun
+        return report

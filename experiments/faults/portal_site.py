@@ -1,4 +1,4 @@
-"""A small finished site behind the portal, all of its routes there: what the portal's fuzz calls."""
+"""A small finished site behind the portal, all of its routes there, on Strem's network: what the portal's fuzz calls."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from cim.platform.parquet_store import ParquetStore
 from cim.platform.provisioning.definition import read_definition
 from cim.platform.provisioning.rate import RateLimit
 from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset
+from cim.platform.publications.grid import ExchangeBand, FeedInLimited, SafetyAnalysed
 from cim.platform.publications.measured import ReadingsTaken
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
+from cim.platform.publications.trading import PrognosisTaken
 from cim.platform.site_data import Connection, SiteFacts
+from environment.sites.loader import load_site
 from pilot.page_sources import sources_of
 from portal.actions import ActionSite
 from portal.app import create_app
@@ -94,7 +97,7 @@ def fuzzed_site(folder: Path) -> FuzzedSite:
         roles={**market_roles(folder), **named_roles(folder)},
         log_in=log_in,
         actions=ActionSite(mailbox, DSO, lambda: NOON, log_in.audit, ShiftLog(shift_log_path(folder))),
-        sources=sources_of(folder, None, "this site has no network file"),
+        sources=sources_of(folder, load_site("strem")),
         news=News(lambda: NOON),
         services=services,
         rates=Rates(RateLimit(1_000_000, 1e6), RateLimit(1_000_000, 1e6)),
@@ -106,9 +109,18 @@ def fuzzed_site(folder: Path) -> FuzzedSite:
 def _write(folder: Path) -> None:
     store = ParquetStore(folder, keep=True)
     parties = tuple(Party(name, domain) for domain, name in _PARTIES.items())
-    store.put(
-        "small", SiteDescribed(NOON, "small", "Europe/Vienna", 15, DSO, parties, (WatchedPoint("lv", "l", 95.0),))
-    )
+    strem = load_site("strem")
+    points = tuple(WatchedPoint(point.id, point.branch, 95.0) for point in strem.congestion_points)
+    store.put("small", SiteDescribed(NOON, "small", "Europe/Vienna", 15, DSO, parties, points))
+    day = NOON.date()
+    for point in points:
+        foretold = PrognosisTaken(
+            NOON, f"p {point.congestion_point}", "agr.example", point.congestion_point, day, 1, (9_000,) * 96
+        )
+        store.put(DSO, foretold)
+        store.put(DSO, SafetyAnalysed(NOON, point.congestion_point, day, (-500,) * 96, (101.0,) * 96))
+    store.put("iles", ExchangeBand(NOON, day, (1_000,) * 96, (2_000,) * 96, (3_000,) * 96))
+    store.put(DSO, FeedInLimited(NOON, "farm", points[0].congestion_point, day, 48, -1_000, NOON))
     store.put(
         "farm", AssetsRegistered(NOON, (RegisteredAsset("farm.pv", "pv", FARM, "farm", "lv", 0, 5000, False, True),))
     )

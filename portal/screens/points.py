@@ -27,6 +27,7 @@ from portal.screens.markup import (
     table,
 )
 from portal.screens.page import Parts
+from portal.screens.point_days import days_section
 from portal.screens.safety_cases import cases_section
 from portal.screens.seen import Seen
 from portal.sources import GridSource
@@ -48,7 +49,7 @@ def make(seen: Seen) -> Parts:
     choices = [(one.congestion_point, seen.title(one.congestion_point)) for one in points]
     form = Asked((Choice("point", "Point", choices, asked), Choice("day", "Day", seen.days(), seen.day.key)))
     parts = [Html(f'<div data-keep="asked">{form.html()}</div>'), _overview(seen), _course(seen, point)]
-    parts.append(cases_section(seen, point))
+    parts += [cases_section(seen, point), days_section(seen, point)]
     grid = seen.sources.grid
     if grid is None:
         return (*parts, note(no_grid(seen)))
