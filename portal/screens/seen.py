@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from cim.model.errors import BadInput
@@ -21,6 +22,8 @@ from portal.screens.markup import ROWS
 from portal.screens.measured import Measured
 from portal.sources import PageSources
 from portal.views import ViewError
+
+_YEARS: Final = range(1900, 3000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +127,18 @@ class Seen:
         """The local day that is asked for, else today.
 
         Raises:
-            BadInput: what is asked for is no date.
+            BadInput: what is asked for is no date, or of a year in which no site operates.
         """
         asked = self.query.get("day")
         if not asked:
             return self.today
         try:
-            return LocalDay(date.fromisoformat(asked), self.site.timezone, self.site.isp_minutes)
-        except (ValueError, OverflowError):
+            day = date.fromisoformat(asked)
+        except ValueError:
             raise BadInput(f"day: {asked[:40]!r} is no date; expected YYYY-MM-DD") from None
+        if day.year not in _YEARS:  # at the ends of the calendar there is no day before, or after
+            raise BadInput(f"day: {day}; expected one of the years {_YEARS[0]} to {_YEARS[-1]}")
+        return LocalDay(day, self.site.timezone, self.site.isp_minutes)
 
     def days(self) -> list[tuple[str, str]]:
         """The days that a page can be asked for, newest first: tomorrow, today, and those since the site began."""

@@ -181,7 +181,10 @@ def test_a_party_sees_its_own_money_alone(tmp_path: Path) -> None:
     assert "other.test" in everybodys
 
 
-@pytest.mark.parametrize("query", ["day=yesterday", "isp=0", "isp=97", "isp=x", "span=1000", "day=9999-99-99"])
+@pytest.mark.parametrize(
+    "query",
+    ["day=yesterday", "isp=0", "isp=97", "isp=x", "span=1000", "day=9999-99-99", "day=0001-01-01", "day=9999-12-31"],
+)
 def test_a_question_without_sense_is_answered_in_a_sentence(tmp_path: Path, query: str) -> None:
     """What cannot be shown is refused with 422 and the field's name, inside the page's frame."""
     status, text = fetch(tmp_path, f"/dso/pages/grid?{query}", BEARER)
