@@ -119,8 +119,8 @@ class MeteringMessages(Part[MeteringMessagesState]):
             ):  # who pays for what it changed must see that it did
                 effects.append(Send(reader, self._metered(reader, name, name, day, now, more)))
         taken_w = self._limits.taken_w(day)
-        beside = () if taken_w is None else (MeteringProfile(LIMITED, "W", taken_w),)
-        beside += held_back_of(told.values())
+        limited = () if taken_w is None else (MeteringProfile(LIMITED, "W", taken_w),)
+        beside = (*limited, *held_back_of(told.values()))
         for party in dict.fromkeys((to, reader, dso)):
             of_meter = self._metered(party, meter, ean, day, now, beside)
             told[ean] = _with_reactive(of_meter, self._reactive.mean_var(day))
