@@ -144,10 +144,23 @@ def test_no_number_of_the_two_sections_is_without_a_case() -> None:
     assert set(REFUSED) == {*leaves(TERMS, "market"), *leaves(COSTS, "flexibility_costs")}
 
 
+@pytest.mark.parametrize(("value", "words"), [(-1, AT_LEAST), (4_200.5, ENTIRE), (4_200, None), (0, None)])
+def test_what_each_device_is_left_is_whole_watts(value: float, words: str | None) -> None:
+    """A site that states it (Strem does not) says watts from 0 on."""
+    found = told({"market.least_device_w": rating(value)})
+    if words is None:
+        assert found == ()
+    else:
+        (fault,) = found
+        assert fault.startswith("market.least_device_w: value ")
+        assert str(value) in fault
+        assert fault.endswith(words)
+
+
 def test_each_missing_key_is_told_by_name() -> None:
-    """Three habits and a share may be left out: all else left out is as many faults, none hiding another."""
+    """Three habits, a share and a minimum may be left out: all else left out is as many faults, none hiding another."""
     # Giving back what is reserved; offering without a request; sellers by rounds; what keeping costs, until it is learned.
-    habits = {"dso_option_release", "standing_offers", "seller_coordination", "keeping_share_pct"}
+    habits = {"dso_option_release", "standing_offers", "seller_coordination", "keeping_share_pct", "least_device_w"}
     names = [f"market.{name}" for name in MarketTerms.model_fields if name not in habits]
     names += [f"flexibility_costs.{name}" for name in FlexibilityCosts.model_fields]
     found = told(dict.fromkeys([*names, "market.dso_option_release"]))
