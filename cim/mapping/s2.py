@@ -32,9 +32,9 @@ def power(source: str, at: datetime, values: Iterable[tuple[str, float]]) -> Rea
     return _reading(source, Kind.POWER, totals[0] if totals else sum(phases), at)
 
 
-def fill_level(source: str, at: datetime, level: float) -> Reading:
-    """The present fill level of a heat store: its room temperature."""
-    return _reading(source, FILL_LEVEL, level, at)
+def fill_level(source: str, at: datetime, level: float, kind: Kind = FILL_LEVEL) -> Reading:
+    """The present fill level of a store: of heat its room temperature, of a battery its state of charge."""
+    return _reading(source, kind, level, at)
 
 
 def _reading(source: str, kind: Kind, value: float, at: datetime) -> Reading:

@@ -189,7 +189,7 @@ class DialInServer:
         request = connection.request
         key = self._split(request.path) if request else None
         served = self._served.get(key) if key else None
-        if served is None or key is None or connection.subprotocol != self._subprotocols[key[0]]:
+        if served is None or key is None or not self._speaks(connection, key[0]):
             await connection.close(1008, "refused")
             return
         older, served.session = served.session, connection
@@ -222,6 +222,11 @@ class DialInServer:
                 served.session = None
                 served.machine.detached()
             served.changed.set()
+
+    def _speaks(self, connection: ServerConnection, prefix: str) -> bool:
+        """Its subprotocol is the path's, or none where none is demanded."""
+        wanted = self._subprotocols[prefix]
+        return connection.subprotocol == wanted or (connection.subprotocol is None and wanted == NOT_DEMANDED)
 
     def _tell_time(self, machine: Machine) -> None:
         if self._clock is not None:

@@ -11,9 +11,11 @@ from s2python.frbc import FRBCOperationMode, FRBCOperationModeElement, FRBCSyste
 
 from cim.mapping.s2 import ELECTRIC
 from cim.model.devices import ThermalDescription, ThermalUsage
+from cim.model.readings import Kind
 from devices.s2.session import Refused, Status
 
 _MAX_STEPS = 10_000
+_OF_A_BATTERY = ("%", "percent", "soc", "soc %", "soc [%]", "state of charge", "state of charge [%]")
 _OF_A_ROOM = ("celsius", "°c", "temperature", "temperatur")  # in what labels call a fill level that is one
 
 
@@ -28,6 +30,11 @@ class Steering:
     fill_low: float
     fill_high: float
 
+    @property
+    def continuous(self) -> bool:
+        """Whether it can run at more than one power."""
+        return self.low_w != self.high_w
+
     def factor(self, power_w: float) -> float | None:
         """The operation mode factor for `power_w`; None when the mode cannot run at it."""
         low, high = sorted((self.low_w, self.high_w))
@@ -35,6 +42,30 @@ class Steering:
             return None
         span = self.high_w - self.low_w
         return min(1.0, max(0.0, (power_w - self.low_w) / span)) if span else 0.0
+
+
+def steering_at(
+    description: FRBCSystemDescription, own_rule: uuid.UUID | None, fill_level: float | None, power_w: float
+) -> Steering | None:
+    """The mode of the steered actuator that can run at `power_w`, the widest of several; None where none can."""
+    fitting = [mode for mode in _settable_modes(description, own_rule, fill_level) if mode.factor(power_w) is not None]
+    return max(fitting, key=lambda mode: abs(mode.high_w - mode.low_w), default=None)
+
+
+def power_range(
+    description: FRBCSystemDescription, own_rule: uuid.UUID | None, fill_level: float | None
+) -> tuple[float, float]:
+    """The least and the most (W) that the modes of the steered actuator can run at."""
+    ends = [end for mode in _settable_modes(description, own_rule, fill_level) for end in (mode.low_w, mode.high_w)]
+    return min(ends), max(ends)
+
+
+def powers_in_words(description: FRBCSystemDescription, own_rule: uuid.UUID | None, fill_level: float | None) -> str:
+    """What the steered actuator can run at, for sentences."""
+    modes = _settable_modes(description, own_rule, fill_level)
+    spans = {(min(mode.low_w, mode.high_w), max(mode.low_w, mode.high_w)) for mode in modes}
+    widest = [one for one in spans if not any(o != one and o[0] <= one[0] and one[1] <= o[1] for o in spans)]
+    return " or ".join(f"{low:g}" if low == high else f"{low:g}..{high:g}" for low, high in sorted(widest)) + " W"
 
 
 def steering(
@@ -48,6 +79,26 @@ def steering(
     Raises:
         Refused: the description has no electric actuator with a usable mode.
     """
+    return max(_steered_modes(description, own_rule, fill_level), key=lambda mode: abs(mode.high_w - mode.low_w))
+
+
+def _steered_modes(
+    description: FRBCSystemDescription, own_rule: uuid.UUID | None, fill_level: float | None
+) -> list[Steering]:
+    """The normal modes of the first electric actuator, its own rule only where there is no other. Raises as `steering`."""
+    usable = _usable_modes(description, fill_level)
+    return [mode for mode in usable if mode.mode != own_rule] or usable
+
+
+def _settable_modes(
+    description: FRBCSystemDescription, own_rule: uuid.UUID | None, fill_level: float | None
+) -> list[Steering]:
+    """The same, and its own rule too where that is one power, such as off."""
+    usable, steered = _usable_modes(description, fill_level), _steered_modes(description, own_rule, fill_level)
+    return [mode for mode in usable if mode in steered or not mode.continuous]
+
+
+def _usable_modes(description: FRBCSystemDescription, fill_level: float | None) -> list[Steering]:
     for actuator in description.actuators:
         modes = [
             _steering(actuator.id, mode, fill_level)
@@ -55,9 +106,8 @@ def steering(
             if not mode.abnormal_condition_only
         ]
         usable = [mode for mode in modes if mode is not None]
-        others = [mode for mode in usable if mode.mode != own_rule] or usable
-        if others:
-            return max(others, key=lambda mode: abs(mode.high_w - mode.low_w))
+        if usable:
+            return usable
     raise Refused(
         Status.INVALID_CONTENT, "FRBC.SystemDescription: expected an actuator with an electric operation mode"
     )
@@ -73,15 +123,23 @@ def unsteered(description: FRBCSystemDescription) -> list[str]:
     return names[1:]
 
 
-def expect_a_warm_room(description: FRBCSystemDescription, steered: Steering) -> None:
-    """Refuse a store that is no room which power makes warmer: another one's numbers would pass for degrees.
+def fill_level_kind(description: FRBCSystemDescription, steered: Steering) -> Kind:
+    """What the fill level is: the temperature of a room that power makes warmer, or the charge of a battery in per cent.
 
     Raises:
-        Refused: the label or the ranges say that it is something else, or more power makes it colder.
+        Refused: the label or the ranges say that it is something else (its numbers would pass for degrees), or more power
+            makes a room colder.
     """
-    label = (description.storage.fill_level_label or "").strip()
+    label, level = (description.storage.fill_level_label or "").strip(), description.storage.fill_level_range
+    if label.casefold() in _OF_A_BATTERY:
+        if level.start_of_range < 0 or level.end_of_range > 100:
+            text = (
+                f"FRBC.SystemDescription: a fill level in {label!r} of {level.start_of_range:g}..{level.end_of_range:g}"
+            )
+            raise Refused(Status.INVALID_CONTENT, f"{text}; expected 0..100")
+        return Kind.STATE_OF_CHARGE
     if label and not any(word in label.casefold() for word in _OF_A_ROOM):
-        text = f"FRBC.SystemDescription: the fill level is in {label!r}; expected degrees Celsius of a room"
+        text = f"FRBC.SystemDescription: the fill level is in {label!r}; expected degrees Celsius of a room, or %"
         raise Refused(Status.INVALID_CONTENT, text)
     if not label and min(steered.low_w, steered.high_w) < 0:
         text = "FRBC.SystemDescription: it gives power back, and its fill level has no label; expected a room's degrees Celsius"
@@ -89,6 +147,7 @@ def expect_a_warm_room(description: FRBCSystemDescription, steered: Steering) ->
     if (steered.fill_high - steered.fill_low) * (steered.high_w - steered.low_w) < 0:
         text = "FRBC.SystemDescription: more power makes it colder; expected heating, cooling is not steered"
         raise Refused(Status.INVALID_CONTENT, text)
+    return Kind.TEMPERATURE
 
 
 def _element(mode: FRBCOperationMode, fill_level: float | None) -> FRBCOperationModeElement:

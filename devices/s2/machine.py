@@ -1,6 +1,6 @@
 """The CEM side of one resource manager: S2 without I/O.
 
-S2's FRBC instructions do not expire, but they carry an `execution_time`. So a target is always sent as a *pair*: first
+S2's FRBC and OMBC instructions do not expire, but they carry an `execution_time`. So a target is always sent as a *pair*: first
 the return to the device's own rule at `valid_until`, then the target now. A setpoint cannot outlive its controller. The
 return of an earlier pair that is still to come is revoked in between. PEBC envelopes end by themselves, and so does a PPBC
 programme: it is only ever started now, so nothing is left scheduled when the controller is gone.
@@ -26,14 +26,21 @@ from s2python.common import (
 )
 from s2python.frbc import FRBCActuatorStatus, FRBCInstruction
 from s2python.message import S2MessageWithID
+from s2python.ombc import OMBCInstruction, OMBCStatus
 from s2python.pebc import PEBCInstruction
 from s2python.ppbc import PPBCScheduleInstruction
 
-from devices.s2 import pebc, ppbc
-from devices.s2.rm_state import FRBC, PEBC, PPBC, ResourceManagerState
+from devices.s2 import ombc, pebc, ppbc
+from devices.s2.frbc import Steering
+from devices.s2.rm_state import FRBC, OMBC, PEBC, PPBC, ResourceManagerState
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 
-_REVOKABLE = {FRBC: RevokableObjects.FRBC_Instruction, PEBC: RevokableObjects.PEBC_Instruction}
+_REVOKABLE = {
+    FRBC: RevokableObjects.FRBC_Instruction,
+    PEBC: RevokableObjects.PEBC_Instruction,
+    OMBC: RevokableObjects.OMBC_Instruction,
+}
+Instruction = FRBCInstruction | OMBCInstruction
 
 
 class CemMachine(ResourceManagerState):
@@ -100,15 +107,30 @@ class CemMachine(ResourceManagerState):
         """Choose a control type; the RM then describes itself in its terms."""
         return self._session.pack([self._select(control)])
 
-    def target(self, factor: float, valid_until: datetime) -> tuple[list[str], list[uuid.UUID]]:
-        """The pair of instructions for the steered mode at `factor` until `valid_until`: frames, instruction ids."""
-        steered = self.steering()
+    def target(self, steered: Steering, factor: float, valid_until: datetime) -> tuple[list[str], list[uuid.UUID]]:
+        """The pair of instructions for a mode at `factor` until `valid_until`: frames, instruction ids."""
         back = self._back(valid_until)
         now = self._instruction(steered.actuator, steered.mode, factor, self.now)
         # In this order: the new return is in place before the old one is taken away, and before the target.
         frames = self._session.pack([back, *self._revoke_return(), now])
         self._to_come = (back.id, valid_until)
         return frames, [back.id, now.id]
+
+    def mode(self, power_w: int, valid_until: datetime) -> tuple[list[str], list[uuid.UUID], uuid.UUID]:
+        """The pair of instructions for the operation mode (OMBC) that draws at most `power_w`: frames, ids, and the mode.
+
+        Raises:
+            Refused: none fits, or none can be reached and left again.
+            DeviceUnreachable: it is not described.
+        """
+        if self.modes is None or self.mode_now is None or self.own_rule is None:
+            raise self.undescribed("OMBC.SystemDescription")
+        chosen = ombc.at_most(self.modes, power_w, self.mode_now, self.own_rule[0], self.timers, self.now)
+        back = self._back(valid_until)
+        now = self._mode_instruction(chosen.mode, chosen.factor, self.now)
+        frames = self._session.pack([back, *self._revoke_return(), now])
+        self._to_come = (back.id, valid_until)
+        return frames, [back.id, now.id], chosen.mode
 
     def limit(self, power_w: int, valid_until: datetime) -> tuple[list[str], list[uuid.UUID]]:
         """A power envelope until `valid_until`. Raises `Refused` when the RM's constraints do not allow it."""
@@ -131,7 +153,7 @@ class CemMachine(ResourceManagerState):
         """Back to the device's own rule, now."""
         messages: list[S2MessageWithID] = []
         awaited: list[uuid.UUID] = []
-        if self.control is FRBC and self.own_rule is not None:
+        if self.control in (FRBC, OMBC) and self.own_rule is not None:
             back = self._back(self.now)
             messages, awaited = [back, *self._revoke_return()], [back.id]
         elif self.control is PEBC and self._envelope is not None:
@@ -151,16 +173,18 @@ class CemMachine(ResourceManagerState):
 
     def _select(self, control: ControlType) -> SelectControlType:
         self.control, self.description, self.constraints, self.actuator = control, None, None, None
-        self.profile = None
+        self.profile = self.modes = self.mode_now = None
         if control is not self._used:
             self._to_come = self._envelope = None  # S2: instructions of the former control type end with it
         self._used = control
         return SelectControlType(message_id=self._session.new_id(), control_type=control)
 
-    def _back(self, at: datetime) -> FRBCInstruction:
+    def _back(self, at: datetime) -> Instruction:
         if self.own_rule is None:  # told with the actuator's first status
             raise self.undescribed("FRBC.ActuatorStatus")
         mode, factor = self.own_rule
+        if self.control is OMBC:
+            return self._mode_instruction(mode, factor, at)
         return self._instruction(self.steering().actuator, mode, factor, at)
 
     def _instruction(self, actuator: uuid.UUID, mode: uuid.UUID, factor: float, at: datetime) -> FRBCInstruction:
@@ -176,7 +200,19 @@ class CemMachine(ResourceManagerState):
         self._note(message)
         return message
 
-    def _note(self, message: FRBCInstruction | PEBCInstruction | PPBCScheduleInstruction) -> None:
+    def _mode_instruction(self, mode: uuid.UUID, factor: float, at: datetime) -> OMBCInstruction:
+        message = OMBCInstruction(
+            message_id=self._session.new_id(),
+            id=self._session.new_id(),
+            execution_time=at,
+            operation_mode_id=mode,
+            operation_mode_factor=factor,
+            abnormal_condition=False,
+        )
+        self._note(message)
+        return message
+
+    def _note(self, message: Instruction | PEBCInstruction | PPBCScheduleInstruction) -> None:
         self._instruction_of[message.message_id] = message.id
         while len(self._instruction_of) > 32:
             self.outcomes.pop(self._instruction_of.pop(next(iter(self._instruction_of))), None)
@@ -205,6 +241,9 @@ class CemMachine(ResourceManagerState):
         if isinstance(message, FRBCActuatorStatus) and not self._first_status_known:
             self._first_status_known = True
             self.steered_by_other = message.active_operation_mode_id == self.steering().mode
+        if isinstance(message, OMBCStatus) and not self._first_status_known and self.own_rule is not None:
+            self._first_status_known = True
+            self.steered_by_other = self.mode_now != self.own_rule[0]
         return []
 
     def _on_handshake(self, message: Handshake) -> Sequence[S2MessageWithID]:

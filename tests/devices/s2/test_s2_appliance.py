@@ -208,7 +208,7 @@ def test_each_driver_says_what_it_needs() -> None:
 
     async def story(_port: AppliancePort) -> None:
         other = GatewayPort("w", link=site.link)
-        with pytest.raises(DeviceFault, match="it offers POWER_PROFILE_BASED_CONTROL; expected FRBC or PEBC"):
+        with pytest.raises(DeviceFault, match="it offers POWER_PROFILE_BASED_CONTROL; expected FRBC, PEBC or OMBC"):
             await other.open(START)
         with pytest.raises(BadInput, match="is for appliances"):
             await other.command(HEAT, START + INTERVAL, START)

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from cim.model.devices import Mode, Setpoint, ThermalDescription
 from cim.model.errors import BadInput
+from cim.model.readings import Kind, Quality
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.port.errors import DeviceFault, DeviceUnreachable
@@ -36,6 +37,10 @@ class FieldManager:
         self._file = json.loads((FOLDER / file).read_text(encoding="utf-8"))
         self._to_say: list[dict[str, Any]] = []
         self.instructions: list[dict[str, Any]] = []
+
+    def offer(self, control: str) -> None:
+        """Offer another control type than the file says."""
+        self._file["details"]["available_control_types"] = [control]
 
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """See `FrameLink`."""
@@ -74,9 +79,12 @@ def _described(port: GatewayPort) -> ThermalDescription:
 
 
 def test_a_battery_is_no_room() -> None:
-    """A fill level in % is refused by that word: 10 % are not 10 degrees."""
-    with pytest.raises(DeviceFault, match="the fill level is in '%'; expected degrees Celsius"):
-        opened("s2_battery_fill_level_percent.json")
+    """A fill level in % is a state of charge: 10 % are not 10 degrees, and nothing is planned of it as of a room."""
+    port, _, _ = opened("s2_battery_fill_level_percent.json")
+    readings = {reading.kind: reading for reading in asyncio.run(port.measure(NOW))}
+    assert (readings[Kind.STATE_OF_CHARGE].value, readings[Kind.STATE_OF_CHARGE].quality) == (10.0, Quality.GOOD)
+    assert Kind.TEMPERATURE not in readings
+    assert port.drain() == ()
 
 
 def test_cooling_is_refused_with_a_word() -> None:
@@ -104,9 +112,13 @@ def test_a_second_actuator_is_named_as_not_steered(caplog: pytest.LogCaptureFixt
 
 
 def test_a_manager_of_other_control_types_is_told_by_what_it_offers() -> None:
-    """OMBC alone: the sentence names it, and what is needed."""
-    with pytest.raises(DeviceFault, match="it offers OPERATION_MODE_BASED_CONTROL; expected FRBC or PEBC"):
+    """OMBC alone, and it does not describe its modes: the sentence names the control types that could be used."""
+    with pytest.raises(DeviceUnreachable, match=r"describe itself .* and to offer FRBC, PEBC or OMBC"):
         opened("s2_ombc_only.json")
+    manager = FieldManager("s2_ombc_only.json")
+    manager.offer("DEMAND_DRIVEN_BASED_CONTROL")
+    with pytest.raises(DeviceFault, match="it offers DEMAND_DRIVEN_BASED_CONTROL; expected FRBC, PEBC or OMBC"):
+        asyncio.run(GatewayPort("gw", link=manager).open(NOW))
 
 
 @pytest.mark.parametrize(
@@ -128,6 +140,7 @@ def test_a_manager_without_a_subprotocol_is_let_in(offered: list[str] | None, st
             url, headers = f"ws://127.0.0.1:{server.port}/s2/gw", {"Authorization": f"Basic {login}"}
             async with connect(url, additional_headers=headers, subprotocols=protocols, proxy=None) as socket:
                 assert socket.subprotocol == (None if offered is None else "s2")
+                assert json.loads(await socket.recv())["message_type"] == "Handshake"
         except InvalidStatus as refusal:
             found = refusal.response.status_code
         await port.close()

@@ -1,0 +1,258 @@
+"""OMBC as its CEM: a manager of modes with transitions and timers, and on/off devices under FRBC."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cim.model.devices import Mode, Setpoint
+from cim.model.errors import BadInput
+from cim.model.readings import Kind
+from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.s2.driver import GatewayPort
+
+NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+WATTS = {"normal": 2000.0, "eco": 800.0, "off": 0.0, "boost": 3000.0}
+IDS = {name: str(uuid.uuid5(uuid.NAMESPACE_OID, name)) for name in (*WATTS, "timer", "actuator")}
+NAMES = {value: name for name, value in IDS.items()}
+
+
+def message(kind: str, **fields: Any) -> dict[str, Any]:
+    """One message of the manager."""
+    return {"message_type": kind, "message_id": str(uuid.uuid4()), **fields}
+
+
+def power(*ends: float) -> list[dict[str, Any]]:
+    """A power range; one number is both ends."""
+    return [{"start_of_range": ends[0], "end_of_range": ends[-1], "commodity_quantity": "ELECTRIC.POWER.L1"}]
+
+
+def way(start: str, end: str, *, blocked: bool = False) -> dict[str, Any]:
+    """A transition."""
+    timers = [IDS["timer"]] if blocked else []
+    return {"id": str(uuid.uuid4()), "from": IDS[start], "to": IDS[end], "start_timers": [], "blocking_timers": timers,
+            "abnormal_condition_only": False}  # fmt: skip
+
+
+class Manager:
+    """A resource manager by hand: OMBC with its modes, or FRBC with one mode for each of `modes`.
+
+    Args:
+        modes: by name, watts; the first one runs at the start.
+        ways: its transitions.
+        heedless: it says that it started, and stays in its mode.
+    """
+
+    def __init__(self, modes: dict[str, Any], ways: list[dict[str, Any]], control: str = "OPERATION_MODE_BASED_CONTROL",
+                 heedless: bool = False) -> None:  # fmt: skip
+        self.active, self.modes, self._ways, self._control = next(iter(modes)), modes, ways, control
+        self.heedless, self.timer_over = heedless, NOW - QUARTER
+        self.instructed: list[tuple[str, datetime]] = []
+        self.revoked: list[str] = []
+        self._names: dict[str, str] = {}
+        self._to_say: list[dict[str, Any]] = []
+
+    async def exchange(self, device: str, frames: list[str]) -> list[str]:
+        """See `FrameLink`."""
+        back: list[dict[str, Any]] = []
+        for said in map(json.loads, frames):
+            if said["message_type"] == "ReceptionStatus":
+                assert said["status"] == "OK", said
+                continue
+            back.append({"message_type": "ReceptionStatus", "subject_message_id": said["message_id"], "status": "OK"})
+            back += self._answers(said)
+        return [json.dumps(one) for one in back]
+
+    def _answers(self, said: dict[str, Any]) -> list[dict[str, Any]]:
+        match said["message_type"]:
+            case "Handshake":
+                return [message("Handshake", role="RM", supported_protocol_versions=["0.0.2-beta"])]
+            case "HandshakeResponse":
+                return [
+                    message("ResourceManagerDetails", resource_id=str(uuid.uuid4()), name="modes",
+                            roles=[{"role": "ENERGY_CONSUMER", "commodity": "ELECTRICITY"}], instruction_processing_delay=0,
+                            available_control_types=[self._control], provides_forecast=False,
+                            provides_power_measurement_types=["ELECTRIC.POWER.L1"])
+                ]  # fmt: skip
+            case "SelectControlType":
+                return self._described() if said["control_type"] == self._control else []
+            case "RevokeObject":
+                self.revoked.append(self._names[said["object_id"]])
+            case "OMBC.Instruction" | "FRBC.Instruction":
+                return self._instructed(said)
+        return []
+
+    def _described(self) -> list[dict[str, Any]]:
+        measured = message("PowerMeasurement", measurement_timestamp=NOW.isoformat(),
+                           values=[{"commodity_quantity": "ELECTRIC.POWER.L1", "value": 2000}])  # fmt: skip
+        if self._control == "FILL_RATE_BASED_CONTROL":
+            level = {"start_of_range": 15, "end_of_range": 30}
+            modes = [
+                {"id": IDS[name], "diagnostic_label": name, "abnormal_condition_only": False, "elements": [
+                    {"fill_level_range": level, "fill_rate": {"start_of_range": 1e-7 * watts, "end_of_range": 1e-7 * watts},
+                     "power_ranges": power(watts)}]}
+                for name, watts in self.modes.items()
+            ]  # fmt: skip
+            actuator = {"id": IDS["actuator"], "supported_commodities": ["ELECTRICITY"], "operation_modes": modes,
+                        "transitions": [], "timers": []}  # fmt: skip
+            storage = {"fill_level_range": level, "fill_level_label": "°C", "provides_leakage_behaviour": False,
+                       "provides_fill_level_target_profile": False, "provides_usage_forecast": False}  # fmt: skip
+            return [
+                message("FRBC.SystemDescription", valid_from=NOW.isoformat(), actuators=[actuator], storage=storage),
+                self._status(), measured, message("FRBC.StorageStatus", present_fill_level=20),
+            ]  # fmt: skip
+        modes = [
+            {"id": IDS[name], "diagnostic_label": name, "power_ranges": power(*watts) if isinstance(watts, tuple) else power(watts),
+             "abnormal_condition_only": name == "boost"}
+            for name, watts in self.modes.items()
+        ]  # fmt: skip
+        timers = [{"id": IDS["timer"], "duration": 600_000}]
+        return [
+            message("OMBC.SystemDescription", valid_from=NOW.isoformat(), operation_modes=modes,
+                    transitions=self._ways, timers=timers),
+            message("OMBC.TimerStatus", timer_id=IDS["timer"], finished_at=self.timer_over.isoformat()),
+            self._status(), measured,
+        ]  # fmt: skip
+
+    def _status(self) -> dict[str, Any]:
+        mode = {"active_operation_mode_id": IDS[self.active], "operation_mode_factor": 0}
+        if self._control == "FILL_RATE_BASED_CONTROL":
+            return message("FRBC.ActuatorStatus", actuator_id=IDS["actuator"], **mode)
+        return message("OMBC.Status", **mode)
+
+    def _instructed(self, said: dict[str, Any]) -> list[dict[str, Any]]:
+        name, at = (
+            NAMES[said.get("operation_mode_id", said.get("operation_mode"))],
+            datetime.fromisoformat(said["execution_time"]),
+        )
+        self.instructed.append((name, at))
+        self._names[said["id"]] = name
+        begins = at <= NOW
+        told = [message("InstructionStatusUpdate", instruction_id=said["id"], timestamp=NOW.isoformat(),
+                        status_type="STARTED" if begins else "ACCEPTED")]  # fmt: skip
+        if begins:
+            self.active = self.active if self.heedless else name
+            told.append(self._status())
+        return told
+
+
+def everywhere(*names: str) -> list[dict[str, Any]]:
+    """Transitions from each to each other."""
+    return [way(a, b) for a in names for b in names if a != b]
+
+
+def opened(manager: Manager) -> GatewayPort:
+    """A driver of it."""
+    port = GatewayPort("gw", link=manager)
+    plate = asyncio.run(port.open(NOW))
+    assert plate.max_consumption_w == 2000
+    return port
+
+
+@pytest.mark.parametrize(
+    ("setpoint", "mode"), [(2500, "normal"), (2000, "normal"), (1999, "eco"), (800, "eco"), (0, "off")]
+)
+@pytest.mark.parametrize("kind", [Mode.LIMIT, Mode.TARGET])
+def test_the_mode_that_draws_the_most_within_a_limit_is_taken(kind: Mode, setpoint: int, mode: str) -> None:
+    """Never one above it, never one for emergencies; with its return to the mode that ran at the start, sent first."""
+    manager = Manager(WATTS, everywhere(*WATTS))
+    port = opened(manager)
+    asyncio.run(port.command(Setpoint(kind, setpoint), NOW + QUARTER, NOW))
+    assert manager.instructed == [("normal", NOW + QUARTER), (mode, NOW)]
+    assert manager.active == mode
+    asyncio.run(port.command(Setpoint(kind, setpoint), NOW + 2 * QUARTER, NOW))
+    assert manager.revoked == ["normal"]  # the return that was to come is taken away, the later one stands
+    asyncio.run(port.release(NOW))
+    assert (manager.active, manager.instructed[-1]) == ("normal", ("normal", NOW))
+
+
+def test_a_mode_with_a_range_runs_at_the_limit() -> None:
+    """Its factor follows from the range."""
+    for ends, wanted, factor in (
+        ((500.0, 2000.0), 1250, 0.5),
+        ((500.0, 2000.0), 500, 0.0),
+        ((0.0, 2000.0), 9000, 1.0),
+    ):
+        manager = Manager({"normal": ends}, [])
+        port = opened(manager)
+        frames: list[str] = []
+        exchange = manager.exchange
+
+        async def noted(device: str, said: list[str], frames: Any = frames, exchange: Any = exchange) -> list[str]:
+            frames.extend(said)
+            return await exchange(device, said)
+
+        manager.exchange = noted  # type: ignore[method-assign]
+        asyncio.run(port.command(Setpoint(Mode.LIMIT, wanted), NOW + QUARTER, NOW))
+        last = [one for one in map(json.loads, frames) if one["message_type"] == "OMBC.Instruction"][-1]
+        assert last["operation_mode_factor"] == pytest.approx(factor)
+
+
+def test_what_cannot_be_reached_or_left_is_not_commanded() -> None:
+    """No way there, a timer that runs, or no way back: a sentence that names the modes, and no instruction."""
+    ways = {
+        "no way there": [way("eco", "normal")],
+        "no way back": [way("normal", "eco")],
+        "a timer runs": [way("normal", "eco", blocked=True), way("eco", "normal")],
+    }
+    for why, known in ways.items():
+        manager = Manager({"normal": 2000.0, "eco": 800.0}, known)
+        manager.timer_over = NOW + QUARTER if why == "a timer runs" else NOW
+        port = opened(manager)
+        with pytest.raises(
+            DeviceFault, match=r"at most 1000 W can be reached now and left again; .*normal \(2000 W\), eco"
+        ):
+            asyncio.run(port.command(Setpoint(Mode.LIMIT, 1000), NOW + QUARTER, NOW))
+        assert manager.instructed == []
+    manager = Manager({"normal": 2000.0, "eco": 800.0}, ways["a timer runs"])
+    asyncio.run(opened(manager).command(Setpoint(Mode.LIMIT, 1000), NOW + QUARTER, NOW))
+    assert manager.active == "eco"
+
+
+def test_a_manager_that_stays_in_its_mode_is_a_fault() -> None:
+    """It says STARTED and its status says otherwise."""
+    port = opened(Manager(WATTS, everywhere(*WATTS), heedless=True))
+    with pytest.raises(DeviceFault, match="reads back another operation mode"):
+        asyncio.run(port.command(Setpoint(Mode.LIMIT, 900), NOW + QUARTER, NOW))
+
+
+def test_modes_take_no_power_back() -> None:
+    """Generation is not limited by modes of consumption; a START is for appliances."""
+    port = opened(Manager(WATTS, everywhere(*WATTS)))
+    with pytest.raises(BadInput, match="-5 W does not fit OMBC"):
+        asyncio.run(port.command(Setpoint(Mode.LIMIT, -5), NOW + QUARTER, NOW))
+    with pytest.raises(BadInput, match="is for appliances"):
+        asyncio.run(port.command(Setpoint(Mode.START, 5), NOW + QUARTER, NOW))
+
+
+def test_modes_that_are_taken_back_cannot_be_commanded() -> None:
+    """After a RevokeObject of its description the driver has nothing to choose from, and says so."""
+    manager = Manager(WATTS, everywhere(*WATTS))
+    port = opened(manager)
+    revoke = message("RevokeObject", object_type="OMBC.SystemDescription", object_id=str(uuid.uuid4()))
+    port._machine.receive(json.dumps(revoke))
+    manager._described = list  # type: ignore[method-assign]
+    with pytest.raises(DeviceUnreachable):
+        asyncio.run(port.command(Setpoint(Mode.LIMIT, 900), NOW + QUARTER, NOW))
+
+
+@pytest.mark.parametrize("first", ["off", "normal"])
+def test_a_device_that_is_on_or_off_takes_what_it_can_run_at(first: str) -> None:
+    """Under FRBC, one mode a power: each exact one is taken, others are refused by naming those; nothing is planned of it."""
+    modes = {first: WATTS[first], **{name: WATTS[name] for name in ("off", "normal") if name != first}}
+    manager = Manager(modes, [], "FILL_RATE_BASED_CONTROL")
+    port = opened(manager)
+    assert port.drain() == ()
+    for watts, name in ((2000, "normal"), (0, "off")):
+        asyncio.run(port.command(Setpoint(Mode.TARGET, watts), NOW + QUARTER, NOW))
+        assert manager.active == name
+    with pytest.raises(BadInput, match=r"1000 W is outside what the device can run at; expected 0 or 2000 W"):
+        asyncio.run(port.command(Setpoint(Mode.TARGET, 1000), NOW + QUARTER, NOW))
+    readings = {reading.kind: reading.value for reading in asyncio.run(port.measure(NOW))}
+    assert readings == {Kind.POWER: 2000.0, Kind.TEMPERATURE: 20.0}
