@@ -17,6 +17,7 @@ from devices.port.errors import DeviceError, DeviceFault
 from devices.sunspec.block import Block
 from devices.sunspec.codec import Rounding, encode_raw
 from devices.sunspec.duties import Steering
+from devices.sunspec.foreign import ENABLE, ForeignSetpoint
 from devices.sunspec.image import DeviceImage, Wanted
 
 
@@ -33,15 +34,6 @@ MODES: Mapping[Steering, Mode] = MappingProxyType(
         Steering.LIMIT_704: Mode.LIMIT,
         Steering.STORAGE_124: Mode.TARGET,
         Steering.SET_704: Mode.TARGET,
-    }
-)
-
-_ENABLE = MappingProxyType(
-    {
-        Steering.LIMIT_123: "WMaxLim_Ena",
-        Steering.LIMIT_704: "WMaxLimPctEna",
-        Steering.STORAGE_124: "StorCtl_Mod",
-        Steering.SET_704: "WSetEna",
     }
 )
 
@@ -63,8 +55,15 @@ _BASIS: Mapping[Steering, tuple[Wanted, ...]] = MappingProxyType(
 )
 
 
-async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w: int, seconds: int) -> None:
-    """Write a setpoint that lasts `seconds`, enable it, and read it back.
+async def command(
+    image: DeviceImage,
+    steering: Steering,
+    has_121: bool,
+    power_w: int,
+    seconds: int,
+    foreign: ForeignSetpoint | None = None,
+) -> None:
+    """Write a setpoint that lasts `seconds`, enable it, and read it back. A limit is never looser than a `foreign` one.
 
     Raises:
         DeviceUnreachable: the wire broke.
@@ -77,7 +76,7 @@ async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w
         raise DeviceFault(f"{model_id}.{reversion} is not implemented; expected a setpoint that expires by itself")
     if steering is Steering.STORAGE_124:
         _possible(blocks[model_id], power_w)
-    *parameters, enabling = _plan(steering, blocks, power_w, seconds)
+    *parameters, enabling = _plan(steering, blocks, power_w, seconds, foreign)
     for write in parameters:
         await _write(image, model_id, write)
     try:
@@ -85,7 +84,7 @@ async def command(image: DeviceImage, steering: Steering, has_121: bool, power_w
         await _write(image, model_id, enabling)
         await _compare(image, model_id, list(enabling.points))
     except DeviceFault as fault:
-        raise await _taken_back(image, steering, fault) from fault
+        raise await _taken_back(image, steering, fault, foreign) from fault
 
 
 def _possible(storage: Block, power_w: int) -> None:
@@ -108,25 +107,37 @@ async def _write(image: DeviceImage, model_id: int, write: Write) -> None:
     )
 
 
-async def _taken_back(image: DeviceImage, steering: Steering, fault: DeviceFault) -> DeviceFault:
+async def _taken_back(
+    image: DeviceImage, steering: Steering, fault: DeviceFault, foreign: ForeignSetpoint | None
+) -> DeviceFault:
     """The fault, once what may stand enabled with other numbers (an earlier setpoint, too) is enabled no more."""
     try:
-        await release(image, steering)
+        await release(image, steering, foreign)
     except DeviceError as error:
         return DeviceFault(f"{fault}; the setpoint could not be taken back either ({error})")
     return DeviceFault(f"{fault}; the setpoint is taken back")
 
 
-async def release(image: DeviceImage, steering: Steering) -> None:
-    """Clear the enable bit and read it back. Raises as `command` does."""
+async def release(image: DeviceImage, steering: Steering, foreign: ForeignSetpoint | None = None) -> None:
+    """Clear the enable bit, or put back what was `foreign`, and read it back. Raises as `command` does."""
     model_id, _ = steering.reversion
-    name = _ENABLE[steering]
+    if foreign is not None:
+        block = (await image.read([(model_id, point) for point, _ in foreign.values]))[model_id]
+        said = [(point, block.encode(point, value)) for point, value in foreign.values]
+        said.append((ENABLE[steering], encode_raw(image.table(model_id).point(ENABLE[steering]), foreign.enabled)))
+        for point, registers in said:
+            await image.write(model_id, point, registers)
+        await _compare(image, model_id, said)
+        return
+    name = ENABLE[steering]
     off = encode_raw(image.table(model_id).point(name), 0)
     await image.write(model_id, name, off)
     await _compare(image, model_id, [(name, off)])
 
 
-def _plan(steering: Steering, blocks: Mapping[int, Block], power_w: int, seconds: int) -> tuple[Write, ...]:
+def _plan(
+    steering: Steering, blocks: Mapping[int, Block], power_w: int, seconds: int, foreign: ForeignSetpoint | None
+) -> tuple[Write, ...]:
     model_id, reversion = steering.reversion
     block = blocks[model_id]
     lasts = (reversion, block.encode(reversion, seconds))
@@ -152,6 +163,8 @@ def _plan(steering: Steering, blocks: Mapping[int, Block], power_w: int, seconds
     # A limit is rounded down, and a limit above the rating means the rating.
     rating = ((702, "WMax"), (702, "WMaxRtg")) if model_id == 704 else ((121, "WMax"), (120, "WRtg"))
     share = min(100.0, _percent(-power_w, _first(blocks, *rating)))
+    if foreign is not None and foreign.limit_pct is not None:
+        share = min(share, foreign.limit_pct)  # somebody has a reason for it, and nobody has asked them
     limit = ("WMaxLimPct", block.encode("WMaxLimPct", share, Rounding.DOWN))
     if steering is Steering.LIMIT_704:
         return (

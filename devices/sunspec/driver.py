@@ -5,6 +5,7 @@ Which one a device gets follows from its kind's duty; what its readings and setp
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from devices.sunspec import control
 from devices.sunspec.dc_modules import MODEL as DC_MODEL
 from devices.sunspec.dc_modules import DcModules, dc_modules
 from devices.sunspec.duties import DUTIES, METERS, Duty, Steering, duty_of, nameplate_of
+from devices.sunspec.foreign import ForeignSetpoint, foreign_setpoint
 from devices.sunspec.image import DeviceImage, Wanted
 from devices.sunspec.meter_sign import MeterSign, Sign
 from devices.sunspec.registers import Registers
@@ -27,6 +29,7 @@ from devices.sunspec.scan import ModelMap, scan
 
 _BEHIND_AN_INVERTER = (DeviceKind.PV, DeviceKind.BATTERY)
 _OF_MODULES = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
+_log = logging.getLogger("iles.devices.sunspec")
 _STALE_AFTER_S = 1800.0  # a store that two quarter-hourly readings in a row missed
 
 
@@ -134,7 +137,38 @@ class SunSpecPlant(SunSpecMeter):
 
     A PV plant takes `Mode.LIMIT` (power_w <= 0) by 704 `WMaxLimPct` or 123, a CHP `Mode.TARGET` (power_w <= 0) by 704
     `WSet`, a battery `Mode.TARGET` of either sign by 704 `WSet` or 124.
+
+    A setpoint of somebody else that it is found with is put back by `release` and `close`, and once ours is over.
     """
+
+    def __init__(
+        self, name: str, kind: DeviceKind, registers: Registers, meter: int = 1, sign: Sign = Sign.FOUND
+    ) -> None:
+        super().__init__(name, kind, registers, meter, sign)
+        self._foreign: ForeignSetpoint | None = None
+        self._ours_until: datetime | None = None  # while a setpoint of ours may stand
+
+    async def open(self, now: datetime) -> Nameplate:
+        """As any device; what it is found with is remembered."""
+        nameplate = await super().open(now)
+        if self._ours_until is not None:
+            return nameplate  # it was met before, and what stands may be ours
+        image, duty = await self._opened(now)
+        try:
+            with self._named():
+                self._foreign = await foreign_setpoint(image, _steering(duty))
+        except DeviceError:
+            self._image = None  # so that it is opened, and looked at, once more
+            raise
+        if self._foreign is not None:
+            _log.warning("%s: found with a setpoint of somebody else, which is put back when ILES leaves", self.name)
+        return nameplate
+
+    async def measure(self, now: datetime) -> tuple[Reading, ...]:
+        """As any device; where a setpoint of ours is over and no other followed, what stood before is put back."""
+        if self._foreign is not None and self._ours_until is not None and now >= self._ours_until:
+            await self.release(now)
+        return await super().measure(now)
 
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
         """Write the setpoint with its expiry, enable it and read it back.
@@ -152,13 +186,24 @@ class SunSpecPlant(SunSpecMeter):
                 f"{self.name}: valid_until {valid_until.isoformat()} is not after now ({now.isoformat()})"
             )
         with self._named():
-            await control.command(image, steering, 121 in duty.models, setpoint.power_w, seconds)
+            self._ours_until = valid_until
+            await control.command(image, steering, 121 in duty.models, setpoint.power_w, seconds, self._foreign)
 
     async def release(self, now: datetime) -> None:
-        """Clear the enable bit."""
+        """Clear the enable bit, or put back what stood before ours."""
         image, duty = await self._opened(now)
         with self._named():
-            await control.release(image, _steering(duty))
+            await control.release(image, _steering(duty), self._foreign)
+        self._ours_until = None
+
+    async def close(self) -> None:
+        """Put back what stood before ours; else a setpoint ends by itself. Close the wire."""
+        if self._foreign is not None and self._ours_until is not None:
+            try:
+                await self.release(self._ours_until)
+            except DeviceError as error:
+                _log.warning("%s: what it was found with could not be put back: %s", self.name, error)
+        await super().close()
 
     def _check(self, setpoint: Setpoint, steering: Steering) -> None:
         mode = control.MODES[steering]
