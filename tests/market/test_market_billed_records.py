@@ -13,17 +13,15 @@ from market.ledger.records import Record
 from market.settlement.billed_records import KINDS, BilledRecords, billed_days
 from market.settlement.invoicing import BilledDay, invoices
 from pilot.page_sources import LedgerFile
-from tests.worlds.miniature import Miniature
 from tests.worlds.players import DAY
+from tests.worlds.undisturbed import undisturbed
 
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a played and settled day of four homes."""
     path = tmp_path_factory.mktemp("billed") / "ledger.db"
-    market = Miniature(path)
-    market.play(DAY.end + timedelta(hours=8))
-    market.ledger.close()
+    undisturbed(DAY.end + timedelta(hours=8), path).ledger.close()
     return path
 
 

@@ -27,7 +27,7 @@ from portal.screens.routes import _file
 from portal.sources import Drawing, DrawnBranch, DrawnNode, GridFlow, PageSources
 from tests.worlds import players
 from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite, client
-from tests.worlds.miniature import Miniature
+from tests.worlds.undisturbed import undisturbed
 
 DAY = date(2025, 6, 21)
 OWNER = {"Authorization": f"Bearer {'p' * 43}"}
@@ -214,9 +214,7 @@ def test_nothing_else_is_served(name: str) -> None:
 
 def test_an_invoice_is_a_page_to_print_for_who_issues_or_receives_it(tmp_path: Path) -> None:
     """The bills of a played day stand in the ledger; a home prints its own, under a policy that lets nothing in; others are 404."""
-    market = Miniature(tmp_path / "ledger.db")
-    market.play(players.DAY.end + timedelta(hours=8))
-    market.ledger.close()
+    undisturbed(players.DAY.end + timedelta(hours=8), tmp_path / "ledger.db").ledger.close()
     ledger = LedgerFile(tmp_path / "ledger.db")
     everybodys = ledger.invoices(None)
     home = next(one.issuer for one in everybodys if one.issuer.startswith("home-") and one.lines)

@@ -41,6 +41,7 @@ from market.ledger.reader import LedgerReader
 from market.uftp import FlexOrder, FlexOrderResponse, FlexSettlement, Header, Result
 from tests.worlds import miniature, players
 from tests.worlds.players import DAY
+from tests.worlds.undisturbed import undisturbed
 
 END = DAY.end + timedelta(hours=9)
 
@@ -50,16 +51,22 @@ def played(path: Path, **how: Any) -> tuple[miniature.Miniature, dict[tuple[str,
     market = miniature.Miniature(path, **how)
     market.play(END)
     market.ledger.close()
-    reader = LedgerReader(path)
-    records = {(r.kind, r.key): r.body for r in reader.records()}
-    reader.close()
-    return market, records
+    return market, bodies(path)
+
+
+def bodies(path: Path) -> dict[tuple[str, str], bytes]:
+    """What the ledger's records say, by kind and key."""
+    with LedgerReader(path) as reader:
+        return {(r.kind, r.key): r.body for r in reader.records()}
 
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[miniature.Miniature, dict[tuple[str, str], bytes]]:
     """The day as it is when messages arrive in the order in which they were sent."""
-    return played(tmp_path_factory.mktemp("calm") / "ledger.db")
+    path = tmp_path_factory.mktemp("calm") / "ledger.db"
+    market = undisturbed(END, path)
+    market.ledger.close()
+    return market, bodies(path)
 
 
 def test_a_day_is_traded_and_settled(calm: Any) -> None:
@@ -120,8 +127,9 @@ def _unfit(value: Any, where: str) -> Any:
 def test_after_a_standstill_of_everybody_what_can_be_settled_is_settled(tmp_path: Path, begin: Any, hours: int) -> None:
     """Every timer fires hours late, at once: nobody fails, the grid is kept, and each period is settled once."""
     silence = (begin, begin + timedelta(hours=hours, minutes=3, seconds=17))
-    market = miniature.Miniature(tmp_path / "ledger.db", silence=silence)
-    market.play(END + timedelta(hours=40))
+    market = undisturbed(begin - timedelta(microseconds=1), tmp_path / "ledger.db")
+    market.silence = silence
+    market.go_on(END + timedelta(hours=40))
     market.ledger.close()
     settled = market.said(FlexSettlement)
     assert len(settled) == 6, "each contract's, once"

@@ -22,16 +22,18 @@ from market.settlement.payments import CORRECTION, Payment, balance
 from market.uftp import AcceptedDisputed, FlexSettlement, FlexSettlementResponse, Metering, MeteringProfile
 from tests.worlds.miniature import Miniature
 from tests.worlds.players import DAY
+from tests.worlds.undisturbed import undisturbed as undisturbed_until
 
 END = DAY.end + timedelta(hours=6)
 
 
 def day_with(spoil: Callable[[str, str, Any], Any]) -> Miniature:
-    """A day and its settlement, in which some messages do not arrive as they were sent."""
+    """A day and its settlement, in which some messages do not arrive as they were sent when the day is over."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.db"
-        market = Miniature(path, spoil=spoil)
-        market.play(END)
+        market = undisturbed_until(DAY.end, path)
+        market.spoil = spoil
+        market.go_on(END)
         market.ledger.close()
         verify(path)
     return market
@@ -156,8 +158,9 @@ def test_a_metering_that_comes_after_the_settlement_is_settled_after_all() -> No
         return message
 
     with TemporaryDirectory() as folder:
-        market = Miniature(Path(folder) / "ledger.db", spoil=spoil)
-        market.play(DAY.end + timedelta(hours=5))
+        market = undisturbed_until(DAY.end, Path(folder) / "ledger.db")
+        market.spoil = spoil
+        market.go_on(DAY.end + timedelta(hours=5))
         assert kept
         before = balance(payments(market))
         market.spoil = lambda _sender, _to, message: message
@@ -189,8 +192,9 @@ def test_people_answer_what_no_meter_decides() -> None:
     wanted = DisputeAnswerWanted("number-1", "ada", DAY.day, "dso.example", "agr.example", "agr-2.example", "we looked")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.db"
-        market = Miniature(path, spoil=spoil)
-        market.play(END)
+        market = undisturbed_until(DAY.end, path)
+        market.spoil = spoil
+        market.go_on(END)
         open_ = [one for one in market.told(DisputeDecided) if one.for_people]
         assert {(one.buyer, one.seller) for one in open_} == {("dso.example", "agr.example")}
         market.hear("agr", "dso", 10_000, wanted, END)

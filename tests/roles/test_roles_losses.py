@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from functools import lru_cache
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,7 @@ from experiments.run.incidents.reader import incidents_of
 from market.uftp import AcceptedDisputed, FlexOrderSettlement, FlexSettlement
 from tests.worlds.miniature import SELLER, Miniature
 from tests.worlds.players import DAY
+from tests.worlds.undisturbed import undisturbed
 
 NOON = DAY.at(12)
 COUNTERS = (Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
@@ -43,9 +44,13 @@ def lies(share: float) -> Fault:
     return lambda r, _: replace(r, value=r.value * share) if r.kind in seen else r
 
 
-@lru_cache(maxsize=8)
 def day(device: str = "", kind: str = "", share: float = 0.0) -> Miniature:
     """The market's day with a fault of one device."""
+    return _day(device, kind, share)
+
+
+@cache
+def _day(device: str, kind: str, share: float) -> Miniature:
     faults: dict[str, Fault] = {
         "": lambda r, _: r,
         "noon": lost(NOON),
@@ -54,7 +59,9 @@ def day(device: str = "", kind: str = "", share: float = 0.0) -> Miniature:
         "lies": lies(share),
     }
     with TemporaryDirectory() as folder:
-        market = Miniature(Path(folder) / "ledger.db")
+        path, always = Path(folder) / "ledger.db", kind == "lies"
+        since = (DAY.start if kind == "day" else NOON) - timedelta(microseconds=1)
+        market = Miniature(path) if always else undisturbed(since, path)
         honest, fault = market.physics.readings, faults[kind]
 
         def readings(asked: str) -> tuple[Reading, ...]:
@@ -62,7 +69,9 @@ def day(device: str = "", kind: str = "", share: float = 0.0) -> Miniature:
             return tuple(fault(r, r.at) for r in found) if asked == device else found
 
         market.physics.readings = readings  # type: ignore[method-assign]
-        market.play(DAY.end + 6 * (DAY.end - DAY.isp_start(DAY.count - 3)))
+        if always:
+            market.begin()
+        market.go_on(DAY.end + 6 * (DAY.end - DAY.isp_start(DAY.count - 3)))
         market.ledger.close()
     return market
 

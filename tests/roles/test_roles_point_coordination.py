@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,16 +27,17 @@ from tests.worlds import players
 from tests.worlds.miniature import SELLER, Miniature
 from tests.worlds.physics import HOMES
 from tests.worlds.players import AHEAD, FARMS, RULES, Pump, market_of_farms, request
+from tests.worlds.undisturbed import undisturbed
 
 SELLERS = ("agr", "agr-2")
 EXCHANGE = (PointProfile, PointRound, PriceCheck, PriceChecked, PointChecked)
 END = players.DAY.at(10)
 
 
-def played(path: Path, until: datetime = END, **how: Any) -> Miniature:
+def played(path: Path, **how: Any) -> Miniature:
     """The miniature from the day before until the morning."""
     market = Miniature(path / "ledger.db", **how)
-    market.play(until)
+    market.play(END)
     market.ledger.close()
     return market
 
@@ -51,7 +51,8 @@ def coordinated(seed: int | None = None) -> Miniature:
 
 def test_where_the_terms_do_not_say_so_nobody_hears_of_it(tmp_path: Path) -> None:
     """By the site's own terms none of these messages is said, and no session is told to be coordinated."""
-    market = played(tmp_path)
+    market = undisturbed(END, tmp_path / "ledger.db")
+    market.ledger.close()
     assert market.said(FlexOffer)
     assert not any(market.said(kind) for kind in EXCHANGE)
     assert market.told(PointCoordinated) == []

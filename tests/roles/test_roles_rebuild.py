@@ -30,6 +30,7 @@ from market.uftp import AcceptedDisputed, FlexOrder, FlexSettlement, Metering
 from tests.worlds import miniature, players
 from tests.worlds.miniature import HOMES, RATED_W
 from tests.worlds.players import DAY
+from tests.worlds.undisturbed import undisturbed
 
 END = DAY.end + timedelta(hours=9)
 LOSS = DAY.at(11, 37)
@@ -79,9 +80,8 @@ class Forgetful(miniature.Miniature):
 
 def lived(path: Path, *losses: tuple[datetime, tuple[str, ...]], until: datetime = END) -> Forgetful:
     """A day with losses; its ledger is closed afterwards."""
-    market = Forgetful(path)
     first, *more = losses
-    market.play(first[0])
+    market = undisturbed(first[0], path, Forgetful)
     market.physics.advance(first[0])
     market.lose(*first[1])
     for at, names in more:
@@ -217,8 +217,7 @@ def test_lost_again_and_again(tmp_path: Path) -> None:
 
 def test_a_record_whose_signature_does_not_fit_is_not_believed(tmp_path: Path) -> None:
     """Who rebuilds from another's file takes nothing from it that was not signed; and says so."""
-    market = Forgetful(tmp_path / "ledger.db")
-    market.play(DAY.at(7))
+    market = undisturbed(DAY.at(7), tmp_path / "ledger.db", Forgetful)
     past = recollect(tmp_path / "ledger.db", ("dso",), market.rules.domains, DAY.at(7))["dso"]
     forged = tuple(dataclasses.replace(r, signatures=(Signature(r.author, bytes(64)),)) for r in past.records)
     role = market._cast()["dso"]
@@ -230,8 +229,7 @@ def test_a_record_whose_signature_does_not_fit_is_not_believed(tmp_path: Path) -
 
 def test_the_story_has_orders_before_and_after_the_loss(tmp_path: Path) -> None:
     """The miniature's day is worth losing: without a loss there are orders on both sides of it."""
-    market = miniature.Miniature(tmp_path / "ledger.db")
-    market.play(END)
+    market = undisturbed(END, tmp_path / "ledger.db")
     market.ledger.close()
     orders = [o for o in market.said(FlexOrder) if o.header.sender_domain == "dso.example"]
     isps = sorted({row.start for o in orders for row in o.isps})

@@ -25,6 +25,7 @@ from market.uftp import FlexOrder, IspPower
 from tests.roles.test_roles_rebuild import END, EVERYBODY, Forgetful, sound
 from tests.worlds import players
 from tests.worlds.players import AHEAD, DAY
+from tests.worlds.undisturbed import before_event, undisturbed
 
 
 class _PowerCut(BaseException):
@@ -45,7 +46,7 @@ class Midway(Forgetful):
         """These die after `after` events; what they had sent, and wanted of ledger and devices, is gone."""
         self.last = after
         with pytest.raises(_PowerCut):
-            self.play(END)
+            self.go_on(END)
         self.last = None
         for sender, to in list(self.channels):
             if sender in names or (to in names and sender not in self.roles) or len(names) == len(EVERYBODY):
@@ -56,8 +57,7 @@ class Midway(Forgetful):
 @pytest.fixture(scope="module")
 def all_events(tmp_path_factory: pytest.TempPathFactory) -> int:
     """How many events the market handles when nobody is lost."""
-    whole = Midway(tmp_path_factory.mktemp("whole") / "whole.db")
-    whole.play(END)
+    whole = undisturbed(END, tmp_path_factory.mktemp("whole") / "whole.db")
     whole.ledger.close()
     return whole.handled
 
@@ -68,8 +68,9 @@ def test_lost_in_the_middle_of_an_instant(tmp_path: Path, all_events: int, seed:
     """Records may be half filed, messages half delivered: nothing is done twice, nothing clashes, all is settled."""
     dice = random.Random(seed)
     names = EVERYBODY if seed % 2 else tuple(sorted(dice.sample(EVERYBODY, dice.randint(1, 3))))
-    market = Midway(tmp_path / "ledger.db")
-    market.cut(dice.randint(400, all_events - 1), *names)
+    last = dice.randint(400, all_events - 1)
+    market = before_event(last, tmp_path / "ledger.db", Midway)
+    market.cut(last, *names)
     market.go_on(END)
     market.ledger.close()
     sound(market)

@@ -25,6 +25,7 @@ from market.uftp import FlexOrder, FlexSettlement
 from tests.worlds import miniature
 from tests.worlds.miniature import HOMES
 from tests.worlds.players import DAY, FIRST
+from tests.worlds.undisturbed import undisturbed
 
 CLEAR = {"contract", "register", "flex-order", "flex-order-refusal", "d-prognosis"}  # between parties of the market
 SCRIPT = Path(__file__).parents[2] / "docs" / "check_proof.py"
@@ -35,9 +36,7 @@ HOME = f"{HOMES[0]}.example"
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A day of the miniature market."""
     path = tmp_path_factory.mktemp("salted") / "ledger.db"
-    market = miniature.Miniature(path)
-    market.play(DAY.end + timedelta(hours=9))
-    market.ledger.close()
+    undisturbed(DAY.end + timedelta(hours=9), path).ledger.close()
     return path
 
 

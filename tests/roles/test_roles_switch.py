@@ -24,9 +24,10 @@ from market.ledger.verify import verify
 from market.register.lifecycle import UnitEvent
 from market.register.providers import ProviderSwitch, aggregator_on
 from market.settlement.payments import Payment, balance
-from market.uftp import DPrognosis, FlexOrder, Metering
+from market.uftp import DPrognosis, FlexOrder, FlexSettlement, Metering
 from tests.worlds.miniature import HOMES, SELLER, Miniature
 from tests.worlds.players import DAY, FIRST, POINT
+from tests.worlds.undisturbed import undisturbed
 
 MOVER, OLD, NEW = "home-b", "agr", "agr-2"
 SECOND = FIRST + timedelta(days=1)
@@ -51,8 +52,7 @@ def records(market: Miniature) -> dict[tuple[str, str], Any]:
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
     """Two days with the switch in between."""
-    played = Miniature(tmp_path_factory.mktemp("switch") / "ledger.db", days=2, switches=SWITCHES)
-    played.play(END)
+    played = undisturbed(END, tmp_path_factory.mktemp("switch") / "ledger.db", days=2, switches=SWITCHES)
     played.ledger.close()
     return played
 
@@ -115,27 +115,27 @@ def test_money_of_both_days_is_at_the_right_one(market: Miniature) -> None:
     """Whoever pays a home for a day had it on that day; the mover is paid by both, each for its own; all money sums to nil."""
     payments = [p for (kind, _), body in records(market).items() if kind == "remuneration" for p in body]
     assert sum(balance(payments).values()) == 0
+    settled = [body for (kind, _), body in records(market).items() if kind == "flex-settlement"]
     paid: dict[tuple[str, date], set[str]] = defaultdict(set)
     for payment in payments:
         for home in HOMES:
             domain = f"{home}.example"
             if domain in (payment.payee, payment.payer):
                 other = payment.payer if payment.payee == domain else payment.payee
-                paid[home, _period(payment, market)].add(other)
+                paid[home, _period(payment, settled)].add(other)
     assert paid
     assert paid == {(home, day): {f"{holder(home, day)}.example"} for home, day in paid}
     assert {day for home, day in paid if home == MOVER} == set(DAYS)
 
 
-def _period(payment: Payment, market: Miniature) -> date:
+def _period(payment: Payment, settled: list[FlexSettlement]) -> date:
     """The day that a payment is for: as its settlement says, or its reference."""
-    for (kind, _), body in records(market).items():
-        if kind == "flex-settlement":
-            references = {row.order_reference for row in body.order_settlements}
-            parties = {body.header.sender_domain, body.header.recipient_domain}
-            contracts = {part.contract_id for part in body.contract_settlements}
-            if parties == {payment.payer, payment.payee} and payment.reference in references | contracts:
-                return body.period_start
+    for body in settled:
+        references = {row.order_reference for row in body.order_settlements}
+        parties = {body.header.sender_domain, body.header.recipient_domain}
+        contracts = {part.contract_id for part in body.contract_settlements}
+        if parties == {payment.payer, payment.payee} and payment.reference in references | contracts:
+            return body.period_start
     return date.fromisoformat(payment.reference[:10])
 
 

@@ -15,6 +15,7 @@ from tests.roles.test_roles_rebuild import EVERYBODY, Forgetful
 from tests.roles.test_roles_switch import DAYS, END, MOVER, NEW, OLD, SWITCHES, holder, records
 from tests.worlds.miniature import HOMES
 from tests.worlds.players import DAY
+from tests.worlds.undisturbed import undisturbed
 
 MIDNIGHT = DAY.end
 MINUTE = timedelta(minutes=1)
@@ -22,8 +23,7 @@ MINUTE = timedelta(minutes=1)
 
 def lost(path: Path, at: datetime, names: tuple[str, ...]) -> Forgetful:
     """Two days with the switch in between; these agents lose all that they know at an instant."""
-    market = Forgetful(path, days=2, switches=SWITCHES)
-    market.play(at)
+    market = undisturbed(at, path, Forgetful, days=2, switches=SWITCHES)
     market.physics.advance(at)
     market.lose(*names)
     market.go_on(END)

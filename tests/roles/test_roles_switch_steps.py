@@ -41,6 +41,7 @@ from tests.roles.test_roles_switch import DAYS, END, MOVER, NEW, OLD, SECOND, SW
 from tests.worlds import players, terms
 from tests.worlds.miniature import Miniature
 from tests.worlds.players import AHEAD, DAY, FIRST, POINT
+from tests.worlds.undisturbed import undisturbed
 
 LAST = FIRST + timedelta(days=1)  # of farm-a with `agr`; farm-b comes to it with the day after
 RULES = players.rules(days=4)
@@ -206,14 +207,6 @@ def test_who_begins_again_after_a_switch_tells_the_common_reference_since_when()
     assert [(c.entity_address, c.start_period) for c in update.connections] == [("ean.farm-a", FIRST)]
 
 
-def played(path: Path, spoil: Any = lambda _sender, _to, message: message, **more: Any) -> Miniature:
-    """Two days of the miniature with the switch."""
-    market = Miniature(path / "ledger.db", days=2, switches=SWITCHES, spoil=spoil, **more)
-    market.play(END)
-    market.ledger.close()
-    return market
-
-
 @pytest.mark.slow
 def test_a_home_without_contracts_goes_over_all_the_same(tmp_path: Path) -> None:
     """No proposal ever reaches it: forecasts and meter data go to each day's aggregator, and nothing is to be ended or paid."""
@@ -221,7 +214,9 @@ def test_a_home_without_contracts_goes_over_all_the_same(tmp_path: Path) -> None
     def unheard(_: str, to: str, message: Any) -> Any:
         return None if to == MOVER and isinstance(message, ContractProposal) else message
 
-    market = played(tmp_path, unheard)
+    market = Miniature(tmp_path / "ledger.db", days=2, switches=SWITCHES, spoil=unheard)
+    market.play(END)
+    market.ledger.close()
     assert market.told(RuleBroken) == []
     metered = {(to, m.period) for s, to, m in market.sent if s == MOVER and isinstance(m, Metering) and to != "dso"}
     assert metered == {(OLD, FIRST), (NEW, SECOND)}
@@ -244,8 +239,9 @@ def test_a_late_settlement_belongs_to_who_had_the_day(tmp_path: Path) -> None:
             return None
         return message
 
-    market = Miniature(tmp_path / "ledger.db", days=2, switches=SWITCHES, spoil=late)
-    market.play(END)
+    market = undisturbed(DAY.end, tmp_path / "ledger.db", days=2, switches=SWITCHES)
+    market.spoil = late
+    market.go_on(END)
     (settlement,) = kept
     assert settlement.period_start == FIRST
     market.hear(NEW, MOVER, 9_999, settlement, END)
@@ -272,7 +268,7 @@ def _answers(message: Any, settlement: FlexSettlement) -> bool:
 @pytest.mark.slow
 def test_orders_that_run_to_midnight_are_the_old_one_s(tmp_path: Path) -> None:
     """What the old one ordered for its last day holds to that day's end; the new one's orders hold from the day on."""
-    market = played(tmp_path)
+    market = undisturbed(END, tmp_path / "ledger.db", days=2, switches=SWITCHES)
     held = market.roles[MOVER].part(HeldOrders)
     by_day = {day: {o.header.sender_domain for o in held.state.received.values() if o.period == day} for day in DAYS}
     assert by_day == {FIRST: {f"{OLD}.example"}, SECOND: {f"{NEW}.example"}}
@@ -282,6 +278,7 @@ def test_orders_that_run_to_midnight_are_the_old_one_s(tmp_path: Path) -> None:
     )  # fmt: skip
     before = len(market.sent)
     market.hear(OLD, MOVER, 9_998, foreign, DAY.next().at(9))
+    market.ledger.close()
     assert len(market.sent) == before, "an order of a day that is not its own is not even answered"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Still:
     waits = False
 
     def __init__(
-        self, folder: Path, patch: pytest.MonkeyPatch, stop: datetime, wake: datetime, days: int, term_days: int = 365
+        self, folder: Path, patch: pytest.MonkeyPatch, stop: datetime, wake: datetime, days: int, term_days: int
     ) -> None:
         market = Miniature(folder / "unused.db", days=days, term_days=term_days)
         self.roles, self.rules, self.physics = market.roles, market.rules, market.physics
@@ -170,15 +171,28 @@ class Still:
         return [p.error for hosted_agent in self.host.hosted_agents.values() for p in hosted_agent.failed_events]
 
 
+Stand = Callable[..., Still]
+
+
+@pytest.fixture(scope="module")
+def stood(tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    """Called with stop, wake, days: the site that stood still so, made once; several tests look at the same one."""
+
+    @cache
+    def stand(stop: datetime, wake: datetime, days: int, term_days: int = 365) -> Still:
+        with pytest.MonkeyPatch.context() as patch:
+            return Still(tmp_path_factory.mktemp("still"), patch, stop, wake, days, term_days)
+
+    return stand
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("day", "hour", "minute"), [(4, 12, 0), (3, 6, 2), (2, 1, 2)])
-def test_days_stood_still_over_are_metered_with_what_flowed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: int, hour: int, minute: int
-) -> None:
+def test_days_stood_still_over_are_metered_with_what_flowed(stood: Stand, day: int, hour: int, minute: int) -> None:
     """From the counters as they are read after waking: each connection's days add up to what flowed, and none is doubled."""
     days = day + 2
     wake = DAY.next(day).at(hour, minute)
-    still = Still(tmp_path, monkeypatch, DAY.at(12), wake, days)
+    still = stood(DAY.at(12), wake, days)
     assert still.failed_events() == []
     first, last = (still.counters[edge] for edge in (DAY.start, DAY.next(days - 1).end))
     for home in HOMES:
@@ -192,16 +206,14 @@ def test_days_stood_still_over_are_metered_with_what_flowed(
 
 
 @pytest.mark.slow
-def test_who_stood_still_for_four_days_expects_what_comes_and_is_ordered_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_stood_still_for_four_days_expects_what_comes_and_is_ordered_at_once(stood: Stand) -> None:
     """The day goes by what is read after waking, the stored energy among it; that nobody was metered suspends nobody.
 
     More than 10 % of 30 days were not metered: the DSO saw that it was the whole site, before the day's first round.
     """
     today = DAY.next(4)
     wake = today.at(12)
-    still = Still(tmp_path, monkeypatch, DAY.at(12), wake, 6)
+    still = stood(DAY.at(12), wake, 6)
     orders = [(who, to) for at, who, to, m in still.all_said(FlexOrder) if at >= wake and m.period == today.day]
     called = {to for _, to in orders if to in HOMES}
     assert "dso" in {who for who, _ in orders}
@@ -224,13 +236,11 @@ def test_who_stood_still_for_four_days_expects_what_comes_and_is_ordered_at_once
 
 
 @pytest.mark.slow
-def test_who_stood_still_for_less_is_ordered_on_the_day_on_which_it_wakes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_stood_still_for_less_is_ordered_on_the_day_on_which_it_wakes(stood: Stand) -> None:
     """A day and a half without metering is borne: the DSO orders of the day, and batteries are held to what moves them."""
     today = DAY.next(2)
     wake = today.at(1, 2)
-    still = Still(tmp_path, monkeypatch, DAY.at(12), wake, 4)
+    still = stood(DAY.at(12), wake, 4)
     assert not any(still.roles[home].part(MeterChecks).is_suspended(f"{home}.bat") for home in HOMES)
     assert [m for at, who, _, m in still.all_said(FlexOrder) if who == "dso" and at > wake and m.period == today.day]
     held = [setpoint for at, _, to, m in still.all_said(DeviceSchedule) for setpoint in m.setpoints
@@ -239,11 +249,9 @@ def test_who_stood_still_for_less_is_ordered_on_the_day_on_which_it_wakes(
 
 
 @pytest.mark.slow
-def test_a_contract_that_ended_while_the_site_stood_still_is_settled_under(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_contract_that_ended_while_the_site_stood_still_is_settled_under(stood: Stand) -> None:
     """Its orders are from before, its successors are agreed before the old days are settled: they are, with every seller."""
-    still = Still(tmp_path, monkeypatch, DAY.at(13), DAY.next(9).at(12), 11, term_days=1)
+    still = stood(DAY.at(13), DAY.next(9).at(12), 11, term_days=1)
     assert still.failed_events() == []
     settled = {(m.period_start, to) for _, who, to, m in still.all_said(FlexSettlement) if who == "dso"}
     assert {(DAY.next(k).day, seller) for k in range(11) for seller in ("agr", "agr-2")} == settled

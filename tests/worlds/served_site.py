@@ -36,6 +36,7 @@ from tests.worlds import players
 from tests.worlds.doubles import TOKEN, healthy
 from tests.worlds.miniature import NETWORK, Miniature
 from tests.worlds.physics import HOMES
+from tests.worlds.undisturbed import undisturbed
 
 PASSWORD = "a long password for tests"
 DSO_USER, HOME_USER = "ada", "bob"
@@ -114,8 +115,7 @@ class Served:
 
 def _played(folder: Path, market: Miniature | None) -> LivingSite:
     if market is None:
-        market = Miniature(folder / "ledger.db")
-        market.play(players.DAY.end + timedelta(hours=8))
+        market = undisturbed(players.DAY.end + timedelta(hours=8), folder / "ledger.db")
         market.ledger.close()
     store, files = MemoryStore(keep_readings=False), ParquetStore(folder)
     parties = tuple(Party(name, domain) for name, domain in market.rules.domains.items())

@@ -14,15 +14,14 @@ from experiments.cli.market import app
 from experiments.market.invoices import FOLDER, invoices_of_run
 from market.settlement.payments import Payment, balance
 from tests.worlds import players
-from tests.worlds.miniature import Miniature
+from tests.worlds.undisturbed import undisturbed
 
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, int], Path]:
     """What each party gained on a settled day of four homes, and the folder with its ledger."""
     folder = tmp_path_factory.mktemp("invoiced")
-    market = Miniature(folder / "ledger.db")
-    market.play(players.DAY.end + timedelta(hours=8))
+    market = undisturbed(players.DAY.end + timedelta(hours=8), folder / "ledger.db")
     market.ledger.close()
     rows = [row for told in market.told(PaymentsMade) for row in told.payments]
     return balance(Payment(r.payer, r.payee, r.amount_e4, r.reason, r.reference, r.currency) for r in rows), folder

@@ -23,14 +23,14 @@ from market.register.providers import ProviderSwitch
 from market.uftp import FlexOrder, FlexSettlement
 from tests.worlds import players
 from tests.worlds.miniature import Miniature
+from tests.worlds.undisturbed import undisturbed
 
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Miniature, Path]:
     """A settled day of four homes, and the folder it left."""
     folder = tmp_path_factory.mktemp("day")
-    market = Miniature(folder / "ledger.db")
-    market.play(players.DAY.end + timedelta(hours=8))
+    market = undisturbed(players.DAY.end + timedelta(hours=8), folder / "ledger.db")
     store = ParquetStore(folder)
     for agent, publication in market.published:
         store.put(agent, publication)
@@ -147,8 +147,8 @@ def test_what_was_published_is_read_in_order_from_all_parts(tmp_path: Path, day:
 def test_a_unit_that_changed_its_provider_shows_its_life(tmp_path: Path) -> None:
     """Applied with, prequalified, asked to switch, taken over: each move with who made it and where the unit stood then."""
     second = players.FIRST + timedelta(days=1)
-    market = Miniature(tmp_path / "ledger.db", days=2, switches={"home-b": (ProviderSwitch(second, "agr-2"),)})
-    market.play(players.DAY.at(10))
+    switches = {"home-b": (ProviderSwitch(second, "agr-2"),)}
+    market = undisturbed(players.DAY.at(10), tmp_path / "ledger.db", days=2, switches=switches)
     market.ledger.close()
     book: dict[str, Any] = json.loads(shown(tmp_path, "--json"))
     life = [(m["move"], m["by"], m["state"], m["provider"]) for m in book["switched"] if m["unit"] == "home-b.pv"]
