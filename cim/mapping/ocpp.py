@@ -1,4 +1,7 @@
-"""OCPP 2.0.1 sampled values to CIM readings: (part 2, SampledValueType, MeasurandEnumType)."""
+"""OCPP sampled values to CIM readings (2.0.1 and 2.1 part 2, SampledValueType, MeasurandEnumType; 1.6, 7.31 and 7.43).
+
+The versions name measurands, phases, locations and units alike; what differs in writing is the driver's business.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ MEASURANDS: Mapping[str, tuple[Kind, int]] = {
 }
 DEFAULT_MEASURAND = "Energy.Active.Import.Register"  # part 2, 2.48: when the station names none
 
+DEFAULT_CONTEXT, AT_BEGIN = "Sample.Periodic", "Transaction.Begin"  # part 2, ReadingContextEnumType
 DEFAULT_LOCATION, _GRID_SIDE = (
     "Outlet",
     "Inlet",
@@ -44,6 +48,7 @@ DEFAULT_UNIT: Mapping[Kind, str] = {
     Kind.VOLTAGE: "V",
 }
 PHASES = ("L1", "L2", "L3", "L1-N", "L2-N", "L3-N")  # line-to-line samples say nothing about a total
+NOMINAL_V = 230.0  # EN 50160, between a phase and neutral
 _ADDITIVE = (Kind.POWER, Kind.ENERGY_IMPORT, Kind.ENERGY_EXPORT)
 
 
@@ -60,6 +65,7 @@ class SampledValue(NamedTuple):
     unit: str | None = None
     multiplier: int = 0
     location: str = DEFAULT_LOCATION
+    context: str = DEFAULT_CONTEXT
 
 
 def readings(source: str, at: datetime, samples: Iterable[SampledValue]) -> tuple[Reading, ...]:
@@ -68,9 +74,10 @@ def readings(source: str, at: datetime, samples: Iterable[SampledValue]) -> tupl
     A sample without a phase is the total and wins over samples by phase; without one, power and energy are summed over
     the phases and voltage is the mean of those that have one (with one-phase charging the others say 0 V). The vehicle's
     side (Outlet, the default) counts, the grid's (Inlet) only where that says nothing of a measurand; the vehicle itself
-    tells its state of charge. A unit that does not fit the measurand makes the reading INVALID.
+    tells its state of charge. A unit that does not fit the measurand makes the reading INVALID. Where no power is sampled,
+    it is made of the currents by phase.
     """
-    samples = _where_it_counts(samples)
+    samples = _with_power(_where_it_counts(samples))
     totals: dict[str, float] = {}
     by_phase: dict[str, dict[str, float]] = {}
     for sample in samples:
@@ -107,11 +114,36 @@ def _where_it_counts(samples: Iterable[SampledValue]) -> list[SampledValue]:
     ]
 
 
+def _with_power(samples: list[SampledValue]) -> list[SampledValue]:
+    """The samples, with active power as current times voltage of each phase where the station meters only those.
+
+    A power factor of 1 is assumed, as vehicles' chargers have it, and the nominal voltage where a phase has none. A
+    current without a phase says nothing: it may be one phase's, or the sum.
+    """
+    currents: dict[str, float] = {}
+    for sample in samples:
+        if sample.measurand.startswith("Power.Active."):
+            return samples
+        if sample.measurand == "Current.Import" and sample.phase in PHASES and sample.unit in (None, "A"):
+            currents[sample.phase[:2]] = _scaled(sample)
+    if not currents:
+        return samples
+    volts = {
+        s.phase[:2]: _in_unit_of(Kind.VOLTAGE, s) for s in samples if s.measurand == "Voltage" and s.phase in PHASES
+    }
+    power_w = sum(current * volts.get(phase, NOMINAL_V) for phase, current in currents.items())
+    return [*samples, SampledValue(power_w, "Power.Active.Import")]
+
+
 def _in_unit_of(kind: Kind, sample: SampledValue) -> float:
     factor = UNITS[kind].get(DEFAULT_UNIT[kind] if sample.unit is None else sample.unit, math.nan)
+    return _scaled(sample) * factor
+
+
+def _scaled(sample: SampledValue) -> float:
     value, multiplier = sample.value, sample.multiplier
     # JSON numbers have no bound: what no meter can mean becomes NaN, and so an INVALID reading.
-    return value * factor * 10.0**multiplier if abs(multiplier) <= 12 and abs(value) < 1e15 else math.nan
+    return value * 10.0**multiplier if abs(multiplier) <= 12 and abs(value) < 1e15 else math.nan
 
 
 def _reading(source: str, kind: Kind, value: float, at: datetime) -> Reading:
