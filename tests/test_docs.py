@@ -42,7 +42,7 @@ TASKS = {
     "El Realengo": "environment/sites/schema.py",
     "in another database": "cim/platform/store.py",
     "a DSO page of orders": "portal/screens/",
-    "OCPP 1.6": "devices/ocpp/v201/",
+    "OCPP 1.6": "devices/ocpp/v16/",
     "another forecast model": "agents/planning/forecast/",
     "how the ADMM converges": "agents/planning/dispatch/admm.py",
     "who may see which rows": "cim/platform/access/policies/default.cedar",

@@ -150,7 +150,7 @@ def _port(
             raise ProgrammingFault(f"{device}: nothing is known of the weather; expected a WeatherSource")
         return WeatherPort(device, weather)
     if kind is DeviceKind.STATION:
-        from devices.ocpp.v201.driver import StationPort
+        from devices.ocpp.driver import StationPort
 
         return StationPort(device, link, server, run=secrets.token_hex(4))
     if kind is DeviceKind.GATEWAY:

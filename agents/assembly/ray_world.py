@@ -56,6 +56,10 @@ class WorldActor:
         """A driver begins: the device's session begins with it."""
         self._simulation.link.dial(device)
 
+    async def subprotocol(self, device: str) -> str | None:
+        """What a dial-in device speaks."""
+        return self._simulation.link.subprotocol(device)
+
     async def truth(self, start: datetime, end: datetime) -> dict[str, Any]:
         """What really flowed."""
         return dict(self._simulation.truth(start, end))
@@ -105,6 +109,11 @@ class RemoteLink:
     def dial(self, device: str) -> None:
         """A driver begins: the device's session begins with it."""
         ray.get(self._actor.dial.remote(device))
+
+    def subprotocol(self, device: str) -> str | None:
+        """See `devices.dial_in.transport.Speaking`."""
+        spoken: str | None = ray.get(self._actor.subprotocol.remote(device))
+        return spoken
 
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """Hand frames over and get the device's."""

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Polyglot(Protocol):
+    """A machine that speaks more than one version of its protocol."""
+
+    def speak(self, subprotocol: str) -> None:
+        """A session in this one begins, said before `attached`; one of those that the server offers for the machine."""
+        ...
 
 
 class Machine(Protocol):

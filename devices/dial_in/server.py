@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from cim.model.errors import BadInput
-from devices.dial_in.machine import Machine
+from devices.dial_in.machine import Machine, Polyglot
 from devices.dial_in.passwords import Authenticate, credentials
 from devices.port.errors import DeviceUnreachable
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from websockets.typing import Subprotocol
 
 NOT_DEMANDED = "s2"  # of clients that offer none at all (s2-python's own): the path says what they speak
-SUBPROTOCOLS: Mapping[str, str] = {"ocpp": "ocpp2.0.1", "s2": "s2"}
+# by path: what is spoken there, best first
+SUBPROTOCOLS: Mapping[str, tuple[str, ...]] = {"ocpp": ("ocpp2.1", "ocpp2.0.1", "ocpp1.6"), "s2": ("s2",)}
 MAX_FRAME_BYTES = 1 << 18
 SUPERSEDED = 4001  # private close code (RFC 6455, 7.4.2): a newer session of the same device was authenticated
 
@@ -47,7 +48,7 @@ class DialInServer:
     Args:
         host: address to listen on; loopback unless the operator says otherwise.
         port: TCP port, 0 for any free one (`port` tells which).
-        subprotocols: path prefix to the WebSocket subprotocol that it demands.
+        subprotocols: path prefix to the WebSocket subprotocols of which it demands one, best first.
         authenticate: is this the password of this device?
         tls: a server context for security profile 2.
         clock: what time it really is, told to a machine before it hears a frame; None where time stands still between
@@ -58,7 +59,7 @@ class DialInServer:
         self,
         host: str = "127.0.0.1",
         port: int = 0,
-        subprotocols: Mapping[str, str] = SUBPROTOCOLS,
+        subprotocols: Mapping[str, tuple[str, ...]] = SUBPROTOCOLS,
         authenticate: Authenticate = lambda _user, _password: False,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -158,10 +159,12 @@ class DialInServer:
         return parts[1], unquote(parts[2])
 
     def _spoken(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        """The path's own subprotocol, where it is offered; who offers none was admitted without."""
+        """The best of the path's subprotocols that is offered; who offers none was admitted without."""
         key = None if connection.request is None else self._split(connection.request.path)
-        wanted = None if key is None else self._subprotocols[key[0]]
-        return next((name for name in offered if name == wanted), None)
+        known = {str(name): name for name in offered}
+        return (
+            None if key is None else next((known[name] for name in self._subprotocols[key[0]] if name in known), None)
+        )
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Everything that can be refused is refused here, before the upgrade."""
@@ -179,8 +182,8 @@ class DialInServer:
             return connection.respond(HTTPStatus.NOT_FOUND, "this device is not served here\n")
         offered = [p.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for p in value.split(",")]
         wanted = self._subprotocols[key[0]]
-        if wanted not in offered and (offered or wanted != NOT_DEMANDED):
-            return connection.respond(HTTPStatus.BAD_REQUEST, f"expected the subprotocol {wanted}\n")
+        if not set(wanted) & set(offered) and (offered or NOT_DEMANDED not in wanted):
+            return connection.respond(HTTPStatus.BAD_REQUEST, f"expected the subprotocol {' or '.join(wanted)}\n")
         return None
 
     async def _session(self, connection: ServerConnection) -> None:
@@ -189,7 +192,7 @@ class DialInServer:
         request = connection.request
         key = self._split(request.path) if request else None
         served = self._served.get(key) if key else None
-        if served is None or key is None or not self._speaks(connection, key[0]):
+        if served is None or key is None or connection.subprotocol not in (None, *self._subprotocols[key[0]]):
             await connection.close(1008, "refused")
             return
         older, served.session = served.session, connection
@@ -199,6 +202,8 @@ class DialInServer:
         try:
             served.changed.set()  # whoever waits for the device to dial in goes on at once
             self._tell_time(served.machine)
+            if connection.subprotocol is not None and isinstance(served.machine, Polyglot):
+                served.machine.speak(connection.subprotocol)
             await self._send_all(connection, served.machine.attached())
             if older is not None:
                 await older.close(SUPERSEDED, "a newer session of this device was authenticated")
@@ -222,11 +227,6 @@ class DialInServer:
                 served.session = None
                 served.machine.detached()
             served.changed.set()
-
-    def _speaks(self, connection: ServerConnection, prefix: str) -> bool:
-        """Its subprotocol is the path's, or none where none is demanded."""
-        wanted = self._subprotocols[prefix]
-        return connection.subprotocol == wanted or (connection.subprotocol is None and wanted == NOT_DEMANDED)
 
     def _tell_time(self, machine: Machine) -> None:
         if self._clock is not None:

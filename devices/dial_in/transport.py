@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from devices.dial_in.machine import Machine
+from devices.dial_in.machine import Machine, Polyglot
 from devices.dial_in.server import DialInServer
 from devices.port.errors import DeviceFault, DeviceUnreachable
 
@@ -25,8 +25,17 @@ class Dialled(Protocol):
         ...
 
 
+@runtime_checkable
+class Speaking(Protocol):
+    """A link that knows what its devices speak, as a WebSocket's handshake does."""
+
+    def subprotocol(self, device: str) -> str | None:
+        """The WebSocket subprotocol that the device would offer; None where nobody of that name is there."""
+        ...
+
+
 class FrameLink(Protocol):
-    """A link to a device in this process: its frames are handed over in memory. It may be `Dialled` as well."""
+    """A link to a device in this process: its frames are handed over in memory. It may be `Dialled` and `Speaking` as well."""
 
     async def exchange(self, device: str, frames: list[str]) -> list[str]:
         """Hand `frames` to `device` and get the frames it wants to send; called until both are silent.
@@ -116,6 +125,9 @@ class DirectWire:
     async def _pump(self, frames: list[str]) -> None:
         if not self._attached:
             self._attached = True
+            spoken = self._link.subprotocol(self._device) if isinstance(self._link, Speaking) else None
+            if spoken is not None and isinstance(self._machine, Polyglot):
+                self._machine.speak(spoken)
             frames = self._machine.attached() + frames
         try:
             for _ in range(MAX_ROUNDS):

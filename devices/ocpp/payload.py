@@ -84,6 +84,23 @@ class Payload:
             raise self._fault(name, value, "an object")
         return Payload(value)
 
+    def texts(self, name: str) -> list[str]:
+        """The texts of a list; none when it is missing."""
+        value = self._fields.get(name, [])
+        if not isinstance(value, list):
+            raise self._fault(name, value, "a list")
+        found = []
+        for item in value:
+            if not isinstance(item, str):
+                raise self._fault(name, item, "a list of texts")
+            found.append(item)
+        return found
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """All of them."""
+        return self._fields
+
     def parts(self, name: str) -> list[Payload]:
         """The objects of a list; none when it is missing."""
         value = self._fields.get(name, [])

@@ -47,16 +47,22 @@ class Rpc:
         name: begins our message ids, which are counted, so that a run can be repeated.
         handlers: what to do for each action; returns a `call_result` of the library, or raises `PeerFault`.
         on_answer: told of every answer to our calls, by message id.
+        count: of the message ids that begin like ours and are used up.
     """
 
     def __init__(
-        self, schemas: Schemas, name: str, handlers: Mapping[str, Handler], on_answer: Callable[[str, Answer], None]
+        self,
+        schemas: Schemas,
+        name: str,
+        handlers: Mapping[str, Handler],
+        on_answer: Callable[[str, Answer], None],
+        count: int = 0,
     ) -> None:
         self._schemas = schemas
         self._prefix = name[:24]
         self._handlers = handlers
         self._on_answer = on_answer
-        self._count = 0
+        self.count = count
         self._queue: deque[_Pending] = deque()
         self._outstanding: _Pending | None = None
         self._answered: OrderedDict[tuple[str, str], str] = OrderedDict()
@@ -70,8 +76,8 @@ class Rpc:
         """Queue a request; returns its message id. `flush` gives what may be sent."""
         action = type(message).__name__
         payload = self._schemas.check(CALL, action, fields_of(message))
-        self._count += 1
-        unique_id = f"{self._prefix}:{self._count}"
+        self.count += 1
+        unique_id = f"{self._prefix}:{self.count}"
         self._queue.append(_Pending(unique_id, action, _dumps([CALL, unique_id, action, payload])))
         return unique_id
 
@@ -107,17 +113,27 @@ class Rpc:
             if not isinstance(message, list) or len(message) < 3 or isinstance(message[0], bool):
                 raise PeerFault("RpcFrameworkError", "expected a JSON array that begins with a message type and an id")
         except PeerFault as fault:
-            # Part 4, 4.2.3: where the id cannot be read, the CALLERROR carries "-1".
-            return [_error("-1", fault)]
+            return self._unreadable(fault)
         kind, unique_id = message[0], message[1]
         if kind in (CALLRESULT, CALLERROR):
             self._take_answer(kind, unique_id, message)
             return self.flush()
         if not isinstance(unique_id, str) or not 0 < len(unique_id) <= 36:
-            return [_error("-1", PeerFault("RpcFrameworkError", "the message id must be a text of 1 to 36 characters"))]
+            return self._unreadable(
+                PeerFault("RpcFrameworkError", "the message id must be a text of 1 to 36 characters")
+            )
+        if isinstance(kind, int) and kind in self._schemas.unanswered:
+            return self.flush()
         if kind != CALL:
-            return [_error(unique_id, PeerFault("MessageTypeNotSupported", f"message type {kind!r} is unknown"))]
+            return [self._error(unique_id, PeerFault("MessageTypeNotSupported", f"message type {kind!r} is unknown"))]
         return [self._take_call(unique_id, message, frame), *self.flush()]
+
+    def _unreadable(self, fault: PeerFault) -> list[str]:
+        """Part 4, 4.2.3: where the id cannot be read, the CALLERROR carries "-1"; 1.6 has no such answer."""
+        return [] if self._schemas.unreadable is None else [self._error(self._schemas.unreadable, fault)]
+
+    def _error(self, unique_id: str, fault: PeerFault) -> str:
+        return _dumps([CALLERROR, unique_id, self._schemas.code(fault.code), fault.description, {}])
 
     def _take_call(self, unique_id: str, message: list[Json], frame: str) -> str:
         known = self._answered.get((unique_id, frame))
@@ -136,11 +152,11 @@ class Rpc:
             result = self._schemas.check(CALLRESULT, action, fields_of(handler(Payload(payload))))
             answer = _dumps([CALLRESULT, unique_id, result])
         except PeerFault as fault:
-            answer = _error(unique_id, fault)
+            answer = self._error(unique_id, fault)
         except Exception:
             # The standard has a code for our own faults; the station must not be left without an answer.
             _log.exception("a handler failed on %s", frame[:200])
-            answer = _error(unique_id, PeerFault("InternalError", "the request could not be processed"))
+            answer = self._error(unique_id, PeerFault("InternalError", "the request could not be processed"))
         if len(message) < 3 or message[2] not in _NEVER_REMEMBERED:
             self._answered[unique_id, frame] = answer
             if len(self._answered) > _REMEMBERED:
@@ -173,7 +189,3 @@ def _loads(frame: str) -> Json:
 
 def _dumps(message: list[Json]) -> str:
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
-
-
-def _error(unique_id: str, fault: PeerFault) -> str:
-    return _dumps([CALLERROR, unique_id, fault.code, fault.description, {}])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from functools import cached_property
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from ocpp.charge_point import remove_nones, snake_to_camel_case
@@ -39,10 +42,28 @@ class Schemas:
     Args:
         version: as the library names it, such as `2.0.1`.
         requests: its module of the version's requests.
+        codes: the version's own name of an RPC error, where it is not that of 2.0.1.
+        unreadable: the message id of the answer to what cannot be read; None where the version has no such answer.
+        unanswered: message types that are never answered.
+        tenths: actions with fields that must be multiples of 0.1, which no float is.
     """
 
-    def __init__(self, version: str, requests: ModuleType) -> None:
-        self._version, self._requests = version, requests
+    def __init__(
+        self,
+        version: str,
+        requests: ModuleType,
+        *,
+        codes: Mapping[str, str] = MappingProxyType({}),
+        unreadable: str | None = "-1",
+        unanswered: frozenset[int] = frozenset(),
+        tenths: frozenset[str] = frozenset(),
+    ) -> None:
+        self._version, self._requests, self._codes, self._tenths = version, requests, codes, tenths
+        self.unreadable, self.unanswered = unreadable, unanswered
+
+    def code(self, code: str) -> str:
+        """The version's own name of an RPC error of 2.0.1."""
+        return self._codes.get(code, code)
 
     @cached_property
     def actions(self) -> frozenset[str]:
@@ -54,8 +75,12 @@ class Schemas:
     def check(self, message_type: int, action: str, payload: Json) -> JsonObject:
         """`payload` when it fits the schema of `action`; raises `PeerFault` with the code that fits the fault."""
         try:
-            validator = get_validator(message_type, action, self._version)
-            fault = next(validator.iter_errors(payload), None)
+            if action in self._tenths:
+                validator = get_validator(message_type, action, self._version, parse_float=Decimal)
+                exact = json.loads(json.dumps(payload), parse_float=Decimal)
+            else:
+                validator, exact = get_validator(message_type, action, self._version), payload
+            fault = next(validator.iter_errors(exact), None)
         except (RecursionError, OverflowError) as error:
             raise PeerFault("FormatViolation", f"the payload of {action} cannot be checked") from error
         if fault is not None:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
-from devices.dial_in.server import SUBPROTOCOLS
 from devices.mqtt.address import broker_address
 from devices.simulators.dial_out import DialOut
 from devices.simulators.gateway.announced_building import AnnouncedBuilding
@@ -66,8 +65,7 @@ class SimulatorHost:
             if isinstance(machine, AnnouncedBuilding):
                 runner = PublishOut(machine, broker_address(url))
             else:
-                subprotocol = SUBPROTOCOLS[PREFIXES[self.simulation.kind(name)]]
-                runner = DialOut(machine, url, (user, password), subprotocol, backoff_max_s=_BACKOFF_MAX_S)
+                runner = DialOut(machine, url, (user, password), machine.subprotocol, backoff_max_s=_BACKOFF_MAX_S)
             self._runners[name] = runner
             if not self.simulation.silent(name):
                 runner.dial()

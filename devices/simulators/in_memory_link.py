@@ -12,6 +12,11 @@ class Simulator(Protocol):
     """A simulated dial-in device, without I/O."""
 
     @property
+    def subprotocol(self) -> str:
+        """What it offers in the WebSocket handshake."""
+        ...
+
+    @property
     def quiet(self) -> bool:
         """True when nothing of its own is unanswered."""
         ...
@@ -90,6 +95,11 @@ class DirectLink:
     def gone(self, name: str) -> bool:
         """True while the connection to `name` is cut."""
         return self._cut.get(name, False)
+
+    def subprotocol(self, device: str) -> str | None:
+        """See `devices.dial_in.transport.Speaking`."""
+        simulator = self._simulators.get(device)
+        return None if simulator is None else simulator.subprotocol
 
     def dial(self, device: str) -> None:
         """See `devices.dial_in.transport.Dialled`."""

@@ -85,6 +85,11 @@ class RecordedMachine:
         self._inputs, self._number = inputs, number
 
     @property
+    def subprotocol(self) -> str:
+        """See `Simulator`."""
+        return self.machine.subprotocol
+
+    @property
     def quiet(self) -> bool:
         """See `Simulator`."""
         return self.machine.quiet

@@ -12,7 +12,7 @@ from devices.simulators.gateway.announced_building import AnnouncedBuilding
 from devices.simulators.gateway.appliance import ApplianceMachine
 from devices.simulators.gateway.machine import GatewayMachine
 from devices.simulators.in_memory_link import DirectLink, SiteMachine
-from devices.simulators.station.machine import StationMachine
+from devices.simulators.station.versions import STATIONS
 from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.device_models import DeviceModel
 from devices.simulators.sunspec.misbehaviour import Misbehaviour
@@ -21,7 +21,7 @@ from environment.physics import Appliance, Battery, ChargePoint, Chp, HeatPumpRo
 from environment.physics.device_truth import DeviceTruth
 from environment.physics.world import World
 from environment.profiles.library import Profiles
-from environment.sites.devices import AnyDevice, BatteryUnit
+from environment.sites.devices import AnyDevice, BatteryUnit, Station
 from environment.sites.schema import Site
 
 _SERIAL_BYTES = 32  # SunSpec model 1, `SN`
@@ -85,10 +85,10 @@ class Simulation:
             )
         elif isinstance(unit, Chp):
             self._show(name, device_models.chp_704(unit))
-        elif isinstance(unit, ChargePoint):
+        elif isinstance(unit, ChargePoint) and isinstance(device, Station):
             station = StationUnit(unit)
             self._stations.append(station)
-            self._let_dial(name, StationMachine(name, station))
+            self._let_dial(name, STATIONS[device.ocpp or "2.0.1"](name, station))
         elif isinstance(unit, HeatPumpRoom):
             room = RoomUnit(unit, recent_demand(self._world, name), self.site.timezone)
             announced = name in self.announced

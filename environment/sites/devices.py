@@ -117,12 +117,16 @@ class ChpUnit(Part):
 
 
 class Station(Strand):
-    """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave."""
+    """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave.
+
+    `ocpp` is the version that its simulator speaks (2.0.1, unless said); a real one says itself what it speaks.
+    """
 
     kind: Literal["station"]
     name: Name
     rated_w: Positive
     departure_hour: TimeOfDay
+    ocpp: Literal["1.6", "2.0.1", "2.1"] | None = None
 
     @property
     def capability(self) -> Capability:

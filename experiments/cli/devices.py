@@ -80,7 +80,7 @@ def csms_command(
     passwords: PasswordFile = None,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
 ) -> None:
-    """Listen as a CSMS (OCPP 2.0.1) and show what charging stations report, until Ctrl-C."""
+    """Listen as a CSMS (OCPP 2.1, 2.0.1 and 1.6) and show what charging stations report, until Ctrl-C."""
     with one_sentence():
         from experiments.cli.devices_commissioning import csms
 

@@ -13,8 +13,8 @@ from cim.model.errors import BadInput
 from cim.model.fresh import Fresh
 from cim.model.readings import Kind, Quality, Reading
 from devices.dial_in.passwords import known_passwords
-from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.machine import CsmsMachine
+from devices.dial_in.server import SUBPROTOCOLS, DialInServer
+from devices.ocpp.machine import CsmsMachine
 
 _UNITS = {"w": "W", "wh": "Wh", "pct": "%", "c": "°C", "v": "V"}
 _SPANS = ((2 * 86_400.0, 86_400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (0.0, 60.0, "minutes"))  # from, size, name
@@ -39,6 +39,9 @@ class _PrintingMachine:
     def now(self, at: datetime) -> None:
         self._machine.now = at
 
+    def speak(self, subprotocol: str) -> None:
+        self._machine.speak(subprotocol)
+
     def attached(self) -> list[str]:
         self._tell("connected")
         return self._machine.attached()
@@ -53,12 +56,12 @@ class _PrintingMachine:
         answers = machine.receive(frame)
         self._tell(_action(frame))
         if machine.booted and not booted:
-            about = machine.station
-            text = [about.text(field, "") for field in ("vendorName", "model", "serialNumber", "firmwareVersion")]
+            about = machine.about
+            text = (about.vendor, about.model, about.serial, about.firmware, machine.version.title)
             self._tell("is " + ", ".join(word for word in text if word))
-        for piece in machine.news.drain():
+        for piece in machine.state.news.drain():
             self._tell(str(piece))
-        for kind, told in machine.last.values.items():
+        for kind, told in machine.state.last.values.items():
             if self._shown.get(kind) != told:
                 self._shown[kind] = told
                 reading = Reading(self._name, kind, told.value, told.at, told.told)
@@ -80,12 +83,12 @@ async def csms(host: str, port: int, passwords: dict[str, str]) -> None:
         raise BadInput("--password: no station is known; expected at least one STATION=SECRET (or --passwords FILE)")
     console = Console(highlight=False, soft_wrap=True)
     clock = partial(datetime.now, UTC)
-    server = DialInServer(host, port, {"ocpp": "ocpp2.0.1"}, known_passwords(passwords), clock=clock)
+    server = DialInServer(host, port, {"ocpp": SUBPROTOCOLS["ocpp"]}, known_passwords(passwords), clock=clock)
     for station in passwords:
         server.register("ocpp", station, _PrintingMachine(station, console))
     await server.start()
     try:
-        console.print("Listening as CSMS (OCPP 2.0.1, Basic authentication) at", markup=False)
+        console.print("Listening as CSMS (OCPP 2.1, 2.0.1 and 1.6, Basic authentication) at", markup=False)
         for station in passwords:
             console.print(f"  {server.url('ocpp', station)}", markup=False)
         await asyncio.get_running_loop().create_future()

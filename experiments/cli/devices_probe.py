@@ -20,7 +20,7 @@ from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.mqtt.address import broker_address
 from devices.mqtt.driver import BuildingPort
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.capabilities import capabilities
 from devices.port.errors import DeviceFault
 from devices.port.measures import Measures

@@ -21,7 +21,7 @@ from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.machine import CsmsMachine
+from devices.ocpp.machine import CsmsMachine
 from devices.port.errors import DeviceError
 from devices.s2.machine import CemMachine
 from devices.s2.rm_state import FRBC, PEBC
@@ -159,10 +159,10 @@ def _fuzz_ocpp(frames: int, rng: random.Random, report: WireReport) -> int:
     for number in range(frames):
         if number % 200 == 0:
             machine = CsmsMachine("cs")
-            machine.clock(NOW)
+            machine.state.clock(NOW)
         frame = fuzzed(rng.choice(_OCPP), rng)
         _hear("OCPP", machine.receive, frame, report)
-        told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
+        told = {kind: fresh.value for kind, fresh in machine.state.last.values.items() if fresh.told is Quality.GOOD}
         _believed("OCPP", told, frame, report)
     return frames
 

@@ -7,7 +7,7 @@ import sys
 
 _HEAVY = ("pandas", "scipy", "cvxpy", "osqp", "sklearn", "power_grid_model", "pyarrow")
 _ROLES = ("device_agent", "prosumer", "aggregator", "dso", "iles_manager", "ledger_keeper")
-_DRIVERS = ("sunspec", "ocpp.v201", "s2")
+_DRIVERS = ("sunspec", "ocpp", "s2")
 
 
 def test_an_actor_of_any_role_imports_no_solver_and_no_pandas() -> None:

@@ -1,4 +1,4 @@
-"""OCPP 2.0.1, seen from the CSMS: a machine for one charging station without I/O, and the driver that gives it a wire.
+"""OCPP 2.0.1: what its messages mean to ILES (`heard.py`), and how ILES' requests are written in it (`requests.py`).
 
 No other version of OCPP, and no decision about charging, lives here.
 """

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import floor
 
-from cim.mapping.ocpp import DEFAULT_LOCATION, DEFAULT_MEASURAND, SampledValue, readings
-from cim.model.readings import Kind, Quality
+from cim.mapping.ocpp import DEFAULT_CONTEXT, DEFAULT_LOCATION, DEFAULT_MEASURAND, NOMINAL_V, SampledValue
 from devices.ocpp.payload import Payload, PeerFault, stamp
+from devices.ocpp.state import Needs
 from devices.ocpp.v201.messages import call, datatypes, enums
+from devices.ocpp.version import EVSE
 
-EVSE = 1
 TX_PROFILE, DEFAULT_PROFILE = 1, 2  # our profile ids: one of each purpose, so that a new one replaces the old
-_BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
-NOMINAL_V, THREE_PHASES = 230.0, 3  # EN 50160; OCPP assumes three phases where a profile names none
+BEHIND = timedelta(minutes=1)  # how far a station's clock may be behind; it is set at boot and by each heartbeat
+THREE_PHASES = 3  # OCPP assumes three phases where a profile names none
 _STEP_W, _STEP_A = 0.5, 0.05  # half of what a station may round a limit to
 _PHASES = {"AC_single_phase": 1, "AC_two_phase": 2, "AC_three_phase": 3}
 
@@ -27,14 +27,14 @@ def set_charging_profile(
     A TxProfile of the running transaction; without one, a TxDefaultProfile for whoever plugs in before it ends. The
     schedule's duration says the same as validTo, for stations that heed only one of them.
     """
-    begin, units, periods = now - _BEHIND, enums.ChargingRateUnitEnumType, datatypes.ChargingSchedulePeriodType
+    begin, units, periods = now - BEHIND, enums.ChargingRateUnitEnumType, datatypes.ChargingSchedulePeriodType
     number = TX_PROFILE if transaction else DEFAULT_PROFILE
     schedule = datatypes.ChargingScheduleType(
         id=number,
         start_schedule=stamp(begin),
-        duration=_seconds(begin, valid_until),
+        duration=seconds(begin, valid_until),
         charging_rate_unit=units.amps if in_amperes else units.watts,
-        charging_schedule_period=[_amperes(power_w) if in_amperes else periods(start_period=0, limit=float(power_w))],
+        charging_schedule_period=[_period_a(power_w) if in_amperes else periods(start_period=0, limit=float(power_w))],
     )
     purposes = enums.ChargingProfilePurposeEnumType
     profile = datatypes.ChargingProfileType(
@@ -49,23 +49,25 @@ def set_charging_profile(
     return call.SetChargingProfile(evse_id=EVSE, charging_profile=profile)
 
 
-def _amperes(power_w: int) -> datatypes.ChargingSchedulePeriodType:
+def amperes(power_w: int) -> float:
     """A limit as current a phase, rounded down to a tenth: by fewer phases than three a vehicle gets less, never more."""
-    current = floor(10 * power_w / (NOMINAL_V * THREE_PHASES)) / 10
-    return datatypes.ChargingSchedulePeriodType(start_period=0, limit=current, number_phases=THREE_PHASES)
+    return floor(10 * power_w / (NOMINAL_V * THREE_PHASES)) / 10
 
 
-def composite_limit_w(composite: Payload) -> tuple[float, float] | None:
-    """The limit (W) at the head of a GetCompositeSchedule response and how far it may be off by its own step.
+def _period_a(power_w: int) -> datatypes.ChargingSchedulePeriodType:
+    return datatypes.ChargingSchedulePeriodType(start_period=0, limit=amperes(power_w), number_phases=THREE_PHASES)
+
+
+def composite_limit_w(composite: Payload, schedule: Payload) -> tuple[float, float] | None:
+    """The limit (W) at the head of the `schedule` of a GetCompositeSchedule response, and how far it may be off by its step.
 
     None where the station does not tell it.
 
     Raises:
         PeerFault: a field has another type than the schema says.
     """
-    schedule = composite.part("schedule")
     rows = schedule.parts("chargingSchedulePeriod")
-    if composite.text("status") != "Accepted" or not rows:
+    if composite.text("status") != "Accepted" or not rows or "limit" not in rows[0]:
         return None
     limit = rows[0].number("limit")
     if schedule.text("chargingRateUnit", "") != "A" or limit < 0:
@@ -77,7 +79,7 @@ def composite_limit_w(composite: Payload) -> tuple[float, float] | None:
 def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetCompositeSchedule:
     """K08: what applies from now on, in watts."""
     unit = enums.ChargingRateUnitEnumType.watts
-    return call.GetCompositeSchedule(duration=_seconds(now, valid_until), evse_id=EVSE, charging_rate_unit=unit)
+    return call.GetCompositeSchedule(duration=seconds(now, valid_until), evse_id=EVSE, charging_rate_unit=unit)
 
 
 def clear_charging_profile() -> call.ClearChargingProfile:
@@ -91,26 +93,12 @@ def get_base_report() -> call.GetBaseReport:
 
 
 def trigger(what: str) -> call.TriggerMessage:
-    """F06: send a message of this kind now, about the EVSE."""
+    """F06: send a message of this kind now, about the EVSE; at boot the station tells of itself."""
+    if what == "BootNotification":
+        return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType.boot_notification)
     connector = 1 if what == "StatusNotification" else None
     evse = datatypes.EVSEType(id=EVSE, connector_id=connector)
     return call.TriggerMessage(requested_message=enums.MessageTriggerEnumType(what), evse=evse)
-
-
-def register_at_begin(name: str, at: datetime, meter_value: Payload) -> float | None:
-    """The energy register when the transaction began, Wh, if this is that sample (context `Transaction.Begin`)."""
-    begun = [s for s in meter_value.parts("sampledValue") if s.text("context", "") == "Transaction.Begin"]
-    return _import_register(name, at, begun)
-
-
-def register_wh(name: str, at: datetime, meter_value: Payload) -> float | None:
-    """The energy register that a meter value tells, Wh; None where it tells none."""
-    return _import_register(name, at, meter_value.parts("sampledValue"))
-
-
-def _import_register(name: str, at: datetime, sampled_values: list[Payload]) -> float | None:
-    told = readings(name, at, samples(sampled_values))
-    return next((r.value for r in told if r.kind is Kind.ENERGY_IMPORT and r.quality is Quality.GOOD), None)
 
 
 def samples(sampled_values: list[Payload]) -> list[SampledValue]:
@@ -126,32 +114,37 @@ def samples(sampled_values: list[Payload]) -> list[SampledValue]:
                 unit.text("unit") if "unit" in unit else None,
                 unit.whole("multiplier", 0),
                 sample.text("location", DEFAULT_LOCATION),
+                sample.text("context", DEFAULT_CONTEXT),
             )
         )
     return found
 
 
-def vehicle_needs(needs: Payload) -> tuple[int, int, int]:
-    """Energy (Wh), largest and least power (W; 0 where it can take any) of ChargingNeedsType (K15).
-
-    AC currents are per phase. Raises `PeerFault`.
-    """
-    least_w = 0
+def vehicle_needs(needs: Payload) -> Needs:
+    """What ChargingNeedsType says (K15); AC currents are per phase. Raises `PeerFault`."""
+    least_w = 0.0
     ac, dc = needs.part("acChargingParameters"), needs.part("dcChargingParameters")
     if ac:
         phases = _PHASES.get(needs.text("requestedEnergyTransfer"), 1)
-        energy_wh, power_w = ac.whole("energyAmount"), ac.whole("evMaxCurrent") * ac.whole("evMaxVoltage") * phases
-        least_w = ac.whole("evMinCurrent", 0) * ac.whole("evMaxVoltage") * phases
+        volts = ac.number("evMaxVoltage") * phases
+        energy_wh, power_w = ac.number("energyAmount"), ac.number("evMaxCurrent") * volts
+        least_w = ac.number("evMinCurrent", 0) * volts
     elif dc:
         percent = dc.whole("fullSoC", 100) - dc.whole("stateOfCharge", 100)
-        energy_wh = dc.whole("energyAmount", percent * dc.whole("evEnergyCapacity", 0) // 100)
-        power_w = dc.whole("evMaxPower", dc.whole("evMaxCurrent") * dc.whole("evMaxVoltage"))
+        energy_wh = dc.number("energyAmount", percent * dc.number("evEnergyCapacity", 0) // 100)
+        power_w = dc.number("evMaxPower", dc.number("evMaxCurrent") * dc.number("evMaxVoltage"))
     else:
         raise PeerFault("PropertyConstraintViolation", "chargingNeeds: expected AC or DC charging parameters")
+    return believable(energy_wh, power_w, least_w, needs.instant("departureTime") if "departureTime" in needs else None)
+
+
+def believable(energy_wh: float, power_w: float, least_w: float, departure: datetime | None) -> Needs:
+    """A vehicle's needs in whole units. Raises `PeerFault` where no vehicle has such."""
     if not 0 <= energy_wh < 1e7 or not 0 < power_w < 1e8:
-        raise PeerFault("PropertyConstraintViolation", f"{energy_wh} Wh at {power_w} W is not a vehicle's need")
-    return energy_wh, power_w, min(max(least_w, 0), power_w)
+        raise PeerFault("PropertyConstraintViolation", f"{energy_wh:g} Wh at {power_w:g} W is not a vehicle's need")
+    return Needs(round(energy_wh), round(power_w), round(min(max(least_w, 0.0), power_w)), departure)
 
 
-def _seconds(now: datetime, valid_until: datetime) -> int:
+def seconds(now: datetime, valid_until: datetime) -> int:
+    """Whole seconds from `now` to `valid_until`, at least one."""
     return max(1, round((valid_until - now).total_seconds()))

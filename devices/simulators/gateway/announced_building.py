@@ -51,6 +51,7 @@ class AnnouncedBuilding:
     """
 
     quiet, closed = True, False
+    subprotocol = "mqtt"  # its frames go to a broker; no WebSocket is opened
 
     def __init__(self, name: str, unit: HeatPumpRoom, prefix: str = PREFIX) -> None:
         self.name, self.unit, self._prefix = name, unit, prefix

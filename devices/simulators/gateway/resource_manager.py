@@ -40,6 +40,7 @@ class ResourceManagerMachine(ABC):
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         self.control: ControlType | None = None
         self.closed = False
+        self.subprotocol = "s2"
         self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
         self._agreed = False
         self._untold: list[S2MessageWithID] = []

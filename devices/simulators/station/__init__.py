@@ -1,4 +1,4 @@
-"""A simulated charging station: OCPP 2.0.1 as the station speaks it, over any physics that fits `ChargePoint`.
+"""A simulated charging station: OCPP 2.1, 2.0.1 or 1.6 as the station speaks it, over any physics that fits `ChargePoint`.
 
 No physics lives here, and nothing of the CSMS.
 """

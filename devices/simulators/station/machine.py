@@ -1,55 +1,39 @@
-"""The station side of OCPP 2.0.1 without I/O.
-
-Two rules. Spontaneous messages are made in `start`, `look` and `advance` only, so that every transport gives the same
-order. A charging profile holds until its `validTo` on the simulated clock, then the station runs without a limit again.
-"""
+"""The station side of OCPP 2.0.1 and 2.1 without I/O; see `devices.simulators.station.core` for its two rules."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 
 from devices.ocpp.payload import Payload
-from devices.ocpp.rpc import Answer, Handler, Rpc
+from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
+from devices.ocpp.v21.messages import SCHEMAS as SCHEMAS_21
 from devices.ocpp.v201.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.simulators.station import message_builders, profile_answers
+from devices.simulators.station.core import StationCore
 from devices.simulators.station.physics_port import ChargePoint, Session
-from devices.simulators.station.profiles import Profiles
 
 _Context = enums.ReadingContextEnumType
 _Event = enums.TransactionEventEnumType
 _Trigger = enums.TriggerReasonEnumType
 
 
-class StationMachine:
-    """One simulated charging station with one EVSE.
+class StationMachine(StationCore):
+    """See `StationCore`."""
 
-    Args:
-        name: its identity.
-        unit: the physics behind it; its `limit_w` is set here.
-        interval_s: how often it sends a heartbeat when it has nothing else to say, until the CSMS says otherwise.
-    """
-
-    closed = False
+    subprotocol = "ocpp2.0.1"
+    schemas = SCHEMAS
 
     def __init__(self, name: str, unit: ChargePoint, interval_s: int = 900) -> None:
-        self.name = name
-        self.unit = unit
-        self.now = datetime(1970, 1, 1, tzinfo=UTC)
-        self.accepted = False
-        self._interval = timedelta(seconds=interval_s)
-        self._profiles = Profiles()
-        self._session: Session | None = None
-        self._transaction = ""
         self._transactions = 0
         self._seq_no = 0
         self._charging_state: enums.ChargingStateEnumType | None = None
         self._begin: datatypes.MeterValueType | None = None  # the meter when the transaction began
-        self._spoke_at = self.now
-        self._event_at = self.now
-        self._boot_at: datetime | None = None
         self._held: list[Message] = []  # what happened before the boot was accepted (B02: not to be sent until then)
-        handlers: dict[str, Handler] = {
+        super().__init__(name, unit, interval_s)
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        return {
             "SetChargingProfile": self._set_charging_profile,
             "ClearChargingProfile": self._clear_charging_profile,
             "GetCompositeSchedule": self._composite_schedule,
@@ -60,63 +44,6 @@ class StationMachine:
                 status=enums.DataTransferStatusEnumType.unknown_vendor_id
             ),
         }
-        self._rpc = Rpc(SCHEMAS, name, handlers, self._on_answer)
-
-    @property
-    def quiet(self) -> bool:
-        """True when no call of this station is unanswered."""
-        return self._rpc.quiet
-
-    def start(self, now: datetime) -> list[str]:
-        """Power up: boot, tell the connector's state, and where the meter's register stands before any transaction."""
-        self.now = now
-        self._boot(enums.BootReasonEnumType.power_up)
-        self._rpc.call(message_builders.connector_status(now, occupied=False))
-        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[self._sample(_Context.sample_clock)]))
-        return self._rpc.flush()
-
-    def attached(self) -> list[str]:
-        """The connection is (again) there: what was not answered is sent again."""
-        return self._rpc.resume()
-
-    def detached(self) -> None:
-        """The connection is gone; messages wait (E04: transaction events are kept while offline)."""
-
-    def receive(self, frame: str) -> list[str]:
-        """Take one frame; the frames to send back."""
-        return self._rpc.receive(frame)
-
-    def next_change(self) -> datetime | None:
-        """The next instant at which a charging profile begins, steps or ends by itself."""
-        return self._profiles.next_edge(self.now)
-
-    def look(self, now: datetime) -> None:
-        """The clock moved on: note who came and left, and apply the limit that holds now. `advance` will tell.
-
-        To be called after the physics has moved to `now`: at the very instants at which vehicles come and go, so that
-        none is missed and each event has its own time and register.
-        """
-        self.now = now
-        self._apply_limit()
-        present, known = self.unit.session, self._session
-        if known is not None and (present is None or present.plugged_at != known.plugged_at):
-            self._unplug()
-        if present is not None and self._session is None:
-            self._plug(present)
-
-    def advance(self, now: datetime) -> list[str]:
-        """`look`, and tell what happened."""
-        self.look(now)
-        if not self.accepted:
-            if self._boot_at is not None and now >= self._boot_at:
-                self._boot(enums.BootReasonEnumType.power_up)
-            return self._rpc.flush()
-        self._tell_held()
-        if self._session is not None and self._event_at != now:
-            self._update()
-        if self._spoke_at + self._interval <= now:
-            self._call(call.Heartbeat())
-        return self._rpc.flush()
 
     # -- what the station tells -------------------------------------------------------------------------------------
 
@@ -136,12 +63,20 @@ class StationMachine:
         else:
             self._held.append(message)
 
-    def _boot(self, reason: enums.BootReasonEnumType) -> None:
+    def _tell_idle(self) -> None:
+        self._rpc.call(message_builders.connector_status(self.now, occupied=False))
+        self._rpc.call(call.MeterValues(evse_id=1, meter_value=[self._sample(_Context.sample_clock)]))
+
+    def _beat(self) -> None:
+        self._call(call.Heartbeat())
+
+    def _boot(self, *, asked: bool) -> None:
+        reasons = enums.BootReasonEnumType
+        reason = reasons.triggered if asked else reasons.power_up
         self._boot_at, self._spoke_at = None, self.now
         self._rpc.call(message_builders.boot_notification(self.name, reason))
 
     def _plug(self, session: Session) -> None:
-        self._session = session
         self._transactions += 1
         # The instant makes the id unique beyond a restart, the counter within one.
         self._transaction = f"{self.name[:14]}:{session.plugged_at:%y%m%d%H%M%S}:{self._transactions}"[:36]
@@ -194,19 +129,6 @@ class StationMachine:
 
     # -- what the station is told -----------------------------------------------------------------------------------
 
-    def _on_answer(self, _unique_id: str, answer: Answer) -> None:
-        if answer.action != "BootNotification":
-            return
-        self.accepted = answer.payload.text("status", "") == "Accepted"
-        interval = timedelta(seconds=max(1, answer.payload.whole("interval", 0) or self._interval.total_seconds()))
-        if self.accepted:
-            self._interval = interval
-        else:
-            self._boot_at = self.now + interval  # B02, B03: try again after the interval
-
-    def _apply_limit(self) -> None:
-        self.unit.limit_w = self._profiles.limit_w(self.now, self._transaction)
-
     def _set_charging_profile(self, payload: Payload) -> Message:
         answer = profile_answers.set_profile(self._profiles, payload, self._transaction)
         self._apply_limit()
@@ -235,7 +157,7 @@ class StationMachine:
         status = message_builders.connector_status(self.now, occupied=self._session is not None)
         if what == "BootNotification":
             self.accepted = False
-            self._boot(enums.BootReasonEnumType.triggered)
+            self._boot(asked=True)
             self._held.insert(0, status)  # B01.FR.05: once accepted, the state of the connector is told first
         elif what == "StatusNotification":
             self._call(status)
@@ -248,3 +170,10 @@ class StationMachine:
                 statuses.rejected if what == "TransactionEvent" else statuses.not_implemented
             )
         return call_result.TriggerMessage(status=statuses.accepted)
+
+
+class StationMachine21(StationMachine):
+    """The same in OCPP 2.1, whose messages are those of 2.0.1 as far as this station has them."""
+
+    subprotocol = "ocpp2.1"
+    schemas = SCHEMAS_21

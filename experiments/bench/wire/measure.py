@@ -20,7 +20,7 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.readings import Kind
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.machine import CsmsMachine
+from devices.ocpp.machine import CsmsMachine
 from devices.sunspec.driver import SunSpecPlant, sunspec_port
 from devices.sunspec.image import DeviceImage, Wanted
 from devices.sunspec.registers import TcpRegisters
@@ -162,7 +162,7 @@ async def _heard(
     server = DialInServer(authenticate=known_passwords(dict.fromkeys(names, PASSWORD)), clock=clock)
     machines = {name: CsmsMachine(name) for name in names}
     for name, machine in machines.items():
-        machine.clock(clock())
+        machine.state.clock(clock())
         server.register("ocpp", name, machine)
     await server.start()
     try:
@@ -184,7 +184,7 @@ async def _heard(
             sent, answered = json.loads(await _said(dialling))
     finally:
         await server.close()
-    silent = sum(Kind.POWER not in machine.last.values for machine in machines.values())
+    silent = sum(Kind.POWER not in machine.state.last.values for machine in machines.values())
     return {
         "ocpp_cpu_share": ocpp,
         "ocpp_messages": sent,

@@ -12,7 +12,7 @@ from cim.model.devices import Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.errors import DeviceUnreachable
 from devices.simulators.dial_out import DialOut
 from devices.simulators.in_memory_link import DirectLink
@@ -57,7 +57,8 @@ async def _status(server, path, headers, subprotocols=("ocpp2.0.1",)):
         ("/ocpp/cs2", _basic("cs2", PASSWORD), ("ocpp2.0.1",), 404),
         ("/s2/cs1", _basic("cs1", PASSWORD), ("s2",), 404),
         ("/else/cs1", _basic("cs1", PASSWORD), ("ocpp2.0.1",), 404),
-        ("/ocpp/cs1", _basic("cs1", PASSWORD), ("ocpp1.6",), 400),
+        ("/ocpp/cs1", _basic("cs1", PASSWORD), ("ocpp1.6",), 101),
+        ("/ocpp/cs1", _basic("cs1", PASSWORD), ("ocpp1.5", "ocpp2.0"), 400),
         ("/ocpp/cs1", _basic("cs1", PASSWORD), ("s2",), 400),
         ("/ocpp/cs1", _basic("cs1", PASSWORD), (), 400),
     ],

@@ -14,7 +14,7 @@ import pytest
 from agents.planning.elements.registry import element_kind
 from cim.model.devices import Mode, News, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.errors import DeviceFault
 
 FOLDER = Path(__file__).parents[2] / "golden" / "field"
@@ -64,7 +64,9 @@ def told(file: str, frames: int | None = None) -> tuple[dict[Kind, float], tuple
     asyncio.run(port.open(NOW))
     asyncio.run(port.sync(NOW))
     assert not station.to_say
-    values = {kind: fresh.value for kind, fresh in port._machine.last.values.items() if fresh.told is Quality.GOOD}
+    values = {
+        kind: fresh.value for kind, fresh in port._machine.state.last.values.items() if fresh.told is Quality.GOOD
+    }
     return values, port.drain(), port
 
 
@@ -147,7 +149,7 @@ def test_the_outlet_counts_whatever_the_order(reverse: bool) -> None:
     port = StationPort("cs", link=station)
     asyncio.run(port.open(NOW))
     asyncio.run(port.sync(NOW))
-    values = port._machine.last.values
+    values = port._machine.state.last.values
     assert (values[Kind.POWER].value, values[Kind.ENERGY_IMPORT].value) == (50_000, 1000)
     assert values[Kind.STATE_OF_CHARGE].value == 38
 
@@ -172,7 +174,7 @@ def test_what_is_told_hours_after_our_last_look_is_no_clock_ahead() -> None:
 def test_after_a_reboot_the_same_id_and_text_are_a_new_message() -> None:
     """A station without a clock boots at 1970 again and repeats itself: its connector is Available."""
     _, _, port = told("ocpp_clock_1970.json")
-    assert port._machine.status == "Available"
+    assert port._machine.state.status == "Available"
 
 
 def test_a_second_evse_changes_nothing_of_the_first() -> None:
@@ -197,8 +199,8 @@ def test_a_lost_end_is_told_late_and_by_its_own_words() -> None:
     """A's Ended comes after B began: A took the 1900 Wh that it says, B the 60 Wh from its own begin; each once."""
     _, news, port = told("ocpp_seq_gap_lost_ended.json", 4)
     assert _unplugged(news) == []
-    assert port._machine.transaction is not None
-    assert port._machine.transaction.id == "B"
+    assert port._machine.state.transaction is not None
+    assert port._machine.state.transaction.id == "B"
     _, news, _ = told("ocpp_seq_gap_lost_ended.json", 5)
     assert _unplugged(news) == [1900]
     values, news, _ = told("ocpp_seq_gap_lost_ended.json")
@@ -214,7 +216,7 @@ def test_a_lost_end_that_never_comes_is_told_by_what_is_known() -> None:
     _, _, port = told("ocpp_seq_gap_lost_ended.json", 4)
     asyncio.run(port.sync(NOW + timedelta(minutes=16)))
     assert _unplugged(port.drain()) == [0]
-    assert port._machine.transaction is not None
+    assert port._machine.state.transaction is not None
 
 
 def test_a_station_that_makes_up_numbers_is_remembered_within_bounds(caplog: pytest.LogCaptureFixture) -> None:
@@ -230,8 +232,8 @@ def test_a_station_that_makes_up_numbers_is_remembered_within_bounds(caplog: pyt
         begun |= {"transactionInfo": {"transactionId": f"T{number}"}, "evse": {"id": 1, "connectorId": 1}}
         for action, payload in (("StatusNotification", status), ("TransactionEvent", begun)):
             port._machine.receive(station.say({"action": action, "payload": payload}))
-    assert len(port._machine._others) == len([r for r in caplog.records if "is not steered" in r.message]) == 16
-    assert len(port._machine._lost) == 16
+    assert len(port._machine.state._others) == len([r for r in caplog.records if "is not steered" in r.message]) == 16
+    assert len(port._machine.state._lost) == 16
     gone = [piece.transaction for piece in port.drain() if isinstance(piece, VehicleUnplugged)]
     assert gone == [f"T{number}" for number in range(1000 - 17)], "each is told once, in its order"
 

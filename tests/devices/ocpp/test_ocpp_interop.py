@@ -14,7 +14,7 @@ from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 
 HERE = Path(__file__).parent / "interop"
 NOW = datetime(2026, 5, 1, 8, 5, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_an_independent_strict_client_charges_here(client):
         plate = await opening
         assert (plate.manufacturer, plate.serial) == ("independent", "s1")
         machine = port._machine
-        assert await server.until("ocpp", "cs1", lambda: bool(machine.news), 30)
+        assert await server.until("ocpp", "cs1", lambda: bool(machine.state.news), 30)
         await port.command(Setpoint(Mode.LIMIT, 4000), NOW + timedelta(minutes=15), NOW)
         await port.release(NOW)
         out, err = await asyncio.wait_for(node.communicate(), 60)
@@ -71,7 +71,7 @@ def test_an_independent_strict_client_charges_here(client):
         assert plugged == plugged_as
         assert plugged.transaction
         assert left == VehicleUnplugged(700, NOW + timedelta(minutes=10))
-        assert machine.last.values[Kind.POWER].value == 4000
+        assert machine.state.last.values[Kind.POWER].value == 4000
         await port.close()
         await server.close()
 

@@ -10,7 +10,7 @@ from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Quality
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.simulators.dial_out import DialOut
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devices.ocpp.machine import CsmsMachine
 from devices.ocpp.rpc import Rpc
-from devices.ocpp.v201.machine import CsmsMachine
 from devices.ocpp.v201.messages import SCHEMAS, call
 from devices.simulators.station.machine import StationMachine
 
@@ -69,7 +69,7 @@ def test_a_repeated_call_is_answered_again_without_a_second_effect():
         '"acChargingParameters":{"energyAmount":9000,"evMinCurrent":6,"evMaxCurrent":16,"evMaxVoltage":230}}}]'
     )
     assert machine.receive(needs) == machine.receive(needs)
-    assert [(n.energy_wh, n.max_power_w) for n in machine.news.drain()] == [(9000, 11_040)]
+    assert [(n.energy_wh, n.max_power_w) for n in machine.state.news.drain()] == [(9000, 11_040)]
 
 
 def test_events_of_an_ended_transaction_do_not_open_it_again():
@@ -78,8 +78,8 @@ def test_events_of_an_ended_transaction_do_not_open_it_again():
     machine.receive(STARTED % "Started")
     machine.receive(STARTED % "Ended")
     machine.receive((STARTED % "Updated").replace('"2"', '"3"'))
-    assert machine.transaction is None
-    assert len(machine.news) == 1
+    assert machine.state.transaction is None
+    assert len(machine.state.news) == 1
 
 
 def test_one_call_is_outstanding_and_the_others_wait():

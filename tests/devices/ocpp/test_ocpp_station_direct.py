@@ -8,7 +8,7 @@ import pytest
 from cim.model.devices import Mode, Setpoint, VehiclePlugged, VehicleUnplugged
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.in_memory_link import DirectLink
 from devices.simulators.station.machine import StationMachine

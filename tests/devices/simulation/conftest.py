@@ -9,7 +9,7 @@ import pytest
 
 from cim.model.devices import DeviceKind
 from cim.model.intervals import LocalDay
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.port import Port
 from devices.s2.appliance import AppliancePort
 from devices.s2.driver import GatewayPort

@@ -12,7 +12,7 @@ import pytest
 
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.simulators.recording import RecordedSimulation
 from devices.simulators.recording_log import InputLog, LogFailed

@@ -17,7 +17,7 @@ from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
-from devices.ocpp.v201.driver import StationPort
+from devices.ocpp.driver import StationPort
 from devices.port.errors import DeviceError
 from devices.s2.driver import GatewayPort
 from devices.simulators.control import ControlClient

@@ -1,4 +1,4 @@
-"""The driver of a charging station: OCPP 2.0.1 as `Port`, `Measures`, `Limits` and `Tells` (see `devices.port`)."""
+"""The driver of a charging station: OCPP as `Port`, `Measures`, `Limits` and `Tells` (see `devices.port`)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
 from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink, wire_to
-from devices.ocpp.payload import Payload
-from devices.ocpp.v201.machine import LOST, CsmsMachine
-from devices.ocpp.v201.requests import composite_limit_w
+from devices.ocpp.machine import LOST, CsmsMachine
+from devices.ocpp.payload import Payload, PeerFault
+from devices.ocpp.versions import VERSIONS
 from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.port.tells import OnNews
 
@@ -21,13 +21,12 @@ _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
 
 _BOOT_GRACE_S = 0.5
-_NO_WATTS = "UnsupportedRateUnit"  # the reason code of a station whose profiles are in amperes (part 2, appendix 5)
 _NOT_THERE = ("NotImplemented", "NotSupported")  # the RPC errors of a station without composite schedules
 _log = logging.getLogger("iles.devices.ocpp")
 
 
 class StationPort:
-    """One OCPP 2.0.1 charging station with one EVSE.
+    """One charging station with one EVSE, in the version of OCPP that it speaks.
 
     Args:
         name: the station's identity: the last part of the URL it dials, and its user name.
@@ -50,39 +49,36 @@ class StationPort:
     ) -> None:
         self.name = name
         self._timeout_s = timeout_s
-        self._in_amperes = self._unverified = False
+        self._unverified = False
         self._machine = CsmsMachine(name, interval_s, run)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
     def listen(self, on_news: OnNews) -> None:
         """See `Tells`: vehicles that come and go."""
-        self._machine.news.on_news = on_news
+        self._machine.state.news.on_news = on_news
 
     async def open(self, now: datetime) -> Nameplate:
-        """Wait for the station's BootNotification and read its device model."""
-        self._machine.clock(now)
+        """Wait for the station's BootNotification, and learn what it tells of itself."""
+        machine = self._machine
+        machine.state.clock(now)
         await self._wire.open()
         await self._remind()
-        if not await self._wire.deliver([], lambda: self._machine.booted and self._wire.connected):
+        if not await self._wire.deliver([], lambda: machine.booted and self._wire.connected):
             raise DeviceUnreachable(
                 f"charging station {self.name} sent no BootNotification within {self._timeout_s:g} s; "
-                f"expected it to dial {self._wire.where} with subprotocol ocpp2.0.1"
+                f"expected it to dial {self._wire.where} with one of the subprotocols {', '.join(VERSIONS)}"
             )
-        try:
-            asked = await self._ask(self._machine.ask_report())
-            if asked.text("status") == "Accepted":
-                await self._wire.deliver([], lambda: self._machine.report_ended)
-        except DeviceError:
-            pass  # the device model is optional here: without it the rated power stays unknown (0)
+        for question in machine.version.questions(machine.interval_s):
+            try:
+                machine.state.report_ended = False
+                answer = await self._ask(machine.call(question))
+                if machine.version.learn(machine.state, type(question).__name__, answer):
+                    await self._wire.deliver([], lambda: machine.state.report_ended)
+            except (DeviceError, PeerFault):
+                continue  # all of it is optional here: what is not told stays unknown, such as the rated power (0)
         await self._catch_up()
-        station = self._machine.station
-        return Nameplate(
-            DeviceKind.STATION,
-            station.text("vendorName"),
-            station.text("model"),
-            station.text("serialNumber", ""),
-            max_consumption_w=self._machine.max_power_w or 0,
-        )
+        about, rated_w = machine.about, machine.state.max_power_w or 0
+        return Nameplate(DeviceKind.STATION, about.vendor, about.model, about.serial, max_consumption_w=rated_w)
 
     async def _remind(self) -> None:
         """A station that was running when we started does not boot again by itself: ask it to (F06 TriggerMessage)."""
@@ -94,70 +90,73 @@ class StationPort:
     async def _catch_up(self) -> None:
         """Learn what a station that was running before us has told already: connector, registers, transaction (F06)."""
         machine = self._machine
-        if not machine.running:
+        if not machine.state.running:
             return
-        for what in ("StatusNotification", "MeterValues", "TransactionEvent"):
+        for what in machine.version.askable:
             heard = len(machine.recent_actions)
             try:
-                answer = await self._ask(machine.ask_state(what))
+                answer = await self._ask(machine.call(machine.version.trigger(what)))
             except DeviceFault:
                 continue  # a station without triggers tells all this by and by; until then nothing is taken for granted
             if answer.text("status") == "Accepted":
                 await self._wire.deliver([], lambda what=what, heard=heard: what in machine.recent_actions[heard:])  # type: ignore[misc]
             elif what == "TransactionEvent" and answer.text("status") == "Rejected":
-                machine.caught_up = True  # none runs
+                machine.state.caught_up = True  # none runs
 
     async def sync(self, now: datetime) -> None:
         """Take what the station has to say at this instant."""
-        self._machine.clock(now)
+        self._machine.state.clock(now)
         await self._wire.sync()
 
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Net power and the energy register as the station last reported them; ABSENT when it is not connected."""
-        self._machine.clock(now)
+        self._machine.state.clock(now)
         return tuple(self._reading(kind, now) for kind in _KINDS)
 
     def _reading(self, kind: Kind, now: datetime) -> Reading:
-        machine = self._machine
+        state = self._machine.state
         if not self._wire.connected:
-            return machine.last.absent(kind, now)
-        at_rest = machine.transaction is None and machine.caught_up and machine.status in _AT_REST
-        told = machine.last.values.get(kind)
+            return state.last.absent(kind, now)
+        at_rest = state.transaction is None and state.caught_up and state.status in _AT_REST
+        told = state.last.values.get(kind)
         # No transaction, no current: the contactor is open and the register stands. The connector's state is told at
         # every change and the connection is alive, so this holds now.
         if at_rest and kind is Kind.POWER:
             return Reading(self.name, kind, 0.0, now)
         if at_rest and told is not None and told.told is Quality.GOOD:
             return Reading(self.name, kind, told.value, now)
-        return machine.last.reading(kind, now)
+        return state.last.reading(kind, now)
 
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
         """Limit the charging power until `valid_until` (SetChargingProfile), and read the composite schedule back."""
-        if setpoint.mode is not Mode.LIMIT or setpoint.power_w < 0:
+        machine, state, power_w = self._machine, self._machine.state, setpoint.power_w
+        if setpoint.mode is not Mode.LIMIT or power_w < 0:
             raise BadInput(
-                f"setpoint of {self.name}: {setpoint.mode} {setpoint.power_w} W cannot be given to an OCPP 2.0.1 "
+                f"setpoint of {self.name}: {setpoint.mode} {power_w} W cannot be given to an {machine.version.title} "
                 "station; expected a limit of 0 W or more (it cannot discharge)"
             )
         if valid_until <= now:
             raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
-        self._machine.clock(now)
-        answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until, in_amperes=self._in_amperes))
-        reason = answer.part("statusInfo").text("reasonCode", "")
-        if answer.text("status") != "Accepted" and not self._in_amperes and reason == _NO_WATTS:
-            self._in_amperes = True
-            answer = await self._ask(self._machine.set_limit(setpoint.power_w, valid_until, in_amperes=True))
+        state.clock(now)
+        answer = await self._ask(machine.set_limit(power_w, valid_until))
+        if answer.text("status") != "Accepted" and not state.in_amperes and machine.version.wants_amperes(answer):
+            state.in_amperes = True
+            answer = await self._ask(machine.set_limit(power_w, valid_until))
         if answer.text("status") != "Accepted":
-            only = ", which takes amperes only," if self._in_amperes else ""
+            only = ", which takes amperes only," if state.in_amperes else ""
             raise DeviceFault(
                 f"charging station {self.name}{only} answered {answer.text('status')} to a limit of "
-                f"{setpoint.power_w} W; expected Accepted"
+                f"{power_w} W; expected Accepted"
             )
-        await self._read_back(setpoint.power_w, valid_until)
+        await self._read_back(power_w, valid_until)
 
     async def _read_back(self, power_w: int, valid_until: datetime) -> None:
         """Compare the composite schedule, where the station has one: it may leave that out, and the limit counts as set."""
+        version = self._machine.version
         try:
-            applied = composite_limit_w(await self._ask(self._machine.read_back(valid_until)))
+            applied = version.limit_read(
+                await self._ask(self._machine.call(version.read_limit(self._machine.now, valid_until)))
+            )
         except DeviceUnreachable:
             raise
         except DeviceFault as fault:
@@ -182,12 +181,12 @@ class StationPort:
 
     async def release(self, now: datetime) -> None:
         """Drop our limits; that there were none is no fault."""
-        self._machine.clock(now)
-        await self._ask(self._machine.clear_limit())
+        self._machine.state.clock(now)
+        await self._ask(self._machine.call(self._machine.version.clear_limit()))
 
     def drain(self) -> tuple[News, ...]:
         """Vehicles that came and went since the last call."""
-        return self._machine.news.drain()
+        return self._machine.state.news.drain()
 
     async def close(self) -> None:
         """Turn the station away."""

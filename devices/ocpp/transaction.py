@@ -1,4 +1,4 @@
-"""What is known of a running transaction (OCPP 2.0.1, E02)."""
+"""What is known of a running transaction (OCPP 2.0.1, E02; 1.6, 4.8)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass
 class Transaction:
-    """A running transaction: the register when it began and when it was last told, Wh; `over_at`, when another began."""
+    """A running transaction: the register when it began and when it was last told, Wh; `over_at`, when another began.
+
+    `begun_at` is when we heard that it began, as long as it is not known what its vehicle needs.
+    """
 
     id: str
     started_at: datetime
     first_wh: float | None = None
     last_wh: float | None = None
     over_at: datetime = _NEVER
+    begun_at: datetime | None = None
 
     @property
     def energy_wh(self) -> int:

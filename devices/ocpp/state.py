@@ -1,0 +1,229 @@
+"""What one charging station with one EVSE has told, whatever version of OCPP it speaks.
+
+Market time is put into `now` by the caller; where the station gives a time of its own, that one is used.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from cim.mapping.ocpp import AT_BEGIN, NOMINAL_V, SampledValue, readings
+from cim.model.devices import VehiclePlugged, VehicleUnplugged
+from cim.model.readings import Kind, Quality
+from devices.ocpp.transaction import Transaction
+from devices.port.last_told import LastTold
+from devices.port.tells import NewsBox
+
+_AHEAD = timedelta(minutes=30)  # less than any time zone's offset
+_GIVEN_UP_AFTER = timedelta(minutes=15)  # assumed: so long an Ended event that was lost may come again
+_NEEDS_WITHIN = timedelta(minutes=2)  # assumed: a station that has told no needs by then tells none
+_NAMED = 16  # EVSEs that are not ours; and transactions that wait for their lost end
+# Of a vehicle that does not say what it needs, all assumed. The stay is short, so that it is rather charged too early than
+# too late; what it takes beyond the energy is not held back (`agents.planning.elements.vehicle`).
+ASSUMED_STAY = timedelta(hours=4)
+ASSUMED_ENERGY_WH = 10_000
+ASSUMED_MAX_W = round(3 * 32 * NOMINAL_V)  # mode 3 from a 32 A socket: the site's rating says what is less
+ASSUMED_MIN_W = round(3 * 6 * NOMINAL_V)  # IEC 61851-1: with less than 6 A in each phase it does not charge
+_log = logging.getLogger("iles.devices.ocpp")
+
+
+class MeterValue(NamedTuple):
+    """Samples of one instant."""
+
+    at: datetime
+    samples: list[SampledValue]
+
+
+class Needs(NamedTuple):
+    """What a vehicle said: energy (Wh), largest and least power (W), departure (None: not said)."""
+
+    energy_wh: int
+    max_power_w: int
+    min_power_w: int = 0
+    departure: datetime | None = None
+
+
+class StationState:
+    """Readings, connector, transaction and news of the station `name`, one EVSE of which (`evse`) is ours.
+
+    Attributes:
+        interval_s: how often it is expected to report.
+        running: it was running when this driver first met it: what went before is to be asked for.
+        caught_up: whether a transaction runs is known.
+        in_amperes: it takes limits in amperes only.
+    """
+
+    def __init__(self, name: str, interval_s: int, now: datetime, evse: int = 1) -> None:
+        self.name, self.interval_s, self.now, self._evse = name, interval_s, now, evse
+        self.status = ""
+        self.max_power_w: int | None = None
+        self.transaction: Transaction | None = None
+        self.news = NewsBox()
+        self.last = LastTold(name, 2 * interval_s)  # a value that two reports in a row missed is stale
+        self.report_ended = self.running = self.caught_up = self.in_amperes = False
+        self._told_at = now  # the latest time the station gave
+        self._ended: list[str] = []
+        self._lost: dict[str, Transaction] = {}  # over, as another began; their Ended events are still to come
+        self._elsewhere: list[str] = []  # transactions of other EVSEs
+        self._others: set[int] = set()  # EVSEs that are not ours, as far as they were named
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def clock(self, now: datetime) -> None:
+        """It is `now`: what a clock far ahead of it said (local time called UTC) counts as now, or it would shut out the present.
+
+        Judged here and not when it is said: between two calls our `now` stands still, and a station may tell hours later.
+        """
+        self.now = now
+        self._set_right(now)
+        for tx in [tx for tx in self._lost.values() if now - tx.over_at >= _GIVEN_UP_AFTER]:
+            self._end(tx, tx.over_at)  # its own Ended will not come: what is known of it is told
+        tx_now = self.transaction
+        if tx_now is not None and tx_now.begun_at is not None and now - tx_now.begun_at >= _NEEDS_WITHIN:
+            self.assume_needs()
+
+    def tell(self, at: datetime) -> datetime:
+        """When it was said, by the station's clock; it may have been ahead until now."""
+        if at <= self.now + _AHEAD:
+            self._set_right(at)
+        self._told_at = max(self._told_at, at)
+        return at
+
+    def _set_right(self, at: datetime) -> None:
+        """What was told for an instant far ahead of our `now` counts as told at `at`."""
+        latest = self.now + _AHEAD
+        if self._told_at <= latest:
+            return
+        self._told_at = at
+        self.last.not_after(latest, at)
+        if self.transaction is not None:
+            self.transaction.started_at = min(self.transaction.started_at, at)
+
+    # -- what it says ------------------------------------------------------------------------------------------------
+
+    def is_other(self, evse: int) -> bool:
+        """Whether an EVSE is none that this driver is for; said once of each, of the first ones."""
+        if evse == self._evse:
+            return False
+        if evse not in self._others and len(self._others) < _NAMED:  # a station may make up numbers for good
+            self._others.add(evse)
+            _log.warning(
+                "charging station %s: EVSE %d is not steered and not read; only EVSE %d is", self.name, evse, self._evse
+            )
+        return True
+
+    def connector(self, at: datetime, evse: int, status: str) -> None:
+        """The state of a connector, in the words of OCPP 2.0.1 (`Available`, `Occupied`, ...)."""
+        self.tell(at)
+        if not self.is_other(evse):
+            self.status = status
+            self.caught_up = self.caught_up or not self.running or status == "Available"
+
+    def measure(self, values: list[MeterValue]) -> None:
+        """What its meter says."""
+        for value in values:
+            at = self.tell(value.at)
+            for reading in readings(self.name, at, value.samples):
+                self.last.take(reading)
+
+    def needs(self, needs: Needs) -> None:
+        """What the vehicle needs that is plugged in."""
+        tx = self.transaction
+        at = tx.started_at if tx else max(self.now, self._told_at)
+        departure = at + ASSUMED_STAY if needs.departure is None else needs.departure
+        # the EVSE may be weaker than the vehicle
+        max_power_w = min(needs.max_power_w, self.max_power_w) if self.max_power_w else needs.max_power_w
+        if tx is not None:
+            tx.begun_at = None
+        number = tx.id if tx else ""
+        least_w = needs.min_power_w
+        self.news.put(VehiclePlugged(needs.energy_wh, max_power_w, departure, at, number, least_w))
+
+    def assume_needs(self) -> None:
+        """Nothing will be said of what the vehicle needs: what is assumed then."""
+        most_w = min(ASSUMED_MAX_W, self.max_power_w or ASSUMED_MAX_W)
+        self.needs(Needs(ASSUMED_ENERGY_WH, most_w, min(ASSUMED_MIN_W, most_w)))
+
+    def transaction_event(
+        self, number: str, event_type: str, at: datetime, values: list[MeterValue], *, evse: int | None, queued: bool
+    ) -> None:
+        """A transaction began (`Started`), goes on (`Updated`) or is over (`Ended`).
+
+        Args:
+            number: its identity.
+            values: in the order in which they were told.
+            evse: where, if that is said.
+            queued: whether it may have waited in the station while that was offline.
+        """
+        self.tell(at)
+        if evse is not None and self.is_other(evse):
+            self._elsewhere = [*self._elsewhere[-15:], number]
+        if number in self._elsewhere:
+            return  # of another EVSE, whose vehicle and register are its own
+        self.caught_up = True
+        if number in self._lost:
+            self._of_lost(self._lost[number], event_type, at, values)
+            return
+        if number in self._ended:
+            return  # a late or repeated event of a transaction that is over
+        tx = self.transaction
+        if tx is not None and tx.id != number and at < tx.started_at and queued:
+            return  # from the station's queue: it was over before this one began
+        if tx is None or tx.id != number:
+            if tx is not None:
+                self._lose(tx, at)
+            tx = self.transaction = Transaction(number, at)
+            tx.begun_at = self.now if event_type == "Started" else None
+        for value in sorted(values, key=lambda value: value.at):
+            self.measure([value])
+        energy = self.last.values.get(Kind.ENERGY_IMPORT)
+        if values and energy is not None and energy.told is Quality.GOOD:
+            tx.first_wh = energy.value if tx.first_wh is None else tx.first_wh
+            tx.last_wh = energy.value
+        for value in values:
+            begin = self._register_wh(MeterValue(value.at, [s for s in value.samples if s.context == AT_BEGIN]))
+            tx.first_wh = tx.first_wh if begin is None else begin  # told again, for those who missed it
+        if event_type == "Ended":
+            for lost in list(self._lost.values()):
+                self._end(lost, lost.over_at)
+            self._end(tx, at)
+
+    def is_known(self, number: str) -> bool:
+        """Whether a transaction of this identity runs, is over, or is another EVSE's, as far as that is remembered."""
+        running = self.transaction is not None and self.transaction.id == number
+        return running or number in self._lost or number in self._ended or number in self._elsewhere
+
+    def is_over(self, number: str) -> bool:
+        """Whether a transaction of this identity is over, as far as that is remembered."""
+        return number in self._ended
+
+    def _register_wh(self, value: MeterValue) -> float | None:
+        """The import register that a meter value tells, Wh; None where it tells none."""
+        told = readings(self.name, value.at, value.samples)
+        return next((r.value for r in told if r.kind is Kind.ENERGY_IMPORT and r.quality is Quality.GOOD), None)
+
+    def _lose(self, tx: Transaction, at: datetime) -> None:
+        """Another transaction began: its Ended event was lost; it may come again, and says best what was delivered."""
+        tx.over_at = at
+        self._lost[tx.id] = tx
+        if len(self._lost) > _NAMED:
+            oldest = next(iter(self._lost.values()))
+            self._end(oldest, oldest.over_at)
+
+    def _of_lost(self, tx: Transaction, event_type: str, at: datetime, values: list[MeterValue]) -> None:
+        """A late event of a transaction after which another has begun: its registers are its own, not the present ones."""
+        for value in sorted(values, key=lambda value: value.at):
+            told_wh = self._register_wh(value)
+            if told_wh is not None:
+                tx.first_wh = told_wh if tx.first_wh is None else tx.first_wh
+                tx.last_wh = told_wh if tx.last_wh is None else max(told_wh, tx.last_wh)
+        if event_type == "Ended":
+            self._end(tx, at)
+
+    def _end(self, tx: Transaction, at: datetime) -> None:
+        self.news.put(VehicleUnplugged(tx.energy_wh, at, tx.id))
+        if self._lost.pop(tx.id, None) is None:
+            self.transaction = None
+        self._ended = [*self._ended[-15:], tx.id]

@@ -1,0 +1,77 @@
+"""What the CSMS asks of a station, as OCPP 1.6 requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from devices.ocpp.payload import stamp
+from devices.ocpp.v16.messages import call, datatypes, enums
+from devices.ocpp.v201.requests import BEHIND, DEFAULT_PROFILE, THREE_PHASES, TX_PROFILE, amperes, seconds
+from devices.ocpp.version import EVSE
+
+RATE_UNITS = "ChargingScheduleAllowedChargingRateUnit"  # 9.4: Current, Power or both
+_LEAST_A = 6.0  # IEC 61851-1: a smaller current cannot be told to a vehicle
+_SAMPLE_S = 60  # assumed: fine enough to correct by within an interval of settlement
+_SAMPLED = "Power.Active.Import,Energy.Active.Import.Register"
+
+
+def allowed_units() -> call.GetConfiguration:
+    """5.8: in which unit it takes limits."""
+    return call.GetConfiguration(key=[RATE_UNITS])
+
+
+def settings(interval_s: int) -> tuple[call.ChangeConfiguration, ...]:
+    """5.3: what is sampled while a vehicle charges, and how often."""
+    return (
+        call.ChangeConfiguration(key="MeterValuesSampledData", value=_SAMPLED),
+        call.ChangeConfiguration(key="MeterValueSampleInterval", value=str(min(_SAMPLE_S, interval_s))),
+    )
+
+
+def set_charging_profile(
+    power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+) -> call.SetChargingProfile:
+    """5.16: at most `power_w` from `now` to `valid_until`; see `devices.ocpp.v201.requests.set_charging_profile`.
+
+    In amperes less than 6 A is 0 A: of what lies between, some stations make 6 A, which is more than was asked for.
+    """
+    begin, units = now - BEHIND, enums.ChargingRateUnitType
+    limit: float = power_w
+    if in_amperes:
+        limit = amperes(power_w)
+        limit = limit if limit >= _LEAST_A else 0.0
+    period = datatypes.ChargingSchedulePeriod(
+        start_period=0, limit=limit, number_phases=THREE_PHASES if in_amperes else None
+    )
+    purposes = enums.ChargingProfilePurposeType
+    profile = datatypes.ChargingProfile(
+        charging_profile_id=TX_PROFILE if transaction else DEFAULT_PROFILE,
+        transaction_id=int(transaction) if transaction else None,
+        stack_level=0,
+        charging_profile_purpose=purposes.tx_profile if transaction else purposes.tx_default_profile,
+        charging_profile_kind=enums.ChargingProfileKindType.absolute,
+        valid_to=stamp(valid_until),
+        charging_schedule=datatypes.ChargingSchedule(
+            charging_rate_unit=units.amps if in_amperes else units.watts,
+            charging_schedule_period=[period],
+            duration=seconds(begin, valid_until),
+            start_schedule=stamp(begin),
+        ),
+    )
+    return call.SetChargingProfile(connector_id=EVSE, cs_charging_profiles=profile)
+
+
+def get_composite_schedule(now: datetime, valid_until: datetime) -> call.GetCompositeSchedule:
+    """5.7: what applies from now on, in the unit that the station likes best: some answer in one only."""
+    return call.GetCompositeSchedule(connector_id=EVSE, duration=seconds(now, valid_until))
+
+
+def clear_charging_profile() -> call.ClearChargingProfile:
+    """5.5: drop every profile that a CSMS may have put on the connector."""
+    return call.ClearChargingProfile(connector_id=EVSE)
+
+
+def trigger(what: str) -> call.TriggerMessage:
+    """5.17: send a message of this kind now, about the connector; at boot the station tells of itself."""
+    whole = what == "BootNotification"
+    return call.TriggerMessage(requested_message=enums.MessageTrigger(what), connector_id=None if whole else EVSE)

@@ -1,0 +1,83 @@
+"""OCPP 1.6 as `devices.ocpp.version.Version`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from devices.ocpp.payload import Payload, stamp
+from devices.ocpp.rpc import Handler
+from devices.ocpp.schemas import Message
+from devices.ocpp.state import StationState
+from devices.ocpp.v16 import requests
+from devices.ocpp.v16.heard import Heard
+from devices.ocpp.v16.messages import SCHEMAS, call_result, enums
+from devices.ocpp.v201.requests import composite_limit_w
+from devices.ocpp.version import About
+
+
+class Version16:
+    """See `Version`."""
+
+    title = "OCPP 1.6"
+    subprotocol = "ocpp1.6"
+    schemas = SCHEMAS
+    discharges = False
+    askable: tuple[str, ...] = ("StatusNotification", "MeterValues")
+
+    def handlers(self, state: StationState) -> Mapping[str, Handler]:
+        """See `Version`."""
+        return Heard(state).handlers()
+
+    def about(self, boot: Payload) -> About:
+        """See `Version`."""
+        return About(
+            boot.text("chargePointVendor"),
+            boot.text("chargePointModel"),
+            boot.text("chargePointSerialNumber", boot.text("chargeBoxSerialNumber", "")),
+            boot.text("firmwareVersion", ""),
+            triggered=None,
+        )
+
+    def accepted(self, now: datetime, interval_s: int) -> Message:
+        """See `Version`."""
+        status = enums.RegistrationStatus.accepted
+        return call_result.BootNotification(current_time=stamp(now), interval=interval_s, status=status)
+
+    def questions(self, interval_s: int) -> tuple[Message, ...]:
+        """The units in which it takes limits; and what it is to sample."""
+        return (requests.allowed_units(), *requests.settings(interval_s))
+
+    def learn(self, state: StationState, action: str, answer: Payload) -> bool:
+        """See `Version`: whether it takes amperes only. There is no report."""
+        if action == "GetConfiguration":
+            for pair in answer.parts("configurationKey"):
+                if pair.text("key") == requests.RATE_UNITS and "value" in pair:
+                    state.in_amperes = "Power" not in pair.text("value")
+        return False
+
+    def trigger(self, what: str) -> Message:
+        """See `Version`."""
+        return requests.trigger(what)
+
+    def set_limit(
+        self, power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+    ) -> Message:
+        """See `Version`."""
+        return requests.set_charging_profile(power_w, now, valid_until, transaction, in_amperes=in_amperes)
+
+    def wants_amperes(self, answer: Payload) -> bool:
+        """See `Version`: a refusal has no reason here, so the other unit is worth a try."""
+        return answer.text("status") == "Rejected"
+
+    def read_limit(self, now: datetime, valid_until: datetime) -> Message:
+        """See `Version`."""
+        return requests.get_composite_schedule(now, valid_until)
+
+    def limit_read(self, answer: Payload) -> tuple[float, float] | None:
+        """See `Version`."""
+        return composite_limit_w(answer, answer.part("chargingSchedule"))
+
+    def clear_limit(self) -> Message:
+        """See `Version`."""
+        return requests.clear_charging_profile()

@@ -1,0 +1,62 @@
+"""OCPP 2.1 as `devices.ocpp.version.Version`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from devices.ocpp.payload import Payload, PeerFault
+from devices.ocpp.rpc import Handler
+from devices.ocpp.state import Needs, StationState
+from devices.ocpp.v21.messages import SCHEMAS, call_result
+from devices.ocpp.v201.heard import Heard
+from devices.ocpp.v201.requests import believable, vehicle_needs
+from devices.ocpp.v201.version import Version201
+
+
+class Version21(Version201):
+    """See `Version`. Requests are those of 2.0.1, which 2.1 has unchanged."""
+
+    title = "OCPP 2.1"
+    subprotocol = "ocpp2.1"
+    schemas = SCHEMAS
+
+    def handlers(self, state: StationState) -> Mapping[str, Handler]:
+        """See `Version`."""
+        return Heard21(state).handlers()
+
+
+class Heard21(Heard):
+    """What 2.1 says otherwise or besides."""
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By action; what is new concerns grid codes and payment, and changes nothing that is known of power or energy."""
+        new: Mapping[str, Handler] = {
+            "NotifyDERAlarm": lambda _: call_result.NotifyDERAlarm(),
+            "NotifyDERStartStop": lambda _: call_result.NotifyDERStartStop(),
+            "NotifyPriorityCharging": lambda _: call_result.NotifyPriorityCharging(),
+        }
+        return {**super().handlers(), **new}
+
+    def _needs(self, needs: Payload) -> Needs:
+        return both_ways(needs) if needs.part("v2xChargingParameters") else vehicle_needs(needs)
+
+
+def both_ways(needs: Payload) -> Needs:
+    """What ChargingNeedsType says of a vehicle that could give energy, too (2.1 part 2, V2XChargingParametersType).
+
+    A power is the sum of the phases, unless those of L2 and L3 are given as well. Raises `PeerFault`.
+    """
+    said = needs.part("v2xChargingParameters")
+    power_w = _whole_power(said, "maxChargePower")
+    if power_w <= 0 and "maxChargeCurrent" in said:
+        power_w = said.number("maxChargeCurrent") * said.number("maxVoltage")
+    wanted = [said.number(name) for name in ("evTargetEnergyRequest", "evMaxEnergyRequest") if name in said]
+    if not wanted:
+        raise PeerFault("PropertyConstraintViolation", "v2xChargingParameters: expected evTargetEnergyRequest")
+    departure = needs.instant("departureTime") if "departureTime" in needs else None
+    # A negative request: it holds more than it needs, so nothing is wanted.
+    return believable(max(wanted[0], 0.0), power_w, _whole_power(said, "minChargePower"), departure)
+
+
+def _whole_power(said: Payload, name: str) -> float:
+    return sum(said.number(f"{name}{phase}", 0.0) for phase in ("", "_L2", "_L3"))

@@ -1,0 +1,94 @@
+"""What a version of OCPP is to the rest of the driver: how its messages are read and its requests are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from devices.ocpp.payload import Payload
+from devices.ocpp.rpc import Handler
+from devices.ocpp.schemas import Message, Schemas
+from devices.ocpp.state import StationState
+
+EVSE = 1  # the one that a driver is for (OCPP 1.6: connector)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a station says of itself at boot; `triggered`: because it was asked to (None: its version does not tell)."""
+
+    vendor: str
+    model: str
+    serial: str = ""
+    firmware: str = ""
+    triggered: bool | None = False
+
+
+class Version(Protocol):
+    """One version of OCPP, as a CSMS speaks it with a station.
+
+    Attributes:
+        title: such as `OCPP 2.0.1`.
+        subprotocol: its name in the WebSocket handshake.
+        schemas: its actions and their payloads.
+        discharges: whether a limit below 0 W can be told.
+        askable: the messages that tell how a station stands that was running before us, in the order to ask for them.
+    """
+
+    title: str
+    subprotocol: str
+    schemas: Schemas
+    discharges: bool
+    askable: tuple[str, ...]
+
+    def handlers(self, state: StationState) -> Mapping[str, Handler]:
+        """What the station may say, but for BootNotification: each puts what it means into `state` and answers."""
+        ...
+
+    def about(self, boot: Payload) -> About:
+        """Who sent a BootNotification."""
+        ...
+
+    def accepted(self, now: datetime, interval_s: int) -> Message:
+        """The answer to it: accepted, with our time and the interval of heartbeats."""
+        ...
+
+    def questions(self, interval_s: int) -> tuple[Message, ...]:
+        """What is asked and set once when the driver opens, each of which a station may refuse."""
+        ...
+
+    def learn(self, state: StationState, action: str, answer: Payload) -> bool:
+        """Take the answer to one of the `questions`; whether a report follows it (`state.report_ended`)."""
+        ...
+
+    def trigger(self, what: str) -> Message:
+        """Ask for a message of this kind now."""
+        ...
+
+    def set_limit(
+        self, power_w: int, now: datetime, valid_until: datetime, transaction: str | None, *, in_amperes: bool
+    ) -> Message:
+        """At most `power_w` from `now` to `valid_until`, for the running transaction or for whoever plugs in."""
+        ...
+
+    def wants_amperes(self, answer: Payload) -> bool:
+        """Whether a limit may have been refused because it was in watts."""
+        ...
+
+    def read_limit(self, now: datetime, valid_until: datetime) -> Message:
+        """What applies from `now` on."""
+        ...
+
+    def limit_read(self, answer: Payload) -> tuple[float, float] | None:
+        """The limit (W) that applies now and how far it may be off by its own step; None where it is not told.
+
+        Raises:
+            PeerFault: a field has another type than the schema says.
+        """
+        ...
+
+    def clear_limit(self) -> Message:
+        """Drop every profile that a CSMS may have put on the EVSE."""
+        ...
