@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from cim.mapping.engine.mapping_file import checked_yaml
 from cim.model.errors import BadInput
 from cim.platform.access.control import AccessControl
+from cim.platform.access.principals import PrincipalBook
 from cim.platform.access.streams import StreamSight
 from cim.platform.broker.channel import BrokerServer
 from cim.platform.broker.consumer import Received
@@ -24,8 +26,9 @@ from cim.platform.broker.producer import Producer
 from cim.platform.broker.publishing_store import PublishingStore
 from cim.platform.broker.schemas import READINGS, site_topics
 from cim.platform.broker.told_trouble import tell_trouble
-from cim.platform.site_data import SiteFacts
-from cim.platform.store import Store
+from cim.platform.publications.agreements import ConnectionSwitched
+from cim.platform.site_data import SiteFacts, handed_over
+from cim.platform.store import Store, values
 from portal.callers import book_of_site
 from portal.stream_routes import StreamSite
 
@@ -61,7 +64,9 @@ async def messaging(
     told = Messaging(
         PublishingStore(store, Producer(server.beside(), topics), usage_points), StreamSite(access, server, topics)
     )
-    bridge, watch = None, asyncio.create_task(_watch(told.store, folder))
+    hand_over = partial(_hand_over, store, access.book, site)
+    hand_over()
+    bridge, watch = None, asyncio.create_task(_watch(told.store, folder, hand_over))
     try:
         if mqtt is not None:
             bridge = asyncio.create_task(_bridge(told.streams, read_mqtt(mqtt)).run())
@@ -77,10 +82,17 @@ async def messaging(
         server.close()
 
 
-async def _watch(store: PublishingStore, folder: Path) -> None:
-    """What is wrong with the topics, as the folder's status tells it to others."""
+def _hand_over(store: Store, book: PrincipalBook, site: SiteFacts) -> None:
+    """Listeners' rights follow the changes of aggregator that are known by now."""
+    for made in values(store, ConnectionSwitched):
+        book.hand_over(*handed_over(made, site))
+
+
+async def _watch(store: PublishingStore, folder: Path, hand_over: Callable[[], None]) -> None:
+    """What is wrong with the topics, as the folder's status tells it to others; and who changed its aggregator."""
     told: str | None = ""
     while True:
+        hand_over()  # in good time: a change is known two days before
         if store.trouble != told:
             told = store.trouble
             await asyncio.to_thread(tell_trouble, folder, told)

@@ -84,6 +84,7 @@ class SimulatedStartUp:
             kept.days,
             kept.seed,
             spare_keys=SPARE_KEYS,
+            free_to_change=True,
         )
         start = datetime.fromisoformat(kept.start).astimezone(UTC)
         world = await open_world(
@@ -121,7 +122,7 @@ class RealStartUp:
         before = HISTORY_DAYS + 3
         past = of_the_present(self._profiles, site.timezone, first - timedelta(days=before), before + 3)
         site_agents = agents_of_site(
-            site, past, first, kept.days, kept.seed, secret=self._secret, spare_keys=SPARE_KEYS
+            site, past, first, kept.days, kept.seed, secret=self._secret, spare_keys=SPARE_KEYS, free_to_change=True
         )
         _log.warning("assumed", what=f"habits before {first}: as on like days of the profiles {self._profiles.name}")
         _log.warning("assumed", what=f"no weather service: the sun as usual in the season, by {self._profiles.name}")

@@ -12,6 +12,7 @@ from portal.actions import ActionSite, ActionTold
 from portal.asking import (
     AnswerDispute,
     AskFlexibility,
+    ChangeAggregator,
     DeclareWorks,
     EndWorks,
     KeepElement,
@@ -90,6 +91,11 @@ def add_action_routes(app: FastAPI, site: ActionSite) -> None:
     async def keep(caller: Owner, asked: KeepElement) -> ActionTold:
         """Keep one of one's own elements from the market for a while: it runs by its own rule, and its agent plans anew."""
         return await run_in_threadpool(site.keep, _owner(caller), asked)
+
+    @app.post("/market/actions/aggregator", status_code=202, responses=_TAKEN)
+    async def aggregator(caller: Owner, asked: ChangeAggregator) -> ActionTold:
+        """Take one's own connection to another aggregator from a local day on; notice, register and contracts follow by agents."""
+        return await run_in_threadpool(site.change_aggregator, _owner(caller), asked)
 
     @app.post("/market/actions/rotate-key", status_code=202, responses=_TAKEN)
     async def rotate_key(caller: Trader, asked: RotateKey) -> ActionTold:

@@ -11,6 +11,7 @@ from cim.platform.access.audit import Access, AuditLog
 from cim.platform.mailbox.mailbox import Letter, LetterState, Mailbox
 from cim.platform.mailbox.requests import (
     KIND_OF,
+    AggregatorWanted,
     ConsumptionLimitWanted,
     DisputeAnswerWanted,
     ElementKeptWanted,
@@ -27,6 +28,7 @@ from portal.asking import (
     AnswerDispute,
     AskFlexibility,
     Asking,
+    ChangeAggregator,
     DeclareWorks,
     EndWorks,
     KeepElement,
@@ -45,7 +47,8 @@ class ActionTold(Shown):
     """A request and what became of it.
 
     Attributes:
-        kind: flexibility, order, point-limit, consumption-limit, settlement, dispute, works, works-end, keep-element, rotate-key.
+        kind: flexibility, order, point-limit, consumption-limit, settlement, dispute, works, works-end, keep-element, aggregator,
+            rotate-key.
         at, answered_at: on the site's clock.
         request: its fields.
         state: waiting (for the site's next round), handed (to its agent), accepted, refused.
@@ -170,6 +173,14 @@ class ActionSite:
         return self._put(
             caller, caller.party or "", ElementKeptWanted(_number(asked), caller.name, asked.element, until)
         )
+
+    def change_aggregator(self, caller: Caller, asked: ChangeAggregator) -> ActionTold:
+        """Ask the caller's own agent to take its connection to another aggregator.
+
+        Raises:
+            MailboxFull, AskedBefore: see `Mailbox.put`.
+        """
+        return self._put(caller, caller.party or "", AggregatorWanted(_number(asked), caller.name, asked.to, asked.day))
 
     def rotate_key(self, caller: Caller, asked: RotateKey) -> ActionTold:
         """Ask the caller's own agent to sign with another key.

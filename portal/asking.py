@@ -139,5 +139,16 @@ class KeepElement(Asking):
     minutes: Annotated[int, Field(ge=1, le=7 * 1440)] | None
 
 
+class ChangeAggregator(Asking):
+    """The caller's connection goes over to another aggregator of the site, `to` (its name or domain), from a local day on.
+
+    Notice is given by 18:00 two days before: the first day that can be asked for is the day after tomorrow, after 18:00 the
+    one that follows it.
+    """
+
+    to: Text
+    day: date
+
+
 class RotateKey(Asking):
     """The caller's own agent goes over to the next key that was prepared for it."""

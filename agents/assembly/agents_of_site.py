@@ -39,6 +39,7 @@ from environment.weather_model import SeasonalSun, WeatherFeed
 from market.ledger.signing import Signer, simulation_seed
 from market.mechanisms.pay_as_bid import PayAsBid
 from market.mechanisms.registry import procuring
+from market.register.agreed_switches import ServedConnection
 from market.rules import Control, MarketRules
 
 MeteredDays = Callable[[str], tuple[Floats, ...]]
@@ -60,6 +61,7 @@ def agents_of_site(
     secret: Secret | None = None,
     spare_keys: int = 0,
     operations: Mapping[str, StoreOperation] | None = None,
+    free_to_change: bool = False,
 ) -> SiteAgents:
     """All agents of a site.
 
@@ -72,6 +74,7 @@ def agents_of_site(
             `identifiers`. It has no weather service.
         spare_keys: how many more keys each party has, to go over to when somebody asks it to.
         operations: battery -> how its owner operates it beside serving its home.
+        free_to_change: owners may ask for another aggregator while the site lives; each knows all of its connections then.
 
     Raises:
         BadInput: two parties have one domain or one key; the days, or at least one day of history before them, are not in
@@ -122,7 +125,7 @@ def agents_of_site(
         members = tuple(
             Member(p.name, usage_point(site, p.name), p.congestion_point, carries_w(p), tariff_of(site, p.name), served)
             for p in site.prosumers
-            if (served := member_days(site, p.name, party.name))
+            if (served := member_days(site, p.name, party.name)) or free_to_change
         )
         config = aggregator_config(
             site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
@@ -134,7 +137,13 @@ def agents_of_site(
         hear = (site.dso.name, *((site.iles.name,) if exchange is not None and point.meter == exchange.meter else ()))
         agents.append(agent_spec(point.meter, "substation-meter", seeds[point.meter], hear, point.meter))
     names = tuple(p.name for p in site.prosumers)
-    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name, exchange)
+    served_by = tuple(
+        ServedConnection(usage_point(site, name), name, planned.aggregator, planned.switches)
+        for name in names
+        for planned in (connection_of(site, name),)
+    )
+    free = (served_by, tuple(party.name for party in site.aggregators)) if free_to_change else ((), ())
+    iles = IlesConfig(WEATHER, names, site.ledger.name, site.dso.name, exchange, None, *free)
     agents.append(agent_spec(site.iles.name, "iles", seeds[site.iles.name], iles, WEATHER))
     agents += _meter_company(site, seeds)
     agents.append(agent_spec(site.ledger.name, "ledger-keeper", seeds[site.ledger.name], witnesses))

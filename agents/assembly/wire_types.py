@@ -96,6 +96,7 @@ declare_homes(
             "market.negotiation.issues",
             "market.negotiation.messages",
             "market.negotiation.tender",
+            "market.register.agreed_switches",
             "market.register.discovery",
             "market.register.lifecycle",
             "market.register.prequalification",
@@ -108,6 +109,7 @@ declare_homes(
             "agents.roles.messages",
             "agents.roles.contract_messages",
             "agents.roles.register_messages",
+            "agents.roles.switch_messages",
         ),
         "meter": ("agents.roles.meter_data_company", "agents.roles.meter_messages"),
         "part": (
@@ -127,6 +129,7 @@ declare_homes(
             "agents.roles.parts.reservations",
             "agents.roles.parts.settlement_as_buyer",
             "agents.roles.parts.settlement_as_seller",
+            "agents.roles.parts.switches_known",
         ),
         "plan": (
             "agents.planning.dispatch.admm",
@@ -168,6 +171,7 @@ declare_homes(
             "agents.roles.prosumer.owner_overrides",
             "agents.roles.prosumer.prognoses",
             "agents.roles.prosumer.provider_switching",
+            "agents.roles.prosumer.switch_asking",
             "agents.roles.prosumer.reactive_metering",
             "agents.roles.prosumer.reserved_capacity",
             "agents.roles.prosumer.supply_limits",

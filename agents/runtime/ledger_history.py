@@ -21,7 +21,8 @@ from market.ledger.records import Record
 from market.settlement.payments import Payment
 
 # Of these all count: contracts run for a year, limit activations in it, and cover units that were registered before it.
-_WHOLE = ("register", "contract", TERMINATION, PUBLISHED_TEMPLATE, "member-order", "flex-order", "flex-order-refusal")
+_WHOLE = ("register", "contract", TERMINATION, PUBLISHED_TEMPLATE, "member-order", "flex-order", "flex-order-refusal",
+          "connection-switch")  # fmt: skip
 _RECENT = timedelta(days=14)  # twice as long as a day may wait for its settlement
 _HEADS = 30  # whose co-signatures may still come
 

@@ -17,7 +17,7 @@ from cim.platform.documents.kinds import Body, Kind
 from cim.platform.documents.series import Belongs, Series, dataset_of
 from cim.platform.documents.store import DocumentStore, Note
 from cim.platform.handler.new_readings import Known, not_there
-from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed
+from cim.platform.publications.agreements import AssetsRegistered, ConnectionSwitched, ContractAgreed
 from cim.platform.published import published
 from cim.platform.readings.storage import readings_place
 
@@ -114,7 +114,10 @@ def describe(folder: Path, site: SiteFacts, now: datetime, series_every: timedel
         if told is None or now - told >= series_every:
             series = ReadingQueries(readings_place(folder)).series(Selection()).to_pylist()
         note = Note(_WRITER, now, "taken from the run's telemetry and publications")
-        return documents.put_all((*_described(site), *_published(folder), *_datasets(series, site.connections)), note)
+        return documents.put_all(
+            (*_described(site, _handed_over(folder, site)), *_published(folder), *_datasets(series, site.connections)),
+            note,
+        )
     finally:
         documents.close()
 
@@ -156,18 +159,34 @@ def _readings(part: Path, usage_points: Mapping[str, str]) -> pa.Table:
     return pa.table(columns, schema=batch_schema())
 
 
-def _described(site: SiteFacts) -> Iterator[tuple[Kind, str, Body]]:
+def _handed_over(folder: Path, site: SiteFacts) -> Mapping[str, tuple[Handover, ...]]:
+    """By connection, the handovers that were agreed while the site lived."""
+    found: dict[str, tuple[Handover, ...]] = {}
+    for told in published(folder, ConnectionSwitched):
+        name, handover = handed_over(told, site)
+        found[name] = tuple(sorted((*found.get(name, ()), handover)))
+    return found
+
+
+def handed_over(told: ConnectionSwitched, site: SiteFacts) -> tuple[str, Handover]:
+    """Which connection goes over, and the handover, by the names that the platform has for both."""
+    aggregator = site.parties.get(told.aggregator, told.aggregator)
+    return site.parties.get(told.owner, told.owner), Handover(told.begins, aggregator)
+
+
+def _described(site: SiteFacts, agreed: Mapping[str, Sequence[Handover]]) -> Iterator[tuple[Kind, str, Body]]:
     parties: dict[str, JsonValue] = dict(site.parties)
     settings: dict[str, JsonValue] = {"name": site.name, "timezone": site.timezone, "dso": site.dso, "parties": parties}
     yield Kind.CONFIGURATION, "site", {"about": "site", "settings": settings}
     for one in site.connections:
+        made = (*one.handovers, *agreed.get(one.usage_point, ()))
         body: Body = {
             "usage_point": one.usage_point,
             "aggregator": one.aggregator,
             "congestion_point": one.congestion_point,
             "kind": one.kind,
             "place": site.name,
-            "handovers": [{"since": made.since.isoformat(), "aggregator": made.aggregator} for made in one.handovers],
+            "handovers": [{"since": since.isoformat(), "aggregator": aggregator} for since, aggregator in made],
         }
         yield Kind.USAGE_POINT, one.usage_point, body
 

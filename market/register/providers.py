@@ -6,6 +6,7 @@ payment is about, never today: what is settled late belongs to who had the conne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple, Protocol
@@ -35,7 +36,7 @@ class Served(Protocol):
         """Who markets it before its first switch."""
 
     @property
-    def switches(self) -> tuple[ProviderSwitch, ...]:
+    def switches(self) -> Sequence[ProviderSwitch]:
         """In the order of their days, none to who has it already."""
 
 

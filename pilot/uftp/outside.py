@@ -64,7 +64,11 @@ def with_outside(site_agents: SiteAgents, parties: Parties) -> SiteAgents:
         if spec.name in away:
             continue
         # Who lives elsewhere keeps no replica of the ledger and co-signs nothing.
-        here = tuple(name for name in spec.config if name not in away) if spec.kind == "ledger-keeper" else spec.config
+        here = spec.config
+        if spec.kind == "ledger-keeper":
+            here = tuple(name for name in spec.config if name not in away)
+        elif spec.kind == "iles":  # nor does it hear of changes of aggregator that are asked for
+            here = spec.config.without(away)
         agents.append(replace(spec, config=here))
     return replace(
         site_agents,

@@ -15,6 +15,7 @@ from cim.platform.publications.settlement import last_revisions
 from cim.platform.publications.trading import OrderPlaced, ReservationUpdated
 from cim.platform.store import values
 from portal.market import MarketRows
+from portal.screens.change_aggregator import changes
 from portal.screens.markup import (
     Digits,
     Figure,
@@ -98,6 +99,7 @@ def contracts(seen: Seen) -> Parts:
                 ),
                 name="contracts",
             ),
+            *changes(seen),
         )
     ended = {one.contract_id: one for one in values(seen.store, ContractEnded)}
     versions: dict[str, list[ContractAgreed]] = {}
@@ -142,7 +144,7 @@ def contracts(seen: Seen) -> Parts:
         parts.append(_life(seen, versions[chosen], ended.get(chosen)))
     else:
         parts.append(note(f"Contract {chosen[:60]} is none of yours."))
-    return parts
+    return [*parts, *changes(seen)]
 
 
 def _state(one: ContractAgreed, last: date, today: date) -> str:

@@ -15,6 +15,7 @@ from cim.platform.access.principals import Role
 from cim.platform.mailbox import mailbox as module
 from cim.platform.mailbox.mailbox import Mailbox
 from cim.platform.mailbox.requests import (
+    AggregatorWanted,
     ConsumptionLimitWanted,
     DisputeAnswerWanted,
     ElementKeptWanted,
@@ -251,6 +252,34 @@ def test_a_time_to_choose_is_of_the_sites_clock_and_the_same_when_asked_again(do
     (letter,) = box.deal(1, lambda _: 1)
     assert isinstance(letter.request, FlexibilityWanted)
     assert letter.request.choose_until == NOON + timedelta(minutes=30)
+
+
+def test_a_prosumer_asks_for_another_aggregator_and_nobody_for_it(door: Door) -> None:
+    """One request to its own agent, its answer at the same address; a DSO and the operator have no connection to change."""
+    app, box = portal(door)
+    farm = {"Authorization": f"Bearer {'f' * 43}"}
+    body = {"to": "agr-west", "day": "2025-06-24", "number": "number-7"}
+
+    async def talking(caller: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            asked = await caller.post("/market/actions/aggregator", json=body, headers=farm)
+            assert (asked.status_code, asked.json()["kind"], asked.json()["state"]) == (202, "aggregator", "waiting")
+        box.deal(1, lambda _: 1)
+        box.answered(
+            RequestAnswered("number-7", False, "day: 2025-06-24; notice is given by 18:00 two days before"), NOON
+        )
+        told = (await caller.get("/market/actions/number-7", headers=farm)).json()
+        assert (told["state"], told["request"]) == ("refused", {"to": "agr-west", "day": "2025-06-24"})
+        for headers in (DSO, BEARER):
+            assert (await caller.post("/market/actions/aggregator", json=body, headers=headers)).status_code == 403
+        assert (await caller.post("/market/actions/aggregator", json=body)).status_code == 401
+        odd = body | {"day": "soon"}
+        assert (await caller.post("/market/actions/aggregator", json=odd, headers=farm)).status_code == 422
+
+    talk(app, talking)
+    (letter,) = box.newest(10)
+    assert letter.recipient == "farm.example"
+    assert letter.request == AggregatorWanted("number-7", "farm.example", "agr-west", date(2025, 6, 24))
 
 
 def test_a_party_has_its_own_key_rotated_and_nobody_elses(door: Door) -> None:

@@ -22,6 +22,7 @@ from cim.platform.orchestrator.filing import file_run
 from cim.platform.parquet_store import ParquetStore
 from cim.platform.provisioning.definition import Definition, read_definition
 from cim.platform.provisioning.provision import Page
+from cim.platform.publications.agreements import ConnectionSwitched
 from cim.platform.publications.incidents import HandlingFailed
 from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.published import PublishedTables
@@ -60,14 +61,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("planned", [True, False])
 @pytest.mark.parametrize(("who", "hours"), [("agr-east", (0, 1)), ("agr-west", (1, 2)), ("farm", (0, 2))])
 def test_a_home_that_changed_its_aggregator_shows_each_its_own_time(
-    tmp_path: Path, who: str, hours: tuple[int, int]
+    tmp_path: Path, who: str, hours: tuple[int, int], planned: bool
 ) -> None:
-    """From the site's facts through documents and index to the answer: rows of its time alone, and the series is found."""
+    """Planned by the site, or agreed while it lived: through documents and index to the answer, rows of its own time alone."""
     farm, point = WHOLE.connections
-    handover = Handover(NOON + timedelta(hours=1), "agr-west")
-    file_run(run_folder(tmp_path), replace(WHOLE, connections=(replace(farm, handovers=(handover,)), point)), NOON)
+    begins, folder = NOON + timedelta(hours=1), run_folder(tmp_path)
+    parties = {**WHOLE.parties, "west.example": "agr-west"}
+    facts = replace(
+        WHOLE, parties=parties, connections=(replace(farm, handovers=(Handover(begins, "agr-west"),)), point)
+    )
+    if not planned:
+        facts, store = replace(WHOLE, parties=parties), ParquetStore(folder, keep=True)
+        told = ConnectionSwitched(NOON, "ean:farm", "farm.example", "agr.example", "west.example", NOON.date(), begins)
+        store.put("iles", told)
+        store.close()
+    file_run(folder, facts, NOON)
     data = open_data_site(tmp_path, lambda: NOON + timedelta(hours=2))
     query = Definition(name="rows", attributes=("begin",))
     begins = {row["begin"] for row in data.provision.ask(who, query, {}, Page()).table.to_pylist()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -14,7 +14,14 @@ import pytest
 from cim.platform.access.audit import AuditLog
 from cim.platform.access.principals import Role
 from cim.platform.mailbox.mailbox import Mailbox
-from cim.platform.publications.agreements import AssetsRegistered, ContractAgreed, ContractEnded, RegisteredAsset
+from cim.platform.publications.agreements import (
+    AssetsRegistered,
+    ConnectionSwitched,
+    ContractAgreed,
+    ContractEnded,
+    RegisteredAsset,
+    TemplatePublished,
+)
 from cim.platform.publications.base import IspPower, Publication
 from cim.platform.publications.grid import (
     ConsumptionHeldBack,
@@ -142,6 +149,47 @@ def test_an_aggregator_sees_works_on_the_days_of_its_contract_with_a_home(tmp_pa
     }
     assert ("works of today" in seen["e"], "works of tomorrow" in seen["e"]) == (True, False)
     assert ("works of today" in seen["w"], "works of tomorrow" in seen["w"]) == (False, True)
+
+
+def test_a_prosumer_can_ask_for_another_aggregator_and_sees_what_was_agreed(tmp_path: Path) -> None:
+    """The form offers who else has published a template, from the first day with notice; the DSO has no form, and both see it."""
+    template = TemplatePublished(
+        NOON,
+        "west.test",
+        "household-daily",
+        1,
+        tuple(range(1, 8)),
+        0,
+        1440,
+        4,
+        "day",
+        4,
+        4,
+        100,
+        200,
+        300,
+        "fixed",
+        True,
+    )
+    agreed = ContractAgreed(
+        NOON, "c-1", "east.test", "farm-1.test", date(2025, 6, 1), date(2025, 6, 30), tuple(range(1, 8)), 0, 1440, 15, (), 5_000,
+        -5_000, 1, "day", 4, 4, 100, 200, 300, "fixed", "EUR",
+    )  # fmt: skip
+    told = (template, replace(template, publisher="east.test"), agreed)
+    form = part(fetch(tmp_path, "/market/pages/contracts", *told, headers=OWNER), "aggregator")
+    assert 'data-action="/market/actions/aggregator"' in form
+    assert 'min="2025-06-23"' in form
+    assert re.findall(r'<option value="([^"]*)"', form) == ["west.test"]
+    midnight = datetime(2025, 6, 24, 22, tzinfo=UTC)
+    made = ConnectionSwitched(NOON, "ean.farm-1", "farm-1.test", "east.test", "west.test", date(2025, 6, 25), midnight)
+    for headers, acts in ((OWNER, True), (BEARER, False)):
+        shown = part(fetch(tmp_path, "/market/pages/contracts", *told, made, headers=headers), "aggregator")
+        assert "2025-06-25" in shown
+        assert ("data-action" in shown) == acts
+    other = {"Authorization": f"Bearer {'e' * 43}"}
+    assert "2025-06-25" in fetch(tmp_path, "/market/pages/contracts", *told, made, headers=other)
+    assert 'id="aggregator"' not in fetch(tmp_path, "/market/pages/contracts", *told, headers=other)
+    assert "data-action" not in fetch(tmp_path, "/market/pages/contracts", *told, headers=OWNER, lives=False)
 
 
 def test_supply_counts_what_was_declared_and_reported_alone(tmp_path: Path) -> None:

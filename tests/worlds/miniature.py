@@ -65,6 +65,7 @@ from market.ledger.party_keys import KEEPER
 from market.ledger.records import Party
 from market.ledger.signing import Signer, key_from_seed, simulation_seed
 from market.ledger.store import LedgerStore
+from market.register.agreed_switches import ServedConnection
 from market.register.providers import NOTICE_DAYS, ProviderSwitch, days_with
 from market.rules import Control, MarketRules, PlannedKeyChange
 from tests.worlds import players, terms
@@ -117,6 +118,7 @@ class Miniature:
         keeping_share: what sellers assume that keeping a promise costs, of what members ask; None: the site's.
         switches: by home, to which other aggregator it goes over, and when.
         coordinated: the DSO brings both sellers to one price before they offer.
+        free_to_change: homes may ask for the other aggregator while the market lives.
     """
 
     def __init__(
@@ -133,7 +135,9 @@ class Miniature:
         keeping_share: float | None = None,
         switches: Mapping[str, tuple[ProviderSwitch, ...]] = MappingProxyType({}),
         coordinated: bool = False,
+        free_to_change: bool = False,
     ) -> None:
+        self.free_to_change = free_to_change
         self.keeping_share, self.switches, self.coordinated = keeping_share, switches, coordinated
         self.rules = replace(rules(days), key_changes=key_changes, mechanism=mechanism)
         self.term_days = term_days
@@ -181,7 +185,9 @@ class Miniature:
         )
         for seller in ("agr", "agr-2"):
             served = ((h, days_with(connection, seller)) for h, connection in zip(HOMES, connections, strict=True))
-            members = tuple(Member(h, f"ean.{h}", players.POINT, days=days) for h, days in served if days)
+            members = tuple(
+                Member(h, f"ean.{h}", players.POINT, days=days) for h, days in served if days or self.free_to_change
+            )
             changes: dict[str, Any] = {} if self.keeping_share is None else {"keeping_share": self.keeping_share}
             changes |= {"coordinated": self.coordinated}
             changes |= {"notice_days": NOTICE_DAYS} if self.switches else {}
@@ -196,7 +202,11 @@ class Miniature:
             buying_rules=rules, coordinates=self.coordinated,
         )  # fmt: skip
         cast["dso"] = DsoRole("dso", market, key("dso"), dso_config)
-        cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso"))
+        free: dict[str, Any] = {}
+        if self.free_to_change:
+            known = (ServedConnection(f"ean.{h}", h, SELLER[h], self.switches.get(h, ())) for h in HOMES)
+            free = {"connections": tuple(known), "aggregators": ("agr", "agr-2")}
+        cast["iles"] = IlesRole("iles", market, key("iles"), IlesConfig("weather", HOMES, "ledger", "dso", **free))
         cast["ledger"] = KeeperRole("ledger", market, key("ledger"), WITNESSES)
         return cast
 
@@ -254,6 +264,8 @@ class Miniature:
                 self._tell(key[1], event, now)
 
     def _tell(self, name: str, event: Event, now: datetime) -> None:
+        if name not in self.roles:
+            return  # people, who are answered
         self.handled += 1
         for effect in self.roles[name].handle(event, now):
             self._take(name, effect, now)

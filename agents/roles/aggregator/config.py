@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from market.billing.tariff import Tariff
 from market.contracts.contract import FlexContract
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
+from market.register.agreed_switches import Agreed, KnownDays
 from market.register.providers import ALWAYS, ServedDays
 
 _E4_PER_CT = 100
@@ -35,7 +37,7 @@ class Member:
     congestion_point: str
     carries_w: int = 0
     tariff: Tariff | None = None
-    days: tuple[ServedDays, ...] = ALWAYS
+    days: Sequence[ServedDays] = ALWAYS
 
     def is_on(self, day: date) -> bool:
         """Whether it belongs to the portfolio on a local day."""
@@ -68,7 +70,7 @@ class AggregatorConfig:
 
     Attributes:
         dso, market, ledger: agents it deals with (market = the ILES manager, also CRO).
-        members: all that ever belong to its portfolio.
+        members: all that ever belong to its portfolio, or may: a member without days can come while the site lives.
         buying, selling: its prices for its members' flexibility, and for what it sells to the DSO.
         limits: of the contracts it proposes to its members.
         plant_from_w: a member whose elements can raise consumption by more gets a plant's contract.
@@ -103,7 +105,20 @@ class AggregatorConfig:
     @cached_property
     def congestion_points(self) -> tuple[str, ...]:
         """The congestion points at which it ever has members, in order."""
-        return tuple(sorted(self._at))
+        return tuple(sorted(point for point, members in self._at.items() if any(one.days for one in members)))
+
+    def following(self, aggregator: str, agreed: Agreed) -> AggregatorConfig:
+        """The same whose members' days follow the switches that are agreed while the site lives, as known when asked.
+
+        Args:
+            aggregator: whose config it is, an agent.
+        """
+        members = (replace(one, days=KnownDays(one.days, one.usage_point, aggregator, agreed)) for one in self.members)
+        return replace(self, members=tuple(members))
+
+    def forget_points(self) -> None:
+        """Another switch is known: at which congestion points it has members is worked out anew."""
+        self.__dict__.pop("congestion_points", None)
 
     def at(self, congestion_point: str, day: date) -> tuple[str, ...]:
         """The members of a congestion point on a local day, in order."""

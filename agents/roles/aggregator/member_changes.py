@@ -16,6 +16,7 @@ from agents.roles.parts.contracts import Contracts, SeekContracts
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import moves_of
+from agents.roles.parts.switches_known import SwitchKnown
 from agents.roles.register_messages import RegisterEntry
 from cim.codec.codec import wire
 from cim.model.errors import BadInput
@@ -69,6 +70,14 @@ class MemberChanges(Part[NoState]):
             if now < self.rules.day(first).start and first > self.rules.first_day
         ]
         return [*leaving, *joining]
+
+    @on(SwitchKnown)
+    def known(self, event: SwitchKnown, now: datetime) -> list[Effect]:
+        """Another was agreed while the site lives: a member leaves, or one comes."""
+        day = self.rules.day(event.switch.day)
+        if event.switch.to == self.me.name:
+            return [Arm(MembersJoin(day.day), max(day.start, now))]
+        return [Arm(MembersLeave(day.next(-1).day), max(day.next(-2).at(NOTICE_HOUR), now))]
 
     @on(MembersLeave)
     def leave(self, timer: MembersLeave, now: datetime) -> list[Effect]:

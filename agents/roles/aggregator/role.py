@@ -38,6 +38,7 @@ from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
+from agents.roles.parts.switches_known import SwitchesKnown
 from agents.roles.parts.tendering import Tendering
 from agents.roles.role import Role
 from market.contracts.commitments import Stock, bought_stock
@@ -50,6 +51,8 @@ class AggregatorRole(Role):
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: AggregatorConfig) -> None:
         me, ledger = AgentIdentity(name, rules, key), config.ledger
+        known = SwitchesKnown(me, config.market, config.forget_points)
+        config = config.following(name, known.of)
         members = config.by_name()
         by_ean = {member.usage_point: member for member in config.members}
 
@@ -116,6 +119,7 @@ class AggregatorRole(Role):
         super().__init__(
             me,
             KeyChanges(me, ledger, lambda: not negotiation.is_talking),
+            known,
             templates,
             PortfolioRegistration(me, config, contracts, negotiation, templates),
             MemberChanges(me, config, contracts, ending),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from market.billing.tariff import Tariff
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms, Usage, usage_fault
 from market.contracts.limits import ContractLimits
 from market.negotiation.concession import NegotiationPreferences
+from market.register.agreed_switches import Agreed, KnownSwitches
 from market.register.prequalification import ProductRules
 from market.register.providers import ProviderSwitch, aggregator_on
 from market.register.units import UnitLimit
@@ -53,7 +54,7 @@ class GridConnection:
     carries_w: int = 0
     terms: ConnectionTerms = NOTHING_AGREED
     owner: str = ""
-    switches: tuple[ProviderSwitch, ...] = ()
+    switches: Sequence[ProviderSwitch] = ()
     largest_unit: str = ""
     largest_unit_w: int = 0
     limitable_w: tuple[int, ...] = ()
@@ -237,6 +238,18 @@ class DsoConfig:
     coordinates: bool = False
     ties: tuple[Line, ...] = ()
     inverters: tuple[QvInverter, ...] = ()
+
+    def following(self, agreed: Agreed) -> DsoConfig:
+        """The same whose connections' switches are also those that are agreed while the site lives, as known when asked."""
+        connections = (
+            replace(one, switches=KnownSwitches(one.switches, one.usage_point, agreed)) for one in self.connections
+        )
+        return replace(self, connections=tuple(connections))
+
+    def forget_changes(self) -> None:
+        """Another switch is known: what was worked out of them is worked out anew."""
+        for name in ("changes", "_pairs"):
+            self.__dict__.pop(name, None)
 
     def at(self, point: str) -> tuple[GridConnection, ...]:
         """The connections registered at a congestion point."""

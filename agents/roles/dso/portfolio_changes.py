@@ -16,6 +16,7 @@ from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.negotiation import ContractNegotiation
 from agents.roles.parts.recovery import LedgerHistory
+from agents.roles.parts.switches_known import SwitchKnown
 from cim.codec.codec import wire
 from market.contracts.changes import amended
 from market.contracts.contract import FlexContract
@@ -60,6 +61,14 @@ class PortfolioChanges(Part[NoState]):
         return [
             Arm(FollowPortfolios(day.day), max(day.next(-1).at(AMENDING_HOUR), now)) for day in days if now < day.start
         ]
+
+    @on(SwitchKnown)
+    def known(self, event: SwitchKnown, now: datetime) -> list[Effect]:
+        """Another was agreed while the site lives."""
+        if not self.rules.flexibility:
+            return []
+        day = self.rules.day(event.switch.day)
+        return [Arm(FollowPortfolios(day.day), max(day.next(-1).at(AMENDING_HOUR), now))]
 
     @on(FollowPortfolios)
     def follow(self, timer: FollowPortfolios, now: datetime) -> list[Effect]:

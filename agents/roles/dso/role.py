@@ -47,6 +47,7 @@ from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.reservations import Reservations
 from agents.roles.parts.settlement_as_buyer import SettlementAsBuyer
+from agents.roles.parts.switches_known import SwitchesKnown
 from agents.roles.parts.tendering import Tendering
 from agents.roles.role import Role
 from market.rules import MarketRules
@@ -57,6 +58,8 @@ class DsoRole(Role):
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: DsoConfig) -> None:
         me, ledger = AgentIdentity(name, rules, key), config.ledger
+        known = SwitchesKnown(me, config.market, config.forget_changes)
+        config = config.following(known.of)
         contracts = Contracts(me, remembers=lambda contract: contract.buyer == me.domain)
         negotiation = ContractNegotiation(me, ledger, contracts, wants=config.buying.for_contract)
         carries_w = {c.usage_point: c.carries_w for c in config.connections}
@@ -132,6 +135,7 @@ class DsoRole(Role):
         super().__init__(
             me,
             KeyChanges(me, ledger, lambda: not negotiation.is_talking),
+            known,
             contracts,
             use,
             reservations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from agents.roles.effects import Arm, Effect, Poll, Publish, Send, Timer
 from agents.roles.events import Connected, Measured
 from agents.roles.identity import AgentIdentity
 from agents.roles.iles_manager.islanding import IslandLeading, IslandUnits
+from agents.roles.iles_manager.switch_recording import SwitchRecording
 from agents.roles.messages import WeatherBulletin
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.cosigning import HeadCosigning
@@ -28,6 +30,8 @@ from cim.model.devices import WeatherForecast
 from cim.model.errors import BadInput
 from cim.platform.publications.incidents import RuleBroken
 from market.assets.publication import AssetPublication, AssetRegister
+from market.register.agreed_switches import ServedConnection
+from market.register.providers import aggregators_of
 from market.rules import MarketRules
 from market.uftp import (
     AgrPortfolioQuery,
@@ -52,6 +56,7 @@ class IlesConfig:
 
     Attributes:
         island: what it leads when mains are lost; None: nothing.
+        connections, aggregators: of which owners may ask for which others while the site lives; none: nobody can.
     """
 
     weather: str
@@ -60,6 +65,13 @@ class IlesConfig:
     dso: str
     exchange: ExchangeConfig | None = None
     island: IslandUnits | None = None
+    connections: tuple[ServedConnection, ...] = ()
+    aggregators: tuple[str, ...] = ()
+
+    def without(self, away: Collection[str]) -> IlesConfig:
+        """The same where these aggregators cannot be changed to or from: they live elsewhere, where no such message comes."""
+        here = tuple(one for one in self.connections if not set(aggregators_of(one)) & set(away))
+        return replace(self, connections=here, aggregators=tuple(one for one in self.aggregators if one not in away))
 
 
 @wire("iles.timer.weather")
@@ -259,6 +271,13 @@ class IlesRole(Role):
             AssetRegistration(me),
             RegisterKeeping(me, config.ledger, config.dso, config.prosumers),
             ReferenceRegister(me),
+            SwitchRecording(
+                me,
+                ledger=config.ledger,
+                dso=config.dso,
+                connections=config.connections,
+                aggregators=config.aggregators,
+            ),
             ExchangeForecasting(me),
             ExchangeBands(me, config.exchange),
             HeadCosigning(me, config.ledger),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
 
@@ -14,6 +15,7 @@ from market.billing.tariff import Tariff
 from market.contracts.connection_terms import NOTHING_AGREED, ConnectionTerms
 from market.contracts.contract import FlexContract
 from market.negotiation.concession import NegotiationPreferences
+from market.register.agreed_switches import Agreed, KnownSwitches
 from market.register.providers import ProviderSwitch
 
 _E4_PER_CT = 100
@@ -58,7 +60,11 @@ class ProsumerConfig:
     unmetered_pct: int = 10
     place: str = ""
     terms: ConnectionTerms = NOTHING_AGREED
-    switches: tuple[ProviderSwitch, ...] = ()
+    switches: Sequence[ProviderSwitch] = ()
+
+    def following(self, agreed: Agreed) -> ProsumerConfig:
+        """The same whose switches are also those that are agreed while the site lives, as they are known when asked."""
+        return replace(self, switches=KnownSwitches(self.switches, self.usage_point, agreed))
 
     def by_name(self) -> dict[str, ElementConfig]:
         """Its elements by their names, in order."""

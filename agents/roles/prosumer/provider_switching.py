@@ -12,6 +12,7 @@ from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.filing import NoState
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.register_keeping import moves_of
+from agents.roles.parts.switches_known import SwitchKnown
 from agents.roles.prosumer.asset_publishing import AssetPublishing
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.told import UnitTakenOver
@@ -50,6 +51,13 @@ class ProviderSwitching(Part[NoState]):
         last = self.rules.periods[-1].day
         days = (switch.day for switch in self._config.switches if self.rules.first_day < switch.day <= last)
         return [Arm(AskSwitch(day), max(self._asked_at(day), now)) for day in days if self.rules.day(day).end > now]
+
+    @on(SwitchKnown)
+    def known(self, event: SwitchKnown, now: datetime) -> list[Effect]:
+        """Another was agreed while the site lives."""
+        if not self.rules.flexibility:
+            return []
+        return [Arm(AskSwitch(event.switch.day), max(self._asked_at(event.switch.day), now))]
 
     def _asked_at(self, day: date) -> datetime:
         return self.rules.day(day).next(-1).at(SWITCH_HOUR)

@@ -18,6 +18,7 @@ from agents.roles.parts.operated_days import OperatedDays
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.parts.refusals import Refusals
 from agents.roles.parts.settlement_as_seller import SettlementAsSeller
+from agents.roles.parts.switches_known import SwitchesKnown
 from agents.roles.parts.tendering import Tendering
 from agents.roles.prosumer.accounts import Accounts
 from agents.roles.prosumer.asset_publishing import AssetPublishing
@@ -46,6 +47,7 @@ from agents.roles.prosumer.provider_switching import ProviderSwitching
 from agents.roles.prosumer.reactive_metering import ReactiveMetering
 from agents.roles.prosumer.reserved_capacity import ReservedCapacity
 from agents.roles.prosumer.supply_limits import SupplyLimits
+from agents.roles.prosumer.switch_asking import SwitchAsking
 from agents.roles.prosumer.unit_restrictions import UnitRestrictions
 from agents.roles.prosumer.vpp_member import VppMember
 from agents.roles.prosumer.weather_seen import WeatherSeen
@@ -62,9 +64,11 @@ class ProsumerRole(Role):
 
     def __init__(self, name: str, rules: MarketRules, key: bytes, config: ProsumerConfig) -> None:
         me, ledger = AgentIdentity(name, rules, key), config.ledger
-        buyers = {rules.domains[aggregator] for aggregator in aggregators_of(config)}
+        known = SwitchesKnown(me, config.market)
+        config = config.following(known.of)
 
         def sold(contract: FlexContract) -> bool:
+            buyers = (rules.domains[aggregator] for aggregator in aggregators_of(config))
             return contract.seller == me.domain and contract.buyer in buyers
 
         def after_open(history: LedgerHistory, now: datetime) -> LocalDay:
@@ -135,6 +139,7 @@ class ProsumerRole(Role):
         super().__init__(
             me,
             KeyChanges(me, ledger, lambda: not negotiation.is_talking),
+            known,
             contracts,
             use,
             negotiation,
@@ -143,6 +148,7 @@ class ProsumerRole(Role):
             filing,
             publishing,
             ProviderSwitching(me, config, publishing),
+            SwitchAsking(me, config),
             ContractAmending(
                 me,
                 config,

@@ -160,6 +160,15 @@ class PrincipalBook:
                 )
             self._known[principal.name] = principal
 
+    def hand_over(self, usage_point: str, handover: Handover) -> None:
+        """A connection goes over to another aggregator: known while the book is in use; twice is once."""
+        points = list(self.usage_points)
+        for number, point in enumerate(points):
+            if point.usage_point == usage_point and handover not in point.handovers:
+                points[number] = replace(point, handovers=tuple(sorted((*point.handovers, handover))))
+                self._add(handover.aggregator, Role.AGGREGATOR)
+        self.usage_points = tuple(points)
+
     def principal(self, name: str) -> Principal:
         """Who has this name.
 

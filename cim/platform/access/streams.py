@@ -14,7 +14,7 @@ from cim.model.readings import Kind
 from cim.platform.access.attributes import READINGS, AttributeClass, Dataset
 from cim.platform.access.control import AccessControl
 from cim.platform.access.policies import Row, Rule
-from cim.platform.access.principals import Principal
+from cim.platform.access.principals import Principal, UsagePoint
 from cim.platform.columns import Plain
 
 # What a reading's row of a stream tells, by its columns.
@@ -55,7 +55,7 @@ class StreamSight:
     def __init__(self, access: AccessControl, who: str, topic: str, purpose: str) -> None:
         self._access, self._purpose, self._topic = access, purpose, topic
         self._principal = access.who(who, "stream", topic)
-        self._points = {point.usage_point: point for point in access.book.usage_points}
+        self._book, self._points = access.book.usage_points, _by_name(access.book.usage_points)
         self._of_readings = topic == READINGS.name
         self._dataset = READINGS if self._of_readings else Dataset(topic, READINGS.columns)
         opened = self._opens()
@@ -66,6 +66,8 @@ class StreamSight:
 
     def rows(self, rows: Sequence[Mapping[str, Plain]]) -> list[dict[str, Plain]]:
         """Of a block's rows those that may be seen now, with the columns that may; consents that ended are noticed."""
+        if self._book is not self._access.book.usage_points:  # a connection went over to another aggregator
+            self._book, self._points = self._access.book.usage_points, _by_name(self._access.book.usage_points)
         asking, _ = self._access.decide(self._principal, self._dataset, self._purpose)
         kinds = [self._kind(row) for row in rows]
         shown = self._shown(asking, list(dict.fromkeys(kinds)))
@@ -116,6 +118,10 @@ class StreamSight:
     def _allow(self, policies: tuple[str, ...], rows: int) -> None:
         asked = (f"purpose {self._purpose}",)
         self._access.allow(self._principal, "stream", self._topic, asked, policies, rows)
+
+
+def _by_name(points: Sequence[UsagePoint]) -> dict[str, UsagePoint]:
+    return {point.usage_point: point for point in points}
 
 
 def _streams(rule: Rule) -> bool:

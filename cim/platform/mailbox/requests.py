@@ -171,6 +171,17 @@ class KeyRotationWanted:
     by: str
 
 
+@wire("mail.AggregatorWanted")
+@dataclass(frozen=True, slots=True)
+class AggregatorWanted:
+    """A prosumer takes its connection to another aggregator, `to` (its domain or name), from a local day on."""
+
+    number: str
+    by: str
+    to: str
+    day: date
+
+
 @wire("mail.RequestAnswered")
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
@@ -192,6 +203,7 @@ Wanted = (
     | WorksEndWanted
     | ElementKeptWanted
     | KeyRotationWanted
+    | AggregatorWanted
 )
 KINDS: dict[str, type[Wanted]] = {
     "flexibility": FlexibilityWanted,
@@ -204,5 +216,6 @@ KINDS: dict[str, type[Wanted]] = {
     "works-end": WorksEndWanted,
     "keep-element": ElementKeptWanted,
     "rotate-key": KeyRotationWanted,
+    "aggregator": AggregatorWanted,
 }
 KIND_OF = {kind: name for name, kind in KINDS.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from cim.codec.codec import wire
 from cim.platform.publications.base import Publication
@@ -60,6 +60,25 @@ class UnitsMoved(Publication):
 
     by: str
     units: tuple[UnitMoved, ...]
+
+
+@wire("published.ConnectionSwitched")
+@dataclass(frozen=True, slots=True)
+class ConnectionSwitched(Publication):
+    """An owner's change of aggregator, asked for while the site lives, is recorded.
+
+    Attributes:
+        usage_point: of the connection.
+        owner, former, aggregator: domains.
+        day, begins: the first local day with the new one, and its midnight, UTC.
+    """
+
+    usage_point: str
+    owner: str
+    former: str
+    aggregator: str
+    day: date
+    begins: datetime
 
 
 @wire("published.RankedUnit")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from cim.model.errors import ProgrammingFault
 from cim.platform.publications.agreements import (
     AssetsRegistered,
+    ConnectionSwitched,
     ContractAgreed,
     ContractEnded,
     NegotiationMoved,
@@ -68,7 +69,7 @@ FAMILIES: Mapping[str, type[Publication]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", family.__name__).lower(): family
     for family in (
         AssetsRegistered, BaselineChecked, BlockClosed, CommandRefused, ConsumptionHeldBack, ConsumptionLimited, ContractAgreed,
-        ContractEnded, CopiesDiffer, DeviceBack,
+        ConnectionSwitched, ContractEnded, CopiesDiffer, DeviceBack,
         DeviceLost, DisputeDecided, ElementOverridden, ElementSuspended, ExchangeBand, ExchangeForecast, FeedInAccounted,
         FeedInLimited, FlexOffered, FlexRequested,
         HandlingFailed, HeadRefused, HistorySplit, MemoryLost, MessageLapsed, MetersDisagree,

@@ -149,6 +149,28 @@ def test_a_series_is_found_by_whoever_marketed_its_home_meanwhile(first: int, la
     assert found == finders | {"owner"}
 
 
+def test_a_stream_follows_a_change_that_is_agreed_while_it_is_heard(tmp_path: Path) -> None:
+    """The book learns of it, and rows after the instant go to the new one; learned twice it is once."""
+    access = AccessControl.open(tmp_path, PrincipalBook((MOVED, STAYED)), lambda: NOW)
+    row = {
+        "usage_point": "other",
+        "meter": "other",
+        "kind": Kind.POWER.value,
+        "value": 1.0,
+        "at": MIDNIGHT,
+        "quality": "GOOD",
+    }
+    old, new = (StreamSight(access, who, "readings", "operation") for who in ("old", "new"))
+    assert (len(old.rows([row])), len(new.rows([row]))) == (1, 0)
+    for _ in range(2):
+        access.book.hand_over("other", Handover(MIDNIGHT, "new"))
+    assert (len(old.rows([row])), len(new.rows([row]))) == (0, 1)
+    (stayed,) = (point for point in access.book.usage_points if point.usage_point == "other")
+    assert stayed.handovers == (Handover(MIDNIGHT, "new"),)
+    access.book.hand_over("other", Handover(MIDNIGHT + QUARTER, "third"))
+    assert access.book.principal("third").role is Role.AGGREGATOR
+
+
 def test_times_follow_each_other_without_a_gap() -> None:
     """Every instant has one aggregator; a home that never changes has one for all time."""
     assert STAYED.marketed() == (Marketed("old", None, None),)
