@@ -213,6 +213,7 @@ def days_of_history(opening: LocalDay, profiles: Profiles) -> int:
 
 
 def _element(
+    site: Site,
     prosumer: Prosumer,
     device: AnyDevice,
     metered_kw: MeteredDays,
@@ -232,6 +233,7 @@ def _element(
         weather_days=past_weather if device.kind == "pv" else (),
         leaves_hour=device.departure_hour.value if device.kind == "station" else None,
         ramp_w_per_min=round(can.ramp_w_per_min),
+        refilled_same_day=site.batteries.refilled == "same-day",
         operation=operations.get(name),
     )
 
@@ -253,7 +255,7 @@ def _household(
         site.dso.name,
         site.iles.name,
         site.ledger.name,
-        tuple(_element(prosumer, device, metered_kw, past_weather, operations) for device in prosumer.devices),
+        tuple(_element(site, prosumer, device, metered_kw, past_weather, operations) for device in prosumer.devices),
         zero if prosumer.base_load is None else metered_kw(f"{prosumer.name}.load"),
         prosumer_selling(site.market),
         element_costs(site.flexibility_costs),

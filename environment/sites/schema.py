@@ -133,10 +133,15 @@ class SiteNetwork(Part):
 
 
 class BatteryDefaults(Part):
-    """What all batteries of the site have in common."""
+    """What all batteries of the site have in common.
+
+    Attributes:
+        refilled: what an order takes out of one is put back on the `same-day`, or by its `owner`, when its sun does.
+    """
 
     one_way_efficiency: Share
     initial_soc: Share
+    refilled: Literal["same-day", "owner"] = "same-day"
 
 
 class BuildingDefaults(Part):

@@ -57,7 +57,7 @@ def test_what_is_traded_is_the_optimum_to_a_grain(seed: int) -> None:
     """Within two hundredths of what can be earned at all, whatever the prices, from any content."""
     rng = np.random.default_rng(seed)
     price, stored = rng.uniform(1.0, 12.0, 24), float(rng.uniform(0, 20))
-    found = traded_kw(STORE, price, HOURS, stored, FREE)
+    found = traded_kw(STORE, price, HOURS, stored, FREE, end_ct_per_kwh=float(price.mean()))
     best = least_ct(STORE, price, stored)
     assert best - 1e-6 <= cost_ct(STORE, price, found, stored, 1.0) <= best + 0.02 * abs(best)
 
@@ -65,14 +65,14 @@ def test_what_is_traded_is_the_optimum_to_a_grain(seed: int) -> None:
 def test_prices_that_do_not_pay_for_wear_and_losses_move_nothing() -> None:
     """Between 5.0 and 5.9 ct a way in and out loses a tenth and a cent: it rests, also where it is half full."""
     price = np.where(np.arange(24) % 2, 5.9, 5.0)
-    assert not traded_kw(STORE, price, HOURS, 10.0, FREE).any()
+    assert not traded_kw(STORE, price, HOURS, 10.0, FREE, end_ct_per_kwh=float(price.mean())).any()
 
 
 def test_an_order_is_planned_around() -> None:
     """What orders hold stays as it is; before it the store is filled though that is dear, for the price then is dearer."""
     price = np.array([5.0, 5.0, 40.0, -30.0])
     held = np.array([np.nan, np.nan, np.nan, 2.0])
-    found = traded_kw(STORE, price, np.ones(4), 0.0, held)
+    found = traded_kw(STORE, price, np.ones(4), 0.0, held, end_ct_per_kwh=float(price.mean()))
     assert found[3] == 2.0
     assert found[2] == pytest.approx(-5.0, abs=0.3)
     assert found[0] + found[1] == pytest.approx(5.0 / 0.95**2, abs=0.5)
@@ -82,7 +82,9 @@ def test_a_part_of_the_first_interval_is_left() -> None:
     """Of it a store gives no more than the time allows; without any time, nothing."""
     price = np.array([50.0, 5.0, 5.0, 5.0])
     for left in (0.0, 0.5, 1.0):
-        found = traded_kw(STORE, price, np.array([left, 1.0, 1.0, 1.0]), 4.0, FREE[:4])
+        found = traded_kw(
+            STORE, price, np.array([left, 1.0, 1.0, 1.0]), 4.0, FREE[:4], end_ct_per_kwh=float(price.mean())
+        )
         assert found[0] * left >= -4.0 * 0.95 - 1e-6
         assert (found[0] < 0) == (left > 0)
 
@@ -111,6 +113,21 @@ def test_a_traded_battery_is_held_to_its_plan_where_no_order_holds_it() -> None:
     assert np.isnan(found.reserved_kw[40:44]).all()
     assert np.array_equal(found.reserved_kw[~np.isnan(held)], found.reserved_kw[40:44], equal_nan=True)
     assert np.array_equal(np.isnan(found.reserved_kw), ~np.isnan(held))
+
+
+def test_in_the_evening_it_still_gives_what_it_was_to_give() -> None:
+    """Planned anew when only the dear hours are left, it empties as the day's plan had it: the day's mean is what is kept for."""
+    e4 = np.full(365 * 24, 300_000)
+    e4[[day * 24 + hour for day in range(365) for hour in range(18, 24)]] = 900_000
+    hourly = HourlyPrices(datetime(2017, 12, 31, 23, tzinfo=UTC), "Europe/Vienna", e4.astype(np.int64))
+    known = knowledge(StoreOperation(prices=hourly), 18.0)
+    whole, late = (
+        own_consumption(known, PlanWindow(DAY, first, 96, DAY.isp_start(first)), np.full(96, 3.0)).power_kw
+        for first in (1, 80)
+    )
+    assert whole[72:].sum() / 4 == pytest.approx(-20.0 * EFFICIENCY, abs=0.2)
+    assert late[79:].sum() / 4 == pytest.approx(-18.0 * EFFICIENCY, abs=0.2)
+    assert not late[:79].any()
 
 
 def test_what_is_held_for_an_outage_is_not_given_to_the_home() -> None:

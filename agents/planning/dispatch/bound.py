@@ -17,7 +17,7 @@ import numpy as np
 from agents.planning.dispatch.admm import Band
 from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Shiftable, Storable
 from agents.planning.dispatch.prices import price_at
-from agents.planning.dispatch.storage_step import energy_values
+from agents.planning.dispatch.storage_step import energy_values, stored
 from cim.model.arrays import Floats
 
 Values = Callable[[Floats], Floats]
@@ -95,10 +95,13 @@ def _least_of_store(model: Storable, price: Floats) -> float:
             points.append(model.plan_kw + (pull * model.hours + worth * gain + wear) / steepness)
     own = _minimum(value, points, model.low_kw, model.high_kw)
     # each bound of the stored energy at the price that it has: what energy is worth less an interval later
-    bound_price = np.append(value_ct_per_kwh[:-1] - value_ct_per_kwh[1:], value_ct_per_kwh[-1])
+    end = model.end_ct_per_kwh or 0.0
+    bound_price = np.append(value_ct_per_kwh[:-1] - value_ct_per_kwh[1:], value_ct_per_kwh[-1] - end)
     bounds = np.where(bound_price > 0, model.floor_kwh, model.ceiling_kwh)
-    bounds[-1] = model.energy_kwh + model.total_kwh
-    return own + float(bound_price @ bounds) - model.energy_kwh * float(value_ct_per_kwh[0])
+    planned_kwh = model.energy_kwh + float(stored(store, model.plan_kw).sum())
+    if model.end_ct_per_kwh is None:
+        bounds[-1] = model.energy_kwh + model.total_kwh
+    return own + float(bound_price @ bounds) - model.energy_kwh * float(value_ct_per_kwh[0]) + end * planned_kwh
 
 
 def _minimum(value: Values, points: Sequence[Floats], low: Floats, high: Floats) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from agents.planning.dispatch.admm import Band, shortage_kw
 from agents.planning.dispatch.flexibility import Curtailable, Flexibility, Shiftable, Storable
+from agents.planning.dispatch.storage_step import stored
 from cim.model.arrays import Floats
 
 
@@ -96,8 +97,13 @@ def _store(cp: Any, model: Storable, length: int) -> tuple[Any, Any, list[Any]]:
         power <= model.high_kw,
         path[:-1] >= model.floor_kwh[:-1],
         path[:-1] <= model.ceiling_kwh[:-1],
-        path[-1] == model.energy_kwh + model.total_kwh,
     ]
+    if model.end_ct_per_kwh is None:
+        rules.append(path[-1] == model.energy_kwh + model.total_kwh)
+    else:
+        planned_kwh = model.energy_kwh + float(stored(model.store, model.plan_kw).sum())
+        rules += [path[-1] >= model.floor_kwh[-1], path[-1] <= model.ceiling_kwh[-1]]
+        cost -= model.end_ct_per_kwh * (path[-1] - planned_kwh)
     # A store does not charge and discharge at once; the tightest convex form of that is to share the interval's time.
     # Where energy is worth so little that burning it pays, this makes the result a lower bound (see `storage`).
     charge, discharge = np.maximum(model.high_kw, 0.0), np.maximum(-model.low_kw, 0.0)

@@ -83,6 +83,7 @@ class Storable:
     price_up: Floats = field(default_factory=nothing)
     price_down: Floats = field(default_factory=nothing)
     turn_kw: Floats = field(default_factory=nothing)
+    end_ct_per_kwh: float | None = None
 
     @property
     def store(self) -> Store:
@@ -103,6 +104,7 @@ class Storable:
             self.price_up,
             self.price_down,
             self.turn_kw,
+            self.end_ct_per_kwh,
         )
 
     def respond(self, target_kw: Floats, rho: float) -> Floats:

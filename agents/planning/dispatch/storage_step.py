@@ -4,7 +4,8 @@ The problem of one store over T intervals, in the deviation of its power from a 
 
     min  sum_t  weight/2 (p_t - plan_t)^2 + wear |p_t| + price_t(p_t - plan_t) + rho/2 (p_t - plan_t - v_t)^2
     s.t. low_t <= p_t <= high_t
-         floor_t <= e_0 + sum_{s<=t} g(p_s) <= ceiling_t,    sum_t g(p_t) = total
+         floor_t <= e_0 + sum_{s<=t} g(p_s) <= ceiling_t,    sum_t g(p_t) = total (or, with a worth at the end, free:
+         what is then stored more than by the plan is worth `end_ct_per_kwh`)
     with g(p) = eta_in p dt for p > 0 and p dt / eta_out for p < 0  (the energy that reaches the store)
     and price_t a cost with one turn (see `agents.planning.dispatch.prices`), convex: price_up + price_down >= 0.
 
@@ -53,6 +54,7 @@ class Store:
         wear: throughput cost, ct/kW per interval.
         hours: length of an interval.
         price_up, price_down, turn_kw: [T] what a deviation costs, ct/kWh, and where (kW off the plan) the price turns.
+        end_ct_per_kwh: None: it ends with `total_kwh`; else anywhere within the last floor and ceiling, each kWh being worth that.
     """
 
     plan_kw: Floats
@@ -70,13 +72,15 @@ class Store:
     price_up: Floats = field(default_factory=nothing)
     price_down: Floats = field(default_factory=nothing)
     turn_kw: Floats = field(default_factory=nothing)
+    end_ct_per_kwh: float | None = None
 
     def cost(self, power_kw: Floats) -> float:
         """What running at `power_kw` costs more than the plan, in cents."""
         extra = power_kw - self.plan_kw
         wear = self.wear * float(np.abs(power_kw).sum() - np.abs(self.plan_kw).sum())
         energy = price_cost(self.price_up, self.price_down, self.turn_kw, extra) * self.hours
-        return wear + energy + self.weight / 2 * float(extra @ extra)
+        kept = float((stored(self, power_kw) - stored(self, self.plan_kw)).sum()) * (self.end_ct_per_kwh or 0.0)
+        return wear + energy + self.weight / 2 * float(extra @ extra) - kept
 
 
 def stored(store: Store, power_kw: Floats) -> Floats:
@@ -198,7 +202,8 @@ def _values(store: Store, step: _Step) -> Floats:
     least, most = stored(store, store.low_kw).tolist(), stored(store, store.high_kw).tolist()
     floor, ceiling = store.floor_kwh.tolist(), store.ceiling_kwh.tolist()
     last = len(floor) - 1
-    floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
+    if store.end_ct_per_kwh is None:
+        floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
     curve: Breakpoints = []
     bottom = top = store.energy_kwh  # the stored energy at the lowest and at the highest value
     ranges: list[tuple[float, float]] = []
@@ -222,7 +227,7 @@ def _values(store: Store, step: _Step) -> Floats:
         if bottom >= top:
             curve.clear()
         ranges.append((low, high))
-    value = 0.0
+    value = (store.end_ct_per_kwh or 0.0) * store.hours
     values = np.empty(len(floor))
     for t in range(last, -1, -1):
         low, high = ranges[t]

@@ -51,7 +51,11 @@ class Battery(ElementKind):
         return own_consumption(known, window, rest_kw).reserved_kw
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable:
-        """Any path within its power and energy that ends where its plan ends."""
+        """Any path within its power and energy that ends where its plan ends.
+
+        One that is not refilled on the same day may end lower, for what a kilowatt-hour from the grid costs on average: it pays
+        for nobody to empty it, nor to fill it again in the night.
+        """
         config, hours, prices = known.config, window.hours, known.shifting_prices(window)
         plan, returned = window.part(expected_kw), known.costs.battery_returned_share
         capacity = config.capacity_wh / 1000
@@ -65,13 +69,16 @@ class Battery(ElementKind):
         if config.operation is not None:  # nor is what it holds for an outage given away, as far as its plan holds it
             hold = config.operation.held_on(window.day.day, len(expected_kw))
             floor = np.maximum(floor, np.minimum(window.part(hold), path))
+        ceiling = np.full(size, capacity)
+        if not config.refilled_same_day:
+            ceiling[-1] = min(max(float(path[-1]), float(floor[-1])), capacity)
         return Storable(
             element=config.element,
             plan_kw=plan,
             low_kw=low,
             high_kw=np.full(size, config.consumption_w / 1000),
             floor_kwh=floor,
-            ceiling_kwh=np.full(size, capacity),
+            ceiling_kwh=ceiling,
             energy_kwh=stored_kwh,
             total_kwh=min(max(float(steps.sum()), -stored_kwh), capacity - stored_kwh),
             eta_in=EFFICIENCY,
@@ -82,6 +89,7 @@ class Battery(ElementKind):
             price_up=prices.up,
             price_down=returned * prices.down,
             turn_kw=prices.turn_kw,
+            end_ct_per_kwh=None if config.refilled_same_day else float(np.mean(prices.up)),
         )
 
     def own_price_ct_per_kwh(self, known: ElementKnowledge, retail: float, feed_in: float) -> float:
@@ -181,12 +189,14 @@ def _store(known: ElementKnowledge) -> Store:
 def _traded(known: ElementKnowledge, window: PlanWindow, prices: HourlyPrices) -> OwnConsumption:
     """What it does where its energy is bought and sold by the hour; it is held to that wherever no order holds it."""
     count, first = window.day.count, window.first - 1
-    price_ct = prices.of_day(window.day)[first:] / E4_PER_MWH_OF_CT_PER_KWH
+    day_ct = prices.of_day(window.day) / E4_PER_MWH_OF_CT_PER_KWH
     hours = np.full(count - first, window.hours)
     hours[:1] = window.first_hours
     held = np.full(count, np.nan) if known.held_kw is None else known.held_kw
     power = np.zeros(count)
-    power[first:] = traded_kw(_store(known), price_ct, hours, known.stored_kwh, held[first:])
+    power[first:] = traded_kw(
+        _store(known), day_ct[first:], hours, known.stored_kwh, held[first:], end_ct_per_kwh=float(day_ct.mean())
+    )
     return OwnConsumption(power, np.where((np.arange(count) >= first) & np.isnan(held), power, np.nan))
 
 

@@ -74,6 +74,8 @@ class ElementConfig:
         floor_w: net power closest to zero it can run at (a CHP's minimum), by the sign rule.
         history_kw: metered days before the first, oldest first, each [quarter-hours].
         ramp_w_per_min: how fast its power can change; 0 where that is not told.
+        refilled_same_day: of a battery, whether what an order takes out of it is put back on the same day; else its owner puts it
+            back when the sun does.
         operation: of a battery, what its owner wants of it beside serving its home; None: nothing.
         leaves_hour: of a station, the local hour at which its vehicles leave; None where nobody knows.
         weather_days: of a PV plant, what the weather service forecast for those days, per unit, each [quarter-hours].
@@ -91,6 +93,7 @@ class ElementConfig:
     leaves_hour: float | None = None
     ramp_w_per_min: int = 0
     reserve_wh: int = 0
+    refilled_same_day: bool = True
     operation: StoreOperation | None = None
 
     @property

@@ -61,22 +61,24 @@ class Store:
     wear_ct_per_kwh: float
 
 
-def traded_kw(store: Store, price_ct: Floats, hours: Floats, stored_kwh: float, held_kw: Floats) -> Floats:
+def traded_kw(
+    store: Store, price_ct: Floats, hours: Floats, stored_kwh: float, held_kw: Floats, *, end_ct_per_kwh: float
+) -> Floats:
     """[N] the power with which the store earns most, exact over a grid of energies by dynamic programming.
-
-    What is left at the end is worth the mean price, less the loss of one way. Of equal operations it moves least.
 
     Args:
         price_ct: [N] per kWh, of what is taken and of what is given alike.
         hours: [N] how much of each interval is still to come.
         stored_kwh: at the beginning.
         held_kw: [N] what orders hold it to; NaN where it is free.
+        end_ct_per_kwh: what is left at the end is worth that when it is given later, less the loss of one way. It must not be the
+            mean of what is left of a day, or a dear evening would seem no dearer than the morning after.
     """
     levels = np.linspace(min(store.floor_kwh, store.capacity_kwh), store.capacity_kwh, _LEVELS)
     grain = float(levels[1] - levels[0])
     if grain <= 0 or not len(price_ct):
         return np.where(np.isnan(held_kw), 0.0, held_kw)
-    values = [-levels * float(np.mean(price_ct)) * store.efficiency]
+    values = [-levels * end_ct_per_kwh * store.efficiency]
     for k in range(len(price_ct) - 1, 0, -1):
         values.append(_value(store, float(price_ct[k]), float(hours[k]), float(held_kw[k]), levels, values[-1]))
     found = np.zeros(len(price_ct))
