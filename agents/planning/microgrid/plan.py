@@ -124,7 +124,7 @@ class _Programme:
         size = self._pass_to(solver)
         if self._before is not None and (len(self._before.columns), len(self._before.rows)) == size:
             solver.setBasis(_basis(self._before))
-        value, burnt = self._run(solver), np.empty(0, dtype=np.int32)
+        value, burnt = self._run(solver), np.empty(0, dtype=np.int64)
         for _ in range(_MOST_REPAIRS):
             burning = self._burning(value)
             if not len(burning):
