@@ -72,6 +72,7 @@ def _band(seen: Seen) -> Html:
         ),
         note(
             f"Of the ISPs of many days {_WITHIN_PCT:.0f} % should lie between the outer lines; one day alone proves little. "
+            "What was ordered and limited since the forecast is in what came. "
             "These quantiles are of the whole site: the DSO buys by the errors of each seller's prognoses at each point."
         ),
         note(no_grid(seen)) if actual is None else note(""),
