@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from cim.platform.publications.agreements import (
     AssetsRegistered,
@@ -52,9 +53,9 @@ class MarketRows:
         """Contract templates that were published, superseded versions too: every party may read them."""
         return values(self.store, TemplatePublished)
 
-    def settlements(self, party: str | None) -> list[SettlementTold]:
-        """Settlements as buyer or seller, every revision."""
-        return [told for told in values(self.store, SettlementTold) if party in (None, told.buyer, told.seller)]
+    def settlements(self, party: str | None, since: datetime | None = None) -> list[SettlementTold]:
+        """Settlements as buyer or seller, every revision; those told since an instant, or all."""
+        return [told for told in values(self.store, SettlementTold, since) if party in (None, told.buyer, told.seller)]
 
     def baselines(self, party: str | None) -> list[BaselineChecked]:
         """How far agreed baselines held in every ISP, as buyer or seller, by the last revision of a settlement."""

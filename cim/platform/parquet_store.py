@@ -24,7 +24,7 @@ from cim.platform.tables import ReadingTable
 P = TypeVar("P", bound=Publication)
 
 PART = 2_000  # publications in the log before they become tables
-_CACHED = 64  # parts whose rows stay in memory
+_CACHED = 50_000  # rows of parts that stay in memory
 
 Kept = Told[Publication]
 
@@ -52,6 +52,7 @@ class ParquetStore:
                 old.unlink()
         self._moving, self._caching = Lock(), Lock()  # what stands where; the rows in memory
         self._cache: OrderedDict[Path, list[Kept]] = OrderedDict()
+        self._cached = 0  # rows in it
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
         for path in self._folder.glob("*-*.parquet"):
             name = path.stem.rpartition("-")[0]
@@ -229,9 +230,10 @@ class ParquetStore:
             for row in pq.ParquetFile(path).read().to_pylist()
         ]
         with self._caching:
-            self._cache[path] = rows
-            while len(self._cache) > _CACHED:
-                self._cache.popitem(last=False)
+            if path not in self._cache:
+                self._cache[path], self._cached = rows, self._cached + len(rows)
+            while self._cached > _CACHED and len(self._cache) > 1:
+                self._cached -= len(self._cache.popitem(last=False)[1])
         return rows
 
 

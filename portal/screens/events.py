@@ -10,7 +10,7 @@ from cim.platform.publications.sessions import SessionConcluded
 from cim.platform.publications.settlement import SettlementTold, last_revisions
 from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import values
-from portal.screens.markup import Figure, Html, Line, chart, figures, mark, note, section, table
+from portal.screens.markup import Figure, Html, Line, chart, figures, lately, mark, note, section, table
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 from portal.screens.trading import TONES, concerns, domain_of, orders_with_state, span_words
@@ -20,8 +20,7 @@ def make(seen: Seen) -> Parts:
     """The page of deliveries: what orders promised in each ISP, what was metered, and what fell short."""
     settled = {
         row.order_reference: row
-        for told in last_revisions(values(seen.store, SettlementTold))
-        if told.buyer == seen.site.dso
+        for told in last_revisions(values(seen.store, SettlementTold, seen.since, {"buyer": seen.site.dso}))
         for row in told.orders
     }
     orders = [(one, state) for one, state in orders_with_state(seen) if one.buyer == seen.site.dso]
@@ -56,11 +55,12 @@ def make(seen: Seen) -> Parts:
         Figure("active now", sum(1 for _, state in orders if state == "active")),
     )
     head = ("day", "from–to (local)", "seller", "point", "promised, kWh", "delivered, kWh", "shortfall, kWh", "state")
-    limited = sum(1 for one in values(seen.store, FeedInLimited) if one.limit_w is not None)
+    limited = sum(1 for one in values(seen.store, FeedInLimited, seen.since) if one.limit_w is not None)
     return (
         section(
             "Events",
             figures(*shown),
+            lately(seen.since),
             table("Deliveries, newest first", head, rows, "Nothing is to be delivered.", seen.rows),
             note(
                 "Metered values come with the settlement of the day. The DSO's own feed-in limits were set "
@@ -80,8 +80,8 @@ def _delivery(seen: Seen, newest: OrderPlaced) -> Html:
         if one.period == day.day and one.buyer == seen.site.dso and state != "refused":
             for isp in one.isps:
                 ordered[isp.start - 1 : isp.start - 1 + isp.duration] += isp.power_w / 1000
-    for told in last_revisions(values(seen.store, SettlementTold)):
-        if told.buyer != seen.site.dso or not concerns(seen, told.buyer, told.seller):
+    for told in last_revisions(values(seen.store, SettlementTold, seen.since, {"buyer": seen.site.dso})):
+        if not concerns(seen, told.buyer, told.seller):
             continue
         for row in told.orders:
             for settled in row.isps if row.period == day.day else ():
@@ -107,7 +107,7 @@ def _redispatch(seen: Seen) -> Html:
     """What aggregators split anew among their members because a promise fell short."""
     hours = seen.site.isp_minutes / 60
     rows, wanted_kwh, found_kwh = [], 0.0, 0.0
-    for one in reversed(values(seen.store, SessionConcluded)):
+    for one in reversed(values(seen.store, SessionConcluded, seen.since)):
         if one.purpose != "hold" or not concerns(seen, one.aggregator, domain_of(seen, one.aggregator)):
             continue
         # The band is around what would have to be added; where it holds zero nothing was missing.

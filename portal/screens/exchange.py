@@ -7,7 +7,6 @@ import numpy as np
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
 from cim.platform.publications.grid import ExchangeForecast
-from cim.platform.store import values
 from portal.screens.grid import no_grid
 from portal.screens.grid_day import grid_day
 from portal.screens.markup import Asked, Choice, Figure, Html, Line, chart, figures, note, section, table
@@ -36,9 +35,7 @@ def make(seen: Seen) -> Parts:
 
 def baseline(seen: Seen, day: LocalDay) -> Floats | None:
     """[ISPs] W at the point of common coupling as it was expected before the day began; None where nobody said."""
-    told = [
-        one for one in values(seen.store, ExchangeForecast) if one.period == day.day and len(one.power_w) == day.count
-    ]
+    told = [one for one in seen.of_day(ExchangeForecast, day) if len(one.power_w) == day.count]
     before = [one for one in told if one.at <= day.start]
     chosen = (before or told)[-1:]
     return np.array(chosen[0].power_w, dtype=np.float64) if chosen else None

@@ -71,7 +71,7 @@ def _available(seen: Seen) -> Html:
         Figure("contracts with the DSO", len(dso)),
         Figure("contracts with members", len(members)),
     ]
-    offered = [one for one in values(seen.store, FlexOffered) if one.period == day.day]
+    offered = seen.of_day(FlexOffered)
     rows = (
         (
             seen.local(one.at),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 
 from cim.model.arrays import Floats
@@ -14,6 +16,7 @@ from portal.screens.markup import Asked, Cell, Choice, Figure, Html, Line, chart
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
 
+_LATELY = 31  # days
 _WITHIN_PCT = 80.0  # of what comes lies between the 10 % and the 90 % quantile, where these are true
 
 
@@ -25,7 +28,7 @@ def make(seen: Seen) -> Parts:
 
 def band_of(seen: Seen) -> ExchangeBand | None:
     """The quantiles of the day shown: those told last before it began, of a day that nobody foretold so early the first."""
-    told = [one for one in values(seen.store, ExchangeBand) if one.period == seen.day.day]
+    told = seen.of_day(ExchangeBand)
     before = [one for one in told if one.at <= seen.day.start]
     chosen = before[-1:] or told[:1]
     return chosen[0] if chosen and len(chosen[0].median_w) == seen.day.count else None
@@ -82,8 +85,9 @@ def _band(seen: Seen) -> Html:
 
 def _baselines(seen: Seen) -> Html:
     points = {point.congestion_point for point in seen.site.points}
-    checks = [one for one in last_checks(values(seen.store, BaselineChecked)) if one.place in points]
-    of_day = [one for one in checks if one.period == seen.day.day]
+    lately = values(seen.store, BaselineChecked, seen.until - timedelta(days=_LATELY))
+    checks = last_checks(one for one in lately if one.place in points)
+    of_day = last_checks(one for one in seen.of_day(BaselineChecked) if one.place in points)
     rows = [(seen.name(one.seller), seen.title(one.place), *_errors(one)) for one in of_day]
     over: list[tuple[Cell, ...]] = []
     for seller, place in dict.fromkeys((one.seller, one.place) for one in checks):
@@ -117,10 +121,10 @@ def _baselines(seen: Seen) -> Html:
             f"The baselines of {seen.day.key} are not compared yet: the DSO does when it settles the day.",
         ),
         table(
-            "Over all settled days",
+            f"Over what was settled in the last {_LATELY} days",
             ("seller", "point", "days", "metered above it on average, kW", "mean distance, kW", "mean power, kW"),
             over,
-            "No day is settled yet.",
+            "No day was settled in that time.",
         ),
         note(
             "The last prognosis with all flexibility that was bought, against the meters of the seller's connections. ISPs that a "

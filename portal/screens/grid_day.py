@@ -11,7 +11,6 @@ from cim.model.arrays import Floats, Ints
 from cim.model.intervals import LocalDay
 from cim.platform.publications.grid import PrognosisReplaced
 from cim.platform.publications.trading import PrognosisTaken
-from cim.platform.store import latest
 from portal.screens.measured import DayMeasured
 from portal.screens.seen import Seen
 from portal.sources import GridFlow, GridSource
@@ -96,12 +95,12 @@ def _prognoses(seen: Seen, day: LocalDay) -> dict[str, Floats]:
     """By congestion point what all sellers' portfolios there are expected to draw, by the newest prognoses."""
     newest: dict[tuple[str, str], tuple[int, tuple[int, ...]]] = {}
     told: list[PrognosisTaken | PrognosisReplaced] = [
-        *latest(seen.store, PrognosisTaken, "seller", "congestion_point", "period"),
-        *latest(seen.store, PrognosisReplaced, "seller", "congestion_point", "period"),
+        *seen.of_day(PrognosisTaken, day),
+        *seen.of_day(PrognosisReplaced, day),
     ]
     for one in told:
         key = (one.seller, one.congestion_point)
-        if one.period == day.day and len(one.power_w) == day.count and one.revision >= newest.get(key, (0, ()))[0]:
+        if len(one.power_w) == day.count and one.revision >= newest.get(key, (0, ()))[0]:
             newest[key] = (one.revision, one.power_w)
     points: dict[str, Floats] = {}
     for (_, point), (_, power) in newest.items():

@@ -83,6 +83,15 @@ def link(shown: str, path: str, /, **query: str | int) -> Html:
     return tag("a", shown, href=path + (f"?{urlencode(query)}" if query else ""))
 
 
+def lately(since: datetime | None) -> Html:
+    """That a page shows no more than what was told since then, and where all of it is; nothing where it does."""
+    return (
+        Html("")
+        if since is None
+        else note(Html(f"What was told since {since:%Y-%m-%d}; {link('all', '', rows='all')}."))
+    )
+
+
 def section(title: str, *content: str, name: str = "") -> Html:
     """A part of a page with its heading."""
     inside = tag("h2", title) + join(content)

@@ -20,7 +20,9 @@ from portal.screens.trading import orders_with_state
 def make(seen: Seen) -> Parts:
     """The page."""
     grid = seen.sources.grid
-    found_alarms = alarms(seen, seen.until - timedelta(days=1))
+    since = seen.until - timedelta(days=1)
+    found_alarms = alarms(seen, since)
+    last_day = [one for one in found_alarms if one.at >= since]
     orders = orders_with_state(seen)
     shown = [
         Figure("site's time", f"{seen.local(seen.now):%Y-%m-%d %H:%M}", seen.site.timezone),
@@ -59,5 +61,5 @@ def make(seen: Seen) -> Parts:
         section("At a glance", figures(*shown), name="now"),
         section("Feeder", Html(f'<p class="note">{words}</p>'), picture, LEGEND, name="feeder"),
         exchange(seen),
-        section("Last 24 hours", alarm_table(seen, found_alarms[:10], "What went wrong"), name="alarms"),
+        section("Last 24 hours", alarm_table(seen, last_day[:10], "What went wrong"), name="alarms"),
     )

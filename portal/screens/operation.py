@@ -24,7 +24,7 @@ from cim.platform.publications.ledger import HeadRefused, HistorySplit, RecordRe
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost, ReadingRefused
 from cim.platform.publications.trading import OrderRefused
 from portal.models import Status
-from portal.screens.markup import Cell, Figure, Html, acting, figures, hidden, mark, note, section, table
+from portal.screens.markup import Cell, Figure, Html, acting, figures, hidden, lately, mark, note, section, table
 from portal.screens.measured import LastReading
 from portal.screens.page import Parts
 from portal.screens.seen import Seen
@@ -79,24 +79,26 @@ def seen_by(seen: Seen) -> dict[str, NoteTold]:
 
 
 def alarms(seen: Seen, since: datetime | None = None) -> list[Alarm]:
-    """All of them, newest first; a lost device is open until it is back."""
+    """All of them, or those since an instant and the open ones, newest first; a lost device is open until it is back."""
     back: dict[str, datetime] = {}
     for told in seen.store.told(DeviceBack):
         back[told.publication.device] = told.publication.at
     found = []
     for family, (what, words) in _WRONG.items():
-        for one in seen.store.told(family, since):
+        for one in seen.store.told(family, None if family is DeviceLost else since):
             shown = one.publication
             lost = isinstance(shown, DeviceLost)
             open_ = isinstance(shown, DeviceLost) and not (shown.device in back and back[shown.device] >= shown.at)
             grave = family in _GRAVE and not (isinstance(shown, ElementSuspended) and not shown.suspended)
+            if since is not None and shown.at < since and not open_:
+                continue
             found.append(Alarm(shown.at, one.agent, what, words(shown), grave and (open_ or not lost), open_))
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def make_alarms(seen: Seen) -> Parts:
     """The page of alarms with their history."""
-    found = alarms(seen)
+    found = alarms(seen, seen.since)
     kinds: dict[str, int] = {}
     for one in found:
         kinds[one.what] = kinds.get(one.what, 0) + 1
@@ -110,9 +112,10 @@ def make_alarms(seen: Seen) -> Parts:
             figures(
                 Figure("open now", len(open_now), "", "bad" if open_now else "good"),
                 Figure("in the last 24 h", sum(1 for one in found if one.at > seen.now - timedelta(days=1))),
-                Figure("since the site began", len(found)),
+                Figure("since the site began" if seen.since is None else "in the time shown", len(found)),
                 *((Figure("grave, seen by nobody", len(unseen), "", "bad" if unseen else "good"),) if lives else ()),
             ),
+            lately(seen.since),
             *((_unseen(seen, unseen),) if lives else ()),
             table(
                 "Open: devices that do not answer",
@@ -128,7 +131,7 @@ def make_alarms(seen: Seen) -> Parts:
                 "By kind",
                 ("kind", "how often"),
                 often,
-                "Nothing has gone wrong since the site began.",
+                "Nothing has gone wrong in that time.",
             ),
             alarm_table(seen, found, "All, newest first"),
             name="history",
@@ -284,7 +287,7 @@ def make_quality(seen: Seen) -> Parts:
     rows.sort(key=lambda row: row[0], reverse=True)
     refused = [
         one
-        for one in alarms(seen)
+        for one in alarms(seen, seen.since)
         if one.what in ("reading refused", "not metered", "meters disagree", "site not metered", "suspended")
     ]
     return (

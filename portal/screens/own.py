@@ -163,7 +163,7 @@ def kept_without(seen: Seen, one: ElementOverridden, told: Sequence[ElementOverr
     ends = [one.until or one.at, *(o.at for o in told if o.element == one.element and o.at > one.at)]
     begin, end, hours = one.at, min(ends), seen.site.isp_minutes / 60
     delivered, missing, penalty, found = 0.0, 0.0, 0, False
-    for settled in last_revisions(values(seen.store, SettlementTold)):
+    for settled in last_revisions(values(seen.store, SettlementTold, one.at)):
         for row in settled.orders if settled.seller == one.owner else ():
             day = LocalDay(row.period, seen.site.timezone, seen.site.isp_minutes)
             kept = [

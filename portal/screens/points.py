@@ -8,7 +8,7 @@ from cim.model.arrays import Floats
 from cim.model.errors import BadInput
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, SafetyAnalysed
 from cim.platform.publications.site import WatchedPoint
-from cim.platform.store import latest, values
+from cim.platform.store import values
 from portal.screens.feeder_drawing import loading_class
 from portal.screens.grid import isp_shown, no_grid, state_line, state_mark
 from portal.screens.grid_day import GridDay, grid_day
@@ -58,11 +58,7 @@ def make(seen: Seen) -> Parts:
 
 
 def _analysis(seen: Seen, point: str) -> SafetyAnalysed | None:
-    told = [
-        one
-        for one in latest(seen.store, SafetyAnalysed, "congestion_point", "period")
-        if one.congestion_point == point and one.period == seen.day.day
-    ]
+    told = [one for one in seen.of_day(SafetyAnalysed) if one.congestion_point == point]
     return told[-1] if told else None
 
 
@@ -275,8 +271,7 @@ def _what_if(seen: Seen, grid: GridSource, found: GridDay, point: WatchedPoint) 
 
 
 def _limits(seen: Seen) -> Html:
-    told = [one for one in values(seen.store, FeedInLimited) if one.period == seen.day.day]
-    paid = [one for one in values(seen.store, FeedInAccounted) if one.period == seen.day.day]
+    told, paid = seen.of_day(FeedInLimited), seen.of_day(FeedInAccounted)
     currency = next((c for c in currencies(seen)), "")
     return section(
         "Feed-in limits",

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay, local_day_of
 from cim.platform.access.principals import Role
+from cim.platform.publications.base import Publication
 from cim.platform.publications.site import SiteDescribed
 from cim.platform.publications.trading import PrognosisTaken
 from cim.platform.store import Publications, values
@@ -23,7 +24,10 @@ from portal.screens.measured import Measured
 from portal.sources import PageSources
 from portal.views import ViewError
 
+LATELY: Final = 31  # days that a page of what was told shows
 _YEARS: Final = range(1900, 3000)
+_AHEAD, _AFTER = timedelta(days=14), timedelta(days=14)  # of what is told about a day
+D = TypeVar("D", bound=Publication)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,24 @@ class Seen:
         if day.year not in _YEARS:  # at the ends of the calendar there is no day before, or after
             raise BadInput(f"day: {day}; expected one of the years {_YEARS[0]} to {_YEARS[-1]}")
         return LocalDay(day, self.site.timezone, self.site.isp_minutes)
+
+    @cached_property
+    def since(self) -> datetime | None:
+        """From when on a page shows what was told: a month, so that a year of it is not gone through; None: all of it.
+
+        All is shown where that is asked for, and of a site that is no older.
+        """
+        first = self.until - timedelta(days=LATELY)
+        return None if not self.rows or self.site.at >= first else first
+
+    def of_day(self, family: type[D], day: LocalDay | None = None) -> list[D]:
+        """The publications about a local day (`period`; else that shown), in order; a year of others is not gone through.
+
+        They are told at most `_AHEAD` before it begins, and while it can still be settled anew.
+        """
+        about = day or self.day
+        told = self.store.told(family, about.start - _AHEAD, about.end + _AFTER, {"period": about.day})
+        return [one.publication for one in told]
 
     def days(self) -> list[tuple[str, str]]:
         """The days that a page can be asked for, newest first: tomorrow, today, and those since the site began."""

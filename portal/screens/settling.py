@@ -12,6 +12,7 @@ from portal.screens.markup import (
     acting,
     figures,
     hidden,
+    lately,
     mark,
     money,
     note,
@@ -31,8 +32,8 @@ def make(seen: Seen) -> Parts:
 
 def _settlements(seen: Seen) -> Html:
     rows = MarketRows(seen.store)
-    told = last_revisions(rows.settlements(seen.visitor.party))
-    answers = {one.settlement: one for one in values(seen.store, SettlementAnswered)}
+    told = last_revisions(rows.settlements(seen.visitor.party, seen.since))
+    answers = {one.settlement: one for one in values(seen.store, SettlementAnswered, seen.since)}
     shown = []
     for one in reversed(told):
         answered = answers.get(one.reference)
@@ -61,6 +62,7 @@ def _settlements(seen: Seen) -> Html:
             Figure("settled orders", sum(len(one.orders) for one in told)),
             Figure("the DSO's, net", money(total, currency)),
         ),
+        lately(seen.since),
         table(
             "Settlements by their last revision, newest first",
             head,
@@ -73,7 +75,7 @@ def _settlements(seen: Seen) -> Html:
 
 
 def _orders(seen: Seen) -> Html:
-    told = last_revisions(MarketRows(seen.store).settlements(seen.visitor.party))
+    told = last_revisions(MarketRows(seen.store).settlements(seen.visitor.party, seen.since))
     hours = seen.site.isp_minutes / 60
     rows = (
         (
@@ -102,7 +104,7 @@ def _disputes(seen: Seen) -> Html:
     party = seen.visitor.party
     raised = [
         (one.at, seen.name(one.seller), seen.name(one.buyer), answer.order_reference, answer.reason or "")
-        for one in values(seen.store, SettlementAnswered)
+        for one in values(seen.store, SettlementAnswered, seen.since)
         if party in (None, one.buyer, one.seller)
         for answer in one.answers
         if answer.disposition == "Disputed"

@@ -56,7 +56,7 @@ def make(seen: Seen) -> Parts:
         _coming(seen),
         section(
             "What went wrong",
-            alarm_table(seen, alarms(seen, since), f"In the last {asked} hours"),
+            alarm_table(seen, [one for one in alarms(seen, since) if one.at >= since], f"In the last {asked} hours"),
             _meters(seen),
             name="wrong",
         ),
@@ -163,7 +163,11 @@ def _market(seen: Seen, hours: int) -> Html:
 
 def _coming(seen: Seen) -> Html:
     told = [
-        one for one in latest(seen.store, SafetyAnalysed, "congestion_point", "period") if one.period >= seen.today.day
+        one
+        for one in latest(
+            seen.store, SafetyAnalysed, "congestion_point", "period", since=seen.today.start - timedelta(days=14)
+        )
+        if one.period >= seen.today.day
     ]
     limits = {one.congestion_point: one.limit_pct for one in seen.site.points}
     rows = (

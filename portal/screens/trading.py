@@ -14,6 +14,7 @@ from portal.screens.markup import (
     Html,
     figures,
     kw,
+    lately,
     mark,
     money,
     section,
@@ -38,10 +39,10 @@ def concerns(seen: Seen, *domains: str) -> bool:
 
 def orders_with_state(seen: Seen) -> list[tuple[OrderPlaced, str]]:
     """Each order that the visitor may see with where it is now, oldest first."""
-    refused = {one.order_reference for one in values(seen.store, OrderRefused)}
-    settled = {row.order_reference for told in values(seen.store, SettlementTold) for row in told.orders}
+    refused = {one.order_reference for one in values(seen.store, OrderRefused, seen.since)}
+    settled = {row.order_reference for told in values(seen.store, SettlementTold, seen.since) for row in told.orders}
     found = []
-    for one in latest(seen.store, OrderPlaced, "order_reference"):
+    for one in latest(seen.store, OrderPlaced, "order_reference", since=seen.since):
         if not concerns(seen, one.buyer, one.seller):
             continue
         begin, end = span_of(seen, one)
@@ -83,22 +84,27 @@ def _counts(seen: Seen) -> Html:
         "Trading",
         figures(
             Figure(
-                "requests", sum(1 for one in values(seen.store, FlexRequested) if concerns(seen, one.buyer, one.seller))
+                "requests",
+                sum(
+                    1 for one in values(seen.store, FlexRequested, seen.since) if concerns(seen, one.buyer, one.seller)
+                ),
             ),
             Figure(
-                "offers", sum(1 for one in values(seen.store, FlexOffered) if concerns(seen, one.buyer, one.seller))
+                "offers",
+                sum(1 for one in values(seen.store, FlexOffered, seen.since) if concerns(seen, one.buyer, one.seller)),
             ),
             Figure("orders", len(orders)),
             *(Figure(f"orders {state}", count) for state, count in states.items()),
         ),
+        lately(seen.since),
         name="counts",
     )
 
 
 def _requests(seen: Seen) -> Html:
-    offered = {one.request for one in values(seen.store, FlexOffered)}
+    offered = {one.request for one in values(seen.store, FlexOffered, seen.since)}
     rows = []
-    for one in reversed(values(seen.store, FlexRequested)):
+    for one in reversed(values(seen.store, FlexRequested, seen.since)):
         if not concerns(seen, one.buyer, one.seller):
             continue
         wanted = [isp for isp in one.isps if isp.disposition == "Requested"]
@@ -126,9 +132,9 @@ def _requests(seen: Seen) -> Html:
 
 
 def _offers(seen: Seen) -> Html:
-    taken = {one.offer for one in values(seen.store, OrderPlaced)}
+    taken = {one.offer for one in values(seen.store, OrderPlaced, seen.since)}
     rows = []
-    for one in reversed(values(seen.store, FlexOffered)):
+    for one in reversed(values(seen.store, FlexOffered, seen.since)):
         if not concerns(seen, one.buyer, one.seller):
             continue
         state = "ordered" if one.reference in taken else "open" if one.expires > seen.now else "expired"

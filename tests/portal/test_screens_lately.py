@@ -1,0 +1,91 @@
+"""Pages over a long time: a month of what was told unless all is asked for, days whenever they were, and open alarms always."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cim.platform import parquet_store
+from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.base import IspPower
+from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.measured import DeviceBack, DeviceLost
+from cim.platform.publications.site import SiteDescribed, WatchedPoint
+from cim.platform.publications.trading import OrderPlaced
+from cim.platform.store import values
+from tests.portal.test_screens_forecasts import shown
+from tests.portal.test_screens_pages import DAY
+from tests.worlds.doubles import NOON, FakeSite
+
+AGO = timedelta(days=60)
+
+
+def old_site() -> FakeSite:
+    """A site that began a hundred days ago, with an order of two months ago and one of today."""
+    made = FakeSite()
+    point = WatchedPoint("ean.1", "line-1", 99.0)
+    made.store.put("iles", SiteDescribed(NOON - timedelta(days=100), "strem", "UTC", 15, "dso.test", (), (point,)))
+    for reference, ago in (("old", AGO), ("new", timedelta())):
+        isps = (IspPower(41, -8_000, 4),)
+        order = OrderPlaced(NOON - ago, reference, "dso.test", "east.test", "ean.1", DAY - ago, 100, "EUR", isps)
+        made.store.put("dso", order)
+    return made
+
+
+@pytest.mark.parametrize("page", ["trading", "events"])
+def test_a_month_is_shown_and_all_of_it_where_that_is_asked_for(tmp_path: Path, page: str) -> None:
+    """The page says since when, and its link leads to the older order too; a young site's page says nothing of it."""
+    made, path = old_site(), f"/dso/pages/{page}"
+    month, whole = shown(made, tmp_path, path), shown(made, tmp_path, f"{path}?rows=all")
+    assert "What was told since 2025-05-21" in month
+    assert str(DAY - AGO) not in month
+    assert str(DAY) in month
+    assert "What was told since" not in whole
+    assert str(DAY - AGO) in whole
+    young = FakeSite()
+    young.store.put("iles", SiteDescribed(NOON - timedelta(days=30), "strem", "UTC", 15, "dso.test", (), ()))
+    assert "What was told since" not in shown(young, tmp_path, path)
+
+
+def test_a_device_that_was_lost_long_ago_is_still_an_open_alarm(tmp_path: Path) -> None:
+    """Lost two months ago and not back: open on the page of alarms, counted on the wall display, not among the last 24 hours."""
+    made = old_site()
+    made.store.put("farm-1", DeviceLost(NOON - AGO, "farm-1.pv", "no answer"))
+    made.store.put("farm-2", DeviceLost(NOON - AGO, "farm-2.pv", "no answer"))
+    made.store.put("farm-2", DeviceBack(NOON - timedelta(days=59), "farm-2.pv"))
+    alarms = shown(made, tmp_path, "/dso/pages/alarms")
+    assert "open now 1 " in alarms
+    assert "farm-1.pv: no answer" in alarms
+    assert "farm-2.pv" not in alarms
+    assert "farm-2.pv" in shown(made, tmp_path, "/dso/pages/alarms?rows=all")
+    now = shown(made, tmp_path, "/dso/pages/now")
+    assert "devices lost 1 " in now
+    assert "farm-1.pv" not in now
+
+
+def test_a_day_long_ago_is_shown_as_it_was(tmp_path: Path) -> None:
+    """An analysis of two months ago is the one of its day, by the last that was told of it."""
+    made = old_site()
+    for loading in (70.0, 80.0):
+        told = SafetyAnalysed(NOON - AGO, "ean.1", DAY - AGO, (0,) * 96, (loading,) * 96)
+        made.store.put("dso", told)
+    words = shown(made, tmp_path, f"/dso/pages/points?day={DAY - AGO}")
+    assert "line-1 99.0 80.0 0 0.0" in words
+
+
+def test_a_store_keeps_no_more_rows_in_memory_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten parts of two rows, five rows allowed: all are read whenever they are asked for, at most five stay, or a part alone."""
+    monkeypatch.setattr(parquet_store, "PART", 2)
+    monkeypatch.setattr(parquet_store, "_CACHED", 5)
+    store = ParquetStore(tmp_path)
+    for number in range(20):
+        store.put("farm-1", DeviceBack(NOON + timedelta(minutes=number), "farm-1.pv"))
+    for _ in range(2):
+        assert len(values(store, DeviceBack)) == 20
+        assert store._cached == sum(map(len, store._cache.values())) <= 5
+    monkeypatch.setattr(parquet_store, "_CACHED", 1)
+    assert len(values(store, DeviceBack)) == 20
+    assert len(store._cache) == 1
+    store.close()
