@@ -3,8 +3,9 @@
 A YAML file of up to four sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
 unit identifier is not 1; of a meter `?meter=2` where the device has several, and `?sign=given` where its power is positive
 when it is given to the grid, else that is found from its maker and its counters); `dial_in` the password of each charging
-station and gateway; `mqtt` the URL of the broker of each building without S2 (see `devices.mqtt.address`), which then is
-not under `dial_in`; `listen` the host (loopback, unless said) and port where ILES waits for those that dial in.
+station and gateway, a salted hash of it, or `certificate`; `mqtt` the URL of the broker of each building without S2 (see
+`devices.mqtt.address`), which then is not under `dial_in`; `listen` the host (loopback, unless said) and port where ILES waits
+for those that dial in, and for TLS the files `certificate`, `key` and `clients` (the authorities of devices' certificates).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import yaml
 from agents.assembly.device_ports import DIAL_IN, SunSpecAddress
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
+from devices.dial_in.passwords import is_hash
+from devices.dial_in.tls import TlsFiles
 from devices.mqtt.address import broker_address
 from devices.sunspec.meter_sign import Sign
 from environment.sites.loader import strict_yaml
@@ -36,6 +39,8 @@ _ADDRESS = "expected host:port or host:port/unit, for example 192.168.7.21:502"
 _OPTIONS = re.compile(r"\?(meter=(?P<meter>[1-9]\d?))?&?(sign=(?P<sign>taken|given))?")
 _OPTION = "expected ?meter=2 or ?sign=given (or taken), or both with & between them"
 _SECTIONS = ("listen", "sunspec", "dial_in", "mqtt")
+_BY_CERTIFICATE = "certificate"  # in place of a password: security profile 3
+_TLS = ("certificate", "key", "clients")
 _SHORTEST, _LONGEST = 16, 40  # of a password, signs: OCPP 2.0.1 part 2, A00, security profile 1
 
 
@@ -58,15 +63,19 @@ class Endpoints:
 
     Attributes:
         sunspec: by device, host, port and unit identifier.
-        passwords: by device that dials in.
+        passwords: by device that dials in with one; some may be salted hashes.
         door: host and port where those are let in.
         brokers: by building without S2, the URL of its broker, perhaps with a password.
+        by_certificate: the devices that dial in with a certificate instead.
+        tls: where the server's certificate is; None without TLS.
     """
 
     sunspec: dict[str, SunSpecAddress]
     passwords: dict[str, str] = field(repr=False)
     door: tuple[str, int]
     brokers: dict[str, str] = field(repr=False, default_factory=dict)
+    by_certificate: tuple[str, ...] = ()
+    tls: TlsFiles | None = None
 
 
 def device_kinds(site: Site) -> dict[str, DeviceKind]:
@@ -122,11 +131,14 @@ def load_endpoints(path: Path, site: Site) -> Endpoints:
         raise BadInput(f"endpoints: {path} cannot be read ({error}); expected a UTF-8 text file") from error
     if os.name == "posix" and mode & 0o077:
         raise BadInput(f"endpoints: {path} has mode {mode:04o}, so others may read the passwords in it; expected 0600")
-    return parse_endpoints(text, path.name, site)
+    return parse_endpoints(text, path.name, site, path.parent)
 
 
-def parse_endpoints(text: str, origin: str, site: Site) -> Endpoints:
-    """The endpoints that `text` (YAML) gives for a site; `origin` names it in errors. Raises `EndpointFaults`."""
+def parse_endpoints(text: str, origin: str, site: Site, folder: Path = Path()) -> Endpoints:
+    """The endpoints that `text` (YAML) gives for a site; `origin` names it in errors. Raises `EndpointFaults`.
+
+    Paths in it start from `folder`.
+    """
     try:
         raw = strict_yaml(text)
     except BadInput as error:
@@ -147,10 +159,16 @@ def parse_endpoints(text: str, origin: str, site: Site) -> Endpoints:
     faults += _weak(sections["dial_in"])
     brokers = _brokers(sections["mqtt"], faults)
     dialling = any(kind in DIAL_IN for name, kind in kinds.items() if name not in sections["mqtt"])
-    door = _door(sections["listen"], dialling, faults)
+    door, tls = _door(sections["listen"], dialling, faults), _tls(sections["listen"], folder, faults)
+    by_certificate = tuple(name for name, value in sections["dial_in"].items() if value == _BY_CERTIFICATE)
+    if by_certificate and (tls is None or not tls.clients):
+        faults.append(
+            f"dial_in.{by_certificate[0]}: value 'certificate': expected certificate, key and clients at listen"
+        )
     if faults:
         raise EndpointFaults(origin, tuple(faults))
-    return Endpoints(sunspec, dict(sections["dial_in"]), door, brokers)
+    passwords = {name: value for name, value in sections["dial_in"].items() if name not in by_certificate}
+    return Endpoints(sunspec, passwords, door, brokers, by_certificate, tls)
 
 
 def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind], site: Site) -> Iterator[str]:
@@ -224,13 +242,14 @@ def _weak(section: dict[str, Any]) -> Iterator[str]:
     for name, value in section.items():
         if not isinstance(value, str):
             yield f"dial_in.{name}: value is no text: expected a password, in quotes if it looks like a number"
-        elif not _SHORTEST <= len(value) <= _LONGEST:
+        elif value != _BY_CERTIFICATE and not is_hash(value) and not _SHORTEST <= len(value) <= _LONGEST:
             yield f"dial_in.{name}: value of {len(value)} signs: expected a password of {_SHORTEST} to {_LONGEST}"
 
 
 def _door(section: dict[str, Any], dialling: bool, faults: list[str]) -> tuple[str, int]:
     host, port = section.get("host", LOOPBACK), section.get("port")
-    faults += [f"listen.{key}: value given: expected no such key" for key in section if key not in ("host", "port")]
+    known = ("host", "port", *_TLS)
+    faults += [f"listen.{key}: value given: expected no such key" for key in section if key not in known]
     if not isinstance(host, str) or not host or re.search(r"\s", host):
         faults.append(f"listen.host: value {host!r}: expected an address to listen on, for example {LOOPBACK}")
     if port is None and dialling:
@@ -238,3 +257,17 @@ def _door(section: dict[str, Any], dialling: bool, faults: list[str]) -> tuple[s
     elif port is not None and (type(port) is not int or not 0 < port < 65536):
         faults.append(f"listen.port: value {port!r}: expected a TCP port, 1 to 65535")
     return str(host), port if type(port) is int else 0
+
+
+def _tls(section: Mapping[str, object], folder: Path, faults: list[str]) -> TlsFiles | None:
+    given = {key: section[key] for key in _TLS if key in section}
+    files = {key: folder / value for key, value in given.items() if isinstance(value, str)}
+    for key, value in given.items():
+        if key not in files or not files[key].is_file():
+            faults.append(f"listen.{key}: value {value!r}: expected a PEM file, from the folder of this one")
+    lacking = [key for key in _TLS[:2] if key not in given]
+    if given and lacking:
+        faults.append(f"listen.{lacking[0]}: value missing: expected both certificate and key for TLS")
+    if lacking or len(files) < len(given):
+        return None
+    return TlsFiles(**{key: str(path.resolve()) for key, path in files.items()})

@@ -127,7 +127,7 @@ class RealStartUp:
         _log.warning("assumed", what=f"habits before {first}: as on like days of the profiles {self._profiles.name}")
         _log.warning("assumed", what=f"no weather service: the sun as usual in the season, by {self._profiles.name}")
         host, port = endpoints.door
-        if endpoints.passwords and not is_loopback(host):
+        if endpoints.passwords and endpoints.tls is None and not is_loopback(host):
             _log.warning(
                 "exposed", what=f"passwords cross the net unencrypted to {host}:{port}; put TLS in front of it"
             )
@@ -138,8 +138,10 @@ class RealStartUp:
             passwords=endpoints.passwords,
             listen_at=endpoints.door,
             real_time=True,
+            by_certificate=endpoints.by_certificate,
+            tls=endpoints.tls,
         )
-        expected_at = endpoints.door if endpoints.passwords else None
+        expected_at = endpoints.door if endpoints.passwords or endpoints.by_certificate else None
         return SiteStart(site_agents, links, RealWorld(), WallClock(), wall_time(), expected_at)
 
     def _secret(self, name: str) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agents.assembly.device_ports import Address, DirectPorts, DirectWorld, Kinds, SocketPorts, dialling
 from agents.runtime.device_access import DeviceAccess
 from cim.model.errors import ProgrammingFault
+from devices.dial_in.tls import TlsFiles
 from devices.weather import WeatherSource
 
 
@@ -22,9 +23,11 @@ class SocketLinks:
     Attributes:
         kinds, weather: of all devices of the site.
         addresses: of each SunSpec device, and of each building behind an MQTT broker.
-        passwords: of each device that dials in.
+        passwords: of each device that dials in, or their salted hashes.
         tell_urls: tells those what to dial (simulators; real ones have it in their settings).
         listen_at: where dial-in devices are let in; with port 0 each host has a port of its own.
+        by_certificate: those of them that come with a certificate instead of a password.
+        tls: where the server's certificate is; None where TLS is nobody's business, or a proxy's.
     """
 
     kinds: Kinds = field(default_factory=dict)
@@ -34,6 +37,8 @@ class SocketLinks:
     tell_urls: Callable[[dict[str, str]], Awaitable[None]] = _nobody
     listen_at: tuple[str, int] = ("127.0.0.1", 0)
     real_time: bool = False
+    by_certificate: tuple[str, ...] = ()
+    tls: TlsFiles | None = None
 
     @property
     def dialling(self) -> frozenset[str]:
@@ -45,7 +50,8 @@ class SocketLinks:
         kinds = {device: self.kinds[device] for device in devices}
         addresses = {device: self.addresses[device] for device in devices if device in self.addresses}
         passwords = {device: self.passwords[device] for device in devices if device in self.passwords}
-        arguments = (kinds, self.weather, addresses, passwords, self.listen_at, self.real_time)
+        certified = tuple(device for device in self.by_certificate if device in devices)
+        arguments = (kinds, self.weather, addresses, passwords, self.listen_at, self.real_time, certified, self.tls)
         return DeviceAccess("agents.assembly.device_ports:SocketPorts", arguments)
 
     def ports(self, devices: tuple[str, ...]) -> SocketPorts:

@@ -12,8 +12,10 @@ from typing import Protocol
 from agents.runtime.clocks import wall_time
 from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
+from devices.dial_in.door import Door
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
+from devices.dial_in.tls import TlsFiles, server_context
 from devices.dial_in.transport import FrameLink
 from devices.port.port import Port
 from devices.sunspec.meter_sign import Sign
@@ -56,9 +58,11 @@ class SocketPorts:
         kinds: of the host's devices.
         weather: what its weather port knows, if it has one.
         addresses: of each SunSpec device, and of each building behind an MQTT broker.
-        passwords: of each device that dials in.
+        passwords: of each device that dials in, or their salted hashes.
         listen_at: host and port where they are let in; port 0 is any free one.
         real_time: whether the devices' time is the wall clock's.
+        by_certificate: those that dial in with a certificate instead of a password.
+        tls: where the server's certificate is.
     """
 
     def __init__(
@@ -69,7 +73,10 @@ class SocketPorts:
         passwords: dict[str, str],
         listen_at: tuple[str, int],
         real_time: bool,
+        by_certificate: tuple[str, ...] = (),
+        tls: TlsFiles | None = None,
     ) -> None:
+        self._by_certificate, self._tls = by_certificate, tls
         self._kinds, self._weather, self._addresses, self._passwords = kinds, weather, addresses, passwords
         self._listen_at, self._clock = listen_at, wall_time if real_time else None
         self._server: DialInServer | None = None
@@ -85,8 +92,9 @@ class SocketPorts:
             return {}
         if self._server is None:
             host, port = self._listen_at
-            authenticate = known_passwords(self._passwords)
-            self._server = DialInServer(host, port, authenticate=authenticate, clock=self._clock)
+            door = Door(known_passwords(self._passwords), self._by_certificate)
+            tls = None if self._tls is None else server_context(self._tls)
+            self._server = DialInServer(host, port, tls=tls, clock=self._clock, door=door)
             await self._server.start()
         expected = dialling(self._kinds, self._addresses)
         return {device: self._server.url(DIAL_IN[self._kinds[device]], device) for device in expected}

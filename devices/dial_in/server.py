@@ -1,7 +1,7 @@
 """The WebSocket server that charging stations and building gateways dial: authentication before the upgrade.
 
-HTTP Basic authentication (OCPP 2.0.1 part 2, A00, security profile 1; TLS is for the proxy in front or `ssl`), the
-identity in the path must be the authenticated user, and the newest authenticated session of a device wins.
+Security profiles 1, 2 and 3 (OCPP 2.0.1 part 2, A00): the identity in the path must be that of the credential (`door.py`),
+TLS is here (`tls.py`) or for the proxy in front, and the newest authenticated session of a device wins.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from cim.model.errors import BadInput
+from devices.dial_in.door import Door
 from devices.dial_in.machine import Machine, Polyglot
-from devices.dial_in.passwords import Authenticate, credentials
+from devices.dial_in.passwords import Authenticate
+from devices.dial_in.tls import common_name
 from devices.port.errors import DeviceUnreachable
 
 if TYPE_CHECKING:
@@ -49,10 +51,11 @@ class DialInServer:
         host: address to listen on; loopback unless the operator says otherwise.
         port: TCP port, 0 for any free one (`port` tells which).
         subprotocols: path prefix to the WebSocket subprotocols of which it demands one, best first.
-        authenticate: is this the password of this device?
-        tls: a server context for security profile 2.
+        authenticate: is this the password of this device? Where nothing else is known of it: see `door`.
+        tls: a server context for security profiles 2 and 3.
         clock: what time it really is, told to a machine before it hears a frame; None where time stands still between
             the instants that the machine's owner tells it.
+        door: who may come in, where passwords are not all.
     """
 
     def __init__(
@@ -63,11 +66,12 @@ class DialInServer:
         authenticate: Authenticate = lambda _user, _password: False,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], datetime] | None = None,
+        door: Door | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self._subprotocols = dict(subprotocols)
-        self._authenticate = authenticate
+        self.door = Door(authenticate) if door is None else door
         self._tls = tls
         self._clock = clock
         self._served: dict[tuple[str, str], _Served] = {}
@@ -173,8 +177,9 @@ class DialInServer:
             return connection.respond(HTTPStatus.NOT_FOUND, "expected a path such as /ocpp/<station>\n")
         # Authentication comes before "unknown device", so that nobody can find out names by asking.
         given = request.headers.get_all("Authorization")
-        pair = credentials(given[0] if len(given) == 1 else None, key[1])
-        if pair is None or pair[0] != key[1] or not self._authenticate(*pair):
+        peer = str((connection.remote_address or ("somewhere",))[0])
+        certified = common_name(connection.transport.get_extra_info("peercert"))
+        if not self.door.opens(key[1], peer, given[0] if len(given) == 1 else None, certified):
             response = connection.respond(HTTPStatus.UNAUTHORIZED, "expected the device's own name and password\n")
             response.headers["WWW-Authenticate"] = 'Basic realm="ILES", charset="UTF-8"'
             return response

@@ -13,6 +13,8 @@ import yaml
 from agents.assembly.device_ports import DIAL_IN
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
+from devices.dial_in.passwords import hashed
+from devices.dial_in.tls import TlsFiles
 from environment.sites import load_site
 from environment.sites.schema import Site
 from pilot.endpoints import (
@@ -215,3 +217,30 @@ def test_a_draft_is_a_good_file_of_its_owners(site: Site, tmp_path: Path) -> Non
     assert len(set(found.passwords.values())) == len(dialling)
     with pytest.raises(BadInput, match="expected a new file"):
         draft_endpoints(path, served, dialling, 9100)
+
+
+def test_stations_may_come_by_certificate_or_by_a_kept_hash(site: Site, tmp_path: Path) -> None:
+    """`certificate` in place of a password is security profile 3; a hash is kept as it is; paths start from the file."""
+    content = good(site)
+    first, second = list(content["dial_in"])[:2]
+    content["dial_in"] |= {first: "certificate", second: hashed(SECRET)}
+    content["listen"] |= {"certificate": "server.pem", "key": "server.key", "clients": "stations.pem"}
+    for name in ("server.pem", "server.key", "stations.pem"):
+        (tmp_path / name).write_text("")
+    found = parse_endpoints(yaml.safe_dump(content), "pilot.yaml", site, tmp_path)
+    assert found.by_certificate == (first,)
+    assert first not in found.passwords
+    assert found.passwords[second] == content["dial_in"][second]
+    assert found.tls == TlsFiles(*(str(tmp_path / name) for name in ("server.pem", "server.key", "stations.pem")))
+
+
+def test_half_a_certificate_is_told(site: Site) -> None:
+    """A file that is not there, a certificate without its key, a station by certificate where nobody vouches for it."""
+    name = next(iter(good(site)["dial_in"]))
+    assert faults(site, lambda content: content["listen"].update(certificate="gone.pem")) == (
+        "listen.certificate: value 'gone.pem': expected a PEM file, from the folder of this one",
+        "listen.key: value missing: expected both certificate and key for TLS",
+    )
+    assert faults(site, lambda content: content["dial_in"].update({name: "certificate"})) == (
+        f"dial_in.{name}: value 'certificate': expected certificate, key and clients at listen",
+    )
