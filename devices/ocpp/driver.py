@@ -36,6 +36,7 @@ class StationPort:
         timeout_s: how long it may take to dial in or to answer.
         run: differs from driver to driver of one station (8 characters count), because a station may remember our
             message ids; without it the same inputs give the same frames.
+        only_looks: whether nothing is to be set in the station when it is opened.
     """
 
     def __init__(
@@ -46,8 +47,11 @@ class StationPort:
         interval_s: int = 900,
         timeout_s: float = 30.0,
         run: str = "",
+        *,
+        only_looks: bool = False,
     ) -> None:
         self.name = name
+        self._only_looks = only_looks
         self._timeout_s = timeout_s
         self._unverified = False
         self._machine = CsmsMachine(name, interval_s, run)
@@ -68,7 +72,8 @@ class StationPort:
                 f"charging station {self.name} sent no BootNotification within {self._timeout_s:g} s; "
                 f"expected it to dial {self._wire.where} with one of the subprotocols {', '.join(VERSIONS)}"
             )
-        for question in machine.version.questions(machine.interval_s):
+        settings = () if self._only_looks else machine.version.settings(machine.interval_s)
+        for question in (*machine.version.questions(), *settings):
             try:
                 machine.state.report_ended = False
                 answer = await self._ask(machine.call(question))

@@ -19,6 +19,7 @@ from devices.ocpp.schemas import CALL, CALLERROR, CALLRESULT, Message, Schemas, 
 
 Handler = Callable[[Payload], Message]
 _REMEMBERED = 64  # answers kept for repeated CALLs
+_SAID, _EVERY = 4, 1000  # refused frames: the first ones are in the log, then one in so many
 _NEVER_REMEMBERED = ("BootNotification", "Heartbeat")  # their answers tell the time; asking twice does no harm
 _log = logging.getLogger("iles.devices.ocpp")
 
@@ -48,6 +49,9 @@ class Rpc:
         handlers: what to do for each action; returns a `call_result` of the library, or raises `PeerFault`.
         on_answer: told of every answer to our calls, by message id.
         count: of the message ids that begin like ours and are used up.
+
+    Attributes:
+        refused: how many frames of the peer broke the protocol or a schema.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Rpc:
         self._handlers = handlers
         self._on_answer = on_answer
         self.count = count
+        self.refused = 0
         self._queue: deque[_Pending] = deque()
         self._outstanding: _Pending | None = None
         self._answered: OrderedDict[tuple[str, str], str] = OrderedDict()
@@ -113,24 +118,38 @@ class Rpc:
             if not isinstance(message, list) or len(message) < 3 or isinstance(message[0], bool):
                 raise PeerFault("RpcFrameworkError", "expected a JSON array that begins with a message type and an id")
         except PeerFault as fault:
-            return self._unreadable(fault)
+            return self._unreadable(fault, frame)
         kind, unique_id = message[0], message[1]
         if kind in (CALLRESULT, CALLERROR):
             self._take_answer(kind, unique_id, message)
             return self.flush()
         if not isinstance(unique_id, str) or not 0 < len(unique_id) <= 36:
-            return self._unreadable(
-                PeerFault("RpcFrameworkError", "the message id must be a text of 1 to 36 characters")
-            )
+            no_id = PeerFault("RpcFrameworkError", "the message id must be a text of 1 to 36 characters")
+            return self._unreadable(no_id, frame)
         if isinstance(kind, int) and kind in self._schemas.unanswered:
             return self.flush()
         if kind != CALL:
-            return [self._error(unique_id, PeerFault("MessageTypeNotSupported", f"message type {kind!r} is unknown"))]
+            return [
+                self._refused(
+                    unique_id, PeerFault("MessageTypeNotSupported", f"message type {kind!r} is unknown"), frame
+                )
+            ]
         return [self._take_call(unique_id, message, frame), *self.flush()]
 
-    def _unreadable(self, fault: PeerFault) -> list[str]:
+    def _unreadable(self, fault: PeerFault, frame: str) -> list[str]:
         """Part 4, 4.2.3: where the id cannot be read, the CALLERROR carries "-1"; 1.6 has no such answer."""
+        self._note(fault, frame)
         return [] if self._schemas.unreadable is None else [self._error(self._schemas.unreadable, fault)]
+
+    def _refused(self, unique_id: str, fault: PeerFault, frame: str) -> str:
+        self._note(fault, frame)
+        return self._error(unique_id, fault)
+
+    def _note(self, fault: PeerFault, frame: str) -> None:
+        """Count a frame that is refused, and say it."""
+        self.refused += 1
+        if self.refused <= _SAID or self.refused % _EVERY == 0:
+            _log.warning("%s: frame %d that is refused (%a): %a", self._prefix, self.refused, str(fault), frame[:200])
 
     def _error(self, unique_id: str, fault: PeerFault) -> str:
         return _dumps([CALLERROR, unique_id, self._schemas.code(fault.code), fault.description, {}])
@@ -152,7 +171,7 @@ class Rpc:
             result = self._schemas.check(CALLRESULT, action, fields_of(handler(Payload(payload))))
             answer = _dumps([CALLRESULT, unique_id, result])
         except PeerFault as fault:
-            answer = self._error(unique_id, fault)
+            answer = self._refused(unique_id, fault, frame)
         except Exception:
             # The standard has a code for our own faults; the station must not be left without an answer.
             _log.exception("a handler failed on %s", frame[:200])
@@ -176,6 +195,7 @@ class Rpc:
                 fields = self._schemas.check(CALLRESULT, pending.action, message[2])
                 answer = Answer(pending.action, Payload(fields))
             except PeerFault as fault:
+                self._note(fault, str(message[2])[:200])
                 answer = Answer(pending.action, Payload(), str(fault))
         self._on_answer(pending.unique_id, answer)
 

@@ -55,8 +55,12 @@ class Version(Protocol):
         """The answer to it: accepted, with our time and the interval of heartbeats."""
         ...
 
-    def questions(self, interval_s: int) -> tuple[Message, ...]:
-        """What is asked and set once when the driver opens, each of which a station may refuse."""
+    def questions(self) -> tuple[Message, ...]:
+        """What is asked once when the driver opens, each of which a station may refuse; nothing is set by it."""
+        ...
+
+    def settings(self, interval_s: int) -> tuple[Message, ...]:
+        """What is set then, so that the station tells what is needed, each of which it may refuse."""
         ...
 
     def learn(self, state: StationState, action: str, answer: Payload) -> bool:

@@ -36,7 +36,7 @@ from experiments.cli.devices_commissioning import sentence
 _URL = re.compile(
     r"(?:(?P<scheme>[a-z0-9]+)://)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(?:/(?P<rest>[^\s/]+))?"
 )
-_DIALLING = {"ocpp": (StationPort,), "s2": (GatewayPort, AppliancePort)}
+_DIALLING = {"ocpp": (partial(StationPort, only_looks=True),), "s2": (GatewayPort, AppliancePort)}
 _EXPECTED = (
     "expected modbus://HOST:PORT/UNIT (or HOST:PORT) for a SunSpec device, mqtt://HOST:PORT/PREFIX for a building behind a "
     "broker, ocpp://HOST:PORT/STATION or s2://HOST:PORT/NAME "

@@ -44,9 +44,13 @@ class Version16:
         status = enums.RegistrationStatus.accepted
         return call_result.BootNotification(current_time=stamp(now), interval=interval_s, status=status)
 
-    def questions(self, interval_s: int) -> tuple[Message, ...]:
-        """The units in which it takes limits; and what it is to sample."""
-        return (requests.allowed_units(), *requests.settings(interval_s))
+    def questions(self) -> tuple[Message, ...]:
+        """The units in which it takes limits."""
+        return (requests.allowed_units(),)
+
+    def settings(self, interval_s: int) -> tuple[Message, ...]:
+        """What it is to sample: left to itself, a station of 1.6 tells the register alone."""
+        return requests.settings(interval_s)
 
     def learn(self, state: StationState, action: str, answer: Payload) -> bool:
         """See `Version`: whether it takes amperes only. There is no report."""

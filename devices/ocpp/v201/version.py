@@ -46,9 +46,13 @@ class Version201:
         status = enums.RegistrationStatusEnumType.accepted
         return call_result.BootNotification(current_time=stamp(now), interval=interval_s, status=status)
 
-    def questions(self, interval_s: int) -> tuple[Message, ...]:  # noqa: ARG002 - what a station samples stays as it is
+    def questions(self) -> tuple[Message, ...]:
         """The device model, in which the EVSE's rated power stands."""
         return (requests.get_base_report(),)
+
+    def settings(self, interval_s: int) -> tuple[Message, ...]:  # noqa: ARG002 - what a station samples stays as it is
+        """None: its operator sets what it samples."""
+        return ()
 
     def learn(self, state: StationState, action: str, answer: Payload) -> bool:  # noqa: ARG002 - there is one question
         """See `Version`."""

@@ -32,7 +32,7 @@ def client(tmp_path_factory):
     command = ["npm", "ci", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    return folder / "station.js"
+    return folder
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_an_independent_strict_client_charges_here(client):
         opening = asyncio.create_task(port.open(NOW))
         await asyncio.sleep(0)
         node = await asyncio.create_subprocess_exec(
-            *("node", str(client), f"ws://127.0.0.1:{server.port}/ocpp", "cs1", "a-password-of-16"),
+            *("node", str(client / "station.js"), f"ws://127.0.0.1:{server.port}/ocpp", "cs1", "a-password-of-16"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -72,6 +72,48 @@ def test_an_independent_strict_client_charges_here(client):
         assert plugged.transaction
         assert left == VehicleUnplugged(700, NOW + timedelta(minutes=10))
         assert machine.state.last.values[Kind.POWER].value == 4000
+        await port.close()
+        await server.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_an_independent_strict_client_charges_here_in_16(client):
+    """The same by 1.6: settings, a number for the transaction, a limit in amperes with read-back, stop, and what is refused."""
+
+    async def run():
+        server = DialInServer(authenticate=known_passwords({"cs1": "a-password-of-16"}))
+        await server.start()
+        port = StationPort("cs1", server=server, timeout_s=60)
+        opening = asyncio.create_task(port.open(NOW))
+        await asyncio.sleep(0)
+        node = await asyncio.create_subprocess_exec(
+            *("node", str(client / "station16.js"), f"ws://127.0.0.1:{server.port}/ocpp", "cs1", "a-password-of-16"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        plate = await opening
+        assert (plate.manufacturer, plate.model, plate.serial) == ("independent", "rpc", "s1")
+        state = port._machine.state
+        assert await server.until("ocpp", "cs1", lambda: Kind.POWER in state.last.values, 60)
+        await port.command(Setpoint(Mode.LIMIT, 5000), NOW + timedelta(minutes=15), NOW)
+        await port.release(NOW)
+        out, err = await asyncio.wait_for(node.communicate(), 60)
+        assert node.returncode == 0, err.decode()
+        told = json.loads(out)
+        assert told["boot"] == {"status": "Accepted", "currentTime": "2026-05-01T08:05:00Z", "interval": 900}
+        assert told["seen"][-2:] == ["set", "clear"]
+        assert told["seen"][1] == "MeterValueSampleInterval=60"
+        period = {"startPeriod": 0, "limit": 7.2, "numberPhases": 3}
+        assert told["profile"]["chargingSchedule"]["chargingSchedulePeriod"] == [period]
+        assert told["profile"]["transactionId"] == told["started"]["transactionId"]
+        assert told["refused"] == "NotSupported"
+        plugged, left = port.drain()
+        assert isinstance(plugged, VehiclePlugged)
+        assert left == VehicleUnplugged(700, NOW + timedelta(minutes=10))
+        assert state.last.values[Kind.POWER].value == 1380
+        assert state.last.values[Kind.ENERGY_IMPORT].value == 1200
         await port.close()
         await server.close()
 
