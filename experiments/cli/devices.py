@@ -8,9 +8,12 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from devices.dial_in.tls import TlsFiles
 
 app = typer.Typer(name="devices", help="Simulate a site's devices, or look at real ones.", no_args_is_help=True)
 
@@ -53,6 +56,13 @@ def simulate_command(
             "kilowatts, not-a-number, endless, templated, ambiguous, kept.",
         ),
     ] = None,
+    ocpp: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VERSION",
+            help="What stations speak, where it is not what the site file says: 1.6, 2.0.1 or 2.1 for all, or STATION=1.6 for one.",
+        ),
+    ] = None,
 ) -> None:
     """Run a site's simulated devices alone, until Ctrl-C.
 
@@ -66,6 +76,7 @@ def simulate_command(
             *(site, date, host, base_port, csms, s2, read_passwords(passwords), speed, seed, present, endpoints),
             misbehave=tuple(_named(text) for text in misbehave or ()),
             mqtt=mqtt,
+            ocpp=tuple(ocpp or ()),
         )
         _until_stopped(simulate(options), seconds)
 
@@ -79,12 +90,36 @@ def csms_command(
     ] = None,
     passwords: PasswordFile = None,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Our certificate (PEM): stations dial with TLS.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    clients: Annotated[Path | None, typer.Option(help="Authorities (PEM) of stations' own certificates.")] = None,
+    certified: Annotated[
+        list[str] | None, typer.Option(metavar="STATION", help="A station that comes with its certificate.")
+    ] = None,
 ) -> None:
-    """Listen as a CSMS (OCPP 2.1, 2.0.1 and 1.6) and show what charging stations report, until Ctrl-C."""
+    """Listen as a CSMS (OCPP 2.1, 2.0.1 and 1.6) and show what charging stations report and who is refused, until Ctrl-C.
+
+    Security profile 1 (a password), 2 (with --certificate and --key) or 3 (with --clients and --certified, too).
+    """
     with one_sentence():
         from experiments.cli.devices_commissioning import csms
 
-        _until_stopped(csms(host, port, _known(password, passwords)), seconds)
+        tls = _tls(certificate, key, clients, certified)
+        _until_stopped(csms(host, port, _known(password, passwords), tls, tuple(certified or ())), seconds)
+
+
+@app.command("password")
+def password_command(
+    given: Annotated[str | None, typer.Option("--of", help="Hash this one instead of a new one.")] = None,
+) -> None:
+    """Draw a password for a station or gateway, and show once what an endpoints file may keep instead of it."""
+    from secrets import token_urlsafe
+
+    from devices.dial_in.passwords import hashed
+
+    password = token_urlsafe(18) if given is None else given
+    typer.echo(f"password, for the device:         {password}")
+    typer.echo(f"hash of it, for the file:         {hashed(password)}")
 
 
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for an answer.")]
@@ -145,6 +180,23 @@ def watch_command(
         from experiments.cli.devices_probe import watch_device
 
         _until_stopped(watch_device(url, timeout, _known(password, passwords), interval), seconds)
+
+
+def _tls(
+    certificate: Path | None, key: Path | None, clients: Path | None, certified: list[str] | None
+) -> TlsFiles | None:
+    from cim.model.errors import BadInput
+    from devices.dial_in.tls import TlsFiles
+
+    if (certificate is None) != (key is None):
+        raise BadInput("--certificate: one of certificate and key is given; expected both, or neither")
+    if certificate is None or key is None:
+        if clients is not None or certified:
+            raise BadInput("--clients: stations' certificates need TLS; expected --certificate and --key, too")
+        return None
+    if certified and clients is None:
+        raise BadInput("--certified: nobody vouches for certificates; expected --clients with their authorities")
+    return TlsFiles(str(certificate), str(key), "" if clients is None else str(clients))
 
 
 def _known(password: list[str] | None, path: Path | None) -> dict[str, str]:

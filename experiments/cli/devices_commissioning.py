@@ -12,8 +12,10 @@ from rich.console import Console
 from cim.model.errors import BadInput
 from cim.model.fresh import Fresh
 from cim.model.readings import Kind, Quality, Reading
+from devices.dial_in.door import Door, Refusal
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import SUBPROTOCOLS, DialInServer
+from devices.dial_in.tls import TlsFiles, server_context
 from devices.ocpp.machine import CsmsMachine
 
 _UNITS = {"w": "W", "wh": "Wh", "pct": "%", "c": "°C", "v": "V"}
@@ -73,23 +75,39 @@ class _PrintingMachine:
             self._console.print(f"{self._name}  {text}", markup=False)
 
 
-async def csms(host: str, port: int, passwords: dict[str, str]) -> None:
+async def csms(
+    host: str, port: int, passwords: dict[str, str], tls: TlsFiles | None, certified: tuple[str, ...]
+) -> None:
     """Listen until cancelled.
+
+    Args:
+        host, port: where.
+        passwords: of stations that come with one.
+        tls: the server's certificate, if stations dial with TLS.
+        certified: stations that come with a certificate (security profile 3).
 
     Raises:
         BadInput: no station is known, or the port cannot be had.
     """
-    if not passwords:
+    if not passwords and not certified:
         raise BadInput("--password: no station is known; expected at least one STATION=SECRET (or --passwords FILE)")
     console = Console(highlight=False, soft_wrap=True)
     clock = partial(datetime.now, UTC)
-    server = DialInServer(host, port, {"ocpp": SUBPROTOCOLS["ocpp"]}, known_passwords(passwords), clock=clock)
-    for station in passwords:
+
+    def refused(refusal: Refusal) -> None:
+        console.print(f"{refusal.device}  not let in from {refusal.peer}: {refusal.why}", markup=False)
+
+    door = Door(known_passwords(passwords), certified, refused)
+    context = None if tls is None else server_context(tls)
+    server = DialInServer(host, port, {"ocpp": SUBPROTOCOLS["ocpp"]}, tls=context, clock=clock, door=door)
+    stations = (*passwords, *certified)
+    for station in stations:
         server.register("ocpp", station, _PrintingMachine(station, console))
     await server.start()
     try:
-        console.print("Listening as CSMS (OCPP 2.1, 2.0.1 and 1.6, Basic authentication) at", markup=False)
-        for station in passwords:
+        how = "passwords" if tls is None else "TLS, passwords and certificates" if certified else "TLS and passwords"
+        console.print(f"Listening as CSMS (OCPP 2.1, 2.0.1 and 1.6, {how}) at", markup=False)
+        for station in stations:
             console.print(f"  {server.url('ocpp', station)}", markup=False)
         await asyncio.get_running_loop().create_future()
     finally:

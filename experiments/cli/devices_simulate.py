@@ -13,10 +13,12 @@ from agents.assembly.free_port import free_port
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay, local_day_of
+from devices.dial_in.passwords import is_hash
 from devices.mqtt.address import broker_address
 from devices.simulators.gateway.announced_building import PREFIX
 from devices.simulators.host import PREFIXES, SimulatorHost
 from devices.simulators.simulation import Simulation
+from devices.simulators.station.versions import STATIONS
 from environment.profiles.library import QUARTER, Profiles, load
 from environment.profiles.present import of_the_present
 from environment.sites.loader import load_site
@@ -28,7 +30,7 @@ _PAST_DAYS = 14
 _DIAL_IN_PORT = 9100  # in an endpoints file that is made here: where `iles up` is to listen
 _REPORT_S = 10.0  # how often stations and gateways speak, as real ones do
 _OPTIONS = {DeviceKind.STATION: "--csms", DeviceKind.GATEWAY: "--s2", DeviceKind.APPLIANCE: "--s2"}
-_PROTOCOLS = {DeviceKind.STATION: "OCPP 2.0.1", DeviceKind.GATEWAY: "S2", DeviceKind.APPLIANCE: "S2"}
+_PROTOCOLS = {DeviceKind.GATEWAY: "S2", DeviceKind.APPLIANCE: "S2"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Options:
     endpoints: Path | None = None
     misbehave: tuple[tuple[str, str], ...] = ()  # (device, words), see `devices.simulators.sunspec.misbehaviour`
     mqtt: str | None = field(default=None, repr=False)
+    ocpp: tuple[str, ...] = ()  # a version for all stations, or STATION=VERSION
 
     def url(self, kind: DeviceKind) -> str | None:
         """Where devices of a kind dial, without their names."""
@@ -69,7 +72,7 @@ async def simulate(options: Options) -> None:
         raise BadInput(f"--speed: {options.speed:g} does not fit; expected more than 0 and at most 3600")
     if options.present and (options.date is not None or options.speed != 1):
         raise BadInput("--present: --date or --speed is given too; expected neither, the present is now and real")
-    site = load_site(options.site)
+    site = speaking(load_site(options.site), options.ocpp)
     wall = datetime.now(UTC)
     profiles = _present(site, wall) if options.present else load(site.profiles)
     begin = wall if options.present else _begin(site, options.date, wall)
@@ -145,6 +148,11 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
         raise BadInput(
             f"endpoints: mqtt of {options.endpoints} is not that of --mqtt; expected the same, or a new file"
         )
+    if known.tls is not None or any(is_hash(password) for password in known.passwords.values()):
+        raise BadInput(
+            f"endpoints: {options.endpoints} has TLS or hashes of passwords; simulators dial without TLS and with passwords, "
+            "expected a file with neither"
+        )
     dial_in = "ws://{}:{}".format(*known.door)
     return replace(options, csms=f"{dial_in}/ocpp", s2=f"{dial_in}/s2", passwords=known.passwords)
 
@@ -158,6 +166,26 @@ def _begin(site: Site, day: str | None, wall: datetime) -> datetime:
     local = wall.astimezone(ZoneInfo(site.timezone))
     begin = LocalDay(chosen, site.timezone).at(local.hour, local.minute)
     return begin + timedelta(seconds=local.second)
+
+
+def speaking(site: Site, asked: tuple[str, ...]) -> Site:
+    """The site, with stations that speak what is asked: a version of OCPP for all, or STATION=VERSION. Raises `BadInput`."""
+    versions: dict[str, str] = {}
+    stations = [name for name, kind in device_kinds(site).items() if kind is DeviceKind.STATION]
+    for text in asked:
+        name, _, version = text.rpartition("=")
+        if version not in STATIONS or (name and name not in stations):
+            some = f", for example {stations[0]}=1.6" if stations else ""
+            raise BadInput(f"--ocpp: {text!r} does not fit; expected {', '.join(STATIONS)} or STATION=VERSION{some}")
+        versions |= dict.fromkeys([name] if name else stations, version)
+    if not versions:
+        return site
+    prosumers = []
+    for prosumer in site.prosumers:
+        given = [(device, versions.get(prosumer.device_name(device))) for device in prosumer.devices]
+        devices = tuple(d if version is None else d.model_copy(update={"ocpp": version}) for d, version in given)
+        prosumers.append(prosumer.model_copy(update={"devices": devices}))
+    return site.model_copy(update={"prosumers": tuple(prosumers)})
 
 
 def _quarter(at: datetime) -> datetime:
@@ -197,7 +225,8 @@ def _show(host: SimulatorHost, options: Options, begin: datetime, site: Site) ->
                 table.add_row(name, kind, "MQTT", f"{broker_address(url or '').where}, device {name}", "")
                 continue
             where = f"dials {url}/{name}" if url else f"dials if given {_OPTIONS[kind]}"
-            table.add_row(name, kind, _PROTOCOLS[kind], where, "")
+            spoken = simulation.machines[name].subprotocol
+            table.add_row(name, kind, _PROTOCOLS.get(kind, spoken.replace("ocpp", "OCPP ")), where, "")
     console = Console(highlight=False)
     console.print(table)
     local = begin.astimezone(ZoneInfo(site.timezone))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
@@ -32,8 +34,10 @@ from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import PATIENCE_S, ExceptionReply, PatientRegisters
 from experiments.faults.controller_kills import controller_kills
 from experiments.faults.meter_deaths import dead_on_the_wire, meter_deaths
+from experiments.faults.wire_frames import OCPP, S2
 from experiments.faults.wire_report import WireReport
 
+_Fuzz = Callable[[int, random.Random, WireReport], int]
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 _MOST = 1e13  # no good reading of a community is beyond: W, Wh, %, V
 _ODD: tuple[object, ...] = (
@@ -51,43 +55,6 @@ _ODD: tuple[object, ...] = (
     [[]],
     "2026-02-30T25:00:00Z",
     "NaN",
-)
-_AT = "2026-05-20T12:00:00Z"
-_SAMPLES = [
-    {"value": 7200, "measurand": "Power.Active.Import"},
-    {"value": 100, "measurand": "Energy.Active.Import.Register"},
-]
-_OCPP = (
-    [2, "1", "BootNotification", {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}],
-    [2, "2", "StatusNotification", {"timestamp": _AT, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}],
-    [2, "3", "MeterValues", {"evseId": 1, "meterValue": [{"timestamp": _AT, "sampledValue": _SAMPLES}]}],
-    [
-        2,
-        "4",
-        "TransactionEvent",
-        {
-            "eventType": "Started",
-            "triggerReason": "CablePluggedIn",
-            "seqNo": 0,
-            "timestamp": _AT,
-            "transactionInfo": {"transactionId": "A"},
-            "evse": {"id": 1, "connectorId": 1},
-            "meterValue": [{"timestamp": _AT, "sampledValue": _SAMPLES}],
-        },
-    ],
-    [3, "cs:1", {"status": "Accepted"}],
-    [4, "cs:1", "GenericError", "no", {}],
-)
-_S2 = (
-    {"message_type": "Handshake", "message_id": "a1", "role": "RM", "supported_protocol_versions": ["0.0.2-beta"]},
-    {"message_type": "ReceptionStatus", "subject_message_id": "a1", "status": "OK"},
-    {
-        "message_type": "PowerMeasurement",
-        "message_id": "a2",
-        "measurement_timestamp": _AT,
-        "values": [{"commodity_quantity": "ELECTRIC.POWER.L1", "value": 1500.0}],
-    },
-    {"message_type": "FRBC.StorageStatus", "message_id": "a3", "present_fill_level": 20.0},
 )
 
 
@@ -112,7 +79,8 @@ def wire_faults(
         patience_s: of the requests to a dead meter on a real socket.
     """
     report, rng = WireReport(), random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    for name, fuzz in (("OCPP", _fuzz_ocpp), ("S2", _fuzz_s2), ("SunSpec", _fuzz_sunspec)):
+    fuzzes: dict[str, _Fuzz] = {f"OCPP {spoken[4:]}": partial(_fuzz_ocpp, spoken) for spoken in OCPP}
+    for name, fuzz in (fuzzes | {"S2": _fuzz_s2, "SunSpec": _fuzz_sunspec}).items():
         tell(f"{frames} fuzzed frames of {name}")
         report.tried[f"{name} frames"] = fuzz(frames, rng, report)
     tell(f"{deaths} controllers killed, {deaths} meters dead")
@@ -154,16 +122,22 @@ def _spoil(node: object, rng: random.Random) -> None:
             return
 
 
-def _fuzz_ocpp(frames: int, rng: random.Random, report: WireReport) -> int:
-    machine = CsmsMachine("cs")
+def _fuzz_ocpp(spoken: str, frames: int, rng: random.Random, report: WireReport) -> int:
+    machine, name, log = CsmsMachine("cs"), spoken.upper(), logging.getLogger("iles.devices.ocpp")
+    level = log.level
+    log.setLevel(logging.ERROR)  # that they are refused is what is wanted
     for number in range(frames):
         if number % 200 == 0:
             machine = CsmsMachine("cs")
+            machine.speak(spoken)
             machine.state.clock(NOW)
-        frame = fuzzed(rng.choice(_OCPP), rng)
-        _hear("OCPP", machine.receive, frame, report)
+        if number % 20 == 0:
+            machine.state.clock(NOW + timedelta(minutes=number % 200 // 20))
+        frame = fuzzed(rng.choice(OCPP[spoken]), rng)
+        _hear(name, machine.receive, frame, report)
         told = {kind: fresh.value for kind, fresh in machine.state.last.values.items() if fresh.told is Quality.GOOD}
-        _believed("OCPP", told, frame, report)
+        _believed(name, told, frame, report)
+    log.setLevel(level)
     return frames
 
 
@@ -174,8 +148,8 @@ def _fuzz_s2(frames: int, rng: random.Random, report: WireReport) -> int:
             machine = CemMachine("rm", stale_after_s=1800, wanted=(FRBC, PEBC))
             machine.now = NOW
             machine.attached()
-            machine.receive(json.dumps(_S2[0]))
-        frame = fuzzed(rng.choice(_S2), rng)
+            machine.receive(json.dumps(S2[0]))
+        frame = fuzzed(rng.choice(S2), rng)
         _hear("S2", machine.receive, frame, report)
         told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
         _believed("S2", told, frame, report)
@@ -294,7 +268,7 @@ async def _sessions(impersonations: int, reconnects: int, rng: random.Random, re
         answered = 0
         for link in links:
             try:
-                await link.send(json.dumps(_OCPP[0]))
+                await link.send(json.dumps(OCPP["ocpp2.0.1"][0]))
                 async with asyncio.timeout(5.0):
                     answered += str(await link.recv()).startswith("[3,")
             except (ConnectionClosed, TimeoutError):

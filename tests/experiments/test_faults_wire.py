@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from cim.model.readings import Kind
-from devices.dial_in import server
+from devices.dial_in import door
 from experiments.cli.faults import _spoiling
 from experiments.faults import wire
 from experiments.faults.wire import _believed, fuzzed, wire_faults
@@ -20,6 +20,7 @@ def test_a_short_campaign_holds() -> None:
     report = wire_faults(600, 14, 6, 1, lambda _: None, deaths=5, patience_s=0.3)
     assert report.failures == []
     assert report.tried["impersonations"] == 14
+    assert [report.tried[f"OCPP {version} frames"] for version in ("1.6", "2.0.1", "2.1")] == [600] * 3
 
 
 def test_frames_are_really_spoiled() -> None:
@@ -32,7 +33,7 @@ def test_frames_are_really_spoiled() -> None:
 
 def test_a_server_that_lets_anybody_in_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the check of the path's name gone, a station under another's name is found."""
-    monkeypatch.setattr(server, "credentials", lambda _header, device: (device, "the secret of one"))
+    monkeypatch.setattr(door, "credentials", lambda _header, device: (device, "the secret of one"))
     report = wire_faults(10, 5, 2, 1, lambda _: None, deaths=0, patience_s=0.3)
     assert any("was let in at" in sentence for sentence in report.failures)
 

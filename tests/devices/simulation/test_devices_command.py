@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from cim.model.fresh import Fresh
 from cim.model.readings import Quality
+from devices.dial_in.passwords import known_passwords
 from devices.simulators.dial_out import DialOut
 from devices.simulators.station.machine import StationMachine
 from experiments.cli.devices import app
@@ -83,7 +84,22 @@ def _running(*arguments, until, run=_RUN):
         (("simulate", "strem", "--csms", "http://x"), "--csms: 'http://x' is no WebSocket URL"),
         (("simulate", "strem", "--csms", "ws://x/ocpp"), "has none; expected a line"),
         (("simulate", "strem", "--passwords", "/nowhere"), "file: it cannot be read or written"),
+        (
+            ("simulate", "strem", "--ocpp", "1.5"),
+            "--ocpp: '1.5' does not fit; expected 1.6, 2.0.1, 2.1 or STATION=VERSION",
+        ),
+        (("simulate", "strem", "--ocpp", "farm-1.pv=1.6"), "for example farm-4.station=1.6"),
         (("csms",), "no station is known"),
+        (("csms", "--certificate", "x.pem", "--password", "cs1=x"), "expected both, or neither"),
+        (("csms", "--certified", "cs1"), "stations' certificates need TLS"),
+        (
+            ("csms", "--certified", "cs1", "--certificate", "x", "--key", "x"),
+            "expected --clients with their authorities",
+        ),
+        (
+            ("csms", "--certificate", "/x", "--key", "/x", "--password", "cs1=x"),
+            "expected a certificate and its private key",
+        ),
         (("csms", "--password", "cs1"), "expected both, with = between them"),
         (("scan", "nowhere"), "'nowhere' is not an address"),
         (("scan", "127.0.0.1:1"), "expected a Modbus TCP device"),
@@ -96,6 +112,17 @@ def test_what_does_not_fit_is_one_sentence(arguments, sentence):
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
     assert "Traceback" not in result.output
+
+
+def test_a_password_is_drawn_with_its_hash():
+    """Each time another, long enough for a station (16 signs), and the hash is that of the password beside it."""
+    drawn = [re.findall(r": +(\S+)", _invoke("password").stdout) for _ in range(2)]
+    assert drawn[0][0] != drawn[1][0]
+    for password, kept in drawn:
+        assert 16 <= len(password) <= 40
+        assert known_passwords({"cs1": kept})("cs1", password)
+    _, kept = re.findall(r": +(\S+)", _invoke("password", "--of", "sixteen-letters!").stdout)
+    assert known_passwords({"cs1": kept})("cs1", "sixteen-letters!")
 
 
 @pytest.mark.slow
