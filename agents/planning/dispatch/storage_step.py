@@ -26,15 +26,20 @@ though it may miss the optimum by a little. Bounds that cannot be met are approa
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from agents.planning.dispatch.prices import nothing, price_cost
-from cim.model.arrays import Floats
+from cim.model.arrays import Floats, Mask
 
 Breakpoints = list[tuple[float, float]]  # (value, by how much the slope of the stored energy changes there), rising
 
+Bounds = tuple[Floats, Floats, Floats, Floats]  # [T] each: least and most energy that reaches the store; floor, ceiling
+Ranges = tuple[list[float], list[float]]  # [T] each: lowest and highest value of stored energy
+
+COMPILED_AFTER = 1_000  # steps of a process: a home takes some two hundred a store and day
 _INFINITY = float("inf")
 _NO_PENALTY = 1e-9  # keeps a cost without curvature solvable
 
@@ -149,91 +154,141 @@ def _when_discharging(store: Store, values: Floats) -> Floats:
     return worth
 
 
-def _rises(store: Store, step: _Step) -> list[Breakpoints]:
-    """For each interval, where and by how much the slope of its stored energy over the value changes."""
-    rises: list[Breakpoints] = [[] for _ in step.turn]
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Up to four stretches of power in each interval (charging and discharging, above and below the turn of its price).
+
+    Attributes:
+        moves: [S, T] whether there is such a stretch.
+        edges: [2, S, T] the values of stored energy between which the power goes through it.
+        slopes: [2, S, T] of the stored energy over the value, at the lower and at the upper edge.
+        burning: the value at which the one slope gives way to the other where they differ.
+    """
+
+    moves: Mask
+    edges: Floats
+    slopes: Floats
+    burning: float
+
+
+def _stretches(store: Store, step: _Step) -> Stretches:
     low, high, turns = store.low_kw, store.high_kw, bool((step.above < step.below).any())
-    # Up to four stretches of power: charging and discharging, above and below the turn.
+    moves, edges, slopes = list[Mask](), list[Floats](), list[Floats]()
     for wish, least, most in (
         (step.above, np.maximum(low, step.turn) if turns else low, high),
         *(((step.below, low, np.minimum(high, step.turn)),) if turns else ()),
     ):
-        _charging(store, step.curvature, rises, wish=wish, low=np.maximum(least, 0.0), high=most)
-        _discharging(store, step.curvature, rises, wish=wish, low=least, high=np.minimum(most, 0.0))
-    return rises
+        into, out_of = (np.maximum(least, 0.0), most), (least, np.minimum(most, 0.0))
+        moves += (into[1] > into[0], out_of[1] > out_of[0])
+        found = (_charging(store, step.curvature, wish, into), _discharging(store, step.curvature, wish, out_of))
+        edges += (found[0][0], found[1][0])
+        slopes += (found[0][1], found[1][1])
+    return Stretches(np.stack(moves), np.stack(edges, axis=1), np.stack(slopes, axis=1), _burning(store))
 
 
-def _charging(
-    store: Store, curvature: float, rises: list[Breakpoints], *, wish: Floats, low: Floats, high: Floats
-) -> None:
-    """Add where the stored energy rises while the store charges between `low` and `high`."""
-    where = np.flatnonzero(high > low)
-    if not len(where):
-        return
-    slope = store.hours / curvature * store.eta_in * store.eta_in
-    from_value = (curvature * low - wish + store.wear) / store.eta_in
-    to_value = (curvature * high - wish + store.wear) / store.eta_in
-    for t, left, right in zip(where.tolist(), from_value[where].tolist(), to_value[where].tolist(), strict=True):
-        rises[t] += ((left, slope), (right, -slope))
+def _charging(store: Store, curvature: float, wish: Floats, between: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """[2, T] edges and [2, T] slopes while the store charges between two powers."""
+    edges = (curvature * np.stack(between) - wish + store.wear) / store.eta_in
+    return edges, np.full(edges.shape, store.hours / curvature * store.eta_in * store.eta_in)
 
 
-def _discharging(
-    store: Store, curvature: float, rises: list[Breakpoints], *, wish: Floats, low: Floats, high: Floats
-) -> None:
-    """Add where the stored energy rises while the store discharges less and less, from `low` to `high`."""
-    where = np.flatnonzero(high > low)
-    if not len(where):
-        return
+def _discharging(store: Store, curvature: float, wish: Floats, between: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """[2, T] edges and [2, T] slopes while the store discharges less and less, from one power to another."""
     burning, gain, loss = _burning(store), store.eta_in, 1 / store.eta_out
     per_value = store.hours / curvature
-    edges = curvature * np.stack([low[where], high[where]]) - wish[where] - store.wear
+    edges = curvature * np.stack(between) - wish - store.wear
     below = edges < burning * loss
     with np.errstate(invalid="ignore"):  # without losses nothing burns: -inf + inf in a branch that is not taken
         edges = np.where(below, burning + (edges - burning * loss) / gain, edges / loss)
-    slopes = np.where(below, per_value * loss * gain, per_value * loss * loss)
-    for t, left, right, left_slope, right_slope in zip(where.tolist(), *edges.tolist(), *slopes.tolist(), strict=True):
-        rises[t] += ((left, left_slope), (right, -right_slope))
-        if left_slope != right_slope:
-            rises[t].append((burning, right_slope - left_slope))
+    return edges, np.where(below, per_value * loss * gain, per_value * loss * loss)
 
 
 def _values(store: Store, step: _Step) -> Floats:
     """[T] the marginal value of stored energy in each interval."""
-    least, most = stored(store, store.low_kw).tolist(), stored(store, store.high_kw).tolist()
-    floor, ceiling = store.floor_kwh.tolist(), store.ceiling_kwh.tolist()
+    least, most = stored(store, store.low_kw), stored(store, store.high_kw)
+    floor, ceiling = np.array(store.floor_kwh, dtype=float), np.array(store.ceiling_kwh, dtype=float)
     last = len(floor) - 1
     if store.end_ct_per_kwh is None:
         floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
+    lows, highs = _walk(_stretches(store, step), (least, most, floor, ceiling), float(store.energy_kwh))
+    value = (store.end_ct_per_kwh or 0.0) * store.hours
+    values = np.empty(len(floor))
+    for t in range(last, -1, -1):
+        value = min(max(value, lows[t]), highs[t])
+        values[t] = value
+    return values
+
+
+class _Walk:
+    """Finds the ranges: in Python until that has cost about what it costs to load the compiled walk, then with that one.
+
+    Both give the same to the bit, so it makes no difference to anybody who takes which step; a process of one home never
+    comes to pay for numba.
+    """
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._compiled: Callable[..., Floats] | None = None
+
+    def __call__(self, stretches: Stretches, bounds: Bounds, energy_kwh: float) -> Ranges:
+        """[T] lowest and [T] highest values."""
+        self._steps += 1
+        if self._steps <= COMPILED_AFTER:
+            return _ranges(stretches, bounds, energy_kwh)
+        if self._compiled is None:
+            from agents.planning.dispatch.storage_kernel import ranges
+
+            self._compiled = ranges
+        found = self._compiled(
+            stretches.moves, stretches.edges, stretches.slopes, stretches.burning, *bounds, energy_kwh
+        )
+        return found[0].tolist(), found[1].tolist()
+
+
+_walk = _Walk()
+
+
+def _ranges(stretches: Stretches, bounds: Bounds, energy_kwh: float) -> Ranges:
+    """Between which values no bound binds at the end of each interval (`storage_kernel.ranges` is the same, compiled)."""
     curve: Breakpoints = []
-    bottom = top = store.energy_kwh  # the stored energy at the lowest and at the highest value
-    ranges: list[tuple[float, float]] = []
-    for t, points in enumerate(_rises(store, step)):
+    bottom = top = energy_kwh  # the stored energy at the lowest and at the highest value
+    lows, highs = list[float](), list[float]()
+    by_interval = zip(_rises(stretches), *(row.tolist() for row in bounds), strict=True)
+    for points, given, taken, floor_kwh, ceiling_kwh in by_interval:
         for point in points:
             insort(curve, point)
-        bottom, top = bottom + least[t], top + most[t]
+        bottom, top = bottom + given, top + taken
         low = high = _INFINITY
-        if top <= floor[t]:
+        if top <= floor_kwh:
             bottom = top
-        elif bottom >= ceiling[t]:
+        elif bottom >= ceiling_kwh:
             low = high = -_INFINITY
             top = bottom
         else:
             low = -_INFINITY
-            if bottom < floor[t]:
-                low, bottom = _cut_left(curve, floor[t] - bottom), floor[t]
-            if top > ceiling[t] and curve:  # nothing is left where floor and ceiling lie at its end but for rounding
-                high, top = _cut_right(curve, top - ceiling[t]), ceiling[t]
-            top = min(top, ceiling[t])
+            if bottom < floor_kwh:
+                low, bottom = _cut_left(curve, floor_kwh - bottom), floor_kwh
+            if top > ceiling_kwh and curve:  # nothing is left where floor and ceiling lie at its end but for rounding
+                high, top = _cut_right(curve, top - ceiling_kwh), ceiling_kwh
+            top = min(top, ceiling_kwh)
         if bottom >= top:
             curve.clear()
-        ranges.append((low, high))
-    value = (store.end_ct_per_kwh or 0.0) * store.hours
-    values = np.empty(len(floor))
-    for t in range(last, -1, -1):
-        low, high = ranges[t]
-        value = min(max(value, low), high)
-        values[t] = value
-    return values
+        lows.append(low)
+        highs.append(high)
+    return lows, highs
+
+
+def _rises(stretches: Stretches) -> list[Breakpoints]:
+    """For each interval, where and by how much the slope of its stored energy over the value changes."""
+    rises: list[Breakpoints] = [[] for _ in stretches.moves[0]]
+    burning, edges, slopes = stretches.burning, stretches.edges.tolist(), stretches.slopes.tolist()
+    for moves, *of_stretch in zip(stretches.moves, *edges, *slopes, strict=True):
+        left, right, left_slope, right_slope = of_stretch
+        for t in np.flatnonzero(moves).tolist():
+            rises[t] += ((left[t], left_slope[t]), (right[t], -right_slope[t]))
+            if left_slope[t] != right_slope[t]:
+                rises[t].append((burning, right_slope[t] - left_slope[t]))
+    return rises
 
 
 def _cut_left(curve: Breakpoints, rise: float) -> float:
