@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -140,12 +141,18 @@ class RoomUnit:
         time on the last days. Without any it expects that units stay as they are.
         """
         start = datetime.fromtimestamp(now.timestamp() // QUARTER.total_seconds() * QUARTER.total_seconds(), UTC)
-        zone = ZoneInfo(self._timezone)
         demand = self._demand(local_day_of(now, self._timezone))
-        watts = np.full(96, self.power_w) if demand is None else demand
-        slots = [(start + k * QUARTER).astimezone(zone) for k in range(_HORIZON)]
-        rates = tuple(float(watts[at.hour * 4 + at.minute // 15]) * self.fill_rate_per_w for at in slots)
+        watts = ([self.power_w] * 96) if demand is None else demand.tolist()
+        rates = tuple(watts[slot] * self.fill_rate_per_w for slot in _slots(start, self._timezone))
         return start, int(QUARTER.total_seconds()), rates
+
+
+@lru_cache(maxsize=16)
+def _slots(start: datetime, timezone: str) -> tuple[int, ...]:
+    """Which quarter-hour of the wall clock each one of the horizon is: all buildings forecast at the same instants."""
+    zone = ZoneInfo(timezone)
+    instants = [(start + k * QUARTER).astimezone(zone) for k in range(_HORIZON)]
+    return tuple(at.hour * 4 + at.minute // 15 for at in instants)
 
 
 class ApplianceInUse:

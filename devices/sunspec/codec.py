@@ -26,6 +26,8 @@ _ACCUMULATOR = MappingProxyType({"acc16": 16, "acc32": 32, "acc64": 64})
 _ADDRESS = MappingProxyType({"ipaddr": 32, "ipv6addr": 128, "eui48": 64})  # shown as a number; nobody computes with it
 _FLOAT = MappingProxyType({"float32": ">f", "float64": ">d"})
 EXPONENTS = range(-10, 11)  # sunssf's legal range
+_STEPS = (1, 10, 100, 1000)  # register steps in a unit
+_SURELY, _CLEARLY = 1e9, 1e-6  # below the one a float is off by a quarter of the other at most
 
 
 class Rounding(Enum):
@@ -118,6 +120,15 @@ def unscaled(value: float, exponent: int, rounding: Rounding = Rounding.NEAREST)
     """The whole register number nearest (by `rounding`) to `value / 10 ** exponent`."""
     if not value:
         return 0  # what most meters of a sunless night show
+    steps = value * _STEPS[-exponent] if -len(_STEPS) < exponent <= 0 else math.inf
+    if abs(steps) < _SURELY:
+        # A product that lies clearly between two ties (or whole numbers) is off by far less than that: no decimals needed.
+        whole = math.floor(steps)
+        part = steps - whole
+        if rounding is Rounding.NEAREST and abs(part - 0.5) > _CLEARLY:
+            return whole + (part > 0.5)
+        if rounding is Rounding.DOWN and _CLEARLY < part < 1 - _CLEARLY:
+            return whole
     return int(Decimal(str(value)).scaleb(-exponent).to_integral_value(rounding.value))
 
 

@@ -57,6 +57,9 @@ class EffectRunner:
         clock: Callable[[], datetime] | None,
     ) -> None:
         self.ports = ports
+        # What each can do, found once: a check against a protocol costs as much as many a reading.
+        self._tells = {device: port for device, port in ports.items() if isinstance(port, Tells)}
+        self._measures = {device: port for device, port in ports.items() if isinstance(port, Measures)}
         self._executor, self._ledger_effects, self._clock = executor, ledger_effects, clock
         self.patient = False
         self.trouble: str | None = None
@@ -159,19 +162,19 @@ class EffectRunner:
         return None
 
     async def _measure(self, device: str, now: datetime) -> Measured:
-        port = self.ports[device]
+        measures = self._measures.get(device)
         try:
-            if isinstance(port, Tells):
-                await port.sync(now)
-            readings = await port.measure(now) if isinstance(port, Measures) else ()
+            if device in self._tells:
+                await self._tells[device].sync(now)
+            readings = () if measures is None else await measures.measure(now)
         except DeviceError as error:
             absent = (Reading(device, Kind.POWER, 0.0, now, Quality.ABSENT),)
-            return Measured(device, absent, self._news(port, device), str(error))
+            return Measured(device, absent, self._news(device), str(error))
         lost = bool(readings) and all(reading.quality is Quality.ABSENT for reading in readings)
-        return Measured(device, readings, self._news(port, device), f"{device}: no reading" if lost else None)
+        return Measured(device, readings, self._news(device), f"{device}: no reading" if lost else None)
 
-    def _news(self, port: Port, device: str) -> tuple[News, ...]:
-        noted, told = self.noted.pop(device, ()), port.drain() if isinstance(port, Tells) else ()
+    def _news(self, device: str) -> tuple[News, ...]:
+        noted, told = self.noted.pop(device, ()), self._tells[device].drain() if device in self._tells else ()
         return (*noted, *(news for news in told if news not in noted))  # a device that got no answer repeats it
 
     async def close(self) -> None:

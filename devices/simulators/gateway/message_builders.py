@@ -29,7 +29,6 @@ from s2python.frbc import (
     FRBCStorageDescription,
     FRBCSystemDescription,
     FRBCUsageForecast,
-    FRBCUsageForecastElement,
 )
 from s2python.pebc import (
     PEBCAllowedLimitRange,
@@ -137,10 +136,8 @@ def actuator_status(new_id: NewId, ids: Ids, instruction: FRBCInstruction | None
 def usage_forecast(new_id: NewId, unit: HeatPumpRoom, now: datetime) -> FRBCUsageForecast:
     """How fast the room is expected to cool."""
     start, step_s, rates = unit.usage_forecast(now)
-    elements = [
-        FRBCUsageForecastElement.from_dict({"duration": 1000 * step_s, "usage_rate_expected": rate}) for rate in rates
-    ]
-    return FRBCUsageForecast(message_id=new_id(), start_time=start, elements=elements)
+    elements = [{"duration": 1000 * step_s, "usage_rate_expected": rate} for rate in rates]
+    return FRBCUsageForecast.from_dict({"message_id": new_id(), "start_time": start, "elements": elements})
 
 
 def power_constraints(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetime) -> PEBCPowerConstraints:

@@ -21,6 +21,7 @@ class RegisterImage:
         self._at: dict[int, int] = {}
         self._model: dict[int, Model] = {}
         self._owner: dict[int, tuple[int, Point]] = {}  # address -> (model ID, point)
+        self._scaled: dict[tuple[int, str], Mapping[str, float]] = {}  # (model ID, scale factor) -> what was set last
         for model_id in model_ids:
             table = model(model_id)
             start = len(self.registers)
@@ -47,7 +48,12 @@ class RegisterImage:
         So a small plant is told to 0.1 W and a large one still fits an int16 (the factor may change at run time, as
         SunSpec allows), and an energy counter keeps 0.1 Wh up to 429 MWh, then 1 Wh up to 4,295 MWh in an acc32:
         1 Wh or better for the first 4 years of a MW plant.
+
+        Such points are set in this way alone, so those whose values are what they were stay as they are.
         """
+        if self._scaled.get((model_id, scale)) == values:
+            return
+        self._scaled[model_id, scale] = values
         for exponent in range(finest, 11):
             raw = {name: unscaled(value, exponent, rounding) for name, value in values.items()}
             if all(self._fits(model_id, name, number) for name, number in raw.items()):

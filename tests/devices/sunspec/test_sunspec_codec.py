@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -136,3 +137,14 @@ def test_without_a_usable_factor_there_is_no_value(factor: int) -> None:
 def test_points_outside_what_was_read_are_unknown() -> None:
     """A short model (an older firmware's) gives None for the points it does not have."""
     assert Block(model(103), 14, [42, 0]).value("Hz") is None
+
+
+@given(
+    st.floats(-1e10, 1e10) | st.integers(-(10**7), 10**7).map(lambda k: k / 100),
+    st.integers(-4, 2),
+    st.sampled_from(Rounding),
+)
+def test_the_quick_way_to_a_register_step_is_the_decimal_one(value, exponent, rounding):
+    """Every value, ties among them, becomes the step that its shortest decimal number gives."""
+    slow = Decimal(str(value)).scaleb(-exponent).to_integral_value(rounding.value)
+    assert unscaled(value, exponent, rounding) == int(slow)
