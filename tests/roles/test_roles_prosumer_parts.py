@@ -25,6 +25,7 @@ from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.ev_flexibility import EvFlexibilityManager
 from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
+from agents.roles.prosumer.isp_energy import IspEnergy
 from agents.roles.prosumer.metering_messages import MeteringMessages, TellMetering
 from agents.roles.prosumer.prognoses import ForecastDay, Prognoses
 from agents.roles.prosumer.told import PlanChanged
@@ -309,3 +310,41 @@ def _days(state: Any) -> set[date]:
     """The days by which a part's state is keyed."""
     found = [getattr(state, field.name) for field in fields(state)]
     return {key for value in found if isinstance(value, dict) for key in value if isinstance(key, date)}
+
+
+def test_a_schedule_is_told_when_the_power_changes_and_not_again_while_it_stays() -> None:
+    """The same power tells nothing, also after the role was made anew from its snapshot; another one does, and the first again."""
+    role = farm()
+    assert len(schedules(held(role))) == 1
+    assert not schedules(held(role))
+    role.restore(role.snapshot())
+    assert not schedules(held(role))
+    assert schedules(held(role, 3.0)) != schedules(held(role, 2.0))
+    assert not schedules(held(role, 2.0))
+
+
+def test_what_orders_move_follows_each_order_and_cannot_be_changed_by_who_asks() -> None:
+    """It is worked out once for all who ask between two orders; a second order adds to it."""
+    part = farm().part(HeldOrders)
+    assert not part.moved_kw(CAR, DAY).any()
+    first = ElementOrder("order-1", DAY.day, CAR, ((3, 0, 1500),))
+    part.state.parts = (first,)
+    assert part.moved_kw(CAR, DAY)[2] == 1.5
+    assert part.moved_kw(CAR, DAY) is part.moved_kw(CAR, DAY)
+    part.state.parts = (first, ElementOrder("order-2", DAY.day, CAR, ((3, 0, -500),)))
+    assert part.moved_kw(CAR, DAY)[2] == 1.0
+    assert np.isnan(part.held_kw(CAR, DAY)).all()
+    for profile in (part.moved_kw(CAR, DAY), part.held_kw(CAR, DAY)):
+        with pytest.raises(ValueError, match="read-only"):
+            profile[0] = 1.0
+
+
+def test_an_isp_is_lost_until_it_was_read_through() -> None:
+    """The mask and the numbers say the same: all of a day without readings, then all but the ISPs that were read."""
+    role = farm()
+    energy = IspEnergy()
+    assert energy.lost(CAR, DAY).all()
+    assert energy.lost_isps(CAR, DAY) == tuple(range(1, DAY.count + 1))
+    energy.add(role.me.rules, CAR, DAY.isp_start(5), DAY.isp_start(7), 100.0)
+    assert not energy.lost(CAR, DAY)[4:6].any()
+    assert energy.lost_isps(CAR, DAY) == tuple(isp for isp in range(1, DAY.count + 1) if isp not in (5, 6))

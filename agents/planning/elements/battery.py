@@ -15,6 +15,7 @@ import numpy as np
 from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow
 from agents.planning.elements.store_operation import Store, filled_kw, traded_kw
+from agents.planning.remembered import Remembered
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode
 from market.billing.hourly_prices import HourlyPrices
@@ -44,11 +45,11 @@ class Battery(ElementKind):
 
     def forecast(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """See `own_consumption`."""
-        return own_consumption(known, window, rest_kw).power_kw
+        return _own_consumption(known, window, rest_kw).power_kw
 
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """See `own_consumption`."""
-        return own_consumption(known, window, rest_kw).reserved_kw
+        return _own_consumption(known, window, rest_kw).reserved_kw
 
     def flexibility(self, known: ElementKnowledge, expected_kw: Floats, window: PlanWindow) -> Storable:
         """Any path within its power and energy that ends where its plan ends.
@@ -171,6 +172,9 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
         stored = min(max(stored + stored_kwh_by(power[k], hours), 0.0), capacity)
         hours = window.hours
     return OwnConsumption(np.array(power), np.array(kept_kw))
+
+
+_own_consumption = Remembered(own_consumption)  # a battery is asked for both, one after the other
 
 
 def _store(known: ElementKnowledge) -> Store:

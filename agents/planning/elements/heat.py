@@ -12,6 +12,7 @@ from agents.planning.dispatch.flexibility import Storable
 from agents.planning.elements.element import ElementKind, ElementKnowledge, PlanWindow, comfort_ct_per_kwh
 from agents.planning.elements.energy_prices import DeviationPrices
 from agents.planning.forecast.like_day import like_day
+from agents.planning.remembered import Remembered
 from agents.planning.thermostat import J_PER_KWH, SPREAD, TIME_CONSTANT_H
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, ThermalDescription, ThermalUsage
@@ -103,7 +104,7 @@ def course(known: ElementKnowledge, window: PlanWindow, along_kw: Floats | None 
         along_kw: [T] what it draws instead, wherever that is not NaN.
     """
     room, day = known.room, window.day
-    demand = np.zeros(day.count) if known.usage is None else heating(known.usage, room, day)
+    demand = np.zeros(day.count) if known.usage is None else _heating(known.usage, room, day).copy()
     power, warmth = demand.copy(), np.zeros(day.count)
     if room is None or known.temperature_c is None or window.now < day.start:
         return Course(power, warmth)
@@ -181,3 +182,6 @@ def heating(usage: ThermalUsage, room: ThermalDescription | None, day: LocalDay)
         known = index % count if count * usage.step_s >= _DAY_S else min(max(index, 0), count - 1)
         plan[k] = min(max(usage.rates[known] / room.fill_rate_per_w, room.power_min_w), room.power_max_w)
     return plan / 1000
+
+
+_heating = Remembered(heating, most=1_000)  # a building tells it anew every hour, and is planned far more often

@@ -20,6 +20,7 @@ from agents.planning.elements.element import (
     comfort_ct_per_kwh,
 )
 from agents.planning.forecast.like_day import like_day
+from agents.planning.remembered import Remembered
 from cim.model.arrays import Floats
 from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from market.contracts.contract import BaselineKind
@@ -52,7 +53,9 @@ class Vehicle(ElementKind):
         if known.session is None or window.now < day.start:
             return np.minimum(_expected_arrivals(known, window, usual), _within_room_kw(known, day.count))
         stays = np.array([day.isp_start(k + 1) < known.session.departure for k in range(day.count)])
-        return np.where(stays, owner_plan(known, window, rest_kw), np.minimum(usual, _within_room_kw(known, day.count)))
+        return np.where(
+            stays, _owner_plan(known, window, rest_kw), np.minimum(usual, _within_room_kw(known, day.count))
+        )
 
     def owner_kw(self, known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> Floats:
         """Its plan as a limit, up to the last ISP that it needs: then it may take what it still lacks.
@@ -61,7 +64,7 @@ class Vehicle(ElementKind):
         """
         plan = np.full(window.day.count, np.nan)
         if known.session is not None and window.now >= window.day.start:
-            planned = owner_plan(known, window, rest_kw)
+            planned = _owner_plan(known, window, rest_kw)
             needed = np.flatnonzero(planned > 0)
             if len(needed):
                 part = slice(window.first - 1, needed[-1])
@@ -223,6 +226,9 @@ def owner_plan(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats) -> 
         free = [k for k in there if np.isnan(held[k]) and hours[k] > 0]
         _above_least(plan, free, least, np.minimum(top, room), hours)
     return plan
+
+
+_owner_plan = Remembered(owner_plan)  # forecast and limits go by the same plan, one after the other
 
 
 def _above_least(plan: Floats, free: list[int], least_kw: float, most_kw: Floats, hours: Floats) -> None:

@@ -14,6 +14,7 @@ from agents.planning.dispatch.import_room import import_room_kw
 from agents.planning.elements.element import ElementKnowledge, PlanWindow
 from agents.planning.elements.energy_prices import EnergyPrices
 from agents.planning.forecast.like_day import corrected, fit, like_day, with_day
+from agents.planning.remembered import Remembered
 from agents.roles.effects import Effect
 from agents.roles.identity import AgentIdentity
 from agents.roles.messages import WeatherBulletin
@@ -37,8 +38,18 @@ from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.devices import WeatherForecast
 from cim.model.intervals import LocalDay
+from market.billing.tariff import Tariff
 
 T = TypeVar("T")
+
+
+def _both_rates(tariff: Tariff, day: LocalDay) -> tuple[Floats, Floats]:
+    """[T] what one more kWh from the grid costs on a day, and to the grid earns, ct/kWh."""
+    rates = tariff.rates(day)
+    return rates.retail_ct_per_kwh, rates.feed_in_ct_per_kwh
+
+
+_rates = Remembered(_both_rates, most=1_000)  # a home plans a day hundreds of times by the same tariff
 
 
 @wire("prosumer.DayPlanning")
@@ -117,8 +128,7 @@ class DayPlanning(Part[DayPlanningState]):
         tariff = self._config.tariff
         if tariff is None:
             return None
-        rates = tariff.rates(day)
-        return EnergyPrices(rates.retail_ct_per_kwh, rates.feed_in_ct_per_kwh, self.connection_kw(day))
+        return EnergyPrices(*_rates(tariff, day), self.connection_kw(day))
 
     def _with_elements(self, base_kw: Floats, elements: list[str], day: LocalDay) -> Floats:
         return base_kw + sum((self.expected_kw(name, day) for name in elements), start=np.zeros(day.count))

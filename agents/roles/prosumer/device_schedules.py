@@ -18,6 +18,7 @@ from agents.roles.prosumer.grid_limits import GridLimits
 from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.told import DeviceBeganAnew, PlanChanged
 from cim.codec.codec import wire
+from cim.model.arrays import Floats
 from cim.model.devices import Setpoint
 
 
@@ -42,6 +43,7 @@ class DeviceSchedules(Part[DeviceSchedulesState]):
     ) -> None:
         super().__init__(me, DeviceSchedulesState())
         self._kinds, self._planning, self._limits, self._supply = config.kinds(), planning, limits, supply
+        self._powers: dict[tuple[str, date], tuple[DeviceSchedule, Floats]] = {}  # what was told, and by which power
 
     @on(PlanChanged)
     def plan_changed(self, event: PlanChanged, now: datetime) -> list[Effect]:
@@ -53,11 +55,17 @@ class DeviceSchedules(Part[DeviceSchedulesState]):
             told = self.state.told.get(name, {})
             if day.day not in told and np.isnan(power).all():
                 continue
+            known, same = self._powers.get((name, day.day), (None, power))
+            if known is not None and known is told.get(day.day) and np.array_equal(power, same, equal_nan=True):
+                continue  # what was told is the schedule of this very power
             # NaN, the only number that differs from itself, means free.
             setpoints = tuple(None if x != x else Setpoint(kind.mode, round(x * 1000)) for x in power.tolist())  # noqa: PLR0124
             schedule = DeviceSchedule(name, day.day, setpoints)
             if told.get(day.day) == schedule:
+                self._powers[name, day.day] = told[day.day], power
                 continue
+            self._powers = {key: one for key, one in self._powers.items() if key[1] >= day.day}
+            self._powers[name, day.day] = schedule, power
             self.state.told[name] = {**{k: v for k, v in told.items() if k >= day.day}, day.day: schedule}
             effects.append(Send(name, schedule))
         return effects

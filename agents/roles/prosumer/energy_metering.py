@@ -201,10 +201,8 @@ class EnergyMetering(EnergyCounting[EnergyMeteringState]):
 
     def metered_so_far_kw(self, element: str, day: LocalDay) -> Floats | None:
         """[T] mean power in the ISPs that an element was read through; NaN elsewhere. None before the first of them."""
-        lost = self.lost_isps(element, day)
-        if len(lost) == day.count:
-            return None
-        return np.where(np.isin(np.arange(1, day.count + 1), lost), np.nan, self.measured_kw(element, day))
+        lost = self.state.energy.lost(element, day)
+        return None if lost.all() else np.where(lost, np.nan, self.measured_kw(element, day))
 
     def base_kw(self, day: LocalDay, isp: int) -> float | None:
         """Mean power of the connection less its elements in an ISP that is over; None where that is not known."""

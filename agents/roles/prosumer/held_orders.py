@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -60,23 +61,25 @@ class HeldOrders(Part[HeldOrdersState]):
     def __init__(self, me: AgentIdentity, config: ProsumerConfig) -> None:
         super().__init__(me, HeldOrdersState())
         self._config, self._kinds = config, config.kinds()
+        self._moved: tuple[tuple[ElementOrder, ...], dict[tuple[str, date], Floats]] = ((), {})
 
     def knows(self, reference: str) -> bool:
         """Whether an order is in force already."""
         return reference in self.state.received
 
     def held_kw(self, element: str, day: LocalDay) -> Floats:
-        """[T] kW that orders hold an element to on a day; NaN where it is free."""
+        """[T] kW that orders hold an element to on a day; NaN where it is free. Not to be changed by whoever asks."""
         held = self.state.held_kw.get(day.day, {}).get(element)
-        return np.full(day.count, np.nan) if held is None else held
+        return _free(day.count) if held is None else held
 
     def moved_kw(self, element: str, day: LocalDay) -> Floats:
-        """[T] kW that orders move of an element on a day; 0 where they do not."""
-        moved = np.zeros(day.count)
-        for part in self.state.parts:
-            if part.element == element and part.period == day.day:
-                for isp, _, watts in part.isps:
-                    moved[isp - 1] += watts / 1000
+        """[T] kW that orders move of an element on a day; 0 where they do not. Not to be changed by whoever asks."""
+        parts = self.state.parts
+        if self._moved[0] is not parts:  # it is a new tuple whenever an order comes, or goes
+            self._moved = parts, {}
+        moved = self._moved[1].get((element, day.day))
+        if moved is None:
+            moved = self._moved[1][element, day.day] = _moved_kw(parts, element, day)
         return moved
 
     def moves(self, element: str, period: date) -> list[ElementMove]:
@@ -197,6 +200,24 @@ class HeldOrders(Part[HeldOrdersState]):
         return Recovery(
             forgotten=(f"how {ahead} recorded orders fall on its elements, which are held to none of them",)
         )
+
+
+@lru_cache(maxsize=16)
+def _free(count: int) -> Floats:
+    """[count] NaN, for all that is free."""
+    free = np.full(count, np.nan)
+    free.flags.writeable = False
+    return free
+
+
+def _moved_kw(parts: tuple[ElementOrder, ...], element: str, day: LocalDay) -> Floats:
+    moved = np.zeros(day.count)
+    for part in parts:
+        if part.element == element and part.period == day.day:
+            for isp, _, watts in part.isps:
+                moved[isp - 1] += watts / 1000
+    moved.flags.writeable = False
+    return moved
 
 
 def _worth_making(kind: ElementKind, moved_kw: Floats, baseline_kw: Floats, held_kw: Floats) -> Floats:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from cim.codec.codec import wire
-from cim.model.arrays import Floats
+from cim.model.arrays import Floats, Mask
 from cim.model.intervals import LocalDay
 from market.rules import MarketRules
 
@@ -46,10 +46,15 @@ class IspEnergy:
 
     def lost_isps(self, source: str, day: LocalDay) -> tuple[int, ...]:
         """The ISPs of a day that a source was not read through (yet)."""
+        return tuple((np.flatnonzero(self.lost(source, day)) + 1).tolist())
+
+    def lost(self, source: str, day: LocalDay) -> Mask:
+        """[T] whether a source was not read through an ISP of a day (yet)."""
         read_s = self.read_s.get(day.day, {}).get(source)
         if read_s is None:
-            return tuple(range(1, day.count + 1))
-        return tuple(int(k) + 1 for k in np.flatnonzero(read_s < day.isp / _SECOND - _LEFT_OUT_S))
+            return np.ones(day.count, dtype=np.bool_)
+        lost: Mask = read_s < day.isp / _SECOND - _LEFT_OUT_S
+        return lost
 
     def forget(self, period: date) -> None:
         """A day is done."""
