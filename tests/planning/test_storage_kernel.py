@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planning.dispatch import storage_step
+from agents.planning.dispatch import storage_kernel, storage_step
 from agents.planning.dispatch.storage_kernel import ranges
 from agents.planning.dispatch.storage_step import Store, best_response
 from cim.model.arrays import Floats
@@ -66,6 +66,7 @@ def awkward(draw: st.DrawFn) -> tuple[Store, Floats, float]:
     if draw(st.booleans()):
         up = row(_grid)
         store = replace(store, price_up=up, price_down=row(st.integers(0, 4).map(float)) - up, turn_kw=row(_grid))
+    store = replace(store, end_ct_per_kwh=draw(st.none() | _grid))
     return store, row(_grid), draw(st.sampled_from([0.25, 1.0]))
 
 
@@ -88,27 +89,48 @@ def test_a_curve_without_breakpoints_is_refused_by_both() -> None:
         ranges(stretches.moves, stretches.edges, stretches.slopes, stretches.burning, *bounds, 0.0)
 
 
-def test_a_process_of_many_steps_goes_over_to_the_compiled_walk_and_answers_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Before, at and after the step from which on it is compiled, a store's answers are equal to the bit."""
+@pytest.mark.parametrize("tariff", [False, True])
+@pytest.mark.parametrize("kind", list(MAKERS))
+@pytest.mark.parametrize("size", [1, 9, 96])
+def test_both_steps_answer_the_same_to_the_bit(kind: str, size: int, tariff: bool) -> None:
+    """The whole step, not only its walk: for every kind of store, horizon and tariff, over 25 seeds each."""
+    for seed in range(25):
+        rng = np.random.default_rng([seed, size, len(kind), tariff, 7])
+        store = MAKERS[kind](rng, size)
+        store = priced(rng, store) if tariff else store
+        target, rho = np.cumsum(rng.normal(size=size)) * float(store.high_kw.max()) * 0.3, float(rng.uniform(0.01, 1))
+        assert_same(store, target, rho)
+        assert_same(replace(store, end_ct_per_kwh=float(rng.uniform(-5, 40))), target, rho)
+
+
+@settings(max_examples=300, deadline=None)
+@given(awkward())
+def test_both_steps_agree_where_breakpoints_meet_and_bounds_break(case: tuple[Store, Floats, float]) -> None:
+    """As the walks do; where one of them has no answer, the other has none either."""
+    assert_same(*case)
+
+
+def assert_same(store: Store, target: Floats, rho: float) -> None:
+    """Both answers are equal."""
+    compiled = storage_step._response(storage_kernel, store, target, rho)
+    python = storage_step._Compiled()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage_step, "_compiled", python)
+        assert (best_response(store, target, rho) == compiled).all()
+    assert python.kernel is None
+
+
+def test_a_process_of_many_steps_goes_over_to_the_compiled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before it has made as many as it says; a home in a process of its own makes fewer, and never loads numba."""
     rng = np.random.default_rng(3)
-    store = priced(rng, MAKERS["battery"](rng, 96))
-    targets = [rng.normal(size=96) * 3 for _ in range(6)]
-    monkeypatch.setattr(storage_step, "COMPILED_AFTER", 10**9)
-    python = [best_response(store, target, 0.1) for target in targets]
-    walk = storage_step._Walk()
-    monkeypatch.setattr(storage_step, "_walk", walk)
+    store = priced(rng, MAKERS["battery"](rng, 9))
+    compiled = storage_step._Compiled()
+    monkeypatch.setattr(storage_step, "_compiled", compiled)
     monkeypatch.setattr(storage_step, "COMPILED_AFTER", 3)
-    assert all((best_response(store, t, 0.1) == expected).all() for t, expected in zip(targets, python, strict=True))
-    assert walk._compiled is not None
-
-
-def test_few_steps_never_load_numba() -> None:
-    """A home in a process of its own, which makes fewer steps, has no compiled walk."""
-    walk = storage_step._Walk()
-    stretches = storage_step.Stretches(np.ones((1, 1), bool), np.ones((2, 1, 1)), np.ones((2, 1, 1)), -np.inf)
-    bounds = (np.array([0.0]), np.array([1.0]), np.array([0.0]), np.array([2.0]))
-    for _ in range(20):
-        walk(stretches, bounds, 0.0)
-    assert walk._compiled is None
+    answers = []
+    for _ in range(3):
+        answers.append(best_response(store, np.ones(9), 0.1))
+        assert compiled.kernel is None
+    answers.append(best_response(store, np.ones(9), 0.1))
+    assert compiled.kernel is storage_kernel
+    assert all((answer == answers[0]).all() for answer in answers)

@@ -1,4 +1,4 @@
-"""The walk over an exact storage step's breakpoints, compiled (numba): the same answer as `storage_step`'s own, to the bit.
+"""An exact storage step, compiled (numba): the same answer as `storage_step`'s own, to the bit.
 
 Only processes that make many such steps load it (`storage_step` says when), because numba itself costs a second.
 """
@@ -132,3 +132,73 @@ def ranges(
             start = end
         found[0, t], found[1, t] = low, high
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _stretch(
+    s: int, t: int, moves: Mask, edges: Floats, slopes: Floats, left: float, right: float, slope: float
+) -> None:
+    """Note a stretch of one slope."""
+    moves[s, t] = True
+    edges[0, s, t], edges[1, s, t] = left, right
+    slopes[0, s, t] = slopes[1, s, t] = slope
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def response(
+    rows: Floats, energy: float, worth_at_end: float, eta_in: float, eta_out: float, weight: float, wear: float,
+    hours: float, rho: float, burning: float,
+) -> Floats:  # fmt: skip
+    """[T] `storage_step.best_response`.
+
+    Args:
+        rows: [9, T] of the store its plan_kw, low_kw, high_kw, floor_kwh, ceiling_kwh, price_up, price_down and turn_kw; and
+            the target; where it has to end with a stored energy, its last floor and ceiling are that.
+        energy, eta_in, eta_out, weight, wear, hours: of the store.
+        worth_at_end: what stored energy is worth after the last interval, ct per kW-interval.
+        burning: the value of stored energy below which burning it would pay.
+    """
+    length, curvature, loss = rows.shape[1], weight + rho, 1 / eta_out
+    low_kw, high_kw = rows[1], rows[2]
+    above, below, turn = np.empty(length), np.empty(length), np.empty(length)
+    least, most = np.empty(length), np.empty(length)
+    turns = False
+    for t in range(length):
+        wish = weight * rows[0, t] + rho * (rows[0, t] + rows[8, t])
+        above[t], below[t] = wish - rows[5, t] * hours, wish + rows[6, t] * hours
+        turn[t] = rows[0, t] + rows[7, t]
+        turns = turns or above[t] < below[t]
+        least[t] = (low_kw[t] * eta_in if low_kw[t] > 0 else low_kw[t] / eta_out) * hours
+        most[t] = (high_kw[t] * eta_in if high_kw[t] > 0 else high_kw[t] / eta_out) * hours
+    stretches, per_value = 4 if turns else 2, hours / curvature
+    moves = np.zeros((stretches, length), dtype=np.bool_)
+    edges, slopes = np.zeros((2, stretches, length)), np.zeros((2, stretches, length))
+    for s in range(0, stretches, 2):
+        for t in range(length):
+            wish = above[t] if s == 0 else below[t]
+            start = max(low_kw[t], turn[t]) if turns and s == 0 else low_kw[t]
+            end = min(high_kw[t], turn[t]) if s else high_kw[t]
+            into, out_of = max(start, 0.0), min(end, 0.0)
+            if end > into:
+                left, right = (curvature * into - wish + wear) / eta_in, (curvature * end - wish + wear) / eta_in
+                _stretch(s, t, moves, edges, slopes, left, right, per_value * eta_in * eta_in)
+            if out_of > start:
+                moves[s + 1, t] = True
+                for k in range(2):
+                    edge = curvature * (out_of if k else start) - wish - wear
+                    burns = edge < burning * loss
+                    edges[k, s + 1, t] = burning + (edge - burning * loss) / eta_in if burns else edge / loss
+                    slopes[k, s + 1, t] = per_value * loss * (eta_in if burns else loss)
+    bounds = ranges(moves, edges, slopes, burning, least, most, rows[3], rows[4], energy)
+    power, value = np.empty(length), worth_at_end
+    for t in range(length - 1, -1, -1):
+        value = min(max(value, bounds[0, t]), bounds[1, t])
+        worth = value * eta_in - wear
+        into = max(min(max(turn[t], (above[t] + worth) / curvature), (below[t] + worth) / curvature), 0.0)
+        worth = value / eta_out
+        if burning > -_INFINITY:
+            worth = max(value, burning) / eta_out + min(value - burning, 0.0) * eta_in
+        worth += wear
+        out_of = min(max(turn[t], (above[t] + worth) / curvature), (below[t] + worth) / curvature, 0.0)
+        power[t] = min(max(into + out_of, low_kw[t]), high_kw[t])
+    return power

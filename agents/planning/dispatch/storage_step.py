@@ -26,8 +26,9 @@ though it may miss the optimum by a little. Bounds that cannot be met are approa
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 
@@ -131,11 +132,49 @@ def energy_values(store: Store, price_ct_per_kwh: Floats) -> Floats:
 
 def best_response(store: Store, target_kw: Floats, rho: float) -> Floats:
     """The power [T] that solves the module's problem for v = `target_kw` (a wished deviation) and penalty `rho`."""
+    kernel = _compiled.next_step()
+    if kernel is not None:
+        return _response(kernel, store, target_kw, rho)
     step = _step(store, rho * (store.plan_kw + target_kw), rho)
     values = _values(store, step)
     into = np.maximum(step.power(values * store.eta_in - store.wear), 0.0)
     out_of = np.minimum(step.power(_when_discharging(store, values) + store.wear), 0.0)
     power: Floats = np.minimum(np.maximum(into + out_of, store.low_kw), store.high_kw)
+    return power
+
+
+class _Compiled:
+    """The compiled step, for processes that make many: until steps in Python have cost about what it costs to load, there is none.
+
+    Both give the same to the bit, so it makes no difference to anybody who takes which step; a process of one home never
+    comes to pay for numba.
+    """
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self.kernel: ModuleType | None = None
+
+    def next_step(self) -> ModuleType | None:
+        """`storage_kernel`, or None."""
+        self._steps += 1
+        if self.kernel is None and self._steps > COMPILED_AFTER:
+            self.kernel = import_module("agents.planning.dispatch.storage_kernel")
+        return self.kernel
+
+
+_compiled = _Compiled()
+
+
+def _response(kernel: ModuleType, store: Store, target_kw: Floats, rho: float) -> Floats:
+    rows = np.empty((9, len(store.plan_kw)))
+    rows[0], rows[1], rows[2] = store.plan_kw, store.low_kw, store.high_kw
+    rows[3], rows[4] = store.floor_kwh, store.ceiling_kwh
+    rows[5], rows[6], rows[7], rows[8] = store.price_up, store.price_down, store.turn_kw, target_kw
+    if store.end_ct_per_kwh is None:
+        rows[3, -1] = rows[4, -1] = store.energy_kwh + store.total_kwh
+    end_ct = (store.end_ct_per_kwh or 0.0) * store.hours
+    numbers = (store.energy_kwh, end_ct, store.eta_in, store.eta_out, store.weight, store.wear, store.hours, rho)
+    power: Floats = kernel.response(rows, *map(float, numbers), _burning(store))
     return power
 
 
@@ -210,42 +249,13 @@ def _values(store: Store, step: _Step) -> Floats:
     last = len(floor) - 1
     if store.end_ct_per_kwh is None:
         floor[last] = ceiling[last] = store.energy_kwh + store.total_kwh
-    lows, highs = _walk(_stretches(store, step), (least, most, floor, ceiling), float(store.energy_kwh))
+    lows, highs = _ranges(_stretches(store, step), (least, most, floor, ceiling), store.energy_kwh)
     value = (store.end_ct_per_kwh or 0.0) * store.hours
     values = np.empty(len(floor))
     for t in range(last, -1, -1):
         value = min(max(value, lows[t]), highs[t])
         values[t] = value
     return values
-
-
-class _Walk:
-    """Finds the ranges: in Python until that has cost about what it costs to load the compiled walk, then with that one.
-
-    Both give the same to the bit, so it makes no difference to anybody who takes which step; a process of one home never
-    comes to pay for numba.
-    """
-
-    def __init__(self) -> None:
-        self._steps = 0
-        self._compiled: Callable[..., Floats] | None = None
-
-    def __call__(self, stretches: Stretches, bounds: Bounds, energy_kwh: float) -> Ranges:
-        """[T] lowest and [T] highest values."""
-        self._steps += 1
-        if self._steps <= COMPILED_AFTER:
-            return _ranges(stretches, bounds, energy_kwh)
-        if self._compiled is None:
-            from agents.planning.dispatch.storage_kernel import ranges
-
-            self._compiled = ranges
-        found = self._compiled(
-            stretches.moves, stretches.edges, stretches.slopes, stretches.burning, *bounds, energy_kwh
-        )
-        return found[0].tolist(), found[1].tolist()
-
-
-_walk = _Walk()
 
 
 def _ranges(stretches: Stretches, bounds: Bounds, energy_kwh: float) -> Ranges:
