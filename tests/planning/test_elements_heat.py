@@ -30,6 +30,20 @@ def test_heating_makes_up_for_what_drains_the_room() -> None:
     np.testing.assert_array_equal(heating(ThermalUsage(DAY.start, 900, (), DAY.start), ROOM, DAY), np.zeros(96))
 
 
+@given(
+    begins_min=st.integers(-3000, 3000), step_s=st.sampled_from([300, 900, 1000, 3600]),
+    rates=st.lists(st.floats(-1e-4, 2e-4), min_size=1, max_size=300),
+)  # fmt: skip
+def test_each_isp_takes_the_step_that_holds_when_it_begins(begins_min: int, step_s: int, rates: list[float]) -> None:
+    """Whenever the forecast begins and however long its steps are: by the step itself, its edge, or another day's."""
+    usage = ThermalUsage(DAY.start + timedelta(minutes=begins_min), step_s, tuple(rates), DAY.start)
+    plan = heating(usage, ROOM, DAY)
+    for k in range(DAY.count):
+        index = (DAY.isp_start(k + 1) - usage.start) // timedelta(seconds=step_s)
+        known = index % len(rates) if len(rates) * step_s >= 86_400 else min(max(index, 0), len(rates) - 1)
+        assert plan[k] == min(max(rates[known] / ROOM.fill_rate_per_w, 0), 4_000) / 1000
+
+
 def test_a_whole_day_of_usage_repeats_on_another_day() -> None:
     """Yesterday's forecast of 24 hours stands for the same times of today."""
     rates = tuple(2.5e-8 * 1000 * (k % 4) for k in range(96))

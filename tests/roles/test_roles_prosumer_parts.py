@@ -19,6 +19,7 @@ from agents.roles.messages import DeviceJoined, DeviceReport, DeviceSchedule
 from agents.roles.part import DayClosed
 from agents.roles.parts.recovery import KEPT_DAYS
 from agents.roles.prosumer import ProsumerRole
+from agents.roles.prosumer.connection_limits import ConnectionLimits
 from agents.roles.prosumer.day_planning import DayPlanning
 from agents.roles.prosumer.device_schedules import DeviceSchedules
 from agents.roles.prosumer.element_reports import ElementReports
@@ -28,6 +29,7 @@ from agents.roles.prosumer.held_orders import ElementOrder, HeldOrders
 from agents.roles.prosumer.isp_energy import IspEnergy
 from agents.roles.prosumer.metering_messages import MeteringMessages, TellMetering
 from agents.roles.prosumer.prognoses import ForecastDay, Prognoses
+from agents.roles.prosumer.supply_limits import SupplyLimits
 from agents.roles.prosumer.told import PlanChanged
 from cim.model.devices import DeviceKind, News, VehiclePlugged, VehicleUnplugged
 from cim.model.readings import Kind, Reading
@@ -337,6 +339,16 @@ def test_what_orders_move_follows_each_order_and_cannot_be_changed_by_who_asks()
     for profile in (part.moved_kw(CAR, DAY), part.held_kw(CAR, DAY)):
         with pytest.raises(ValueError, match="read-only"):
             profile[0] = 1.0
+
+
+def test_without_limits_nobody_limits_and_what_is_planned_may_be_anything() -> None:
+    """A home that was told no limit has none in any ISP, for planning and for steering; what it is held to stays."""
+    role = farm()
+    limits, steered = role.part(SupplyLimits), np.full(96, 2.0)
+    assert np.isnan(limits.most_kw(CAR, DAY)).all()
+    assert limits.room_kw(CAR, DAY, None) is None
+    np.testing.assert_array_equal(limits.steered_kw(CAR, DAY, steered), steered)
+    assert np.isnan(role.part(ConnectionLimits).limit_kw(CAR, DAY)).all()
 
 
 def test_an_isp_is_lost_until_it_was_read_through() -> None:

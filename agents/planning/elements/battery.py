@@ -145,8 +145,10 @@ def own_consumption(known: ElementKnowledge, window: PlanWindow, rest_kw: Floats
     hold = none if config.operation is None else config.operation.held_on(window.day.day, len(rest_kw))
     reserved = _reserved_kw(known, window, len(rest_kw))
     # What stands by is no power of the home's: neither to charge with, nor to discharge.
-    low_kw = np.array([min(-config.generation_w / 1000 - min(kw, 0.0), 0.0) for kw in reserved])
-    high_kw = np.array([max(config.consumption_w / 1000 - max(kw, 0.0), 0.0) for kw in reserved])
+    standing_by = set(reserved)  # mostly nothing, all day
+    lows = {kw: min(-config.generation_w / 1000 - min(kw, 0.0), 0.0) for kw in standing_by}
+    highs = {kw: max(config.consumption_w / 1000 - max(kw, 0.0), 0.0) for kw in standing_by}
+    low_kw, high_kw = np.array([lows[kw] for kw in reserved]), np.array([highs[kw] for kw in reserved])
     # Lists of floats: a home plans in every interval, and one number of an array costs ten times one of a list.
     wished: list[float] = np.clip(-rest_kw, low_kw, high_kw).tolist()
     held: list[float] = [np.nan] * len(wished) if known.held_kw is None else known.held_kw.tolist()

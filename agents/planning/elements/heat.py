@@ -20,6 +20,7 @@ from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind
 
 _DAY_S = 86400
+_MICROSECOND = timedelta(microseconds=1)
 _TOLD_H, _MOST = 2.0, 1.5  # assumed: hours of the own forecast beside the hours seen; the largest correction
 
 
@@ -110,18 +111,20 @@ def course(known: ElementKnowledge, window: PlanWindow, along_kw: Floats | None 
         return Course(power, warmth)
     along = known.held_kw if along_kw is None else along_kw
     demand[window.first - 1 :] *= _as_it_went(known, demand, window)
-    power = demand.copy()
+    # Lists of floats: a home plans in every interval, and one number of an array costs ten times one of a list.
+    needed: list[float] = demand.tolist()
+    held_kw: list[float] = [math.nan] * day.count if along is None else along.tolist()
+    runs_kw, warm = needed.copy(), [0.0] * day.count
     low_kw, high_kw = room.power_min_w / 1000, room.power_max_w / 1000
     gain_kw_per_k = SPREAD * high_kw / (room.level_max_c - room.level_min_c)
     k_per_kwh = room.fill_rate_per_w * J_PER_KWH
     warm_k, hours = known.temperature_c - _middle_c(room), window.first_hours
     for k in range(window.first - 1, day.count):
-        held = np.nan if along is None else float(along[k])
-        wanted = demand[k] - gain_kw_per_k * warm_k if np.isnan(held) else held
-        power[k] = min(max(wanted, low_kw), high_kw)
-        warm_k = (warm_k + (power[k] - demand[k]) * hours * k_per_kwh) * math.exp(-hours / TIME_CONSTANT_H)
-        warmth[k], hours = warm_k, window.hours
-    return Course(power, warmth)
+        wanted = needed[k] - gain_kw_per_k * warm_k if math.isnan(held_kw[k]) else held_kw[k]
+        runs_kw[k] = min(max(wanted, low_kw), high_kw)
+        warm_k = (warm_k + (runs_kw[k] - needed[k]) * hours * k_per_kwh) * math.exp(-hours / TIME_CONSTANT_H)
+        warm[k], hours = warm_k, window.hours
+    return Course(np.array(runs_kw), np.array(warm))
 
 
 def _as_it_went(known: ElementKnowledge, demand_kw: Floats, window: PlanWindow) -> float:
@@ -173,15 +176,13 @@ def heating(usage: ThermalUsage, room: ThermalDescription | None, day: LocalDay)
     """A heat pump's power that keeps its room's temperature: what drains the store over what a watt puts in."""
     if room is None or not usage.rates:
         return np.zeros(day.count)
-    plan = np.zeros(day.count)
-    step = timedelta(seconds=usage.step_s)
-    count = len(usage.rates)
-    for k in range(day.count):
-        index = (day.isp_start(k + 1) - usage.start) // step
-        # Outside the resource manager's horizon the same time of another day is the best there is.
-        known = index % count if count * usage.step_s >= _DAY_S else min(max(index, 0), count - 1)
-        plan[k] = min(max(usage.rates[known] / room.fill_rate_per_w, room.power_min_w), room.power_max_w)
-    return plan / 1000
+    count, since_us = len(usage.rates), (day.start - usage.start) // _MICROSECOND
+    index = (since_us + np.arange(day.count) * (day.isp // _MICROSECOND)) // (usage.step_s * 1_000_000)
+    # Outside the resource manager's horizon the same time of another day is the best there is.
+    known = index % count if count * usage.step_s >= _DAY_S else np.clip(index, 0, count - 1)
+    power_w = np.array(usage.rates)[known] / room.fill_rate_per_w
+    plan: Floats = np.minimum(np.maximum(power_w, room.power_min_w), room.power_max_w) / 1000
+    return plan
 
 
 _heating = Remembered(heating, most=1_000)  # a building tells it anew every hour, and is planned far more often

@@ -13,6 +13,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.day_forecast import free_kw
 from agents.roles.prosumer.told import CapacityChanged, PlanChanged
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
@@ -45,9 +46,10 @@ class ConnectionLimits(Part[ConnectionLimitsState]):
 
     def limit_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW (<= 0) that a plant stays at or above by its share of the rating; NaN where nothing limits it."""
-        limit, share = np.full(day.count, np.nan), self.shares.get(element)
+        share = self.shares.get(element)
         if share is None:
-            return limit
+            return free_kw(day.count)
+        limit = np.full(day.count, np.nan)
         if self._config.terms.export_w is not None:
             limit[:] = -share * self._config.terms.export_w / 1000
         for isp, export_w in self.state.withdrawn_w.get(day.day, {}).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,6 +31,14 @@ class DayForecast:
     def empty(elements: Iterable[str], count: int) -> DayForecast:
         """Of a day that was never forecast, nothing is expected."""
         return DayForecast(np.zeros(count), {name: np.zeros(count) for name in elements})
+
+
+@lru_cache(maxsize=16)
+def free_kw(count: int) -> Floats:
+    """[count] NaN: nothing holds or limits an element. One array for all who ask, which none of them can change."""
+    free = np.full(count, np.nan)
+    free.flags.writeable = False
+    return free
 
 
 def renewed(old: Floats, new: Floats, stays: slice | Mask) -> Floats:

@@ -23,7 +23,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.building_flexibility import BuildingFlexibilityManager
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.connection_limits import ConnectionLimits
-from agents.roles.prosumer.day_forecast import DayForecast, as_told, renewed
+from agents.roles.prosumer.day_forecast import DayForecast, as_told, free_kw, renewed
 from agents.roles.prosumer.element_facts import ElementFacts
 from agents.roles.prosumer.element_reports import ElementReports
 from agents.roles.prosumer.energy_metering import EnergyMetering
@@ -116,7 +116,7 @@ class DayPlanning(Part[DayPlanningState]):
 
     def steered_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW that an element is held to, by orders or by its owner; NaN where its device runs by its own rule."""
-        owner = self._forecast(day).owner_kw.get(element, np.full(day.count, np.nan))
+        owner = self._forecast(day).owner_kw.get(element, free_kw(day.count))
         return self._kinds[element].steered(self._held.held_kw(element, day), owner)
 
     def connection_kw(self, day: LocalDay) -> Floats:
@@ -192,7 +192,7 @@ class DayPlanning(Part[DayPlanningState]):
             expected = self.attempt(name, partial(kind.forecast, known, window, rest), before)
             told = as_told(held, first, runs=now > day.start, ordered=ordered)
             forecast.elements_kw[name] = renewed(before, expected, told)
-            free = forecast.owner_kw.get(name, np.full(day.count, np.nan))
+            free = forecast.owner_kw.get(name, free_kw(day.count))
             owner = self.attempt(name, partial(kind.owner_kw, known, window, rest), free)
             if balances:  # else its device would answer what orders move, and the connection draw what it drew before
                 owner = np.where(np.isnan(owner) & self._moves.touched(before_it, day), expected, owner)

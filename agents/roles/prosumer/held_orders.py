@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import KEPT_DAYS, LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.day_forecast import free_kw
 from agents.roles.prosumer.member_session import MemberSession
 from agents.roles.prosumer.told import DayMeteringTold, ElementKept, VehicleChanged
 from cim.codec.codec import wire
@@ -70,7 +70,7 @@ class HeldOrders(Part[HeldOrdersState]):
     def held_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW that orders hold an element to on a day; NaN where it is free. Not to be changed by whoever asks."""
         held = self.state.held_kw.get(day.day, {}).get(element)
-        return _free(day.count) if held is None else held
+        return free_kw(day.count) if held is None else held
 
     def moved_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW that orders move of an element on a day; 0 where they do not. Not to be changed by whoever asks."""
@@ -200,14 +200,6 @@ class HeldOrders(Part[HeldOrdersState]):
         return Recovery(
             forgotten=(f"how {ahead} recorded orders fall on its elements, which are held to none of them",)
         )
-
-
-@lru_cache(maxsize=16)
-def _free(count: int) -> Floats:
-    """[count] NaN, for all that is free."""
-    free = np.full(count, np.nan)
-    free.flags.writeable = False
-    return free
 
 
 def _moved_kw(parts: tuple[ElementOrder, ...], element: str, day: LocalDay) -> Floats:

@@ -17,6 +17,7 @@ from agents.roles.identity import AgentIdentity
 from agents.roles.part import Part, Recovery, on
 from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
+from agents.roles.prosumer.day_forecast import free_kw
 from agents.roles.prosumer.energy_metering import EnergyMetering
 from agents.roles.prosumer.held_back import EmergencyHeld, days_after, held_back_w, inside_share, until
 from agents.roles.prosumer.held_orders import HeldOrders
@@ -81,6 +82,8 @@ class SupplyLimits(Part[SupplyLimitsState]):
 
     def most_kw(self, element: str, day: LocalDay) -> Floats:
         """[T] kW (>= 0) that an element may draw in an emergency; NaN where nothing limits it."""
+        if not self.state.limits:
+            return free_kw(day.count)
         most, rated_kw = np.full(day.count, np.nan), self._rated_kw.get(element)
         if rated_kw is not None:
             for one in self._emergencies():
@@ -98,6 +101,8 @@ class SupplyLimits(Part[SupplyLimitsState]):
 
     def room_kw(self, element: str, day: LocalDay, room_kw: Floats | None) -> Floats | None:
         """[T] kW that an element is planned to draw at most, within what the connection's cap leaves it; None: anything."""
+        if not self.state.limits:
+            return room_kw
         most = self.most_kw(element, day)
         most[self._interrupted(day)] = 0.0
         if np.isnan(most).all():
@@ -111,10 +116,10 @@ class SupplyLimits(Part[SupplyLimitsState]):
         A device that takes a target and is free is held to what is expected of it, so that its own rule goes no further.
         """
         most = self.most_kw(element, day)
-        if np.isnan(most).all():
+        if not self.state.limits or np.isnan(most).all():
             return steered_kw
-        free_kw = most if self._kinds[element].mode is Mode.LIMIT else self._expected_kw(element, day)
-        held = np.where(np.isnan(steered_kw), free_kw, steered_kw)
+        own_kw = most if self._kinds[element].mode is Mode.LIMIT else self._expected_kw(element, day)
+        held = np.where(np.isnan(steered_kw), own_kw, steered_kw)
         return np.where(np.isnan(most), steered_kw, np.fmin(held, most))
 
     def offered(self, model: Flexibility, window: PlanWindow) -> Flexibility | None:

@@ -34,7 +34,7 @@ from market.rules import MarketRules
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Events that a host keeps in memory to make its roles anew after a failure: of all agents, and of one at least and most.
-_SINCE, _LEAST, _MOST = 50_000, 4, 256
+_SINCE, _LEAST, _MOST = 200_000, 4, 256
 
 
 class Host:
