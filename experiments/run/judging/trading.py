@@ -153,12 +153,17 @@ def _positions(
 
 
 def week_before_kw(site: Site, day: LocalDay) -> Floats:
-    """[T] what the site drew on the same day of the week before while nobody controlled it and batteries rested, kW."""
-    history, quarters = History(site, load(site.profiles)), np.zeros(96)
+    """[T] what the site drew on the same day of the week before while nobody controlled it and batteries rested, kW.
+
+    In the first week of the profiles, on the day before.
+    """
+    profiles, quarters = load(site.profiles), np.zeros(96)
+    history, week = History(site, profiles), day.next(-_NAIVE_DAYS)
+    known = week if week.start >= profiles.first else day.next(-1)
     for prosumer in site.prosumers:
         units = [device.name for device in prosumer.devices if not isinstance(device, BatteryUnit)]
         for unit in ("load", *units):
-            quarters += history.days(f"{prosumer.name}.{unit}", 1, day.next(1 - _NAIVE_DAYS))[0] / 1000
+            quarters += history.days(f"{prosumer.name}.{unit}", 1, known.next())[0] / 1000
     zone, length = ZoneInfo(day.timezone), site.isp_minutes // 15
     found = np.empty(day.count)
     for isp in range(day.count):

@@ -103,6 +103,13 @@ def test_the_week_before_is_the_profiles_own() -> None:
     np.testing.assert_allclose(week_before_kw(one, DAY), expected)
 
 
+def test_in_the_first_week_the_day_before_stands_for_it() -> None:
+    """5 January has no week before in the profiles: 4 January, which is also what a week before 11 January was."""
+    early, late = (week_before_kw(SITE, LocalDay(date(2016, 1, day), SITE.timezone)) for day in (5, 11))
+    assert early.any()
+    assert np.array_equal(early, late)
+
+
 def test_what_a_battery_keeps_is_worth_the_mean_price_and_what_it_moves_wears() -> None:
     """4 kW for an hour into a battery: 3.8 kWh kept, sold at 95 % of them; half of what went in is what went through."""
     power = np.zeros(DAY.count)
