@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.assembly.market_terms import element_costs
+from agents.assembly.providers import aggregator_of
 from agents.planning.elements.element import ElementConfig, ElementKnowledge
 from agents.planning.elements.registry import element_kind
 from cim.model.arrays import Floats, Ints
@@ -32,7 +33,7 @@ class Offering:
 
     Attributes:
         name: `farm-1.pv`, or a part of it: `farm-1.pv/own-use`.
-        element: the element; owner: its aggregator; point: its congestion point.
+        element: the element; owner: its aggregator of the day; point: its congestion point.
         quantity_wh: [T] watt-hours.
         cost_e4: [T] what a kWh costs its owner, ten-thousandths.
         back: [T] the part of each Wh sold that the element takes less in that ISP instead; all of them sum to at most 1.
@@ -168,7 +169,7 @@ def _offering(site: Site, prosumer: Prosumer, device: AnyDevice, lived: LivedDay
     return Offering(
         name + part.suffix,
         name,
-        prosumer.aggregator,
+        aggregator_of(site, prosumer.name, lived.day.day),
         prosumer.congestion_point,
         np.floor(part.quantity_wh + 1e-9).astype(np.int64),
         _cost_e4(site, prosumer, device, lived, part),

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from environment.physics import Battery
 from environment.sites import load_site
+from environment.sites.agreements import ProviderChange
 from experiments.mechanisms.compare import mechanisms_for
 from experiments.mechanisms.district_day import DistrictDay, GridAfter, district_day
 from experiments.mechanisms.gaming import GAMES, Game
 from experiments.mechanisms.market_day import Ask, Outcome, demand, honest, run_day
-from experiments.mechanisms.offers import shares, spread
+from experiments.mechanisms.offers import offerings, shares, spread
 from market.mechanisms.mechanism import Budget, Mechanism
 from market.mechanisms.registry import MECHANISMS
 
@@ -67,6 +68,19 @@ def test_offers_are_what_elements_can_do(strem: DistrictDay) -> None:
         elif not name.endswith("chp"):
             rated = strem.lived.at_start[name].rated_w  # type: ignore[attr-defined]
             assert (lived.energy_wh[name] + offered <= rated * lived.hours + 1).all()
+
+
+@pytest.mark.parametrize(("days", "pooled"), [(0, "west"), (1, "east"), (-1, "west")])
+def test_a_home_is_pooled_by_its_aggregator_of_the_day(strem: DistrictDay, days: int, pooled: str) -> None:
+    """One that goes over with the day or before it is the new one's; with the day after, still the old one's; others stay."""
+    change = ProviderChange(prosumer="farm-1", day=strem.lived.day.next(days).day, to="agr-west")
+    site = strem.site.model_copy(update={"switches": (change,)})
+    needed = {point: np.ones(strem.lived.day.count) for point in strem.points}
+    owners = {one.element: one.owner for one in offerings(site, strem.lived, needed)}
+    before = {one.element: one.owner for one in offerings(strem.site, strem.lived, needed)}
+    changed = {name for name, owner in owners.items() if before[name] != owner}
+    assert owners["farm-1.battery"] == f"agr-{pooled}"
+    assert changed == ({name for name in owners if name.startswith("farm-1.")} if pooled == "west" else set())
 
 
 def test_a_battery_sells_no_more_than_its_room(strem: DistrictDay) -> None:
