@@ -92,7 +92,7 @@ def show(summary: Summary, out: Path) -> None:
         ),
         (
             "settlement",
-            f"{summary.contracts} contracts, {summary.settlements} settlements, {summary.disputes} disputes",
+            f"{summary.contracts} contracts, {summary.settlements} settlements, {summary.disputes} orders disputed",
         ),
         ("money", f"{len(money) - 1} parties, sum {money['sum']}"),
         (
