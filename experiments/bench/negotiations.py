@@ -1,7 +1,7 @@
 """Negotiations of contracts in one process: alternating offers, every message signed by its sender and checked by its peer.
 
-They are independent of each other and shared among a thread for each core: three quarters of the work is libsodium's, which
-runs outside Python's global lock.
+They are independent of each other and shared among a thread for each core: about half of the work is libsodium's, which runs
+outside Python's global lock.
 """
 
 from __future__ import annotations
