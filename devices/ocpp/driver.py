@@ -13,6 +13,7 @@ from devices.dial_in.server import DialInServer
 from devices.dial_in.transport import FrameLink, wire_to
 from devices.ocpp.machine import LOST, CsmsMachine
 from devices.ocpp.payload import Payload, PeerFault
+from devices.ocpp.version import BothWays
 from devices.ocpp.versions import VERSIONS
 from devices.port.errors import DeviceError, DeviceFault, DeviceUnreachable
 from devices.port.tells import OnNews
@@ -20,6 +21,7 @@ from devices.port.tells import OnNews
 _KINDS = (Kind.POWER, Kind.ENERGY_IMPORT)
 _AT_REST = ("Available", "Occupied", "Reserved")  # connector states in which no transaction means no power
 
+_SETPOINT_STEP_W = 0.5
 _BOOT_GRACE_S = 0.5
 _NOT_THERE = ("NotImplemented", "NotSupported")  # the RPC errors of a station without composite schedules
 _log = logging.getLogger("iles.devices.ocpp")
@@ -116,7 +118,11 @@ class StationPort:
     async def measure(self, now: datetime) -> tuple[Reading, ...]:
         """Net power and the energy register as the station last reported them; ABSENT when it is not connected."""
         self._machine.state.clock(now)
-        return tuple(self._reading(kind, now) for kind in _KINDS)
+        told = self._machine.state.last.values
+        given = (
+            (Kind.ENERGY_EXPORT,) if isinstance(self._machine.version, BothWays) and Kind.ENERGY_EXPORT in told else ()
+        )
+        return tuple(self._reading(kind, now) for kind in (*_KINDS, *given))
 
     def _reading(self, kind: Kind, now: datetime) -> Reading:
         state = self._machine.state
@@ -135,13 +141,15 @@ class StationPort:
     async def command(self, setpoint: Setpoint, valid_until: datetime, now: datetime) -> None:
         """Limit the charging power until `valid_until` (SetChargingProfile), and read the composite schedule back."""
         machine, state, power_w = self._machine, self._machine.state, setpoint.power_w
+        if setpoint.mode is Mode.TARGET and self._gives():
+            await self._ask_for(power_w, valid_until, now)
+            return
         if setpoint.mode is not Mode.LIMIT or power_w < 0:
             raise BadInput(
                 f"setpoint of {self.name}: {setpoint.mode} {power_w} W cannot be given to an {machine.version.title} "
                 "station; expected a limit of 0 W or more (it cannot discharge)"
             )
-        if valid_until <= now:
-            raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
+        self._check_end(valid_until, now)
         state.clock(now)
         answer = await self._ask(machine.set_limit(power_w, valid_until))
         if answer.text("status") != "Accepted" and not state.in_amperes and machine.version.wants_amperes(answer):
@@ -154,6 +162,39 @@ class StationPort:
                 f"{power_w} W; expected Accepted"
             )
         await self._read_back(power_w, valid_until)
+
+    def _check_end(self, valid_until: datetime, now: datetime) -> None:
+        if valid_until <= now:
+            raise BadInput(f"valid_until of {self.name}: {valid_until.isoformat()} is over; expected a later instant")
+
+    def _gives(self) -> bool:
+        """Whether a vehicle is plugged that can give energy back, and can be asked for it."""
+        return isinstance(self._machine.version, BothWays) and self._machine.state.discharge_w > 0
+
+    async def _ask_for(self, power_w: int, valid_until: datetime, now: datetime) -> None:
+        """Ask the plugged vehicle for a power until `valid_until`, and read back that it is asked for."""
+        version, state = self._machine.version, self._machine.state
+        self._check_end(valid_until, now)
+        if power_w < -state.discharge_w:
+            raise BadInput(
+                f"setpoint of {self.name}: {power_w} W is more than its vehicle can give; "
+                f"expected {-state.discharge_w} W or more"
+            )
+        state.clock(now)
+        if not isinstance(version, BothWays) or state.transaction is None:
+            raise DeviceFault(f"charging station {self.name} has no vehicle that gives energy; expected a transaction")
+        answer = await self._ask(self._machine.call(version.set_power(power_w, now, valid_until, state.transaction.id)))
+        if answer.text("status") != "Accepted":
+            raise DeviceFault(
+                f"charging station {self.name} answered {answer.text('status')} to a setpoint of {power_w} W; "
+                "expected Accepted"
+            )
+        told = version.power_read(
+            await self._ask(self._machine.call(self._machine.version.read_limit(now, valid_until)))
+        )
+        if told is None or abs(told - power_w) > _SETPOINT_STEP_W:
+            read = "no setpoint" if told is None else f"a setpoint of {told:g} W"
+            raise DeviceFault(f"charging station {self.name} reads back {read}; expected {power_w} W")
 
     async def _read_back(self, power_w: int, valid_until: datetime) -> None:
         """Compare the composite schedule, where the station has one: it may leave that out, and the limit counts as set."""

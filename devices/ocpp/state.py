@@ -37,12 +37,13 @@ class MeterValue(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What a vehicle said: energy (Wh), largest and least power (W), departure (None: not said)."""
+    """What a vehicle said: energy (Wh), largest and least power (W), departure (None: not said), what it can give (W)."""
 
     energy_wh: int
     max_power_w: int
     min_power_w: int = 0
     departure: datetime | None = None
+    discharge_w: int = 0
 
 
 class StationState:
@@ -53,6 +54,7 @@ class StationState:
         running: it was running when this driver first met it: what went before is to be asked for.
         caught_up: whether a transaction runs is known.
         in_amperes: it takes limits in amperes only.
+        discharge_w: the most that the plugged vehicle can give back.
     """
 
     def __init__(self, name: str, interval_s: int, now: datetime, evse: int = 1) -> None:
@@ -63,6 +65,7 @@ class StationState:
         self.news = NewsBox()
         self.last = LastTold(name, 2 * interval_s)  # a value that two reports in a row missed is stale
         self.report_ended = self.running = self.caught_up = self.in_amperes = False
+        self.discharge_w = 0
         self._told_at = now  # the latest time the station gave
         self._ended: list[str] = []
         self._lost: dict[str, Transaction] = {}  # over, as another began; their Ended events are still to come
@@ -138,7 +141,7 @@ class StationState:
         if tx is not None:
             tx.begun_at = None
         number = tx.id if tx else ""
-        least_w = needs.min_power_w
+        least_w, self.discharge_w = needs.min_power_w, needs.discharge_w
         self.news.put(VehiclePlugged(needs.energy_wh, max_power_w, departure, at, number, least_w))
 
     def assume_needs(self) -> None:
@@ -225,5 +228,5 @@ class StationState:
     def _end(self, tx: Transaction, at: datetime) -> None:
         self.news.put(VehicleUnplugged(tx.energy_wh, at, tx.id))
         if self._lost.pop(tx.id, None) is None:
-            self.transaction = None
+            self.transaction, self.discharge_w = None, 0
         self._ended = [*self._ended[-15:], tx.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from devices.ocpp.payload import Payload
 from devices.ocpp.rpc import Handler
@@ -33,14 +33,12 @@ class Version(Protocol):
         title: such as `OCPP 2.0.1`.
         subprotocol: its name in the WebSocket handshake.
         schemas: its actions and their payloads.
-        discharges: whether a limit below 0 W can be told.
         askable: the messages that tell how a station stands that was running before us, in the order to ask for them.
     """
 
     title: str
     subprotocol: str
     schemas: Schemas
-    discharges: bool
     askable: tuple[str, ...]
 
     def handlers(self, state: StationState) -> Mapping[str, Handler]:
@@ -95,4 +93,17 @@ class Version(Protocol):
 
     def clear_limit(self) -> Message:
         """Drop every profile that a CSMS may have put on the EVSE."""
+        ...
+
+
+@runtime_checkable
+class BothWays(Protocol):
+    """A version that can ask for a power, also for one that a vehicle gives back."""
+
+    def set_power(self, power_w: int, now: datetime, valid_until: datetime, transaction: str) -> Message:
+        """This power (below 0: from the vehicle) from `now` to `valid_until`, for the running transaction."""
+        ...
+
+    def power_read(self, answer: Payload) -> float | None:
+        """The power (W) that is asked for now, by the answer to `read_limit`; None where it is not told."""
         ...

@@ -61,19 +61,39 @@ class StationUnit:
             self._point.limit_w = value
 
     @property
+    def setpoint_w(self) -> float | None:
+        """The power that it is asked for now."""
+        return self._point.setpoint_w
+
+    @setpoint_w.setter
+    def setpoint_w(self, value: float | None) -> None:
+        if value != self._point.setpoint_w:
+            self._point.setpoint_w = value
+
+    @property
     def max_power_w(self) -> float:
         """Rated power, W."""
         return self._point.rated_w
 
     @property
+    def discharge_w(self) -> float:
+        """The most that vehicles give back, W."""
+        return self._point.discharge_w
+
+    @property
     def power_w(self) -> float:
-        """What is drawn, W."""
+        """What is drawn, W; below 0 where it is given back."""
         return self._point.power_w
 
     @property
     def energy_import_wh(self) -> float:
         """The meter's register, Wh."""
         return self._point.import_wh
+
+    @property
+    def energy_export_wh(self) -> float:
+        """The register of what was given back, Wh."""
+        return self._point.export_wh
 
     @property
     def session(self) -> Stay | None:

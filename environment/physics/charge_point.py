@@ -22,9 +22,12 @@ class PlugEvent:
 class ChargePoint(PhysicalUnit):
     """Charges the plugged vehicle at once and as fast as the limit allows, until it has its energy or leaves.
 
+    It may be asked for a power instead, also for one that the vehicle gives back (V2G): never more than it was given here.
+
     Args:
         sessions: in the order of time, not overlapping.
         rated_w: most power.
+        discharge_w: most power that vehicles give back; 0: none can.
 
     Attributes:
         session: the vehicle that is plugged in now.
@@ -35,16 +38,19 @@ class ChargePoint(PhysicalUnit):
 
     kind = UnitKind.EV
 
-    def __init__(self, name: str, now_s: float, *, sessions: tuple[Session, ...], rated_w: float) -> None:
+    def __init__(
+        self, name: str, now_s: float, *, sessions: tuple[Session, ...], rated_w: float, discharge_w: float = 0.0
+    ) -> None:
         super().__init__(name, now_s)
         # A session that began before the world did is left out: nobody knows what it had got by then.
         self._waiting = [session for session in reversed(sessions) if session.start_s >= now_s]
-        self.rated_w = rated_w
+        self.rated_w, self.discharge_w = rated_w, discharge_w
         self.session: Session | None = None
         self.delivered_wh = 0.0
         self.unserved_wh = 0.0
         self.shortfalls: list[tuple[float, float]] = []
         self._limit_w: float | None = None
+        self._setpoint_w: float | None = None
         self._events: list[PlugEvent] = []
         self.settle(now_s)
 
@@ -56,6 +62,16 @@ class ChargePoint(PhysicalUnit):
     @limit_w.setter
     def limit_w(self, value: float | None) -> None:
         self._limit_w = None if value is None else max(value, 0.0)
+        self.settle(self.now_s)
+
+    @property
+    def setpoint_w(self) -> float | None:
+        """The power that it is asked for, within its ratings and the limit; None: as much as it may."""
+        return self._setpoint_w
+
+    @setpoint_w.setter
+    def setpoint_w(self, value: float | None) -> None:
+        self._setpoint_w = value
         self.settle(self.now_s)
 
     @property
@@ -90,14 +106,20 @@ class ChargePoint(PhysicalUnit):
             power_w = self.rated_w if self._limit_w is None else min(self._limit_w, self.rated_w)
             if self.remaining_wh * SECONDS_PER_HOUR <= power_w * RESOLUTION_S:
                 power_w = 0.0
+            if self._setpoint_w is not None:
+                power_w = max(min(self._setpoint_w, power_w), -self.discharge_w)
+            if power_w < 0 and self.delivered_wh * SECONDS_PER_HOUR <= -power_w * RESOLUTION_S:
+                power_w = 0.0
         self.power_w = power_w
 
     def until(self, now_s: float) -> float:
-        """When the vehicle is full or leaves, or the next one comes."""
+        """When the vehicle is full, has given what it was given, or leaves, or the next one comes."""
         if self.session is None:
             return self._waiting[-1].start_s if self._waiting else math.inf
         if self.power_w > 0:
             return min(self.session.departure_s, now_s + self.remaining_wh / self.power_w * SECONDS_PER_HOUR)
+        if self.power_w < 0:
+            return min(self.session.departure_s, now_s + self.delivered_wh / -self.power_w * SECONDS_PER_HOUR)
         return self.session.departure_s
 
     def _store(self, energy_wh: float, seconds: float) -> None:  # noqa: ARG002

@@ -104,7 +104,10 @@ def _unit(site: Site, name: str, device: Unstored, profiles: Profiles, now_s: fl
             ramp_w_per_min=device.ramp_per_min.value * rated_w,
         )
     if isinstance(device, Station):
-        return ChargePoint(name, now_s, sessions=station_sessions(site, device, profiles), rated_w=rated_w)
+        sessions, gives = station_sessions(site, device, profiles), device.discharge_w
+        return ChargePoint(
+            name, now_s, sessions=sessions, rated_w=rated_w, discharge_w=0.0 if gives is None else gives.value
+        )
     if isinstance(device, ApplianceUnit):
         return Appliance(name, now_s, uses=_uses(site, device, profiles), programme=_programme(device))
     return _room(site.buildings, name, device, profiles, now_s)

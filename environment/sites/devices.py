@@ -120,6 +120,7 @@ class Station(Strand):
     """An OCPP charging station with one EVSE; `departure_hour` is the local hour at which vehicles leave.
 
     `ocpp` is the version that its simulator speaks (2.0.1, unless said); a real one says itself what it speaks.
+    `discharge_w` is the most power that its vehicles give back: few can, and only OCPP 2.1 can ask for it. No plan does.
     """
 
     kind: Literal["station"]
@@ -127,6 +128,13 @@ class Station(Strand):
     rated_w: Positive
     departure_hour: TimeOfDay
     ocpp: Literal["1.6", "2.0.1", "2.1"] | None = None
+    discharge_w: Positive | None = None
+
+    @model_validator(mode="after")
+    def _asked_for(self) -> Station:
+        if self.discharge_w is not None and self.ocpp != "2.1":
+            raise ValueError('expected ocpp: "2.1" with discharge_w')
+        return self
 
     @property
     def capability(self) -> Capability:

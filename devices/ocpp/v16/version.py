@@ -22,7 +22,6 @@ class Version16:
     title = "OCPP 1.6"
     subprotocol = "ocpp1.6"
     schemas = SCHEMAS
-    discharges = False
     askable: tuple[str, ...] = ("StatusNotification", "MeterValues")
 
     def handlers(self, state: StationState) -> Mapping[str, Handler]:

@@ -23,7 +23,6 @@ class Version201:
     title = "OCPP 2.0.1"
     subprotocol = "ocpp2.0.1"
     schemas = SCHEMAS
-    discharges = False
     askable: tuple[str, ...] = ("StatusNotification", "MeterValues", "TransactionEvent")
 
     def handlers(self, state: StationState) -> Mapping[str, Handler]:

@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from devices.ocpp.payload import Payload, PeerFault
+from devices.ocpp.payload import Payload, PeerFault, stamp
 from devices.ocpp.rpc import Handler
+from devices.ocpp.schemas import Message
 from devices.ocpp.state import Needs, StationState
-from devices.ocpp.v21.messages import SCHEMAS, call_result
+from devices.ocpp.v21.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.ocpp.v201.heard import Heard
-from devices.ocpp.v201.requests import believable, vehicle_needs
+from devices.ocpp.v201.requests import BEHIND, TX_PROFILE, believable, seconds, vehicle_needs
 from devices.ocpp.v201.version import Version201
+from devices.ocpp.version import EVSE
 
 
 class Version21(Version201):
-    """See `Version`. Requests are those of 2.0.1, which 2.1 has unchanged."""
+    """See `Version`, and `BothWays`. Limits are asked for as in 2.0.1, which 2.1 has unchanged."""
 
     title = "OCPP 2.1"
     subprotocol = "ocpp2.1"
     schemas = SCHEMAS
+
+    def set_power(self, power_w: int, now: datetime, valid_until: datetime, transaction: str) -> Message:
+        """See `devices.ocpp.version.BothWays` (2.1 Q, operation mode CentralSetpoint)."""
+        begin = now - BEHIND
+        mode = enums.OperationModeEnumType.central_setpoint
+        schedule = datatypes.ChargingScheduleType(
+            enums.ChargingRateUnitEnumType.w,
+            [datatypes.ChargingSchedulePeriodType(0, operation_mode=mode, setpoint=float(power_w))],
+            TX_PROFILE,
+            duration=seconds(begin, valid_until),
+            start_schedule=stamp(begin),
+        )
+        profile = datatypes.ChargingProfileType(
+            enums.ChargingProfileKindEnumType.absolute,
+            enums.ChargingProfilePurposeEnumType.tx_profile,
+            [schedule],
+            TX_PROFILE,
+            0,
+            transaction_id=transaction,
+            valid_to=stamp(valid_until),
+        )
+        return call.SetChargingProfile(profile, EVSE)
+
+    def power_read(self, answer: Payload) -> float | None:
+        """See `devices.ocpp.version.BothWays`."""
+        schedule = answer.part("schedule")
+        rows = schedule.parts("chargingSchedulePeriod")
+        told = rows[0] if rows and schedule.text("chargingRateUnit", "") == "W" else Payload()
+        return told.number("setpoint") if "setpoint" in told else None
 
     def handlers(self, state: StationState) -> Mapping[str, Handler]:
         """See `Version`."""
@@ -55,7 +87,9 @@ def both_ways(needs: Payload) -> Needs:
         raise PeerFault("PropertyConstraintViolation", "v2xChargingParameters: expected evTargetEnergyRequest")
     departure = needs.instant("departureTime") if "departureTime" in needs else None
     # A negative request: it holds more than it needs, so nothing is wanted.
-    return believable(max(wanted[0], 0.0), power_w, _whole_power(said, "minChargePower"), departure)
+    needs_w = believable(max(wanted[0], 0.0), power_w, _whole_power(said, "minChargePower"), departure)
+    given_w = _whole_power(said, "maxDischargePower")
+    return needs_w._replace(discharge_w=round(given_w) if 0 < given_w < 1e8 else 0)
 
 
 def _whole_power(said: Payload, name: str) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from devices.ocpp.payload import Payload
 from devices.ocpp.rpc import Handler
 from devices.ocpp.schemas import Message
-from devices.ocpp.v21.messages import SCHEMAS as SCHEMAS_21
 from devices.ocpp.v201.messages import SCHEMAS, call, call_result, datatypes, enums
 from devices.simulators.station import message_builders, profile_answers
 from devices.simulators.station.core import StationCore
@@ -85,7 +84,10 @@ class StationMachine(StationCore):
         self._charging_state = None
         self._call(message_builders.connector_status(self.now, occupied=True))
         self._event(_Event.started, _Trigger.cable_plugged_in, _Context.transaction_begin)
-        self._call(message_builders.charging_needs(session, self.unit.max_power_w))
+        self._call(self._needs(session))
+
+    def _needs(self, session: Session) -> Message:
+        return message_builders.charging_needs(session, self.unit.max_power_w)
 
     def _update(self) -> None:
         changed, triggers = (
@@ -170,10 +172,3 @@ class StationMachine(StationCore):
                 statuses.rejected if what == "TransactionEvent" else statuses.not_implemented
             )
         return call_result.TriggerMessage(status=statuses.accepted)
-
-
-class StationMachine21(StationMachine):
-    """The same in OCPP 2.1, whose messages are those of 2.0.1 as far as this station has them."""
-
-    subprotocol = "ocpp2.1"
-    schemas = SCHEMAS_21

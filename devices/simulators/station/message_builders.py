@@ -55,6 +55,16 @@ def meter_value(
     return datatypes.MeterValueType(stamp(now), sampled_value=samples)
 
 
+def given_back(
+    power_w: float, energy_wh: float, context: enums.ReadingContextEnumType
+) -> list[datatypes.SampledValueType]:
+    """Active export power and the export register."""
+    return [
+        _sample(power_w, enums.MeasurandEnumType.power_active_export, "W", context),
+        _sample(energy_wh, enums.MeasurandEnumType.energy_active_export_register, "Wh", context),
+    ]
+
+
 def transaction(number: str, charging_state: enums.ChargingStateEnumType, ended: bool) -> datatypes.TransactionType:
     """The transaction as it stands."""
     reason = enums.ReasonEnumType.ev_disconnected if ended else None
@@ -66,7 +76,7 @@ def charging_state(unit: ChargePoint, ended: bool = False) -> enums.ChargingStat
     states, limit_w = enums.ChargingStateEnumType, unit.limit_w
     if ended:
         return states.idle
-    if unit.power_w > 0:
+    if unit.power_w != 0:  # 2.1: to the vehicle or from it
         return states.charging
     held = limit_w is not None and limit_w < MIN_CURRENT_A * VOLTAGE_V
     return states.suspended_evse if held else states.suspended_ev

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Session(Protocol):
@@ -53,4 +53,21 @@ class ChargePoint(Protocol):
     @property
     def energy_import_wh(self) -> float:
         """The meter's register, Wh."""
+        ...
+
+
+@runtime_checkable
+class BothWays(ChargePoint, Protocol):
+    """One at which a vehicle may give energy back (V2G)."""
+
+    setpoint_w: float | None  # set by the station: the power that is asked for now, below 0 to give; None: none is
+
+    @property
+    def discharge_w(self) -> float:
+        """The most that vehicles give back, W; 0: none can."""
+        ...
+
+    @property
+    def energy_export_wh(self) -> float:
+        """The register of what was given back, Wh."""
         ...

@@ -27,7 +27,7 @@ class Profiles:
         if purpose == "ChargingStationExternalConstraints" or profile.text("chargingProfileKind") == "Recurring":
             return "UnsupportedParam"
         for schedule in profile.parts("chargingSchedule"):
-            if any(period.number("limit") < 0 for period in schedule.parts("chargingSchedulePeriod")):
+            if any(period.number("limit", 0.0) < 0 for period in schedule.parts("chargingSchedulePeriod")):
                 return "InvalidSchedule"
             _check_times(profile, schedule)
         rank = (purpose, profile.whole("stackLevel"))
@@ -72,6 +72,16 @@ class Profiles:
         own = by_purpose.get("TxDefaultProfile") if own is None else own
         limits = [limit for limit in (own, by_purpose.get("ChargingStationMaxProfile")) if limit is not None]
         return min(limits) if limits else None
+
+    def setpoint_w(self, now: datetime, transaction: str) -> float | None:
+        """The power that is asked for at `now` (2.1, operation mode CentralSetpoint), W; None where none is."""
+        asked: dict[str, float] = {}
+        for profile in sorted(self._by_id.values(), key=_level):
+            period = _period(profile, now)
+            if period is not None and period.text("operationMode", "") == "CentralSetpoint":
+                asked[_purpose(profile)] = period.number("setpoint") * _watts(profile, period)
+        own = asked.get("TxProfile") if transaction else None
+        return asked.get("TxDefaultProfile") if own is None else own
 
     def composite(
         self, now: datetime, duration_s: int, transaction: str, max_power_w: float
@@ -122,19 +132,30 @@ def _valid(profile: Payload, now: datetime) -> bool:
 
 
 def _limit(profile: Payload, now: datetime) -> float | None:
+    period = _period(profile, now)
+    return None if period is None or "limit" not in period else period.number("limit") * _watts(profile, period)
+
+
+def _period(profile: Payload, now: datetime) -> Payload | None:
+    """The period of a profile's schedule that holds at `now`."""
     if not _valid(profile, now):
         return None
     schedule = profile.parts("chargingSchedule")[0]
     start = schedule.instant("startSchedule")
     if now < start or ("duration" in schedule and now >= start + timedelta(seconds=schedule.whole("duration"))):
         return None
-    limit = None
-    for period in schedule.parts("chargingSchedulePeriod"):
-        if start + timedelta(seconds=period.whole("startPeriod")) <= now:
-            phases = period.whole("numberPhases", 3)
-            in_watts = schedule.text("chargingRateUnit") == "W"
-            limit = period.number("limit") * (1.0 if in_watts else _VOLTAGE_V * phases)
-    return limit
+    begun = [
+        period
+        for period in schedule.parts("chargingSchedulePeriod")
+        if start + timedelta(seconds=period.whole("startPeriod")) <= now
+    ]
+    return begun[-1] if begun else None
+
+
+def _watts(profile: Payload, period: Payload) -> float:
+    """What one of the unit of a profile's schedule is, W."""
+    in_watts = profile.parts("chargingSchedule")[0].text("chargingRateUnit") == "W"
+    return 1.0 if in_watts else _VOLTAGE_V * period.whole("numberPhases", 3)
 
 
 def _edges(profile: Payload) -> set[datetime]:
