@@ -59,6 +59,11 @@ class StationPort:
         self._machine = CsmsMachine(name, interval_s, run)
         self._wire = wire_to("ocpp", name, self._machine, link=link, server=server, timeout_s=timeout_s)
 
+    @property
+    def speaks(self) -> str:
+        """The version of OCPP of its session, such as `OCPP 1.6`."""
+        return self._machine.version.title
+
     def listen(self, on_news: OnNews) -> None:
         """See `Tells`: vehicles that come and go."""
         self._machine.state.news.on_news = on_news

@@ -231,5 +231,6 @@ async def _dialled(place: Place, server: DialInServer, timeout_s: float) -> Open
             faults.append(str(fault))
             await port.close()
             continue
-        return Opened(str(plate.kind), port, plate, await port.measure(datetime.now(UTC)))
+        use = f"{plate.kind}, {port.speaks}" if isinstance(port, StationPort) else str(plate.kind)
+        return Opened(use, port, plate, await port.measure(datetime.now(UTC)))
     raise DeviceFault("; ".join(faults))

@@ -395,3 +395,12 @@ def test_what_is_sampled_is_set_once() -> None:
     assert (plate.manufacturer, plate.serial, plate.max_consumption_w) == ("Maker", "B1", 0)
     limit = Setpoint(Mode.LIMIT, 7200)
     assert element_kind(DeviceKind.STATION).safe(limit, plate) == limit, "no rating is told, so none cuts the limit"
+
+
+def test_who_only_looks_sets_nothing() -> None:
+    """`iles devices probe` asks a station what it is, and leaves its settings alone."""
+    station = _Station()
+    port = StationPort("cs", link=station, only_looks=True)
+    plate = asyncio.run(port.open(NOW))
+    assert (plate.manufacturer, port.speaks) == ("Maker", "OCPP 1.6")
+    assert [action for action, _ in station.asked] == ["GetConfiguration"]
