@@ -28,7 +28,7 @@ declare_homes(
         ),
         "asset": ("agents.roles.device_agent",),
         "cim": ("cim.codec.model_types",),
-        "device": ("cim.codec.model_types", "devices.weather"),
+        "device": ("cim.codec.model_types", "devices.dial_in.tls", "devices.weather"),
         "dispute": ("agents.roles.dispute_messages",),
         "dso": (
             "agents.roles.dso.arbitration",

@@ -6,9 +6,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cim.codec.codec import wire
 from cim.model.errors import BadInput
 
 
+@wire("device.TlsFiles")
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
     """Where the server's certificate is: PEM files.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from agents.runtime.imports import imported
 from cim.codec.codec import decode, encode
 from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
+from devices.dial_in.tls import TlsFiles
 from devices.mqtt.driver import BuildingPort
 from devices.sunspec.driver import SunSpecPlant
 from devices.weather import WeatherPort, WeatherSource
@@ -43,6 +45,13 @@ def test_a_host_gets_the_passwords_of_its_own_devices_only() -> None:
     assert isinstance(ports, SocketPorts)
     assert ports.dialled
     assert isinstance(ports.port("weather"), WeatherPort)
+
+
+def test_a_host_is_told_where_the_certificate_is_and_who_comes_by_one() -> None:
+    """Security profiles 2 and 3 cross to a host as the rest does; of others' devices it learns nothing."""
+    links = replace(LINKS, by_certificate=("farm.station", "other.station"), tls=TlsFiles("c.pem", "c.key", "ca.pem"))
+    access = decode(encode(links.access(("farm.station",))))
+    assert access.arguments[-2:] == (("farm.station",), TlsFiles("c.pem", "c.key", "ca.pem"))
 
 
 def test_devices_that_dial_are_told_where() -> None:
