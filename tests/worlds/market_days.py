@@ -50,13 +50,15 @@ def _part_of_strem(path: Path, connections: tuple[str, ...], most_loading_pct: i
     return path
 
 
-def market_day(site: str | Path, out: Path, store: Store | None = None, **settings: Any) -> RunResult:
+def market_day(
+    site: str | Path, out: Path, store: Store | None = None, control: Control = Control.MARKET, **settings: Any
+) -> RunResult:
     """A day of a site (its default one) in this process, with the tests' seed and a ledger in `out`; without sockets by default."""
     out.mkdir(exist_ok=True)
     chosen: dict[str, Any] = {"runtime": "local", "wire": "direct", "agents_per_actor": 1, "day": None, **settings}
     settled = RunSettings(site=str(site), days=1, seed=SEED, out=out, **chosen)
     store = store or MemoryStore(keep_readings=False)
-    return run_site(settled, out / "ledger.db", store, Control.MARKET, lambda _: None)
+    return run_site(settled, out / "ledger.db", store, control, lambda _: None)
 
 
 def head_and_money(out: Path, result: RunResult) -> tuple[str, dict[str, int]]:

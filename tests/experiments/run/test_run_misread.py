@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from environment.sites import load_site
 from experiments.run.run import check
 from experiments.run.settings import RunSettings
 from experiments.run.wrong_copies import WrongCopy, chosen, wrong_copies
-from tests.worlds.market_days import corner_of_strem, head_and_money, market_day
+from tests.worlds.market_days import head_and_money, market_day
 
 WRONG = "agr-east:farm-1.battery+5%"
 
@@ -23,17 +24,15 @@ Day = tuple[Path, dict[str, int]]
 
 
 @pytest.fixture(scope="module")
-def corner_day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+def right_day(corner_day: Path) -> Day:
     """A corner of Strem, and what each party gains on a day of it where nobody holds a wrong copy."""
-    folder = tmp_path_factory.mktemp("corner")
-    corner = corner_of_strem(folder)
-    return corner, head_and_money(folder / "right", market_day(corner, folder / "right"))[1]
+    return corner_day / "corner.yaml", json.loads((corner_day / "ends.json").read_text())[1]
 
 
-def test_a_misread_battery_is_disputed_decided_and_corrected(tmp_path: Path, corner_day: Day) -> None:
+def test_a_misread_battery_is_disputed_decided_and_corrected(tmp_path: Path, right_day: Day) -> None:
     """One aggregator's copy of a battery's data is 5 % off: the DSO decides by what the meter repeats, a second revision is
     told, and every party gains in the end what it gains on the same day with right copies."""
-    (corner, right), store = corner_day, MemoryStore(keep_readings=False)
+    (corner, right), store = right_day, MemoryStore(keep_readings=False)
     spoiled = market_day(corner, tmp_path / "wrong", store, misread=wrong_copies([WRONG]))
     decided = values(store, DisputeDecided)
     assert any("farm-1.battery" in told.meters for told in decided)
@@ -41,13 +40,13 @@ def test_a_misread_battery_is_disputed_decided_and_corrected(tmp_path: Path, cor
     assert head_and_money(tmp_path / "wrong", spoiled)[1] == right
 
 
-def test_every_liar_is_found_within_one_settlement_and_earns_nothing_by_it(tmp_path: Path, corner_day: Day) -> None:
+def test_every_liar_is_found_within_one_settlement_and_earns_nothing_by_it(tmp_path: Path, right_day: Day) -> None:
     """All four members lie about all their elements, two of them in what they tell of their sub-meters, ordered or not.
 
     Each is found on the day's one settlement, by the meter-data company's values or a dispute; all gain what they gain by the
     truth, and no money is created.
     """
-    (corner, right), store = corner_day, MemoryStore(keep_readings=False)
+    (corner, right), store = right_day, MemoryStore(keep_readings=False)
     told = {"farm-1": False, "farm-4": True, "household-1": True, "care-centre": False}
     elements = {p.name: [p.device_name(d) for d in p.devices] for p in load_site(str(corner)).prosumers}
     lies = tuple(
