@@ -39,16 +39,6 @@ def test_a_planted_bug_is_caught_among_faults(name: str) -> None:
     assert names(judge(SEED, name).violations) & set(MUTATIONS[name].caught_by)
 
 
-def test_agents_that_never_come_to_rest_are_a_violation_of_their_seed() -> None:
-    """A bug may leave two agents answering each other for ever: the run ends there, and is judged like any other."""
-    from experiments.faults.campaign import judge
-
-    found = judge(8, "lost-outbox").violations
-    assert re.search(
-        r"^comes-to-rest: agents still talk after 5000 rounds at 20\d\d-.*; expected quiet$", "\n".join(found), re.M
-    )
-
-
 def test_every_bug_is_caught_by_an_invariant_that_exists() -> None:
     """The table of bugs names no invariant that is not there."""
     assert {name for known in MUTATIONS.values() for name in known.caught_by} <= set(INVARIANTS)
@@ -76,14 +66,18 @@ def test_the_command_exits_with_one_and_prints_the_replay(command: typer.Typer) 
     assert "setpoints-end: farm-a.pv" in result.output
 
 
-def test_the_command_counts_seeds_whose_agents_never_come_to_rest(command: typer.Typer) -> None:
-    """Ten seeds of which one never ends: exit code 1 and a count of those that failed, not a traceback."""
+def test_agents_that_never_come_to_rest_are_a_violation_of_their_seed(command: typer.Typer) -> None:
+    """A bug may leave two agents answering each other for ever: the run ends there, and is judged like any other.
+
+    Of ten seeds with one that never ends the command counts those that failed, with exit code 1 and no traceback.
+    """
     result = CliRunner().invoke(command, ["--break", "lost-outbox", "--seeds", "10", "--json"])
     assert result.exit_code == 1
     figures = json.loads(result.stdout)
     assert figures["seeds"] == 10
     assert 8 in figures["failed"]
-    assert any(sentence.startswith("comes-to-rest: ") for sentence in figures["violations"]["8"])
+    sentence = r"^comes-to-rest: agents still talk after 5000 rounds at 20\d\d-.*; expected quiet$"
+    assert re.search(sentence, "\n".join(figures["violations"]["8"]), re.M)
 
 
 def test_the_command_tells_json(command: typer.Typer) -> None:
