@@ -37,6 +37,7 @@ _ONLY = {
         "journal_kills": "--journal-kills",
         "emptied": "--emptied",
         "nodes": "--nodes",
+        "site": "--site",
     },
 }
 
@@ -65,6 +66,7 @@ def faults(
         int | None,
         typer.Option(min=2, help="ray: instead of kills, so many Ray nodes on this machine, and one of them is lost."),
     ] = None,
+    site: Annotated[str, typer.Option(help="ray: whose day, as `iles run` takes it: a name or a site file.")] = "strem",
     portal: Annotated[
         int | None,
         typer.Option(
@@ -100,10 +102,10 @@ def faults(
         return
     runtime = _where(runtime, {name for name in context.params if _given(context, name)})
     if runtime is Where.RAY and nodes is not None:
-        _losing_a_node(nodes, 1 if seed is None else seed, agents_per_actor, json_)
+        _losing_a_node(nodes, 1 if seed is None else seed, site, agents_per_actor, json_)
         return
     if runtime is Where.RAY:
-        _killing((kills, journal_kills, emptied), 1 if seed is None else seed, agents_per_actor, json_)
+        _killing((kills, journal_kills, emptied), 1 if seed is None else seed, site, agents_per_actor, json_)
         return
     chosen = list(range(1, seeds + 1)) if seed is None else [seed]
     begun = time.perf_counter()
@@ -173,12 +175,12 @@ def _first(options: dict[str, str], given: set[str]) -> str:
     return next(option for name, option in options.items() if name in given)
 
 
-def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, json_: bool) -> None:
+def _killing(counts: tuple[int, int, int], seed: int, site: str, agents_per_actor: int, json_: bool) -> None:
     """A day of a site on Ray with processes killed all through it."""
     from agents.runtime.ray.start import stop_ray
     from experiments.faults.process_kills import Failures, run
 
-    with _quietly(seed, agents_per_actor) as (settings, say):
+    with _quietly(seed, site, agents_per_actor) as (settings, say):
         came = run(settings, Failures(*counts), say)
         stop_ray()
     if json_:
@@ -197,11 +199,11 @@ def _killing(counts: tuple[int, int, int], seed: int, agents_per_actor: int, jso
         raise typer.Exit(1)
 
 
-def _losing_a_node(count: int, seed: int, agents_per_actor: int, json_: bool) -> None:
+def _losing_a_node(count: int, seed: int, site: str, agents_per_actor: int, json_: bool) -> None:
     """A day of a site on several Ray nodes, one of which is killed while orders are delivered."""
     from experiments.faults.node_loss import run
 
-    with _quietly(seed, agents_per_actor) as (settings, say):
+    with _quietly(seed, site, agents_per_actor) as (settings, say):
         came = run(settings, count, say)
     if json_:
         typer.echo(json.dumps({**asdict(came), "slowest_s": came.slowest_s, "faults": came.faults}, default=str))
@@ -228,7 +230,7 @@ def _losing_a_node(count: int, seed: int, agents_per_actor: int, json_: bool) ->
 
 
 @contextmanager
-def _quietly(seed: int, agents_per_actor: int) -> Iterator[tuple[RunSettings, Callable[[object], None]]]:
+def _quietly(seed: int, site: str, agents_per_actor: int) -> Iterator[tuple[RunSettings, Callable[[object], None]]]:
     """A folder for a run, and where it may say what it is doing."""
     from rich.console import Console
 
@@ -237,7 +239,7 @@ def _quietly(seed: int, agents_per_actor: int) -> Iterator[tuple[RunSettings, Ca
     status = Console(stderr=True).status("starting")
     # Ray tells of each process that dies on stdout, where only the outcome belongs.
     with tempfile.TemporaryDirectory(prefix="iles-faults-") as folder, redirect_stdout(sys.stderr), status:
-        settings = RunSettings("strem", None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
+        settings = RunSettings(site, None, 1, seed, "ray", "tcp", agents_per_actor, Path(folder))
         yield settings, lambda what: status.update(str(what))
 
 

@@ -81,6 +81,11 @@ def test_a_process_of_its_own_ends_as_the_command_does_here(iles: Iles) -> None:
             "--kills belongs to the ray runtime; expected it not beside --break",
         ),
         (
+            ("faults", "--seeds", "3", "--site", "strem"),
+            "--site belongs to the ray runtime; expected it not beside --seeds",
+        ),
+        (("faults", "--nodes", "2", "--site", "nosuch"), "site: 'nosuch' is unknown; expected el_realengo, strem"),
+        (
             ("faults", "--runtime", "ray", "--seeds", "3"),
             "--seeds belongs to the local runtime; expected it not with --runtime ray",
         ),

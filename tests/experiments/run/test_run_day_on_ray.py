@@ -1,6 +1,6 @@
 """The same day in Ray actors over sockets: runtime, placement and wire change nothing.
 
-A day at the whole of Strem in Ray actors is `test_faults_nodes_on_ray.py`'s.
+On two nodes, of which one is lost, it is `test_faults_nodes_on_ray.py`'s; all of Strem in Ray actors is `iles run strem` itself.
 """
 
 from __future__ import annotations
