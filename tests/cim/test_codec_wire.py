@@ -10,6 +10,7 @@ import typing
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any, Union
 
 import msgpack
@@ -75,13 +76,25 @@ def value_of(hint: Any, rng: np.random.Generator) -> Any:
     if dataclasses.is_dataclass(hint) and hint in _REGISTERED:
         return instance(hint, rng)
     # a base class or protocol: any registered type that fits
-    fitting = [cls for _, cls in WIRE_TYPES if isinstance(hint, type) and hint in cls.__mro__]
+    fitting = those_of(hint)
     return instance(fitting[int(rng.integers(len(fitting)))], rng) if fitting else None
+
+
+@cache
+def those_of(base: Any) -> list[type]:
+    """The registered types of a base class or protocol."""
+    return [cls for _, cls in WIRE_TYPES if isinstance(base, type) and base in cls.__mro__]
+
+
+@cache
+def hints_of(cls: type) -> dict[str, Any]:
+    """What the fields of a type hold; each is evaluated from its text, which takes far longer than to draw a value."""
+    return typing.get_type_hints(cls)
 
 
 def instance(cls: Any, rng: np.random.Generator) -> Any:
     """Some instance of a wire type; those that check themselves get several tries, then only what has no default."""
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     if issubclass(cls, tuple):  # a named tuple
         return cls(*(value_of(hints[name], rng) for name in cls._fields))  # type: ignore[attr-defined]
     fields = dataclasses.fields(cls)
@@ -118,14 +131,19 @@ def same(one: Any, two: Any) -> bool:
     return type(one) is type(two) and one == two
 
 
+@cache
+def drawn(tag: str, cls: type) -> tuple[Any, ...]:
+    """Five instances of a type, None where one could not be built."""
+    return tuple(instance(cls, np.random.default_rng([seed, len(tag)])) for seed in range(5))
+
+
 @pytest.mark.parametrize(("tag", "cls"), WIRE_TYPES, ids=[tag for tag, _ in WIRE_TYPES])
 def test_every_registered_type_survives_the_wire(tag: str, cls: type) -> None:
     """Decoding gives back the same value of the same type, and encoding that again the same bytes."""
     if issubclass(cls, Enum):
         values: list[Any] = list(cls)
     else:
-        values = [instance(cls, np.random.default_rng([seed, len(tag)])) for seed in range(5)]
-        values = [value for value in values if value is not None]
+        values = [value for value in drawn(tag, cls) if value is not None]
         # A few check their fields against each other and cannot be built at random: their own rooms' tests send them.
     for value in values:
         data = encode(value)
@@ -136,11 +154,7 @@ def test_every_registered_type_survives_the_wire(tag: str, cls: type) -> None:
 
 def test_nearly_every_type_is_covered_above() -> None:
     """The generator builds all but a handful, so that the test above means what its name says."""
-    missing = [
-        tag
-        for tag, cls in WIRE_TYPES
-        if not issubclass(cls, Enum) and not any(instance(cls, np.random.default_rng([s, len(tag)])) for s in range(5))
-    ]
+    missing = [tag for tag, cls in WIRE_TYPES if not issubclass(cls, Enum) and not any(drawn(tag, cls))]
     assert len(WIRE_TYPES) > 100
     assert len(missing) <= 6, missing
 
