@@ -103,7 +103,7 @@ def load(name: str) -> Profiles:
     """The profiles of pack `name` (or of a folder `import_grid` wrote).
 
     Raises:
-        BadInput: the pack is unknown or its instants are not quarter-hours in a row.
+        BadInput: the pack is unknown, its instants are not quarter-hours in a row, or a value is no number.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -117,6 +117,13 @@ def load(name: str) -> Profiles:
     for column in table.column_names:
         if column != "time":
             series = _float64(table[column])
+            wrong = np.flatnonzero(~np.isfinite(series))
+            if wrong.size:
+                at = datetime.fromtimestamp(int(seconds[wrong[0]]), UTC).isoformat()
+                raise BadInput(
+                    f"profiles: {column} of {name!r} has no number at {at}, and {wrong.size} such values; expected one for each "
+                    "quarter-hour"
+                )
             series.flags.writeable = False
             values[column] = series
     return Profiles(name, datetime.fromtimestamp(int(seconds[0]), UTC), values)

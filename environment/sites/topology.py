@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator
 
+from cim.model.intervals import local_day_of
 from environment.feeder.elements import Network
+from environment.profiles.library import QUARTER, load
+from environment.sites.electrical import electrical_faults
 from environment.sites.network import build_network
 from environment.sites.schema import Site
 
@@ -14,11 +17,14 @@ _LONGEST_KM = 200.0  # assumed: no medium- or low-voltage line is longer; one th
 
 def topology_faults(site: Site) -> list[str]:
     """One sentence each: a ring of congestion points, a node without a way to the source or not behind its point, a line
-    so long that no power flow can be found, a control interval that does not divide an ISP.
+    so long that no power flow can be found, a control interval that does not divide an ISP, numbers that no grid has.
     """
-    faults = [*_intervals(site), *_lengths(site)]
+    too_long = list(_lengths(site))
+    faults = [*_intervals(site), *too_long, *_outside(site)]
     rings = list(_rings(site))
     network = build_network(site)
+    if not too_long:  # else the same is said in other words
+        faults += electrical_faults(site, network)
     fed = _reached(network, None)
     cut_off = list(_grouped(site, {node.name for node in network.nodes} - fed))
     faults += rings
@@ -34,6 +40,13 @@ def _intervals(site: Site) -> Iterator[str]:
     isp_s, interval_s = 60 * site.isp_minutes, site.control_interval_s
     if isp_s % interval_s:
         yield f"control_interval_s: {interval_s} s does not divide {isp_s} s, the length of an ISP"
+
+
+def _outside(site: Site) -> Iterator[str]:
+    profiles = load(site.profiles)
+    first, last = (local_day_of(at, site.timezone).day for at in (profiles.first, profiles.last - QUARTER))
+    if not first <= site.default_day <= last:
+        yield f"default_day: {site.default_day} is outside the profiles {site.profiles}; expected {first} to {last}"
 
 
 def _lengths(site: Site) -> Iterator[str]:
