@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from devices.port.errors import DeviceUnreachable
 
@@ -56,6 +56,15 @@ class SiteMachine(Simulator, Protocol):
 
     def look(self, now: datetime) -> None:
         """The physics has moved on to `now`: do what is due, and note what to tell in `advance`."""
+        ...
+
+
+@runtime_checkable
+class Misbehaves(Protocol):
+    """A simulated device that misbehaves on command."""
+
+    def misbehave(self, words: str) -> None:
+        """From now on as `words` say, which are its own kind's; "": not any more. Raises `BadInput`."""
         ...
 
 

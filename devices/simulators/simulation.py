@@ -11,7 +11,7 @@ from devices.simulators.adapters import ApplianceInUse, RoomUnit, StationUnit, r
 from devices.simulators.gateway.announced_building import AnnouncedBuilding
 from devices.simulators.gateway.appliance import ApplianceMachine
 from devices.simulators.gateway.machine import GatewayMachine
-from devices.simulators.in_memory_link import DirectLink, SiteMachine
+from devices.simulators.in_memory_link import DirectLink, Misbehaves, SiteMachine
 from devices.simulators.station.versions import STATIONS
 from devices.simulators.sunspec import device_models
 from devices.simulators.sunspec.device_models import DeviceModel
@@ -55,6 +55,7 @@ class Simulation:
         self._kinds: dict[str, DeviceKind] = {}
         self.sunspec_devices: dict[str, SunSpecDevice] = {}
         self.machines: dict[str, SiteMachine] = {}
+        self._plain_machines: dict[str, SiteMachine] = {}  # the same without what keeps a log of them
         self._stations: list[StationUnit] = []
         self.link = self._make_link()
         for prosumer in site.prosumers:
@@ -100,6 +101,7 @@ class Simulation:
         self.sunspec_devices[name] = self._make_sunspec_device(name, device_model)
 
     def _let_dial(self, name: str, machine: SiteMachine) -> None:
+        self._plain_machines[name] = machine
         self.machines[name] = self._make_machine(name, machine)
         self.link.add(name, self.machines[name], self.now)
 
@@ -203,13 +205,14 @@ class Simulation:
             self.link.cut(name, lost)
 
     def misbehave(self, name: str, words: str) -> None:
-        """Let a SunSpec device or a building behind a broker misbehave as `words` say from now on ("": not any more).
+        """Let a device misbehave as `words` of its own kind say from now on ("": not any more).
 
         Raises:
             BadInput: the name is unknown or none that speaks SunSpec, or a word says nothing.
         """
-        machine = self.machines.get(name)
-        if isinstance(machine, AnnouncedBuilding):
+        self._check(name)
+        machine = self._plain_machines.get(name)
+        if isinstance(machine, Misbehaves):
             machine.misbehave(words)
         else:
             self._sunspec_device(name).misbehave(Misbehaviour.of(words))

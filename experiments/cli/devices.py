@@ -50,10 +50,11 @@ def simulate_command(
         list[str] | None,
         typer.Option(
             metavar="DEVICE=WORDS",
-            help="Let a SunSpec device misbehave as real ones do: busy, short, swapped-bytes, swapped-words, stale, heedless, "
+            help="Let a device misbehave as real ones do. SunSpec: busy, short, swapped-bytes, swapped-words, stale, heedless, "
             "passes-over, single-writes, unknown-power, zero-counters, jumping-counters, wrapping-counters, other-end, "
             "slow=SECONDS, most-read=REGISTERS; several with commas. A building behind a broker: silent, heedless, passes-over, "
-            "kilowatts, not-a-number, endless, templated, ambiguous, kept.",
+            "kilowatts, not-a-number, endless, templated, ambiguous, kept. An S2 gateway or appliance: silent, late, heedless, "
+            "no-status, kilowatts, one-id, not-a-number, no-json.",
         ),
     ] = None,
     ocpp: Annotated[

@@ -113,11 +113,10 @@ class AnnouncedBuilding:
         self._steer()
         return [self._limit_state()]
 
-    def misbehave(self, words: str) -> list[str]:
-        """Misbehave so from now on; what is announced anew. Raises `BadInput`."""
+    def misbehave(self, words: str) -> None:
+        """Misbehave from now on as `words` say, in what is announced from the next connection on. Raises `BadInput`."""
         self.ways = ways(words)
         self._steer()
-        return self._announced() if self._connected else []
 
     def _steer(self) -> None:
         """The thermostat heats with what the limit leaves it."""

@@ -90,6 +90,8 @@ class GatewayMachine(ResourceManagerMachine):
             target_w = min(limit_w, self.unit.max_power_w) if cold else 0.0
         elif steered is not None:
             target_w = steered.operation_mode_factor * self.unit.max_power_w
+        if self.heedless:
+            target_w = None
         if target_w != self.unit.target_w:
             self.unit.target_w = target_w
 

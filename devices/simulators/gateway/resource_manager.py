@@ -24,6 +24,7 @@ from s2python.message import S2MessageWithID
 
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 from devices.simulators.gateway.message_builders import MeanPower
+from devices.simulators.gateway.misbehaviour import Spoilt, Way, ways
 from devices.simulators.gateway.physics_port import Metered
 
 
@@ -44,6 +45,7 @@ class ResourceManagerMachine(ABC):
         self._session = S2Session(name + "/rm", self._handle, lambda _message, _status, _words: None)
         self._agreed = False
         self._untold: list[S2MessageWithID] = []
+        self._spoilt = Spoilt()
         self._mean = MeanPower(metered)
 
     # -- what a kind of resource manager does in its own way -----------------------------------------------------------
@@ -92,7 +94,7 @@ class ResourceManagerMachine(ABC):
         message = Handshake(
             message_id=self._id(), role=EnergyManagementRole.RM, supported_protocol_versions=list(VERSIONS)
         )
-        return self._session.pack([message])
+        return self._spoilt.say(self._session.pack([message]))
 
     def detached(self) -> None:
         """The connection is gone; scheduled instructions are still carried out."""
@@ -100,7 +102,7 @@ class ResourceManagerMachine(ABC):
 
     def receive(self, frame: str) -> list[str]:
         """Take one frame; the frames to send back."""
-        return self._session.receive(frame)
+        return self._spoilt.say(self._session.receive(frame))
 
     def look(self, now: datetime) -> None:
         """The clock moved on: carry out what is due. `advance` will tell.
@@ -116,7 +118,16 @@ class ResourceManagerMachine(ABC):
         changes, self._untold = self._untold, []
         if self.control is None:
             return []  # a new session begins with a whole description
-        return self._session.pack([*changes, *self._report()])
+        return self._spoilt.say(self._session.pack([*changes, *self._report()]), reports=True)
+
+    def misbehave(self, words: str) -> None:
+        """Misbehave from now on as `words` say (see `misbehaviour`; "": not any more). Raises `BadInput`."""
+        self._spoilt.ways = ways(words)
+
+    @property
+    def heedless(self) -> bool:
+        """Whether what it is instructed changes nothing."""
+        return Way.HEEDLESS in self._spoilt.ways
 
     # -- what the CEM says ---------------------------------------------------------------------------------------------
 
