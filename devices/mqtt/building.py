@@ -113,6 +113,11 @@ class Building:
 
     # -- who is meant --------------------------------------------------------------------------------------------------
 
+    @property
+    def announced(self) -> bool:
+        """Whether something that could be meant is announced; whether it is the only one is seen when no more comes."""
+        return bool(self._known())
+
     def maker(self) -> Maker:
         """Who it says that it is. Raises `DeviceUnreachable` where nothing is announced, `DeviceFault` where it is not clear."""
         makers = {entity.maker.names[0]: entity.maker for entity in self._all()}

@@ -78,7 +78,7 @@ class BuildingPort:
                 f"building {self.name}: {building.address.where} does not let us in within {self._timeout_s:g} s "
                 f"({self._link.trouble or 'no answer'}); expected a broker that speaks MQTT 5"
             )
-        await self._link.until(self._announced, self._timeout_s)
+        await self._link.until(lambda: building.announced, self._timeout_s)
         await self._rested()
         maker = building.maker()
         power = building.sensor(
@@ -98,12 +98,6 @@ class BuildingPort:
             max_consumption_w=most_w,
             reverts_by_itself=False,
         )
-
-    def _announced(self) -> bool:
-        try:
-            return bool(self._building.maker())
-        except DeviceError:
-            return False
 
     async def _rested(self) -> None:
         heard = -1

@@ -21,6 +21,7 @@ class MemoryBroker:
         self.said: list[Said] = []
         self.links: list[MemoryLink] = []
         self.buildings: list[AnnouncedBuilding] = []
+        self.later: list[Callable[[], object]] = []  # what happens while a driver waits, one a wait
 
     def add(self, machine: AnnouncedBuilding, now: datetime) -> None:
         """A building connects."""
@@ -90,8 +91,10 @@ class MemoryLink:
         self._broker.publish(said[0], said[1].encode())
 
     async def until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Nothing comes by itself here, so what is not true after one turn of the loop will not be."""
+        """Nothing comes by itself here but what is to happen `later`; what is not true after that will not be."""
         await asyncio.sleep(0)
+        if not done() and self._broker.later:
+            self._broker.later.pop(0)()
         return done()
 
     def cut(self) -> None:

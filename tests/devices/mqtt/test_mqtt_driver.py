@@ -186,6 +186,11 @@ def test_who_is_meant_is_asked(room: Room) -> None:
     world.broker.add(neighbour, NOW)
     with pytest.raises(DeviceFault, match=r"2 devices are announced \(home-7-pump, home-8-pump\); expected \?device="):
         asyncio.run(world.port.open(NOW))
+    world = World(room)
+    late = world.broker
+    late.later.append(lambda: late.add(neighbour, NOW))  # its announcement comes behind that of the first
+    with pytest.raises(DeviceFault, match="2 devices are announced"):
+        asyncio.run(world.port.open(NOW))
     world = World(room, "?device=home-8.pump")
     world.broker.add(neighbour, NOW)
     assert asyncio.run(world.port.open(NOW)).serial == "home-8.pump"
