@@ -55,7 +55,7 @@ class Simulation:
         self._kinds: dict[str, DeviceKind] = {}
         self.sunspec_devices: dict[str, SunSpecDevice] = {}
         self.machines: dict[str, SiteMachine] = {}
-        self._plain_machines: dict[str, SiteMachine] = {}  # the same without what keeps a log of them
+        self._plain_machines: dict[str, object] = {}  # the same without what keeps a log of them
         self._stations: list[StationUnit] = []
         self.link = self._make_link()
         for prosumer in site.prosumers:

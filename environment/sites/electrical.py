@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from environment.feeder.elements import Line, Network, Transformer
+from environment.feeder.elements import Network
 from environment.sites.network import build_ties
 from environment.sites.schema import Site
 
@@ -88,7 +88,8 @@ def _shared_branches(site: Site) -> Iterator[str]:
 def _oversized(site: Site, network: Network) -> Iterator[str]:
     """Single loads and plants beyond what the branch of their congestion point could ever carry."""
     nominal = {node.name: node.nominal_v for node in network.nodes}
-    carried = {one.name: _carried_va(one, nominal) for one in (*network.lines, *network.transformers)}
+    carried = {trafo.name: trafo.rated_va for trafo in network.transformers}
+    carried |= {line.name: math.sqrt(3) * nominal[line.from_node] * line.rated_a for line in network.lines}
     branches = {point.id: point.branch for point in site.congestion_points}
     for prosumer in site.prosumers:
         branch = branches[prosumer.congestion_point]
@@ -101,9 +102,3 @@ def _oversized(site: Site, network: Network) -> Iterator[str]:
                     f"prosumers: {name} of {watts:.0f} W is more than {_MOST_OF_BRANCH:g} times what {branch} carries "
                     f"({carried[branch]:.0f} VA), so it has no power flow; expected watts"
                 )
-
-
-def _carried_va(branch: Line | Transformer, nominal: dict[str, float]) -> float:
-    if isinstance(branch, Transformer):
-        return branch.rated_va
-    return math.sqrt(3) * nominal[branch.from_node] * branch.rated_a
