@@ -2,7 +2,8 @@
 
 A YAML file of up to four sections. `sunspec` gives host:port of each SunSpec device and meter (host:port/unit where its Modbus
 unit identifier is not 1; of a meter `?meter=2` where the device has several, and `?sign=given` where its power is positive
-when it is given to the grid, else that is found from its maker and its counters); `dial_in` the password of each charging
+when it is given to the grid, else that is found from its maker and its counters; by TLS a URL, see
+`devices.sunspec.secure_address`); `dial_in` the password of each charging
 station and gateway, a salted hash of it, or `certificate`; `mqtt` the URL of the broker of each building without S2 (see
 `devices.mqtt.address`), which then is not under `dial_in`; `listen` the host (loopback, unless said) and port where ILES waits
 for those that dial in, and for TLS the files `certificate`, `key` and `clients` (the authorities of devices' certificates).
@@ -21,13 +22,14 @@ from typing import Any
 
 import yaml
 
-from agents.assembly.device_ports import DIAL_IN, SunSpecAddress
+from agents.assembly.device_ports import DIAL_IN, Address
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.dial_in.passwords import is_hash
 from devices.dial_in.tls import TlsFiles
 from devices.mqtt.address import broker_address
 from devices.sunspec.meter_sign import Sign
+from devices.sunspec.secure_address import is_secure, secure_address
 from environment.sites.loader import strict_yaml
 from environment.sites.schema import Site
 
@@ -70,7 +72,7 @@ class Endpoints:
         tls: where the server's certificate is; None without TLS.
     """
 
-    sunspec: dict[str, SunSpecAddress]
+    sunspec: dict[str, Address]
     passwords: dict[str, str] = field(repr=False)
     door: tuple[str, int]
     brokers: dict[str, str] = field(repr=False, default_factory=dict)
@@ -197,9 +199,17 @@ def _misplaced(sections: dict[str, dict[str, Any]], kinds: dict[str, DeviceKind]
             yield f"{section}: value missing for {', '.join(missing)}: expected {what} for each"
 
 
-def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, SunSpecAddress]:
-    found: dict[str, SunSpecAddress] = {}
+def _addresses(section: dict[str, Any], faults: list[str]) -> dict[str, Address]:
+    found: dict[str, Address] = {}
     for name, value in section.items():
+        if is_secure(value):
+            try:
+                secure_address(value).context()  # its files, too
+            except BadInput as error:
+                faults.append(f"sunspec.{name}: {error}")
+            else:
+                found[name] = value
+            continue
         match = _WHERE.fullmatch(value) if isinstance(value, str) else None
         port, unit = (int(match["port"]), int(match["unit"] or 1)) if match else (0, 0)
         if match is None or not 0 < port < 65536 or not 0 <= unit <= 255:
@@ -226,16 +236,23 @@ def _brokers(section: Mapping[str, object], faults: list[str]) -> dict[str, str]
     return {name: value for name, value in section.items() if isinstance(value, str)}
 
 
-def _shared(sunspec: dict[str, SunSpecAddress], kinds: dict[str, DeviceKind]) -> Iterator[str]:
+def _shared(sunspec: dict[str, Address], kinds: dict[str, DeviceKind]) -> Iterator[str]:
     """One owner for each actuator; a meter may be read at the device it is built into."""
     owners: dict[tuple[str, int, int], str] = {}
     for name, where in sunspec.items():
         if kinds.get(name) is DeviceKind.METER:
             continue
-        host, port, unit = place = where[:3]
+        host, port, unit = place = _place(where)
         first = owners.setdefault(place, name)
         if first != name:
             yield f"sunspec.{name}: value '{host}:{port}/{unit}': expected another one than that of {first}"
+
+
+def _place(where: Address) -> tuple[str, int, int]:
+    if isinstance(where, str):
+        secure = secure_address(where)
+        return secure.host, secure.port, secure.unit
+    return where[:3]
 
 
 def _weak(section: dict[str, Any]) -> Iterator[str]:

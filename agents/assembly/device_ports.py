@@ -20,6 +20,7 @@ from devices.dial_in.transport import FrameLink
 from devices.port.port import Port
 from devices.sunspec.meter_sign import Sign
 from devices.sunspec.registers import Registers
+from devices.sunspec.secure_address import is_secure, secure_address
 from devices.weather import WeatherPort, WeatherSource
 
 DIAL_IN = {  # the protocol of each kind that dials in
@@ -29,8 +30,8 @@ DIAL_IN = {  # the protocol of each kind that dials in
 }
 Kinds = dict[str, DeviceKind]  # by device name
 # host, port, Modbus unit identifier; which of its meters, and how that one counts its power
-SunSpecAddress = tuple[str, int, int] | tuple[str, int, int, int, Sign]
-Address = SunSpecAddress | str  # or the URL of a building's broker
+PlainAddress = tuple[str, int, int] | tuple[str, int, int, int, Sign]
+Address = PlainAddress | str  # or the URL of a SunSpec device behind TLS, or of a building's broker
 
 
 def dialling(kinds: Kinds, addresses: Mapping[str, Address]) -> tuple[str, ...]:
@@ -101,25 +102,31 @@ class SocketPorts:
 
     def port(self, device: str) -> Port:
         """The port of a device."""
-        from devices.sunspec.registers import TcpRegisters
-
         where = self._addresses.get(device, ("", 0, 0))
-        if isinstance(where, str):
+        if isinstance(where, str) and not is_secure(where):
             from devices.mqtt.driver import BuildingPort
 
             return BuildingPort(device, where)
-
-        def registers(_: str) -> Registers:
-            return TcpRegisters(*where[:3])
-
-        meter = (where[3], where[4]) if len(where) == 5 else (1, Sign.FOUND)
-        return _port(device, self._kinds[device], self._weather, registers, server=self._server, meter=meter)
+        registers, meter, sign = _way(where)
+        kind, server = self._kinds[device], self._server
+        return _port(device, kind, self._weather, lambda _: registers, server=server, meter=(meter, sign))
 
     async def close(self) -> None:
         """End the server."""
         server, self._server = self._server, None
         if server is not None:
             await server.close()
+
+
+def _way(where: Address) -> tuple[Registers, int, Sign]:
+    """To a SunSpec device; which of its meters, and how that one counts its power."""
+    from devices.sunspec.registers import TcpRegisters
+
+    if isinstance(where, str):
+        secure = secure_address(where)
+        return secure.registers(), secure.meter, secure.sign
+    meter, sign = (where[3], where[4]) if len(where) == 5 else (1, Sign.FOUND)
+    return TcpRegisters(*where[:3]), meter, sign
 
 
 class DirectPorts:

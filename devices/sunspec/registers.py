@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from abc import ABC, abstractmethod
 from types import MappingProxyType
@@ -116,8 +117,13 @@ class TcpRegisters(PatientRegisters):
     never be taken for the next one.
     """
 
-    def __init__(self, host: str, port: int, unit: int = 1, timeout_s: float = PATIENCE_S) -> None:
-        """`unit` is the Modbus unit identifier; `timeout_s` holds for connecting and for each answer."""
+    def __init__(
+        self, host: str, port: int, unit: int = 1, timeout_s: float = PATIENCE_S, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`unit` is the Modbus unit identifier; `timeout_s` holds for connecting and for each answer; `tls`: by Modbus/TCP
+        Security (MB-TCP-Security v2.1).
+        """
+        self._tls = tls
         self._where = f"{host}:{port}"
         self._host, self._port, self._unit, self._timeout_s = host, port, unit, timeout_s
         self._met = False
@@ -200,7 +206,11 @@ class TcpRegisters(PatientRegisters):
         for _ in range(1 if self._met else FIRST_TRIES):
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    _, link = await dial(ModbusTcp, self._host, self._port)
+                    _, link = await dial(ModbusTcp, self._host, self._port, ssl=self._tls)
+            except ssl.SSLError as error:
+                raise DeviceUnreachable(
+                    f"{self._where}: TLS is not agreed on ({error.reason or error}); expected a certificate that each side trusts"
+                ) from error
             except OSError:  # also the time-out
                 continue
             self._link, self._met = link, True

@@ -128,7 +128,8 @@ Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="modbus://HOST:PORT/UNIT; mqtt://HOST:PORT/PREFIX of a building behind a broker (?device=NAME where it is one of "
+        help="modbus://HOST:PORT/UNIT, or by TLS mbaps://HOST:PORT/UNIT?ca=FILE&certificate=FILE&key=FILE; "
+        "mqtt://HOST:PORT/PREFIX of a building behind a broker (?device=NAME where it is one of "
         "several); or where it is to dial in: ocpp://HOST:PORT/STATION, s2://HOST:PORT/NAME",
     ),
 ]

@@ -31,6 +31,7 @@ from devices.sunspec.models import is_defined, model
 from devices.sunspec.probe import FoundDuty
 from devices.sunspec.probe import probe as probe_sunspec
 from devices.sunspec.registers import TcpRegisters
+from devices.sunspec.secure_address import is_secure, secure_address
 from experiments.cli.devices_commissioning import sentence
 
 _URL = re.compile(
@@ -38,7 +39,8 @@ _URL = re.compile(
 )
 _DIALLING = {"ocpp": (partial(StationPort, only_looks=True),), "s2": (GatewayPort, AppliancePort)}
 _EXPECTED = (
-    "expected modbus://HOST:PORT/UNIT (or HOST:PORT) for a SunSpec device, mqtt://HOST:PORT/PREFIX for a building behind a "
+    "expected modbus://HOST:PORT/UNIT (or HOST:PORT) for a SunSpec device, mbaps:// by TLS, "
+    "mqtt://HOST:PORT/PREFIX for a building behind a "
     "broker, ocpp://HOST:PORT/STATION or s2://HOST:PORT/NAME "
     "to wait there for one that dials in"
 )
@@ -193,9 +195,11 @@ async def opened(url: str, timeout_s: float, passwords: dict[str, str]) -> Async
         finally:
             await building.close()
         return
-    place = place_of(url)
+    secure = secure_address(url) if is_secure(url) else None
+    place = Place("modbus", secure.host, secure.port, secure.unit) if secure is not None else place_of(url)
     if place.scheme == "modbus":
-        registers = TcpRegisters(place.host, place.port, place.unit, timeout_s)
+        plain = TcpRegisters(place.host, place.port, place.unit, timeout_s)
+        registers = plain if secure is None else secure.registers(timeout_s)
         try:
             _, duties = await probe_sunspec(f"{place.host}:{place.port}", registers, datetime.now(UTC))
             yield [

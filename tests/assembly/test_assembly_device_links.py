@@ -86,6 +86,14 @@ def test_a_building_behind_a_broker_is_asked_there() -> None:
     assert b"secret-c" not in encode(links.access(("farm.station",)))
 
 
+def test_a_device_behind_tls_is_reached_so() -> None:
+    """Its address is a URL; it gets the driver of its kind."""
+    links = SocketLinks(kinds=KINDS, addresses={"farm.pv": "mbaps://pv.example/3"})
+    port = links.ports(("farm.pv",)).port("farm.pv")
+    assert isinstance(port, SunSpecPlant)
+    assert not links.ports(("farm.pv",)).dialled
+
+
 def test_a_simulation_in_this_process_is_reached_from_no_other() -> None:
     """Instead of pickling it, a sentence."""
     links = InProcessLinks(KINDS, None, None)  # type: ignore[arg-type]

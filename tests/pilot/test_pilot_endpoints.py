@@ -61,10 +61,12 @@ def test_a_good_file_says_where_everything_is(site: Site) -> None:
     content = good(site)
     content["sunspec"]["farm-1.pv"] = "pv.example:502/3"
     content["sunspec"]["farm-2.pv"] = "[fe80::1]:1502"
+    content["sunspec"]["farm-3.meter"] = "mbaps://meter.example/1"
     content["sunspec"]["farm-2.meter"] = "meter.example:502?meter=2&sign=given"
     found = parse_endpoints(yaml.safe_dump(content), "pilot.yaml", site)
     assert found.sunspec.keys() | found.passwords.keys() == device_kinds(site).keys()
     assert found.sunspec["farm-1.pv"] == ("pv.example", 502, 3)
+    assert found.sunspec["farm-3.meter"] == "mbaps://meter.example/1"
     assert found.sunspec["farm-2.meter"] == ("meter.example", 502, 1, 2, "given")
     assert found.sunspec["farm-2.pv"] == ("fe80::1", 1502, 1)
     assert found.sunspec["farm-1.meter"] == ("10.0.0.1", 502, 1)
@@ -121,6 +123,18 @@ def test_a_good_file_says_where_everything_is(site: Site) -> None:
         (
             lambda c: c.pop("listen"),
             "listen.port: value missing: expected the TCP port that stations and gateways dial",
+        ),
+        (
+            lambda c: c["sunspec"].update({"farm-1.pv": "mbaps://10.0.0.9/1?pin=3"}),
+            "sunspec.farm-1.pv: address: option 'pin' of 'mbaps://10.0.0.9/1?pin=3' is not known; expected ca, certificate",
+        ),
+        (
+            lambda c: c["sunspec"].update({"farm-1.pv": "mbaps://10.0.0.9/1?ca=/no/such.pem"}),
+            "sunspec.farm-1.pv: ca: /no/such.pem cannot be read",
+        ),
+        (
+            lambda c: c["sunspec"].update({"farm-2.pv": "a:802", "farm-1.pv": "mbaps://a/1"}),
+            "value 'a:802/1': expected another one than that of farm-1.pv",
         ),
         (
             lambda c: c.update(mqtt={PUMP: f"mqtt://u:{SECRET}@10.0.0.9/ha"}),

@@ -7,6 +7,7 @@ want to own the registers and are deprecated, while a simulated device must see 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import cast
 
 from pymodbus.exceptions import ModbusException
@@ -33,9 +34,9 @@ _LONGEST_ADU = 260  # Modbus Messaging on TCP/IP 1.0b, section 4.1
 class ModbusTcpServer:
     """Serves any number of simulated devices. All methods belong to one event loop."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        """`host` is the address to listen on."""
-        self._host = host
+    def __init__(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        """`host` is the address to listen on; `tls` of a server that speaks Modbus/TCP Security."""
+        self._host, self._tls = host, tls
         self._listeners: list[asyncio.Server] = []
         self._links: dict[_Link, None] = {}  # a dict, for its order
 
@@ -47,7 +48,9 @@ class ModbusTcpServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(lambda: _Link(sunspec_device, self._links), self._host, port)
+            listener = await loop.create_server(
+                lambda: _Link(sunspec_device, self._links), self._host, port, ssl=self._tls
+            )
         except (OSError, OverflowError) as error:
             raise BadInput(
                 f"port: {port} on {self._host} cannot be listened on ({error}); expected a free port"
