@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -16,6 +15,12 @@ PHASE_POWER: Mapping[str, Kind] = {
     "ELECTRIC.POWER.L3": Kind.POWER,
 }
 FILL_LEVEL: Kind = Kind.TEMPERATURE  # of a heat store whose fill level is labelled a temperature, degrees Celsius
+# What no building is beyond: such a number is a fault, whoever says it.
+_BOUNDS: Mapping[Kind, tuple[float, float]] = {
+    Kind.POWER: (-1e8, 1e8),
+    Kind.TEMPERATURE: (-60.0, 100.0),
+    Kind.STATE_OF_CHARGE: (0.0, 100.0),
+}
 ELECTRIC = (*TOTAL_POWER, *PHASE_POWER)
 
 
@@ -33,11 +38,12 @@ def power(source: str, at: datetime, values: Iterable[tuple[str, float]]) -> Rea
 
 
 def fill_level(source: str, at: datetime, level: float, kind: Kind = FILL_LEVEL) -> Reading:
-    """The present fill level of a store: of heat its room temperature, of a battery its state of charge."""
+    """The present fill level of a store: of heat its room temperature, of a battery its state of charge; INVALID beyond it."""
     return _reading(source, kind, level, at)
 
 
 def _reading(source: str, kind: Kind, value: float, at: datetime) -> Reading:
-    if not math.isfinite(value):
+    low, high = _BOUNDS[kind]
+    if not low <= value <= high:  # not-a-number is within no bounds
         return Reading(source, kind, 0.0, at, Quality.INVALID)
     return Reading(source, kind, value, at)

@@ -12,7 +12,7 @@ from s2python.frbc import FRBCOperationMode, FRBCOperationModeElement, FRBCSyste
 from cim.mapping.s2 import ELECTRIC
 from cim.model.devices import ThermalDescription, ThermalUsage
 from cim.model.readings import Kind
-from devices.s2.session import Refused, Status
+from devices.s2.session import MOST_W, Refused, Status, expect_within
 
 _MAX_STEPS = 10_000
 _OF_A_BATTERY = ("%", "percent", "soc", "soc %", "soc [%]", "state of charge", "state of charge [%]")
@@ -123,6 +123,19 @@ def unsteered(description: FRBCSystemDescription) -> list[str]:
     return names[1:]
 
 
+def expect_possible(description: FRBCSystemDescription) -> None:
+    """Refuse a description with powers, rates or levels that nothing real has. Raises `Refused`."""
+    level = description.storage.fill_level_range
+    expect_within("FRBC.SystemDescription: fill level", -1e4, 1e4, level.start_of_range, level.end_of_range)
+    modes = [mode for actuator in description.actuators for mode in actuator.operation_modes]
+    for element in (element for mode in modes for element in mode.elements):
+        rate = element.fill_rate
+        expect_within("FRBC.SystemDescription: fill rate", -100, 100, rate.start_of_range, rate.end_of_range)
+        for power in element.power_ranges:
+            ends = (power.start_of_range, power.end_of_range)
+            expect_within("FRBC.SystemDescription: power range", -MOST_W, MOST_W, *ends)
+
+
 def fill_level_kind(description: FRBCSystemDescription, steered: Steering) -> Kind:
     """What the fill level is: the temperature of a room that power makes warmer, or the charge of a battery in per cent.
 
@@ -206,6 +219,7 @@ def thermal_usage(forecast: FRBCUsageForecast, at: datetime) -> ThermalUsage:
     seconds = [element.duration.root / 1000 for element in forecast.elements]
     if not seconds or any(s < 1 or s != int(s) for s in seconds):
         raise Refused(Status.INVALID_CONTENT, "FRBC.UsageForecast: expected elements of whole seconds")
+    expect_within("FRBC.UsageForecast: rate", -100, 100, *(one.usage_rate_expected for one in forecast.elements))
     step_s = math.gcd(*(int(s) for s in seconds))
     if sum(seconds) / step_s > _MAX_STEPS:
         raise Refused(Status.INVALID_CONTENT, f"FRBC.UsageForecast: more than {_MAX_STEPS} steps of {step_s} s")

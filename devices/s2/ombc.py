@@ -11,7 +11,7 @@ from s2python.common import Transition
 from s2python.ombc import OMBCOperationMode, OMBCStatus, OMBCSystemDescription
 
 from cim.mapping.s2 import ELECTRIC
-from devices.s2.session import Refused, Status
+from devices.s2.session import MOST_W, Refused, Status, expect_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,13 @@ class Chosen:
     mode: uuid.UUID
     factor: float
     power_w: float
+
+
+def expect_possible(description: OMBCSystemDescription) -> None:
+    """Refuse a description with powers that nothing real has. Raises `Refused`."""
+    for power in (power for mode in description.operation_modes for power in mode.power_ranges):
+        ends = (power.start_of_range, power.end_of_range)
+        expect_within("OMBC.SystemDescription: power range", -MOST_W, MOST_W, *ends)
 
 
 def active_mode(status: OMBCStatus) -> uuid.UUID | None:

@@ -16,7 +16,7 @@ from s2python.pebc import (
 )
 
 from devices.s2.frbc import whole_milliseconds
-from devices.s2.session import Refused, Status
+from devices.s2.session import MOST_W, Refused, Status, expect_within
 
 UPPER, LOWER = PEBCPowerEnvelopeLimitType.UPPER_LIMIT, PEBCPowerEnvelopeLimitType.LOWER_LIMIT
 _PHASES = (
@@ -38,6 +38,13 @@ def allowed(
             known = ranges.get(item.commodity_quantity, (low, high))
             ranges[item.commodity_quantity] = (min(low, known[0]), max(high, known[1]))
     return ranges
+
+
+def expect_possible(constraints: PEBCPowerConstraints) -> None:
+    """Refuse constraints with powers that nothing real has. Raises `Refused`."""
+    for item in constraints.allowed_limit_ranges:
+        ends = (item.range_boundary.start_of_range, item.range_boundary.end_of_range)
+        expect_within("PEBC.PowerConstraints: limit range", -MOST_W, MOST_W, *ends)
 
 
 def largest_power_w(constraints: PEBCPowerConstraints) -> int:

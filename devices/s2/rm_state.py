@@ -33,11 +33,11 @@ from s2python.ppbc import PPBCPowerProfileDefinition
 
 from cim.mapping.s2 import fill_level, power
 from cim.model.devices import Programme, ProgrammeState, ThermalDescription, ThermalUsage
-from cim.model.readings import Kind
+from cim.model.readings import Kind, Quality
 from devices.port.errors import DeviceUnreachable
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
-from devices.s2 import frbc, ombc, ppbc
+from devices.s2 import frbc, ombc, pebc, ppbc
 from devices.s2.profile_status import PowerProfileStatus
 from devices.s2.session import Refused, Status
 
@@ -122,7 +122,8 @@ class ResourceManagerState:
 
     def _basis(self) -> tuple[uuid.UUID | None, float | None]:
         level = self.last.values.get(self.store_kind)
-        return self.own_rule[0] if self.own_rule else None, None if level is None else level.value
+        good = level.value if level is not None and level.told is Quality.GOOD else None
+        return self.own_rule[0] if self.own_rule else None, good
 
     def undescribed(self, what: str) -> DeviceUnreachable:
         """The error for a device that was cut off, or revoked `what` it had described, before it could be steered."""
@@ -165,6 +166,7 @@ class ResourceManagerState:
     def _on_description(self, message: FRBCSystemDescription) -> None:
         own = frbc.own_rule_by_label(message, self.own_rule_label)
         try:  # refuse here what could not be steered later
+            frbc.expect_possible(message)
             self.store_kind = frbc.fill_level_kind(message, frbc.steering(message, own))
         except Refused as refusal:
             self.refusal = refusal.text
@@ -189,6 +191,7 @@ class ResourceManagerState:
 
     def _on_limits(self, message: PEBCPowerConstraints | OMBCSystemDescription | OMBCStatus | OMBCTimerStatus) -> None:
         if isinstance(message, PEBCPowerConstraints):
+            pebc.expect_possible(message)
             self.constraints = message
             return
         if isinstance(message, OMBCTimerStatus):
@@ -197,6 +200,7 @@ class ResourceManagerState:
         if isinstance(message, OMBCStatus):
             self._on_mode(message)
             return
+        ombc.expect_possible(message)
         known = {timer.id for timer in message.timers}
         self.timers = {timer: over for timer, over in self.timers.items() if timer in known}
         self.modes, self.mode_now = message, None

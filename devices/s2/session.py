@@ -38,6 +38,16 @@ class Refused(Exception):
         self.text = text
 
 
+MOST_W = 1e8  # no device of a community is beyond: such a number is a fault, whoever says it
+
+
+def expect_within(what: str, low: float, high: float, *values: float) -> None:
+    """Refuse a number that nothing real has. Raises `Refused` naming it."""
+    for value in values:
+        if not low <= value <= high:
+            raise Refused(Status.INVALID_CONTENT, f"{what}: {value:g}; expected {low:g} to {high:g}")
+
+
 class S2Session:
     """One end of an S2 conversation.
 

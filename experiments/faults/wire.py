@@ -34,6 +34,7 @@ from devices.sunspec.driver import sunspec_port
 from devices.sunspec.registers import PATIENCE_S, ExceptionReply, PatientRegisters
 from experiments.faults.controller_kills import controller_kills
 from experiments.faults.meter_deaths import dead_on_the_wire, meter_deaths
+from experiments.faults.wire_buildings import fuzz_mqtt, fuzz_s2_descriptions
 from experiments.faults.wire_frames import OCPP, S2
 from experiments.faults.wire_report import WireReport
 
@@ -83,6 +84,9 @@ def wire_faults(
     for name, fuzz in (fuzzes | {"S2": _fuzz_s2, "SunSpec": _fuzz_sunspec}).items():
         tell(f"{frames} fuzzed frames of {name}")
         report.tried[f"{name} frames"] = fuzz(frames, rng, report)
+    for name, spoilt in (("MQTT", fuzz_mqtt), ("S2 description", fuzz_s2_descriptions)):
+        tell(f"{frames} fuzzed frames of {name}")
+        report.tried[f"{name} frames"] = spoilt(frames, rng, report, fuzzed, _believed)
     tell(f"{deaths} controllers killed, {deaths} meters dead")
     controller_kills(deaths, rng, report)
     meter_deaths(deaths, rng, report)

@@ -83,13 +83,22 @@ OCPP: Mapping[str, tuple[list[object], ...]] = MappingProxyType(
     }
 )
 S2: tuple[dict[str, object], ...] = (
-    {"message_type": "Handshake", "message_id": "a1", "role": "RM", "supported_protocol_versions": ["0.0.2-beta"]},
-    {"message_type": "ReceptionStatus", "subject_message_id": "a1", "status": "OK"},
+    {
+        "message_type": "Handshake",
+        "message_id": "00000000-0000-0000-0000-0000000000a1",
+        "role": "RM",
+        "supported_protocol_versions": ["0.0.2-beta"],
+    },
+    {"message_type": "ReceptionStatus", "subject_message_id": "00000000-0000-0000-0000-0000000000a1", "status": "OK"},
     {
         "message_type": "PowerMeasurement",
-        "message_id": "a2",
+        "message_id": "00000000-0000-0000-0000-0000000000a2",
         "measurement_timestamp": AT,
         "values": [{"commodity_quantity": "ELECTRIC.POWER.L1", "value": 1500.0}],
     },
-    {"message_type": "FRBC.StorageStatus", "message_id": "a3", "present_fill_level": 20.0},
+    {
+        "message_type": "FRBC.StorageStatus",
+        "message_id": "00000000-0000-0000-0000-0000000000a3",
+        "present_fill_level": 20.0,
+    },
 )

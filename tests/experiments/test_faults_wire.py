@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import math
 import random
+from typing import Any
 
 import pytest
 import typer
 
+from cim.mapping import s2
 from cim.model.readings import Kind
 from devices.dial_in import door
+from devices.mqtt import building
+from devices.s2.machine import CemMachine
+from devices.s2.rm_state import FRBC, OMBC
 from experiments.cli.faults import _spoiling
-from experiments.faults import wire
+from experiments.faults import wire, wire_buildings
 from experiments.faults.wire import _believed, fuzzed, wire_faults
+from experiments.faults.wire_buildings import fuzz_mqtt, fuzz_s2_descriptions
 from experiments.faults.wire_report import WireReport
 
 
@@ -55,3 +63,38 @@ def test_a_number_that_cannot_be_is_found() -> None:
         "OCPP", {Kind.POWER: float("nan"), Kind.ENERGY_IMPORT: 1e300, Kind.STATE_OF_CHARGE: 50.0}, "frame", report
     )
     assert len(report.failures) == 2
+
+
+def test_true_frames_are_taken() -> None:
+    """What is spoiled is a frame that would be taken: else only the outermost check of it would be tried."""
+    machine = CemMachine("rm")
+    machine.now = wire.NOW
+    machine.attached()
+    for frame in wire.S2:
+        for answer in map(json.loads, machine.receive(json.dumps(frame))):
+            assert answer.get("status", "OK") == "OK", (frame, answer)
+    assert {kind: fresh.value for kind, fresh in machine.last.values.items()} == {
+        Kind.POWER: 1500,
+        Kind.TEMPERATURE: 20,
+    }
+    for control in (FRBC, OMBC):
+        described = CemMachine("rm", wanted=(control,))
+        described.attached()
+        for frame in (*wire_buildings._STEPS, *wire_buildings._DESCRIBED):
+            for answer in map(json.loads, described.receive(json.dumps(frame))):
+                assert answer.get("status", "OK") == "OK", (frame, answer)
+        assert described.ready
+
+
+@pytest.mark.parametrize(
+    ("room", "fuzz"),
+    [(s2, fuzz_s2_descriptions), (building, fuzz_mqtt)],
+)
+def test_a_driver_without_bounds_fails(monkeypatch: pytest.MonkeyPatch, room: Any, fuzz: Any) -> None:
+    """With the bounds of a protocol's values gone, numbers that cannot be are believed, and found."""
+    report = WireReport()
+    fuzz(1500, random.Random(1), report, fuzzed, _believed)
+    assert report.failures == []
+    monkeypatch.setattr(room, "_BOUNDS", dict.fromkeys(Kind, (-math.inf, math.inf)))
+    fuzz(1500, random.Random(1), report, fuzzed, _believed)
+    assert any("is taken for good" in sentence for sentence in report.failures)

@@ -19,4 +19,14 @@ def test_total_wins_and_phases_are_summed():
 def test_fill_level_is_a_temperature():
     """The fill level of a room is its temperature, and nonsense is INVALID."""
     assert fill_level("gw", AT, 20.5).kind is Kind.TEMPERATURE
-    assert fill_level("gw", AT, float("nan")).quality is Quality.INVALID
+    for level in (float("nan"), 1e308, -274.0, 101.0):
+        assert fill_level("gw", AT, level).quality is Quality.INVALID
+    assert fill_level("gw", AT, 101.0, Kind.STATE_OF_CHARGE).quality is Quality.INVALID
+    assert fill_level("gw", AT, 99.5, Kind.STATE_OF_CHARGE).quality is Quality.GOOD
+
+
+def test_a_power_that_nothing_has_is_invalid():
+    """Beyond any device of a community: it is told, and no number of anything."""
+    for watts in (1e308, -1e9, float("inf")):
+        found = power("gw", AT, [("ELECTRIC.POWER.L1", watts)])
+        assert (found.value, found.quality) == (0.0, Quality.INVALID)

@@ -142,6 +142,19 @@ class Manager:
         return told
 
 
+class Unchecked(Manager):
+    """The same, and what it is refused is kept."""
+
+    refusals: list[str] = []  # noqa: RUF012 - of the last one
+
+    async def exchange(self, device: str, frames: list[str]) -> list[str]:
+        """See `FrameLink`."""
+        said = [json.loads(one) for one in frames]
+        refused = [one for one in said if one["message_type"] == "ReceptionStatus" and one["status"] != "OK"]
+        Unchecked.refusals = [*Unchecked.refusals, *(one["diagnostic_label"] for one in refused)]
+        return await super().exchange(device, [json.dumps(one) for one in said if one not in refused])
+
+
 def everywhere(*names: str) -> list[dict[str, Any]]:
     """Transitions from each to each other."""
     return [way(a, b) for a in names for b in names if a != b]
@@ -220,6 +233,16 @@ def test_a_manager_that_stays_in_its_mode_is_a_fault() -> None:
     port = opened(Manager(WATTS, everywhere(*WATTS), heedless=True))
     with pytest.raises(DeviceFault, match="reads back another operation mode"):
         asyncio.run(port.command(Setpoint(Mode.LIMIT, 900), NOW + QUARTER, NOW))
+
+
+@pytest.mark.parametrize("control", ["OPERATION_MODE_BASED_CONTROL", "FILL_RATE_BASED_CONTROL"])
+def test_a_power_that_nothing_has_is_refused_with_its_description(control: str) -> None:
+    """A mode of 1e300 W is told back by its number, and never becomes a rating."""
+    port = GatewayPort("gw", link=Unchecked({"normal": 2000.0, "eco": 1e300}, [], control), timeout_s=0.1)
+    with pytest.raises((DeviceFault, DeviceUnreachable)):
+        asyncio.run(port.open(NOW))
+    answers = Unchecked.refusals
+    assert any("SystemDescription: power range: 1e+300; expected -1e+08 to 1e+08" in one for one in answers), answers
 
 
 def test_modes_take_no_power_back() -> None:
