@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from cim.model.devices import Nameplate
 from cim.model.errors import BadInput
-from cim.model.readings import Kind, Reading
+from cim.model.readings import Kind, Quality, Reading
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.mqtt.address import broker_address
@@ -188,10 +189,11 @@ async def watch_device(url: str, timeout_s: float, passwords: dict[str, str], in
 async def opened(url: str, timeout_s: float, passwords: dict[str, str]) -> AsyncIterator[list[Opened]]:
     """A device, opened as all that it can be."""
     if _at_a_broker(url):
-        building = BuildingPort(broker_address(url).device or "building", url, timeout_s)
+        at = broker_address(url)
+        building = BuildingPort(at.device or f"{at.host}:{at.port}", url, timeout_s)
         try:
             plate = await building.open(datetime.now(UTC))
-            yield [Opened("building", building, plate, await building.measure(datetime.now(UTC)))]
+            yield [Opened("building", building, plate, await _told(building, timeout_s))]
         finally:
             await building.close()
         return
@@ -222,6 +224,17 @@ async def opened(url: str, timeout_s: float, passwords: dict[str, str]) -> Async
         yield [await _dialled(place, server, timeout_s)]
     finally:
         await server.close()
+
+
+async def _told(building: BuildingPort, patience_s: float) -> tuple[Reading, ...]:
+    """What it measures, once it has told something: a broker need not keep what a sensor said, and many speak once a minute."""
+    readings = await building.measure(datetime.now(UTC))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_s):
+            while all(reading.quality is Quality.ABSENT for reading in readings):
+                await asyncio.sleep(0.2)
+                readings = await building.measure(datetime.now(UTC))
+    return readings
 
 
 async def _dialled(place: Place, server: DialInServer, timeout_s: float) -> Opened:
