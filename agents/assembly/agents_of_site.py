@@ -128,12 +128,7 @@ def agents_of_site(
             if (served := member_days(site, p.name, party.name)) or free_to_change
         )
         config = aggregator_config(
-            site,
-            dso=site.dso.name,
-            market=site.iles.name,
-            ledger=site.ledger.name,
-            members=members,
-            free_to_change=free_to_change,
+            site, dso=site.dso.name, market=site.iles.name, ledger=site.ledger.name, members=members
         )
         agents.append(agent_spec(party.name, "aggregator", seeds[party.name], config))
     agents.append(agent_spec(site.dso.name, "dso", seeds[site.dso.name], site_dso_config(site, metered_kw)))

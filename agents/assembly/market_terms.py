@@ -53,13 +53,9 @@ def element_costs(costs: FlexibilityCosts) -> ElementCosts:
 
 
 def aggregator_config(
-    site: Site, *, dso: str, market: str, ledger: str, members: tuple[Member, ...], free_to_change: bool = False
+    site: Site, *, dso: str, market: str, ledger: str, members: tuple[Member, ...]
 ) -> AggregatorConfig:
-    """What an aggregator is told: whom it deals with, its portfolio, and the site's prices and limits.
-
-    Args:
-        free_to_change: owners may ask for another aggregator while the site lives, so contracts have a notice.
-    """
+    """What an aggregator is told: whom it deals with, its portfolio, and the site's prices and limits."""
     terms = site.market
     return AggregatorConfig(
         dso=dso,
@@ -75,7 +71,7 @@ def aggregator_config(
         term_days=site.contract_days,
         standing=_standing(terms),
         keeping_share=0.0 if terms.keeping_share_pct is None else terms.keeping_share_pct.value / 100,
-        notice_days=NOTICE_DAYS if site.switches or free_to_change else 0,
+        notice_days=NOTICE_DAYS if site.switches else 0,
         coordinated=_coordinated(terms),
     )
 

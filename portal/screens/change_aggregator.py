@@ -47,7 +47,9 @@ def changes(seen: Seen) -> Parts:
 def _form(seen: Seen, party: str) -> Html:
     today = seen.local(seen.now)
     first = today.date() + timedelta(days=2 if today.hour < _NOTICE_HOUR else 3)
-    bought = [one for one in values(seen.store, ContractAgreed) if one.seller == party and one.start_date <= first]
+    bought = [
+        one for one in values(seen.store, ContractAgreed) if one.seller == party and one.start_date <= today.date()
+    ]
     now = max(bought, key=lambda one: one.start_date).buyer if bought else ""
     others = sorted({one.publisher for one in values(seen.store, TemplatePublished)} - {now})
     if not others:

@@ -1,4 +1,4 @@
-"""On a living site every aggregator knows every connection and gives notice, the CRO knows who may go to whom; in a run not."""
+"""On a living site every aggregator knows every connection, and the CRO knows who may go to whom; in a run nobody does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from agents.assembly.agents_of_site import agents_of_site
 from agents.assembly.site_agents import SiteAgents
 from environment.profiles.library import load
 from environment.sites import load_site
-from market.register.providers import ALWAYS, NOTICE_DAYS
+from market.register.providers import ALWAYS
 
 STREM = load_site("strem")
 DAY = date(2016, 5, 20)
@@ -26,7 +26,6 @@ def test_each_aggregator_knows_who_may_come() -> None:
     for party in STREM.aggregators:
         days = {member.name: member.days for member in made[party.name].members}
         assert days == {name: ALWAYS if first == party.name else () for name, first in names.items()}
-        assert made[party.name].notice_days == NOTICE_DAYS
     cro = made[STREM.iles.name]
     assert {one.owner: one.aggregator for one in cro.connections} == names
     assert cro.aggregators == tuple(party.name for party in STREM.aggregators)
@@ -39,5 +38,4 @@ def test_a_run_is_as_it_was() -> None:
     made = {spec.name: spec.config for spec in agents(free=False).agents}
     for party in STREM.aggregators:
         assert all(member.days == ALWAYS for member in made[party.name].members)
-        assert made[party.name].notice_days == 0
     assert (made[STREM.iles.name].connections, made[STREM.iles.name].aggregators) == ((), ())
