@@ -65,7 +65,10 @@ class StreamSight:
         self._policies = opened
 
     def rows(self, rows: Sequence[Mapping[str, Plain]]) -> list[dict[str, Plain]]:
-        """Of a block's rows those that may be seen now, with the columns that may; consents that ended are noticed."""
+        """Of a block's rows (as `broker.outside.rows_of` has them) those that may be seen now, with the columns that may.
+
+        Consents that ended are noticed.
+        """
         if self._book is not self._access.book.usage_points:  # a connection went over to another aggregator
             self._book, self._points = self._access.book.usage_points, _by_name(self._access.book.usage_points)
         asking, _ = self._access.decide(self._principal, self._dataset, self._purpose)
@@ -94,12 +97,11 @@ class StreamSight:
         return tuple(sorted(rule.name for rule in rules if _streams(rule)))
 
     def _kind(self, row: Mapping[str, Plain]) -> _RowKind:
-        point, meter, at = str(row["usage_point"]), str(row["meter"]), row["at"]
+        point, meter = str(row["usage_point"]), str(row["meter"])
         known = self._points.get(point)
         own = meter == point or (known is not None and meter == known.meter)
         level, code = "connection" if own else "device", Kind(str(row["kind"])).reading_type
-        # At which instant a reading without one was measured, nobody knows: it is no aggregator's.
-        aggregator = known.aggregator_at(at) if known is not None and isinstance(at, datetime) else ""
+        aggregator = _marketed_by(known, row) if known is not None else ""
         return _RowKind(point, level, code, str(row["quality"]), aggregator)
 
     def _shown(self, asking: Principal, kinds: Sequence[_RowKind]) -> dict[_RowKind, frozenset[AttributeClass]]:
@@ -126,3 +128,8 @@ def _by_name(points: Sequence[UsagePoint]) -> dict[str, UsagePoint]:
 
 def _streams(rule: Rule) -> bool:
     return not rule.pseudonyms and rule.minimum_homes <= 1
+
+
+def _marketed_by(point: UsagePoint, row: Mapping[str, Plain]) -> str:
+    """Who markets a row's connection at its instant, which a block's rows have as text (ISO 8601)."""
+    return point.aggregator_at(datetime.fromisoformat(str(row["at"]))) if point.handovers else point.aggregator

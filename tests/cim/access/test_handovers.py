@@ -126,11 +126,21 @@ def test_a_stream_follows_the_instant_of_each_reading(tmp_path: Path) -> None:
     """Of one block the rows before midnight go to the old one, those from midnight on to the new one."""
     access = AccessControl.open(tmp_path, book(), lambda: NOW)
     block = [
-        {"usage_point": "home", "meter": "home", "kind": Kind.POWER.value, "value": 1.0, "at": at, "quality": "GOOD"}
+        {
+            "usage_point": "home",
+            "meter": "home",
+            "kind": Kind.POWER.value,
+            "value": 1.0,
+            "at": at.isoformat(),
+            "quality": "GOOD",
+        }
         for at in (MIDNIGHT - QUARTER, MIDNIGHT, MIDNIGHT + QUARTER)
     ]
     told = {
-        who: [row["at"] for row in StreamSight(access, who, "readings", "operation").rows(block)]
+        who: [
+            datetime.fromisoformat(str(row["at"]))
+            for row in StreamSight(access, who, "readings", "operation").rows(block)
+        ]
         for who in ("old", "new")
     }
     assert told == {"old": [MIDNIGHT - QUARTER], "new": [MIDNIGHT, MIDNIGHT + QUARTER]}
@@ -157,7 +167,7 @@ def test_a_stream_follows_a_change_that_is_agreed_while_it_is_heard(tmp_path: Pa
         "meter": "other",
         "kind": Kind.POWER.value,
         "value": 1.0,
-        "at": MIDNIGHT,
+        "at": MIDNIGHT.isoformat(),
         "quality": "GOOD",
     }
     old, new = (StreamSight(access, who, "readings", "operation") for who in ("old", "new"))
