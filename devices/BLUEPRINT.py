@@ -23,6 +23,7 @@ from cim.model.devices import DeviceKind, Mode, Nameplate, Setpoint
 from cim.model.errors import ProgrammingFault
 from cim.model.readings import Kind, Quality, Reading
 from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.port.told_number import told_number
 
 _MOST_W, _MOST_WH = 1e8, 1e12  # no device of a community is beyond: such a number is a fault, whoever says it
 _LONGEST_LINE = 200
@@ -48,7 +49,7 @@ class LinePort:
         maker, _, rest = answer.partition(";")
         model, _, rest = rest.partition(";")
         serial, _, rated = rest.partition(";")
-        if not rated.isdecimal() or not 0 < int(rated) <= _MOST_W:
+        if not (rated.isdecimal() and len(rated) <= 9 and 0 < int(rated) <= _MOST_W):
             raise DeviceFault(f"{self.name}: WHO answers {answer!r}; expected Maker;Model;Serial;WATTS")
         return Nameplate(DeviceKind.PV, maker, model, serial, max_generation_w=int(rated))
 
@@ -110,8 +111,5 @@ class LinePort:
 
 def _number(word: str | None, low: float, high: float) -> float | None:
     """A finite number within bounds, or None."""
-    try:
-        value = float(word or "")
-    except ValueError:
-        return None
+    value = told_number(word or "")
     return value if low <= value <= high else None  # not-a-number is within no bounds

@@ -80,7 +80,7 @@ def broker_address(url: str) -> BrokerAddress:
     if unknown:
         raise BadInput(f"address: option {unknown[0]!r} of {shown!r} is not known; expected {', '.join(_OPTIONS)}")
     rated = options.get("rated", "0")
-    if not rated.isdecimal() or not 0 <= int(rated) <= 1_000_000:
+    if not (rated.isdecimal() and len(rated) <= 7 and int(rated) <= 1_000_000):
         raise BadInput(f"address: rated {rated!r} of {shown!r}; expected watts, 1 to 1000000")
     return BrokerAddress(
         parts.hostname,

@@ -17,6 +17,7 @@ from devices.mqtt.address import BrokerAddress
 from devices.mqtt.discovery import Entity, Maker, NoEntity, config_topics, entities
 from devices.mqtt.limiting import MOST_W, WATTS, Limiter, limiter
 from devices.port.errors import DeviceFault, DeviceUnreachable
+from devices.port.told_number import told_number
 
 T = TypeVar("T")
 _STALE_AFTER_S = 1800.0  # of a sensor that does not say how long its state holds
@@ -237,10 +238,7 @@ def _value(kind: Kind, entity: Entity, payload: str) -> float | None:
         return None
     if kind is Kind.OCCUPANCY:
         return {entity.words[0]: 1.0, entity.words[1]: 0.0}.get(text)
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    number = told_number(text)
     factor, added = _UNITS[kind][entity.unit]
     value = number * factor + added + 0.0
     low, high = _BOUNDS[kind]

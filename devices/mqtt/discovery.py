@@ -19,6 +19,7 @@ from devices.mqtt.templates import Template, command_template, value_template
 COMPONENTS = ("sensor", "binary_sensor", "number", "select", "switch")  # what is read; others are passed over
 _LONGEST = 65_536  # bytes of a payload that is looked at
 _MOST = 200  # entities of one announcement
+_MOST_STEPS = 1e9  # of a number: milliwatts of what the connection of a building carries
 _ABBREVIATED: Mapping[str, str] = MappingProxyType(
     {
         "avty": "availability", "avty_mode": "availability_mode", "avty_t": "availability_topic",
@@ -162,8 +163,10 @@ def _entity(where: str, component: str, object_id: str, maker: Maker, told: Json
     if write is None:
         raise NoEntity(f"{where}: command_template is more than a place for the value")
     low, high, step = (_number(told, key, usual) for key, usual in (("min", 1.0), ("max", 100.0), ("step", 1.0)))
-    if not low < high or not step > 0:
-        raise NoEntity(f"{where}: min {low:g}, max {high:g}, step {step:g}; expected min below max, and a step")
+    if not low < high or not step > 0 or not (high - low) / step <= _MOST_STEPS:
+        raise NoEntity(
+            f"{where}: min {low:g}, max {high:g}, step {step:g}; expected min below max, and a step that counts"
+        )
     options = told.get("options")
     on, off = _text(told, "payload_on") or "ON", _text(told, "payload_off") or "OFF"
     lasts = told.get("expire_after")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from devices.mqtt.discovery import Entity
 from devices.port.errors import DeviceFault
+from devices.port.told_number import told_number
 
 WATTS = {"W": 1.0, "kW": 1000.0, "MW": 1e6}
 _OPTION = re.compile(r"(?P<number>\d+(?:[.,]\d+)?)\s*(?P<unit>W|kW|%)", re.IGNORECASE)
@@ -65,10 +66,7 @@ class Limiter:
             return {self.entity.words[2]: "on", self.entity.words[3]: "off"}.get(state)
         if self.entity.component == "select":
             return state if state in self.entity.options else None
-        try:
-            number = float(state)
-        except ValueError:
-            return None
+        number = told_number(state)
         low, high, _ = self.entity.bounds
         return _plain(number) if low <= number <= high else None
 

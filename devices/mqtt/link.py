@@ -167,12 +167,19 @@ class BrokerLink:
             self._changed.set()
             async for message in client.messages:
                 if isinstance(message.payload, bytes):
-                    self._building.hear(str(message.topic), message.payload, message.retain, self._clock())
+                    self._hear(str(message.topic), message.payload, message.retain)
                 await self._listen(client)
                 self._changed.set()
         finally:
             self._client = None
             self._building.lost()
+
+    def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
+        try:
+            self._building.hear(topic, payload, retained, self._clock())
+        except Exception:
+            # Our own fault; the link must outlive it, or a limit would lose what ends it.
+            _log.exception("building %s: a message on %s could not be taken", self._building.name, topic)
 
     async def _listen(self, client: Client) -> None:
         for topic in self._building.topics:

@@ -11,16 +11,15 @@ import asyncio
 import base64
 import json
 import logging
-import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from cim.model.devices import DeviceKind
 from cim.model.errors import ProgrammingFault
-from cim.model.readings import Kind, Quality
+from cim.model.readings import Quality
 from devices.dial_in.passwords import known_passwords
 from devices.dial_in.server import DialInServer
 from devices.ocpp.machine import CsmsMachine
@@ -36,27 +35,11 @@ from experiments.faults.controller_kills import controller_kills
 from experiments.faults.meter_deaths import dead_on_the_wire, meter_deaths
 from experiments.faults.wire_buildings import fuzz_mqtt, fuzz_s2_descriptions
 from experiments.faults.wire_frames import OCPP, S2
+from experiments.faults.wire_fuzz import believed, fuzzed, hear
 from experiments.faults.wire_report import WireReport
 
 _Fuzz = Callable[[int, random.Random, WireReport], int]
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
-_MOST = 1e13  # no good reading of a community is beyond: W, Wh, %, V
-_ODD: tuple[object, ...] = (
-    None,
-    "",
-    "x" * 300,
-    -1,
-    0,
-    1e308,
-    -1e308,
-    2**70,
-    True,
-    [],
-    {},
-    [[]],
-    "2026-02-30T25:00:00Z",
-    "NaN",
-)
 
 
 def wire_faults(
@@ -86,7 +69,7 @@ def wire_faults(
         report.tried[f"{name} frames"] = fuzz(frames, rng, report)
     for name, spoilt in (("MQTT", fuzz_mqtt), ("S2 description", fuzz_s2_descriptions)):
         tell(f"{frames} fuzzed frames of {name}")
-        report.tried[f"{name} frames"] = spoilt(frames, rng, report, fuzzed, _believed)
+        report.tried[f"{name} frames"] = spoilt(frames, rng, report)
     tell(f"{deaths} controllers killed, {deaths} meters dead")
     controller_kills(deaths, rng, report)
     meter_deaths(deaths, rng, report)
@@ -94,36 +77,6 @@ def wire_faults(
     tell("impersonations and reconnects")
     asyncio.run(_sessions(impersonations, reconnects, rng, report))
     return report
-
-
-def fuzzed(frame: object, rng: random.Random) -> str:
-    """A true message, spoiled: a field taken away or replaced, or bytes changed, lost or doubled."""
-    if rng.random() < 0.5:
-        copy = json.loads(json.dumps(frame))
-        for _ in range(rng.randint(1, 3)):
-            _spoil(copy, rng)
-        return json.dumps(copy)
-    data = bytearray(json.dumps(frame).encode())
-    for _ in range(rng.randint(1, 4)):
-        place = rng.randrange(len(data))
-        data[place : place + rng.randint(0, 2)] = rng.choice(
-            (b"", bytes([rng.randrange(256)]), data[place : place + 8])
-        )
-    return data.decode(errors="replace")
-
-
-def _spoil(node: object, rng: random.Random) -> None:
-    while isinstance(node, dict | list) and node:
-        key = rng.choice(list(node) if isinstance(node, dict) else list(range(len(node))))
-        below = node[key]
-        if isinstance(below, dict | list) and below and rng.random() < 0.8:
-            node = below
-        elif rng.random() < 0.3:
-            del node[key]
-            return
-        else:
-            node[key] = rng.choice(_ODD)
-            return
 
 
 def _fuzz_ocpp(spoken: str, frames: int, rng: random.Random, report: WireReport) -> int:
@@ -138,9 +91,9 @@ def _fuzz_ocpp(spoken: str, frames: int, rng: random.Random, report: WireReport)
         if number % 20 == 0:
             machine.state.clock(NOW + timedelta(minutes=number % 200 // 20))
         frame = fuzzed(rng.choice(OCPP[spoken]), rng)
-        _hear(name, machine.receive, frame, report)
+        hear(name, machine.receive, frame, report)
         told = {kind: fresh.value for kind, fresh in machine.state.last.values.items() if fresh.told is Quality.GOOD}
-        _believed(name, told, frame, report)
+        believed(name, told, frame, report)
     log.setLevel(level)
     return frames
 
@@ -154,23 +107,10 @@ def _fuzz_s2(frames: int, rng: random.Random, report: WireReport) -> int:
             machine.attached()
             machine.receive(json.dumps(S2[0]))
         frame = fuzzed(rng.choice(S2), rng)
-        _hear("S2", machine.receive, frame, report)
+        hear("S2", machine.receive, frame, report)
         told = {kind: fresh.value for kind, fresh in machine.last.values.items() if fresh.told is Quality.GOOD}
-        _believed("S2", told, frame, report)
+        believed("S2", told, frame, report)
     return frames
-
-
-def _hear(protocol: str, receive: Callable[[str], list[str]], frame: str, report: WireReport) -> None:
-    try:
-        receive(frame)
-    except Exception as error:
-        report.failures.append(f"{protocol}: {type(error).__name__} ({error}) by {frame[:300]!r}")
-
-
-def _believed(protocol: str, told: Mapping[Kind, float], frame: str, report: WireReport) -> None:
-    for kind, value in told.items():
-        if not math.isfinite(value) or abs(value) > _MOST:
-            report.failures.append(f"{protocol}: {kind} {value:g} is taken for good, by {frame[:300]!r}")
 
 
 @dataclass
@@ -228,7 +168,7 @@ def _fuzz_sunspec(frames: int, rng: random.Random, report: WireReport) -> int:
                 continue
             finally:
                 answers += registers.answers
-            _believed("SunSpec", told, "registers", report)
+            believed("SunSpec", told, "registers", report)
         return answers
 
     return asyncio.run(scenario())

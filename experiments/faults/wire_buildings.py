@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from cim.codec.codec import encode
@@ -17,10 +16,8 @@ from devices.s2.machine import CemMachine
 from devices.s2.rm_state import FRBC, OMBC, PEBC
 from devices.s2.session import MOST_W, Refused
 from devices.simulators.gateway.announced_building import AnnouncedBuilding
+from experiments.faults.wire_fuzz import believed, fuzzed
 from experiments.faults.wire_report import WireReport
-
-Fuzzed = Callable[[object, random.Random], str]
-Believed = Callable[[str, Mapping[Kind, float], str, WireReport], None]
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 _AT = "2026-05-20T12:00:00Z"
@@ -126,7 +123,7 @@ class _Room:
         return now, 900, (1e-4,) * 4
 
 
-def fuzz_mqtt(frames: int, rng: random.Random, report: WireReport, fuzzed: Fuzzed, believed: Believed) -> int:
+def fuzz_mqtt(frames: int, rng: random.Random, report: WireReport) -> int:
     """Fuzzed announcements and states; then what is read, and how a limit would be written, is asked for."""
     machine = AnnouncedBuilding("b", _Room())
     machine.start(NOW)
@@ -174,9 +171,7 @@ def _limit(building: Building) -> None:
         return
 
 
-def fuzz_s2_descriptions(
-    frames: int, rng: random.Random, report: WireReport, fuzzed: Fuzzed, believed: Believed
-) -> int:
+def fuzz_s2_descriptions(frames: int, rng: random.Random, report: WireReport) -> int:
     """Fuzzed descriptions and states of managers; then a target and a mode are asked for."""
     machine = CemMachine("rm")
     for number in range(frames):

@@ -18,8 +18,9 @@ from devices.s2.machine import CemMachine
 from devices.s2.rm_state import FRBC, OMBC
 from experiments.cli.faults import _spoiling
 from experiments.faults import wire, wire_buildings
-from experiments.faults.wire import _believed, fuzzed, wire_faults
+from experiments.faults.wire import wire_faults
 from experiments.faults.wire_buildings import fuzz_mqtt, fuzz_s2_descriptions
+from experiments.faults.wire_fuzz import believed, fuzzed
 from experiments.faults.wire_report import WireReport
 
 
@@ -59,9 +60,7 @@ def test_a_failure_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_number_that_cannot_be_is_found() -> None:
     """Infinite, not a number, beyond all bounds."""
     report = WireReport()
-    _believed(
-        "OCPP", {Kind.POWER: float("nan"), Kind.ENERGY_IMPORT: 1e300, Kind.STATE_OF_CHARGE: 50.0}, "frame", report
-    )
+    believed("OCPP", {Kind.POWER: float("nan"), Kind.ENERGY_IMPORT: 1e300, Kind.STATE_OF_CHARGE: 50.0}, "frame", report)
     assert len(report.failures) == 2
 
 
@@ -93,8 +92,8 @@ def test_true_frames_are_taken() -> None:
 def test_a_driver_without_bounds_fails(monkeypatch: pytest.MonkeyPatch, room: Any, fuzz: Any) -> None:
     """With the bounds of a protocol's values gone, numbers that cannot be are believed, and found."""
     report = WireReport()
-    fuzz(1500, random.Random(1), report, fuzzed, _believed)
+    fuzz(1500, random.Random(1), report)
     assert report.failures == []
     monkeypatch.setattr(room, "_BOUNDS", dict.fromkeys(Kind, (-math.inf, math.inf)))
-    fuzz(1500, random.Random(1), report, fuzzed, _believed)
+    fuzz(1500, random.Random(1), report)
     assert any("is taken for good" in sentence for sentence in report.failures)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from math import nan
 from zlib import crc32
 
 from cim.mapping.ocpp import AT_BEGIN, DEFAULT_CONTEXT, DEFAULT_LOCATION, DEFAULT_MEASURAND, SampledValue
@@ -15,11 +13,11 @@ from devices.ocpp.schemas import Message
 from devices.ocpp.state import MeterValue, StationState
 from devices.ocpp.v16.messages import call_result, datatypes, enums
 from devices.ocpp.version import EVSE
+from devices.port.told_number import told_number
 
 _UNSET_BEFORE = 2010  # a station's clock that was not set begins at 1970 or 2000; OCPP is younger
 _PLUGGED = ("Preparing", "SuspendedEVSE", "SuspendedEV", "Finishing")  # with a vehicle that draws nothing
 _NO_CURRENT = ("Available", "Preparing", "Finishing", "Reserved", "Unavailable")  # 4.9: outside of any transaction
-_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*")
 _MOST_IDS = 2**31
 
 
@@ -123,7 +121,7 @@ def sample_of(sample: Payload) -> SampledValue:
     """A SampledValue of 1.6 (7.43), whose value is a text; NaN where that is no number."""
     text = sample.text("value")
     return SampledValue(
-        float(text) if _NUMBER.fullmatch(text) else nan,
+        told_number(text),
         sample.text("measurand", DEFAULT_MEASURAND),
         sample.text("phase") if "phase" in sample else None,
         sample.text("unit") if "unit" in sample else None,
