@@ -72,6 +72,14 @@ class PublicationLog:
         self._file.close()
 
 
+def logged(path: Path) -> list[tuple[int, str, str, Row]]:
+    """The whole entries of a log that another process may be writing, in order; the file is not touched. None: no entries."""
+    try:
+        return _read(path.read_bytes())[0]
+    except FileNotFoundError:
+        return []
+
+
 def _read(data: bytes) -> tuple[list[tuple[int, str, str, Row]], int]:
     """The whole entries at the beginning of `data`, and how many bytes they take."""
     rows: list[tuple[int, str, str, Row]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from cim.model.readings import Kind as Measured
 from cim.platform.documents.kinds import Kind
 from cim.platform.documents.store import DocumentStore
 from cim.platform.orchestrator.filing import file_run
+from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.agreements import ConnectionSwitched
 from cim.platform.readings.queries import ReadingQueries
 from cim.platform.readings.selection import Selection
 from cim.platform.readings.storage import readings_place
@@ -68,3 +71,23 @@ def test_filling_again_adds_what_is_new_alone(tmp_path: Path) -> None:
     documents = DocumentStore(documents_path(tmp_path), read_only=True)
     history = documents.history(Kind.DATASET, f"farm/farm.pv/{Measured.POWER.reading_type}")
     assert [(told.body or {})["readings"] for told in history] == [8, 12]
+
+
+def test_a_change_of_aggregator_counts_as_soon_as_it_is_published(tmp_path: Path) -> None:
+    """On a living site nothing is in tables yet: the change is found in what was logged, and is filed with its midnight."""
+    begins = NOON + timedelta(hours=36)
+    store = ParquetStore(run_folder(tmp_path), keep=True)
+    switched = ConnectionSwitched(
+        NOON, "ean:farm", "farm.example", "east.example", "west.example", begins.date(), begins
+    )
+    store.put("iles", switched)
+    assert not list((tmp_path / "publications").glob("*switched-*.parquet"))
+    parties = {"farm.example": "farm", "east.example": "agr-east", "west.example": "agr-west"}
+    file_run(tmp_path, replace(SITE, parties=parties), NOON)
+    documents = DocumentStore(documents_path(tmp_path), read_only=True)
+    farm = documents.get(Kind.USAGE_POINT, "farm")
+    assert farm is not None
+    assert farm.body is not None
+    assert farm.body["handovers"] == [{"since": "2026-05-21T22:00:00Z", "aggregator": "agr-west"}]
+    documents.close()
+    store.close()

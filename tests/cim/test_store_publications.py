@@ -30,6 +30,7 @@ from cim.platform.publications.families import FAMILIES, family_name
 from cim.platform.publications.grid import SafetyAnalysed
 from cim.platform.publications.measured import DeviceBack, DeviceLost, ReadingsTaken
 from cim.platform.publications.trading import FlexOffered, OfferedOption, OrderPlaced
+from cim.platform.published import PublishedTables, published
 from cim.platform.store import Store, latest, values
 from experiments.cli import diagrams
 from tests.cim.test_codec_wire import instance
@@ -206,6 +207,25 @@ def test_a_kill_amid_a_write_loses_only_what_was_being_written(cut: int) -> None
         again.put("a", lost(9))
         assert values(opening(folder), DeviceLost) == [*(lost(k) for k in range(whole)), lost(9)]
         assert again.told(DeviceLost)[-1].number == whole + 1
+
+
+def test_another_process_reads_what_is_only_logged(tmp_path: Path, opening: Filling) -> None:
+    """Tables and log together, each publication once, while the store is open; a torn entry is left where it is."""
+    store = opening(tmp_path)
+    store.put("a", lost(0))
+    store.close()
+    store = opening(tmp_path)
+    log = tmp_path / "publications" / "put.log"
+    for k in (1, 2):
+        store.put("a", lost(k))
+        assert PublishedTables(tmp_path).told(DeviceLost) == store.told(DeviceLost)
+        assert PublishedTables(tmp_path).newest() == lost(k).at
+    held = log.read_bytes()
+    store.close()
+    assert published(tmp_path, DeviceLost) == [lost(0), lost(1), lost(2)]
+    log.write_bytes(held + b"torn")  # a kill between the tables and the emptying of the log leaves both
+    assert published(tmp_path, DeviceLost) == [lost(0), lost(1), lost(2)]
+    assert log.read_bytes() == held + b"torn"
 
 
 @pytest.mark.parametrize("renamed", [0, 1])
