@@ -9,8 +9,9 @@ from datetime import datetime
 from agents.roles.effects import Publish
 from cim.codec.codec import encode
 from cim.platform.publications.incidents import MessageLapsed, WorkFailed
+from market.ledger.party_keys import PartyKeys
 from market.ledger.records import Record
-from market.ledger.signing import SEED_BYTES, Signer
+from market.ledger.signing import SEED_BYTES, Signer, verify
 from market.rules import MarketRules
 from market.uftp import Header, Result, UftpMessage
 
@@ -32,11 +33,21 @@ class AgentIdentity:
         self._signers = tuple(Signer(key[k : k + SEED_BYTES]) for k in range(0, len(key), SEED_BYTES))
         self.signer = self._signers[0]
         self.keys: Mapping[str, bytes] = rules.keys
+        self._all_keys = PartyKeys(rules.keys, rules.keeper)
 
-    def go_by(self, keys: Mapping[str, bytes]) -> None:
-        """Check others with these keys from now on, and sign with the one of one's own that is among them."""
-        self.keys, own = keys, keys.get(self.domain)
+    def go_by(self, keys: PartyKeys) -> None:
+        """Check others with these keys from now on, and sign with the one of one's own that is in force."""
+        self._all_keys, self.keys = keys, keys.in_force()
+        own = self.keys.get(self.domain)
         self.signer = next((signer for signer in self._signers if signer.public == own), self.signer)
+
+    def has_signed(self, party: str, record: Record) -> bool:
+        """Whether a party (a domain) has signed a record that stands in the ledger, by any key that it has had.
+
+        The ledger took nothing by a key that was not in force; a record stays signed when the key goes over to another.
+        """
+        keys = self._all_keys.since(party, 0)
+        return any(verify(key, record.message, s.value) for s in record.signatures if s.party == party for key in keys)
 
     def signer_of(self, public: bytes) -> Signer | None:
         """This agent's own key of that public half, if it has it."""

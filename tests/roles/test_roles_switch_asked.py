@@ -18,6 +18,7 @@ from agents.roles.effects import Effect, Publish, Send
 from agents.roles.events import Received
 from agents.roles.iles_manager import IlesConfig
 from agents.roles.iles_manager.switch_recording import SwitchRecording
+from agents.roles.messages import KeyChanged
 from agents.roles.parts.contracts import Contracts
 from agents.roles.parts.register_keeping import RegisterKeeping
 from agents.roles.parts.switches_known import SwitchesKnown
@@ -30,12 +31,14 @@ from cim.platform.publications.agreements import ConnectionSwitched
 from cim.platform.publications.incidents import RuleBroken
 from cim.platform.publications.ledger import RecordRefused
 from cim.platform.publications.trading import OrderRefused
+from market.ledger.party_keys import revocation, rotation
 from market.ledger.reader import LedgerReader
+from market.ledger.records import Record
 from market.ledger.verify import verify
 from market.register.agreed_switches import RECORD_KIND, ConnectionSwitch, ServedConnection
 from market.register.providers import ProviderSwitch
 from market.settlement.payments import balance
-from tests.worlds.miniature import HOMES, SELLER, Miniature
+from tests.worlds.miniature import HOMES, SELLER, Miniature, second_key
 from tests.worlds.players import DAY, FIRST, POINT
 
 MOVER, OLD, NEW = "home-b", "agr", "agr-2"
@@ -47,6 +50,7 @@ CONCERNED = (MOVER, OLD, NEW, "dso")
 
 def begun(folder: Path, days: int = 2) -> Miniature:
     """A market in which homes may change, a moment after its start."""
+    folder.mkdir(exist_ok=True)
     market = Miniature(folder / "ledger.db", days=days, free_to_change=True)
     market.begin()
     return market
@@ -286,6 +290,27 @@ def test_only_the_operator_says_what_is_agreed(tmp_path: Path) -> None:
     assert dso.handle(Received("iles", 1, SwitchAgreed(good)), now) != []
     assert dso.handle(Received("iles", 2, SwitchAgreed(good)), now) == []
     assert dso.part(SwitchesKnown).of(f"ean.{MOVER}") == (SWITCH,)
+
+
+def test_a_change_outlives_its_owners_key(tmp_path: Path) -> None:
+    """Told again after the owner has gone over to another key, a recorded change still counts; so it does after a revocation."""
+    made = ConnectionSwitch(f"ean.{MOVER}", f"{MOVER}.example", f"{NEW}.example", SECOND)
+    for reason in ("", "its laptop was stolen"):
+        market = begun(tmp_path / (reason or "rotated"))
+        owner, dso, keeper, now = market.roles[MOVER].me, market.roles["dso"], market.roles["ledger"].me, market.start
+        record = owner.record(RECORD_KIND, "k", made, now)
+        if reason:
+            change = revocation(keeper.domain, keeper.signer, owner.domain, owner.signer.public, reason, now)
+        else:
+            change = rotation(owner.domain, owner.signer, second_key(MOVER), now)
+        dso.handle(Received("ledger", 1, KeyChanged(change)), now)
+        assert dso.me.keys.get(owner.domain) != owner.signer.public
+        effects = dso.handle(Received("iles", 1, SwitchAgreed(record)), now)
+        assert not any(isinstance(told, RuleBroken) for told in said(effects))
+        assert dso.part(SwitchesKnown).of(f"ean.{MOVER}") == (SWITCH,)
+        stranger = Record(RECORD_KIND, "l", now, owner.domain, record.body).signed(owner.domain, second_key("home-a"))
+        (told,) = said(dso.handle(Received("iles", 2, SwitchAgreed(stranger)), now))
+        assert isinstance(told, RuleBroken)
 
 
 def test_an_answer_is_the_operators(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ class KeyChanges(Part[KeyChangesState]):
 
     def restored(self) -> None:
         """The identity goes by what is recorded."""
-        self.me.go_by(proven_changes(self.state.records, self.rules)[1].in_force())
+        self.me.go_by(proven_changes(self.state.records, self.rules)[1])
 
     def recover(self, history: LedgerHistory, now: datetime) -> Recovery:
         """All changes stand in the ledger."""

@@ -15,7 +15,6 @@ from cim.codec.codec import decode, wire
 from cim.model.errors import BadInput
 from cim.platform.publications.incidents import RuleBroken
 from market.ledger.records import Record
-from market.ledger.signing import verify
 from market.register.agreed_switches import RECORD_KIND, ConnectionSwitch
 from market.register.providers import ProviderSwitch
 
@@ -65,10 +64,7 @@ class SwitchesKnown(Part[SwitchesKnownState]):
             if sender != self._market:
                 raise BadInput(f"record {record.key}: expected it from {self._market}, who keeps the register")
             made = switch_of(record)
-            author, key = record.author, self.me.keys.get(record.author, b"")
-            if author != made.owner or not any(
-                s.party == author and verify(key, record.message, s.value) for s in record.signatures
-            ):
+            if record.author != made.owner or not self.me.has_signed(made.owner, record):
                 raise BadInput(f"record {record.key}: expected it signed by {made.owner}")
         except BadInput as error:
             return [Publish(RuleBroken(now, sender, self.me.name, str(error)))]
