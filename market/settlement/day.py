@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 
 from market.contracts.contract import FlexContract
+from market.settlement.held_back import HeldBack, held_w
 from market.settlement.orders import price_of, rounded, settle_orders
 from market.uftp import (
     ContractSettlementIsp,
@@ -113,23 +116,40 @@ def undelivered_w(
     settled: Iterable[FlexOrderSettlement],
     contract: FlexContract,
     limited_w: Sequence[int] = (),
-    held_w: Sequence[int] = (),
+    held: Mapping[int, Sequence[HeldBack]] = MappingProxyType({}),
+    given: Mapping[str, datetime] = MappingProxyType({}),
 ) -> dict[int, int]:
     """ISP -> watts that were ordered in a contract's direction and not delivered: they were not available.
 
     Args:
         limited_w: [T] what the buyer's own limits took of feed-in: an order to feed in more could not have it.
-        held_w: [T] what they held back of consumption: an order to draw more could not have it.
+        held: by ISP, what they held back of consumption: an order to draw more, given before, could not have it.
+        given: by reference, when an order was given; one that is missing was given before any limit.
     """
-    up, missing = (contract.amount_up_w or contract.amount_down_w) > 0, dict[int, int]()
-    for row in (row for order in settled if order.contract_id == contract.contract_id for row in order.isps):
-        if row.ordered_flex_power_w and (row.ordered_flex_power_w > 0) == up:
-            lack = abs(row.ordered_flex_power_w) - abs(row.delivered_flex_power_w)
-            missing[row.start] = missing.get(row.start, 0) + lack
-    impossible_w = held_w if up else limited_w
-    if impossible_w:
-        missing = {isp: max(watts - impossible_w[isp - 1], 0) for isp, watts in missing.items()}
+    up, lacks = (contract.amount_up_w or contract.amount_down_w) > 0, dict[int, list[tuple[str, int]]]()
+    for order in (order for order in settled if order.contract_id == contract.contract_id):
+        for row in order.isps:
+            if row.ordered_flex_power_w and (row.ordered_flex_power_w > 0) == up:
+                lack = abs(row.ordered_flex_power_w) - abs(row.delivered_flex_power_w)
+                lacks.setdefault(row.start, []).append((order.order_reference, lack))
+    missing = {isp: sum(lack for _, lack in rows) for isp, rows in lacks.items()}
+    if up:
+        return {isp: watts - _impossible_w(lacks[isp], held.get(isp, ()), given) for isp, watts in missing.items()}
+    if limited_w:
+        return {isp: max(watts - limited_w[isp - 1], 0) for isp, watts in missing.items()}
     return missing
+
+
+def _impossible_w(lacks: Iterable[tuple[str, int]], held: Sequence[HeldBack], given: Mapping[str, datetime]) -> int:
+    """How much of what orders (reference, watts) lack in an ISP was held back; no watt counts for two of them."""
+    if not held:
+        return 0
+    begin, used = datetime.min.replace(tzinfo=UTC), 0
+    # What counts for a late order counts for an earlier one, too: so the late ones take first.
+    for at, lack in sorted(((given.get(reference, begin), lack) for reference, lack in lacks), reverse=True):
+        counts = sum(row.watts for row in held) if at == begin else held_w(held, at)
+        used += min(lack, max(counts - used, 0))
+    return used
 
 
 def reservation(

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import IntEnum
 from fractions import Fraction
 from types import MappingProxyType
 
+from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay
 from market.contracts.contract import BaselineKind, FlexContract
 from market.settlement.day import POWER, lost_isps, settle
+from market.settlement.held_back import HELD_BACK, HELD_SINCE, held_isps
 from market.settlement.orders import rounded
-from market.settlement.portfolio import HELD_BACK
 from market.uftp import FlexOrder, FlexOrderSettlement, IspPower, Metering
 
 # Profiles of an element's metering that say what it would have done, by the method that uses them.
@@ -141,6 +143,18 @@ def levels(moves: Sequence[ElementMove]) -> dict[int, int]:
     return level
 
 
+def levels_given(moves: Sequence[ElementMove]) -> dict[int, datetime]:
+    """ISP -> when the order was given from whose expectation its level (`levels`) starts: what was known then is in it."""
+    given: dict[int, datetime] = {}
+    for move in moves:
+        order = move.order
+        day, at = LocalDay(order.period, order.timezone, order.isp_minutes), order.header.time_stamp
+        for isp, _, _ in move.isps:
+            if isp not in given or at < day.isp_start(isp):
+                given[isp] = at
+    return given
+
+
 def contract_baseline(
     told_w: Mapping[int, int], kind: BaselineKind, profiles: Mapping[str, Sequence[int]]
 ) -> dict[int, int]:
@@ -167,13 +181,16 @@ def settle_element(
     It must hold the newest level that it was told (`levels`), and is paid for what it truly changed against its
     contract's baseline. A plant with more sun or wind than was told owes what was ordered of it, not the level. Where
     its own meter or its connection's saw nothing it is neither paid nor fined. What the DSO's limit of consumption held
-    back of it is not missing.
+    back of it is not missing, where its level was told before the limit was known.
 
     Args:
         shares: of the penalty of each ISP, what the buyer passes on.
 
     Returns:
         None when nothing is owed in the end, or nobody knows what it did.
+
+    Raises:
+        BadInput: what was held back is told of another number of ISPs than the element's power.
     """
     owed = commitment(element, moves, contract)
     profile = None if metering is None else metering.profile(POWER)
@@ -183,7 +200,7 @@ def settle_element(
     kind, count = contract_method(contract, element), len(profile.values)
     baseline_w = contract_baseline(told_w, kind, {p.profile_type: p.values for p in metering.profiles})
     changed_w = [profile.values[isp - 1] - baseline_w[isp] if isp in baseline_w else 0 for isp in range(1, count + 1)]
-    level_w, held = levels(moves), metering.profile(HELD_BACK)
+    level_w = levels(moves)
     if kind is BaselineKind.AVAILABLE_POWER:
         level_w |= _within_order(order, level_w, baseline_w)
     settled = settle(
@@ -193,11 +210,28 @@ def settle_element(
         (contract,),
         lost_isps([metering, connection]),
         changed_w=changed_w,
-        taken_w=None if held is None else [-watts for watts in held.values],
+        taken_w=_held_w(element, metering, levels_given(moves), count),
         level_w=level_w,
         shares=shares,
     )
     return order, settled
+
+
+def _held_w(element: str, metering: Metering, given: Mapping[int, datetime], count: int) -> list[int] | None:
+    """[T] watts (<= 0) that a limit held back of an element, where its level was told before; None: nothing is told."""
+    for name in (HELD_BACK, HELD_SINCE):
+        profile = metering.profile(name)
+        if profile is not None and len(profile.values) != count:
+            raise BadInput(
+                f"{name} of {element}: {len(profile.values)} values; expected {count}, one for each ISP of its Power"
+            )
+    if metering.profile(HELD_BACK) is None:
+        return None
+    taken_w = [0] * count
+    for isp, row in held_isps(metering, count).items():
+        if isp in given and row.counts_for(given[isp]):
+            taken_w[isp - 1] = -row.watts
+    return taken_w
 
 
 def _within_order(order: FlexOrder, level_w: Mapping[int, int], could_w: Mapping[int, int]) -> dict[int, int]:

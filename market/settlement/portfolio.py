@@ -3,17 +3,20 @@
 The buyer pays for the sum of what the elements under order changed against their contracts' baselines, and fines where the
 meters of all connections together stayed behind what was promised: the baseline that each ISP's first order stands on and
 all orders since (USEF). What the buyer's own limits took of feed-in, or held back of consumption, is taken off the meters
-first: it is nobody's delivery, and nobody's lack. An aggregator passes on no more than it was fined.
+first: it is nobody's delivery, and nobody's lack. What was held back counts in ISPs whose first order was given before the
+limit was known (`held_back.py`). An aggregator passes on no more than it was fined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 
 from market.contracts.contract import BaselineKind, FlexContract
 from market.settlement.day import POWER, lost_isps, metered_w, settle
+from market.settlement.held_back import HeldBack, held_isps, held_w
 from market.settlement.orders import penalty_per_isp
 from market.uftp import FlexOrder, FlexOrderSettlement, Metering
 
@@ -21,9 +24,6 @@ from market.uftp import FlexOrder, FlexOrderSettlement, Metering
 ORDERED, BASELINE = "Ordered", "Baseline"
 # A profile of a connection's metering: what its DSO's limits took of the feed-in that orders left, watts >= 0.
 LIMITED = "Limited"
-# A profile of a connection's metering, and of an element's: what its DSO's limit of consumption in an emergency held back of
-# what was expected of it just before, watts >= 0.
-HELD_BACK = "HeldBack"
 
 
 def is_under_order(metering: Metering) -> bool:
@@ -92,26 +92,41 @@ def portfolio_change(connections: Iterable[ConnectionDay], count: int) -> Portfo
 
 
 def limited_w(
-    connections: Iterable[ConnectionDay],
-    count: int,
-    limited: Mapping[str, Collection[int]] | None = None,
-    told_as: str = LIMITED,
+    connections: Iterable[ConnectionDay], count: int, limited: Mapping[str, Collection[int]] | None = None
 ) -> list[int]:
-    """[T] watts that the buyer's own limits took of the connections' feed-in together; or held back of their consumption.
+    """[T] watts that the buyer's own limits took of the connections' feed-in together.
 
     Args:
         limited: by EAN, the ISPs in which there was a limit; what is told of others does not count. None: nobody knows them.
-        told_as: the profile in which it is told, `LIMITED` or `HELD_BACK`.
     """
     taken_w = [0] * count
     for day in connections:
-        profile = None if day.connection is None else day.connection.profile(told_as)
+        profile = None if day.connection is None else day.connection.profile(LIMITED)
         if day.connection is None or profile is None or len(profile.values) != count:
             continue
         isps = range(1, count + 1) if limited is None else limited.get(day.connection.ean, ())
         for isp in set(isps) - day.lost_isps(count):
             taken_w[isp - 1] += max(profile.values[isp - 1], 0)
     return taken_w
+
+
+def held_back(
+    connections: Iterable[ConnectionDay], count: int, held: Mapping[str, Collection[int]] | None = None
+) -> dict[int, list[HeldBack]]:
+    """ISP (from 1) -> what the buyer's limits held back of the consumption of each connection.
+
+    Args:
+        held: by EAN, the ISPs in which there was a limit; what is told of others does not count. None: nobody knows them.
+    """
+    found: dict[int, list[HeldBack]] = {}
+    for day in connections:
+        if day.connection is None:
+            continue
+        lost, of_buyer = day.lost_isps(count), None if held is None else held.get(day.connection.ean, ())
+        for isp, row in held_isps(day.connection, count).items():
+            if isp not in lost and (of_buyer is None or isp in of_buyer):
+                found.setdefault(isp, []).append(row)
+    return found
 
 
 def settle_portfolio(
@@ -128,13 +143,16 @@ def settle_portfolio(
     Args:
         baseline: ISP -> watts of the prognosis that each ISP's first order stands on.
         connections: all of the portfolio, in order.
-        limited, held: by EAN, the ISPs in which the buyer limited feed-in, and consumption (`limited_w`).
+        limited, held: by EAN, the ISPs in which the buyer limited feed-in, and consumption (`limited_w`, `held_back`).
     """
     contracts = tuple(contracts)
     known = [day.connection for day in connections if day.connection is not None]
     unheld = frozenset[int]().union(*(day.lost_isps(count) for day in connections))
-    fed_w, drawn_w = limited_w(connections, count, limited), limited_w(connections, count, held, HELD_BACK)
-    actual_w, taken_w = metered_w(known, count), [fed - drawn for fed, drawn in zip(fed_w, drawn_w, strict=True)]
+    actual_w, taken_w = metered_w(known, count), limited_w(connections, count, limited)
+    first = _first_given(orders)
+    for isp, rows in held_back(connections, count, held).items():
+        if isp in first:
+            taken_w[isp - 1] -= held_w(rows, first[isp])
     if not any(_from_elements(order, contracts) for order in orders):
         return settle(orders, baseline, actual_w, contracts, unheld, taken_w=taken_w)
     change = portfolio_change(connections, count)
@@ -150,6 +168,16 @@ def settle_portfolio(
         taken_w=taken_w,
         unfined=unfined,
     )
+
+
+def _first_given(orders: Iterable[FlexOrder]) -> dict[int, datetime]:
+    """ISP -> when its first order was given, by whose prognosis its baseline stands."""
+    first: dict[int, datetime] = {}
+    for order in orders:
+        for row in order.isps:
+            for isp in range(row.start, row.start + row.duration):
+                first.setdefault(isp, order.header.time_stamp)
+    return first
 
 
 def _from_elements(order: FlexOrder, contracts: Iterable[FlexContract]) -> bool:

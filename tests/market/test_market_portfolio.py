@@ -14,12 +14,13 @@ from market.contracts.contract import BaselineKind, FlexContract, FlexElement
 from market.contracts.templates import from_template
 from market.settlement.day import metered_share, reservation, undelivered_w
 from market.settlement.elements import ElementMove, contract_baseline, settle_element, volume_amount
+from market.settlement.held_back import HELD_BACK
 from market.settlement.payments import capacity_amount, statuses
 from market.settlement.portfolio import (
-    HELD_BACK,
     LIMITED,
     ConnectionDay,
     fines_e4,
+    held_back,
     limited_w,
     passed_on,
     portfolio_change,
@@ -127,7 +128,7 @@ def test_consumption_that_the_dsos_own_limit_held_back_is_nobodys_lack_and_not_p
         assert (row.isps[0].actual_power_w, row.isps[0].power_deficiency_w, row.penalty) == (700, 0, 0)
         assert row.price == 0
     assert undelivered_w([row], up) == {1: 400}
-    assert undelivered_w([row], up, held_w=limited_w([day], ISPS, told_as=HELD_BACK)) == {1: 0}
+    assert undelivered_w([row], up, held=held_back([day], ISPS)) == {1: 0}
     (plain,) = settle_portfolio(ordered, {1: 1000}, [day], [SALE], ISPS, held={"c": ()})
     assert plain.isps[0].power_deficiency_w == 400
     less = limited(member([600, 0, 0, 0], [1000, 0, 0, 0], [400, 0, 0, 0]), [700, 0, 0, 0], HELD_BACK)

@@ -15,14 +15,15 @@ from agents.roles.dso.consumption_limits import ConsumptionLimits
 from agents.roles.effects import Send
 from agents.roles.events import Fired, Recalled
 from agents.roles.messages import Filed
+from agents.roles.parts.meter_data import MeterData
 from agents.roles.prosumer import ProsumerRole
 from agents.roles.prosumer.held_back import EmergencyHeld, held_back_w, inside_share, until
 from agents.roles.prosumer.metering_messages import TellMetering
 from agents.roles.prosumer.supply_limits import SupplyLimitEnds, SupplyLimits
 from cim.model.devices import Mode, Setpoint
 from cim.platform.mailbox.requests import RequestAnswered
-from market.settlement.portfolio import HELD_BACK
-from market.uftp import Metering
+from market.settlement.held_back import HELD_BACK, HELD_SINCE
+from market.uftp import Metering, MeteringResponse
 from tests.roles.test_roles_consumption_limits import (
     ISP,
     TOLD,
@@ -119,6 +120,35 @@ def test_element_and_connection_tell_aggregator_and_dso_what_was_held_back() -> 
     assert watts_of(messages["agr", "farm-a.heat"]) == one
     assert watts_of(messages["agr", "farm-a.ev"]) == {}
     assert all(watts_of(message) == {} for message in metered(home()).values())
+
+
+def test_it_is_told_since_when_the_limit_was_known() -> None:
+    """By element and connection, in ISPs in which something was held back; of two limits of one ISP, the first."""
+    role = home()
+    asked(role, TOLD, NOON + MINUTES, sender="dso")
+    asked(role, replace(TOLD, consumption_pct=None), NOON + 5 * MINUTES, sender="dso")
+    asked(role, replace(TOLD, number="number-2"), NOON + 5 * MINUTES, sender="dso")
+    messages, first = metered(role), int((NOON + MINUTES).timestamp())
+    for message in (messages["dso", "ean.farm-a"], messages["agr", "ean.farm-a"], messages["agr", "farm-a.heat"]):
+        profile = message.profile(HELD_SINCE)
+        assert profile is not None
+        assert {isp: at for isp, at in enumerate(profile.values, start=1) if at} == {ISP: first, ISP + 1: first + 240}
+        assert profile.unit == "s"
+
+
+def test_a_metering_with_a_profile_of_another_day_is_not_taken() -> None:
+    """One value too few of what was held back: the DSO says so, and keeps nothing."""
+    role, told_of = dso(), home()
+    asked(told_of, TOLD, sender="dso")
+    message = metered(told_of)["dso", "ean.farm-a"]
+    short = tuple(replace(p, values=p.values[1:]) if p.profile_type == HELD_BACK else p for p in message.profiles)
+    (answer,) = sent(
+        asked(role, replace(message, profiles=short), DAY.end + timedelta(hours=1), sender="farm-a"), MeteringResponse
+    )
+    assert answer.rejection_reason == f"HeldBack: {DAY.count - 1} values; expected {DAY.count}"
+    assert role.part(MeterData).of("ean.farm-a", FIRST) is None
+    asked(role, message, DAY.end + timedelta(hours=1), sender="farm-a")
+    assert role.part(MeterData).of("ean.farm-a", FIRST) == message
 
 
 def test_what_is_lifted_early_is_told_by_its_share() -> None:

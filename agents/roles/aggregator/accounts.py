@@ -21,7 +21,7 @@ from market.settlement.baseline_checks import BaselineCheck, baseline_check
 from market.settlement.day import POWER, lost_isps, metered_share, reservation, undelivered_w
 from market.settlement.elements import ElementMove, settle_element
 from market.settlement.payments import capacity_amount
-from market.settlement.portfolio import HELD_BACK, ConnectionDay, fines_e4, limited_w, passed_on, settle_portfolio
+from market.settlement.portfolio import ConnectionDay, fines_e4, held_back, passed_on, settle_portfolio
 from market.uftp import ContractSettlement, FlexOrder, FlexOrderSettlement, Metering
 
 
@@ -61,7 +61,8 @@ class Accounts:
         rows = tuple(row for _, rows in settled for row in rows)
         seen = self._metered_share(member, contract, period)
         connection = self._meters.connection_days((self._members[member].usage_point,), period)
-        missing_w = undelivered_w(rows, contract, held_w=limited_w(connection, count, told_as=HELD_BACK))
+        # A home takes no order to draw more while it is limited: what lacks was ordered before.
+        missing_w = undelivered_w(rows, contract, held=held_back(connection, count))
         isps = reservation(contract, {}, {}, count, ordered_w, seen, undelivered=missing_w)
         checks = self._baseline_checks(member, period)
         return SellerAccount(rows, (ContractSettlement(contract.contract_id, period, isps),), checks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 
 from agents.roles.dso.config import DsoConfig
@@ -21,7 +21,8 @@ from market.register.providers import aggregator_on
 from market.rules import MarketRules
 from market.settlement.baseline_checks import BaselineCheck, baseline_check, with_procured
 from market.settlement.day import metered_share, reservation, undelivered_w
-from market.settlement.portfolio import HELD_BACK, limited_w, settle_portfolio
+from market.settlement.held_back import HeldBack
+from market.settlement.portfolio import held_back, limited_w, settle_portfolio
 from market.uftp import ContractSettlement, FlexOrderSettlement, Metering
 
 
@@ -50,7 +51,7 @@ class DsoAccounts:
         """A seller's orders settled point by point, and what its contract reserved."""
         count = self._rules.day(period).count
         rows, checks = list[FlexOrderSettlement](), list[BaselineCheck]()
-        taken_w, held_w = [0] * count, [0] * count
+        taken_w, held_rows, given = [0] * count, dict[int, list[HeldBack]](), dict[str, datetime]()
         requested_w, offered_w, ordered_w = Counter[int](), Counter[int](), Counter[int]()
         contracts = self._contracts.terms_on(seller, period)
         for point in self._config.points:
@@ -62,7 +63,9 @@ class DsoAccounts:
             held = {ean: self._emergencies.limited_isps(ean, period) for ean in eans}
             rows += settle_portfolio(orders, baseline_w, days, contracts, count, limited, held)
             taken_w = [a + b for a, b in zip(taken_w, limited_w(days, count, limited), strict=True)]
-            held_w = [a + b for a, b in zip(held_w, limited_w(days, count, held, HELD_BACK), strict=True)]
+            for isp, told in held_back(days, count, held).items():
+                held_rows.setdefault(isp, []).extend(told)
+            given |= {order.order_reference: order.header.time_stamp for order in orders}
             final = self._prognoses.final(place)
             if final is not None and eans:
                 unknown = frozenset[int]().union(*limited.values(), *held.values())
@@ -75,7 +78,7 @@ class DsoAccounts:
             return SellerAccount(tuple(rows), (), tuple(checks))
         seen = self._metered_share(seller, period, count)
         reserved_w = self._reservations.reserved_w(contract, period)
-        missing_w = undelivered_w(rows, contract, taken_w, held_w)
+        missing_w = undelivered_w(rows, contract, taken_w, held_rows, given)
         isps = reservation(contract, requested_w, offered_w, count, ordered_w, seen, reserved_w, missing_w)
         return SellerAccount(tuple(rows), (ContractSettlement(contract.contract_id, period, isps),), tuple(checks))
 

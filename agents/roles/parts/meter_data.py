@@ -205,7 +205,7 @@ class MeterData(Part[MeterDataState]):
         """Meterings as they are recorded, signed by who told them."""
         for told in history.of("metering", tuple).values():
             for message in told:
-                if isinstance(message, Metering) and self._is_known(message):
+                if isinstance(message, Metering) and self._is_known(message) and self._fault(message) is None:
                     self.state.metering[self._key(message)] = message
         return Recovery()
 
@@ -223,10 +223,13 @@ class MeterData(Part[MeterDataState]):
         return any(self._served(known, period) for known in mine)
 
     def _fault(self, message: Metering) -> str | None:
-        """Why a metering is not taken, or None: it has another number of ISPs than its day, or an absurd power."""
+        """Why a metering is not taken, or None: a profile has another number of ISPs than its day, or an absurd power."""
         power, count = message.profile(POWER), self.rules.day(message.period).count
-        if power is None or len(power.values) != count:
-            return f"Power: {0 if power is None else len(power.values)} values; expected {count}"
+        if power is None:
+            return f"Power: 0 values; expected {count}"
+        for profile in message.profiles:
+            if len(profile.values) != count:
+                return f"{profile.profile_type}: {len(profile.values)} values; expected {count}"
         rated_w = self._carries_w.get(message.ean, 0)
         absurd = beyond(power.values, rated_w)
         return None if absurd is None else f"{absurd} W; its connection carries at most {rated_w} W"

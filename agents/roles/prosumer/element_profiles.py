@@ -30,7 +30,7 @@ from market.settlement.elements import (
     moved,
     owed,
 )
-from market.settlement.portfolio import BASELINE, HELD_BACK, ORDERED
+from market.settlement.portfolio import BASELINE, ORDERED
 from market.uftp import MeteringProfile
 
 Watts = tuple[int, ...]
@@ -75,9 +75,8 @@ class ElementProfiles:
             known[LIKE_DAYS] = like_days
         if own_rule_w is not None:
             known[OWN_RULE] = own_rule_w
-        if (held_w := self._supply.held_back_w(element, day)) is not None:
-            known[HELD_BACK] = held_w
         profiles = [MeteringProfile(name, "1" if name == AVAILABLE_FROM else "W", row) for name, row in known.items()]
+        profiles += self._supply.held_profiles(element, day)
         if not owed_w:
             return tuple(profiles)
         for name, values in ((ORDERED, owed_w), (BASELINE, contract_baseline(told_w, kind, known))):

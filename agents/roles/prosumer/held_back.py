@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -12,7 +12,7 @@ import numpy as np
 from cim.codec.codec import wire
 from cim.model.arrays import Floats
 from cim.model.intervals import LocalDay
-from market.settlement.portfolio import HELD_BACK
+from market.settlement.held_back import HELD_BACK, HELD_SINCE
 from market.uftp import Metering, MeteringProfile
 
 
@@ -71,10 +71,39 @@ def held_back_w(
     return watts if any(watts) else None
 
 
+def held_profiles(
+    held: Iterable[EmergencyHeld], element: str, day: LocalDay, measured_kw: Floats
+) -> tuple[MeteringProfile, ...]:
+    """What an element's metering says of it: the watts, and beside them when the first limit of each ISP was known."""
+    held = tuple(held)
+    watts = held_back_w(held, element, day, measured_kw)
+    if watts is None:
+        return ()
+    since_s = [0] * day.count
+    for one in sorted(held, key=lambda one: one.begin, reverse=True):
+        for k in np.flatnonzero(one.beyond_kw(element, day)):
+            since_s[k] = int(one.begin.timestamp())
+    return _profiles(watts, since_s)
+
+
 def held_back_of(elements: Iterable[Metering]) -> tuple[MeteringProfile, ...]:
-    """The profile of a connection: what was held back of all its elements together; none where nothing was."""
-    rows = [profile.values for metering in elements if (profile := metering.profile(HELD_BACK)) is not None]
-    return (MeteringProfile(HELD_BACK, "W", tuple(map(sum, zip(*rows, strict=True)))),) if rows else ()
+    """The profiles of a connection: what was held back of all its elements together, and since the first of their limits."""
+    rows = [
+        (watts.values, since.values)
+        for metering in elements
+        if (watts := metering.profile(HELD_BACK)) is not None and (since := metering.profile(HELD_SINCE)) is not None
+    ]
+    if not rows:
+        return ()
+    told = [list(zip(watts, since, strict=True)) for watts, since in rows]
+    of_isp = list(zip(*told, strict=True))
+    watts_of = [sum(watts for watts, _ in one) for one in of_isp]
+    return _profiles(watts_of, [min((since for watts, since in one if watts), default=0) for one in of_isp])
+
+
+def _profiles(watts: Sequence[int], since_s: Sequence[int]) -> tuple[MeteringProfile, ...]:
+    known = tuple(since if held else 0 for held, since in zip(watts, since_s, strict=True))
+    return MeteringProfile(HELD_BACK, "W", tuple(watts)), MeteringProfile(HELD_SINCE, "s", known)
 
 
 def until(held: EmergencyHeld, end: datetime) -> EmergencyHeld:

@@ -19,7 +19,7 @@ from agents.roles.parts.recovery import LedgerHistory
 from agents.roles.prosumer.config import ProsumerConfig
 from agents.roles.prosumer.day_forecast import free_kw
 from agents.roles.prosumer.energy_metering import EnergyMetering
-from agents.roles.prosumer.held_back import EmergencyHeld, days_after, held_back_w, inside_share, until
+from agents.roles.prosumer.held_back import EmergencyHeld, days_after, held_profiles, inside_share, until
 from agents.roles.prosumer.held_orders import HeldOrders
 from agents.roles.prosumer.told import CapacityChanged, SupplyChanged
 from cim.codec.codec import wire
@@ -28,6 +28,7 @@ from cim.model.devices import Mode
 from cim.model.intervals import LocalDay
 from cim.platform.publications.grid import ConsumptionHeldBack
 from market.contracts.envelope import ElementCall
+from market.uftp import MeteringProfile
 
 
 @wire("prosumer.timer.supply_limit_ends")
@@ -95,9 +96,9 @@ class SupplyLimits(Part[SupplyLimitsState]):
         """What a limit leaves to a device: its share, and never less than the market's rules state."""
         return max(rated_kw * (limit.consumption_pct or 0) / 100, min(rated_kw, self.rules.least_device_w / 1000))
 
-    def held_back_w(self, element: str, day: LocalDay) -> tuple[int, ...] | None:
-        """[T] watts that limits of consumption held back of an element on a day that is over; None: nothing."""
-        return held_back_w(self.state.held, element, day, self._metering.measured_kw(element, day))
+    def held_profiles(self, element: str, day: LocalDay) -> tuple[MeteringProfile, ...]:
+        """What limits of consumption held back of an element on a day that is over, and since when; none: nothing."""
+        return held_profiles(self.state.held, element, day, self._metering.measured_kw(element, day))
 
     def room_kw(self, element: str, day: LocalDay, room_kw: Floats | None) -> Floats | None:
         """[T] kW that an element is planned to draw at most, within what the connection's cap leaves it; None: anything."""
