@@ -151,13 +151,21 @@ class BuildingPort:
         await self._written(limiter, value)
 
     async def release(self, now: datetime) -> None:  # noqa: ARG002 - as above
-        """Put back what stood before the first limit of ours; nothing where there was none."""
+        """Put back what stood before the first limit of ours; nothing where there was none.
+
+        Where that fails it is tried again until it is done, or until another limit is commanded.
+        """
         self._stop_ending()
-        if self._before is not None:
-            limiter, value = self._before
+        if self._before is None:
+            return
+        limiter, value = self._before
+        try:
             self._must_be_there(limiter)
             await self._written(limiter, value, take_back=False)
             self._before = None
+        finally:
+            if self._before is not None:  # it failed, or whoever asked for it gave up
+                self._end_at(self._clock())
 
     async def close(self) -> None:
         """Put back what stood before, and leave; safe to call twice."""

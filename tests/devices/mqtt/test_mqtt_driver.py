@@ -13,6 +13,7 @@ import pytest
 from cim.model.devices import DeviceKind, Mode, Setpoint
 from cim.model.errors import BadInput
 from cim.model.readings import Kind, Quality, Reading
+from devices.mqtt import driver
 from devices.mqtt.driver import BuildingPort
 from devices.port.capabilities import capabilities
 from devices.port.errors import DeviceFault, DeviceUnreachable
@@ -256,6 +257,54 @@ def test_a_limit_ends_at_its_instant(room: Room) -> None:
         return limits
 
     assert world.run(work) == [1000.0, 700.0, 4000.0]
+
+
+@pytest.mark.parametrize("lost", ["the building", "the broker", "patience"])
+@pytest.mark.parametrize("by", ["release", "its end"])
+def test_a_limit_that_could_not_be_ended_ends_when_it_can(
+    room: Room, monkeypatch: pytest.MonkeyPatch, lost: str, by: str
+) -> None:
+    """Offline at its release or at its end, or nobody waited for it: once all are there again it ends without another word."""
+    monkeypatch.setattr(driver, "_AGAIN_S", 0.01)
+    world = World(room)
+    status = "home-7-pump/status"
+
+    async def work() -> None:
+        await world.port.command(Setpoint(Mode.LIMIT, 1000), NOW + QUARTER, NOW)
+        link, will = world.link, world.link.will
+        if lost == "the broker":
+            link._gone()  # it dies with our connection, so it says no will
+        else:
+            world.tell(status, "offline", keep=True)
+        if by == "release" and lost == "patience":
+            world.tell(status, "online", keep=True)
+            monkeypatch.setattr(world.broker, "buildings", [])  # it hears nothing, so its release waits
+            asked = asyncio.ensure_future(world.port.release(NOW))
+            await asyncio.sleep(0)
+            asked.cancel()
+            assert isinstance((await asyncio.gather(asked, return_exceptions=True))[0], asyncio.CancelledError)
+            monkeypatch.undo()
+            monkeypatch.setattr(driver, "_AGAIN_S", 0.01)
+            world.tell(status, "offline", keep=True)
+        elif by == "release":
+            with pytest.raises(DeviceUnreachable, match="expected it to be there"):
+                await world.port.release(NOW)
+        else:
+            world.port._end_at(NOW)  # its instant comes
+        await asyncio.sleep(0.1)
+        assert world.machine.limit_w == 1000.0
+        if lost == "the broker":
+            await link.open(will)
+        else:
+            world.tell(status, "online", keep=True)
+        async with asyncio.timeout(60):
+            while world.machine.limit_w != 4000.0:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        await world.port.command(Setpoint(Mode.LIMIT, 1000), NOW + QUARTER, NOW)
+        await asyncio.sleep(0.1)
+        assert world.machine.limit_w == 1000.0  # nothing of the former limit's end is left
+
+    world.run(work)
 
 
 def test_a_limit_that_is_passed_over_is_a_fault(room: Room) -> None:
