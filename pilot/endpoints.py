@@ -230,7 +230,7 @@ def _brokers(section: Mapping[str, object], faults: list[str]) -> dict[str, str]
         try:
             if not isinstance(value, str):
                 raise BadInput("address: it is no text; expected mqtt://HOST:PORT/PREFIX")
-            broker_address(value)
+            broker_address(value).context()  # its file, too
         except BadInput as error:
             faults.append(f"mqtt.{name}: {error}")
     return {name: value for name, value in section.items() if isinstance(value, str)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -69,10 +68,14 @@ class BrokerLink:
         building: is told what is heard.
         clock: what time it is.
         timeout_s: for each answer of the broker.
+
+    Raises:
+        BadInput: the file of the authorities that the address names cannot be read.
     """
 
     def __init__(self, building: Building, clock: Callable[[], datetime], timeout_s: float) -> None:
         self._address: BrokerAddress = building.address
+        self._tls = self._address.context()
         self._building, self._clock, self._timeout_s = building, clock, timeout_s
         self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
@@ -155,7 +158,7 @@ class BrokerLink:
             keepalive=_KEEP_ALIVE_S,
             clean_start=True,
             timeout=self._timeout_s,
-            tls_context=ssl.create_default_context() if to.tls else None,
+            tls_context=self._tls,
             max_queued_incoming_messages=_QUEUED,
         )
 

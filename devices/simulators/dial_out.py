@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ssl
 from typing import TYPE_CHECKING
 
 from devices.port.errors import DeviceUnreachable
 from devices.simulators.in_memory_link import Simulator
+from devices.simulators.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -17,15 +19,17 @@ OPENING_S = 10.0
 _CUT_OFF = 4001  # the server's code for "a newer session of this device": dialling again would only fight it
 
 
-class DialOut:
+class DialOut(Outgoing):
     """Runs one simulated device over a WebSocket.
 
     Args:
         machine: the device's side of the protocol.
         url: where to dial.
-        credentials: user (the name of the device) and password, for HTTP Basic authentication.
+        credentials: user (the name of the device) and password, for HTTP Basic authentication; without a password none is
+            sent, as by a station that shows a certificate.
         subprotocol: `ocpp2.0.1` or `s2`.
-        backoff_s: the first pause before dialling again; doubled up to `backoff_max_s`.
+        tls: what is asked of a `wss://` server, and shown to it; None: its certificate must be one that the machine trusts.
+        backoff_s: see `Outgoing`.
     """
 
     def __init__(
@@ -35,38 +39,23 @@ class DialOut:
         credentials: tuple[str, str],
         subprotocol: str,
         *,
+        tls: ssl.SSLContext | None = None,
         backoff_s: float = 0.05,
         backoff_max_s: float = 30.0,
     ) -> None:
-        self.machine = machine
-        self.refusal = ""  # why the last attempt failed
-        self._url = url
-        token = base64.b64encode(":".join(credentials).encode()).decode()
-        self._headers = {"Authorization": f"Basic {token}"}
+        super().__init__(backoff_s, backoff_max_s)
+        self.machine, self._url = machine, url
+        user, password = credentials
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {token}"} if password else {}
+        self._tls = tls if url.startswith("wss:") else None
         self._subprotocol = subprotocol
-        self._backoff = (backoff_s, backoff_max_s)
         self._connection: ClientConnection | None = None
-        self._changed = asyncio.Event()
-        self._speaking = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def connected(self) -> bool:
         """True while the connection is open."""
         return self._connection is not None
-
-    def dial(self) -> None:
-        """Begin to dial, until `hang_up`."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
-
-    async def hang_up(self) -> None:
-        """Stop; safe to call twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def say(self, frames: list[str]) -> None:
         """Send what the machine made in `start` or `advance`; while cut off it waits in the machine."""
@@ -75,7 +64,7 @@ class DialOut:
         connection = self._connection
         if connection is None:
             return
-        async with self._speaking:  # frames of one batch stay together
+        async with self._speaking:
             with contextlib.suppress(ConnectionClosed):
                 for frame in frames:
                     await connection.send(frame)
@@ -114,32 +103,29 @@ class DialOut:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _run(self) -> None:
-        from websockets.asyncio.client import connect
+    def _failures(self) -> tuple[type[Exception], ...]:
         from websockets.exceptions import InvalidHandshake, InvalidURI
+
+        return OSError, InvalidHandshake, InvalidURI, TimeoutError
+
+    async def _session(self) -> bool:
+        from websockets.asyncio.client import connect
         from websockets.typing import Subprotocol
 
-        pause, longest = self._backoff
-        while True:
-            try:
-                async with connect(
-                    self._url,
-                    subprotocols=[Subprotocol(self._subprotocol)],
-                    additional_headers=self._headers,
-                    open_timeout=OPENING_S,
-                    proxy=None,
-                ) as connection:
-                    pause = self._backoff[0]
-                    self.refusal = ""
-                    await self._talk(connection)
-                    if connection.close_code == _CUT_OFF:
-                        self.refusal = "a newer session took over"
-                        return
-            except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
-                self.refusal = f"{type(error).__name__}: {error}"
-                self._changed.set()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
+        async with connect(
+            self._url,
+            subprotocols=[Subprotocol(self._subprotocol)],
+            additional_headers=self._headers,
+            open_timeout=OPENING_S,
+            proxy=None,
+            ssl=self._tls,
+        ) as connection:
+            self._arrived()
+            await self._talk(connection)
+            if connection.close_code == _CUT_OFF:
+                self.refusal = "a newer session took over"
+                return False
+        return True
 
     async def _talk(self, connection: ClientConnection) -> None:
         from websockets.exceptions import ConnectionClosed

@@ -10,6 +10,7 @@ from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
 from devices.mqtt.address import broker_address
 from devices.simulators.dial_out import DialOut
+from devices.simulators.dial_tls import DialTls
 from devices.simulators.gateway.announced_building import AnnouncedBuilding
 from devices.simulators.publish_out import PublishOut
 from devices.simulators.simulation import Simulation
@@ -26,12 +27,15 @@ class SimulatorHost:
         simulation: the site.
         host: address to listen on.
         settle_s: how long the peers may take to answer what one step made the devices say.
+        tls: of those that dial `wss://`.
     """
 
-    def __init__(self, simulation: Simulation, host: str = "127.0.0.1", settle_s: float = 10.0) -> None:
+    def __init__(
+        self, simulation: Simulation, host: str = "127.0.0.1", settle_s: float = 10.0, tls: DialTls | None = None
+    ) -> None:
         self.simulation = simulation
         self.endpoints: dict[str, tuple[str, int]] = {}
-        self._host, self._settle_s = host, settle_s
+        self._host, self._settle_s, self._tls = host, settle_s, tls or DialTls()
         self._server = ModbusTcpServer(host)
         self._runners: dict[str, DialOut | PublishOut] = {}
 
@@ -48,10 +52,12 @@ class SimulatorHost:
     async def dial(self, targets: Mapping[str, tuple[str, str, str]]) -> None:
         """Let stations and gateways dial: by name (URL, user, password); what was dialled before is hung up.
 
+        Who has no password ("") shows its certificate alone.
+
         The URL of a building that is announced is that of its broker, with user and password in it.
 
         Raises:
-            BadInput: a name is unknown or not one that dials.
+            BadInput: a name is unknown or not one that dials, or a file of its TLS does not fit.
         """
         for name in targets:
             if self.simulation.kind(name) not in PREFIXES:
@@ -65,7 +71,9 @@ class SimulatorHost:
             if isinstance(machine, AnnouncedBuilding):
                 runner = PublishOut(machine, broker_address(url))
             else:
-                runner = DialOut(machine, url, (user, password), machine.subprotocol, backoff_max_s=_BACKOFF_MAX_S)
+                tls = self._tls.context(name) if url.startswith("wss:") else None
+                spoken, login = machine.subprotocol, (user, password)
+                runner = DialOut(machine, url, login, spoken, tls=tls, backoff_max_s=_BACKOFF_MAX_S)
             self._runners[name] = runner
             if not self.simulation.silent(name):
                 runner.dial()
@@ -93,12 +101,10 @@ class SimulatorHost:
         await runner.say(frames)
         return await runner.at_rest(self._settle_s)
 
-    def state(self, name: str) -> str:
-        """How the connection of a station or gateway stands, in words."""
-        runner = self._runners.get(name)
-        if runner is None:
-            return "does not dial"
-        return "connected" if runner.connected else f"dials ({runner.refusal or 'no answer yet'})"
+    def refused(self) -> dict[str, str]:
+        """By name, why a station or gateway that dials is not connected, as far as an attempt has failed."""
+        runners = self._runners.items()
+        return {name: runner.refusal for name, runner in runners if runner.refusal and not runner.connected}
 
     async def silence(self, name: str, lost: bool) -> None:
         """Lose a device or get it back, see `Simulation.silence`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from cim.model.errors import BadInput
+from devices.port.client_tls import client_context
 from devices.sunspec.meter_sign import Sign
 from devices.sunspec.registers import PATIENCE_S, TcpRegisters
 
@@ -39,19 +40,7 @@ class SecureAddress:
 
     def context(self) -> ssl.SSLContext:
         """What is asked of the other side, and shown to it. Raises `BadInput` naming the file."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca or None)
-        except OSError as error:  # an SSLError is one
-            raise BadInput(f"ca: {self.ca} cannot be read ({error}); expected certificates as PEM") from error
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.certificate:
-            try:
-                context.load_cert_chain(self.certificate, self.key or None)
-            except OSError as error:
-                raise BadInput(
-                    f"certificate: {self.certificate} and its key cannot be read ({error}); expected both as PEM"
-                ) from error
-        return context
+        return client_context(self.ca, self.certificate, self.key)
 
 
 def is_secure(url: object) -> bool:

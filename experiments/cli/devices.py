@@ -27,13 +27,29 @@ def simulate_command(
     date: Annotated[str | None, typer.Option(help="Local day to simulate; the site's default day if left out.")] = None,
     host: Host = "127.0.0.1",
     base_port: Annotated[int, typer.Option(help="Port of the first SunSpec device; 0 for any.")] = 15020,
-    csms: Annotated[str | None, typer.Option(help="Where stations dial: ws://host:port/ocpp")] = None,
-    s2: Annotated[str | None, typer.Option(help="Where gateways dial: ws://host:port/s2")] = None,
+    csms: Annotated[str | None, typer.Option(help="Where stations dial: ws://host:port/ocpp, wss: by TLS")] = None,
+    s2: Annotated[str | None, typer.Option(help="Where gateways dial: ws://host:port/s2, wss: by TLS")] = None,
     mqtt: Annotated[
         str | None,
-        typer.Option(help="Broker behind which buildings stand instead of speaking S2: mqtt://host:port/homeassistant"),
+        typer.Option(
+            help="Broker behind which buildings stand instead of speaking S2: mqtt://host:port/homeassistant, "
+            "by TLS mqtts://host:port/homeassistant?ca=FILE"
+        ),
     ] = None,
     passwords: PasswordFile = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Whose signature the certificate of a wss:// server has, PEM; else whom the machine trusts.",
+        ),
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="NAME.pem and NAME.key of devices that show a certificate (security profile 3)."
+        ),
+    ] = None,
     speed: Annotated[float, typer.Option(help="Simulated seconds for each second.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Makes small differences between devices of a kind.")] = 0,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
@@ -71,6 +87,7 @@ def simulate_command(
     their messages. With --present and --endpoints they stand in for a site's real devices.
     """
     with one_sentence():
+        from devices.simulators.dial_tls import DialTls
         from experiments.cli.devices_simulate import Options, simulate
 
         options = Options(
@@ -78,6 +95,7 @@ def simulate_command(
             misbehave=tuple(_named(text) for text in misbehave or ()),
             mqtt=mqtt,
             ocpp=tuple(ocpp or ()),
+            tls=DialTls("" if ca is None else str(ca), certificates),
         )
         _until_stopped(simulate(options), seconds)
 

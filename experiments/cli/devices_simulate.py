@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +16,7 @@ from cim.model.errors import BadInput
 from cim.model.intervals import LocalDay, local_day_of
 from devices.dial_in.passwords import is_hash
 from devices.mqtt.address import broker_address
+from devices.simulators.dial_tls import DialTls
 from devices.simulators.gateway.announced_building import PREFIX
 from devices.simulators.host import PREFIXES, SimulatorHost
 from devices.simulators.simulation import Simulation
@@ -51,6 +53,7 @@ class Options:
     misbehave: tuple[tuple[str, str], ...] = ()  # (device, words), see `devices.simulators.sunspec.misbehaviour`
     mqtt: str | None = field(default=None, repr=False)
     ocpp: tuple[str, ...] = ()  # a version for all stations, or STATION=VERSION
+    tls: DialTls = field(default_factory=DialTls)  # of those that dial wss://
 
     def url(self, kind: DeviceKind) -> str | None:
         """Where devices of a kind dial, without their names."""
@@ -78,7 +81,7 @@ async def simulate(options: Options) -> None:
     begin = wall if options.present else _begin(site, options.date, wall)
     announced = _announced(site, options)
     simulation = Simulation(site, profiles, _quarter(begin), options.seed, announced)
-    host = SimulatorHost(simulation, options.host)
+    host = SimulatorHost(simulation, options.host, tls=options.tls)
     try:
         simulation.move(begin)
         for name, words in options.misbehave:
@@ -95,7 +98,7 @@ async def simulate(options: Options) -> None:
 
 
 async def _run(host: SimulatorHost, begin: datetime, speed: float, end: datetime) -> None:
-    zero, reported = time.monotonic(), 0.0
+    zero, reported, told = time.monotonic(), 0.0, dict[str, str]()
     while True:
         await asyncio.sleep(_TICK_S)
         passed = time.monotonic() - zero
@@ -106,6 +109,15 @@ async def _run(host: SimulatorHost, begin: datetime, speed: float, end: datetime
         if passed - reported >= _REPORT_S:
             reported = passed
             await host.report()
+            _tell_refused(host, told)
+
+
+def _tell_refused(host: SimulatorHost, told: dict[str, str]) -> None:
+    """Say of each device why nobody lets it in, when that changes."""
+    for name, why in host.refused().items():
+        if told.get(name) != why:
+            sys.stderr.write(f"{name} is not let in: {why}\n")
+        told[name] = why
 
 
 def _announced(site: Site, options: Options) -> frozenset[str]:
@@ -133,7 +145,8 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
     assert options.endpoints is not None  # noqa: S101 - the caller has looked
     announced = sorted(_announced(site, options))
     dialling = [name for name, kind in device_kinds(site).items() if kind in PREFIXES and name not in announced]
-    brokers = {name: f"{options.mqtt}?device={name}" for name in announced}
+    sign = "&" if "?" in (options.mqtt or "") else "?"
+    brokers = {name: f"{options.mqtt}{sign}device={name}" for name in announced}
     if not options.endpoints.exists():
         port = _DIAL_IN_PORT if options.base_port else free_port()
         draft_endpoints(options.endpoints, served, dialling, port, brokers)
@@ -148,13 +161,15 @@ def with_endpoints(options: Options, site: Site, served: dict[str, tuple[str, in
         raise BadInput(
             f"endpoints: mqtt of {options.endpoints} is not that of --mqtt; expected the same, or a new file"
         )
-    if known.tls is not None or any(is_hash(password) for password in known.passwords.values()):
+    passwords = {**known.passwords, **options.passwords}
+    hashed = [name for name, password in passwords.items() if is_hash(password)]
+    if hashed:
         raise BadInput(
-            f"endpoints: {options.endpoints} has TLS or hashes of passwords; simulators dial without TLS and with passwords, "
-            "expected a file with neither"
+            f"endpoints: {options.endpoints} has a hash of {hashed[0]}'s password, and a hash opens nothing; "
+            f"expected --passwords with a line {hashed[0]}=PASSWORD"
         )
-    dial_in = "ws://{}:{}".format(*known.door)
-    return replace(options, csms=f"{dial_in}/ocpp", s2=f"{dial_in}/s2", passwords=known.passwords)
+    dial_in = "{}://{}:{}".format("ws" if known.tls is None else "wss", *known.door)
+    return replace(options, csms=f"{dial_in}/ocpp", s2=f"{dial_in}/s2", passwords=passwords)
 
 
 def _begin(site: Site, day: str | None, wall: datetime) -> datetime:
@@ -202,9 +217,15 @@ def _targets(simulation: Simulation, options: Options) -> dict[str, tuple[str, s
         if name in simulation.announced:
             targets[name] = (url, "", "")
             continue
-        if name not in options.passwords:
+        password = options.passwords.get(name, "")
+        secure = url.startswith("wss://")
+        if not password and not (secure and options.tls.shows(name)):
             raise BadInput(f"--passwords: {name} has none; expected a line {name}=PASSWORD, as {_OPTIONS[kind]} asks")
-        targets[name] = (f"{url}/{name}", name, options.passwords[name])
+        targets[name] = (f"{url}/{name}", name, password)
+    if options.tls != DialTls() and not any(url.startswith("wss://") for url, _, _ in targets.values()):
+        raise BadInput(
+            "--ca: it or --certificates is given, and nothing dials by TLS; expected a URL that begins with wss://"
+        )
     return targets
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from cim.model.devices import DeviceKind
 from cim.model.errors import BadInput
+from devices.dial_in.passwords import hashed
 from environment.sites import load_site
 from experiments.cli.devices_simulate import Options, with_endpoints
 from pilot.endpoints import device_kinds, load_endpoints
@@ -40,6 +41,25 @@ def test_devices_dial_where_the_file_says_with_its_passwords(tmp_path: Path) -> 
     assert set(first.passwords) == {name for name, kind in device_kinds(SITE).items() if kind in DIALLING}
 
 
+def test_by_tls_and_with_hashes_they_dial_with_the_passwords_themselves(tmp_path: Path) -> None:
+    """A file with TLS is dialled by wss; of a hash, the sentence says where the password itself is to stand."""
+    path = tmp_path / "pilot.yaml"
+    with_endpoints(options(path, 15020), SITE, served(15020))
+    for file in ("server.pem", "server.key"):
+        (tmp_path / file).write_text("")
+    words = path.read_text().replace("listen:", "listen:\n  certificate: server.pem\n  key: server.key", 1)
+    station = next(name for name, kind in device_kinds(SITE).items() if kind is DeviceKind.STATION)
+    password = load_endpoints(path, SITE).passwords[station]
+    path.write_text(words.replace(password, hashed(password)))
+    with pytest.raises(
+        BadInput, match=rf"a hash of {station}'s password, .*; expected --passwords with a line {station}="
+    ):
+        with_endpoints(options(path, 15020), SITE, served(15020))
+    found = with_endpoints(replace(options(path, 15020), passwords={station: password}), SITE, served(15020))
+    assert (found.csms, found.s2) == ("wss://127.0.0.1:9100/ocpp", "wss://127.0.0.1:9100/s2")
+    assert found.passwords[station] == password
+
+
 def test_a_file_that_has_a_device_elsewhere_is_not_served(tmp_path: Path) -> None:
     """One sentence says where it is, and where it was expected."""
     path = tmp_path / "pilot.yaml"
@@ -59,6 +79,11 @@ def test_buildings_stand_behind_the_broker_that_is_given(tmp_path: Path) -> None
     pumps = {name for name, kind in device_kinds(SITE).items() if kind is DeviceKind.GATEWAY}
     assert load_endpoints(path, SITE).brokers == {name: f"{mqtt}?device={name}" for name in pumps}
     assert not pumps & set(found.passwords)
+    other = tmp_path / "by-tls.yaml"
+    by_tls = "mqtts://127.0.0.1/homeassistant?ca=/dev/null"
+    with pytest.raises(BadInput, match="ca: /dev/null cannot be read"):
+        with_endpoints(replace(options(other, 15020), mqtt=by_tls), SITE, served(15020))
+    assert f"{by_tls}&device={min(pumps)}" in other.read_text()
     with pytest.raises(BadInput, match=r"mqtt of .* is not that of --mqtt; expected the same, or a new file"):
         with_endpoints(replace(given, mqtt="mqtt://127.0.0.1:1884/homeassistant"), SITE, served(15020))
     with pytest.raises(BadInput, match=r"has another prefix; expected homeassistant"):

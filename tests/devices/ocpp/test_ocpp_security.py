@@ -6,15 +6,9 @@ import asyncio
 import base64
 import logging
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
@@ -25,40 +19,9 @@ from devices.dial_in.passwords import hashed, is_hash, known_passwords
 from devices.dial_in.server import DialInServer
 from devices.dial_in.tls import TlsFiles, common_name, server_context
 from devices.ocpp.machine import CsmsMachine
+from tests.worlds.certificates import Authority
 
 PASSWORD = "sixteen-letters!"
-_DAY = timedelta(days=1)
-
-
-class _Authority:
-    """Signs certificates; the files lie in `folder`."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.file = folder / f"{name}.pem"
-        own = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number())
-        return builder.not_valid_before(now - _DAY).not_valid_after(now + _DAY)
-
-    def signs(self, *names: str) -> tuple[Path, Path]:
-        """A certificate for the loopback address with these common names, and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
-        alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        made = self._builder(subject, key).add_extension(alternative, False).sign(self._key, hashes.SHA256())
-        stem = f"{self.file.stem}-{'-'.join(names)}"
-        files = self._folder / f"{stem}.pem", self._folder / f"{stem}.key"
-        files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        plain = serialization.NoEncryption()
-        form = serialization.PrivateFormat.PKCS8
-        files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
-        return files
 
 
 def _basic(user: str, password: str) -> dict[str, str]:
@@ -76,7 +39,7 @@ async def _status(url: str, headers: dict[str, str], tls: ssl.SSLContext | None)
         return 0  # the TLS handshake already failed
 
 
-def _dialling(authority: _Authority, shown: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+def _dialling(authority: Authority, shown: tuple[Path, Path] | None = None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(authority.file))
     if shown is not None:
         context.load_cert_chain(*shown)
@@ -86,7 +49,7 @@ def _dialling(authority: _Authority, shown: tuple[Path, Path] | None = None) -> 
 @pytest.mark.slow
 def test_identity_follows_from_the_credential(tmp_path: Path) -> None:
     """`by-cert` comes with its certificate and nothing else, `by-word` with its password; nobody as another."""
-    ours, foreign = _Authority(tmp_path, "ours"), _Authority(tmp_path, "foreign")
+    ours, foreign = Authority(tmp_path, "ours"), Authority(tmp_path, "foreign")
     certificate, key = ours.signs("csms")
     own, other, strange = ours.signs("by-cert"), ours.signs("by-word"), foreign.signs("by-cert")
     both = ours.signs("by-cert", "by-word")
@@ -193,7 +156,7 @@ def test_a_certificate_has_one_common_name() -> None:
 
 def test_a_file_that_is_no_certificate_is_one_sentence(tmp_path: Path) -> None:
     """The certificate, its key, the authorities: each is named where it does not fit."""
-    authority = _Authority(tmp_path, "ours")
+    authority = Authority(tmp_path, "ours")
     certificate, key = authority.signs("csms")
     nothing = tmp_path / "nothing.pem"
     nothing.write_text("nothing")

@@ -83,6 +83,9 @@ def _running(*arguments, until, run=_RUN):
         (("simulate", "strem", "--base-port", "0", "--misbehave", "farm-1.pv=rude"), "misbehave: 'rude' is unknown"),
         (("simulate", "strem", "--csms", "http://x"), "--csms: 'http://x' is no WebSocket URL"),
         (("simulate", "strem", "--csms", "ws://x/ocpp"), "has none; expected a line"),
+        (("simulate", "strem", "--csms", "ws://x/ocpp", "--certificates", "."), "has none; expected a line"),
+        (("simulate", "strem", "--csms", "wss://x/ocpp", "--certificates", "."), "has none; expected a line"),
+        (("simulate", "strem", "--ca", "/x.pem"), "--ca: it or --certificates is given, and nothing dials by TLS"),
         (("simulate", "strem", "--passwords", "/nowhere"), "file: it cannot be read or written"),
         (
             ("simulate", "strem", "--ocpp", "1.5"),
