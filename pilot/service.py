@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from agents.assembly.described import described
 from agents.assembly.site_runtime import JournalPlace, RuntimeChoice, end_of_operation, journal_server, make_runtime
 from agents.runtime.clocks import PacedClock
 from agents.runtime.revival import Revival
@@ -45,11 +46,11 @@ from pilot.elsewhere import Elsewhere
 from pilot.full_disk import PatientWorld, until_kept
 from pilot.ledger_parties import check_parties
 from pilot.mailbox import with_host, with_mailbox
-from pilot.messaging import messaging
+from pilot.messaging import messaging, read_mqtt
 from pilot.portal_app import living_portal
 from pilot.settings import UpSettings
 from pilot.start_up import RealStartUp, SimulatedStartUp, SiteStart, StartUp
-from pilot.view import LivingView, described
+from pilot.view import LivingView
 from portal.news import News
 from portal.server import serve
 
@@ -92,7 +93,7 @@ class Pilot:
             BadInput, DeviceError, JournalError: one sentence each.
         """
         settings = self._settings
-        start_up: StartUp = SimulatedStartUp(settings) if settings.endpoints is None else RealStartUp(settings)
+        start_up = _start_up(settings)
         async with AsyncExitStack() as cleanup:
             cleanup.enter_context(_alone(settings.folder))
             space = load_site(settings.site).name
@@ -116,11 +117,7 @@ class Pilot:
                     )
                 )
             await runtime.open(site_start.now)
-            for sentence in runtime.missing:
-                _log.warning("device missing", reason=sentence)
-            for host, health in (await runtime.health()).items():
-                for sentence in health.recovery:
-                    _log.warning("not recovered as it was", host=host, what=sentence)
+            await _warn_of_start(runtime)
             # It ends after the store, so that what the store writes at its end is taken, too.
             cleanup.enter_context(
                 data_platform(
@@ -224,6 +221,21 @@ def _sink(store: Store, news: News) -> Callable[[str, Publication], None]:
 
 def _revived(revival: Revival) -> None:
     _log.warning("revived", host=revival.host, seconds=round(revival.seconds, 1))
+
+
+def _start_up(settings: UpSettings) -> StartUp:
+    if settings.mqtt is not None:
+        read_mqtt(settings.mqtt)  # what is wrong with it is told before anything has started
+    return SimulatedStartUp(settings) if settings.endpoints is None else RealStartUp(settings)
+
+
+async def _warn_of_start(runtime: LocalRuntime | RayRuntime) -> None:
+    """Tell which devices are missing, and what agents could not make of the journal."""
+    for sentence in runtime.missing:
+        _log.warning("device missing", reason=sentence)
+    for host, health in (await runtime.health()).items():
+        for sentence in health.recovery:
+            _log.warning("not recovered as it was", host=host, what=sentence)
 
 
 async def _end(runtime: LocalRuntime | RayRuntime) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from agents.assembly.site_agents import SiteAgents
-from agents.roles.dso.config import DsoConfig
 from agents.runtime.scheduler import RoundScheduler
 from cim.codec.codec import tag_of
 from cim.platform.access.principals import Role
 from cim.platform.publications.measured import CommandRefused, DeviceBack, DeviceLost
-from cim.platform.publications.site import Party, SiteDescribed, WatchedPoint
 from cim.platform.store import Store, Told
 from portal.dso import dso_state
 from portal.market import MarketRows
@@ -132,23 +129,6 @@ def market_roles(site_agents: SiteAgents) -> dict[str, Role]:
     kinds = {"dso": Role.DSO, "aggregator": Role.AGGREGATOR, "prosumer": Role.PROSUMER}
     traders = {spec.name: kinds[spec.kind] for spec in site_agents.agents if spec.kind in kinds}
     return {site_agents.rules.domains[name]: role for name, role in traders.items()}
-
-
-def described(site_agents: SiteAgents, now: datetime) -> SiteDescribed:
-    """What readers of the store must know of a site beside its publications."""
-    dso, rules = next(spec for spec in site_agents.agents if spec.kind == "dso"), site_agents.rules
-    config: DsoConfig = dso.config
-    return SiteDescribed(
-        now,
-        site=site_agents.ledger_meta["site"],
-        timezone=rules.timezone,
-        isp_minutes=rules.isp_minutes,
-        dso=rules.domains[dso.name],
-        parties=tuple(Party(agent, domain) for agent, domain in rules.domains.items()),
-        points=tuple(
-            WatchedPoint(p.identity, p.branch, config.limits.max_loading_pct - config.margin_pct) for p in config.points
-        ),
-    )
 
 
 def _kind(event: Any) -> str:

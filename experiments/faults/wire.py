@@ -12,7 +12,8 @@ import base64
 import json
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -79,22 +80,33 @@ def wire_faults(
     return report
 
 
+@contextmanager
+def _quiet(log: logging.Logger) -> Iterator[None]:
+    """Nothing below an error is logged meanwhile; what goes wrong leaves the level as it was."""
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def _fuzz_ocpp(spoken: str, frames: int, rng: random.Random, report: WireReport) -> int:
     machine, name, log = CsmsMachine("cs"), spoken.upper(), logging.getLogger("iles.devices.ocpp")
-    level = log.level
-    log.setLevel(logging.ERROR)  # that they are refused is what is wanted
-    for number in range(frames):
-        if number % 200 == 0:
-            machine = CsmsMachine("cs")
-            machine.speak(spoken)
-            machine.state.clock(NOW)
-        if number % 20 == 0:
-            machine.state.clock(NOW + timedelta(minutes=number % 200 // 20))
-        frame = fuzzed(rng.choice(OCPP[spoken]), rng)
-        hear(name, machine.receive, frame, report)
-        told = {kind: fresh.value for kind, fresh in machine.state.last.values.items() if fresh.told is Quality.GOOD}
-        believed(name, told, frame, report)
-    log.setLevel(level)
+    with _quiet(log):  # that they are refused is what is wanted
+        for number in range(frames):
+            if number % 200 == 0:
+                machine = CsmsMachine("cs")
+                machine.speak(spoken)
+                machine.state.clock(NOW)
+            if number % 20 == 0:
+                machine.state.clock(NOW + timedelta(minutes=number % 200 // 20))
+            frame = fuzzed(rng.choice(OCPP[spoken]), rng)
+            hear(name, machine.receive, frame, report)
+            told = {
+                kind: fresh.value for kind, fresh in machine.state.last.values.items() if fresh.told is Quality.GOOD
+            }
+            believed(name, told, frame, report)
     return frames
 
 

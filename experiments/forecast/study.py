@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from cim.model.arrays import Floats
 from cim.model.errors import BadInput
 from experiments.forecast.models import Flat, Skill
 from experiments.forecast.site_series import SiteSeries
-from experiments.run.workers import end_with_parent
+from experiments.run.workers import pool_of
 
 FIRST_JUDGED = 60  # days of history before the first forecast that is judged
 SHOWN_DAYS = 14
@@ -106,7 +105,7 @@ def _done(jobs: Sequence[tuple[str, str, SeriesHistory, int, Schedule]], process
     if processes == 1 or len(jobs) == 1:
         yield from (judge(*job) for job in jobs)
         return
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
+    with pool_of(processes) as pool:
         waiting: list[Future[Judged]] = [pool.submit(judge, *job) for job in jobs]
         for future in as_completed(waiting):
             yield future.result()

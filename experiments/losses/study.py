@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +24,7 @@ from experiments.run.columns.with_agents import run_agents
 from experiments.run.run import RunResult, run_site
 from experiments.run.settings import RunSettings
 from experiments.run.study.study_command import program_digest
-from experiments.run.workers import end_with_parent
+from experiments.run.workers import pool_of, write_whole
 from market.rules import Control
 
 Loss = tuple[str, int | None]  # a device or meter; the minute of the first day from which it is lost, None: all day
@@ -115,9 +113,7 @@ def read_rows(path: Path, run: str) -> dict[tuple[str, str], LossRow]:
 
 def keep_rows(path: Path, rows: Iterable[LossRow]) -> None:
     """Write the file, whole or not at all."""
-    draft = path.with_suffix(".part")
-    draft.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_whole(path, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 def losses_of(site: Site, since: Sequence[int | None], only: Iterable[str] = ()) -> list[Loss]:
@@ -136,16 +132,10 @@ def losses_of(site: Site, since: Sequence[int | None], only: Iterable[str] = ())
 def run_losses(settings: RunSettings, losses: Sequence[Loss], run: str, processes: int) -> Iterator[LossRow]:
     """A row for each loss as it is finished, as many at once as there are processes; the column `local` is run once."""
     local = run_agents(settings, Control.LOCAL)
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            futures = [pool.submit(run_loss, settings, loss, run, local) for loss in losses]
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            for process in list(pool._processes.values()):
-                process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool_of(processes) as pool:
+        futures = [pool.submit(run_loss, settings, loss, run, local) for loss in losses]
+        for future in as_completed(futures):
+            yield future.result()
 
 
 def run_loss(settings: RunSettings, loss: Loss, run: str, local: Column) -> LossRow:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context
 
 import numpy as np
 from scipy.stats import t as student
@@ -18,7 +16,7 @@ from experiments.mechanisms.gaming import GAMES, INFLATED, Game
 from experiments.mechanisms.lived_day import SPREAD
 from experiments.mechanisms.market_day import Outcome, Play, honest, run_day
 from experiments.mechanisms.models import Comparison, GameFigures, Mean, MechanismFigures, RunFigures
-from experiments.run.workers import end_with_parent
+from experiments.run.workers import pool_of
 from market.mechanisms.mechanism import Mechanism
 from market.mechanisms.network_aware import NetworkAware
 from market.mechanisms.posted_price import PostedPrice
@@ -180,9 +178,7 @@ def compare(
             runs += run_once(site_name, day, seed, names)
             heard(day, seed)
     else:
-        with ProcessPoolExecutor(
-            min(processes, len(tasks)), mp_context=get_context("spawn"), initializer=end_with_parent
-        ) as pool:
+        with pool_of(min(processes, len(tasks))) as pool:
             waiting = [pool.submit(run_once, site_name, day, seed, names) for day, seed in tasks]
             for (day, seed), done in zip(tasks, waiting, strict=True):
                 runs += done.result()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.assembly.agents_of_site import agents_of_site, days_of_history
+from agents.assembly.described import described
 from agents.assembly.grid_of_site import usage_point
 from agents.assembly.simulated_world import SimulatedWorld, open_world
 from agents.assembly.site_agents import SiteAgents
@@ -38,7 +39,6 @@ from experiments.run.settings import RunSettings, Runtime, ScenarioName
 from experiments.run.wrong_copies import chosen
 from market.mechanisms.registry import procuring
 from market.rules import Control
-from pilot.view import described
 
 if TYPE_CHECKING:
     from agents.runtime.local import LocalRuntime

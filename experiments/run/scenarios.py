@@ -21,7 +21,7 @@ from experiments.run.settings import RunSettings, ScenarioName
 Beyond = Callable[[ColumnName, Column], Mapping[str, float]]
 
 _GENERATORS = ("pv", "wind", "chp")
-LEAST_GAP = 0.01  # of the local column's score: a smaller gap says nothing
+_LEAST_GAP = 0.01  # of the local column's score: a smaller gap says nothing
 
 
 class KpiFigures(Figures):
@@ -102,17 +102,24 @@ def kpi_of(
         )
         for name in COMPARED
     }
-    local, best = judged[ColumnName.LOCAL].score, judged[ColumnName.FORESIGHT].score
-    gap = best - local
-    closed = (judged[ColumnName.MARKET].score - local) / gap if gap > LEAST_GAP * abs(local) else None
+    local, flexible, best = (judged[name].score for name in (ColumnName.LOCAL, ColumnName.MARKET, ColumnName.FORESIGHT))
     return Kpi(
         scenario=scenario,
         flexible=judged[ColumnName.MARKET],
         local_control=judged[ColumnName.LOCAL],
         no_control=judged[ColumnName.IDLE],
         perfect_foresight=judged[ColumnName.FORESIGHT],
-        gap_closed=None if closed is None else round(closed, 4),
+        gap_closed=gap_closed(local, flexible, best),
     )
+
+
+def gap_closed(local: float, flexible: float, best: float) -> float | None:
+    """The share of the gap from local rules' score to perfect foresight's that flexible operation closes.
+
+    None where foresight is not above local by more than a hundredth of local's score.
+    """
+    gap = best - local
+    return round((flexible - local) / gap, 4) if gap > _LEAST_GAP * abs(local) else None
 
 
 COMPARED = (ColumnName.MARKET, ColumnName.LOCAL, ColumnName.IDLE, ColumnName.FORESIGHT)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from experiments.bench.dispatch.measure import peak_rss_mb
 from experiments.bench.figures import Figures
-from experiments.run.workers import end_with_parent
+from experiments.run.workers import pool_of, write_whole
 
 Measure = Callable[..., Figures]
 
@@ -68,10 +65,8 @@ class Kept:
         """Keep it, whole or not at all."""
         if self._folder is None:
             return
-        draft = self._folder / f"{point.file}.part"
         kept = {"program": self._program, "arguments": _plain(point.arguments), "figures": figures}
-        draft.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, self._folder / point.file)
+        write_whole(self._folder / point.file, json.dumps(kept, indent=1) + "\n")
 
 
 def measured(points: Sequence[Point], kept: Kept, tell: Callable[[str], None]) -> dict[str, dict[str, Figures]]:
@@ -93,13 +88,8 @@ def measured(points: Sequence[Point], kept: Kept, tell: Callable[[str], None]) -
 
 def _elsewhere(point: Point) -> Figures:
     """In a process of its own, so that memory and compiled code are its own."""
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            return pool.submit(point.measure, *point.arguments).result()
-        except BaseException:
-            for process in list(pool._processes.values()):
-                process.terminate()
-            raise
+    with pool_of(1) as pool:
+        return pool.submit(point.measure, *point.arguments).result()
 
 
 def peak_mb() -> float:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 
 from environment.sites import load_site
 from experiments.run.run import check
 from experiments.run.settings import RunSettings, ScenarioName
 from experiments.run.study.study_command import program_digest
-from experiments.run.workers import end_with_parent
+from experiments.run.workers import pool_of, write_whole
 from experiments.scenarios.models import JudgedDay, ScenarioStudy
 from experiments.scenarios.one_day import judge_day
 from experiments.scenarios.verdict import study_of
@@ -95,10 +93,7 @@ def _finished(settings: ScenarioSettings, day: date, program: str) -> JudgedDay 
 
 def _kept(settings: ScenarioSettings, found: JudgedDay) -> JudgedDay:
     """On disk, whole or not at all."""
-    path = _file(settings, found.day)
-    draft = path.with_suffix(".part")
-    draft.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_whole(_file(settings, found.day), found.model_dump_json(indent=2) + "\n")
     return found
 
 
@@ -108,18 +103,11 @@ def _in_processes(
     found: dict[date, JudgedDay] = {}
     if not days:
         return found
-    count = min(settings.processes, len(days))
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            futures: dict[Future[JudgedDay], date] = {
-                pool.submit(judge, _run_settings(settings, day, None), settings.scenarios, program): day for day in days
-            }
-            for future in as_completed(futures):
-                found[futures[future]] = _kept(settings, future.result())
-                told(found[futures[future]])
-        except BaseException:
-            for process in list(pool._processes.values()):
-                process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool_of(min(settings.processes, len(days))) as pool:
+        futures: dict[Future[JudgedDay], date] = {
+            pool.submit(judge, _run_settings(settings, day, None), settings.scenarios, program): day for day in days
+        }
+        for future in as_completed(futures):
+            found[futures[future]] = _kept(settings, future.result())
+            told(found[futures[future]])
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from experiments.run.scenarios import LEAST_GAP, Kpi
+from experiments.run.scenarios import Kpi
 from experiments.run.settings import ScenarioName
 from experiments.scenarios.models import DayGap, JudgedDay, ScenarioStudy, ScenarioVerdict
 
@@ -14,18 +14,15 @@ _WORSE = 0.1  # of a day's gap, by which flexible operation may be below local r
 
 
 def gap_of(day: date, kpi: Kpi) -> DayGap:
-    """A day's scores, and the share of its gap that is closed."""
-    local, best, flexible = (one.score for one in (kpi.local_control, kpi.perfect_foresight, kpi.flexible))
-    gap = best - local
-    counted = gap > LEAST_GAP * abs(local)
+    """A day's scores, and the share of its gap that is closed, as its run judged it."""
     return DayGap(
         day=day,
         no_control=kpi.no_control.score,
-        local_control=local,
-        flexible=flexible,
-        perfect_foresight=best,
-        counted=counted,
-        closed=round((flexible - local) / gap, 4) if counted else None,
+        local_control=kpi.local_control.score,
+        flexible=kpi.flexible.score,
+        perfect_foresight=kpi.perfect_foresight.score,
+        counted=kpi.gap_closed is not None,
+        closed=kpi.gap_closed,
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 
 from cim.model.errors import BadInput
@@ -20,10 +18,14 @@ from experiments.run.study.figures import beside_their_day, study_of
 from experiments.run.study.models import StudyRun
 from experiments.run.study.one_run import run_once
 from experiments.run.study.study_screen import StudyScreen
-from experiments.run.workers import end_with_parent
+from experiments.run.workers import pool_of, write_whole
 
 _ROOT = Path(__file__).parents[3]
-_SOURCES = ("agents", "cim", "devices", "environment", "experiments/island", "experiments/run", "market")
+# What runs are made of, those of `iles scenarios` and `iles losses` as well: of other source a run is made again.
+_SOURCES = (
+    "agents", "cim", "devices", "environment", "experiments/island", "experiments/losses", "experiments/run",
+    "experiments/scenarios", "market",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,28 +142,14 @@ def _run_all(
     found: dict[RunSettings, StudyRun] = {}
     if not tasks:
         return found
-    count = min(settings.processes, len(tasks))
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            futures: dict[Future[StudyRun], RunSettings] = {
-                pool.submit(run_once, task, program, task.seed == settings.seeds[0]): task for task in tasks
-            }
-            with screen.progress() as done:
-                for future in as_completed(futures):
-                    task = futures[future]
-                    found[task] = future.result()
-                    _keep(_file(settings, task), found[task])
-                    done(found[task])
-        except BaseException:
-            for process in list(pool._processes.values()):
-                process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool_of(min(settings.processes, len(tasks))) as pool:
+        futures: dict[Future[StudyRun], RunSettings] = {
+            pool.submit(run_once, task, program, task.seed == settings.seeds[0]): task for task in tasks
+        }
+        with screen.progress() as done:
+            for future in as_completed(futures):
+                task = futures[future]
+                found[task] = future.result()
+                write_whole(_file(settings, task), found[task].model_dump_json(by_alias=True, indent=2) + "\n")
+                done(found[task])
     return found
-
-
-def _keep(path: Path, run: StudyRun) -> None:
-    """Whole or not at all."""
-    draft = path.with_suffix(".part")
-    draft.write_text(run.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
-    os.replace(draft, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -158,15 +159,6 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     class Here:
         """A pool that runs in this process what takes no time."""
 
-        def __init__(self, *_: object, **__: object) -> None:
-            self._processes: dict[int, object] = {}
-
-        def __enter__(self) -> Here:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            return None
-
         def submit(self, _: object, task: study_command.RunSettings, program: str, all_columns: bool) -> object:
             from concurrent.futures import Future
 
@@ -176,7 +168,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
             future.set_result(run(task.day, task.seed, program=program))
             return future
 
-    monkeypatch.setattr(study_command, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(study_command, "pool_of", lambda _: nullcontext(Here()))
     execute_study(settings)
     assert done == [(DAYS[1], 1, True), (DAYS[0], 2, False), (DAYS[1], 2, False)]
     written = json.loads((tmp_path / "study.json").read_text())

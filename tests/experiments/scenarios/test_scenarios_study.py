@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cim.model.errors import BadInput
-from experiments.run.scenarios import Kpi, KpiFigures
+from experiments.run.scenarios import Kpi, KpiFigures, gap_closed
 from experiments.run.settings import RunSettings, ScenarioName
 from experiments.scenarios.command import ScenarioSettings, execute, finished_days
 from experiments.scenarios.models import JudgedDay
@@ -30,7 +30,7 @@ def kpi(local: float, flexible: float, foresight: float) -> Kpi:
     """Scores of a day; no control is as local."""
     return Kpi(
         scenario=CONGESTION, flexible=scored(flexible), local_control=scored(local), no_control=scored(local),
-        perfect_foresight=scored(foresight), gap_closed=None,
+        perfect_foresight=scored(foresight), gap_closed=gap_closed(local, flexible, foresight),
     )  # fmt: skip
 
 
@@ -54,6 +54,14 @@ def test_a_day_worse_than_local_by_more_than_a_tenth_of_its_gap_is_named() -> No
     found = verdict_of(CONGESTION, [day(1, -10, -11, 0), day(2, -10, -11.5, 0), day(3, -10, -1, 0)])
     assert found.days_below == (date(2016, 5, 2),)
     assert (found.closes_half, found.worst_closed) == (False, -0.15)
+
+
+def test_a_day_counts_as_its_run_judged_it() -> None:
+    """Table and verdict say the same: which gaps count is decided once, by who scores the run."""
+    scores = kpi(-10, -5, 0)
+    assert (gap_of(date(2016, 5, 1), scores).counted, gap_of(date(2016, 5, 1), scores).closed) == (True, 0.5)
+    unsaid = gap_of(date(2016, 5, 1), scores.model_copy(update={"gap_closed": None}))
+    assert (unsaid.counted, unsaid.closed) == (False, None)
 
 
 def test_without_a_gap_nothing_is_said() -> None:
