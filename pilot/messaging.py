@@ -103,13 +103,15 @@ def read_mqtt(path: Path) -> MqttSettings:
     """The settings of an MQTT file.
 
     Raises:
-        BadInput: it cannot be read, or a field is wrong: file, line and field.
+        BadInput: it cannot be read, a field is wrong (file, line and field), or what it says contradicts itself.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"mqtt: {path} cannot be read ({error}); expected a YAML file") from None
-    return checked_yaml(text, MqttSettings, path.name)
+    settings = checked_yaml(text, MqttSettings, path.name)
+    settings.check()
+    return settings
 
 
 def _bridge(streams: StreamSite, settings: MqttSettings) -> MqttBridge:

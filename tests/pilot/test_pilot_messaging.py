@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from cim.platform.site_data import Connection, SiteFacts
 from environment.sites import load_site
 from environment.sites.connections import site_facts
 from pilot.messaging import read_mqtt
+from pilot.service import Pilot
+from pilot.settings import UpSettings
 from portal.callers import book_of_site, principals_path
 
 GOOD = "host: 127.0.0.1\nuser: iles\ntoken_env: T\ntopics: [readings]\nseen_as: agr-east\n"
@@ -64,3 +67,43 @@ def test_an_mqtt_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """One sentence."""
     with pytest.raises(BadInput, match="cannot be read"):
         read_mqtt(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("port: 8883\n", "mqtt: port 8883 is registered for tls true, but tls is false; expected another"),
+        ("port: 1883\ntls: true\n", "mqtt: port 1883 is registered for tls false, but tls is true; expected another"),
+        ("format: cim\n", "expected"),
+    ],
+)
+def test_an_mqtt_file_that_contradicts_itself_is_refused(tmp_path: Path, more: str, words: str) -> None:
+    """A port for the other kind of connection, a form that a topic does not have, a topic twice, another machine in clear."""
+    path = tmp_path / "mqtt.yaml"
+    path.write_text((GOOD if "cim" not in more else GOOD.replace("[readings]", "[alarms]")) + more)
+    with pytest.raises(BadInput, match=words):
+        read_mqtt(path)
+    path.write_text(GOOD.replace("[readings]", "[readings, readings]"))
+    with pytest.raises(BadInput, match="topic 'readings' stands twice in topics; expected each once"):
+        read_mqtt(path)
+    path.write_text(GOOD.replace("127.0.0.1", "broker.example"))
+    with pytest.raises(BadInput, match=r"tls is false for host 'broker\.example'"):
+        read_mqtt(path)
+
+
+def test_the_port_goes_with_tls(tmp_path: Path) -> None:
+    """Where none is said it is the registered one."""
+    path = tmp_path / "mqtt.yaml"
+    for more, port in (("", 1883), ("tls: true\n", 8883), ("tls: true\nport: 9000\n", 9000)):
+        path.write_text(GOOD + more)
+        assert read_mqtt(path).at_port == port
+
+
+def test_a_site_does_not_start_with_an_mqtt_file_that_is_wrong(tmp_path: Path) -> None:
+    """No folder of the site is made."""
+    path = tmp_path / "mqtt.yaml"
+    path.write_text(GOOD + "port: 8883\n")
+    settings = UpSettings("strem", None, 10, 1, 1.0, "local", 1, (), tmp_path / "site", "127.0.0.1", 0, 1, mqtt=path)
+    with pytest.raises(BadInput, match="port 8883"):
+        asyncio.run(Pilot(settings, lambda _: None, lambda _: None).run())
+    assert not (tmp_path / "site").exists()

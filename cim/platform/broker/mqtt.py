@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ GROUP = "mqtt"
 _MESSAGES = 100
 _PAUSE_S = 0.25
 _FIRST_DELAY_S, _LAST_DELAY_S = 0.5, 30.0
+_CLEAR_PORT, _TLS_PORT = 1883, 8883  # registered with IANA: mqtt, secure-mqtt
 _QOS = 1  # the broker confirms each message; what it did not confirm is sent again
 
 _log = structlog.get_logger(__name__)
@@ -42,12 +44,13 @@ class MqttSettings(BaseModel):
         topics: of the site.
         seen_as: the party whose sight decides what is published (its name or domain).
         prefix: before each topic's name on the MQTT broker.
+        port: None takes the registered one, 8883 with TLS and 1883 without.
         tls: needed for a broker on another machine, since the token travels in clear otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     host: str
-    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
     user: Annotated[str, Field(min_length=1)]
     token_env: Annotated[str, Field(min_length=1)]
     topics: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -56,6 +59,28 @@ class MqttSettings(BaseModel):
     prefix: Annotated[str, Worded(r"^[A-Za-z0-9_/-]{1,100}$", "letters, digits, _ / -, at most 100")] = "iles"
     purpose: str = "operation"
     tls: bool = False
+
+    @property
+    def at_port(self) -> int:
+        """The port that is connected to."""
+        return self.port or (_TLS_PORT if self.tls else _CLEAR_PORT)
+
+    def check(self) -> None:
+        """Refuse what contradicts itself, before anything is connected to.
+
+        Raises:
+            BadInput: TLS does not go with the host or the port, a topic stands twice, or it does not have the format.
+        """
+        if not self.tls and not is_loopback(self.host):
+            raise BadInput(f"mqtt: tls is false for host {self.host!r}; expected true beyond this machine")
+        if self.port == (_CLEAR_PORT if self.tls else _TLS_PORT):
+            said, other = ("true", "false") if self.tls else ("false", "true")
+            raise BadInput(f"mqtt: port {self.port} is registered for tls {other}, but tls is {said}; expected another")
+        twice = sorted(name for name, times in Counter(self.topics).items() if times > 1)
+        if twice:
+            raise BadInput(f"mqtt: topic {twice[0]!r} stands twice in topics; expected each once")
+        for name in self.topics:
+            check_form(name, self.format)
 
 
 class MqttBridge:
@@ -69,8 +94,7 @@ class MqttBridge:
     """
 
     def __init__(self, server: BrokerServer, topics: Mapping[str, Topic], settings: MqttSettings, shown: Shown) -> None:
-        if not settings.tls and not is_loopback(settings.host):
-            raise BadInput(f"mqtt: tls is false for host {settings.host!r}; expected true beyond this machine")
+        settings.check()
         self._token = os.environ.get(settings.token_env, "")
         if not self._token:
             raise BadInput(f"mqtt: the environment variable {settings.token_env} is empty; expected the user's token")
@@ -79,7 +103,6 @@ class MqttBridge:
         for name in settings.topics:
             if name not in topics:
                 raise BadInput(f"mqtt: topic {name!r} is not known; expected some of {', '.join(sorted(topics))}")
-            check_form(name, settings.format)
             self._consumers[name] = Consumer(server, topics[name], GROUP, "bridge", dead_s=None)
         self.published = 0
         self.trouble: str | None = None
@@ -88,7 +111,7 @@ class MqttBridge:
         """Publish until cancelled."""
         from aiomqtt import MqttError
 
-        delay, where = _FIRST_DELAY_S, f"{self._settings.host}:{self._settings.port}"
+        delay, where = _FIRST_DELAY_S, f"{self._settings.host}:{self._settings.at_port}"
         while True:
             before = self.published
             try:
@@ -113,7 +136,7 @@ class MqttBridge:
         settings = self._settings
         context = ssl.create_default_context() if settings.tls else None
         async with Client(
-            settings.host, settings.port, username=settings.user, password=self._token, tls_context=context
+            settings.host, settings.at_port, username=settings.user, password=self._token, tls_context=context
         ) as client:
             while True:
                 found = 0
