@@ -203,7 +203,7 @@ class MarketTerms(Part):
         shortage_ct_per_kwh: what an aggregator gives a request not met; above all its members' prices.
         loading_reserve_pct: how far below the loading limit the DSO wants prognoses to stay.
         unmetered_pct: an element that was not metered for more of its last 30 days offers nothing.
-        gate_closure_isps: an ISP can be ordered until so many ISPs before it starts (intraday gate closure).
+        gate_closure_isps: so many ISPs, the running one among them, can no longer be ordered (intraday gate closure).
         order_lookahead_isps: on the day itself the DSO orders at most so many ISPs beyond the gate.
         smallest_connection_w: no connection is contracted for less.
         feed_in_limits: the DSO's own right.

@@ -12,7 +12,9 @@ Drawn by `iles docs summary` from `experiments/run/summary.py`; do not edit.
 Written by `iles run`. Energies are watt-hours, money integer ten-thousandths of the currency unit, loading percent of the
 rating, voltages per unit. Fields are only added within a version; a changed or removed field makes a new one. `*` stands for
 any key. Version 2 has every field of version 1, with the same meaning: `without_flexibility` is the column `local`,
-`with_flexibility` the column `market`.
+`with_flexibility` the column `market`. Beside it `columns.parquet` has what every column did, a row for each connection or unit and
+ISP (`column`, `kind`, `name`, `start`, `duration_s`, `power_w`, `reactive_var`, `available_w`, `stored_wh`): `settled_vs_true` and
+all bills of columns without payments can be recomputed from it and the site file.
 
 | field | type | meaning |
 |---|---|---|
@@ -31,8 +33,11 @@ def page() -> str:
 def _rows(part: dict[str, Any], known: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, raw in part["properties"].items():
         value = _resolved(raw, known)
-        path = f"{prefix}{name}"
-        yield path, _type(value, known), raw.get("description", " ".join(value.get("description", "").split()))
+        path, kind = f"{prefix}{name}", _type(value, known)
+        for item in value.get("anyOf", ()):  # an object or null: its fields stand below
+            one = _resolved(item, known)
+            value = one if "properties" in one else value
+        yield path, kind, raw.get("description", " ".join(value.get("description", "").split()))
         inner = value.get("additionalProperties")
         if isinstance(inner, dict):
             value, path = _resolved(inner, known), f"{path}.*"

@@ -90,6 +90,7 @@ def _conclude(
     from experiments.report import write_report
     from experiments.run.columns.bills import with_bills
     from experiments.run.columns.column import ColumnName, column_of
+    from experiments.run.columns.published import write_columns
     from experiments.run.dispatch.audit import audit
     from experiments.run.grid import evaluate
     from experiments.run.summary import summarise
@@ -110,6 +111,9 @@ def _conclude(
     screen.say(f"{', '.join(said)}: `iles data datasets {out}`")
     screen.say("waiting for the columns beside the market")
     columns, bills = with_bills(result, beside.results() | {ColumnName.MARKET: column_of(result)})
+    days = result.site_agents.rules.periods
+    starts = [day.isp_start(isp) for day in days for isp in range(1, day.count + 1)]
+    write_columns(out, columns, starts, days[0].isp)
     grids = {name: evaluate(result.site, column.truth) for name, column in columns.items()}
     summary = summarise(settings, result, columns, grids, bills, dispatch, verification, time.perf_counter() - begun)
     (out / "summary.json").write_text(summary.json_text(), encoding="utf-8")

@@ -143,10 +143,12 @@ def _scores(kpi: Kpi | None) -> list[tuple[str, str]]:
 
 
 def _columns(summary: Summary) -> Table:
-    """The same days in every way, the figures that matter most."""
-    table = Table(title="the same day in every way (money in the currency unit, loading as the mean of an ISP)")
+    """The same days in every way, the figures that matter most; not made: sun and wind not used, and what CHP did not make."""
+    table = Table(
+        title="the same day in every way (money in the currency unit, loading as the mean of an ISP; not made: sun, wind and CHP)"
+    )
     table.add_column(no_wrap=True)
-    for name in ("broken limits", "above, kVAh", "highest, %", "DSO's cost", "bills", "lost sun, kWh"):
+    for name in ("broken limits", "above, kVAh", "highest, %", "DSO's cost", "bills", "not made, kWh"):
         table.add_column(name, justify="right")
     for name, of in summary.columns.items():
         table.add_row(
@@ -156,7 +158,7 @@ def _columns(summary: Summary) -> Table:
             f"{of.max_loading_pct:.1f}",
             f"{of.dso_cost / 1e4:.2f}",
             f"{of.bills_sum / 1e4:.2f}",
-            f"{of.generation_lost_wh / 1000:.1f}",
+            f"{(of.generation_lost_wh + max(of.chp_not_made_wh, 0)) / 1000:.1f}",
         )
     return table
 

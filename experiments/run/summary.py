@@ -252,7 +252,7 @@ def summarise(
         "bills": bill_figures(bills),
         "made_whole": made_whole_of(market.payments, bills[ColumnName.MARKET]),
         "settled_vs_true": settled_and_true(counted, buyers, market, local, hours),
-        "relief": relief_of(of_columns, market, bills, traded["ordered_wh"], dso, sorted(buyers)),
+        "relief": relief_of(of_columns, market, bills, traded["delivered_wh"], dso, sorted(buyers)),
         "incidents": incident_figures(incidents_of(store, result.site_agents.rules, dso)),
         "dispatch": Dispatch(
             sessions=dispatch.ended(Outcome.CONVERGED) + dispatch.ended(Outcome.POLISHED),

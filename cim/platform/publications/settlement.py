@@ -17,6 +17,11 @@ class SettledIsp:
 
     `actual_power_w` is the meter's value, the same for all orders of an ISP; `counted_power_w` what this order counts as
     such: its own baseline where the meter stayed behind that, which is an earlier order's lack. Null from elsewhere.
+
+    `baseline_power_w` is the baseline of delivery: what the elements under order would have done by their contracts'
+    baselines, with the orders before it. `power_deficiency_w` goes by another one, so it does not follow from the row: by
+    the prognosis that the ISP's first order stands on (the ledger's `flex-order` names it) and all orders since, against
+    the meters with what the DSO's own limits took (`FeedInAccounted.taken_w`) put back; at most what was ordered.
     """
 
     start: int

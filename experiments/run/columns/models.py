@@ -28,10 +28,13 @@ class ColumnFigures(Figures):
         description="the excess of every congestion point added up, so that nested ones count twice: what `over_limit_wh` "
         "meant before it counted once",
     )
-    max_loading_pct: float = Field(description="highest mean of an ISP, on which limits are checked; of all branches")
+    max_loading_pct: float = Field(
+        description="highest mean of an ISP by the power flow, on which limits are checked; of all branches"
+    )
     peak_loading_pct: float | None = Field(
         default=None,
-        description="highest mean of a control interval at a congestion point's meter, by its counters, without losses; "
+        description="highest mean of a control interval at a congestion point's meter, by its counters: without the losses "
+        "behind it, and of these branches alone, so it is another measure than `max_loading_pct` and may be below it; "
         "null where no readings were kept",
     )
     dso_cost: int = Field(
@@ -39,8 +42,8 @@ class ColumnFigures(Figures):
     )
     bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
     welfare: int = Field(
-        description="minus what energy costs all members by their tariffs, minus wear of batteries, plus what they hold more "
-        "at the end at their owners' mean feed-in, plus `warmth_saves_wh` at its owners' mean retail price; payments among "
+        description="minus what energy costs all members by their tariffs, minus wear of batteries (of half of what goes in and out), plus what they hold more "
+        "at the end at their owners' mean feed-in and the efficiency of taking it out, plus `warmth_saves_wh` at its owners' mean retail price; payments among "
         "parties cancel out"
     )
     stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
@@ -95,13 +98,19 @@ class MadeWhole(Figures):
 
 
 class SettledAndTrue(Figures):
-    """Of one kind of element: absolute, per ISP, up and down added."""
+    """Of one kind of element: absolute, per ISP, up and down added. What it goes by stands in `columns.parquet`."""
 
     ordered_wh: int = Field(description="what aggregators ordered of it, each order for itself")
     settled_wh: int = Field(description="delivered as aggregators settled it with their members, each order for itself")
     true_wh: int = Field(
         description="how far each element's power was from the column `local`, by the physics; "
         "of plants, less what the DSO's own right took (`curtailed_wh`)"
+    )
+    more_wh: int = Field(
+        default=0,
+        description="of `true_wh`, more consumption or less generation; the rest is what was moved away from. Where "
+        "energy is moved both ways count in `true_wh` and one is paid, so `settled_wh` is at most half of that: where "
+        "orders ask for more consumption, compare it with this",
     )
 
 
@@ -144,7 +153,9 @@ class Relief(Figures):
     with_losses_ct_per_kwh: float | None = Field(
         description="`market_ct_per_kwh` with what aggregators lost added to the DSO's cost; no gain is taken off"
     )
-    order_ct_per_kwh: float | None = Field(description="what the DSO paid for energy it ordered, each kWh of that")
+    order_ct_per_kwh: float | None = Field(
+        description="what the DSO paid for energy of orders, each kWh that was delivered"
+    )
     own_right_ct_per_kwh: float | None = Field(
         description="what the DSO paid for each kWh that it took by its own right in `market`, else in `curtailment`"
     )

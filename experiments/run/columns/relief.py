@@ -17,7 +17,7 @@ def relief_of(
     figures: Mapping[ColumnName, ColumnFigures],
     market: Column,
     bills: Mapping[ColumnName, Bills],
-    ordered_wh: int,
+    delivered_wh: int,
     dso: str,
     aggregators: Iterable[str],
 ) -> Relief:
@@ -30,7 +30,7 @@ def relief_of(
         figures: of the columns local, curtailment and market.
         market: who paid whom in it.
         bills: of the same columns.
-        ordered_wh: by the DSO.
+        delivered_wh: of what the DSO ordered: what it pays for.
         dso: its domain.
         aggregators: their domains.
     """
@@ -44,7 +44,7 @@ def relief_of(
         curtailment_ct = _ct_per_kwh(lost_e4, local_wh - figures[ColumnName.CURTAILMENT].over_limit_wh)
     ratio = market_ct / curtailment_ct if market_ct is not None and curtailment_ct else None
     if ratio is not None and curtailment_ct is not None and ratio > TIMES_CURTAILMENT:
-        causes = _causes(market, dso, ordered_wh, relieved_wh, curtailment_ct)[:_LARGEST]
+        causes = _causes(market, dso, delivered_wh, relieved_wh, curtailment_ct)[:_LARGEST]
     sellers = {seller: -paid_by(market, seller) for seller in aggregators}
     lost = sum(max(-gain, 0) for gain in sellers.values())
     bought = sum(p.amount for p in market.payments if (p.payer, p.reason) == (dso, "utilisation"))
@@ -56,7 +56,7 @@ def relief_of(
         causes=causes,
         sellers=sellers,
         with_losses_ct_per_kwh=_rounded(_ct_per_kwh(cost + lost, relieved_wh)),
-        order_ct_per_kwh=_rounded(_ct_per_kwh(bought, ordered_wh)),
+        order_ct_per_kwh=_rounded(_ct_per_kwh(bought, delivered_wh)),
         own_right_ct_per_kwh=_rounded(_own_right_ct(figures, market, dso)),
     )
 
@@ -91,7 +91,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _causes(market: Column, dso: str, ordered_wh: int, relieved_wh: int, unit_ct: float) -> list[Cause]:
+def _causes(market: Column, dso: str, delivered_wh: int, relieved_wh: int, unit_ct: float) -> list[Cause]:
     """What the market cost above the same relief by curtailment, taken apart, the largest first; they add up to it."""
     by_reason: dict[str, int] = {}
     for payment in market.payments:
@@ -99,12 +99,12 @@ def _causes(market: Column, dso: str, ordered_wh: int, relieved_wh: int, unit_ct
             sign = 1 if payment.payer == dso else -1
             by_reason[payment.reason] = by_reason.get(payment.reason, 0) + sign * payment.amount
     bought = by_reason.pop("utilisation", 0)
-    used_wh = min(ordered_wh, relieved_wh)
-    needed = bought * used_wh / ordered_wh if ordered_wh else 0.0
+    used_wh = min(delivered_wh, relieved_wh)
+    needed = bought * used_wh / delivered_wh if delivered_wh else 0.0
     unit_e4_per_wh = unit_ct / 10
     parts = {
         "power held ready (capacity)": by_reason.pop("capacity", 0),
-        f"{(ordered_wh - used_wh) / 1000:.0f} kWh bought beyond what the grid was relieved by": bought - needed,
+        f"{(delivered_wh - used_wh) / 1000:.0f} kWh bought beyond what the grid was relieved by": bought - needed,
         "a price of energy above what curtailing costs": needed - unit_e4_per_wh * used_wh,
         "relief that no order paid for": -unit_e4_per_wh * (relieved_wh - used_wh),
         **{_WORDS.get(reason, reason): amount for reason, amount in by_reason.items()},

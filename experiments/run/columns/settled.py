@@ -35,12 +35,17 @@ def settled_and_true(
                 ordered[kinds[order.congestion_point]] += asked_w * hours
     taken_wh = accounted_by_unit(market)  # no order asked for it
     true: dict[str, float] = defaultdict(float)
+    more: dict[str, float] = defaultdict(float)
     for name, power_w in market.devices.power_w.items():
-        changed_wh = float(np.abs(power_w - local.devices.power_w[name]).sum()) * hours
-        true[kinds[name]] += max(changed_wh - taken_wh.get(name, 0.0), 0.0)
+        change_w, taken = power_w - local.devices.power_w[name], taken_wh.get(name, 0.0)
+        true[kinds[name]] += max(float(np.abs(change_w).sum()) * hours - taken, 0.0)
+        more[kinds[name]] += max(float(np.maximum(change_w, 0.0).sum()) * hours - taken, 0.0)
     return {
         kind: SettledAndTrue(
-            ordered_wh=round(ordered[kind]), settled_wh=round(settled[kind]), true_wh=round(true[kind])
+            ordered_wh=round(ordered[kind]),
+            settled_wh=round(settled[kind]),
+            true_wh=round(true[kind]),
+            more_wh=round(more[kind]),
         )
         for kind in sorted(true)
         if kind in settled or true[kind] >= 1

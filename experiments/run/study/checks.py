@@ -27,6 +27,7 @@ def checks_of(runs: Sequence[StudyRun]) -> list[Check]:
         found.append(_least(words, sum(value <= _BOUGHT_PER_NEED for value in bought) / len(bought), _SHARE))
     for name, words, most in (
         ("settled_per_true", "settled with members over true change, highest", _SETTLED_PER_TRUE),
+        ("settled_per_more", "settled with members over true change to more consumption, highest", _SETTLED_PER_TRUE),
         ("worst_bill", "what a member pays more than under local rules, highest (ten-thousandths)", _CENT_E4),
         ("made_whole_pct", "made whole, highest share of all payments without energy, percent", _MADE_WHOLE_PCT),
         ("times_curtailment", "cost of relief over curtailment's, highest", TIMES_CURTAILMENT),

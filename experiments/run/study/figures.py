@@ -39,6 +39,12 @@ def _settled_per_true(run: StudyRun) -> float | None:
     return sum(kind.settled_wh for kind in run.settled_vs_true.values()) / true if true else None
 
 
+def _settled_per_more(run: StudyRun) -> float | None:
+    """The same over the change towards consumption alone: what is moved counts there once, and is paid once."""
+    more = sum(kind.more_wh for kind in run.settled_vs_true.values())
+    return sum(kind.settled_wh for kind in run.settled_vs_true.values()) / more if more else None
+
+
 def _ct_per_relieved_kwh(run: StudyRun) -> float | None:
     """What the DSO paid for each kWh less above the limits than in the column local, hundredths of the currency unit."""
     relieved = _local(run).over_limit_wh - _market(run).over_limit_wh
@@ -75,6 +81,7 @@ FIGURES = {
     "bought_per_need": StudyFigure("(ordered+curt.)/need", _bought_per_need),
     "delivered_share": StudyFigure("delivered/ordered", _delivered_share),
     "settled_per_true": StudyFigure("settled/true change", _settled_per_true),
+    "settled_per_more": StudyFigure("settled/change to more", _settled_per_more),
     "dso_cost": StudyFigure("DSO's cost", lambda run: _market(run).dso_cost, 10_000),
     "ct_per_relieved_kwh": StudyFigure("DSO's ct/kWh relieved", _ct_per_relieved_kwh),
     "times_curtailment": StudyFigure("… over curtailment's", lambda run: run.relief.times_curtailment),

@@ -63,6 +63,6 @@ def run_once(settings: RunSettings, program: str, all_columns: bool) -> StudyRun
         bills=bill_figures(bills),
         made_whole=made_whole_of(columns[ColumnName.MARKET].payments, bills[ColumnName.MARKET]),
         settled_vs_true=settled_and_true(told, buyers, market, local, hours),
-        relief=relief_of(measured, market, bills, traded["ordered_wh"], site.dso.domain, sorted(buyers)),
+        relief=relief_of(measured, market, bills, traded["delivered_wh"], site.dso.domain, sorted(buyers)),
         cpu_s=round(time.process_time() - begun, 2),
     )

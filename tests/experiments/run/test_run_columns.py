@@ -149,8 +149,8 @@ def test_settled_beside_true() -> None:
     ]
     found = settled_and_true(told, frozenset({EAST}), market, local, 0.25)
     assert found == {
-        "battery": SettledAndTrue(ordered_wh=275, settled_wh=275, true_wh=300),
-        "pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=25),
+        "battery": SettledAndTrue(ordered_wh=275, settled_wh=275, true_wh=300, more_wh=200),
+        "pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=25, more_wh=25),
     }
 
 
@@ -205,7 +205,7 @@ def test_what_the_dso_took_by_its_own_right_is_no_change_that_was_settled() -> N
         column({"farm.pv": [-600, -900, -1000, -1000]}), limited=frozenset({("farm", 0)}), accounted_wh={"farm": 75}
     )
     found = settled_and_true([], frozenset({EAST}), market, local, 0.25)
-    assert found == {"pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=50)}
+    assert found == {"pv": SettledAndTrue(ordered_wh=0, settled_wh=0, true_wh=50, more_wh=50)}
 
 
 def test_the_peak_is_the_highest_control_interval_by_a_congestion_points_counters() -> None:

@@ -47,8 +47,8 @@ def run(day: date, seed: int, violations: int = 0, local_wh: int = 100_000, prog
         bills={"a": BillFigures(market=120, local=100, lines={}), "b": BillFigures(market=0, local=50, lines={})},
         made_whole=MadeWhole(paid=50, payments=10_000, energy=40_000, share_of_payments=0.005, share_of_all=0.001),
         settled_vs_true={
-            "pv": SettledAndTrue(ordered_wh=50, settled_wh=50, true_wh=100),
-            "ev": SettledAndTrue(ordered_wh=100, settled_wh=70, true_wh=20)},
+            "pv": SettledAndTrue(ordered_wh=50, settled_wh=50, true_wh=100, more_wh=90),
+            "ev": SettledAndTrue(ordered_wh=100, settled_wh=70, true_wh=20, more_wh=10)},
         relief=Relief(sellers={}, with_losses_ct_per_kwh=100.0, order_ct_per_kwh=90.0, own_right_ct_per_kwh=None,
                       relieved_wh=90_000, market_ct_per_kwh=100.0, curtailment_ct_per_kwh=40.0 if seed == 1 else None,
                       times_curtailment=2.5 if seed == 1 else None, causes=[]),
@@ -97,6 +97,7 @@ def test_what_a_run_comes_down_to() -> None:
     values = {name: figure.of(one) for name, figure in FIGURES.items()}
     assert values["bought_per_need"] == 1.05
     assert values["settled_per_true"] == 1.0
+    assert values["settled_per_more"] == 1.2
     assert values["ct_per_relieved_kwh"] == 100.0
     assert values["worst_bill"] == 20
     assert values["made_whole_pct"] == 0.5
