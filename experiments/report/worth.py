@@ -45,8 +45,8 @@ def _prices(data: RunData) -> Iterator[str]:
         return
     times = site.market.outside_options.last_resort_pct.value / 100
     yield (
-        f"Each kWh of orders that was delivered cost the DSO {order:.2f} ct, each that it took by its own right {own:.2f} ct. It takes offers "
-        f"of up to {times:g} times that, because the site file values its own right so (last_resort_pct "
+        f"Each kWh of orders that was delivered cost the DSO {order:.2f} ct, each that it took by its own right {own:.2f} ct. "
+        f"It takes offers of up to {times:g} times that, because the site file values its own right so (last_resort_pct "
         f"{site.market.outside_options.last_resort_pct.value:g}): the right is the last resort, not the cheapest means."
     )
 

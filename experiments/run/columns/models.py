@@ -42,9 +42,9 @@ class ColumnFigures(Figures):
     )
     bills_sum: int = Field(description="all prosumers' bills, energy by tariff and payments; positive = pays")
     welfare: int = Field(
-        description="minus what energy costs all members by their tariffs, minus wear of batteries (of half of what goes in and out), plus what they hold more "
-        "at the end at their owners' mean feed-in and the efficiency of taking it out, plus `warmth_saves_wh` at its owners' mean retail price; payments among "
-        "parties cancel out"
+        description="minus what energy costs all members by their tariffs, minus wear of batteries (of half of what goes in and "
+        "out), plus what they hold more at the end at their owners' mean feed-in and the efficiency of taking it out, plus "
+        "`warmth_saves_wh` at its owners' mean retail price; payments among parties cancel out"
     )
     stored_change_wh: int = Field(description="how much more batteries hold at the end than at the beginning")
     warmth_saves_wh: int = Field(

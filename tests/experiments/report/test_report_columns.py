@@ -71,7 +71,7 @@ def test_it_says_what_the_market_was_worth_and_what_a_kilowatt_hour_cost(page: s
     """By hand: welfare 1.40 EUR below curtailment's and 1.80 below local's; 36 ct against 7.14, and the site file's 300 %."""
     assert "-1.4000 EUR against the DSO's curtailment alone, -1.8000 EUR against local rules" in page
     assert (
-        "orders that was delivered cost the DSO 36.00 ct, each that it took by its own right 7.14 ct. It takes offers of up to 3 times"
+        "delivered cost the DSO 36.00 ct, each that it took by its own right 7.14 ct. It takes offers of up to 3 times"
         in page
     )
     assert "(last_resort_pct 300)" in page
