@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cim.model.errors import BadInput
@@ -18,7 +20,21 @@ from cim.platform.publications.incidents import MetersDisagree
 from cim.platform.store import latest, values
 from portal.screens.grid import no_grid
 from portal.screens.grid_day import GridDay, grid_day
-from portal.screens.markup import Asked, Cell, Choice, Figure, Html, Line, chart, figures, money, note, section, table
+from portal.screens.markup import (
+    Asked,
+    Cell,
+    Choice,
+    Figure,
+    Html,
+    Line,
+    chart,
+    figures,
+    lately,
+    money,
+    note,
+    section,
+    table,
+)
 from portal.screens.page import Parts
 from portal.screens.points import currencies
 from portal.screens.seen import Seen
@@ -31,9 +47,8 @@ def make(seen: Seen) -> Parts:
     if grid is None:
         return (section("One connection", note(no_grid(seen)), name="connection"),)
     homes = sorted(grid.drawing.node_of)
-    home = seen.query.get("connection", homes[0] if homes else "")
-    if home not in grid.drawing.node_of:
-        raise BadInput(f"connection: {home[:60]!r} is none of this site")
+    asked = seen.query.get("connection", homes[0] if homes else "")
+    home = asked if asked in grid.drawing.node_of else _home_at(seen, asked, homes)
     choices = [(one, f"{seen.title(one)} ({one})") for one in homes]
     form = Asked((Choice("connection", "Connection", choices, home), Choice("day", "Day", seen.days(), seen.day.key)))
     found, known_as = grid_day(seen, grid, seen.day), usage_points(seen, home)
@@ -41,8 +56,23 @@ def make(seen: Seen) -> Parts:
         Html(f'<div data-keep="asked">{form.html()}</div>'),
         _power(seen, grid, found, home),
         _registered(seen, home),
-        _told(seen, known_as),
+        _told(seen, home, known_as),
     )
+
+
+def _home_at(seen: Seen, address: str, homes: Sequence[str]) -> str:
+    """Which connection the market knows by an address (an EAN or another name of its usage point).
+
+    Raises:
+        BadInput: none.
+    """
+    assets = (asset for told in values(seen.store, AssetsRegistered) for asset in told.assets)
+    named = [asset.name for asset in assets if asset.usage_point == address]
+    named += [one.meter for one in seen.measured.last(seen.now) if address and one.usage_point == address]
+    found = next((home for name in named if (home := name.partition(".")[0]) in homes), None)
+    if found is None:
+        raise BadInput(f"connection: {address[:60]!r} is none of this site; expected its name or its market address")
+    return found
 
 
 def usage_points(seen: Seen, home: str) -> frozenset[str]:
@@ -139,19 +169,20 @@ def _registered(seen: Seen, home: str) -> Html:
     )
 
 
-def _told(seen: Seen, known_as: frozenset[str]) -> Html:
+def _told(seen: Seen, home: str, known_as: frozenset[str]) -> Html:
     if not known_as:
         words = "Under which usage point the market knows this connection is not told: no unit is registered and no meter was read."
         return section("What the DSO told it", note(words), name="told")
-    accounts = [one for one in values(seen.store, FeedInAccounted) if one.usage_point in known_as]
+    since = seen.since
+    accounts = [one for one in values(seen.store, FeedInAccounted, since) if one.usage_point in known_as]
     currency = next(iter(currencies(seen)), "")
-    held = {one.number: one for one in values(seen.store, ConsumptionHeldBack) if one.usage_point in known_as}
+    held = {one.number: one for one in values(seen.store, ConsumptionHeldBack, since) if one.usage_point in known_as}
     rows: list[tuple[Cell, ...]] = [
         (seen.local(one.at), "feed-in", seen.title(one.congestion_point), _feed_in(one), seen.local(one.until), None)
-        for one in values(seen.store, FeedInLimited)
+        for one in values(seen.store, FeedInLimited, since)
         if one.usage_point in known_as
     ]
-    for limit in values(seen.store, ConsumptionLimited):
+    for limit in values(seen.store, ConsumptionLimited, since):
         if known_as & set(limit.usage_points):
             expected = held.get(limit.number)
             words = "lifted" if limit.consumption_pct is None else f"{limit.consumption_pct} % of each device's rating"
@@ -167,9 +198,14 @@ def _told(seen: Seen, known_as: frozenset[str]) -> Html:
                 )
             )
     rows.sort(key=lambda row: str(row[0]), reverse=True)
-    works = [one for one in latest(seen.store, WorksDeclared, "number") if known_as & set(one.usage_points)]
-    dark = sum(1 for one in values(seen.store, SupplyInterrupted) if known_as & set(one.usage_points))
-    wrong = [one for one in values(seen.store, MetersDisagree) if one.usage_point in known_as]
+    # Works may be declared long before they begin: what is not over in the time shown is among them.
+    works = [
+        one
+        for one in latest(seen.store, WorksDeclared, "number")
+        if known_as & set(one.usage_points) and (since is None or one.end is None or one.end >= since)
+    ]
+    dark = sum(1 for one in values(seen.store, SupplyInterrupted, since) if known_as & set(one.usage_points))
+    wrong = [one for one in values(seen.store, MetersDisagree, since) if one.usage_point in known_as]
     return section(
         "What the DSO told it",
         figures(
@@ -178,11 +214,12 @@ def _told(seen: Seen, known_as: frozenset[str]) -> Html:
             Figure("interruptions of supply", dark),
             Figure("days with doubtful metering", len({one.period for one in wrong})),
         ),
+        lately(since, connection=home, day=seen.day.key),
         table(
             "Limits, newest first",
             ("at (local)", "of", "because of", "limit", "until (local)", "expected beyond it, kWh"),
             rows,
-            "It was never limited.",
+            "It was never limited." if since is None else "It was not limited in the time shown.",
             seen.rows and 12,
         ),
         table(
@@ -200,7 +237,7 @@ def _told(seen: Seen, known_as: frozenset[str]) -> Html:
                 )
                 for one in reversed(works)
             ),
-            "No works have affected it.",
+            f"No works have affected it{seen.yet}.",
             seen.rows and 12,
         ),
         name="told",

@@ -25,7 +25,11 @@ def make(seen: Seen) -> Parts:
     }
     orders = [(one, state) for one, state in orders_with_state(seen) if one.buyer == seen.site.dso]
     if not orders:
-        return (section("Events", note("Nothing has been ordered yet, so nothing is to be delivered."), name="events"),)
+        return (
+            section(
+                "Events", note(f"Nothing has been ordered{seen.yet}, so nothing is to be delivered."), name="events"
+            ),
+        )
     rows, promised_wh, delivered_wh, short_wh = [], 0.0, 0.0, 0.0
     hours = seen.site.isp_minutes / 60
     for one, state in reversed(orders):
@@ -145,7 +149,7 @@ def _redispatch(seen: Seen) -> Html:
             "What fell short and was split anew, newest first",
             head,
             rows,
-            "No promise has fallen short yet.",
+            f"No promise has fallen short{seen.yet}.",
             seen.rows,
         ),
         note("A shortfall that is looked at again before it is over counts each time."),

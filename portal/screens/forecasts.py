@@ -14,9 +14,8 @@ from portal.screens.grid import no_grid
 from portal.screens.grid_day import grid_day
 from portal.screens.markup import Asked, Cell, Choice, Figure, Html, Line, chart, figures, mark, note, section, table
 from portal.screens.page import Parts
-from portal.screens.seen import Seen
+from portal.screens.seen import LATELY, Seen
 
-_LATELY = 31  # days
 _WITHIN_PCT = 80.0  # of what comes lies between the 10 % and the 90 % quantile, where these are true
 
 
@@ -85,7 +84,7 @@ def _band(seen: Seen) -> Html:
 
 def _baselines(seen: Seen) -> Html:
     points = {point.congestion_point for point in seen.site.points}
-    lately = values(seen.store, BaselineChecked, seen.until - timedelta(days=_LATELY))
+    lately = values(seen.store, BaselineChecked, seen.until - timedelta(days=LATELY))
     checks = last_checks(one for one in lately if one.place in points)
     of_day = last_checks(one for one in seen.of_day(BaselineChecked) if one.place in points)
     rows = [(seen.name(one.seller), seen.title(one.place), *_errors(one)) for one in of_day]
@@ -121,7 +120,7 @@ def _baselines(seen: Seen) -> Html:
             f"The baselines of {seen.day.key} are not compared yet: the DSO does when it settles the day.",
         ),
         table(
-            f"Over what was settled in the last {_LATELY} days",
+            f"Over what was settled in the last {LATELY} days",
             ("seller", "point", "days", "metered above it on average, kW", "mean distance, kW", "mean power, kW"),
             over,
             "No day was settled in that time.",

@@ -83,12 +83,16 @@ def link(shown: str, path: str, /, **query: str | int) -> Html:
     return tag("a", shown, href=path + (f"?{urlencode(query)}" if query else ""))
 
 
-def lately(since: datetime | None) -> Html:
-    """That a page shows no more than what was told since then, and where all of it is; nothing where it does."""
+def lately(since: datetime | None, **query: str) -> Html:
+    """That a page shows no more than what was told since then, and where all of it is; nothing where it does.
+
+    Args:
+        query: what else the page was asked for.
+    """
     return (
         Html("")
         if since is None
-        else note(Html(f"What was told since {since:%Y-%m-%d}; {link('all', '', rows='all')}."))
+        else note(Html(f"What was told since {since:%Y-%m-%d}; {link('all', '', rows='all', **query)}."))
     )
 
 

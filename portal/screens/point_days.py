@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, SafetyAnalysed
 from cim.platform.publications.settlement import SettlementTold, last_revisions
@@ -11,17 +11,14 @@ from cim.platform.publications.site import WatchedPoint
 from cim.platform.publications.trading import OrderPlaced, OrderRefused
 from cim.platform.store import values
 from portal.screens.markup import Cell, Html, link, note, section, table
-from portal.screens.seen import Seen
-
-_SHOWN = 31  # days; all of them behind the table's link
-_AHEAD = timedelta(days=14)  # before a day what is told of it begins
+from portal.screens.seen import AHEAD, LATELY, Seen
 
 
 def days_section(seen: Seen, point: WatchedPoint) -> Html:
     """Each day that is known of a point, newest first; a month of them, unless all are asked for."""
     name, hours = point.congestion_point, seen.site.isp_minutes / 60
-    first = None if not seen.rows else seen.today.next(1 - _SHOWN)
-    since = None if first is None else first.start - _AHEAD
+    first = None if not seen.rows else seen.today.next(1 - LATELY)
+    since = None if first is None else first.start - AHEAD
     analysed = {one.period: one for one in values(seen.store, SafetyAnalysed, since) if one.congestion_point == name}
     ordered_kwh, delivered_kwh = _ordered(seen, name, hours, since), _delivered(seen, name, hours, since)
     taken_kwh = _taken(seen, name, since)
@@ -57,7 +54,7 @@ def days_section(seen: Seen, point: WatchedPoint) -> Html:
             "No day of this point has been analysed yet.",
             0,
         ),
-        note("" if first is None else Html(f"The last {_SHOWN} days; {link('all', '', point=name, rows='all')}.")),
+        note("" if first is None else Html(f"The last {LATELY} days; {link('all', '', point=name, rows='all')}.")),
         note(
             "Expected and needed: by the last analysis of the day, after what was bought. Ordered and delivered: orders of the DSO "
             "at this point that were not refused, without sign. Limits: of the plants that were limited for this point's sake."

@@ -24,9 +24,11 @@ from portal.screens.measured import Measured
 from portal.sources import PageSources
 from portal.views import ViewError
 
-LATELY: Final = 31  # days that a page of what was told shows
+# How far pages look, in days: back from now; and from a day to what is told about it, before it begins and after it is over.
+LATELY: Final = 31
+AHEAD: Final = timedelta(days=14)
+AFTER: Final = timedelta(days=14)
 _YEARS: Final = range(1900, 3000)
-_AHEAD, _AFTER = timedelta(days=14), timedelta(days=14)  # of what is told about a day
 D = TypeVar("D", bound=Publication)
 
 
@@ -153,13 +155,18 @@ class Seen:
         first = self.until - timedelta(days=LATELY)
         return None if not self.rows or self.site.at >= first else first
 
+    @property
+    def yet(self) -> str:
+        """Behind a sentence that nothing was told: ` yet`, or that more may be known than the page shows."""
+        return " yet" if self.since is None else " in the time shown"
+
     def of_day(self, family: type[D], day: LocalDay | None = None) -> list[D]:
         """The publications about a local day (`period`; else that shown), in order; a year of others is not gone through.
 
-        They are told at most `_AHEAD` before it begins, and while it can still be settled anew.
+        They are told at most `AHEAD` before it begins, and while it can still be settled anew.
         """
         about = day or self.day
-        told = self.store.told(family, about.start - _AHEAD, about.end + _AFTER, {"period": about.day})
+        told = self.store.told(family, about.start - AHEAD, about.end + AFTER, {"period": about.day})
         return [one.publication for one in told]
 
     def days(self) -> list[tuple[str, str]]:

@@ -67,7 +67,7 @@ def _settlements(seen: Seen) -> Html:
             "Settlements by their last revision, newest first",
             head,
             shown,
-            "Nothing has been settled yet: a day is settled after it is over.",
+            f"Nothing has been settled{seen.yet}: a day is settled after it is over.",
             seen.rows,
         ),
         name="settlements",
@@ -95,7 +95,7 @@ def _orders(seen: Seen) -> Html:
     head = ("day", "buyer", "seller", "place", "ordered, kWh", "delivered, kWh", "shortfall, kWh", "net", "order")
     return section(
         "Order by order",
-        table("Settled orders, newest first", head, rows, "No order has been settled yet.", seen.rows),
+        table("Settled orders, newest first", head, rows, f"No order has been settled{seen.yet}.", seen.rows),
         name="settled-orders",
     )
 

@@ -26,7 +26,7 @@ from portal.screens.markup import (
 )
 from portal.screens.operation import STALE, alarm_table, alarms, last_readings
 from portal.screens.page import Parts
-from portal.screens.seen import Seen
+from portal.screens.seen import AHEAD, Seen
 from portal.screens.trading import orders_with_state, span_of
 from portal.screens.works import declared
 
@@ -164,9 +164,7 @@ def _market(seen: Seen, hours: int) -> Html:
 def _coming(seen: Seen) -> Html:
     told = [
         one
-        for one in latest(
-            seen.store, SafetyAnalysed, "congestion_point", "period", since=seen.today.start - timedelta(days=14)
-        )
+        for one in latest(seen.store, SafetyAnalysed, "congestion_point", "period", since=seen.today.start - AHEAD)
         if one.period >= seen.today.day
     ]
     limits = {one.congestion_point: one.limit_pct for one in seen.site.points}

@@ -126,7 +126,7 @@ def _requests(seen: Seen) -> Html:
     head = ("at (local)", "to", "point", "day", "state", "ISPs asked", "most needed, kW", "expires", "reference")
     return section(
         "Requests",
-        table("FlexRequests, newest first", head, rows, "The DSO has asked for nothing yet.", seen.rows),
+        table("FlexRequests, newest first", head, rows, f"The DSO has asked for nothing{seen.yet}.", seen.rows),
         name="requests",
     )
 
@@ -168,7 +168,7 @@ def _offers(seen: Seen) -> Html:
     )
     return section(
         "Offers",
-        table("FlexOffers, newest first", head, rows, "Nobody has offered anything yet.", seen.rows),
+        table("FlexOffers, newest first", head, rows, f"Nobody has offered anything{seen.yet}.", seen.rows),
         name="offers",
     )
 
@@ -201,7 +201,7 @@ def _orders(seen: Seen) -> Html:
     )
     return section(
         "Orders",
-        table("FlexOrders, newest first", head, rows, "Nothing has been ordered yet.", seen.rows),
+        table("FlexOrders, newest first", head, rows, f"Nothing has been ordered{seen.yet}.", seen.rows),
         name="orders",
     )
 

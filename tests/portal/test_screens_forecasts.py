@@ -164,7 +164,20 @@ def test_a_connection_shows_no_device_of_its_owner_and_its_voltage(tmp_path: Pat
     assert "0.85" in data[1]
 
 
-@pytest.mark.parametrize("query", ["connection=nobody", "day=never"])
+def test_a_connection_is_found_by_its_market_address(tmp_path: Path) -> None:
+    """As the market's messages name it, without knowing what the site calls it; a neighbour's address is the neighbour's."""
+    by_name, by_address = (
+        shown(registered(), tmp_path, f"/dso/pages/connection?connection={asked}&day={DAY}")
+        for asked in ("farm-1", "ean.farm")
+    )
+    assert by_address == by_name
+    assert "farm-1.pv pv 0.0 20.0 limited" in by_address
+    words = shown(registered(), tmp_path, "/dso/pages/connection?connection=ean.nobody", 422)
+    assert "connection: " in words
+    assert "expected its name or its market address" in words
+
+
+@pytest.mark.parametrize("query", ["connection=nobody", "connection=", "day=never"])
 def test_a_connection_that_is_none_is_refused(tmp_path: Path, query: str) -> None:
     """422 with the field's name."""
     assert f"{query.partition('=')[0]}: " in shown(site(), tmp_path, f"/dso/pages/connection?{query}", 422)

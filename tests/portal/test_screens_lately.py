@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import html
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,15 +11,18 @@ import pytest
 
 from cim.platform import parquet_store
 from cim.platform.parquet_store import ParquetStore
+from cim.platform.publications.agreements import AssetsRegistered, RegisteredAsset
 from cim.platform.publications.base import IspPower
-from cim.platform.publications.grid import SafetyAnalysed
+from cim.platform.publications.grid import FeedInAccounted, FeedInLimited, SafetyAnalysed, WorksDeclared
 from cim.platform.publications.measured import DeviceBack, DeviceLost
 from cim.platform.publications.site import SiteDescribed, WatchedPoint
 from cim.platform.publications.trading import OrderPlaced
 from cim.platform.store import values
+from portal.app import create_app
+from portal.sources import PageSources
 from tests.portal.test_screens_forecasts import shown
-from tests.portal.test_screens_pages import DAY
-from tests.worlds.doubles import NOON, FakeSite
+from tests.portal.test_screens_pages import DAY, TwoNodes
+from tests.worlds.doubles import BEARER, NOON, TOKEN, FakeSite, client
 
 AGO = timedelta(days=60)
 
@@ -47,6 +52,60 @@ def test_a_month_is_shown_and_all_of_it_where_that_is_asked_for(tmp_path: Path, 
     young = FakeSite()
     young.store.put("iles", SiteDescribed(NOON - timedelta(days=30), "strem", "UTC", 15, "dso.test", (), ()))
     assert "What was told since" not in shown(young, tmp_path, path)
+
+
+def test_a_connection_shows_what_it_was_told_in_the_time_shown(tmp_path: Path) -> None:
+    """Of two limits the older is there where all is asked for; works that began before and go on are, whenever declared."""
+    made, path = old_site(), "/dso/pages/connection?connection=farm-1"
+    asset = RegisteredAsset("farm-1.pv", "pv", "farm-1", "ean.farm", "ean.1", 0, -20_000, True, True)
+    made.store.put("farm-1", AssetsRegistered(NOON - timedelta(days=99), (asset,)))
+    assert "It was never limited" in shown(made, tmp_path, f"{path}&rows=all")
+    for ago, watts in ((AGO, -3_000), (timedelta(), -8_000)):
+        made.store.put("dso", FeedInLimited(NOON - ago, "ean.farm", "ean.1", DAY - ago, 49, watts, NOON - ago))
+        made.store.put("dso", FeedInAccounted(NOON - ago, "ean.farm", DAY - ago, 2_000, 0, 1_140))
+    begin = NOON - AGO
+    for number, end in (("past", begin + timedelta(hours=1)), ("lasting", NOON + timedelta(days=1))):
+        declared = WorksDeclared(
+            begin,
+            number,
+            "ean.1",
+            begin,
+            end,
+            0,
+            planned=True,
+            state="declared",
+            words=number,
+            usage_points=("ean.farm",),
+        )
+        made.store.put("dso", declared)
+    month, whole = shown(made, tmp_path, path), shown(made, tmp_path, f"{path}&rows=all")
+    assert "8.0 kW" in month
+    assert "3.0 kW" not in month
+    assert "feed-in taken by limits 2.0 kWh" in month
+    assert "lasting" in month
+    assert "past" not in month
+    assert "What was told since 2025-05-21" in month
+    assert "feed-in taken by limits 4.0 kWh" in whole
+    assert "3.0 kW" in whole
+    assert "past" in whole
+
+
+def test_all_of_a_connection_is_one_link_away(tmp_path: Path) -> None:
+    """It leads to the same connection and day; and where nothing was told a page says of which time."""
+    made = old_site()
+    asset = RegisteredAsset("farm-1.pv", "pv", "farm-1", "ean.farm", "ean.1", 0, -20_000, True, True)
+    made.store.put("farm-1", AssetsRegistered(NOON - timedelta(days=99), (asset,)))
+    app = create_app(made, TOKEN, sources=PageSources(tmp_path / "readings", TwoNodes(), None, {}))
+
+    async def asked() -> str:
+        async with client(app) as caller:
+            found = await caller.get(f"/dso/pages/connection?connection=ean.farm&day={DAY}", headers=BEARER)
+            return html.unescape(found.text)
+
+    text = asyncio.run(asked())
+    assert f"?rows=all&connection=farm-1&day={DAY}" in text
+    assert "It was not limited in the time shown." in text
+    assert "No works have affected it in the time shown." in text
 
 
 def test_a_device_that_was_lost_long_ago_is_still_an_open_alarm(tmp_path: Path) -> None:
