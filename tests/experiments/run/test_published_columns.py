@@ -40,8 +40,7 @@ def test_anyone_can_read_what_every_column_did(tmp_path: Path) -> None:
         ColumnName.MARKET: column([800, -400], [-1000, -900]),
     }
     write_columns(tmp_path, columns, STARTS, ISP)
-    table = duckdb.read_parquet(str(tmp_path / FILE))
-    assert len(table) == 2 * 3 * 2
+    assert duckdb.sql(f"select count(*) from '{tmp_path / FILE}'").fetchall() == [(12,)]
     asked = """select column_, sum(power_w * duration_s / 3600), min(stored_wh), sum(power_w - available_w), max(reactive_var)
         from (select "column" as column_, * from table) group by all order by all"""
     assert duckdb.sql(asked.replace("from table", f"from '{tmp_path / FILE}'")).fetchall() == [
@@ -51,4 +50,4 @@ def test_anyone_can_read_what_every_column_did(tmp_path: Path) -> None:
     changed = f"""select m.kind, sum(abs(m.power_w - l.power_w)) / 4 from '{tmp_path / FILE}' m join '{tmp_path / FILE}' l
         using (name, start, kind) where m."column" = 'market' and l."column" = 'local' group by all order by all"""
     assert duckdb.sql(changed).fetchall() == [("battery", 300.0), ("connection", 275.0), ("pv", 25.0)]
-    assert duckdb.sql(f"select min(epoch(start)) from '{tmp_path / FILE}'").fetchone() == (BEGIN.timestamp(),)
+    assert duckdb.sql(f"select min(epoch(start)) from '{tmp_path / FILE}'").fetchall() == [(BEGIN.timestamp(),)]

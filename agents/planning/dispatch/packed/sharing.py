@@ -47,7 +47,11 @@ _STILL = 0.02  # share by which what is missing may change in a round and still 
 _CREEPS, _GROWS = 0.8, 1.05  # share of it that is left after a round where it creeps
 _WAITS = 3  # rounds for which an interval creeps before it is helped on
 _WORST = 0.3  # of the most that is missing in any interval
-_MOST_STRETCH = 1024.0
+# By what a step is stretched at most where nothing moves, and where it moves slowly: longer ones throw other intervals far off.
+_MOST_STRETCH, _MOST_OF_SLOW = 100.0, 6.0
+# Answers come to the caps from beyond them, by some 0.1 % in the last rounds, so it aims further below than Newton's step does:
+# by as much as may cost 0.8 of the tolerance.
+_MARGINS = 2.0
 
 
 def dispatch(
@@ -119,7 +123,7 @@ def _rounds(
         if kept and found.gap <= tolerance:
             best = replace(found, converged=True)
             break
-        margin = cap_margin(shared, price, cost, tolerance)
+        margin = cap_margin(shared, price, cost, _MARGINS * tolerance)
         mean = (answer.total_kw - answer.fixed_kw) / count
         before = state.rho * state.dual
         shift = _update(state, shared.tightened(margin), mean, answer.fixed_kw, count)
@@ -157,7 +161,7 @@ def _stretch(state: _State, missing: Floats) -> None:
     creeps = still | ((left > _CREEPS) & (left <= _GROWS) & worst)
     state.crept = np.where(creeps, state.crept + 1, 0.0)
     secant = np.maximum(state.stretch / np.maximum(1 - left, 1e-3) / 2, 1.0)
-    longer = np.minimum(np.minimum(2 * state.stretch, secant), _MOST_STRETCH)
+    longer = np.minimum(np.minimum(2 * state.stretch, secant), np.where(still, _MOST_STRETCH, _MOST_OF_SLOW))
     state.stretch = np.where(creeps & (still | (state.crept > _WAITS)), longer, 1.0)
 
 
