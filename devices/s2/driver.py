@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from s2python.common import ControlType
 
@@ -13,6 +12,8 @@ from cim.model.errors import BadInput
 from cim.model.readings import Kind
 from devices.port.errors import DeviceFault, DeviceUnreachable
 from devices.s2 import ombc, pebc
+from devices.s2.actuators import power_range, powers_in_words
+from devices.s2.operation import Setting
 from devices.s2.port import ResourceManagerPort
 from devices.s2.rm_state import FRBC, NOTHING, OMBC, PEBC
 from devices.s2.session import Refused
@@ -39,10 +40,16 @@ class GatewayPort(ResourceManagerPort):
         details, machine = await self._connect(now, "FRBC, PEBC or OMBC"), self._machine
         # Power and fill level follow the description; so the first reading is not ABSENT for their sake.
         kinds = (Kind.POWER, machine.store_kind) if machine.control is FRBC else (Kind.POWER,)
-        await self._wait_for(lambda: all(kind in machine.last.values for kind in kinds))
+        actuators = machine.description.actuators if machine.control is FRBC and machine.description else ()
+        await self._wait_for(
+            lambda: (
+                all(kind in machine.last.values for kind in kinds)
+                and all(actuator.id in machine.operation.active for actuator in actuators)
+            )
+        )
         low_w, high_w = 0.0, 0.0
         if machine.control is FRBC:
-            low_w, high_w = machine.power_range()
+            low_w, high_w = power_range(machine.steered())
         elif machine.control is OMBC and machine.modes is not None:
             high_w = ombc.largest_power_w(machine.modes)
         elif machine.constraints is not None:
@@ -72,14 +79,21 @@ class GatewayPort(ResourceManagerPort):
             frames = machine.select(NOTHING)
             if not await self._wire.deliver(frames + machine.select(wanted), lambda: machine.ready):
                 raise DeviceUnreachable(f"gateway {self.name} did not describe itself again in time; expected it to")
+        what = f"{setpoint.mode} {setpoint.power_w} W"
         try:
-            frames, awaited, mode = self._instructed(wanted, setpoint.power_w, valid_until)
+            if wanted is PEBC:
+                await self._await(*machine.limit(setpoint.power_w, valid_until), what)
+                return
+            settings = self._settings(wanted, setpoint.power_w, valid_until)
         except Refused as refusal:
             raise DeviceFault(f"gateway {self.name}: {refusal.text}; expected another setpoint") from refusal
-        await self._await(frames, awaited, f"{setpoint.mode} {setpoint.power_w} W")
-        started = mode is not None and machine.outcomes.get(awaited[-1]) == "STARTED"
+        await self._await(*machine.returning(valid_until), f"the end of {what}")
+        frames, awaited = machine.instructed(settings, valid_until)
+        await self._await(frames, awaited, what)
         # The actuator's status is a message of its own, behind the one that told STARTED: it may still be on its way.
-        if started and not await self._wire.deliver([], lambda: self._active() == mode):
+        begun = [s for s, told in zip(settings, awaited, strict=True) if machine.outcomes.get(told) == "STARTED"]
+        active = machine.operation.active
+        if not await self._wire.deliver([], lambda: all(active.get(one.actuator) == one.mode for one in begun)):
             raise DeviceFault(f"gateway {self.name} reads back another operation mode; expected the commanded one")
 
     def _fitting(self, setpoint: Setpoint) -> ControlType:
@@ -91,35 +105,24 @@ class GatewayPort(ResourceManagerPort):
             raise BadInput(f"setpoint of {self.name}: {setpoint.power_w} W does not fit OMBC; expected 0 W or more")
         return OMBC
 
-    def _instructed(
-        self, control: ControlType, power_w: int, valid_until: datetime
-    ) -> tuple[list[str], list[UUID], UUID | None]:
-        """Frames, the instructions that are to be answered, and the mode that it is to run in then."""
+    def _settings(self, control: ControlType, power_w: int, until: datetime) -> list[Setting]:
+        """The mode of each actuator. Raises `Refused` (OMBC) or `BadInput` (FRBC) where it cannot run so."""
         machine = self._machine
         if control is OMBC:
-            return machine.mode(power_w, valid_until)
-        if control is PEBC:
-            return *machine.limit(power_w, valid_until), None
-        steered = machine.steering_at(power_w)
-        factor = None if steered is None else steered.factor(power_w)
-        if steered is None or factor is None:
+            return [machine.setting_at_most(power_w, until)]
+        found = machine.settings(power_w, until)
+        if found is None:
             raise BadInput(
                 f"setpoint of {self.name}: {power_w} W is outside what the device can run at; "
-                f"expected {machine.powers_in_words()}"
+                f"expected {powers_in_words(machine.steered())}"
             )
-        return *machine.target(steered, factor, valid_until), steered.mode
-
-    def _active(self) -> UUID | None:
-        """The operation mode that it says it runs in."""
-        machine = self._machine
-        if machine.control is OMBC:
-            return machine.mode_now
-        return None if machine.actuator is None else machine.actuator.active_operation_mode_id
+        return found
 
     async def release(self, now: datetime) -> None:
-        """Back to the device's own rule, and to FRBC where it is offered."""
+        """Back to the device's own rule, as soon as its timers allow it, and to FRBC where it is offered."""
         self._machine.now = now
         frames, awaited = self._machine.release()
         await self._await(frames, awaited, "release")
+        await self._await(self._machine.released(), [], "release")
         if self._machine.control is not FRBC and self._machine.offers(FRBC):
             await self._wire.deliver(self._machine.select(FRBC), lambda: self._machine.ready)

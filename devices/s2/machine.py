@@ -1,8 +1,9 @@
 """The CEM side of one resource manager: S2 without I/O.
 
 S2's FRBC and OMBC instructions do not expire, but they carry an `execution_time`. So a target is always sent as a *pair*: first
-the return to the device's own rule at `valid_until`, then the target now. A setpoint cannot outlive its controller. The
-return of an earlier pair that is still to come is revoked in between. PEBC envelopes end by themselves, and so does a PPBC
+the return to the device's own rule at `valid_until` (`returning`), and only when that is taken the target now (`instructed`). A
+setpoint cannot outlive its controller. The return of an earlier pair that is still to come is revoked in between, so at no
+instant is there none. PEBC envelopes end by themselves, and so does a PPBC
 programme: it is only ever started now, so nothing is left scheduled when the controller is gone.
 """
 
@@ -30,8 +31,8 @@ from s2python.ombc import OMBCInstruction, OMBCStatus
 from s2python.pebc import PEBCInstruction
 from s2python.ppbc import PPBCScheduleInstruction
 
-from devices.s2 import ombc, pebc, ppbc
-from devices.s2.frbc import Steering
+from devices.s2 import pebc, ppbc
+from devices.s2.operation import Key, Setting
 from devices.s2.rm_state import FRBC, OMBC, PEBC, PPBC, ResourceManagerState
 from devices.s2.session import VERSIONS, Refused, S2Session, Status
 
@@ -41,6 +42,7 @@ _REVOKABLE = {
     OMBC: RevokableObjects.OMBC_Instruction,
 }
 Instruction = FRBCInstruction | OMBCInstruction
+_NOTED = 64  # instructions whose outcome is kept
 
 
 class CemMachine(ResourceManagerState):
@@ -61,10 +63,13 @@ class CemMachine(ResourceManagerState):
         self._wanted = wanted
         self._session = S2Session(self.name, self._handle, self._on_status)
         self._instruction_of: dict[uuid.UUID, uuid.UUID] = {}  # message id -> instruction id
-        self._to_come: tuple[uuid.UUID, datetime] | None = None  # the return that is scheduled, and when
+        self._to_come: dict[
+            uuid.UUID, tuple[Key, datetime]
+        ] = {}  # returns that are, or may be, scheduled: of what, and when
+        self._offered: frozenset[uuid.UUID] = frozenset()  # the latest of them
         self._envelope: uuid.UUID | None = None
         self._used: ControlType | None = None  # the control type of our last instructions, over sessions
-        self._first_status_known = False
+        self._met: set[Key] = set()  # actuators whose first status is known
         self.steered_by_other = False  # the device was found following instructions that are not ours
 
     @property
@@ -107,30 +112,40 @@ class CemMachine(ResourceManagerState):
         """Choose a control type; the RM then describes itself in its terms."""
         return self._session.pack([self._select(control)])
 
-    def target(self, steered: Steering, factor: float, valid_until: datetime) -> tuple[list[str], list[uuid.UUID]]:
-        """The pair of instructions for a mode at `factor` until `valid_until`: frames, instruction ids."""
-        back = self._back(valid_until)
-        now = self._instruction(steered.actuator, steered.mode, factor, self.now)
-        # In this order: the new return is in place before the old one is taken away, and before the target.
-        frames = self._session.pack([back, *self._revoke_return(), now])
-        self._to_come = (back.id, valid_until)
-        return frames, [back.id, now.id]
+    def returning(self, at: datetime) -> tuple[list[str], list[uuid.UUID]]:
+        """Schedule the return to the device's own rule at an instant, or later where timers block it: frames, instruction ids.
 
-    def mode(self, power_w: int, valid_until: datetime) -> tuple[list[str], list[uuid.UUID], uuid.UUID]:
-        """The pair of instructions for the operation mode (OMBC) that draws at most `power_w`: frames, ids, and the mode.
+        Nothing is to be returned from where no transition leads back: then there are none.
 
         Raises:
-            Refused: none fits, or none can be reached and left again.
-            DeviceUnreachable: it is not described.
+            DeviceUnreachable: its own rule is not known.
         """
-        if self.modes is None or self.mode_now is None or self.own_rule is None:
-            raise self.undescribed("OMBC.SystemDescription")
-        chosen = ombc.at_most(self.modes, power_w, self.mode_now, self.own_rule[0], self.timers, self.now)
-        back = self._back(valid_until)
-        now = self._mode_instruction(chosen.mode, chosen.factor, self.now)
-        frames = self._session.pack([back, *self._revoke_return(), now])
-        self._to_come = (back.id, valid_until)
-        return frames, [back.id, now.id], chosen.mode
+        keys: list[Key] = [None] if self.control is OMBC else list(self.steered())
+        if not keys or any(key not in self.operation.own_rules for key in keys):  # told with the first status
+            raise self.undescribed("FRBC.ActuatorStatus" if self.control is FRBC else "OMBC.Status")
+        messages = list[Instruction]()
+        self._to_come = {told: back for told, back in self._to_come.items() if back[1] > self.now}
+        for key in keys:
+            # whether timers allow a later one has been looked at before, with what is asked for until then
+            free = self.operation.back_at(key, self.now) if at <= self.now else at
+            if free is not None:
+                messages.append(self._instruction(Setting(key, *self.operation.own_rules[key]), free))
+                self._to_come[messages[-1].id] = (key, free)
+        self._offered = frozenset(message.id for message in messages)
+        return self._session.pack(messages), [message.id for message in messages]
+
+    def instructed(self, settings: Sequence[Setting], until: datetime) -> tuple[list[str], list[uuid.UUID]]:
+        """After the answer to `returning`: the former returns are revoked, then the modes are asked for: frames, ids.
+
+        Without `settings` the device is left to its own rule.
+        """
+        keys = {self._to_come[told][0] for told in self._offered}
+        former = {told: at for told, (key, at) in self._to_come.items() if key in keys and told not in self._offered}
+        revoked = [self._revoke(told) for told, at in former.items() if at > self.now]
+        now = [self._instruction(setting, self.now) for setting in settings]
+        self._to_come = {told: back for told, back in self._to_come.items() if told not in former}
+        self.operation.hold(settings, until)
+        return self._session.pack([*revoked, *now]), [message.id for message in now]
 
     def limit(self, power_w: int, valid_until: datetime) -> tuple[list[str], list[uuid.UUID]]:
         """A power envelope until `valid_until`. Raises `Refused` when the RM's constraints do not allow it."""
@@ -150,16 +165,19 @@ class CemMachine(ResourceManagerState):
         return self._session.pack([message]), [message.id]
 
     def release(self) -> tuple[list[str], list[uuid.UUID]]:
-        """Back to the device's own rule, now."""
-        messages: list[S2MessageWithID] = []
-        awaited: list[uuid.UUID] = []
-        if self.control in (FRBC, OMBC) and self.own_rule is not None:
-            back = self._back(self.now)
-            messages, awaited = [back, *self._revoke_return()], [back.id]
-        elif self.control is PEBC and self._envelope is not None:
-            messages = [self._revoke(self._envelope)]
-        self._envelope = None
-        return self._session.pack(messages), awaited
+        """Back to the device's own rule, now: frames and the ids whose answer is to be awaited before `released`."""
+        if self.control in (FRBC, OMBC) and self.operation.own_rules:
+            return self.returning(self.now)
+        if self.control is PEBC and self._envelope is not None:
+            envelope, self._envelope = self._envelope, None
+            return self._session.pack([self._revoke(envelope)]), []
+        return [], []
+
+    def released(self) -> list[str]:
+        """After the answer to `release`: what was scheduled before is revoked; not before, or it could be left without an end."""
+        if self.control not in (FRBC, OMBC):
+            return []
+        return self.instructed([], max((self._to_come[told][1] for told in self._offered), default=self.now))[0]
 
     @property
     def ready(self) -> bool:
@@ -172,54 +190,42 @@ class CemMachine(ResourceManagerState):
         return self._session.quiet
 
     def _select(self, control: ControlType) -> SelectControlType:
-        self.control, self.description, self.constraints, self.actuator = control, None, None, None
-        self.profile = self.modes = self.mode_now = None
-        if control is not self._used:
-            self._to_come = self._envelope = None  # S2: instructions of the former control type end with it
+        self.control, self.description, self.constraints = control, None, None
+        self.profile = self.modes = None
+        self.operation.forget()
+        if control is not self._used:  # S2: instructions of the former control type end with it
+            self._to_come, self._offered, self._envelope = {}, frozenset(), None
         self._used = control
         return SelectControlType(message_id=self._session.new_id(), control_type=control)
 
-    def _back(self, at: datetime) -> Instruction:
-        if self.own_rule is None:  # told with the actuator's first status
-            raise self.undescribed("FRBC.ActuatorStatus")
-        mode, factor = self.own_rule
-        if self.control is OMBC:
-            return self._mode_instruction(mode, factor, at)
-        return self._instruction(self.steering().actuator, mode, factor, at)
-
-    def _instruction(self, actuator: uuid.UUID, mode: uuid.UUID, factor: float, at: datetime) -> FRBCInstruction:
-        message = FRBCInstruction(
-            message_id=self._session.new_id(),
-            id=self._session.new_id(),
-            actuator_id=actuator,
-            operation_mode=mode,
-            operation_mode_factor=factor,
-            execution_time=at,
-            abnormal_condition=False,
-        )
-        self._note(message)
-        return message
-
-    def _mode_instruction(self, mode: uuid.UUID, factor: float, at: datetime) -> OMBCInstruction:
-        message = OMBCInstruction(
-            message_id=self._session.new_id(),
-            id=self._session.new_id(),
-            execution_time=at,
-            operation_mode_id=mode,
-            operation_mode_factor=factor,
-            abnormal_condition=False,
-        )
+    def _instruction(self, setting: Setting, at: datetime) -> Instruction:
+        message: Instruction
+        if setting.actuator is None:
+            message = OMBCInstruction(
+                message_id=self._session.new_id(),
+                id=self._session.new_id(),
+                execution_time=at,
+                operation_mode_id=setting.mode,
+                operation_mode_factor=setting.factor,
+                abnormal_condition=False,
+            )
+        else:
+            message = FRBCInstruction(
+                message_id=self._session.new_id(),
+                id=self._session.new_id(),
+                actuator_id=setting.actuator,
+                operation_mode=setting.mode,
+                operation_mode_factor=setting.factor,
+                execution_time=at,
+                abnormal_condition=False,
+            )
         self._note(message)
         return message
 
     def _note(self, message: Instruction | PEBCInstruction | PPBCScheduleInstruction) -> None:
         self._instruction_of[message.message_id] = message.id
-        while len(self._instruction_of) > 32:
+        while len(self._instruction_of) > _NOTED:
             self.outcomes.pop(self._instruction_of.pop(next(iter(self._instruction_of))), None)
-
-    def _revoke_return(self) -> list[RevokeObject]:
-        due, self._to_come = self._to_come, None
-        return [self._revoke(due[0])] if due is not None and due[1] > self.now else []
 
     def _revoke(self, instruction: uuid.UUID) -> RevokeObject:
         kind = _REVOKABLE[self.control or FRBC]
@@ -238,13 +244,22 @@ class CemMachine(ResourceManagerState):
         if isinstance(message, ResourceManagerDetails):
             return self._on_details(message)
         self.hear(message)
-        if isinstance(message, FRBCActuatorStatus) and not self._first_status_known:
-            self._first_status_known = True
-            self.steered_by_other = message.active_operation_mode_id == self.steering().mode
-        if isinstance(message, OMBCStatus) and not self._first_status_known and self.own_rule is not None:
-            self._first_status_known = True
-            self.steered_by_other = self.mode_now != self.own_rule[0]
+        if isinstance(message, FRBCActuatorStatus):
+            self._meet(message.actuator_id)
+        if isinstance(message, OMBCStatus):
+            self._meet(None)
         return []
+
+    def _meet(self, key: Key) -> None:
+        """At an actuator's first status: does it follow instructions, which then are not ours?"""
+        if key in self._met:
+            return
+        self._met.add(key)
+        active, own = self.operation.active[key], self.operation.own_rules[key][0]
+        # whose only mode is its own rule may follow them, too: its factor says nothing
+        modes = self.steered().get(key, ()) if key is not None else ()
+        alone = bool(modes) and all(mode.mode == own for mode in modes)
+        self.steered_by_other = self.steered_by_other or active != own or alone
 
     def _on_handshake(self, message: Handshake) -> Sequence[S2MessageWithID]:
         offered = message.supported_protocol_versions or []

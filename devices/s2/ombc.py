@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
-from s2python.common import Transition
 from s2python.ombc import OMBCOperationMode, OMBCStatus, OMBCSystemDescription
 
 from cim.mapping.s2 import ELECTRIC
-from devices.s2.session import MOST_W, Refused, Status, expect_within
+from devices.s2.session import MOST_TIMER_MS, MOST_W, Refused, Status, expect_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,8 @@ def expect_possible(description: OMBCSystemDescription) -> None:
     for power in (power for mode in description.operation_modes for power in mode.power_ranges):
         ends = (power.start_of_range, power.end_of_range)
         expect_within("OMBC.SystemDescription: power range", -MOST_W, MOST_W, *ends)
+    lengths = (timer.duration.root for timer in description.timers)
+    expect_within("OMBC.SystemDescription: timer", 0, MOST_TIMER_MS, *lengths)
 
 
 def active_mode(status: OMBCStatus) -> uuid.UUID | None:
@@ -49,20 +49,11 @@ def own_rule_by_label(description: OMBCSystemDescription, label: str) -> uuid.UU
     return named[0].id if named else None
 
 
-def at_most(
-    description: OMBCSystemDescription,
-    power_w: float,
-    active: uuid.UUID,
-    own_rule: uuid.UUID,
-    timers: Mapping[uuid.UUID, datetime],
-    now: datetime,
-) -> Chosen:
+def at_most(description: OMBCSystemDescription, power_w: float, free: Callable[[uuid.UUID], bool]) -> Chosen:
     """What draws the most without drawing more than `power_w` (>= 0).
 
     Args:
-        active: the mode that it runs in; others are reached by a transition that no timer blocks.
-        own_rule: the mode that a setpoint ends in: what cannot be left towards it could not end.
-        timers: by id, when each is over.
+        free: whether a mode can be reached, and left again in time.
 
     Raises:
         Refused: no mode fits.
@@ -70,11 +61,7 @@ def at_most(
     found: list[Chosen] = []
     for mode in _normal(description):
         power = _power_w(mode)
-        if (
-            power is None
-            or not _leads(description, active, mode.id, timers, now)
-            or not _leads(description, mode.id, own_rule)
-        ):
+        if power is None or not free(mode.id):
             continue
         chosen = _within(mode.id, *power, power_w)
         if chosen is not None:
@@ -105,28 +92,6 @@ def _within(mode: uuid.UUID, at_0_w: float, at_1_w: float, most_w: float) -> Cho
     power = min(high, max(low, most_w))
     span = at_1_w - at_0_w
     return Chosen(mode, min(1.0, max(0.0, (power - at_0_w) / span)) if span else 0.0, power)
-
-
-def _leads(
-    description: OMBCSystemDescription,
-    start: uuid.UUID,
-    end: uuid.UUID,
-    timers: Mapping[uuid.UUID, datetime] | None = None,
-    now: datetime | None = None,
-) -> bool:
-    """Whether a normal transition leads there, and at `now` no timer of it still runs."""
-    if start == end:
-        return True
-    return any(
-        way.to == end and way.from_ == start and not way.abnormal_condition_only and not _blocked(way, timers, now)
-        for way in description.transitions
-    )
-
-
-def _blocked(way: Transition, timers: Mapping[uuid.UUID, datetime] | None, now: datetime | None) -> bool:
-    if timers is None or now is None:
-        return False
-    return any(timer in timers and timers[timer] > now for timer in way.blocking_timers)
 
 
 def _words(mode: OMBCOperationMode) -> str:

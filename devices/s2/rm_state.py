@@ -6,6 +6,7 @@ import logging
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from s2python.common import (
     ControlType,
@@ -37,7 +38,8 @@ from cim.model.readings import Kind, Quality
 from devices.port.errors import DeviceUnreachable
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
-from devices.s2 import frbc, ombc, pebc, ppbc
+from devices.s2 import actuators, frbc, ombc, pebc, ppbc
+from devices.s2.operation import Operation, Setting, Ways
 from devices.s2.profile_status import PowerProfileStatus
 from devices.s2.session import Refused, Status
 
@@ -54,8 +56,8 @@ class ResourceManagerState:
 
     Args:
         name: the device's name.
-        own_rule_label: diagnostic label of the operation mode in which the device follows its own rule; without such a
-            mode, the one that is active when the device is first met.
+        own_rule_label: diagnostic label of the operation mode in which the device follows its own rule; see `Operation` for
+            devices without such a mode.
         stale_after_s: for how long a told power or fill level may be relied on.
     """
 
@@ -68,16 +70,13 @@ class ResourceManagerState:
     control: ControlType | None = None
     description: FRBCSystemDescription | None = None
     constraints: PEBCPowerConstraints | None = None
-    actuator: FRBCActuatorStatus | None = None
     modes: OMBCSystemDescription | None = None
-    mode_now: uuid.UUID | None = None  # the active one of `modes`
-    timers: dict[uuid.UUID, datetime] = field(default_factory=dict)  # of modes: when each is over
+    operation: Operation = field(default_factory=Operation)
     profile: PPBCPowerProfileDefinition | None = None
     programme: Programme | None = None  # the profile and how far it is; kept over sessions
     forecast_peak_w: float | None = None  # the most that it says it will draw
     news: NewsBox = field(default_factory=NewsBox)
     outcomes: dict[uuid.UUID, str] = field(default_factory=dict)
-    own_rule: tuple[uuid.UUID, float] | None = None  # operation mode and factor
     refusal: str = ""  # why its description cannot be used
     store_kind: Kind = Kind.TEMPERATURE  # what the fill level of its store is
     told_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the latest time that the RM gave
@@ -89,41 +88,54 @@ class ResourceManagerState:
     def ready(self) -> bool:
         """True when the selected control type has been described."""
         if self.control is FRBC:
-            return self.description is not None and self.actuator is not None
+            return self.description is not None and bool(self.operation.active)
         if self.control is OMBC:
-            return self.modes is not None and self.mode_now is not None
+            return self.modes is not None and bool(self.operation.active)
         return self.control is PEBC and self.constraints is not None
 
     def offers(self, control: ControlType) -> bool:
         """True when the RM can be controlled this way."""
         return self.details is not None and control in self.details.available_control_types
 
-    def steering(self) -> frbc.Steering:
-        """How the described actuator is steered. Raises `DeviceUnreachable` while nothing is described."""
+    def settings(self, power_w: float, until: datetime) -> list[Setting] | None:
+        """The mode and factor of each actuator (FRBC) for a power from now to `until`; None where they cannot run at it.
+
+        Raises:
+            DeviceUnreachable: nothing is described.
+        """
+        lead, modes = self._lead(), self.steered()
+        free = partial(self.operation.there_and_back, now=self.now, until=until, strict=False)
+        found = actuators.chosen(modes, lead, power_w, lambda mode: free(mode.actuator, mode.mode))
+        return None if found is None else [Setting(mode.actuator, mode.mode, factor) for mode, factor in found]
+
+    def setting_at_most(self, power_w: float, until: datetime) -> Setting:
+        """The mode and factor (OMBC) that draw the most, and at most `power_w`, from now to `until`.
+
+        Raises:
+            Refused: none fits, or none can be reached and left again.
+            DeviceUnreachable: it is not described.
+        """
+        if self.modes is None or not self.operation.active:
+            raise self.undescribed("OMBC.SystemDescription")
+        free = partial(self.operation.there_and_back, None, now=self.now, until=until, strict=True)
+        chosen = ombc.at_most(self.modes, power_w, free)
+        return Setting(None, chosen.mode, chosen.factor)
+
+    def steered(self) -> actuators.Settable:
+        """By actuator whose own rule is known, the modes that it can be put into. Raises `DeviceUnreachable`."""
         if self.description is None:
             raise self.undescribed("FRBC.SystemDescription")
-        return frbc.steering(self.description, *self._basis())
+        modes = actuators.settable(self.description, self.operation.own_modes, self._level())
+        return {actuator: ones for actuator, ones in modes.items() if actuator in self.operation.own_rules}
 
-    def steering_at(self, power_w: float) -> frbc.Steering | None:
-        """The mode that can run at `power_w`; None where none can. Raises `DeviceUnreachable` as `steering`."""
+    def _lead(self) -> actuators.Steering:
         if self.description is None:
             raise self.undescribed("FRBC.SystemDescription")
-        return frbc.steering_at(self.description, *self._basis(), power_w)
+        return actuators.steering(self.description, self.operation.own_modes, self._level())
 
-    def power_range(self) -> tuple[float, float]:
-        """The least and the most (W) that its modes can run at. Raises `DeviceUnreachable` as `steering`."""
-        if self.description is None:
-            raise self.undescribed("FRBC.SystemDescription")
-        return frbc.power_range(self.description, *self._basis())
-
-    def powers_in_words(self) -> str:
-        """What it can run at."""
-        return "" if self.description is None else frbc.powers_in_words(self.description, *self._basis())
-
-    def _basis(self) -> tuple[uuid.UUID | None, float | None]:
+    def _level(self) -> float | None:
         level = self.last.values.get(self.store_kind)
-        good = level.value if level is not None and level.told is Quality.GOOD else None
-        return self.own_rule[0] if self.own_rule else None, good
+        return level.value if level is not None and level.told is Quality.GOOD else None
 
     def undescribed(self, what: str) -> DeviceUnreachable:
         """The error for a device that was cut off, or revoked `what` it had described, before it could be steered."""
@@ -132,7 +144,8 @@ class ResourceManagerState:
     def forget_session(self) -> None:
         """A new session: the RM will describe itself again. Its own rule, readings and news are kept."""
         self.closed, self.details, self.control, self.refusal = False, None, None, ""
-        self.description = self.actuator = self.constraints = self.profile = self.modes = self.mode_now = None
+        self.description = self.constraints = self.profile = self.modes = None
+        self.operation.forget()
 
     def hear(self, message: S2MessageWithID) -> None:
         """Take a message that needs no answer but its ReceptionStatus. Raises `Refused`."""
@@ -146,7 +159,9 @@ class ResourceManagerState:
             case FRBCUsageForecast():
                 usage = frbc.thermal_usage(message, max(self.now, self.told_at))
                 self._tell_of_heat(usage)
-            case PEBCPowerConstraints() | OMBCSystemDescription() | OMBCStatus() | OMBCTimerStatus():
+            case (
+                PEBCPowerConstraints() | OMBCSystemDescription() | OMBCStatus() | OMBCTimerStatus() | FRBCTimerStatus()
+            ):
                 self._on_limits(message)
             case PPBCPowerProfileDefinition() | PowerProfileStatus():
                 self._on_programme(message)
@@ -158,69 +173,75 @@ class ResourceManagerState:
                 self.closed = True  # TERMINATE and RECONNECT alike: the RM dials again if it wants to
             case RevokeObject():
                 self._on_revoke(message)
-            case FRBCLeakageBehaviour() | FRBCFillLevelTargetProfile() | FRBCTimerStatus() | PEBCEnergyConstraint():
+            case FRBCLeakageBehaviour() | FRBCFillLevelTargetProfile() | PEBCEnergyConstraint():
                 pass  # an RM may tell these; ILES plans without them
             case _:
                 raise Refused(Status.INVALID_CONTENT, f"{message.message_type} is not for a CEM in this state")
 
     def _on_description(self, message: FRBCSystemDescription) -> None:
-        own = frbc.own_rule_by_label(message, self.own_rule_label)
+        own = frbc.own_rules_by_label(message, self.own_rule_label)
         try:  # refuse here what could not be steered later
             frbc.expect_possible(message)
-            self.store_kind = frbc.fill_level_kind(message, frbc.steering(message, own))
+            lead = actuators.steering(message, frozenset(own.values()), None)
+            self.store_kind = frbc.fill_level_kind(message, lead)
         except Refused as refusal:
             self.refusal = refusal.text
             raise
-        for label in frbc.unsteered(message):
-            _log.warning("gateway %s: its actuator %r is not steered; only its first electric one is", self.name, label)
-        self.description, self.actuator = message, None
-        if own is not None:
-            self.own_rule = (own, 0.0)
+        for label in actuators.unsteered(message, actuators.settable(message, frozenset(own.values()), None)):
+            _log.warning("gateway %s: its actuator %r is not steered, it follows its own rule", self.name, label)
+        self.description = message
+        ways = {one.id: Ways(one.transitions, one.timers) for one in message.actuators}
+        self.operation.described(ways, own)
 
     def _on_actuator(self, message: FRBCActuatorStatus) -> None:
         if self.description is None:
             raise Refused(Status.INVALID_CONTENT, "FRBC.ActuatorStatus: expected an FRBC.SystemDescription first")
-        modes = {mode.id for actuator in self.description.actuators for mode in actuator.operation_modes}
+        found = {one.id: {mode.id for mode in one.operation_modes} for one in self.description.actuators}
+        modes = found.get(message.actuator_id, set())
         if message.active_operation_mode_id not in modes:
             raise Refused(Status.INVALID_CONTENT, "FRBC.ActuatorStatus: active_operation_mode_id was not described")
-        first, self.actuator = self.actuator is None, message
-        if self.own_rule is None or self.own_rule[0] not in modes:
-            self.own_rule = (message.active_operation_mode_id, message.operation_mode_factor)
-        if first:
-            self._tell_of_heat(frbc.thermal_description(self.description, self.steering()))
+        first = message.actuator_id not in self.operation.active
+        told = Setting(message.actuator_id, message.active_operation_mode_id, message.operation_mode_factor)
+        self.operation.runs(told, modes, self.now)
+        if first and message.actuator_id == self._lead().actuator:
+            self._tell_of_heat(frbc.thermal_description(self.description, self._lead(), self.steered()))
 
-    def _on_limits(self, message: PEBCPowerConstraints | OMBCSystemDescription | OMBCStatus | OMBCTimerStatus) -> None:
-        if isinstance(message, PEBCPowerConstraints):
-            pebc.expect_possible(message)
-            self.constraints = message
-            return
-        if isinstance(message, OMBCTimerStatus):
-            self.timers[message.timer_id] = message.finished_at
-            return
-        if isinstance(message, OMBCStatus):
-            self._on_mode(message)
-            return
+    def _on_limits(
+        self, message: PEBCPowerConstraints | OMBCSystemDescription | OMBCStatus | OMBCTimerStatus | FRBCTimerStatus
+    ) -> None:
+        match message:
+            case PEBCPowerConstraints():
+                pebc.expect_possible(message)
+                self.constraints = message
+            case OMBCSystemDescription():
+                self._on_modes(message)
+            case OMBCStatus():
+                self._on_mode(message)
+            case OMBCTimerStatus():
+                self.operation.timer(None, message.timer_id, message.finished_at)
+            case FRBCTimerStatus():
+                self.operation.timer(message.actuator_id, message.timer_id, message.finished_at)
+
+    def _on_modes(self, message: OMBCSystemDescription) -> None:
         ombc.expect_possible(message)
-        known = {timer.id for timer in message.timers}
-        self.timers = {timer: over for timer, over in self.timers.items() if timer in known}
-        self.modes, self.mode_now = message, None
         own = ombc.own_rule_by_label(message, self.own_rule_label)
-        if own is not None:
-            self.own_rule = (own, 0.0)
+        self.modes = message
+        ways = Ways(message.transitions, message.timers)
+        self.operation.described({None: ways}, {} if own is None else {None: own})
 
     def _on_mode(self, message: OMBCStatus) -> None:
         modes = set() if self.modes is None else {mode.id for mode in self.modes.operation_modes}
         active = ombc.active_mode(message)
         if active is None or active not in modes:
             raise Refused(Status.INVALID_CONTENT, "OMBC.Status: active_operation_mode_id was not described")
-        self.mode_now = active
-        if self.own_rule is None or self.own_rule[0] not in modes:
-            self.own_rule = (active, message.operation_mode_factor)
+        self.operation.runs(Setting(None, active, message.operation_mode_factor), modes, self.now)
 
     def _tell_of_heat(self, news: ThermalDescription | ThermalUsage) -> None:
-        """Only of a room whose power can be anything within a range: others are measured, and nothing is planned of them."""
-        if self.store_kind is Kind.TEMPERATURE and self.description is not None and self.steering().continuous:
-            self.news.put(news)
+        """Only of a room that is heated with any power within a range: others are measured, and nothing is planned of them."""
+        if self.store_kind is Kind.TEMPERATURE and self.description is not None:
+            lead = self._lead()
+            if lead.continuous and lead.fill_per_w >= 0:
+                self.news.put(news)
 
     def _on_storage(self, message: FRBCStorageStatus) -> None:
         # FRBC.StorageStatus has no time of its own: it is as fresh as the latest time that was told or is known.
@@ -256,11 +277,13 @@ class ResourceManagerState:
 
     def _on_revoke(self, message: RevokeObject) -> None:
         if message.object_type is RevokableObjects.FRBC_SystemDescription:
-            self.description = self.actuator = None
+            self.description = None
+            self.operation.forget()
         elif message.object_type is RevokableObjects.PEBC_PowerConstraints:
             self.constraints = None
         elif message.object_type is RevokableObjects.OMBC_SystemDescription:
-            self.modes = self.mode_now = None
+            self.modes = None
+            self.operation.forget()
         elif message.object_type is RevokableObjects.PPBC_PowerProfileDefinition:
             self.profile = None
             if self.programme is not None and self.programme.identity == str(message.object_id):

@@ -38,6 +38,7 @@ class Refused(Exception):
         self.text = text
 
 
+MOST_TIMER_MS = 7 * 86_400_000  # a device that may not change its mode for longer is a fault
 MOST_W = 1e8  # no device of a community is beyond: such a number is a fault, whoever says it
 
 

@@ -12,7 +12,9 @@ from cim.model.readings import Kind, Quality
 from devices.mqtt.address import broker_address
 from devices.mqtt.building import Building
 from devices.port.errors import DeviceError
+from devices.s2.actuators import power_range
 from devices.s2.machine import CemMachine
+from devices.s2.operation import Setting
 from devices.s2.rm_state import FRBC, OMBC, PEBC
 from devices.s2.session import MOST_W, Refused
 from devices.simulators.gateway.announced_building import AnnouncedBuilding
@@ -198,13 +200,15 @@ def _steered(machine: CemMachine) -> None:
     until = NOW + timedelta(minutes=15)
     try:
         if machine.control is OMBC:
-            machine.mode(1000, until)
-            return
-        if max(map(abs, machine.power_range())) > MOST_W:
-            raise AssertionError(f"{machine.power_range()} is taken for what it can run at")
-        steered = machine.steering_at(1000)
-        factor = None if steered is None else steered.factor(1000)
-        if steered is not None and factor is not None:
-            machine.target(steered, factor, until)
+            settings: list[Setting] | None = [machine.setting_at_most(1000, until)]
+        else:
+            if max(map(abs, power_range(machine.steered()))) > MOST_W:
+                raise AssertionError(f"{machine.steered()} is taken for what it can run at")
+            settings = machine.settings(1000, until)
+        if settings is not None:
+            machine.returning(until)
+            machine.instructed(settings, until)
+        machine.release()
+        machine.released()
     except (Refused, DeviceError):
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import logging
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,7 +56,8 @@ class FieldManager:
             elif kind == "HandshakeResponse":
                 back.append(self._file["details"])
             elif kind == "SelectControlType":
-                back += self._file["after_select"].get(message["control_type"], [])
+                described = self._file["after_select"].get(message["control_type"], [])
+                back += [{**one, "message_id": str(uuid.uuid4())} for one in described]  # it may be asked for again
             elif kind == "FRBC.Instruction":
                 self.instructions.append(message)
                 update = {"message_type": "InstructionStatusUpdate", "message_id": str(uuid.uuid4()),
@@ -87,10 +87,19 @@ def test_a_battery_is_no_room() -> None:
     assert port.drain() == ()
 
 
-def test_cooling_is_refused_with_a_word() -> None:
-    """More power, less warmth: not taken for a heat pump that heats."""
-    with pytest.raises(DeviceFault, match="more power makes it colder"):
-        opened("s2_cooling_reversed_range.json")
+def test_cooling_is_steered_and_not_planned_as_heating() -> None:
+    """More power, less warmth: 1150 W is half way of its 300..2000 W, off is 0 W; nothing is told to who plans heat."""
+    port, plate, manager = opened("s2_cooling_reversed_range.json")
+    assert plate.max_consumption_w == 2000
+    assert port.drain() == ()
+    asyncio.run(port.command(Setpoint(Mode.TARGET, 1150), NOW + QUARTER, NOW))
+    back, now = manager.instructions
+    assert (now["operation_mode_factor"], now["execution_time"][:19]) == (0.5, "2026-05-01T08:00:00")
+    assert (back["operation_mode"][-1], back["execution_time"][:19]) == ("a", "2026-05-01T08:15:00")  # its thermostat
+    asyncio.run(port.command(Setpoint(Mode.TARGET, 0), NOW + QUARTER, NOW))
+    assert manager.instructions[-1]["operation_mode"][-1] == "a"
+    with pytest.raises(BadInput, match=r"200 W is outside .* expected 0 or 300\.\.2000 W"):
+        asyncio.run(port.command(Setpoint(Mode.TARGET, 200), NOW + QUARTER, NOW))
 
 
 def test_what_a_mode_can_do_follows_the_fill_level() -> None:
@@ -103,12 +112,36 @@ def test_what_a_mode_can_do_follows_the_fill_level() -> None:
     assert manager.instructions[-1]["operation_mode_factor"] == pytest.approx(1000 / 1200)
 
 
-def test_a_second_actuator_is_named_as_not_steered(caplog: pytest.LogCaptureFixture) -> None:
-    """The heating rod is said to follow its own rule; what is rated is what is steered."""
-    with caplog.at_level(logging.WARNING, logger="iles.devices.s2"):
-        _, plate, _ = opened("s2_two_actuators.json")
-    assert plate.max_consumption_w == 2000
-    assert "its actuator 'rod' is not steered" in caplog.text
+@pytest.mark.parametrize(
+    ("power_w", "pump", "rod"), [(0, 0.0, 0.0), (1000, 0.5, 0.0), (2000, 1.0, 0.0), (3500, 1.0, 0.5), (5000, 1.0, 1.0)]
+)
+def test_two_actuators_are_steered_each_in_its_mode(power_w: int, pump: float, rod: float) -> None:
+    """Rated 5000 W; what a watt warms more by goes first, and each has its return before either is asked for anything."""
+    port, plate, manager = opened("s2_two_actuators.json")
+    assert plate.max_consumption_w == 5000
+    assert _described(port).power_max_w == 2000  # what is planned of it is the heat pump, the rod at nothing
+    asyncio.run(port.command(Setpoint(Mode.TARGET, power_w), NOW + QUARTER, NOW))
+    told = [
+        (one["actuator_id"][-1], one["operation_mode"][-1], one["operation_mode_factor"])
+        for one in manager.instructions
+    ]
+    assert told == [("9", "b", 0.0), ("8", "c", 0.0), ("9", "b", pump), ("8", "c", rod)]
+    assert [one["execution_time"][14:16] for one in manager.instructions] == ["15", "15", "00", "00"]
+    asyncio.run(port.release(NOW))
+    assert [one["actuator_id"][-1] for one in manager.instructions[4:]] == ["9", "8"]
+    with pytest.raises(BadInput, match=r"5002 W is outside .* expected 0\.\.5000 W"):
+        asyncio.run(port.command(Setpoint(Mode.TARGET, 5002), NOW + QUARTER, NOW))
+
+
+def test_an_actuator_that_tells_no_state_is_not_steered() -> None:
+    """What it would return to is not known: the other one is steered alone."""
+    manager = FieldManager("s2_two_actuators.json")
+    told = manager._file["after_select"]["FILL_RATE_BASED_CONTROL"]
+    told[:] = [one for one in told if one.get("actuator_id", "")[-1:] != "8"]
+    port = GatewayPort("gw", link=manager)
+    assert asyncio.run(port.open(NOW)).max_consumption_w == 2000
+    asyncio.run(port.command(Setpoint(Mode.TARGET, 1000), NOW + QUARTER, NOW))
+    assert {one["actuator_id"][-1] for one in manager.instructions} == {"9"}
 
 
 def test_a_manager_of_other_control_types_is_told_by_what_it_offers() -> None:

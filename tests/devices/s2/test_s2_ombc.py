@@ -33,10 +33,10 @@ def power(*ends: float) -> list[dict[str, Any]]:
     return [{"start_of_range": ends[0], "end_of_range": ends[-1], "commodity_quantity": "ELECTRIC.POWER.L1"}]
 
 
-def way(start: str, end: str, *, blocked: bool = False) -> dict[str, Any]:
-    """A transition."""
-    timers = [IDS["timer"]] if blocked else []
-    return {"id": str(uuid.uuid4()), "from": IDS[start], "to": IDS[end], "start_timers": [], "blocking_timers": timers,
+def way(start: str, end: str, *, blocked: bool = False, starts: bool = False) -> dict[str, Any]:
+    """A transition, which the timer (of 600 s) may block, and which may start it."""
+    timers, begun = ([IDS["timer"]] if on else [] for on in (blocked, starts))
+    return {"id": str(uuid.uuid4()), "from": IDS[start], "to": IDS[end], "start_timers": begun, "blocking_timers": timers,
             "abnormal_condition_only": False}  # fmt: skip
 
 
@@ -52,7 +52,8 @@ class Manager:
     def __init__(self, modes: dict[str, Any], ways: list[dict[str, Any]], control: str = "OPERATION_MODE_BASED_CONTROL",
                  heedless: bool = False) -> None:  # fmt: skip
         self.active, self.modes, self._ways, self._control = next(iter(modes)), modes, ways, control
-        self.heedless, self.timer_over = heedless, NOW - QUARTER
+        self.heedless, self.timer_over, self.now = heedless, NOW - QUARTER, NOW
+        self.refuses: list[tuple[str, datetime]] = []  # the mode and the instant of what it rejects
         self.instructed: list[tuple[str, datetime]] = []
         self.revoked: list[str] = []
         self._names: dict[str, str] = {}
@@ -91,6 +92,7 @@ class Manager:
     def _described(self) -> list[dict[str, Any]]:
         measured = message("PowerMeasurement", measurement_timestamp=NOW.isoformat(),
                            values=[{"commodity_quantity": "ELECTRIC.POWER.L1", "value": 2000}])  # fmt: skip
+        timers = [{"id": IDS["timer"], "duration": 600_000}]
         if self._control == "FILL_RATE_BASED_CONTROL":
             level = {"start_of_range": 15, "end_of_range": 30}
             modes = [
@@ -100,11 +102,13 @@ class Manager:
                 for name, watts in self.modes.items()
             ]  # fmt: skip
             actuator = {"id": IDS["actuator"], "supported_commodities": ["ELECTRICITY"], "operation_modes": modes,
-                        "transitions": [], "timers": []}  # fmt: skip
+                        "transitions": self._ways, "timers": timers}  # fmt: skip
             storage = {"fill_level_range": level, "fill_level_label": "°C", "provides_leakage_behaviour": False,
                        "provides_fill_level_target_profile": False, "provides_usage_forecast": False}  # fmt: skip
             return [
                 message("FRBC.SystemDescription", valid_from=NOW.isoformat(), actuators=[actuator], storage=storage),
+                message("FRBC.TimerStatus", actuator_id=IDS["actuator"], timer_id=IDS["timer"],
+                        finished_at=self.timer_over.isoformat()),
                 self._status(), measured, message("FRBC.StorageStatus", present_fill_level=20),
             ]  # fmt: skip
         modes = [
@@ -112,7 +116,6 @@ class Manager:
              "abnormal_condition_only": name == "boost"}
             for name, watts in self.modes.items()
         ]  # fmt: skip
-        timers = [{"id": IDS["timer"], "duration": 600_000}]
         return [
             message("OMBC.SystemDescription", valid_from=NOW.isoformat(), operation_modes=modes,
                     transitions=self._ways, timers=timers),
@@ -131,9 +134,12 @@ class Manager:
             NAMES[said.get("operation_mode_id", said.get("operation_mode"))],
             datetime.fromisoformat(said["execution_time"]),
         )
+        if (name, at) in self.refuses:
+            return [message("InstructionStatusUpdate", instruction_id=said["id"], timestamp=NOW.isoformat(),
+                            status_type="REJECTED")]  # fmt: skip
         self.instructed.append((name, at))
         self._names[said["id"]] = name
-        begins = at <= NOW
+        begins = at <= self.now
         told = [message("InstructionStatusUpdate", instruction_id=said["id"], timestamp=NOW.isoformat(),
                         status_type="STARTED" if begins else "ACCEPTED")]  # fmt: skip
         if begins:
@@ -226,6 +232,103 @@ def test_what_cannot_be_reached_or_left_is_not_commanded() -> None:
     manager = Manager({"normal": 2000.0, "eco": 800.0}, ways["a timer runs"])
     asyncio.run(opened(manager).command(Setpoint(Mode.LIMIT, 1000), NOW + QUARTER, NOW))
     assert manager.active == "eco"
+
+
+def test_a_limit_is_asked_for_only_once_its_end_is_taken() -> None:
+    """The return is rejected: the device is left as it is; a former limit and its end stand as they did."""
+    manager = Manager(WATTS, everywhere(*WATTS))
+    port = opened(manager)
+    asyncio.run(port.command(Setpoint(Mode.LIMIT, 900), NOW + QUARTER, NOW))
+    manager.refuses = [("normal", NOW + 2 * QUARTER)]
+    with pytest.raises(DeviceFault, match="answered REJECTED to the end of limit 0 W"):
+        asyncio.run(port.command(Setpoint(Mode.LIMIT, 0), NOW + 2 * QUARTER, NOW))
+    assert manager.instructed == [("normal", NOW + QUARTER), ("eco", NOW)]
+    assert manager.revoked == []
+
+
+def test_a_release_that_is_rejected_leaves_the_scheduled_end() -> None:
+    """What would end the limit is taken away only after the release was taken; both returns are, at the next command."""
+    manager = Manager(WATTS, everywhere(*WATTS))
+    port = opened(manager)
+    asyncio.run(port.command(Setpoint(Mode.LIMIT, 900), NOW + QUARTER, NOW))
+    manager.refuses = [("normal", NOW)]
+    with pytest.raises(DeviceFault, match="answered REJECTED to release"):
+        asyncio.run(port.release(NOW))
+    assert (manager.active, manager.revoked) == ("eco", [])
+    manager.refuses = []
+    asyncio.run(port.release(NOW))
+    assert (manager.active, manager.revoked) == ("normal", ["normal"])
+
+
+@pytest.mark.parametrize("control", ["OPERATION_MODE_BASED_CONTROL", "FILL_RATE_BASED_CONTROL"])
+def test_no_transition_is_asked_for_while_its_timer_runs(control: str) -> None:
+    """Going to eco starts a timer of ten minutes that blocks the way back: a shorter limit is refused, a release waits for it."""
+    ways = [
+        way("normal", "eco", starts=True),
+        way("eco", "normal", blocked=True),
+        way("normal", "off"),
+        way("off", "normal"),
+    ]
+    modes = {"normal": 2000.0, "eco": 800.0, "off": 0.0}
+    kind = Mode.LIMIT if control.startswith("OPERATION") else Mode.TARGET
+    manager = Manager(modes, ways, control)
+    port = opened(manager)
+    over = NOW + timedelta(minutes=10)
+    if kind is Mode.LIMIT:
+        asyncio.run(port.command(Setpoint(kind, 900), over - timedelta(seconds=1), NOW))
+        assert manager.active == "off"  # it could not be out of eco again by then
+        asyncio.run(port.release(NOW))
+    else:
+        with pytest.raises(BadInput, match="800 W is outside"):
+            asyncio.run(port.command(Setpoint(kind, 800), over - timedelta(seconds=1), NOW))
+    asyncio.run(port.command(Setpoint(kind, 800), over, NOW))
+    assert manager.active == "eco"
+    manager.instructed.clear()
+    asyncio.run(port.release(NOW))
+    assert (manager.active, manager.instructed) == ("eco", [("normal", over)])
+    manager.now = over
+    asyncio.run(port.release(over))
+    assert (manager.active, manager.instructed) == ("normal", [("normal", over), ("normal", over)])
+
+
+def test_a_release_goes_back_to_the_mode_that_ran_before() -> None:
+    """Where no mode is labelled as its own rule: the one that it took by itself last, not the one in which it was met."""
+    manager = Manager(WATTS, everywhere(*WATTS))
+    port = opened(manager)
+    manager.active = "eco"
+    port._machine.receive(json.dumps(manager._status()))
+    asyncio.run(port.command(Setpoint(Mode.LIMIT, 0), NOW + QUARTER, NOW))
+    port._machine.receive(json.dumps(manager._status()))  # told again, while ours holds it
+    asyncio.run(port.release(NOW))
+    assert (manager.active, manager.instructed) == ("eco", [("eco", NOW + QUARTER), ("off", NOW), ("eco", NOW)])
+    port._machine.now = NOW + QUARTER
+    port._machine.receive(json.dumps({**manager._status(), "active_operation_mode_id": IDS["off"]}))
+    assert port._machine.operation.own_rules[None][0] == uuid.UUID(
+        IDS["eco"]
+    )  # a late word of our limit is no rule of its own
+
+
+def test_a_mode_that_is_labelled_so_is_the_one_to_go_back_to() -> None:
+    """Whatever it ran in when it was met; found in another, it is taken for steered by somebody else first."""
+    names = {"eco": 800.0, "thermostat": 2000.0, "off": 0.0}
+    IDS.setdefault("thermostat", str(uuid.uuid5(uuid.NAMESPACE_OID, "thermostat")))
+    NAMES[IDS["thermostat"]] = "thermostat"
+    manager = Manager(names, everywhere(*names))
+    port = opened(manager)
+    asyncio.run(port.command(Setpoint(Mode.LIMIT, 0), NOW + QUARTER, NOW))
+    asyncio.run(port.release(NOW))
+    assert manager.instructed == [("thermostat", NOW + QUARTER), ("off", NOW), ("thermostat", NOW)]
+
+
+def test_a_timer_of_a_year_is_refused_with_its_description() -> None:
+    """It is told back by its number, and no arithmetic is done with it."""
+    manager = Unchecked({"normal": 2000.0}, [])
+    described = manager._described()
+    described[0]["timers"][0]["duration"] = 10**300
+    manager._described = lambda: described  # type: ignore[method-assign]
+    with pytest.raises(DeviceUnreachable):
+        asyncio.run(GatewayPort("gw", link=manager, timeout_s=0.1).open(NOW))
+    assert any("OMBC.SystemDescription: timer: 1e+300; expected 0 to 6.048e+08" in one for one in Unchecked.refusals)
 
 
 def test_a_manager_that_stays_in_its_mode_is_a_fault() -> None:
