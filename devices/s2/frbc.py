@@ -56,7 +56,7 @@ def fill_level_kind(description: FRBCSystemDescription, steered: Steering) -> Ki
     return Kind.TEMPERATURE
 
 
-def own_rules_by_label(description: FRBCSystemDescription, label: str) -> dict[uuid.UUID, uuid.UUID]:
+def own_rules_by_label(description: FRBCSystemDescription, label: str) -> dict[uuid.UUID | None, uuid.UUID]:
     """By actuator, the operation mode whose diagnostic label says that it is the device's own rule."""
     return {
         actuator.id: mode.id

@@ -59,7 +59,7 @@ class Operation:
         self.active.clear()
         self._ways.clear()
 
-    def described(self, ways: Mapping[Key, Ways], labelled: Mapping[Key, uuid.UUID]) -> None:
+    def described(self, ways: dict[Key, Ways], labelled: dict[Key, uuid.UUID]) -> None:
         """A description: the transitions of each actuator, and the modes that are labelled as own rule."""
         self.forget()
         self._ways.update(ways)

@@ -39,7 +39,7 @@ from devices.port.errors import DeviceUnreachable
 from devices.port.last_told import LastTold
 from devices.port.tells import NewsBox
 from devices.s2 import actuators, frbc, ombc, pebc, ppbc
-from devices.s2.operation import Operation, Setting, Ways
+from devices.s2.operation import Key, Operation, Setting, Ways
 from devices.s2.profile_status import PowerProfileStatus
 from devices.s2.session import Refused, Status
 
@@ -190,7 +190,7 @@ class ResourceManagerState:
         for label in actuators.unsteered(message, actuators.settable(message, frozenset(own.values()), None)):
             _log.warning("gateway %s: its actuator %r is not steered, it follows its own rule", self.name, label)
         self.description = message
-        ways = {one.id: Ways(one.transitions, one.timers) for one in message.actuators}
+        ways: dict[Key, Ways] = {one.id: Ways(one.transitions, one.timers) for one in message.actuators}
         self.operation.described(ways, own)
 
     def _on_actuator(self, message: FRBCActuatorStatus) -> None:
@@ -226,8 +226,7 @@ class ResourceManagerState:
         ombc.expect_possible(message)
         own = ombc.own_rule_by_label(message, self.own_rule_label)
         self.modes = message
-        ways = Ways(message.transitions, message.timers)
-        self.operation.described({None: ways}, {} if own is None else {None: own})
+        self.operation.described({None: Ways(message.transitions, message.timers)}, {} if own is None else {None: own})
 
     def _on_mode(self, message: OMBCStatus) -> None:
         modes = set() if self.modes is None else {mode.id for mode in self.modes.operation_modes}

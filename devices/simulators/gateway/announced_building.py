@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from cim.model.errors import BadInput
+from devices.port.told_number import told_number
 from devices.simulators.gateway.message_builders import MeanPower
-from devices.simulators.gateway.physics_port import HeatPumpRoom
+from devices.simulators.gateway.physics_port import HeatPumpRoom, wants_power
 
 PREFIX = "homeassistant"  # of the discovery topics, as it comes
 HERE, AWAY = "online", "offline"
@@ -103,10 +104,7 @@ class AnnouncedBuilding:
     def receive(self, frame: str) -> list[str]:
         """Take a limit; what is none is passed over, as such devices do."""
         topic, payload, _ = json.loads(frame)
-        try:
-            limit_w = float(payload)
-        except ValueError:
-            return []
+        limit_w = told_number(payload)
         if topic != self.command_topic or not 0 <= limit_w <= self.unit.max_power_w or Way.PASSES_OVER in self.ways:
             return []
         self.limit_w = limit_w
@@ -122,7 +120,7 @@ class AnnouncedBuilding:
         """The thermostat heats with what the limit leaves it."""
         target_w: float | None = None
         if self.limit_w < self.unit.max_power_w and Way.HEEDLESS not in self.ways:
-            target_w = self.limit_w if self.unit.temperature_c < self.unit.set_c else 0.0
+            target_w = self.limit_w if wants_power(self.unit) else 0.0
         if target_w != self.unit.target_w:
             self.unit.target_w = target_w
 

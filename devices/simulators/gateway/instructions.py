@@ -16,12 +16,12 @@ class Instructions:
 
     Attributes:
         scheduled: FRBC instructions whose `execution_time` is to come, by id.
-        active: the FRBC instruction that was carried out last.
+        active: by actuator, the FRBC instruction that was carried out last.
         envelope: the PEBC instruction in force or to come.
     """
 
     scheduled: dict[uuid.UUID, FRBCInstruction] = field(default_factory=dict)
-    active: FRBCInstruction | None = None
+    active: dict[uuid.UUID, FRBCInstruction] = field(default_factory=dict)
     envelope: PEBCInstruction | None = None
 
     def next_edge(self, now: datetime) -> datetime | None:
@@ -38,8 +38,8 @@ class Instructions:
         return found
 
     def in_mode(self, mode: uuid.UUID) -> FRBCInstruction | None:
-        """The active instruction, if it is for operation mode `mode`."""
-        return self.active if self.active is not None and self.active.operation_mode == mode else None
+        """The active instruction that is for operation mode `mode`."""
+        return next((one for one in self.active.values() if one.operation_mode == mode), None)
 
     def limit_w(self, now: datetime) -> float | None:
         """The upper limit of the envelope at `now`, >= 0; None where it has none. One that is over is dropped."""

@@ -5,6 +5,7 @@ Instructions are carried out at their `execution_time` on the simulated clock; a
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from s2python.pebc import PEBCInstruction
 from devices.s2.session import Refused, Status
 from devices.simulators.gateway import message_builders
 from devices.simulators.gateway.instructions import Instructions
-from devices.simulators.gateway.physics_port import HeatPumpRoom
+from devices.simulators.gateway.physics_port import HeatingRod, HeatPumpRoom, wants_power
 from devices.simulators.gateway.resource_manager import ResourceManagerMachine
 
 FRBC, PEBC = ControlType.FILL_RATE_BASED_CONTROL, ControlType.POWER_ENVELOPE_BASED_CONTROL
@@ -29,14 +30,18 @@ class GatewayMachine(ResourceManagerMachine):
         name: its name.
         unit: the physics behind it; its `target_w` is set here.
         forecast_every_s: how often it sends a new usage forecast.
+        rod: a second actuator, which is off by its own rule.
     """
 
-    def __init__(self, name: str, unit: HeatPumpRoom, forecast_every_s: int = 3600) -> None:
+    def __init__(
+        self, name: str, unit: HeatPumpRoom, forecast_every_s: int = 3600, rod: HeatingRod | None = None
+    ) -> None:
         super().__init__(name, unit)
-        self.unit = unit
+        self.unit, self.rod = unit, rod
         self._forecast_every = timedelta(seconds=forecast_every_s)
         self._forecast_at = datetime(1970, 1, 1, tzinfo=UTC)
         self._ids = message_builders.Ids(self._session.fixed_id)
+        self._modes = self._ids.modes(rod is not None)
         self._instructions = Instructions()
 
     def next_change(self) -> datetime | None:
@@ -63,17 +68,22 @@ class GatewayMachine(ResourceManagerMachine):
         told: list[S2MessageWithID] = []
         held = self._instructions
         for instruction in held.due(self.now):
-            if held.active is not None:
-                told.append(self._status_of(held.active.id, InstructionStatus.SUCCEEDED))
-            held.active = instruction
-            told += [self._status_of(instruction.id, InstructionStatus.STARTED), self._actuator_status(instruction)]
+            former = held.active.get(instruction.actuator_id)
+            if former is not None:
+                told.append(self._status_of(former.id, InstructionStatus.SUCCEEDED))
+            held.active[instruction.actuator_id] = instruction
+            told += [
+                self._status_of(instruction.id, InstructionStatus.STARTED),
+                self._actuator_status(instruction.actuator_id),
+            ]
         self._steer()
-        steered = held.in_mode(self._ids.steered)
-        if steered is not None and self.unit.guarded:
+        steered = [found for _, mode in self._modes.values() if (found := held.in_mode(mode)) is not None]
+        if steered and self.unit.guarded:
             # EN 50491-12-2, FRBC: outside the fill level range the RM may drop an instruction; the room goes first.
-            told.append(self._status_of(steered.id, InstructionStatus.ABORTED))
-            held.active = None
-            told.append(self._actuator_status(None))
+            for one in steered:
+                told.append(self._status_of(one.id, InstructionStatus.ABORTED))
+                del held.active[one.actuator_id]
+                told.append(self._actuator_status(one.actuator_id))
             self._steer()
         return told
 
@@ -85,15 +95,16 @@ class GatewayMachine(ResourceManagerMachine):
             None,
         )
         if limit_w is not None:
-            # Under PEBC the thermostat heats with what the envelope leaves it, until the envelope ends.
-            cold = self.unit.temperature_c < self.unit.set_c
-            target_w = min(limit_w, self.unit.max_power_w) if cold else 0.0
+            # Under PEBC the thermostat runs with what the envelope leaves it, until the envelope ends.
+            target_w = min(limit_w, self.unit.max_power_w) if wants_power(self.unit) else 0.0
         elif steered is not None:
             target_w = steered.operation_mode_factor * self.unit.max_power_w
         if self.heedless:
             target_w = None
         if target_w != self.unit.target_w:
             self.unit.target_w = target_w
+        if self.rod is not None:
+            self.rod.on = self._instructions.in_mode(self._ids.rod_on) is not None and not self.heedless
 
     # -- what the CEM says ------------------------------------------------------------------------------------------
 
@@ -119,14 +130,14 @@ class GatewayMachine(ResourceManagerMachine):
         measured = message_builders.power_measurement(self._id, self._mean.at(self.now), self.now)
         if control is PEBC:
             return [message_builders.power_constraints(self._id, self._ids, self.unit, self.now), measured]
-        description = message_builders.system_description(self._id, self._ids, self.unit, self.now)
-        status = self._actuator_status(self._instructions.active)
-        return [description, status, measured, self._storage_status(), self._forecast()]
+        description = message_builders.system_description(self._id, self._ids, self.unit, self.rod, self.now)
+        statuses = [self._actuator_status(actuator) for actuator in self._modes]
+        return [description, *statuses, measured, self._storage_status(), self._forecast()]
 
     def _targeted(self, message: FRBCInstruction) -> list[S2MessageWithID]:
-        if message.actuator_id != self._ids.actuator:
+        if message.actuator_id not in self._modes:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: actuator_id was not described")
-        if message.operation_mode not in (self._ids.thermostat, self._ids.steered):
+        if message.operation_mode not in self._modes[message.actuator_id]:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode was not described")
         if not 0.0 <= message.operation_mode_factor <= 1.0:
             raise Refused(Status.INVALID_CONTENT, "FRBC.Instruction: operation_mode_factor is not within 0..1")
@@ -166,5 +177,6 @@ class GatewayMachine(ResourceManagerMachine):
     def _storage_status(self) -> FRBCStorageStatus:
         return FRBCStorageStatus(message_id=self._id(), present_fill_level=self.unit.temperature_c)
 
-    def _actuator_status(self, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
-        return message_builders.actuator_status(self._id, self._ids, instruction)
+    def _actuator_status(self, actuator: uuid.UUID) -> FRBCActuatorStatus:
+        own, _ = self._modes[actuator]
+        return message_builders.actuator_status(self._id, actuator, own, self._instructions.active.get(actuator))

@@ -37,7 +37,7 @@ from s2python.pebc import (
     PEBCPowerEnvelopeLimitType,
 )
 
-from devices.simulators.gateway.physics_port import HeatPumpRoom, Metered
+from devices.simulators.gateway.physics_port import HeatingRod, HeatPumpRoom, Metered
 
 QUANTITY = CommodityQuantity.ELECTRIC_POWER_3_PHASE_SYMMETRIC
 NewId = Callable[[], uuid.UUID]
@@ -51,8 +51,15 @@ class Ids:
         self.actuator = fixed("heat pump")
         self.thermostat = fixed("thermostat")
         self.steered = fixed("steered")
+        self.rod, self.rod_off, self.rod_on = fixed("rod"), fixed("rod off"), fixed("rod on")
         self.constraints = fixed("power constraints")
         self.transitions = (fixed("thermostat to steered"), fixed("steered to thermostat"))
+        self.rod_transitions = (fixed("rod off to on"), fixed("rod on to off"))
+
+    def modes(self, rod: bool) -> dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID]]:
+        """By actuator, the mode of its own rule and the one that can be steered."""
+        pump = {self.actuator: (self.thermostat, self.steered)}
+        return pump | {self.rod: (self.rod_off, self.rod_on)} if rod else pump
 
 
 def details(new_id: NewId, ids: Ids, name: str) -> ResourceManagerDetails:
@@ -77,40 +84,41 @@ def details(new_id: NewId, ids: Ids, name: str) -> ResourceManagerDetails:
     )
 
 
-def system_description(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetime) -> FRBCSystemDescription:
-    """The room as a store (fill level in degrees Celsius), the heat pump with its own rule and a steered mode."""
+def system_description(
+    new_id: NewId, ids: Ids, unit: HeatPumpRoom, rod: HeatingRod | None, now: datetime
+) -> FRBCSystemDescription:
+    """The room as a store (fill level in degrees Celsius), the heat pump with its own rule and a steered mode, and its rod."""
     level = NumberRange(start_of_range=unit.level_min_c, end_of_range=unit.level_max_c)
 
-    def mode(number: uuid.UUID, label: str) -> FRBCOperationMode:
+    def mode(number: uuid.UUID, label: str, watts: tuple[float, float], per_w: float) -> FRBCOperationMode:
+        low, high = watts
         element = FRBCOperationModeElement(
             fill_level_range=level,
-            fill_rate=NumberRange(start_of_range=0.0, end_of_range=unit.fill_rate_per_w * unit.max_power_w),
-            power_ranges=[PowerRange(start_of_range=0.0, end_of_range=unit.max_power_w, commodity_quantity=QUANTITY)],
+            fill_rate=NumberRange(start_of_range=per_w * low, end_of_range=per_w * high),
+            power_ranges=[PowerRange(start_of_range=low, end_of_range=high, commodity_quantity=QUANTITY)],
         )
         return FRBCOperationMode(id=number, diagnostic_label=label, elements=[element], abnormal_condition_only=False)
 
-    modes = (ids.thermostat, ids.steered)
-    transitions = [
-        Transition.from_dict(
-            {
-                "id": number,
-                "from": start,
-                "to": end,
-                "start_timers": [],
-                "blocking_timers": [],
-                "abnormal_condition_only": False,
-            }
+    def actuator(
+        number: uuid.UUID, label: str, modes: list[FRBCOperationMode], between: tuple[uuid.UUID, uuid.UUID]
+    ) -> FRBCActuatorDescription:
+        ends = [mode.id for mode in modes]
+        return FRBCActuatorDescription(
+            id=number,
+            diagnostic_label=label,
+            supported_commodities=[Commodity.ELECTRICITY],
+            operation_modes=modes,
+            transitions=[_transition(*way) for way in zip(between, ends, ends[::-1], strict=True)],
+            timers=[],
         )
-        for number, start, end in zip(ids.transitions, modes, modes[::-1], strict=True)
-    ]
-    actuator = FRBCActuatorDescription(
-        id=ids.actuator,
-        diagnostic_label="heat pump",
-        supported_commodities=[Commodity.ELECTRICITY],
-        operation_modes=[mode(ids.thermostat, "thermostat"), mode(ids.steered, "steered")],
-        transitions=transitions,
-        timers=[],
-    )
+
+    pump_w, per_w = (0.0, unit.max_power_w), unit.fill_rate_per_w
+    pump = [mode(ids.thermostat, "thermostat", pump_w, per_w), mode(ids.steered, "steered", pump_w, per_w)]
+    actuators = [actuator(ids.actuator, "heat pump", pump, ids.transitions)]
+    if rod is not None:
+        on_w, warms = (rod.rated_w, rod.rated_w), rod.fill_rate_per_w
+        switched = [mode(ids.rod_off, "thermostat", (0.0, 0.0), warms), mode(ids.rod_on, "on", on_w, warms)]
+        actuators.append(actuator(ids.rod, "rod", switched, ids.rod_transitions))
     storage = FRBCStorageDescription(
         diagnostic_label="room",
         fill_level_label="degrees Celsius",
@@ -119,15 +127,30 @@ def system_description(new_id: NewId, ids: Ids, unit: HeatPumpRoom, now: datetim
         provides_usage_forecast=True,
         fill_level_range=level,
     )
-    return FRBCSystemDescription(message_id=new_id(), valid_from=now, actuators=[actuator], storage=storage)
+    return FRBCSystemDescription(message_id=new_id(), valid_from=now, actuators=actuators, storage=storage)
 
 
-def actuator_status(new_id: NewId, ids: Ids, instruction: FRBCInstruction | None) -> FRBCActuatorStatus:
-    """The operation mode that the heat pump runs in: the instructed one, or its thermostat's."""
+def _transition(number: uuid.UUID, start: uuid.UUID, end: uuid.UUID) -> Transition:
+    return Transition.from_dict(
+        {
+            "id": number,
+            "from": start,
+            "to": end,
+            "start_timers": [],
+            "blocking_timers": [],
+            "abnormal_condition_only": False,
+        }
+    )
+
+
+def actuator_status(
+    new_id: NewId, actuator: uuid.UUID, own: uuid.UUID, instruction: FRBCInstruction | None
+) -> FRBCActuatorStatus:
+    """The operation mode that an actuator runs in: the instructed one, or that of its own rule."""
     return FRBCActuatorStatus(
         message_id=new_id(),
-        actuator_id=ids.actuator,
-        active_operation_mode_id=ids.thermostat if instruction is None else instruction.operation_mode,
+        actuator_id=actuator,
+        active_operation_mode_id=own if instruction is None else instruction.operation_mode,
         operation_mode_factor=0.0 if instruction is None else instruction.operation_mode_factor,
         transition_timestamp=None,
     )

@@ -20,8 +20,24 @@ class Metered(Protocol):
         ...
 
 
+class HeatingRod(Protocol):
+    """A second actuator of a room: on or off."""
+
+    on: bool  # set by the gateway
+
+    @property
+    def rated_w(self) -> float:
+        """What it draws when it is on, W; the room's meter counts it."""
+        ...
+
+    @property
+    def fill_rate_per_w(self) -> float:
+        """How fast a watt of it warms the room, K/s per W."""
+        ...
+
+
 class HeatPumpRoom(Metered, Protocol):
-    """A heat pump and the room it heats."""
+    """A heat pump and the room that it heats, or cools."""
 
     target_w: float | None  # set by the gateway: run at this electric power, None for the thermostat's own rule
 
@@ -57,12 +73,17 @@ class HeatPumpRoom(Metered, Protocol):
 
     @property
     def fill_rate_per_w(self) -> float:
-        """How fast a watt of electric power warms the room, K/s per W."""
+        """How fast a watt of electric power warms the room, K/s per W; below 0 where it cools."""
         ...
 
     def usage_forecast(self, now: datetime) -> tuple[datetime, int, tuple[float, ...]]:
-        """(start, step in seconds, cooling of the room in K/s for each step)."""
+        """(start, step in seconds, cooling of the room in K/s for each step: below 0 where it warms by itself)."""
         ...
+
+
+def wants_power(unit: HeatPumpRoom) -> bool:
+    """Whether its thermostat would run: a room that is heated is below its set point, one that is cooled above."""
+    return (unit.set_c - unit.temperature_c) * unit.fill_rate_per_w > 0
 
 
 class ProgrammeUnit(Metered, Protocol):
